@@ -1,0 +1,1 @@
+"""Podium: a conductor for fleets of machines."""

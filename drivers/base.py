@@ -1,0 +1,198 @@
+"""What a driver is, and what it may ask of the conductor: read this first to write one.
+
+A driver is a class named by an entry point in the group ``podium.drivers``. The conductor makes one
+instance of it and calls its methods in a room of the driver's own: one event loop for the ``async def``
+methods, a few threads for the plain ones. Any method may be either.
+"""
+
+import difflib
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Protocol, TypeVar
+
+from podium import errors, states
+
+_EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+_TAG: Final = "__podium_periodic_task__"
+_TASK_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node as it was when the conductor last looked: a snapshot, never changed."""
+
+    uuid: str
+    name: str
+    driver: str
+    driver_info: Mapping[str, Any] = field(default=_EMPTY, repr=False)  # may hold secrets
+    power_state: str | None = None
+    target_power_state: str | None = None
+    maintenance: bool = False
+    properties: Mapping[str, Any] = _EMPTY
+    driver_internal_info: Mapping[str, Any] = _EMPTY
+    extra: Mapping[str, Any] = _EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a node fares, in Redfish's words: ``OK``, ``Warning`` or ``Critical``, and why."""
+
+    status: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One entry of a node's ``driver_info``.
+
+    :param help: one line for ``podium driver show``
+    :param required: whether a node without it is refused
+    :param secret: whether its value is shown as ``******``
+    :param default: the value of a node that leaves it out
+    :param type: what turns the given value into the one the driver sees, raising ValueError for a bad
+        one; oslo_config.types has the usual ones (Port, Integer, Boolean, String(choices=...))
+    """
+
+    help: str
+    required: bool = False
+    secret: bool = False
+    default: Any = None
+    type: Callable[[Any], Any] = str
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodicTask:
+    """What :func:`driver_periodic_task` was told; times are in seconds."""
+
+    name: str
+    spacing: float
+    run_immediately: bool
+    deadline: float | None
+    enabled: bool
+
+
+class Conductor(Protocol):
+    """What a periodic task receives as ``manager``. Every method returns at once, from any thread."""
+
+    def nodes(self, driver: "Driver") -> Sequence[Node]:
+        """The nodes of this conductor that are enrolled with this very driver."""
+
+    def report_health(self, node: Node, health: Health) -> None:
+        """Save how a node fares; the conductor writes it to the database when it changed."""
+
+
+def driver_periodic_task(
+    *,
+    spacing: float = 60,
+    run_immediately: bool = False,
+    deadline: float | None = None,
+    enabled: bool = True,
+    name: str | None = None,
+) -> Callable[[_Method], _Method]:
+    """Mark a method of a driver as a periodic task: ``method(self, manager, context)``.
+
+    The method itself is not changed in any way. It runs as ``<driver>.<name>``, never twice at once.
+
+    :param spacing: seconds from one start to the next
+    :param run_immediately: run when the conductor starts instead of one spacing later
+    :param deadline: seconds after which a run is cancelled; None for the spacing, but at least 10
+    :param enabled: whether the task runs at all
+    :param name: the task's name, by default the method's
+    :raises ValueError: for a spacing or deadline that is not positive, or a name that is no identifier
+    """
+    if not spacing > 0 or (deadline is not None and not deadline > 0):
+        raise ValueError(f"spacing and deadline are positive seconds, not {spacing!r} and {deadline!r}")
+
+    def tag(method: _Method) -> _Method:
+        task = PeriodicTask(name or method.__name__, spacing, run_immediately, deadline, enabled)
+        if not _TASK_NAME.match(task.name):
+            raise ValueError(f"a periodic task's name is an identifier, not {task.name!r}")
+        setattr(method, _TAG, task)
+        return method
+
+    return tag
+
+
+class Driver(ABC):
+    """One kind of hardware. The first line of a driver's own docstring is shown by ``podium driver list``."""
+
+    properties: ClassVar[Mapping[str, Property]] = _EMPTY
+    #: On the class: a sequence of oslo.config options, which the config file has in a group with the driver's
+    #: name. On the instance: their values, as attributes (``self.options.timeout``).
+    options: Any = ()
+    supported_power_states: ClassVar[Sequence[str]] = (states.POWER_ON, states.POWER_OFF, states.REBOOTING)
+
+    def __init__(self, name: str, options: Any) -> None:
+        """:param name: the entry point's name, which nodes give as their ``driver``
+        :param options: the values of the class's ``options``, as attributes
+        """
+        self.name = name
+        self.options = options
+
+    @abstractmethod
+    def get_power_state(self, node: Node) -> str | Awaitable[str]:
+        """Read ``power on``, ``power off`` or ``error`` from the hardware.
+
+        :raises podium.errors.DriverError: when it cannot be read
+        """
+
+    @abstractmethod
+    def set_power_state(self, node: Node, target: str) -> None | Awaitable[None]:
+        """Start the change to one of ``supported_power_states``; the conductor reads until it is reached.
+
+        :raises podium.errors.DriverError: when the hardware refuses or does not answer
+        """
+
+    def validate(self, node: Node) -> None:
+        """Check ``driver_info``, without any I/O.
+
+        :raises podium.errors.InvalidDriverInfo: naming the property and what is wrong with it
+        """
+        self.parse_driver_info(node)
+
+    def start(self) -> None | Awaitable[None]:
+        """Acquire what the driver needs; runs before any other method, in the driver's own room."""
+        return None
+
+    def close(self) -> None | Awaitable[None]:
+        """Give back what :meth:`start` and later calls acquired."""
+        return None
+
+    def parse_driver_info(self, node: Node) -> dict[str, Any]:
+        """``driver_info`` with every declared property: converted, or its default.
+
+        :raises podium.errors.InvalidDriverInfo: for the first property that is missing, unknown or wrong
+        """
+        for key in node.driver_info:
+            if key not in self.properties:
+                near = difflib.get_close_matches(key, self.properties, 1)
+                hint = f"; did you mean {near[0]}?" if near else f"; {self.name} knows {', '.join(self.properties)}"
+                raise errors.InvalidDriverInfo(f"driver_info has no property {key}{hint}")
+        parsed: dict[str, Any] = {}
+        for key, declared in self.properties.items():
+            value = node.driver_info.get(key)
+            if value is None or value == "":
+                if declared.required:
+                    raise errors.InvalidDriverInfo(f"driver_info lacks {key} ({declared.help})")
+                parsed[key] = declared.default
+                continue
+            try:
+                parsed[key] = declared.type(value)
+            except (ValueError, TypeError) as wrong:
+                what = "has a wrong value" if declared.secret else f"is wrong: {wrong}"
+                raise errors.InvalidDriverInfo(f"driver_info: {key} {what} ({declared.help})") from None
+        return parsed
+
+
+def periodic_tasks(driver: Driver) -> list[tuple[PeriodicTask, Callable[..., Any]]]:
+    """The marked methods of a driver, its parents' included, bound to it, in order of their names."""
+    found = []
+    for attribute in sorted(dir(type(driver))):
+        task = getattr(getattr(type(driver), attribute), _TAG, None)
+        if isinstance(task, PeriodicTask):
+            found.append((task, getattr(driver, attribute)))
+    return found

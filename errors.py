@@ -1,0 +1,94 @@
+"""Every error that Podium raises on purpose.
+
+    PodiumError
+    ├── ConfigError               an option's value cannot be used
+    ├── DatabaseError
+    │   ├── DatabaseUnavailable   the server does not answer, or refuses the login
+    │   └── SchemaMismatch        the schema is missing, older or newer than this program
+    ├── ConductorAlreadyRunning   another daemon holds this host name
+    ├── NodeNotFound
+    ├── NodeConflict              the node is not in a state that allows this
+    ├── InvalidNode               what was given for nodes cannot be accepted; lists every fault
+    ├── DriverLoadError           a driver cannot be found, imported or started
+    ├── DuplicateTask             two periodic tasks ask for one name
+    └── DriverError               a driver could not do what was asked
+        ├── BMCUnreachable        no answer
+        ├── AuthenticationRefused the BMC answered, and refused user, password or key
+        ├── InvalidDriverInfo     the node's driver_info is incomplete or wrong
+        └── UnsupportedPowerState the hardware cannot do that
+
+Whatever else a driver raises is a fault of the driver and is reported as one.
+"""
+
+from collections.abc import Sequence
+
+
+class PodiumError(Exception):
+    """The root of the tree; its text is one line, fit to be shown to a person."""
+
+
+class ConfigError(PodiumError):
+    """An option's value cannot be used; the text names option, value and remedy."""
+
+
+class DatabaseError(PodiumError):
+    """Something about the database."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database does not answer, or refuses the login."""
+
+
+class SchemaMismatch(DatabaseError):
+    """The schema is missing, or is not the one this program was written for."""
+
+
+class ConductorAlreadyRunning(PodiumError):
+    """A conductor with this host name is alive on the same database."""
+
+
+class NodeNotFound(PodiumError):
+    """No node has that name or UUID."""
+
+
+class NodeConflict(PodiumError):
+    """The node is not in a state that allows what was asked."""
+
+
+class InvalidNode(PodiumError):
+    """What was given for one or more nodes cannot be accepted.
+
+    :param faults: one line for each thing that is wrong
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+class DriverLoadError(PodiumError):
+    """A driver cannot be found, imported or started."""
+
+
+class DuplicateTask(PodiumError):
+    """Two periodic tasks ask for one name."""
+
+
+class DriverError(PodiumError):
+    """A driver could not do what was asked."""
+
+
+class BMCUnreachable(DriverError):
+    """The hardware does not answer; its state is unknown, not off."""
+
+
+class AuthenticationRefused(DriverError):
+    """The hardware answered and refused user, password or key."""
+
+
+class InvalidDriverInfo(DriverError):
+    """A node's driver_info is incomplete or wrong."""
+
+
+class UnsupportedPowerState(DriverError):
+    """The hardware cannot be brought into that power state."""
