@@ -92,3 +92,10 @@ class InvalidDriverInfo(DriverError):
 
 class UnsupportedPowerState(DriverError):
     """The hardware cannot be brought into that power state."""
+
+
+def one_line(error: BaseException) -> str:
+    """An error's text fit for a column or a log line: printable, one line, at most 500 characters."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())
+    text = words if isinstance(error, PodiumError) and words else f"{type(error).__name__}: {words}"
+    return text if len(text) <= 500 else f"{text[:497]}..."

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from podium import errors, states
 
-_EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 _TAG: Final = "__podium_periodic_task__"
 _TASK_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -28,13 +27,13 @@ class Node:
     uuid: str
     name: str
     driver: str
-    driver_info: Mapping[str, Any] = field(default=_EMPTY, repr=False)  # may hold secrets
+    driver_info: Mapping[str, Any] = field(default_factory=dict, repr=False)  # may hold secrets
     power_state: str | None = None
     target_power_state: str | None = None
     maintenance: bool = False
-    properties: Mapping[str, Any] = _EMPTY
-    driver_internal_info: Mapping[str, Any] = _EMPTY
-    extra: Mapping[str, Any] = _EMPTY
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    driver_internal_info: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ def driver_periodic_task(
 class Driver(ABC):
     """One kind of hardware. The first line of a driver's own docstring is shown by ``podium driver list``."""
 
-    properties: ClassVar[Mapping[str, Property]] = _EMPTY
+    properties: ClassVar[Mapping[str, Property]] = MappingProxyType({})
     #: On the class: a sequence of oslo.config options, which the config file has in a group with the driver's
     #: name. On the instance: their values, as attributes (``self.options.timeout``).
     options: Any = ()
@@ -170,8 +169,8 @@ class Driver(ABC):
         for key in node.driver_info:
             if key not in self.properties:
                 near = difflib.get_close_matches(key, self.properties, 1)
-                hint = f"; did you mean {near[0]}?" if near else f"; {self.name} knows {', '.join(self.properties)}"
-                raise errors.InvalidDriverInfo(f"driver_info has no property {key}{hint}")
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self.properties)}"
+                raise errors.InvalidDriverInfo(f"driver_info has no property {key}; {hint}")
         parsed: dict[str, Any] = {}
         for key, declared in self.properties.items():
             value = node.driver_info.get(key)

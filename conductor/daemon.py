@@ -1,0 +1,240 @@
+"""The conductor as a whole: everything it is made of, opened in order and closed in the opposite one."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from oslo_config import cfg
+from oslo_log import log
+
+from podium import errors
+from podium.conductor import context as contexts
+from podium.conductor.fleet import Fleet
+from podium.conductor.manager import ConductorManager, Schedule
+from podium.conductor.membership import Heartbeat, process_identity
+from podium.conductor.power_action import PowerActions
+from podium.conductor.power_sync import PowerSync
+from podium.conductor.recorder import Recorder
+from podium.conductor.room import DriverRoom
+from podium.conductor.sql import Sql
+from podium.db import conductors
+from podium.db import fleet as statements
+from podium.db.conductors import Membership
+from podium.db.engine import Database
+from podium.drivers import base
+
+LOG = log.getLogger(__name__)
+
+#: Seconds between two looks for nodes that people enrolled, changed or deleted.
+_REFRESH_INTERVAL: Final = 1.0
+_WATCH_INTERVAL: Final = 1.0
+_TASK_REPORT_INTERVAL: Final = 2.0
+#: Seconds that a driver's start may take.
+_START_TIMEOUT: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the conductor is told once, at its start; times in seconds.
+
+    :param shutdown_timeout: what an orderly end may take
+    """
+
+    host: str
+    group: str
+    change_timeout: float
+    heartbeat_interval: float
+    heartbeat_timeout: float
+    shutdown_timeout: float
+
+    @classmethod
+    def read(cls, conf: cfg.ConfigOpts) -> "Settings":
+        """The values of the config file."""
+        return cls(
+            host=conf.host,
+            group=conf.conductor.conductor_group,
+            change_timeout=float(conf.conductor.power_state_change_timeout),
+            heartbeat_interval=float(conf.conductor.heartbeat_interval),
+            heartbeat_timeout=float(conf.conductor.heartbeat_timeout),
+            shutdown_timeout=float(conf.graceful_shutdown_timeout or 60),
+        )
+
+
+class Conductor:
+    """Runs in one event loop, which never runs a driver's code.
+
+    :param drivers: the loaded drivers by name
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts, database: Database, drivers: Mapping[str, base.Driver]) -> None:
+        self._conf = conf
+        self._settings = settings = Settings.read(conf)
+        self._member = Membership(settings.host, process_identity(), tuple(drivers), settings.group)
+        self._rooms = {name: DriverRoom(driver) for name, driver in drivers.items()}
+        self._sql = Sql(database)
+        self._fleet = Fleet(settings.group, tuple(drivers))
+        self._recorder = Recorder(self._sql, self._fleet, settings.host)
+        self._sync = PowerSync(self._fleet, self._rooms, self._recorder)
+        self._actions = PowerActions(
+            self._sql,
+            self._fleet,
+            self._rooms,
+            self._recorder,
+            holder=settings.host,
+            timeout=settings.change_timeout,
+        )
+        self._heartbeat = Heartbeat(
+            self._sql,
+            self._member,
+            interval=settings.heartbeat_interval,
+            timeout=settings.heartbeat_timeout,
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._reloaded = asyncio.Event()
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Conduct until :meth:`stop`.
+
+        :param ready: called once, when requests are carried out and tasks run
+        :raises podium.errors.PodiumError: when the conductor cannot start, or must not go on
+        """
+        self._loop = asyncio.get_running_loop()
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(self._sql.close)
+            await self._heartbeat.enter()
+            stack.push_async_callback(self._heartbeat.leave)
+            await self._take_over()
+            stack.push_async_callback(self._release)
+            stack.push_async_callback(self._recorder.flush)
+            stack.push_async_callback(self._close_rooms)
+            await self._open_rooms()
+            manager = ConductorManager(
+                self._conf,
+                loop=self._loop,
+                rooms=self._rooms,
+                fleet=self._fleet,
+                recorder=self._recorder,
+                sync=self._sync,
+                sql=self._sql,
+            )
+            await self._resume(manager)
+            await self._fleet.refresh(self._sql)
+            LOG.info(
+                "Conductor %s owns %d nodes with the drivers %s",
+                self._settings.host,
+                len(self._fleet),
+                ", ".join(self._rooms),
+            )
+            await self._conduct(manager, ready)
+
+    def stop(self) -> None:
+        """Ask the conductor to end; from any thread."""
+        self._tell(self._stop)
+
+    def reload(self) -> None:
+        """Ask the conductor to take over what the config file says now; from any thread."""
+        self._tell(self._reloaded)
+
+    def _tell(self, event: asyncio.Event) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(event.set)
+
+    async def _conduct(self, manager: ConductorManager, ready: Callable[[], None]) -> None:
+        """Run what never ends until told to stop; when one of these fails, all end with its error."""
+        endless = {
+            "timer": self._tick(manager),
+            "refresh": self._refresh(),
+            "recorder": self._recorder.run(),
+            "power requests": self._actions.run(),
+            "heartbeat": self._heartbeat.run(),
+            "watchdog": self._watch(),
+            "task reports": self._report(manager),
+        }
+        tasks: list[asyncio.Task[Any]]
+        tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in endless.items()]
+        stopped: asyncio.Task[Any] = asyncio.create_task(self._stop.wait(), name="stop")
+        ready()
+        try:
+            await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    LOG.error("The conductor's %s ended, so the conductor does", task.get_name())
+                    task.result()
+        finally:
+            LOG.info("Conductor %s stops", self._settings.host)
+            for task in [stopped, *tasks]:
+                task.cancel()
+            await asyncio.gather(stopped, *tasks, return_exceptions=True)
+            await self._actions.drain(self._settings.shutdown_timeout * 0.5)
+            await manager.cancel_runs(self._settings.shutdown_timeout * 0.05)
+            manager.record_tasks()
+
+    async def _tick(self, manager: ConductorManager) -> None:
+        """Start what is due, whenever something is."""
+        request = contexts.new()
+        while True:
+            idle = manager.run_periodic_tasks(request)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._reloaded.wait(), max(idle, 0.01))
+            if self._reloaded.is_set():
+                self._reloaded.clear()
+                manager.apply(Schedule.read(self._conf))
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(_REFRESH_INTERVAL)
+            with contextlib.suppress(errors.DatabaseUnavailable):
+                fresh = await self._fleet.refresh(self._sql)
+                self._sync.read_now(fresh, contexts.new())
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_WATCH_INTERVAL)
+            for room in self._rooms.values():
+                room.watch(time.monotonic())
+
+    async def _report(self, manager: ConductorManager) -> None:
+        while True:
+            manager.record_tasks()
+            await asyncio.sleep(_TASK_REPORT_INTERVAL)
+
+    async def _take_over(self) -> None:
+        """Give up what an earlier run of this conductor still holds."""
+        host = self._settings.host
+        held = await self._sql.write(lambda connection: statements.release(connection, host))
+        if held:
+            LOG.warning("%d power changes were cut off by the end of the last run; they are done again", held)
+
+    async def _resume(self, manager: ConductorManager) -> None:
+        host, names = self._settings.host, manager.task_names
+
+        def statement(connection: sa.Connection) -> Mapping[str, conductors.TaskReport]:
+            conductors.forget_tasks(connection, host, names)
+            return conductors.reports(connection, host)
+
+        manager.resume(await self._sql.write(statement))
+
+    async def _release(self) -> None:
+        host = self._settings.host
+        with contextlib.suppress(errors.DatabaseUnavailable):
+            await self._sql.write(lambda connection: statements.release(connection, host))
+
+    async def _open_rooms(self) -> None:
+        opening = (asyncio.to_thread(room.open, _START_TIMEOUT) for room in self._rooms.values())
+        for result in await asyncio.gather(*opening, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _close_rooms(self) -> None:
+        seconds = self._settings.shutdown_timeout * 0.25
+        rooms = list(self._rooms.values())
+        ended = await asyncio.gather(*(asyncio.to_thread(room.close, seconds) for room in rooms))
+        for room, done in zip(rooms, ended, strict=True):
+            if not done:
+                LOG.error("Driver %s did not close within %.0f s: left behind", room.driver.name, seconds)

@@ -1,0 +1,198 @@
+"""ConductorManager: which periodic tasks there are, and what drivers may ask of the conductor."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from oslo_config import cfg
+from oslo_context.context import RequestContext
+from oslo_log import log
+from oslo_service import periodic_task
+
+from podium import errors
+from podium.conductor.fleet import Fleet
+from podium.conductor.periodic import PeriodicJob
+from podium.conductor.power_sync import PowerSync
+from podium.conductor.recorder import Recorder
+from podium.conductor.room import DriverRoom, Run, start_in
+from podium.conductor.sql import Sql
+from podium.db import fleet as statements
+from podium.db.conductors import TaskReport
+from podium.db.models import utcnow
+from podium.drivers import base
+
+LOG = log.getLogger(__name__)
+
+#: Seconds; the conductor's own tasks bound every wait themselves.
+_OWN_DEADLINE: Final = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What the config file says about periodic tasks; times in seconds, by the task's name.
+
+    :param sync_interval: from one sweep to the next
+    :param events_max_age: how long power events are kept
+    """
+
+    spacing: Mapping[str, float]
+    deadline: Mapping[str, float]
+    disabled: frozenset[str]
+    sync_interval: float
+    events_max_age: timedelta
+
+    @classmethod
+    def read(cls, conf: cfg.ConfigOpts) -> "Schedule":
+        """The values that are in force now."""
+        return cls(
+            spacing=dict(conf.periodic_tasks.spacing),
+            deadline=dict(conf.periodic_tasks.deadline),
+            disabled=frozenset(conf.periodic_tasks.disabled),
+            sync_interval=float(conf.conductor.sync_power_state_interval),
+            events_max_age=timedelta(days=conf.conductor.power_events_max_age),
+        )
+
+
+class ConductorManager(periodic_task.PeriodicTasks):  # type: ignore[misc]  # oslo.service is untyped
+    """The periodic tasks of the conductor and its drivers; to these it is a podium.drivers.base.Conductor.
+
+    PeriodicTasks keeps tasks on the class, by the bare name of the function. Here every instance has its
+    own, by full name, and ``run_periodic_tasks`` is the inherited one: it calls what is due, and each
+    PeriodicJob only starts its run.
+    """
+
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        rooms: Mapping[str, DriverRoom],
+        fleet: Fleet,
+        recorder: Recorder,
+        sync: PowerSync,
+        sql: Sql,
+    ) -> None:
+        self._periodic_tasks: list[tuple[str, PeriodicJob]] = []
+        self._periodic_spacing: dict[str, float] = {}
+        super().__init__(conf)
+        self._jobs: dict[str, PeriodicJob] = {}
+        self._loop = loop
+        self._fleet = fleet
+        self._recorder = recorder
+        self._sync = sync
+        self._sql = sql
+        self._schedule = Schedule.read(conf)
+        self._add_own("sync_power_status", self._sync_power_status, self._schedule.sync_interval, True)
+        self._add_own("prune_power_events", self._prune_power_events, 3600.0, False)
+        for room in rooms.values():
+            self._add_drivers(room)
+        self.apply(self._schedule)
+
+    def add_periodic_task(self, task: PeriodicJob) -> None:
+        """Register a task of this instance.
+
+        :raises podium.errors.DuplicateTask: when there is one of that name
+        """
+        if task.name in self._jobs:
+            raise errors.DuplicateTask(f"there are two periodic tasks {task.name}; give one another name")
+        self._jobs[task.name] = task
+
+    def apply(self, schedule: Schedule) -> None:
+        """Put what the config file says into force, at once: PeriodicTasks looks it up at every tick."""
+        self._schedule = schedule
+        named = schedule.spacing.keys() | schedule.deadline.keys() | schedule.disabled
+        for name in sorted(named - self._jobs.keys()):
+            LOG.warning("[periodic_tasks] names %s; there are only %s", name, ", ".join(sorted(self._jobs)))
+        declared = {"conductor.sync_power_status": schedule.sync_interval}
+        for name, job in self._jobs.items():
+            spacing = schedule.spacing.get(name, declared.get(name, job.declared_spacing))
+            job.configure(
+                spacing=spacing,
+                deadline=schedule.deadline.get(name, job.declared_deadline),
+                enabled=job.declared_enabled and name not in schedule.disabled,
+            )
+            self._periodic_spacing[name] = spacing
+            self._periodic_last_run.setdefault(name, job._periodic_last_run)
+        self._periodic_tasks = [(name, job) for name, job in self._jobs.items() if job._periodic_enabled]
+
+    def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
+        """The nodes of this conductor that are enrolled with this very driver."""
+        return self._fleet.nodes(driver.name)
+
+    def report_health(self, node: base.Node, health: base.Health) -> None:
+        """Save how a node fares; written when it changed."""
+        self._recorder.add_health(node.uuid, health)
+
+    def resume(self, reports: Mapping[str, TaskReport]) -> None:
+        """Go on counting where an earlier run of this conductor stopped."""
+        for name, report in reports.items():
+            if name in self._jobs:
+                self._jobs[name].resume(report)
+
+    def record_tasks(self) -> None:
+        """Hand over how the tasks fare, where that changed."""
+        for job in self._jobs.values():
+            if job.changed:
+                job.changed = False
+                self._recorder.add_task(job.report())
+
+    @property
+    def task_names(self) -> list[str]:
+        """Every task, the disabled ones too."""
+        return list(self._jobs)
+
+    async def cancel_runs(self, seconds: float) -> None:
+        """Ask every run under way to end, and wait a little for those that do."""
+        ends = [future for job in self._jobs.values() if (future := job.cancel()) is not None]
+        if ends:
+            await asyncio.wait([asyncio.wrap_future(one) for one in ends], timeout=seconds)
+
+    async def _sync_power_status(self, context: RequestContext) -> None:
+        """Read the power of every owned node and record what changed."""
+        await self._sync.sweep(self._periodic_spacing["conductor.sync_power_status"], context)
+
+    async def _prune_power_events(self, context: RequestContext) -> None:
+        """Forget power events that are older than the operator wants."""
+        before = utcnow() - self._schedule.events_max_age
+        count = await self._sql.write(lambda connection: statements.prune_events(connection, before))
+        if count:
+            LOG.info("%d power events from before %s were deleted", count, before)
+
+    def _add_own(
+        self, name: str, method: Callable[[RequestContext], Any], spacing: float, immediately: bool
+    ) -> None:
+        def start(_manager: object, request: RequestContext) -> Run:
+            return start_in(self._loop, lambda: method(request), request)
+
+        self.add_periodic_task(
+            PeriodicJob(
+                f"conductor.{name}",
+                start,
+                timers=self._loop,
+                spacing=spacing,
+                deadline=_OWN_DEADLINE,
+                run_immediately=immediately,
+            )
+        )
+
+    def _add_drivers(self, room: DriverRoom) -> None:
+        for task, method in base.periodic_tasks(room.driver):
+            self.add_periodic_task(
+                PeriodicJob(
+                    f"{room.driver.name}.{task.name}",
+                    _starter(room, method),
+                    timers=self._loop,
+                    spacing=task.spacing,
+                    deadline=task.deadline,
+                    run_immediately=task.run_immediately,
+                    enabled=task.enabled,
+                    hears_cancel=inspect.iscoroutinefunction(method),
+                )
+            )
+
+
+def _starter(room: DriverRoom, method: Callable[..., Any]) -> Callable[[Any, RequestContext], Run]:
+    return lambda manager, request: room.run(method, manager, request, request=request)

@@ -1,0 +1,91 @@
+"""This daemon among the others on the database: entered once, heard of regularly, and gone at the end."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from oslo_log import log
+
+from podium import errors
+from podium.conductor.sql import Sql
+from podium.db import conductors
+from podium.db.conductors import Membership
+
+LOG = log.getLogger(__name__)
+
+
+def process_identity(pid: int | None = None) -> str:
+    """What tells this very process from any other on any machine: boot, process namespace, number, start."""
+    pid = pid or os.getpid()
+    return f"{_boot()}:{pid}:{_started(pid)}"
+
+
+def is_dead(identity: str) -> bool:
+    """Whether the process with this identity has surely ended; False where that cannot be seen from here."""
+    boot, _, process = identity.rpartition(":")[0].rpartition(":")
+    if boot != _boot() or not process.isdigit():
+        return False
+    return identity != process_identity(int(process))
+
+
+def _boot() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}:{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return "unknown"
+
+
+def _started(pid: int) -> str:
+    """Clock ticks since boot at which a process started (proc(5), /proc/pid/stat, field 22)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return "gone"
+
+
+class Heartbeat:
+    """Keeps a membership fresh.
+
+    :param interval: seconds between two heartbeats
+    :param timeout: seconds without one after which others count this daemon as gone
+    """
+
+    def __init__(self, sql: Sql, member: Membership, *, interval: float, timeout: float) -> None:
+        self._sql = sql
+        self._member = member
+        self._interval = interval
+        self._timeout = timeout
+
+    async def enter(self) -> None:
+        """Take the host name.
+
+        :raises podium.errors.ConductorAlreadyRunning: when another daemon has it
+        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked
+        """
+        await self._sql.write(
+            lambda connection: conductors.claim(connection, self._member, self._timeout, is_dead)
+        )
+
+    async def run(self) -> None:
+        """Say that this daemon is alive, for ever.
+
+        :raises podium.errors.ConductorAlreadyRunning: when another one has taken the host name
+        """
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                alive = await self._sql.write(lambda sql: conductors.heartbeat(sql, self._member))
+            except errors.DatabaseUnavailable:
+                continue
+            if not alive:
+                raise errors.ConductorAlreadyRunning(
+                    f"another conductor has taken the host name {self._member.hostname}; this one stops"
+                )
+
+    async def leave(self) -> None:
+        """Say goodbye, if the database listens."""
+        try:
+            await self._sql.write(lambda connection: conductors.leave(connection, self._member))
+        except errors.DatabaseUnavailable:
+            LOG.warning("The database did not hear of this conductor's end; its heartbeat will tell")

@@ -1,0 +1,201 @@
+"""One registered periodic task: what PeriodicTasks calls, and what it only starts elsewhere.
+
+oslo.service runs due tasks one after another in the calling thread. A PeriodicJob returns at once: its run
+goes on in the driver's room, and everything about it (no overlap, deadline, statistics) is kept here, in the
+thread of the conductor's own loop, so that no lock is needed.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import time
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from oslo_context.context import RequestContext
+from oslo_log import log
+
+from podium import errors
+from podium.conductor import context as contexts
+from podium.conductor.room import Run
+from podium.db.conductors import TaskReport
+from podium.db.models import utcnow
+
+LOG = log.getLogger(__name__)
+
+_SHORTEST_DEADLINE: Final = 10.0
+
+
+class Timers(Protocol):
+    """What a job needs of the conductor's event loop."""
+
+    def time(self) -> float: ...
+    def call_later(self, delay: float, callback: Callable[[], Any]) -> asyncio.TimerHandle: ...
+    def call_soon_threadsafe(self, callback: Callable[[], Any]) -> Any: ...
+
+
+class PeriodicJob:
+    """A periodic task as PeriodicTasks knows it: a callable with the attributes that it reads.
+
+    :param name: ``<driver>.<task>`` or ``conductor.<task>``
+    :param start: starts a run with the manager and a context, and returns it
+    :param spacing: seconds from one start to the next
+    :param deadline: seconds that a run may take; None for the spacing, but at least 10
+    :param hears_cancel: whether a cancelled run can end by itself (async), or is left alone (plain)
+    """
+
+    _periodic_task = True
+    _periodic_external_ok = False
+
+    def __init__(
+        self,
+        name: str,
+        start: Callable[[Any, RequestContext], Run],
+        *,
+        timers: Timers,
+        spacing: float,
+        deadline: float | None = None,
+        run_immediately: bool = False,
+        enabled: bool = True,
+        hears_cancel: bool = True,
+        now: Callable[[], datetime] = utcnow,
+    ) -> None:
+        self._periodic_name = name
+        # PeriodicTasks measures with this very clock; the decorator of oslo.service would have
+        # taken the time of import.
+        self._periodic_last_run = None if run_immediately else time.monotonic()
+        self.name = name
+        self.declared_spacing = spacing
+        self.declared_deadline = deadline
+        self.declared_enabled = enabled
+        self.configure(spacing=spacing, deadline=deadline, enabled=enabled)
+        self._start = start
+        self._timers = timers
+        self._now = now
+        self._hears_cancel = hears_cancel
+        self._run: Run | None = None
+        self._request: RequestContext | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._started = 0.0
+        self._missed = False
+        self._complaint: object = None
+        self._last_run: datetime | None = None
+        self._duration: float | None = None
+        self._runs = self._failures = self._skipped = self._misses = 0
+        self._last_error: str | None = None
+
+    def configure(self, *, spacing: float, deadline: float | None, enabled: bool) -> None:
+        """Take over what the config file says; a run under way keeps the deadline that it began with."""
+        self._periodic_spacing = spacing
+        self._periodic_enabled = enabled
+        self.deadline = deadline or max(spacing, _SHORTEST_DEADLINE)
+        self.changed = True
+
+    def __call__(self, manager: Any, context: RequestContext) -> None:
+        """Start a run, unless the last one is still under way; never raises."""
+        if self._run is not None:
+            self._skipped += 1
+            self.changed = True
+            return
+        request = contexts.new()
+        self._started, self._last_run, self._missed = self._timers.time(), self._now(), False
+        self._request = request
+        self.changed = True
+        try:
+            run = self._start(manager, request)
+        except Exception as error:
+            self._settle(error)
+            return
+        self._run = run
+        limit = self.deadline
+        self._expiry = self._timers.call_later(limit, lambda: self._expire(limit))
+        run.future.add_done_callback(self._tell)
+
+    def resume(self, report: TaskReport) -> None:
+        """Go on counting where an earlier run of the daemon stopped."""
+        self._runs, self._failures = report.runs, report.failures
+        self._skipped, self._misses = report.skipped, report.deadline_misses
+        self._last_run, self._duration, self._last_error = report.last_run, report.duration, report.last_error
+
+    def report(self) -> TaskReport:
+        """How the task fares."""
+        return TaskReport(
+            task=self.name,
+            state=self.state,
+            spacing=self._periodic_spacing,
+            last_run=self._last_run,
+            duration=self._duration,
+            runs=self._runs,
+            failures=self._failures,
+            skipped=self._skipped,
+            deadline_misses=self._misses,
+            last_error=self._last_error,
+        )
+
+    @property
+    def state(self) -> str:
+        """``disabled``, ``running``, ``late`` (past its deadline), ``failing`` or ``idle``."""
+        if self._run is not None:
+            return "late" if self._missed else "running"
+        if not self._periodic_enabled:
+            return "disabled"
+        return "failing" if self._complaint is not None else "idle"
+
+    def cancel(self) -> "concurrent.futures.Future[Any] | None":
+        """Ask a run under way to end; what tells when it has."""
+        if self._run is None:
+            return None
+        self._run.cancel()
+        return self._run.future
+
+    def _tell(self, future: "concurrent.futures.Future[Any]") -> None:
+        with contextlib.suppress(RuntimeError):  # the conductor has ended
+            self._timers.call_soon_threadsafe(lambda: self._end(future))
+
+    def _expire(self, limit: float) -> None:
+        if self._run is None:
+            return
+        self._missed = True
+        self._misses += 1
+        self.changed = True
+        done = "cancelled" if self._hears_cancel else "left alone in its thread until it ends"
+        self._complain(TimeoutError(f"no end within {limit:g} s: {done}"), "deadline")
+        self._run.cancel()
+
+    def _end(self, future: "concurrent.futures.Future[Any]") -> None:
+        self._run = None
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        self._settle(future.exception())
+
+    def _settle(self, error: BaseException | None) -> None:
+        self._runs += 1
+        self._duration = self._timers.time() - self._started
+        self.changed = True
+        if self._missed:
+            self._failures += 1
+        elif isinstance(error, concurrent.futures.CancelledError):
+            pass  # the daemon stops, or the task was taken off: no fault of the task
+        elif error is not None:
+            self._failures += 1
+            place = traceback.extract_tb(error.__traceback__)[-1:]
+            self._complain(error, (type(error), *((one.filename, one.lineno) for one in place)))
+        elif self._complaint is not None:
+            self._complaint, self._last_error = None, None
+            self._log(LOG.info, "Periodic task %s succeeds again", self.name)
+
+    def _complain(self, error: BaseException, kind: object) -> None:
+        """Count an error; log it when it is another than the last run's."""
+        self._last_error = errors.one_line(error)
+        if kind == self._complaint:
+            return
+        self._complaint = kind
+        trace = None if error.__traceback__ is None else (type(error), error, error.__traceback__)
+        self._log(LOG.error, "Periodic task %s failed: %s", self.name, self._last_error, exc_info=trace)
+
+    def _log(self, write: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+        if self._request is not None:
+            contexts.carrying(self._request).run(write, *args, **kwargs)

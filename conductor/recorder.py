@@ -1,0 +1,116 @@
+"""The one writer: what rooms, tasks and power changes learned, gathered and written in few statements.
+
+Anyone may hand something over, from any thread, at any time; it is kept in memory until the database has
+taken it. Only the newest of each kind is kept for a node, so that a long outage costs no more than the fleet.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from oslo_log import log
+
+from podium import errors
+from podium.conductor.fleet import Fleet
+from podium.conductor.sql import Sql
+from podium.db import conductors, fleet
+from podium.db.conductors import TaskReport
+from podium.db.fleet import Outcome, Reading
+from podium.drivers.base import Health
+
+LOG = log.getLogger(__name__)
+
+#: Seconds between two writes; what is learned is at most this much older in the database.
+FLUSH_INTERVAL: Final = 0.5
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class Recorder:
+    """Gathers and writes.
+
+    :param hostname: the conductor whose tasks these are
+    """
+
+    def __init__(self, sql: Sql, owned: Fleet, hostname: str) -> None:
+        self._sql = sql
+        self._fleet = owned
+        self._hostname = hostname
+        self._lock = threading.Lock()
+        self._outcomes: dict[int, Outcome] = {}
+        self._readings: dict[int, Reading] = {}
+        self._healths: dict[int, dict[str, Any]] = {}
+        self._tasks: dict[str, TaskReport] = {}
+
+    def add_reading(self, reading: Reading) -> None:
+        """Have a reading written, unless its node changes before that."""
+        with self._lock:
+            self._readings[reading.node_id] = reading
+
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Have the end of a power change written."""
+        with self._lock:
+            self._outcomes[outcome.node_id] = outcome
+
+    def add_health(self, uuid: str, health: Health) -> None:
+        """Have a node's health written if it is another than before."""
+        entry = self._fleet.find(uuid)
+        told = {"status": health.status, "reasons": list(health.reasons)}
+        with self._lock:
+            if entry is not None and entry.health != told:
+                entry.health = told
+                self._healths[entry.number] = told
+
+    def add_task(self, report: TaskReport) -> None:
+        """Have a periodic task's report written."""
+        with self._lock:
+            self._tasks[report.task] = report
+
+    async def run(self) -> None:
+        """Write every now and then, for ever."""
+        while True:
+            await asyncio.sleep(FLUSH_INTERVAL)
+            await self.flush()
+
+    async def flush(self) -> bool:
+        """Write what was handed over; False when the database did not take all of it."""
+        try:
+            await self._write(self._outcomes, lambda sql, batch: fleet.record_outcomes(sql, batch.values()))
+            await self._write(self._readings, self._record_readings)
+            await self._write(self._healths, fleet.record_health)
+            await self._write(self._tasks, self._record_tasks)
+        except errors.DatabaseUnavailable:
+            return False
+        return True
+
+    async def _write(
+        self, gathered: dict[_K, _V], statements: Callable[[sa.Connection, Mapping[_K, _V]], object]
+    ) -> None:
+        with self._lock:
+            batch = dict(gathered)
+            gathered.clear()
+        if not batch:
+            return
+        try:
+            await self._sql.write(lambda connection: statements(connection, batch))
+        except (errors.DatabaseUnavailable, asyncio.CancelledError):
+            with self._lock:
+                for key, value in batch.items():
+                    gathered.setdefault(key, value)
+            raise
+        except Exception:
+            LOG.exception("%d records cannot be written and are dropped", len(batch))
+
+    def _record_readings(self, connection: sa.Connection, batch: Mapping[int, Reading]) -> None:
+        left_alone = fleet.record_readings(connection, list(batch.values()))
+        self._fleet.note_power(
+            (one.node_id, one.version, one.state)
+            for one in batch.values()
+            if one.state is not None and one.node_id not in left_alone
+        )
+
+    def _record_tasks(self, connection: sa.Connection, batch: Mapping[str, TaskReport]) -> None:
+        conductors.save_tasks(connection, self._hostname, list(batch.values()))

@@ -1,0 +1,163 @@
+"""What people do to nodes, as functions of an open connection.
+
+The caller holds the transaction (``Database.read()`` or ``.write()``), so that several of these can be
+one. Rows come as SQLAlchemy rows with the columns of podium.db.models.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.db.models import nodes, utcnow
+
+_T = TypeVar("_T")
+
+
+def chunks(items: Sequence[_T], size: int = 500) -> Iterator[Sequence[_T]]:
+    """Slices small enough for one statement on every database."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def create_nodes(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Enrol nodes; all of them or, when the transaction fails, none.
+
+    :param rows: at least ``name`` and ``driver`` each; what is left out is empty, a uuid is made
+    :returns: their UUIDs, in order
+    :raises podium.errors.InvalidNode: naming each name or UUID that is already taken
+    """
+    now = utcnow()
+    filled = [
+        {
+            "uuid": str(uuid.uuid4()),
+            "driver_info": {},
+            "driver_internal_info": {},
+            "properties": {},
+            "extra": {},
+            "power_failures": 0,
+            "maintenance": False,
+            "conductor_group": "",
+            **row,
+            "version": 1,
+            "created_at": now,
+            "updated_at": now,
+        }
+        for row in rows
+    ]
+    faults = []
+    for column in ("name", "uuid"):
+        in_use = taken(connection, column, [row[column] for row in filled])
+        faults += [f"{column} {value} is already enrolled" for value in in_use]
+    if faults:
+        raise errors.InvalidNode(faults)
+    for chunk in chunks(filled):
+        connection.execute(sa.insert(nodes), chunk)
+    return [row["uuid"] for row in filled]
+
+
+def taken(connection: sa.Connection, column: str, values: Sequence[str]) -> list[str]:
+    """Those of some names or UUIDs that a node has already.
+
+    :param column: ``name`` or ``uuid``
+    """
+    found: list[str] = []
+    for chunk in chunks(values):
+        found += connection.scalars(sa.select(nodes.c[column]).where(nodes.c[column].in_(chunk)))
+    return found
+
+
+def count_nodes(connection: sa.Connection) -> int:
+    """How many nodes are enrolled."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(nodes)) or 0
+
+
+def list_nodes(connection: sa.Connection, **equal: Any) -> Sequence[sa.Row[Any]]:
+    """The nodes whose columns have the given values, in order of name."""
+    query = sa.select(nodes).order_by(nodes.c.name)
+    for column, value in equal.items():
+        query = query.where(nodes.c[column] == value)
+    return connection.execute(query).all()
+
+
+def find_nodes(connection: sa.Connection, wanted: Sequence[str]) -> list[sa.Row[Any]]:
+    """The nodes with these names or UUIDs, in the order given and each once.
+
+    :raises podium.errors.NodeNotFound: naming every one that there is not
+    """
+    found: dict[str, sa.Row[Any]] = {}
+    for chunk in chunks(wanted):
+        query = sa.select(nodes).where(sa.or_(nodes.c.name.in_(chunk), nodes.c.uuid.in_(chunk)))
+        for row in connection.execute(query):
+            found[row.uuid] = row
+            found[row.name] = row
+    missing = [one for one in wanted if one not in found]
+    if missing:
+        raise errors.NodeNotFound(f"no node has the name or UUID {', '.join(missing)}; see: podium node list")
+    return list({found[one].id: found[one] for one in wanted}.values())
+
+
+def list_power(connection: sa.Connection, numbers: Sequence[int]) -> list[sa.Row[Any]]:
+    """Where the power of the nodes with these numbers stands: the few columns that tell."""
+    columns = [nodes.c[name] for name in ("id", "power_state", "target_power_state", "last_error")]
+    rows: list[sa.Row[Any]] = []
+    for chunk in chunks(numbers):
+        rows += connection.execute(sa.select(*columns).where(nodes.c.id.in_(chunk)))
+    return rows
+
+
+def update_node(connection: sa.Connection, node_id: int, values: Mapping[str, Any]) -> None:
+    """Change columns of a node; the conductor notices by the version.
+
+    :raises podium.errors.NodeConflict: while a conductor is changing the node's power
+    :raises podium.errors.InvalidNode: when the new name is taken
+    """
+    if "name" in values:
+        others = sa.select(nodes.c.id).where(nodes.c.name == values["name"], nodes.c.id != node_id)
+        if connection.execute(others).first():
+            raise errors.InvalidNode([f"name {values['name']} is already enrolled"])
+    _change(connection, node_id, sa.update(nodes).values(**values, updated_at=utcnow()))
+
+
+def delete_node(connection: sa.Connection, node_id: int) -> None:
+    """Forget a node.
+
+    :raises podium.errors.NodeConflict: while a conductor is changing the node's power
+    """
+    _change(connection, node_id, sa.delete(nodes))
+
+
+def request_power(connection: sa.Connection, node_id: int, target: str, who: str) -> None:
+    """Ask for a power state; the conductor that owns the node carries it out.
+
+    :param target: one of ``podium.states.TARGETS``
+    :param who: user and host of the one who asks
+    :raises podium.errors.NodeConflict: while another change is asked for or under way
+    """
+    now = utcnow()
+    asked = sa.update(nodes).values(
+        target_power_state=target,
+        power_requested_by=who,
+        power_requested_at=now,
+        last_error=None,
+        updated_at=now,
+    )
+    _change(connection, node_id, asked.where(nodes.c.target_power_state.is_(None)))
+
+
+def _change(connection: sa.Connection, node_id: int, statement: sa.Update | sa.Delete) -> None:
+    if isinstance(statement, sa.Update):
+        statement = statement.values(version=nodes.c.version + 1)
+    free = nodes.c.id == node_id, nodes.c.reservation.is_(None)
+    if connection.execute(statement.where(*free)).rowcount:
+        return
+    row = connection.execute(sa.select(nodes).where(nodes.c.id == node_id)).first()
+    if row is None:
+        raise errors.NodeNotFound("the node was deleted meanwhile")
+    since = f" since {row.power_requested_at:%Y-%m-%d %H:%M:%S} UTC" if row.power_requested_at else ""
+    raise errors.NodeConflict(
+        f"{row.name}: {row.target_power_state or 'a change'} is under way, asked for by"
+        f" {row.power_requested_by or 'someone'}{since}; wait for it to end"
+    )

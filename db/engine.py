@@ -1,0 +1,154 @@
+"""The one way to the database: an engine, transactions, and foreign errors translated to Podium's."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from oslo_db import exception as oslo_exception
+from oslo_db.sqlalchemy import engines
+
+from podium import errors
+
+#: Marks a connection that will write. SQLite then takes its write lock at BEGIN, where waiting for it is
+#: possible; asked for in mid-transaction the lock is refused at once when another writer was faster.
+_WRITES: Final = "podium_writes"
+
+#: Added to the URL where it does not say otherwise, so that no statement waits for ever (seconds, except
+#: statement_timeout and tcp_user_timeout: milliseconds).
+_URL_DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "sqlite": {"timeout": "30"},
+    "mysql": {"charset": "utf8mb4", "connect_timeout": "5", "read_timeout": "60", "write_timeout": "60"},
+    "postgresql": {
+        "connect_timeout": "5",
+        "options": "-c statement_timeout=60000",
+        "tcp_user_timeout": "30000",
+    },
+}
+
+_DRIVERS: Final = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
+
+
+def parse_url(text: str) -> sa.URL:
+    """The URL of ``[database] connection`` with a driver and timeouts filled in.
+
+    :raises podium.errors.ConfigError: when it is none, or names a database that Podium cannot use
+    """
+    try:
+        url = sa.make_url(text)
+    except sa.exc.ArgumentError:
+        raise errors.ConfigError(
+            "[database] connection is not a database URL; one looks like"
+            " postgresql://user:password@host/podium or sqlite:////var/lib/podium/podium.sqlite"
+        ) from None
+    url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+    try:
+        if url.get_backend_name() not in _URL_DEFAULTS:
+            raise sa.exc.NoSuchModuleError
+        url.get_dialect().import_dbapi()
+    except sa.exc.NoSuchModuleError:
+        raise errors.ConfigError(
+            f"[database] connection = {url.render_as_string()}: {url.drivername} is not a known kind of"
+            " database; use sqlite, postgresql or mysql"
+        ) from None
+    except ImportError as missing:
+        extra = "postgresql" if url.drivername.startswith("postgresql") else "mysql"
+        raise errors.ConfigError(
+            f"[database] connection = {url.render_as_string()}: {missing}; install it with"
+            f" pip install 'podium[{extra}]'"
+        ) from None
+    defaults = _URL_DEFAULTS.get(url.get_backend_name(), {})
+    return url.update_query_dict({key: value for key, value in defaults.items() if key not in url.query})
+
+
+class Database:
+    """A database and its connections; safe to use from several threads, never across a fork.
+
+    :param url: see :func:`parse_url`
+    :param options: keyword arguments of oslo.db's ``create_engine``
+    """
+
+    def __init__(self, url: str | sa.URL, **options: Any) -> None:
+        self.url = parse_url(url) if isinstance(url, str) else url
+        with self._translated():
+            self.engine = engines.create_engine(self.url, **{"max_retries": 0, **options})
+        if self.url.get_backend_name() == "mysql":
+            # As PostgreSQL does: no gap locks, and every statement sees what was committed before it.
+            self.engine = self.engine.execution_options(isolation_level="READ COMMITTED")
+        if self.is_sqlite:
+            sa.event.listen(self.engine, "connect", _sqlite_connect)
+            sa.event.listen(self.engine, "begin", _sqlite_begin)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return bool(self.url.get_backend_name() == "sqlite")
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of an SQLite database, None for a server's."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads.
+
+        :raises podium.errors.DatabaseUnavailable: now or at any statement
+        """
+        with self._translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that is committed at the end of the block and rolled back by an exception.
+
+        :raises podium.errors.DatabaseUnavailable: now or at any statement
+        """
+        with self._translated(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection.info.update({_WRITES: True, "in_transaction": True})
+            with connection.begin():
+                yield connection
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (
+            oslo_exception.DBConnectionError,
+            oslo_exception.DBNonExistentDatabase,
+            oslo_exception.DBDeadlock,
+            sa.exc.OperationalError,
+            sa.exc.InterfaceError,
+            sa.exc.TimeoutError,
+        ) as error:
+            raise errors.DatabaseUnavailable(self._unavailable(error)) from error
+        except sa.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            raise errors.DatabaseUnavailable(self._unavailable(error)) from error
+
+    def _unavailable(self, error: Exception) -> str:
+        cause = getattr(error, "inner_exception", None) or error
+        words = " ".join(str(getattr(cause, "orig", None) or cause).split())
+        if self.is_sqlite:
+            return f"{self.url.database}: {words}; is the disk full, or the file another user's?"
+        words = re.sub(r" ?\(Background on this error at: \S+\)", "", words)
+        where = self.url.set(query={}).render_as_string(hide_password=True)
+        return f"[database] connection = {where}: {words}; is the server up, and may this login use it?"
+
+
+def _sqlite_connect(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _sqlite_begin(connection: sa.Connection) -> None:
+    # oslo.db's own listener emits a plain BEGIN unless it finds "in_transaction".
+    if connection.info.pop(_WRITES, False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

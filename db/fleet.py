@@ -1,0 +1,223 @@
+"""What a conductor reads of its nodes and writes down about them, as functions of an open connection."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from podium.db.api import chunks
+from podium.db.models import nodes
+from podium.db.models import power_events as events
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one read of one node's power told.
+
+    :param version: the version of the node that was read
+    :param state: ``power on``, ``power off`` or ``error``; None when the read failed
+    :param failure: why the read failed, in one line
+    """
+
+    node_id: int
+    version: int
+    at: datetime
+    state: str | None
+    failure: str | None = None
+    cause: str = "sweep"
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a requested power change ended.
+
+    :param state: the last state that was read, None when there was none
+    :param error: why it failed, in one line; None when the target was reached
+    """
+
+    node_id: int
+    holder: str
+    at: datetime
+    state: str | None
+    error: str | None
+    request_id: str | None = None
+
+
+def owned(group: str, drivers: Sequence[str]) -> sa.ColumnElement[bool]:
+    """The condition for a node to belong to a conductor."""
+    return sa.and_(nodes.c.conductor_group == group, nodes.c.driver.in_(drivers))
+
+
+def pulse(connection: sa.Connection) -> tuple[int, int, int]:
+    """Three numbers that are the same only while no node was created, changed by a person or deleted.
+
+    Versions only grow and numbers of rows are never given again: a deletion shows in the count, a creation
+    in the highest number, and any other change in the sum of versions.
+    """
+    count, versions, newest = sa.func.count(), sa.func.sum(nodes.c.version), sa.func.max(nodes.c.id)
+    row = connection.execute(sa.select(count, versions, newest)).one()
+    return int(row[0]), int(row[1] or 0), int(row[2] or 0)
+
+
+def versions(connection: sa.Connection, group: str, drivers: Sequence[str]) -> dict[int, int]:
+    """Number and version of every node that belongs to a conductor."""
+    query = sa.select(nodes.c.id, nodes.c.version).where(owned(group, drivers))
+    return {row.id: row.version for row in connection.execute(query)}
+
+
+def load(connection: sa.Connection, numbers: Sequence[int]) -> list[sa.Row[Any]]:
+    """The rows with these numbers, those that were deleted left out."""
+    rows: list[sa.Row[Any]] = []
+    for chunk in chunks(numbers):
+        rows += connection.execute(sa.select(nodes).where(nodes.c.id.in_(chunk)))
+    return rows
+
+
+def requested(
+    connection: sa.Connection, group: str, drivers: Sequence[str], limit: int
+) -> Sequence[sa.Row[Any]]:
+    """Nodes with a power change that was asked for and that nobody has begun, the oldest first."""
+    query = (
+        sa.select(nodes)
+        .where(nodes.c.target_power_state.is_not(None), nodes.c.reservation.is_(None), owned(group, drivers))
+        .order_by(nodes.c.power_requested_at)
+        .limit(limit)
+    )
+    return connection.execute(query).all()
+
+
+def reserve(connection: sa.Connection, node_id: int, version: int, holder: str) -> bool:
+    """Take a node for a power change; False when it changed meanwhile."""
+    mine = sa.update(nodes).where(
+        nodes.c.id == node_id,
+        nodes.c.version == version,
+        nodes.c.reservation.is_(None),
+        nodes.c.target_power_state.is_not(None),
+    )
+    done = connection.execute(mine.values(reservation=holder, version=nodes.c.version + 1))
+    return bool(done.rowcount)
+
+
+def release(connection: sa.Connection, holder: str) -> int:
+    """Give up every reservation of a conductor; what was asked for stays asked for.
+
+    :returns: how many there were
+    """
+    held = sa.update(nodes).where(nodes.c.reservation == holder)
+    return connection.execute(held.values(reservation=None, version=nodes.c.version + 1)).rowcount
+
+
+def record_outcomes(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
+    """Write down how power changes ended and release their nodes."""
+    for outcome in outcomes:
+        mine = nodes.c.id == outcome.node_id, nodes.c.reservation == outcome.holder
+        row = connection.execute(sa.select(nodes).where(*mine).with_for_update()).first()
+        if row is None:
+            continue
+        values: dict[str, Any] = {
+            "target_power_state": None,
+            "power_requested_by": None,
+            "power_requested_at": None,
+            "reservation": None,
+            "last_error": outcome.error,
+            "version": row.version + 1,
+        }
+        if outcome.state is not None:
+            values |= {"power_checked_at": outcome.at, "power_state": outcome.state, "power_failures": 0}
+        changed = outcome.state is not None and outcome.state != row.power_state
+        if changed:
+            values["power_changed_at"] = outcome.at
+        connection.execute(sa.update(nodes).where(nodes.c.id == row.id).values(values))
+        if changed or outcome.error is None:
+            who, reason = row.power_requested_by, f"{row.target_power_state} asked for"
+            _write_event(connection, row, outcome.at, outcome.state, "request", outcome, who, reason)
+
+
+def record_readings(connection: sa.Connection, readings: Sequence[Reading]) -> set[int]:
+    """Write down readings, each only while its node is as it was when it was read, and free.
+
+    :returns: the numbers of the nodes that were left alone because they had changed
+    """
+    left_alone: set[int] = set()
+    names = ("id", "uuid", "name", "version", "power_state", "power_failures")
+    columns = [nodes.c[name] for name in names]
+    for chunk in chunks(readings):
+        query = sa.select(*columns).where(
+            nodes.c.id.in_([one.node_id for one in chunk]), nodes.c.reservation.is_(None)
+        )
+        rows: dict[int, sa.Row[Any]] = {row.id: row for row in connection.execute(query.with_for_update())}
+        same: list[Reading] = []
+        for reading in chunk:
+            row = rows.get(reading.node_id)
+            if row is None or row.version != reading.version:
+                left_alone.add(reading.node_id)
+            elif reading.state == row.power_state and not row.power_failures:
+                same.append(reading)
+            else:
+                _record_reading(connection, row, reading)
+        if same:
+            # One moment for the whole chunk: the oldest, so that an age is never told too small.
+            statement = sa.update(nodes).where(nodes.c.id.in_([one.node_id for one in same]))
+            connection.execute(statement.values(power_checked_at=min(one.at for one in same)))
+    return left_alone
+
+
+def _record_reading(connection: sa.Connection, row: sa.Row[Any], reading: Reading) -> None:
+    values: dict[str, Any]
+    if reading.state is None:
+        values = {"power_failures": row.power_failures + 1, "last_error": reading.failure}
+    else:
+        values = {"power_state": reading.state, "power_checked_at": reading.at, "power_failures": 0}
+        if row.power_failures:
+            values["last_error"] = None
+        if reading.state != row.power_state:
+            values["power_changed_at"] = reading.at
+            cause = "first reading" if row.power_state is None else "out-of-band"
+            _write_event(connection, row, reading.at, reading.state, cause, reading)
+    connection.execute(sa.update(nodes).where(nodes.c.id == row.id).values(values))
+
+
+def _write_event(
+    connection: sa.Connection,
+    row: sa.Row[Any],
+    at: datetime,
+    to_state: str | None,
+    cause: str,
+    source: Reading | Outcome,
+    who: str | None = None,
+    reason: str | None = None,
+) -> None:
+    connection.execute(
+        sa.insert(events).values(
+            node_uuid=row.uuid,
+            node_name=row.name,
+            at=at,
+            from_state=row.power_state,
+            to_state=to_state,
+            cause=cause,
+            who=who,
+            reason=reason,
+            request_id=source.request_id,
+        )
+    )
+
+
+def record_health(connection: sa.Connection, healths: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write down how nodes fare, by number."""
+    for number, health in healths.items():
+        connection.execute(sa.update(nodes).where(nodes.c.id == number).values(health=dict(health)))
+
+
+def prune_events(connection: sa.Connection, before: datetime) -> int:
+    """Delete power events older than a moment; how many there were."""
+    return connection.execute(sa.delete(events).where(events.c.at < before)).rowcount
+
+
+def list_events(connection: sa.Connection, node_uuid: str) -> Sequence[sa.Row[Any]]:
+    """The power events of a node, the oldest first."""
+    return connection.execute(
+        sa.select(events).where(events.c.node_uuid == node_uuid).order_by(events.c.id)
+    ).all()

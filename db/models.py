@@ -1,0 +1,148 @@
+"""The tables, as SQLAlchemy sees them. Times are UTC; a change here needs a migration."""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+def utcnow() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+class UTCDateTime(sa.types.TypeDecorator[datetime]):
+    """A moment: aware in Python, naive UTC in the database, with microseconds everywhere."""
+
+    impl = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+#: SQLite only numbers rows by itself in a column declared INTEGER.
+RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+#: Names differ when their bytes do, on every database; numbers of deleted rows are never given again.
+_TABLE_ARGS = {
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "mysql_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
+    "mariadb_collate": "utf8mb4_bin",
+    "mariadb_engine": "InnoDB",
+    "sqlite_autoincrement": True,
+}
+
+
+class Base(DeclarativeBase):
+    """Columns typed ``dict[str, Any]`` hold JSON."""
+
+    type_annotation_map = {
+        dict[str, Any]: sa.JSON,
+        list[str]: sa.JSON,
+        datetime: UTCDateTime,
+        float: sa.Double,
+    }
+
+
+class NodeRow(Base):
+    """A machine.
+
+    ``version`` grows with every change that a person or a power action makes, and never with what a
+    sweep learned: the conductor finds what changed by it, and a reading is only written while the
+    version is the one that was read.
+    """
+
+    __tablename__ = "nodes"
+    __table_args__ = _TABLE_ARGS
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    uuid: Mapped[str] = mapped_column(sa.String(36), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(255), unique=True)
+    driver: Mapped[str] = mapped_column(sa.String(64), index=True)
+    driver_info: Mapped[dict[str, Any]]
+    driver_internal_info: Mapped[dict[str, Any]]
+    properties: Mapped[dict[str, Any]]
+    extra: Mapped[dict[str, Any]]
+    power_state: Mapped[str | None] = mapped_column(sa.String(20))
+    target_power_state: Mapped[str | None] = mapped_column(sa.String(20), index=True)
+    power_requested_by: Mapped[str | None] = mapped_column(sa.String(255))
+    power_requested_at: Mapped[datetime | None]
+    power_checked_at: Mapped[datetime | None]
+    power_changed_at: Mapped[datetime | None]
+    power_failures: Mapped[int]
+    health: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    last_error: Mapped[str | None] = mapped_column(sa.Text)
+    maintenance: Mapped[bool]
+    maintenance_reason: Mapped[str | None] = mapped_column(sa.Text)
+    fault: Mapped[str | None] = mapped_column(sa.String(64))
+    reservation: Mapped[str | None] = mapped_column(sa.String(255), index=True)
+    conductor_group: Mapped[str] = mapped_column(sa.String(255))
+    version: Mapped[int] = mapped_column(index=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class ConductorRow(Base):
+    """A daemon, by its host name; ``process`` tells one run of it from the next."""
+
+    __tablename__ = "conductors"
+    __table_args__ = _TABLE_ARGS | {"sqlite_autoincrement": False}
+
+    hostname: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    process: Mapped[str] = mapped_column(sa.String(255))
+    drivers: Mapped[list[str]]
+    conductor_group: Mapped[str] = mapped_column(sa.String(255))
+    online: Mapped[bool]
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+
+
+class PowerEventRow(Base):
+    """One change of a node's power state: who changed what, when and why."""
+
+    __tablename__ = "power_events"
+    __table_args__ = _TABLE_ARGS
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    node_uuid: Mapped[str] = mapped_column(sa.String(36), index=True)
+    node_name: Mapped[str] = mapped_column(sa.String(255))
+    at: Mapped[datetime] = mapped_column(index=True)
+    from_state: Mapped[str | None] = mapped_column(sa.String(20))
+    to_state: Mapped[str | None] = mapped_column(sa.String(20))
+    cause: Mapped[str] = mapped_column(sa.String(32))
+    who: Mapped[str | None] = mapped_column(sa.String(255))
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    request_id: Mapped[str | None] = mapped_column(sa.String(64))
+
+
+class PeriodicTaskRow(Base):
+    """One periodic task of one conductor: how its runs went."""
+
+    __tablename__ = "periodic_tasks"
+    __table_args__ = _TABLE_ARGS | {"sqlite_autoincrement": False}
+
+    conductor: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    task: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    state: Mapped[str] = mapped_column(sa.String(16))
+    spacing: Mapped[float]
+    last_run: Mapped[datetime | None]
+    duration: Mapped[float | None]
+    runs: Mapped[int]
+    failures: Mapped[int]
+    skipped: Mapped[int]
+    deadline_misses: Mapped[int]
+    last_error: Mapped[str | None] = mapped_column(sa.Text)
+
+
+nodes = cast(sa.Table, NodeRow.__table__)
+conductors = cast(sa.Table, ConductorRow.__table__)
+power_events = cast(sa.Table, PowerEventRow.__table__)
+periodic_tasks = cast(sa.Table, PeriodicTaskRow.__table__)

@@ -1,0 +1,122 @@
+"""Which schema a database has, and how it gets the present one."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from alembic import command, config, script
+from alembic.runtime import migration
+
+from podium import errors
+from podium.db.engine import Database
+
+_COMMAND = "podium db upgrade"
+
+
+def _scripts() -> config.Config:
+    settings = config.Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return settings
+
+
+def head() -> str:
+    """The revision that this program works with."""
+    revision = script.ScriptDirectory.from_config(_scripts()).get_current_head()
+    if revision is None:
+        raise RuntimeError("podium was installed without its migrations")
+    return revision
+
+
+def current(database: Database) -> str | None:
+    """The revision of a database, None where there is no schema.
+
+    :raises podium.errors.DatabaseUnavailable: when it cannot be asked
+    """
+    file = database.sqlite_file
+    if file is not None and not file.exists():
+        return None
+    with database.read() as connection:
+        return migration.MigrationContext.configure(connection).get_current_revision()
+
+
+def check(database: Database) -> None:
+    """Make sure that the database has the present schema.
+
+    :raises podium.errors.SchemaMismatch: naming the command to run
+    """
+    revision = current(database)
+    if revision == head():
+        return
+    where = database.url.set(query={}).render_as_string(hide_password=True)
+    if revision is None:
+        raise errors.SchemaMismatch(f"[database] connection = {where}: no schema there yet; run: {_COMMAND}")
+    known = {one.revision for one in script.ScriptDirectory.from_config(_scripts()).walk_revisions()}
+    if revision in known:
+        raise errors.SchemaMismatch(
+            f"[database] connection = {where}: the schema is of an older Podium ({revision}, this one needs"
+            f" {head()}); stop every conductor and run: {_COMMAND}"
+        )
+    raise errors.SchemaMismatch(
+        f"[database] connection = {where}: the schema is of a newer Podium ({revision}, this one knows"
+        f" {head()}); install that Podium, then run: {_COMMAND}"
+    )
+
+
+def upgrade(database: Database) -> str:
+    """Create the schema or bring it to the present one; the revision it has then.
+
+    :raises podium.errors.DatabaseUnavailable: when the database cannot be reached
+    :raises podium.errors.SchemaMismatch: when it is newer than this program
+    """
+    create_sqlite_file(database)
+    revision = current(database)
+    if revision is not None:
+        try:
+            script.ScriptDirectory.from_config(_scripts()).get_revision(revision)
+        except Exception:
+            check(database)
+    settings = _scripts()
+    with database.write() as connection:
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "head")
+    return head()
+
+
+def create_sqlite_file(database: Database) -> None:
+    """Create the folder and the file of an SQLite database, readable by its owner alone: it holds passwords.
+
+    :raises podium.errors.ConfigError: when the file system does not allow it
+    """
+    file = database.sqlite_file
+    if file is None or file.exists():
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise errors.ConfigError(
+            f"cannot create the database {file}: {error.strerror}; let [DEFAULT] state_path or"
+            " [database] connection name a place where this user may write"
+        ) from None
+
+
+def prepare(database: Database) -> None:
+    """What a daemon does at its start: an embedded database is created, any other must be there and fit.
+
+    :raises podium.errors.PodiumError: when the daemon cannot work with the database
+    """
+    file = database.sqlite_file
+    if file is not None and (not file.exists() or _is_empty(file)):
+        upgrade(database)
+    check(database)
+
+
+def _is_empty(file: Path) -> bool:
+    try:
+        with sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30) as connection:
+            empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        connection.close()
+    except sqlite3.DatabaseError as error:
+        raise errors.DatabaseUnavailable(f"{file} cannot be read as an SQLite database: {error}") from None
+    return bool(empty)
+
