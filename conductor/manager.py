@@ -1,6 +1,7 @@
 """ConductorManager: which periodic tasks there are, and what drivers may ask of the conductor."""
 
 import asyncio
+import concurrent.futures
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -148,7 +149,7 @@ class ConductorManager(periodic_task.PeriodicTasks):  # type: ignore[misc]  # os
         """Ask every run under way to end, and wait a little for those that do."""
         ends = [future for job in self._jobs.values() if (future := job.cancel()) is not None]
         if ends:
-            await asyncio.wait([asyncio.wrap_future(one) for one in ends], timeout=seconds)
+            await asyncio.to_thread(concurrent.futures.wait, ends, seconds)
 
     async def _sync_power_status(self, context: RequestContext) -> None:
         """Read the power of every owned node and record what changed."""

@@ -8,7 +8,6 @@ thread of the conductor's own loop, so that no lock is needed.
 import asyncio
 import concurrent.futures
 import contextlib
-import time
 import traceback
 from collections.abc import Callable
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from oslo_context.context import RequestContext
 from oslo_log import log
+from oslo_service import periodic_task
 
 from podium import errors
 from podium.conductor import context as contexts
@@ -65,7 +65,7 @@ class PeriodicJob:
         self._periodic_name = name
         # PeriodicTasks measures with this very clock; the decorator of oslo.service would have
         # taken the time of import.
-        self._periodic_last_run = None if run_immediately else time.monotonic()
+        self._periodic_last_run = None if run_immediately else periodic_task.now()
         self.name = name
         self.declared_spacing = spacing
         self.declared_deadline = deadline

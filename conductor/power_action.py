@@ -1,7 +1,6 @@
 """Carries out the power changes that were asked for: reserve, switch, read until it is true, write down."""
 
 import asyncio
-import concurrent.futures
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -114,8 +113,8 @@ class PowerActions:
             else:
                 LOG.error("%s: %s failed: %s", row.name, row.target_power_state, error)
             await self._recorder.flush()
-        except (errors.DatabaseUnavailable, concurrent.futures.CancelledError):
-            pass  # not begun, or cut off by the end of the daemon: asked for still
+        except errors.DatabaseUnavailable:
+            pass  # not begun: asked for still
         finally:
             self._fleet.busy.discard(row.id)
             self._count[row.driver] -= 1

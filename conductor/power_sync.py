@@ -150,9 +150,11 @@ class _Reader:
             return
         state, failure = None, None
         try:
-            state = await self._room.call_within(READ_DEADLINE, self._room.driver.get_power_state, node)
-            if state not in states.READINGS:
-                state, failure = None, f"driver {node.driver} answered {state!r}, which is no power state"
+            answer = await self._room.call_within(READ_DEADLINE, self._room.driver.get_power_state, node)
+            if isinstance(answer, str) and answer in states.READINGS:
+                state = answer
+            else:
+                failure = f"driver {node.driver} answered {answer!r}, which is no power state"
         except (errors.DriverError, TimeoutError) as error:
             failure = str(error) if isinstance(error, TimeoutError) else errors.one_line(error)
         except Exception as error:

@@ -120,9 +120,9 @@ class DriverRoom:
         if self._loop is not None and self._stop is not None:
             with contextlib.suppress(RuntimeError):  # it has ended already
                 self._loop.call_soon_threadsafe(self._stop.set)
-        self.threads.close()
         if self._thread.ident is not None:
             self._thread.join(timeout)
+        self.threads.close()  # not before: a plain close() of the driver runs in one of them
         return not self._thread.is_alive()
 
     def run(self, method: Callable[..., Any], *args: Any, request: RequestContext) -> Run:

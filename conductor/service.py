@@ -68,7 +68,6 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
         self._conf.mutate_config_files()
         if self._conductor is not None:
             self._conductor.reload()
-        LOG.info("The configuration was read again")
 
     def _run(self) -> None:
         ready = False

@@ -1,0 +1,127 @@
+"""What tests of the conductor stand on: a clock that is told the time, drivers, and a conductor in pieces."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from podium import conf, states
+from podium.conductor.fleet import Fleet
+from podium.conductor.power_sync import PowerSync
+from podium.conductor.recorder import Recorder
+from podium.conductor.room import DriverRoom
+from podium.conductor.sql import Sql
+from podium.db import api, schema
+from podium.db.engine import Database
+from podium.drivers import base
+
+PATIENCE = 10.0  # seconds until a test gives up waiting for what should happen at once
+
+
+class Clock:
+    """A clock that only moves when told to, and the timers that hang on it."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+        self._timers: list[tuple[float, Callable[[], Any], "_Handle"]] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, delay: float, callback: Callable[[], Any]) -> Any:
+        handle = _Handle()
+        self._timers.append((self.now + delay, callback, handle))
+        return handle
+
+    def call_soon_threadsafe(self, callback: Callable[[], Any]) -> None:
+        callback()
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+        due = [timer for timer in self._timers if timer[0] <= self.now]
+        self._timers = [timer for timer in self._timers if timer[0] > self.now]
+        for _, callback, handle in due:
+            if not handle.cancelled:
+                callback()
+
+
+class _Handle:
+    cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class StillDriver(base.Driver):
+    """Machines that are what they are told to be, and never fail."""
+
+    def __init__(self, name: str = "still", options: Any = None) -> None:
+        super().__init__(name, options)
+        self.states: dict[str, str] = {}
+        self.ran: list[str] = []
+
+    async def get_power_state(self, node: base.Node) -> str:
+        return self.states.get(node.name, states.POWER_OFF)
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        self.states[node.name] = states.REACHED[target]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let other threads and tasks go on until something is true."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def happened(event: threading.Event) -> None:
+    """Wait for an event of another thread."""
+    assert await asyncio.to_thread(event.wait, PATIENCE), "it never happened"
+
+
+def make_conf(tmp_path: Path, text: str = "") -> conf.Config:
+    """The configuration of a daemon whose files are in ``tmp_path``."""
+    file = tmp_path / "podium.conf"
+    file.write_text(f"[DEFAULT]\nstate_path = {tmp_path}\n{text}")
+    return conf.load(["--config-file", str(file)], prog="test")
+
+
+class Pieces:
+    """A conductor in pieces: rooms of drivers, a fleet and a recorder over a database."""
+
+    def __init__(self, database: Database, drivers: Iterable[base.Driver]) -> None:
+        self.database = database
+        self.rooms = {driver.name: DriverRoom(driver) for driver in drivers}
+        self.sql = Sql(database)
+        self.fleet = Fleet("", tuple(self.rooms))
+        self.recorder = Recorder(self.sql, self.fleet, "here")
+        self.sync = PowerSync(self.fleet, self.rooms, self.recorder)
+
+    def enrol(self, *rows: Mapping[str, Any]) -> None:
+        with self.database.write() as connection:
+            api.create_nodes(connection, rows)
+
+    def node(self, name: str) -> Any:
+        with self.database.read() as connection:
+            return api.find_nodes(connection, [name])[0]
+
+
+@contextlib.asynccontextmanager
+async def pieces(url: str, *drivers: base.Driver) -> AsyncIterator[Pieces]:
+    """Rooms that are open, on a database that has its schema; all closed at the end."""
+    database = Database(url)
+    schema.upgrade(database)
+    made = Pieces(database, drivers)
+    try:
+        for room in made.rooms.values():
+            await asyncio.to_thread(room.open, PATIENCE)
+        yield made
+    finally:
+        for room in made.rooms.values():
+            assert await asyncio.to_thread(room.close, PATIENCE)
+        made.sql.close()
