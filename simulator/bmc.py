@@ -1,0 +1,208 @@
+"""One simulated BMC: the machine behind it and the commands it carries out, without any I/O.
+
+Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from podium.drivers.ipmi import packet
+from podium.simulator.faults import HEALTHY, Faults
+
+# Completion codes, table 5-2.
+OK: Final = 0x00
+INVALID_COMMAND: Final = 0xC1
+WRONG_LENGTH: Final = 0xC7
+INVALID_FIELD: Final = 0xCC
+INSUFFICIENT_PRIVILEGE: Final = 0xD4
+NOT_IN_THIS_STATE: Final = 0xD5
+
+_LOG_SIZE: Final = 32
+_IDENTIFY_SECONDS: Final = 15
+
+#: A completion code and the data after it.
+Answer = tuple[int, bytes]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """What all BMCs of a simulator have in common.
+
+    :param password: at most 20 bytes
+    :param kg: the BMC key, 20 bytes; empty for none
+    :param power_delay: seconds between off and on of a power cycle, and until a soft shutdown is done
+    :param session_limit: sessions that one BMC holds
+    :param seed: of the randomness with which datagrams get lost
+    :param clock: seconds, monotonic
+    """
+
+    user: str = "admin"
+    password: bytes = b"podium-sim"
+    kg: bytes = b""
+    power_delay: float = 0.0
+    session_limit: int = 4
+    seed: int = 0
+    clock: Callable[[], float] = time.monotonic
+
+
+class BMC:
+    """The state of one machine and its BMC, and what the commands of a session do to it."""
+
+    __slots__ = (
+        "_cause",
+        "_identify_until",
+        "_log",
+        "_on",
+        "_settings",
+        "_shown",
+        "_shown_until",
+        "_turns",
+        "commands",
+        "faults",
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._on = False
+        self._turns: tuple[float, bool] | None = None  # when the power switches by itself, and to what
+        self._shown = False
+        self._shown_until = 0.0
+        self._identify_until = 0.0
+        self._cause = 0  # table 28-11
+        self._log: deque[str] | None = None
+        self.commands = 0  #: commands answered in sessions, repeated ones not counted
+        self.faults: Faults = HEALTHY
+
+    @property
+    def power_on(self) -> bool:
+        """Whether the machine really is on; assigning to it switches the machine behind everybody's back."""
+        self._settle()
+        return self._on
+
+    @power_on.setter
+    def power_on(self, on: bool) -> None:
+        self._turns = None
+        self._switch(on, self._settings.clock())
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The latest chassis commands that were carried out, oldest first: ``off``, ``on``, ``cycle``, ..."""
+        return tuple(self._log or ())
+
+    def execute(self, netfn: int, command: int, data: bytes, privilege: int) -> Answer:
+        """Carry out a command of a session.
+
+        :param privilege: the level at which the session is
+        """
+        known = _COMMANDS.get((netfn, command))
+        if known is None:
+            return INVALID_COMMAND, b""
+        needed, carry_out = known
+        if privilege < needed:
+            return INSUFFICIENT_PRIVILEGE, b""
+        return carry_out(self, data)
+
+    def _settle(self) -> None:
+        if self._turns is not None and self._settings.clock() >= self._turns[0]:
+            at, on = self._turns
+            self._turns = None
+            self._switch(on, at)
+
+    def _switch(self, on: bool, at: float) -> None:
+        if self.faults.stale:
+            self._shown = self._shown_power(at)
+            self._shown_until = at + self.faults.stale
+        self._on = on
+
+    def _shown_power(self, now: float) -> bool:
+        return self._shown if now < self._shown_until else self._on
+
+    def _note(self, action: str) -> None:
+        if self._log is None:
+            self._log = deque(maxlen=_LOG_SIZE)
+        self._log.append(action)
+
+    def _get_chassis_status(self, data: bytes) -> Answer:
+        """Section 28.2, table 28-3."""
+        on = self.power_on
+        faults, now = self.faults, 0.0
+        if self._shown_until or self._identify_until:
+            now = self._settings.clock()
+            on = self._shown_power(now)
+        power = on | faults.power_fault << 3
+        last_event = (self._cause != 0 and on) << 4 | faults.power_fault << 3
+        identify = 2 if self._identify_until == float("inf") else int(now < self._identify_until)
+        condition = (
+            faults.intrusion | faults.drive_fault << 2 | faults.cooling_fault << 3 | identify << 4 | 1 << 6
+        )
+        return OK, bytes((power, last_event, condition))
+
+    def _chassis_control(self, data: bytes) -> Answer:
+        """Section 28.3, table 28-4."""
+        if len(data) != 1:
+            return WRONG_LENGTH, b""
+        action = _CONTROLS.get(data[0] & 0x0F)
+        if action is None:
+            return INVALID_FIELD, b""
+        on, delay = self.power_on, self._settings.power_delay
+        if not on and action in ("cycle", "reset", "diag"):
+            return NOT_IN_THIS_STATE, b""
+        now = self._settings.clock()
+        if action in ("on", "off"):
+            self.power_on = action == "on"
+        elif action == "cycle":
+            self._switch(False, now)
+            self._turn(True, now + delay)
+        elif action == "soft" and on:
+            self._turn(False, now + delay)
+        if action in ("on", "cycle", "reset"):
+            self._cause = 1
+        self._note(action)
+        return OK, b""
+
+    def _turn(self, on: bool, at: float) -> None:
+        self._turns = (at, on)
+        self._settle()  # without a delay it is due now
+
+    def _chassis_identify(self, data: bytes) -> Answer:
+        """Section 28.5: byte 1 is the interval in seconds, byte 2 has the bit for "until told otherwise"."""
+        if len(data) > 2:
+            return WRONG_LENGTH, b""
+        seconds = data[0] if data else _IDENTIFY_SECONDS
+        forever = len(data) == 2 and data[1] & 1
+        self._identify_until = float("inf") if forever else self._settings.clock() + seconds
+        self._note("identify")
+        return OK, b""
+
+    def _get_chassis_capabilities(self, data: bytes) -> Answer:
+        """Section 28.1: an intrusion sensor, a diagnostic interrupt, all devices at the BMC's address."""
+        return OK, bytes((0x05, *[packet.BMC_ADDRESS] * 5))
+
+    def _get_system_restart_cause(self, data: bytes) -> Answer:
+        """Section 28.11."""
+        return OK, bytes((self._cause, 1))
+
+    def _get_device_id(self, data: bytes) -> Answer:
+        """Section 20.1: firmware 1.0, IPMI 2.0, a chassis device, no manufacturer."""
+        return OK, bytes((0x20, 0x01, 0x01, 0x00, 0x02, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+
+    def _get_self_test_results(self, data: bytes) -> Answer:
+        """Section 20.4: 55h is passed; 57h with bit 7 is a system event log that cannot be read."""
+        return OK, b"\x57\x80" if self.faults.self_test_failed else b"\x55\x00"
+
+
+_CONTROLS: Final = {0: "off", 1: "on", 2: "cycle", 3: "reset", 4: "diag", 5: "soft"}
+
+#: By netFn and command: the privilege level it needs (appendix G) and what carries it out.
+_COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[BMC, bytes], Answer]]]] = {
+    (packet.NETFN_CHASSIS, 0x00): (packet.PRIVILEGE_USER, BMC._get_chassis_capabilities),
+    packet.GET_CHASSIS_STATUS: (packet.PRIVILEGE_USER, BMC._get_chassis_status),
+    packet.CHASSIS_CONTROL: (packet.PRIVILEGE_OPERATOR, BMC._chassis_control),
+    (packet.NETFN_CHASSIS, 0x04): (packet.PRIVILEGE_OPERATOR, BMC._chassis_identify),
+    (packet.NETFN_CHASSIS, 0x07): (packet.PRIVILEGE_USER, BMC._get_system_restart_cause),
+    packet.GET_DEVICE_ID: (packet.PRIVILEGE_USER, BMC._get_device_id),
+    packet.GET_SELF_TEST_RESULTS: (packet.PRIVILEGE_USER, BMC._get_self_test_results),
+}

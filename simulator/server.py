@@ -1,0 +1,237 @@
+"""All simulated BMCs behind one UDP socket, so that a hundred thousand cost one process and one file."""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import random
+import socket
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Self
+
+from podium import errors
+from podium.drivers.ipmi.packet import Malformed
+from podium.simulator import faults, nodes
+from podium.simulator.bmc import BMC, Settings
+from podium.simulator.session import LanChannel
+
+# Linux's numbers, which Python's socket module does not name.
+_IP_PKTINFO: Final = 8
+_SO_SNDBUFFORCE: Final = 32
+_SO_RCVBUFFORCE: Final = 33
+
+_BUFFER: Final = 32 << 20
+_DATAGRAM: Final = 1024
+_PKTINFO_SPACE: Final = socket.CMSG_SPACE(12)
+#: Datagrams taken in one wake-up, so that timers and the control socket have their turn under load.
+_BURST: Final = 128
+_LATE_LIMIT: Final = 100_000
+
+_Ancillary = list[tuple[int, int, bytes]]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What became of the datagrams so far.
+
+    :param received: datagrams that came to an address of ours
+    :param answered: datagrams sent
+    :param dropped: datagrams lost on purpose, in either direction
+    :param malformed: datagrams that a BMC does not understand, or that belong to none of its sessions' keys
+    :param unsent: answers that the system did not take
+    """
+
+    received: int = 0
+    answered: int = 0
+    dropped: int = 0
+    malformed: int = 0
+    unsent: int = 0
+
+
+class Simulator:
+    """BMCs at consecutive addresses: ``async with Simulator(address_range("127.20.0.1", 48)) as sim``.
+
+    It serves while the event loop runs; everything else may be called from other threads as well.
+
+    :param addresses: from :func:`podium.simulator.nodes.address_range`
+    :param port: the UDP port of all BMCs; 0 for a free one, which :attr:`port` tells
+    :param placed: faults from the start, each ``KIND[=VALUE]:WHERE``
+    :raises podium.errors.ConfigError: for a fault that is not understood; on entry, for a port not to be had
+    """
+
+    def __init__(
+        self, addresses: range, port: int = 0, *, settings: Settings | None = None, placed: Iterable[str] = ()
+    ) -> None:
+        self.addresses = addresses
+        self.port = port
+        self.settings = settings or Settings()
+        self.counters = Counters()
+        self._random = random.Random(self.settings.seed)
+        self._channels: dict[int, LanChannel] = {}
+        self._late: set[asyncio.TimerHandle] = set()
+        for text in placed:
+            change, where = faults.parse_placed(text)
+            self._change(change, where)
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._socket = _open_socket(self.port, nodes.is_loopback(self.addresses))
+        self.port = self._socket.getsockname()[1]
+        self._loop.add_reader(self._socket, self._drain)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._loop.remove_reader(self._socket)
+        for timer in self._late:
+            timer.cancel()
+        self._socket.close()
+
+    def bmc(self, address: str) -> BMC:
+        """The BMC at an address.
+
+        :raises KeyError: when none is simulated there
+        """
+        return self.channel(address).bmc
+
+    def channel(self, address: str) -> LanChannel:
+        """The sessions of the BMC at an address.
+
+        :raises KeyError: when none is simulated there
+        """
+        return self._channel(int(ipaddress.IPv4Address(address)))
+
+    def set_fault(self, fault: str, where: str) -> int:
+        """Put ``KIND[=VALUE]`` on some BMCs, see :func:`podium.simulator.faults.select`; returns how many.
+
+        :raises podium.errors.ConfigError: when either is not understood
+        """
+        return self._change(faults.parse_fault(fault), where)
+
+    def clear_fault(self, kind: str, where: str) -> int:
+        """Take a kind of fault, or ``all``, from some BMCs; returns how many.
+
+        :raises podium.errors.ConfigError: when either is not understood
+        """
+        return self._change(faults.parse_clear(kind), where)
+
+    def set_power(self, on: bool, where: str) -> int:
+        """Switch the machines at some addresses, as somebody at the power button does; returns how many.
+
+        :raises podium.errors.ConfigError: when ``where`` is not understood
+        """
+        chosen = faults.select(where, self.addresses)
+        for address in chosen:
+            self._channel(address).bmc.power_on = on
+        return len(chosen)
+
+    def status(self) -> dict[str, int]:
+        """Counts of BMCs, machines that are on, BMCs with a fault, sessions, commands and datagrams."""
+        channels = list(self._channels.values())
+        return {
+            "bmcs": len(self.addresses),
+            "powered_on": sum(channel.bmc.power_on for channel in channels),
+            "faulty": sum(channel.bmc.faults is not faults.HEALTHY for channel in channels),
+            "sessions": sum(channel.sessions for channel in channels),
+            "logins_refused": sum(channel.logins_refused for channel in channels),
+            "commands": sum(channel.bmc.commands for channel in channels),
+            **asdict(self.counters),
+        }
+
+    def _change(self, change: faults.Change, where: str) -> int:
+        after: dict[faults.Faults, faults.Faults] = {}  # BMCs with the same faults share one record
+        chosen = faults.select(where, self.addresses, change.kind)
+        for address in chosen:
+            bmc = self._channel(address).bmc
+            if bmc.faults not in after:
+                after[bmc.faults] = change.apply(bmc.faults)
+            bmc.faults = after[bmc.faults]
+        return len(chosen)
+
+    def _channel(self, address: int) -> LanChannel:
+        channel = self._channels.get(address)
+        if channel is None:
+            if address not in self.addresses:
+                raise KeyError(nodes.text(address))
+            channel = LanChannel(self.settings, b"podium-sim\0\0" + address.to_bytes(4))
+            channel = self._channels.setdefault(address, channel)
+        return channel
+
+    def _drain(self) -> None:
+        for _ in range(_BURST):
+            try:
+                datagram, ancillary, _, peer = self._socket.recvmsg(_DATAGRAM, _PKTINFO_SPACE)
+            except OSError:  # mostly: there is no more
+                return
+            try:
+                # struct in_pktinfo, ip(7): interface, local address, and the address in the datagram's header
+                channel = self._channel(int.from_bytes(ancillary[0][2][8:12]))
+            except (KeyError, IndexError):
+                continue
+            self.counters.received += 1
+            found = channel.bmc.faults
+            if found is not faults.HEALTHY and (found.dead or self._lose(found)):
+                self.counters.dropped += 1
+                continue
+            try:
+                answer = channel.receive(datagram)
+            except Malformed:
+                self.counters.malformed += 1
+                continue
+            if answer is None:
+                continue
+            # Sent back as it came, the control message makes the answer leave from the asked address.
+            if found is faults.HEALTHY:
+                self._send(answer, ancillary, peer)
+            else:
+                self._send_faulty(found, answer, ancillary, peer)
+
+    def _lose(self, found: faults.Faults) -> bool:
+        return found.lossy > 0 and self._random.random() < found.lossy
+
+    def _send_faulty(self, found: faults.Faults, answer: bytes, ancillary: _Ancillary, peer: Any) -> None:
+        if self._lose(found) or len(self._late) >= _LATE_LIMIT:
+            self.counters.dropped += 1
+        elif found.slow:
+
+            def send_late() -> None:
+                self._late.discard(timer)
+                self._send(answer, ancillary, peer)
+
+            timer = self._loop.call_later(found.slow, send_late)
+            self._late.add(timer)
+        else:
+            self._send(answer, ancillary, peer)
+
+    def _send(self, answer: bytes, ancillary: _Ancillary, peer: Any) -> None:
+        try:
+            self._socket.sendmsg((answer,), ancillary, 0, peer)
+        except OSError:
+            self.counters.unsent += 1
+        else:
+            self.counters.answered += 1
+
+
+def _open_socket(port: int, loopback: bool) -> socket.socket:
+    """:raises podium.errors.ConfigError: when the port cannot be had"""
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        for forced, plain in ((_SO_RCVBUFFORCE, socket.SO_RCVBUF), (_SO_SNDBUFFORCE, socket.SO_SNDBUF)):
+            try:
+                opened.setsockopt(socket.SOL_SOCKET, forced, _BUFFER)
+            except PermissionError:
+                opened.setsockopt(socket.SOL_SOCKET, plain, _BUFFER)
+        if loopback:
+            # Keeps other hosts out; where it is not permitted, they still reach no address that is served.
+            with contextlib.suppress(PermissionError):
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+        opened.bind(("0.0.0.0", port))
+    except OSError as wrong:
+        opened.close()
+        reason = "is in use" if wrong.errno == errno.EADDRINUSE else f"cannot be had ({wrong.strerror})"
+        raise errors.ConfigError(f"UDP port {port} {reason}: give another one with --port") from None
+    except OverflowError:
+        opened.close()
+        raise errors.ConfigError(f"{port} is no UDP port: give one from 1 to 65535 with --port") from None
+    return opened

@@ -1,0 +1,204 @@
+"""podium-sim as a process of its own, read and switched by programs that nobody here wrote."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+#: Seconds that any program here may take.
+PATIENCE = 30.0
+PROGRAM = (sys.executable, "-P", "-c", "import sys; from podium.simulator.main import main; sys.exit(main())")
+PASSWORD = "podium-sim"
+KG = "4b" * 20
+
+
+@dataclass
+class Rack:
+    """A running podium-sim with ten BMCs."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    line: str
+    port: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        nodes = yaml.safe_load((self.folder / "nodes.yaml").read_text())["nodes"]
+        self.port = nodes[0]["driver_info"]["ipmi_port"]
+
+    def ctl(self, *words: str) -> str:
+        control = ("ctl", "--control", str(self.folder / "control"))
+        return run([*PROGRAM, *control, *words]).stdout
+
+
+def run(command: list[str], *, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"IPMI_PASSWORD": password, "LC_ALL": "C"}
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+
+
+def start(folder: Path, *options: str) -> Rack:
+    files = ("--nodes-file", str(folder / "nodes.yaml"), "--control", str(folder / "control"))
+    process = subprocess.Popen(
+        [*PROGRAM, "--ipmi", "10", "--address", "127.20.7.1", "--port", "0", *files, *options],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, "podium-sim did not start"
+    return Rack(process, folder, line)
+
+
+def stop(rack: Rack, number: signal.Signals = signal.SIGTERM) -> int:
+    with rack.process as process:
+        process.send_signal(number)
+        return process.wait(PATIENCE)
+
+
+@pytest.fixture
+def rack(tmp_path: Path) -> Iterator[Rack]:
+    started = start(tmp_path)
+    yield started
+    stop(started)
+
+
+@pytest.fixture
+def ipmitool(
+    rack: Rack, require_peer: Callable[[str], str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """ipmitool on the first BMC: ``ipmitool("power", "status", suite=3)``."""
+    program = require_peer("ipmitool")
+
+    def ask(
+        *words: str, suite: int = 17, password: str = PASSWORD, user: str = "admin"
+    ) -> subprocess.CompletedProcess[str]:
+        where = ("-H", "127.20.7.1", "-p", str(rack.port), "-U", user, "-E", "-N", "1", "-R", "1")
+        return run([program, "-I", "lanplus", "-C", str(suite), *where, *words], password=password)
+
+    return ask
+
+
+Ask = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def ipmipower(rack: Rack, tmp_path: Path, require_peer: Callable[[str], str]) -> Callable[..., list[str]]:
+    """FreeIPMI's ipmipower on the first four BMCs: ``ipmipower("--stat", suite=3)``, its lines in order."""
+    program = require_peer("ipmipower")
+    config = tmp_path / "freeipmi.conf"
+    config.write_text(f"username admin\npassword {PASSWORD}\n")
+    config.chmod(0o600)
+
+    def ask(*words: str, suite: int) -> list[str]:
+        hosts = f"127.20.7.[1-4]:{rack.port}"
+        options = (f"--config-file={config}", "--driver-type=LAN_2_0", "-I", str(suite), "-h", hosts)
+        return sorted(run([program, *options, *words]).stdout.splitlines())
+
+    return ask
+
+
+def test_it_says_in_one_line_when_it_is_ready(rack: Rack) -> None:
+    expected = f"podium-sim: 10 BMCs at 127.20.7.1-127.20.7.10, port {rack.port}, user admin\n"
+    assert rack.line == expected
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(number: signal.Signals, tmp_path: Path) -> None:
+    started = start(tmp_path)
+    assert (stop(started, number), (tmp_path / "control").exists()) == (0, False)
+
+
+@pytest.mark.parametrize("suite", [3, 17])
+def test_ipmitool_reads_and_switches_a_machine(suite: int, ipmitool: Ask) -> None:
+    said = [ipmitool("power", word, suite=suite).stdout for word in ("status", "on", "cycle", "status")]
+    assert [line.strip() for line in said] == [
+        "Chassis Power is off",
+        "Chassis Power Control: Up/On",
+        "Chassis Power Control: Cycle",
+        "Chassis Power is on",
+    ]
+
+
+def test_ipmitool_at_the_user_level_cannot_switch(ipmitool: Ask) -> None:
+    assert "Insufficient privilege level" in ipmitool("-L", "USER", "power", "on").stderr
+
+
+def test_ipmitool_with_a_wrong_password_is_refused(ipmitool: Ask) -> None:
+    assert "Unable to establish" in ipmitool("power", "status", password="guess").stderr
+
+
+def test_ipmitool_with_an_unknown_user_is_refused(ipmitool: Ask) -> None:
+    assert "Unable to establish" in ipmitool("power", "status", user="root").stderr
+
+
+def test_ipmitool_is_told_the_cipher_suites(ipmitool: Ask) -> None:
+    suites = ipmitool("channel", "getciphers", "ipmi").stdout
+    assert [line.split()[0] for line in suites.splitlines()[1:]] == ["3", "17"]
+
+
+def test_ipmitool_tells_what_the_bmc_is(ipmitool: Ask) -> None:
+    assert "IPMI Version              : 2.0" in ipmitool("mc", "info").stdout
+
+
+def test_ipmitool_sees_the_self_test_pass(ipmitool: Ask) -> None:
+    assert ipmitool("mc", "selftest").stdout == "Selftest: passed\n"
+
+
+def test_ipmitool_sees_faults_that_were_put_on_meanwhile(rack: Rack, ipmitool: Ask) -> None:
+    rack.ctl("fault", "cooling-fault", "1")
+    assert "Cooling/Fan Fault    : true" in ipmitool("chassis", "status").stdout
+
+
+def test_ipmitool_sees_a_machine_that_was_switched_behind_its_back(rack: Rack, ipmitool: Ask) -> None:
+    rack.ctl("power", "on", "127.20.7.1")
+    assert ipmitool("power", "status").stdout == "Chassis Power is on\n"
+
+
+def test_ipmitool_gets_no_answer_from_a_dead_bmc(rack: Rack, ipmitool: Ask) -> None:
+    rack.ctl("fault", "dead", "127.20.7.1")
+    assert "Unable to establish" in ipmitool("power", "status").stderr
+
+
+def test_ipmitool_opens_a_session_with_the_bmc_key(
+    tmp_path: Path, require_peer: Callable[[str], str]
+) -> None:
+    program = require_peer("ipmitool")
+    (tmp_path / "kg").write_text(KG)
+    started = start(tmp_path, "--kg-file", str(tmp_path / "kg"))
+    try:
+        where = ("-H", "127.20.7.1", "-p", str(started.port), "-U", "admin", "-E", "-y", KG)
+        assert run([program, "-I", "lanplus", *where, "power", "status"]).stdout == "Chassis Power is off\n"
+    finally:
+        stop(started)
+
+
+@pytest.mark.parametrize("suite", [3, 17])
+def test_ipmipower_reads_and_switches_several_machines(
+    suite: int, ipmipower: Callable[..., list[str]]
+) -> None:
+    answers = [ipmipower(word, suite=suite) for word in ("--stat", "--on", "--stat")]
+    assert answers == [[f"127.20.7.{host}: {word}" for host in range(1, 5)] for word in ("off", "ok", "on")]
+
+
+def test_ipmipower_power_cycles_only_what_is_on(rack: Rack, ipmipower: Callable[..., list[str]]) -> None:
+    rack.ctl("power", "on", "1-2")
+    ipmipower("--cycle", suite=17)
+    assert ipmipower("--stat", suite=17) == [
+        "127.20.7.1: on",
+        "127.20.7.2: on",
+        "127.20.7.3: off",
+        "127.20.7.4: off",
+    ]
+
+
+def test_the_status_counts_what_was_done(rack: Rack, ipmitool: Ask) -> None:
+    ipmitool("power", "on")
+    status = yaml.safe_load(rack.ctl("status"))
+    assert (status["bmcs"], status["powered_on"], status["sessions"]) == (10, 1, 0)

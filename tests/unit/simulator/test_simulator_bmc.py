@@ -1,0 +1,117 @@
+"""The machine behind a simulated BMC, and its commands."""
+
+import pytest
+
+from podium.drivers.ipmi import packet
+from podium.simulator import bmc, faults
+
+OPERATOR = packet.PRIVILEGE_OPERATOR
+OFF, ON, CYCLE, RESET, DIAGNOSE, SOFT = b"\0", b"\1", b"\2", b"\3", b"\4", b"\5"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def machine(*placed: str, on: bool, delay: float = 0.0) -> tuple[bmc.BMC, Clock]:
+    clock = Clock()
+    made = bmc.BMC(bmc.Settings(power_delay=delay, clock=clock))
+    made.power_on = on
+    for fault in placed:
+        made.faults = faults.parse_fault(fault).apply(made.faults)
+    return made, clock
+
+
+def control(machine: bmc.BMC, action: bytes, privilege: int = OPERATOR) -> int:
+    return machine.execute(*packet.CHASSIS_CONTROL, action, privilege)[0]
+
+
+def status(machine: bmc.BMC) -> bytes:
+    code, data = machine.execute(*packet.GET_CHASSIS_STATUS, b"", packet.PRIVILEGE_USER)
+    assert code == bmc.OK
+    return data
+
+
+@pytest.mark.parametrize(
+    ("before", "action", "after"),
+    [(False, ON, True), (True, OFF, False), (True, CYCLE, True), (True, RESET, True), (True, SOFT, False)],
+)
+def test_chassis_control_switches_the_machine(before: bool, action: bytes, after: bool) -> None:
+    switched, _ = machine(on=before)
+    assert (control(switched, action), switched.power_on) == (bmc.OK, after)
+
+
+@pytest.mark.parametrize("action", [CYCLE, RESET, DIAGNOSE])
+def test_a_machine_that_is_off_refuses_what_needs_power(action: bytes) -> None:
+    assert control(machine(on=False)[0], action) == bmc.NOT_IN_THIS_STATE
+
+
+def test_chassis_control_needs_the_operator_level() -> None:
+    switched, _ = machine(on=True)
+    assert (control(switched, OFF, packet.PRIVILEGE_USER), switched.power_on) == (
+        bmc.INSUFFICIENT_PRIVILEGE,
+        True,
+    )
+
+
+def test_a_power_cycle_is_off_for_the_power_delay() -> None:
+    cycled, clock = machine(on=True, delay=5)
+    control(cycled, CYCLE)
+    clock.now += 4
+    off_meanwhile = cycled.power_on
+    clock.now += 1
+    assert (off_meanwhile, cycled.power_on) == (False, True)
+
+
+def test_a_later_command_calls_off_what_a_delayed_one_would_do() -> None:
+    switched, clock = machine(on=True, delay=5)
+    control(switched, SOFT)
+    control(switched, ON)
+    clock.now += 10
+    assert switched.power_on
+
+
+def test_a_stale_bmc_reports_the_old_state_for_its_seconds_only() -> None:
+    stale, clock = machine("stale=3", on=True)
+    control(stale, OFF)
+    at_once = status(stale)[0] & 1
+    clock.now += 3
+    assert (at_once, status(stale)[0] & 1) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "byte", "bit"),
+    [("power-fault", 0, 3), ("intrusion", 2, 0), ("drive-fault", 2, 2), ("cooling-fault", 2, 3)],
+)
+def test_a_fault_of_the_chassis_shows_in_its_status(fault: str, byte: int, bit: int) -> None:
+    healthy, _ = machine(on=True)
+    broken, _ = machine(fault, on=True)
+    assert (status(healthy)[byte] >> bit & 1, status(broken)[byte] >> bit & 1) == (0, 1)
+
+
+def test_identify_is_over_after_its_interval() -> None:
+    blinking, clock = machine(on=True)
+    blinking.execute(packet.NETFN_CHASSIS, 0x04, b"\x0a", OPERATOR)
+    before = status(blinking)[2] >> 4 & 3
+    clock.now += 10
+    assert (before, status(blinking)[2] >> 4 & 3) == (1, 0)
+
+
+def test_a_failed_self_test_is_reported() -> None:
+    broken, _ = machine("self-test-failed", on=True)
+    assert broken.execute(*packet.GET_SELF_TEST_RESULTS, b"", OPERATOR) == (bmc.OK, b"\x57\x80")
+
+
+def test_a_command_that_is_not_known_gets_the_code_for_that() -> None:
+    assert machine(on=True)[0].execute(0x2C, 0x3E, b"", OPERATOR) == (bmc.INVALID_COMMAND, b"")
+
+
+def test_the_log_tells_what_was_done_and_stays_bounded() -> None:
+    busy, _ = machine(on=True)
+    for action in [ON] * 100 + [OFF]:
+        control(busy, action)
+    assert (len(busy.log), busy.log[-2:]) == (32, ("on", "off"))

@@ -1,0 +1,65 @@
+"""What podium-sim says when it cannot start."""
+
+from pathlib import Path
+
+import pytest
+
+from podium.simulator import faults, main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--ipmi", "0"], "give 1 or more"),
+        (["--ipmi", "1", "--address", "rack"], "'rack' is not an IPv4 address"),
+        (["--ipmi", "20000000"], "room for 15466494"),
+        (["--ipmi", "1", "--port", "65536"], "65536 is no UDP port"),
+        (["--ipmi", "1", "--fault", "tired:1"], "there is no fault 'tired'"),
+        (["--ipmi", "1", "--user", "a" * 17], "1 to 16 bytes"),
+        (["--ipmi", "1", "--power-delay", "-1"], "give 0 to 3600 seconds"),
+        (["--ipmi", "1", "--sessions", "0"], "a BMC holds 1 or more"),
+        (["--ipmi", "1", "--password-file", "missing"], "cannot read missing"),
+        (["--ipmi", "1", "--port", "0", "--nodes-file", "missing/nodes"], "cannot write the nodes file"),
+        (["--ipmi", "1", "--port", "0", "--control", "missing/control"], "cannot make the control socket"),
+        (["ctl", "--control", "missing", "status"], "no simulator answers at missing"),
+        (["ctl", "--control", "missing", "fault", "dead"], "give fault KIND"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_status_1(
+    arguments: list[str],
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main.main(arguments) == 1
+    output = capsys.readouterr()
+    assert reason in output.err
+    assert (output.err.count("\n"), output.out) == (1, "")
+
+
+@pytest.mark.parametrize("key", ["31" * 19, "zz" * 20, ""])
+def test_a_bmc_key_that_is_not_40_digits_is_refused_without_showing_it(
+    key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "kg"
+    path.write_text(key)
+    assert main.main(["--ipmi", "1", "--kg-file", str(path)]) == 1
+    assert capsys.readouterr().err == f"podium-sim: {path}: the BMC key is 40 hexadecimal digits\n"
+
+
+def test_a_password_that_is_too_long_is_refused_without_showing_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "password"
+    path.write_text("p" * 21)
+    assert main.main(["--ipmi", "1", "--password-file", str(path)]) == 1
+    assert capsys.readouterr().err == f"podium-sim: {path}: IPMI passwords have 1 to 20 bytes\n"
+
+
+def test_the_help_names_every_kind_of_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["--help"])
+    text = capsys.readouterr().out
+    assert all(kind in text for kind in faults.KINDS)
