@@ -5,10 +5,13 @@ one. Rows come as SQLAlchemy rows with the columns of podium.db.models.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
 from podium.db.models import nodes, utcnow
@@ -27,7 +30,7 @@ def create_nodes(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -
 
     :param rows: at least ``name`` and ``driver`` each; what is left out is empty, a uuid is made
     :returns: their UUIDs, in order
-    :raises podium.errors.InvalidNode: naming each name or UUID that is already taken
+    :raises podium.errors.InvalidNode: naming each name or UUID that is given twice or already taken
     """
     now = utcnow()
     filled = [
@@ -49,13 +52,24 @@ def create_nodes(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -
     ]
     faults = []
     for column in ("name", "uuid"):
-        in_use = taken(connection, column, [row[column] for row in filled])
+        given = Counter(row[column] for row in filled)
+        faults += [f"{column} {value} is given twice" for value, times in given.items() if times > 1]
+        in_use = taken(connection, column, list(given))
         faults += [f"{column} {value} is already enrolled" for value in in_use]
     if faults:
         raise errors.InvalidNode(faults)
-    for chunk in chunks(filled):
-        connection.execute(sa.insert(nodes), chunk)
+    with _nobody_faster():
+        for chunk in chunks(filled):
+            connection.execute(sa.insert(nodes), chunk)
     return [row["uuid"] for row in filled]
+
+
+@contextmanager
+def _nobody_faster() -> Iterator[None]:
+    try:
+        yield
+    except DBDuplicateEntry:
+        raise errors.InvalidNode(["a name or UUID was taken by someone else just now; try again"]) from None
 
 
 def taken(connection: sa.Connection, column: str, values: Sequence[str]) -> list[str]:
@@ -95,7 +109,9 @@ def find_nodes(connection: sa.Connection, wanted: Sequence[str]) -> list[sa.Row[
             found[row.name] = row
     missing = [one for one in wanted if one not in found]
     if missing:
-        raise errors.NodeNotFound(f"no node has the name or UUID {', '.join(missing)}; see: podium node list")
+        more = f" and {len(missing) - 20} more" if len(missing) > 20 else ""
+        named = ", ".join(missing[:20]) + more
+        raise errors.NodeNotFound(f"no node has the name or UUID {named}; see: podium node list")
     return list({found[one].id: found[one] for one in wanted}.values())
 
 
@@ -118,7 +134,8 @@ def update_node(connection: sa.Connection, node_id: int, values: Mapping[str, An
         others = sa.select(nodes.c.id).where(nodes.c.name == values["name"], nodes.c.id != node_id)
         if connection.execute(others).first():
             raise errors.InvalidNode([f"name {values['name']} is already enrolled"])
-    _change(connection, node_id, sa.update(nodes).values(**values, updated_at=utcnow()))
+    with _nobody_faster():
+        _change(connection, node_id, sa.update(nodes).values(**values, updated_at=utcnow()))
 
 
 def delete_node(connection: sa.Connection, node_id: int) -> None:

@@ -3,6 +3,7 @@
 import difflib
 import inspect
 from collections.abc import Iterable, Sequence
+from importlib import metadata
 from typing import Any, Final
 
 from oslo_config import cfg
@@ -22,35 +23,34 @@ def available() -> dict[str, type[base.Driver] | errors.DriverLoadError]:
     failed: dict[str, errors.DriverLoadError] = {}
 
     def note(_manager: object, entry_point: Any, cause: BaseException) -> None:
-        failed[entry_point.name] = errors.DriverLoadError(
-            f"driver {entry_point.name} ({_origin(entry_point)}) cannot be imported:"
-            f" {type(cause).__name__}: {cause}"
-        )
+        failed[entry_point.name] = _unusable(entry_point, f"cannot be imported: {errors.one_line(cause)}")
 
     found: dict[str, type[base.Driver] | errors.DriverLoadError] = {}
     manager: Iterable[Any] = ExtensionManager(NAMESPACE, on_load_failure_callback=note)
     for extension in manager:
         fault = _fault(extension, extension.name in found)
-        found[extension.name] = extension.plugin if fault is None else fault
+        found[extension.name] = extension.plugin if fault is None else _unusable(extension.entry_point, fault)
     return dict(sorted((found | failed).items()))
 
 
-def _origin(entry_point: Any) -> str:
-    package = f"package {entry_point.dist.name}, " if entry_point.dist else ""
-    return f"{package}entry point {entry_point.value}"
+def _unusable(entry_point: Any, fault: str) -> errors.DriverLoadError:
+    # stevedore's own entry points have lost their package.
+    same = metadata.entry_points(group=NAMESPACE, name=entry_point.name, value=entry_point.value)
+    packages = sorted({one.dist.name for one in same if one.dist})
+    origin = f"package {' and '.join(packages)}, entry point {entry_point.value}"
+    return errors.DriverLoadError(f"driver {entry_point.name} ({origin}) {fault}")
 
 
-def _fault(extension: Any, twice: bool) -> errors.DriverLoadError | None:
-    where = f"driver {extension.name} ({_origin(extension.entry_point)})"
+def _fault(extension: Any, twice: bool) -> str | None:
     if not (inspect.isclass(extension.plugin) and issubclass(extension.plugin, base.Driver)):
-        return errors.DriverLoadError(f"{where} is not a class that inherits podium.drivers.base.Driver")
+        return "is not a class that inherits podium.drivers.base.Driver"
     lacking = sorted(getattr(extension.plugin, "__abstractmethods__", ()))
     if lacking:
-        return errors.DriverLoadError(f"{where} lacks the method {', '.join(lacking)}")
+        return f"lacks the method {', '.join(lacking)}"
     if extension.name in _RESERVED:
-        return errors.DriverLoadError(f"{where}: the name is taken by a group of the config file")
+        return "cannot be used: its name is that of a group of the config file"
     if twice:
-        return errors.DriverLoadError(f"{where}: another package has a driver of that name; uninstall one")
+        return "is not the only one of that name; uninstall the other package"
     return None
 
 
@@ -84,14 +84,14 @@ def instance(name: str, found: type[base.Driver], conf: cfg.ConfigOpts) -> base.
 
     :raises podium.errors.DriverLoadError: when it cannot be made
     """
-    conf.register_group(cfg.OptGroup(name))
-    conf.register_opts(found.options, group=name)
     try:
+        conf.register_group(cfg.OptGroup(name))
+        conf.register_opts(found.options, group=name)
         return found(name, conf[name])
     except Exception as cause:
         raise errors.DriverLoadError(
             f"driver {name} ({found.__module__}.{found.__qualname__}) cannot be made:"
-            f" {type(cause).__name__}: {cause}"
+            f" {errors.one_line(cause)}"
         ) from cause
 
 

@@ -1,0 +1,115 @@
+"""The frame of the ``podium`` command: its global options and its table of commands.
+
+The table names classes without importing them, and cliff looks for none elsewhere: ``podium --help`` answers
+without reading the database libraries or the environment's entry points.
+"""
+
+import argparse
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, version
+from itertools import takewhile
+from typing import Final
+
+import cliff.app
+import cliff.commandmanager
+
+#: Name, where its class is in podium.cli, and what ``podium --help`` says about it.
+COMMANDS: Final = (
+    ("db upgrade", "database:Upgrade", "create the database's schema or bring it up to date"),
+    ("node create", "node_changes:Create", "enrol a node"),
+    ("node import", "node_import:Import", "enrol the nodes that a YAML or JSON file lists"),
+    ("node list", "nodes:List", "list nodes and their power state"),
+    ("node show", "nodes:Show", "show everything that is known of a node"),
+    ("node set", "node_changes:Set", "change what nodes were enrolled with"),
+    ("node delete", "node_changes:Delete", "forget nodes"),
+    ("node power on", "power:On", "power nodes on"),
+    ("node power off", "power:Off", "power nodes off at once"),
+    ("node power reboot", "power:Reboot", "power nodes off and on again"),
+    ("node maintenance set", "maintenance:Set", "tell the conductor to leave nodes alone"),
+    ("node maintenance unset", "maintenance:Unset", "hand nodes back to the conductor"),
+    ("driver list", "drivers:List", "list the installed drivers"),
+    ("driver show", "drivers:Show", "show what a driver needs and can do"),
+    ("task list", "conductors:ListTasks", "list periodic tasks and how they fare"),
+    ("conductor list", "conductors:List", "list the daemons on this database"),
+)
+
+
+def add_common_options(parser: argparse.ArgumentParser, default: object = argparse.SUPPRESS) -> None:
+    """The options that are taken before and after the command's name."""
+    parser.add_argument(
+        "--config-file",
+        metavar="FILE",
+        default=default,
+        help="the config file to use instead of podium.conf where oslo.config looks for it",
+    )
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        default=default,
+        help="log to standard error, and show the traceback of an error",
+    )
+
+
+class App(cliff.app.App):
+    """The ``podium`` command; errors pass through it to podium.cli.main."""
+
+    NAME = "podium"
+
+    def __init__(self) -> None:
+        manager = cliff.commandmanager.CommandManager()
+        for name, target, _ in COMMANDS:
+            manager.commands[name] = EntryPoint(name, f"podium.cli.{target}", "podium.cli")
+        super().__init__("Operate Podium's nodes, drivers and database.", version("podium"), manager)
+
+    def build_option_parser(
+        self,
+        description: str | None,
+        version: str | None,
+        argparse_kwargs: object = None,
+    ) -> argparse.ArgumentParser:
+        """cliff's own global options are left out: most would do nothing here."""
+        width = max(len(name) for name, _, _ in COMMANDS)
+        parser = argparse.ArgumentParser(
+            prog=self.NAME,
+            usage="podium [--config-file FILE] [--debug] COMMAND ...",
+            description=description,
+            epilog="commands (podium COMMAND --help says more):\n"
+            + "\n".join(f"  {name:{width}}  {summary}" for name, _, summary in COMMANDS),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.add_argument("--version", action="version", version=f"{self.NAME} {version}")
+        add_common_options(parser, default=None)
+        parser.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+        return parser
+
+    def run(self, argv: list[str]) -> int:
+        """Carry out one command line; its exit status."""
+        self.options = self.parser.parse_args(argv)
+        words = self.options.command
+        if words in ([], ["help"]):
+            self.parser.print_help(self.stdout if words else self.stderr)
+            return 0 if words else 2
+        try:
+            factory, name, rest = self.command_manager.find_command(words)
+        except ValueError:
+            return self._unknown_command(words)
+        command = factory(self, self.options)
+        arguments = command.get_parser(f"{self.NAME} {name}").parse_args(rest)
+        for option in ("config_file", "debug"):
+            if option in arguments:
+                setattr(self.options, option, getattr(arguments, option))
+        return command.run(arguments)
+
+    def _unknown_command(self, words: Sequence[str]) -> int:
+        """Name the commands that begin like the one that was typed, or look like it."""
+        typed = list(takewhile(lambda word: not word.startswith("-"), words))
+        near: list[str] = []
+        while typed and not near:
+            near = [name for name, _, _ in COMMANDS if name.startswith(f"{' '.join(typed)} ")]
+            typed.pop()
+        if not near or words[-1] not in ("-h", "--help"):
+            near = near or self.get_fuzzy_matches(words[0])
+            self.parser.error(f"there is no command {' '.join(words)}; there are: {', '.join(near)}")
+        lines = (f"  {name:24}{summary}\n" for name, _, summary in COMMANDS if name in near)
+        self.stdout.write("".join(lines))
+        return 0

@@ -1,0 +1,125 @@
+"""Arguments that several commands take: which nodes, and KEY=VALUE."""
+
+import argparse
+import getpass
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final, TextIO
+
+from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
+
+from podium import errors
+
+_MOST_NODES: Final = 100_000
+_LONGEST_SECRET: Final = 65_536
+_SPAN: Final = re.compile(r"(\d+)-(\d+)")
+
+
+def add_nodes(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
+    """The argument NODE… of a command."""
+    parser.add_argument(
+        "nodes",
+        nargs=nargs,
+        metavar="NODE",
+        help="a name, a UUID, or a range of names such as r1n[01-40] or r1n[01-02],r2n05",
+    )
+
+
+def expand(arguments: Iterable[str]) -> list[str]:
+    """Names and UUIDs as they were given, ranges as the names that they stand for, each once.
+
+    :raises podium.errors.InvalidNode: for a range that cannot be understood, or is too large
+    """
+    names: dict[str, None] = {}
+    for argument in arguments:
+        names |= dict.fromkeys(_range(argument) if re.search(r"[\[\],]", argument) else [argument])
+    return list(names)
+
+
+def _range(text: str) -> Sequence[str]:
+    # A span is one number after another in memory once it is parsed, so its size is looked at before.
+    if any(int(last) - int(first) >= _MOST_NODES for first, last in _SPAN.findall(text)):
+        raise errors.InvalidNode([f"{text} stands for more than {_MOST_NODES} nodes"])
+    try:
+        nodes = NodeSet(text, resolver=RESOLVER_NOGROUP)
+    except NodeSetException as fault:
+        reason = str(fault).replace('"', "")
+        raise errors.InvalidNode(
+            [f"{text} is not a range of nodes: {reason}; one looks like r1n[01-40],r2n05"]
+        ) from None
+    if len(nodes) > _MOST_NODES:
+        raise errors.InvalidNode([f"{text} stands for {len(nodes)} nodes, more than {_MOST_NODES}"])
+    return list(nodes)
+
+
+def fold(names: Iterable[str]) -> str:
+    """Names written as ranges: r1n[01-40]."""
+    return str(NodeSet.fromlist(list(names), resolver=RESOLVER_NOGROUP))
+
+
+def key_value(text: str) -> tuple[str, str]:
+    """The type of an argument KEY=VALUE."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
+def group_name(text: str) -> str:
+    """The type of an argument that names a conductor group."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{0,255}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not made of letters, digits, _, - and dots")
+    return text
+
+
+def one_line(text: str) -> str:
+    """The type of an argument that is a text for people."""
+    if not text.isprintable():
+        raise argparse.ArgumentTypeError("it holds characters that cannot be printed")
+    return text
+
+
+def read_values(
+    pairs: Iterable[tuple[str, str]],
+    stdin: TextIO,
+    warn: Callable[[str], None],
+    is_secret: Callable[[str], bool],
+) -> dict[str, str]:
+    """Driver properties: as given, ``KEY=@FILE`` from a file's first line, ``KEY=-`` by asking.
+
+    :param warn: told of a secret that stands on the command line, where other users can read it
+    :param is_secret: whether a key's value is one
+    :raises podium.errors.InvalidNode: when a file cannot be read or nothing was entered
+    """
+    values = {}
+    for key, given in pairs:
+        if given == "-":
+            values[key] = getpass.getpass(f"{key}: ") if stdin.isatty() else _first_line(key, stdin)
+        elif given.startswith("@"):
+            values[key] = _read_file(key, given[1:])
+        else:
+            values[key] = given
+            if given and is_secret(key):
+                warn(
+                    f"warning: other users of this machine can see {key} on the command line;"
+                    f" give it as {key}=@FILE or {key}=-"
+                )
+    return values
+
+
+def _read_file(key: str, name: str) -> str:
+    try:
+        with Path(name).open(encoding="utf-8") as file:
+            return _first_line(key, file)
+    except OSError as fault:
+        raise errors.InvalidNode([f"{key}: cannot read the file {name}: {fault.strerror}"]) from None
+    except ValueError:
+        raise errors.InvalidNode([f"{key}: the file {name} is not UTF-8 text"]) from None
+
+
+def _first_line(key: str, file: TextIO) -> str:
+    line = file.readline(_LONGEST_SECRET).rstrip("\r\n")
+    if not line:
+        raise errors.InvalidNode([f"{key}: a value was to be read, but the first line is empty"])
+    return line

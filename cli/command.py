@@ -1,0 +1,200 @@
+"""What the commands of ``podium`` have in common: the configuration, the database, how results are shown."""
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Final
+
+import cliff.command
+import cliff.lister
+import cliff.show
+
+from podium import conf
+from podium.cli import arguments
+from podium.cli.app import App, add_common_options
+from podium.conf import database as database_options
+from podium.db import conductors, schema
+from podium.db.engine import Database
+
+#: The formats whose cells are text; the others take objects.
+_TEXT_FORMATS: Final = frozenset({"csv", "value", "shell"})
+
+
+class Command(cliff.command.Command):
+    """A command that prints what it did, if anything."""
+
+    app: App
+
+    @cached_property
+    def config(self) -> conf.Config:
+        """The configuration, read when it is first asked for.
+
+        :raises podium.errors.ConfigError: see podium.conf.load
+        """
+        file = self.app.options.config_file
+        return conf.load(["--config-file", file] if file else [], prog=self.app.NAME)
+
+    def get_epilog(self) -> str:
+        # cliff's own names the package a command is from, for which it reads the metadata of every package.
+        return self._epilog or ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        self.parser = super().get_parser(prog_name)
+        add_common_options(self.parser)
+        return self.parser
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """The configured database, made sure that its schema is the present one.
+
+        :raises podium.errors.ConfigError: when the URL cannot be used
+        :raises podium.errors.DatabaseError: when it cannot be reached, or needs ``podium db upgrade``
+        """
+        with self.any_database() as database:
+            schema.check(database)
+            yield database
+
+    @contextmanager
+    def any_database(self) -> Iterator[Database]:
+        """The configured database, with or without a schema."""
+        url = database_options.database_url(self.config)
+        database = Database(url, **database_options.engine_options(self.config))
+        try:
+            yield database
+        finally:
+            database.dispose()
+
+    def warn_of_unowned(self, database: Database, nodes: Iterable[Mapping[str, Any]]) -> None:
+        """Say which nodes no conductor that is online owns: nothing happens to them."""
+        timeout = self.config.conductor.heartbeat_timeout
+        with database.read() as connection:
+            rows = conductors.list_conductors(connection)
+        alive = [row for row in rows if conductors.is_alive(row, timeout)]
+        owned = {(driver, row.conductor_group) for row in alive for driver in row.drivers}
+        unowned: dict[tuple[str, str], list[str]] = {}
+        for node in nodes:
+            kind = node["driver"], node["conductor_group"]
+            if kind not in owned:
+                unowned.setdefault(kind, []).append(node["name"])
+        for (driver, group), names in unowned.items():
+            where = f" and the conductor_group {group}" if group else ""
+            self.warn(
+                f"warning: no conductor with the driver {driver}{where} is online;"
+                f" nothing happens to {arguments.fold(names)} until one runs"
+            )
+
+    def say(self, text: str) -> None:
+        """Print one line of the command's result."""
+        self.app.stdout.write(f"{text}\n")
+        self.app.stdout.flush()
+
+    def warn(self, text: str) -> None:
+        """Print one line beside the command's result."""
+        self.app.stderr.write(f"podium: {text}\n")
+
+
+class Lister(Command, cliff.lister.Lister):
+    """A command whose result is a table."""
+
+    @property
+    def need_sort_by_cliff(self) -> bool:
+        return False  # it would sort what is shown, and gives up on a column with empty cells
+
+    def produce_output(
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: Sequence[str],
+        data: Iterable[Sequence[Any]],
+    ) -> int:
+        _check_columns(self.parser, parsed_args.columns, column_names)
+        rows = list(data)
+        for column in reversed([one for one in parsed_args.sort_columns if one in column_names]):
+            key = _sort_key(column_names.index(column))
+            rows.sort(key=key, reverse=parsed_args.sort_direction == "desc")
+        shown = [[shown_in(parsed_args.formatter, value) for value in row] for row in rows]
+        return super().produce_output(parsed_args, column_names, shown)
+
+
+class ShowOne(Command, cliff.show.ShowOne):
+    """A command whose result is one object."""
+
+    def produce_output(
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: Sequence[str],
+        data: Sequence[Any],
+    ) -> int:
+        _check_columns(self.parser, parsed_args.columns, column_names)
+        shown = [shown_in(parsed_args.formatter, value) for value in data]
+        return super().produce_output(parsed_args, column_names, shown)
+
+
+def _check_columns(parser: argparse.ArgumentParser, wanted: Sequence[str], names: Sequence[str]) -> None:
+    # cliff passes over a wrong name as long as there is a right one beside it.
+    for column in wanted:
+        if column not in names:
+            parser.error(f"argument -c/--column: there is no column {column}; there are {', '.join(names)}")
+
+
+def _sort_key(index: int) -> Callable[[Sequence[Any]], tuple[bool, Any]]:
+    def key(row: Sequence[Any]) -> tuple[bool, Any]:
+        value = row[index]
+        return value is None, str(value) if isinstance(value, Mapping | list) else value
+
+    return key
+
+
+def shown_in(form: str, value: Any) -> Any:
+    """A value as an output format shows it.
+
+    :param form: the name of cliff's formatter: people read ``table``, programs read the others
+    """
+    if form == "table":
+        return _for_people(value)
+    plain = _for_programs(value)
+    if form in _TEXT_FORMATS and isinstance(plain, dict | list):
+        return json.dumps(plain)
+    return plain
+
+
+def _for_programs(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case Mapping():
+            return {str(key): _for_programs(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_for_programs(one) for one in value]
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            return str(value)
+
+
+def _for_people(value: Any) -> Any:
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        case float():
+            return round(value, 3)
+        case {"status": status, "reasons": reasons, **other} if not other:
+            return f"{status}: {', '.join(reasons)}" if reasons else status
+        case Mapping():
+            return "\n".join(f"{key}: {_for_people(one)}" for key, one in value.items())
+        case [{"name": _}, *_]:
+            return "\n".join(_described(**one) for one in value)
+        case list() | tuple():
+            return ", ".join(str(_for_people(one)) for one in value)
+        case _:
+            return value
+
+
+def _described(name: str, help: str = "", **facts: Any) -> str:
+    told = {fact: value for fact, value in facts.items() if value is not None and value is not False}
+    words = ", ".join(fact if value is True else f"{fact} {value}" for fact, value in told.items())
+    return name + (f" ({words})" if words else "") + (f": {help}" if help else "")

@@ -1,0 +1,26 @@
+"""``podium db upgrade``."""
+
+import argparse
+
+from podium.cli import command
+from podium.db import schema
+
+
+class Upgrade(command.Command):
+    """Create the database's schema or bring it up to date.
+
+    Stop every conductor before. An SQLite file is created together with its folder, for its owner alone:
+    run this as the user that runs the conductor.
+    """
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        with self.any_database() as database:
+            before = schema.current(database)
+            after = schema.upgrade(database)
+            where = database.url.set(query={}).render_as_string(hide_password=True)
+        if before == after:
+            self.say(f"{where}: the schema is at revision {after} already")
+        elif before is None:
+            self.say(f"{where}: created the schema, revision {after}")
+        else:
+            self.say(f"{where}: upgraded the schema from revision {before} to {after}")

@@ -1,0 +1,60 @@
+"""Where ``podium`` starts, and where every error becomes one line and an exit status."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+from podium import errors
+from podium.cli.app import App
+
+_FAULTS_SHOWN: Final = 50
+_INTERRUPTED: Final = 130  # 128 + SIGINT
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    :param argv: the arguments, by default those of the process
+    :returns: 0, 1 for what could not be done, 2 for a command line that is wrong, 130 after Ctrl-C
+    """
+    status = 0
+    try:
+        status = _attempt(App(), list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough. Python flushes once more at its end, to nowhere then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def _attempt(app: App, argv: list[str]) -> int:
+    debug = "--debug" in argv
+    # What the libraries log about an error repeats what is said about it below.
+    logging.basicConfig(level=logging.DEBUG if debug else logging.CRITICAL + 1)
+    try:
+        return app.run(argv)
+    except SystemExit as end:  # argparse's way out
+        return int(end.code or 0)
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        for line in _lines(error):
+            sys.stderr.write(f"podium: {line}\n")
+        return 1
+
+
+def _lines(error: Exception) -> list[str]:
+    if isinstance(error, errors.InvalidNode):
+        more = len(error.faults) - _FAULTS_SHOWN
+        rest = [f"and {more} more"] if more > 0 else []
+        return [*error.faults[:_FAULTS_SHOWN], *rest, "nothing was changed"]
+    if isinstance(error, errors.PodiumError):
+        return [str(error)]
+    return [f"unexpected {errors.one_line(error)}; --debug shows where it comes from"]

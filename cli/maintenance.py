@@ -1,0 +1,44 @@
+"""``podium node maintenance set`` and ``unset``."""
+
+import argparse
+from typing import Any
+
+from podium.cli import arguments, command
+from podium.db import api
+
+
+class _Maintenance(command.Command):
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_nodes(parser)
+        return parser
+
+    def _change(self, nodes: list[str], values: dict[str, Any]) -> int:
+        wanted = arguments.expand(nodes)
+        with self.database() as database, database.write() as connection:
+            rows = api.find_nodes(connection, wanted)
+            for row in rows:
+                api.update_node(connection, row.id, values)
+        return len(rows)
+
+
+class Set(_Maintenance):
+    """Tell the conductor to leave nodes alone: all of those named, or none."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        kind = arguments.one_line
+        parser.add_argument("--reason", metavar="TEXT", type=kind, help="why, for others to read")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        values = {"maintenance": True, "maintenance_reason": parsed_args.reason}
+        self.say(f"{self._change(parsed_args.nodes, values)} in maintenance")
+
+
+class Unset(_Maintenance):
+    """Hand nodes back to the conductor, and clear their fault: all of those named, or none."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        values = {"maintenance": False, "maintenance_reason": None, "fault": None}
+        self.say(f"{self._change(parsed_args.nodes, values)} out of maintenance")

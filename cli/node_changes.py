@@ -1,0 +1,164 @@
+"""``podium node create``, ``set`` and ``delete``: each does all that it was asked for, or nothing."""
+
+import argparse
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+from podium import errors
+from podium.cli import arguments, command, enrolment
+from podium.cli.catalog import Catalog
+from podium.db import api
+from podium.drivers import base
+
+_SECRETS: Final = (
+    "A secret does not belong on a command line, where other users can see it: KEY=@FILE takes a value from"
+    " the first line of a file, KEY=- asks for it, or reads a line of standard input."
+)
+
+
+class _Change(command.Command):
+    """A command that says what nodes are given."""
+
+    def get_epilog(self) -> str:
+        return _SECRETS
+
+    def add_values(self, parser: argparse.ArgumentParser) -> None:
+        """The options for it."""
+        for option, text in (
+            ("--driver-info", "a setting for the driver, see podium driver show"),
+            ("--property", "something to note about the machine"),
+            ("--extra", "something else to note"),
+        ):
+            parser.add_argument(
+                option, action="append", default=[], metavar="KEY=VALUE", type=arguments.key_value, help=text
+            )
+        parser.add_argument(
+            "--conductor-group",
+            metavar="GROUP",
+            type=arguments.group_name,
+            help="the conductors that own it: those with this [conductor] conductor_group",
+        )
+
+    def driver_info(self, parsed_args: argparse.Namespace, catalog: Catalog) -> dict[str, str]:
+        """What --driver-info gave, from the command line, files and the terminal."""
+        return arguments.read_values(parsed_args.driver_info, self.app.stdin, self.warn, catalog.is_secret)
+
+
+def _typed(given: Mapping[str, str], driver: base.Driver) -> dict[str, Any]:
+    """Numbers and truth values as the driver declares them, so that they are the same from a file."""
+    values: dict[str, Any] = {}
+    for key, text in given.items():
+        values[key] = text
+        try:
+            value = driver.properties[key].type(text)
+        except (KeyError, ValueError, TypeError):
+            continue  # the driver's validation says what is wrong with it
+        if isinstance(value, int | float):
+            values[key] = value
+    return values
+
+
+class Create(_Change):
+    """Enrol a node."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("--driver", required=True, help="see podium driver list")
+        parser.add_argument("--name", help="a host name, by default the UUID")
+        parser.add_argument("--uuid", help="by default a new one")
+        self.add_values(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        number = parsed_args.uuid or str(uuid.uuid4())
+        catalog = Catalog(self.config)
+        driver = catalog.driver(parsed_args.driver)
+        row = {
+            "name": parsed_args.name or number,
+            "uuid": number,
+            "driver": driver.name,
+            "driver_info": _typed(self.driver_info(parsed_args, catalog), driver),
+            "properties": dict(parsed_args.property),
+            "extra": dict(parsed_args.extra),
+            "conductor_group": parsed_args.conductor_group or "",
+        }
+        faults = enrolment.faults(row, catalog)
+        if faults:
+            raise errors.InvalidNode([f"{row['name']}: {fault}" for fault in faults])
+        row["uuid"] = enrolment.canonical(number)
+        with self.database() as database:
+            with database.write() as connection:
+                api.create_nodes(connection, [row])
+            self.say(f"{row['name']} enrolled, UUID {row['uuid']}")
+            self.warn_of_unowned(database, [row])
+
+
+class Set(_Change):
+    """Change what nodes were enrolled with: all of those named, or none."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_nodes(parser)
+        parser.add_argument("--name", help="a new name, for a single node")
+        parser.add_argument("--driver", help="another driver")
+        self.add_values(parser)
+        parser.add_argument(
+            "--unset-driver-info", action="append", default=[], metavar="KEY", help="a setting to remove"
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        wanted = arguments.expand(parsed_args.nodes)
+        if parsed_args.name and len(wanted) > 1:
+            self.parser.error("argument --name: two nodes cannot have one name")
+        catalog = Catalog(self.config)
+        given = self.driver_info(parsed_args, catalog)
+        with self.database() as database, database.write() as connection:
+            rows = api.find_nodes(connection, wanted)
+            changes = [_changed(row._asdict(), parsed_args, given, catalog) for row in rows]
+            faults = [
+                f"{row.name}: {fault}"
+                for row, values in zip(rows, changes, strict=True)
+                for fault in enrolment.faults({"uuid": row.uuid, **values}, catalog)
+            ]
+            if faults:
+                raise errors.InvalidNode(faults)
+            for row, values in zip(rows, changes, strict=True):
+                api.update_node(connection, row.id, values)
+        self.say(f"{len(rows)} changed")
+
+
+def _changed(
+    row: Mapping[str, Any], parsed_args: argparse.Namespace, given: Mapping[str, str], catalog: Catalog
+) -> dict[str, Any]:
+    """The columns of a node as they are to be."""
+    driver = catalog.driver(parsed_args.driver or row["driver"])
+    info = row["driver_info"] | _typed(given, driver)
+    unset = parsed_args.unset_driver_info
+    group = parsed_args.conductor_group
+    return {
+        "name": parsed_args.name or row["name"],
+        "driver": driver.name,
+        "driver_info": {key: value for key, value in info.items() if key not in unset},
+        "properties": row["properties"] | dict(parsed_args.property),
+        "extra": row["extra"] | dict(parsed_args.extra),
+        "conductor_group": row["conductor_group"] if group is None else group,
+    }
+
+
+class Delete(command.Command):
+    """Forget nodes: all of those named, or none. Their history of power changes is kept."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_nodes(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        wanted = arguments.expand(parsed_args.nodes)
+        with self.database() as database, database.write() as connection:
+            rows = api.find_nodes(connection, wanted)
+            for row in rows:
+                api.delete_node(connection, row.id)
+        self.say(f"{len(rows)} deleted")

@@ -1,0 +1,94 @@
+"""Reads the file of ``podium node import``: YAML or JSON, from anywhere, and never trusted."""
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from podium import errors
+
+_LARGEST: Final = 64 * 1024 * 1024
+_DEEPEST: Final = 100
+_MOST_MERGED: Final = 2_000_000
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Safe, and bounded.
+
+    PyYAML's C code overruns the stack on what is nested deeply, and merge keys (``<<``) that refer to each
+    other multiply what they merge at every step.
+    """
+
+    depth = 0
+    merged = 0
+
+    def descend_resolver(self, current_node: yaml.Node | None, current_index: object) -> None:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise yaml.YAMLError
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        self.merged += len(node.value)
+        if self.merged > _MOST_MERGED:
+            raise yaml.YAMLError
+
+
+def read(name: str) -> list[Any]:
+    """The list under ``nodes``, its rows unchecked.
+
+    :param name: a path, or ``-`` for standard input
+    :raises podium.errors.InvalidNode: when the file cannot be read or has no such list
+    """
+    where = "standard input" if name == "-" else name
+    content = _parse(_text(name, where), where)
+    if not isinstance(content, dict) or not isinstance(content.get("nodes"), list):
+        raise errors.InvalidNode([f'{where} is not {{"nodes": [{{"name": ..., "driver": ...}}, ...]}}'])
+    others = [str(key)[:80] for key in content if key != "nodes" and isinstance(key, str)]
+    if others:
+        raise errors.InvalidNode([f"{where} holds {', '.join(others[:5])} beside nodes, which nothing reads"])
+    return list(content["nodes"])
+
+
+def _text(name: str, where: str) -> str:
+    try:
+        if name == "-":
+            content = sys.stdin.buffer.read(_LARGEST + 1)
+        else:
+            with Path(name).open("rb") as file:
+                content = file.read(_LARGEST + 1)
+    except OSError as fault:
+        raise errors.InvalidNode([f"{where} cannot be read: {fault.strerror}"]) from None
+    if len(content) > _LARGEST:
+        raise errors.InvalidNode([f"{where} is larger than {_LARGEST // 1024**2} MiB; import it in parts"])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise errors.InvalidNode([f"{where} is not UTF-8 text, see byte {fault.start}"]) from None
+
+
+def _parse(text: str, where: str) -> Any:
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            pass  # YAML may begin like this too, and names the place of what is wrong in both
+    try:
+        return yaml.load(io.StringIO(text), Loader=_Loader)
+    except yaml.MarkedYAMLError as fault:
+        raise errors.InvalidNode([f"{where} is neither YAML nor JSON: {_place(fault)}"]) from None
+    except Exception:  # PyYAML's constructors raise whatever Python raises for a bad scalar
+        raise errors.InvalidNode([f"{where} is neither YAML nor JSON that can be understood"]) from None
+
+
+def _place(fault: yaml.MarkedYAMLError) -> str:
+    # What stands in quotes is the file's content, which may be a password that begins with a star.
+    problem = str(fault.problem or "").split("'")[0].split('"')[0].strip()
+    mark = fault.problem_mark or fault.context_mark
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem

@@ -1,0 +1,57 @@
+"""Options without a group: who this conductor is, where it keeps its files, which drivers it loads."""
+
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg, types
+
+
+class AbsolutePath(types.String):
+    """A path that means the same wherever the program is started; ``~`` is the user's home."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name="absolute path")
+
+    def __call__(self, value: Any) -> str:
+        path = Path(super().__call__(value)).expanduser()
+        if not path.is_absolute():
+            raise ValueError("the path does not start with /")
+        return str(path)
+
+
+def environment() -> Path | None:
+    """The virtual environment that this program is installed in, if it is in one."""
+    return Path(sys.prefix) if sys.prefix != sys.base_prefix else None
+
+
+opts = [
+    cfg.Opt(
+        "host",
+        type=types.String(regex=r"^\S{1,255}$", type_name="name of up to 255 characters without spaces"),
+        default=socket.gethostname(),
+        sample_default="<the machine's host name>",
+        help="The name of this conductor, unique among the conductors of one database. Nodes remember by it "
+        "who holds them, so it should survive a restart.",
+    ),
+    cfg.Opt(
+        "state_path",
+        type=AbsolutePath(),
+        default=str((environment() or Path("/")) / "var/lib/podium"),
+        sample_default="/var/lib/podium",
+        help="The folder for what the conductor keeps on disk, such as the SQLite database. A conductor that "
+        "is installed in a virtual environment has it inside the environment.",
+    ),
+    cfg.ListOpt(
+        "enabled_drivers",
+        default=["ipmi", "fake"],
+        help="The drivers to load: names of entry points in the group podium.drivers. Nodes whose driver is "
+        "not among them are left alone.",
+    ),
+]
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Register the options."""
+    conf.register_opts(opts)

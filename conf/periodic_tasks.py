@@ -1,0 +1,49 @@
+"""The group [periodic_tasks]: what the operator decides about tasks that others wrote."""
+
+import math
+from typing import Any
+
+from oslo_config import cfg, types
+
+
+class Seconds(types.Float):
+    """A time that a timer can wait for."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0.1, type_name="seconds")
+
+    def __call__(self, value: Any) -> float:
+        seconds = super().__call__(value)
+        if seconds is None or not math.isfinite(seconds):
+            raise ValueError(f"{value!r} is not a number of seconds")
+        return float(seconds)
+
+
+opts = [
+    cfg.Opt(
+        "spacing",
+        type=types.Dict(Seconds(), type_name="TASK:SECONDS, ..."),
+        default={},
+        mutable=True,
+        help="Seconds from one start of a task to the next, by the task's name, instead of what its author "
+        "chose: ipmi.check_status:30,acme.check_status:5. `podium task list` shows the names.",
+    ),
+    cfg.Opt(
+        "deadline",
+        type=types.Dict(Seconds(), type_name="TASK:SECONDS, ..."),
+        default={},
+        mutable=True,
+        help="Seconds after which a run of a task is cancelled, by the task's name, as in spacing.",
+    ),
+    cfg.ListOpt(
+        "disabled",
+        default=[],
+        mutable=True,
+        help="Names of tasks that do not run.",
+    ),
+]
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Register the options."""
+    conf.register_opts(opts, group="periodic_tasks")

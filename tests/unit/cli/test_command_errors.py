@@ -1,0 +1,131 @@
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from podium.cli.main import main
+from podium.db import api, schema
+from podium.db.engine import Database
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_a_missing_schema_is_told_with_the_command_that_makes_it(bare_podium: Run, tmp_path: Path) -> None:
+    done = bare_podium("node", "list")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"podium: [database] connection = sqlite:///{tmp_path}/podium.sqlite: no schema there yet;"
+        " run: podium db upgrade\n"
+    )
+    assert not (tmp_path / "podium.sqlite").exists()
+
+
+def test_an_upgrade_creates_the_folder_and_says_the_revision(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "podium.conf"
+    config.write_text(f"[DEFAULT]\nstate_path = {tmp_path}/new\n")
+    assert main(["--config-file", str(config), "db", "upgrade"]) == 0
+    assert capsys.readouterr().out == (
+        f"sqlite:///{tmp_path}/new/podium.sqlite: created the schema, revision {schema.head()}\n"
+    )
+
+
+def test_a_second_upgrade_says_that_there_is_nothing_to_do(podium_anywhere: Run) -> None:
+    done = podium_anywhere("db", "upgrade")
+    assert done.returncode == 0
+    assert done.stdout.endswith(f": the schema is at revision {schema.head()} already\n")
+
+
+def test_a_newer_schema_is_refused(podium: Run, database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'ffff'")
+    done = podium("node", "list")
+    assert done.returncode == 1
+    assert "the schema is of a newer Podium (ffff" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[conductor]\nheartbeat_timeout = soon\n", "[conductor] heartbeat_timeout = soon"),
+        ("no section\n", "podium.conf cannot be understood"),
+        ("[database]\nconnection = nonsense\n", "[database] connection is not a database URL"),
+        ("[database]\nconnection = oracle://a/b\n", "[database] connection = oracle://a/b"),
+        (
+            "[database]\nconnection = postgresql://u:hunter2@127.0.0.1:1/podium\n",
+            "[database] connection = postgresql+psycopg://u:***@127.0.0.1:1/podium: ",
+        ),
+        (
+            "[database]\nconnection = mysql://u:hunter2@127.0.0.1:1/podium\n",
+            "[database] connection = mysql+pymysql://u:***@127.0.0.1:1/podium: ",
+        ),
+    ],
+)
+def test_a_broken_configuration_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, said: str
+) -> None:
+    config = tmp_path / "podium.conf"
+    config.write_text(content)
+    status = main(["--config-file", str(config), "node", "list"])
+    written = capsys.readouterr()
+    assert (status, written.out, written.err.count("\n")) == (1, "", 1)
+    assert said in written.err
+    assert "hunter2" not in written.err
+
+
+def test_the_config_file_may_follow_the_command(podium: Run, tmp_path: Path) -> None:
+    done = podium("node", "list", "--config-file", str(tmp_path / "missing.conf"))
+    assert done.returncode == 1
+    assert "missing.conf" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--bogus"], ["nonsense"], ["node"], ["node", "show"], ["node", "list", "--bogus"]],
+)
+def test_a_command_line_that_is_wrong_ends_with_status_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err.startswith("usage: podium")
+
+
+def test_an_incomplete_command_is_answered_with_those_that_begin_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["node", "power"])
+    assert capsys.readouterr().err.endswith(
+        "there is no command node power; there are: node power on, node power off, node power reboot\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["help"], ["node", "-h"], ["node", "list", "--help"]])
+def test_help_is_printed_as_a_result(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    written = capsys.readouterr()
+    assert "node" in written.out
+    assert written.err == ""
+
+
+def test_debug_shows_where_an_error_comes_from(podium: Run) -> None:
+    done = podium("node", "show", "missing", "--debug")
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.endswith("podium: no node has the name or UUID missing; see: podium node list\n")
+
+
+def test_a_fault_of_the_program_is_one_line_that_says_how_to_see_more(
+    podium: Run, database: Database
+) -> None:
+    with database.write() as connection:
+        api.create_nodes(connection, [{"name": "n1", "driver": "fake"}])
+        connection.exec_driver_sql("UPDATE nodes SET extra = '{'")
+    done = podium("node", "list")
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"podium: unexpected JSONDecodeError: .*; --debug shows where it comes from\n", done.stderr
+    )

@@ -1,0 +1,108 @@
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from podium.db import conductors
+from podium.db.engine import Database
+from podium.db.models import conductors as conductors_table
+from podium.db.models import utcnow
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def read(done: "subprocess.CompletedProcess[str]") -> Any:
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def go_online(database: Database, hostname: str) -> conductors.Membership:
+    member = conductors.Membership(hostname, "1", ("fake",), "east")
+    report = conductors.TaskReport("fake.check_status", "idle", 60.0, utcnow(), 0.25, 3, 1, 0, 0, "boom")
+    with database.write() as connection:
+        conductors.claim(connection, member, 60, lambda _process: False)
+        conductors.save_tasks(connection, hostname, [report])
+    return member
+
+
+def test_tasks_are_listed_with_how_they_fare(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    (task,) = read(podium("task", "list", "-f", "json"))
+    last_run = task.pop("last_run")
+    assert last_run.endswith("Z")
+    assert list(task.items()) == [
+        ("task", "fake.check_status"),
+        ("conductor", "head"),
+        ("state", "idle"),
+        ("spacing", 60.0),
+        ("duration", 0.25),
+        ("runs", 3),
+        ("failures", 1),
+        ("skipped", 0),
+        ("last_error", "boom"),
+    ]
+
+
+def test_the_tasks_of_a_conductor_that_said_goodbye_are_offline(podium: Run, database: Database) -> None:
+    member = go_online(database, "head")
+    with database.write() as connection:
+        conductors.leave(connection, member)
+    (task,) = read(podium("task", "list", "-f", "json"))
+    assert task["state"] == "offline"
+
+
+def test_conductors_are_listed_as_online_while_they_are_heard_of(podium: Run, database: Database) -> None:
+    go_online(database, "alive")
+    go_online(database, "silent")
+    with database.write() as connection:
+        silent = sa.update(conductors_table).where(conductors_table.c.hostname == "silent")
+        connection.execute(silent.values(heartbeat_at=utcnow().replace(year=2020)))
+    listed = read(podium("conductor", "list", "-f", "json"))
+    assert [(one["hostname"], one["online"], one["drivers"], one["conductor_group"]) for one in listed] == [
+        ("alive", True, ["fake"], "east"),
+        ("silent", False, ["fake"], "east"),
+    ]
+
+
+def test_drivers_are_listed_with_the_conductors_that_have_them(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    listed = {one.pop("name"): one for one in read(podium("driver", "list", "-f", "json"))}
+    assert listed["fake"] == {
+        "description": "Machines in memory, with latency, failures and wrong answers on request.",
+        "enabled": True,
+        "conductors": ["head"],
+        "error": None,
+    }
+
+
+def test_drivers_are_listed_before_there_is_a_database(bare_podium: Run) -> None:
+    done = bare_podium("driver", "list", "-f", "json")
+    assert done.returncode == 0
+    assert "podium db upgrade" in done.stderr
+    assert {one["conductors"] for one in json.loads(done.stdout)} == {None}
+
+
+def test_a_driver_is_shown_with_its_properties_and_tasks(bare_podium: Run) -> None:
+    shown = read(bare_podium("driver", "show", "fake", "-f", "json"))
+    assert shown["properties"][0] == {
+        "name": "fake_latency",
+        "required": False,
+        "secret": False,
+        "default": 0.0,
+        "help": "seconds that every answer takes",
+    }
+    assert shown["periodic_tasks"] == [{"name": "fake.check_status", "spacing": 60, "enabled": True}]
+
+
+def test_the_options_of_a_driver_are_shown_in_every_format(bare_podium: Run) -> None:
+    for form in ("table", "json", "yaml", "value", "shell"):
+        done = bare_podium("driver", "show", "ipmi", "-f", form)
+        assert done.returncode == 0
+        assert "command_retry_timeout" in done.stdout
+
+
+def test_a_driver_that_is_not_installed_is_answered_with_the_nearest(bare_podium: Run) -> None:
+    done = bare_podium("driver", "show", "impi")
+    assert (done.returncode, done.stderr) == (1, "podium: there is no driver impi; did you mean ipmi?\n")

@@ -1,0 +1,251 @@
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podium.db import api, fleet
+from podium.db.engine import Database
+from podium.db.models import utcnow
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def shown(podium: Run, node: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(podium("node", "show", node, "-f", "json").stdout)
+    return found
+
+
+def create(podium: Run, name: str, *more: str) -> "subprocess.CompletedProcess[str]":
+    return podium("node", "create", "--driver", "fake", "--name", name, *more)
+
+
+def enrol(database: Database, **row: Any) -> None:
+    with database.write() as connection:
+        api.create_nodes(connection, [row])
+
+
+def test_a_node_is_created_with_everything_that_was_given(podium: Run) -> None:
+    create(podium, "n1", "--driver-info", "fake_latency=0.5", "--property", "cpus=8", "--extra", "owner=me",
+           "--conductor-group", "east")  # fmt: skip
+    node = shown(podium, "n1")
+    given = {key: node[key] for key in ("driver", "driver_info", "properties", "extra", "conductor_group")}
+    assert given == {
+        "driver": "fake",
+        "driver_info": {"fake_latency": 0.5},
+        "properties": {"cpus": "8"},
+        "extra": {"owner": "me"},
+        "conductor_group": "east",
+    }
+
+
+def test_a_node_without_a_name_is_called_by_its_uuid(podium: Run) -> None:
+    number = "0b3c7f4e-8c1c-4f5b-9c57-0d6f6a1f3f10"
+    podium("node", "create", "--driver", "fake", "--uuid", number)
+    assert shown(podium, number)["name"] == number
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml", "value", "shell"])
+def test_secrets_are_masked_in_every_format_of_show(podium: Run, form: str) -> None:
+    create(podium, "n1", "--driver-info", "fake_password=hunter2", "--extra", "api_token=hunter2")
+    done = podium("node", "show", "n1", "-f", form)
+    assert done.stdout.count("******") == 2
+    assert "hunter2" not in done.stdout
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml", "value", "csv"])
+def test_secrets_are_masked_in_every_format_of_list(podium: Run, form: str) -> None:
+    create(podium, "n1", "--driver-info", "fake_password=hunter2")
+    done = podium("node", "list", "--long", "-f", form)
+    assert "******" in done.stdout
+    assert "hunter2" not in done.stdout
+
+
+def test_all_of_driver_info_is_a_secret_where_the_driver_is_not_installed(
+    podium: Run, database: Database
+) -> None:
+    enrol(database, name="n1", driver="acme", driver_info={"acme_pin": "1234"})
+    assert shown(podium, "n1")["driver_info"] == {"acme_pin": "******"}
+
+
+def test_a_secret_on_the_command_line_is_accepted_with_a_warning(podium: Run) -> None:
+    done = create(podium, "n1", "--driver-info", "fake_password=hunter2")
+    assert done.returncode == 0
+    assert "other users of this machine can see fake_password" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def stored_password(database: Database) -> str:
+    with database.read() as connection:
+        (row,) = api.list_nodes(connection)
+    return str(row.driver_info["fake_password"])
+
+
+def test_a_secret_is_read_from_the_first_line_of_a_file(
+    podium: Run, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("hunter2\nnot this\n")
+    done = create(podium, "n1", "--driver-info", f"fake_password=@{tmp_path}/secret")
+    assert stored_password(database) == "hunter2"
+    assert "other users" not in done.stderr
+
+
+def test_a_secret_is_read_from_standard_input(
+    podium: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hunter2\n"))
+    create(podium, "n1", "--driver-info", "fake_password=-")
+    assert stored_password(database) == "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--driver", "fke", "--name", "a"], "there is no driver fke; did you mean fake?"),
+        (["--driver", "fake", "--name", "a b"], "name 'a b' is not a host name"),
+        (["--driver", "fake", "--name", "a", "--driver-info", "fake_latncy=1"], "did you mean fake_latency?"),
+        (["--driver", "fake", "--name", "a", "--driver-info", "fake_latency=soon"], "fake_latency is wrong"),
+        (["--driver", "fake", "--name", "a", "--driver-info", "fake_password=@/no/such"], "cannot read"),
+        (["--driver", "fake", "--name", "taken"], "name taken is already enrolled"),
+        (["--driver", "fake", "--uuid", "7"], "uuid '7' is not a UUID"),
+    ],
+)
+def test_what_cannot_be_enrolled_is_refused_with_the_reason(
+    podium: Run, arguments: list[str], fault: str
+) -> None:
+    create(podium, "taken")
+    done = podium("node", "create", *arguments)
+    assert done.returncode == 1
+    assert fault in done.stderr
+    assert podium("node", "list", "-f", "value", "-c", "name").stdout == "taken\n"
+
+
+def test_set_changes_what_was_named_and_keeps_the_rest(podium_anywhere: Run) -> None:
+    create(podium_anywhere, "n1", "--driver-info", "fake_latency=1", "--driver-info", "fake_refuse=true")
+    done = podium_anywhere("node", "set", "n1", "--name", "n2", "--driver-info", "fake_latency=2",
+                           "--unset-driver-info", "fake_refuse", "--extra", "a=b")  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "1 changed\n")
+    node = shown(podium_anywhere, "n2")
+    assert (node["driver_info"], node["extra"]) == ({"fake_latency": 2.0}, {"a": "b"})
+
+
+def test_set_changes_all_nodes_or_none(podium: Run, database: Database) -> None:
+    create(podium, "n1")
+    enrol(database, name="n2", driver="fake", driver_info={"fake_wrong_state": "nonsense"})
+    done = podium("node", "set", "n[1-2]", "--driver-info", "fake_latency=1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("podium: n2: driver_info: fake_wrong_state is wrong")
+    assert shown(podium, "n1")["driver_info"] == {}
+
+
+def test_one_name_is_not_given_to_two_nodes(podium: Run) -> None:
+    done = podium("node", "set", "n[1-2]", "--name", "n3")
+    assert done.returncode == 2
+
+
+def test_a_node_is_not_changed_while_its_power_is(podium: Run, database: Database) -> None:
+    create(podium, "n1")
+    podium("node", "power", "on", "n1")
+    with database.write() as connection:
+        (row,) = api.list_nodes(connection)
+        assert fleet.reserve(connection, row.id, row.version, "head")
+    done = podium("node", "delete", "n1")
+    assert done.returncode == 1
+    assert "podium: n1: power on is under way" in done.stderr
+
+
+def test_delete_takes_ranges_and_all_or_none(podium_anywhere: Run) -> None:
+    for name in ("n1", "n2", "n3"):
+        create(podium_anywhere, name)
+    assert podium_anywhere("node", "delete", "n[1-4]").returncode == 1
+    assert podium_anywhere("node", "delete", "n[1-2]").stdout == "2 deleted\n"
+    assert podium_anywhere("node", "list", "-f", "value", "-c", "name").stdout == "n3\n"
+
+
+def test_maintenance_is_set_with_a_reason_and_unset_again(podium_anywhere: Run) -> None:
+    create(podium_anywhere, "n1")
+    podium_anywhere("node", "maintenance", "set", "n1", "--reason", "new fans")
+    node = shown(podium_anywhere, "n1")
+    assert (node["maintenance"], node["maintenance_reason"]) == (True, "new fans")
+    podium_anywhere("node", "maintenance", "unset", "n1")
+    node = shown(podium_anywhere, "n1")
+    assert (node["maintenance"], node["maintenance_reason"]) == (False, None)
+
+
+def test_unsetting_maintenance_clears_the_fault(podium: Run, database: Database) -> None:
+    enrol(database, name="n1", driver="fake", maintenance=True, fault="power failure")
+    podium("node", "maintenance", "unset", "n1")
+    assert shown(podium, "n1")["fault"] is None
+
+
+@pytest.fixture
+def mixed_nodes(database: Database) -> None:
+    enrol(database, name="alien", driver="acme", power_state="power off")
+    enrol(database, name="dead", driver="fake", power_state="power on", power_failures=3)
+    enrol(database, name="fine", driver="fake", power_state="power on", power_checked_at=utcnow())
+    enrol(database, name="parked", driver="fake", maintenance=True)
+
+
+@pytest.mark.usefixtures("mixed_nodes")
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        (["--driver", "acme"], ["alien"]),
+        (["--power-state", "on"], ["dead", "fine"]),
+        (["--power-state", "power off"], ["alien"]),
+        (["--power-state", "none"], ["parked"]),
+        (["--maintenance"], ["parked"]),
+        (["--failing"], ["dead"]),
+        (["--power-state", "on", "--failing"], ["dead"]),
+        (["fine,parked"], ["fine", "parked"]),
+        (["fine,parked", "--maintenance"], ["parked"]),
+    ],
+)
+def test_lists_are_narrowed_by_filters(podium: Run, filters: list[str], names: list[str]) -> None:
+    assert podium("node", "list", *filters, "-f", "value", "-c", "name").stdout.split() == names
+
+
+@pytest.mark.usefixtures("mixed_nodes")
+def test_lists_are_sorted_by_a_column_with_empty_cells_last(podium: Run) -> None:
+    done = podium("node", "list", "--sort-column", "power_state", "-c", "name", "-c", "power_state")
+    names = [line.split()[1] for line in done.stdout.splitlines()[3:-1]]
+    assert names == ["alien", "dead", "fine", "parked"]
+
+
+def test_a_list_in_json_has_the_columns_of_the_table(podium: Run, database: Database) -> None:
+    health = {"status": "Critical", "reasons": ["power fault", "drive fault"]}
+    enrol(database, name="n1", driver="fake", health=health)
+    assert json.loads(podium("node", "list", "-f", "json").stdout) == [
+        {
+            "name": "n1",
+            "driver": "fake",
+            "power_state": None,
+            "target_power_state": None,
+            "power_checked_at": None,
+            "maintenance": False,
+            "health": health,
+            "last_error": None,
+        }
+    ]
+
+
+def test_health_is_one_line_in_a_table(podium: Run, database: Database) -> None:
+    health = {"status": "Critical", "reasons": ["power fault", "hot"]}
+    enrol(database, name="n1", driver="fake", health=health)
+    assert " Critical: power fault, hot " in podium("node", "list").stdout
+
+
+def test_a_node_that_was_never_read_has_an_empty_power_state(podium: Run) -> None:
+    create(podium, "n1")
+    lines = podium("node", "list", "-c", "name", "-c", "power_state").stdout.splitlines()
+    assert lines[3] == "| n1   |             |"
+
+
+def test_a_column_that_there_is_not_is_refused(podium: Run) -> None:
+    done = podium("node", "list", "-c", "name", "-c", "colour")
+    assert done.returncode == 2
+    assert "there is no column colour; there are uuid, name" in done.stderr

@@ -1,0 +1,198 @@
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def nodes_file(tmp_path: Path) -> Callable[[Any], str]:
+    """Writes a list of nodes, or a text, to a file and returns its name."""
+
+    def write(content: Any) -> str:
+        file = tmp_path / "nodes"
+        if isinstance(content, bytes):
+            file.write_bytes(content)
+        else:
+            file.write_text(content if isinstance(content, str) else json.dumps({"nodes": content}))
+        return str(file)
+
+    return write
+
+
+def fake(name: Any, **more: Any) -> dict[str, Any]:
+    return {"name": name, "driver": "fake", **more}
+
+
+def names(podium: Run) -> list[str]:
+    return [node["name"] for node in json.loads(podium("node", "list", "-f", "json").stdout)]
+
+
+def test_nodes_of_a_file_are_enrolled_on_every_database(
+    podium_anywhere: Run, nodes_file: Callable[[Any], str]
+) -> None:
+    info = {"fake_latency": 0.5, "fake_password": "ünïcödé"}
+    done = podium_anywhere("node", "import", nodes_file([fake("r1n01", driver_info=info), fake("r1n02")]))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2 imported\n", "")
+    assert names(podium_anywhere) == ["r1n01", "r1n02"]
+
+
+def test_every_bad_row_is_named_with_its_place_and_what_is_wrong(
+    podium: Run, nodes_file: Callable[[Any], str]
+) -> None:
+    rows = [
+        fake("good"),
+        fake("typo", driver_info={"fake_latncy": 1}),
+        fake(7),
+        {"name": "homeless"},
+        fake("listed", driver_info=["a"]),
+        "text",
+        fake("near", propertis={}),
+        {"name": "stranger", "driver": "fke"},
+        fake("with space"),
+        fake("grouped", conductor_group="a b"),
+        fake("quoted", maintenance="yes"),
+        fake("numbered", uuid="12"),
+        fake("bare", driver_info={"fake_latency": "soon"}),
+    ]
+    done = podium("node", "import", nodes_file(rows))
+    assert done.returncode == 1
+    faults = dict(line.removeprefix("podium: ").split("): ", 1) for line in done.stderr.splitlines()[:-1])
+    assert faults == {
+        "node 2 (typo": "driver_info has no property fake_latncy; did you mean fake_latency?",
+        "node 3 (no name": "name is a number, not text: put it in quotes",
+        "node 4 (homeless": "driver is missing",
+        "node 5 (listed": "driver_info is a list, not a mapping",
+        "node 6 (no name": "it is text, not a mapping with name and driver",
+        "node 7 (near": "'propertis' is not known; did you mean properties?",
+        "node 8 (stranger": "there is no driver fke; did you mean fake?",
+        "node 9 (with space": "name 'with space' is not a host name: up to 255 letters, digits, _, - and"
+        " dots",
+        "node 10 (grouped": "conductor_group 'a b' is not made of up to 255 letters, digits, _, - and dots",
+        "node 11 (quoted": "maintenance is text, not true or false",
+        "node 12 (numbered": "uuid '12' is not a UUID",
+        "node 13 (bare": "driver_info: fake_latency is wrong: could not convert string to float: 'soon'"
+        " (seconds that every answer takes)",
+    }
+
+
+def test_one_bad_row_keeps_every_other_row_out(podium: Run, nodes_file: Callable[[Any], str]) -> None:
+    podium("node", "import", nodes_file([fake("good"), fake("bad", driver_info={"nonsense": 1})]))
+    assert names(podium) == []
+
+
+def test_duplicates_in_the_file_and_in_the_database_are_all_named(
+    podium_anywhere: Run, nodes_file: Callable[[Any], str]
+) -> None:
+    number = "0b3c7f4e-8c1c-4f5b-9c57-0d6f6a1f3f10"
+    podium_anywhere("node", "import", nodes_file([fake("old", uuid=number)]))
+    rows = [fake("old"), fake("new"), fake("new"), fake("other", uuid=number.upper())]
+    done = podium_anywhere("node", "import", nodes_file(rows))
+    assert done.stderr.splitlines() == [
+        "podium: node 1 (old): name 'old' is already enrolled",
+        "podium: node 3 (new): name 'new' is that of node 2 too",
+        f"podium: node 4 (other): uuid '{number}' is already enrolled",
+        "podium: nothing was changed",
+    ]
+
+
+def test_a_thousand_faults_are_told_in_fifty_lines_and_a_count(
+    podium: Run, nodes_file: Callable[[Any], str]
+) -> None:
+    done = podium("node", "import", nodes_file([fake(f"n{number}", colour="red") for number in range(1000)]))
+    lines = done.stderr.splitlines()
+    assert (len(lines), lines[-2]) == (52, "podium: and 950 more")
+
+
+def test_ten_thousand_nodes_are_imported(podium: Run, nodes_file: Callable[[Any], str]) -> None:
+    rows = [fake(f"n{number:05}", driver_info={"fake_latency": 1}) for number in range(10_000)]
+    done = podium("node", "import", nodes_file(rows))
+    assert done.stdout == "10000 imported\n"
+
+
+def test_yaml_with_anchors_and_merge_keys_is_understood(
+    podium: Run, nodes_file: Callable[[Any], str]
+) -> None:
+    file = nodes_file("nodes:\n- &first {driver: fake, name: a}\n- {<<: *first, name: b}\n")
+    assert podium("node", "import", file).stdout == "2 imported\n"
+
+
+def test_what_stands_beside_the_nodes_is_refused(podium: Run, nodes_file: Callable[[Any], str]) -> None:
+    done = podium("node", "import", nodes_file("nodes: []\nnode: [{name: a}]\n"))
+    assert "holds node beside nodes, which nothing reads" in done.stderr
+
+
+def test_a_file_can_come_from_standard_input(podium: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = json.dumps({"nodes": [fake("piped")]}).encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert podium("node", "import", "-").stdout == "1 imported\n"
+
+
+_BOMB = "\n".join(
+    ["nodes:", "- name: a", "  driver: fake", "  extra:", "    k0: &k0 [x]"]
+    + [f"    k{n}: &k{n} [{', '.join([f'*k{n - 1}'] * 10)}]" for n in range(1, 12)]
+)
+_MERGE_BOMB = "\n".join(
+    ["nodes:", "- &m0 {name: a, driver: fake}"]
+    + [f"- &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 10)}]}}" for n in range(1, 12)]
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe\x00\x01",
+        b"\x00\x01\x02",
+        "",
+        "nodes: {}",
+        "nodes: [",
+        "[]",
+        '{"nodes": ' + "[" * 100_000,
+        "nodes: " + "[" * 100_000,
+        '{"nodes": [' + "9" * 5000 + "]}",
+        '{"nodes": [{"name": "a", "driver": "fake", "extra": {"a": NaN}}]}',
+        "nodes:\n- {name: a, driver: fake, extra: {when: 2024-01-01}}",
+        "nodes:\n- {name: a, driver: fake, extra: {1: b}}",
+        "nodes:\n- {1: b}",
+        "nodes:\n- {? [a, b] : c}",
+        "nodes:\n- !!python/object/apply:os.system [id]",
+        "nodes:\n- !!timestamp x",
+        "nodes:\n- !!int ''",
+        "nodes: &n [*n]",
+        "nodes:\n- &n {name: a, driver: fake, extra: {a: *n}}",
+        "nodes:\n- {name: a, driver: fake, extra: {a: 0x" + "f" * 10_000 + "}}",
+        "nodes:\n- {name: a\0b, driver: fake}",
+        'nodes:\n- {name: "a\\0b", driver: fake}',
+        _BOMB,
+        _MERGE_BOMB,
+    ],
+)
+def test_no_content_whatever_brings_out_a_traceback(
+    podium: Run, nodes_file: Callable[[Any], str], content: str | bytes
+) -> None:
+    done = podium("node", "import", nodes_file(content))
+    assert done.returncode == 1
+    assert done.stderr.endswith("podium: nothing was changed\n")
+    assert names(podium) == []
+
+
+@pytest.mark.parametrize("secret", ["*hunter2", "%hunter2", "@hunter2", "'hunter2", "{hunter2", "!hunter2 x"])
+def test_a_password_that_is_no_yaml_is_not_repeated(
+    podium: Run, nodes_file: Callable[[Any], str], secret: str
+) -> None:
+    file = nodes_file(f"nodes:\n- name: a\n  driver: fake\n  driver_info: {{fake_password: {secret}}}\n")
+    done = podium("node", "import", file)
+    assert done.returncode == 1
+    assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["missing", "."])
+def test_a_file_that_cannot_be_read_is_named(podium: Run, tmp_path: Path, name: str) -> None:
+    done = podium("node", "import", str(tmp_path / name))
+    assert f"podium: {tmp_path / name} cannot be read: " in done.stderr
