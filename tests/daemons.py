@@ -1,0 +1,156 @@
+"""Real processes for the functional tests: the daemon, the command and the simulator, as an operator runs them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from podium.db import api
+from podium.db.engine import Database
+
+BIN = Path(sys.executable).parent
+PATIENCE = 30.0
+
+
+def eventually(condition: Callable[[], Any], what: str) -> Any:
+    """Wait for what other processes do; the first true value of ``condition``."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"within {PATIENCE:.0f} s never: {what}")
+        time.sleep(0.05)
+    return found
+
+
+def free_udp_port() -> int:
+    with socket.socket(type=socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Daemon:
+    """A ``podium-conductor`` with files of its own; ``with`` starts it and makes sure that it ends."""
+
+    def __init__(self, folder: Path, text: str = "", *, default: str = "", url: str | None = None) -> None:
+        self.folder = folder
+        self.config = folder / "podium.conf"
+        self.log = folder / "daemon.log"
+        self.url = url or f"sqlite:///{folder}/podium.sqlite"
+        self.default = default
+        self.write(text)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def write(self, text: str) -> None:
+        head = f"[DEFAULT]\nhost = here\nstate_path = {self.folder}\n{self.default}\n"
+        self.config.write_text(f"{head}[database]\nconnection = {self.url}\n{text}")
+
+    def launch(self, **environment: str) -> "subprocess.Popen[bytes]":
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [BIN / "podium-conductor", "--config-file", self.config],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | environment,
+            )
+        return self.process
+
+    def start(self) -> Self:
+        before = self.text().count(" owns ")
+        process = self.launch()
+        eventually(
+            lambda: self.text().count(" owns ") > before or process.poll() is not None, "the daemon is ready"
+        )
+        assert process.poll() is None, self.text()
+        return self
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    def text(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+    def wait(self) -> int:
+        assert self.process is not None
+        return self.process.wait(PATIENCE)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.wait()
+
+    def kill(self) -> None:
+        """kill -9, master and worker."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
+
+    def podium(self, *arguments: str, expect: int = 0) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            [BIN / "podium", "--config-file", self.config, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE * 2,
+        )
+        assert done.returncode == expect, (arguments, done.stdout, done.stderr)
+        return done
+
+    def rows(self, *arguments: str) -> dict[str, dict[str, Any]]:
+        """What a list command tells, by its first column."""
+        rows = json.loads(self.podium(*arguments, "-f", "json").stdout)
+        return {next(iter(row.values())): row for row in rows}
+
+    def nodes(self) -> dict[str, dict[str, Any]]:
+        """What the database holds of every node, by name."""
+        database = Database(self.url)
+        try:
+            with database.read() as connection:
+                return {row.name: dict(row._mapping) for row in api.list_nodes(connection)}
+        finally:
+            database.dispose()
+
+
+class Rack:
+    """A ``podium-sim``: ``with`` starts it and ends it."""
+
+    def __init__(self, folder: Path, count: int, *arguments: str) -> None:
+        self.nodes = folder / "rack.yaml"
+        self.port = free_udp_port()
+        self._control = folder / "sim.sock"
+        self._log = folder / "sim.log"
+        self._command = [
+            BIN / "podium-sim", "--ipmi", str(count), "--port", str(self.port), "--nodes-file", self.nodes,
+            "--control", self._control, *arguments,
+        ]  # fmt: skip
+
+    def __enter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
+        eventually(lambda: "BMCs at" in self._log.read_text() or self._process.poll(), "the rack is ready")
+        assert self._process.poll() is None, self._log.read_text()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        assert self._process.wait(PATIENCE) == 0
+
+    def ctl(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [BIN / "podium-sim", "ctl", "--control", self._control, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout

@@ -1,0 +1,229 @@
+"""The daemon as an operator meets it: real processes, a real database, simulated BMCs on the wire."""
+
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemons import Daemon, Rack, eventually
+from peers import RestartablePostgreSQL
+from podium.db import fleet
+from podium.db.engine import Database
+
+FAST = "[conductor]\nsync_power_state_interval = 1\n"
+
+
+def states(daemon: Daemon) -> dict[str, str | None]:
+    return {name: row["power_state"] for name, row in daemon.nodes().items()}
+
+
+def events(daemon: Daemon, uuid: str) -> list[tuple[Any, ...]]:
+    database = Database(daemon.url)
+    with database.read() as connection:
+        rows = fleet.list_events(connection, uuid)
+    database.dispose()
+    return [(row.from_state, row.to_state, row.cause) for row in rows]
+
+
+def enrol_fakes(daemon: Daemon, **nodes: str) -> None:
+    """Enrol fake nodes; the values are driver_info as ``KEY=VALUE``."""
+    for name, info in nodes.items():
+        daemon.podium("node", "create", "--driver", "fake", "--name", name, *_info(info))
+
+
+def _info(text: str) -> list[str]:
+    return [part for pair in text.split() for part in ("--driver-info", pair)]
+
+
+@pytest.fixture
+def rack(tmp_path: Path) -> Iterator[Rack]:
+    with Rack(tmp_path, 8) as running:
+        yield running
+
+
+def test_a_rack_is_enrolled_read_switched_and_watched(tmp_path: Path, rack: Rack) -> None:
+    with Daemon(tmp_path, f"{FAST}[periodic_tasks]\nspacing = ipmi.check_status:1\n") as daemon:
+        daemon.podium("node", "import", str(rack.nodes))
+        eventually(lambda: set(states(daemon).values()) == {"power off"}, "all eight states appear")
+
+        done = daemon.podium("node", "power", "on", "r1n[01-04]", "--wait")
+        assert "r1n[01-04]: power on" in done.stdout
+        assert [state for _, state in sorted(states(daemon).items())] == ["power on"] * 4 + ["power off"] * 4
+
+        rack.ctl("power", "off", "127.20.0.2")
+        rack.ctl("fault", "cooling-fault", "127.20.0.3")
+        rack.ctl("fault", "dead", "127.20.0.8")
+        node = eventually(
+            lambda: (row := daemon.nodes()["r1n02"])["power_state"] == "power off" and row,
+            "the change behind its back is seen",
+        )
+        assert events(daemon, node["uuid"])[-1] == ("power on", "power off", "out-of-band")
+        health = eventually(
+            lambda: (found := daemon.nodes()["r1n03"]["health"]) and found["status"] != "OK" and found,
+            "the broken fan shows",
+        )
+        assert "fan" in " ".join(health["reasons"])
+        dead = eventually(
+            lambda: (row := daemon.nodes()["r1n08"])["power_failures"] and row, "the silence is counted"
+        )
+        assert dead["power_state"] == "power off"
+
+        assert daemon.stop() == 0
+        # All sessions are closed but that of the BMC that went silent.
+        assert re.search(r"^sessions: 1$", rack.ctl("status"), re.MULTILINE)
+
+
+def test_after_kill_9_a_restart_loses_nothing(tmp_path: Path) -> None:
+    with Daemon(tmp_path, FAST) as daemon:
+        enrol_fakes(daemon, quick="", slow="fake_latency=1")
+        eventually(lambda: set(states(daemon).values()) == {"power off"}, "the states appear")
+        daemon.podium("node", "power", "on", "slow")
+        eventually(lambda: daemon.nodes()["slow"]["reservation"], "the change has begun")
+        daemon.kill()
+        assert states(daemon) == {"quick": "power off", "slow": "power off"}
+        daemon.podium("node", "power", "on", "quick")
+        assert daemon.rows("task", "list")["conductor.sync_power_status"]["runs"] > 0
+
+        daemon.start()
+        eventually(lambda: set(states(daemon).values()) == {"power on"}, "both requests are carried out")
+        assert {row["reservation"] for row in daemon.nodes().values()} == {None}
+        assert daemon.stop() == 0
+
+
+def test_a_second_conductor_of_that_name_is_refused(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as first:
+        (tmp_path / "second").mkdir()
+        second = Daemon(tmp_path / "second", url=first.url)
+        with pytest.raises(AssertionError):
+            second.start()
+        assert second.wait() == 1
+        assert "a conductor with the host name here is alive on this database" in second.text()
+        assert "Traceback" not in second.text()
+        assert first.rows("conductor", "list")["here"]["online"] is True
+        assert first.stop() == 0
+        second.start()
+        assert second.stop() == 0
+
+
+def test_a_reload_changes_intervals_and_a_broken_file_changes_nothing(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        daemon.write("[periodic_tasks]\nspacing = fake.check_status:7\n")
+        daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+        eventually(
+            lambda: daemon.rows("task", "list")["fake.check_status"]["spacing"] == 7, "the spacing changes"
+        )
+        daemon.write("[periodic_tasks]\nspacing = fake.check_status:often\n")
+        daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+        eventually(lambda: "The configuration is not reloaded" in daemon.text(), "the fault is told")
+        daemon.write("")
+        assert daemon.rows("task", "list")["fake.check_status"]["spacing"] == 7
+        assert daemon.stop() == 0
+        assert "Traceback" not in daemon.text()
+
+
+def test_a_reload_keeps_the_worker_and_its_sessions(tmp_path: Path, rack: Rack) -> None:
+    with Daemon(tmp_path, FAST) as daemon:
+        daemon.podium("node", "import", str(rack.nodes))
+        eventually(lambda: "sessions: 8" in rack.ctl("status"), "sessions are held")
+        daemon.write("[conductor]\nsync_power_state_interval = 2\n")
+        daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+        eventually(
+            lambda: daemon.rows("task", "list")["conductor.sync_power_status"]["spacing"] == 2,
+            "the interval changes",
+        )
+        assert daemon.text().count(" owns ") == 1
+        assert "sessions: 8" in rack.ctl("status")
+        assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_daemon_ends_in_order_when_told_to(tmp_path: Path, number: signal.Signals) -> None:
+    with Daemon(tmp_path) as daemon:
+        enrol_fakes(daemon, slow="fake_latency=0.5")
+        daemon.podium("node", "power", "on", "slow")
+        eventually(lambda: daemon.nodes()["slow"]["reservation"], "the change has begun")
+        assert daemon.stop(number) == 0
+        row = daemon.nodes()["slow"]
+        assert (row["power_state"], row["reservation"]) == ("power on", None)
+        assert daemon.rows("conductor", "list")["here"]["online"] is False
+        assert "Traceback" not in daemon.text()
+
+
+def test_a_database_that_goes_away_is_waited_for_and_nothing_is_lost(
+    tmp_path: Path, restartable_postgresql: RestartablePostgreSQL
+) -> None:
+    daemon = Daemon(tmp_path, FAST, url=restartable_postgresql.url)
+    daemon.podium("db", "upgrade")
+    with daemon:
+        enrol_fakes(daemon, quick="", slow="fake_latency=1")
+        eventually(lambda: set(states(daemon).values()) == {"power off"}, "the states appear")
+        daemon.podium("node", "power", "on", "slow")
+        eventually(lambda: daemon.nodes()["slow"]["reservation"], "the change has begun")
+        restartable_postgresql.stop()
+        eventually(lambda: "out of reach" in daemon.text(), "the outage is told")
+        restartable_postgresql.start()
+        eventually(lambda: "The database is back" in daemon.text(), "its end is told")
+        eventually(lambda: daemon.nodes()["slow"]["power_state"] == "power on", "the change is recorded")
+        daemon.podium("node", "power", "on", "quick", "--wait")
+        assert daemon.text().count("out of reach") == 1
+        assert "Traceback" not in daemon.text()
+        assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("default", "text", "words"),
+    [
+        ("enabled_drivers = fake, impi", "", "there is no driver impi, only fake, ipmi; did you mean ipmi?"),
+        ("", "[conductor]\nsync_power_state_interval = soon\n", "[conductor] sync_power_state_interval = soon"),
+        ("", "[database]\nconnection = postgresql://u:hunter2@127.0.0.1:1/x\n", "[database] connection = "),
+        ("", "[database]\nconnection = sqlite:////proc/podium/x.sqlite\n", "state_path"),
+        ("", "[conductor\n", "podium.conf"),
+    ],
+)
+def test_a_wrong_configuration_ends_the_daemon_with_one_line(
+    tmp_path: Path, default: str, text: str, words: str
+) -> None:
+    daemon = Daemon(tmp_path, text, default=default)
+    daemon.launch()
+    assert daemon.wait() == 1
+    assert words in daemon.text()
+    assert "hunter2" not in daemon.text()
+    assert len(daemon.text().splitlines()) == 1
+
+
+def test_a_server_database_without_a_schema_stops_the_daemon_with_the_command_to_run(
+    tmp_path: Path, restartable_postgresql: RestartablePostgreSQL
+) -> None:
+    daemon = Daemon(tmp_path, url=restartable_postgresql.url)
+    daemon.launch()
+    assert daemon.wait() == 1
+    assert "no schema there yet; run: podium db upgrade" in daemon.text()
+
+
+def test_systemd_hears_that_the_daemon_is_ready_and_not_before_it_is(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(30)
+        daemon = Daemon(tmp_path)
+        daemon.launch(NOTIFY_SOCKET=str(tmp_path / "notify"))
+        try:
+            assert systemd.recv(100) == b"READY=1"
+            assert " owns 0 nodes" in daemon.text()
+            assert daemon.rows("conductor", "list")["here"]["online"] is True
+        finally:
+            assert daemon.stop() == 0
+
+
+def test_every_log_line_of_a_run_carries_its_request_id(tmp_path: Path) -> None:
+    with Daemon(tmp_path, FAST) as daemon:
+        enrol_fakes(daemon, broken="fake_failure_rate=1")
+        line = eventually(
+            lambda: re.search(r"^.*broken: power cannot be read.*$", daemon.text(), re.MULTILINE),
+            "the failure is told",
+        )
+        assert re.search(r"\[req-[0-9a-f-]{36}\]", line.group())
+        assert daemon.stop() == 0
