@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
-from podium import errors, states
+from podium import errors, masking, states
 
 _TAG: Final = "__podium_periodic_task__"
 _TASK_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -169,7 +169,8 @@ class Driver(ABC):
         for key in node.driver_info:
             if key not in self.properties:
                 near = difflib.get_close_matches(key, self.properties, 1)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self.properties)}"
+                others = f"there are {', '.join(self.properties) or 'none'}"
+                hint = f"did you mean {near[0]}?" if near else others
                 raise errors.InvalidDriverInfo(f"driver_info has no property {key}; {hint}")
         parsed: dict[str, Any] = {}
         for key, declared in self.properties.items():
@@ -182,7 +183,8 @@ class Driver(ABC):
             try:
                 parsed[key] = declared.type(value)
             except (ValueError, TypeError) as wrong:
-                what = "has a wrong value" if declared.secret else f"is wrong: {wrong}"
+                secret = declared.secret or masking.is_secret(key)
+                what = "has a wrong value" if secret else f"is wrong: {wrong}"
                 raise errors.InvalidDriverInfo(f"driver_info: {key} {what} ({declared.help})") from None
         return parsed
 

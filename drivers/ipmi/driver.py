@@ -1,0 +1,267 @@
+"""The ``ipmi`` driver: power and health of machines whose BMC speaks IPMI 2.0 over LAN."""
+
+import asyncio
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from oslo_config import cfg, types
+from oslo_log import log
+
+from podium import errors, states
+from podium.drivers import base
+from podium.drivers.ipmi import commands, crypto, packet
+from podium.drivers.ipmi.client import Client, Connection, Timing
+from podium.drivers.ipmi.session import Target
+
+LOG = log.getLogger(__name__)
+
+_PRIVILEGES: Final = {
+    "ADMINISTRATOR": packet.PRIVILEGE_ADMINISTRATOR,
+    "OPERATOR": packet.PRIVILEGE_OPERATOR,
+    "USER": packet.PRIVILEGE_USER,
+}
+_CONTROLS: Final = {
+    states.POWER_ON: commands.POWER_UP,
+    states.POWER_OFF: commands.POWER_DOWN,
+    states.SOFT_POWER_OFF: commands.SOFT_SHUTDOWN,
+}
+_UNSUPPORTED: Final = frozenset(
+    {commands.INVALID_COMMAND, commands.INVALID_DATA_FIELD, commands.NOT_IN_PRESENT_STATE}
+)
+_CHECKS_AT_ONCE: Final = 128
+_CHECK_PATIENCE: Final = 3.0  # seconds; who does not answer is not what the check is about
+_DISUSE: Final = 3600.0  # seconds after which a node that nobody asks about is forgotten
+
+
+def _text(value: Any) -> str:
+    # YAML makes a number of a password like 123456, which reads the same; not so with other types.
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("neither text nor a whole number; put it in quotes")
+    return str(value)
+
+
+def _bytes(limit: int) -> Callable[[Any], bytes]:
+    def convert(value: Any) -> bytes:
+        encoded = _text(value).encode()
+        if len(encoded) > limit or b"\0" in encoded:
+            raise ValueError(f"at most {limit} bytes, none of them zero")
+        return encoded
+
+    return convert
+
+
+def _address(value: Any) -> str:
+    address = _text(value).strip()
+    if ":" in address:
+        ipaddress.IPv6Address(address)
+    elif not address or any(letter.isspace() or letter in "/[]@" for letter in address):
+        raise ValueError("neither an address nor a host name; a port goes into ipmi_port")
+    return address
+
+
+def _kg(value: Any) -> bytes:
+    key = bytes.fromhex(_text(value))
+    if len(key) != 20:
+        raise ValueError("not 40 hex digits")
+    return key if any(key) else b""  # a BMC whose Kg is all zeros has none
+
+
+def _privilege(value: Any) -> int:
+    try:
+        return _PRIVILEGES[_text(value).upper()]
+    except KeyError:
+        raise ValueError(f"not one of {', '.join(_PRIVILEGES)}") from None
+
+
+@dataclass(slots=True)
+class _Known:
+    """A node that was asked about lately."""
+
+    driver_info: Mapping[str, Any]
+    connection: Connection
+    used: float
+
+
+class IPMIDriver(base.Driver):
+    """BMCs that speak IPMI 2.0 over LAN (RMCP+)."""
+
+    properties: ClassVar[Mapping[str, base.Property]] = {
+        "ipmi_address": base.Property("address or host name of the BMC", required=True, type=_address),
+        "ipmi_port": base.Property("UDP port of the BMC", default=623, type=types.Port(min=1)),
+        "ipmi_username": base.Property("user name, at most 16 bytes", default=b"", type=_bytes(16)),
+        "ipmi_password": base.Property(
+            "password, at most 20 bytes", secret=True, default=b"", type=_bytes(20)
+        ),
+        "ipmi_hex_kg_key": base.Property("key Kg, 40 hex digits", secret=True, default=b"", type=_kg),
+        "ipmi_priv_level": base.Property(
+            "privilege level: ADMINISTRATOR, OPERATOR or USER",
+            default=packet.PRIVILEGE_ADMINISTRATOR,
+            type=_privilege,
+        ),
+        "ipmi_cipher_suite": base.Property(
+            "cipher suite, 3 or 17; by default 17, and 3 for a BMC without it",
+            type=types.Integer(choices=sorted(crypto.SUITES)),
+        ),
+    }
+    options: Any = (
+        cfg.FloatOpt(
+            "command_retry_timeout",
+            default=10,
+            min=1,
+            help="Seconds that one command to a BMC may take, with all its retransmissions; "
+            "after that the BMC counts as unreachable.",
+        ),
+        cfg.FloatOpt(
+            "retransmit_interval",
+            default=0.5,
+            min=0.05,
+            help="Seconds without an answer after which a command is sent again; "
+            "each further gap is twice as long.",
+        ),
+        cfg.FloatOpt(
+            "authentication_retry_interval",
+            default=600,
+            min=0,
+            help="Seconds for which a BMC that refused three logins in a row is left alone, unless "
+            "the driver_info of its node changes. BMCs lock accounts.",
+        ),
+        cfg.FloatOpt(
+            "session_close_timeout",
+            default=5,
+            min=0.1,
+            help="Seconds that closing all BMC sessions may take at shutdown.",
+        ),
+    )
+    supported_power_states: ClassVar[Sequence[str]] = (
+        states.POWER_ON,
+        states.POWER_OFF,
+        states.REBOOTING,
+        states.SOFT_POWER_OFF,
+    )
+
+    _client: Client
+
+    async def start(self) -> None:
+        """Make the client, in the event loop that it runs in."""
+        self._client = Client(
+            Timing(
+                command=self.options.command_retry_timeout,
+                retransmit=self.options.retransmit_interval,
+                authentication_retry=self.options.authentication_retry_interval,
+                close=self.options.session_close_timeout,
+            )
+        )
+        self._known: OrderedDict[str, _Known] = OrderedDict()  # the longest unused first
+
+    async def close(self) -> None:
+        """Close all sessions."""
+        self._known.clear()
+        await self._client.close()
+
+    async def get_power_state(self, node: base.Node) -> str:
+        """Read the power state with Get Chassis Status (section 28.2)."""
+        status = await self._chassis_status(self._connection(node), None)
+        return states.POWER_ON if commands.is_powered(status) else states.POWER_OFF
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        """Start a power change with Chassis Control (section 28.3).
+
+        A machine is rebooted with a hard reset rather than a power cycle, which is optional for BMCs and
+        leaves it off when something goes wrong in between; a machine that is off is switched on.
+
+        :raises podium.errors.UnsupportedPowerState: the BMC does not have that control, or not in this state
+        """
+        connection = self._connection(node)
+        if target == states.REBOOTING:
+            powered = commands.is_powered(await self._chassis_status(connection, None))
+            control = commands.HARD_RESET if powered else commands.POWER_UP
+        elif target in _CONTROLS:
+            control = _CONTROLS[target]
+        else:
+            raise errors.UnsupportedPowerState(
+                f"the ipmi driver cannot do {target!r}, only {', '.join(self.supported_power_states)}"
+            )
+        try:
+            await connection.command(
+                packet.CHASSIS_CONTROL, bytes((control,)), repeatable=control != commands.HARD_RESET
+            )
+        except commands.CommandFailed as failure:
+            if failure.code in _UNSUPPORTED:
+                raise errors.UnsupportedPowerState(f"{failure}; asked for {target}") from None
+            raise
+
+    @base.driver_periodic_task(spacing=300)
+    async def check_status(self, manager: base.Conductor, context: Any) -> None:
+        """Report chassis faults and the BMC's self test as the health of each node.
+
+        Nodes in maintenance are left out, and so are BMCs that do not answer: reading the power state tells.
+        """
+        queue = iter([node for node in manager.nodes(self) if not node.maintenance])
+
+        async def work() -> None:
+            for node in queue:
+                try:
+                    health = await self._health(node)
+                except errors.DriverError as failure:
+                    LOG.debug("no health of node %s: %s", node.name, failure)
+                else:
+                    manager.report_health(node, health)
+
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(_CHECKS_AT_ONCE):
+                workers.create_task(work())
+
+    async def _health(self, node: base.Node) -> base.Health:
+        connection = self._connection(node)
+        patience = min(_CHECK_PATIENCE, self.options.command_retry_timeout)
+        status = await self._chassis_status(connection, patience)
+        try:
+            self_test = await connection.command(packet.GET_SELF_TEST_RESULTS, patience=patience)
+        except commands.CommandFailed as failure:
+            if failure.code != commands.INVALID_COMMAND:
+                raise
+            self_test = b""
+        if len(self_test) == 1:
+            raise errors.DriverError(f"BMC {connection.target} gave too short a self test result")
+        return commands.health(status, self_test)
+
+    @staticmethod
+    async def _chassis_status(connection: Connection, patience: float | None) -> bytes:
+        status = await connection.command(packet.GET_CHASSIS_STATUS, patience=patience)
+        if len(status) < 3:
+            raise errors.DriverError(f"BMC {connection.target} gave too short a chassis status")
+        return status
+
+    def _connection(self, node: base.Node) -> Connection:
+        """The node's connection, a new one when its driver_info changed."""
+        now = time.monotonic()
+        known = self._known.get(node.uuid)
+        if known is None or (
+            known.driver_info is not node.driver_info and known.driver_info != node.driver_info
+        ):
+            connection = self._client.connect(self._target(node))
+            if known is not None:
+                self._client.release(known.connection)
+            known = self._known[node.uuid] = _Known(node.driver_info, connection, now)
+        known.used = now
+        self._known.move_to_end(node.uuid)
+        oldest = next(iter(self._known))
+        if self._known[oldest].used < now - _DISUSE:
+            self._client.release(self._known.pop(oldest).connection)
+        return known.connection
+
+    def _target(self, node: base.Node) -> Target:
+        info = self.parse_driver_info(node)
+        return Target(
+            address=info["ipmi_address"],
+            port=info["ipmi_port"],
+            user=info["ipmi_username"],
+            password=info["ipmi_password"],
+            bmc_key=info["ipmi_hex_kg_key"],
+            privilege=info["ipmi_priv_level"],
+            suite=info["ipmi_cipher_suite"],
+        )

@@ -1,0 +1,182 @@
+"""What goes over the wire between a remote console and a BMC, from either side of it.
+
+Pure functions without any I/O, so that the client, the simulator and the tests share one reading of the
+specification. This is what runs for every read of every BMC, so it takes and returns plain values; the few
+messages that open a session are records, in :mod:`podium.drivers.ipmi.handshake`. Whatever cannot be decoded
+is :class:`Malformed`.
+
+Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
+"""
+
+import struct
+from typing import Final
+
+AUTH_NONE: Final = 0x00  # the IPMI v1.5 session header, here only outside of a session (table 13-8)
+AUTH_RMCP_PLUS: Final = 0x06
+
+# Payload types, table 13-16, and the two bits above them, table 13-8.
+PAYLOAD_IPMI: Final = 0x00
+OPEN_SESSION_REQUEST: Final = 0x10
+OPEN_SESSION_RESPONSE: Final = 0x11
+RAKP_1: Final = 0x12
+RAKP_2: Final = 0x13
+RAKP_3: Final = 0x14
+RAKP_4: Final = 0x15
+ENCRYPTED: Final = 0x80
+AUTHENTICATED: Final = 0x40
+
+NETFN_CHASSIS: Final = 0x00
+NETFN_APP: Final = 0x06
+
+# Commands as (netFn, command), appendix G.
+GET_CHASSIS_STATUS: Final = (NETFN_CHASSIS, 0x01)
+CHASSIS_CONTROL: Final = (NETFN_CHASSIS, 0x02)
+GET_DEVICE_ID: Final = (NETFN_APP, 0x01)
+GET_SELF_TEST_RESULTS: Final = (NETFN_APP, 0x04)
+GET_CHANNEL_AUTHENTICATION_CAPABILITIES: Final = (NETFN_APP, 0x38)
+SET_SESSION_PRIVILEGE_LEVEL: Final = (NETFN_APP, 0x3B)
+CLOSE_SESSION: Final = (NETFN_APP, 0x3C)
+
+PRIVILEGE_USER: Final = 2
+PRIVILEGE_OPERATOR: Final = 3
+PRIVILEGE_ADMINISTRATOR: Final = 4
+#: In the role byte of RAKP message 1: find the user by name alone (table 13-11, byte 25).
+NAME_ONLY_LOOKUP: Final = 0x10
+
+BMC_ADDRESS: Final = 0x20
+CONSOLE_ADDRESS: Final = 0x81
+SESSION_HEADER_SIZE: Final = 16  # RMCP header and RMCP+ session header together
+
+_RMCP: Final = b"\x06\x00\xff\x07"
+_RMCP_PLUS_HEADER: Final = struct.Struct("<4sBBIIH")
+_SESSIONLESS_HEADER: Final = struct.Struct("<4sBIIB")
+
+
+class Malformed(ValueError):
+    """A datagram or message that does not follow the specification."""
+
+
+# -- the outermost layer: RMCP and session headers
+
+
+def auth_type(datagram: bytes) -> int:
+    """The authentication type that says which session header follows, section 13.6.
+
+    :raises Malformed: when this is no RMCP datagram of class IPMI, or too short for one
+    """
+    if len(datagram) < 14 or datagram[0] != 0x06 or datagram[3] != 0x07:
+        raise Malformed("not an IPMI datagram")
+    return datagram[4]
+
+
+def wrap_sessionless(message: bytes) -> bytes:
+    """An IPMI message in the v1.5 session header, outside of any session, table 13-8.
+
+    :param message: at most 255 bytes
+    """
+    return _SESSIONLESS_HEADER.pack(_RMCP, AUTH_NONE, 0, 0, len(message)) + message
+
+
+def unwrap_sessionless(datagram: bytes) -> bytes:
+    """The IPMI message of a v1.5 datagram outside of any session.
+
+    :raises Malformed: for anything else, and for a wrong length
+    """
+    if auth_type(datagram) != AUTH_NONE or datagram[5:13] != bytes(8):
+        raise Malformed("not an IPMI v1.5 datagram outside of a session")
+    length = datagram[13]
+    # One legacy pad byte may follow, section 13.6 ("Legacy PAD").
+    if len(datagram) - 14 not in (length, length + 1):
+        raise Malformed("wrong message length")
+    return datagram[14 : 14 + length]
+
+
+def pack_header(payload_type: int, session_id: int, sequence: int, length: int) -> bytes:
+    """RMCP header and RMCP+ session header, section 13.6.
+
+    :param payload_type: with the bits ENCRYPTED and AUTHENTICATED
+    :param length: bytes of payload that follow
+    """
+    return _RMCP_PLUS_HEADER.pack(_RMCP, AUTH_RMCP_PLUS, payload_type, session_id, sequence, length)
+
+
+def unpack_header(datagram: bytes) -> tuple[int, int, int, int]:
+    """Payload type with its two bits, session id, session sequence number and payload length in bytes.
+
+    The payload starts at SESSION_HEADER_SIZE, and is known to be as long as it says.
+
+    :raises Malformed: when the datagram is not RMCP+ or shorter than its header says
+    """
+    size = len(datagram)
+    if size < 16:
+        raise Malformed("shorter than an RMCP+ header")
+    rmcp, kind, payload_type, session_id, sequence, length = _RMCP_PLUS_HEADER.unpack_from(datagram)
+    # The second byte is reserved and the third is the RMCP sequence number, which IPMI does not use.
+    if kind != AUTH_RMCP_PLUS or rmcp[0] != 0x06 or rmcp[3] != 0x07:
+        raise Malformed("not an RMCP+ datagram")
+    if 16 + length > size:
+        raise Malformed("wrong payload length")
+    return payload_type, session_id, sequence, length
+
+
+def wrap_plain(payload_type: int, payload: bytes) -> bytes:
+    """A payload outside of any session: neither encrypted nor authenticated, session id and sequence 0."""
+    return pack_header(payload_type, 0, 0, len(payload)) + payload
+
+
+def unwrap_plain(datagram: bytes) -> tuple[int, bytes]:
+    """Payload type and payload of an RMCP+ datagram outside of any session.
+
+    :raises Malformed: also for a datagram of a session
+    """
+    payload_type, session_id, _, length = unpack_header(datagram)
+    if session_id or payload_type & (ENCRYPTED | AUTHENTICATED) or len(datagram) != 16 + length:
+        raise Malformed("not a datagram outside of a session")
+    return payload_type, datagram[16:]
+
+
+# -- IPMI messages, section 13.8
+
+
+def encode_request(command: tuple[int, int], sequence: int, data: bytes = b"") -> bytes:
+    """A request from the remote console to the BMC, table 13-8 (LAN message).
+
+    :param command: netFn and command
+    :param sequence: the rqSeq, 0 to 63
+    """
+    netfn = command[0] << 2
+    tail = bytes((CONSOLE_ADDRESS, sequence << 2, command[1])) + data
+    return bytes((BMC_ADDRESS, netfn, -(BMC_ADDRESS + netfn) & 0xFF)) + tail + bytes((-sum(tail) & 0xFF,))
+
+
+def decode_request(message: bytes) -> tuple[int, int, int, bytes]:
+    """netFn, rqSeq, command and data of a request.
+
+    :raises Malformed: for wrong checksums and for what is shorter than a request
+    """
+    if len(message) < 7 or sum(message[:3]) & 0xFF or sum(message[3:]) & 0xFF:
+        raise Malformed("not an IPMI request")
+    return message[1] >> 2, message[4] >> 2, message[5], message[6:-1]
+
+
+def encode_response(netfn: int, sequence: int, command: int, code: int, data: bytes = b"") -> bytes:
+    """A response of the BMC.
+
+    :param netfn: that of the request
+    :param sequence: the rqSeq of the request
+    :param code: completion code, table 5-2
+    """
+    answer = (netfn | 1) << 2
+    tail = bytes((BMC_ADDRESS, sequence << 2, command, code)) + data
+    head = bytes((CONSOLE_ADDRESS, answer, -(CONSOLE_ADDRESS + answer) & 0xFF))
+    return head + tail + bytes((-sum(tail) & 0xFF,))
+
+
+def decode_response(message: bytes) -> tuple[int, int, int, int, bytes]:
+    """netFn (that of the request, plus one), rqSeq, command, completion code and data of a response.
+
+    :raises Malformed: for wrong checksums and for what is shorter than a response
+    """
+    if len(message) < 8 or sum(message[:3]) & 0xFF or sum(message[3:]) & 0xFF:
+        raise Malformed("not an IPMI response")
+    return message[1] >> 2, message[4] >> 2, message[5], message[6], message[7:-1]

@@ -1,0 +1,311 @@
+"""The driver: what it takes for driver_info, what it reads, switches and reports."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from podium import errors, states
+from podium.drivers import base
+from podium.drivers.ipmi import commands, packet
+from podium.drivers.ipmi import driver as ipmi_driver
+from podium.drivers.ipmi.driver import IPMIDriver
+
+OPTIONS = SimpleNamespace(
+    command_retry_timeout=30,
+    retransmit_interval=10,
+    authentication_retry_interval=600,
+    session_close_timeout=5,
+)
+PATIENCE = 20.0  # seconds after which a test hangs
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
+@asynccontextmanager
+async def started(**changes: Any) -> AsyncIterator[IPMIDriver]:
+    driver = IPMIDriver("ipmi", SimpleNamespace(**vars(OPTIONS) | changes))
+    await driver.start()
+    try:
+        yield driver
+    finally:
+        await driver.close()
+
+
+def node_of(bmc: Any = None, name: str = "n1", maintenance: bool = False, **changes: Any) -> base.Node:
+    info = {"ipmi_address": "192.0.2.1", "ipmi_username": "podium", "ipmi_password": "secret"}
+    if bmc is not None:
+        info |= {"ipmi_address": bmc.host, "ipmi_port": bmc.port}
+    return base.Node(name, name, "ipmi", driver_info=info | changes, maintenance=maintenance)
+
+
+class Manager:
+    """A conductor with some nodes, which notes what is reported."""
+
+    def __init__(self, *nodes: base.Node) -> None:
+        self._nodes = nodes
+        self.reported: dict[str, base.Health] = {}
+
+    def nodes(self, driver: base.Driver) -> tuple[base.Node, ...]:
+        return self._nodes
+
+    def report_health(self, node: base.Node, health: base.Health) -> None:
+        self.reported[node.name] = health
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ipmi_address": None}, "lacks ipmi_address"),
+        ({"ipmi_address": "10.0.0.1:623"}, "ipmi_address is wrong"),
+        ({"ipmi_address": "two words"}, "ipmi_address is wrong"),
+        ({"ipmi_port": 70000}, "ipmi_port is wrong"),
+        ({"ipmi_username": "x" * 17}, "ipmi_username is wrong.*at most 16 bytes"),
+        ({"ipmi_priv_level": "CALLBACK"}, "ipmi_priv_level is wrong.*OPERATOR"),
+        ({"ipmi_cipher_suite": 0}, "ipmi_cipher_suite is wrong"),
+        ({"ipmi_pasword": "secret"}, "did you mean ipmi_password"),
+    ],
+)
+def test_wrong_driver_info_names_the_property(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(errors.InvalidDriverInfo, match=words):
+        IPMIDriver("ipmi", OPTIONS).validate(node_of(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ipmi_password": "a very long secret indeed"},
+        {"ipmi_password": ["secret"]},
+        {"ipmi_hex_kg_key": "secret"},
+        {"ipmi_hex_kg_key": "ab" * 19},
+    ],
+)
+def test_a_wrong_secret_is_refused_without_being_shown(changes: dict[str, Any]) -> None:
+    with pytest.raises(errors.InvalidDriverInfo, match="has a wrong value") as caught:
+        IPMIDriver("ipmi", OPTIONS).validate(node_of(**changes))
+    assert "secret" not in str(caught.value) and "abab" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ipmi_address": "::1"},
+        {"ipmi_address": "bmc-1.example.org"},
+        {"ipmi_port": "6230"},
+        {"ipmi_username": "", "ipmi_password": ""},
+        {"ipmi_password": "ü" * 10},
+        {"ipmi_priv_level": "operator"},
+        {"ipmi_cipher_suite": "17"},
+        {"ipmi_hex_kg_key": "00" * 20},
+    ],
+)
+def test_good_driver_info_is_accepted(changes: dict[str, Any]) -> None:
+    IPMIDriver("ipmi", OPTIONS).validate(node_of(**changes))
+
+
+def test_a_password_that_yaml_took_for_a_number_is_a_password(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, started() as driver:
+            bmc.password = b"123456"
+            node = node_of(bmc, ipmi_password=123456)
+            assert await driver.get_power_state(node) == states.POWER_ON
+
+    run(main)
+
+
+@pytest.mark.parametrize(("status", "state"), [(0x01, states.POWER_ON), (0x60, states.POWER_OFF)])
+def test_the_power_state_is_read(fake_bmc: Any, status: int, state: str) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, started() as driver:
+            bmc.status = bytes((status, 0, 0))
+            assert await driver.get_power_state(node_of(bmc)) == state
+
+    run(main)
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x01\x00"])
+def test_a_chassis_status_that_is_too_short_is_an_error(fake_bmc: Any, answer: bytes) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, started() as driver:
+            bmc.status = answer
+            with pytest.raises(errors.DriverError, match="too short"):
+                await driver.get_power_state(node_of(bmc))
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("target", "powered", "control"),
+    [
+        (states.POWER_ON, False, 0x01),
+        (states.POWER_OFF, True, 0x00),
+        (states.SOFT_POWER_OFF, True, 0x05),
+        (states.REBOOTING, True, 0x03),
+        (states.REBOOTING, False, 0x01),
+    ],
+)
+def test_a_power_change_is_the_right_chassis_control(
+    fake_bmc: Any, target: str, powered: bool, control: int
+) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, started() as driver:
+            bmc.status = bytes((powered, 0, 0))
+            await driver.set_power_state(node_of(bmc), target)
+            assert bmc.executed[-1] == (packet.CHASSIS_CONTROL, bytes((control,)))
+
+    run(main)
+
+
+@pytest.mark.parametrize("code", [0xC1, 0xCC, 0xD5])
+def test_a_control_that_the_bmc_lacks_is_an_unsupported_power_state(fake_bmc: Any, code: int) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, started() as driver:
+            bmc.codes[packet.CHASSIS_CONTROL] = code
+            with pytest.raises(errors.UnsupportedPowerState, match="soft power off"):
+                await driver.set_power_state(node_of(bmc), states.SOFT_POWER_OFF)
+
+    run(main)
+
+
+def test_a_power_state_that_the_driver_lacks_sends_nothing(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, started() as driver:
+            with pytest.raises(errors.UnsupportedPowerState, match="soft rebooting"):
+                await driver.set_power_state(node_of(bmc), states.SOFT_REBOOTING)
+            assert not bmc.datagrams
+
+    run(main)
+
+
+def test_another_password_in_driver_info_is_tried_on_a_bmc_that_was_left_alone(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, started() as driver:
+            for _ in range(4):
+                with pytest.raises(errors.AuthenticationRefused):
+                    await driver.get_power_state(node_of(bmc, ipmi_password="wrong"))
+            assert await driver.get_power_state(node_of(bmc)) == states.POWER_ON
+
+    run(main)
+
+
+def test_a_change_of_driver_info_ends_the_old_session(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as old, fake_bmc() as new, started() as driver:
+            await driver.get_power_state(node_of(old))
+            old.arrived.clear()
+            await driver.get_power_state(node_of(new))
+            await old.arrived.wait()
+            assert not old.sessions
+
+    run(main)
+
+
+def test_a_node_that_nobody_asks_about_any_more_is_forgotten(
+    fake_bmc: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with fake_bmc() as gone, fake_bmc() as used, started() as driver:
+            await driver.get_power_state(node_of(gone, "gone"))
+            gone.arrived.clear()
+            monkeypatch.setattr(ipmi_driver, "_DISUSE", 0.0)
+            await driver.get_power_state(node_of(used, "used"))
+            await gone.arrived.wait()
+            assert not gone.sessions
+
+    run(main)
+
+
+def test_closing_the_driver_closes_its_sessions(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc:
+            async with started() as driver:
+                await driver.get_power_state(node_of(bmc))
+            assert not bmc.sessions
+
+    run(main)
+
+
+def test_check_status_reports_the_health_of_each_node(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as good, fake_bmc() as bad, started() as driver:
+            bad.status = bytes((0x03, 0, 0x08))
+            manager = Manager(node_of(good, "good"), node_of(bad, "bad"))
+            await driver.check_status(manager, None)
+            assert manager.reported == {
+                "good": base.Health("OK"),
+                "bad": base.Health("Critical", ("power overload", "cooling or fan fault")),
+            }
+
+    run(main)
+
+
+def test_check_status_goes_on_after_a_node_that_fails(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as good, fake_bmc() as odd, started() as driver:
+            odd.self_test = b"\x57"
+            broken = node_of(name="broken", ipmi_port="none")
+            refused = node_of(good, "refused", ipmi_password="wrong")
+            manager = Manager(broken, refused, node_of(odd, "odd"), node_of(good, "good"))
+            await driver.check_status(manager, None)
+            assert manager.reported == {"good": base.Health("OK")}
+
+    run(main)
+
+
+def test_check_status_leaves_out_bmcs_that_do_not_answer(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as good, fake_bmc() as dead, started(command_retry_timeout=0.2) as driver:
+            dead.lose_requests = 1000
+            manager = Manager(node_of(dead, "dead"), node_of(good, "good"))
+            await driver.check_status(manager, None)
+            assert manager.reported == {"good": base.Health("OK")}
+
+    run(main)
+
+
+def test_check_status_leaves_out_nodes_in_maintenance(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, started() as driver:
+            await driver.check_status(Manager(node_of(bmc, maintenance=True)), None)
+            assert not bmc.datagrams
+
+    run(main)
+
+
+def test_a_bmc_without_a_self_test_is_healthy(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, started() as driver:
+            bmc.codes[packet.GET_SELF_TEST_RESULTS] = 0xC1
+            manager = Manager(node_of(bmc))
+            await driver.check_status(manager, None)
+            assert manager.reported == {"n1": base.Health("OK")}
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("status", "self_test", "health"),
+    [
+        ("210000", "5500", base.Health("OK")),
+        ("610000", "5600", base.Health("OK")),
+        ("011f02", "ffff", base.Health("OK")),  # why the power failed before, and a locked front panel
+        ("080000", "5500", base.Health("Critical", ("main power fault",))),
+        ("100000", "5500", base.Health("Critical", ("power control fault",))),
+        ("040000", "5500", base.Health("Warning", ("power interlock active",))),
+        ("010004", "5500", base.Health("Warning", ("drive fault",))),
+        ("010001", "5500", base.Health("Warning", ("chassis intrusion",))),
+        ("010000", "5788", base.Health(
+            "Warning", ("BMC cannot access its event log", "BMC has no sensor records")
+        )),
+        ("010004", "5701", base.Health("Critical", ("drive fault", "BMC operational firmware is corrupted"))),
+        ("010000", "5842", base.Health("Critical", ("BMC reports a fatal hardware error (42h)",))),
+        ("010000", "5907", base.Health("Warning", ("BMC reports an internal failure (59h 07h)",))),
+    ],
+)  # fmt: skip
+def test_faults_become_health_with_reasons(status: str, self_test: str, health: base.Health) -> None:
+    assert commands.health(bytes.fromhex(status), bytes.fromhex(self_test)) == health
