@@ -29,8 +29,8 @@ from podium.drivers import base
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two looks for nodes that people enrolled, changed or deleted.
-_REFRESH_INTERVAL: Final = 1.0
+#: Seconds between two looks for what people enrolled, changed, deleted or asked for.
+_FOLLOW_INTERVAL: Final = 0.4
 _WATCH_INTERVAL: Final = 1.0
 _TASK_REPORT_INTERVAL: Final = 2.0
 #: Seconds that a driver's start may take.
@@ -124,6 +124,7 @@ class Conductor:
             )
             await self._resume(manager)
             await self._fleet.refresh(self._sql)
+            await self._actions.poll()
             LOG.info(
                 "Conductor %s owns %d nodes with the drivers %s",
                 self._settings.host,
@@ -149,9 +150,8 @@ class Conductor:
         """Run what never ends until told to stop; when one of these fails, all end with its error."""
         endless = {
             "timer": self._tick(manager),
-            "refresh": self._refresh(),
+            "fleet": self._follow(),
             "recorder": self._recorder.run(),
-            "power requests": self._actions.run(),
             "heartbeat": self._heartbeat.run(),
             "watchdog": self._watch(),
             "task reports": self._report(manager),
@@ -186,12 +186,16 @@ class Conductor:
                 self._reloaded.clear()
                 manager.apply(Schedule.read(self._conf))
 
-    async def _refresh(self) -> None:
+    async def _follow(self) -> None:
+        """Take over what people did: new nodes are read and power requests begun at once."""
         while True:
-            await asyncio.sleep(_REFRESH_INTERVAL)
             with contextlib.suppress(errors.DatabaseUnavailable):
                 fresh = await self._fleet.refresh(self._sql)
-                self._sync.read_now(fresh, contexts.new())
+                if fresh:
+                    self._sync.read_now(fresh, contexts.new())
+                if fresh is not None or self._actions.unfinished:
+                    await self._actions.poll()
+            await asyncio.sleep(_FOLLOW_INTERVAL)
 
     async def _watch(self) -> None:
         while True:

@@ -81,14 +81,14 @@ class Fleet:
                 self._by_driver[driver] = tuple(found)
             return self._by_driver[driver]
 
-    async def refresh(self, sql: Sql) -> list[Entry]:
+    async def refresh(self, sql: Sql) -> list[Entry] | None:
         """Take over what people and power changes did in the database.
 
-        :returns: the entries that are new, or whose driver or driver_info is
+        :returns: the entries that are new, or whose driver or driver_info is; None when nothing changed
         :raises podium.errors.DatabaseUnavailable: when it cannot be asked
         """
         if await sql.read(statements.pulse) == self._pulse:
-            return []
+            return None
         known = {number: entry.version for number, entry in self._entries.items()}
         return self._apply(await sql.read(lambda connection: self._find(connection, known)))
 

@@ -1,7 +1,6 @@
 """Carries out the power changes that were asked for: reserve, switch, read until it is true, write down."""
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -23,9 +22,6 @@ from podium.db.models import utcnow
 from podium.drivers.base import Node
 
 LOG = log.getLogger(__name__)
-
-#: Seconds between two looks for new requests.
-POLL_INTERVAL: Final = 0.3
 
 #: Power changes of one driver at the same time.
 _AT_ONCE: Final = 128
@@ -59,16 +55,19 @@ class PowerActions:
         self._now = now
         self._tasks: set[asyncio.Task[None]] = set()
         self._count: Counter[str] = Counter()
+        self._unfinished = True
 
-    async def run(self) -> None:
-        """Carry out requests as they come, for ever."""
-        while True:
-            with contextlib.suppress(errors.DatabaseUnavailable):  # the requests stay there
-                await self.poll()
-            await asyncio.sleep(POLL_INTERVAL)
+    @property
+    def unfinished(self) -> bool:
+        """Whether there may be requests that the last :meth:`poll` did not begin."""
+        return self._unfinished or bool(self._tasks)
 
     async def poll(self) -> None:
-        """Begin every request that there is room for."""
+        """Begin every request that there is room for.
+
+        :raises podium.errors.DatabaseUnavailable: when it cannot be asked; the requests stay there
+        """
+        self._unfinished = True
         free = [name for name in self._rooms if self._count[name] < _AT_ONCE]
         if not free:
             return
@@ -86,6 +85,7 @@ class PowerActions:
             )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        self._unfinished = len(rows) == _AT_ONCE or len(free) < len(self._rooms)
 
     async def drain(self, seconds: float) -> None:
         """Wait for the changes under way; those that take longer stay asked for."""

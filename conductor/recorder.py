@@ -23,7 +23,7 @@ from podium.drivers.base import Health
 LOG = log.getLogger(__name__)
 
 #: Seconds between two writes; what is learned is at most this much older in the database.
-FLUSH_INTERVAL: Final = 0.5
+FLUSH_INTERVAL: Final = 1.0
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")

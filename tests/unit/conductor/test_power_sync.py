@@ -183,7 +183,7 @@ def test_nodes_enrolled_while_the_conductor_runs_are_read_at_once(tmp_path: Path
         async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
             await sweep(it)
             it.enrol({"name": "late", "driver": "still"})
-            it.sync.read_now(await it.fleet.refresh(it.sql), contexts.new())
+            it.sync.read_now(await it.fleet.refresh(it.sql) or [], contexts.new())
             async with asyncio.timeout(10):
                 while it.node("late").power_state is None:
                     await it.recorder.flush()

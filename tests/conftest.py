@@ -1,0 +1,68 @@
+"""Fixtures for every test: the peers that a test needs, and empty databases to run it on."""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import peers
+
+#: Seconds after which a test is broken off: one that hangs must fail, and leave the others their turn.
+LONGEST: Final = 60
+
+
+def pytest_configure() -> None:
+    # As Ctrl-C does: otherwise what stops a test run would leave its database servers behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _deadline(request: pytest.FixtureRequest) -> Iterator[None]:
+    def break_off(*_: object) -> None:
+        pytest.fail(f"{request.node.name} hangs: not done after {LONGEST} seconds")
+
+    signal.signal(signal.SIGALRM, break_off)
+    signal.alarm(LONGEST)
+    yield
+    signal.alarm(0)
+
+
+@pytest.fixture
+def require_peer() -> Callable[[str], str]:
+    """``require_peer("ipmitool")`` is the program's path; the test is skipped when it is not installed."""
+    return peers.require
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[peers.Server]:
+    with peers.PostgreSQL() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[peers.Server]:
+    with peers.MariaDB() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty database, on each kind of server in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'podium.sqlite'}"
+        return
+    server: peers.Server = request.getfixturevalue(f"{request.param}_server")
+    name = server.create_database()
+    try:
+        yield server.url(name)
+    finally:
+        server.drop_database(name)
+
+
+@pytest.fixture
+def restartable_postgresql() -> Iterator[peers.RestartablePostgreSQL]:
+    """A PostgreSQL server that the test may stop and start: ``.url``, ``.stop()``, ``.start()``."""
+    with peers.PostgreSQL() as server:
+        yield peers.RestartablePostgreSQL(server)

@@ -1,0 +1,169 @@
+"""What a program makes of its configuration when it starts, above all of a wrong one."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from podium import conf, errors
+from podium.conf import database
+
+Load = Callable[..., conf.Config]
+
+WRONG = [
+    pytest.param("[conductor] heartbeat_interval", "abc", "expected: integer value", id="not a number"),
+    pytest.param("[conductor] heartbeat_interval", "0", "greater than or equal to 1", id="below the minimum"),
+    pytest.param("[conductor] heartbeat_interval", "", "it is empty", id="an empty number"),
+    pytest.param("[conductor] conductor_group", "a b", "letters, digits", id="a space in a name"),
+    pytest.param("[periodic_tasks] spacing", "a.b:0", "equal to 0.1", id="a spacing of no time"),
+    pytest.param(
+        "[periodic_tasks] spacing", "a.b:nan", "not a number of seconds", id="a spacing of no number"
+    ),
+    pytest.param("[periodic_tasks] deadline", "a.b:inf", "not a number of seconds", id="an endless deadline"),
+    pytest.param(
+        "[periodic_tasks] deadline", "a.b:", "not a number of seconds", id="a task without a deadline"
+    ),
+    pytest.param("[DEFAULT] debug", "maybe", "expected: boolean value", id="an option of the command line"),
+    pytest.param("[DEFAULT] state_path", "var", "does not start with /", id="a relative path"),
+    pytest.param("[DEFAULT] host", "a b", "without spaces", id="a space in the host name"),
+    pytest.param("[database] max_retries", "many", "expected: integer value", id="an option of oslo.db"),
+]
+
+
+def refusal(load: Load, *lines: str) -> str:
+    with pytest.raises(errors.ConfigError) as caught:
+        load(*lines)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("option", "value", "remedy"), WRONG)
+def test_a_wrong_value_is_told_in_one_line_with_option_value_file_and_remedy(
+    load: Load, config_file: Path, option: str, value: str, remedy: str
+) -> None:
+    section, name = option.split()
+    text = refusal(load, section, f"{name} = {value}")
+    assert text.startswith(f"{option} = {value} ({config_file}) cannot be used: ")
+    assert remedy in text
+    assert "\n" not in text
+
+
+def test_a_wrong_secret_is_told_without_its_value(load: Load) -> None:
+    text = refusal(load, "[database]", "connection = mysql+pymysql://podium:se$cret@db/podium")
+    assert text.startswith("the value of [database] connection, a secret, cannot be used: ")
+    assert "write $$" in text
+    assert "cret" not in text.replace("a secret", "")
+
+
+def test_a_line_that_is_no_assignment_is_told_by_its_number_and_not_by_its_text(
+    load: Load, config_file: Path
+) -> None:
+    text = refusal(load, "[database]", "connection hunter2")
+    assert text.startswith(f"config file {config_file} cannot be understood: line 2: ")
+    assert "hunter2" not in text
+
+
+def test_a_wrong_value_in_the_environment_is_told_by_the_variable(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OS_CONDUCTOR__HEARTBEAT_INTERVAL", "abc")
+    text = refusal(load, "[conductor]", "heartbeat_interval = 5")
+    assert "= abc (environment variable OS_CONDUCTOR__HEARTBEAT_INTERVAL) cannot" in text
+
+
+def test_a_file_that_does_not_exist_is_named() -> None:
+    with pytest.raises(errors.ConfigError, match="config file /no/such/file does not exist"):
+        conf.load(["--config-file", "/no/such/file"], prog="podium")
+
+
+def test_a_directory_that_does_not_exist_is_named() -> None:
+    with pytest.raises(errors.ConfigError, match="config directory /no/such/folder does not exist"):
+        conf.load(["--config-dir", "/no/such/folder"], prog="podium")
+
+
+def test_a_folder_given_as_a_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(errors.ConfigError, match=f"config file {tmp_path} cannot be read: Is a directory"):
+        conf.load(["--config-file", str(tmp_path)], prog="podium")
+
+
+def test_a_file_that_is_not_text_is_refused(load: Load, config_file: Path) -> None:
+    config_file.write_bytes(b"[DEFAULT]\nhost = \xff\n")
+    with pytest.raises(errors.ConfigError, match="a config file is not UTF-8 text"):
+        conf.load(["--config-file", str(config_file)], prog="podium")
+
+
+def test_a_conductor_that_would_count_as_gone_between_two_heartbeats_is_refused(load: Load) -> None:
+    text = refusal(load, "[conductor]", "heartbeat_interval = 90")
+    assert text == "[conductor] heartbeat_timeout = 60 must be more than heartbeat_interval = 90"
+
+
+def test_a_misspelt_option_is_told_with_the_name_that_was_meant(load: Load) -> None:
+    loaded = load("[conductor]", "sync_powr_state_interval = 5")
+    assert loaded.unknown_options() == [
+        "[conductor] sync_powr_state_interval is not an option; did you mean sync_power_state_interval?"
+    ]
+
+
+def test_a_misspelt_section_is_told_with_the_name_that_was_meant(load: Load) -> None:
+    loaded = load("[conducter]", "heartbeat_interval = 5")
+    assert loaded.unknown_options() == [
+        "[conducter] is not a section that is read; did you mean [conductor]?"
+    ]
+
+
+def test_a_section_that_a_driver_registers_later_is_known_then(load: Load) -> None:
+    loaded = load("[acme]", "timeout = 5")
+    loaded.register_opts([cfg.IntOpt("timeout")], group="acme")
+    assert loaded.unknown_options() == []
+
+
+def test_options_under_their_older_names_are_known(load: Load) -> None:
+    assert load("[DEFAULT]", "logfile = /tmp/podium.log").unknown_options() == []
+
+
+def test_a_driver_option_that_is_wrong_is_found_by_a_check_after_it_was_registered(load: Load) -> None:
+    loaded = load("[acme]", "timeout = soon")
+    loaded.register_opts([cfg.IntOpt("timeout")], group="acme")
+    with pytest.raises(errors.ConfigError, match=r"\[acme\] timeout = soon"):
+        loaded.check()
+
+
+def test_the_database_is_by_default_a_file_below_state_path(load: Load) -> None:
+    loaded = load("[DEFAULT]", "state_path = /srv/podium")
+    assert database.database_url(loaded) == "sqlite:////srv/podium/podium.sqlite"
+
+
+def test_a_connection_that_is_no_url_is_told_without_its_value(load: Load) -> None:
+    loaded = load("[database]", "connection = hunter2")
+    with pytest.raises(errors.ConfigError, match=r"\[database\] connection is not a database URL") as caught:
+        database.database_url(loaded)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_spacing_and_deadline_are_seconds_by_task(load: Load) -> None:
+    loaded = load("[periodic_tasks]", "spacing = ipmi.check_status:30, acme.check_status:0.5")
+    assert loaded.periodic_tasks.spacing == {"ipmi.check_status": 30.0, "acme.check_status": 0.5}
+
+
+def test_the_command_line_goes_before_the_file(load: Load) -> None:
+    assert load("[DEFAULT]", "debug = false", argv=("--debug",)).debug is True
+
+
+def test_logs_go_to_standard_error_unless_a_file_is_named(load: Load) -> None:
+    assert load().use_stderr is True
+    assert load("[DEFAULT]", "log_file = /tmp/podium.log").use_stderr is False
+
+
+def test_an_environment_has_its_own_config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "etc/podium/podium.conf"
+    own.parent.mkdir(parents=True)
+    own.write_text("[conductor]\nheartbeat_interval = 7\n")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert conf.load([], prog="podium-conductor").conductor.heartbeat_interval == 7
+
+
+def test_two_programs_in_one_process_do_not_share_values(load: Load) -> None:
+    first = load("[conductor]", "heartbeat_interval = 7")
+    load("[conductor]", "heartbeat_interval = 8")
+    assert first.conductor.heartbeat_interval == 7

@@ -1,0 +1,98 @@
+"""What a running program makes of changed config files: all of the change, or none of it."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from podium import conf
+
+Load = Callable[..., conf.Config]
+
+BEFORE = ("[DEFAULT]", "state_path = /srv/a", "[conductor]", "sync_power_state_interval = 45")
+
+BROKEN = [
+    pytest.param("[conductor]\nsync_power_state_interval = 0", "equal to 1", id="a value out of range"),
+    pytest.param(
+        "[conductor]\nsync_power_state_interval = 30\nheartbeat_interval = x", "= x", id="another value"
+    ),
+    pytest.param("[conductor]\nsync_power_state_interval", "line 2", id="a broken line"),
+    pytest.param("[DEFAULT]\nlog_config_append = /no/such/file", "/no/such/file", id="a log configuration"),
+    pytest.param(None, "does not exist", id="no file"),
+]
+
+
+@pytest.fixture(autouse=True)
+def at_every_level(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+
+def test_a_mutable_option_follows_the_file(load: Load, config_file: Path) -> None:
+    loaded = load(*BEFORE)
+    config_file.write_text("[conductor]\nsync_power_state_interval = 30\n")
+    changed = loaded.mutate_config_files()
+    assert ("conductor", "sync_power_state_interval") in changed
+    assert loaded.conductor.sync_power_state_interval == 30
+
+
+@pytest.mark.parametrize(("text", "reason"), BROKEN)
+def test_a_broken_reload_leaves_every_value_in_force(
+    load: Load, config_file: Path, text: str | None, reason: str
+) -> None:
+    loaded = load(*BEFORE)
+    config_file.unlink() if text is None else config_file.write_text(text)
+    assert loaded.mutate_config_files() == {}
+    assert loaded.conductor.sync_power_state_interval == 45
+
+
+@pytest.mark.parametrize(("text", "reason"), BROKEN)
+def test_a_broken_reload_logs_one_error_line_with_the_reason(
+    load: Load, config_file: Path, caplog: pytest.LogCaptureFixture, text: str | None, reason: str
+) -> None:
+    loaded = load(*BEFORE)
+    config_file.unlink() if text is None else config_file.write_text(text)
+    loaded.mutate_config_files()
+    [line] = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert reason in line
+    assert "\n" not in line
+
+
+def test_a_broken_reload_does_not_undo_the_good_one_before_it(load: Load, config_file: Path) -> None:
+    loaded = load(*BEFORE)
+    for interval in ("30", "none"):
+        config_file.write_text(f"[conductor]\nsync_power_state_interval = {interval}\n")
+        loaded.mutate_config_files()
+    assert loaded.conductor.sync_power_state_interval == 30
+
+
+def test_a_file_that_was_mended_is_taken_at_the_next_reload(load: Load, config_file: Path) -> None:
+    loaded = load(*BEFORE)
+    for interval in ("none", "30"):
+        config_file.write_text(f"[conductor]\nsync_power_state_interval = {interval}\n")
+        loaded.mutate_config_files()
+    assert loaded.conductor.sync_power_state_interval == 30
+
+
+def test_what_is_not_mutable_stays_though_other_values_are_made_of_it(load: Load, config_file: Path) -> None:
+    loaded = load(*BEFORE)
+    config_file.write_text("[DEFAULT]\nstate_path = /srv/b\n")
+    loaded.mutate_config_files()
+    assert (loaded.state_path, loaded.database.connection) == ("/srv/a", "sqlite:////srv/a/podium.sqlite")
+
+
+def test_a_hook_sees_no_change_when_the_reload_is_broken(load: Load, config_file: Path) -> None:
+    loaded, calls = load(*BEFORE), []
+    loaded.register_mutate_hook(lambda _conf, fresh: calls.append(fresh))
+    config_file.write_text("[conductor]\nsync_power_state_interval = none\n")
+    loaded.mutate_config_files()
+    assert calls == []
+
+
+def test_a_misspelt_option_that_a_reload_brought_is_told(load: Load, config_file: Path) -> None:
+    loaded = load(*BEFORE)
+    config_file.write_text("[conductor]\nheartbeat_intervall = 5\n")
+    loaded.mutate_config_files()
+    assert loaded.unknown_options() == [
+        "[conductor] heartbeat_intervall is not an option; did you mean heartbeat_interval?"
+    ]

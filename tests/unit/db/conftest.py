@@ -1,0 +1,103 @@
+"""A database of each kind with the schema in it: made once, emptied after every test."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import peers
+from podium.db import api, models, schema
+from podium.db.engine import Database
+
+Open = Callable[[str], Database]
+Step = Callable[[sa.Connection], object]
+Contend = Callable[[Step, Step], BaseException | None]
+Enrol = Callable[..., list[sa.Row[Any]]]
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql", "mariadb"])
+def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('database') / 'podium.sqlite'}"
+    else:
+        server: peers.Server = request.getfixturevalue(f"{request.param}_server")
+        url = server.url(server.create_database())
+    database = Database(url)
+    try:
+        schema.upgrade(database)
+        yield database
+    finally:
+        database.dispose()
+
+
+@pytest.fixture
+def database(migrated: Database) -> Iterator[Database]:
+    """An empty database with the present schema, on each kind of server in turn."""
+    yield migrated
+    with migrated.write() as connection:
+        for table in reversed(models.Base.metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+
+
+@pytest.fixture
+def enrol(database: Database) -> Enrol:
+    """``enrol("n1", "n2", driver="acme")`` creates these nodes and returns their rows."""
+
+    def create(*names: str, **columns: Any) -> list[sa.Row[Any]]:
+        rows = [{"driver": "fake", **columns, "name": name} for name in names]
+        with database.write() as connection:
+            numbers = api.create_nodes(connection, rows)
+            return api.find_nodes(connection, numbers)
+
+    return create
+
+
+@pytest.fixture
+def opened() -> Iterator[Open]:
+    """``opened(url)`` is a database that is closed after the test."""
+    databases: list[Database] = []
+
+    def make(url: str) -> Database:
+        databases.append(Database(url))
+        return databases[-1]
+
+    yield make
+    for database in databases:
+        database.dispose()
+
+
+#: How a server tells that a transaction waits for another; SQLite lets only one begin to write.
+_WAITING = {
+    "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
+    "mysql": "SELECT variable_value FROM information_schema.global_status"
+    " WHERE variable_name = 'INNODB_ROW_LOCK_CURRENT_WAITS'",
+    "sqlite": "SELECT 1",
+}
+
+
+@pytest.fixture
+def contend(database: Database) -> Contend:
+    """``contend(first, second)``: the error of a transaction that waits for another, which then commits."""
+
+    def run(step: Step) -> None:
+        with database.write() as connection:
+            step(connection)
+
+    def waits() -> bool:
+        with database.read() as connection:
+            return int(connection.scalar(sa.text(_WAITING[connection.dialect.name])) or 0) > 0
+
+    def compete(first: Step, second: Step) -> BaseException | None:
+        patience = time.monotonic() + 30
+        with ThreadPoolExecutor(1) as thread, database.write() as connection:
+            first(connection)
+            rival = thread.submit(run, second)
+            while not waits():
+                assert time.monotonic() < patience
+                assert not wait([rival], timeout=0.01).done
+        return rival.exception(timeout=30)
+
+    return compete

@@ -1,0 +1,180 @@
+"""Daemons on one database: who may have which host name, and what is kept of their tasks."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from podium import errors
+from podium.db import conductors, models
+from podium.db.conductors import Membership, TaskReport
+from podium.db.engine import Database
+
+Step = Callable[[sa.Connection], object]
+Contend = Callable[[Step, Step], BaseException | None]
+
+FIRST = Membership("c1", "boot:1:100", ("fake", "ipmi"), "east")
+SECOND = replace(FIRST, process="boot:2:200")
+TIMEOUT = 60.0
+RUN = TaskReport(
+    task="ipmi.check_status",
+    state="waiting",
+    spacing=0.1,
+    last_run=datetime(2030, 5, 1, 12, 0, 0, 123456, tzinfo=UTC),
+    duration=1.5,
+    runs=7,
+    failures=2,
+    skipped=1,
+    deadline_misses=0,
+    last_error="no answer \U0001f4a4",
+)
+
+
+def claim(connection: sa.Connection, member: Membership, dead: bool = False) -> None:
+    conductors.claim(connection, member, TIMEOUT, lambda _process: dead)
+
+
+def enter(database: Database, member: Membership = FIRST, dead: bool = False) -> None:
+    with database.write() as connection:
+        claim(connection, member, dead)
+
+
+def only(database: Database) -> sa.Row[Any]:
+    with database.read() as connection:
+        (row,) = conductors.list_conductors(connection)
+    return row
+
+
+def let_pass(database: Database, seconds: float) -> None:
+    """Make every heartbeat this much older."""
+    then = models.utcnow() - timedelta(seconds=seconds)
+    with database.write() as connection:
+        connection.execute(sa.update(models.conductors).values(heartbeat_at=then))
+
+
+def test_a_conductor_is_entered_with_what_it_serves(database: Database) -> None:
+    enter(database)
+    row = only(database)
+    assert (row.hostname, row.drivers, row.conductor_group) == ("c1", ["fake", "ipmi"], "east")
+    assert row.online is True
+
+
+def test_times_come_back_as_they_went_on_every_database(database: Database) -> None:
+    before = models.utcnow()
+    enter(database)
+    row = only(database)
+    assert before <= row.heartbeat_at <= models.utcnow()
+    assert row.heartbeat_at.tzinfo is UTC
+
+
+def test_a_second_daemon_is_refused_while_the_first_is_fresh(database: Database) -> None:
+    enter(database)
+    with pytest.raises(errors.ConductorAlreadyRunning, match=r"host name c1 .* another \[DEFAULT\] host"):
+        enter(database, SECOND)
+    assert only(database).process == FIRST.process
+
+
+def test_of_two_daemons_that_start_at_once_one_is_refused(contend: Contend) -> None:
+    refused = contend(lambda first: claim(first, FIRST), lambda second: claim(second, SECOND))
+    assert isinstance(refused, errors.ConductorAlreadyRunning)
+
+
+def test_another_host_name_is_another_conductor(database: Database) -> None:
+    enter(database)
+    enter(database, replace(SECOND, hostname="C1"))
+    with database.read() as connection:
+        assert [row.hostname for row in conductors.list_conductors(connection)] == ["C1", "c1"]
+
+
+def test_a_host_name_is_free_once_its_conductor_was_not_heard_of_for_long(database: Database) -> None:
+    enter(database)
+    let_pass(database, TIMEOUT + 1)
+    enter(database, SECOND)
+    assert only(database).process == SECOND.process
+
+
+def test_a_host_name_is_free_once_its_process_is_seen_dead(database: Database) -> None:
+    enter(database)
+    enter(database, SECOND, dead=True)
+    assert only(database).process == SECOND.process
+
+
+def test_a_host_name_is_free_once_its_conductor_said_goodbye(database: Database) -> None:
+    enter(database)
+    with database.write() as connection:
+        conductors.leave(connection, FIRST)
+    enter(database, SECOND)
+    assert (only(database).process, only(database).online) == (SECOND.process, True)
+
+
+def test_the_same_process_may_enter_again(database: Database) -> None:
+    enter(database)
+    enter(database, replace(FIRST, drivers=("fake",)))
+    assert only(database).drivers == ["fake"]
+
+
+def test_a_heartbeat_keeps_a_conductor_fresh(database: Database) -> None:
+    enter(database)
+    let_pass(database, TIMEOUT + 1)
+    with database.write() as connection:
+        assert conductors.heartbeat(connection, FIRST) is True
+    assert conductors.is_alive(only(database), TIMEOUT)
+
+
+def test_a_heartbeat_tells_when_another_daemon_has_the_host_name(database: Database) -> None:
+    enter(database)
+    enter(database, SECOND, dead=True)
+    with database.write() as connection:
+        assert conductors.heartbeat(connection, FIRST) is False
+
+
+def test_a_goodbye_from_a_daemon_that_was_replaced_is_not_heard(database: Database) -> None:
+    enter(database)
+    enter(database, SECOND, dead=True)
+    with database.write() as connection:
+        conductors.leave(connection, FIRST)
+    assert only(database).online is True
+
+
+def test_a_conductor_that_was_not_heard_of_is_not_alive(database: Database) -> None:
+    enter(database)
+    let_pass(database, TIMEOUT + 1)
+    assert not conductors.is_alive(only(database), TIMEOUT)
+
+
+def test_a_report_of_a_task_comes_back_as_it_went(database: Database) -> None:
+    never_ran = replace(RUN, task="fake.check_status", last_run=None, duration=None, last_error=None)
+    with database.write() as connection:
+        conductors.save_tasks(connection, "c1", [RUN, never_ran])
+    with database.read() as connection:
+        assert conductors.reports(connection, "c1") == {RUN.task: RUN, never_ran.task: never_ran}
+
+
+def test_a_later_report_takes_the_place_of_the_earlier(database: Database) -> None:
+    later = replace(RUN, runs=8, last_error=None)
+    with database.write() as connection:
+        conductors.save_tasks(connection, "c1", [RUN])
+        conductors.save_tasks(connection, "c1", [later])
+        assert conductors.reports(connection, "c1") == {RUN.task: later}
+
+
+def test_two_conductors_report_on_their_own_runs_of_one_task(database: Database) -> None:
+    with database.write() as connection:
+        conductors.save_tasks(connection, "c2", [replace(RUN, runs=1)])
+        conductors.save_tasks(connection, "c1", [RUN])
+        found = conductors.list_tasks(connection)
+    assert [(row.conductor, row.runs) for row in found] == [("c1", 7), ("c2", 1)]
+
+
+@pytest.mark.parametrize(("kept", "left"), [(["a"], ["a", "c2.b"]), ([], ["c2.b"])])
+def test_tasks_that_a_conductor_no_longer_has_are_forgotten(
+    database: Database, kept: list[str], left: list[str]
+) -> None:
+    with database.write() as connection:
+        conductors.save_tasks(connection, "c1", [replace(RUN, task="a"), replace(RUN, task="b")])
+        conductors.save_tasks(connection, "c2", [replace(RUN, task="c2.b")])
+        conductors.forget_tasks(connection, "c1", kept)
+        assert [row.task for row in conductors.list_tasks(connection)] == left

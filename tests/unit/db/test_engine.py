@@ -1,0 +1,207 @@
+"""The way to the database: which URLs are taken, and what a person reads when it does not answer."""
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from oslo_db.exception import DBDuplicateEntry
+
+import peers
+from podium import errors
+from podium.db import api, models
+from podium.db.engine import Database, parse_url
+
+PASSWORD = "hunter2-correct-horse"
+
+Open = Callable[[str], Database]
+Enrol = Callable[..., list[sa.Row[tuple[object, ...]]]]
+
+
+def ask(database: Database) -> int:
+    with database.read() as connection:
+        return int(connection.scalar(sa.text("SELECT 1")) or 0)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql", "mariadb"])
+def test_a_kind_of_server_is_enough_and_the_driver_is_filled_in(kind: str) -> None:
+    url = parse_url(f"{kind}://user:{PASSWORD}@db.example/podium")
+    assert url.get_driver_name() in {"psycopg", "pymysql"}
+    assert url.password == PASSWORD
+
+
+def test_a_server_that_stops_answering_is_not_waited_for_for_ever() -> None:
+    assert parse_url("postgresql://db.example/podium").query["connect_timeout"] == "5"
+    assert parse_url("mysql://db.example/podium").query["read_timeout"] == "60"
+
+
+def test_what_the_url_says_goes_before_the_defaults() -> None:
+    url = parse_url("postgresql://db.example/podium?connect_timeout=20&sslmode=verify-full")
+    assert (url.query["connect_timeout"], url.query["sslmode"]) == ("20", "verify-full")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "podium.sqlite", PASSWORD, f"postgresql://u:{PASSWORD}@h:port/podium", "postgresql://u@h:99x/p"]
+)
+def test_what_is_no_url_names_the_option_and_not_its_value(text: str) -> None:
+    with pytest.raises(errors.ConfigError, match=r"\[database\] connection is not a database URL") as caught:
+        parse_url(text)
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "kind", ["oracle", "mssql+pyodbc", "nonsense", "sqlite+aiosqlite", "postgresql+asyncpg", "mysql+aiomysql"]
+)
+def test_a_database_that_podium_cannot_use_is_refused_with_those_it_can(kind: str) -> None:
+    with pytest.raises(errors.ConfigError, match="use sqlite, postgresql or mysql") as caught:
+        parse_url(f"{kind}://user:{PASSWORD}@db.example/podium")
+    assert f"[database] connection = {kind}://user:***@db.example/podium" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused_because_nobody_else_would_see_it(text: str) -> None:
+    with pytest.raises(errors.ConfigError, match="sqlite:////var/lib/podium/podium.sqlite"):
+        parse_url(text)
+
+
+@pytest.mark.parametrize(("kind", "module"), [("postgresql", "psycopg"), ("mysql", "pymysql")])
+def test_a_missing_database_driver_names_the_extra_to_install(
+    kind: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(errors.ConfigError, match=rf"pip install 'podium\[{kind}\]'") as caught:
+        parse_url(f"{kind}://user:{PASSWORD}@db.example/podium")
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server(request: pytest.FixtureRequest) -> peers.Server:
+    found: peers.Server = request.getfixturevalue(f"{request.param}_server")
+    return found
+
+
+def refusal(database: Database) -> str:
+    with pytest.raises(errors.DatabaseUnavailable, match=r"\[database\] connection = ") as caught:
+        ask(database)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert PASSWORD not in text
+    return text
+
+
+def with_login(url: str, user: str) -> str:
+    return sa.make_url(url).set(username=user, password=PASSWORD).render_as_string(hide_password=False)
+
+
+def test_a_refused_login_is_told_without_the_password(opened: Open, server: peers.Server) -> None:
+    url = with_login(server.url(server.create_database()), "stranger")
+    assert "stranger" in refusal(opened(url))
+
+
+def test_a_server_that_is_not_there_is_told_with_its_place(opened: Open, server: peers.Server) -> None:
+    port = peers.free_port()
+    url = sa.make_url(with_login(server.url("podium"), "podium")).set(port=port)
+    text = refusal(opened(url.render_as_string(hide_password=False)))
+    assert f"podium:***@127.0.0.1:{port}/podium: " in text
+
+
+def test_an_unknown_database_is_told_by_its_name(opened: Open, server: peers.Server) -> None:
+    assert "nowhere" in refusal(opened(server.url("nowhere")))
+
+
+def own_number(connection: sa.Connection) -> int:
+    question = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT connection_id()"}
+    return int(connection.scalar(sa.text(question[connection.dialect.name])) or 0)
+
+
+def break_connection(server: peers.Server, number: int) -> None:
+    postgresql = isinstance(server, peers.PostgreSQL)
+    command = "SELECT pg_terminate_backend({}, 5000)" if postgresql else "KILL HARD CONNECTION {}"
+    server.execute(command.format(number))
+
+
+def test_an_idle_connection_that_the_server_closed_is_replaced_unnoticed(
+    opened: Open, server: peers.Server
+) -> None:
+    database = opened(server.url(server.create_database()))
+    with database.read() as connection:
+        number = own_number(connection)
+    break_connection(server, number)
+    assert ask(database) == 1
+
+
+def test_a_connection_that_breaks_in_mid_transaction_is_told_and_the_next_one_works(
+    opened: Open, server: peers.Server
+) -> None:
+    database = opened(server.url(server.create_database()))
+    with pytest.raises(errors.DatabaseUnavailable), database.write() as connection:
+        break_connection(server, own_number(connection))
+        connection.execute(sa.text("SELECT 1"))
+    assert ask(database) == 1
+
+
+def test_a_restarted_server_is_used_again_without_a_new_database_object(
+    opened: Open, restartable_postgresql: peers.RestartablePostgreSQL
+) -> None:
+    database = opened(restartable_postgresql.url)
+    ask(database)
+    restartable_postgresql.stop()
+    refusal(database)
+    restartable_postgresql.start()
+    assert ask(database) == 1
+
+
+def test_a_failed_block_leaves_nothing_behind(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    with pytest.raises(RuntimeError), database.write() as connection:
+        api.delete_node(connection, node.id)
+        raise RuntimeError
+    with database.read() as connection:
+        assert api.count_nodes(connection) == 1
+
+
+def test_a_reader_neither_waits_for_a_writer_nor_sees_what_it_may_yet_undo(
+    database: Database, enrol: Enrol
+) -> None:
+    (node,) = enrol("n1")
+    with database.write() as writer, database.read() as reader:
+        api.delete_node(writer, node.id)
+        assert api.count_nodes(reader) == 1
+
+
+def test_writers_wait_for_each_other_on_sqlite_rather_than_fail(tmp_path: Path, opened: Open) -> None:
+    database = opened(f"sqlite:///{tmp_path / 'counter.sqlite'}")
+    with database.write() as connection:
+        connection.execute(sa.text("CREATE TABLE counter AS SELECT 0 AS value"))
+
+    def count(_thread: int) -> None:
+        for _ in range(40):
+            with database.write() as connection:
+                value = connection.scalar(sa.text("SELECT value FROM counter"))
+                connection.execute(sa.text("UPDATE counter SET value = :next"), {"next": value + 1})
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count, range(4)))
+    with database.read() as connection:
+        assert connection.scalar(sa.text("SELECT value FROM counter")) == 160
+
+
+def test_a_writer_that_waited_too_long_is_told_the_file_and_may_try_again(
+    tmp_path: Path, opened: Open
+) -> None:
+    file = tmp_path / "busy.sqlite"
+    database = opened(f"sqlite:///{file}?timeout=0.01")
+    refused = pytest.raises(errors.DatabaseUnavailable, match=f"{file}: database is locked")
+    with database.write(), refused, database.write():
+        pass
+    with database.write() as connection:
+        assert connection.scalar(sa.text("SELECT 1")) == 1
+
+
+def test_an_error_does_not_tell_what_was_to_be_written(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1", driver_info={"acme_password": PASSWORD})
+    with pytest.raises(DBDuplicateEntry, match="INSERT INTO nodes") as caught, database.write() as connection:
+        connection.execute(sa.insert(models.nodes).values(dict(node._mapping)))
+    assert PASSWORD not in str(caught.value)

@@ -1,0 +1,366 @@
+"""What a conductor learns of its nodes and writes down, on each kind of database."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from podium import errors, states
+from podium.db import api, fleet
+from podium.db.engine import Database
+from podium.db.fleet import Outcome, Reading
+
+Step = Callable[[sa.Connection], object]
+Contend = Callable[[Step, Step], BaseException | None]
+Enrol = Callable[..., list[sa.Row[Any]]]
+
+NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
+LATER = NOON + timedelta(microseconds=1)
+
+
+def pulse(database: Database) -> tuple[int, int, int]:
+    with database.read() as connection:
+        return fleet.pulse(connection)
+
+
+def only(database: Database) -> sa.Row[Any]:
+    with database.read() as connection:
+        (row,) = api.list_nodes(connection)
+    return row
+
+
+def history(database: Database, node: sa.Row[Any]) -> list[tuple[Any, ...]]:
+    with database.read() as connection:
+        return [(e.from_state, e.to_state, e.cause, e.at) for e in fleet.list_events(connection, node.uuid)]
+
+
+def record(
+    database: Database, node: sa.Row[Any], state: str | None, at: datetime = NOON, **more: Any
+) -> set[int]:
+    with database.write() as connection:
+        return fleet.record_readings(connection, [Reading(node.id, node.version, at, state, **more)])
+
+
+def ask(
+    database: Database, enrolled: list[sa.Row[Any]], target: str = states.POWER_ON
+) -> sa.Row[Any]:
+    (node,) = enrolled
+    with database.write() as connection:
+        api.request_power(connection, node.id, target, "ada@desk")
+    return only(database)
+
+
+def take(database: Database, node: sa.Row[Any], holder: str = "c1") -> bool:
+    with database.write() as connection:
+        return fleet.reserve(connection, node.id, node.version, holder)
+
+
+def end(database: Database, node: sa.Row[Any], state: str | None, error: str | None = None) -> None:
+    with database.write() as connection:
+        fleet.record_outcomes(connection, [Outcome(node.id, "c1", LATER, state, error, "req-1")])
+
+
+# What changed: the pulse
+
+
+def test_a_created_node_shows_in_the_pulse(database: Database, enrol: Enrol) -> None:
+    before = pulse(database)
+    enrol("n1")
+    assert pulse(database) != before
+
+
+def test_a_changed_node_shows_in_the_pulse(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    before = pulse(database)
+    with database.write() as connection:
+        api.update_node(connection, node.id, {"driver": "ipmi"})
+    assert pulse(database) != before
+
+
+def test_a_deleted_node_shows_in_the_pulse(database: Database, enrol: Enrol) -> None:
+    _, node = enrol("n1", "n2")
+    before = pulse(database)
+    with database.write() as connection:
+        api.delete_node(connection, node.id)
+    assert pulse(database) != before
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_node_in_the_place_of_a_deleted_one_shows_in_the_pulse(
+    database: Database, enrol: Enrol, index: int
+) -> None:
+    nodes = enrol("n1", "n2")
+    before = pulse(database)
+    with database.write() as connection:
+        api.delete_node(connection, nodes[index].id)
+    enrol(nodes[index].name)
+    assert pulse(database) != before
+
+
+@pytest.mark.parametrize("state", [states.POWER_ON, None])
+def test_a_reading_does_not_show_in_the_pulse(database: Database, enrol: Enrol, state: str | None) -> None:
+    (node,) = enrol("n1")
+    before = pulse(database)
+    record(database, node, state)
+    assert pulse(database) == before
+
+
+def test_a_conductor_owns_the_nodes_of_its_group_and_drivers(database: Database, enrol: Enrol) -> None:
+    (mine,) = enrol("n1", driver="ipmi", conductor_group="east")
+    enrol("n2", driver="acme", conductor_group="east")
+    enrol("n3", driver="ipmi", conductor_group="EAST")
+    enrol("n4", driver="ipmi")
+    with database.read() as connection:
+        assert fleet.versions(connection, "east", ["ipmi", "fake"]) == {mine.id: mine.version}
+
+
+def test_rows_of_nodes_that_are_gone_are_left_out(database: Database, enrol: Enrol) -> None:
+    one, two = enrol("n1", "n2")
+    with database.write() as connection:
+        api.delete_node(connection, one.id)
+        assert [row.name for row in fleet.load(connection, [one.id, two.id])] == ["n2"]
+
+
+# Readings
+
+
+def test_a_first_reading_is_written_with_its_time(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    record(database, node, states.POWER_OFF)
+    node = only(database)
+    assert (node.power_state, node.power_checked_at, node.power_changed_at) == (states.POWER_OFF, NOON, NOON)
+    assert history(database, node) == [(None, states.POWER_OFF, "first reading", NOON)]
+
+
+def test_the_same_reading_again_only_moves_the_time_of_the_check(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    record(database, node, states.POWER_OFF)
+    record(database, node, states.POWER_OFF, LATER)
+    node = only(database)
+    assert (node.power_checked_at, node.power_changed_at) == (LATER, NOON)
+    assert len(history(database, node)) == 1
+
+
+def test_a_change_behind_podiums_back_is_an_event(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    record(database, node, states.POWER_OFF)
+    record(database, node, states.POWER_ON, LATER, request_id="req-1")
+    assert only(database).power_changed_at == LATER
+    assert history(database, node)[1] == (states.POWER_OFF, states.POWER_ON, "out-of-band", LATER)
+
+
+@pytest.mark.parametrize("known", [None, states.POWER_ON])
+def test_a_failed_read_is_counted_and_keeps_what_was_known(
+    database: Database, enrol: Enrol, known: str | None
+) -> None:
+    (node,) = enrol("n1", power_state=known, power_checked_at=NOON if known else None)
+    for _ in range(2):
+        record(database, node, None, LATER, failure="no answer")
+    row = only(database)
+    assert (row.power_failures, row.last_error) == (2, "no answer")
+    assert (row.power_state, row.power_checked_at) == (known, NOON if known else None)
+
+
+def test_a_read_that_works_again_ends_the_count_and_the_error(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1", power_state=states.POWER_ON)
+    record(database, node, None, failure="no answer")
+    record(database, node, states.POWER_ON, LATER)
+    row = only(database)
+    assert (row.power_failures, row.last_error, row.power_checked_at) == (0, None, LATER)
+    assert history(database, node) == []
+
+
+def test_a_reading_keeps_the_error_of_a_power_change(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1", power_state=states.POWER_OFF, last_error="it stayed off")
+    record(database, node, states.POWER_OFF)
+    assert only(database).last_error == "it stayed off"
+
+
+def test_a_node_that_a_person_changed_is_not_overwritten(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    with database.write() as connection:
+        api.update_node(connection, node.id, {"driver_info": {"address": "another"}})
+    assert record(database, node, states.POWER_ON) == {node.id}
+    assert only(database).power_state is None
+
+
+def test_a_reserved_node_is_not_overwritten(database: Database, enrol: Enrol) -> None:
+    node = ask(database, enrol("n1"))
+    take(database, node)
+    assert record(database, only(database), states.POWER_OFF) == {node.id}
+    assert only(database).power_state is None
+
+
+def test_a_reading_of_a_deleted_node_is_dropped(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    with database.write() as connection:
+        api.delete_node(connection, node.id)
+    assert record(database, node, states.POWER_ON) == {node.id}
+
+
+def test_a_reading_that_races_with_a_person_is_left_alone(
+    database: Database, enrol: Enrol, contend: Contend
+) -> None:
+    (node,) = enrol("n1")
+    refused = contend(
+        lambda connection: api.update_node(connection, node.id, {"maintenance": True}),
+        lambda connection: fleet.record_readings(
+            connection, [Reading(node.id, node.version, NOON, states.POWER_ON)]
+        ),
+    )
+    assert refused is None
+    assert only(database).power_state is None
+
+
+def test_a_thousand_readings_each_find_their_node(database: Database, enrol: Enrol) -> None:
+    nodes = enrol(*(f"n{number:04}" for number in range(1001)))
+    state = (states.POWER_ON, states.POWER_OFF)
+    with database.write() as connection:
+        readings = [Reading(node.id, 1, NOON, state[n % 2]) for n, node in enumerate(nodes)]
+        assert fleet.record_readings(connection, readings) == set()
+        found = [row.power_state for row in api.list_nodes(connection)]
+    assert found == [state[n % 2] for n in range(1001)]
+
+
+def test_an_age_is_never_told_too_small_when_many_are_written_at_once(
+    database: Database, enrol: Enrol
+) -> None:
+    nodes = enrol("n1", "n2", power_state=states.POWER_ON)
+    with database.write() as connection:
+        pairs = zip(nodes, (LATER, NOON), strict=True)
+        fleet.record_readings(
+            connection, [Reading(node.id, 1, moment, states.POWER_ON) for node, moment in pairs]
+        )
+        assert {row.power_checked_at for row in api.list_nodes(connection)} == {NOON}
+
+
+def test_any_error_text_can_be_written_once_it_is_one_line(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    text = errors.one_line(ValueError("\0 \ud800 \U0001f525 \r\n" + "\U0001f525" * 1000))
+    record(database, node, None, failure=text)
+    assert only(database).last_error == text
+
+
+def test_health_is_written_and_does_not_show_in_the_pulse(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    before = pulse(database)
+    with database.write() as connection:
+        fleet.record_health(connection, {node.id: {"status": "Warning", "reasons": ["fan \U0001f525"]}})
+    assert only(database).health == {"status": "Warning", "reasons": ["fan \U0001f525"]}
+    assert pulse(database) == before
+
+
+# Power changes that were asked for
+
+
+def test_requests_come_oldest_first_and_no_more_than_wanted(database: Database, enrol: Enrol) -> None:
+    for moment, name in enumerate(["n3", "n1", "n2"]):
+        at = NOON + timedelta(seconds=moment)
+        enrol(name, target_power_state=states.POWER_ON, power_requested_at=at)
+    with database.read() as connection:
+        assert [row.name for row in fleet.requested(connection, "", ["fake"], 2)] == ["n3", "n1"]
+
+
+def test_a_request_that_somebody_has_begun_is_not_offered_again(database: Database, enrol: Enrol) -> None:
+    take(database, ask(database, enrol("n1")))
+    with database.read() as connection:
+        assert fleet.requested(connection, "", ["fake"], 10) == []
+
+
+def test_a_node_is_taken_by_one_holder_only(database: Database, enrol: Enrol) -> None:
+    node = ask(database, enrol("n1"))
+    assert [take(database, node, "c1"), take(database, node, "c2")] == [True, False]
+    assert only(database).reservation == "c1"
+
+
+def test_of_two_who_take_a_node_at_once_one_has_it(
+    database: Database, enrol: Enrol, contend: Contend
+) -> None:
+    node = ask(database, enrol("n1"))
+    told = []
+    contend(
+        lambda connection: told.append(fleet.reserve(connection, node.id, node.version, "c1")),
+        lambda connection: told.append(fleet.reserve(connection, node.id, node.version, "c2")),
+    )
+    assert told == [True, False]
+
+
+def test_a_node_that_was_asked_for_something_else_meanwhile_is_not_taken(
+    database: Database, enrol: Enrol
+) -> None:
+    node = ask(database, enrol("n1"))
+    with database.write() as connection:
+        api.update_node(connection, node.id, {"target_power_state": None})
+    assert take(database, node) is False
+    assert take(database, only(database)) is False
+
+
+def test_a_target_that_was_reached_is_an_event_with_who_asked(database: Database, enrol: Enrol) -> None:
+    node = ask(database, enrol("n1", power_state=states.POWER_OFF, power_failures=3))
+    take(database, node)
+    end(database, node, states.POWER_ON)
+    with database.read() as connection:
+        (event,) = fleet.list_events(connection, node.uuid)
+    assert (event.from_state, event.to_state, event.cause) == (states.POWER_OFF, states.POWER_ON, "request")
+    assert (event.who, event.reason, event.request_id) == ("ada@desk", "power on asked for", "req-1")
+
+
+def test_a_target_that_was_reached_frees_the_node(database: Database, enrol: Enrol) -> None:
+    node = ask(database, enrol("n1", power_state=states.POWER_OFF, power_failures=3))
+    take(database, node)
+    before = pulse(database)
+    end(database, node, states.POWER_ON)
+    row = only(database)
+    assert (row.power_state, row.power_checked_at, row.power_changed_at) == (states.POWER_ON, LATER, LATER)
+    assert (row.reservation, row.target_power_state, row.power_requested_by) == (None, None, None)
+    assert (row.power_failures, row.last_error) == (0, None)
+    assert pulse(database) != before
+
+
+def test_a_reboot_is_an_event_though_the_state_is_what_it_was(database: Database, enrol: Enrol) -> None:
+    node = ask(database, enrol("n1", power_state=states.POWER_ON, power_changed_at=NOON), states.REBOOTING)
+    take(database, node)
+    end(database, node, states.POWER_ON)
+    assert history(database, node) == [(states.POWER_ON, states.POWER_ON, "request", LATER)]
+    assert only(database).power_changed_at == NOON
+
+
+def test_a_target_that_was_missed_frees_the_node_with_the_reason(database: Database, enrol: Enrol) -> None:
+    node = ask(database, enrol("n1", power_state=states.POWER_OFF, power_checked_at=NOON))
+    take(database, node)
+    end(database, node, None, "it does not answer")
+    row = only(database)
+    assert (row.reservation, row.target_power_state, row.last_error) == (None, None, "it does not answer")
+    assert (row.power_state, row.power_checked_at) == (states.POWER_OFF, NOON)
+    assert history(database, node) == []
+
+
+def test_the_end_of_a_change_that_another_conductor_took_over_is_not_written(
+    database: Database, enrol: Enrol
+) -> None:
+    node = ask(database, enrol("n1"))
+    take(database, node, "c2")
+    end(database, node, states.POWER_ON)
+    assert (only(database).reservation, only(database).power_state) == ("c2", None)
+
+
+def test_a_conductor_that_stops_leaves_requests_to_the_next_one(database: Database, enrol: Enrol) -> None:
+    node = ask(database, enrol("n1"))
+    take(database, node)
+    before = pulse(database)
+    with database.write() as connection:
+        assert fleet.release(connection, "c2") == 0
+        assert fleet.release(connection, "c1") == 1
+        assert [row.id for row in fleet.requested(connection, "", ["fake"], 10)] == [node.id]
+    assert pulse(database) != before
+
+
+def test_events_are_kept_from_a_moment_on(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    record(database, node, states.POWER_OFF)
+    record(database, node, states.POWER_ON, LATER)
+    with database.write() as connection:
+        assert fleet.prune_events(connection, LATER) == 1
+    assert [event[3] for event in history(database, node)] == [LATER]

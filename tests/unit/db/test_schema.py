@@ -1,0 +1,183 @@
+"""Who gets which schema, and what those who have another are told."""
+
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+import peers
+from podium import errors
+from podium.db import models, schema
+from podium.db.engine import Database
+
+Open = Callable[[str], Database]
+
+
+@pytest.fixture
+def bare(database_url: str, opened: Open) -> Database:
+    """A database of each kind that holds nothing yet."""
+    return opened(database_url)
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, opened: Open) -> Database:
+    """An SQLite database whose file and folder do not exist yet."""
+    return opened(f"sqlite:///{tmp_path / 'state' / 'podium.sqlite'}")
+
+
+def test_an_upgrade_makes_the_schema_that_the_program_needs(bare: Database) -> None:
+    assert schema.upgrade(bare) == schema.head()
+    schema.check(bare)
+
+
+def test_an_upgrade_of_the_present_schema_keeps_what_is_there(bare: Database) -> None:
+    schema.upgrade(bare)
+    values = {"hostname": "c1", "process": "p", "drivers": [], "conductor_group": "", "online": True}
+    with bare.write() as connection:
+        now = models.utcnow()
+        connection.execute(sa.insert(models.conductors).values(**values, started_at=now, heartbeat_at=now))
+    schema.upgrade(bare)
+    with bare.read() as connection:
+        assert connection.scalars(sa.select(models.conductors.c.hostname)).all() == ["c1"]
+
+
+def test_the_migrations_make_what_the_models_say(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, models.Base.metadata) == []
+
+
+def test_a_database_without_a_schema_is_told_the_command(bare: Database) -> None:
+    with pytest.raises(errors.SchemaMismatch, match="no schema there yet; run: podium db upgrade"):
+        schema.check(bare)
+
+
+def test_an_older_schema_is_told_the_command(bare: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    older = schema.upgrade(bare)
+    monkeypatch.setattr(schema, "head", lambda: "next")
+    with pytest.raises(errors.SchemaMismatch, match=rf"older Podium \({older}, .* run: podium db upgrade"):
+        schema.check(bare)
+
+
+@pytest.mark.parametrize("use", [schema.check, schema.upgrade, schema.prepare])
+def test_a_newer_schema_is_left_to_the_newer_podium(
+    bare: Database, use: Callable[[Database], object]
+) -> None:
+    schema.upgrade(bare)
+    with bare.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'f00d'"))
+    with pytest.raises(errors.SchemaMismatch, match=r"newer Podium \(f00d, .* run: podium db upgrade"):
+        use(bare)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_daemon_does_not_create_the_schema_of_a_server(
+    kind: str, request: pytest.FixtureRequest, opened: Open
+) -> None:
+    server: peers.Server = request.getfixturevalue(f"{kind}_server")
+    bare = opened(server.url(server.create_database()))
+    with pytest.raises(errors.SchemaMismatch, match="podium db upgrade"):
+        schema.prepare(bare)
+    with bare.read() as connection:
+        assert sa.inspect(connection).get_table_names() == []
+
+
+def test_a_mismatch_does_not_tell_the_password(opened: Open, mariadb_server: peers.Server) -> None:
+    name = mariadb_server.create_database()
+    mariadb_server.execute(f"GRANT ALL ON {name}.* TO 'podium'@'%' IDENTIFIED BY 'hunter2'")
+    url = sa.make_url(mariadb_server.url(name)).set(username="podium", password="hunter2")
+    with pytest.raises(errors.SchemaMismatch) as caught:
+        schema.check(opened(url.render_as_string(hide_password=False)))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_daemon_creates_the_embedded_database(embedded: Database) -> None:
+    schema.prepare(embedded)
+    assert schema.current(embedded) == schema.head()
+
+
+def test_an_empty_file_becomes_the_embedded_database(embedded: Database) -> None:
+    assert embedded.sqlite_file is not None
+    embedded.sqlite_file.parent.mkdir()
+    embedded.sqlite_file.touch()
+    schema.prepare(embedded)
+    schema.check(embedded)
+
+
+def test_only_its_owner_may_read_the_embedded_database(embedded: Database) -> None:
+    schema.prepare(embedded)
+    with embedded.write():  # while the files of the write-ahead log are there too
+        assert embedded.sqlite_file is not None
+        files = list(embedded.sqlite_file.parent.iterdir())
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_a_check_does_not_create_a_file(embedded: Database) -> None:
+    with pytest.raises(errors.SchemaMismatch):
+        schema.check(embedded)
+    assert embedded.sqlite_file is not None
+    assert not embedded.sqlite_file.exists()
+
+
+@pytest.mark.parametrize("use", [schema.prepare, schema.check, schema.upgrade])
+@pytest.mark.parametrize("content", [b"not a database " * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_file_that_is_no_database_is_told_by_its_path(
+    tmp_path: Path, opened: Open, content: bytes, use: Callable[[Database], object]
+) -> None:
+    file = tmp_path / "podium.sqlite"
+    file.write_bytes(content)
+    with pytest.raises(errors.DatabaseError) as caught:
+        use(opened(f"sqlite:///{file}"))
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("use", [schema.prepare, schema.upgrade])
+def test_a_place_that_cannot_be_written_names_the_options(
+    tmp_path: Path, opened: Open, use: Callable[[Database], object]
+) -> None:
+    (tmp_path / "occupied").touch()
+    with pytest.raises(errors.ConfigError, match=r"occupied/podium.sqlite: .* \[DEFAULT\] state_path"):
+        use(opened(f"sqlite:///{tmp_path / 'occupied' / 'podium.sqlite'}"))
+
+
+_PREPARE = """
+import sys
+from podium.db import schema
+from podium.db.engine import Database
+print("ready", flush=True)
+for path in sys.stdin.read().split():
+    database = Database(f"sqlite:///{path}")
+    schema.prepare(database)
+    database.dispose()
+"""
+
+
+def test_processes_that_create_one_database_at_once_all_find_it_ready(tmp_path: Path) -> None:
+    paths = "\n".join(str(tmp_path / f"{number}.sqlite") for number in range(20))
+    command = [sys.executable, "-c", _PREPARE]
+    pipe = subprocess.PIPE
+    programs = [subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=pipe) for _ in range(3)]
+    try:
+        for program in programs:
+            assert program.stdout is not None
+            program.stdout.readline()
+        for program in programs:
+            assert program.stdin is not None
+            program.stdin.write(paths)
+            program.stdin.close()
+            program.stdin = None
+        assert [program.communicate(timeout=60)[1] for program in programs] == ["", "", ""]
+    finally:
+        for program in programs:
+            program.kill()
+            program.communicate()

@@ -1,0 +1,182 @@
+"""What the author of a driver relies on."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pytest
+from oslo_config import types
+
+from podium import errors, states
+from podium.drivers import base
+
+
+class Acme(base.Driver):
+    properties: ClassVar[Mapping[str, base.Property]] = {
+        "acme_address": base.Property("host name or address", required=True),
+        "acme_port": base.Property("UDP port", default=623, type=types.Port()),
+        "acme_fast": base.Property("whether it is fast", default=False, type=types.Boolean()),
+        "acme_pin": base.Property("four digits", secret=True, type=int),
+        "acme_password": base.Property("a number, of all things", type=int),
+    }
+
+    def get_power_state(self, node: base.Node) -> str:
+        return states.POWER_ON
+
+    def set_power_state(self, node: base.Node, target: str) -> None:
+        pass
+
+    @base.driver_periodic_task(spacing=5, run_immediately=True, deadline=3, enabled=False, name="watch")
+    def check(self, manager: base.Conductor, context: object) -> str:
+        """Look at everything."""
+        return f"{self.name} looked"
+
+    @base.driver_periodic_task()
+    async def check_status(self, manager: base.Conductor, context: object) -> None:
+        pass
+
+
+def node(**driver_info: Any) -> base.Node:
+    return base.Node(uuid="1-2-3", name="n1", driver="acme", driver_info=driver_info)
+
+
+def parse(**driver_info: Any) -> dict[str, Any]:
+    return Acme("acme", None).parse_driver_info(node(**driver_info))
+
+
+def names(driver: base.Driver) -> list[str]:
+    return [task.name for task, _ in base.periodic_tasks(driver)]
+
+
+def test_a_class_without_the_two_power_methods_is_no_driver() -> None:
+    class Half(base.Driver):
+        def get_power_state(self, node: base.Node) -> str:
+            return states.POWER_ON
+
+    with pytest.raises(TypeError, match="set_power_state"):
+        Half("half", None)  # type: ignore[abstract]
+
+
+def test_a_node_does_not_show_its_secrets_when_it_is_printed() -> None:
+    assert "hunter2" not in repr(node(acme_password="hunter2"))
+
+
+def test_a_driver_gets_every_property_that_it_declared() -> None:
+    assert parse(acme_address="bmc1") == {
+        "acme_address": "bmc1",
+        "acme_port": 623,
+        "acme_fast": False,
+        "acme_pin": None,
+        "acme_password": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "value"), [("1623", 1623), (1623, 1623), ("", 623), (None, 623), (0, 0)]
+)
+def test_a_number_may_be_given_as_text_and_nothing_is_the_default(given: Any, value: int) -> None:
+    assert parse(acme_address="bmc1", acme_port=given)["acme_port"] == value
+
+
+def test_a_false_that_was_given_is_not_taken_for_nothing() -> None:
+    assert parse(acme_address="bmc1", acme_fast=False)["acme_fast"] is False
+
+
+@pytest.mark.parametrize("info", [{}, {"acme_address": ""}, {"acme_address": None}])
+def test_a_required_property_that_is_missing_is_named_with_its_help(info: dict[str, Any]) -> None:
+    with pytest.raises(errors.InvalidDriverInfo, match=r"lacks acme_address \(host name or address\)"):
+        parse(**info)
+
+
+def test_an_unknown_property_is_named_with_the_nearest() -> None:
+    told = r"driver_info has no property acme_adress; did you mean acme_address\?"
+    with pytest.raises(errors.InvalidDriverInfo, match=told):
+        parse(acme_adress="bmc1")
+
+
+def test_a_property_that_resembles_none_is_named_with_those_there_are() -> None:
+    with pytest.raises(errors.InvalidDriverInfo, match="no property user; there are acme_address, acme_port"):
+        parse(acme_address="bmc1", user="root")
+
+
+def test_a_driver_without_properties_says_so() -> None:
+    class Bare(Acme):
+        properties: ClassVar[Mapping[str, base.Property]] = {}
+
+    with pytest.raises(errors.InvalidDriverInfo, match="no property user; there are none"):
+        Bare("bare", None).validate(node(user="root"))
+
+
+@pytest.mark.parametrize("port", [70000, "http", [623]])
+def test_a_wrong_value_is_named_with_what_is_wrong(port: Any) -> None:
+    with pytest.raises(errors.InvalidDriverInfo, match=r"driver_info: acme_port is wrong: .+ \(UDP port\)"):
+        parse(acme_address="bmc1", acme_port=port)
+
+
+@pytest.mark.parametrize("name", ["acme_pin", "acme_password"])
+def test_the_wrong_value_of_a_secret_is_not_shown(name: str) -> None:
+    with pytest.raises(errors.InvalidDriverInfo, match=f"{name} has a wrong value") as caught:
+        parse(acme_address="bmc1", **{name: "hunter2"})
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_task_can_be_called_like_the_method_it_is() -> None:
+    assert Acme("acme", None).check(None, None) == "acme looked"  # type: ignore[arg-type]
+
+
+def test_the_mark_leaves_the_function_itself_as_it_was() -> None:
+    def check(self: object, manager: object, context: object) -> None: ...
+
+    assert base.driver_periodic_task(spacing=5)(check) is check
+
+
+def test_what_a_task_was_told_is_found_on_the_driver_with_the_bound_method() -> None:
+    driver = Acme("acme", None)
+    task, method = base.periodic_tasks(driver)[0]
+    assert task == base.PeriodicTask("watch", 5, True, 3, False)
+    assert method == driver.check
+
+
+def test_a_task_that_was_told_nothing_has_the_name_of_its_method_and_runs_every_minute() -> None:
+    task, _ = base.periodic_tasks(Acme("acme", None))[1]
+    assert task == base.PeriodicTask("check_status", 60, False, None, True)
+
+
+def test_a_driver_that_inherits_from_another_has_its_tasks_too() -> None:
+    class Better(Acme):
+        @base.driver_periodic_task(spacing=1)
+        def check_more(self, manager: base.Conductor, context: object) -> None: ...
+
+    assert names(Better("better", None)) == ["watch", "check_more", "check_status"]
+
+
+def test_a_method_that_replaces_a_task_without_the_mark_is_none() -> None:
+    class Quiet(Acme):
+        async def check_status(self, manager: base.Conductor, context: object) -> None: ...
+
+    assert names(Quiet("quiet", None)) == ["watch"]
+
+
+def test_a_method_that_replaces_a_task_has_its_own_spacing() -> None:
+    class Often(Acme):
+        @base.driver_periodic_task(spacing=1)
+        async def check_status(self, manager: base.Conductor, context: object) -> None: ...
+
+    assert base.periodic_tasks(Often("often", None))[1][0].spacing == 1
+    assert base.periodic_tasks(Acme("acme", None))[1][0].spacing == 60
+
+
+@pytest.mark.parametrize(
+    "times", [{"spacing": 0}, {"spacing": -1}, {"spacing": float("nan")}, {"deadline": 0}, {"deadline": -5}]
+)
+def test_a_time_that_is_not_positive_is_refused_where_it_is_written(times: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="positive seconds"):
+        base.driver_periodic_task(**times)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["check status", "check.status", "9lives", "check:5", "a,b", "check\n"])
+def test_a_task_name_that_the_config_file_could_not_hold_is_refused(name: str) -> None:
+    def check(self: object, manager: object, context: object) -> None: ...
+
+    with pytest.raises(ValueError, match="identifier"):
+        base.driver_periodic_task(name=name)(check)

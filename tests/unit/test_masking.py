@@ -1,0 +1,88 @@
+"""No secret is shown, wherever it stands."""
+
+import pytest
+
+from podium import masking
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ipmi_password", "PASSWORD", "passwd", "adminPassword", "snmp_passphrase"),
+        *("client_secret", "api_token", "token", "credentials"),
+        *("key", "api_key", "key_file", "ssh-key", "ApiKey", "privateKey", "apikey", "private key"),
+    ],
+)
+def test_a_name_tells_that_its_value_is_secret(name: str) -> None:
+    assert masking.is_secret(name)
+
+
+@pytest.mark.parametrize("name", ["ipmi_address", "monkey", "keyboard", "turkey", "hockey_team"])
+def test_a_name_that_only_resembles_a_secret_is_shown(name: str) -> None:
+    assert not masking.is_secret(name)
+
+
+def test_the_other_values_are_shown_as_they_are() -> None:
+    values = {"address": "bmc1", "port": 623, "password": "hunter2"}
+    assert masking.mask(values) == {"address": "bmc1", "port": 623, "password": "******"}
+
+
+def test_what_a_driver_declares_secret_is_masked_whatever_its_name() -> None:
+    assert masking.mask({"ipmi_kg": "0x1234"}, frozenset({"ipmi_kg"})) == {"ipmi_kg": "******"}
+
+
+@pytest.mark.parametrize("value", [1234, 0, False, ["a"], {"user": "hunter2"}])
+def test_a_secret_of_any_kind_is_masked(value: object) -> None:
+    assert masking.mask({"password": value}) == {"password": "******"}
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_that_there_is_no_secret_is_shown(value: str | None) -> None:
+    assert masking.mask({"password": value}) == {"password": value}
+
+
+def test_secrets_are_masked_however_deep_they_lie() -> None:
+    values = {"bmcs": [{"password": "hunter2"}, ({"kg": "k"},)], "login": {"token": "t", "user": "root"}}
+    assert masking.mask(values, frozenset({"kg"})) == {
+        "bmcs": [{"password": "******"}, [{"kg": "******"}]],
+        "login": {"token": "******", "user": "root"},
+    }
+
+
+def test_masking_leaves_what_it_was_given_as_it_was() -> None:
+    values = {"login": {"password": "hunter2"}}
+    masking.mask(values)
+    assert values == {"login": {"password": "hunter2"}}
+
+
+def test_a_text_loses_every_secret_that_was_put_into_it() -> None:
+    info = {"acme_password": "hunter2", "acme_kg": "beef", "acme_user": "root"}
+    text = "login root:hunter2 refused (hunter2, beef)"
+    assert masking.scrub(text, info, frozenset({"acme_kg"})) == "login root:****** refused (******, ******)"
+
+
+def test_a_secret_that_begins_like_another_is_lost_to_the_end() -> None:
+    assert masking.scrub("tried hunter2", {"password": "hunter", "token": "hunter2"}) == "tried ******"
+
+
+def test_a_text_loses_secrets_that_lie_deeper() -> None:
+    info = {"login": {"password": "hunter2"}, "others": [{"token": "swordfish"}], "password": ["sesame"]}
+    assert masking.scrub("hunter2 swordfish sesame", info) == "****** ****** ******"
+
+
+def test_a_number_can_be_a_secret() -> None:
+    assert masking.scrub("pin 123456 refused", {"password": 123456}) == "pin ****** refused"
+
+
+def test_a_secret_of_a_letter_or_two_does_not_make_the_text_unreadable() -> None:
+    assert masking.scrub("no answer from bmc1", {"password": "a"}) == "no answer from bmc1"
+
+
+@pytest.mark.parametrize("nothing", [None, True, ""])
+def test_a_secret_that_was_not_given_takes_no_words_from_a_text(nothing: object) -> None:
+    assert masking.scrub("None is True", {"password": nothing}) == "None is True"
+
+
+def test_a_secret_is_lost_in_quotes_too() -> None:
+    secret = "back\\slash"
+    assert masking.scrub(f"bad value {secret!r}", {"password": secret}) == "bad value '******'"

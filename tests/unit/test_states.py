@@ -1,0 +1,24 @@
+"""The words for power states fit each other, the drivers and the tables."""
+
+import pytest
+
+from podium import states
+from podium.db import models
+from podium.drivers import base, registry
+
+
+def test_every_target_has_a_state_that_a_read_can_find() -> None:
+    assert states.REACHED.keys() == states.TARGETS
+    assert set(states.REACHED.values()) <= states.READINGS
+
+
+@pytest.mark.parametrize("column", ["power_state", "target_power_state"])
+def test_every_word_fits_its_column(column: str) -> None:
+    assert max(map(len, states.READINGS | states.TARGETS)) <= models.nodes.c[column].type.length  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["fake", "ipmi"])
+def test_a_driver_supports_targets_that_there_are(name: str) -> None:
+    driver = registry.available()[name]
+    assert isinstance(driver, type) and issubclass(driver, base.Driver)
+    assert set(driver.supported_power_states) <= states.TARGETS
