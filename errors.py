@@ -4,6 +4,7 @@
     ├── ConfigError               an option's value cannot be used
     ├── DatabaseError
     │   ├── DatabaseUnavailable   the server does not answer, or refuses the login
+    │   │   └── DatabaseBusy      a deadlock or a lock that others hold: the same again may succeed
     │   └── SchemaMismatch        the schema is missing, older or newer than this program
     ├── ConductorAlreadyRunning   another daemon holds this host name
     ├── NodeNotFound
@@ -37,6 +38,10 @@ class DatabaseError(PodiumError):
 
 class DatabaseUnavailable(DatabaseError):
     """The database does not answer, or refuses the login."""
+
+
+class DatabaseBusy(DatabaseUnavailable):
+    """A deadlock, or a lock that others hold for too long; the same again may succeed."""
 
 
 class SchemaMismatch(DatabaseError):

@@ -1,12 +1,16 @@
 """Keeps secrets out of everything that is shown: values by their property, texts by their content."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 MASK: Final = "******"
 
-_SECRET_NAME: Final = re.compile(r"password|passwd|secret|token|(^|_)key($|_)|credential", re.IGNORECASE)
+_SECRET_NAME: Final = re.compile(
+    r"password|passwd|passphrase|secret|token|credential|apikey"
+    r"|(^|[\W_])key($|[\W_\d])|(?-i:[a-z]Key($|[\W_\dA-Z]))",  # api_key, key1, privateKey, but no monkey
+    re.IGNORECASE,
+)
 
 
 def is_secret(name: str) -> bool:
@@ -35,8 +39,23 @@ def _inside(value: Any, secret: frozenset[str]) -> Any:
 
 
 def scrub(text: str, values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> str:
-    """A text without the secret values of a node's ``driver_info``, whoever put them there."""
-    for name, value in values.items():
-        if (name in secret or is_secret(name)) and len(str(value)) > 2:
-            text = text.replace(str(value), MASK)
+    """A text without the secret values of a node's ``driver_info``, whoever put them there.
+
+    Values of one or two characters stay: they would be found in every other word.
+    """
+    # The longest first: a secret that contains another would leave its rest behind.
+    for value in sorted(set(_secrets(values, secret)), key=len, reverse=True):
+        if len(value) > 2:
+            text = text.replace(value, MASK)
     return text
+
+
+def _secrets(value: Any, secret: frozenset[str], hidden: bool = False) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            yield from _secrets(one, secret, hidden or name in secret or is_secret(name))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _secrets(one, secret, hidden)
+    elif hidden and value is not None and not isinstance(value, bool):
+        yield from (str(value), repr(str(value))[1:-1])  # the latter is how most errors quote it

@@ -65,7 +65,7 @@ class Settings:
 
 
 class Conductor:
-    """Runs in one event loop, which never runs a driver's code.
+    """Made and run in one event loop, which never runs a driver's code.
 
     :param drivers: the loaded drivers by name
     """
@@ -93,7 +93,7 @@ class Conductor:
             interval=settings.heartbeat_interval,
             timeout=settings.heartbeat_timeout,
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._reloaded = asyncio.Event()
 
@@ -103,7 +103,6 @@ class Conductor:
         :param ready: called once, when requests are carried out and tasks run
         :raises podium.errors.PodiumError: when the conductor cannot start, or must not go on
         """
-        self._loop = asyncio.get_running_loop()
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._sql.close)
             await self._heartbeat.enter()
@@ -142,9 +141,8 @@ class Conductor:
         self._tell(self._reloaded)
 
     def _tell(self, event: asyncio.Event) -> None:
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # it has ended already
-                self._loop.call_soon_threadsafe(event.set)
+        with contextlib.suppress(RuntimeError):  # it has ended already
+            self._loop.call_soon_threadsafe(event.set)
 
     async def _conduct(self, manager: ConductorManager, ready: Callable[[], None]) -> None:
         """Run what never ends until told to stop; when one of these fails, all end with its error."""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import Final
 
 from oslo_log import log
 
@@ -12,6 +13,8 @@ from podium.db import conductors
 from podium.db.conductors import Membership
 
 LOG = log.getLogger(__name__)
+
+_UNKNOWN: Final = "unknown"
 
 
 def process_identity(pid: int | None = None) -> str:
@@ -23,7 +26,7 @@ def process_identity(pid: int | None = None) -> str:
 def is_dead(identity: str) -> bool:
     """Whether the process with this identity has surely ended; False where that cannot be seen from here."""
     boot, _, process = identity.rpartition(":")[0].rpartition(":")
-    if boot != _boot() or not process.isdigit():
+    if boot in ("", _UNKNOWN) or boot != _boot() or not process.isdigit():
         return False
     return identity != process_identity(int(process))
 
@@ -33,7 +36,7 @@ def _boot() -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}:{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
-        return "unknown"
+        return _UNKNOWN
 
 
 def _started(pid: int) -> str:

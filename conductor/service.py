@@ -6,12 +6,14 @@ before the fork ends the program with one line. SIGTERM and Ctrl-C end it in ord
 
 import asyncio
 import concurrent.futures
+import itertools
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from oslo_log import log
@@ -24,7 +26,7 @@ from podium.conductor.daemon import Conductor
 from podium.conf.database import database_url, engine_options
 from podium.db import schema
 from podium.db.engine import Database
-from podium.drivers import registry
+from podium.drivers import base, registry
 
 LOG = log.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
         self._failed = failed
         self._notify_socket = notify_socket
         self._conductor: Conductor | None = None
+        self._stopping = False
         self._thread: threading.Thread | None = None
         self._end: concurrent.futures.Future[None] = concurrent.futures.Future()
 
@@ -59,6 +62,7 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
 
     def stop(self, graceful: bool = True) -> None:
         """End in order; oslo.service's launcher ends the process when that takes too long."""
+        self._stopping = True
         if self._conductor is not None:
             self._conductor.stop()
         concurrent.futures.wait([self._end])
@@ -70,19 +74,10 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
             self._conductor.reload()
 
     def _run(self) -> None:
-        ready = False
-
-        def tell_ready() -> None:
-            nonlocal ready
-            ready = True
-            if self._notify_socket:
-                os.environ[_NOTIFY] = self._notify_socket
-                systemd.notify_once()
-
         try:
             drivers = registry.load(self._conf.enabled_drivers, self._conf)
             database = Database(database_url(self._conf), **engine_options(self._conf))
-            asyncio.run(self._conduct(database, drivers, tell_ready))
+            asyncio.run(self._conduct(database, drivers))
         except errors.PodiumError as error:
             LOG.error("%s", error)
             self._give_up()
@@ -92,9 +87,17 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
         finally:
             self._end.set_result(None)
 
-    async def _conduct(self, database: Database, drivers: Any, tell_ready: Any) -> None:
+    async def _conduct(self, database: Database, drivers: Mapping[str, base.Driver]) -> None:
+        database.keep_open()
         self._conductor = Conductor(self._conf, database, drivers)
-        await self._conductor.run(tell_ready)
+        if self._stopping:
+            self._conductor.stop()
+        await self._conductor.run(self._tell_ready)
+
+    def _tell_ready(self) -> None:
+        if self._notify_socket:
+            os.environ[_NOTIFY] = self._notify_socket
+            systemd.notify_once()
 
     def _give_up(self) -> None:
         self._failed.set()
@@ -114,9 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     _interrupt_as_terminate()
     failed = multiprocessing.get_context("fork").Event()
-    launcher = service.launch(
-        conf, ConductorService(conf, failed, notify_socket), restart_method="mutate"
-    )
+    launcher = service.launch(conf, ConductorService(conf, failed, notify_socket), restart_method="mutate")
     # oslo.service's own hook leaves SIGHUP to a default that ends the worker and starts another.
     launcher._manager.register_hooks(on_new_worker=_reload_in_place)
     code = launcher.wait()
@@ -130,8 +131,17 @@ def _prepare(conf: configuration.Config) -> None:
     for line in conf.unknown_options():
         LOG.warning("%s", line)
     database = Database(database_url(conf), **engine_options(conf))
+    retries = conf.database.max_retries
     try:
-        schema.prepare(database)
+        for left in itertools.repeat(-1) if retries < 0 else range(retries, -1, -1):
+            try:
+                schema.prepare(database)
+                break
+            except errors.DatabaseUnavailable as error:
+                if not left:
+                    raise
+                LOG.warning("Trying again in %d s: %s", conf.database.retry_interval, error)
+                time.sleep(conf.database.retry_interval)
     finally:
         database.dispose()
 

@@ -1,13 +1,13 @@
 """SQL for the event loop: transactions in threads of their own, and one word about an outage, not many."""
 
 import asyncio
-import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Final, TypeVar
 
 import sqlalchemy as sa
+from oslo_db.api import wrap_db_retry
 from oslo_log import log
 
 from podium import errors
@@ -54,9 +54,7 @@ class Sql:
     ) -> _T:
         loop = asyncio.get_running_loop()
         try:
-            result = await loop.run_in_executor(
-                self._threads, functools.partial(_in_transaction, transaction, function)
-            )
+            result: _T = await loop.run_in_executor(self._threads, _in_transaction, transaction, function)
         except errors.DatabaseUnavailable as error:
             if not self._down:
                 self._down = True
@@ -68,6 +66,9 @@ class Sql:
         return result
 
 
+@wrap_db_retry(
+    max_retries=5, retry_interval=0.1, exception_checker=lambda error: isinstance(error, errors.DatabaseBusy)
+)  # type: ignore[untyped-decorator]  # oslo.db is untyped
 def _in_transaction(
     transaction: Callable[[], AbstractContextManager[sa.Connection]], function: Callable[[sa.Connection], _T]
 ) -> _T:

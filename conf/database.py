@@ -1,12 +1,9 @@
-"""The group [database]: oslo.db's own options, with defaults that need no server."""
+"""The group [database]: the options of oslo.db that do something here, with defaults that need no server."""
 
 from typing import Any, Final
 
-import sqlalchemy
 from oslo_config import cfg
 from oslo_db import options
-
-from podium import errors
 
 #: What differs from oslo.db. A database that does not answer at start-up ends the program with the reason at
 #: once, and systemd starts it again; oslo.db would try for 100 seconds.
@@ -26,31 +23,27 @@ _ENGINE_OPTIONS: Final = (
     "sqlite_synchronous",
 )
 
+#: What the programs read themselves.
+_START_OPTIONS: Final = ("connection", "max_retries", "retry_interval")
+
+opts: Final = [
+    option for option in options.database_opts if option.name in (*_ENGINE_OPTIONS, *_START_OPTIONS)
+]
+
 
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the options."""
-    conf.register_opts(options.database_opts, group="database")
+    conf.register_opts(opts, group="database")
 
 
 def set_defaults() -> None:
     """Put our defaults in place of oslo.db's."""
-    cfg.set_defaults(options.database_opts, **DEFAULTS)
+    cfg.set_defaults(opts, **DEFAULTS)
 
 
 def database_url(conf: cfg.ConfigOpts) -> str:
-    """``[database]connection``, by default an SQLite file below ``state_path``.
-
-    :raises podium.errors.ConfigError: when it is not a database URL
-    """
-    url = conf.database.connection
-    try:
-        sqlalchemy.make_url(url)
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        raise errors.ConfigError(
-            "[database] connection is not a database URL like postgresql+psycopg://USER:PASSWORD@HOST/NAME, "
-            "mysql+pymysql://USER:PASSWORD@HOST/NAME?charset=utf8mb4 or sqlite:////PATH"
-        ) from None
-    return str(url)
+    """``[database] connection``, by default an SQLite file below ``state_path``."""
+    return str(conf.database.connection)
 
 
 def engine_options(conf: cfg.ConfigOpts) -> dict[str, Any]:

@@ -16,10 +16,10 @@ _LOG_FORMAT: Final = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s
 _LOG_LEVELS: Final = [
     "alembic=WARNING",
     "asyncio=WARNING",
-    "cotyledon=INFO",
+    "cotyledon=WARNING",
     "futurist=INFO",
     "oslo_db=INFO",
-    "oslo_service.periodic_task=INFO",
+    "oslo_service=WARNING",
     "sqlalchemy=WARNING",
     "stevedore=WARNING",
 ]
@@ -45,5 +45,6 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [
         ("DEFAULT", [*default.opts, *service_opts]),
         ("conductor", list(conductor.opts)),
+        ("database", list(database.opts)),
         ("periodic_tasks", list(periodic_tasks.opts)),
     ]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
 from podium.db.models import conductors, utcnow
@@ -49,7 +50,13 @@ def claim(
     }
     row = connection.execute(sa.select(conductors).where(here).with_for_update()).first()
     if row is None:
-        connection.execute(sa.insert(conductors).values(hostname=member.hostname, **values))
+        try:
+            connection.execute(sa.insert(conductors).values(hostname=member.hostname, **values))
+        except DBDuplicateEntry:
+            raise errors.ConductorAlreadyRunning(
+                f"a conductor with the host name {member.hostname} has entered this database just now; stop"
+                " it, or give this one another [DEFAULT] host"
+            ) from None
         return
     age = (now - row.heartbeat_at).total_seconds()
     if row.online and row.process != member.process and age < heartbeat_timeout and not is_dead(row.process):

@@ -1,8 +1,10 @@
 """The one way to the database: an engine, transactions, and foreign errors translated to Podium's."""
 
 import re
+import sqlite3
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +30,17 @@ _URL_DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
-_DRIVERS: Final = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
+#: What a URL may begin with, and what then serves it.
+_DRIVERS: Final = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mysql+pymysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+}
 
 
 def parse_url(text: str) -> sa.URL:
@@ -38,28 +50,29 @@ def parse_url(text: str) -> sa.URL:
     """
     try:
         url = sa.make_url(text)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # the latter for a port that is no number
         raise errors.ConfigError(
             "[database] connection is not a database URL; one looks like"
             " postgresql://user:password@host/podium or sqlite:////var/lib/podium/podium.sqlite"
         ) from None
-    url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+    where = f"[database] connection = {url.set(query={}).render_as_string(hide_password=True)}"
+    if url.drivername not in _DRIVERS:
+        raise errors.ConfigError(
+            f"{where}: Podium cannot use {url.drivername}; use sqlite, postgresql or mysql"
+        )
+    url = url.set(drivername=_DRIVERS[url.drivername])
+    kind = url.get_backend_name()
+    if kind == "sqlite" and url.database in (None, "", ":memory:"):
+        raise errors.ConfigError(
+            f"{where}: names no file; one that does looks like sqlite:////var/lib/podium/podium.sqlite"
+        )
     try:
-        if url.get_backend_name() not in _URL_DEFAULTS:
-            raise sa.exc.NoSuchModuleError
         url.get_dialect().import_dbapi()
-    except sa.exc.NoSuchModuleError:
-        raise errors.ConfigError(
-            f"[database] connection = {url.render_as_string()}: {url.drivername} is not a known kind of"
-            " database; use sqlite, postgresql or mysql"
-        ) from None
     except ImportError as missing:
-        extra = "postgresql" if url.drivername.startswith("postgresql") else "mysql"
         raise errors.ConfigError(
-            f"[database] connection = {url.render_as_string()}: {missing}; install it with"
-            f" pip install 'podium[{extra}]'"
+            f"{where}: {errors.one_line(missing)}; install it with pip install 'podium[{kind}]'"
         ) from None
-    defaults = _URL_DEFAULTS.get(url.get_backend_name(), {})
+    defaults = _URL_DEFAULTS[kind]
     return url.update_query_dict({key: value for key, value in defaults.items() if key not in url.query})
 
 
@@ -73,7 +86,9 @@ class Database:
     def __init__(self, url: str | sa.URL, **options: Any) -> None:
         self.url = parse_url(url) if isinstance(url, str) else url
         with self._translated():
-            self.engine = engines.create_engine(self.url, **{"max_retries": 0, **options})
+            self.engine = engines.create_engine(self.url, max_retries=0, **options)
+        self._keeper: sqlite3.Connection | None = None
+        self.engine.hide_parameters = True  # driver_info holds passwords, and errors are logged
         if self.url.get_backend_name() == "mysql":
             # As PostgreSQL does: no gap locks, and every statement sees what was committed before it.
             self.engine = self.engine.execution_options(isolation_level="READ COMMITTED")
@@ -111,22 +126,37 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def keep_open(self) -> None:
+        """For SQLite, hold the file open: the last connection to close would fold its log into it each time."""
+        if self.is_sqlite and self._keeper is None:
+            self._keeper = sqlite3.connect(str(self.url.database), check_same_thread=False)
+            self._keeper.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
     def dispose(self) -> None:
         """Close every connection."""
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper = None
         self.engine.dispose()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except oslo_exception.DBDeadlock as error:
+            raise errors.DatabaseBusy(self._unavailable(error)) from error
         except (
             oslo_exception.DBConnectionError,
             oslo_exception.DBNonExistentDatabase,
-            oslo_exception.DBDeadlock,
             sa.exc.OperationalError,
             sa.exc.InterfaceError,
             sa.exc.TimeoutError,
         ) as error:
+            raise errors.DatabaseUnavailable(self._unavailable(error)) from error
+        except oslo_exception.DBError as error:
+            # The bare class, none of its children: SQLite's word for a file that is damaged or no database.
+            if type(error.inner_exception) is not sa.exc.DatabaseError:
+                raise
             raise errors.DatabaseUnavailable(self._unavailable(error)) from error
         except sa.exc.DBAPIError as error:
             if not error.connection_invalidated:
@@ -144,7 +174,10 @@ class Database:
 
 
 def _sqlite_connect(connection: Any, _record: object) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    # Refused at once while another connection has the file open and does the same; the file remembers the
+    # mode, so that one of them is enough. Any other cause is told by the statement that follows.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
 
 

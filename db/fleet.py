@@ -133,76 +133,95 @@ def record_outcomes(connection: sa.Connection, outcomes: Iterable[Outcome]) -> N
         connection.execute(sa.update(nodes).where(nodes.c.id == row.id).values(values))
         if changed or outcome.error is None:
             who, reason = row.power_requested_by, f"{row.target_power_state} asked for"
-            _write_event(connection, row, outcome.at, outcome.state, "request", outcome, who, reason)
+            connection.execute(sa.insert(events).values(_event(row, outcome, "request", who, reason)))
 
 
 def record_readings(connection: sa.Connection, readings: Sequence[Reading]) -> set[int]:
     """Write down readings, each only while its node is as it was when it was read, and free.
 
+    Nodes of which the same is to be written share a statement, and with it the oldest of their times, so
+    that an age is never told too small; the events have each its own.
+
     :returns: the numbers of the nodes that were left alone because they had changed
     """
     left_alone: set[int] = set()
-    names = ("id", "uuid", "name", "version", "power_state", "power_failures")
-    columns = [nodes.c[name] for name in names]
     for chunk in chunks(readings):
-        query = sa.select(*columns).where(
-            nodes.c.id.in_([one.node_id for one in chunk]), nodes.c.reservation.is_(None)
-        )
-        rows: dict[int, sa.Row[Any]] = {row.id: row for row in connection.execute(query.with_for_update())}
-        same: list[Reading] = []
+        rows = _free(connection, [one.node_id for one in chunk])
+        failed: list[dict[str, Any]] = []
+        learned: list[dict[str, Any]] = []
+        alike: dict[_Effect, list[Reading]] = {}
         for reading in chunk:
             row = rows.get(reading.node_id)
             if row is None or row.version != reading.version:
                 left_alone.add(reading.node_id)
-            elif reading.state == row.power_state and not row.power_failures:
-                same.append(reading)
+            elif reading.state is None:
+                failed.append({"number": row.id, "failure": reading.failure})
             else:
-                _record_reading(connection, row, reading)
-        if same:
-            # One moment for the whole chunk: the oldest, so that an age is never told too small.
-            statement = sa.update(nodes).where(nodes.c.id.in_([one.node_id for one in same]))
-            connection.execute(statement.values(power_checked_at=min(one.at for one in same)))
+                effect = _Effect(reading.state, reading.state != row.power_state, row.power_failures > 0)
+                alike.setdefault(effect, []).append(reading)
+                if effect.changed:
+                    cause = "first reading" if row.power_state is None else "out-of-band"
+                    learned.append(_event(row, reading, cause))
+        if failed:
+            connection.execute(_COUNT_FAILURE, failed)
+        for effect, members in alike.items():
+            statement = sa.update(nodes).where(nodes.c.id.in_([one.node_id for one in members]))
+            connection.execute(statement.values(effect.values(min(one.at for one in members))))
+        if learned:
+            connection.execute(sa.insert(events), learned)
     return left_alone
 
 
-def _record_reading(connection: sa.Connection, row: sa.Row[Any], reading: Reading) -> None:
-    values: dict[str, Any]
-    if reading.state is None:
-        values = {"power_failures": row.power_failures + 1, "last_error": reading.failure}
-    else:
-        values = {"power_state": reading.state, "power_checked_at": reading.at, "power_failures": 0}
-        if row.power_failures:
-            values["last_error"] = None
-        if reading.state != row.power_state:
-            values["power_changed_at"] = reading.at
-            cause = "first reading" if row.power_state is None else "out-of-band"
-            _write_event(connection, row, reading.at, reading.state, cause, reading)
-    connection.execute(sa.update(nodes).where(nodes.c.id == row.id).values(values))
+_COUNT_FAILURE = (
+    sa.update(nodes)
+    .where(nodes.c.id == sa.bindparam("number"))
+    .values(power_failures=nodes.c.power_failures + 1, last_error=sa.bindparam("failure"))
+)
 
 
-def _write_event(
-    connection: sa.Connection,
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What a reading of ``state`` does to the row of its node."""
+
+    state: str
+    changed: bool
+    recovered: bool
+
+    def values(self, at: datetime) -> dict[str, Any]:
+        values: dict[str, Any] = {"power_checked_at": at}
+        if self.changed:
+            values |= {"power_state": self.state, "power_changed_at": at}
+        if self.recovered:
+            values |= {"power_failures": 0, "last_error": None}
+        return values
+
+
+def _free(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, sa.Row[Any]]:
+    """The nodes of these numbers that nobody has reserved, locked until the end of the transaction."""
+    names = ("id", "uuid", "name", "version", "power_state", "power_failures")
+    columns = [nodes.c[name] for name in names]
+    query = sa.select(*columns).where(nodes.c.id.in_(numbers), nodes.c.reservation.is_(None))
+    return {row.id: row for row in connection.execute(query.with_for_update())}
+
+
+def _event(
     row: sa.Row[Any],
-    at: datetime,
-    to_state: str | None,
-    cause: str,
     source: Reading | Outcome,
+    cause: str,
     who: str | None = None,
     reason: str | None = None,
-) -> None:
-    connection.execute(
-        sa.insert(events).values(
-            node_uuid=row.uuid,
-            node_name=row.name,
-            at=at,
-            from_state=row.power_state,
-            to_state=to_state,
-            cause=cause,
-            who=who,
-            reason=reason,
-            request_id=source.request_id,
-        )
-    )
+) -> dict[str, Any]:
+    return {
+        "node_uuid": row.uuid,
+        "node_name": row.name,
+        "at": source.at,
+        "from_state": row.power_state,
+        "to_state": source.state,
+        "cause": cause,
+        "who": who,
+        "reason": reason,
+        "request_id": source.request_id,
+    }
 
 
 def record_health(connection: sa.Connection, healths: Mapping[int, Mapping[str, Any]]) -> None:

@@ -29,16 +29,8 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
 #: SQLite only numbers rows by itself in a column declared INTEGER.
 RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-#: Names differ when their bytes do, on every database; numbers of deleted rows are never given again.
-_TABLE_ARGS = {
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-    "mysql_engine": "InnoDB",
-    "mariadb_charset": "utf8mb4",
-    "mariadb_collate": "utf8mb4_bin",
-    "mariadb_engine": "InnoDB",
-    "sqlite_autoincrement": True,
-}
+#: Numbers of deleted rows are never given again.
+_NUMBERED = {"sqlite_autoincrement": True}
 
 
 class Base(DeclarativeBase):
@@ -61,7 +53,7 @@ class NodeRow(Base):
     """
 
     __tablename__ = "nodes"
-    __table_args__ = _TABLE_ARGS
+    __table_args__ = _NUMBERED
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     uuid: Mapped[str] = mapped_column(sa.String(36), unique=True)
@@ -94,7 +86,6 @@ class ConductorRow(Base):
     """A daemon, by its host name; ``process`` tells one run of it from the next."""
 
     __tablename__ = "conductors"
-    __table_args__ = _TABLE_ARGS | {"sqlite_autoincrement": False}
 
     hostname: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
     process: Mapped[str] = mapped_column(sa.String(255))
@@ -109,7 +100,7 @@ class PowerEventRow(Base):
     """One change of a node's power state: who changed what, when and why."""
 
     __tablename__ = "power_events"
-    __table_args__ = _TABLE_ARGS
+    __table_args__ = _NUMBERED
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     node_uuid: Mapped[str] = mapped_column(sa.String(36), index=True)
@@ -127,7 +118,6 @@ class PeriodicTaskRow(Base):
     """One periodic task of one conductor: how its runs went."""
 
     __tablename__ = "periodic_tasks"
-    __table_args__ = _TABLE_ARGS | {"sqlite_autoincrement": False}
 
     conductor: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
     task: Mapped[str] = mapped_column(sa.String(255), primary_key=True)

@@ -24,9 +24,7 @@ class FakeDriver(base.Driver):
         "fake_failure_rate": base.Property(
             "share of calls that end without an answer, 0 to 1", default=0.0, type=types.Float(min=0, max=1)
         ),
-        "fake_refuse": base.Property(
-            "refuse every power change", default=False, type=types.Boolean()
-        ),
+        "fake_refuse": base.Property("refuse every power change", default=False, type=types.Boolean()),
         "fake_wrong_state": base.Property(
             "answer every read with this, whatever the state",
             type=types.String(choices=sorted(states.READINGS)),

@@ -1,4 +1,4 @@
-"""Real processes for the functional tests: the daemon, the command and the simulator, as an operator runs them."""
+"""Real processes for the functional tests: daemon, command and simulator, as an operator runs them."""
 
 import json
 import os

@@ -25,7 +25,7 @@ class Clock:
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
-        self._timers: list[tuple[float, Callable[[], Any], "_Handle"]] = []
+        self._timers: list[tuple[float, Callable[[], Any], _Handle]] = []
 
     def __call__(self) -> float:
         return self.now

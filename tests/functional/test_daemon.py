@@ -114,7 +114,8 @@ def test_a_reload_changes_intervals_and_a_broken_file_changes_nothing(tmp_path: 
         daemon.write("[periodic_tasks]\nspacing = fake.check_status:7\n")
         daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
         eventually(
-            lambda: daemon.rows("task", "list")["fake.check_status"]["spacing"] == 7, "the spacing changes"
+            lambda: daemon.rows("task", "list").get("fake.check_status", {}).get("spacing") == 7,
+            "the spacing changes",
         )
         daemon.write("[periodic_tasks]\nspacing = fake.check_status:often\n")
         daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
@@ -178,7 +179,11 @@ def test_a_database_that_goes_away_is_waited_for_and_nothing_is_lost(
     ("default", "text", "words"),
     [
         ("enabled_drivers = fake, impi", "", "there is no driver impi, only fake, ipmi; did you mean ipmi?"),
-        ("", "[conductor]\nsync_power_state_interval = soon\n", "[conductor] sync_power_state_interval = soon"),
+        (
+            "",
+            "[conductor]\nsync_power_state_interval = soon\n",
+            "[conductor] sync_power_state_interval = soon",
+        ),
         ("", "[database]\nconnection = postgresql://u:hunter2@127.0.0.1:1/x\n", "[database] connection = "),
         ("", "[database]\nconnection = sqlite:////proc/podium/x.sqlite\n", "state_path"),
         ("", "[conductor\n", "podium.conf"),

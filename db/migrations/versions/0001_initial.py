@@ -11,17 +11,20 @@ down_revision = None
 
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
-_TABLE_ARGS: dict[str, Any] = {
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-    "mysql_engine": "InnoDB",
-    "mariadb_charset": "utf8mb4",
-    "mariadb_collate": "utf8mb4_bin",
-    "mariadb_engine": "InnoDB",
-}
+
+
+def _table_args() -> dict[str, Any]:
+    """Text that compares by its bytes, trailing spaces included, on MySQL and MariaDB too."""
+    mariadb = getattr(op.get_bind().dialect, "is_mariadb", False)
+    return {
+        "mysql_charset": "utf8mb4",
+        "mysql_collate": "utf8mb4_nopad_bin" if mariadb else "utf8mb4_0900_bin",
+        "mysql_engine": "InnoDB",
+    }
 
 
 def upgrade() -> None:
+    table_args = _table_args()
     op.create_table(
         "nodes",
         sa.Column("id", _ROW_ID, primary_key=True, autoincrement=True),
@@ -50,7 +53,9 @@ def upgrade() -> None:
         sa.Column("created_at", _TIME, nullable=False),
         sa.Column("updated_at", _TIME, nullable=False),
         sqlite_autoincrement=True,
-        **_TABLE_ARGS,
+        # Every sweep writes every row: with room left in its page, none of the indexes has to follow.
+        postgresql_with={"fillfactor": 50},
+        **table_args,
     )
     op.create_table(
         "conductors",
@@ -61,7 +66,7 @@ def upgrade() -> None:
         sa.Column("online", sa.Boolean, nullable=False),
         sa.Column("started_at", _TIME, nullable=False),
         sa.Column("heartbeat_at", _TIME, nullable=False),
-        **_TABLE_ARGS,
+        **table_args,
     )
     op.create_table(
         "power_events",
@@ -76,7 +81,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text),
         sa.Column("request_id", sa.String(64)),
         sqlite_autoincrement=True,
-        **_TABLE_ARGS,
+        **table_args,
     )
     op.create_table(
         "periodic_tasks",
@@ -91,5 +96,5 @@ def upgrade() -> None:
         sa.Column("skipped", sa.Integer, nullable=False),
         sa.Column("deadline_misses", sa.Integer, nullable=False),
         sa.Column("last_error", sa.Text),
-        **_TABLE_ARGS,
+        **table_args,
     )

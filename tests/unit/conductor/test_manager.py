@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import Clock, Pieces, StillDriver, happened, make_conf, pieces, until
 from oslo_service import periodic_task
+
+from fakes import Clock, Pieces, StillDriver, happened, make_conf, pieces, until
 from podium import errors
 from podium.conductor import context as contexts
 from podium.conductor.manager import ConductorManager, Schedule
@@ -314,5 +315,3 @@ def test_the_sweep_is_a_task_beside_the_drivers(tmp_path: Path, clock: Clock) ->
             assert it.parts.node("a").power_state == "power off"
 
     asyncio.run(main())
-
-

@@ -22,5 +22,6 @@ def test_a_number_that_another_process_has_now_does_not_keep_the_dead_alive() ->
 
 def test_nothing_is_known_of_a_process_on_another_machine_or_of_garbage() -> None:
     assert not is_dead("another-boot:pid:[1]:1:1")
+    assert not is_dead("unknown:1:1")
     assert not is_dead("garbage")
     assert not is_dead("")

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from fakes import Clock
 from podium.conductor import context as contexts
 from podium.conductor.periodic import PeriodicJob

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from fakes import Pieces, StillDriver, pieces
 from podium import errors, states
 from podium.conductor import context as contexts

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from fakes import Pieces, StillDriver, happened, pieces
 from podium import errors, states
 from podium.conductor import context as contexts

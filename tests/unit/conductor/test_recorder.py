@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
 from fakes import Pieces, StillDriver, pieces
 from podium import errors
 from podium.conductor.recorder import Recorder
@@ -110,9 +111,7 @@ def test_health_is_written_only_when_it_changed(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_an_outage_is_told_once_and_its_end_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_outage_is_told_once_and_its_end_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         database = Database(f"sqlite:///{tmp_path}/not-there/p")
         sql = Sql(database)

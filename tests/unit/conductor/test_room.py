@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+
 from fakes import PATIENCE, StillDriver
 from podium import errors
 from podium.conductor import context as contexts
@@ -74,7 +75,9 @@ def test_a_driver_whose_start_fails_is_named_with_the_cause() -> None:
             raise OSError("no such device")
 
     room = DriverRoom(Broken("broken"))
-    with pytest.raises(errors.DriverLoadError, match="driver broken: start.. failed: OSError: no such device"):
+    with pytest.raises(
+        errors.DriverLoadError, match="driver broken: start.. failed: OSError: no such device"
+    ):
         room.open(PATIENCE)
 
 
@@ -86,7 +89,9 @@ def test_a_driver_whose_start_never_ends_is_named_with_the_place_where_it_hangs(
             let_go.wait()
 
     room = DriverRoom(Slow("slow"))
-    with pytest.raises(errors.DriverLoadError, match=r"slow: start\(\) did not end within 0 s in .*Slow.start"):
+    with pytest.raises(
+        errors.DriverLoadError, match=r"slow: start\(\) did not end within 0 s in .*Slow.start"
+    ):
         room.open(0.05)
     let_go.set()
     assert room.close(PATIENCE)

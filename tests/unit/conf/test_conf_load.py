@@ -134,13 +134,6 @@ def test_the_database_is_by_default_a_file_below_state_path(load: Load) -> None:
     assert database.database_url(loaded) == "sqlite:////srv/podium/podium.sqlite"
 
 
-def test_a_connection_that_is_no_url_is_told_without_its_value(load: Load) -> None:
-    loaded = load("[database]", "connection = hunter2")
-    with pytest.raises(errors.ConfigError, match=r"\[database\] connection is not a database URL") as caught:
-        database.database_url(loaded)
-    assert "hunter2" not in str(caught.value)
-
-
 def test_spacing_and_deadline_are_seconds_by_task(load: Load) -> None:
     loaded = load("[periodic_tasks]", "spacing = ipmi.check_status:30, acme.check_status:0.5")
     assert loaded.periodic_tasks.spacing == {"ipmi.check_status": 30.0, "acme.check_status": 0.5}

@@ -1,0 +1,59 @@
+# `make help` lists what there is to make. Everything happens in .venv; no root, nothing outside this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+
+INSTALLED := $(VENV)/.installed
+LINTERS := $(VENV)/.linters
+SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name build \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name py.typed \) -print)
+
+# pip builds in the folder and leaves modules in build/, which outlive the files that they were copied from.
+install = rm -rf build *.egg-info; $(PIP) install '.[$(1)]'; status=$$?; rm -rf build *.egg-info; exit $$status
+
+.PHONY: help run test lint genconfig clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## */\1\t/p' Makefile
+
+run: $(INSTALLED)  ## a simulated rack of 48 machines and the conductor over it, until Ctrl-C
+	@sh etc/demo/run.sh
+
+test: $(INSTALLED)  ## the tests, against the installed package; PYTEST_ADDOPTS adds arguments
+	@$(BIN)/pytest
+
+lint: $(INSTALLED) $(LINTERS)  ## style, types, and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict -p podium
+	@$(BIN)/lint-imports --no-logo
+
+genconfig: $(INSTALLED)  ## etc/podium/podium.conf.sample from the code
+	@$(BIN)/oslo-config-generator --config-file etc/podium/config-generator.conf
+
+clean:  ## remove what the other targets made, .venv included
+	rm -rf $(VENV) .tox build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): $(SOURCES) | $(BIN)/pip
+	@echo "Installing Podium into $(VENV) ..."
+	@$(call install,test)
+	@touch $@
+
+$(LINTERS): setup.cfg | $(INSTALLED)
+	@echo "Installing the linters into $(VENV) ..."
+	@$(call install,test$(,)lint)
+	@touch $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Podium needs Python 3.11 or newer, which $(PYTHON) is not; name another: make PYTHON=python3.12" >&2; \
+	    exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtual environments; on Debian: apt install python3-venv" >&2; \
+	    exit 1; }
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+
+, := ,
