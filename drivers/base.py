@@ -51,7 +51,7 @@ class Property:
     :param help: one line for ``podium driver show``
     :param required: whether a node without it is refused
     :param secret: whether its value is shown as ``******``
-    :param default: the value of a node that leaves it out
+    :param default: what a node that leaves it out might as well have given; None for nothing
     :param type: what turns the given value into the one the driver sees, raising ValueError for a bad
         one; oslo_config.types has the usual ones (Port, Integer, Boolean, String(choices=...))
     """
@@ -178,10 +178,9 @@ class Driver(ABC):
             if value is None or value == "":
                 if declared.required:
                     raise errors.InvalidDriverInfo(f"driver_info lacks {key} ({declared.help})")
-                parsed[key] = declared.default
-                continue
+                value = declared.default
             try:
-                parsed[key] = declared.type(value)
+                parsed[key] = None if value is None else declared.type(value)
             except (ValueError, TypeError) as wrong:
                 secret = declared.secret or masking.is_secret(key)
                 what = "has a wrong value" if secret else f"is wrong: {wrong}"

@@ -92,14 +92,14 @@ class IPMIDriver(base.Driver):
     properties: ClassVar[Mapping[str, base.Property]] = {
         "ipmi_address": base.Property("address or host name of the BMC", required=True, type=_address),
         "ipmi_port": base.Property("UDP port of the BMC", default=623, type=types.Port(min=1)),
-        "ipmi_username": base.Property("user name, at most 16 bytes", default=b"", type=_bytes(16)),
+        "ipmi_username": base.Property("user name, at most 16 bytes", default="", type=_bytes(16)),
         "ipmi_password": base.Property(
-            "password, at most 20 bytes", secret=True, default=b"", type=_bytes(20)
+            "password, at most 20 bytes", secret=True, default="", type=_bytes(20)
         ),
-        "ipmi_hex_kg_key": base.Property("key Kg, 40 hex digits", secret=True, default=b"", type=_kg),
+        "ipmi_hex_kg_key": base.Property("key Kg, 40 hex digits", secret=True, type=_kg),
         "ipmi_priv_level": base.Property(
             "privilege level: ADMINISTRATOR, OPERATOR or USER",
-            default=packet.PRIVILEGE_ADMINISTRATOR,
+            default="ADMINISTRATOR",
             type=_privilege,
         ),
         "ipmi_cipher_suite": base.Property(
@@ -194,7 +194,7 @@ class IPMIDriver(base.Driver):
                 raise errors.UnsupportedPowerState(f"{failure}; asked for {target}") from None
             raise
 
-    @base.driver_periodic_task(spacing=300)
+    @base.driver_periodic_task(spacing=300, run_immediately=True)
     async def check_status(self, manager: base.Conductor, context: Any) -> None:
         """Report chassis faults and the BMC's self test as the health of each node.
 
@@ -261,7 +261,7 @@ class IPMIDriver(base.Driver):
             port=info["ipmi_port"],
             user=info["ipmi_username"],
             password=info["ipmi_password"],
-            bmc_key=info["ipmi_hex_kg_key"],
+            bmc_key=info["ipmi_hex_kg_key"] or b"",
             privilege=info["ipmi_priv_level"],
             suite=info["ipmi_cipher_suite"],
         )
