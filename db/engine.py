@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -86,7 +85,8 @@ class Database:
     def __init__(self, url: str | sa.URL, **options: Any) -> None:
         self.url = parse_url(url) if isinstance(url, str) else url
         with self._translated():
-            self.engine = engines.create_engine(self.url, max_retries=0, **options)
+            settings = {"max_retries": 0, "mysql_sql_mode": "TRADITIONAL"} | options
+            self.engine = engines.create_engine(self.url, **settings)
         self._keeper: sqlite3.Connection | None = None
         self.engine.hide_parameters = True  # driver_info holds passwords, and errors are logged
         if self.url.get_backend_name() == "mysql":
@@ -127,7 +127,7 @@ class Database:
                 yield connection
 
     def keep_open(self) -> None:
-        """For SQLite, hold the file open: the last connection to close would fold its log into it each time."""
+        """For SQLite, hold the file open: the last connection to close folds its log into it each time."""
         if self.is_sqlite and self._keeper is None:
             self._keeper = sqlite3.connect(str(self.url.database), check_same_thread=False)
             self._keeper.execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -14,7 +14,7 @@ from podium.db.engine import Database
 
 Open = Callable[[str], Database]
 Step = Callable[[sa.Connection], object]
-Contend = Callable[[Step, Step], BaseException | None]
+Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[sa.Row[Any]]]
 
 
@@ -80,7 +80,10 @@ _WAITING = {
 
 @pytest.fixture
 def contend(database: Database) -> Contend:
-    """``contend(first, second)``: the error of a transaction that waits for another, which then commits."""
+    """``contend(first, second, then)``: the error of the one of two transactions that waits for the other.
+
+    It does ``second``. The other has done ``first``, does ``then`` while it is waited for, and commits.
+    """
 
     def run(step: Step) -> None:
         with database.write() as connection:
@@ -90,7 +93,7 @@ def contend(database: Database) -> Contend:
         with database.read() as connection:
             return int(connection.scalar(sa.text(_WAITING[connection.dialect.name])) or 0) > 0
 
-    def compete(first: Step, second: Step) -> BaseException | None:
+    def compete(first: Step, second: Step, then: Step = lambda _connection: None) -> BaseException | None:
         patience = time.monotonic() + 30
         with ThreadPoolExecutor(1) as thread, database.write() as connection:
             first(connection)
@@ -98,6 +101,7 @@ def contend(database: Database) -> Contend:
             while not waits():
                 assert time.monotonic() < patience
                 assert not wait([rival], timeout=0.01).done
+            then(connection)
         return rival.exception(timeout=30)
 
     return compete

@@ -13,8 +13,7 @@ from podium.db import conductors, models
 from podium.db.conductors import Membership, TaskReport
 from podium.db.engine import Database
 
-Step = Callable[[sa.Connection], object]
-Contend = Callable[[Step, Step], BaseException | None]
+Contend = Callable[..., BaseException | None]
 
 FIRST = Membership("c1", "boot:1:100", ("fake", "ipmi"), "east")
 SECOND = replace(FIRST, process="boot:2:200")
@@ -80,6 +79,17 @@ def test_a_second_daemon_is_refused_while_the_first_is_fresh(database: Database)
 def test_of_two_daemons_that_start_at_once_one_is_refused(contend: Contend) -> None:
     refused = contend(lambda first: claim(first, FIRST), lambda second: claim(second, SECOND))
     assert isinstance(refused, errors.ConductorAlreadyRunning)
+
+
+def test_of_two_daemons_that_find_a_host_name_free_at_once_one_is_refused(
+    database: Database, contend: Contend
+) -> None:
+    enter(database)
+    let_pass(database, TIMEOUT + 1)
+    third = replace(FIRST, process="boot:3:300")
+    refused = contend(lambda first: claim(first, SECOND), lambda second: claim(second, third))
+    assert isinstance(refused, errors.ConductorAlreadyRunning)
+    assert only(database).process == SECOND.process
 
 
 def test_another_host_name_is_another_conductor(database: Database) -> None:

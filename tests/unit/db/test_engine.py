@@ -17,6 +17,7 @@ from podium.db.engine import Database, parse_url
 PASSWORD = "hunter2-correct-horse"
 
 Open = Callable[[str], Database]
+Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[sa.Row[tuple[object, ...]]]]
 
 
@@ -198,6 +199,42 @@ def test_a_writer_that_waited_too_long_is_told_the_file_and_may_try_again(
         pass
     with database.write() as connection:
         assert connection.scalar(sa.text("SELECT 1")) == 1
+
+
+def test_transactions_that_wait_for_each_other_end_with_one_that_may_try_again(
+    database: Database, enrol: Enrol, contend: Contend
+) -> None:
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    one, two = enrol("n1", "n2")
+
+    def change(number: int) -> Callable[[sa.Connection], None]:
+        return lambda connection: api.update_node(connection, number, {"driver": "ipmi"})
+
+    def change_both(connection: sa.Connection) -> None:
+        change(two.id)(connection)
+        change(one.id)(connection)
+
+    try:
+        loser = contend(change(one.id), change_both, change(two.id))
+    except errors.DatabaseBusy as refused:
+        loser = refused
+    assert isinstance(loser, errors.DatabaseBusy)
+
+
+def test_a_database_that_is_held_open_keeps_its_log_between_transactions(
+    tmp_path: Path, opened: Open
+) -> None:
+    database = opened(f"sqlite:///{tmp_path / 'podium.sqlite'}")
+    log = tmp_path / "podium.sqlite-wal"
+    with database.write() as connection:
+        connection.execute(sa.text("CREATE TABLE kept (id integer)"))
+    database.keep_open()
+    with database.write() as connection:
+        connection.execute(sa.text("INSERT INTO kept VALUES (1)"))
+    assert log.exists()
+    database.dispose()
+    assert not log.exists()
 
 
 def test_an_error_does_not_tell_what_was_to_be_written(database: Database, enrol: Enrol) -> None:

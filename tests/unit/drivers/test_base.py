@@ -13,7 +13,7 @@ from podium.drivers import base
 class Acme(base.Driver):
     properties: ClassVar[Mapping[str, base.Property]] = {
         "acme_address": base.Property("host name or address", required=True),
-        "acme_port": base.Property("UDP port", default=623, type=types.Port()),
+        "acme_port": base.Property("UDP port", default="623", type=types.Port()),
         "acme_fast": base.Property("whether it is fast", default=False, type=types.Boolean()),
         "acme_pin": base.Property("four digits", secret=True, type=int),
         "acme_password": base.Property("a number, of all things", type=int),
@@ -60,7 +60,7 @@ def test_a_node_does_not_show_its_secrets_when_it_is_printed() -> None:
     assert "hunter2" not in repr(node(acme_password="hunter2"))
 
 
-def test_a_driver_gets_every_property_that_it_declared() -> None:
+def test_a_driver_gets_every_property_that_it_declared_and_defaults_as_if_they_were_given() -> None:
     assert parse(acme_address="bmc1") == {
         "acme_address": "bmc1",
         "acme_port": 623,
