@@ -102,5 +102,6 @@ class UnsupportedPowerState(DriverError):
 def one_line(error: BaseException) -> str:
     """An error's text fit for a column or a log line: printable, one line, at most 500 characters."""
     words = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())
-    text = words if isinstance(error, PodiumError) and words else f"{type(error).__name__}: {words}"
+    text = words if isinstance(error, PodiumError) else f"{type(error).__name__}: {words}"
+    text = text.removesuffix(": ") or type(error).__name__
     return text if len(text) <= 500 else f"{text[:497]}..."

@@ -72,7 +72,9 @@ class PowerActions:
         if not free:
             return
         rows = await self._sql.read(
-            lambda connection: statements.requested(connection, self._fleet.group, free, _AT_ONCE)
+            lambda connection: statements.requested(
+                connection, self._fleet.group, free, self._holder, _AT_ONCE
+            )
         )
         for row in rows:
             if row.id in self._fleet.busy or self._count[row.driver] >= _AT_ONCE:
@@ -96,28 +98,30 @@ class PowerActions:
                 task.cancel()
 
     async def _carry_out(self, row: sa.Row[Any], request: RequestContext) -> None:
+        begun = False
         try:
-            taken = await self._sql.write(
+            begun = await self._sql.write(
                 lambda connection: statements.reserve(connection, row.id, row.version, self._holder)
             )
-            if not taken:
+            if not begun:
                 return
             room = self._rooms[row.driver]
             run = room.start(lambda: switch(room, node_of(row), self._timeout), request)
             state, error = await asyncio.wrap_future(run.future)
-            self._recorder.add_outcome(
-                Outcome(row.id, self._holder, self._now(), state, error, request.request_id)
-            )
             if error is None:
                 LOG.info("%s: %s, asked for by %s", row.name, state, row.power_requested_by)
             else:
                 LOG.error("%s: %s failed: %s", row.name, row.target_power_state, error)
+            self._recorder.add_outcome(
+                Outcome(row.id, self._holder, self._now(), state, error, request.request_id)
+            )
             await self._recorder.flush()
         except errors.DatabaseUnavailable:
-            pass  # not begun: asked for still
+            pass  # not begun, as far as is known: asked for still
         finally:
-            self._fleet.busy.discard(row.id)
             self._count[row.driver] -= 1
+            if not begun:  # otherwise the recorder frees the node, once the outcome is written
+                self._fleet.busy.discard(row.id)
 
 
 async def switch(room: DriverRoom, node: Node, timeout: float) -> tuple[str | None, str | None]:

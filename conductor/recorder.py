@@ -27,6 +27,7 @@ FLUSH_INTERVAL: Final = 1.0
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+_R = TypeVar("_R")
 
 
 class Recorder:
@@ -78,24 +79,45 @@ class Recorder:
     async def flush(self) -> bool:
         """Write what was handed over; False when the database did not take all of it."""
         try:
-            await self._write(self._outcomes, lambda sql, batch: fleet.record_outcomes(sql, batch.values()))
-            await self._write(self._readings, self._record_readings)
+            await self._write_outcomes()
+            await self._write_readings()
             await self._write(self._healths, fleet.record_health)
-            await self._write(self._tasks, self._record_tasks)
+            await self._write(
+                self._tasks,
+                lambda sql, batch: conductors.save_tasks(sql, self._hostname, list(batch.values())),
+            )
         except errors.DatabaseUnavailable:
             return False
         return True
 
+    async def _write_outcomes(self) -> None:
+        written, _ = await self._write(
+            self._outcomes, lambda sql, batch: fleet.record_outcomes(sql, batch.values())
+        )
+        # Only now may a node be asked for again: until then it looks as if its change were still to begin.
+        self._fleet.busy.difference_update(written)
+
+    async def _write_readings(self) -> None:
+        written, left_alone = await self._write(
+            self._readings, lambda sql, batch: fleet.record_readings(sql, list(batch.values()))
+        )
+        self._fleet.note_power(
+            (one.node_id, one.version, one.state)
+            for one in written.values()
+            if one.state is not None and one.node_id not in (left_alone or ())
+        )
+
     async def _write(
-        self, gathered: dict[_K, _V], statements: Callable[[sa.Connection, Mapping[_K, _V]], object]
-    ) -> None:
+        self, gathered: dict[_K, _V], statements: Callable[[sa.Connection, Mapping[_K, _V]], _R]
+    ) -> tuple[Mapping[_K, _V], _R | None]:
+        """Write all that was gathered; what was written, and what the statements tell of it."""
         with self._lock:
             batch = dict(gathered)
             gathered.clear()
         if not batch:
-            return
+            return {}, None
         try:
-            await self._sql.write(lambda connection: statements(connection, batch))
+            return batch, await self._sql.write(lambda connection: statements(connection, batch))
         except (errors.DatabaseUnavailable, asyncio.CancelledError):
             with self._lock:
                 for key, value in batch.items():
@@ -103,14 +125,4 @@ class Recorder:
             raise
         except Exception:
             LOG.exception("%d records cannot be written and are dropped", len(batch))
-
-    def _record_readings(self, connection: sa.Connection, batch: Mapping[int, Reading]) -> None:
-        left_alone = fleet.record_readings(connection, list(batch.values()))
-        self._fleet.note_power(
-            (one.node_id, one.version, one.state)
-            for one in batch.values()
-            if one.state is not None and one.node_id not in left_alone
-        )
-
-    def _record_tasks(self, connection: sa.Connection, batch: Mapping[str, TaskReport]) -> None:
-        conductors.save_tasks(connection, self._hostname, list(batch.values()))
+            return {}, None

@@ -77,24 +77,32 @@ def load(connection: sa.Connection, numbers: Sequence[int]) -> list[sa.Row[Any]]
 
 
 def requested(
-    connection: sa.Connection, group: str, drivers: Sequence[str], limit: int
+    connection: sa.Connection, group: str, drivers: Sequence[str], holder: str, limit: int
 ) -> Sequence[sa.Row[Any]]:
-    """Nodes with a power change that was asked for and that nobody has begun, the oldest first."""
+    """Nodes with a power change that was asked for and that nobody else has begun, the oldest first.
+
+    Those that ``holder`` has reserved are among them: it may have reserved one without hearing of it, when
+    the database went away in that moment.
+    """
     query = (
         sa.select(nodes)
-        .where(nodes.c.target_power_state.is_not(None), nodes.c.reservation.is_(None), owned(group, drivers))
+        .where(nodes.c.target_power_state.is_not(None), _free_for(holder), owned(group, drivers))
         .order_by(nodes.c.power_requested_at)
         .limit(limit)
     )
     return connection.execute(query).all()
 
 
+def _free_for(holder: str) -> sa.ColumnElement[bool]:
+    return sa.or_(nodes.c.reservation.is_(None), nodes.c.reservation == holder)
+
+
 def reserve(connection: sa.Connection, node_id: int, version: int, holder: str) -> bool:
-    """Take a node for a power change; False when it changed meanwhile."""
+    """Take a node for a power change; False when it changed meanwhile or somebody else has it."""
     mine = sa.update(nodes).where(
         nodes.c.id == node_id,
         nodes.c.version == version,
-        nodes.c.reservation.is_(None),
+        _free_for(holder),
         nodes.c.target_power_state.is_not(None),
     )
     done = connection.execute(mine.values(reservation=holder, version=nodes.c.version + 1))

@@ -1,0 +1,6 @@
+"""The schema's history, for alembic; its revisions are listed here so that only an upgrade needs alembic."""
+
+from typing import Final
+
+#: From the first to the present one, which this program works with.
+REVISIONS: Final = ("0001",)

@@ -58,3 +58,8 @@ def test_any_error_can_be_told_in_one_printable_line(error: Exception, line: str
 def test_an_endless_text_ends() -> None:
     line = errors.one_line(ValueError("\U0001f525" * 10_000))
     assert (len(line), line[-3:]) == (500, "...")
+
+
+def test_an_error_without_words_is_told_by_its_kind() -> None:
+    assert errors.one_line(TimeoutError()) == "TimeoutError"
+    assert errors.one_line(errors.BMCUnreachable()) == "BMCUnreachable"

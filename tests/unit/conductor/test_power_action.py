@@ -156,6 +156,59 @@ def test_a_node_under_change_is_not_swept_and_not_begun_twice(tmp_path: Path) ->
 loop: asyncio.AbstractEventLoop
 
 
+def test_a_reservation_that_the_conductor_never_heard_of_does_not_lose_the_request(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := StillDriver()) as it:
+            it.ask("a", "power on")
+            real = it.it.sql.write
+
+            async def commit_unheard(function: Any) -> Any:
+                it.it.sql.write = real  # type: ignore[method-assign]
+                await real(function)
+                raise errors.DatabaseUnavailable("the connection broke after the commit")
+
+            it.it.sql.write = commit_unheard  # type: ignore[method-assign]
+            await it.done()
+            assert (driver.states, it.it.node("a").reservation) == ({}, "here")
+            await it.done()
+            row = it.it.node("a")
+            assert (driver.states, row.power_state, row.reservation) == ({"a": "power on"}, "power on", None)
+
+    asyncio.run(main())
+
+
+def test_a_change_whose_end_is_not_written_yet_is_not_carried_out_again(tmp_path: Path) -> None:
+    class Counting(StillDriver):
+        sets = 0
+
+        async def set_power_state(self, node: base.Node, target: str) -> None:
+            self.sets += 1
+            await super().set_power_state(node, target)
+
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Counting()) as it:
+            it.ask("a", "rebooting")
+            real, writes = it.it.sql.write, []
+
+            async def away_after_the_first(function: Any) -> Any:
+                writes.append(function)
+                if len(writes) > 1:
+                    raise errors.DatabaseUnavailable("away")
+                return await real(function)
+
+            it.it.sql.write = away_after_the_first  # type: ignore[method-assign]
+            await it.actions.poll()
+            await it.actions.drain(10)
+            await it.actions.poll()
+            await it.actions.drain(10)
+            it.it.sql.write = real  # type: ignore[method-assign]
+            await it.done()
+            assert driver.sets == 1
+            assert it.it.node("a").target_power_state is None
+
+    asyncio.run(main())
+
+
 def test_a_change_cut_off_by_the_end_of_the_daemon_stays_asked_for(tmp_path: Path) -> None:
     class Endless(StillDriver):
         async def set_power_state(self, node: base.Node, target: str) -> None:

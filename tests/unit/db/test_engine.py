@@ -44,7 +44,8 @@ def test_what_the_url_says_goes_before_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "podium.sqlite", PASSWORD, f"postgresql://u:{PASSWORD}@h:port/podium", "postgresql://u@h:99x/p"]
+    "text",
+    ["", "podium.sqlite", PASSWORD, f"postgresql://u:{PASSWORD}@h:port/podium", "postgresql://u@h:99x/p"],
 )
 def test_what_is_no_url_names_the_option_and_not_its_value(text: str) -> None:
     with pytest.raises(errors.ConfigError, match=r"\[database\] connection is not a database URL") as caught:
@@ -201,11 +202,11 @@ def test_a_writer_that_waited_too_long_is_told_the_file_and_may_try_again(
         assert connection.scalar(sa.text("SELECT 1")) == 1
 
 
+# Not on SQLite, which has one writer at a time.
+@pytest.mark.parametrize("migrated", ["postgresql", "mariadb"], indirect=True)
 def test_transactions_that_wait_for_each_other_end_with_one_that_may_try_again(
     database: Database, enrol: Enrol, contend: Contend
 ) -> None:
-    if database.is_sqlite:
-        pytest.skip("SQLite has one writer at a time")
     one, two = enrol("n1", "n2")
 
     def change(number: int) -> Callable[[sa.Connection], None]:

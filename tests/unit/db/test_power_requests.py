@@ -34,9 +34,7 @@ def history(database: Database, node: sa.Row[Any]) -> list[tuple[Any, ...]]:
         return [(e.from_state, e.to_state, e.cause, e.at) for e in fleet.list_events(connection, node.uuid)]
 
 
-def ask(
-    database: Database, enrolled: list[sa.Row[Any]], target: str = states.POWER_ON
-) -> sa.Row[Any]:
+def ask(database: Database, enrolled: list[sa.Row[Any]], target: str = states.POWER_ON) -> sa.Row[Any]:
     (node,) = enrolled
     with database.write() as connection:
         api.request_power(connection, node.id, target, "ada@desk")
@@ -58,13 +56,13 @@ def test_requests_come_oldest_first_and_no_more_than_wanted(database: Database, 
         at = NOON + timedelta(seconds=moment)
         enrol(name, target_power_state=states.POWER_ON, power_requested_at=at)
     with database.read() as connection:
-        assert [row.name for row in fleet.requested(connection, "", ["fake"], 2)] == ["n3", "n1"]
+        assert [row.name for row in fleet.requested(connection, "", ["fake"], "here", 2)] == ["n3", "n1"]
 
 
 def test_a_request_that_somebody_has_begun_is_not_offered_again(database: Database, enrol: Enrol) -> None:
     take(database, ask(database, enrol("n1")))
     with database.read() as connection:
-        assert fleet.requested(connection, "", ["fake"], 10) == []
+        assert fleet.requested(connection, "", ["fake"], "here", 10) == []
 
 
 def test_a_node_is_taken_by_one_holder_only(database: Database, enrol: Enrol) -> None:
@@ -154,5 +152,5 @@ def test_a_conductor_that_stops_leaves_requests_to_the_next_one(database: Databa
     with database.write() as connection:
         assert fleet.release(connection, "c2") == 0
         assert fleet.release(connection, "c1") == 1
-        assert [row.id for row in fleet.requested(connection, "", ["fake"], 10)] == [node.id]
+        assert [row.id for row in fleet.requested(connection, "", ["fake"], "here", 10)] == [node.id]
     assert pulse(database) != before

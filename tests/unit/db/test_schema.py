@@ -10,10 +10,11 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 import peers
 from podium import errors
-from podium.db import models, schema
+from podium.db import migrations, models, schema
 from podium.db.engine import Database
 
 Open = Callable[[str], Database]
@@ -53,6 +54,12 @@ def test_the_migrations_make_what_the_models_say(database: Database) -> None:
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
         assert compare_metadata(context, models.Base.metadata) == []
+
+
+def test_the_revisions_that_are_listed_are_those_of_the_migrations() -> None:
+    folder = Path(migrations.__file__).parent
+    revisions = ScriptDirectory(str(folder)).walk_revisions()
+    assert tuple(one.revision for one in revisions)[::-1] == migrations.REVISIONS
 
 
 def test_a_database_without_a_schema_is_told_the_command(bare: Database) -> None:

@@ -70,9 +70,7 @@ def test_a_driver_gets_every_property_that_it_declared_and_defaults_as_if_they_w
     }
 
 
-@pytest.mark.parametrize(
-    ("given", "value"), [("1623", 1623), (1623, 1623), ("", 623), (None, 623), (0, 0)]
-)
+@pytest.mark.parametrize(("given", "value"), [("1623", 1623), (1623, 1623), ("", 623), (None, 623), (0, 0)])
 def test_a_number_may_be_given_as_text_and_nothing_is_the_default(given: Any, value: int) -> None:
     assert parse(acme_address="bmc1", acme_port=given)["acme_port"] == value
 
