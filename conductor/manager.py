@@ -2,8 +2,9 @@
 
 import asyncio
 import concurrent.futures
+import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -14,13 +15,16 @@ from oslo_log import log
 from oslo_service import periodic_task
 
 from podium import errors
+from podium.conductor.driver_services import DriverServices
 from podium.conductor.fleet import Fleet
+from podium.conductor.node_task import NodeTask
 from podium.conductor.periodic import PeriodicJob
 from podium.conductor.power_sync import PowerSync
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom, Run, start_in
 from podium.conductor.sql import Sql
 from podium.db import fleet as statements
+from podium.db import task_commands
 from podium.db.conductors import TaskReport
 from podium.db.models import utcnow
 from podium.drivers import base
@@ -57,7 +61,7 @@ class Schedule:
         )
 
 
-class ConductorManager(periodic_task.PeriodicTasks):  # type: ignore[misc]  # oslo.service is untyped
+class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ignore[misc]  # oslo.service is untyped
     """The periodic tasks of the conductor and its drivers; to these it is a podium.drivers.base.Conductor.
 
     PeriodicTasks keeps tasks on the class, by the bare name of the function. Here every instance has its
@@ -78,13 +82,11 @@ class ConductorManager(periodic_task.PeriodicTasks):  # type: ignore[misc]  # os
     ) -> None:
         self._periodic_tasks: list[tuple[str, PeriodicJob]] = []
         self._periodic_spacing: dict[str, float] = {}
-        super().__init__(conf)
+        super().__init__(loop=loop, fleet=fleet, recorder=recorder, sql=sql, host=conf.host, conf=conf)
         self._jobs: dict[str, PeriodicJob] = {}
-        self._loop = loop
-        self._fleet = fleet
-        self._recorder = recorder
+        self._node_tasks: dict[str, NodeTask] = {}
+        self._switched_off: set[str] = set()
         self._sync = sync
-        self._sql = sql
         self._schedule = Schedule.read(conf)
         self._add_own("sync_power_status", self._sync_power_status, self._schedule.sync_interval, True)
         self._add_own("prune_power_events", self._prune_power_events, 3600.0, False)
@@ -113,25 +115,62 @@ class ConductorManager(periodic_task.PeriodicTasks):  # type: ignore[misc]  # os
             job.configure(
                 spacing=spacing,
                 deadline=schedule.deadline.get(name, job.declared_deadline),
-                enabled=job.declared_enabled and name not in schedule.disabled,
+                enabled=job.declared_enabled
+                and name not in schedule.disabled
+                and name not in self._switched_off,
             )
-            self._periodic_spacing[name] = spacing
+            self._pace(name, spacing)
             self._periodic_last_run.setdefault(name, job._periodic_last_run)
         self._periodic_tasks = [(name, job) for name, job in self._jobs.items() if job._periodic_enabled]
 
-    def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
-        """The nodes of this conductor that are enrolled with this very driver."""
-        return self._fleet.nodes(driver.name)
+    def _pace(self, name: str, spacing: float) -> None:
+        self._periodic_spacing[name] = spacing
 
-    def report_health(self, node: base.Node, health: base.Health) -> None:
-        """Save how a node fares; written when it changed."""
-        self._recorder.add_health(node.uuid, health)
+    def resume(self, reports: Mapping[str, TaskReport], switched_off: Collection[str] = ()) -> None:
+        """Go on counting where an earlier run of this conductor stopped.
 
-    def resume(self, reports: Mapping[str, TaskReport]) -> None:
-        """Go on counting where an earlier run of this conductor stopped."""
+        :param switched_off: names of tasks that people have disabled meanwhile
+        """
         for name, report in reports.items():
             if name in self._jobs:
                 self._jobs[name].resume(report)
+        self._switched_off = set(switched_off)
+        self.apply(self._schedule)
+
+    def switch(self, name: str, enabled: bool) -> None:
+        """Enable or disable a task, beside what the config file says.
+
+        :raises podium.errors.PodiumError: when there is no such task, or the config file disables it
+        """
+        self._job(name)
+        if enabled and name in self._schedule.disabled:
+            raise errors.PodiumError(f"{name} stays disabled: [periodic_tasks] disabled names it")
+        self._switched_off = self._switched_off - {name} if enabled else self._switched_off | {name}
+        self.apply(self._schedule)
+
+    def run_now(self, name: str, node: str | None, done: Callable[[str | None, float], None]) -> None:
+        """Run a task at once, enabled or not.
+
+        :param node: the UUID of the only node to run for, of a task that runs for each node
+        :param done: called at its end with why it failed, or None, and the seconds that it took
+        :raises podium.errors.PodiumError: when that cannot be done
+        """
+        job = self._job(name)
+        start = None
+        if node is not None:
+            if name not in self._node_tasks:
+                raise errors.PodiumError(f"{name} does not run for single nodes; leave out --node")
+            entry = self._fleet.find(node)
+            if entry is None or entry.node.driver != name.partition(".")[0]:
+                raise errors.PodiumError(f"the node is not one of this conductor's with the driver of {name}")
+            start = functools.partial(self._node_tasks[name].start_for, [node])
+        if not job.run_now(self, done, start):
+            raise errors.PodiumError(f"{name} is running already")
+
+    def _job(self, name: str) -> PeriodicJob:
+        if name not in self._jobs:
+            raise errors.PodiumError(f"there is no task {name}; there are {', '.join(sorted(self._jobs))}")
+        return self._jobs[name]
 
     def record_tasks(self) -> None:
         """Hand over how the tasks fare, where that changed."""
@@ -156,9 +195,11 @@ class ConductorManager(periodic_task.PeriodicTasks):  # type: ignore[misc]  # os
         await self._sync.sweep(self._periodic_spacing["conductor.sync_power_status"], context)
 
     async def _prune_power_events(self, context: RequestContext) -> None:
-        """Forget power events that are older than the operator wants."""
+        """Forget power events that are older than the operator wants, and yesterday's task commands."""
         before = utcnow() - self._schedule.events_max_age
         count = await self._sql.write(lambda connection: statements.prune_events(connection, before))
+        yesterday = utcnow() - timedelta(days=1)
+        await self._sql.write(lambda connection: task_commands.prune(connection, yesterday))
         if count:
             LOG.info("%d power events from before %s were deleted", count, before)
 
@@ -181,18 +222,35 @@ class ConductorManager(periodic_task.PeriodicTasks):  # type: ignore[misc]  # os
 
     def _add_drivers(self, room: DriverRoom) -> None:
         for task, method in base.periodic_tasks(room.driver):
+            name = f"{room.driver.name}.{task.name}"
+            start, partial, deadline = _starter(room, method), _nothing, task.deadline
+            if task.per_node:
+                each = NodeTask(room, self._fleet, task, method, functools.partial(self._spacing_of, name))
+                self._node_tasks[name] = each
+                # Its deadline is that of one node's call; the run bounds itself.
+                start, partial, deadline = each.start, each.partial, _OWN_DEADLINE
             self.add_periodic_task(
                 PeriodicJob(
-                    f"{room.driver.name}.{task.name}",
-                    _starter(room, method),
+                    name,
+                    start,
                     timers=self._loop,
                     spacing=task.spacing,
-                    deadline=task.deadline,
+                    deadline=deadline,
                     run_immediately=task.run_immediately,
                     enabled=task.enabled,
-                    hears_cancel=inspect.iscoroutinefunction(method),
+                    hears_cancel=task.per_node or inspect.iscoroutinefunction(method),
+                    slows_down=True,
+                    partial=partial,
+                    on_spacing=self._pace,
                 )
             )
+
+    def _spacing_of(self, name: str) -> float:
+        return self._periodic_spacing[name]
+
+
+def _nothing() -> str | None:
+    return None
 
 
 def _starter(room: DriverRoom, method: Callable[..., Any]) -> Callable[[Any, RequestContext], Run]:

@@ -21,6 +21,7 @@ from oslo_log import log
 from podium import errors
 from podium.conductor import context
 from podium.conductor.threads import DaemonThreads
+from podium.conductor.turns import Turns
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
@@ -89,6 +90,7 @@ class DriverRoom:
         self.size = size
         #: Names in driver_info whose values are never shown.
         self.secret = frozenset(name for name, one in driver.properties.items() if one.secret)
+        self.turns = Turns()
         self.threads = DaemonThreads(f"{driver.name}-plain", size=size)
         self._thread = threading.Thread(target=self._main, name=f"{driver.name}-loop", daemon=True)
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -149,6 +151,16 @@ class DriverRoom:
             raise
         except BaseException as fault:
             raise DriverFault(f"{_named(method)} raised {type(fault).__name__}: {fault}") from fault
+
+    async def command(
+        self, seconds: float, node: base.Node, method: Callable[..., Any], *args: Any, urgent: bool = False
+    ) -> Any:
+        """As :meth:`call_within`, ``method(node, *args)`` in the node's turn.
+
+        :param urgent: a person waits for it
+        """
+        async with self.turns.turn(node.uuid, urgent=urgent):
+            return await self.call_within(seconds, method, node, *args)
 
     async def call_within(self, seconds: float, method: Callable[..., Any], *args: Any) -> Any:
         """As :meth:`call`, but given up after some seconds even where the method does not hear of it.
