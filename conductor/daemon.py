@@ -16,12 +16,14 @@ from podium.conductor import context as contexts
 from podium.conductor.fleet import Fleet
 from podium.conductor.manager import ConductorManager, Schedule
 from podium.conductor.membership import Heartbeat, process_identity
+from podium.conductor.metrics import ConductorCollector, MetricsServer
 from podium.conductor.power_action import PowerActions
 from podium.conductor.power_sync import PowerSync
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom
 from podium.conductor.sql import Sql
 from podium.conductor.task_commands import TaskCommands
+from podium.conf import metrics
 from podium.db import conductors, task_commands
 from podium.db import fleet as statements
 from podium.db.conductors import Membership
@@ -43,6 +45,7 @@ class Settings:
     """What the conductor is told once, at its start; times in seconds.
 
     :param shutdown_timeout: what an orderly end may take
+    :param metrics: host and port to serve metrics at, if any
     :param skip_faulty: start without drivers that cannot be started
     """
 
@@ -53,6 +56,7 @@ class Settings:
     heartbeat_timeout: float
     shutdown_timeout: float
     skip_faulty: bool
+    metrics: tuple[str, int] | None
 
     @classmethod
     def read(cls, conf: cfg.ConfigOpts) -> "Settings":
@@ -65,6 +69,7 @@ class Settings:
             heartbeat_timeout=float(conf.conductor.heartbeat_timeout),
             shutdown_timeout=float(conf.graceful_shutdown_timeout or 60),
             skip_faulty=conf.driver_startup_errors == "skip",
+            metrics=metrics.address(conf.metrics.listen) if conf.metrics.listen else None,
         )
 
 
@@ -130,6 +135,8 @@ class Conductor:
             await self._resume(manager)
             await self._fleet.refresh(self._sql)
             await self._actions.poll()
+            if self._settings.metrics is not None:
+                await stack.enter_async_context(self._metrics(manager, *self._settings.metrics))
             LOG.info(
                 "Conductor %s owns %d nodes with the drivers %s",
                 self._settings.host,
@@ -137,6 +144,17 @@ class Conductor:
                 ", ".join(self._rooms),
             )
             await self._conduct(manager, ready)
+
+    def _metrics(self, manager: ConductorManager, host: str, port: int) -> MetricsServer:
+        collector = ConductorCollector(
+            loop=self._loop,
+            manager=manager,
+            fleet=self._fleet,
+            rooms=self._rooms,
+            recorder=self._recorder,
+            sql=self._sql,
+        )
+        return MetricsServer(host, port, collector)
 
     def stop(self) -> None:
         """Ask the conductor to end; from any thread."""

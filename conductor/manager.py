@@ -23,6 +23,7 @@ from podium.conductor.power_sync import PowerSync
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom, Run, start_in
 from podium.conductor.sql import Sql
+from podium.conf.periodic_tasks import no_such_task
 from podium.db import fleet as statements
 from podium.db import task_commands
 from podium.db.conductors import TaskReport
@@ -30,6 +31,9 @@ from podium.db.models import utcnow
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
+
+#: The conductor's own tasks.
+OWN_TASKS: Final = ("conductor.sync_power_status", "conductor.prune_power_events")
 
 #: Seconds; the conductor's own tasks bound every wait themselves.
 _OWN_DEADLINE: Final = 86400.0
@@ -108,7 +112,7 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         self._schedule = schedule
         named = schedule.spacing.keys() | schedule.deadline.keys() | schedule.disabled
         for name in sorted(named - self._jobs.keys()):
-            LOG.warning("[periodic_tasks] names %s; there are only %s", name, ", ".join(sorted(self._jobs)))
+            LOG.warning("[periodic_tasks]: %s", no_such_task(name, self._jobs.keys()))
         declared = {"conductor.sync_power_status": schedule.sync_interval}
         for name, job in self._jobs.items():
             spacing = schedule.spacing.get(name, declared.get(name, job.declared_spacing))
@@ -178,6 +182,10 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
             if job.changed:
                 job.changed = False
                 self._recorder.add_task(job.report())
+
+    def reports(self) -> list[TaskReport]:
+        """How every task fares."""
+        return [job.report() for job in self._jobs.values()]
 
     @property
     def task_names(self) -> list[str]:

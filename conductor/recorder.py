@@ -92,6 +92,19 @@ class Recorder:
         with self._lock:
             self._tasks[report.task] = report
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How many records of each kind are still to be written."""
+        return {
+            "outcomes": len(self._outcomes),
+            "readings": len(self._readings),
+            "health": len(self._healths),
+            "columns": len(self._patches),
+            "maintenance": len(self._maintenance),
+            "releases": len(self._releases),
+            "tasks": len(self._tasks),
+        }
+
     async def run(self) -> None:
         """Write every now and then, for ever."""
         while True:
