@@ -124,6 +124,7 @@ def test_a_call_that_hangs_is_given_up_at_its_deadline_and_the_others_go_on(
 
 def test_no_more_nodes_are_called_at_a_time_than_the_driver_allows(tmp_path: Path, clock: Clock) -> None:
     at_once = most = 0
+    full = asyncio.Event()
 
     class Counting(StillDriver):
         @base.node_periodic_task(spacing=0.1, max_in_flight=3)
@@ -131,8 +132,9 @@ def test_no_more_nodes_are_called_at_a_time_than_the_driver_allows(tmp_path: Pat
             nonlocal at_once, most
             at_once += 1
             most = max(most, at_once)
-            for _ in range(50):
-                await asyncio.sleep(0)
+            if at_once == 3:
+                full.set()
+            await full.wait()
             at_once -= 1
 
     async def main() -> None:

@@ -1,0 +1,98 @@
+"""The pages: the tutorial's driver runs, and what the pages name exists."""
+
+import configparser
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from podium import states
+from podium.cli.app import COMMANDS
+from podium.conf import opts
+from podium.drivers import base, registry
+
+ROOT: Final = Path(__file__).parents[2]
+PAGES: Final = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
+_BLOCK: Final = re.compile(r"^```python\n(.*?)^```$|^`(\w+\.py)`:$", re.M | re.S)
+
+
+def tutorial_files(text: str) -> dict[str, str]:
+    """The Python blocks of a page, in their order, by the file that was named before them."""
+    files: dict[str, str] = {}
+    name = ""
+    for found in _BLOCK.finditer(text):
+        if found[2]:
+            name = found[2]
+        else:
+            files[name] = f"{files[name]}\n{found[1]}" if name in files else found[1]
+    return files
+
+
+@pytest.fixture(scope="module")
+def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the package that a reader of the tutorial has in the end."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    text = (ROOT / "docs/drivers.md").read_text()
+    for name, content in tutorial_files(text).items():
+        (folder / name).write_text(content)
+    project = re.search(r"^```toml\n(.*?)^```$", text, re.M | re.S)
+    assert project is not None
+    points = tomllib.loads(project[1])["project"]["entry-points"]["podium.drivers"]
+    info = folder / "podium_acme-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: podium-acme\nVersion: 1\n")
+    lines = "\n".join(f"{name} = {target}" for name, target in points.items())
+    (info / "entry_points.txt").write_text(f"[podium.drivers]\n{lines}\n")
+    return folder
+
+
+def run(folder: Path, *argv: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a program where the tutorial's package is installed."""
+    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
+    environment["XDG_CACHE_HOME"] = str(folder / "cache")  # stevedore's, which others must not see
+    return subprocess.run(
+        argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=50
+    )
+
+
+def test_the_tutorials_own_tests_pass(tutorial: Path) -> None:
+    done = run(tutorial, sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_tutorials_driver_is_found_by_its_entry_point(tutorial: Path) -> None:
+    done = run(tutorial, Path(sys.executable).with_name("podium"), "driver", "show", "acme", "-f", "json")
+    assert done.returncode == 0, done.stderr
+    for task in ("check_fans", "read_model", "save_settings", "watch_racks"):
+        assert f'"acme.{task}"' in done.stdout
+
+
+def links(page: Path) -> Iterator[tuple[Path, str]]:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "://" not in target:
+            path, _, anchor = target.partition("#")
+            yield (page.parent / path if path else page), anchor
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in a link, by GitHub and by MyST."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
+    for path, anchor in links(page):
+        assert path.exists(), f"{page.name} links to {path}"
+        assert not anchor or anchor in anchors(path), f"{page.name} links to {path.name}#{anchor}"
+
+
+def test_every_command_that_a_page_names_exists() -> None:
+    words = {name.split()[0]: [] for name, _, _ in COMMANDS}
+    del words
