@@ -203,7 +203,9 @@ class Conductor:
         while True:
             idle = manager.run_periodic_tasks(request)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._reloaded.wait(), max(idle, 0.01))
+                await asyncio.wait_for(
+                    self._reloaded.wait(), max(min(idle, manager.seconds_until_due()), 0.01)
+                )
             if self._reloaded.is_set():
                 self._reloaded.clear()
                 manager.apply(Schedule.read(self._conf))

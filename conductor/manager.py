@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import functools
 import inspect
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +19,7 @@ from podium import errors
 from podium.conductor.driver_services import DriverServices
 from podium.conductor.fleet import Fleet
 from podium.conductor.node_task import NodeTask
-from podium.conductor.periodic import PeriodicJob
+from podium.conductor.periodic import LoopTimers, PeriodicJob
 from podium.conductor.power_sync import PowerSync
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom, Run, start_in
@@ -87,6 +88,7 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         self._periodic_tasks: list[tuple[str, PeriodicJob]] = []
         self._periodic_spacing: dict[str, float] = {}
         super().__init__(loop=loop, fleet=fleet, recorder=recorder, sql=sql, host=conf.host, conf=conf)
+        self._timers = LoopTimers(loop)
         self._jobs: dict[str, PeriodicJob] = {}
         self._node_tasks: dict[str, NodeTask] = {}
         self._switched_off: set[str] = set()
@@ -192,6 +194,15 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         """Every task, the disabled ones too."""
         return list(self._jobs)
 
+    def seconds_until_due(self) -> float:
+        """Until the next task is due; what ``run_periodic_tasks`` returns forgets how long it took itself."""
+        dues = (
+            (last or 0.0) + self._periodic_spacing[name]
+            for name, last in self._periodic_last_run.items()
+            if self._jobs[name]._periodic_enabled
+        )
+        return float(min(dues, default=math.inf)) - float(periodic_task.now())
+
     async def cancel_runs(self, seconds: float) -> None:
         """Ask every run under way to end, and wait a little for those that do."""
         ends = [future for job in self._jobs.values() if (future := job.cancel()) is not None]
@@ -215,13 +226,13 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         self, name: str, method: Callable[[RequestContext], Any], spacing: float, immediately: bool
     ) -> None:
         def start(_manager: object, request: RequestContext) -> Run:
-            return start_in(self._loop, lambda: method(request), request)
+            return start_in(self._loop, self._loop.call_soon, lambda: method(request), request)
 
         self.add_periodic_task(
             PeriodicJob(
                 f"conductor.{name}",
                 start,
-                timers=self._loop,
+                timers=self._timers,
                 spacing=spacing,
                 deadline=_OWN_DEADLINE,
                 run_immediately=immediately,
@@ -241,7 +252,7 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
                 PeriodicJob(
                     name,
                     start,
-                    timers=self._loop,
+                    timers=self._timers,
                     spacing=task.spacing,
                     deadline=deadline,
                     run_immediately=task.run_immediately,

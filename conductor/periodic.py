@@ -19,6 +19,7 @@ from oslo_service import periodic_task
 
 from podium import errors
 from podium.conductor import context as contexts
+from podium.conductor.mailbox import Mailbox
 from podium.conductor.room import Run
 from podium.db.conductors import TaskReport
 from podium.db.models import utcnow
@@ -36,7 +37,18 @@ class Timers(Protocol):
 
     def time(self) -> float: ...
     def call_later(self, delay: float, callback: Callable[[], Any]) -> asyncio.TimerHandle: ...
-    def call_soon_threadsafe(self, callback: Callable[[], Any]) -> Any: ...
+    def call_soon(self, callback: Callable[[], Any]) -> Any: ...
+    def post(self, callback: Callable[[], Any]) -> Any: ...
+
+
+class LoopTimers:
+    """An event loop's; ``post`` alone may be called from other threads."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.time = loop.time
+        self.call_later = loop.call_later
+        self.call_soon = loop.call_soon
+        self.post = Mailbox(loop).post
 
 
 class PeriodicJob:
@@ -90,6 +102,7 @@ class PeriodicJob:
         self._now = now
         self._hears_cancel = hears_cancel
         self._run: Run | None = None
+        self._called = False
         self._request: RequestContext | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._started = 0.0
@@ -117,11 +130,13 @@ class PeriodicJob:
 
     def __call__(self, manager: Any, context: RequestContext) -> None:
         """Start a run, unless the last one is still under way; never raises."""
-        if self._run is not None:
+        if self._run is not None or self._called:
             self._skipped += 1
             self.changed = True
             return
-        self._begin(manager, self._start)
+        # Not before all that are due have been called: PeriodicTasks lets other threads run after each.
+        self._called = True
+        self._timers.call_soon(lambda: self._begin(manager, self._start))
 
     def run_now(
         self,
@@ -134,13 +149,14 @@ class PeriodicJob:
         :param done: called at its end with why it failed, or None, and the seconds that it took
         :param start: what starts it, if not the usual
         """
-        if self._run is not None:
+        if self._run is not None or self._called:
             return False
         self._done = done
         self._begin(manager, start or self._start)
         return True
 
     def _begin(self, manager: Any, start: Callable[[Any, RequestContext], Run]) -> None:
+        self._called = False
         request = contexts.new()
         self._started, self._last_run, self._missed = self._timers.time(), self._now(), False
         self._request = request
@@ -196,7 +212,7 @@ class PeriodicJob:
 
     def _tell(self, future: "concurrent.futures.Future[Any]") -> None:
         with contextlib.suppress(RuntimeError):  # the conductor has ended
-            self._timers.call_soon_threadsafe(lambda: self._end(future))
+            self._timers.post(lambda: self._end(future))
 
     def _expire(self, limit: float) -> None:
         if self._run is None:

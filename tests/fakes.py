@@ -38,7 +38,10 @@ class Clock:
         self._timers.append((self.now + delay, callback, handle))
         return handle
 
-    def call_soon_threadsafe(self, callback: Callable[[], Any]) -> None:
+    def call_soon(self, callback: Callable[[], Any]) -> None:
+        callback()
+
+    def post(self, callback: Callable[[], Any]) -> None:
         callback()
 
     def advance(self, seconds: float) -> None:
