@@ -51,6 +51,7 @@ class Schedule:
     spacing: Mapping[str, float]
     deadline: Mapping[str, float]
     disabled: frozenset[str]
+    enabled: frozenset[str]
     sync_interval: float
     events_max_age: timedelta
 
@@ -61,6 +62,7 @@ class Schedule:
             spacing=dict(conf.periodic_tasks.spacing),
             deadline=dict(conf.periodic_tasks.deadline),
             disabled=frozenset(conf.periodic_tasks.disabled),
+            enabled=frozenset(conf.periodic_tasks.enabled),
             sync_interval=float(conf.conductor.sync_power_state_interval),
             events_max_age=timedelta(days=conf.conductor.power_events_max_age),
         )
@@ -112,16 +114,19 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
     def apply(self, schedule: Schedule) -> None:
         """Put what the config file says into force, at once: PeriodicTasks looks it up at every tick."""
         self._schedule = schedule
-        named = schedule.spacing.keys() | schedule.deadline.keys() | schedule.disabled
+        named = schedule.spacing.keys() | schedule.deadline.keys() | schedule.disabled | schedule.enabled
         for name in sorted(named - self._jobs.keys()):
             LOG.warning("[periodic_tasks]: %s", no_such_task(name, self._jobs.keys()))
         declared = {"conductor.sync_power_status": schedule.sync_interval}
         for name, job in self._jobs.items():
             spacing = schedule.spacing.get(name, declared.get(name, job.declared_spacing))
+            deadline = schedule.deadline.get(name)
+            if name in self._node_tasks:  # the run bounds itself; what ends is the call for one node
+                self._node_tasks[name].deadline, deadline = deadline, None
             job.configure(
                 spacing=spacing,
-                deadline=schedule.deadline.get(name, job.declared_deadline),
-                enabled=job.declared_enabled
+                deadline=deadline or job.declared_deadline,
+                enabled=(job.declared_enabled or name in schedule.enabled)
                 and name not in schedule.disabled
                 and name not in self._switched_off,
             )
@@ -148,9 +153,13 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
 
         :raises podium.errors.PodiumError: when there is no such task, or the config file disables it
         """
-        self._job(name)
+        job = self._job(name)
         if enabled and name in self._schedule.disabled:
             raise errors.PodiumError(f"{name} stays disabled: [periodic_tasks] disabled names it")
+        if enabled and not job.declared_enabled and name not in self._schedule.enabled:
+            raise errors.PodiumError(
+                f"{name} stays disabled, as its author left it; name it in [periodic_tasks] enabled"
+            )
         self._switched_off = self._switched_off - {name} if enabled else self._switched_off | {name}
         self.apply(self._schedule)
 

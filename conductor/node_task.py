@@ -47,6 +47,8 @@ class NodeTask:
         self._method = method
         self._spacing = spacing
         self._name = f"{room.driver.name}.{task.name}"
+        #: Seconds for the call of one node, if other than what the driver says.
+        self.deadline: float | None = None
         self._failing: dict[str, str] = {}  # by UUID, what was told of the node's last failure
         plain = not inspect.iscoroutinefunction(method)
         self._in_flight = min(task.max_in_flight, room.size) if plain else task.max_in_flight
@@ -107,7 +109,7 @@ class NodeTask:
         entry = self._fleet.find(node.uuid)
         if entry is None or (entry.number in self._fleet.busy and not self._task.all_nodes):
             return None
-        deadline = self._task.deadline or min(max(self._task.spacing, _SHORTEST), _LONGEST)
+        deadline = self.deadline or self._task.deadline or min(max(self._task.spacing, _SHORTEST), _LONGEST)
         try:
             await self._room.command(deadline, entry.node, self._method, manager, request)
         except Exception as error:

@@ -1,5 +1,6 @@
 """Finds drivers by name: entry points in the group ``podium.drivers``, loaded with stevedore."""
 
+import contextlib
 import difflib
 import inspect
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ LOG = log.getLogger(__name__)
 NAMESPACE: Final = "podium.drivers"
 
 #: Groups of the config file that are the conductor's own.
-_RESERVED: Final = frozenset({"DEFAULT", "conductor", "database", "periodic_tasks"})
+_RESERVED: Final = frozenset({"DEFAULT", "conductor", "database", "metrics", "periodic_tasks"})
 
 
 def installed() -> list[str]:
@@ -136,10 +137,28 @@ def instance(name: str, found: type[base.Driver], conf: cfg.ConfigOpts) -> base.
     return driver
 
 
+def options(name: str, found: type[base.Driver] | errors.DriverLoadError) -> list[cfg.Opt]:
+    """The options of an installed driver.
+
+    :raises podium.errors.DriverLoadError: when it cannot be used, or has options that cannot be registered
+    """
+    if isinstance(found, errors.DriverLoadError):
+        raise found
+    try:
+        declared = list(found.options)
+        cfg.ConfigOpts().register_opts(declared, group=name)
+    except Exception as cause:
+        raise errors.DriverLoadError(
+            f"driver {name} ({found.__module__}.{found.__qualname__}) has options that cannot be used:"
+            f" {errors.one_line(cause)}"
+        ) from cause
+    return declared
+
+
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """The options of every installed driver, for oslo-config-generator."""
-    return [
-        (name, list(found.options))
-        for name, found in available().items()
-        if not isinstance(found, errors.DriverLoadError) and found.options
-    ]
+    """The options of every installed driver that can be used, for oslo-config-generator."""
+    listed = []
+    for name, found in available().items():
+        with contextlib.suppress(errors.DriverLoadError):
+            listed.append((name, options(name, found)))
+    return [(name, declared) for name, declared in listed if declared]

@@ -1,4 +1,4 @@
-"""The example of a driver package, installed as a stranger would, with real fence agents under a real daemon."""
+"""The example of a driver package, installed as a stranger would, with real agents under a real daemon."""
 
 import json
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from daemons import Daemon, Rack, eventually
 from environments import Environment
@@ -45,6 +46,12 @@ def test_the_types_of_the_example_are_right(environment: Environment, tmp_path: 
     environment.python("-m", "mypy", "--cache-dir", tmp_path, cwd=EXAMPLE)
 
 
+def test_the_check_of_installed_drivers_finds_nothing_in_the_example(
+    environment: Environment, tmp_path: Path
+) -> None:
+    environment.podium("driver", "check", "fence", cwd=tmp_path)
+
+
 def test_a_real_agent_switches_a_machine_and_tells_its_health(
     environment: Environment, require_peer: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -74,16 +81,24 @@ def test_a_real_agent_switches_a_machine_and_tells_its_health(
         assert "Traceback" not in daemon.text()
 
 
-def test_fence_ipmilan_switches_a_simulated_bmc_with_the_password_it_is_given(
+def test_fence_ipmilan_switches_a_simulated_bmc_and_is_refused_with_a_wrong_password(
     environment: Environment, require_peer: Callable[[str], str], tmp_path: Path
 ) -> None:
     require_peer("fence_ipmilan")
     require_peer("ipmitool")
     with Rack(tmp_path, 1) as rack, fence_daemon(environment, tmp_path) as daemon:
-        options = {"ip": "127.20.0.1", "ipport": str(rack.port), "username": "admin", "lanplus": "1"}
-        bmc = {"fence_agent": "fence_ipmilan", "fence_options": options}
-        enrol(daemon, right=bmc | {"fence_password": "password"})
+        (bmc,) = [node["driver_info"] for node in yaml.safe_load(rack.nodes.read_text())["nodes"]]
+        options = {"ip": bmc["ipmi_address"], "ipport": bmc["ipmi_port"], "username": bmc["ipmi_username"]}
+        info = {"fence_agent": "fence_ipmilan", "fence_options": options | {"lanplus": 1}}
+        enrol(
+            daemon,
+            right=info | {"fence_password": bmc["ipmi_password"]},
+            wrong=info | {"fence_password": "opensesame"},
+        )
         daemon.podium("node", "power", "on", "right", "--wait")
         assert daemon.nodes()["right"]["power_state"] == "power on"
+        refusal = eventually(lambda: daemon.nodes()["wrong"]["last_error"], "the refusal is told")
+        assert "fence_ipmilan ended with status 1" in refusal
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.text()
+        assert "opensesame" not in daemon.text()

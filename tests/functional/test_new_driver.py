@@ -31,6 +31,12 @@ def test_the_types_of_a_new_driver_are_right(environment: Environment, package: 
     environment.python("-m", "mypy", "--cache-dir", tmp_path, cwd=package)
 
 
+def test_the_check_of_installed_drivers_finds_nothing_in_a_new_one(
+    environment: Environment, package: Path
+) -> None:
+    environment.podium("driver", "check", "acme", cwd=package)
+
+
 def test_a_new_driver_runs_in_a_daemon_and_switches_its_nodes(
     environment: Environment, package: Path, tmp_path: Path
 ) -> None:

@@ -169,6 +169,45 @@ def test_a_person_can_have_it_run_now_for_one_node(tmp_path: Path, clock: Clock)
     assert (driver.seen, ends) == (["n2"], [None])
 
 
+def test_the_operators_deadline_is_that_of_the_call_for_one_node(tmp_path: Path, clock: Clock) -> None:
+    class Slow(StillDriver):
+        @base.node_periodic_task(spacing=0.1, deadline=1000)
+        async def poll(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+            if node.name == "n1":
+                await asyncio.Event().wait()
+
+    async def main() -> None:
+        text = "[periodic_tasks]\ndeadline = polling.poll:0.1\n"
+        async with conducted(tmp_path, clock, Slow("polling"), text=text) as it:
+            await enrolled(it, "n1", "n2")
+            report = await ran(it, "polling.poll", 1)
+            assert report.last_error == "failed for n1: TimeoutError: no answer within 0.1 s"
+
+    asyncio.run(main())
+
+
+def test_a_task_that_its_author_left_disabled_runs_when_the_operator_says_so(
+    tmp_path: Path, clock: Clock
+) -> None:
+    class Shy(StillDriver):
+        @base.driver_periodic_task(spacing=10, enabled=False)
+        async def sense(self, manager: base.Conductor, context: Any) -> None: ...
+
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Shy("shy")) as it:
+            with pytest.raises(errors.PodiumError, match=r"\[periodic_tasks\] enabled"):
+                it.manager.switch("shy.sense", True)
+            it.tick(10)
+            assert it.report("shy.sense").state == "disabled"
+        text = "[periodic_tasks]\nenabled = shy.sense\n"
+        (tmp_path / "b").mkdir()
+        async with conducted(tmp_path / "b", clock, Shy("shy"), text=text) as it:
+            it.tick(10)
+            await it.ended("shy.sense", 1)
+
+    asyncio.run(main())
+
+
 def test_a_task_that_was_switched_off_does_not_run_until_it_is_switched_on(
     tmp_path: Path, clock: Clock
 ) -> None:

@@ -1,4 +1,4 @@
-"""The contract can fail: each of these drivers breaks one promise, and exactly the test of that promise tells."""
+"""The contract can fail: each of these drivers breaks one promise, and that promise's test alone fails."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ class Good(base.Driver):
 
     async def silence(self) -> None:
         try:
-            async with asyncio.timeout(0.2):
+            async with asyncio.timeout(0.05):
                 await asyncio.Event().wait()
         except TimeoutError:
             raise errors.BMCUnreachable("it does not answer") from None
@@ -66,12 +66,13 @@ def contract(driver: type[base.Driver]) -> DriverContract:
         driver_class = driver
         driver_info = {"acme_address": "n1", "acme_password": "secret"}
         patience = 1.0
+        refusing: ClassVar = {"acme_address": REFUSING, "acme_password": "opensesame"}
 
         def make_silent_node(self) -> base.Node:
             return base.Node("s", "s", "acme", driver_info={"acme_address": SILENT})
 
         def make_refusing_node(self) -> base.Node:
-            return base.Node("r", "r", "acme", driver_info={"acme_address": REFUSING})
+            return base.Node("r", "r", "acme", driver_info=self.refusing)
 
     return Contract()
 
@@ -124,29 +125,6 @@ class OwnWords(Good):
 
     async def set_power_state(self, node: base.Node, target: str) -> None:
         await super().set_power_state(node, {"off": states.POWER_OFF}.get(target, target))
-
-
-class TooManyArguments(Good):
-    """Broken."""
-
-    def start(self, loop: Any) -> None:  # type: ignore[override]
-        pass
-
-
-class TaskWithoutContext(Good):
-    """Broken."""
-
-    @base.driver_periodic_task(spacing=60)
-    async def forgets(self, manager: base.Conductor) -> None:
-        pass
-
-
-class TwoTasksOfOneName(Good):
-    """Broken."""
-
-    @base.driver_periodic_task(spacing=60, name="check_status")
-    async def check_again(self, manager: base.Conductor, context: Any) -> None:
-        pass
 
 
 class RefusesWhatIsValid(Good):
@@ -228,6 +206,23 @@ class CallsRefusalSilence(Good):
             raise errors.BMCUnreachable("something went wrong") from None
 
 
+class TellsThePassword(Good):
+    """Broken."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        try:
+            return await super().get_power_state(node)
+        except errors.AuthenticationRefused:
+            raise errors.AuthenticationRefused(f"{node.driver_info['acme_password']} is wrong") from None
+
+
+class Exits(Good):
+    """Broken."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        raise SystemExit(0)
+
+
 class SwallowsCancellation(Good):
     """Broken."""
 
@@ -266,7 +261,7 @@ class Sleeps(Good):
     """Broken."""
 
     async def get_power_state(self, node: base.Node) -> str:
-        time.sleep(0.001)
+        time.sleep(0.001)  # noqa: ASYNC251
         return await super().get_power_state(node)
 
 
@@ -274,7 +269,16 @@ class RunsAProgram(Good):
     """Broken."""
 
     async def get_power_state(self, node: base.Node) -> str:
-        subprocess.run(["true"], check=True)
+        subprocess.run(["true"], check=True)  # noqa: ASYNC221
+        return await super().get_power_state(node)
+
+
+class ConnectsInPlace(Good):
+    """Broken."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname()).close()
         return await super().get_power_state(node)
 
 
@@ -316,7 +320,6 @@ BROKEN = {
     ShowsAPassword: "test_its_secrets_are_marked",
     OptionWithoutHelp: "test_its_options_are_documented",
     OwnWords: "test_its_power_states_are_in_the_vocabulary",
-    TwoTasksOfOneName: "test_its_periodic_tasks_can_be_called",
     RefusesWhatIsValid: "test_a_valid_driver_info_is_accepted",
     AcceptsNothing: "test_an_empty_driver_info_is_refused",
     AsksDNSInValidate: "test_validate_does_no_input_or_output",
@@ -326,12 +329,14 @@ BROKEN = {
     TakesEveryTarget: "test_an_unsupported_power_state_is_refused",
     KeyErrorWithoutAddress: "test_a_read_without_driver_info_fails_as_such",
     WaitsForEver: "test_hardware_that_does_not_answer_is_told",
+    TellsThePassword: "test_hardware_that_refuses_the_login_is_told",
     CallsRefusalSilence: "test_hardware_that_refuses_the_login_is_told",
     SwallowsCancellation: "test_a_cancelled_read_ends",
     OneAtATime: "test_many_nodes_are_read_at_once",
     TaskFails: "test_its_periodic_tasks_run",
     Sleeps: "test_no_async_method_blocks",
     RunsAProgram: "test_no_async_method_blocks",
+    ConnectsInPlace: "test_no_async_method_blocks",
     WaitsForALock: "test_no_async_method_blocks",
     LeavesATask: "test_nothing_is_left_after_close",
     LeavesAThread: "test_nothing_is_left_after_close",
@@ -339,10 +344,63 @@ BROKEN = {
 }
 
 
-def test_a_good_driver_breaks_no_promise() -> None:
-    assert broken_promises(Good) == {}
+class UsesAsyncio(Good):
+    """Machines behind programs, sockets and blocking libraries, all in asyncio's way."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        program = await asyncio.create_subprocess_exec("true", stdout=subprocess.PIPE)
+        await program.communicate()
+        await asyncio.to_thread(time.sleep, 0.001)
+        async with await asyncio.start_server(lambda _, writer: writer.close(), "localhost", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            reader, writer = await asyncio.open_connection("localhost", port)
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+        return await super().get_power_state(node)
+
+
+class Plain(base.Driver):
+    """Machines whose every method is plain, and blocks."""
+
+    properties = Good.properties
+
+    def __init__(self, name: str, options: Any) -> None:
+        super().__init__(name, options)
+        self.on: dict[str, bool] = {}
+
+    def get_power_state(self, node: base.Node) -> str:
+        address = self.parse_driver_info(node)["acme_address"]
+        time.sleep(0.001)
+        if address == SILENT:
+            raise errors.BMCUnreachable("it does not answer")
+        if address == REFUSING:
+            raise errors.AuthenticationRefused("it refuses the login")
+        return states.POWER_ON if self.on.get(node.name) else states.POWER_OFF
+
+    def set_power_state(self, node: base.Node, target: str) -> None:
+        if target not in self.supported_power_states:
+            raise errors.UnsupportedPowerState(f"it cannot do {target}")
+        subprocess.run(["true"], check=True)
+        self.on[node.name] = states.REACHED[target] == states.POWER_ON
+
+
+@pytest.mark.parametrize("driver", [Good, UsesAsyncio, Plain])
+def test_a_good_driver_breaks_no_promise(driver: type[base.Driver]) -> None:
+    assert broken_promises(driver) == {}
 
 
 @pytest.mark.parametrize(("driver", "promise"), BROKEN.items(), ids=lambda one: getattr(one, "__name__", ""))
 def test_a_broken_promise_is_told_by_its_own_test(driver: type[base.Driver], promise: str) -> None:
     assert list(broken_promises(driver)) == [promise]
+
+
+def test_a_driver_that_exits_fails_its_tests_and_does_not_end_them() -> None:
+    assert broken_promises(Exits)["test_a_power_state_is_read"] == "SystemExit was raised: 0"
+
+
+def test_what_needs_hardware_is_skipped_without_it() -> None:
+    suite = contract(NeverSwitches)
+    type(suite).reads_hardware = False
+    with pytest.raises(unittest.SkipTest, match="no hardware that answers"):
+        suite.test_set_then_get_agrees()
