@@ -56,14 +56,15 @@ def _install() -> None:
 
 
 @contextlib.contextmanager
-def _guarded(is_wrong: Callable[[str, tuple[Any, ...]], bool]) -> Iterator[list[str]]:
-    """Refuse some events of this thread; they are in the list, whatever becomes of the exception."""
+def _guarded(is_wrong: Callable[[str, tuple[Any, ...]], bool], *, refuse: bool) -> Iterator[list[str]]:
+    """Note some events of this thread; those that are refused, too, whatever becomes of the exception."""
     found: list[str] = []
 
     def guard(event: str, args: tuple[Any, ...]) -> None:
         if event in _INPUT_OUTPUT and is_wrong(event, args):
             found.append(f"{event} {_place(sys._getframe(2))}")
-            raise RuntimeError(f"{event} is not allowed here")
+            if refuse:  # as the system does, for which libraries are prepared
+                raise PermissionError(f"{event} is not allowed here")
 
     _install()
     identity = threading.get_ident()
@@ -76,13 +77,13 @@ def _guarded(is_wrong: Callable[[str, tuple[Any, ...]], bool]) -> Iterator[list[
 
 def no_input_output() -> contextlib.AbstractContextManager[list[str]]:
     """Refuse input and output of this thread inside of ``with``; gives what was tried, and where."""
-    return _guarded(lambda event, _: not (event == "open" and _within("<frozen importlib")))
+    return _guarded(lambda event, _: event != "open" or not _within("<frozen importlib"), refuse=True)
 
 
 @contextlib.contextmanager
 def no_blocking() -> Iterator[list[str]]:
-    """Refuse calls of this thread that hold it up, inside of ``with``; gives what was tried, and where."""
-    with _guarded(_blocks) as found:
+    """Note calls of this thread that hold it up, inside of ``with``; gives what was called, and where."""
+    with _guarded(_blocks, refuse=False) as found:
         # Neither a sleep (before Python 3.13) nor a read from a socket is an audit event.
         def profile(frame: FrameType, event: str, called: Any) -> None:
             if event == "c_call" and (called is time.sleep or _receives(called)):
