@@ -24,7 +24,7 @@ run: $(INSTALLED)  ## a simulated rack of 48 machines and the conductor over it,
 	@sh etc/demo/run.sh
 
 test: $(INSTALLED)  ## the tests, against the installed package; PYTEST_ADDOPTS adds arguments
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2
 
 lint: $(INSTALLED) $(LINTERS)  ## style, types, the direction of imports, and the pages
 	@$(BIN)/ruff check .

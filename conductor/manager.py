@@ -178,7 +178,8 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
             entry = self._fleet.find(node)
             if entry is None or entry.node.driver != name.partition(".")[0]:
                 raise errors.PodiumError(f"the node is not one of this conductor's with the driver of {name}")
-            start = functools.partial(self._node_tasks[name].start_for, [node])
+        if name in self._node_tasks:
+            start = functools.partial(self._node_tasks[name].start_now, node)
         if not job.run_now(self, done, start):
             raise errors.PodiumError(f"{name} is running already")
 

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from oslo_context.context import RequestContext
@@ -55,15 +55,18 @@ class NodeTask:
 
     def start(self, manager: object, request: RequestContext) -> Run:
         """Run for every node that the task is for, spread over the spacing."""
-        chosen = [node for node in self._fleet.nodes(self._room.driver.name) if self._is_for(node)]
-        spread = self._spacing() * _SPREAD
-        return self._room.start(lambda: self._run(chosen, spread, manager, request), request)
+        return self._start(self._chosen(), self._spacing() * _SPREAD, manager, request)
 
-    def start_for(self, uuids: Iterable[str], manager: object, request: RequestContext) -> Run:
-        """Run at once for these nodes, filters or not."""
-        entries = [entry for uuid in uuids if (entry := self._fleet.find(uuid)) is not None]
-        chosen = [entry.node for entry in entries]
-        return self._room.start(lambda: self._run(chosen, 0.0, manager, request), request)
+    def start_now(self, uuid: str | None, manager: object, request: RequestContext) -> Run:
+        """Run without spreading, for every node that the task is for, or for a single one, filters or not."""
+        entry = None if uuid is None else self._fleet.find(uuid)
+        return self._start(self._chosen() if entry is None else [entry.node], 0.0, manager, request)
+
+    def _chosen(self) -> list[base.Node]:
+        return [node for node in self._fleet.nodes(self._room.driver.name) if self._is_for(node)]
+
+    def _start(self, nodes: list[base.Node], spread: float, manager: object, request: RequestContext) -> Run:
+        return self._room.start(lambda: self._run(nodes, spread, manager, request), request)
 
     def partial(self) -> str | None:
         """What went wrong for some nodes in the last run, in one line; None when nothing did."""

@@ -55,6 +55,8 @@ def find(name: str) -> type[base.Driver] | errors.DriverLoadError:
         return _unusable(entry_point, f"cannot be imported: {errors.one_line(cause)}")
     if failed:
         return failed[0]
+    if not found:  # stevedore remembers entry points, and this one is newer
+        return errors.DriverLoadError(f"driver {name} was installed just now; try again")
     fault = _fault(found[0], len(found) > 1)
     return found[0].plugin if fault is None else _unusable(found[0].entry_point, fault)
 

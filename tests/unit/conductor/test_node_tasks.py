@@ -208,6 +208,20 @@ def test_a_task_that_its_author_left_disabled_runs_when_the_operator_says_so(
     asyncio.run(main())
 
 
+def test_what_a_person_has_run_now_is_not_spread_over_the_spacing(tmp_path: Path, clock: Clock) -> None:
+    class Daily(StillDriver):
+        @base.node_periodic_task(spacing=86400)
+        async def poll(self, node: base.Node, manager: base.Conductor, context: Any) -> None: ...
+
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Daily("polling")) as it:
+            await enrolled(it, "n1", "n2")
+            it.manager.run_now("polling.poll", None, lambda error, seconds: None)
+            await it.ended("polling.poll", 1)
+
+    asyncio.run(main())
+
+
 def test_a_task_that_was_switched_off_does_not_run_until_it_is_switched_on(
     tmp_path: Path, clock: Clock
 ) -> None:

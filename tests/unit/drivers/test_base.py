@@ -131,9 +131,7 @@ def test_the_mark_leaves_the_function_itself_as_it_was() -> None:
 def test_what_a_task_was_told_is_found_on_the_driver_with_the_bound_method() -> None:
     driver = Acme("acme", None)
     task, method = base.periodic_tasks(driver)[0]
-    assert task == base.PeriodicTask(
-        name="watch", spacing=5, run_immediately=True, deadline=3, enabled=False
-    )
+    assert task == base.PeriodicTask(name="watch", spacing=5, run_immediately=True, deadline=3, enabled=False)
     assert method == driver.check
 
 
