@@ -66,7 +66,7 @@ class Property:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodicTask:
-    """What the decorators below were told; times are in seconds. Without ``per_node`` the last three say nothing."""
+    """What the decorators below were told; times are in seconds. The last three belong to ``per_node``."""
 
     name: str
     spacing: float
@@ -104,7 +104,7 @@ class Conductor(Protocol):
         """Put these into the node's ``properties``, beside those that are there; None takes one away."""
 
     def save_driver_internal_info(self, node: Node, info: Mapping[str, Any]) -> None:
-        """Put these into the node's ``driver_internal_info``, beside those that are there; None takes one away."""
+        """The same for ``driver_internal_info``, which is the driver's own."""
 
     def set_maintenance(self, node: Node, reason: str) -> None:
         """Have the conductor leave a node alone; one that is in maintenance already is not changed."""
@@ -179,12 +179,12 @@ def node_periodic_task(
     max_in_flight: int = 50,
     all_nodes: bool = False,
 ) -> Callable[[_Method], _Method]:
-    """Mark a method as a task that runs for each node of the driver: ``method(self, node, manager, context)``.
+    """Mark a method as a task for each node of the driver: ``method(self, node, manager, context)``.
 
     The calls of one run are spread over the spacing, one that fails does not touch the others, and no other
     command of the conductor's goes to the node meanwhile.
 
-    :param deadline: seconds after which the call for one node is given up; None for the spacing, from 10 to 60
+    :param deadline: seconds after which the call for one node is given up; None for the spacing, 10 to 60
     :param filters: fields of :class:`Node` and the value that each must have
     :param max_in_flight: nodes at the same time
     :param all_nodes: also nodes in maintenance or with a power change under way, which are left out otherwise
