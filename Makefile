@@ -7,12 +7,15 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 
 INSTALLED := $(VENV)/.installed
 LINTERS := $(VENV)/.linters
-SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name build \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name py.typed \) -print)
+SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name examples -o -name build \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name "*.template" -o -name py.typed \) -print)
+
+# All of it anew each time: the reference pages come from code that Sphinx does not see change.
+BUILD_DOCS := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs $(VENV)/docs
 
 # pip builds in the folder and leaves modules in build/, which outlive the files that they were copied from.
 install = rm -rf build *.egg-info; $(PIP) install '.[$(1)]'; status=$$?; rm -rf build *.egg-info; exit $$status
 
-.PHONY: help run test lint genconfig clean
+.PHONY: help run test lint docs genconfig clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## */\1\t/p' Makefile
@@ -21,13 +24,18 @@ run: $(INSTALLED)  ## a simulated rack of 48 machines and the conductor over it,
 	@sh etc/demo/run.sh
 
 test: $(INSTALLED)  ## the tests, against the installed package; PYTEST_ADDOPTS adds arguments
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2
 
-lint: $(INSTALLED) $(LINTERS)  ## style, types, and the direction of imports
+lint: $(INSTALLED) $(LINTERS)  ## style, types, the direction of imports, and the pages
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict -p podium
 	@$(BIN)/lint-imports --no-logo
+	@$(BUILD_DOCS)
+
+docs: $(INSTALLED) $(LINTERS)  ## the pages of docs/ as a web site, in .venv/docs
+	@$(BUILD_DOCS)
+	@echo "Open $(VENV)/docs/index.html"
 
 genconfig: $(INSTALLED)  ## etc/podium/podium.conf.sample from the code
 	@$(BIN)/oslo-config-generator --config-file etc/podium/config-generator.conf
@@ -43,7 +51,7 @@ $(INSTALLED): $(SOURCES) | $(BIN)/pip
 
 $(LINTERS): setup.cfg | $(INSTALLED)
 	@echo "Installing the linters into $(VENV) ..."
-	@$(call install,test$(,)lint)
+	@$(call install,test$(,)lint$(,)docs)
 	@touch $@
 
 $(BIN)/pip:

@@ -29,7 +29,15 @@ COMMANDS: Final = (
     ("node maintenance unset", "maintenance:Unset", "hand nodes back to the conductor"),
     ("driver list", "drivers:List", "list the installed drivers"),
     ("driver show", "drivers:Show", "show what a driver needs and can do"),
-    ("task list", "conductors:ListTasks", "list periodic tasks and how they fare"),
+    ("driver check", "driver_check:Check", "tell what is wrong with a driver, without its hardware"),
+    ("driver new", "driver_new:New", "write a package to start a new driver from"),
+    ("task list", "tasks:List", "list periodic tasks and how they fare"),
+    ("task show", "tasks:Show", "show how one periodic task fares"),
+    ("task run", "tasks:Run", "run a periodic task now and tell how it ends"),
+    ("task enable", "tasks:Enable", "let a periodic task run again"),
+    ("task disable", "tasks:Disable", "keep a periodic task from running, until it is enabled"),
+    ("config sample", "config:Sample", "print a config file with every option, its meaning and default"),
+    ("config check", "config:Check", "tell everything that is wrong with config files"),
     ("conductor list", "conductors:List", "list the daemons on this database"),
 )
 

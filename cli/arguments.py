@@ -1,8 +1,11 @@
-"""Arguments that several commands take: which nodes, and KEY=VALUE."""
+"""What several commands take: which nodes, KEY=VALUE, how long to wait, and who asks."""
 
 import argparse
 import getpass
+import os
+import pwd
 import re
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, TextIO
@@ -78,6 +81,23 @@ def one_line(text: str) -> str:
     if not text.isprintable():
         raise argparse.ArgumentTypeError("it holds characters that cannot be printed")
     return text
+
+
+def seconds(text: str) -> float:
+    """The type of an argument that says how long to wait."""
+    given = float(text)
+    if not 0 <= given <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 seconds")
+    return given
+
+
+def who() -> str:
+    """Who gives this command, for the record: user and host."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"[:255]
 
 
 def read_values(

@@ -82,7 +82,7 @@ def _filter(parsed_args: argparse.Namespace) -> Callable[[sa.Row[Any]], bool]:
 
 
 class Show(command.ShowOne):
-    """Show everything that is known of a node, its secrets as ******."""
+    """Show everything that is known of a node, its secrets masked."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

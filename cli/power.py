@@ -1,9 +1,6 @@
 """``podium node power on``, ``off`` and ``reboot``."""
 
 import argparse
-import os
-import pwd
-import socket
 import time
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
@@ -31,7 +28,7 @@ class _Power(command.Command):
         parser.add_argument("--wait", action="store_true", help="wait for the outcome")
         parser.add_argument(
             "--timeout",
-            type=_seconds,
+            type=arguments.seconds,
             default=90.0,
             metavar="SECONDS",
             help="how long --wait waits (default: 90)",
@@ -64,7 +61,7 @@ class _Power(command.Command):
             self._check_supported(rows, catalog)
             for row in rows:
                 try:
-                    api.request_power(connection, row.id, self.target, _who())
+                    api.request_power(connection, row.id, self.target, arguments.who())
                 except errors.NodeConflict as conflict:
                     refused.append(str(conflict))
                 else:
@@ -113,21 +110,6 @@ def _outcome(row: sa.Row[Any] | None) -> tuple[bool, str]:
     if row.last_error is not None:
         return False, f"failed: {row.last_error}"
     return True, str(row.power_state)
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 seconds")
-    return seconds
-
-
-def _who() -> str:
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"[:255]
 
 
 class On(_Power):

@@ -16,12 +16,15 @@ from podium.conductor import context as contexts
 from podium.conductor.fleet import Fleet
 from podium.conductor.manager import ConductorManager, Schedule
 from podium.conductor.membership import Heartbeat, process_identity
+from podium.conductor.metrics import ConductorCollector, MetricsServer
 from podium.conductor.power_action import PowerActions
 from podium.conductor.power_sync import PowerSync
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom
 from podium.conductor.sql import Sql
-from podium.db import conductors
+from podium.conductor.task_commands import TaskCommands
+from podium.conf import metrics
+from podium.db import conductors, task_commands
 from podium.db import fleet as statements
 from podium.db.conductors import Membership
 from podium.db.engine import Database
@@ -42,6 +45,8 @@ class Settings:
     """What the conductor is told once, at its start; times in seconds.
 
     :param shutdown_timeout: what an orderly end may take
+    :param metrics: host and port to serve metrics at, if any
+    :param skip_faulty: start without drivers that cannot be started
     """
 
     host: str
@@ -50,6 +55,8 @@ class Settings:
     heartbeat_interval: float
     heartbeat_timeout: float
     shutdown_timeout: float
+    skip_faulty: bool
+    metrics: tuple[str, int] | None
 
     @classmethod
     def read(cls, conf: cfg.ConfigOpts) -> "Settings":
@@ -61,6 +68,8 @@ class Settings:
             heartbeat_interval=float(conf.conductor.heartbeat_interval),
             heartbeat_timeout=float(conf.conductor.heartbeat_timeout),
             shutdown_timeout=float(conf.graceful_shutdown_timeout or 60),
+            skip_faulty=conf.driver_startup_errors == "skip",
+            metrics=metrics.address(conf.metrics.listen) if conf.metrics.listen else None,
         )
 
 
@@ -94,6 +103,7 @@ class Conductor:
             timeout=settings.heartbeat_timeout,
         )
         self._loop = asyncio.get_running_loop()
+        self._left_behind: list[DriverRoom] = []
         self._stop = asyncio.Event()
         self._reloaded = asyncio.Event()
 
@@ -121,9 +131,12 @@ class Conductor:
                 sync=self._sync,
                 sql=self._sql,
             )
+            self._commands = TaskCommands(self._sql, manager, self._settings.host)
             await self._resume(manager)
             await self._fleet.refresh(self._sql)
             await self._actions.poll()
+            if self._settings.metrics is not None:
+                await stack.enter_async_context(self._metrics(manager, *self._settings.metrics))
             LOG.info(
                 "Conductor %s owns %d nodes with the drivers %s",
                 self._settings.host,
@@ -131,6 +144,17 @@ class Conductor:
                 ", ".join(self._rooms),
             )
             await self._conduct(manager, ready)
+
+    def _metrics(self, manager: ConductorManager, host: str, port: int) -> MetricsServer:
+        collector = ConductorCollector(
+            loop=self._loop,
+            manager=manager,
+            fleet=self._fleet,
+            rooms=self._rooms,
+            recorder=self._recorder,
+            sql=self._sql,
+        )
+        return MetricsServer(host, port, collector)
 
     def stop(self) -> None:
         """Ask the conductor to end; from any thread."""
@@ -179,7 +203,9 @@ class Conductor:
         while True:
             idle = manager.run_periodic_tasks(request)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._reloaded.wait(), max(idle, 0.01))
+                await asyncio.wait_for(
+                    self._reloaded.wait(), max(min(idle, manager.seconds_until_due()), 0.01)
+                )
             if self._reloaded.is_set():
                 self._reloaded.clear()
                 manager.apply(Schedule.read(self._conf))
@@ -191,6 +217,8 @@ class Conductor:
                 fresh = await self._fleet.refresh(self._sql)
                 if fresh:
                     self._sync.read_now(fresh, contexts.new())
+                if fresh is not None:
+                    await self._commands.poll()
                 if fresh is not None or self._actions.unfinished:
                     await self._actions.poll()
             await asyncio.sleep(_FOLLOW_INTERVAL)
@@ -216,11 +244,14 @@ class Conductor:
     async def _resume(self, manager: ConductorManager) -> None:
         host, names = self._settings.host, manager.task_names
 
-        def statement(connection: sa.Connection) -> Mapping[str, conductors.TaskReport]:
+        def statement(
+            connection: sa.Connection,
+        ) -> tuple[Mapping[str, conductors.TaskReport], set[str]]:
+            task_commands.abandon(connection, host)
             conductors.forget_tasks(connection, host, names)
-            return conductors.reports(connection, host)
+            return conductors.reports(connection, host), task_commands.switched_off(connection, host)
 
-        manager.resume(await self._sql.write(statement))
+        manager.resume(*await self._sql.write(statement))
 
     async def _release(self) -> None:
         host = self._settings.host
@@ -228,14 +259,30 @@ class Conductor:
             await self._sql.write(lambda connection: statements.release(connection, host))
 
     async def _open_rooms(self) -> None:
+        """Start the drivers, all at once; go on without one that does not start where that is allowed.
+
+        :raises podium.errors.DriverLoadError: when one, or none of them, starts
+        """
         opening = (asyncio.to_thread(room.open, _START_TIMEOUT) for room in self._rooms.values())
-        for result in await asyncio.gather(*opening, return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
+        results = await asyncio.gather(*opening, return_exceptions=True)
+        failed = {
+            name: result
+            for name, result in zip(self._rooms, results, strict=True)
+            if isinstance(result, BaseException)
+        }
+        for error in failed.values():
+            if not self._settings.skip_faulty or len(failed) == len(self._rooms):
+                raise error
+            LOG.error("Started without it: %s", error)
+        if failed:
+            for name in failed:
+                self._left_behind.append(self._rooms.pop(name))
+            self._fleet.drivers = tuple(self._rooms)
+            await self._heartbeat.enter(self._fleet.drivers)
 
     async def _close_rooms(self) -> None:
         seconds = self._settings.shutdown_timeout * 0.25
-        rooms = list(self._rooms.values())
+        rooms = [*self._rooms.values(), *self._left_behind]
         ended = await asyncio.gather(*(asyncio.to_thread(room.close, seconds) for room in rooms))
         for room, done in zip(rooms, ended, strict=True):
             if not done:

@@ -54,7 +54,7 @@ class Fleet:
         self._entries: dict[int, Entry] = {}
         self._by_uuid: dict[str, Entry] = {}
         self._by_driver: dict[str, tuple[Node, ...]] = {}
-        self._pulse: tuple[int, int, int] | None = None
+        self._pulse: tuple[int, int, int, int] | None = None
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -118,6 +118,15 @@ class Fleet:
             self._pulse = changes.pulse
         return fresh
 
+    def note_columns(self, written: Mapping[int, Mapping[str, Any]]) -> None:
+        """Take over JSON columns that were written, by number and name."""
+        with self._lock:
+            for number, columns in written.items():
+                entry = self._entries.get(number)
+                if entry is not None:
+                    entry.node = replace(entry.node, **columns)
+                    self._by_driver.pop(entry.node.driver, None)
+
     def note_power(self, states: Iterable[tuple[int, int, str]]) -> None:
         """Take over power states that were written: number, version and state of each."""
         with self._lock:
@@ -132,6 +141,6 @@ class Fleet:
 class _Changes:
     """What a fleet does not know yet: changed rows, and numbers that it owns no more."""
 
-    pulse: tuple[int, int, int]
+    pulse: tuple[int, int, int, int]
     rows: Sequence[sa.Row[Any]]
     gone: Sequence[int]

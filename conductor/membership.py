@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -60,12 +61,15 @@ class Heartbeat:
         self._interval = interval
         self._timeout = timeout
 
-    async def enter(self) -> None:
-        """Take the host name.
+    async def enter(self, drivers: tuple[str, ...] | None = None) -> None:
+        """Take the host name, or, with it taken, tell that other drivers are served.
 
+        :param drivers: the drivers that are served, if they are others than at first
         :raises podium.errors.ConductorAlreadyRunning: when another daemon has it
         :raises podium.errors.DatabaseUnavailable: when the database cannot be asked
         """
+        if drivers is not None:
+            self._member = replace(self._member, drivers=drivers)
         await self._sql.write(
             lambda connection: conductors.claim(connection, self._member, self._timeout, is_dead)
         )

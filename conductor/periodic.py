@@ -19,6 +19,7 @@ from oslo_service import periodic_task
 
 from podium import errors
 from podium.conductor import context as contexts
+from podium.conductor.mailbox import Mailbox
 from podium.conductor.room import Run
 from podium.db.conductors import TaskReport
 from podium.db.models import utcnow
@@ -26,6 +27,9 @@ from podium.db.models import utcnow
 LOG = log.getLogger(__name__)
 
 _SHORTEST_DEADLINE: Final = 10.0
+#: Failures in a row from which a task is slowed, and how many times its spacing it waits at the most.
+_PATIENCE: Final = 3
+_SLOWEST: Final = 10
 
 
 class Timers(Protocol):
@@ -33,7 +37,18 @@ class Timers(Protocol):
 
     def time(self) -> float: ...
     def call_later(self, delay: float, callback: Callable[[], Any]) -> asyncio.TimerHandle: ...
-    def call_soon_threadsafe(self, callback: Callable[[], Any]) -> Any: ...
+    def call_soon(self, callback: Callable[[], Any]) -> Any: ...
+    def post(self, callback: Callable[[], Any]) -> Any: ...
+
+
+class LoopTimers:
+    """An event loop's; ``post`` alone may be called from other threads."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.time = loop.time
+        self.call_later = loop.call_later
+        self.call_soon = loop.call_soon
+        self.post = Mailbox(loop).post
 
 
 class PeriodicJob:
@@ -44,6 +59,9 @@ class PeriodicJob:
     :param spacing: seconds from one start to the next
     :param deadline: seconds that a run may take; None for the spacing, but at least 10
     :param hears_cancel: whether a cancelled run can end by itself (async), or is left alone (plain)
+    :param slows_down: whether a task that goes on failing is run less often
+    :param partial: tells after a run what went wrong with parts of it
+    :param on_spacing: called with the name and the seconds when the task is to run more or less often
     """
 
     _periodic_task = True
@@ -60,6 +78,9 @@ class PeriodicJob:
         run_immediately: bool = False,
         enabled: bool = True,
         hears_cancel: bool = True,
+        slows_down: bool = False,
+        partial: Callable[[], str | None] = lambda: None,
+        on_spacing: Callable[[str, float], None] = lambda name, spacing: None,
         now: Callable[[], datetime] = utcnow,
     ) -> None:
         self._periodic_name = name
@@ -70,12 +91,18 @@ class PeriodicJob:
         self.declared_spacing = spacing
         self.declared_deadline = deadline
         self.declared_enabled = enabled
+        self._slows_down = slows_down
+        self._partial = partial
+        self._on_spacing = on_spacing
+        self._in_a_row = 0
+        self._done: Callable[[str | None, float], None] | None = None
         self.configure(spacing=spacing, deadline=deadline, enabled=enabled)
         self._start = start
         self._timers = timers
         self._now = now
         self._hears_cancel = hears_cancel
         self._run: Run | None = None
+        self._called = False
         self._request: RequestContext | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._started = 0.0
@@ -91,20 +118,51 @@ class PeriodicJob:
         self._periodic_spacing = spacing
         self._periodic_enabled = enabled
         self.deadline = deadline or max(spacing, _SHORTEST_DEADLINE)
+        self._in_a_row = 0
         self.changed = True
+
+    @property
+    def slowed(self) -> int:
+        """How many times its spacing the task waits, because it goes on failing: 1 when it does not."""
+        if not self._slows_down or self._in_a_row < _PATIENCE:
+            return 1
+        return int(min(2 ** (self._in_a_row - _PATIENCE + 1), _SLOWEST))
 
     def __call__(self, manager: Any, context: RequestContext) -> None:
         """Start a run, unless the last one is still under way; never raises."""
-        if self._run is not None:
+        if self._run is not None or self._called:
             self._skipped += 1
             self.changed = True
             return
+        # Not before all that are due have been called: PeriodicTasks lets other threads run after each.
+        self._called = True
+        self._timers.call_soon(lambda: self._begin(manager, self._start))
+
+    def run_now(
+        self,
+        manager: Any,
+        done: Callable[[str | None, float], None],
+        start: Callable[[Any, RequestContext], Run] | None = None,
+    ) -> bool:
+        """Start a run out of turn; False when one is under way.
+
+        :param done: called at its end with why it failed, or None, and the seconds that it took
+        :param start: what starts it, if not the usual
+        """
+        if self._run is not None or self._called:
+            return False
+        self._done = done
+        self._begin(manager, start or self._start)
+        return True
+
+    def _begin(self, manager: Any, start: Callable[[Any, RequestContext], Run]) -> None:
+        self._called = False
         request = contexts.new()
         self._started, self._last_run, self._missed = self._timers.time(), self._now(), False
         self._request = request
         self.changed = True
         try:
-            run = self._start(manager, request)
+            run = start(manager, request)
         except Exception as error:
             self._settle(error)
             return
@@ -136,12 +194,14 @@ class PeriodicJob:
 
     @property
     def state(self) -> str:
-        """``disabled``, ``running``, ``late`` (past its deadline), ``failing`` or ``idle``."""
+        """``disabled``, ``running``, ``late`` (past its deadline), ``failing``, ``slowed`` or ``idle``."""
         if self._run is not None:
             return "late" if self._missed else "running"
         if not self._periodic_enabled:
             return "disabled"
-        return "failing" if self._complaint is not None else "idle"
+        if self._complaint is None:
+            return "idle"
+        return "failing" if self.slowed == 1 else "slowed"
 
     def cancel(self) -> "concurrent.futures.Future[Any] | None":
         """Ask a run under way to end; what tells when it has."""
@@ -152,7 +212,7 @@ class PeriodicJob:
 
     def _tell(self, future: "concurrent.futures.Future[Any]") -> None:
         with contextlib.suppress(RuntimeError):  # the conductor has ended
-            self._timers.call_soon_threadsafe(lambda: self._end(future))
+            self._timers.post(lambda: self._end(future))
 
     def _expire(self, limit: float) -> None:
         if self._run is None:
@@ -175,17 +235,40 @@ class PeriodicJob:
         self._runs += 1
         self._duration = self._timers.time() - self._started
         self.changed = True
+        before = self.slowed
+        self._judge(error)
+        if self._done is not None:
+            done, self._done = self._done, None
+            done(self._last_error, self._duration)
+        if self.slowed != before:
+            self._on_spacing(self.name, self._periodic_spacing * self.slowed)
+            if self.slowed > before:
+                self._log(
+                    LOG.warning,
+                    "Periodic task %s failed %d times in a row and now runs every %g s",
+                    self.name,
+                    self._in_a_row,
+                    self._periodic_spacing * self.slowed,
+                )
+
+    def _judge(self, error: BaseException | None) -> None:
+        """Count how a run ended."""
         if self._missed:
             self._failures += 1
+            self._in_a_row += 1
         elif isinstance(error, concurrent.futures.CancelledError):
             pass  # the daemon stops, or the task was taken off: no fault of the task
         elif error is not None:
             self._failures += 1
+            self._in_a_row += 1
             place = traceback.extract_tb(error.__traceback__)[-1:]
             self._complain(error, (type(error), *((one.filename, one.lineno) for one in place)))
-        elif self._complaint is not None:
-            self._complaint, self._last_error = None, None
-            self._log(LOG.info, "Periodic task %s succeeds again", self.name)
+        else:
+            self._in_a_row = 0
+            self._last_error = self._partial()
+            if self._complaint is not None:
+                self._complaint = None
+                self._log(LOG.info, "Periodic task %s succeeds again", self.name)
 
     def _complain(self, error: BaseException, kind: object) -> None:
         """Count an error; log it when it is another than the last run's."""

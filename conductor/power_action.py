@@ -140,13 +140,13 @@ async def switch(room: DriverRoom, node: Node, timeout: float) -> tuple[str | No
             raise errors.UnsupportedPowerState(
                 f"driver {driver.name} cannot do {target}, only {', '.join(driver.supported_power_states)}"
             )
-        await room.call_within(timeout, driver.set_power_state, node, target)
+        await room.command(timeout, node, driver.set_power_state, target, urgent=True)
     except Exception as error:
         return None, _words(error, node, room)
     while True:
         try:
             left = max(end - loop.time(), 1.0)
-            state = await room.call_within(left, driver.get_power_state, node)
+            state = await room.command(left, node, driver.get_power_state, urgent=True)
             problem = None if state in states.READINGS else f"{state!r} is no power state"
         except Exception as error:
             problem = _words(error, node, room)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from ClusterShell.NodeSet import NodeSet
 from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium import errors, masking, states
 from podium.conductor.fleet import Entry, Fleet
+from podium.conductor.folding import fold
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom, Run
 from podium.db.fleet import Reading
@@ -150,7 +150,7 @@ class _Reader:
             return
         state, failure = None, None
         try:
-            answer = await self._room.call_within(READ_DEADLINE, self._room.driver.get_power_state, node)
+            answer = await self._room.command(READ_DEADLINE, node, self._room.driver.get_power_state)
             if isinstance(answer, str) and answer in states.READINGS:
                 state = answer
             else:
@@ -191,9 +191,3 @@ class _Reader:
             LOG.warning("%s: power cannot be read, for %d more reasons", fold(rest), len(by_count) - 5)
         if self._recovered:
             LOG.info("%s: power can be read again", fold(self._recovered))
-
-
-def fold(names: Sequence[str]) -> str:
-    """Names as a host range, cut to a line's length: ``r1n[01-48]``."""
-    text = str(NodeSet.fromlist(names))
-    return text if len(text) <= 200 else f"{text[:197]}... ({len(names)} nodes)"

@@ -45,6 +45,9 @@ class Recorder:
         self._readings: dict[int, Reading] = {}
         self._healths: dict[int, dict[str, Any]] = {}
         self._tasks: dict[str, TaskReport] = {}
+        self._patches: dict[int, dict[str, dict[str, Any]]] = {}
+        self._maintenance: dict[int, tuple[str, str | None]] = {}
+        self._releases: dict[int, None] = {}
 
     def add_reading(self, reading: Reading) -> None:
         """Have a reading written, unless its node changes before that."""
@@ -65,10 +68,42 @@ class Recorder:
                 entry.health = told
                 self._healths[entry.number] = told
 
+    def add_values(self, uuid: str, column: str, values: Mapping[str, Any]) -> None:
+        """Have values put into a JSON column of a node."""
+        entry = self._fleet.find(uuid)
+        if entry is not None:
+            with self._lock:
+                self._patches.setdefault(entry.number, {}).setdefault(column, {}).update(values)
+
+    def add_maintenance(self, uuid: str, who: str, reason: str | None) -> None:
+        """Have a node put into maintenance, or, without a reason, taken out."""
+        entry = self._fleet.find(uuid)
+        if entry is not None:
+            with self._lock:
+                self._maintenance[entry.number] = who, reason
+
+    def add_release(self, number: int) -> None:
+        """Have a reservation given up that was made without a power change."""
+        with self._lock:
+            self._releases[number] = None
+
     def add_task(self, report: TaskReport) -> None:
         """Have a periodic task's report written."""
         with self._lock:
             self._tasks[report.task] = report
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How many records of each kind are still to be written."""
+        return {
+            "outcomes": len(self._outcomes),
+            "readings": len(self._readings),
+            "health": len(self._healths),
+            "columns": len(self._patches),
+            "maintenance": len(self._maintenance),
+            "releases": len(self._releases),
+            "tasks": len(self._tasks),
+        }
 
     async def run(self) -> None:
         """Write every now and then, for ever."""
@@ -82,6 +117,13 @@ class Recorder:
             await self._write_outcomes()
             await self._write_readings()
             await self._write(self._healths, fleet.record_health)
+            _, columns = await self._write(self._patches, fleet.record_patches)
+            self._fleet.note_columns(columns or {})
+            await self._write(self._maintenance, fleet.record_maintenance)
+            released, _ = await self._write(
+                self._releases, lambda sql, batch: fleet.let_go(sql, batch, self._hostname)
+            )
+            self._fleet.busy.difference_update(released)
             await self._write(
                 self._tasks,
                 lambda sql, batch: conductors.save_tasks(sql, self._hostname, list(batch.values())),

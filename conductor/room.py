@@ -20,7 +20,9 @@ from oslo_log import log
 
 from podium import errors
 from podium.conductor import context
+from podium.conductor.mailbox import Mailbox
 from podium.conductor.threads import DaemonThreads
+from podium.conductor.turns import Turns
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
@@ -46,9 +48,15 @@ class Run:
 
 
 def start_in(
-    loop: asyncio.AbstractEventLoop, call: Callable[[], Coroutine[Any, Any, Any]], request: RequestContext
+    loop: asyncio.AbstractEventLoop,
+    post: Callable[[Callable[[], Any]], Any],
+    call: Callable[[], Coroutine[Any, Any, Any]],
+    request: RequestContext,
 ) -> Run:
-    """Start ``call()`` as a task of a loop in another thread, or of this one."""
+    """Start ``call()`` as a task of a loop in another thread, or of this one.
+
+    :param post: hands a callback to that loop, in order
+    """
     future: concurrent.futures.Future[Any] = concurrent.futures.Future()
     future.set_running_or_notify_cancel()
     tasks: list[asyncio.Task[Any]] = []
@@ -69,10 +77,10 @@ def start_in(
 
     def cancel() -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the task
-            loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+            post(lambda: [task.cancel() for task in tasks])
 
     try:
-        loop.call_soon_threadsafe(begin)
+        post(begin)
     except RuntimeError:
         future.set_exception(concurrent.futures.CancelledError())
     return Run(future, cancel)
@@ -89,10 +97,12 @@ class DriverRoom:
         self.size = size
         #: Names in driver_info whose values are never shown.
         self.secret = frozenset(name for name, one in driver.properties.items() if one.secret)
+        self.turns = Turns()
         self.threads = DaemonThreads(f"{driver.name}-plain", size=size)
         self._thread = threading.Thread(target=self._main, name=f"{driver.name}-loop", daemon=True)
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._mailbox: Mailbox | None = None
         self._stop: asyncio.Event | None = None
         self._asked: float | None = None
         self._stalled = False
@@ -131,9 +141,9 @@ class DriverRoom:
 
     def start(self, call: Callable[[], Coroutine[Any, Any, Any]], request: RequestContext) -> Run:
         """Start a coroutine of the conductor's own in this room, from any thread."""
-        if self._loop is None:
+        if self._loop is None or self._mailbox is None:
             raise RuntimeError(f"the room of {self.driver.name} is not open")
-        return start_in(self._loop, call, request)
+        return start_in(self._loop, self._mailbox.post, call, request)
 
     async def call(self, method: Callable[..., Any], *args: Any) -> Any:
         """Call a method of the driver, async or plain, from a task of this room.
@@ -149,6 +159,16 @@ class DriverRoom:
             raise
         except BaseException as fault:
             raise DriverFault(f"{_named(method)} raised {type(fault).__name__}: {fault}") from fault
+
+    async def command(
+        self, seconds: float, node: base.Node, method: Callable[..., Any], *args: Any, urgent: bool = False
+    ) -> Any:
+        """As :meth:`call_within`, ``method(node, *args)`` in the node's turn.
+
+        :param urgent: a person waits for it
+        """
+        async with self.turns.turn(node.uuid, urgent=urgent):
+            return await self.call_within(seconds, method, node, *args)
 
     async def call_within(self, seconds: float, method: Callable[..., Any], *args: Any) -> Any:
         """As :meth:`call`, but given up after some seconds even where the method does not hear of it.
@@ -256,6 +276,7 @@ class DriverRoom:
 
     async def _live(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._mailbox = Mailbox(self._loop)
         self._stop = asyncio.Event()
         await self.call(self.driver.start)
         self._opened.set_result(None)

@@ -75,7 +75,8 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
 
     def _run(self) -> None:
         try:
-            drivers = registry.load(self._conf.enabled_drivers, self._conf)
+            skip = self._conf.driver_startup_errors == "skip"
+            drivers = registry.load(self._conf.enabled_drivers, self._conf, skip_faulty=skip)
             database = Database(database_url(self._conf), **engine_options(self._conf))
             asyncio.run(self._conduct(database, drivers))
         except errors.PodiumError as error:
@@ -126,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _prepare(conf: configuration.Config) -> None:
     """Find out, before anything runs, what would keep the conductor from starting."""
-    registry.load(conf.enabled_drivers, conf)
+    registry.load(conf.enabled_drivers, conf, skip_faulty=conf.driver_startup_errors == "skip")
     conf.check()
     for line in conf.unknown_options():
         LOG.warning("%s", line)

@@ -28,6 +28,11 @@ class Sql:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sql")
         self._down = False
 
+    @property
+    def up(self) -> bool:
+        """Whether the last statement reached the database."""
+        return not self._down
+
     async def read(self, function: Callable[[sa.Connection], _T]) -> _T:
         """``function(connection)`` in a transaction that only reads.
 

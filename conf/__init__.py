@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg, iniparser
@@ -36,15 +37,40 @@ class Config(cfg.ConfigOpts):
         lines: dict[str, None] = {}
         for sections in namespace._normalized if namespace else ():
             for section, values in sections.items():
-                names = self._names(section)
-                if not names:
-                    groups = ["DEFAULT", *self._groups]
-                    lines[f"[{section}] is not a section that is read{_hint(section, groups, '[{}]')}"] = None
-                    continue
-                for name in values:
-                    if name not in names:
-                        lines[f"[{section}] {name} is not an option{_hint(name, names)}"] = None
+                lines |= dict.fromkeys(line for name in values if (line := self.unknown(section, name)))
         return list(lines)
+
+    def unknown(self, section: str, name: str) -> str | None:
+        """What is wrong with a name in the config files that nothing reads; None for one that is read.
+
+        :param section: in lower case, except DEFAULT
+        """
+        names = self._names(section)
+        if not names:
+            groups = ["DEFAULT", *self._groups]
+            return f"[{section}] is not a section that is read{_hint(section, groups, '[{}]')}"
+        return None if name in names else f"[{section}] {name} is not an option{_hint(name, names)}"
+
+    def has_section(self, section: str) -> bool:
+        """Whether anything reads a section; its name as in :meth:`unknown`."""
+        return bool(self._names(section))
+
+    def find_option(self, section: str, name: str) -> tuple[cfg.Opt, str | None] | None:
+        """The option that a name in the config files stands for, which may be an older one, and its group."""
+        for info, group in self._all_opt_infos():
+            option, own = info["opt"], group.name if group else None
+            older = [(old.group or own, old.name or option.dest) for old in option.deprecated_opts]
+            if (section, name) in [(_section(where), what) for where, what in [(own, option.dest), *older]]:
+                return option, own
+        return None
+
+    def evaluate(self, option: cfg.Opt, group: str | None, text: str) -> Any:
+        """The value of an option whose text in a config file is this one.
+
+        :raises ValueError, TypeError, RecursionError, oslo_config.cfg.Error: see :func:`explain`
+        """
+        substituted = self._substitute([text] if option.multi else text, group)
+        return _not_empty(option, self._convert_value(substituted, option))
 
     def mutate_config_files(self) -> dict[tuple[str | None, str], tuple[Any, Any]]:
         """Read the config files again and apply the options that are mutable: all of them, or none.
@@ -86,25 +112,21 @@ class Config(cfg.ConfigOpts):
         for info, group in list(self._all_opt_infos()):
             option, name = info["opt"], group.name if group else None
             try:
-                value, _ = self._do_get(option.dest, name, namespace)
-                if value is None and option.default is not None:
-                    raise ValueError("it is empty")
-            except (ValueError, TypeError, cfg.Error) as fault:
+                _not_empty(option, self._do_get(option.dest, name, namespace)[0])
+            except (ValueError, TypeError, RecursionError, cfg.Error) as fault:
                 raise errors.ConfigError(self._value_fault(option, name, namespace, fault)) from None
 
     def _value_fault(
         self, option: cfg.Opt, group: str | None, namespace: cfg._Namespace | None, fault: Exception
     ) -> str:
         label = f"[{group or 'DEFAULT'}] {option.name}"
-        kind = getattr(option.type, "type_name", "value")
-        remedy = f"expected: {kind}"
-        if isinstance(fault, cfg.NoSuchOptError | cfg.NoSuchGroupError | cfg.TemplateSubstitutionError):
-            remedy = "a $ begins the name of another option; write $$ for the sign itself"
         if option.secret:
-            return f"the value of {label}, a secret, cannot be used: {remedy}"
+            return f"the value of {label}, a secret, cannot be used: {explain(option, fault, secret=True)}"
         value, place = self._raw_value(option, group, namespace or self._mutable_ns or self._namespace)
-        reason = " ".join(str(fault).rpartition("is not valid: ")[2].split())
-        return f"{label} = {value} ({place}) cannot be used: {reason}; {remedy}"
+        # What a reference stands for may be a secret.
+        return (
+            f"{label} = {value} ({place}) cannot be used: {explain(option, fault, secret='$' in str(value))}"
+        )
 
     def _raw_value(
         self, option: cfg.Opt, group: str | None, namespace: cfg._Namespace | None
@@ -157,6 +179,44 @@ def load(argv: Sequence[str], *, prog: str, conf: Config | None = None) -> Confi
     return conf
 
 
+def files_read(prog: str, file: str | None = None) -> list[str]:
+    """The config files that a program reads, in their order: the last one that has an option decides.
+
+    :param file: what its command line names with ``--config-file``, if anything
+    """
+    files, folders = _default_files(prog)
+    return [
+        *([file] if file else files),
+        *(str(one) for path in folders for one in sorted(Path(path).glob("*.conf"))),
+    ]
+
+
+def explain(option: cfg.Opt, fault: Exception, *, secret: bool) -> str:
+    """Why a value cannot be used, and what would do instead.
+
+    :param fault: what was raised when it was evaluated
+    :param secret: leave out the reason, which may quote the value
+    """
+    if isinstance(fault, cfg.NoSuchOptError | cfg.NoSuchGroupError | cfg.TemplateSubstitutionError):
+        remedy = "a $ begins the name of another option; write $$ for the sign itself"
+    elif isinstance(fault, RecursionError):
+        return "its $ leads back to itself; write $$ for the sign itself"
+    else:
+        remedy = f"expected: {getattr(option.type, 'type_name', 'value')}"
+    reason = " ".join(str(fault).rpartition("is not valid: ")[2].split())
+    return remedy if secret else f"{reason[:300]}; {remedy}"
+
+
+def _not_empty(option: cfg.Opt, value: Any) -> Any:
+    if value is None and option.default is not None:
+        raise ValueError("it is empty")
+    return value
+
+
+def _section(group: str | None) -> str:
+    return "DEFAULT" if group in (None, "DEFAULT") else str(group).lower()
+
+
 def _default_files(prog: str) -> tuple[list[str], list[str]]:
     """The config files and the folders of them that are read when the command line names none."""
     environment = default.environment()
@@ -195,5 +255,8 @@ def _file_fault(fault: Exception) -> str:
 
 
 def _hint(name: str, known: Iterable[str], form: str = "{}") -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {form.format(near[0])}?" if near else ""
+    spelt = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), spelt, 1)
+    return (
+        f"; did you mean {form.format(spelt[near[0]])}?" if near else "; podium config sample lists what is"
+    )

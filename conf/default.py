@@ -49,6 +49,15 @@ opts = [
         help="The drivers to load: names of entry points in the group podium.drivers. Nodes whose driver is "
         "not among them are left alone.",
     ),
+    cfg.StrOpt(
+        "driver_startup_errors",
+        default="fail",
+        choices=[
+            ("fail", "the conductor does not start"),
+            ("skip", "the conductor starts without the driver, and says so in the log"),
+        ],
+        help="What happens when one of the enabled drivers cannot be imported, made or started.",
+    ),
 ]
 
 

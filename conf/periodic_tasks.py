@@ -1,6 +1,8 @@
 """The group [periodic_tasks]: what the operator decides about tasks that others wrote."""
 
+import difflib
 import math
+from collections.abc import Collection
 from typing import Any
 
 from oslo_config import cfg, types
@@ -41,9 +43,25 @@ opts = [
         mutable=True,
         help="Names of tasks that do not run.",
     ),
+    cfg.ListOpt(
+        "enabled",
+        default=[],
+        mutable=True,
+        help="Names of tasks that run although their authors left them disabled.",
+    ),
 ]
 
 
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the options."""
     conf.register_opts(opts, group="periodic_tasks")
+
+
+def no_such_task(name: str, known: Collection[str]) -> str:
+    """What to say of a name that is no task's.
+
+    :param known: the names of the tasks there are
+    """
+    near = difflib.get_close_matches(name, known)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are only {', '.join(sorted(known))}"
+    return f"there is no task {name}; {hint}"

@@ -173,8 +173,10 @@ def _change(connection: sa.Connection, node_id: int, statement: sa.Update | sa.D
     row = connection.execute(sa.select(nodes).where(nodes.c.id == node_id)).first()
     if row is None:
         raise errors.NodeNotFound("the node was deleted meanwhile")
+    if row.target_power_state is None:
+        raise errors.NodeConflict(f"{row.name}: reserved by {row.reservation}; try again later")
     since = f" since {row.power_requested_at:%Y-%m-%d %H:%M:%S} UTC" if row.power_requested_at else ""
     raise errors.NodeConflict(
-        f"{row.name}: {row.target_power_state or 'a change'} is under way, asked for by"
+        f"{row.name}: {row.target_power_state} is under way, asked for by"
         f" {row.power_requested_by or 'someone'}{since}; wait for it to end"
     )

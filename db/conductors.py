@@ -115,7 +115,7 @@ def save_tasks(connection: sa.Connection, conductor: str, reports: Sequence[Task
         if connection.execute(sa.select(tasks.c.task).where(*mine)).first():
             connection.execute(sa.update(tasks).where(*mine).values(values))
         else:
-            connection.execute(sa.insert(tasks).values(conductor=conductor, **values))
+            connection.execute(sa.insert(tasks).values(conductor=conductor, switched_off=False, **values))
 
 
 def forget_tasks(connection: sa.Connection, conductor: str, names: Sequence[str]) -> None:

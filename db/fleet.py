@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from podium.db.api import chunks
-from podium.db.models import nodes
+from podium.db.models import nodes, task_commands, utcnow
 from podium.db.models import power_events as events
 
 
@@ -26,7 +26,6 @@ class Reading:
     at: datetime
     state: str | None
     failure: str | None = None
-    cause: str = "sweep"
     request_id: str | None = None
 
 
@@ -51,15 +50,16 @@ def owned(group: str, drivers: Sequence[str]) -> sa.ColumnElement[bool]:
     return sa.and_(nodes.c.conductor_group == group, nodes.c.driver.in_(drivers))
 
 
-def pulse(connection: sa.Connection) -> tuple[int, int, int]:
-    """Three numbers that are the same only while no node was created, changed by a person or deleted.
+def pulse(connection: sa.Connection) -> tuple[int, int, int, int]:
+    """Four numbers that are the same only while no person did anything: to nodes, or commanding a task.
 
     Versions only grow and numbers of rows are never given again: a deletion shows in the count, a creation
     in the highest number, and any other change in the sum of versions.
     """
     count, versions, newest = sa.func.count(), sa.func.sum(nodes.c.version), sa.func.max(nodes.c.id)
-    row = connection.execute(sa.select(count, versions, newest)).one()
-    return int(row[0]), int(row[1] or 0), int(row[2] or 0)
+    commanded = sa.select(sa.func.max(task_commands.c.id)).scalar_subquery()
+    row = connection.execute(sa.select(count, versions, newest, commanded)).one()
+    return int(row[0]), int(row[1] or 0), int(row[2] or 0), int(row[3] or 0)
 
 
 def versions(connection: sa.Connection, group: str, drivers: Sequence[str]) -> dict[int, int]:
@@ -236,6 +236,64 @@ def record_health(connection: sa.Connection, healths: Mapping[int, Mapping[str, 
     """Write down how nodes fare, by number."""
     for number, health in healths.items():
         connection.execute(sa.update(nodes).where(nodes.c.id == number).values(health=dict(health)))
+
+
+def record_patches(
+    connection: sa.Connection, patches: Mapping[int, Mapping[str, Mapping[str, Any]]]
+) -> dict[int, dict[str, dict[str, Any]]]:
+    """Put values into JSON columns beside those that are there; None takes one away.
+
+    :param patches: by number and column
+    :returns: what the columns hold now, by number and column
+    """
+    written: dict[int, dict[str, dict[str, Any]]] = {}
+    for number, columns in patches.items():
+        query = sa.select(*(nodes.c[column] for column in columns)).where(nodes.c.id == number)
+        row = connection.execute(query.with_for_update()).first()
+        if row is None:
+            continue
+        values = {}
+        for column, patch in columns.items():
+            merged = {**row._mapping[column], **patch}
+            values[column] = {key: value for key, value in merged.items() if value is not None}
+        connection.execute(sa.update(nodes).where(nodes.c.id == number).values(values))
+        written[number] = values
+    return written
+
+
+def record_maintenance(connection: sa.Connection, wishes: Mapping[int, tuple[str, str | None]]) -> None:
+    """Put nodes into maintenance or take them out.
+
+    :param wishes: by number, who wishes it, which is noted as the fault, and the reason; None takes a node
+        out, but only of a maintenance that the same one put it in
+    """
+    for number, (who, reason) in wishes.items():
+        if reason is None:
+            mine = nodes.c.maintenance.is_(True), nodes.c.fault == who
+            values: dict[str, Any] = {"maintenance": False, "maintenance_reason": None, "fault": None}
+        else:
+            mine = nodes.c.maintenance.is_(False), sa.true()
+            values = {"maintenance": True, "maintenance_reason": reason, "fault": who}
+        changed = sa.update(nodes).where(nodes.c.id == number, *mine)
+        connection.execute(changed.values(**values, version=nodes.c.version + 1, updated_at=utcnow()))
+
+
+def hold(connection: sa.Connection, number: int, holder: str) -> bool:
+    """Reserve a node without changing its power; False when somebody has it or it is asked to change."""
+    free = nodes.c.id == number, nodes.c.reservation.is_(None), nodes.c.target_power_state.is_(None)
+    done = connection.execute(
+        sa.update(nodes).where(*free).values(reservation=holder, version=nodes.c.version + 1)
+    )
+    return bool(done.rowcount)
+
+
+def let_go(connection: sa.Connection, numbers: Iterable[int], holder: str) -> None:
+    """Give up single reservations that :func:`hold` made."""
+    for chunk in chunks(list(numbers)):
+        held = nodes.c.id.in_(chunk), nodes.c.reservation == holder
+        connection.execute(
+            sa.update(nodes).where(*held).values(reservation=None, version=nodes.c.version + 1)
+        )
 
 
 def prune_events(connection: sa.Connection, before: datetime) -> int:

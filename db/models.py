@@ -130,9 +130,29 @@ class PeriodicTaskRow(Base):
     skipped: Mapped[int]
     deadline_misses: Mapped[int]
     last_error: Mapped[str | None] = mapped_column(sa.Text)
+    switched_off: Mapped[bool]
+
+
+class TaskCommandRow(Base):
+    """What a person asked of a periodic task of a running daemon: run, enable or disable."""
+
+    __tablename__ = "task_commands"
+    __table_args__ = _NUMBERED
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    conductor: Mapped[str] = mapped_column(sa.String(255), index=True)
+    task: Mapped[str] = mapped_column(sa.String(255))
+    action: Mapped[str] = mapped_column(sa.String(16))
+    node_uuid: Mapped[str | None] = mapped_column(sa.String(36))
+    requested_by: Mapped[str | None] = mapped_column(sa.String(255))
+    requested_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    duration: Mapped[float | None]
+    error: Mapped[str | None] = mapped_column(sa.Text)
 
 
 nodes = cast(sa.Table, NodeRow.__table__)
 conductors = cast(sa.Table, ConductorRow.__table__)
 power_events = cast(sa.Table, PowerEventRow.__table__)
 periodic_tasks = cast(sa.Table, PeriodicTaskRow.__table__)
+task_commands = cast(sa.Table, TaskCommandRow.__table__)

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from podium import errors, masking, states
+from podium.drivers.command import CommandResult, Pending
 
 _TAG: Final = "__podium_periodic_task__"
 _TASK_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -63,25 +64,86 @@ class Property:
     type: Callable[[Any], Any] = str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodicTask:
-    """What :func:`driver_periodic_task` was told; times are in seconds."""
+    """What the decorators below were told; times are in seconds. The last three belong to ``per_node``."""
 
     name: str
     spacing: float
     run_immediately: bool
     deadline: float | None
     enabled: bool
+    per_node: bool = False
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    max_in_flight: int = 1
+    all_nodes: bool = False
 
 
 class Conductor(Protocol):
-    """What a periodic task receives as ``manager``. Every method returns at once, from any thread."""
+    """What a periodic task receives as ``manager``: all that a driver may ask of the conductor.
+
+    Every method may be called from any thread and returns at once; what is saved or reported is written a
+    moment later. What takes time answers with an object to wait for: ``await`` it, or ``with`` it, in the
+    async way in async methods and in the plain way in plain ones.
+    """
 
     def nodes(self, driver: "Driver") -> Sequence[Node]:
         """The nodes of this conductor that are enrolled with this very driver."""
 
+    def report_power_state(self, node: Node, state: str) -> None:
+        """Tell a power state as if a sweep had read it: hardware that sends events needs no polling.
+
+        :param state: ``power on``, ``power off`` or ``error``
+        :raises ValueError: for any other
+        """
+
     def report_health(self, node: Node, health: Health) -> None:
         """Save how a node fares; the conductor writes it to the database when it changed."""
+
+    def save_properties(self, node: Node, properties: Mapping[str, Any]) -> None:
+        """Put these into the node's ``properties``, beside those that are there; None takes one away."""
+
+    def save_driver_internal_info(self, node: Node, info: Mapping[str, Any]) -> None:
+        """The same for ``driver_internal_info``, which is the driver's own."""
+
+    def set_maintenance(self, node: Node, reason: str) -> None:
+        """Have the conductor leave a node alone; one that is in maintenance already is not changed."""
+
+    def clear_maintenance(self, node: Node) -> None:
+        """Take back this driver's own :meth:`set_maintenance`; what a person set stays."""
+
+    def reserve(self, node: Node, purpose: str) -> "Reservation":
+        """Keep everybody else from changing a node's power, inside of ``with`` or ``async with``.
+
+        :param purpose: a few words for those who find it reserved
+        :raises podium.errors.NodeConflict: when it is entered, while somebody else has the node
+        """
+
+    def run_command(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        input: str = "",
+        env: Mapping[str, str] | None = None,
+        max_output: int = 65536,
+    ) -> "Pending[CommandResult]":
+        """Start a program, without a shell. Secrets go into ``input``: every user sees ``argv``.
+
+        :param timeout: seconds after which the program and its children are killed
+        :param env: its environment, by default the conductor's
+        :param max_output: bytes of each output, more of which is an error
+        :raises podium.errors.DriverError: when waited for: it cannot be started, took longer or said more
+        """
+
+
+class Reservation(Protocol):
+    """See :meth:`Conductor.reserve`."""
+
+    def __enter__(self) -> None: ...
+    def __exit__(self, *exc_info: object) -> None: ...
+    async def __aenter__(self) -> None: ...
+    async def __aexit__(self, *exc_info: object) -> None: ...
 
 
 def driver_periodic_task(
@@ -103,11 +165,55 @@ def driver_periodic_task(
     :param name: the task's name, by default the method's
     :raises ValueError: for a spacing or deadline that is not positive, or a name that is no identifier
     """
+    return _tagger(name, spacing=spacing, run_immediately=run_immediately, deadline=deadline, enabled=enabled)
+
+
+def node_periodic_task(
+    *,
+    spacing: float = 60,
+    run_immediately: bool = False,
+    deadline: float | None = None,
+    enabled: bool = True,
+    name: str | None = None,
+    filters: Mapping[str, Any] = MappingProxyType({}),
+    max_in_flight: int = 50,
+    all_nodes: bool = False,
+) -> Callable[[_Method], _Method]:
+    """Mark a method as a task for each node of the driver: ``method(self, node, manager, context)``.
+
+    The calls of one run are spread over the spacing, one that fails does not touch the others, and no other
+    command of the conductor's goes to the node meanwhile.
+
+    :param deadline: seconds after which the call for one node is given up; None for the spacing, 10 to 60
+    :param filters: fields of :class:`Node` and the value that each must have
+    :param max_in_flight: nodes at the same time
+    :param all_nodes: also nodes in maintenance or with a power change under way, which are left out otherwise
+    :raises ValueError: as :func:`driver_periodic_task`, for a filter that is no field, or no node in flight
+    """
+    unknown = sorted(filters.keys() - Node.__dataclass_fields__.keys())
+    if unknown or max_in_flight < 1:
+        raise ValueError(f"filters are fields of Node, not {unknown}; max_in_flight is at least 1")
+    return _tagger(
+        name,
+        spacing=spacing,
+        run_immediately=run_immediately,
+        deadline=deadline,
+        enabled=enabled,
+        per_node=True,
+        filters=dict(filters),
+        max_in_flight=max_in_flight,
+        all_nodes=all_nodes,
+    )
+
+
+def _tagger(
+    name: str | None, *, spacing: float, deadline: float | None, **told: Any
+) -> Callable[[_Method], _Method]:
     if not spacing > 0 or (deadline is not None and not deadline > 0):
         raise ValueError(f"spacing and deadline are positive seconds, not {spacing!r} and {deadline!r}")
 
     def tag(method: _Method) -> _Method:
-        task = PeriodicTask(name or method.__name__, spacing, run_immediately, deadline, enabled)
+        task = PeriodicTask(name=name or method.__name__, spacing=spacing, deadline=deadline, **told)
         if not _TASK_NAME.match(task.name):
             raise ValueError(f"a periodic task's name is an identifier, not {task.name!r}")
         setattr(method, _TAG, task)

@@ -35,10 +35,16 @@ def free_udp_port() -> int:
 
 
 class Daemon:
-    """A ``podium-conductor`` with files of its own; ``with`` starts it and makes sure that it ends."""
+    """A ``podium-conductor`` with files of its own; ``with`` starts it and makes sure that it ends.
 
-    def __init__(self, folder: Path, text: str = "", *, default: str = "", url: str | None = None) -> None:
+    :param bin: the folder of the programs, which may be that of another environment
+    """
+
+    def __init__(
+        self, folder: Path, text: str = "", *, default: str = "", url: str | None = None, bin: Path = BIN
+    ) -> None:
         self.folder = folder
+        self.bin = bin
         self.config = folder / "podium.conf"
         self.log = folder / "daemon.log"
         self.url = url or f"sqlite:///{folder}/podium.sqlite"
@@ -53,7 +59,7 @@ class Daemon:
     def launch(self, **environment: str) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "podium-conductor", "--config-file", self.config],
+                [self.bin / "podium-conductor", "--config-file", self.config],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -98,7 +104,7 @@ class Daemon:
 
     def podium(self, *arguments: str, expect: int = 0) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
-            [BIN / "podium", "--config-file", self.config, *arguments],
+            [self.bin / "podium", "--config-file", self.config, *arguments],
             capture_output=True,
             text=True,
             timeout=PATIENCE * 2,

@@ -38,7 +38,10 @@ class Clock:
         self._timers.append((self.now + delay, callback, handle))
         return handle
 
-    def call_soon_threadsafe(self, callback: Callable[[], Any]) -> None:
+    def call_soon(self, callback: Callable[[], Any]) -> None:
+        callback()
+
+    def post(self, callback: Callable[[], Any]) -> None:
         callback()
 
     def advance(self, seconds: float) -> None:
@@ -87,7 +90,7 @@ async def happened(event: threading.Event) -> None:
 def make_conf(tmp_path: Path, text: str = "") -> conf.Config:
     """The configuration of a daemon whose files are in ``tmp_path``."""
     file = tmp_path / "podium.conf"
-    file.write_text(f"[DEFAULT]\nstate_path = {tmp_path}\n{text}")
+    file.write_text(f"[DEFAULT]\nhost = here\nstate_path = {tmp_path}\n{text}")
     return conf.load(["--config-file", str(file)], prog="test")
 
 

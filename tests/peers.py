@@ -25,6 +25,7 @@ import pytest
 PATIENCE: Final = 60.0
 
 _PACKAGES: Final = {
+    "fence_dummy": "fence-agents",
     "initdb": "postgresql",
     "ipmi_sim": "openipmi",
     "ipmipower": "freeipmi-tools",

@@ -12,7 +12,7 @@ import pytest
 import podium
 
 ROOT = Path(__file__).parents[2]
-BESIDE_THE_PACKAGE = {"benchmarks", "build", "dist", "docs", "etc", "tests"}
+BESIDE_THE_PACKAGE = {"benchmarks", "build", "dist", "docs", "etc", "examples", "tests"}
 
 
 def packages() -> set[str]:

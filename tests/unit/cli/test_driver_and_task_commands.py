@@ -34,6 +34,7 @@ def test_tasks_are_listed_with_how_they_fare(podium: Run, database: Database) ->
     assert last_run.endswith("Z")
     assert list(task.items()) == [
         ("task", "fake.check_status"),
+        ("driver", "fake"),
         ("conductor", "head"),
         ("state", "idle"),
         ("spacing", 60.0),
@@ -41,6 +42,7 @@ def test_tasks_are_listed_with_how_they_fare(podium: Run, database: Database) ->
         ("runs", 3),
         ("failures", 1),
         ("skipped", 0),
+        ("deadline_misses", 0),
         ("last_error", "boom"),
     ]
 

@@ -2,27 +2,16 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from oslo_service import periodic_task
 
-from fakes import Clock, Pieces, StillDriver, happened, make_conf, pieces, until
+from fakes import Clock, StillDriver, happened, make_conf, until
 from podium import errors
-from podium.conductor import context as contexts
 from podium.conductor.manager import ConductorManager, Schedule
 from podium.drivers import base
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of PeriodicTasks: the inherited class reads it from its module and takes no other."""
-    clock = Clock()
-    monkeypatch.setattr(periodic_task, "now", clock)
-    return clock
+from stage import conducted
 
 
 class Checked(StillDriver):
@@ -37,42 +26,6 @@ class Checked(StillDriver):
     async def check_status(self, manager: base.Conductor, context: Any) -> None:
         self.seen = [node.name for node in manager.nodes(self)]
         self.runs += 1
-
-
-class Conducted:
-    def __init__(self, parts: Pieces, manager: ConductorManager, clock: Clock) -> None:
-        self.parts = parts
-        self.manager = manager
-        self.clock = clock
-
-    def tick(self, seconds: float = 0.0) -> float:
-        self.clock.now += seconds
-        return float(self.manager.run_periodic_tasks(contexts.new()))
-
-    def report(self, name: str) -> Any:
-        return self.manager._jobs[name].report()
-
-    async def ended(self, name: str, runs: int) -> None:
-        await until(lambda: self.report(name).runs == runs)
-
-
-@asynccontextmanager
-async def conducted(
-    tmp_path: Path, clock: Clock, *drivers: base.Driver, text: str = ""
-) -> AsyncIterator[Conducted]:
-    conf = make_conf(tmp_path, text)
-    async with pieces(f"sqlite:///{tmp_path}/p.sqlite", *drivers) as parts:
-        manager = ConductorManager(
-            conf,
-            loop=asyncio.get_running_loop(),
-            rooms=parts.rooms,
-            fleet=parts.fleet,
-            recorder=parts.recorder,
-            sync=parts.sync,
-            sql=parts.sql,
-        )
-        yield Conducted(parts, manager, clock)
-        await manager.cancel_runs(5)
 
 
 def test_two_drivers_with_the_same_task_name_each_keep_their_own_rhythm(tmp_path: Path, clock: Clock) -> None:
@@ -270,8 +223,7 @@ def test_a_task_name_in_the_config_file_that_there_is_not_is_warned_of(
             pass
 
     asyncio.run(main())
-    assert "checked.chek_status; there are only" in caplog.text
-    assert "checked.check_status" in caplog.text
+    assert "there is no task checked.chek_status; did you mean checked.check_status?" in caplog.text
 
 
 def at_first_tick(immediately: bool) -> type[StillDriver]:

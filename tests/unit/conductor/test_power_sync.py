@@ -8,7 +8,7 @@ import pytest
 from fakes import Pieces, StillDriver, happened, pieces
 from podium import errors, states
 from podium.conductor import context as contexts
-from podium.conductor.power_sync import fold
+from podium.conductor.folding import fold
 from podium.db import api, fleet
 from podium.drivers import base
 

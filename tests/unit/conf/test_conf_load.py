@@ -25,9 +25,15 @@ WRONG = [
     pytest.param(
         "[periodic_tasks] deadline", "a.b:", "not a number of seconds", id="a task without a deadline"
     ),
+    pytest.param("[metrics] listen", "9109", "it has no port", id="a port without a host"),
+    pytest.param("[metrics] listen", ":9109", "it has no host", id="no host"),
+    pytest.param("[metrics] listen", "127.0.0.1:0", "be greater than or equal to 1", id="no port"),
+    pytest.param("[metrics] listen", "127.0.0.1:http", "HOST:PORT", id="a port that is no number"),
+    pytest.param("[metrics] listen", "::1:9109", "brackets", id="IPv6 without brackets"),
     pytest.param("[DEFAULT] debug", "maybe", "expected: boolean value", id="an option of the command line"),
     pytest.param("[DEFAULT] state_path", "var", "does not start with /", id="a relative path"),
     pytest.param("[DEFAULT] host", "a b", "without spaces", id="a space in the host name"),
+    pytest.param("[DEFAULT] host", "$host", "its $ leads back to itself", id="a reference to itself"),
     pytest.param("[database] max_retries", "many", "expected: integer value", id="an option of oslo.db"),
 ]
 

@@ -131,13 +131,15 @@ def test_the_mark_leaves_the_function_itself_as_it_was() -> None:
 def test_what_a_task_was_told_is_found_on_the_driver_with_the_bound_method() -> None:
     driver = Acme("acme", None)
     task, method = base.periodic_tasks(driver)[0]
-    assert task == base.PeriodicTask("watch", 5, True, 3, False)
+    assert task == base.PeriodicTask(name="watch", spacing=5, run_immediately=True, deadline=3, enabled=False)
     assert method == driver.check
 
 
 def test_a_task_that_was_told_nothing_has_the_name_of_its_method_and_runs_every_minute() -> None:
     task, _ = base.periodic_tasks(Acme("acme", None))[1]
-    assert task == base.PeriodicTask("check_status", 60, False, None, True)
+    assert task == base.PeriodicTask(
+        name="check_status", spacing=60, run_immediately=False, deadline=None, enabled=True
+    )
 
 
 def test_a_driver_that_inherits_from_another_has_its_tasks_too() -> None:

@@ -1,0 +1,75 @@
+"""``podium config sample`` and ``podium config check``."""
+
+import argparse
+import io
+from pathlib import Path
+from typing import Final
+
+from oslo_config import cfg, generator
+
+from podium import conf, errors
+from podium.cli import command, config_check
+from podium.drivers import registry
+
+#: As in etc/podium/config-generator.conf.
+_GENERATOR: Final = (
+    "--wrap-width=90",
+    "--namespace=podium",
+    "--namespace=podium.drivers",
+    "--namespace=oslo.log",
+)
+
+
+class Sample(command.Command):
+    """Print a config file with every option, its meaning and its default, those of installed drivers too."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("--output", metavar="FILE", help="write it to this file instead")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        for name, found in registry.available().items():
+            try:
+                registry.options(name, found)
+            except errors.DriverLoadError as fault:
+                self.warn(f"left out: {fault}")
+        settings = cfg.ConfigOpts()
+        generator.register_cli_opts(settings)
+        settings(_GENERATOR, default_config_files=[], default_config_dirs=[], use_env=False)
+        text = io.StringIO()
+        generator.generate(settings, text)
+        if parsed_args.output is None:
+            self.app.stdout.write(text.getvalue())
+            return
+        try:
+            Path(parsed_args.output).write_text(text.getvalue(), encoding="utf-8")
+        except OSError as fault:
+            raise errors.ConfigError(
+                f"{parsed_args.output} cannot be written: {fault.strerror}; --output names another file"
+            ) from None
+
+
+class Check(command.Command):
+    """Tell everything that is wrong with config files: names, values, drivers, tasks."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "files",
+            nargs="*",
+            metavar="FILE",
+            help="the config files, and no others, by default those that podium-conductor would read",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        files = list(dict.fromkeys(parsed_args.files)) or conf.files_read(
+            "podium-conductor", self.app.options.config_file
+        )
+        faults = config_check.faults(files)
+        for line in faults:
+            self.say(line)
+        if not faults:
+            self.say(f"{len(files)} {'file' if len(files) == 1 else 'files'}, no problems")
+        return 1 if faults else 0

@@ -1,0 +1,28 @@
+"""``podium driver check``: the part of the drivers' contract that needs no hardware."""
+
+import argparse
+
+from podium.cli import command
+from podium.cli.catalog import Catalog
+from podium.testing import structure
+
+
+class Check(command.Command):
+    """Check an installed driver; one line for each finding, and exit status 1 when there is any.
+
+    Hardware is not asked: the rest of the contract is in podium.testing, for the driver's own tests.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("driver", metavar="DRIVER", help="see podium driver list")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        driver = Catalog(self.config).driver(parsed_args.driver)
+        found = list(structure.findings(driver))
+        for finding in found:
+            self.say(f"{driver.name}: {finding}")
+        if not found:
+            self.say(f"{driver.name}: nothing is wrong")
+        return 1 if found else 0

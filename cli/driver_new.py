@@ -1,0 +1,109 @@
+"""``podium driver new``: a package to start a driver from, whose tests pass before a line is changed."""
+
+import argparse
+import re
+import shutil
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from oslo_config import cfg
+
+from podium import errors
+from podium.cli import command
+from podium.conf import opts
+from podium.drivers import registry
+
+#: What is written where: the template's name, and the path in the new folder.
+_FILES: Final = {
+    "README.md": "README.md",
+    "pyproject.toml": "pyproject.toml",
+    "init.py": "src/$package/__init__.py",
+    "controller.py": "src/$package/controller.py",
+    "driver.py": "src/$package/driver.py",
+    "test_driver.py": "tests/test_${name}_driver.py",
+}
+
+
+def driver_name(text: str) -> str:
+    """The type of an argument that names a new driver: fit for modules, options and packages alike."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", text) or len(text) > 40:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not up to 40 lower-case letters and digits, _ between words, a letter first"
+        )
+    return text
+
+
+class New(command.Command):
+    """Write a package with a new driver, which is installed beside Podium."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "name", metavar="NAME", type=driver_name, help="the driver's name, such as acme; its folder's too"
+        )
+        parser.add_argument(
+            "--dir",
+            metavar="DIR",
+            type=Path,
+            default=Path(),
+            help="the folder to write the package's folder into, by default the present one",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        name, folder = parsed_args.name, parsed_args.dir / parsed_args.name
+        _refuse_taken(name)
+        write_package(name, folder)
+        self.say(f"{folder} is written; {folder / 'README.md'} has the next steps")
+
+
+def _refuse_taken(name: str) -> None:
+    ours = cfg.ConfigOpts()
+    opts.register(ours)
+    if name in ours:
+        raise errors.ConfigError(
+            f"a driver cannot be called {name}: podium.conf has options of that name; choose another"
+        )
+    if name in registry.available():
+        raise errors.ConfigError(
+            f"a driver {name} is installed already, see podium driver list; choose another name"
+        )
+
+
+def write_package(name: str, folder: Path) -> None:
+    """Write the package of a new driver: every file, or none.
+
+    :param folder: what is made for it, in a folder that exists
+    :raises podium.errors.ConfigError: when the folder is there already or cannot be written
+    """
+    values = {
+        "name": name,
+        "dashed": name.replace("_", "-"),
+        "package": f"podium_driver_{name}",
+        "prefix": "".join(word.capitalize() for word in name.split("_")),
+        "title": name.replace("_", " ").capitalize(),
+        "version": version("podium"),
+    }
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        raise errors.ConfigError(f"{folder} is there already; remove it, or name another --dir") from None
+    except OSError as fault:
+        raise errors.ConfigError(f"{folder} cannot be made: {fault.strerror}; name another --dir") from None
+    templates = resources.files("podium.cli").joinpath("templates")
+    try:
+        for template, target in _FILES.items():
+            path = folder / Template(target).substitute(values)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            template_file = templates.joinpath(f"{template}.template")
+            text = Template(template_file.read_text("utf-8")).substitute(values)
+            path.write_text(text, "utf-8")
+        (folder / "src" / values["package"] / "py.typed").touch()
+    except BaseException as fault:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(fault, OSError):
+            raise errors.ConfigError(f"{folder} cannot be written: {fault.strerror}") from None
+        raise

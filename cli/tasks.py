@@ -1,0 +1,215 @@
+"""``podium task``: how the periodic tasks fare, and what people ask of them.
+
+A task is run, enabled and disabled by the conductor that has it: the command writes down what is asked, the
+conductor writes down how it ended.
+"""
+
+import argparse
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Final
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.cli import arguments, command
+from podium.conf.periodic_tasks import no_such_task
+from podium.db import api, conductors, task_commands
+from podium.db.engine import Database
+
+_POLL_SECONDS: Final = 0.2
+_COLUMNS: Final = (
+    "task",
+    "driver",
+    "conductor",
+    "state",
+    "spacing",
+    "last_run",
+    "duration",
+    "runs",
+    "failures",
+    "skipped",
+    "deadline_misses",
+    "last_error",
+)
+
+
+class List(command.Lister):
+    """List periodic tasks and how they fare, in seconds; offline is one whose conductor is gone."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        with self.database() as database, database.read() as connection:
+            rows = conductors.list_tasks(connection)
+            alive = _alive(connection, self.config.conductor.heartbeat_timeout)
+        return _COLUMNS, [_shown(row, alive) for row in rows]
+
+
+class Show(command.ShowOne):
+    """Show how one periodic task fares, in seconds; offline is one whose conductor is gone."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_task(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
+        with self.database() as database, database.read() as connection:
+            rows = _rows(connection, parsed_args.task, parsed_args.conductor)
+            alive = _alive(connection, self.config.conductor.heartbeat_timeout)
+        if len(rows) > 1:
+            rows = [row for row in rows if row.conductor in alive] or rows
+        return _COLUMNS, _shown(_only(rows), alive)
+
+
+class _Ask(command.Command):
+    """Ask a conductor something about a task, and wait for the answer."""
+
+    action: ClassVar[str]
+    patience: ClassVar[float] = 30.0
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_task(parser)
+        parser.add_argument(
+            "--timeout",
+            type=arguments.seconds,
+            default=self.patience,
+            metavar="SECONDS",
+            help=f"how long to wait for the answer (default: {self.patience:g})",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        with self.database() as database:
+            with database.write() as connection:
+                rows = _rows(connection, parsed_args.task, parsed_args.conductor)
+                row = _only(self._running(connection, rows))
+                node = self.node(connection, parsed_args)
+                who = arguments.who()
+                number = task_commands.ask(connection, row.conductor, row.task, self.action, who, node)
+            outcome, done = self._wait(database, row.conductor, number, parsed_args.timeout)
+        self.say(f"{row.task}: {outcome}")
+        return 0 if done else 1
+
+    def node(self, connection: sa.Connection, parsed_args: argparse.Namespace) -> str | None:
+        """The UUID of the only node that is meant, if any."""
+        return None
+
+    def outcome(self, row: sa.Row[Any]) -> str:
+        """What is said of a command that was carried out."""
+        return f"{self.action}d"
+
+    def _running(self, connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
+        """Those of the rows whose conductors are alive.
+
+        :raises podium.errors.PodiumError: when there is none
+        """
+        alive = _alive(connection, self.config.conductor.heartbeat_timeout)
+        found = [row for row in rows if row.conductor in alive]
+        if not found:
+            raise errors.PodiumError(
+                f"no conductor with {rows[0].task} is running, so nothing was asked; start {_names(rows)}"
+            )
+        return found
+
+    def _wait(self, database: Database, host: str, number: int, timeout: float) -> tuple[str, bool]:
+        """How a command ended, and whether it was carried out."""
+        end = time.monotonic() + timeout
+        while True:
+            with database.read() as connection:
+                row = task_commands.find(connection, number)
+                alive = host in _alive(connection, self.config.conductor.heartbeat_timeout)
+            if row is not None and row.finished_at is not None:
+                return (self.outcome(row), True) if row.error is None else (f"failed: {row.error}", False)
+            if row is None or not alive:
+                return f"failed: the conductor {host} ended before it answered", False
+            if time.monotonic() >= end:
+                return f"not finished after {timeout:g} s; {host} goes on with it", False
+            time.sleep(_POLL_SECONDS)
+
+
+class Run(_Ask):
+    """Run a periodic task now, also one that is disabled, and tell how it ends."""
+
+    action = "run"
+    patience = 300.0
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--node",
+            metavar="NODE",
+            help="name or UUID of the only node to run for, where a task runs for each",
+        )
+        return parser
+
+    def node(self, connection: sa.Connection, parsed_args: argparse.Namespace) -> str | None:
+        if parsed_args.node is None:
+            return None
+        (row,) = api.find_nodes(connection, [parsed_args.node])
+        return str(row.uuid)
+
+    def outcome(self, row: sa.Row[Any]) -> str:
+        return f"done in {row.duration:.1f} s"
+
+
+class Enable(_Ask):
+    """Let a periodic task run again that was disabled with ``podium task disable``."""
+
+    action = "enable"
+
+
+class Disable(_Ask):
+    """Keep a periodic task from running until it is enabled; a restart of the conductor changes nothing."""
+
+    action = "disable"
+
+
+def _add_task(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", help="its name, as `podium task list` shows it")
+    parser.add_argument(
+        "--conductor", metavar="HOST", help="the conductor that is meant, where several have the task"
+    )
+
+
+def _rows(connection: sa.Connection, task: str, host: str | None) -> list[sa.Row[Any]]:
+    """A task on each conductor that has it, or on the one that was named.
+
+    :raises podium.errors.PodiumError: when there is none
+    """
+    every = conductors.list_tasks(connection)
+    if not every:
+        raise errors.PodiumError("no conductor has run on this database yet; start one: podium-conductor")
+    having = [row for row in every if row.task == task]
+    if not having:
+        raise errors.PodiumError(no_such_task(task, {row.task for row in every}))
+    if host is None:
+        return having
+    chosen = [row for row in having if row.conductor == host]
+    if not chosen:
+        raise errors.PodiumError(f"the conductor {host} has no task {task}; there is one on {_names(having)}")
+    return chosen
+
+
+def _only(rows: Sequence[sa.Row[Any]]) -> sa.Row[Any]:
+    """:raises podium.errors.PodiumError: when there are several"""
+    if len(rows) > 1:
+        raise errors.PodiumError(
+            f"several conductors have {rows[0].task}: {_names(rows)}; say which with --conductor"
+        )
+    return rows[0]
+
+
+def _names(rows: Iterable[sa.Row[Any]]) -> str:
+    return ", ".join(row.conductor for row in rows)
+
+
+def _alive(connection: sa.Connection, timeout: float) -> set[str]:
+    rows = conductors.list_conductors(connection)
+    return {row.hostname for row in rows if conductors.is_alive(row, timeout)}
+
+
+def _shown(row: sa.Row[Any], alive: set[str]) -> list[Any]:
+    told = {**row._mapping, "driver": row.task.partition(".")[0]}
+    told["state"] = row.state if row.conductor in alive else "offline"
+    return [told[column] for column in _COLUMNS]

@@ -1,0 +1,70 @@
+"""Carries out what people ask of periodic tasks: run one now, enable or disable it."""
+
+import asyncio
+import functools
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_log import log
+
+from podium import errors
+from podium.conductor.manager import ConductorManager
+from podium.conductor.sql import Sql
+from podium.db import task_commands as statements
+
+LOG = log.getLogger(__name__)
+
+
+class TaskCommands:
+    """The commands to one conductor, in its own event loop.
+
+    :param host: the conductor's host name
+    """
+
+    def __init__(self, sql: Sql, manager: ConductorManager, host: str) -> None:
+        self._sql = sql
+        self._manager = manager
+        self._host = host
+        self._last = 0
+        self._answers: set[asyncio.Task[None]] = set()
+
+    async def poll(self) -> None:
+        """Begin every command that is new.
+
+        :raises podium.errors.DatabaseUnavailable: when it cannot be asked
+        """
+        rows = await self._sql.read(
+            lambda connection: statements.unanswered(connection, self._host, self._last)
+        )
+        for row in rows:
+            self._last = row.id
+            LOG.info("%s of %s asked for by %s", row.action, row.task, row.requested_by)
+            try:
+                await self._carry_out(row)
+            except errors.DatabaseUnavailable:
+                raise
+            except errors.PodiumError as error:
+                self._answer(row.id, str(error), None)
+
+    async def _carry_out(self, row: sa.Row[Any]) -> None:
+        if row.action == "run":
+            self._manager.run_now(row.task, row.node_uuid, functools.partial(self._answer, row.id))
+            return
+        enabled = row.action == "enable"
+        self._manager.switch(row.task, enabled)
+        await self._sql.write(
+            lambda connection: statements.switch(connection, self._host, row.task, not enabled)
+        )
+        self._manager.record_tasks()
+        self._answer(row.id, None, None)
+
+    def _answer(self, number: int, error: str | None, duration: float | None) -> None:
+        task = asyncio.get_running_loop().create_task(self._write_answer(number, error, duration))
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def _write_answer(self, number: int, error: str | None, duration: float | None) -> None:
+        try:
+            await self._sql.write(lambda connection: statements.answer(connection, number, error, duration))
+        except errors.DatabaseUnavailable:
+            LOG.warning("The outcome of task command %d was not written: %s", number, error or "done")

@@ -1,0 +1,85 @@
+"""How Sphinx builds the pages of this folder: `make docs`.
+
+The pages are Markdown that reads as well without Sphinx; what the code says better itself is in reference/.
+"""
+
+import re
+from typing import Any
+
+from cliff import sphinxext
+from cliff.command import Command
+from sphinx.application import Sphinx
+
+from podium.cli.app import COMMANDS, App
+
+project = "Podium"
+author = "the Podium authors"
+copyright = author
+html_title = project
+html_theme = "alabaster"
+html_theme_options = {
+    "description": "A conductor for fleets of machines",
+    "fixed_sidebar": True,
+    "page_width": "70rem",
+    "body_max_width": "52rem",
+}
+html_show_sourcelink = False
+smartquotes = False  # they would make a dash of the -- before an option
+
+extensions = [
+    "cliff.sphinxext",
+    "myst_parser",
+    "oslo_config.sphinxext",
+    "sphinx.ext.autodoc",
+    "stevedore.sphinxext",
+]
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+
+autoprogram_cliff_application = App.NAME
+# What every command, every list and every show takes is said once, above the commands.
+autoprogram_cliff_ignored = [
+    "--help",
+    "--config-file",
+    "--debug",
+    "--format",
+    "--column",
+    "--quote",
+    "--noindent",
+    "--max-width",
+    "--fit-width",
+    "--print-empty",
+    "--prefix",
+    "--sort-column",
+    "--sort-ascending",
+    "--sort-descending",
+]
+
+
+class PodiumCommands(sphinxext.AutoprogramCliffDirective):
+    """autoprogram-cliff for commands that are in a table, where cliff expects entry points."""
+
+    def _load_commands(self) -> dict[str, type[Command]]:
+        manager = App().command_manager
+        return {name: self._load_command(manager, name) for name, _, _ in COMMANDS}
+
+
+def draw_tree(app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
+    """Keep the tree in the docstring of podium.errors as it is drawn."""
+    if name == "podium.errors":
+        lines[1:1] = ["", "::"]
+
+
+def shorten_defaults(
+    app: Sphinx, what: str, name: str, obj: object, options: Any, signature: str | None, returns: str | None
+) -> tuple[str, str | None] | None:
+    """Write the defaults that are no Python as a person would."""
+    if signature is None:
+        return None
+    return re.sub(r"<(?:class '(\w+)'|factory)>", lambda found: found[1] or "...", signature), returns
+
+
+def setup(app: Sphinx) -> None:
+    app.add_directive("autoprogram-cliff", PodiumCommands, override=True)
+    app.connect("autodoc-process-docstring", draw_tree)
+    app.connect("autodoc-process-signature", shorten_defaults)

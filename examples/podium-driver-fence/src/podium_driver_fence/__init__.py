@@ -1,0 +1,1 @@
+"""A Podium driver: whatever ClusterLabs' fence agents can switch."""

@@ -1,0 +1,122 @@
+"""The driver ``fence``. podium.drivers.base says what each method is for.
+
+Its methods are plain: an agent is a program that is waited for. The conductor runs them in threads.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from oslo_config import cfg
+from oslo_context.context import RequestContext
+from oslo_log import log
+from podium import errors, masking, states
+from podium.drivers import base
+from podium.drivers.command import CommandResult
+
+from podium_driver_fence import agent
+
+LOG = log.getLogger(__name__)
+
+_ACTIONS: Final = {states.POWER_ON: "on", states.POWER_OFF: "off", states.REBOOTING: "reboot"}
+_READINGS: Final = {0: states.POWER_ON, 2: states.POWER_OFF}
+
+
+class FenceDriver(base.Driver):
+    """Whatever ClusterLabs' fence agents can switch."""
+
+    properties: ClassVar[Mapping[str, base.Property]] = {
+        "fence_agent": base.Property(
+            "the agent's name, such as fence_ipmilan", required=True, type=agent.agent_name
+        ),
+        "fence_options": base.Property(
+            "the agent's own options, see its manual page: a mapping, or a text such as ip=192.0.2.1 plug=3",
+            default={},
+            type=agent.public_options,
+        ),
+        "fence_password": base.Property("the agent's option password", secret=True),
+        "fence_secret_options": base.Property(
+            "more options of the agent whose values are secrets, such as an SNMP community",
+            default={},
+            secret=True,
+            type=agent.agent_options,
+        ),
+    }
+    options: Any = (
+        cfg.FloatOpt("timeout", default=50, min=0.1, help="Seconds that an agent may take, for any action."),
+    )
+    supported_power_states = tuple(_ACTIONS)
+
+    def __init__(self, name: str, options: Any) -> None:
+        super().__init__(name, options)
+        #: What ails the agents in use, and the options that each of the others takes.
+        self._faults: dict[str, str] = {}
+        self._known: dict[str, frozenset[str]] = {}
+
+    def get_power_state(self, node: base.Node) -> str:
+        result = self._call(node, "status")
+        if result.returncode not in _READINGS:
+            raise self._failure(node, result)
+        return _READINGS[result.returncode]
+
+    def set_power_state(self, node: base.Node, target: str) -> None:
+        if target not in _ACTIONS:
+            raise errors.UnsupportedPowerState(f"fence agents do not know {target!r}")
+        result = self._call(node, _ACTIONS[target])
+        if result.returncode:
+            raise self._failure(node, result)
+
+    @base.node_periodic_task(spacing=300, max_in_flight=4)
+    def check_health(self, node: base.Node, manager: base.Conductor, context: RequestContext) -> None:
+        """Report whether the agent gets through to the device, and whether it is asked for what it can do."""
+        name, given = self._request(node)
+        known = self._known.get(name)
+        unknown = [key for key in given if known is not None and key.replace("-", "_") not in known]
+        reasons = [f"{name} has no option {', '.join(unknown)}"] if unknown else []
+        try:
+            result = agent.call(name, "monitor", given, self.options.timeout)
+            if result.returncode not in _READINGS:  # 2 is a device that answers, and is off
+                raise self._failure(node, result)
+        except errors.DriverError as fault:
+            reasons.append(str(fault))
+        manager.report_health(node, base.Health("Warning" if reasons else "OK", tuple(reasons)))
+
+    @base.driver_periodic_task(spacing=3600, run_immediately=True)
+    def check_agents(self, manager: base.Conductor, context: RequestContext) -> None:
+        """Find the agents that the nodes name and that are missing or broken, and learn the others' options."""
+        names = {str(node.driver_info.get("fence_agent")) for node in manager.nodes(self)}
+        faults, known = {}, {}
+        for name in sorted(names):
+            try:
+                result = agent.call(agent.agent_name(name), "metadata", {}, self.options.timeout)
+                if result.returncode:
+                    raise errors.DriverError(agent.complaint(name, result))
+                known[name] = agent.known_options(result.stdout)
+            except (errors.DriverError, ValueError) as fault:
+                faults[name] = str(fault)
+                if self._faults.get(name) != str(fault):
+                    LOG.error("Nodes with the agent %s cannot be switched: %s", name, fault)
+        for name in self._faults.keys() - faults.keys():
+            LOG.info("The agent %s is all right again, or not used any more", name)
+        self._faults, self._known = faults, known
+
+    def _call(self, node: base.Node, action: str) -> CommandResult:
+        name, given = self._request(node)
+        return agent.call(name, action, given, self.options.timeout)
+
+    def _request(self, node: base.Node) -> tuple[str, dict[str, str]]:
+        """The name of a node's agent, and all that it is given."""
+        info = self.parse_driver_info(node)
+        given: dict[str, str] = info["fence_options"] | info["fence_secret_options"]
+        if info["fence_password"] is not None:
+            given["password"] = info["fence_password"]
+        return info["fence_agent"], given
+
+    def _failure(self, node: base.Node, result: CommandResult) -> errors.DriverError:
+        # Agents print every option that they do not know, with its value.
+        secret = frozenset(name for name, declared in self.properties.items() if declared.secret)
+        text = agent.complaint(str(node.driver_info["fence_agent"]), result)
+        text = masking.scrub(text, node.driver_info, secret)
+        kind = (
+            errors.BMCUnreachable if "timed out" in text or "onnection lost" in text else errors.DriverError
+        )
+        return kind(text)

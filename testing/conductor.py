@@ -1,0 +1,262 @@
+"""A conductor in memory, for the tests of a driver's periodic tasks: it notes, and answers as it was told."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from oslo_context.context import RequestContext
+from oslo_log import log
+
+from podium import errors, states
+from podium.drivers import base, command
+from podium.drivers.command import CommandResult, Pending
+from podium.testing.making import call
+
+LOG = log.getLogger(__name__)
+
+#: What a program answers in a test: a result, an error, or what makes a result of argv and input.
+Answer = CommandResult | Exception | Callable[[Sequence[str], str], CommandResult]
+
+
+class TaskFailure(NamedTuple):
+    """A run that raised: of a task, for a node or, where ``node`` is None, for the driver."""
+
+    task: str
+    node: str | None
+    error: Exception
+
+
+class FakeConductor(base.Conductor):
+    """What a periodic task receives as ``manager``, with everything it was told as attributes.
+
+    ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health},
+    ``properties`` and ``driver_internal_info`` {node name: what was saved}, ``maintenance`` {node name:
+    reason}, ``reservations`` [(node name, purpose)], ``commands`` [argv] with ``command_inputs`` beside it,
+    and ``failures``. What is told also shows in the nodes that :meth:`nodes` answers from then on.
+
+    :param nodes: the nodes that it owns
+    :param now: seconds of its clock, which only :meth:`advance` moves
+    """
+
+    def __init__(self, nodes: Iterable[base.Node] = (), now: float = 0.0) -> None:
+        self.now = now
+        self.power_states: dict[str, list[str]] = {}
+        self.healths: dict[str, base.Health] = {}
+        self.properties: dict[str, dict[str, Any]] = {}
+        self.driver_internal_info: dict[str, dict[str, Any]] = {}
+        self.maintenance: dict[str, str] = {}
+        self.reservations: list[tuple[str, str]] = []
+        self.commands: list[list[str]] = []
+        self.command_inputs: list[str] = []
+        self.failures: list[TaskFailure] = []
+        self._nodes = {node.uuid: node for node in nodes}
+        self._started = now
+        self._last_run: dict[str, float] = {}
+        self._reserved: dict[str, str] = {}
+        self._answers: dict[tuple[str, ...], Answer] = {}
+
+    def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
+        return [node for node in self._nodes.values() if node.driver == driver.name]
+
+    def report_power_state(self, node: base.Node, state: str) -> None:
+        if state not in states.READINGS:
+            raise ValueError(f"{state!r} is not one of {', '.join(sorted(states.READINGS))}")
+        self.power_states.setdefault(node.name, []).append(state)
+        self._update(node, power_state=state)
+
+    def report_health(self, node: base.Node, health: base.Health) -> None:
+        self.healths[node.name] = health
+
+    def save_properties(self, node: base.Node, properties: Mapping[str, Any]) -> None:
+        saved = self._save(self.properties, node, properties)
+        known = self._nodes.get(node.uuid, node)
+        self._update(node, properties=_merged(known.properties, saved))
+
+    def save_driver_internal_info(self, node: base.Node, info: Mapping[str, Any]) -> None:
+        saved = self._save(self.driver_internal_info, node, info)
+        known = self._nodes.get(node.uuid, node)
+        self._update(node, driver_internal_info=_merged(known.driver_internal_info, saved))
+
+    @staticmethod
+    def _save(
+        record: dict[str, dict[str, Any]], node: base.Node, values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        # As the database will have it; an error for what is no JSON.
+        saved: dict[str, Any] = json.loads(json.dumps(dict(values), allow_nan=False))
+        record.setdefault(node.name, {}).update(saved)
+        return saved
+
+    def set_maintenance(self, node: base.Node, reason: str) -> None:
+        if not self._nodes.get(node.uuid, node).maintenance:
+            self.maintenance[node.name] = reason
+            self._update(node, maintenance=True)
+
+    def clear_maintenance(self, node: base.Node) -> None:
+        if self.maintenance.pop(node.name, None) is not None:
+            self._update(node, maintenance=False)
+
+    def reserve(self, node: base.Node, purpose: str) -> "_Reservation":
+        return _Reservation(lambda: self._reserve(node, purpose))
+
+    def run_command(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        input: str = "",
+        env: Mapping[str, str] | None = None,
+        max_output: int = 65536,
+    ) -> Pending[CommandResult]:
+        self.commands.append(list(argv))
+        self.command_inputs.append(input)
+        given = [words for words in self._answers if tuple(argv[: len(words)]) == words]
+        if given:
+            return _answered(self._answers[max(given, key=len)], argv, input)
+        work = partial(command.run, argv, timeout=timeout, input=input, env=env, max_output=max_output)
+        return command.in_thread(work, "testing-command")
+
+    def commands_answer(self, answers: Mapping[tuple[str, ...], Answer]) -> None:
+        """Answer programs instead of running them.
+
+        :param answers: by the first words of argv, of which the longest match counts, a result, an error to
+            raise, or a function of argv and input that makes the result
+        """
+        self._answers.update(answers)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock; nothing runs until :meth:`run_tasks_due`."""
+        self.now += seconds
+
+    async def run_task(self, driver: base.Driver, name: str) -> None:
+        """Run one periodic task now, whether or not it is due or enabled.
+
+        What a node's run raises is in ``failures`` and in the log, and does not touch the other nodes.
+
+        :raises LookupError: when the driver has no task of that name
+        :raises Exception: whatever a task that runs once for the whole driver raises
+        """
+        tasks = {task.name: (task, method) for task, method in base.periodic_tasks(driver)}
+        if name not in tasks:
+            raise LookupError(f"driver {driver.name} has no task {name}, only {', '.join(tasks) or 'none'}")
+        task, method = tasks[name]
+        self._last_run[f"{driver.name}.{name}"] = self.now
+        context = RequestContext(is_admin=True, overwrite=False)
+        if task.per_node:
+            await self._run_for_nodes(driver, task, partial(_for_node, method, self, context))
+        else:
+            await call(method, self, context)
+
+    async def run_tasks_due(self, driver: base.Driver) -> list[str]:
+        """Run each enabled task of the driver that is due by the clock, once; answers their names.
+
+        What a task raises is in ``failures`` and in the log, and does not touch the other tasks.
+        """
+        due = [task.name for task, _ in base.periodic_tasks(driver) if self._is_due(driver, task)]
+        for name in due:
+            try:
+                await self.run_task(driver, name)
+            except Exception as error:
+                self._note(TaskFailure(name, None, error))
+        return due
+
+    def _is_due(self, driver: base.Driver, task: base.PeriodicTask) -> bool:
+        last = self._last_run.get(f"{driver.name}.{task.name}")
+        if last is None and task.run_immediately:
+            return task.enabled
+        return task.enabled and self.now >= (self._started if last is None else last) + task.spacing
+
+    async def _run_for_nodes(
+        self, driver: base.Driver, task: base.PeriodicTask, run: Callable[[base.Node], Any]
+    ) -> None:
+        in_flight = asyncio.Semaphore(task.max_in_flight)
+
+        async def run_for(node: base.Node) -> None:
+            async with in_flight:
+                try:
+                    await run(node)
+                except Exception as error:
+                    self._note(TaskFailure(task.name, node.name, error))
+
+        async with asyncio.TaskGroup() as runs:
+            for node in self.nodes(driver):
+                if _wanted(task, node) and (task.all_nodes or node.uuid not in self._reserved):
+                    runs.create_task(run_for(node))
+
+    def _note(self, failure: TaskFailure) -> None:
+        self.failures.append(failure)
+        LOG.warning(
+            "Task %s failed for %s", failure.task, failure.node or "the driver", exc_info=failure.error
+        )
+
+    def _update(self, node: base.Node, **changes: Any) -> None:
+        if node.uuid in self._nodes:
+            self._nodes[node.uuid] = replace(self._nodes[node.uuid], **changes)
+
+    @contextlib.contextmanager
+    def _reserve(self, node: base.Node, purpose: str) -> Iterator[None]:
+        if node.uuid not in self._nodes:
+            raise errors.NodeNotFound(f"node {node.name} is not this conductor's")
+        if node.uuid in self._reserved:
+            raise errors.NodeConflict(f"node {node.name} is reserved: {self._reserved[node.uuid]}")
+        self._reserved[node.uuid] = purpose
+        self.reservations.append((node.name, purpose))
+        try:
+            yield
+        finally:
+            del self._reserved[node.uuid]
+
+
+class _Reservation:
+    """A reservation that takes no time, yet tells a driver that enters it in the way that would block."""
+
+    def __init__(self, reserve: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        self._reserve = reserve
+        self._held = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop()
+            raise AssertionError("in an async method a reservation is made with: async with")
+        self._held.enter_context(self._reserve())
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    async def __aenter__(self) -> None:
+        self._held.enter_context(self._reserve())
+
+    async def __aexit__(self, *_: object) -> None:
+        self._held.close()
+
+
+async def _for_node(
+    method: Callable[..., Any], manager: base.Conductor, context: RequestContext, node: base.Node
+) -> None:
+    await call(method, node, manager, context)
+
+
+def _wanted(task: base.PeriodicTask, node: base.Node) -> bool:
+    idle = not node.maintenance and node.target_power_state is None
+    return (idle or task.all_nodes) and all(
+        getattr(node, field) == value for field, value in task.filters.items()
+    )
+
+
+def _merged(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in {**known, **changes}.items() if value is not None}
+
+
+def _answered(answer: Answer, argv: Sequence[str], input: str) -> Pending[CommandResult]:
+    future: concurrent.futures.Future[CommandResult] = concurrent.futures.Future()
+    try:
+        if isinstance(answer, Exception):
+            raise answer
+        future.set_result(answer if isinstance(answer, CommandResult) else answer(argv, input))
+    except Exception as error:
+        future.set_exception(error)
+    return Pending(future)

@@ -1,0 +1,201 @@
+"""The contract that every driver keeps, as tests: a driver's own tests subclass :class:`DriverContract`."""
+
+import contextlib
+import inspect
+import unittest
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Final
+
+from podium import errors
+from podium.drivers import base
+from podium.testing import behaviour, making, structure, watch
+from podium.testing.conductor import FakeConductor
+
+_MANY: Final = 20
+_LONGEST: Final = 50.0  # seconds for one test
+
+_Part = Callable[[base.Driver], Awaitable[None]]
+
+
+class DriverContract:
+    """Tests of one driver: name a subclass ``Test...``, and give it ``driver_class`` and ``driver_info``.
+
+    :cvar driver_class: the driver
+    :cvar driver_name: the entry point's name
+    :cvar driver_info: of a node that is valid, and answers when ``reads_hardware``
+    :cvar driver_options: options that are not to have their defaults
+    :cvar reads_hardware: False skips what needs hardware, or a stand-in, that answers
+    :cvar patience: seconds that the hardware may take for one answer
+    """
+
+    driver_class: ClassVar[type[base.Driver]]
+    driver_name: ClassVar[str] = "acme"
+    driver_info: ClassVar[Mapping[str, Any]] = {}
+    driver_options: ClassVar[Mapping[str, Any]] = {}
+    reads_hardware: ClassVar[bool] = True
+    patience: ClassVar[float] = 10.0
+
+    def make_driver(self) -> base.Driver:
+        """A driver that was not started; override it for one that is made in another way."""
+        return making.make_driver(self.driver_class, self.driver_name, **self.driver_options)
+
+    def make_node(self, name: str = "node1") -> base.Node:
+        """A node that answers; override it where each node has hardware of its own."""
+        return making.make_node(self.driver_name, self.driver_info, name=name)
+
+    def make_silent_node(self) -> base.Node | None:
+        """A node whose hardware never answers; None skips what needs one."""
+        return None
+
+    def make_refusing_node(self) -> base.Node | None:
+        """A node whose hardware refuses the login; None skips what needs one."""
+        return None
+
+    @contextlib.asynccontextmanager
+    async def hardware(self) -> AsyncIterator[None]:
+        """What the nodes stand for, such as a simulator, in the event loop that the driver runs in."""
+        yield
+
+    def test_it_is_described(self) -> None:
+        structure.enforce(structure.described(self.make_driver()))
+
+    def test_its_properties_are_documented(self) -> None:
+        structure.enforce(structure.properties_documented(self.make_driver()))
+
+    def test_its_secrets_are_marked(self) -> None:
+        structure.enforce(structure.secrets_marked(self.make_driver()))
+
+    def test_its_options_are_documented(self) -> None:
+        structure.enforce(structure.options_documented(self.make_driver()))
+
+    def test_its_power_states_are_in_the_vocabulary(self) -> None:
+        structure.enforce(structure.power_states_known(self.make_driver()))
+
+    def test_its_methods_can_be_called(self) -> None:
+        structure.enforce(structure.signatures_fit(self.make_driver()))
+
+    def test_its_periodic_tasks_can_be_called(self) -> None:
+        structure.enforce(structure.tasks_fit(self.make_driver()))
+
+    def test_a_valid_driver_info_is_accepted(self) -> None:
+        self.make_driver().validate(self.make_node())
+
+    def test_an_empty_driver_info_is_refused(self) -> None:
+        structure.enforce(structure.empty_driver_info_refused(self.make_driver()))
+
+    def test_validate_does_no_input_or_output(self) -> None:
+        structure.enforce(structure.validate_does_no_input_output(self.make_driver(), self.make_node()))
+
+    def test_validate_shows_no_secret(self) -> None:
+        structure.enforce(structure.secrets_kept(self.make_driver(), self.make_node()))
+
+    def test_a_power_state_is_read(self) -> None:
+        async def part(driver: base.Driver) -> None:
+            await behaviour.read(driver, self.make_node(), self.patience)
+
+        self._run(part)
+
+    def test_set_then_get_agrees(self) -> None:
+        self._run(lambda driver: behaviour.set_agrees_with_get(driver, self.make_node(), self.patience))
+
+    def test_an_unsupported_power_state_is_refused(self) -> None:
+        self._run(lambda driver: behaviour.refuses_unsupported(driver, self.make_node(), self.patience))
+
+    def test_a_read_without_driver_info_fails_as_such(self) -> None:
+        if not any(declared.required for declared in self.driver_class.properties.values()):
+            raise unittest.SkipTest("no property is required")
+        self._fails_with(
+            lambda: making.make_node(self.driver_name), errors.InvalidDriverInfo, "an empty driver_info"
+        )
+
+    def test_hardware_that_does_not_answer_is_told(self) -> None:
+        self._fails_with(self.make_silent_node, errors.BMCUnreachable, "make_silent_node")
+
+    def test_hardware_that_refuses_the_login_is_told(self) -> None:
+        self._fails_with(self.make_refusing_node, errors.AuthenticationRefused, "make_refusing_node")
+
+    def test_a_cancelled_read_ends(self) -> None:
+        if not inspect.iscoroutinefunction(self.driver_class.get_power_state):
+            raise unittest.SkipTest("get_power_state is plain: nothing can cancel it")
+
+        async def part(driver: base.Driver) -> None:
+            await behaviour.hears_cancellation(driver, self.make_silent_node() or self.make_node())
+
+        self._run(part)
+
+    def test_many_nodes_are_read_at_once(self) -> None:
+        async def part(driver: base.Driver) -> None:
+            nodes = [self.make_node(f"node{number}") for number in range(1, _MANY + 1)]
+            await behaviour.answers_for_many(driver, nodes, self.patience)
+
+        self._run(part)
+
+    def test_its_periodic_tasks_run(self) -> None:
+        self._run(lambda driver: behaviour.tasks_run(driver, self.make_node(), self.patience))
+
+    def test_no_async_method_blocks(self) -> None:
+        blocked: list[str] = []
+
+        async def main() -> None:
+            async with self.hardware():
+                with watch.no_blocking() as tried:
+                    await self._exercise(self.make_driver())
+            blocked.extend(dict.fromkeys(tried))
+
+        watch.run(main, patience=_LONGEST, stalls=True)
+        structure.enforce(f"an async method blocks its event loop: {place}" for place in blocked)
+
+    def test_nothing_is_left_after_close(self) -> None:
+        left: list[str] = []
+
+        async def main() -> None:
+            async with self.hardware():
+                leaks = watch.Leaks()
+                await self._exercise(self.make_driver())
+                left.extend(await leaks.left())
+
+        watch.run(main, patience=_LONGEST)
+        structure.enforce(f"left after close(): {what}" for what in left)
+
+    def _run(self, part: _Part) -> None:
+        """Run a part of the contract with a driver that was started, before its hardware."""
+        if not self.reads_hardware:
+            raise unittest.SkipTest("reads_hardware is False: there is no hardware that answers")
+
+        async def main() -> None:
+            async with self.hardware():
+                driver = self.make_driver()
+                await making.call(driver.start)
+                try:
+                    await part(driver)
+                finally:
+                    await making.call(driver.close)
+
+        watch.run(main, patience=_LONGEST)
+
+    def _fails_with(
+        self, make: Callable[[], base.Node | None], expected: type[errors.DriverError], why: str
+    ) -> None:
+        async def part(driver: base.Driver) -> None:
+            node = make()
+            if node is None:
+                raise unittest.SkipTest(f"{why} makes no node")
+            await behaviour.fails_with(driver, node, self.patience, expected, why)
+
+        self._run(part)
+
+    async def _exercise(self, driver: base.Driver) -> None:
+        """Use a driver from start to close; what it answers or raises is for other tests to tell."""
+        nodes = [self.make_node(f"node{number}") for number in range(1, 4)] if self.reads_hardware else []
+        failing = [self.make_silent_node(), self.make_refusing_node()] if self.reads_hardware else []
+        await behaviour.attempt(self.patience, driver.start)
+        for node in [*nodes, *failing]:
+            if node is not None:
+                await behaviour.attempt(self.patience, driver.get_power_state, node)
+        for node in nodes[:1]:
+            for target in driver.supported_power_states:
+                await behaviour.attempt(self.patience, driver.set_power_state, node, target)
+            conductor = FakeConductor(nodes)
+            for task, _ in base.periodic_tasks(driver):
+                await behaviour.attempt(self.patience, conductor.run_task, driver, task.name)
+        await behaviour.attempt(self.patience, driver.close)

@@ -1,0 +1,45 @@
+"""Nodes and drivers as tests need them: everything has a value that does, until the test says otherwise."""
+
+import inspect
+import uuid
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from oslo_config import cfg
+
+from podium.drivers import base, command, registry
+
+
+def make_node(driver: str = "acme", driver_info: Mapping[str, Any] | None = None, **fields: Any) -> base.Node:
+    """A node of a driver, ``node1`` unless ``name`` is among the fields; its uuid follows from the name.
+
+    :param driver_info: what it was enrolled with, by default nothing
+    :param fields: the other fields of :class:`podium.drivers.base.Node`
+    """
+    name = fields.pop("name", "node1")
+    identity = fields.pop("uuid", None) or str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+    return base.Node(identity, name, driver, driver_info=dict(driver_info or {}), **fields)
+
+
+def make_driver(driver_class: type[base.Driver], name: str = "acme", **options: Any) -> base.Driver:
+    """A driver that was not started, as the conductor makes it.
+
+    :param options: values of the driver's options that are not to be their defaults
+    :raises podium.errors.DriverLoadError: when it cannot be made
+    """
+    conf = cfg.ConfigOpts()
+    conf([], project="podium", default_config_files=[], default_config_dirs=[])
+    if options:  # before the driver is made, which may read them
+        conf.register_opts(driver_class.options, group=name)
+    for option, value in options.items():
+        conf.set_override(option, value, group=name)
+    return registry.instance(name, driver_class, conf)
+
+
+async def call(method: Callable[..., Any], *args: Any) -> Any:
+    """Call a driver's method as the conductor does: async here, plain in a thread."""
+    if inspect.iscoroutinefunction(method):
+        return await method(*args)
+    result = await command.in_thread(partial(method, *args), "testing-plain")
+    return await result if inspect.isawaitable(result) else result

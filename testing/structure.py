@@ -1,0 +1,232 @@
+"""What can be told of a driver without its hardware, for the contract and for ``podium driver check``.
+
+A check yields one line for each finding. It takes a driver that was not started.
+"""
+
+import contextlib
+import inspect
+import logging
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from oslo_config import cfg
+
+from podium import errors, masking, states
+from podium.drivers import base
+from podium.testing import watch
+from podium.testing.making import make_node
+
+Check = Callable[[base.Driver], Iterator[str]]
+
+_ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "get_power_state": ("node",),
+    "set_power_state": ("node", "target"),
+    "validate": ("node",),
+    "start": (),
+    "close": (),
+}
+_SECRET: Final = "Xyzzy-Plugh-40"  # no word of anybody's; looked for in what is told
+
+
+def enforce(findings: Iterator[str]) -> None:
+    """:raises AssertionError: with all findings, when there are any"""
+    text = "\n".join(findings)
+    if text:
+        raise AssertionError(text)
+
+
+def described(driver: base.Driver) -> Iterator[str]:
+    """The docstring's first line is what ``podium driver list`` shows."""
+    if not (type(driver).__doc__ or "").strip().partition("\n")[0].strip():
+        yield f"class {type(driver).__qualname__} has no docstring, whose first line is its description"
+
+
+def properties_documented(driver: base.Driver) -> Iterator[str]:
+    """Every property can be typed, is explained in a line, and has a default that its own type takes."""
+    for key, declared in driver.properties.items():
+        if not isinstance(declared, base.Property):
+            yield f"property {key} is a {type(declared).__name__}, not a podium.drivers.base.Property"
+            continue
+        if not (key.isidentifier() and key == key.lower()):
+            yield f"property {key} is not a lowercase identifier"
+        if not declared.help.strip() or "\n" in declared.help:
+            yield f"property {key} has no help of one line"
+        if declared.required and declared.default is not None:
+            yield f"property {key} is required and has a default, which is never used"
+        if declared.default is not None:
+            try:
+                declared.type(declared.default)
+            except Exception as error:
+                yield f"property {key}: its type refuses its default with {type(error).__name__}"
+
+
+def secrets_marked(driver: base.Driver) -> Iterator[str]:
+    """What is called like a secret is declared as one, so that nothing shows it."""
+    for key, declared in driver.properties.items():
+        if masking.is_secret(key) and not getattr(declared, "secret", True):
+            yield f"property {key} is called like a secret; declare it with secret=True"
+    for option in _options(driver):
+        if masking.is_secret(option.name) and not option.secret:
+            yield f"option {option.name} is called like a secret; declare it with secret=True"
+
+
+def options_documented(driver: base.Driver) -> Iterator[str]:
+    """Every option is explained in the sample of the config file."""
+    for option in type(driver).options:
+        if not isinstance(option, cfg.Opt):
+            yield f"option {option!r} is not an oslo.config option"
+        elif not (option.help or "").strip():
+            yield f"option {option.name} has no help"
+
+
+def power_states_known(driver: base.Driver) -> Iterator[str]:
+    """What the driver says that it can do are words of podium.states."""
+    supported = driver.supported_power_states
+    if isinstance(supported, str) or not supported:
+        yield f"supported_power_states is {supported!r}, not a tuple of words from podium.states"
+        return
+    for target in supported:
+        if target not in states.TARGETS:
+            yield f"supported_power_states has {target!r}, not one of {', '.join(sorted(states.TARGETS))}"
+
+
+def signatures_fit(driver: base.Driver) -> Iterator[str]:
+    """Every method can be called as the conductor calls it."""
+    for name, arguments in _ARGUMENTS.items():
+        yield from _misfits(getattr(driver, name), name, arguments)
+    if inspect.iscoroutinefunction(driver.validate):
+        yield "validate is async; it is called as a plain method and does no input or output"
+
+
+def tasks_fit(driver: base.Driver) -> Iterator[str]:
+    """Every periodic task can be called as the conductor calls it."""
+    for task, method in base.periodic_tasks(driver):
+        arguments = ("node", "manager", "context") if task.per_node else ("manager", "context")
+        yield from _misfits(method, f"periodic task {task.name}", arguments)
+
+
+def empty_driver_info_refused(driver: base.Driver) -> Iterator[str]:
+    """Where a property is required, a node without it is refused with InvalidDriverInfo."""
+    error, tried = _validate(driver, make_node(driver.name))
+    if tried:
+        return  # validate_does_no_input_output tells
+    required = [key for key, declared in driver.properties.items() if getattr(declared, "required", False)]
+    if error is None and required:
+        yield f"validate accepts a node without {', '.join(required)}"
+    if error is not None and not isinstance(error, errors.InvalidDriverInfo):
+        yield f"validate raises {type(error).__name__} for an empty driver_info, not InvalidDriverInfo"
+
+
+def validate_does_no_input_output(driver: base.Driver, node: base.Node | None = None) -> Iterator[str]:
+    """``podium node create`` runs it where no hardware is to be reached.
+
+    :param node: one that is valid; without it, properties that are required get some text
+    """
+    tried: list[str] = []
+    for one in (make_node(driver.name), node or _filled(driver)):
+        tried += _validate(driver, one)[1]
+    for place in dict.fromkeys(tried):
+        yield f"validate does input or output: {place}"
+
+
+def secrets_kept(driver: base.Driver, node: base.Node | None = None) -> Iterator[str]:
+    """No error and no log line of ``validate`` shows the value of a secret property.
+
+    :param node: as for :func:`validate_does_no_input_output`
+    """
+    valid = (node or _filled(driver)).driver_info
+    for key, declared in driver.properties.items():
+        if not getattr(declared, "secret", False):
+            continue
+        for wrong in (_SECRET, _SECRET * 50, [_SECRET], {"value": _SECRET}):
+            with _logged() as lines:
+                error, _ = _validate(driver, make_node(driver.name, {**valid, key: wrong}))
+            if error is not None and _SECRET in "".join(traceback.format_exception(error)):
+                yield f"validate shows the value of {key} in its error"
+                break
+            if any(_SECRET in line for line in lines):
+                yield f"validate shows the value of {key} in the log"
+                break
+
+
+#: Every check that needs neither hardware nor a valid node, by what a driver's author calls it.
+STATIC: Final[Mapping[str, Check]] = {
+    check.__name__: check
+    for check in (
+        described,
+        properties_documented,
+        secrets_marked,
+        options_documented,
+        power_states_known,
+        signatures_fit,
+        tasks_fit,
+        empty_driver_info_refused,
+        validate_does_no_input_output,
+        secrets_kept,
+    )
+}
+
+
+def findings(driver: base.Driver) -> Iterator[str]:
+    """One line for each thing that is wrong with a driver as it stands, without its hardware."""
+    for name, check in STATIC.items():
+        try:
+            yield from check(driver)
+        except (Exception, SystemExit) as error:
+            yield f"{name} cannot be checked: {errors.one_line(error)}"
+
+
+def _options(driver: base.Driver) -> list[cfg.Opt]:
+    return [option for option in type(driver).options if isinstance(option, cfg.Opt)]
+
+
+def _misfits(method: Callable[..., Any], name: str, arguments: tuple[str, ...]) -> Iterator[str]:
+    given = f"({', '.join(arguments)})"
+    try:
+        inspect.signature(method).bind(*arguments)
+    except TypeError as wrong:
+        yield f"{name} cannot be called with {given}: {wrong}"
+    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
+        yield f"{name} is a generator: it has a yield, and calling it does nothing"
+
+
+def _validate(driver: base.Driver, node: base.Node) -> tuple[Exception | None, list[str]]:
+    """What ``validate`` raises, and the input and output that it tried."""
+    if inspect.iscoroutinefunction(driver.validate) or any(_misfits(driver.validate, "validate", ("node",))):
+        return errors.InvalidDriverInfo("signatures_fit tells"), []
+    with watch.no_input_output() as tried:
+        try:
+            driver.validate(node)
+        except Exception as error:
+            return error, tried
+    return None, tried
+
+
+def _filled(driver: base.Driver) -> base.Node:
+    required = [key for key, declared in driver.properties.items() if getattr(declared, "required", False)]
+    return make_node(driver.name, dict.fromkeys(required, "1"))
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@contextlib.contextmanager
+def _logged() -> Iterator[list[str]]:
+    """What any logger says inside of ``with``."""
+    handler = _Lines()
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.DEBUG)
+    root.addHandler(handler)
+    try:
+        yield handler.lines
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)

@@ -1,0 +1,223 @@
+"""Sees what a driver does behind its tests' back: input and output, blocked event loops, things left behind.
+
+Calls that block are seen as audit events (PEP 578) or by a profiler, which does not depend on how long they
+take; an event loop that stands still for any other reason is seen by a thread beside it.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import functools
+import ipaddress
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+_Guard = Callable[[str, tuple[Any, ...]], None]
+
+_RESOLVING: Final = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
+_SENDING: Final = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+_STARTING: Final = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork"})
+_INPUT_OUTPUT: Final = _RESOLVING | _SENDING | _STARTING | {"open", "socket.bind"}
+_RECEIVING: Final = frozenset(
+    {"accept", "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "_accept"}
+)
+
+#: Seconds between two looks at a loop, and looks without an answer after which it stands still. Looks are
+#: counted, not time, so that a machine that is short of processors delays both sides.
+_LOOK: Final = 0.1
+_LOOKS: Final = 10
+
+#: Seconds that what was closed may take to be gone.
+_GRACE: Final = 2.0
+
+_guards: dict[int, _Guard] = {}
+
+
+@functools.cache
+def _install() -> None:
+    # Hooks are never taken out again; without a guard for the thread this one does nothing.
+    def hook(
+        event: str,
+        args: tuple[Any, ...],
+        guards: dict[int, _Guard] = _guards,
+        identity: Callable[[], int] = threading.get_ident,
+    ) -> None:
+        guard = guards.get(identity())
+        if guard is not None:
+            guard(event, args)
+
+    sys.addaudithook(hook)
+
+
+@contextlib.contextmanager
+def _guarded(is_wrong: Callable[[str, tuple[Any, ...]], bool], *, refuse: bool) -> Iterator[list[str]]:
+    """Note some events of this thread; those that are refused, too, whatever becomes of the exception."""
+    found: list[str] = []
+
+    def guard(event: str, args: tuple[Any, ...]) -> None:
+        if event in _INPUT_OUTPUT and is_wrong(event, args):
+            found.append(f"{event} {_place(sys._getframe(2))}")
+            if refuse:  # as the system does, for which libraries are prepared
+                raise PermissionError(f"{event} is not allowed here")
+
+    _install()
+    identity = threading.get_ident()
+    _guards[identity] = guard
+    try:
+        yield found
+    finally:
+        del _guards[identity]
+
+
+def no_input_output() -> contextlib.AbstractContextManager[list[str]]:
+    """Refuse input and output of this thread inside of ``with``; gives what was tried, and where."""
+    return _guarded(lambda event, _: event != "open" or not _within("<frozen importlib"), refuse=True)
+
+
+@contextlib.contextmanager
+def no_blocking() -> Iterator[list[str]]:
+    """Note calls of this thread that hold it up, inside of ``with``; gives what was called, and where."""
+    with _guarded(_blocks, refuse=False) as found:
+        # Neither a sleep (before Python 3.13) nor a read from a socket is an audit event.
+        def profile(frame: FrameType, event: str, called: Any) -> None:
+            if event == "c_call" and (called is time.sleep or _receives(called)):
+                found.append(f"{called.__name__} {_place(frame)}")
+
+        before = sys.getprofile()
+        sys.setprofile(profile)
+        try:
+            yield found
+        finally:
+            sys.setprofile(before)
+
+
+def _receives(called: Any) -> bool:
+    owner = getattr(called, "__self__", None)
+    return isinstance(owner, socket.socket) and called.__name__ in _RECEIVING and owner.gettimeout() != 0
+
+
+def _blocks(event: str, args: tuple[Any, ...]) -> bool:
+    if event in _SENDING:
+        return bool(args[0].gettimeout() != 0)
+    if event in _RESOLVING:
+        return not _is_address(args[0])
+    return event in _STARTING and not _within(asyncio.unix_events.__file__)
+
+
+def _is_address(host: Any) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host is None
+    return True
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _within(file: str) -> bool:
+    return any(frame.f_code.co_filename.startswith(file) for frame in _stack(sys._getframe(1)))
+
+
+def _place(frame: FrameType | None) -> str:
+    """The innermost function that is not the standard library's."""
+    stack = list(_stack(frame))
+    own = [one for one in stack if _top_package(one) not in sys.stdlib_module_names]
+    for found in own[:1] or stack[:1]:
+        return f"in {found.f_code.co_qualname} ({found.f_code.co_filename}:{found.f_lineno})"
+    return "in a thread that has ended"
+
+
+def _top_package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]], *, patience: float, stalls: bool = False) -> None:
+    """Run a coroutine in a loop of its own, in a thread that the test does not hang with.
+
+    :param patience: seconds after which the test gives up
+    :param stalls: whether a loop that stands still fails the test
+    :raises AssertionError: for either, naming the function
+    """
+    ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def announced() -> None:
+        loops.append(asyncio.get_running_loop())
+        try:
+            await main()
+        except Exception as error:
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+
+    def live() -> None:
+        try:
+            asyncio.run(announced())
+        except BaseException as error:
+            # It went through the loop, and must not go through the test run as well.
+            ended.set_exception(AssertionError(f"{type(error).__name__} was raised: {error}"))
+
+    thread = threading.Thread(target=live, name="contract-loop", daemon=True)
+    thread.start()
+    answered = threading.Event()
+    answered.set()
+    silent = 0
+    for _ in range(int(patience / _LOOK)):
+        if concurrent.futures.wait([ended], _LOOK).done:
+            thread.join(_GRACE)  # longer, where tasks that are left do not let themselves be cancelled
+            return ended.result()
+        silent = 0 if answered.is_set() else silent + 1
+        if stalls and silent >= _LOOKS:
+            raise AssertionError(f"the event loop stands still {_place_of(thread)}")
+        if loops and answered.is_set():
+            answered.clear()
+            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                loops[0].call_soon_threadsafe(answered.set)
+    raise AssertionError(f"not done after {patience:g} s, {_place_of(thread)}")
+
+
+def _place_of(thread: threading.Thread) -> str:
+    return _place(sys._current_frames().get(thread.ident or 0))
+
+
+class Leaks:
+    """What a driver holds that it did not hold when this was made, in the event loop that runs."""
+
+    def __init__(self) -> None:
+        self._before = self._held()
+
+    async def left(self) -> list[str]:
+        """What is left, once all that is closing had its time: tasks, threads, sockets and pipes."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _GRACE
+        # Threads and descriptors tell nobody that they end.
+        while (left := self._held().keys() - self._before.keys()) and loop.time() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        held = self._held()
+        return sorted(held[key] for key in left if key in held)
+
+    @staticmethod
+    def _held() -> dict[object, str]:
+        held: dict[object, str] = {}
+        for task in asyncio.all_tasks():
+            held[task] = f"task {getattr(task.get_coro(), '__qualname__', task.get_name())}"
+        for thread in threading.enumerate():
+            # Those of asyncio.to_thread belong to the loop, which ends them.
+            if not thread.name.startswith("asyncio_"):
+                held[thread] = f"thread {thread.name}"
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):  # that of the folder itself, for one
+                file = str(descriptor.readlink())
+                if file.startswith(("socket:", "pipe:")):
+                    held[file] = f"{file.partition(':')[0]} (file descriptor {descriptor.name})"
+        return held

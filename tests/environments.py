@@ -1,0 +1,53 @@
+"""Virtual environments of a test's own: Podium as it is installed here, and a driver's package beside it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import venv
+from pathlib import Path
+from typing import Final
+
+#: Seconds that a program in an environment may take.
+PATIENCE: Final = 50.0
+
+_HERE: Final = Path(sys.executable).parent
+
+
+class Environment:
+    """A new environment, which finds in this one whatever it has not itself; nothing is downloaded."""
+
+    def __init__(self, folder: Path) -> None:
+        venv.create(folder)
+        self.bin = folder / "bin"
+        (packages,) = folder.glob("lib/python*/site-packages")
+        (packages / "outer.pth").write_text(sysconfig.get_path("purelib"))
+        for program in ("podium", "podium-conductor"):
+            script = (_HERE / program).read_text().split("\n", 1)[1]
+            (self.bin / program).write_text(f"#!{self.bin / 'python'}\n{script}")
+            (self.bin / program).chmod(0o755)
+
+    def install(self, package: Path) -> None:
+        """Install the package in a folder, which is left as it is."""
+        with tempfile.TemporaryDirectory() as scratch:
+            copy = shutil.copytree(package, Path(scratch) / package.name)
+            pip = [sys.executable, "-m", "pip", "--python", self.bin / "python", "--quiet"]
+            self._run(*pip, "install", "--no-index", "--no-deps", "--no-build-isolation", copy, cwd=copy)
+
+    def python(self, *arguments: str | Path, cwd: Path) -> None:
+        """Run this environment's Python, which must end without an error."""
+        self._run(self.bin / "python", *arguments, cwd=cwd)
+
+    def podium(self, *arguments: str | Path, cwd: Path) -> None:
+        """Run this environment's ``podium``, which must end without an error."""
+        self._run(self.bin / "podium", *arguments, cwd=cwd)
+
+    def _run(self, *command: str | Path, cwd: Path) -> None:
+        # What is asked of the outer pytest does not concern those that it starts.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)

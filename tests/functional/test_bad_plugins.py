@@ -1,0 +1,166 @@
+"""A fleet on IPMI beside plugins that do everything wrong: its rhythm holds, and the culprits are named."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemons import Daemon, Rack, eventually
+
+PLUGIN = '''
+import asyncio, os, threading, time
+from podium import states
+from podium.drivers import base
+from podium.drivers.ipmi.driver import IPMIDriver
+
+
+class Plain(base.Driver):
+    """A bad plugin."""
+    def get_power_state(self, node): return states.POWER_OFF
+    def set_power_state(self, node, target): pass
+
+
+class SameOne(Plain):
+    """Has a check_status."""
+    @base.driver_periodic_task(spacing=1)
+    def check_status(self, manager, context): pass
+
+
+class SameTwo(SameOne):
+    """Has one too."""
+
+
+class NeverReturns(Plain):
+    """A plain task of it never returns."""
+    @base.driver_periodic_task(spacing=1, deadline=2)
+    def hang(self, manager, context): threading.Event().wait()
+
+
+class BlocksLoop(Plain):
+    """Blocks its own loop."""
+    @base.driver_periodic_task(spacing=1, deadline=2)
+    async def block(self, manager, context): time.sleep(3600)
+
+
+class Raises(Plain):
+    """Raises what ends programs."""
+    @base.driver_periodic_task(spacing=1)
+    async def leave(self, manager, context): raise SystemExit(7)
+
+    @base.driver_periodic_task(spacing=1)
+    def interrupt(self, manager, context): raise KeyboardInterrupt
+
+
+class Leaks(Plain):
+    """Leaves tasks, threads and files behind."""
+    @base.driver_periodic_task(spacing=1)
+    async def leak(self, manager, context):
+        self.kept = [*getattr(self, "kept", []), os.open("/dev/null", os.O_RDONLY)]
+        asyncio.get_running_loop().create_task(asyncio.Event().wait())
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+
+class Many(Plain):
+    """Has 500 tasks."""
+
+
+for number in range(500):
+    async def nothing(self, manager, context): pass
+    task = base.driver_periodic_task(spacing=1, name=f"task_{number}")(nothing)
+    setattr(Many, f"task_{number}", task)
+
+
+class NewerIPMI(IPMIDriver):
+    """A subclass of ipmi."""
+'''
+
+DRIVERS = {
+    "same1": "SameOne", "same2": "SameTwo", "hangs": "NeverReturns", "blocks": "BlocksLoop",
+    "raises": "Raises", "leaks": "Leaks", "many": "Many", "ipmi2": "NewerIPMI",
+}  # fmt: skip
+
+
+@pytest.fixture
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a plugin package, installed for the daemons that a test starts."""
+    folder = tmp_path / "plugins"
+    info = folder / "bad_plugin-1.0.dist-info"
+    info.mkdir(parents=True)
+    (folder / "bad_plugin.py").write_text(PLUGIN)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-plugin\nVersion: 1.0\n")
+    lines = [f"{name} = bad_plugin:{cls}" for name, cls in DRIVERS.items()]
+    lines += ["absent = bad_plugin:Absent", "broken = bad_plugin_broken:Driver"]
+    (folder / "bad_plugin_broken.py").write_text("raise SystemExit('at import')\n")
+    (info / "entry_points.txt").write_text("\n".join(["[podium.drivers]", *lines, ""]))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return folder
+
+
+@pytest.fixture
+def rack(tmp_path: Path) -> Iterator[Rack]:
+    with Rack(tmp_path, 48) as running:
+        yield running
+
+
+def test_with_every_bad_plugin_loaded_the_fleet_keeps_its_rhythm_and_the_culprits_are_named(
+    tmp_path: Path, rack: Rack, plugins: Path
+) -> None:
+    text = "[conductor]\nsync_power_state_interval = 1\n[periodic_tasks]\nspacing = ipmi.check_status:1\n"
+    enabled = f"enabled_drivers = ipmi,{','.join(DRIVERS)}\ngraceful_shutdown_timeout = 10"
+    with Daemon(tmp_path, text, default=enabled) as daemon:
+        daemon.podium("node", "import", str(rack.nodes))
+
+        def tasks() -> dict[str, dict[str, Any]]:
+            return daemon.rows("task", "list")
+
+        before = eventually(lambda: (rows := tasks())["hangs.hang"]["deadline_misses"] and rows, "it hangs")
+        after = eventually(
+            lambda: (
+                (rows := tasks())["ipmi.check_status"]["runs"] >= before["ipmi.check_status"]["runs"] + 5
+                and rows
+            ),
+            "ipmi goes on",
+        )
+        assert {name: after[name]["state"] for name in ("hangs.hang", "blocks.block")} == {
+            "hangs.hang": "late",
+            "blocks.block": "late",
+        }
+        assert "raised SystemExit" in after["raises.leave"]["last_error"]
+        assert "raised KeyboardInterrupt" in after["raises.interrupt"]["last_error"]
+        assert after["same1.check_status"]["runs"] > 3
+        assert after["same2.check_status"]["runs"] > 3
+        for name in ("ipmi.check_status", "conductor.sync_power_status"):
+            assert after[name]["deadline_misses"] == 0
+        stalls = [line for line in daemon.text().splitlines() if "stalls its own event loop" in line]
+        assert len(stalls) == 1
+        assert "Driver blocks " in stalls[0]
+        assert "BlocksLoop.block" in stalls[0]
+        for row in daemon.nodes().values():
+            assert datetime.now(UTC) - row["power_checked_at"] < timedelta(seconds=15)
+        daemon.podium("node", "power", "on", "r1n01", "--wait")
+        daemon.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("absent", "driver absent (package bad-plugin, entry point bad_plugin:Absent) cannot be imported"),
+        ("broken", "driver broken (package bad-plugin, entry point bad_plugin_broken:Driver) cannot be"),
+    ],
+)
+def test_a_plugin_that_cannot_be_loaded_stops_the_daemon_or_is_skipped_as_configured(
+    tmp_path: Path, plugins: Path, name: str, words: str
+) -> None:
+    daemon = Daemon(tmp_path, default=f"enabled_drivers = fake,{name}")
+    daemon.launch()
+    assert daemon.wait() == 1
+    assert words in daemon.text()
+    assert "Traceback" not in daemon.text()
+    daemon.default += "\ndriver_startup_errors = skip"
+    daemon.write("")
+    with daemon:
+        assert "Started without it: driver" in daemon.text()
+        assert daemon.rows("conductor", "list")["here"]["drivers"] == ["fake"]
+        assert daemon.stop() == 0

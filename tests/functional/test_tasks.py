@@ -1,0 +1,90 @@
+"""What people do to the tasks of a running daemon, and what Prometheus reads of it."""
+
+import socket
+import urllib.request
+from pathlib import Path
+
+import pytest
+from prometheus_client import parser
+
+from daemons import Daemon, eventually
+
+TASK = "fake.check_status"
+
+
+def free_tcp_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def state(daemon: Daemon, task: str) -> str:
+    return str(daemon.podium("task", "show", task, "-f", "value", "-c", "state").stdout.strip())
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Daemon:
+    return Daemon(tmp_path, default="enabled_drivers = fake")
+
+
+def known(daemon: Daemon) -> None:
+    """Wait until the daemon has told of its tasks."""
+    eventually(lambda: TASK in daemon.rows("task", "list"), "the tasks are listed")
+
+
+def test_a_task_that_is_run_by_hand_prints_how_it_ended(daemon: Daemon) -> None:
+    with daemon:
+        known(daemon)
+        done = daemon.podium("task", "run", TASK)
+        assert done.stdout.startswith(f"{TASK}: done in 0.")
+        eventually(lambda: daemon.rows("task", "list")[TASK]["runs"] == 1, "the run is counted")
+        assert daemon.stop() == 0
+
+
+def test_a_task_that_cannot_be_run_for_one_node_says_so(daemon: Daemon) -> None:
+    with daemon:
+        known(daemon)
+        daemon.podium("node", "create", "--driver", "fake", "--name", "one")
+        done = daemon.podium("task", "run", TASK, "--node", "one", expect=1)
+        assert done.stdout == f"{TASK}: failed: {TASK} does not run for single nodes; leave out --node\n"
+        assert daemon.stop() == 0
+
+
+def test_a_task_that_is_disabled_stays_so_over_a_restart_until_it_is_enabled(daemon: Daemon) -> None:
+    with daemon:
+        known(daemon)
+        assert daemon.podium("task", "disable", TASK).stdout == f"{TASK}: disabled\n"
+        assert daemon.stop() == 0
+        daemon.start()
+        eventually(lambda: state(daemon, TASK) == "disabled", "it is disabled after the restart")
+        assert daemon.podium("task", "enable", TASK).stdout == f"{TASK}: enabled\n"
+        eventually(lambda: state(daemon, TASK) == "idle", "it is enabled again")
+        assert daemon.stop() == 0
+
+
+def test_prometheus_reads_the_daemons_metrics(tmp_path: Path) -> None:
+    port = free_tcp_port()
+    with Daemon(tmp_path, f"[metrics]\nlisten = 127.0.0.1:{port}\n") as daemon:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+            assert answer.headers.get_content_type() == "text/plain"
+            families = list(parser.text_string_to_metric_families(answer.read().decode()))
+        values = {
+            (sample.name, sample.labels.get("task")): sample.value
+            for family in families
+            for sample in family.samples
+        }
+        assert values["podium_database_up", None] == 1
+        assert values["podium_task_spacing_seconds", TASK] == 60
+        assert values["process_resident_memory_bytes", None] > 0
+        assert daemon.stop() == 0
+        assert "Traceback" not in daemon.text()
+
+
+def test_metrics_at_an_address_in_use_end_the_daemon_with_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        daemon = Daemon(tmp_path, f"[metrics]\nlisten = {place}\n")
+        daemon.launch()
+        assert daemon.wait() == 1
+    assert f"[metrics] listen = {place} cannot be used: Address already in use" in daemon.text()
+    assert "Traceback" not in daemon.text()

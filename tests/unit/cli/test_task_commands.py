@@ -1,0 +1,203 @@
+"""The command's side of `podium task show`, `run`, `enable` and `disable`: whom it asks, and what it says."""
+
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from podium.db import api, conductors, task_commands
+from podium.db.engine import Database
+from podium.db.models import task_commands as commands
+from podium.db.models import utcnow
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def go_online(database: Database, hostname: str, *names: str) -> conductors.Membership:
+    member = conductors.Membership(hostname, "1", ("acme",), "")
+    reports = [
+        conductors.TaskReport(name, "idle", 60.0, utcnow(), 0.25, 3, 1, 0, 2, "boom")
+        for name in names or ("acme.poll",)
+    ]
+    with database.write() as connection:
+        conductors.claim(connection, member, 60, lambda _process: False)
+        conductors.save_tasks(connection, hostname, reports)
+    return member
+
+
+def asked(database: Database) -> list[tuple[str, str, str, str | None]]:
+    with database.read() as connection:
+        rows = connection.execute(sa.select(commands)).all()
+    return [(row.conductor, row.task, row.action, row.node_uuid) for row in rows]
+
+
+@contextmanager
+def answering(database: Database, error: str | None = None, duration: float | None = None) -> Iterator[None]:
+    """A conductor that answers the first command that it finds."""
+    ended = threading.Event()
+
+    def serve() -> None:
+        while not ended.wait(0.02):
+            with database.write() as connection:
+                number = connection.scalar(sa.select(commands.c.id))
+                if number is not None:
+                    task_commands.answer(connection, number, error, duration)
+                    return
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_one_task_is_shown_with_every_column(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    done = podium("task", "show", "acme.poll", "-f", "json")
+    shown = json.loads(done.stdout)
+    assert shown.pop("last_run").endswith("Z")
+    assert shown == {
+        "task": "acme.poll",
+        "driver": "acme",
+        "conductor": "head",
+        "state": "idle",
+        "spacing": 60.0,
+        "duration": 0.25,
+        "runs": 3,
+        "failures": 1,
+        "skipped": 0,
+        "deadline_misses": 2,
+        "last_error": "boom",
+    }
+
+
+def test_of_two_conductors_the_one_that_is_named_is_shown(podium: Run, database: Database) -> None:
+    go_online(database, "east")
+    go_online(database, "west")
+    done = podium("task", "show", "acme.poll", "--conductor", "west", "-f", "value", "-c", "conductor")
+    assert done.stdout == "west\n"
+
+
+def test_of_two_conductors_the_one_that_runs_is_shown(podium: Run, database: Database) -> None:
+    go_online(database, "east")
+    gone = go_online(database, "west")
+    with database.write() as connection:
+        conductors.leave(connection, gone)
+    done = podium("task", "show", "acme.poll", "-f", "value", "-c", "conductor")
+    assert done.stdout == "east\n"
+
+
+def test_the_end_of_a_run_is_told(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    with answering(database, duration=0.31):
+        done = podium("task", "run", "acme.poll")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "acme.poll: done in 0.3 s\n", "")
+
+
+def test_a_run_that_failed_fails_the_command_with_its_reason(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    with answering(database, error="no answer", duration=0.31):
+        done = podium("task", "run", "acme.poll")
+    assert (done.returncode, done.stdout) == (1, "acme.poll: failed: no answer\n")
+
+
+def test_a_run_is_asked_of_the_conductor_for_one_node(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    with database.write() as connection:
+        api.create_nodes(connection, [{"name": "one", "driver": "acme"}])
+        uuid = api.find_nodes(connection, ["one"])[0].uuid
+    with answering(database, duration=0.1):
+        podium("task", "run", "acme.poll", "--node", "one")
+    assert asked(database) == [("head", "acme.poll", "run", uuid)]
+
+
+def test_a_run_that_takes_longer_than_one_waits_goes_on(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    done = podium("task", "run", "acme.poll", "--timeout", "0")
+    assert (done.returncode, done.stdout) == (1, "acme.poll: not finished after 0 s; head goes on with it\n")
+
+
+def test_a_conductor_that_ends_meanwhile_is_not_waited_for(podium: Run, database: Database) -> None:
+    member = go_online(database, "head")
+    ended = threading.Event()
+
+    def leave() -> None:
+        while not ended.wait(0.02):
+            if asked(database):
+                with database.write() as connection:
+                    conductors.leave(connection, member)
+                return
+
+    thread = threading.Thread(target=leave)
+    thread.start()
+    done = podium("task", "run", "acme.poll")
+    ended.set()
+    thread.join()
+    assert done.stdout == "acme.poll: failed: the conductor head ended before it answered\n"
+
+
+@pytest.mark.parametrize("action", ["enable", "disable"])
+def test_a_task_is_switched_by_its_conductor(podium: Run, database: Database, action: str) -> None:
+    go_online(database, "head")
+    with answering(database):
+        done = podium("task", action, "acme.poll")
+    assert (done.returncode, done.stdout) == (0, f"acme.poll: {action}d\n")
+    assert asked(database) == [("head", "acme.poll", action, None)]
+
+
+def refused(database: Database, done: "subprocess.CompletedProcess[str]") -> str:
+    """The only line of a command that asked nothing of anyone."""
+    assert (done.returncode, done.stdout, asked(database)) == (1, "", [])
+    (line,) = done.stderr.splitlines()
+    return str(line)
+
+
+def test_a_task_that_several_conductors_have_is_asked_of_the_one_that_is_named(
+    podium: Run, database: Database
+) -> None:
+    go_online(database, "east")
+    go_online(database, "west")
+    with answering(database, duration=0.1):
+        podium("task", "run", "acme.poll", "--conductor", "west")
+    assert asked(database) == [("west", "acme.poll", "run", None)]
+
+
+def test_several_conductors_are_named_when_one_has_to_be_chosen(podium: Run, database: Database) -> None:
+    go_online(database, "east")
+    go_online(database, "west")
+    line = refused(database, podium("task", "run", "acme.poll"))
+    assert line == "podium: several conductors have acme.poll: east, west; say which with --conductor"
+
+
+def test_nothing_is_asked_of_a_conductor_that_is_gone(podium: Run, database: Database) -> None:
+    member = go_online(database, "head")
+    with database.write() as connection:
+        conductors.leave(connection, member)
+    line = refused(database, podium("task", "run", "acme.poll"))
+    assert line == "podium: no conductor with acme.poll is running, so nothing was asked; start head"
+
+
+def test_a_task_that_there_is_not_is_answered_with_the_nearest(podium: Run, database: Database) -> None:
+    go_online(database, "head", "acme.poll", "conductor.sync_power_status")
+    line = refused(database, podium("task", "disable", "acme.pol"))
+    assert "there is no task acme.pol; did you mean acme.poll" in line
+
+
+def test_a_conductor_without_the_task_is_answered_with_the_ones_that_have_it(
+    podium: Run, database: Database
+) -> None:
+    go_online(database, "head")
+    line = refused(database, podium("task", "run", "acme.poll", "--conductor", "haed"))
+    assert line == "podium: the conductor haed has no task acme.poll; there is one on head"
+
+
+def test_nothing_is_asked_for_a_node_that_there_is_not(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    line = refused(database, podium("task", "run", "acme.poll", "--node", "nobody"))
+    assert "nobody" in line

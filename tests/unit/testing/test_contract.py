@@ -1,0 +1,406 @@
+"""The contract can fail: each of these drivers breaks one promise, and that promise's test alone fails."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import subprocess
+import threading
+import time
+import unittest
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pytest
+from oslo_config import cfg
+
+from podium import errors, states
+from podium.drivers import base
+from podium.testing import DriverContract
+
+SILENT, REFUSING = "silent", "refusing"
+
+
+class Good(base.Driver):
+    """Machines that keep every promise."""
+
+    properties: ClassVar[Mapping[str, base.Property]] = {
+        "acme_address": base.Property("host name", required=True),
+        "acme_password": base.Property("password", secret=True),
+    }
+    options: Any = (cfg.IntOpt("retries", default=2, help="How often it tries."),)
+
+    def __init__(self, name: str, options: Any) -> None:
+        super().__init__(name, options)
+        self.on: dict[str, bool] = {}
+
+    async def get_power_state(self, node: base.Node) -> str:
+        address = self.parse_driver_info(node)["acme_address"]
+        if address == SILENT:
+            await self.silence()
+        if address == REFUSING:
+            raise errors.AuthenticationRefused("it refuses the login")
+        return states.POWER_ON if self.on.get(node.name) else states.POWER_OFF
+
+    async def silence(self) -> None:
+        try:
+            async with asyncio.timeout(0.05):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            raise errors.BMCUnreachable("it does not answer") from None
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        if target not in self.supported_power_states:
+            raise errors.UnsupportedPowerState(f"it cannot do {target}")
+        self.on[node.name] = states.REACHED[target] == states.POWER_ON
+
+    @base.driver_periodic_task(spacing=60)
+    async def check_status(self, manager: base.Conductor, context: Any) -> None:
+        for node in manager.nodes(self):
+            manager.report_health(node, base.Health("OK"))
+
+
+def contract(driver: type[base.Driver]) -> DriverContract:
+    class Contract(DriverContract):
+        driver_class = driver
+        driver_info = {"acme_address": "n1", "acme_password": "secret"}
+        patience = 1.0
+        refusing: ClassVar = {"acme_address": REFUSING, "acme_password": "opensesame"}
+
+        def make_silent_node(self) -> base.Node:
+            return base.Node("s", "s", "acme", driver_info={"acme_address": SILENT})
+
+        def make_refusing_node(self) -> base.Node:
+            return base.Node("r", "r", "acme", driver_info=self.refusing)
+
+    return Contract()
+
+
+def broken_promises(driver: type[base.Driver]) -> dict[str, str]:
+    """The tests of the contract that fail for a driver, and what they say."""
+    suite = contract(driver)
+    failed = {}
+    for name in dir(suite):
+        if name.startswith("test_"):
+            try:
+                getattr(suite, name)()
+            except unittest.SkipTest:
+                continue
+            except Exception as error:
+                failed[name] = str(error)
+    return failed
+
+
+def with_properties(**changes: base.Property) -> dict[str, base.Property]:
+    return {**Good.properties, **changes}
+
+
+class Undescribed(Good):
+    __doc__ = ""
+
+
+class WithoutHelp(Good):
+    """Broken."""
+
+    properties = with_properties(acme_port=base.Property(" "))
+
+
+class ShowsAPassword(Good):
+    """Broken."""
+
+    properties = with_properties(acme_token=base.Property("token"))
+
+
+class OptionWithoutHelp(Good):
+    """Broken."""
+
+    options = (cfg.IntOpt("retries"),)
+
+
+class OwnWords(Good):
+    """Broken."""
+
+    supported_power_states = (states.POWER_ON, "off")
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        await super().set_power_state(node, {"off": states.POWER_OFF}.get(target, target))
+
+
+class RefusesWhatIsValid(Good):
+    """Broken."""
+
+    def validate(self, node: base.Node) -> None:
+        raise errors.InvalidDriverInfo("never enough")
+
+
+class AcceptsNothing(Good):
+    """Broken."""
+
+    def validate(self, node: base.Node) -> None:
+        pass
+
+
+class AsksDNSInValidate(Good):
+    """Broken."""
+
+    def validate(self, node: base.Node) -> None:
+        info = self.parse_driver_info(node)
+        with contextlib.suppress(Exception):
+            socket.getaddrinfo(info["acme_address"], 80)
+
+
+class TellsASecret(Good):
+    """Broken."""
+
+    def validate(self, node: base.Node) -> None:
+        info = self.parse_driver_info(node)
+        if len(info["acme_password"] or "") > 20:
+            raise errors.InvalidDriverInfo(f"acme_password {info['acme_password']} is too long")
+
+
+class LogsASecret(Good):
+    """Broken."""
+
+    def validate(self, node: base.Node) -> None:
+        logging.getLogger(__name__).debug("validating %s", dict(node.driver_info))
+        super().validate(node)
+
+
+class NeverSwitches(Good):
+    """Broken."""
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        if target not in self.supported_power_states:
+            raise errors.UnsupportedPowerState(f"it cannot do {target}")
+
+
+class TakesEveryTarget(Good):
+    """Broken."""
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        self.on[node.name] = states.REACHED[target] == states.POWER_ON
+
+
+class KeyErrorWithoutAddress(Good):
+    """Broken."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        return await super().get_power_state(node) if node.driver_info["acme_address"] else ""
+
+
+class WaitsForEver(Good):
+    """Broken."""
+
+    async def silence(self) -> None:
+        await asyncio.Event().wait()
+
+
+class CallsRefusalSilence(Good):
+    """Broken."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        try:
+            return await super().get_power_state(node)
+        except errors.AuthenticationRefused:
+            raise errors.BMCUnreachable("something went wrong") from None
+
+
+class TellsThePassword(Good):
+    """Broken."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        try:
+            return await super().get_power_state(node)
+        except errors.AuthenticationRefused:
+            raise errors.AuthenticationRefused(f"{node.driver_info['acme_password']} is wrong") from None
+
+
+class Exits(Good):
+    """Broken."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        raise SystemExit(0)
+
+
+class SwallowsCancellation(Good):
+    """Broken."""
+
+    async def silence(self) -> None:
+        try:
+            await super().silence()
+        except asyncio.CancelledError:
+            raise errors.BMCUnreachable("it does not answer") from None
+
+
+class OneAtATime(Good):
+    """Broken."""
+
+    reading = False
+
+    async def get_power_state(self, node: base.Node) -> str:
+        if self.reading:
+            raise errors.DriverError("a read is under way")
+        self.reading = True
+        try:
+            await asyncio.sleep(0)
+            return await super().get_power_state(node)
+        finally:
+            self.reading = False
+
+
+class TaskFails(Good):
+    """Broken."""
+
+    @base.node_periodic_task(spacing=60)
+    async def look(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+        raise KeyError("fans")
+
+
+class Sleeps(Good):
+    """Broken."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        time.sleep(0.001)  # noqa: ASYNC251
+        return await super().get_power_state(node)
+
+
+class RunsAProgram(Good):
+    """Broken."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        subprocess.run(["true"], check=True)  # noqa: ASYNC221
+        return await super().get_power_state(node)
+
+
+class ConnectsInPlace(Good):
+    """Broken."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname()).close()
+        return await super().get_power_state(node)
+
+
+class WaitsForALock(Good):
+    """Broken."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        if node.name == "r":
+            threading.Event().wait(2)  # twice as long as the contract allows
+        return await super().get_power_state(node)
+
+
+class LeavesATask(Good):
+    """Broken."""
+
+    async def start(self) -> None:
+        self.task = asyncio.ensure_future(asyncio.Event().wait())
+
+
+class LeavesAThread(Good):
+    """Broken."""
+
+    def start(self) -> None:
+        threading.Thread(target=threading.Event().wait, args=(4,), name="acme-poller", daemon=True).start()
+
+
+class LeavesASocket(Good):
+    """Broken."""
+
+    def start(self) -> None:
+        one, other = socket.socketpair()
+        with one, other:
+            os.dup(one.fileno())  # no finaliser closes a bare number
+
+
+BROKEN = {
+    Undescribed: "test_it_is_described",
+    WithoutHelp: "test_its_properties_are_documented",
+    ShowsAPassword: "test_its_secrets_are_marked",
+    OptionWithoutHelp: "test_its_options_are_documented",
+    OwnWords: "test_its_power_states_are_in_the_vocabulary",
+    RefusesWhatIsValid: "test_a_valid_driver_info_is_accepted",
+    AcceptsNothing: "test_an_empty_driver_info_is_refused",
+    AsksDNSInValidate: "test_validate_does_no_input_or_output",
+    TellsASecret: "test_validate_shows_no_secret",
+    LogsASecret: "test_validate_shows_no_secret",
+    NeverSwitches: "test_set_then_get_agrees",
+    TakesEveryTarget: "test_an_unsupported_power_state_is_refused",
+    KeyErrorWithoutAddress: "test_a_read_without_driver_info_fails_as_such",
+    WaitsForEver: "test_hardware_that_does_not_answer_is_told",
+    TellsThePassword: "test_hardware_that_refuses_the_login_is_told",
+    CallsRefusalSilence: "test_hardware_that_refuses_the_login_is_told",
+    SwallowsCancellation: "test_a_cancelled_read_ends",
+    OneAtATime: "test_many_nodes_are_read_at_once",
+    TaskFails: "test_its_periodic_tasks_run",
+    Sleeps: "test_no_async_method_blocks",
+    RunsAProgram: "test_no_async_method_blocks",
+    ConnectsInPlace: "test_no_async_method_blocks",
+    WaitsForALock: "test_no_async_method_blocks",
+    LeavesATask: "test_nothing_is_left_after_close",
+    LeavesAThread: "test_nothing_is_left_after_close",
+    LeavesASocket: "test_nothing_is_left_after_close",
+}
+
+
+class UsesAsyncio(Good):
+    """Machines behind programs, sockets and blocking libraries, all in asyncio's way."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        program = await asyncio.create_subprocess_exec("true", stdout=subprocess.PIPE)
+        await program.communicate()
+        await asyncio.to_thread(time.sleep, 0.001)
+        async with await asyncio.start_server(lambda _, writer: writer.close(), "localhost", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            reader, writer = await asyncio.open_connection("localhost", port)
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+        return await super().get_power_state(node)
+
+
+class Plain(base.Driver):
+    """Machines whose every method is plain, and blocks."""
+
+    properties = Good.properties
+
+    def __init__(self, name: str, options: Any) -> None:
+        super().__init__(name, options)
+        self.on: dict[str, bool] = {}
+
+    def get_power_state(self, node: base.Node) -> str:
+        address = self.parse_driver_info(node)["acme_address"]
+        time.sleep(0.001)
+        if address == SILENT:
+            raise errors.BMCUnreachable("it does not answer")
+        if address == REFUSING:
+            raise errors.AuthenticationRefused("it refuses the login")
+        return states.POWER_ON if self.on.get(node.name) else states.POWER_OFF
+
+    def set_power_state(self, node: base.Node, target: str) -> None:
+        if target not in self.supported_power_states:
+            raise errors.UnsupportedPowerState(f"it cannot do {target}")
+        subprocess.run(["true"], check=True)
+        self.on[node.name] = states.REACHED[target] == states.POWER_ON
+
+
+@pytest.mark.parametrize("driver", [Good, UsesAsyncio, Plain])
+def test_a_good_driver_breaks_no_promise(driver: type[base.Driver]) -> None:
+    assert broken_promises(driver) == {}
+
+
+@pytest.mark.parametrize(("driver", "promise"), BROKEN.items(), ids=lambda one: getattr(one, "__name__", ""))
+def test_a_broken_promise_is_told_by_its_own_test(driver: type[base.Driver], promise: str) -> None:
+    assert list(broken_promises(driver)) == [promise]
+
+
+def test_a_driver_that_exits_fails_its_tests_and_does_not_end_them() -> None:
+    assert broken_promises(Exits)["test_a_power_state_is_read"] == "SystemExit was raised: 0"
+
+
+def test_what_needs_hardware_is_skipped_without_it() -> None:
+    suite = contract(NeverSwitches)
+    type(suite).reads_hardware = False
+    with pytest.raises(unittest.SkipTest, match="no hardware that answers"):
+        suite.test_set_then_get_agrees()

@@ -1,0 +1,42 @@
+"""The ipmi driver keeps the contract, before simulated BMCs."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from podium.drivers import base
+from podium.drivers.ipmi.driver import IPMIDriver
+from podium.simulator.bmc import Settings
+from podium.simulator.nodes import address_range
+from podium.simulator.server import Simulator
+from podium.testing import DriverContract, make_node
+
+SILENT, REFUSING = "127.20.7.31", "127.20.7.32"
+
+
+class TestIPMIDriver(DriverContract):
+    driver_class = IPMIDriver
+    driver_name = "ipmi"
+    driver_info = {"ipmi_address": "127.20.7.1", "ipmi_username": "admin", "ipmi_password": "secret"}
+    driver_options = {"command_retry_timeout": 1.0, "retransmit_interval": 0.2}
+    port = 623
+
+    @contextlib.asynccontextmanager
+    async def hardware(self) -> AsyncIterator[None]:
+        addresses = address_range("127.20.7.1", 32)
+        faults = (f"dead:{SILENT}", f"wrong-password:{REFUSING}")
+        async with Simulator(addresses, settings=Settings(password=b"secret"), placed=faults) as simulator:
+            self.port = simulator.port
+            yield
+
+    def make_node(self, name: str = "node1") -> base.Node:
+        return self._at(f"127.20.7.{name.removeprefix('node')}", name)
+
+    def make_silent_node(self) -> base.Node:
+        return self._at(SILENT, "silent")
+
+    def make_refusing_node(self) -> base.Node:
+        return self._at(REFUSING, "refusing")
+
+    def _at(self, address: str, name: str) -> base.Node:
+        info = {**self.driver_info, "ipmi_address": address, "ipmi_port": self.port}
+        return make_node(self.driver_name, info, name=name)

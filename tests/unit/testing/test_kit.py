@@ -1,0 +1,17 @@
+"""The kit as a whole: what it needs, and how it makes drivers."""
+
+import subprocess
+import sys
+
+from podium.drivers.ipmi.driver import IPMIDriver
+from podium.testing import make_driver
+
+
+def test_the_kit_does_without_the_packages_of_the_tests() -> None:
+    text = "import podium.testing, sys; sys.exit('pytest' in sys.modules or 'hypothesis' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", text], timeout=50).returncode == 0
+
+
+def test_a_driver_is_made_with_the_options_that_the_test_gives() -> None:
+    driver = make_driver(IPMIDriver, "ipmi", command_retry_timeout=2.0)
+    assert (driver.options.command_retry_timeout, driver.options.retransmit_interval) == (2.0, 0.5)

@@ -1,0 +1,114 @@
+"""What is told of a driver without its hardware."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pytest
+from oslo_config import cfg
+
+from podium import states
+from podium.drivers import base
+from podium.drivers.fake import FakeDriver
+from podium.drivers.ipmi.driver import IPMIDriver
+from podium.testing import make_driver, structure
+
+
+class Sound(base.Driver):
+    """Machines."""
+
+    properties: ClassVar[Mapping[str, base.Property]] = {}
+
+    def get_power_state(self, node: base.Node) -> str:
+        return states.POWER_OFF
+
+    def set_power_state(self, node: base.Node, target: str) -> None:
+        pass
+
+
+class ClosesByName(Sound):
+    """Machines."""
+
+    def close(self, name: str) -> None:  # type: ignore[override]
+        pass
+
+
+class AsyncValidate(Sound):
+    """Machines."""
+
+    async def validate(self, node: base.Node) -> None:  # type: ignore[override]
+        pass
+
+
+class YieldsAState(Sound):
+    """Machines."""
+
+    def get_power_state(self, node: base.Node) -> Any:
+        yield states.POWER_ON
+
+
+class TaskOfNodeWithoutNode(Sound):
+    """Machines."""
+
+    @base.node_periodic_task()
+    def look(self, manager: base.Conductor, context: Any) -> None:
+        pass
+
+
+class TaskWithoutContext(Sound):
+    """Machines."""
+
+    @base.driver_periodic_task()
+    def look(self, manager: base.Conductor) -> None:
+        pass
+
+
+class RefusesItsDefault(Sound):
+    """Machines."""
+
+    properties = {"acme_port": base.Property("port", default="none", type=int)}
+
+
+class ShoutsAProperty(Sound):
+    """Machines."""
+
+    properties = {"ACME-ADDRESS": base.Property("address")}
+
+
+class SecretOption(Sound):
+    """Machines."""
+
+    options = (cfg.StrOpt("vault_token", help="Token of the vault."),)
+
+
+@pytest.mark.parametrize("driver", [FakeDriver, IPMIDriver, Sound])
+def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
+    assert list(structure.findings(make_driver(driver))) == []
+
+
+@pytest.mark.parametrize(
+    ("driver", "finding"),
+    [
+        (ClosesByName, "close cannot be called with (): missing a required argument: 'name'"),
+        (AsyncValidate, "validate is async; it is called as a plain method and does no input or output"),
+        (YieldsAState, "get_power_state is a generator: it has a yield, and calling it does nothing"),
+        (
+            TaskOfNodeWithoutNode,
+            "periodic task look cannot be called with (node, manager, context):"
+            " too many positional arguments",
+        ),
+        (
+            TaskWithoutContext,
+            "periodic task look cannot be called with (manager, context): too many positional arguments",
+        ),
+        (ShoutsAProperty, "property ACME-ADDRESS is not a lowercase identifier"),
+        (SecretOption, "option vault_token is called like a secret; declare it with secret=True"),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_a_fault_of_structure_is_found_once(driver: type[base.Driver], finding: str) -> None:
+    assert list(structure.findings(make_driver(driver))) == [finding]
+
+
+def test_a_default_that_its_own_type_refuses_is_found() -> None:
+    found = list(structure.findings(make_driver(RefusesItsDefault)))
+    assert "property acme_port: its type refuses its default with ValueError" in found
