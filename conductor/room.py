@@ -23,7 +23,7 @@ from podium.conductor import context
 from podium.conductor.mailbox import Mailbox
 from podium.conductor.threads import DaemonThreads
 from podium.conductor.turns import Turns
-from podium.drivers import base
+from podium.drivers import base, registry
 
 LOG = log.getLogger(__name__)
 
@@ -118,11 +118,12 @@ class DriverRoom:
             self._opened.result(timeout)
         except concurrent.futures.TimeoutError:
             raise errors.DriverLoadError(
-                f"driver {self.driver.name}: start() did not end within {timeout:.0f} s{self._where()}"
+                f"{registry.described(self.driver.name)}: start() did not end within {timeout:.0f} s"
+                f"{self._where()}"
             ) from None
         except Exception as cause:
             raise errors.DriverLoadError(
-                f"driver {self.driver.name}: start() failed: {errors.one_line(cause)}"
+                f"{registry.described(self.driver.name)}: start() failed: {errors.one_line(cause)}"
             ) from cause
 
     def close(self, timeout: float) -> bool:

@@ -62,11 +62,18 @@ def find(name: str) -> type[base.Driver] | errors.DriverLoadError:
 
 
 def _unusable(entry_point: Any, fault: str) -> errors.DriverLoadError:
-    # stevedore's own entry points have lost their package.
-    same = metadata.entry_points(group=NAMESPACE, name=entry_point.name, value=entry_point.value)
-    packages = sorted({one.dist.name for one in same if one.dist})
-    origin = f"package {' and '.join(packages)}, entry point {entry_point.value}"
-    return errors.DriverLoadError(f"driver {entry_point.name} ({origin}) {fault}")
+    return errors.DriverLoadError(f"{described(entry_point.name)} {fault}")
+
+
+def described(name: str) -> str:
+    """A driver with what there is to find it by: ``driver acme (package acme, entry point acme:Driver)``."""
+    # Not of stevedore's own entry points, which have lost their package.
+    found = metadata.entry_points(group=NAMESPACE, name=name)
+    packages = sorted({one.dist.name for one in found if one.dist})
+    values = sorted({one.value for one in found})
+    if not values:
+        return f"driver {name}"
+    return f"driver {name} (package {' and '.join(packages)}, entry point {' and '.join(values)})"
 
 
 def _fault(extension: Any, twice: bool) -> str | None:
@@ -126,15 +133,11 @@ def instance(name: str, found: type[base.Driver], conf: cfg.ConfigOpts) -> base.
         driver = found(name, conf[name])
         names = [task.name for task, _ in base.periodic_tasks(driver)]
     except Exception as cause:
-        raise errors.DriverLoadError(
-            f"driver {name} ({found.__module__}.{found.__qualname__}) cannot be made:"
-            f" {errors.one_line(cause)}"
-        ) from cause
+        raise errors.DriverLoadError(f"{described(name)} cannot be made: {errors.one_line(cause)}") from cause
     twice = sorted({task for task in names if names.count(task) > 1})
     if twice:
         raise errors.DriverLoadError(
-            f"driver {name} ({found.__module__}.{found.__qualname__}) has two periodic tasks"
-            f" {', '.join(twice)}; give one another name"
+            f"{described(name)} has two periodic tasks {', '.join(twice)}; give one another name"
         )
     return driver
 

@@ -74,6 +74,17 @@ for number in range(500):
 
 class NewerIPMI(IPMIDriver):
     """A subclass of ipmi."""
+
+
+class NoStart(Plain):
+    """Does not start."""
+    def start(self): raise OSError("no such device")
+
+
+class Twice(SameOne):
+    """Has two tasks of one name."""
+    @base.driver_periodic_task(spacing=1, name="check_status")
+    def check_again(self, manager, context): pass
 '''
 
 DRIVERS = {
@@ -92,6 +103,7 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-plugin\nVersion: 1.0\n")
     lines = [f"{name} = bad_plugin:{cls}" for name, cls in DRIVERS.items()]
     lines += ["absent = bad_plugin:Absent", "broken = bad_plugin_broken:Driver"]
+    lines += ["nostart = bad_plugin:NoStart", "twice = bad_plugin:Twice"]
     (folder / "bad_plugin_broken.py").write_text("raise SystemExit('at import')\n")
     (info / "entry_points.txt").write_text("\n".join(["[podium.drivers]", *lines, ""]))
     monkeypatch.setenv("PYTHONPATH", str(folder))
@@ -148,6 +160,11 @@ def test_with_every_bad_plugin_loaded_the_fleet_keeps_its_rhythm_and_the_culprit
     [
         ("absent", "driver absent (package bad-plugin, entry point bad_plugin:Absent) cannot be imported"),
         ("broken", "driver broken (package bad-plugin, entry point bad_plugin_broken:Driver) cannot be"),
+        (
+            "nostart",
+            "(package bad-plugin, entry point bad_plugin:NoStart): start() failed: OSError: no such device",
+        ),
+        ("twice", "(package bad-plugin, entry point bad_plugin:Twice) has two periodic tasks check_status"),
     ],
 )
 def test_a_plugin_that_cannot_be_loaded_stops_the_daemon_or_is_skipped_as_configured(

@@ -111,7 +111,7 @@ def test_what_is_no_driver_is_told_what_it_ought_to_be(install: Install, source:
 def test_two_packages_with_one_driver_name_are_refused_rather_than_one_chosen(install: Install) -> None:
     install(ACME)
     install(ACME, package="better-acme")
-    assert re.search("package (acme-podium|better-acme), .* is not the only one of that name", fault())
+    assert re.search("package acme-podium and better-acme, .* is not the only one of that name", fault())
 
 
 def test_a_driver_may_not_take_the_name_of_a_config_group(install: Install) -> None:
@@ -170,7 +170,7 @@ def test_a_driver_that_cannot_be_made_is_named_with_the_cause(
     install: Install, conf: cfg.ConfigOpts, body: str, reason: str
 ) -> None:
     install(f"from podium.drivers.fake import FakeDriver\nclass Acme(FakeDriver):\n    {body}\n")
-    told = rf"driver acme \(acme_podium\.Acme\) cannot be made: {reason}"
+    told = rf"driver acme \(package acme-podium, entry point acme_podium:Acme\) cannot be made: {reason}"
     with pytest.raises(errors.DriverLoadError, match=told) as caught:
         registry.load(["acme"], conf)
     assert "\n" not in str(caught.value)
