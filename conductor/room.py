@@ -156,9 +156,12 @@ class DriverRoom:
                 return await method(*args)
             result = await self._in_thread(method, *args)
             return await result if inspect.isawaitable(result) else result
-        except (asyncio.CancelledError, Exception):
+        except Exception:
             raise
         except BaseException as fault:
+            task = asyncio.current_task()
+            if isinstance(fault, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # the conductor's own wish, and not the driver's
             raise DriverFault(f"{_named(method)} raised {type(fault).__name__}: {fault}") from fault
 
     async def command(

@@ -74,9 +74,15 @@ class Faulty(StillDriver):
         raise KeyError("chassis")
 
 
+class Cancelling(StillDriver):
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        raise asyncio.CancelledError
+
+
 @pytest.mark.parametrize(
     ("driver", "target", "words"),
     [
+        (Cancelling(), "power on", "raised CancelledError"),
         (Liar(), "power on", "power on was accepted, but 0.2 s later it is power off"),
         (Refusing(), "power on", "the BMC says no"),
         (Faulty(), "power on", "fault of the driver still: KeyError: 'chassis'"),

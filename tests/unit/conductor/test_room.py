@@ -44,6 +44,12 @@ class Mixed(StillDriver):
     async def exits_async(self) -> None:
         raise SystemExit(3)
 
+    async def cancels_async(self) -> None:
+        raise asyncio.CancelledError
+
+    def cancels(self) -> None:
+        raise asyncio.CancelledError
+
     def stops_iteration(self) -> None:
         raise StopIteration
 
@@ -60,7 +66,7 @@ def test_async_methods_share_the_rooms_loop_and_plain_ones_run_in_threads() -> N
     assert driver.closed_in == loop_thread
 
 
-@pytest.mark.parametrize("method", ["exits", "exits_async", "stops_iteration"])
+@pytest.mark.parametrize("method", ["exits", "exits_async", "cancels", "cancels_async", "stops_iteration"])
 def test_what_would_end_a_program_stays_in_the_room(method: str) -> None:
     driver = Mixed()
     with opened(driver) as room:
