@@ -212,15 +212,18 @@ class Conductor:
 
     async def _follow(self) -> None:
         """Take over what people did: new nodes are read and power requests begun at once."""
+        changed = False
         while True:
             with contextlib.suppress(errors.DatabaseUnavailable):
                 fresh = await self._fleet.refresh(self._sql)
+                changed = changed or fresh is not None
                 if fresh:
                     self._sync.read_now(fresh, contexts.new())
-                if fresh is not None:
+                if changed:
                     await self._commands.poll()
-                if fresh is not None or self._actions.unfinished:
+                if changed or self._actions.unfinished:
                     await self._actions.poll()
+                changed = False  # not before all of it was done: an outage in between loses nothing
             await asyncio.sleep(_FOLLOW_INTERVAL)
 
     async def _watch(self) -> None:

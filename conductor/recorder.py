@@ -45,7 +45,7 @@ class Recorder:
         self._readings: dict[int, Reading] = {}
         self._healths: dict[int, dict[str, Any]] = {}
         self._tasks: dict[str, TaskReport] = {}
-        self._patches: dict[int, dict[str, dict[str, Any]]] = {}
+        self._values: dict[tuple[int, str, str], Any] = {}  # by node, column and key
         self._maintenance: dict[int, tuple[str, str | None]] = {}
         self._releases: dict[int, None] = {}
 
@@ -73,7 +73,7 @@ class Recorder:
         entry = self._fleet.find(uuid)
         if entry is not None:
             with self._lock:
-                self._patches.setdefault(entry.number, {}).setdefault(column, {}).update(values)
+                self._values.update({(entry.number, column, key): value for key, value in values.items()})
 
     def add_maintenance(self, uuid: str, who: str, reason: str | None) -> None:
         """Have a node put into maintenance, or, without a reason, taken out."""
@@ -99,7 +99,7 @@ class Recorder:
             "outcomes": len(self._outcomes),
             "readings": len(self._readings),
             "health": len(self._healths),
-            "columns": len(self._patches),
+            "columns": len(self._values),
             "maintenance": len(self._maintenance),
             "releases": len(self._releases),
             "tasks": len(self._tasks),
@@ -117,7 +117,9 @@ class Recorder:
             await self._write_outcomes()
             await self._write_readings()
             await self._write(self._healths, fleet.record_health)
-            _, columns = await self._write(self._patches, fleet.record_patches)
+            _, columns = await self._write(
+                self._values, lambda sql, batch: fleet.record_patches(sql, _by_column(batch))
+            )
             self._fleet.note_columns(columns or {})
             await self._write(self._maintenance, fleet.record_maintenance)
             released, _ = await self._write(
@@ -168,3 +170,10 @@ class Recorder:
         except Exception:
             LOG.exception("%d records cannot be written and are dropped", len(batch))
             return {}, None
+
+
+def _by_column(values: Mapping[tuple[int, str, str], Any]) -> dict[int, dict[str, dict[str, Any]]]:
+    nested: dict[int, dict[str, dict[str, Any]]] = {}
+    for (number, column, key), value in values.items():
+        nested.setdefault(number, {}).setdefault(column, {})[key] = value
+    return nested

@@ -98,6 +98,7 @@ class DriverRoom:
         #: Names in driver_info whose values are never shown.
         self.secret = frozenset(name for name, one in driver.properties.items() if one.secret)
         self.turns = Turns()
+        self._unreturned: set[str] = set()
         self.threads = DaemonThreads(f"{driver.name}-plain", size=size)
         self._thread = threading.Thread(target=self._main, name=f"{driver.name}-loop", daemon=True)
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -167,26 +168,25 @@ class DriverRoom:
     async def command(
         self, seconds: float, node: base.Node, method: Callable[..., Any], *args: Any, urgent: bool = False
     ) -> Any:
-        """As :meth:`call_within`, ``method(node, *args)`` in the node's turn.
+        """As :meth:`call`, ``method(node, *args)`` in the node's turn, and given up after some seconds.
 
         :param urgent: a person waits for it
+        :raises TimeoutError: when it was given up, or an earlier one was and has not returned yet
         """
         async with self.turns.turn(node.uuid, urgent=urgent):
-            return await self.call_within(seconds, method, node, *args)
-
-    async def call_within(self, seconds: float, method: Callable[..., Any], *args: Any) -> Any:
-        """As :meth:`call`, but given up after some seconds even where the method does not hear of it.
-
-        :raises TimeoutError: when it was given up
-        """
-        call = asyncio.ensure_future(self.call(method, *args))
-        try:
-            done, _ = await asyncio.wait({call}, timeout=seconds)
-            if not done:
-                raise TimeoutError(f"no answer within {seconds:g} s")
-            return call.result()
-        finally:
-            call.cancel()
+            if node.uuid in self._unreturned:
+                raise TimeoutError("the last call for it has not returned")
+            # Remembered until it returns, given up or not: no more than one call is ever left for a node.
+            call = asyncio.ensure_future(self.call(method, node, *args))
+            self._unreturned.add(node.uuid)
+            call.add_done_callback(lambda _: self._unreturned.discard(node.uuid))
+            try:
+                done, _ = await asyncio.wait({call}, timeout=seconds)
+                if not done:
+                    raise TimeoutError(f"no answer within {seconds:g} s")
+                return call.result()
+            finally:
+                call.cancel()
 
     async def _in_thread(self, method: Callable[..., Any], *args: Any) -> Any:
         """Wait for a plain method; a cancelled wait goes on until the method has returned."""

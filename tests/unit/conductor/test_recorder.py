@@ -91,6 +91,27 @@ def test_a_record_that_the_database_cannot_take_does_not_stop_the_others(
     assert "1 records cannot be written" in caplog.text
 
 
+def test_what_is_saved_while_a_write_fails_joins_what_it_was_to_write(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"})
+            await it.fleet.refresh(it.sql)
+            uuid, real = it.node("a").uuid, it.sql.write
+
+            async def fail_while_more_comes(function: Any) -> Any:
+                it.recorder.add_values(uuid, "properties", {"second": 2, "both": 2})
+                raise errors.DatabaseUnavailable("away")
+
+            it.recorder.add_values(uuid, "properties", {"first": 1, "both": 1})
+            it.sql.write = fail_while_more_comes  # type: ignore[method-assign]
+            assert not await it.recorder.flush()
+            it.sql.write = real  # type: ignore[method-assign]
+            assert await it.recorder.flush()
+            assert it.node("a").properties == {"first": 1, "second": 2, "both": 2}
+
+    asyncio.run(main())
+
+
 def test_health_is_written_only_when_it_changed(tmp_path: Path) -> None:
     async def main() -> None:
         async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:

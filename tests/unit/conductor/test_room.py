@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakes import PATIENCE, StillDriver
+from fakes import PATIENCE, StillDriver, until
 from podium import errors
 from podium.conductor import context as contexts
 from podium.conductor.room import STALLED_AFTER, DriverFault, DriverRoom
@@ -130,10 +130,39 @@ def test_a_call_is_given_up_even_where_the_method_does_not_hear_of_it() -> None:
     let_go = threading.Event()
     driver = Mixed()
     with opened(driver) as room:
-        run = room.start(lambda: room.call_within(0.01, let_go.wait), contexts.new())
+        node = base.Node(uuid="1", name="n1", driver="mixed")
+        run = room.start(lambda: room.command(0.01, node, lambda _: let_go.wait()), contexts.new())
         with pytest.raises(TimeoutError):
             run.future.result(PATIENCE)
         let_go.set()
+
+
+def test_a_node_whose_last_call_never_returned_is_not_called_again_until_it_has() -> None:
+    let_go, calls = threading.Event(), []
+
+    def hang(node: base.Node) -> str:
+        calls.append(node.name)
+        let_go.wait()
+        return "answer"
+
+    driver, node = Mixed(), base.Node(uuid="1", name="n1", driver="mixed")
+
+    def command(seconds: float) -> Any:
+        return room.start(lambda: room.command(seconds, node, hang), contexts.new()).future
+
+    with opened(driver) as room:
+        with pytest.raises(TimeoutError, match="no answer within"):
+            command(0.01).result(PATIENCE)
+        with pytest.raises(TimeoutError, match="the last call for it has not returned"):
+            command(0.01).result(PATIENCE)
+        let_go.set()
+
+        async def returned() -> None:
+            await until(lambda: not room.threads.lost)
+
+        room.start(returned, contexts.new()).future.result(PATIENCE)
+        assert command(PATIENCE).result(PATIENCE) == "answer"
+    assert calls == ["n1", "n1"]
 
 
 def test_a_stalled_loop_is_told_once_with_the_function_that_stalls_it(
