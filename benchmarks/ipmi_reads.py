@@ -1,4 +1,4 @@
-"""How many power states one process reads over held IPMI sessions, and what each read costs.
+"""How many power states one process reads over held IPMI sessions, and what each read and session costs.
 
     python benchmarks/ipmi_reads.py --bmcs 1000 --seconds 10
 
@@ -14,6 +14,7 @@ import cProfile
 import itertools
 import json
 import pstats
+import resource
 import subprocess
 import sys
 import tempfile
@@ -110,6 +111,11 @@ async def measured(what: str, reading: Callable[[], Awaitable[int]]) -> None:
     sys.stdout.write(f"{what:<24}{done / wall:>10.0f} /s{cpu / done * 1e6:>10.1f} us of CPU each\n")
 
 
+def resident() -> int:
+    """Bytes of this process in memory, proc(5)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
 async def measure(nodes: list[base.Node], chosen: argparse.Namespace) -> None:
     def until(end: float) -> Iterator[base.Node]:
         return itertools.takewhile(lambda _: time.monotonic() < end, itertools.cycle(nodes))
@@ -121,9 +127,18 @@ async def measure(nodes: list[base.Node], chosen: argparse.Namespace) -> None:
         return at_once(driver, pool, chosen.concurrency)
 
     async with started() as driver:
+        before = resident()
         await measured("sessions and first read", lambda: at_once(driver, iter(nodes), chosen.concurrency))
+        sys.stdout.write(
+            f"{'memory':<24}{(resident() - before) / len(nodes):>10.0f} bytes for each session\n"
+        )
         with cProfile.Profile() if chosen.profile else contextlib.nullcontext() as profile:
             await measured("reads", reads)
+        told = driver.statistics()
+        sys.stdout.write(", ".join(f"{name} {value:.0f}" for name, value in told.items()) + "\n")
+        wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    sys.stdout.write(f"{'closing':<24}{wall:>10.1f} s {cpu / len(nodes) * 1e6:>10.1f} us of CPU each\n")
     if profile is not None:
         pstats.Stats(profile).sort_stats("tottime").print_stats(25)
 

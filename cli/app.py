@@ -39,6 +39,7 @@ COMMANDS: Final = (
     ("config sample", "config:Sample", "print a config file with every option, its meaning and default"),
     ("config check", "config:Check", "tell everything that is wrong with config files"),
     ("conductor list", "conductors:List", "list the daemons on this database"),
+    ("conductor show", "conductors:Show", "show how a daemon keeps up with its nodes"),
 )
 
 

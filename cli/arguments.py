@@ -91,6 +91,14 @@ def seconds(text: str) -> float:
     return given
 
 
+def age(text: str) -> float:
+    """The type of an argument that says how long ago: seconds, up to ten years."""
+    given = float(text)
+    if not 0 <= given <= 315_360_000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 315360000 seconds")
+    return given
+
+
 def who() -> str:
     """Who gives this command, for the record: user and host."""
     try:

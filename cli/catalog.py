@@ -62,10 +62,10 @@ class Catalog:
         return masking.is_secret(key) or any(key in self.secrets(name) for name in self.classes)
 
     def masked(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The columns of a node without its secrets; all of driver_info where the driver is missing."""
+        """Columns of a node, driver among them, without secrets; all are where the driver is missing."""
         shown = dict(row)
-        for column in MAPPINGS:
+        for column in shown.keys() & set(MAPPINGS):
             shown[column] = masking.mask(row[column], self.secrets(row["driver"]))
-        if self.supported_power_states(row["driver"]) is None:
+        if "driver_info" in shown and self.supported_power_states(row["driver"]) is None:
             shown["driver_info"] = dict.fromkeys(row["driver_info"], masking.MASK)
         return shown

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -114,8 +115,14 @@ class Lister(Command, cliff.lister.Lister):
         for column in reversed([one for one in parsed_args.sort_columns if one in column_names]):
             key = _sort_key(column_names.index(column))
             rows.sort(key=key, reverse=parsed_args.sort_direction == "desc")
-        shown = [[shown_in(parsed_args.formatter, value) for value in row] for row in rows]
-        return super().produce_output(parsed_args, column_names, shown)
+        wanted = [
+            index
+            for index, name in enumerate(column_names)
+            if not parsed_args.columns or name in parsed_args.columns
+        ]
+        names = [column_names[index] for index in wanted]
+        shown = [[shown_in(parsed_args.formatter, row[index]) for index in wanted] for row in rows]
+        return super().produce_output(parsed_args, names, shown)
 
 
 class ShowOne(Command, cliff.show.ShowOne):
@@ -162,14 +169,14 @@ def shown_in(form: str, value: Any) -> Any:
 
 def _for_programs(value: Any) -> Any:
     match value:
+        case None | bool() | int() | float() | str():
+            return value
         case datetime():
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case Mapping():
             return {str(key): _for_programs(one) for key, one in value.items()}
         case list() | tuple():
             return [_for_programs(one) for one in value]
-        case None | bool() | int() | float() | str():
-            return value
         case _:
             return str(value)
 
@@ -178,20 +185,28 @@ def _for_people(value: Any) -> Any:
     match value:
         case None:
             return ""
+        case str() | int():
+            return value
         case datetime():
             return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         case float():
-            return round(value, 3)
+            # Shares need more: one of 100,000 nodes is not to be rounded away.
+            return round(value, 3 if abs(value) >= 1 else 5)
         case {"status": status, "reasons": reasons, **other} if not other:
             return f"{status}: {', '.join(reasons)}" if reasons else status
         case Mapping():
-            return "\n".join(f"{key}: {_for_people(one)}" for key, one in value.items())
+            return "\n".join(_entry(key, _for_people(one), one) for key, one in value.items())
         case [{"name": _}, *_]:
             return "\n".join(_described(**one) for one in value)
         case list() | tuple():
             return ", ".join(str(_for_people(one)) for one in value)
         case _:
             return value
+
+
+def _entry(key: str, shown: Any, value: Any) -> str:
+    nested = isinstance(value, Mapping) and "\n" in shown
+    return f"{key}:\n{textwrap.indent(shown, '  ')}" if nested else f"{key}: {shown}"
 
 
 def _described(name: str, help: str = "", **facts: Any) -> str:

@@ -1,13 +1,26 @@
-"""``podium conductor list``."""
+"""``podium conductor list`` and ``podium conductor show``."""
 
 import argparse
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
-from podium.cli import command
-from podium.db import conductors
+import sqlalchemy as sa
 
-_COLUMNS: Final = ("hostname", "online", "conductor_group", "drivers", "started_at", "heartbeat_at")
+from podium import errors
+from podium.cli import command, statistics
+from podium.db import conductors
+from podium.db.models import utcnow
+
+_COLUMNS: Final = (
+    "hostname",
+    "online",
+    "conductor_group",
+    "drivers",
+    "workers",
+    "started_at",
+    "heartbeat_at",
+)
 
 
 class List(command.Lister):
@@ -17,5 +30,60 @@ class List(command.Lister):
         timeout = self.config.conductor.heartbeat_timeout
         with self.database() as database, database.read() as connection:
             rows = conductors.list_conductors(connection)
-        shown = [{**row._mapping, "online": conductors.is_alive(row, timeout)} for row in rows]
-        return _COLUMNS, [[row[column] for column in _COLUMNS] for row in shown]
+        return _COLUMNS, [_shown(row, timeout) for row in rows]
+
+
+class Show(command.ShowOne):
+    """Show how a conductor keeps up with its nodes: ages of readings, sweeps, queues; in seconds.
+
+    The figures are those that the conductor itself wrote down at statistics_at, added up over its workers; of
+    ages, durations and lags the greatest is shown.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "hostname",
+            nargs="?",
+            metavar="HOSTNAME",
+            help="as `podium conductor list` shows it; may be left out where only one is online",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        timeout = self.config.conductor.heartbeat_timeout
+        with self.database() as database, database.read() as connection:
+            row = _find(conductors.list_conductors(connection), parsed_args.hostname, timeout)
+            written = conductors.statistics(connection, row.hostname)
+        written_at = min((one.updated_at for one in written), default=None)
+        if written_at is not None and not conductors.is_alive(row, timeout):
+            self.warn(f"warning: {row.hostname} is offline; its figures are of {written_at:%F %T} UTC")
+        elif written_at is not None and utcnow() - written_at > timedelta(seconds=timeout):
+            self.warn(f"warning: {row.hostname} has written no new figures since {written_at:%F %T} UTC")
+        figures = statistics.merged([one.statistics for one in written])
+        names = (*_COLUMNS, "statistics_at", *statistics.FIGURES)
+        return names, [*_shown(row, timeout), written_at, *figures.values()]
+
+
+def _shown(row: sa.Row[Any], timeout: float) -> list[Any]:
+    shown = {**row._mapping, "online": conductors.is_alive(row, timeout)}
+    return [shown[column] for column in _COLUMNS]
+
+
+def _find(rows: Sequence[sa.Row[Any]], hostname: str | None, timeout: float) -> sa.Row[Any]:
+    """The conductor of that name or, without one, the only one that is online or that there is.
+
+    :raises podium.errors.PodiumError: naming those that there are
+    """
+    if not rows:
+        raise errors.PodiumError("no conductor has run on this database yet; start one: podium-conductor")
+    names = ", ".join(row.hostname for row in rows)
+    if hostname is not None:
+        rows = [row for row in rows if row.hostname == hostname]
+        if not rows:
+            raise errors.PodiumError(f"there is no conductor {hostname}; there are: {names}")
+    if len(rows) > 1:
+        rows = [row for row in rows if conductors.is_alive(row, timeout)]
+    if len(rows) != 1:
+        raise errors.PodiumError(f"there are several conductors: {names}; say which")
+    return rows[0]

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from rich.console import Console
+from rich.progress import Progress
 
 from podium import errors
 from podium.cli import command, enrolment, node_file
@@ -16,18 +18,33 @@ class Import(command.Command):
     """Enrol the nodes that a YAML or JSON file lists: all of them or, when any is wrong, none.
 
     The file is {"nodes": [{"name": ..., "driver": ..., "driver_info": {...}}, ...]}; a node may also have
-    uuid, properties, extra, conductor_group and maintenance.
+    uuid, properties, extra, conductor_group and maintenance. On a terminal a bar shows how far it is.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument("file", metavar="FILE", help="its path, or - for standard input")
+        parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        given = node_file.read(parsed_args.file)
+        with Progress(
+            console=Console(file=self.app.stderr),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=parsed_args.quiet or not self.app.stderr.isatty(),
+        ) as progress:
+            count = self._import(parsed_args.file, progress)
+        if not parsed_args.quiet:
+            self.say(f"{count} imported")
+
+    def _import(self, file: str, progress: Progress) -> int:
+        reading = progress.add_task("reading", total=1)
+        given = node_file.read(file, lambda share: progress.update(reading, completed=share))
+        progress.update(reading, completed=1)
         catalog = Catalog(self.config)
-        found = [enrolment.faults(row, catalog) for row in given]
+        found = [enrolment.faults(row, catalog) for row in progress.track(given, description="checking")]
         with self.database() as database, database.write() as connection:
             _find_duplicates(given, found, connection)
             lines = [
@@ -37,8 +54,13 @@ class Import(command.Command):
             ]
             if lines:
                 raise errors.InvalidNode(lines)
-            api.create_nodes(connection, [_complete(row) for row in given])
-        self.say(f"{len(given)} imported")
+            writing = progress.add_task("writing", total=len(given))
+            api.create_nodes(
+                connection,
+                [_complete(row) for row in given],
+                progress=lambda written: progress.advance(writing, written),
+            )
+        return len(given)
 
 
 def _label(row: Any) -> str:

@@ -1,19 +1,21 @@
 """``podium node list`` and ``podium node show``."""
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
-
-import sqlalchemy as sa
 
 from podium import states
 from podium.cli import arguments, command
 from podium.cli.catalog import MAPPINGS, Catalog
 from podium.db import api
-from podium.db.models import nodes
+from podium.db.models import nodes, utcnow
 
 #: Every column that says something about the node; the others are the database's own.
 COLUMNS: Final = tuple(column.name for column in nodes.columns if column.name not in ("id", "version"))
+#: Seconds since power_checked_at, as this command sees it: no column of the table.
+_AGE: Final = "power_state_age"
+_ALL: Final = (*COLUMNS, _AGE)
 _DEFAULT_COLUMNS: Final = (
     "name",
     "driver",
@@ -24,6 +26,7 @@ _DEFAULT_COLUMNS: Final = (
     "health",
     "last_error",
 )
+_STALE_COLUMNS: Final = tuple(_AGE if name == "maintenance" else name for name in _DEFAULT_COLUMNS)
 _POWER_STATES: Final = {
     "on": states.POWER_ON,
     "off": states.POWER_OFF,
@@ -36,7 +39,7 @@ class List(command.Lister):
     """List nodes and their power state.
 
     A node whose power was never read has no power_state. power_checked_at is when it was last read: a node
-    that does not answer keeps its last known state, and this grows old.
+    that does not answer keeps its last known state, and this grows old: power_state_age, in seconds.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -54,31 +57,62 @@ class List(command.Lister):
         parser.add_argument(
             "--failing", action="store_true", help="only nodes whose power could not be read the last time"
         )
+        parser.add_argument(
+            "--stale",
+            type=arguments.age,
+            metavar="SECONDS",
+            help="only nodes whose power was last read longer ago than that, or never; without those in"
+            " maintenance, which are not read, unless --maintenance is given",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        wanted = arguments.expand(parsed_args.nodes)
+        now = utcnow()
+        columns = _columns(parsed_args)
+        # 100,000 nodes take seconds: only what is shown, or sorted by, is read.
+        needed = {*(parsed_args.columns or columns), *parsed_args.sort_columns}
+        read = {"power_checked_at" if column == _AGE else column for column in needed} & {*COLUMNS}
         with self.database() as database, database.read() as connection:
-            found = api.find_nodes(connection, wanted) if wanted else api.list_nodes(connection)
-        chosen = _filter(parsed_args)
-        rows = [row._asdict() for row in found if chosen(row)]
-        columns = COLUMNS if parsed_args.long or parsed_args.columns else _DEFAULT_COLUMNS
-        if set(columns) & set(parsed_args.columns or columns) & set(MAPPINGS):
-            catalog = Catalog(self.config)
-            rows = [catalog.masked(row) for row in rows]
-        return columns, [[row[column] for column in columns] for row in rows]
+            found = api.select_nodes(
+                connection,
+                read | {"driver"},
+                wanted=arguments.expand(parsed_args.nodes),
+                failing=parsed_args.failing,
+                checked_before=_limit(parsed_args.stale, now),
+                **_equal(parsed_args),
+            )
+        rows: Iterable[dict[str, Any]] = (row._asdict() for row in found)
+        if read & {*MAPPINGS}:
+            rows = map(Catalog(self.config).masked, rows)
+        if _AGE in needed:
+            rows = ({**row, _AGE: _age(row["power_checked_at"], now)} for row in rows)
+        return columns, [[row.get(column) for column in columns] for row in rows]
 
 
-def _filter(parsed_args: argparse.Namespace) -> Callable[[sa.Row[Any]], bool]:
-    def chosen(row: sa.Row[Any]) -> bool:
-        return (
-            parsed_args.driver in (None, row.driver)
-            and (parsed_args.power_state is None or row.power_state == _POWER_STATES[parsed_args.power_state])
-            and (row.maintenance or not parsed_args.maintenance)
-            and (row.power_failures > 0 or not parsed_args.failing)
-        )
+def _columns(parsed_args: argparse.Namespace) -> Sequence[str]:
+    if parsed_args.long or parsed_args.columns:
+        return _ALL
+    return _DEFAULT_COLUMNS if parsed_args.stale is None else _STALE_COLUMNS
 
-    return chosen
+
+def _equal(parsed_args: argparse.Namespace) -> dict[str, Any]:
+    """The values that columns must have."""
+    equal: dict[str, Any] = {}
+    if parsed_args.driver is not None:
+        equal["driver"] = parsed_args.driver
+    if parsed_args.power_state is not None:
+        equal["power_state"] = _POWER_STATES[parsed_args.power_state]
+    if parsed_args.maintenance or parsed_args.stale is not None:
+        equal["maintenance"] = parsed_args.maintenance
+    return equal
+
+
+def _limit(stale: float | None, now: datetime) -> datetime | None:
+    return None if stale is None else now - timedelta(seconds=stale)
+
+
+def _age(checked_at: datetime | None, now: datetime) -> float | None:
+    return None if checked_at is None else max(0.0, round((now - checked_at).total_seconds(), 1))
 
 
 class Show(command.ShowOne):

@@ -7,6 +7,7 @@ conductor writes down how it ended.
 import argparse
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from podium import errors
 from podium.cli import arguments, command
 from podium.conf.periodic_tasks import no_such_task
 from podium.db import api, conductors, task_commands
+from podium.db.conductors import ConductorTask
 from podium.db.engine import Database
 
 _POLL_SECONDS: Final = 0.2
@@ -86,8 +88,8 @@ class _Ask(command.Command):
                 row = _only(self._running(connection, rows))
                 node = self.node(connection, parsed_args)
                 who = arguments.who()
-                number = task_commands.ask(connection, row.conductor, row.task, self.action, who, node)
-            outcome, done = self._wait(database, row.conductor, number, parsed_args.timeout)
+                numbers = task_commands.ask(connection, row.conductor, row.task, self.action, who, node)
+            outcome, done = self._wait(database, row.conductor, numbers, parsed_args.timeout)
         self.say(f"{row.task}: {outcome}")
         return 0 if done else 1
 
@@ -99,7 +101,7 @@ class _Ask(command.Command):
         """What is said of a command that was carried out."""
         return f"{self.action}d"
 
-    def _running(self, connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
+    def _running(self, connection: sa.Connection, rows: Sequence[ConductorTask]) -> list[ConductorTask]:
         """Those of the rows whose conductors are alive.
 
         :raises podium.errors.PodiumError: when there is none
@@ -112,20 +114,32 @@ class _Ask(command.Command):
             )
         return found
 
-    def _wait(self, database: Database, host: str, number: int, timeout: float) -> tuple[str, bool]:
-        """How a command ended, and whether it was carried out."""
+    def _wait(
+        self, database: Database, host: str, numbers: Sequence[int], timeout: float
+    ) -> tuple[str, bool]:
+        """How the commands to the workers of a conductor ended, and whether they were carried out."""
         end = time.monotonic() + timeout
         while True:
             with database.read() as connection:
-                row = task_commands.find(connection, number)
+                rows = task_commands.find(connection, numbers)
                 alive = host in _alive(connection, self.config.conductor.heartbeat_timeout)
-            if row is not None and row.finished_at is not None:
-                return (self.outcome(row), True) if row.error is None else (f"failed: {row.error}", False)
-            if row is None or not alive:
+            if len(rows) == len(numbers) and all(row.finished_at is not None for row in rows):
+                return self._told(rows)
+            if len(rows) < len(numbers) or not alive:
                 return f"failed: the conductor {host} ended before it answered", False
             if time.monotonic() >= end:
                 return f"not finished after {timeout:g} s; {host} goes on with it", False
             time.sleep(_POLL_SECONDS)
+
+    def _told(self, rows: Sequence[sa.Row[Any]]) -> tuple[str, bool]:
+        """What the answers of all workers come to."""
+        if rows[0].node_uuid is not None and any(row.duration is not None for row in rows):
+            # The node is in the share of one worker; the others can only say that they do not have it.
+            rows = [row for row in rows if row.duration is not None]
+        failed = [row.error for row in rows if row.error is not None]
+        if failed:
+            return f"failed: {failed[0]}", False
+        return self.outcome(max(rows, key=lambda row: row.duration or 0.0)), True
 
 
 class Run(_Ask):
@@ -172,7 +186,7 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _rows(connection: sa.Connection, task: str, host: str | None) -> list[sa.Row[Any]]:
+def _rows(connection: sa.Connection, task: str, host: str | None) -> list[ConductorTask]:
     """A task on each conductor that has it, or on the one that was named.
 
     :raises podium.errors.PodiumError: when there is none
@@ -191,7 +205,7 @@ def _rows(connection: sa.Connection, task: str, host: str | None) -> list[sa.Row
     return chosen
 
 
-def _only(rows: Sequence[sa.Row[Any]]) -> sa.Row[Any]:
+def _only(rows: Sequence[ConductorTask]) -> ConductorTask:
     """:raises podium.errors.PodiumError: when there are several"""
     if len(rows) > 1:
         raise errors.PodiumError(
@@ -200,7 +214,7 @@ def _only(rows: Sequence[sa.Row[Any]]) -> sa.Row[Any]:
     return rows[0]
 
 
-def _names(rows: Iterable[sa.Row[Any]]) -> str:
+def _names(rows: Iterable[ConductorTask]) -> str:
     return ", ".join(row.conductor for row in rows)
 
 
@@ -209,7 +223,7 @@ def _alive(connection: sa.Connection, timeout: float) -> set[str]:
     return {row.hostname for row in rows if conductors.is_alive(row, timeout)}
 
 
-def _shown(row: sa.Row[Any], alive: set[str]) -> list[Any]:
-    told = {**row._mapping, "driver": row.task.partition(".")[0]}
+def _shown(row: ConductorTask, alive: set[str]) -> list[Any]:
+    told = {**asdict(row), "driver": row.task.partition(".")[0]}
     told["state"] = row.state if row.conductor in alive else "offline"
     return [told[column] for column in _COLUMNS]

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -21,9 +21,12 @@ from podium.conductor.power_action import PowerActions
 from podium.conductor.power_sync import PowerSync
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom
+from podium.conductor.settings import Settings
+from podium.conductor.share import share_of
 from podium.conductor.sql import Sql
+from podium.conductor.statistics import Statistics
 from podium.conductor.task_commands import TaskCommands
-from podium.conf import metrics
+from podium.conf.conductor import MOST_WORKERS
 from podium.db import conductors, task_commands
 from podium.db import fleet as statements
 from podium.db.conductors import Membership
@@ -36,64 +39,55 @@ LOG = log.getLogger(__name__)
 _FOLLOW_INTERVAL: Final = 0.4
 _WATCH_INTERVAL: Final = 1.0
 _TASK_REPORT_INTERVAL: Final = 2.0
+_STATISTICS_INTERVAL: Final = 5.0
 #: Seconds that a driver's start may take.
 _START_TIMEOUT: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the conductor is told once, at its start; times in seconds.
-
-    :param shutdown_timeout: what an orderly end may take
-    :param metrics: host and port to serve metrics at, if any
-    :param skip_faulty: start without drivers that cannot be started
-    """
-
-    host: str
-    group: str
-    change_timeout: float
-    heartbeat_interval: float
-    heartbeat_timeout: float
-    shutdown_timeout: float
-    skip_faulty: bool
-    metrics: tuple[str, int] | None
-
-    @classmethod
-    def read(cls, conf: cfg.ConfigOpts) -> "Settings":
-        """The values of the config file."""
-        return cls(
-            host=conf.host,
-            group=conf.conductor.conductor_group,
-            change_timeout=float(conf.conductor.power_state_change_timeout),
-            heartbeat_interval=float(conf.conductor.heartbeat_interval),
-            heartbeat_timeout=float(conf.conductor.heartbeat_timeout),
-            shutdown_timeout=float(conf.graceful_shutdown_timeout or 60),
-            skip_faulty=conf.driver_startup_errors == "skip",
-            metrics=metrics.address(conf.metrics.listen) if conf.metrics.listen else None,
-        )
 
 
 class Conductor:
     """Made and run in one event loop, which never runs a driver's code.
 
     :param drivers: the loaded drivers by name
+    :param identity: of the daemon, by which its workers know each other; by default this process's
+    :param worker: which of the daemon's workers this is, counted from 0
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, database: Database, drivers: Mapping[str, base.Driver]) -> None:
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        database: Database,
+        drivers: Mapping[str, base.Driver],
+        *,
+        identity: str | None = None,
+        worker: int = 0,
+    ) -> None:
         self._conf = conf
         self._settings = settings = Settings.read(conf)
-        self._member = Membership(settings.host, process_identity(), tuple(drivers), settings.group)
+        self._worker = worker
+        self._holder = _holder(settings.host, worker)
+        self._member = Membership(
+            settings.host,
+            identity or process_identity(),
+            tuple(drivers),
+            settings.group,
+            settings.workers,
+        )
         self._rooms = {name: DriverRoom(driver) for name, driver in drivers.items()}
         self._sql = Sql(database)
-        self._fleet = Fleet(settings.group, tuple(drivers))
-        self._recorder = Recorder(self._sql, self._fleet, settings.host)
-        self._sync = PowerSync(self._fleet, self._rooms, self._recorder)
+        self._fleet = Fleet(settings.group, tuple(drivers), share_of(worker, settings.workers))
+        self._recorder = Recorder(self._sql, self._fleet, settings.host, worker=worker, holder=self._holder)
+        self._sync = PowerSync(
+            self._fleet, self._rooms, self._recorder, in_flight=settings.in_flight, rate=settings.rate
+        )
+        self._statistics = Statistics(
+            self._fleet, self._rooms, self._sync, self._recorder, max_age=settings.max_age
+        )
         self._actions = PowerActions(
             self._sql,
             self._fleet,
             self._rooms,
             self._recorder,
-            holder=settings.host,
+            holder=self._holder,
             timeout=settings.change_timeout,
         )
         self._heartbeat = Heartbeat(
@@ -101,6 +95,7 @@ class Conductor:
             self._member,
             interval=settings.heartbeat_interval,
             timeout=settings.heartbeat_timeout,
+            worker=worker,
         )
         self._loop = asyncio.get_running_loop()
         self._left_behind: list[DriverRoom] = []
@@ -130,16 +125,18 @@ class Conductor:
                 recorder=self._recorder,
                 sync=self._sync,
                 sql=self._sql,
+                holder=self._holder,
             )
-            self._commands = TaskCommands(self._sql, manager, self._settings.host)
+            self._commands = TaskCommands(self._sql, manager, self._settings.host, self._worker)
             await self._resume(manager)
             await self._fleet.refresh(self._sql)
             await self._actions.poll()
             if self._settings.metrics is not None:
-                await stack.enter_async_context(self._metrics(manager, *self._settings.metrics))
+                address, port = self._settings.metrics
+                await stack.enter_async_context(self._metrics(manager, address, port + self._worker))
             LOG.info(
                 "Conductor %s owns %d nodes with the drivers %s",
-                self._settings.host,
+                self._holder,
                 len(self._fleet),
                 ", ".join(self._rooms),
             )
@@ -151,7 +148,7 @@ class Conductor:
             manager=manager,
             fleet=self._fleet,
             rooms=self._rooms,
-            recorder=self._recorder,
+            statistics=self._statistics,
             sql=self._sql,
         )
         return MetricsServer(host, port, collector)
@@ -177,6 +174,7 @@ class Conductor:
             "heartbeat": self._heartbeat.run(),
             "watchdog": self._watch(),
             "task reports": self._report(manager),
+            "statistics": self._tell_statistics(),
         }
         tasks: list[asyncio.Task[Any]]
         tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in endless.items()]
@@ -189,7 +187,7 @@ class Conductor:
                     LOG.error("The conductor's %s ended, so the conductor does", task.get_name())
                     task.result()
         finally:
-            LOG.info("Conductor %s stops", self._settings.host)
+            LOG.info("Conductor %s stops", self._holder)
             for task in [stopped, *tasks]:
                 task.cancel()
             await asyncio.gather(stopped, *tasks, return_exceptions=True)
@@ -237,29 +235,47 @@ class Conductor:
             manager.record_tasks()
             await asyncio.sleep(_TASK_REPORT_INTERVAL)
 
+    async def _tell_statistics(self) -> None:
+        host = self._settings.host
+        while True:
+            await asyncio.sleep(_STATISTICS_INTERVAL)
+            document = await asyncio.to_thread(self._statistics.document)
+            with contextlib.suppress(errors.DatabaseUnavailable):
+                await self._sql.write(
+                    functools.partial(
+                        conductors.save_statistics,
+                        conductor=host,
+                        worker=self._worker,
+                        statistics=document,
+                    )
+                )
+
     async def _take_over(self) -> None:
         """Give up what an earlier run of this conductor still holds."""
-        host = self._settings.host
-        held = await self._sql.write(lambda connection: statements.release(connection, host))
+        host, workers = self._settings.host, self._settings.workers
+        # The first worker does so for those that there were and are no more.
+        gone = range(workers, MOST_WORKERS) if self._worker == 0 else ()
+        holders = [self._holder, *(_holder(host, worker) for worker in gone)]
+        held = await self._sql.write(lambda connection: statements.release(connection, holders))
         if held:
             LOG.warning("%d power changes were cut off by the end of the last run; they are done again", held)
 
     async def _resume(self, manager: ConductorManager) -> None:
-        host, names = self._settings.host, manager.task_names
+        host, names, worker = self._settings.host, manager.task_names, self._worker
 
         def statement(
             connection: sa.Connection,
         ) -> tuple[Mapping[str, conductors.TaskReport], set[str]]:
-            task_commands.abandon(connection, host)
-            conductors.forget_tasks(connection, host, names)
-            return conductors.reports(connection, host), task_commands.switched_off(connection, host)
+            task_commands.abandon(connection, host, worker)
+            conductors.forget_tasks(connection, host, names, worker)
+            told = conductors.reports(connection, host, worker)
+            return told, task_commands.switched_off(connection, host)
 
         manager.resume(*await self._sql.write(statement))
 
     async def _release(self) -> None:
-        host = self._settings.host
         with contextlib.suppress(errors.DatabaseUnavailable):
-            await self._sql.write(lambda connection: statements.release(connection, host))
+            await self._sql.write(lambda connection: statements.release(connection, [self._holder]))
 
     async def _open_rooms(self) -> None:
         """Start the drivers, all at once; go on without one that does not start where that is allowed.
@@ -290,3 +306,8 @@ class Conductor:
         for room, done in zip(rooms, ended, strict=True):
             if not done:
                 LOG.error("Driver %s did not close within %.0f s: left behind", room.driver.name, seconds)
+
+
+def _holder(host: str, worker: int) -> str:
+    """What a worker's reservations are made in the name of."""
+    return f"{host}/{worker}" if worker else host

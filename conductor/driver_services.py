@@ -13,8 +13,8 @@ from podium.conductor.fleet import Fleet
 from podium.conductor.recorder import Recorder
 from podium.conductor.sql import Sql
 from podium.db import fleet as statements
-from podium.db.fleet import Reading
 from podium.db.models import utcnow
+from podium.db.readings import Reading
 from podium.drivers import base, command
 
 LOG = log.getLogger(__name__)
@@ -26,7 +26,7 @@ _PATIENCE: Final = 90.0
 class DriverServices:
     """The drivers' side of the conductor.
 
-    :param host: what reservations are made in the name of
+    :param holder: what reservations are made in the name of
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class DriverServices:
         fleet: Fleet,
         recorder: Recorder,
         sql: Sql,
-        host: str,
+        holder: str,
         now: Callable[[], datetime] = utcnow,
         **more: Any,
     ) -> None:
@@ -45,7 +45,7 @@ class DriverServices:
         self._fleet = fleet
         self._recorder = recorder
         self._sql = sql
-        self._host = host
+        self._holder = holder
         self._now = now
 
     def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
@@ -64,7 +64,9 @@ class DriverServices:
             return
         if entry.node.power_state not in (None, state):
             LOG.warning("%s: %s -> %s, reported by its driver", node.name, entry.node.power_state, state)
-        self._recorder.add_reading(Reading(entry.number, entry.version, self._now(), state))
+        now = self._now()
+        entry.checked = now.timestamp()
+        self._recorder.add_reading(Reading(entry.number, entry.version, now, state))
 
     def report_health(self, node: base.Node, health: base.Health) -> None:
         """Save how a node fares; written when it changed."""
@@ -123,7 +125,7 @@ class DriverServices:
         self._fleet.busy.add(number)
         taken = False
         try:
-            taken = await self._sql.write(lambda sql: statements.hold(sql, number, self._host))
+            taken = await self._sql.write(lambda sql: statements.hold(sql, number, self._holder))
         finally:
             if not taken:
                 self._fleet.busy.discard(number)

@@ -1,23 +1,29 @@
 """The nodes that this conductor owns, in memory, kept true by what changed in the database."""
 
+import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
+from podium.conductor.share import share_of
 from podium.conductor.sql import Sql
+from podium.db import changes
 from podium.db import fleet as statements
+from podium.db.api import chunks
+from podium.db.changes import Pulse
 from podium.drivers.base import Node
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
-    """One owned node.
+    """One owned node; a change that a person or a power action made comes as another entry.
 
-    :param version: the version of the row that ``node`` was made of
+    :param version: the number of the change that ``node`` was made of
     :param failures: failed reads in a row
+    :param checked: when the power was last read, in Unix time; None when it never was
     """
 
     number: int
@@ -25,6 +31,7 @@ class Entry:
     node: Node
     failures: int
     health: Mapping[str, Any] | None
+    checked: float | None
 
 
 def node_of(row: sa.Row[Any]) -> Node:
@@ -32,33 +39,68 @@ def node_of(row: sa.Row[Any]) -> Node:
     return Node(
         uuid=row.uuid,
         name=row.name,
-        driver=row.driver,
-        driver_info=row.driver_info,
-        power_state=row.power_state,
-        target_power_state=row.target_power_state,
+        driver=sys.intern(row.driver),
+        driver_info=_shared(row.driver_info),
+        power_state=_interned(row.power_state),
+        target_power_state=_interned(row.target_power_state),
         maintenance=row.maintenance,
-        properties=row.properties,
-        driver_internal_info=row.driver_internal_info,
-        extra=row.extra,
+        properties=_shared(row.properties),
+        driver_internal_info=_shared(row.driver_internal_info),
+        extra=_shared(row.extra),
     )
 
 
-class Fleet:
-    """Entries by number. Changed by the conductor's loop alone; its reading methods serve any thread."""
+def _interned(text: str | None) -> str | None:
+    return None if text is None else sys.intern(text)
 
-    def __init__(self, group: str, drivers: Sequence[str]) -> None:
+
+#: Texts that were met lately, to have those that many nodes share in memory once.
+_texts: dict[str, str] = {}
+_MOST_TEXTS: Final = 4096
+
+
+def _shared(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with keys and values of other nodes."""
+    if len(_texts) > _MOST_TEXTS:
+        _texts.clear()
+    return {
+        sys.intern(key): _texts.setdefault(value, value) if type(value) is str else value
+        for key, value in values.items()
+    }
+
+
+def _entry_of(row: sa.Row[Any]) -> Entry:
+    checked = None if row.power_checked_at is None else row.power_checked_at.timestamp()
+    return Entry(row.id, row.version, node_of(row), row.power_failures, row.health, checked)
+
+
+class Fleet:
+    """Entries by number. Changed by the conductor's loop alone; its reading methods serve any thread.
+
+    :param share: whether a node of the group and drivers, by its UUID, is this process's; by default all are
+    """
+
+    def __init__(
+        self, group: str, drivers: Sequence[str], share: Callable[[str], bool] | None = None
+    ) -> None:
         self.group = group
         self.drivers = tuple(drivers)
+        self.share = share or share_of(0, 1)
         #: Numbers of nodes whose power is being changed: nobody else reads or switches them.
         self.busy: set[int] = set()
         self._entries: dict[int, Entry] = {}
         self._by_uuid: dict[str, Entry] = {}
         self._by_driver: dict[str, tuple[Node, ...]] = {}
-        self._pulse: tuple[int, int, int, int] | None = None
+        self._pulse = Pulse(0, 0, 0)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def seen(self) -> int:
+        """The number of the newest change that the entries show."""
+        return self._pulse.changes
 
     def get(self, number: int) -> Entry | None:
         """The node with this row number, None when it is not owned."""
@@ -68,10 +110,10 @@ class Fleet:
         """The node with this UUID, None when it is not owned."""
         return self._by_uuid.get(uuid)
 
-    def entries(self, driver: str) -> list[Entry]:
-        """The nodes that are enrolled with this very driver."""
+    def entries(self, driver: str | None = None) -> list[Entry]:
+        """The nodes that are enrolled with this very driver, or all."""
         with self._lock:
-            return [one for one in self._entries.values() if one.node.driver == driver]
+            return [one for one in self._entries.values() if driver in (None, one.node.driver)]
 
     def nodes(self, driver: str) -> tuple[Node, ...]:
         """Snapshots of the nodes that are enrolled with this very driver."""
@@ -87,35 +129,50 @@ class Fleet:
         :returns: the entries that are new, or whose driver or driver_info is; None when nothing changed
         :raises podium.errors.DatabaseUnavailable: when it cannot be asked
         """
-        if await sql.read(statements.pulse) == self._pulse:
+        if await sql.read(changes.pulse) == self._pulse:
             return None
-        known = {number: entry.version for number, entry in self._entries.items()}
-        return self._apply(await sql.read(lambda connection: self._find(connection, known)))
+        return self._apply(await sql.read(self._find))
 
-    def _find(self, connection: sa.Connection, known: Mapping[int, int]) -> "_Changes":
-        pulse = statements.pulse(connection)
-        versions = statements.versions(connection, self.group, self.drivers)
-        differ = [number for number, version in versions.items() if known.get(number) != version]
-        gone = [number for number in known if number not in versions]
-        return _Changes(pulse, statements.load(connection, differ), gone)
+    def _find(self, connection: sa.Connection) -> "_Changes":
+        # The pulse first: what changes after it is asked for again, and never missed.
+        pulse = changes.pulse(connection)
+        differ, gone = [], []
+        for row in statements.changed(connection, self._pulse.changes):
+            known = self._entries.get(row.id)
+            if not self._owns(row):
+                gone.append(row.id)
+            elif known is None or known.version != row.version:
+                differ.append(row.id)
+        if pulse.deletions != self._pulse.deletions:
+            left = statements.numbers(connection)
+            gone += [number for number in list(self._entries) if number not in left]
+        entries: list[Entry] = []
+        for chunk in chunks(differ):  # the rows of a large fleet at once are larger than its entries
+            entries += map(_entry_of, statements.load(connection, chunk))
+        return _Changes(pulse, entries, gone)
 
-    def _apply(self, changes: "_Changes") -> list[Entry]:
+    def _owns(self, row: sa.Row[Any]) -> bool:
+        return row.driver in self.drivers and row.conductor_group == self.group and self.share(row.uuid)
+
+    def _apply(self, found: "_Changes") -> list[Entry]:
         fresh: list[Entry] = []
         with self._lock:
-            for number in changes.gone:
+            for number in found.gone:
                 entry = self._entries.pop(number, None)
                 if entry is not None:
                     self._by_uuid.pop(entry.node.uuid, None)
-            for row in changes.rows:
-                node = node_of(row)
-                old = self._entries.get(row.id)
-                entry = Entry(row.id, row.version, node, row.power_failures, row.health)
-                if old is None or (old.node.driver, old.node.driver_info) != (node.driver, node.driver_info):
+            for entry in found.entries:
+                old = self._entries.get(entry.number)
+                if old is None or not _same_hardware(old.node, entry.node):
                     fresh.append(entry)
-                self._entries[row.id] = entry
-                self._by_uuid[node.uuid] = entry
+                else:  # what was read may not be written yet
+                    entry.failures = old.failures
+                    entry.checked = max(entry.checked or 0.0, old.checked or 0.0) or None
+                self._entries[entry.number] = entry
+                self._by_uuid[entry.node.uuid] = entry
             self._by_driver.clear()
-            self._pulse = changes.pulse
+            # Last: who reads "seen" and then an entry finds what it stands for.
+            self._pulse = found.pulse
         return fresh
 
     def note_columns(self, written: Mapping[int, Mapping[str, Any]]) -> None:
@@ -137,10 +194,14 @@ class Fleet:
                     self._by_driver.pop(entry.node.driver, None)
 
 
+def _same_hardware(old: Node, new: Node) -> bool:
+    return (old.driver, old.driver_info) == (new.driver, new.driver_info)
+
+
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What a fleet does not know yet: changed rows, and numbers that it owns no more."""
+    """What a fleet does not know yet: changed nodes, and numbers that it owns no more."""
 
-    pulse: tuple[int, int, int, int]
-    rows: Sequence[sa.Row[Any]]
+    pulse: Pulse
+    entries: Sequence[Entry]
     gone: Sequence[int]

@@ -16,6 +16,7 @@ from oslo_log import log
 from oslo_service import periodic_task
 
 from podium import errors
+from podium.conductor import context as contexts
 from podium.conductor.driver_services import DriverServices
 from podium.conductor.fleet import Fleet
 from podium.conductor.node_task import NodeTask
@@ -33,8 +34,10 @@ from podium.drivers import base
 
 LOG = log.getLogger(__name__)
 
+_SYNC: Final = "conductor.sync_power_status"
+
 #: The conductor's own tasks.
-OWN_TASKS: Final = ("conductor.sync_power_status", "conductor.prune_power_events")
+OWN_TASKS: Final = (_SYNC, "conductor.prune_power_events")
 
 #: Seconds; the conductor's own tasks bound every wait themselves.
 _OWN_DEADLINE: Final = 86400.0
@@ -86,10 +89,13 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         recorder: Recorder,
         sync: PowerSync,
         sql: Sql,
+        holder: str | None = None,
     ) -> None:
         self._periodic_tasks: list[tuple[str, PeriodicJob]] = []
         self._periodic_spacing: dict[str, float] = {}
-        super().__init__(loop=loop, fleet=fleet, recorder=recorder, sql=sql, host=conf.host, conf=conf)
+        super().__init__(
+            loop=loop, fleet=fleet, recorder=recorder, sql=sql, holder=holder or conf.host, conf=conf
+        )
         self._timers = LoopTimers(loop)
         self._jobs: dict[str, PeriodicJob] = {}
         self._node_tasks: dict[str, NodeTask] = {}
@@ -117,7 +123,7 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         named = schedule.spacing.keys() | schedule.deadline.keys() | schedule.disabled | schedule.enabled
         for name in sorted(named - self._jobs.keys()):
             LOG.warning("[periodic_tasks]: %s", no_such_task(name, self._jobs.keys()))
-        declared = {"conductor.sync_power_status": schedule.sync_interval}
+        declared = {_SYNC: schedule.sync_interval}
         for name, job in self._jobs.items():
             spacing = schedule.spacing.get(name, declared.get(name, job.declared_spacing))
             deadline = schedule.deadline.get(name)
@@ -171,7 +177,7 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         :raises podium.errors.PodiumError: when that cannot be done
         """
         job = self._job(name)
-        start = None
+        start: Callable[[Any, RequestContext], Run] | None = None
         if node is not None:
             if name not in self._node_tasks:
                 raise errors.PodiumError(f"{name} does not run for single nodes; leave out --node")
@@ -180,6 +186,11 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
                 raise errors.PodiumError(f"the node is not one of this conductor's with the driver of {name}")
         if name in self._node_tasks:
             start = functools.partial(self._node_tasks[name].start_now, node)
+        if name == _SYNC:
+            if job.join(done):  # it is spread over the interval, and hardly ever not under way
+                self._sync.hurry(contexts.new())
+                return
+            start = self._starter(self._sync_at_once)
         if not job.run_now(self, done, start):
             raise errors.PodiumError(f"{name} is running already")
 
@@ -221,7 +232,10 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
 
     async def _sync_power_status(self, context: RequestContext) -> None:
         """Read the power of every owned node and record what changed."""
-        await self._sync.sweep(self._periodic_spacing["conductor.sync_power_status"], context)
+        await self._sync.sweep(self._periodic_spacing[_SYNC], context)
+
+    async def _sync_at_once(self, context: RequestContext) -> None:
+        await self._sync.sweep(self._periodic_spacing[_SYNC], context, at_once=True)
 
     async def _prune_power_events(self, context: RequestContext) -> None:
         """Forget power events that are older than the operator wants, and yesterday's task commands."""
@@ -235,18 +249,20 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
     def _add_own(
         self, name: str, method: Callable[[RequestContext], Any], spacing: float, immediately: bool
     ) -> None:
-        def start(_manager: object, request: RequestContext) -> Run:
-            return start_in(self._loop, self._loop.call_soon, lambda: method(request), request)
-
         self.add_periodic_task(
             PeriodicJob(
                 f"conductor.{name}",
-                start,
+                self._starter(method),
                 timers=self._timers,
                 spacing=spacing,
                 deadline=_OWN_DEADLINE,
                 run_immediately=immediately,
             )
+        )
+
+    def _starter(self, method: Callable[[RequestContext], Any]) -> Callable[[Any, RequestContext], Run]:
+        return lambda _manager, request: start_in(
+            self._loop, self._loop.call_soon, lambda: method(request), request
         )
 
     def _add_drivers(self, room: DriverRoom) -> None:

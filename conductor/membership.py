@@ -16,6 +16,8 @@ from podium.db.conductors import Membership
 LOG = log.getLogger(__name__)
 
 _UNKNOWN: Final = "unknown"
+#: Seconds between two looks of a worker for whether the first one has entered.
+_ENTERING: Final = 0.1
 
 
 def process_identity(pid: int | None = None) -> str:
@@ -53,11 +55,15 @@ class Heartbeat:
 
     :param interval: seconds between two heartbeats
     :param timeout: seconds without one after which others count this daemon as gone
+    :param worker: which of the daemon's workers this is; the first enters and leaves for all
     """
 
-    def __init__(self, sql: Sql, member: Membership, *, interval: float, timeout: float) -> None:
+    def __init__(
+        self, sql: Sql, member: Membership, *, interval: float, timeout: float, worker: int = 0
+    ) -> None:
         self._sql = sql
         self._member = member
+        self._worker = worker
         self._interval = interval
         self._timeout = timeout
 
@@ -70,8 +76,18 @@ class Heartbeat:
         """
         if drivers is not None:
             self._member = replace(self._member, drivers=drivers)
-        await self._sql.write(
-            lambda connection: conductors.claim(connection, self._member, self._timeout, is_dead)
+        if self._worker == 0:
+            await self._sql.write(
+                lambda connection: conductors.claim(connection, self._member, self._timeout, is_dead)
+            )
+            return
+        for _ in range(int(self._timeout / _ENTERING)):
+            if await self._sql.write(lambda sql: conductors.heartbeat(sql, self._member)):
+                return
+            await asyncio.sleep(_ENTERING)
+        raise errors.ConductorAlreadyRunning(
+            f"worker {self._worker} waited {self._timeout:g} s for the first worker to enter the conductor"
+            f" {self._member.hostname}"
         )
 
     async def run(self) -> None:
@@ -92,6 +108,8 @@ class Heartbeat:
 
     async def leave(self) -> None:
         """Say goodbye, if the database listens."""
+        if self._worker:
+            return
         try:
             await self._sql.write(lambda connection: conductors.leave(connection, self._member))
         except errors.DatabaseUnavailable:

@@ -23,9 +23,10 @@ from prometheus_client.registry import Collector
 from podium import errors, states
 from podium.conductor.fleet import Fleet
 from podium.conductor.manager import ConductorManager
-from podium.conductor.recorder import Recorder
+from podium.conductor.power_metrics import of_power
 from podium.conductor.room import DriverRoom
 from podium.conductor.sql import Sql
+from podium.conductor.statistics import Statistics
 from podium.db.conductors import TaskReport
 
 LOG = log.getLogger(__name__)
@@ -59,14 +60,14 @@ class ConductorCollector(Collector):
         manager: ConductorManager,
         fleet: Fleet,
         rooms: Mapping[str, DriverRoom],
-        recorder: Recorder,
+        statistics: Statistics,
         sql: Sql,
     ) -> None:
         self._loop = loop
         self._manager = manager
         self._fleet = fleet
         self._rooms = rooms
-        self._recorder = recorder
+        self._statistics = statistics
         self._sql = sql
 
     def collect(self) -> Iterable[Metric]:
@@ -74,12 +75,7 @@ class ConductorCollector(Collector):
         with contextlib.suppress(TimeoutError, RuntimeError):  # RuntimeError: the loop has ended
             yield from _of_tasks(self._reports())
         yield from self._of_drivers()
-        queue = GaugeMetricFamily(
-            "podium_recorder_queue", "Records that wait to be written to the database", labels=("kind",)
-        )
-        for kind, length in self._recorder.waiting.items():
-            queue.add_metric([kind], length)
-        yield queue
+        yield from of_power(self._statistics.document())
         yield GaugeMetricFamily(
             "podium_database_up", "Whether the last statement reached the database", float(self._sql.up)
         )

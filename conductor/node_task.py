@@ -19,6 +19,8 @@ LOG = log.getLogger(__name__)
 
 #: The part of the spacing over which the calls of a run are spread.
 _SPREAD: Final = 0.8
+#: Seconds between two looks for whose turn it is: thousands of nodes need not be waited for one by one.
+_TICK: Final = 0.02
 #: Seconds, between which the deadline of one call lies when the driver does not say.
 _SHORTEST, _LONGEST = 10.0, 60.0
 
@@ -99,8 +101,8 @@ class NodeTask:
         async with asyncio.TaskGroup() as group:
             for place, node in enumerate(nodes):
                 early = begin + spread * place / len(nodes) - loop.time()
-                if early > 0.005:
-                    await asyncio.sleep(early)
+                if early > 0:
+                    await asyncio.sleep(max(early, _TICK))
                 await gate.acquire()
                 group.create_task(one(node))
         self._tell(nodes, failed)

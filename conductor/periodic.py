@@ -155,6 +155,17 @@ class PeriodicJob:
         self._begin(manager, start or self._start)
         return True
 
+    def join(self, done: Callable[[str | None, float], None]) -> bool:
+        """Take the run under way for one that begins now; False when there is none, or someone waits for it.
+
+        :param done: as in :meth:`run_now`
+        """
+        if self._run is None or self._done is not None:
+            return False
+        self._done = done
+        self._started, self._last_run = self._timers.time(), self._now()
+        return True
+
     def _begin(self, manager: Any, start: Callable[[Any, RequestContext], Run]) -> None:
         self._called = False
         request = contexts.new()

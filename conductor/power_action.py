@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -71,11 +71,7 @@ class PowerActions:
         free = [name for name in self._rooms if self._count[name] < _AT_ONCE]
         if not free:
             return
-        rows = await self._sql.read(
-            lambda connection: statements.requested(
-                connection, self._fleet.group, free, self._holder, _AT_ONCE
-            )
-        )
+        rows, more = await self._sql.read(lambda connection: self._asked(connection, free))
         for row in rows:
             if row.id in self._fleet.busy or self._count[row.driver] >= _AT_ONCE:
                 continue
@@ -87,7 +83,15 @@ class PowerActions:
             )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        self._unfinished = len(rows) == _AT_ONCE or len(free) < len(self._rooms)
+        self._unfinished = more or len(free) < len(self._rooms)
+
+    def _asked(self, connection: sa.Connection, drivers: Sequence[str]) -> tuple[list[sa.Row[Any]], bool]:
+        """Nodes with a request that can be begun, the oldest first, and whether there are more."""
+        group, share = self._fleet.group, self._fleet.share
+        found = statements.requested(connection, group, drivers, self._holder)
+        mine = [row.id for row in found if row.id not in self._fleet.busy and share(row.uuid)]
+        rows = {row.id: row for row in statements.load(connection, mine[:_AT_ONCE])}
+        return [rows[number] for number in mine if number in rows], len(mine) > _AT_ONCE
 
     async def drain(self, seconds: float) -> None:
         """Wait for the changes under way; those that take longer stay asked for."""

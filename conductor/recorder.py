@@ -5,8 +5,11 @@ taken it. Only the newest of each kind is kept for a node, so that a long outage
 """
 
 import asyncio
+import itertools
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -15,15 +18,23 @@ from oslo_log import log
 from podium import errors
 from podium.conductor.fleet import Fleet
 from podium.conductor.sql import Sql
-from podium.db import conductors, fleet
+from podium.db import conductors, fleet, readings
 from podium.db.conductors import TaskReport
-from podium.db.fleet import Outcome, Reading
+from podium.db.fleet import Outcome
+from podium.db.readings import Checked, Reading
 from podium.drivers.base import Health
 
 LOG = log.getLogger(__name__)
 
 #: Seconds between two writes; what is learned is at most this much older in the database.
 FLUSH_INTERVAL: Final = 1.0
+
+#: Nodes found as they were are written with the time of the first of those read within this.
+_ALIKE: Final = timedelta(seconds=1)
+#: Checks that may wait for each node before all but the newest are dropped.
+_MOST_CHECKS: Final = 3
+#: Nodes that are written in one transaction, so that nobody else waits long for the database.
+_MOST_AT_ONCE: Final = 20_000
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -34,15 +45,23 @@ class Recorder:
     """Gathers and writes.
 
     :param hostname: the conductor whose tasks these are
+    :param worker: which of its workers runs them, counted from 0
+    :param holder: what reservations are made in the name of, by default the conductor
     """
 
-    def __init__(self, sql: Sql, owned: Fleet, hostname: str) -> None:
+    def __init__(
+        self, sql: Sql, owned: Fleet, hostname: str, *, worker: int = 0, holder: str | None = None
+    ) -> None:
         self._sql = sql
         self._fleet = owned
         self._hostname = hostname
+        self._worker = worker
+        self._holder = holder or hostname
         self._lock = threading.Lock()
         self._outcomes: dict[int, Outcome] = {}
         self._readings: dict[int, Reading] = {}
+        self._checked: list[Checked] = []
+        self._oldest: float | None = None  # since when something waits to be written
         self._healths: dict[int, dict[str, Any]] = {}
         self._tasks: dict[str, TaskReport] = {}
         self._values: dict[tuple[int, str, str], Any] = {}  # by node, column and key
@@ -53,6 +72,13 @@ class Recorder:
         """Have a reading written, unless its node changes before that."""
         with self._lock:
             self._readings[reading.node_id] = reading
+            self._note_time()
+
+    def add_checked(self, checked: Checked) -> None:
+        """Have it written that nodes were read and found as they were."""
+        with self._lock:
+            self._checked.append(checked)
+            self._note_time()
 
     def add_outcome(self, outcome: Outcome) -> None:
         """Have the end of a power change written."""
@@ -92,12 +118,23 @@ class Recorder:
         with self._lock:
             self._tasks[report.task] = report
 
+    def _note_time(self) -> None:
+        if self._oldest is None:
+            self._oldest = time.monotonic()
+
+    @property
+    def lag(self) -> float:
+        """For how many seconds the oldest reading has been waiting to be written."""
+        oldest = self._oldest
+        return 0.0 if oldest is None else time.monotonic() - oldest
+
     @property
     def waiting(self) -> dict[str, int]:
         """How many records of each kind are still to be written."""
         return {
             "outcomes": len(self._outcomes),
             "readings": len(self._readings),
+            "checked": sum(len(one.numbers) for one in list(self._checked)),
             "health": len(self._healths),
             "columns": len(self._values),
             "maintenance": len(self._maintenance),
@@ -113,9 +150,11 @@ class Recorder:
 
     async def flush(self) -> bool:
         """Write what was handed over; False when the database did not take all of it."""
+        oldest, self._oldest = self._oldest, None
         try:
             await self._write_outcomes()
             await self._write_readings()
+            await self._write_checked()
             await self._write(self._healths, fleet.record_health)
             _, columns = await self._write(
                 self._values, lambda sql, batch: fleet.record_patches(sql, _by_column(batch))
@@ -123,14 +162,17 @@ class Recorder:
             self._fleet.note_columns(columns or {})
             await self._write(self._maintenance, fleet.record_maintenance)
             released, _ = await self._write(
-                self._releases, lambda sql, batch: fleet.let_go(sql, batch, self._hostname)
+                self._releases, lambda sql, batch: fleet.let_go(sql, batch, self._holder)
             )
             self._fleet.busy.difference_update(released)
             await self._write(
                 self._tasks,
-                lambda sql, batch: conductors.save_tasks(sql, self._hostname, list(batch.values())),
+                lambda sql, batch: conductors.save_tasks(
+                    sql, self._hostname, list(batch.values()), self._worker
+                ),
             )
         except errors.DatabaseUnavailable:
+            self._oldest = oldest or self._oldest
             return False
         return True
 
@@ -142,22 +184,46 @@ class Recorder:
         self._fleet.busy.difference_update(written)
 
     async def _write_readings(self) -> None:
-        written, left_alone = await self._write(
-            self._readings, lambda sql, batch: fleet.record_readings(sql, list(batch.values()))
-        )
-        self._fleet.note_power(
-            (one.node_id, one.version, one.state)
-            for one in written.values()
-            if one.state is not None and one.node_id not in (left_alone or ())
-        )
+        while self._readings:
+            written, left_alone = await self._write(
+                self._readings,
+                lambda sql, batch: readings.record_readings(sql, list(batch.values())),
+                most=_MOST_AT_ONCE,
+            )
+            self._fleet.note_power(
+                (one.node_id, one.version, one.state)
+                for one in written.values()
+                if one.state is not None and one.node_id not in (left_alone or ())
+            )
+
+    async def _write_checked(self) -> None:
+        with self._lock:
+            gathered, self._checked = dict(enumerate(_joined(self._checked))), []
+        try:
+            while gathered:
+                await self._write(
+                    gathered, lambda sql, batch: readings.record_checked(sql, batch.values()), most=1
+                )
+        finally:
+            if gathered:
+                left = [gathered[place] for place in sorted(gathered)]
+                with self._lock:
+                    self._checked = _newest(left + self._checked, _MOST_CHECKS * len(self._fleet))
 
     async def _write(
-        self, gathered: dict[_K, _V], statements: Callable[[sa.Connection, Mapping[_K, _V]], _R]
+        self,
+        gathered: dict[_K, _V],
+        statements: Callable[[sa.Connection, Mapping[_K, _V]], _R],
+        most: int | None = None,
     ) -> tuple[Mapping[_K, _V], _R | None]:
-        """Write all that was gathered; what was written, and what the statements tell of it."""
+        """Write what was gathered; what was written, and what the statements tell of it.
+
+        :param most: write no more than the oldest so many
+        """
         with self._lock:
-            batch = dict(gathered)
-            gathered.clear()
+            batch = dict(itertools.islice(gathered.items(), most))
+            for key in batch:
+                del gathered[key]
         if not batch:
             return {}, None
         try:
@@ -170,6 +236,37 @@ class Recorder:
         except Exception:
             LOG.exception("%d records cannot be written and are dropped", len(batch))
             return {}, None
+
+
+def _joined(checks: Sequence[Checked]) -> list[Checked]:
+    """The same in fewer: those that share what the fleet had seen and, all but, their time."""
+    joined: list[Checked] = []
+    for one in checks:
+        last = joined[-1] if joined else None
+        if (
+            last is not None
+            and last.seen == one.seen
+            and abs(one.at - last.at) < _ALIKE
+            and len(last.numbers) < _MOST_AT_ONCE
+        ):
+            joined[-1] = Checked(min(last.at, one.at), one.seen, [*last.numbers, *one.numbers])
+        else:
+            joined.append(one)
+    return joined
+
+
+def _newest(checks: Sequence[Checked], most: int) -> list[Checked]:
+    """The same without what is outdated, where it is more than so many numbers."""
+    if sum(len(one.numbers) for one in checks) <= most:
+        return list(checks)
+    known: set[int] = set()
+    kept: list[Checked] = []
+    for one in reversed(checks):
+        numbers = [number for number in one.numbers if number not in known]
+        known.update(numbers)
+        if numbers:
+            kept.append(Checked(one.at, one.seen, numbers))
+    return kept[::-1]
 
 
 def _by_column(values: Mapping[tuple[int, str, str], Any]) -> dict[int, dict[str, dict[str, Any]]]:

@@ -98,7 +98,8 @@ class DriverRoom:
         #: Names in driver_info whose values are never shown.
         self.secret = frozenset(name for name, one in driver.properties.items() if one.secret)
         self.turns = Turns()
-        self._unreturned: set[str] = set()
+        #: UUIDs of nodes with a call that was given up and has not returned.
+        self.unreturned: set[str] = set()
         self.threads = DaemonThreads(f"{driver.name}-plain", size=size)
         self._thread = threading.Thread(target=self._main, name=f"{driver.name}-loop", daemon=True)
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -174,12 +175,12 @@ class DriverRoom:
         :raises TimeoutError: when it was given up, or an earlier one was and has not returned yet
         """
         async with self.turns.turn(node.uuid, urgent=urgent):
-            if node.uuid in self._unreturned:
+            if node.uuid in self.unreturned:
                 raise TimeoutError("the last call for it has not returned")
             # Remembered until it returns, given up or not: no more than one call is ever left for a node.
             call = asyncio.ensure_future(self.call(method, node, *args))
-            self._unreturned.add(node.uuid)
-            call.add_done_callback(lambda _: self._unreturned.discard(node.uuid))
+            self.unreturned.add(node.uuid)
+            call.add_done_callback(lambda _: self.unreturned.discard(node.uuid))
             try:
                 done, _ = await asyncio.wait({call}, timeout=seconds)
                 if not done:

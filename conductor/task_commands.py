@@ -16,15 +16,17 @@ LOG = log.getLogger(__name__)
 
 
 class TaskCommands:
-    """The commands to one conductor, in its own event loop.
+    """The commands to one worker of a conductor, in its own event loop.
 
     :param host: the conductor's host name
+    :param worker: which of its workers this is, counted from 0
     """
 
-    def __init__(self, sql: Sql, manager: ConductorManager, host: str) -> None:
+    def __init__(self, sql: Sql, manager: ConductorManager, host: str, worker: int = 0) -> None:
         self._sql = sql
         self._manager = manager
         self._host = host
+        self._worker = worker
         self._last = 0
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -34,7 +36,7 @@ class TaskCommands:
         :raises podium.errors.DatabaseUnavailable: when it cannot be asked
         """
         rows = await self._sql.read(
-            lambda connection: statements.unanswered(connection, self._host, self._last)
+            lambda connection: statements.unanswered(connection, self._host, self._last, self._worker)
         )
         for row in rows:
             self._last = row.id

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 
 
 class Turns:
-    """Who may speak to which node; for use inside one event loop."""
+    """Who may speak to which node; for use inside one event loop. Whoever has a turn passes it on once."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]]] = {}
+        # None until somebody waits: most nodes are spoken to by nobody else, and there may be 100,000.
+        self._taken: dict[str, tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] | None] = {}
 
     @asynccontextmanager
     async def turn(self, uuid: str, *, urgent: bool = False) -> AsyncIterator[None]:
@@ -18,31 +19,40 @@ class Turns:
 
         :param urgent: go before all who wait and are not
         """
-        queues = self._waiting.get(uuid)
-        if queues is None:
-            self._waiting[uuid] = deque(), deque()
-        else:
-            await self._wait(uuid, queues[0] if urgent else queues[1])
+        if not self.take(uuid):
+            await self.wait(uuid, urgent=urgent)
         try:
             yield
         finally:
-            self._pass_on(uuid)
+            self.pass_on(uuid)
 
-    async def _wait(self, uuid: str, queue: deque[asyncio.Future[None]]) -> None:
+    def take(self, uuid: str) -> bool:
+        """Have a node for oneself if it is free; False when it is not."""
+        if uuid in self._taken:
+            return False
+        self._taken[uuid] = None
+        return True
+
+    async def wait(self, uuid: str, *, urgent: bool = False) -> None:
+        """Wait for the turn of a node that is not free."""
+        queues = self._taken[uuid]
+        if queues is None:
+            queues = self._taken[uuid] = deque(), deque()
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(mine)
+        queues[0 if urgent else 1].append(mine)
         try:
             await mine
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled():
-                self._pass_on(uuid)  # it was my turn already
+                self.pass_on(uuid)  # it was my turn already
             raise
 
-    def _pass_on(self, uuid: str) -> None:
-        for queue in self._waiting[uuid]:
+    def pass_on(self, uuid: str) -> None:
+        """Give the node to whoever waits for it, or leave it free."""
+        for queue in self._taken[uuid] or ():
             while queue:
                 following = queue.popleft()
                 if not following.done():
                     following.set_result(None)
                     return
-        del self._waiting[uuid]
+        del self._taken[uuid]

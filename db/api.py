@@ -4,16 +4,19 @@ The caller holds the transaction (``Database.read()`` or ``.write()``), so that 
 one. Rows come as SQLAlchemy rows with the columns of podium.db.models.
 """
 
+import random
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any, NoReturn, TypeVar
 
 import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
+from podium.db.changes import next_change
 from podium.db.models import nodes, utcnow
 
 _T = TypeVar("_T")
@@ -25,14 +28,21 @@ def chunks(items: Sequence[_T], size: int = 500) -> Iterator[Sequence[_T]]:
         yield items[start : start + size]
 
 
-def create_nodes(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def create_nodes(
+    connection: sa.Connection,
+    rows: Iterable[Mapping[str, Any]],
+    progress: Callable[[int], None] | None = None,
+) -> list[str]:
     """Enrol nodes; all of them or, when the transaction fails, none.
 
     :param rows: at least ``name`` and ``driver`` each; what is left out is empty, a uuid is made
+    :param progress: called now and then with the number of nodes that were written since
     :returns: their UUIDs, in order
     :raises podium.errors.InvalidNode: naming each name or UUID that is given twice or already taken
     """
     now = utcnow()
+    # What tells these rows until they have a number: taken first, it would keep everyone else waiting.
+    mark = -1 - random.getrandbits(62)
     filled = [
         {
             "uuid": str(uuid.uuid4()),
@@ -44,7 +54,7 @@ def create_nodes(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -
             "maintenance": False,
             "conductor_group": "",
             **row,
-            "version": 1,
+            "version": mark,
             "created_at": now,
             "updated_at": now,
         }
@@ -61,6 +71,10 @@ def create_nodes(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -
     with _nobody_faster():
         for chunk in chunks(filled):
             connection.execute(sa.insert(nodes), chunk)
+            if progress is not None:
+                progress(len(chunk))
+    number = next_change(connection)
+    connection.execute(sa.update(nodes).where(nodes.c.version == mark).values(version=number))
     return [row["uuid"] for row in filled]
 
 
@@ -96,14 +110,50 @@ def list_nodes(connection: sa.Connection, **equal: Any) -> Sequence[sa.Row[Any]]
     return connection.execute(query).all()
 
 
-def find_nodes(connection: sa.Connection, wanted: Sequence[str]) -> list[sa.Row[Any]]:
+def select_nodes(
+    connection: sa.Connection,
+    columns: Iterable[str],
+    *,
+    wanted: Sequence[str] = (),
+    failing: bool = False,
+    checked_before: datetime | None = None,
+    **equal: Any,
+) -> list[sa.Row[Any]]:
+    """Some columns of the nodes that meet every condition, in order of name or, when wanted, as given.
+
+    :param wanted: names or UUIDs of the only nodes to look at
+    :param failing: only those whose last read of the power failed
+    :param checked_before: only those whose power was last read before that, or never
+    :param equal: the values that columns must have
+    :raises podium.errors.NodeNotFound: naming every wanted one that there is not
+    """
+    query = sa.select(nodes.c.id, *(nodes.c[column] for column in columns))
+    query = query.where(*(nodes.c[column] == value for column, value in equal.items()))
+    if failing:
+        query = query.where(nodes.c.power_failures > 0)
+    if checked_before is not None:
+        checked_at = nodes.c.power_checked_at
+        query = query.where(sa.or_(checked_at.is_(None), checked_at < checked_before))
+    if not wanted:
+        return list(connection.execute(query.order_by(nodes.c.name)))
+    order = [row.id for row in find_nodes(connection, wanted, (nodes.c.id, nodes.c.name, nodes.c.uuid))]
+    found: dict[int, sa.Row[Any]] = {}
+    for chunk in chunks(order):
+        found |= {row.id: row for row in connection.execute(query.where(nodes.c.id.in_(chunk)))}
+    return [found[number] for number in order if number in found]
+
+
+def find_nodes(
+    connection: sa.Connection, wanted: Sequence[str], columns: Iterable[sa.Column[Any]] = tuple(nodes.columns)
+) -> list[sa.Row[Any]]:
     """The nodes with these names or UUIDs, in the order given and each once.
 
+    :param columns: those to read, among them id, name and uuid
     :raises podium.errors.NodeNotFound: naming every one that there is not
     """
     found: dict[str, sa.Row[Any]] = {}
     for chunk in chunks(wanted):
-        query = sa.select(nodes).where(sa.or_(nodes.c.name.in_(chunk), nodes.c.uuid.in_(chunk)))
+        query = sa.select(*columns).where(sa.or_(nodes.c.name.in_(chunk), nodes.c.uuid.in_(chunk)))
         for row in connection.execute(query):
             found[row.uuid] = row
             found[row.name] = row
@@ -125,7 +175,7 @@ def list_power(connection: sa.Connection, numbers: Sequence[int]) -> list[sa.Row
 
 
 def update_node(connection: sa.Connection, node_id: int, values: Mapping[str, Any]) -> None:
-    """Change columns of a node; the conductor notices by the version.
+    """Change columns of a node, which is a change that conductors notice.
 
     :raises podium.errors.NodeConflict: while a conductor is changing the node's power
     :raises podium.errors.InvalidNode: when the new name is taken
@@ -135,7 +185,7 @@ def update_node(connection: sa.Connection, node_id: int, values: Mapping[str, An
         if connection.execute(others).first():
             raise errors.InvalidNode([f"name {values['name']} is already enrolled"])
     with _nobody_faster():
-        _change(connection, node_id, sa.update(nodes).values(**values, updated_at=utcnow()))
+        _change(connection, node_id, {**values, "updated_at": utcnow()})
 
 
 def delete_node(connection: sa.Connection, node_id: int) -> None:
@@ -143,7 +193,9 @@ def delete_node(connection: sa.Connection, node_id: int) -> None:
 
     :raises podium.errors.NodeConflict: while a conductor is changing the node's power
     """
-    _change(connection, node_id, sa.delete(nodes))
+    next_change(connection, deleted=True)
+    if not connection.execute(sa.delete(nodes).where(*_unreserved(node_id))).rowcount:
+        _refuse(connection, node_id)
 
 
 def request_power(connection: sa.Connection, node_id: int, target: str, who: str) -> None:
@@ -154,22 +206,29 @@ def request_power(connection: sa.Connection, node_id: int, target: str, who: str
     :raises podium.errors.NodeConflict: while another change is asked for or under way
     """
     now = utcnow()
-    asked = sa.update(nodes).values(
-        target_power_state=target,
-        power_requested_by=who,
-        power_requested_at=now,
-        last_error=None,
-        updated_at=now,
-    )
-    _change(connection, node_id, asked.where(nodes.c.target_power_state.is_(None)))
+    values = {
+        "target_power_state": target,
+        "power_requested_by": who,
+        "power_requested_at": now,
+        "last_error": None,
+        "updated_at": now,
+    }
+    _change(connection, node_id, values, nodes.c.target_power_state.is_(None))
 
 
-def _change(connection: sa.Connection, node_id: int, statement: sa.Update | sa.Delete) -> None:
-    if isinstance(statement, sa.Update):
-        statement = statement.values(version=nodes.c.version + 1)
-    free = nodes.c.id == node_id, nodes.c.reservation.is_(None)
-    if connection.execute(statement.where(*free)).rowcount:
-        return
+def _change(
+    connection: sa.Connection, node_id: int, values: Mapping[str, Any], *conditions: sa.ColumnElement[bool]
+) -> None:
+    changed = sa.update(nodes).where(*_unreserved(node_id), *conditions)
+    if not connection.execute(changed.values(**values, version=next_change(connection))).rowcount:
+        _refuse(connection, node_id)
+
+
+def _unreserved(node_id: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return nodes.c.id == node_id, nodes.c.reservation.is_(None)
+
+
+def _refuse(connection: sa.Connection, node_id: int) -> NoReturn:
     row = connection.execute(sa.select(nodes).where(nodes.c.id == node_id)).first()
     if row is None:
         raise errors.NodeNotFound("the node was deleted meanwhile")

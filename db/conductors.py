@@ -1,14 +1,16 @@
 """The daemons on a database and how their periodic tasks fare, as functions of an open connection."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import groupby
+from typing import Any, Final
 
 import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
+from podium.db.models import conductor_workers as workers
 from podium.db.models import conductors, utcnow
 from podium.db.models import periodic_tasks as tasks
 
@@ -18,12 +20,14 @@ class Membership:
     """A daemon as the others see it.
 
     :param process: tells this run of the daemon from any other, see podium.conductor.membership
+    :param workers: how many processes share its nodes, counted from 0
     """
 
     hostname: str
     process: str
     drivers: tuple[str, ...]
     conductor_group: str
+    workers: int = 1
 
 
 def claim(
@@ -32,7 +36,7 @@ def claim(
     heartbeat_timeout: float,
     is_dead: Callable[[str], bool],
 ) -> None:
-    """Enter a daemon under its host name.
+    """Enter a daemon under its host name, and forget the workers that it no longer has.
 
     :param heartbeat_timeout: seconds after which a daemon that is not heard of counts as gone
     :param is_dead: whether the process that a row names is known to have ended
@@ -44,6 +48,7 @@ def claim(
         "process": member.process,
         "drivers": list(member.drivers),
         "conductor_group": member.conductor_group,
+        "workers": member.workers,
         "online": True,
         "started_at": now,
         "heartbeat_at": now,
@@ -66,12 +71,15 @@ def claim(
             f" {heartbeat_timeout - age:.0f} s"
         )
     connection.execute(sa.update(conductors).where(here).values(values))
+    for table in (tasks, workers):
+        gone = table.c.conductor == member.hostname, table.c.worker >= member.workers
+        connection.execute(sa.delete(table).where(*gone))
 
 
 def heartbeat(connection: sa.Connection, member: Membership) -> bool:
     """Say that a daemon is alive; False when another one has taken its host name."""
     mine = conductors.c.hostname == member.hostname, conductors.c.process == member.process
-    alive = sa.update(conductors).where(*mine).values(heartbeat_at=utcnow(), online=True)
+    alive = sa.update(conductors).where(*mine).values(heartbeat_at=utcnow())
     return bool(connection.execute(alive).rowcount)
 
 
@@ -91,6 +99,23 @@ def is_alive(row: sa.Row[Any], heartbeat_timeout: float) -> bool:
     return bool(row.online and utcnow() - row.heartbeat_at < timedelta(seconds=heartbeat_timeout))
 
 
+def save_statistics(
+    connection: sa.Connection, conductor: str, worker: int, statistics: Mapping[str, Any]
+) -> None:
+    """Write down the figures of one worker of a conductor, in the place of those before."""
+    values = {"statistics": dict(statistics), "updated_at": utcnow()}
+    mine = workers.c.conductor == conductor, workers.c.worker == worker
+    if not connection.execute(sa.update(workers).where(*mine).values(values)).rowcount:
+        connection.execute(sa.insert(workers).values(conductor=conductor, worker=worker, **values))
+
+
+def statistics(connection: sa.Connection, conductor: str) -> Sequence[sa.Row[Any]]:
+    """The figures of each worker of a conductor: worker, statistics and updated_at, in order of worker."""
+    columns = [workers.c[name] for name in ("worker", "statistics", "updated_at")]
+    query = sa.select(*columns).where(workers.c.conductor == conductor).order_by(workers.c.worker)
+    return connection.execute(query).all()
+
+
 @dataclass(frozen=True, slots=True)
 class TaskReport:
     """How one periodic task fares; seconds, and counts since it was first seen."""
@@ -107,33 +132,73 @@ class TaskReport:
     last_error: str | None
 
 
-def save_tasks(connection: sa.Connection, conductor: str, reports: Sequence[TaskReport]) -> None:
-    """Write down how tasks fare, new ones included."""
+@dataclass(frozen=True, slots=True)
+class ConductorTask(TaskReport):
+    """How one periodic task fares in all workers of a conductor."""
+
+    conductor: str
+
+
+_FIELDS: Final = TaskReport.__slots__
+
+#: The states of a task, the one to look at first before the others.
+_WORST_FIRST: Final = ("late", "failing", "slowed", "running", "idle", "disabled")
+
+
+def save_tasks(
+    connection: sa.Connection, conductor: str, reports: Sequence[TaskReport], worker: int = 0
+) -> None:
+    """Write down how tasks fare in one worker of a conductor, new ones included."""
     for report in reports:
-        values = {field: getattr(report, field) for field in TaskReport.__slots__}
-        mine = tasks.c.conductor == conductor, tasks.c.task == report.task
-        if connection.execute(sa.select(tasks.c.task).where(*mine)).first():
-            connection.execute(sa.update(tasks).where(*mine).values(values))
-        else:
-            connection.execute(sa.insert(tasks).values(conductor=conductor, switched_off=False, **values))
+        values = {field: getattr(report, field) for field in _FIELDS}
+        mine = _of_worker(conductor, worker) & (tasks.c.task == report.task)
+        if not connection.execute(sa.update(tasks).where(mine).values(values)).rowcount:
+            new = {"conductor": conductor, "worker": worker, "switched_off": False, **values}
+            connection.execute(sa.insert(tasks).values(new))
 
 
-def forget_tasks(connection: sa.Connection, conductor: str, names: Sequence[str]) -> None:
-    """Drop what was written about tasks that a conductor no longer has."""
-    gone = sa.delete(tasks).where(tasks.c.conductor == conductor, tasks.c.task.not_in(names))
-    connection.execute(gone)
+def forget_tasks(connection: sa.Connection, conductor: str, names: Sequence[str], worker: int = 0) -> None:
+    """Drop what was written about tasks that a worker of a conductor has, apart from the named ones."""
+    gone = _of_worker(conductor, worker) & tasks.c.task.not_in(names)
+    connection.execute(sa.delete(tasks).where(gone))
 
 
-def list_tasks(connection: sa.Connection, conductor: str | None = None) -> Sequence[sa.Row[Any]]:
-    """The periodic tasks of one conductor or of all, in order of name."""
-    query = sa.select(tasks).order_by(tasks.c.task, tasks.c.conductor)
-    if conductor is not None:
-        query = query.where(tasks.c.conductor == conductor)
-    return connection.execute(query).all()
+def list_tasks(connection: sa.Connection) -> list[ConductorTask]:
+    """The periodic tasks of all conductors, each conductor's workers as one, in order of name."""
+    query = sa.select(tasks).order_by(tasks.c.task, tasks.c.conductor, tasks.c.worker)
+    by_task = groupby(connection.execute(query), lambda row: (row.task, row.conductor))
+    return [_together(list(rows)) for _, rows in by_task]
 
 
-def reports(connection: sa.Connection, conductor: str) -> dict[str, TaskReport]:
-    """How the tasks of a conductor fared, by name."""
-    fields = TaskReport.__slots__
-    rows = list_tasks(connection, conductor)
-    return {row.task: TaskReport(**{field: getattr(row, field) for field in fields}) for row in rows}
+def _together(rows: Sequence[sa.Row[Any]]) -> ConductorTask:
+    return ConductorTask(
+        task=rows[0].task,
+        conductor=rows[0].conductor,
+        state=min((row.state for row in rows), key=_urgency),
+        spacing=max(row.spacing for row in rows),
+        last_run=_greatest(row.last_run for row in rows),
+        duration=_greatest(row.duration for row in rows),
+        runs=sum(row.runs for row in rows),
+        failures=sum(row.failures for row in rows),
+        skipped=sum(row.skipped for row in rows),
+        deadline_misses=sum(row.deadline_misses for row in rows),
+        last_error=next((row.last_error for row in rows if row.last_error is not None), None),
+    )
+
+
+def _urgency(state: str) -> int:
+    return _WORST_FIRST.index(state) if state in _WORST_FIRST else len(_WORST_FIRST)
+
+
+def _greatest(values: Iterable[Any]) -> Any:
+    return max((value for value in values if value is not None), default=None)
+
+
+def reports(connection: sa.Connection, conductor: str, worker: int = 0) -> dict[str, TaskReport]:
+    """How the tasks of a worker of a conductor fared, by name."""
+    rows = connection.execute(sa.select(tasks).where(_of_worker(conductor, worker)))
+    return {row.task: TaskReport(**{field: getattr(row, field) for field in _FIELDS}) for row in rows}
+
+
+def _of_worker(conductor: str, worker: int) -> sa.ColumnElement[bool]:
+    return sa.and_(tasks.c.conductor == conductor, tasks.c.worker == worker)

@@ -47,9 +47,9 @@ class Base(DeclarativeBase):
 class NodeRow(Base):
     """A machine.
 
-    ``version`` grows with every change that a person or a power action makes, and never with what a
-    sweep learned: the conductor finds what changed by it, and a reading is only written while the
-    version is the one that was read.
+    ``version`` is the number of the newest change that a person or a power action made to it, see
+    podium.db.changes, and is never touched by what a sweep learned: the conductor finds what changed by
+    it, and a reading is only written while the version is the one that was read.
     """
 
     __tablename__ = "nodes"
@@ -75,11 +75,21 @@ class NodeRow(Base):
     maintenance: Mapped[bool]
     maintenance_reason: Mapped[str | None] = mapped_column(sa.Text)
     fault: Mapped[str | None] = mapped_column(sa.String(64))
-    reservation: Mapped[str | None] = mapped_column(sa.String(255), index=True)
+    reservation: Mapped[str | None] = mapped_column(sa.String(255))
     conductor_group: Mapped[str] = mapped_column(sa.String(255))
-    version: Mapped[int] = mapped_column(index=True)
+    version: Mapped[int] = mapped_column(RowId, index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class ChangeCounterRow(Base):
+    """The newest number that a change of nodes was given; the only row has the id 1."""
+
+    __tablename__ = "change_counter"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    changes: Mapped[int] = mapped_column(sa.BigInteger)
+    deletions: Mapped[int] = mapped_column(sa.BigInteger)
 
 
 class ConductorRow(Base):
@@ -91,9 +101,21 @@ class ConductorRow(Base):
     process: Mapped[str] = mapped_column(sa.String(255))
     drivers: Mapped[list[str]]
     conductor_group: Mapped[str] = mapped_column(sa.String(255))
+    workers: Mapped[int]
     online: Mapped[bool]
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]
+
+
+class ConductorWorkerRow(Base):
+    """One worker process of a daemon, counted from 0, and the figures that it last told."""
+
+    __tablename__ = "conductor_workers"
+
+    conductor: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    worker: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    statistics: Mapped[dict[str, Any]]
+    updated_at: Mapped[datetime]
 
 
 class PowerEventRow(Base):
@@ -115,12 +137,13 @@ class PowerEventRow(Base):
 
 
 class PeriodicTaskRow(Base):
-    """One periodic task of one conductor: how its runs went."""
+    """One periodic task of one worker of a conductor: how its runs went."""
 
     __tablename__ = "periodic_tasks"
 
     conductor: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
     task: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    worker: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     state: Mapped[str] = mapped_column(sa.String(16))
     spacing: Mapped[float]
     last_run: Mapped[datetime | None]
@@ -134,13 +157,14 @@ class PeriodicTaskRow(Base):
 
 
 class TaskCommandRow(Base):
-    """What a person asked of a periodic task of a running daemon: run, enable or disable."""
+    """What a person asked of a periodic task of a running daemon, once for each of its workers."""
 
     __tablename__ = "task_commands"
     __table_args__ = _NUMBERED
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     conductor: Mapped[str] = mapped_column(sa.String(255), index=True)
+    worker: Mapped[int]
     task: Mapped[str] = mapped_column(sa.String(255))
     action: Mapped[str] = mapped_column(sa.String(16))
     node_uuid: Mapped[str | None] = mapped_column(sa.String(36))
@@ -152,7 +176,9 @@ class TaskCommandRow(Base):
 
 
 nodes = cast(sa.Table, NodeRow.__table__)
+change_counter = cast(sa.Table, ChangeCounterRow.__table__)
 conductors = cast(sa.Table, ConductorRow.__table__)
+conductor_workers = cast(sa.Table, ConductorWorkerRow.__table__)
 power_events = cast(sa.Table, PowerEventRow.__table__)
 periodic_tasks = cast(sa.Table, PeriodicTaskRow.__table__)
 task_commands = cast(sa.Table, TaskCommandRow.__table__)

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from podium.db.models import periodic_tasks, task_commands, utcnow
+from podium.db.models import conductors, periodic_tasks, task_commands, utcnow
 
 
 def ask(
@@ -16,19 +16,32 @@ def ask(
     action: str,
     who: str,
     node_uuid: str | None = None,
-) -> int:
-    """Ask a conductor to ``run``, ``enable`` or ``disable`` a task; the number of the command."""
+) -> list[int]:
+    """Ask a conductor to ``run``, ``enable`` or ``disable`` a task.
+
+    :returns: the numbers of the commands, one to each of its workers
+    """
+    here = conductors.c.hostname == conductor
+    workers = connection.scalar(sa.select(conductors.c.workers).where(here)) or 1
     values = {"conductor": conductor, "task": task, "action": action, "node_uuid": node_uuid}
-    asked = sa.insert(task_commands).values(**values, requested_by=who, requested_at=utcnow())
-    (number,) = connection.execute(asked).inserted_primary_key or (0,)
-    return int(number)
+    numbers = []
+    for worker in range(workers):
+        asked = sa.insert(task_commands).values(**values, worker=worker, requested_by=who)
+        (number,) = connection.execute(asked.values(requested_at=utcnow())).inserted_primary_key or (0,)
+        numbers.append(int(number))
+    return numbers
 
 
-def unanswered(connection: sa.Connection, conductor: str, after: int) -> Sequence[sa.Row[Any]]:
-    """Commands to a conductor that it has not answered, with higher numbers than one, the oldest first."""
+def unanswered(
+    connection: sa.Connection, conductor: str, after: int, worker: int = 0
+) -> Sequence[sa.Row[Any]]:
+    """Commands to a worker of a conductor that it has not answered, above a number, the oldest first."""
     columns = task_commands.c
     query = sa.select(task_commands).where(
-        columns.conductor == conductor, columns.finished_at.is_(None), columns.id > after
+        columns.conductor == conductor,
+        columns.worker == worker,
+        columns.finished_at.is_(None),
+        columns.id > after,
     )
     return connection.execute(query.order_by(columns.id)).all()
 
@@ -39,15 +52,18 @@ def answer(connection: sa.Connection, number: int, error: str | None, duration: 
     connection.execute(answered.values(finished_at=utcnow(), error=error, duration=duration))
 
 
-def find(connection: sa.Connection, number: int) -> sa.Row[Any] | None:
-    """A command, None when it was deleted meanwhile."""
-    return connection.execute(sa.select(task_commands).where(task_commands.c.id == number)).first()
+def find(connection: sa.Connection, numbers: Sequence[int]) -> Sequence[sa.Row[Any]]:
+    """The commands with these numbers, in order, those that were deleted meanwhile left out."""
+    found = sa.select(task_commands).where(task_commands.c.id.in_(numbers))
+    return connection.execute(found.order_by(task_commands.c.id)).all()
 
 
-def abandon(connection: sa.Connection, conductor: str) -> None:
-    """Answer the commands to a conductor that an earlier run of it left unanswered."""
+def abandon(connection: sa.Connection, conductor: str, worker: int = 0) -> None:
+    """Answer the commands to a worker of a conductor that an earlier run of it left unanswered."""
     left = sa.update(task_commands).where(
-        task_commands.c.conductor == conductor, task_commands.c.finished_at.is_(None)
+        task_commands.c.conductor == conductor,
+        task_commands.c.worker == worker,
+        task_commands.c.finished_at.is_(None),
     )
     connection.execute(left.values(finished_at=utcnow(), error="the conductor was restarted; ask again"))
 

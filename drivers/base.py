@@ -267,6 +267,14 @@ class Driver(ABC):
         """Give back what :meth:`start` and later calls acquired."""
         return None
 
+    def statistics(self) -> Mapping[str, float]:
+        """Counters and gauges of the driver's own, by name, once it has started.
+
+        Called from any thread, returns at once. Shown by ``podium conductor show``, and served as
+        ``podium_driver_counter{driver,name}``.
+        """
+        return MappingProxyType({})
+
     def parse_driver_info(self, node: Node) -> dict[str, Any]:
         """``driver_info`` with every declared property: converted, or its default.
 

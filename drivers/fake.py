@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from oslo_config import types
@@ -12,6 +13,19 @@ from podium import errors, states
 from podium.drivers import base
 
 _HEALTH: Final = ("OK", "Warning", "Critical")
+
+
+@dataclass(slots=True)
+class _Machine:
+    """What a node's driver_info asks for, converted once, and the power that was switched here."""
+
+    driver_info: Mapping[str, Any]
+    latency: float
+    failure_rate: float
+    refuse: bool
+    wrong_state: str | None
+    health: str
+    powered: bool | None
 
 
 class FakeDriver(base.Driver):
@@ -40,20 +54,24 @@ class FakeDriver(base.Driver):
 
     def __init__(self, name: str, options: Any) -> None:
         super().__init__(name, options)
-        self._powered: dict[str, bool] = {}
+        self._machines: dict[str, _Machine] = {}
 
     async def get_power_state(self, node: base.Node) -> str:
-        info = await self._answer(node)
-        if info["fake_wrong_state"]:
-            return str(info["fake_wrong_state"])
-        known = node.power_state == states.POWER_ON  # what the database knew when this daemon started
-        return states.POWER_ON if self._powered.get(node.uuid, known) else states.POWER_OFF
+        machine = self._machine(node)
+        if machine.latency or machine.failure_rate:
+            await _suffer(machine)
+        if machine.wrong_state:
+            return machine.wrong_state
+        if machine.powered is None:  # what the database knew when this daemon started
+            return states.POWER_ON if node.power_state == states.POWER_ON else states.POWER_OFF
+        return states.POWER_ON if machine.powered else states.POWER_OFF
 
     async def set_power_state(self, node: base.Node, target: str) -> None:
-        info = await self._answer(node)
-        if info["fake_refuse"]:
+        machine = self._machine(node)
+        await _suffer(machine)
+        if machine.refuse:
             raise errors.DriverError("fake_refuse is set: the power change was refused")
-        self._powered[node.uuid] = states.REACHED[target] == states.POWER_ON
+        machine.powered = states.REACHED[target] == states.POWER_ON
 
     @base.driver_periodic_task(spacing=60)
     async def check_status(self, manager: base.Conductor, context: oslo_context.RequestContext) -> None:
@@ -61,19 +79,34 @@ class FakeDriver(base.Driver):
         nodes = manager.nodes(self)
         for node in nodes:
             try:
-                status = self.parse_driver_info(node)["fake_health"]
+                status = self._machine(node).health
             except errors.InvalidDriverInfo:
                 continue  # the read of its power state tells; the others are checked all the same
             reasons = () if status == "OK" else ("fake_health says so",)
             manager.report_health(node, base.Health(status, reasons))
-        gone = self._powered.keys() - {node.uuid for node in nodes}
+        gone = self._machines.keys() - {node.uuid for node in nodes}
         for uuid in gone:
-            del self._powered[uuid]
+            del self._machines[uuid]
 
-    async def _answer(self, node: base.Node) -> dict[str, Any]:
+    def _machine(self, node: base.Node) -> _Machine:
+        machine = self._machines.get(node.uuid)
+        if machine is not None and machine.driver_info is node.driver_info:
+            return machine
         info = self.parse_driver_info(node)
-        if info["fake_latency"]:
-            await asyncio.sleep(info["fake_latency"])
-        if random.random() < info["fake_failure_rate"]:
-            raise errors.BMCUnreachable("fake_failure_rate struck: no answer")
-        return info
+        machine = self._machines[node.uuid] = _Machine(
+            node.driver_info,
+            latency=info["fake_latency"],
+            failure_rate=info["fake_failure_rate"],
+            refuse=info["fake_refuse"],
+            wrong_state=info["fake_wrong_state"],
+            health=info["fake_health"],
+            powered=None if machine is None else machine.powered,
+        )
+        return machine
+
+
+async def _suffer(machine: _Machine) -> None:
+    if machine.latency:
+        await asyncio.sleep(machine.latency)
+    if random.random() < machine.failure_rate:
+        raise errors.BMCUnreachable("fake_failure_rate struck: no answer")

@@ -27,7 +27,7 @@ _NO_SUCH_SESSION: Final = 0x87
 _GET_SYSTEM_GUID: Final = (packet.NETFN_APP, 0x37)
 _GET_CHANNEL_CIPHER_SUITES: Final = (packet.NETFN_APP, 0x54)
 _RMCP_CLASS_ASF: Final = 0x06
-_ASF_PING: Final = b"\x00\x00\x11\xbe\x80"
+_ASF_PING: Final = bytes((_RMCP_CLASS_ASF,)) + b"\x00\x00\x11\xbe\x80"
 _ASF_PONG: Final = b"\x06\x00\xff\x06\x00\x00\x11\xbe\x40%c\x00\x10\x00\x00\x11\xbe\0\0\0\0\x81" + bytes(7)
 
 
@@ -98,11 +98,11 @@ class LanChannel:
 
         :raises podium.drivers.ipmi.packet.Malformed: for a datagram that a BMC drops
         """
-        if datagram[3:9] == bytes((_RMCP_CLASS_ASF,)) + _ASF_PING and len(datagram) == 12:
+        if datagram[3:9] == _ASF_PING and len(datagram) == 12:
             return _ASF_PONG % datagram[9]  # section 13.2.4
         if packet.auth_type(datagram) == packet.AUTH_NONE:
             return packet.wrap_sessionless(self._outside(packet.unwrap_sessionless(datagram)))
-        session_id = packet.unpack_header(datagram)[1]
+        session_id = int.from_bytes(datagram[6:10], "little")
         if session_id:
             session = self._sessions.get(session_id)
             return self._inside(session, datagram) if session else None
@@ -189,10 +189,12 @@ class LanChannel:
             return None
         if not hmac.compare_digest(message.code, session.exchange.rakp_3_code()):
             return self._refuse(session, message.tag, _INVALID_INTEGRITY_CHECK)
+        session_key = session.exchange.session_key()
         if session.keys is None:
-            session.keys = crypto.SessionKeys(session.suite, session.exchange.session_key())
+            session.keys = crypto.SessionKeys(session.suite, session_key)
             self.sessions_opened += 1
-        return handshake.Rakp4(message.tag, session.console_id, session.exchange.rakp_4_code()).encode()
+        code = session.exchange.rakp_4_code(session_key)
+        return handshake.Rakp4(message.tag, session.console_id, code).encode()
 
     def _refuse(self, session: Session, tag: int, status: int) -> bytes:
         del self._sessions[session.bmc_id]

@@ -4,31 +4,30 @@ One event loop, no threads but those that resolve names. A BMC's session is open
 opened again when the BMC forgot it, and closed when its target is released or the client closes.
 """
 
-import asyncio
-import contextlib
-import itertools
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from oslo_log import log
 
 from podium import errors
-from podium.drivers.ipmi import crypto, transport
-from podium.drivers.ipmi.commands import CommandFailed
+from podium.drivers.ipmi import closing, crypto, packet, transport
+from podium.drivers.ipmi.commands import INSUFFICIENT_PRIVILEGE, CommandFailed
 from podium.drivers.ipmi.session import Session, SuiteRefused, Target, open_session
 from podium.drivers.ipmi.transport import NoAnswer
 
 LOG = log.getLogger(__name__)
 
-_HELD_TRANSMISSIONS: Final = 3  # into a held session; real BMCs meet a session that they forgot with silence
-_IDLE_TRANSMISSIONS: Final = 2  # into one that has been idle so long that it may be forgotten
+_HELD_TRANSMISSIONS: Final = 4  # into a held session; real BMCs meet a session that they forgot with silence
+_IDLE_TRANSMISSIONS: Final = 3  # into one that has been idle so long that it may be forgotten
 _IDLE: Final = 55.0  # seconds; a BMC forgets a session after 60 without a packet, give or take 3 (6.12.15)
 _LOGIN_FAILURES: Final = 3  # BMCs lock an account after a few
-_CLOSING_AT_ONCE: Final = 256
+_LEVELS: Final = {
+    packet.PRIVILEGE_USER: "USER",
+    packet.PRIVILEGE_OPERATOR: "OPERATOR",
+    packet.PRIVILEGE_ADMINISTRATOR: "ADMINISTRATOR",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,7 @@ class Timing:
     """How patient a client is, in seconds.
 
     :param command: how long one command may take with all its retransmissions and a new session
-    :param retransmit: the first gap between two transmissions; each further one is twice as long
+    :param retransmit: the first gap between two transmissions; each further one is longer
     :param authentication_retry: how long a BMC that refused three logins in a row is left alone
     :param close: how long closing the client may take
     """
@@ -44,28 +43,26 @@ class Timing:
     command: float = 10
     retransmit: float = 0.5
     authentication_retry: float = 600
-    close: float = 5
+    close: float = 15
 
 
 class Connection:
     """What is kept for one target: its address, its session, and how its last logins went."""
 
     __slots__ = (
-        "_clock", "_endpoint", "_left_alone_until", "_login_failures", "_network", "_session", "_suite",
-        "_timing", "_used", "target", "users",
+        "_client", "_endpoint", "_left_alone_until", "_login_failures", "_moved", "_session", "_suite",
+        "_under_way", "_used", "target", "users",
     )  # fmt: skip
 
-    def __init__(
-        self, target: Target, network: transport.Network, timing: Timing, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, target: Target, client: "Client") -> None:
         self.target = target
         self.users = 0
-        self._network = network
-        self._timing = timing
-        self._clock = clock
+        self._client = client
         self._endpoint: transport.Endpoint | None = None
+        self._moved = False  # a name may lead elsewhere by now
         self._session: Session | None = None
         self._suite = crypto.SUITES[target.suite or crypto.SUITE_17.number]
+        self._under_way = 0  # commands
         self._used = 0.0  # when a command was last answered
         self._login_failures = 0
         self._left_alone_until = 0.0
@@ -75,17 +72,25 @@ class Connection:
         """Whether a session is held."""
         return self._session is not None
 
+    def give_up_session(self) -> Session | None:
+        """The session that is held, for the caller to close."""
+        session, self._session = self._session, None
+        self._client.sessions -= session is not None
+        return session
+
     async def command(
         self,
         command: tuple[int, int],
         data: bytes = b"",
         *,
+        privilege: int = packet.PRIVILEGE_USER,
         repeatable: bool = True,
-        patience: float | None = None,
+        patience: float = 0.0,
     ) -> bytes:
         """Carry out one command, and return the data that the BMC answers.
 
         :param command: netFn and command
+        :param privilege: the level that it needs (appendix G), one of packet.PRIVILEGE_*
         :param repeatable: whether it may be sent again in a new session when the held one meets silence:
             there the BMC cannot know that it is the same command
         :param patience: seconds for everything; by default the client's
@@ -94,146 +99,148 @@ class Connection:
         :raises podium.drivers.ipmi.commands.CommandFailed: a completion code other than 00h
         :raises podium.errors.DriverError: no session to be had
         """
-        allowed = patience or self._timing.command
-        begun = asyncio.get_running_loop().time()
+        client = self._client
+        allowed = patience or client.timing.command
+        deadline = client.network.loop.time() + allowed
+        self._under_way += 1
         try:
-            endpoint = self._endpoint or await self._resolve(allowed)
-            await self._lock(endpoint, allowed)
+            endpoint = self._endpoint
+            if endpoint is None or self._moved:
+                endpoint = await self._resolve(allowed)
+            if endpoint.busy:
+                await endpoint.turn(allowed)
+            else:
+                endpoint.busy = True
             try:
-                code, answer = await self._run(endpoint, command, data, begun + allowed, repeatable)
+                code, answer = await self._run(endpoint, command, data, privilege, deadline, repeatable)
             finally:
-                endpoint.lock.release()
-                if self.users == 0:  # released meanwhile
-                    self.abandon()
+                endpoint.release()
         except (NoAnswer, TimeoutError):
-            self._endpoint = None  # a name may lead elsewhere by now
-            waited = asyncio.get_running_loop().time() - begun
-            silence = f"BMC {self.target} does not answer (waited {waited:.1f} s)"
+            self._moved = True
+            silence = f"BMC {self.target} does not answer within {allowed:g} s"
             raise errors.BMCUnreachable(silence) from None
         except OSError as failure:
             reason = failure.strerror or failure
             raise errors.BMCUnreachable(f"no way to BMC {self.target}: {reason}") from None
-        self._used = self._clock()
+        finally:
+            self._under_way -= 1
+            if not self.users:
+                self.end()
+        self._used = client.clock()
         if code:
             raise CommandFailed(str(self.target), command, code)
         return answer
 
-    async def close(self) -> None:
-        """Close the session, if one is held, once the command under way is done."""
-        session = self._session
-        if session is None:
-            return
-        async with session.endpoint.lock:
-            self._session = None
-            deadline = asyncio.get_running_loop().time() + self._timing.close
-            with contextlib.suppress(NoAnswer, OSError):
-                await session.close(itertools.islice(self._waits(deadline), _HELD_TRANSMISSIONS))
-
     def abandon(self) -> None:
         """Close the session, if one is held, without waiting for the BMC."""
-        session, self._session = self._session, None
+        session = self.give_up_session()
         if session is not None:
             session.abandon()
 
-    @staticmethod
-    async def _lock(endpoint: transport.Endpoint, allowed: float) -> None:
-        # Each holder is done within its own timeout, so only one who has to queue needs the cost of another.
-        if endpoint.lock.locked():
-            async with asyncio.timeout(allowed):
-                await endpoint.lock.acquire()
-        else:
-            await endpoint.lock.acquire()
+    def end(self) -> None:
+        """Keep nothing of the target; a command under way is finished first."""
+        if self._under_way:
+            return
+        self.abandon()
+        if self._endpoint is not None:
+            self._client.network.give_back(self._endpoint)
+            self._endpoint = None
 
     async def _run(
         self,
         endpoint: transport.Endpoint,
         command: tuple[int, int],
         data: bytes,
+        privilege: int,
         deadline: float,
         repeatable: bool,
     ) -> tuple[int, bytes]:
-        session = self._session
+        client, session = self._client, self._session
         if session is not None and session.endpoint is not endpoint:
             self.abandon()
-        elif session is not None:
-            waits = self._waits(deadline)
-            if repeatable:
-                stale = self._clock() - self._used > _IDLE
-                waits = itertools.islice(waits, _IDLE_TRANSMISSIONS if stale else _HELD_TRANSMISSIONS)
-            try:
-                return await session.command(command, data, waits)
-            except NoAnswer:
-                self.abandon()
-                if not repeatable:
-                    raise
-        session = await self._login(endpoint, deadline)
+            session = None
+        transmissions = transport.UNLIMITED
+        if session is None:
+            session = await self._login(endpoint, deadline)
+        elif repeatable:
+            stale = client.clock() - self._used > _IDLE
+            transmissions = _IDLE_TRANSMISSIONS if stale else _HELD_TRANSMISSIONS
+        gap = client.timing.retransmit
         try:
-            return await session.command(command, data, self._waits(deadline))
+            if privilege > session.privilege:
+                await self._raise(session, gap, deadline, transmissions)
+            answer: tuple[int, bytes] = await endpoint.ask(
+                session.prepare(command, data), gap, deadline, transmissions
+            )
+            if answer[0] == INSUFFICIENT_PRIVILEGE and self.target.privilege > session.privilege:
+                # It asks for more than appendix G says, and has not carried out the command.
+                await self._raise(session, gap, deadline, transmissions)
+                answer = await endpoint.ask(session.prepare(command, data), gap, deadline, transmissions)
         except NoAnswer:
             self.abandon()
-            raise
+            if transmissions == transport.UNLIMITED:
+                raise
+        else:
+            return answer
+        return await self._run(endpoint, command, data, privilege, deadline, repeatable)
 
-    def _waits(self, deadline: float, at_least: float = 0) -> Iterator[float]:
-        first = max(self._timing.retransmit, at_least)
-        return transport.gaps(first, deadline, asyncio.get_running_loop().time)
+    async def _raise(self, session: Session, gap: float, deadline: float, transmissions: int) -> None:
+        level = self.target.privilege
+        if level == session.privilege:
+            return
+        code = await session.raise_privilege(level, gap, deadline, transmissions)
+        if code:
+            raise errors.AuthenticationRefused(
+                f"BMC {self.target} does not give this user the privilege level {_LEVELS[level]} "
+                f"(completion code {code:02X}h); set ipmi_priv_level to what it may have"
+            )
 
     async def _login(self, endpoint: transport.Endpoint, deadline: float) -> Session:
-        """Open a session and count what the BMC says to the login; the caller holds the endpoint's lock."""
-        left_alone = self._left_alone_until - self._clock()
-        if left_alone > 0:
+        """Open a session and count what the BMC says to the login; the caller has the endpoint's turn."""
+        client = self._client
+        if client.clock() < self._left_alone_until:
             raise errors.AuthenticationRefused(
-                f"BMC {self.target} refused {_LOGIN_FAILURES} logins in a row and is left alone for another "
-                f"{left_alone:.0f} s, or until driver_info changes"
+                f"BMC {self.target} refused {_LOGIN_FAILURES} logins in a row and is left alone for "
+                f"{client.timing.authentication_retry:g} s, or until driver_info changes"
             )
         try:
             self._session = await self._open(endpoint, deadline)
         except errors.AuthenticationRefused:
             self._login_failures += 1
             if self._login_failures >= _LOGIN_FAILURES:
-                self._left_alone_until = self._clock() + self._timing.authentication_retry
+                self._left_alone_until = client.clock() + client.timing.authentication_retry
                 LOG.warning(
                     "BMC %s refused %d logins in a row: left alone for %g s, because BMCs lock accounts",
                     self.target,
                     self._login_failures,
-                    self._timing.authentication_retry,
+                    client.timing.authentication_retry,
                 )
             raise
         self._login_failures = 0
+        client.logins += 1
+        client.sessions += 1
         return self._session
 
     async def _open(self, endpoint: transport.Endpoint, deadline: float) -> Session:
-        waits = partial(self._waits, deadline)
+        gap = self._client.timing.retransmit
         try:
-            return await open_session(endpoint, self.target, self._suite, waits)
+            return await open_session(endpoint, self.target, self._suite, gap, deadline)
         except SuiteRefused:
             if self.target.suite is not None or self._suite is crypto.SUITE_3:
                 raise
             self._suite = crypto.SUITE_3
         except NoAnswer:  # with time left: the BMC forgot the set-up halfway
             pass
-        return await open_session(endpoint, self.target, self._suite, waits)
+        return await open_session(endpoint, self.target, self._suite, gap, deadline)
 
     async def _resolve(self, allowed: float) -> transport.Endpoint:
-        target = self.target
-        try:
-            found = _literal(target)
-        except OSError:
-            async with asyncio.timeout(allowed):
-                found = await asyncio.get_running_loop().getaddrinfo(
-                    target.address, target.port, type=socket.SOCK_DGRAM
-                )
-        family, _, _, _, address = found[0]
-        self._endpoint = endpoint = self._network.endpoint(family, address)
-        return endpoint
-
-
-def _literal(target: Target) -> list[Any]:
-    """What getaddrinfo says of an address that is no name, and so needs no waiting.
-
-    :raises OSError: when it is a name
-    """
-    numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-    return socket.getaddrinfo(target.address, target.port, type=socket.SOCK_DGRAM, flags=numeric)
+        target, network = self.target, self._client.network
+        found = await network.resolve(target.address, target.port, allowed)
+        before, self._endpoint = self._endpoint, network.endpoint(*found)
+        if before is not None:
+            network.give_back(before)
+        self._moved = False
+        return self._endpoint
 
 
 class Client:
@@ -244,8 +251,10 @@ class Client:
 
     def __init__(self, timing: Timing, clock: Callable[[], float] = time.monotonic) -> None:
         self.network = transport.Network()
-        self._timing = timing
-        self._clock = clock
+        self.timing = timing
+        self.clock = clock
+        self.logins = 0  #: that succeeded
+        self.sessions = 0  #: that are held
         self._connections: dict[Target, Connection] = {}
 
     async def __aenter__(self) -> Self:
@@ -258,8 +267,7 @@ class Client:
         """The connection to a target, shared by all who ask for it; each gives it back to :meth:`release`."""
         connection = self._connections.get(target)
         if connection is None:
-            connection = Connection(target, self.network, self._timing, self._clock)
-            self._connections[target] = connection
+            connection = self._connections[target] = Connection(target, self)
         connection.users += 1
         return connection
 
@@ -268,24 +276,26 @@ class Client:
         connection.users -= 1
         if connection.users == 0:
             del self._connections[connection.target]
-            connection.abandon()
+            connection.end()
+
+    def statistics(self) -> dict[str, float]:
+        """Counts and sizes by name; may be called from any thread."""
+        return {"logins": self.logins, "sessions": self.sessions, **self.network.statistics()}
 
     async def close(self) -> None:
         """Close all sessions, many at once, and then the sockets; takes no longer than ``timing.close``."""
-        held = [connection for connection in self._connections.values() if connection.has_session]
-        queue = iter(held)
-
-        async def work() -> None:
-            for connection in queue:
-                await connection.close()
-
+        held = [connection.give_up_session() for connection in self._connections.values()]
+        deadline = self.network.loop.time() + self.timing.close
         try:
-            async with asyncio.timeout(self._timing.close):
-                await asyncio.gather(*(work() for _ in held[:_CLOSING_AT_ONCE]))
-        except TimeoutError:
-            left = sum(connection.has_session for connection in held)
-            LOG.warning("%d BMC sessions were not closed within %g s and time out", left, self._timing.close)
+            sessions = [session for session in held if session is not None]
+            left = await closing.close_sessions(sessions, self.timing.retransmit, deadline)
+            if left:
+                LOG.warning(
+                    "%d of %d BMCs did not answer that they closed their session; those that did not hear it "
+                    "close it after 60 s without a packet",
+                    left,
+                    len(sessions),
+                )
         finally:
             self._connections.clear()
             self.network.close()
-            LOG.debug("%d IPMI datagrams were of no use", self.network.dropped)

@@ -6,9 +6,9 @@ packet would cost more than everything else that a read takes.
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
 
+import functools
 import hashlib
 import hmac
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -26,8 +26,30 @@ if TYPE_CHECKING:
 _CONSTANT_SIZE: Final = 20
 _SEALED: Final = packet.ENCRYPTED | packet.AUTHENTICATED | packet.PAYLOAD_IPMI
 _CONFIDENTIALITY_PADS: Final = tuple(bytes(range(1, pad + 1)) + bytes((pad,)) for pad in range(16))
+_INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD: Final = bytes(byte ^ 0x5C for byte in range(256))
+_ZEROS: Final = bytes(16)
+_CBC: Final = modes.CBC(_ZEROS)
 #: Pad to a multiple of 4 bytes, pad length and next header. With whole AES blocks it is always the same.
 _TRAILER: Final = b"\xff\xff\x02\x07"
+
+
+def _keyed(hash: Callable[..., "_Hash"], key: bytes) -> "tuple[_Hash, _Hash]":
+    """The inner and the outer hash of HMAC (RFC 2104), which have taken in the key, at most 64 bytes."""
+    block = key.ljust(64, b"\0")
+    return hash(block.translate(_INNER_PAD)), hash(block.translate(_OUTER_PAD))
+
+
+_keyed_usual: Final = functools.lru_cache(maxsize=1024)(_keyed)
+
+
+def _mac(inner: "_Hash", outer: "_Hash", message: bytes) -> bytes:
+    # From hashes that have the key already: half the cost of hmac.digest.
+    inner = inner.copy()
+    inner.update(message)
+    outer = outer.copy()
+    outer.update(inner.digest())
+    return outer.digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +68,8 @@ class CipherSuite:
     code_size: int
 
     def mac(self, key: bytes, message: bytes) -> bytes:
-        """The whole HMAC."""
-        return hmac.digest(key, message, self.hash)
+        """The whole HMAC with a key that comes again, as the passwords of a fleet do."""
+        return _mac(*_keyed_usual(self.hash, key), message)
 
 
 SUITE_3: Final = CipherSuite(3, handshake.Algorithms(1, 1, 1), hashlib.sha1, 12)
@@ -94,10 +116,10 @@ class Exchange:
         randoms = self.console_random + self.bmc_random
         return self.suite.mac(self.bmc_key or self.user_key, randoms + self._role_and_name())
 
-    def rakp_4_code(self) -> bytes:
+    def rakp_4_code(self, session_key: bytes) -> bytes:
         """The integrity check value of the BMC."""
         message = self.console_random + self.bmc_id.to_bytes(4, "little") + self.guid
-        return self.suite.mac(self.session_key(), message)[: self.suite.code_size]
+        return _mac(*_keyed(self.suite.hash, session_key), message)[: self.suite.code_size]
 
 
 class SessionKeys:
@@ -106,38 +128,30 @@ class SessionKeys:
     :param session_key: the SIK of the exchange
     """
 
-    __slots__ = ("_code_size", "_decrypt", "_encrypt", "_inner", "_outer")
+    __slots__ = ("_code_size", "_decryptor", "_encryptor", "_inner", "_outer")
 
     def __init__(self, suite: CipherSuite, session_key: bytes) -> None:
-        integrity_key = suite.mac(session_key, b"\x01" * _CONSTANT_SIZE)
-        cipher_key = suite.mac(session_key, b"\x02" * _CONSTANT_SIZE)[:16]
-        block = integrity_key.ljust(64, b"\0")
-        self._inner = suite.hash(bytes(byte ^ 0x36 for byte in block))
-        self._outer = suite.hash(bytes(byte ^ 0x5C for byte in block))
+        session = _keyed(suite.hash, session_key)
+        integrity_key = _mac(*session, b"\x01" * _CONSTANT_SIZE)
+        cipher_key = _mac(*session, b"\x02" * _CONSTANT_SIZE)[:16]
+        self._inner, self._outer = _keyed(suite.hash, integrity_key)
         self._code_size = suite.code_size
-        cipher = Cipher(algorithms.AES(cipher_key), modes.CBC(os.urandom(16)))
-        self._encrypt = cipher.encryptor().update
-        self._decrypt = cipher.decryptor().update
-
-    def _code(self, covered: bytes) -> bytes:
-        # HMAC (RFC 2104) from two hashes that have taken in the key already: half the cost of hmac.digest.
-        inner = self._inner.copy()
-        inner.update(covered)
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.digest()[: self._code_size]
+        cipher = Cipher(algorithms.AES(cipher_key), _CBC)
+        self._encryptor = cipher.encryptor()
+        self._decryptor = cipher.decryptor()
 
     def seal(self, session_id: int, sequence: int, message: bytes) -> bytes:
         """A datagram with an IPMI message, encrypted (table 13-20) and authenticated (section 13.28.4).
 
         :param session_id: that of the receiver
         """
-        # CBC goes on from packet to packet: the block of zeros becomes the encryption of the block before it,
-        # which nobody without the key foresees. That is the IV (NIST SP 800-38A, appendix C), in its place.
+        # CBC goes on from packet to packet: the block of zeros becomes the encryption of the block before it
+        # (of zeros at first), which nobody foresees without the key and which does not come again. That is
+        # the IV (NIST SP 800-38A, appendix C), in its place.
         pad = _CONFIDENTIALITY_PADS[-(len(message) + 1) & 15]
-        body = self._encrypt(bytes(16) + message + pad)
+        body = self._encryptor.update(_ZEROS + message + pad)
         datagram = packet.pack_header(_SEALED, session_id, sequence, len(body)) + body + _TRAILER
-        return datagram + self._code(datagram[4:])
+        return datagram + _mac(self._inner, self._outer, datagram[4:])[: self._code_size]
 
     def open(self, datagram: bytes) -> tuple[int, bytes]:
         """Session sequence number and IPMI message of a datagram of this session.
@@ -150,10 +164,11 @@ class SessionKeys:
             raise Malformed("not an encrypted and authenticated IPMI message")
         if end != 18 + length + datagram[end - 2] or datagram[end - 1] != 0x07:
             raise Malformed("wrong session trailer")
-        if not hmac.compare_digest(self._code(datagram[4:end]), datagram[end:]):
+        code = _mac(self._inner, self._outer, datagram[4:end])[: self._code_size]
+        if not hmac.compare_digest(code, datagram[end:]):
             raise Malformed("wrong authentication code")
         # The first block comes out as noise, the IV being for the next: so no new context here either.
-        plain = self._decrypt(datagram[16 : 16 + length])
+        plain = self._decryptor.update(datagram[16 : 16 + length])
         pad = plain[-1]
         if pad > 15:
             raise Malformed("wrong confidentiality pad")

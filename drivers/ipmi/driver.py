@@ -1,9 +1,8 @@
 """The ``ipmi`` driver: power and health of machines whose BMC speaks IPMI 2.0 over LAN."""
 
 import asyncio
+import functools
 import ipaddress
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -32,9 +31,10 @@ _CONTROLS: Final = {
 _UNSUPPORTED: Final = frozenset(
     {commands.INVALID_COMMAND, commands.INVALID_DATA_FIELD, commands.NOT_IN_PRESENT_STATE}
 )
-_CHECKS_AT_ONCE: Final = 128
 _CHECK_PATIENCE: Final = 3.0  # seconds; who does not answer is not what the check is about
-_DISUSE: Final = 3600.0  # seconds after which a node that nobody asks about is forgotten
+_DISUSE: Final = 1800.0  # seconds, twice; a node that nobody asked about meanwhile is forgotten
+_FORGOTTEN_AT_ONCE: Final = 200
+_PAUSE: Final = 0.01  # seconds after so many
 
 
 def _text(value: Any) -> str:
@@ -45,6 +45,7 @@ def _text(value: Any) -> str:
 
 
 def _bytes(limit: int) -> Callable[[Any], bytes]:
+    @functools.lru_cache(maxsize=1024, typed=True)  # most nodes of a fleet share theirs
     def convert(value: Any) -> bytes:
         encoded = _text(value).encode()
         if len(encoded) > limit or b"\0" in encoded:
@@ -83,7 +84,7 @@ class _Known:
 
     driver_info: Mapping[str, Any]
     connection: Connection
-    used: float
+    used: bool = True  # since disuse was looked for last
 
 
 class IPMIDriver(base.Driver):
@@ -120,7 +121,7 @@ class IPMIDriver(base.Driver):
             default=0.5,
             min=0.05,
             help="Seconds without an answer after which a command is sent again; "
-            "each further gap is twice as long.",
+            "each further gap is 1.4 times as long.",
         ),
         cfg.FloatOpt(
             "authentication_retry_interval",
@@ -131,7 +132,7 @@ class IPMIDriver(base.Driver):
         ),
         cfg.FloatOpt(
             "session_close_timeout",
-            default=5,
+            default=15,
             min=0.1,
             help="Seconds that closing all BMC sessions may take at shutdown.",
         ),
@@ -155,16 +156,22 @@ class IPMIDriver(base.Driver):
                 close=self.options.session_close_timeout,
             )
         )
-        self._known: OrderedDict[str, _Known] = OrderedDict()  # the longest unused first
+        self._known: dict[str, _Known] = {}
+        self._forget([])
 
     async def close(self) -> None:
         """Close all sessions."""
+        self._forgetting.cancel()
         self._known.clear()
         await self._client.close()
 
+    def statistics(self) -> Mapping[str, float]:
+        """What was sent and lost, and what is held."""
+        return self._client.statistics()
+
     async def get_power_state(self, node: base.Node) -> str:
         """Read the power state with Get Chassis Status (section 28.2)."""
-        status = await self._chassis_status(self._connection(node), None)
+        status = await _chassis_status(self._connection(node))
         return states.POWER_ON if commands.is_powered(status) else states.POWER_OFF
 
     async def set_power_state(self, node: base.Node, target: str) -> None:
@@ -177,7 +184,7 @@ class IPMIDriver(base.Driver):
         """
         connection = self._connection(node)
         if target == states.REBOOTING:
-            powered = commands.is_powered(await self._chassis_status(connection, None))
+            powered = commands.is_powered(await _chassis_status(connection))
             control = commands.HARD_RESET if powered else commands.POWER_UP
         elif target in _CONTROLS:
             control = _CONTROLS[target]
@@ -187,38 +194,33 @@ class IPMIDriver(base.Driver):
             )
         try:
             await connection.command(
-                packet.CHASSIS_CONTROL, bytes((control,)), repeatable=control != commands.HARD_RESET
+                packet.CHASSIS_CONTROL,
+                bytes((control,)),
+                privilege=packet.PRIVILEGE_OPERATOR,
+                repeatable=control != commands.HARD_RESET,
             )
         except commands.CommandFailed as failure:
             if failure.code in _UNSUPPORTED:
                 raise errors.UnsupportedPowerState(f"{failure}; asked for {target}") from None
             raise
 
-    @base.driver_periodic_task(spacing=300, run_immediately=True)
-    async def check_status(self, manager: base.Conductor, context: Any) -> None:
-        """Report chassis faults and the BMC's self test as the health of each node.
+    @base.node_periodic_task(spacing=300, run_immediately=True, deadline=10, max_in_flight=128)
+    async def check_status(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+        """Report chassis faults and the BMC's self test as the health of the node.
 
-        Nodes in maintenance are left out, and so are BMCs that do not answer: reading the power state tells.
+        Without a session there is nothing to say: reading the power state opens it, and tells when it cannot.
         """
-        queue = iter([node for node in manager.nodes(self) if not node.maintenance])
+        known = self._known.get(node.uuid)
+        if known is None or not known.connection.has_session:
+            return
+        try:
+            manager.report_health(node, await self._health(known.connection))
+        except errors.DriverError as failure:
+            LOG.debug("no health of node %s: %s", node.name, failure)
 
-        async def work() -> None:
-            for node in queue:
-                try:
-                    health = await self._health(node)
-                except errors.DriverError as failure:
-                    LOG.debug("no health of node %s: %s", node.name, failure)
-                else:
-                    manager.report_health(node, health)
-
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(_CHECKS_AT_ONCE):
-                workers.create_task(work())
-
-    async def _health(self, node: base.Node) -> base.Health:
-        connection = self._connection(node)
+    async def _health(self, connection: Connection) -> base.Health:
         patience = min(_CHECK_PATIENCE, self.options.command_retry_timeout)
-        status = await self._chassis_status(connection, patience)
+        status = await _chassis_status(connection, patience)
         try:
             self_test = await connection.command(packet.GET_SELF_TEST_RESULTS, patience=patience)
         except commands.CommandFailed as failure:
@@ -229,30 +231,43 @@ class IPMIDriver(base.Driver):
             raise errors.DriverError(f"BMC {connection.target} gave too short a self test result")
         return commands.health(status, self_test)
 
-    @staticmethod
-    async def _chassis_status(connection: Connection, patience: float | None) -> bytes:
-        status = await connection.command(packet.GET_CHASSIS_STATUS, patience=patience)
-        if len(status) < 3:
-            raise errors.DriverError(f"BMC {connection.target} gave too short a chassis status")
-        return status
-
     def _connection(self, node: base.Node) -> Connection:
         """The node's connection, a new one when its driver_info changed."""
-        now = time.monotonic()
         known = self._known.get(node.uuid)
-        if known is None or (
-            known.driver_info is not node.driver_info and known.driver_info != node.driver_info
-        ):
-            connection = self._client.connect(self._target(node))
-            if known is not None:
-                self._client.release(known.connection)
-            known = self._known[node.uuid] = _Known(node.driver_info, connection, now)
-        known.used = now
-        self._known.move_to_end(node.uuid)
-        oldest = next(iter(self._known))
-        if self._known[oldest].used < now - _DISUSE:
-            self._client.release(self._known.pop(oldest).connection)
+        if known is None or known.driver_info is not node.driver_info:
+            known = self._know(node, known)
+        known.used = True
         return known.connection
+
+    def _know(self, node: base.Node, known: _Known | None) -> _Known:
+        if known is not None and known.driver_info == node.driver_info:
+            known.driver_info = node.driver_info
+            return known
+        connection = self._client.connect(self._target(node))
+        if known is not None:
+            self._client.release(known.connection)
+        known = self._known[node.uuid] = _Known(node.driver_info, connection)
+        return known
+
+    def _look_for_unused(self) -> None:
+        unused = [uuid for uuid, known in self._known.items() if not known.used]
+        for known in self._known.values():
+            known.used = False
+        self._forget(unused)
+
+    def _forget(self, unused: list[str]) -> None:
+        """Forget nodes that were not used, some at a time, because each session is closed with a datagram."""
+        for uuid in unused[-_FORGOTTEN_AT_ONCE:]:
+            known = self._known.get(uuid)
+            if known is not None and not known.used:
+                del self._known[uuid]
+                self._client.release(known.connection)
+        del unused[-_FORGOTTEN_AT_ONCE:]
+        loop = asyncio.get_running_loop()
+        if unused:
+            self._forgetting = loop.call_later(_PAUSE, self._forget, unused)
+        else:
+            self._forgetting = loop.call_later(_DISUSE, self._look_for_unused)
 
     def _target(self, node: base.Node) -> Target:
         info = self.parse_driver_info(node)
@@ -265,3 +280,10 @@ class IPMIDriver(base.Driver):
             privilege=info["ipmi_priv_level"],
             suite=info["ipmi_cipher_suite"],
         )
+
+
+async def _chassis_status(connection: Connection, patience: float = 0.0) -> bytes:
+    status = await connection.command(packet.GET_CHASSIS_STATUS, patience=patience)
+    if len(status) < 3:
+        raise errors.DriverError(f"BMC {connection.target} gave too short a chassis status")
+    return status

@@ -4,6 +4,7 @@ Records that are encoded and decoded on either side of the wire, without any I/O
 are those of the IPMI v2.0 specification, revision 1.1; the messages are in sections 13.17 to 13.23.
 """
 
+import functools
 import struct
 from dataclasses import dataclass
 from typing import Final
@@ -51,20 +52,24 @@ class Algorithms:
     integrity: int
     confidentiality: int
 
-    def encode(self) -> tuple[bytes, ...]:
-        """Six pieces of 4 bytes: for each algorithm a payload header and the number, table 13-9."""
-        pieces: list[bytes] = []
-        for kind, number in enumerate((self.authentication, self.integrity, self.confidentiality)):
-            pieces += bytes((kind, 0, 0, 8)), bytes((number, 0, 0, 0))
-        return tuple(pieces)
 
-    @classmethod
-    def decode(cls, pieces: tuple[bytes, ...]) -> "Algorithms":
-        """:raises Malformed: for payloads in another order, or of another length"""
-        for kind, header in enumerate(pieces[::2]):
-            if header[0] != kind or header[3] != 8:
-                raise Malformed("not an algorithm payload")
-        return cls(*(piece[0] & 0x3F for piece in pieces[1::2]))
+@functools.lru_cache(maxsize=64)  # a fleet has few
+def _encode_algorithms(algorithms: Algorithms) -> tuple[bytes, ...]:
+    """Six pieces of 4 bytes: for each algorithm a payload header and the number, table 13-9."""
+    pieces: list[bytes] = []
+    numbers = (algorithms.authentication, algorithms.integrity, algorithms.confidentiality)
+    for kind, number in enumerate(numbers):
+        pieces += bytes((kind, 0, 0, 8)), bytes((number, 0, 0, 0))
+    return tuple(pieces)
+
+
+@functools.lru_cache(maxsize=64)
+def _decode_algorithms(*pieces: bytes) -> Algorithms:
+    """:raises Malformed: for payloads in another order, or of another length"""
+    for kind, header in enumerate(pieces[::2]):
+        if header[0] != kind or header[3] != 8:
+            raise Malformed("not an algorithm payload")
+    return Algorithms(*(piece[0] & 0x3F for piece in pieces[1::2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,9 @@ class OpenSessionRequest:
     algorithms: Algorithms
 
     def encode(self) -> bytes:
-        return _OPEN_REQUEST.pack(self.tag, self.privilege, self.console_id, *self.algorithms.encode())
+        return _OPEN_REQUEST.pack(
+            self.tag, self.privilege, self.console_id, *_encode_algorithms(self.algorithms)
+        )
 
     @classmethod
     def decode(cls, payload: bytes) -> "OpenSessionRequest":
@@ -85,7 +92,7 @@ class OpenSessionRequest:
         if len(payload) != _OPEN_REQUEST.size:
             raise Malformed("wrong length of an Open Session Request")
         tag, privilege, console_id, *pieces = _OPEN_REQUEST.unpack(payload)
-        return cls(tag, privilege & 0x0F, console_id, Algorithms.decode(tuple(pieces)))
+        return cls(tag, privilege & 0x0F, console_id, _decode_algorithms(*pieces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,7 @@ class OpenSessionResponse:
     algorithms: Algorithms
 
     def encode(self) -> bytes:
-        pieces = self.algorithms.encode()
+        pieces = _encode_algorithms(self.algorithms)
         return _OPEN_RESPONSE.pack(self.tag, STATUS_OK, self.privilege, self.console_id, self.bmc_id, *pieces)
 
 
@@ -214,7 +221,7 @@ def decode_answer(payload_type: int, payload: bytes) -> Answer:
         if len(payload) != _OPEN_RESPONSE.size:
             raise Malformed("wrong length of an Open Session Response")
         _, _, privilege, _, bmc_id, *pieces = _OPEN_RESPONSE.unpack(payload)
-        algorithms = Algorithms.decode(tuple(pieces))
+        algorithms = _decode_algorithms(*pieces)
         return OpenSessionResponse(tag, privilege & 0x0F, console_id, bmc_id, algorithms)
     if payload_type == packet.RAKP_2:
         if len(payload) < _RAKP_2.size:

@@ -5,11 +5,12 @@ Section and table numbers are those of the IPMI v2.0 specification, revision 1.1
 
 import asyncio
 import contextlib
+import functools
 import hmac
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from podium import errors
 from podium.drivers.ipmi import crypto, handshake, packet, transport
@@ -19,11 +20,6 @@ _RESOURCE_STATUSES: Final = frozenset({0x01, 0x0B})
 _SUITE_STATUSES: Final = frozenset({0x04, 0x05, 0x06, 0x07, 0x10, 0x11, 0x12})
 _LOST_STATUSES: Final = frozenset({0x02, 0x08})
 _INVALID_INTEGRITY: Final = 0x0F
-_LEVELS: Final = {
-    packet.PRIVILEGE_USER: "USER",
-    packet.PRIVILEGE_OPERATOR: "OPERATOR",
-    packet.PRIVILEGE_ADMINISTRATOR: "ADMINISTRATOR",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,49 +51,55 @@ class SuiteRefused(errors.DriverError):
 
 
 class Session:
-    """An open session; the endpoint's lock keeps its commands apart."""
+    """An open session; the endpoint's turns keep its commands apart.
+
+    Sessions start at USER level, whatever they may be raised to (section 22.18).
+    """
 
     __slots__ = (
-        "_bmc_id", "_console_id", "_expected", "_keys", "_message", "_rq", "_sequence", "_window", "endpoint"
+        "_bmc_id", "_console_id", "_keys", "_request", "_rq", "_sequence", "_window", "endpoint", "privilege"
     )  # fmt: skip
 
     def __init__(
         self, endpoint: transport.Endpoint, keys: crypto.SessionKeys, console_id: int, bmc_id: int
     ) -> None:
         self.endpoint = endpoint
+        self.privilege = packet.PRIVILEGE_USER
         self._keys = keys
         self._console_id = console_id.to_bytes(4, "little")
         self._bmc_id = bmc_id
         self._sequence = 0
         self._rq = 0
         self._window = crypto.SequenceWindow()
-        self._message = b""
-        self._expected = (0, 0, 0)
+        self._request = _NO_REQUEST
 
-    async def command(
-        self, command: tuple[int, int], data: bytes, waits: Iterable[float]
-    ) -> tuple[int, bytes]:
-        """Completion code and data that the BMC answers.
+    def prepare(self, command: tuple[int, int], data: bytes) -> Self:
+        """Begin a command; the endpoint then asks it, to be answered with completion code and data.
 
         Retransmissions carry the same rqSeq, by which a BMC knows that it did this already (section 6.12.12),
         and each a session sequence number of its own.
-
-        :raises podium.drivers.ipmi.transport.NoAnswer: after the last wait
         """
         self._rq = rq = (self._rq + 1) & 0x3F
-        self._message = packet.encode_request(command, rq, data)
-        self._expected = (command[0] | 1, rq, command[1])
-        answer: tuple[int, bytes] = await self.endpoint.ask(self, waits)
-        return answer
+        self._request = _encode_usual(command, rq, data)
+        return self
+
+    async def raise_privilege(self, level: int, gap: float, deadline: float, transmissions: int) -> int:
+        """Set Session Privilege Level, section 22.18; returns the completion code.
+
+        :param level: one of packet.PRIVILEGE_*
+        :raises podium.drivers.ipmi.transport.NoAnswer: after the deadline or the last transmission
+        """
+        step = self.prepare(packet.SET_SESSION_PRIVILEGE_LEVEL, bytes((level,)))
+        code, _ = await self.endpoint.ask(step, gap, deadline, transmissions)
+        if code == 0:
+            self.privilege = level
+        return int(code)
 
     def encode(self) -> bytes:
         """The datagram of the next transmission of the command under way."""
-        return self._seal(self._message)
-
-    def _seal(self, message: bytes) -> bytes:
         # Section 6.12.9: numbers start at 1, and 0 stays reserved when they wrap.
         self._sequence = self._sequence % 0xFFFFFFFF + 1
-        return self._keys.seal(self._bmc_id, self._sequence, message)
+        return self._keys.seal(self._bmc_id, self._sequence, self._request[0])
 
     def accept(self, datagram: bytes) -> tuple[int, bytes] | None:
         """Completion code and data when this answers the command under way.
@@ -110,25 +112,33 @@ class Session:
         if not self._window.accept(sequence):
             return None
         netfn, rq, command, code, data = packet.decode_response(message)
-        return (code, data) if (netfn, rq, command) == self._expected else None
+        return (code, data) if (netfn, rq, command) == self._request[1] else None
 
-    async def close(self, waits: Iterable[float]) -> None:
-        """Close Session, section 22.19, waiting for the answer.
-
-        :raises podium.drivers.ipmi.transport.NoAnswer: after the last wait
-        """
-        await self.command(packet.CLOSE_SESSION, self._bmc_id.to_bytes(4, "little"), waits)
+    def prepare_close(self) -> Self:
+        """As :meth:`prepare`, for Close Session, section 22.19."""
+        self._rq = rq = (self._rq + 1) & 0x3F
+        self._request = _encode(packet.CLOSE_SESSION, rq, self._bmc_id.to_bytes(4, "little"))
+        return self
 
     def abandon(self) -> None:
         """Close Session without waiting: if the BMC has not forgotten it, its slot becomes free.
 
         A command under way may still be answered.
         """
-        self._rq = (self._rq + 1) & 0x3F
-        session_id = self._bmc_id.to_bytes(4, "little")
-        request = packet.encode_request(packet.CLOSE_SESSION, self._rq, session_id)
+        under_way = self._request
+        self.prepare_close()
         with contextlib.suppress(OSError):
-            self.endpoint.send(self._seal(request))
+            self.endpoint.send(self.encode())
+        self._request = under_way
+
+
+def _encode(command: tuple[int, int], rq: int, data: bytes) -> tuple[bytes, tuple[int, int, int]]:
+    """A request and what its answer carries."""
+    return packet.encode_request(command, rq, data), (command[0] | 1, rq, command[1])
+
+
+_encode_usual: Final = functools.lru_cache(maxsize=1024)(_encode)  # all BMCs are asked the same few things
+_NO_REQUEST: Final = (b"", (0, 0, 0))
 
 
 class _SetUpStep:
@@ -142,7 +152,7 @@ class _SetUpStep:
         self._console_id = console_id
         self._request = request
         self._build = build
-        self._tag = os.urandom(1)[0]
+        self._tag = console_id & 0xFF  # random
 
     def encode(self) -> bytes:
         if self._request != packet.RAKP_3:
@@ -162,32 +172,19 @@ async def open_session(
     endpoint: transport.Endpoint,
     target: Target,
     suite: crypto.CipherSuite,
-    waits: Callable[[float], Iterable[float]],
+    gap: float,
+    deadline: float,
 ) -> Session:
-    """Open Session, RAKP messages 1 to 4 (section 13.15) and, above user level, Set Session Privilege Level.
+    """Open Session and RAKP messages 1 to 4 (section 13.15).
 
-    :param waits: makes the waits of each of the messages; told how long the first has to be at least
+    :param gap: seconds from the first transmission of each message to the next
+    :param deadline: by the loop's clock
     :raises podium.errors.AuthenticationRefused: wrong user, password, key or privilege level
     :raises SuiteRefused: the BMC does not have the cipher suite
     :raises podium.errors.DriverError: the BMC has no free session, or refuses for another reason
-    :raises podium.drivers.ipmi.transport.NoAnswer: after the last wait, or when the BMC forgot the set-up
+    :raises podium.drivers.ipmi.transport.NoAnswer: after the deadline, or when the BMC forgot the set-up
     """
-    set_up = _SetUp(endpoint, target, suite, waits)
-    session = await set_up.run()
-    if target.privilege > packet.PRIVILEGE_USER:
-        level = bytes((target.privilege,))
-        try:
-            code, _ = await session.command(packet.SET_SESSION_PRIVILEGE_LEVEL, level, waits(0))
-        except (transport.NoAnswer, asyncio.CancelledError):
-            session.abandon()
-            raise
-        if code:
-            session.abandon()
-            raise errors.AuthenticationRefused(
-                f"BMC {target} does not give this user the privilege level {_LEVELS[target.privilege]} "
-                f"(completion code {code:02X}h); set ipmi_priv_level to what it may have"
-            )
-    return session
+    return await _SetUp(endpoint, target, suite, gap, deadline).run()
 
 
 class _SetUp:
@@ -198,12 +195,14 @@ class _SetUp:
         endpoint: transport.Endpoint,
         target: Target,
         suite: crypto.CipherSuite,
-        waits: Callable[[float], Iterable[float]],
+        gap: float,
+        deadline: float,
     ) -> None:
         self._endpoint = endpoint
         self._target = target
         self._suite = suite
-        self._waits = waits
+        self._gap = gap
+        self._deadline = deadline
         self._console_id = int.from_bytes(os.urandom(4), "little") or 1
 
     async def run(self) -> Session:
@@ -216,11 +215,12 @@ class _SetUp:
         answer = await self._ask(
             packet.RAKP_3, lambda tag: handshake.Rakp3(tag, handshake.STATUS_OK, bmc_id, code).encode()
         )
-        if not hmac.compare_digest(answer.code, exchange.rakp_4_code()):
+        session_key = exchange.session_key()
+        if not hmac.compare_digest(answer.code, exchange.rakp_4_code(session_key)):
             raise errors.AuthenticationRefused(
                 f"BMC {self._target} has another key Kg; check ipmi_hex_kg_key"
             )
-        keys = crypto.SessionKeys(self._suite, exchange.session_key())
+        keys = crypto.SessionKeys(self._suite, session_key)
         return Session(self._endpoint, keys, self._console_id, bmc_id)
 
     async def _open(self) -> int:
@@ -235,7 +235,7 @@ class _SetUp:
             raise SuiteRefused(f"BMC {self._target} answers with another cipher suite than {number}")
         return int(answer.bmc_id)
 
-    async def _exchange_randoms(self, bmc_id: int, first_wait: float) -> crypto.Exchange:
+    async def _exchange_randoms(self, bmc_id: int, at_least: float) -> crypto.Exchange:
         """RAKP messages 1 and 2."""
         target = self._target
         console_random = os.urandom(16)
@@ -243,7 +243,7 @@ class _SetUp:
         answer = await self._ask(
             packet.RAKP_1,
             lambda tag: handshake.Rakp1(tag, bmc_id, console_random, role, target.user).encode(),
-            first_wait,
+            at_least,
         )
         exchange = crypto.Exchange(
             suite=self._suite,
@@ -264,9 +264,9 @@ class _SetUp:
             raise errors.AuthenticationRefused(f"BMC {target} has another password; check ipmi_password")
         return exchange
 
-    async def _ask(self, request: int, build: Callable[[int], bytes], first_wait: float = 0) -> Any:
+    async def _ask(self, request: int, build: Callable[[int], bytes], at_least: float = 0) -> Any:
         step = _SetUpStep(self._console_id, request, build)
-        answer = await self._endpoint.ask(step, self._waits(first_wait))
+        answer = await self._endpoint.ask(step, max(self._gap, at_least), self._deadline)
         if isinstance(answer, handshake.Refusal):
             raise self._refused(answer.status)
         return answer

@@ -5,17 +5,35 @@ datagram per turn of the loop: when thousands of BMCs answer at once, draining t
 """
 
 import asyncio
-import random
+import contextlib
 import socket
-from collections.abc import Callable, Iterable, Iterator
+import struct
+from collections import deque
+from collections.abc import Callable
+from random import random
 from typing import Any, Final, Protocol
-from weakref import WeakValueDictionary
+
+from oslo_log import log
 
 from podium.drivers.ipmi import packet
+from podium.drivers.ipmi.deadlines import Deadlines
 
-_DRAIN: Final = 64  # datagrams read in one turn, so that timers and other readers get theirs
+LOG = log.getLogger(__name__)
+
+UNLIMITED: Final = 1_000_000  # transmissions; the deadline comes first
+#: Of the gaps between transmissions. With 0.5 s for the first, seven fit into 10 s; where 5 % of datagrams
+#: are lost in either direction, all seven of one message are lost once in ten million.
+_GROWTH: Final = 1.4
+_DRAIN: Final = 128  # datagrams read in one turn, so that timers and other readers get theirs
+_DRAINS: Final = 64  # turns' worth of datagrams taken in at once before any BMC counts as silent
 _LARGEST: Final = 1024  # bytes; IPMI messages are far smaller, and what is cut off does not decode
-_RECEIVE_BUFFER: Final = 4 << 20  # bytes; the kernel grants what net.core.rmem_max allows
+_RECEIVE_BUFFER: Final = 4 << 20  # bytes
+
+# Linux's numbers, which Python's socket module does not name. The count of datagrams that found the receive
+# buffer full is SK_MEMINFO_DROPS, the ninth number that SO_MEMINFO gives (linux/sock_diag.h).
+_SO_RCVBUFFORCE: Final = 33
+_SO_MEMINFO: Final = 55
+_MEMINFO: Final = struct.Struct("9I")
 
 
 class NoAnswer(Exception):
@@ -35,118 +53,209 @@ class Step(Protocol):
         """
 
 
-def gaps(first: float, deadline: float, now: Callable[[], float]) -> Iterator[float]:
-    """Seconds to wait after each transmission: doubling, a little uneven, none past the deadline."""
-    gap = first
-    while (left := deadline - now()) > 0:
-        yield min(left, gap * random.uniform(0.9, 1.1))
-        gap *= 2
-
-
 class Endpoint:
-    """One BMC as the network sees it. Whoever asks it something holds its lock meanwhile."""
+    """One BMC as the network sees it. Whoever asks it something has its turn meanwhile.
 
-    __slots__ = ("__weakref__", "_accept", "_address", "_answer", "_sendto", "lock")
+    ``if endpoint.busy: await endpoint.turn(seconds)``, else ``endpoint.busy = True``; then :meth:`release`.
+    """
 
-    def __init__(self, sock: socket.socket, address: Any) -> None:
-        self.lock = asyncio.Lock()
-        self._sendto = sock.sendto
+    __slots__ = ("_accept", "_address", "_answer", "_network", "_queue", "_sendto", "busy", "users")
+
+    def __init__(self, network: "Network", sendto: Callable[[bytes, Any], int], address: Any) -> None:
+        self.busy = False
+        self.users = 0
+        self._network = network
+        self._sendto = sendto
         self._address = address
+        self._queue: deque[asyncio.Future[None]] | None = None  # few BMCs ever have one
         self._answer: asyncio.Future[Any] | None = None
         self._accept: Callable[[bytes], Any] | None = None
+
+    async def turn(self, seconds: float) -> None:
+        """Wait until those who came before are done.
+
+        :raises TimeoutError: when that takes longer
+        """
+        if self._queue is None:
+            self._queue = deque()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        try:
+            async with asyncio.timeout(seconds):
+                await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():  # it came at the same moment
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """End the turn."""
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.busy = False
 
     def send(self, datagram: bytes) -> None:
         """Send once.
 
         :raises OSError: when there is no way to the address
         """
+        self._network.sent += 1
         try:
             self._sendto(datagram, self._address)
         except BlockingIOError:
             return  # a full send buffer is one more way to lose a datagram, and is dealt with like the others
 
-    async def ask(self, step: Step, waits: Iterable[float]) -> Any:
-        """Send until answered; returns what ``step.accept`` made of the answer.
+    def post(self, step: Step) -> "asyncio.Future[Any]":
+        """Send once; the future's result will be what ``step.accept`` makes of the answer.
 
-        :param waits: seconds to wait after each transmission
-        :raises NoAnswer: after the last wait
         :raises OSError: when there is no way to the address
         """
-        loop = asyncio.get_running_loop()
         self._accept = step.accept
+        self._answer = answer = self._network.loop.create_future()
+        self.send(step.encode())
+        return answer
+
+    async def ask(self, step: Step, gap: float, deadline: float, transmissions: int = UNLIMITED) -> Any:
+        """Send until answered; returns what ``step.accept`` made of the answer.
+
+        :param gap: seconds from the first transmission to the next; further gaps grow, and all are a little
+            uneven, lest many BMCs that fell silent together are asked together
+        :param deadline: by the loop's clock
+        :param transmissions: how many at most
+        :raises NoAnswer: after the deadline or the last transmission
+        :raises OSError: when there is no way to the address
+        """
+        network = self._network
+        now = network.loop.time()
         try:
-            for wait in waits:
-                self._answer = answer = loop.create_future()
-                self.send(step.encode())
-                timer = loop.call_later(wait, _give_up, answer)
-                try:
-                    accepted = await answer
-                finally:
-                    timer.cancel()
+            while now < deadline and transmissions:
+                answer = self.post(step)
+                network.deadlines.add(min(now + gap * (0.9 + 0.2 * random()), deadline), answer)
+                accepted = await answer
                 if accepted is not None:
                     return accepted
+                gap *= _GROWTH
+                transmissions -= 1
+                now = network.loop.time()
+                network.retransmissions += bool(now < deadline and transmissions)
         finally:
             self._answer = self._accept = None
         raise NoAnswer
 
     def receive(self, datagram: bytes) -> bool:
         """Take in a datagram from this address; returns whether it was of use."""
-        if self._accept is None or self._answer is None or self._answer.done():
+        answer, accept = self._answer, self._accept
+        if answer is None or accept is None or answer.done():
             return False
         try:
-            accepted = self._accept(datagram)
+            accepted = accept(datagram)
         except packet.Malformed:
             return False
         if accepted is None:
             return False
-        self._answer.set_result(accepted)
+        answer.set_result(accepted)
         return True
-
-
-def _give_up(answer: "asyncio.Future[Any]") -> None:
-    if not answer.done():
-        answer.set_result(None)
 
 
 class Network:
     """The sockets, and the endpoints that somebody holds; :meth:`close` closes the sockets."""
 
     def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.deadlines = Deadlines(self._drain_all)
         self._sockets: dict[int, socket.socket] = {}
-        self._endpoints: WeakValueDictionary[Any, Endpoint] = WeakValueDictionary()
+        self._senders: dict[int, Callable[[bytes, Any], int]] = {}
+        self._endpoints: dict[Any, Endpoint] = {}
+        #: Datagrams sent, and those among them that repeat one that was not answered.
+        self.sent = self.retransmissions = 0
         #: Datagrams that were of no use: late, repeated, damaged, or from strangers.
         self.dropped = 0
 
+    async def resolve(self, host: str, port: int, seconds: float) -> tuple[int, Any]:
+        """Address family and socket address; only a name needs waiting.
+
+        :raises OSError: when the name leads nowhere
+        :raises TimeoutError: when it is not known where in time
+        """
+        with contextlib.suppress(OSError):
+            socket.inet_pton(socket.AF_INET, host)
+            return socket.AF_INET, (host, port)
+        with contextlib.suppress(OSError):
+            numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=numeric)
+            return found[0][0], found[0][4]
+        async with asyncio.timeout(seconds):
+            found = await self.loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        return found[0][0], found[0][4]
+
     def endpoint(self, family: int, address: Any) -> Endpoint:
-        """The one endpoint with that address, as getaddrinfo gives it.
+        """The one endpoint with an address as :meth:`resolve` tells it, until it is given back.
 
         :raises OSError: when the system does not have the address family
         """
         found = self._endpoints.get(address)
         if found is None:
-            found = self._endpoints[address] = Endpoint(self._socket(family), address)
+            found = self._endpoints[address] = Endpoint(self, self._sender(family), address)
+        found.users += 1
         return found
 
-    def _socket(self, family: int) -> socket.socket:
-        sock = self._sockets.get(family)
-        if sock is None:
-            sock = socket.socket(family, socket.SOCK_DGRAM)
-            sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-            asyncio.get_running_loop().add_reader(sock, self._drain, sock)
-            self._sockets[family] = sock
-        return sock
+    def give_back(self, endpoint: Endpoint) -> None:
+        """Drop the endpoint with its last user."""
+        endpoint.users -= 1
+        if not endpoint.users:
+            del self._endpoints[endpoint._address]
 
-    def _drain(self, sock: socket.socket) -> None:
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """The open ones."""
+        return list(self._sockets.values())
+
+    def statistics(self) -> dict[str, float]:
+        """Counts and sizes by name; receive_overflows is left out where the kernel does not tell."""
+        sockets = self.sockets
+        told: dict[str, float] = {
+            "datagrams_sent": self.sent,
+            "retransmissions": self.retransmissions,
+            "datagrams_dropped": self.dropped,
+        }
+        try:
+            told["receive_buffer"] = sum(_granted(sock) for sock in sockets)
+            told["receive_overflows"] = sum(_overflows(sock) for sock in sockets)
+        except OSError:  # an old kernel, or a socket that is being closed
+            return told
+        return told
+
+    def _sender(self, family: int) -> Callable[[bytes, Any], int]:
+        """What sends a datagram to an address; one for all, as a bound method for each takes its memory."""
+        if family not in self._senders:
+            sock = self._sockets[family] = socket.socket(family, socket.SOCK_DGRAM)
+            sock.setblocking(False)
+            _enlarge(sock)
+            self.loop.add_reader(sock, self._drain, sock)
+            self._senders[family] = sock.sendto
+        return self._senders[family]
+
+    def _drain_all(self) -> None:
+        for sock in self.sockets:
+            for _ in range(_DRAINS):
+                if not self._drain(sock):
+                    break
+
+    def _drain(self, sock: socket.socket) -> bool:
+        """Take in what has come; returns whether there may be more."""
         receive = sock.recvfrom
         for _ in range(_DRAIN):
             try:
                 datagram, address = receive(_LARGEST)
             except BlockingIOError:
-                return
+                return False
             except OSError:  # an ICMP error about some datagram sent before; the sender's timer knows better
                 continue
             self.datagram_received(datagram, address)
+        return True
 
     def datagram_received(self, datagram: bytes, address: Any) -> None:
         """Hand a datagram to the endpoint it came from; whatever it is, nothing raises."""
@@ -156,8 +265,32 @@ class Network:
 
     def close(self) -> None:
         """Close the sockets; whoever still waits for an answer will not get one."""
-        loop = asyncio.get_running_loop()
-        for sock in self._sockets.values():
-            loop.remove_reader(sock)
+        self.deadlines.close()
+        for sock in self.sockets:
+            self.loop.remove_reader(sock)
             sock.close()
         self._sockets.clear()
+
+
+def _granted(sock: socket.socket) -> int:
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2  # the kernel doubles it, socket(7)
+
+
+def _overflows(sock: socket.socket) -> int:
+    told = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+    return int(_MEMINFO.unpack(told)[8])
+
+
+def _enlarge(sock: socket.socket) -> None:
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+    except OSError:  # that takes CAP_NET_ADMIN
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    granted = _granted(sock)
+    if granted < _RECEIVE_BUFFER:
+        LOG.info(
+            "The receive buffer for BMCs' answers is %d bytes rather than %d; if receive_overflows grows, "
+            "raise sysctl net.core.rmem_max",
+            granted,
+            _RECEIVE_BUFFER,
+        )

@@ -255,6 +255,10 @@ def test_openipmi_is_healthy(ipmi_sim: Any) -> None:
     def report(_: base.Node, health: base.Health) -> None:
         reported.append(health)
 
-    manager: Any = SimpleNamespace(nodes=lambda driver: [node], report_health=report)
-    with_driver(lambda driver: driver.check_status(manager, None))
+    async def read_and_check(driver: IPMIDriver) -> None:
+        await driver.get_power_state(node)
+        await driver.check_status(node, manager, None)
+
+    manager: Any = SimpleNamespace(report_health=report)
+    with_driver(read_and_check)
     assert reported == [base.Health("OK")]

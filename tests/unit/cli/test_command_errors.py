@@ -124,7 +124,7 @@ def test_a_fault_of_the_program_is_one_line_that_says_how_to_see_more(
     with database.write() as connection:
         api.create_nodes(connection, [{"name": "n1", "driver": "fake"}])
         connection.exec_driver_sql("UPDATE nodes SET extra = '{'")
-    done = podium("node", "list")
+    done = podium("node", "list", "--long")
     assert done.returncode == 1
     assert re.fullmatch(
         r"podium: unexpected JSONDecodeError: .*; --debug shows where it comes from\n", done.stderr

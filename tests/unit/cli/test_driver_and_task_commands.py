@@ -3,11 +3,8 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-import sqlalchemy as sa
-
 from podium.db import conductors
 from podium.db.engine import Database
-from podium.db.models import conductors as conductors_table
 from podium.db.models import utcnow
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -53,19 +50,6 @@ def test_the_tasks_of_a_conductor_that_said_goodbye_are_offline(podium: Run, dat
         conductors.leave(connection, member)
     (task,) = read(podium("task", "list", "-f", "json"))
     assert task["state"] == "offline"
-
-
-def test_conductors_are_listed_as_online_while_they_are_heard_of(podium: Run, database: Database) -> None:
-    go_online(database, "alive")
-    go_online(database, "silent")
-    with database.write() as connection:
-        silent = sa.update(conductors_table).where(conductors_table.c.hostname == "silent")
-        connection.execute(silent.values(heartbeat_at=utcnow().replace(year=2020)))
-    listed = read(podium("conductor", "list", "-f", "json"))
-    assert [(one["hostname"], one["online"], one["drivers"], one["conductor_group"]) for one in listed] == [
-        ("alive", True, ["fake"], "east"),
-        ("silent", False, ["fake"], "east"),
-    ]
 
 
 def test_drivers_are_listed_with_the_conductors_that_have_them(podium: Run, database: Database) -> None:

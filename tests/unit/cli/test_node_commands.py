@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,61 @@ def mixed_nodes(database: Database) -> None:
 )
 def test_lists_are_narrowed_by_filters(podium: Run, filters: list[str], names: list[str]) -> None:
     assert podium("node", "list", *filters, "-f", "value", "-c", "name").stdout.split() == names
+
+
+@pytest.fixture
+def nodes_of_ages(podium_anywhere: Run, database_url: str) -> Run:
+    """``podium`` on nodes whose power was read 10 and 1,000 seconds ago, or never, and one in maintenance."""
+    now = utcnow()
+    ages = {"fresh": 10, "old": 1000, "parked": 1000}
+    rows = [{"name": name, "power_checked_at": now - timedelta(seconds=age)} for name, age in ages.items()]
+    rows[2]["maintenance"] = True
+    database = Database(database_url)
+    try:
+        with database.write() as connection:
+            api.create_nodes(
+                connection,
+                [{"driver": "fake", **row} for row in [*rows, {"name": "unread", "power_checked_at": None}]],
+            )
+    finally:
+        database.dispose()
+    return podium_anywhere
+
+
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        (["--stale", "600"], ["old", "unread"]),
+        (["--stale", "5"], ["fresh", "old", "unread"]),
+        (["--stale", "9999"], ["unread"]),
+        (["--stale", "600", "--maintenance"], ["parked"]),
+        (["--stale", "600", "--power-state", "none", "--driver", "fake"], ["old", "unread"]),
+        (["--stale", "600", "--failing"], []),
+        (["--stale", "600", "unread", "fresh", "old"], ["unread", "old"]),
+    ],
+)
+def test_stale_lists_nodes_whose_reading_is_older_or_missing(
+    nodes_of_ages: Run, filters: list[str], names: list[str]
+) -> None:
+    assert nodes_of_ages("node", "list", *filters, "-f", "value", "-c", "name").stdout.split() == names
+
+
+def test_stale_shows_the_age_of_each_reading_in_seconds(nodes_of_ages: Run) -> None:
+    listed = json.loads(nodes_of_ages("node", "list", "--stale", "600", "-f", "json").stdout)
+    ages = {node["name"]: node["power_state_age"] for node in listed}
+    assert 1000 <= ages["old"] < 1060
+    assert ages["unread"] is None
+
+
+def test_a_list_can_be_sorted_by_age_and_show_names_only(nodes_of_ages: Run) -> None:
+    done = nodes_of_ages("node", "list", "--sort-column", "power_state_age", "-f", "value", "-c", "name")
+    assert done.stdout.split()[0] == "fresh"
+    assert done.stdout.split()[-1] == "unread"
+
+
+@pytest.mark.parametrize("age", ["-1", "nan", "1e12", "soon"])
+def test_an_age_that_is_none_is_refused(podium: Run, age: str) -> None:
+    assert podium("node", "list", f"--stale={age}").returncode == 2
 
 
 @pytest.mark.usefixtures("mixed_nodes")

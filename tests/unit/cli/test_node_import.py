@@ -128,10 +128,64 @@ def test_what_stands_beside_the_nodes_is_refused(podium: Run, nodes_file: Callab
     assert "holds node beside nodes, which nothing reads" in done.stderr
 
 
+def test_what_is_wrong_with_yaml_is_told_with_its_place(
+    podium: Run, nodes_file: Callable[[Any], str]
+) -> None:
+    file = nodes_file("nodes:\n- name: a\n  extra: {when: 2024-99-01}\n")
+    assert podium("node", "import", file).stderr.splitlines()[0] == (
+        f"podium: {file} is neither YAML nor JSON: line 3, column 17: a value that is not what its form or"
+        " tag says: put it in quotes"
+    )
+
+
 def test_a_file_can_come_from_standard_input(podium: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     content = json.dumps({"nodes": [fake("piped")]}).encode()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     assert podium("node", "import", "-").stdout == "1 imported\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
+    """Makes standard error a terminal, from within the test: pytest takes it back between its phases."""
+
+    def use() -> Terminal:
+        stderr = Terminal()
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys, "stderr", stderr)
+        return stderr
+
+    return use
+
+
+def test_a_terminal_is_shown_how_far_each_part_of_the_work_is(
+    podium: Run, nodes_file: Callable[[Any], str], terminal: Callable[[], Terminal]
+) -> None:
+    shown = terminal()
+    done = podium("node", "import", nodes_file([fake("r1n01")]))
+    assert done.stdout == "1 imported\n"
+    assert [part for part in ("reading", "checking", "writing") if part in shown.getvalue()] == [
+        "reading",
+        "checking",
+        "writing",
+    ]
+
+
+def test_quiet_keeps_bar_and_result_from_a_terminal(
+    podium: Run, nodes_file: Callable[[Any], str], terminal: Callable[[], Terminal]
+) -> None:
+    shown = terminal()
+    done = podium("node", "import", "--quiet", nodes_file([fake("r1n01")]))
+    assert (done.returncode, done.stdout, shown.getvalue()) == (0, "", "")
+
+
+def test_quiet_does_not_hide_what_is_wrong(podium: Run, nodes_file: Callable[[Any], str]) -> None:
+    done = podium("node", "import", "--quiet", nodes_file([fake("a b")]))
+    assert (done.returncode, done.stderr.count("is not a host name")) == (1, 1)
 
 
 _BOMB = "\n".join(

@@ -37,7 +37,8 @@ def conductor(database: Database, errors_by_name: dict[str, str | None]) -> Iter
         waited = 0.0
         while not end.is_set() and waited < _PATIENCE:
             with database.write() as connection:
-                for row in fleet.requested(connection, "", ["fake"], "head", 100):
+                asked = [row.id for row in fleet.requested(connection, "", ["fake"], "head")]
+                for row in fleet.load(connection, asked):
                     if row.name in errors_by_name and fleet.reserve(connection, row.id, row.version, "head"):
                         error = errors_by_name[row.name]
                         state = states.POWER_OFF if error else states.REACHED[row.target_power_state]

@@ -16,6 +16,7 @@ from fakes import Clock, StillDriver, happened
 from podium import errors, states
 from podium.conductor import context as contexts
 from podium.conductor.metrics import ConductorCollector, MetricsServer
+from podium.conductor.statistics import Statistics
 from podium.drivers import base
 from stage import Conducted, conducted
 
@@ -71,7 +72,7 @@ def collector(stage: Conducted) -> ConductorCollector:
         manager=stage.manager,
         fleet=parts.fleet,
         rooms=parts.rooms,
-        recorder=parts.recorder,
+        statistics=Statistics(parts.fleet, parts.rooms, parts.sync, parts.recorder, max_age=60),
         sql=parts.sql,
     )
 

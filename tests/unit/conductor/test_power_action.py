@@ -150,7 +150,7 @@ def test_a_node_under_change_is_not_swept_and_not_begun_twice(tmp_path: Path) ->
             await it.actions.poll()
             await asyncio.wait_for(began.wait(), 10)
             await it.actions.poll()
-            await it.it.sync.sweep(0.0, contexts.new())
+            await it.it.sync.sweep(30.0, contexts.new(), at_once=True)
             assert driver.reads == 0
             let_go.append(True)
             await it.done()
@@ -228,7 +228,7 @@ def test_a_change_cut_off_by_the_end_of_the_daemon_stays_asked_for(tmp_path: Pat
                 while it.it.node("a").reservation is None:
                     await asyncio.sleep(0.001)
             await it.actions.drain(0.01)
-            await it.it.sql.write(lambda connection: fleet.release(connection, "here"))
+            await it.it.sql.write(lambda connection: fleet.release(connection, ["here"]))
             row = it.it.node("a")
             assert (row.target_power_state, row.reservation) == ("power on", None)
 

@@ -15,7 +15,7 @@ from podium.drivers import base
 
 async def sweep(it: Pieces) -> None:
     await it.fleet.refresh(it.sql)
-    await it.sync.sweep(0.0, contexts.new())
+    await it.sync.sweep(30.0, contexts.new(), at_once=True)
     assert await it.recorder.flush()
 
 
@@ -138,7 +138,7 @@ def test_what_was_read_before_a_node_was_asked_to_change_is_not_written(tmp_path
         async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
             it.enrol({"name": "a", "driver": "still"})
             await it.fleet.refresh(it.sql)
-            await it.sync.sweep(0.0, contexts.new())
+            await it.sync.sweep(30.0, contexts.new(), at_once=True)
             with it.database.write() as connection:
                 api.request_power(connection, it.node("a").id, states.POWER_ON, "me")
             assert await it.recorder.flush()
@@ -166,7 +166,7 @@ def test_a_driver_that_hangs_does_not_hold_up_the_sweep_of_another(
         async with pieces(f"sqlite:///{tmp_path}/p", hung, still) as it:
             it.enrol({"name": "a", "driver": "hung"}, {"name": "b", "driver": "still"})
             await it.fleet.refresh(it.sql)
-            first = asyncio.create_task(it.sync.sweep(0.0, contexts.new()))
+            first = asyncio.create_task(it.sync.sweep(30.0, contexts.new(), at_once=True))
             await happened(hung.began)
             first.cancel()
             await asyncio.wait({first})
@@ -176,7 +176,7 @@ def test_a_driver_that_hangs_does_not_hold_up_the_sweep_of_another(
             hung.let_go.set()
 
     asyncio.run(main())
-    assert "Driver hung has not finished its last sweep" in caplog.text
+    assert "Driver hung cannot keep the interval: it has read 0 of 1 nodes" in caplog.text
 
 
 def test_nodes_enrolled_while_the_conductor_runs_are_read_at_once(tmp_path: Path) -> None:

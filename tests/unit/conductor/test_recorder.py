@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from podium import errors
 from podium.conductor.recorder import Recorder
 from podium.conductor.sql import Sql
 from podium.db.engine import Database
-from podium.db.fleet import Outcome, Reading
+from podium.db.fleet import Outcome
 from podium.db.models import utcnow
+from podium.db.readings import Checked, Reading
 from podium.drivers.base import Health
 
 
@@ -149,3 +151,54 @@ def test_an_outage_is_told_once_and_its_end_once(tmp_path: Path, caplog: pytest.
         "The database is out of reach",
         "The database is back",
     ]
+
+
+def test_nodes_that_were_found_as_they_were_are_remembered_through_an_outage(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"}, {"name": "b", "driver": "still"})
+            recorder = await outage_of(it)
+            first, last = utcnow(), utcnow() + timedelta(seconds=60)
+            numbers = [it.node(name).id for name in "ab"]
+            recorder.add_checked(Checked(first, it.fleet.seen, numbers))
+            assert not await recorder.flush()
+            recorder.add_checked(Checked(last, it.fleet.seen, numbers[:1]))
+            it.sql.away = False  # type: ignore[attr-defined]
+            assert await recorder.flush()
+            assert [it.node(name).power_checked_at for name in "ab"] == [last, first]
+            assert recorder.waiting["checked"] == 0
+
+    asyncio.run(main())
+
+
+def test_a_long_outage_costs_no_more_memory_than_the_fleet(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"}, {"name": "b", "driver": "still"})
+            recorder = await outage_of(it)
+            begin, numbers = utcnow(), [it.node(name).id for name in "ab"]
+            for sweep in range(50):
+                recorder.add_checked(Checked(begin + timedelta(minutes=sweep), it.fleet.seen, numbers))
+                assert not await recorder.flush()
+            assert recorder.waiting["checked"] <= 6
+
+    asyncio.run(main())
+
+
+def test_the_lag_is_the_age_of_the_oldest_reading_that_is_not_written(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"})
+            recorder = await outage_of(it)
+            assert recorder.lag == 0
+            recorder.add_reading(reading(it, "a", "power on"))
+            assert not await recorder.flush()
+            waited = recorder.lag
+            assert waited > 0
+            assert not await recorder.flush()
+            assert recorder.lag >= waited
+            it.sql.away = False  # type: ignore[attr-defined]
+            assert await recorder.flush()
+            assert recorder.lag == 0
+
+    asyncio.run(main())

@@ -55,15 +55,15 @@ class Desk:
 
     async def begin(self, task: str, action: str, node: str | None = None, host: str = "here") -> int:
         def ask(connection: sa.Connection) -> int:
-            return statements.ask(connection, host, task, action, "somebody", node)
+            (number,) = statements.ask(connection, host, task, action, "somebody", node)
+            return number
 
         number = await self.parts.sql.write(ask)
         await self.commands.poll()
         return number
 
     async def row(self, number: int) -> sa.Row[Any]:
-        row = await self.parts.sql.read(lambda connection: statements.find(connection, number))
-        assert row is not None
+        (row,) = await self.parts.sql.read(lambda connection: statements.find(connection, [number]))
         return row
 
     async def answer(self, task: str, action: str, node: str | None = None) -> sa.Row[Any]:

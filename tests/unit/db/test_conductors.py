@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from podium import errors
-from podium.db import conductors, models
+from podium.db import conductors, models, task_commands
 from podium.db.conductors import Membership, TaskReport
 from podium.db.engine import Database
 
@@ -188,3 +188,63 @@ def test_tasks_that_a_conductor_no_longer_has_are_forgotten(
         conductors.save_tasks(connection, "c2", [replace(RUN, task="c2.b")])
         conductors.forget_tasks(connection, "c1", kept)
         assert [row.task for row in conductors.list_tasks(connection)] == left
+
+
+def test_what_workers_report_of_one_task_is_told_as_one(database: Database) -> None:
+    other = replace(RUN, state="late", spacing=0.2, last_run=None, duration=2.5, runs=1, last_error="lost")
+    with database.write() as connection:
+        conductors.save_tasks(connection, "c1", [replace(RUN, state="idle", last_error=None)])
+        conductors.save_tasks(connection, "c1", [other], worker=1)
+        (found,) = conductors.list_tasks(connection)
+    assert (found.state, found.spacing, found.last_run, found.duration) == ("late", 0.2, RUN.last_run, 2.5)
+    assert (found.runs, found.failures, found.skipped, found.last_error) == (8, 4, 2, "lost")
+
+
+def test_each_worker_finds_its_own_reports(database: Database) -> None:
+    with database.write() as connection:
+        conductors.save_tasks(connection, "c1", [RUN])
+        conductors.save_tasks(connection, "c1", [replace(RUN, runs=1)], worker=1)
+        assert conductors.reports(connection, "c1", worker=1)[RUN.task].runs == 1
+        assert conductors.reports(connection, "c1")[RUN.task].runs == RUN.runs
+
+
+def test_one_worker_does_not_forget_the_tasks_of_another(database: Database) -> None:
+    with database.write() as connection:
+        conductors.save_tasks(connection, "c1", [RUN], worker=1)
+        conductors.forget_tasks(connection, "c1", [])
+        assert conductors.reports(connection, "c1", worker=1) == {RUN.task: RUN}
+
+
+def test_figures_of_workers_come_back_in_order_and_the_newest_only(database: Database) -> None:
+    with database.write() as connection:
+        conductors.save_statistics(connection, "c1", 1, {"nodes": 2})
+        conductors.save_statistics(connection, "c1", 0, {"nodes": 1})
+        conductors.save_statistics(connection, "c1", 0, {"nodes": 3, "max_age": 0.5})
+        conductors.save_statistics(connection, "c2", 0, {})
+        found = conductors.statistics(connection, "c1")
+    assert [(row.worker, row.statistics) for row in found] == [
+        (0, {"nodes": 3, "max_age": 0.5}),
+        (1, {"nodes": 2}),
+    ]
+
+
+def test_a_conductor_that_returns_with_fewer_workers_forgets_the_others(database: Database) -> None:
+    enter(database, replace(FIRST, workers=2))
+    with database.write() as connection:
+        for worker in range(2):
+            conductors.save_tasks(connection, "c1", [RUN], worker)
+            conductors.save_statistics(connection, "c1", worker, {"nodes": 1})
+    enter(database)
+    with database.read() as connection:
+        assert [row.worker for row in conductors.statistics(connection, "c1")] == [0]
+        assert [task.runs for task in conductors.list_tasks(connection)] == [RUN.runs]
+    assert only(database).workers == 1
+
+
+def test_a_command_goes_to_each_worker_of_its_conductor(database: Database) -> None:
+    enter(database, replace(FIRST, workers=2))
+    with database.write() as connection:
+        numbers = task_commands.ask(connection, "c1", RUN.task, "run", "ada@desk")
+        got = [task_commands.unanswered(connection, "c1", 0, worker) for worker in range(2)]
+        assert [[row.id for row in rows] for rows in got] == [[number] for number in numbers]
+        assert [row.worker for row in task_commands.find(connection, numbers)] == [0, 1]

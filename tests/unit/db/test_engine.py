@@ -11,7 +11,7 @@ from oslo_db.exception import DBDuplicateEntry
 
 import peers
 from podium import errors
-from podium.db import api, models
+from podium.db import api, fleet, models
 from podium.db.engine import Database, parse_url
 
 PASSWORD = "hunter2-correct-horse"
@@ -210,7 +210,7 @@ def test_transactions_that_wait_for_each_other_end_with_one_that_may_try_again(
     one, two = enrol("n1", "n2")
 
     def change(number: int) -> Callable[[sa.Connection], None]:
-        return lambda connection: api.update_node(connection, number, {"driver": "ipmi"})
+        return lambda connection: fleet.record_health(connection, {number: {"status": "OK"}})
 
     def change_both(connection: sa.Connection) -> None:
         change(two.id)(connection)

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import api, fleet
+from podium.db import api, changes, fleet
 from podium.db.engine import Database
 from podium.db.fleet import Reading
 
@@ -19,9 +19,9 @@ NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(microseconds=1)
 
 
-def pulse(database: Database) -> tuple[int, int, int]:
+def pulse(database: Database) -> changes.Pulse:
     with database.read() as connection:
-        return fleet.pulse(connection)
+        return changes.pulse(connection)
 
 
 def only(database: Database) -> sa.Row[Any]:
@@ -85,15 +85,6 @@ def test_a_reading_does_not_show_in_the_pulse(database: Database, enrol: Enrol, 
     before = pulse(database)
     record(database, node, state)
     assert pulse(database) == before
-
-
-def test_a_conductor_owns_the_nodes_of_its_group_and_drivers(database: Database, enrol: Enrol) -> None:
-    (mine,) = enrol("n1", driver="ipmi", conductor_group="east")
-    enrol("n2", driver="acme", conductor_group="east")
-    enrol("n3", driver="ipmi", conductor_group="EAST")
-    enrol("n4", driver="ipmi")
-    with database.read() as connection:
-        assert fleet.versions(connection, "east", ["ipmi", "fake"]) == {mine.id: mine.version}
 
 
 def test_rows_of_nodes_that_are_gone_are_left_out(database: Database, enrol: Enrol) -> None:
@@ -197,7 +188,7 @@ def test_a_thousand_readings_each_find_their_node(database: Database, enrol: Enr
     nodes = enrol(*(f"n{number:04}" for number in range(1001)))
     state = (states.POWER_ON, states.POWER_OFF)
     with database.write() as connection:
-        readings = [Reading(node.id, 1, NOON, state[n % 2]) for n, node in enumerate(nodes)]
+        readings = [Reading(node.id, node.version, NOON, state[n % 2]) for n, node in enumerate(nodes)]
         assert fleet.record_readings(connection, readings) == set()
         found = [row.power_state for row in api.list_nodes(connection)]
     assert found == [state[n % 2] for n in range(1001)]
@@ -210,7 +201,7 @@ def test_an_age_is_never_told_too_small_when_many_are_written_at_once(
     with database.write() as connection:
         pairs = zip(nodes, (LATER, NOON), strict=True)
         fleet.record_readings(
-            connection, [Reading(node.id, 1, moment, states.POWER_ON) for node, moment in pairs]
+            connection, [Reading(node.id, node.version, moment, states.POWER_ON) for node, moment in pairs]
         )
         assert {row.power_checked_at for row in api.list_nodes(connection)} == {NOON}
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from podium import states
-from podium.db import api, fleet
+from podium.db import api, changes, fleet
 from podium.db.engine import Database
 from podium.db.fleet import Outcome
 
@@ -18,9 +18,9 @@ NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(microseconds=1)
 
 
-def pulse(database: Database) -> tuple[int, int, int]:
+def pulse(database: Database) -> changes.Pulse:
     with database.read() as connection:
-        return fleet.pulse(connection)
+        return changes.pulse(connection)
 
 
 def only(database: Database) -> sa.Row[Any]:
@@ -51,18 +51,31 @@ def end(database: Database, node: sa.Row[Any], state: str | None, error: str | N
         fleet.record_outcomes(connection, [Outcome(node.id, "c1", LATER, state, error, "req-1")])
 
 
-def test_requests_come_oldest_first_and_no_more_than_wanted(database: Database, enrol: Enrol) -> None:
-    for moment, name in enumerate(["n3", "n1", "n2"]):
-        at = NOON + timedelta(seconds=moment)
-        enrol(name, target_power_state=states.POWER_ON, power_requested_at=at)
+def test_requests_come_oldest_first(database: Database, enrol: Enrol) -> None:
+    asked = []
+    for seconds, name in [(2, "n1"), (0, "n2"), (1, "n3")]:
+        at = NOON + timedelta(seconds=seconds)
+        asked += enrol(name, target_power_state=states.POWER_ON, power_requested_at=at)
     with database.read() as connection:
-        assert [row.name for row in fleet.requested(connection, "", ["fake"], "here", 2)] == ["n3", "n1"]
+        found = [row.id for row in fleet.requested(connection, "", ["fake"], "here")]
+    assert found == [asked[1].id, asked[2].id, asked[0].id]
+
+
+def test_requests_are_those_of_a_group_and_some_drivers(database: Database, enrol: Enrol) -> None:
+    asked = {"target_power_state": states.POWER_ON}
+    (mine,) = enrol("n1", driver="ipmi", conductor_group="east", **asked)
+    enrol("n2", driver="acme", conductor_group="east", **asked)
+    enrol("n3", driver="ipmi", conductor_group="EAST", **asked)
+    enrol("n4", driver="ipmi", **asked)
+    with database.read() as connection:
+        (found,) = fleet.requested(connection, "east", ["ipmi", "fake"], "here")
+    assert tuple(found) == (mine.id, mine.uuid)
 
 
 def test_a_request_that_somebody_has_begun_is_not_offered_again(database: Database, enrol: Enrol) -> None:
     take(database, ask(database, enrol("n1")))
     with database.read() as connection:
-        assert fleet.requested(connection, "", ["fake"], "here", 10) == []
+        assert fleet.requested(connection, "", ["fake"], "here") == []
 
 
 def test_a_node_is_taken_by_one_holder_only(database: Database, enrol: Enrol) -> None:
@@ -150,7 +163,7 @@ def test_a_conductor_that_stops_leaves_requests_to_the_next_one(database: Databa
     take(database, node)
     before = pulse(database)
     with database.write() as connection:
-        assert fleet.release(connection, "c2") == 0
-        assert fleet.release(connection, "c1") == 1
-        assert [row.id for row in fleet.requested(connection, "", ["fake"], "here", 10)] == [node.id]
+        assert fleet.release(connection, ["c2"]) == 0
+        assert fleet.release(connection, ["c1"]) == 1
+        assert [row.id for row in fleet.requested(connection, "", ["fake"], "here")] == [node.id]
     assert pulse(database) != before

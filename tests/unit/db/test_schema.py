@@ -4,17 +4,19 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command, config
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import peers
 from podium import errors
-from podium.db import migrations, models, schema
+from podium.db import api, changes, conductors, migrations, models, schema, task_commands
 from podium.db.engine import Database
 
 Open = Callable[[str], Database]
@@ -39,13 +41,62 @@ def test_an_upgrade_makes_the_schema_that_the_program_needs(bare: Database) -> N
 
 def test_an_upgrade_of_the_present_schema_keeps_what_is_there(bare: Database) -> None:
     schema.upgrade(bare)
-    values = {"hostname": "c1", "process": "p", "drivers": [], "conductor_group": "", "online": True}
+    values = {"hostname": "c1", "process": "p", "drivers": [], "conductor_group": ""}
+    values |= {"workers": 1, "online": True}
     with bare.write() as connection:
         now = models.utcnow()
         connection.execute(sa.insert(models.conductors).values(**values, started_at=now, heartbeat_at=now))
     schema.upgrade(bare)
     with bare.read() as connection:
         assert connection.scalars(sa.select(models.conductors.c.hostname)).all() == ["c1"]
+
+
+_OF_0002 = (
+    "INSERT INTO nodes (uuid, name, driver, driver_info, driver_internal_info, properties, extra,"
+    " power_failures, maintenance, conductor_group, version, created_at, updated_at) VALUES"
+    " ('u1', 'n1', 'fake', '{}', '{}', '{}', '{}', 0, {false}, '', 7, '2030-05-01', '2030-05-01')",
+    "INSERT INTO conductors (hostname, process, drivers, conductor_group, online, started_at, heartbeat_at)"
+    " VALUES ('c1', 'p', '[]', '', {true}, '2030-05-01', '2030-05-01')",
+    "INSERT INTO periodic_tasks (conductor, task, state, spacing, runs, failures, skipped, deadline_misses,"
+    " switched_off) VALUES ('c1', 'acme.poll', 'idle', 60, 9, 0, 0, 0, {true})",
+    "INSERT INTO task_commands (id, conductor, task, action, requested_at) VALUES"
+    " (41, 'c1', 'acme.poll', 'run', '2030-05-01')",
+)
+
+
+def test_an_upgrade_from_before_numbered_changes_keeps_what_is_there(bare: Database) -> None:
+    schema.create_sqlite_file(bare)
+    settings = config.Config()
+    settings.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with bare.write() as connection:
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0002")
+    with bare.write() as connection:
+        booleans = {"{true}": "1", "{false}": "0"}
+        if connection.dialect.name == "postgresql":
+            booleans = {"{true}": "true", "{false}": "false"}
+        for statement in _OF_0002:
+            for word, value in booleans.items():
+                statement = statement.replace(word, value)
+            connection.exec_driver_sql(statement)
+    schema.upgrade(bare)
+    with bare.write() as connection:
+        (node,) = api.list_nodes(connection)
+        assert (node.version, changes.pulse(connection)) == (7, changes.Pulse(7, 0, 41))
+        (conductor,) = conductors.list_conductors(connection)
+        assert (conductor.hostname, conductor.workers) == ("c1", 1)
+        assert conductors.reports(connection, "c1", worker=0)["acme.poll"].runs == 9
+        assert task_commands.switched_off(connection, "c1") == {"acme.poll"}
+        assert [row.id for row in task_commands.unanswered(connection, "c1", 0)] == [41]
+
+
+def test_numbers_of_commands_are_not_given_again_after_an_upgrade(bare: Database) -> None:
+    schema.upgrade(bare)
+    with bare.write() as connection:
+        (first,) = task_commands.ask(connection, "c1", "acme.poll", "run", "ada@desk")
+        task_commands.prune(connection, models.utcnow() + timedelta(seconds=1))
+        (second,) = task_commands.ask(connection, "c1", "acme.poll", "run", "ada@desk")
+    assert second > first
 
 
 def test_the_migrations_make_what_the_models_say(database: Database) -> None:

@@ -126,6 +126,12 @@ def test_each_machine_fares_as_its_driver_info_says(driver: FakeDriver) -> None:
     }
 
 
+def test_a_change_of_settings_holds_from_the_next_call_and_leaves_the_power_alone(driver: FakeDriver) -> None:
+    asyncio.run(driver.set_power_state(node(), states.POWER_ON))
+    assert asyncio.run(driver.get_power_state(node(fake_wrong_state=states.ERROR))) == states.ERROR
+    assert asyncio.run(driver.get_power_state(node())) == states.POWER_ON
+
+
 def test_a_machine_that_is_gone_is_forgotten(driver: FakeDriver) -> None:
     for name in ("n1", "n2"):
         asyncio.run(driver.set_power_state(node(name), states.POWER_ON))

@@ -84,7 +84,10 @@ class Console:
         message = handshake.Rakp3(2, 0, self.bmc_id, exchange.rakp_3_code())
         answer = self.hear(self.say(packet.RAKP_3, message))
         assert isinstance(answer, handshake.Rakp4)
-        if (heard.code, answer.code) != (exchange.rakp_2_code(), exchange.rakp_4_code()):
+        if (heard.code, answer.code) != (
+            exchange.rakp_2_code(),
+            exchange.rakp_4_code(exchange.session_key()),
+        ):
             raise Refused("the BMC does not know the keys")
         self.keys = crypto.SessionKeys(self.suite, exchange.session_key())
 

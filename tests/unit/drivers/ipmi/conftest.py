@@ -21,6 +21,7 @@ class FakeBMC(asyncio.DatagramProtocol):
         self.status = bytes((0x01, 0, 0))
         self.self_test = bytes((0x55, 0))
         self.codes: dict[tuple[int, int], int] = {}  # completion codes other than 00h, by command
+        self.status_level = packet.PRIVILEGE_USER  # that Get Chassis Status needs
         self.lose_requests = 0  # so many of the next datagrams are not even looked at
         self.lose_answers = 0  # so many of the next answers are not sent
         self.hold: asyncio.Event | None = None  # answers wait for it
@@ -140,8 +141,9 @@ class FakeBMC(asyncio.DatagramProtocol):
             return handshake.Refusal(asked.tag, 0x0F, exchange.console_id)
         session["keys"] = crypto.SessionKeys(exchange.suite, exchange.session_key())
         session["sequence"] = 0
+        session["level"] = packet.PRIVILEGE_USER
         session["last"] = None
-        return handshake.Rakp4(asked.tag, exchange.console_id, exchange.rakp_4_code())
+        return handshake.Rakp4(asked.tag, exchange.console_id, exchange.rakp_4_code(exchange.session_key()))
 
     def _in_session(self, session: dict[str, Any], datagram: bytes) -> bytes:
         keys: crypto.SessionKeys = session["keys"]
@@ -151,6 +153,8 @@ class FakeBMC(asyncio.DatagramProtocol):
         self.requests.append((rq, sequence))
         if session["last"] is None or session["last"][:2] != (rq, command):
             code = self.codes.get(command, 0)
+            if command == packet.GET_CHASSIS_STATUS and session["level"] < self.status_level:
+                code = 0xD4
             session["last"] = (rq, command, code, b"" if code else self._execute(session, command, data))
         code, result = session["last"][2:]
         session["sequence"] += 1
@@ -164,6 +168,7 @@ class FakeBMC(asyncio.DatagramProtocol):
         if command == packet.GET_SELF_TEST_RESULTS:
             return self.self_test
         if command == packet.SET_SESSION_PRIVILEGE_LEVEL:
+            session["level"] = data[0]
             return data
         if command == packet.CLOSE_SESSION:
             del self.sessions[int.from_bytes(data, "little")]

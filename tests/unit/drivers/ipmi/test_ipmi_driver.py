@@ -1,6 +1,7 @@
 """The driver: what it takes for driver_info, what it reads, switches and reports."""
 
 import asyncio
+import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -13,6 +14,8 @@ from podium.drivers import base
 from podium.drivers.ipmi import commands, packet
 from podium.drivers.ipmi import driver as ipmi_driver
 from podium.drivers.ipmi.driver import IPMIDriver
+from podium.simulator.nodes import address_range
+from podium.simulator.server import Simulator
 
 OPTIONS = SimpleNamespace(
     command_retry_timeout=30,
@@ -37,22 +40,18 @@ async def started(**changes: Any) -> AsyncIterator[IPMIDriver]:
         await driver.close()
 
 
-def node_of(bmc: Any = None, name: str = "n1", maintenance: bool = False, **changes: Any) -> base.Node:
+def node_of(bmc: Any = None, name: str = "n1", **changes: Any) -> base.Node:
     info = {"ipmi_address": "192.0.2.1", "ipmi_username": "podium", "ipmi_password": "secret"}
     if bmc is not None:
         info |= {"ipmi_address": bmc.host, "ipmi_port": bmc.port}
-    return base.Node(name, name, "ipmi", driver_info=info | changes, maintenance=maintenance)
+    return base.Node(name, name, "ipmi", driver_info=info | changes)
 
 
 class Manager:
-    """A conductor with some nodes, which notes what is reported."""
+    """A conductor that notes what is reported."""
 
-    def __init__(self, *nodes: base.Node) -> None:
-        self._nodes = nodes
+    def __init__(self) -> None:
         self.reported: dict[str, base.Health] = {}
-
-    def nodes(self, driver: base.Driver) -> tuple[base.Node, ...]:
-        return self._nodes
 
     def report_health(self, node: base.Node, health: base.Health) -> None:
         self.reported[node.name] = health
@@ -209,13 +208,13 @@ def test_a_node_that_nobody_asks_about_any_more_is_forgotten(
     fake_bmc: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
-        async with fake_bmc() as gone, fake_bmc() as used, started() as driver:
-            await driver.get_power_state(node_of(gone, "gone"))
-            gone.arrived.clear()
-            monkeypatch.setattr(ipmi_driver, "_DISUSE", 0.0)
-            await driver.get_power_state(node_of(used, "used"))
-            await gone.arrived.wait()
-            assert not gone.sessions
+        monkeypatch.setattr(ipmi_driver, "_DISUSE", 0.02)
+        async with fake_bmc() as gone, started() as driver:
+            await driver.get_power_state(node_of(gone))
+            while gone.sessions:
+                gone.arrived.clear()
+                await gone.arrived.wait()
+            assert driver.statistics()["sessions"] == 0
 
     run(main)
 
@@ -230,13 +229,21 @@ def test_closing_the_driver_closes_its_sessions(fake_bmc: Any) -> None:
     run(main)
 
 
+async def check(driver: IPMIDriver, *nodes: base.Node) -> dict[str, base.Health]:
+    """What check_status reports of nodes whose power was read, by name."""
+    manager = Manager()
+    for node in nodes:
+        await driver.get_power_state(node)
+    for node in nodes:
+        await driver.check_status(node, manager, None)
+    return manager.reported
+
+
 def test_check_status_reports_the_health_of_each_node(fake_bmc: Any) -> None:
     async def main() -> None:
         async with fake_bmc() as good, fake_bmc() as bad, started() as driver:
             bad.status = bytes((0x03, 0, 0x08))
-            manager = Manager(node_of(good, "good"), node_of(bad, "bad"))
-            await driver.check_status(manager, None)
-            assert manager.reported == {
+            assert await check(driver, node_of(good, "good"), node_of(bad, "bad")) == {
                 "good": base.Health("OK"),
                 "bad": base.Health("Critical", ("power overload", "cooling or fan fault")),
             }
@@ -244,34 +251,48 @@ def test_check_status_reports_the_health_of_each_node(fake_bmc: Any) -> None:
     run(main)
 
 
-def test_check_status_goes_on_after_a_node_that_fails(fake_bmc: Any) -> None:
+def test_check_status_says_nothing_of_a_self_test_that_is_too_short(fake_bmc: Any) -> None:
     async def main() -> None:
-        async with fake_bmc() as good, fake_bmc() as odd, started() as driver:
+        async with fake_bmc() as odd, started() as driver:
             odd.self_test = b"\x57"
-            broken = node_of(name="broken", ipmi_port="none")
-            refused = node_of(good, "refused", ipmi_password="wrong")
-            manager = Manager(broken, refused, node_of(odd, "odd"), node_of(good, "good"))
-            await driver.check_status(manager, None)
-            assert manager.reported == {"good": base.Health("OK")}
+            assert await check(driver, node_of(odd)) == {}
 
     run(main)
 
 
-def test_check_status_leaves_out_bmcs_that_do_not_answer(fake_bmc: Any) -> None:
+def test_check_status_says_nothing_of_a_bmc_that_does_not_answer(fake_bmc: Any) -> None:
     async def main() -> None:
-        async with fake_bmc() as good, fake_bmc() as dead, started(command_retry_timeout=0.2) as driver:
+        async with fake_bmc() as dead, started(command_retry_timeout=0.2) as driver:
+            await driver.get_power_state(node_of(dead))
             dead.lose_requests = 1000
-            manager = Manager(node_of(dead, "dead"), node_of(good, "good"))
-            await driver.check_status(manager, None)
-            assert manager.reported == {"good": base.Health("OK")}
+            manager = Manager()
+            await driver.check_status(node_of(dead), manager, None)
+            assert manager.reported == {}
 
     run(main)
 
 
-def test_check_status_leaves_out_nodes_in_maintenance(fake_bmc: Any) -> None:
+def test_a_network_that_loses_datagrams_causes_no_failure() -> None:
+    async def main() -> None:
+        racks = Simulator(address_range("127.20.0.1", 40), placed=["lossy=0.05:100%"])
+        async with racks as simulator, started(retransmit_interval=0.05) as driver:
+            login = {"ipmi_username": "admin", "ipmi_password": "podium-sim", "ipmi_port": simulator.port}
+            nodes = [
+                node_of(name=f"n{place}", ipmi_address=str(ipaddress.IPv4Address(address)), **login)
+                for place, address in enumerate(simulator.addresses)
+            ]
+            for _ in range(10):
+                read = await asyncio.gather(*(driver.get_power_state(node) for node in nodes))
+                assert read == [states.POWER_OFF] * len(nodes)
+            assert driver.statistics()["retransmissions"] > 0
+
+    run(main)
+
+
+def test_check_status_opens_no_session(fake_bmc: Any) -> None:
     async def main() -> None:
         async with fake_bmc() as bmc, started() as driver:
-            await driver.check_status(Manager(node_of(bmc, maintenance=True)), None)
+            await driver.check_status(node_of(bmc), Manager(), None)
             assert not bmc.datagrams
 
     run(main)
@@ -281,9 +302,7 @@ def test_a_bmc_without_a_self_test_is_healthy(fake_bmc: Any) -> None:
     async def main() -> None:
         async with fake_bmc() as bmc, started() as driver:
             bmc.codes[packet.GET_SELF_TEST_RESULTS] = 0xC1
-            manager = Manager(node_of(bmc))
-            await driver.check_status(manager, None)
-            assert manager.reported == {"n1": base.Health("OK")}
+            assert await check(driver, node_of(bmc)) == {"n1": base.Health("OK")}
 
     run(main)
 

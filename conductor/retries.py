@@ -1,0 +1,62 @@
+"""When nodes that could not be read are tried again: at growing gaps, each a little different."""
+
+import heapq
+import random
+from collections.abc import Callable
+from typing import Final
+
+#: The first gap, as a part of the interval of the sweeps; each further one is twice as long.
+_FIRST: Final = 1 / 16
+_SHORTEST: Final = 1.0  # seconds
+_JITTER: Final = 0.75  # a gap is between this part of it and all of it
+
+
+class Retries:
+    """Row numbers of failing nodes and when each is due, in seconds of one clock.
+
+    :param uniform: random.uniform, or what a test puts in its place
+    """
+
+    def __init__(self, uniform: Callable[[float, float], float] = random.uniform) -> None:
+        self._uniform = uniform
+        self._due: dict[int, float] = {}
+        self._order: list[tuple[float, int]] = []  # what _due does not confirm is out of date
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._due
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def add(self, number: int, failures: int, now: float, interval: float) -> None:
+        """Plan the next try of a node.
+
+        :param failures: how many there were in a row, at least 1
+        :param interval: seconds from one sweep to the next, which no gap exceeds: a node that answers again
+            is noticed within it
+        """
+        longest = max(interval, _SHORTEST)
+        gap = min(max(interval * _FIRST, _SHORTEST) * 2 ** min(failures - 1, 16), longest)
+        self._due[number] = due = now + gap * self._uniform(_JITTER, 1.0)
+        heapq.heappush(self._order, (due, number))
+
+    def forget(self, number: int) -> None:
+        """Plan no further try of a node."""
+        self._due.pop(number, None)
+
+    def next_due(self) -> float | None:
+        """When the next one is due, or a moment before that; None when there is none."""
+        return self._order[0][0] if self._order else None
+
+    def take_due(self, now: float, most: int | None = None) -> list[int]:
+        """Those that are due, which are no longer planned then; the longest due first.
+
+        :param most: leave the others for later
+        """
+        found: list[int] = []
+        while self._order and self._order[0][0] <= now and (most is None or len(found) < most):
+            due, number = heapq.heappop(self._order)
+            if self._due.get(number) == due:
+                del self._due[number]
+                found.append(number)
+        return found

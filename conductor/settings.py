@@ -1,0 +1,52 @@
+"""What the conductor is told by the config file, read once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from oslo_config import cfg
+
+from podium.conf import metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the conductor is told once, at its start; times in seconds.
+
+    :param shutdown_timeout: what an orderly end may take
+    :param metrics: host and port to serve metrics at, if any
+    :param skip_faulty: start without drivers that cannot be started
+    :param max_age: how old readings should be at the most
+    :param in_flight: reads at the same time, by driver
+    :param rate: reads a second, by driver
+    """
+
+    host: str
+    group: str
+    workers: int
+    change_timeout: float
+    heartbeat_interval: float
+    heartbeat_timeout: float
+    shutdown_timeout: float
+    skip_faulty: bool
+    metrics: tuple[str, int] | None
+    max_age: float
+    in_flight: Mapping[str, int]
+    rate: Mapping[str, int]
+
+    @classmethod
+    def read(cls, conf: cfg.ConfigOpts) -> "Settings":
+        """The values of the config file."""
+        return cls(
+            host=conf.host,
+            group=conf.conductor.conductor_group,
+            workers=conf.conductor.workers,
+            change_timeout=float(conf.conductor.power_state_change_timeout),
+            heartbeat_interval=float(conf.conductor.heartbeat_interval),
+            heartbeat_timeout=float(conf.conductor.heartbeat_timeout),
+            shutdown_timeout=float(conf.graceful_shutdown_timeout or 60),
+            skip_faulty=conf.driver_startup_errors == "skip",
+            metrics=metrics.address(conf.metrics.listen) if conf.metrics.listen else None,
+            max_age=float(conf.conductor.power_state_max_age),
+            in_flight=dict(conf.conductor.sync_power_state_in_flight),
+            rate=dict(conf.conductor.sync_power_state_rate),
+        )

@@ -1,0 +1,70 @@
+"""One number for every change that people and power actions make to nodes: nobody has to scan for them.
+
+A transaction takes the next number of ``change_counter`` and writes it as the version of every node that it
+changes. Taking it locks the counter's row until the transaction ends, so that numbers come in the order of
+commits: who has seen all up to one number finds what changed since among the higher ones, and misses none.
+
+The order of locks is the counter first, then nodes. Changes of nodes thus wait for one another at the counter
+and never crosswise, also where one transaction changes many nodes by turns. What a sweep learned takes nodes
+without the counter, and never the counter after them. New rows are nobody else's, so that an import may
+insert before it takes its number.
+"""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium.db.models import change_counter as counter
+from podium.db.models import task_commands
+
+_TAKEN: Final = "podium_change"
+
+
+class Pulse(NamedTuple):
+    """Three numbers that are the same only while no person did anything: to nodes, or commanding a task.
+
+    :param changes: the newest change; no node has a higher version
+    :param deletions: how many transactions have deleted nodes
+    :param newest_command: the number of the newest command to a periodic task
+    """
+
+    changes: int
+    deletions: int
+    newest_command: int
+
+
+@dataclass(slots=True)
+class _Taken:
+    """The number that a transaction has taken, kept with its connection."""
+
+    transaction: sa.RootTransaction | None
+    number: int
+    deleted: bool
+
+
+def next_change(connection: sa.Connection, *, deleted: bool = False) -> int:
+    """The number of the changes that this transaction makes, the same however often it asks.
+
+    Once for each transaction: PostgreSQL keeps every version of a row that one transaction rewrites, and
+    walks through all of them at the next.
+
+    :param deleted: whether a node is deleted, which leaves no row that could tell
+    """
+    transaction = connection.get_transaction()
+    taken = connection.info.get(_TAKEN)
+    if not isinstance(taken, _Taken) or taken.transaction is not transaction:
+        connection.execute(sa.update(counter).values(changes=counter.c.changes + 1))
+        number = int(connection.scalars(sa.select(counter.c.changes)).one())
+        taken = connection.info[_TAKEN] = _Taken(transaction, number, deleted=False)
+    if deleted and not taken.deleted:
+        connection.execute(sa.update(counter).values(deletions=counter.c.deletions + 1))
+        taken.deleted = True
+    return taken.number
+
+
+def pulse(connection: sa.Connection) -> Pulse:
+    """How far the changes have come."""
+    commanded = sa.select(sa.func.max(task_commands.c.id)).scalar_subquery()
+    row = connection.execute(sa.select(counter.c.changes, counter.c.deletions, commanded)).one()
+    return Pulse(int(row[0]), int(row[1]), int(row[2] or 0))

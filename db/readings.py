@@ -1,0 +1,217 @@
+"""What sweeps learned, written down for many nodes at once, as functions of an open connection.
+
+Most of it is that a node was read and found as it was, 100,000 times in every sweep: what is alike shares a
+statement, in which Python does nothing for a node but write its number.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium.db.api import chunks
+from podium.db.models import nodes
+from podium.db.models import power_events as events
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one read of one node's power told.
+
+    :param version: the version of the node that was read
+    :param state: ``power on``, ``power off`` or ``error``; None when the read failed
+    :param failure: why the read failed, in one line
+    """
+
+    node_id: int
+    version: int
+    at: datetime
+    state: str | None
+    failure: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Nodes that were read and found as they were.
+
+    :param at: when the first of them was read
+    :param seen: the newest change that was known by then; what changed since is left alone
+    :param numbers: of their rows
+    """
+
+    at: datetime
+    seen: int
+    numbers: Sequence[int]
+
+
+#: Nodes of one statement.
+AT_ONCE: Final = 1000
+
+#: The condition to be one of ``numbers``. As digits in the statement's text: a parameter for each costs every
+#: driver more than the server needs for the whole statement.
+AMONG: Final = nodes.c.id.in_(sa.bindparam("numbers", expanding=True, literal_execute=True))
+
+#: Nodes of one statement that says nothing but that they were read.
+_CHECKED_AT_ONCE: Final = 5000
+
+
+def record_checked(connection: sa.Connection, checks: Iterable[Checked]) -> None:
+    """Write down when nodes were read that are as they were; those that changed or are reserved stay."""
+    for check in checks:
+        # In order, so that two who write the same nodes do not wait for one another crosswise.
+        for chunk in chunks(sorted(check.numbers), _CHECKED_AT_ONCE):
+            # Without statistics PostgreSQL would look for versions in their index, and find all of them.
+            free = nodes.c.version + 0 <= check.seen, nodes.c.reservation.is_(None)
+            checked = sa.update(nodes).where(_among(chunk), *free).values(power_checked_at=check.at)
+            # No statement is like another: the cache would only fill with their texts.
+            connection.execute(checked, execution_options={"compiled_cache": None})
+
+
+def _among(numbers: Sequence[int]) -> sa.TextClause:
+    """The condition to have one of some ascending numbers, in few words where most are consecutive."""
+    first, last = numbers[0], numbers[-1]
+    if last - first < 2 * len(numbers):
+        others = sorted(set(range(first, last)).difference(numbers))
+        condition = f"nodes.id BETWEEN {first} AND {last}"
+        return sa.text(f"{condition} AND nodes.id NOT IN ({_listed(others)})" if others else condition)
+    return sa.text(f"nodes.id IN ({_listed(numbers)})")
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
+def record_readings(connection: sa.Connection, readings: Sequence[Reading]) -> set[int]:
+    """Write down readings, each only while its node is as it was when it was read, and free.
+
+    Nodes of which the same is to be written share a statement, and with it the oldest of their times, so
+    that an age is never told too small. So do the events of first readings; any other has its own.
+
+    :returns: the numbers of the nodes that were left alone because they had changed
+    """
+    left_alone: set[int] = set()
+    for chunk in chunks(sorted(readings, key=attrgetter("node_id")), AT_ONCE):
+        rows = _free(connection, [one.node_id for one in chunk])
+        failed: list[tuple[sa.Row[Any], Reading]] = []
+        learned: list[dict[str, Any]] = []
+        alike: dict[_Effect, list[Reading]] = {}
+        first: dict[tuple[str, str | None], list[Reading]] = {}
+        for reading in chunk:
+            row = rows.get(reading.node_id)
+            if row is None or row.version != reading.version:
+                left_alone.add(reading.node_id)
+            elif reading.state is None:
+                failed.append((row, reading))
+            else:
+                effect = _Effect(reading.state, reading.state != row.power_state, row.power_failures > 0)
+                alike.setdefault(effect, []).append(reading)
+                if row.power_state is None:
+                    first.setdefault((reading.state, reading.request_id), []).append(reading)
+                elif effect.changed:
+                    learned.append(event(row, reading.at, reading.state, "out-of-band", reading.request_id))
+        _record_failures(connection, failed)
+        for (state, request_id), members in first.items():
+            told = {"state": state, "request_id": request_id, **_together(members)}
+            connection.execute(_FIRST_EVENTS, told)
+        for effect, members in alike.items():
+            connection.execute(effect.statement(), _together(members))
+        if learned:
+            connection.execute(sa.insert(events), learned)
+    return left_alone
+
+
+_COUNT_FAILURE: Final = sa.update(nodes).where(AMONG).values(power_failures=nodes.c.power_failures + 1)
+#: Reasons of failures that one statement writes; the databases look through them for every node.
+_REASONS: Final = 100
+_SAY_WHY: Final = sa.text(
+    "UPDATE nodes SET last_error = CASE id {} END WHERE id IN ({})".format(
+        " ".join(f"WHEN :number{place} THEN :failure{place}" for place in range(_REASONS)),
+        ", ".join(f":number{place}" for place in range(_REASONS)),
+    )
+)
+
+
+def _record_failures(connection: sa.Connection, failed: Sequence[tuple[sa.Row[Any], Reading]]) -> None:
+    """Count failed reads, and write why they failed where that is not written yet."""
+    if not failed:
+        return
+    connection.execute(_COUNT_FAILURE, {"numbers": [row.id for row, _ in failed]})
+    told = [(row.id, reading.failure) for row, reading in failed if reading.failure != row.last_error]
+    for chunk in chunks(told, _REASONS):
+        # The last one again and again, so that there is one statement for any number of them.
+        filled = [*chunk, *[chunk[-1]] * (_REASONS - len(chunk))]
+        values: dict[str, Any] = {f"number{place}": number for place, (number, _) in enumerate(filled)}
+        values |= {f"failure{place}": failure for place, (_, failure) in enumerate(filled)}
+        connection.execute(_SAY_WHY, values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What a reading of ``state`` does to the row of its node."""
+
+    state: str
+    changed: bool
+    recovered: bool
+
+    def statement(self) -> sa.Update:
+        """What writes it to the nodes of some ``numbers``, read ``at`` a time."""
+        values: dict[str, Any] = {"power_checked_at": sa.bindparam("at")}
+        if self.changed:
+            values |= {"power_state": self.state, "power_changed_at": sa.bindparam("at")}
+        if self.recovered:
+            values |= {"power_failures": 0, "last_error": None}
+        return sa.update(nodes).where(AMONG).values(values)
+
+
+#: After a start there is one for every node.
+_FIRST_EVENTS: Final = sa.insert(events).from_select(
+    ["node_uuid", "node_name", "at", "to_state", "cause", "request_id"],
+    sa.select(
+        nodes.c.uuid,
+        nodes.c.name,
+        sa.bindparam("at", type_=events.c.at.type),
+        sa.bindparam("state", type_=events.c.to_state.type),
+        sa.literal("first reading"),
+        sa.bindparam("request_id", type_=events.c.request_id.type),
+    ).where(AMONG),
+)
+
+
+def _together(readings: Sequence[Reading]) -> dict[str, Any]:
+    return {"numbers": [one.node_id for one in readings], "at": min(one.at for one in readings)}
+
+
+_LOOKED_AT: Final = ("id", "uuid", "name", "version", "power_state", "power_failures", "last_error")
+_FREE: Final = (
+    sa.select(*(nodes.c[name] for name in _LOOKED_AT))
+    .where(AMONG, nodes.c.reservation.is_(None))
+    .order_by(nodes.c.id)
+    .with_for_update()
+)
+
+
+def _free(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, sa.Row[Any]]:
+    """The nodes of these numbers that nobody has reserved, locked until the end of the transaction."""
+    return {row.id: row for row in connection.execute(_FREE, {"numbers": numbers})}
+
+
+def event(
+    row: sa.Row[Any], at: datetime, state: str | None, cause: str, request_id: str | None
+) -> dict[str, Any]:
+    """The event of a node's power that is ``state`` now and was another.
+
+    :param row: the node before that
+    """
+    return {
+        "node_uuid": row.uuid,
+        "node_name": row.name,
+        "at": at,
+        "from_state": row.power_state,
+        "to_state": state,
+        "cause": cause,
+        "request_id": request_id,
+    }

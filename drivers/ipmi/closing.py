@@ -1,0 +1,67 @@
+"""How a hundred thousand sessions are closed in seconds: no answer is waited for before the next is asked.
+
+Paced, because answers that come all at once overflow the receive buffer.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from podium.drivers.ipmi.session import Session
+
+_AT_ONCE: Final = 200
+_PAUSE: Final = 0.01  # seconds after so many
+_ROUNDS: Final = 2  # a BMC that closed the session and whose answer was lost is silent from then on
+
+
+async def close_sessions(sessions: Iterable[Session], gap: float, deadline: float) -> int:
+    """Close all, and once more those that did not answer; returns how many never did.
+
+    :param gap: seconds that the last ones of a round have to answer
+    :param deadline: by the loop's clock
+    """
+    left = list(sessions)
+    for _ in range(_ROUNDS):
+        if left:
+            left = await _close_once(left, gap, deadline)
+    return len(left)
+
+
+async def _close_once(sessions: Sequence[Session], gap: float, deadline: float) -> list[Session]:
+    """Returns those that did not answer."""
+    loop = asyncio.get_running_loop()
+    asked: list[tuple[Session, asyncio.Future[Any]]] = []
+    left: list[Session] = []
+    for place, session in enumerate(sorted(sessions, key=lambda one: one.endpoint.busy)):
+        if place % _AT_ONCE == 0:
+            await asyncio.sleep(_PAUSE)
+        patience = min(gap, deadline - loop.time())
+        try:
+            asked.append((session, await _ask(session, patience)))
+        except (TimeoutError, OSError):
+            left.append(session)
+    waiting = [answer for _, answer in asked if not answer.done()]
+    if waiting:
+        await asyncio.wait(waiting, timeout=max(0.0, min(gap, deadline - loop.time())))
+    for session, answer in asked:
+        if not answer.done():
+            answer.cancel()
+            left.append(session)
+    return left
+
+
+async def _ask(session: Session, patience: float) -> "asyncio.Future[Any]":
+    """Send Close Session; the turn ends with the answer."""
+    endpoint = session.endpoint
+    if patience <= 0:
+        raise TimeoutError
+    if endpoint.busy:
+        await endpoint.turn(patience)
+    endpoint.busy = True
+    try:
+        answer = endpoint.post(session.prepare_close())
+    except OSError:
+        endpoint.release()
+        raise
+    answer.add_done_callback(lambda _: endpoint.release())
+    return answer

@@ -1,0 +1,198 @@
+"""`podium conductor list` and `show`: who is there, and the figures that workers wrote down."""
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from podium.db import conductors
+from podium.db.engine import Database
+from podium.db.models import conductor_workers, utcnow
+from podium.db.models import conductors as conductors_table
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def go_online(database: Database, hostname: str, workers: int = 1) -> conductors.Membership:
+    member = conductors.Membership(hostname, "1", ("fake",), "east", workers=workers)
+    with database.write() as connection:
+        conductors.claim(connection, member, 60, lambda _process: False)
+    return member
+
+
+def go_silent(database: Database, hostname: str) -> None:
+    silent = sa.update(conductors_table).where(conductors_table.c.hostname == hostname)
+    with database.write() as connection:
+        connection.execute(silent.values(heartbeat_at=utcnow().replace(year=2020)))
+
+
+def figures(nodes: int, fresh_share: float, ages: Mapping[str, float], **driver: Any) -> dict[str, Any]:
+    return {
+        "nodes": nodes,
+        "in_maintenance": 0,
+        "never_read": 1,
+        "failing": 2,
+        "max_age": 120,
+        "fresh_share": fresh_share,
+        "ages": dict(ages),
+        "age_buckets": {"30": nodes - 1, "inf": nodes},
+        "drivers": {"fake": {"nodes": nodes, "late": False, **driver}},
+        "queues": {"readings": 5},
+        "write_lag": 0.5,
+    }
+
+
+def write(database: Database, hostname: str, *documents: dict[str, Any]) -> None:
+    with database.write() as connection:
+        for worker, document in enumerate(documents):
+            conductors.save_statistics(connection, hostname, worker, document)
+
+
+def shown(podium: Run, *arguments: str) -> dict[str, Any]:
+    done = podium("conductor", "show", *arguments, "-f", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_conductors_are_listed_as_online_while_they_are_heard_of(podium: Run, database: Database) -> None:
+    go_online(database, "alive", workers=2)
+    go_online(database, "silent")
+    go_silent(database, "silent")
+    listed = json.loads(podium("conductor", "list", "-f", "json").stdout)
+    columns = ("hostname", "online", "drivers", "conductor_group", "workers")
+    assert [[one[column] for column in columns] for one in listed] == [
+        ["alive", True, ["fake"], "east", 2],
+        ["silent", False, ["fake"], "east", 1],
+    ]
+
+
+def test_the_figures_of_the_only_conductor_are_shown(podium_anywhere: Run, database_url: str) -> None:
+    database = Database(database_url)
+    try:
+        go_online(database, "head")
+        write(
+            database,
+            "head",
+            figures(10, 0.9, {"median": 15.0, "p99": 29.5, "max": 31.0}, sweep_duration=30.0),
+        )
+    finally:
+        database.dispose()
+    found = shown(podium_anywhere)
+    assert found.pop("started_at") <= found.pop("heartbeat_at") <= found.pop("statistics_at")
+    assert found == {
+        "hostname": "head",
+        "online": True,
+        "conductor_group": "east",
+        "drivers": ["fake"],
+        "workers": 1,
+        "nodes": 10,
+        "failing": 2,
+        "in_maintenance": 0,
+        "never_read": 1,
+        "power_state_max_age": 120,
+        "fresh_share": 0.9,
+        "power_state_ages": {"median": 15.0, "p99": 29.5, "max": 31.0},
+        "power_state_age_buckets": {"30": 9, "inf": 10},
+        "power_reads": {"fake": {"nodes": 10, "late": False, "sweep_duration": 30.0}},
+        "queues": {"readings": 5},
+        "write_lag": 0.5,
+    }
+
+
+def test_the_figures_of_workers_are_those_of_one_conductor(podium: Run, database: Database) -> None:
+    go_online(database, "head", workers=2)
+    one = figures(30, 1.0, {"median": 10.0, "p99": 20.0, "max": 21.0}, reads=7, sweep_duration=None)
+    other = figures(10, 0.6, {"median": 12.0, "p99": 90.0, "max": 400.0}, reads=5, sweep_duration=3.0)
+    other["drivers"]["fake"] |= {"late": True, "failures": {"timeout": 4}}
+    write(database, "head", one, other)
+    found = shown(podium, "head")
+    assert found["nodes"] == 40
+    assert found["fresh_share"] == pytest.approx(0.9)
+    assert found["power_state_max_age"] == 120
+    assert found["power_state_ages"] == {"median": 12.0, "p99": 90.0, "max": 400.0}
+    assert found["power_state_age_buckets"] == {"30": 38, "inf": 40}
+    assert found["power_reads"]["fake"] == {
+        "nodes": 40,
+        "late": True,
+        "reads": 12,
+        "sweep_duration": 3.0,
+        "failures": {"timeout": 4},
+    }
+
+
+def test_a_conductor_that_wrote_no_figures_is_shown_without(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    found = shown(podium)
+    assert found["hostname"] == "head"
+    assert {found[name] for name in ("statistics_at", "nodes", "fresh_share", "power_reads")} == {None}
+
+
+def test_a_conductor_without_nodes_is_shown(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    write(database, "head", {"nodes": 0, "fresh_share": None, "ages": {"median": None}, "drivers": {}})
+    assert (shown(podium)["nodes"], shown(podium)["fresh_share"]) == (0, None)
+
+
+def test_a_table_shows_what_is_nested_indented(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    write(database, "head", figures(10, 1.0, {"median": 1.0}, failures={"timeout": 1, "fault": 2}))
+    lines = [
+        line.rstrip(" |") for line in podium("conductor", "show", "-c", "power_reads").stdout.splitlines()
+    ]
+    cells = [line.rpartition("| ")[2] for line in lines[3:-1]]
+    assert cells == ["fake:", "  nodes: 10", "  late: False", "  failures:", "    timeout: 1", "    fault: 2"]
+
+
+def test_a_table_does_not_round_the_share_of_one_stale_node_away(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    write(database, "head", figures(100_000, 0.99999, {}))
+    assert "| 0.99999 |" in podium("conductor", "show", "-c", "fresh_share").stdout
+
+
+def test_old_figures_of_a_conductor_that_is_offline_are_told_as_such(podium: Run, database: Database) -> None:
+    member = go_online(database, "head")
+    write(database, "head", figures(10, 1.0, {}))
+    with database.write() as connection:
+        conductors.leave(connection, member)
+    done = podium("conductor", "show", "-f", "json")
+    assert done.stderr.startswith("podium: warning: head is offline; its figures are of 20")
+    assert json.loads(done.stdout)["nodes"] == 10
+
+
+def test_figures_that_one_worker_no_longer_writes_are_told_as_old(podium: Run, database: Database) -> None:
+    go_online(database, "head", workers=2)
+    write(database, "head", figures(10, 1.0, {}), figures(10, 1.0, {}))
+    with database.write() as connection:
+        stuck = sa.update(conductor_workers).where(conductor_workers.c.worker == 1)
+        connection.execute(stuck.values(updated_at=utcnow() - timedelta(hours=1)))
+    done = podium("conductor", "show")
+    assert done.stderr.startswith("podium: warning: head has written no new figures since 20")
+
+
+def test_the_only_conductor_that_is_online_needs_no_name(podium: Run, database: Database) -> None:
+    go_online(database, "alive")
+    go_online(database, "silent")
+    go_silent(database, "silent")
+    assert shown(podium)["hostname"] == "alive"
+
+
+@pytest.mark.parametrize(
+    ("online", "arguments", "fault"),
+    [
+        ([], [], "no conductor has run on this database yet; start one: podium-conductor"),
+        (["east", "west"], [], "there are several conductors: east, west; say which"),
+        (["east", "west"], ["north"], "there is no conductor north; there are: east, west"),
+    ],
+)
+def test_a_conductor_that_is_not_clear_is_asked_for(
+    podium: Run, database: Database, online: list[str], arguments: list[str], fault: str
+) -> None:
+    for hostname in online:
+        go_online(database, hostname)
+    done = podium("conductor", "show", *arguments)
+    assert (done.returncode, done.stderr) == (1, f"podium: {fault}\n")

@@ -1,0 +1,100 @@
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podium.cli import yaml_values
+
+_LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(),
+    st.binary(max_size=20),
+    st.datetimes(),
+    st.sampled_from(
+        ["<<", "=", "yes", "0x10", "1:30", "~", "2024-01-01", "1e3", "*a", "&a", "!a", "- a", "a: b"]
+    ),
+)
+_KEYS = st.one_of(st.text(), st.integers(), st.booleans(), st.none())
+_VALUES = st.recursive(_LEAVES, lambda inner: st.lists(inner) | st.dictionaries(_KEYS, inner), max_leaves=20)
+
+
+def load(text: str) -> Any:
+    return yaml_values.load(text, lambda _read: None)
+
+
+@given(_VALUES)
+def test_whatever_pyyaml_writes_is_read_back(value: Any) -> None:
+    shared = [value, value]  # PyYAML writes an anchor and an alias for what it meets twice
+    assert load(yaml.safe_dump(shared)) == shared
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "--- a",
+        "a: 0o17\nb: 017\nc: 0b11\nd: 1_000\ne: 1:30:00\nf: .5\ng: -.inf\nh: 1e3\ni: 1.0e+3",
+        "[y, yes, On, TRUE, null, ~, '', '1', \"true\", 'null']",
+        "{a: , b: [], ? c, '<<': d}",
+        "- !!str 12\n- !!int '12'\n- !!float 1\n- ! 12\n- !!binary aGk=\n- !!map {a: b}\n- !!seq [a]",
+        "a: |\n  text\n  more\nb: >\n  text\n  more\n",
+        "- &a {x: 1, y: 2}\n- {<<: *a, y: 3, z: 4}\n- {y: 3, <<: *a}",
+        "- &a {x: 1, y: 2}\n- &b {y: 5, z: 6}\n- {<<: [*a, *b], w: 0}\n- {<<: [*b, {q: 1}], x: 9}",
+        "&k key: 1\n? *k\n: 2",
+        "2024-01-01: 1.5\n2024-01-01 10:00:00Z: x",
+    ],
+)
+def test_it_is_understood_as_pyyaml_understands_it(text: str) -> None:
+    assert load(text) == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a\n--- b", "a second document"),
+        ("- a\n]", "did not find expected '-' indicator"),
+        ("- a\n- &a [*a]", "an alias without its anchor"),
+        ("- a\n- *b", "an alias without its anchor"),
+        ("- a\n- [<<]", "a merge key that is none: put it in quotes"),
+        ("- a\n- {<<: 1}", "a merge key without mappings"),
+        ("- a\n- {[]: 1}", "a key that is a mapping or a list"),
+        ("- a\n- !!set {a}", "a tag that is not known"),
+        ("- a\n- !secret a", "a tag that is not known"),
+        ("- a\n- !!seq a", "a tag that is not known"),
+        ("- a\n- !!int a", "a value that is not what its form or tag says: put it in quotes"),
+        ("- a\n- 2024-99-01", "a value that is not what its form or tag says: put it in quotes"),
+        ("- a\n- " + "1" * 1001, "too long for what it is: put it in quotes"),
+        ("- a\n- " + "[" * 200, "nested more than 100 levels deep"),
+    ],
+)
+def test_what_is_refused_is_told_with_its_line(text: str, fault: str) -> None:
+    with pytest.raises(yaml.MarkedYAMLError) as raised:
+        load(text)
+    assert raised.value.problem == fault
+    assert raised.value.problem_mark is not None
+    assert raised.value.problem_mark.line == 1
+
+
+def test_an_alias_stands_for_the_nearest_anchor_before_it() -> None:
+    # YAML 1.1, section 7.1; PyYAML refuses the second anchor.
+    assert load("- &a one\n- *a\n- &a two\n- *a") == ["one", "one", "two", "two"]
+
+
+def test_merge_keys_do_not_multiply_without_end() -> None:
+    everything = ", ".join(f"k{number}: 1" for number in range(10_000))
+    text = f"- &a {{{everything}}}\n- {{<<: [{', '.join(['*a'] * 10_000)}]}}"
+    with pytest.raises(yaml.MarkedYAMLError, match="merge keys that stand for too much"):
+        load(text)
+
+
+def test_progress_is_told_as_the_list_in_the_document_grows() -> None:
+    told: list[int] = []
+    text = "nodes:\n" + "- {a: b}\n" * 2_500
+    yaml_values.load(text, told.append)
+    assert told == sorted(told)
+    assert [9_000 * times for times in (1, 2)] == [round(read, -3) for read in told]

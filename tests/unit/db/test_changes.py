@@ -1,0 +1,173 @@
+"""The numbers of changes: who has seen all up to one finds what changed since, on each kind of database."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from podium import states
+from podium.db import api, changes, fleet, task_commands
+from podium.db.engine import Database
+
+Contend = Callable[..., BaseException | None]
+Enrol = Callable[..., list[sa.Row[Any]]]
+Act = Callable[[sa.Connection, sa.Row[Any]], object]
+
+NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
+
+
+def pulse(database: Database) -> changes.Pulse:
+    with database.read() as connection:
+        return changes.pulse(connection)
+
+
+def changed(database: Database, since: int) -> list[str]:
+    with database.read() as connection:
+        return [row.uuid for row in fleet.changed(connection, since)]
+
+
+def change(connection: sa.Connection, node: sa.Row[Any]) -> None:
+    api.update_node(connection, node.id, {"driver": "ipmi"})
+
+
+def ask(connection: sa.Connection, node: sa.Row[Any]) -> None:
+    api.request_power(connection, node.id, states.POWER_ON, "ada@desk")
+
+
+def take(connection: sa.Connection, node: sa.Row[Any]) -> None:
+    assert fleet.reserve(connection, node.id, node.version, "c1")
+
+
+def end(connection: sa.Connection, node: sa.Row[Any]) -> None:
+    fleet.record_outcomes(connection, [fleet.Outcome(node.id, "c1", NOON, states.POWER_ON, None)])
+
+
+def maintain(connection: sa.Connection, node: sa.Row[Any]) -> None:
+    fleet.record_maintenance(connection, {node.id: ("acme", "a fan broke")})
+
+
+FREE: dict[str, Any] = {}
+ASKED = {"target_power_state": states.POWER_ON}
+HELD = {"reservation": "c1"}
+
+
+@pytest.mark.parametrize(
+    ("act", "before"),
+    [
+        (change, FREE),
+        (ask, FREE),
+        (take, ASKED),
+        (end, ASKED | HELD),
+        (maintain, FREE),
+        (lambda connection, node: fleet.hold(connection, node.id, "c1"), FREE),
+        (lambda connection, node: fleet.let_go(connection, [node.id], "c1"), HELD),
+        (lambda connection, _node: fleet.release(connection, ["c1"]), HELD),
+    ],
+    ids=["change", "ask", "take", "end", "maintain", "hold", "let go", "release"],
+)
+def test_what_people_and_power_changes_do_has_the_next_number(
+    database: Database, enrol: Enrol, act: Act, before: dict[str, Any]
+) -> None:
+    (node,) = enrol("n1", **before)
+    enrol("n2")
+    seen = pulse(database).changes
+    with database.write() as connection:
+        act(connection, node)
+    assert changed(database, seen) == [node.uuid]
+    assert pulse(database).changes == seen + 1
+
+
+def test_nodes_that_are_enrolled_at_once_share_a_number(enrol: Enrol) -> None:
+    first, second = enrol("n1", "n2")
+    (third,) = enrol("n3")
+    assert first.version == second.version == third.version - 1
+
+
+def test_a_change_that_was_rolled_back_leaves_no_trace(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    before = pulse(database)
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        change(connection, node)
+        _ = 1 / 0
+    with database.write() as connection:
+        change(connection, node)
+    assert pulse(database).changes == before.changes + 1
+
+
+def test_of_two_changes_at_once_the_one_that_is_committed_later_has_the_higher_number(
+    database: Database, enrol: Enrol, contend: Contend
+) -> None:
+    first, second = enrol("n1", "n2")
+    seen = pulse(database).changes
+    contend(lambda connection: change(connection, first), lambda connection: change(connection, second))
+    assert changed(database, seen) == [first.uuid, second.uuid]
+    assert changed(database, seen + 1) == [second.uuid]
+
+
+def test_changes_of_the_same_nodes_in_another_order_wait_for_each_other(
+    enrol: Enrol, contend: Contend
+) -> None:
+    first, second = enrol("n1", "n2")
+
+    def backwards(connection: sa.Connection) -> None:
+        change(connection, second)
+        change(connection, first)
+
+    loser = contend(
+        lambda connection: change(connection, first), backwards, lambda connection: change(connection, second)
+    )
+    assert loser is None
+
+
+@pytest.mark.parametrize("migrated", ["postgresql", "mariadb"], indirect=True)
+def test_who_enrols_many_does_not_keep_others_from_changing_nodes(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+
+    def meanwhile(_written: int) -> None:
+        with database.write() as other:
+            change(other, node)
+
+    with database.write() as connection:
+        api.create_nodes(connection, [{"driver": "fake", "name": "n2"}], meanwhile)
+    with database.read() as connection:
+        old, new = api.find_nodes(connection, ["n1", "n2"])
+    assert new.version == old.version + 1
+
+
+def test_a_deletion_shows_in_the_pulse_and_in_the_numbers(database: Database, enrol: Enrol) -> None:
+    gone, left = enrol("n1", "n2")
+    before = pulse(database)
+    with database.write() as connection:
+        api.delete_node(connection, gone.id)
+    after = pulse(database)
+    assert after.deletions > before.deletions
+    with database.read() as connection:
+        assert fleet.numbers(connection) == {left.id}
+
+
+def test_a_deletion_after_a_change_in_one_transaction_is_counted(database: Database, enrol: Enrol) -> None:
+    one, two = enrol("n1", "n2")
+    before = pulse(database)
+    with database.write() as connection:
+        change(connection, one)
+        api.delete_node(connection, two.id)
+    assert pulse(database)[:2] == (before.changes + 1, before.deletions + 1)
+
+
+def test_a_wish_that_changes_nothing_takes_no_number(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    with database.write() as connection:
+        maintain(connection, node)
+    before = pulse(database)
+    with database.write() as connection:
+        maintain(connection, node)
+    assert pulse(database) == before
+
+
+def test_a_command_to_a_task_shows_in_the_pulse(database: Database) -> None:
+    before = pulse(database)
+    with database.write() as connection:
+        (number,) = task_commands.ask(connection, "c1", "acme.poll", "run", "ada@desk")
+    assert pulse(database) == before._replace(newest_command=number)
