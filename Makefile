@@ -7,7 +7,9 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 
 INSTALLED := $(VENV)/.installed
 LINTERS := $(VENV)/.linters
-SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name examples -o -name build \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name "*.template" -o -name py.typed \) -print)
+BENCH := $(VENV)/.bench
+PEERS := .venv-ironic/.installed .venv-pyghmi/.installed
+SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name benchmarks -o -name examples -o -name build \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name "*.template" -o -name py.typed \) -print)
 
 # All of it anew each time: the reference pages come from code that Sphinx does not see change.
 BUILD_DOCS := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs $(VENV)/docs
@@ -15,10 +17,10 @@ BUILD_DOCS := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-g
 # pip builds in the folder and leaves modules in build/, which outlive the files that they were copied from.
 install = rm -rf build *.egg-info; $(PIP) install '.[$(1)]'; status=$$?; rm -rf build *.egg-info; exit $$status
 
-.PHONY: help run test lint docs genconfig clean
+.PHONY: help run test lint docs genconfig bench bench-peers clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## */\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile
 
 run: $(INSTALLED)  ## a simulated rack of 48 machines and the conductor over it, until Ctrl-C
 	@sh etc/demo/run.sh
@@ -40,8 +42,13 @@ docs: $(INSTALLED) $(LINTERS)  ## the pages of docs/ as a web site, in .venv/doc
 genconfig: $(INSTALLED)  ## etc/podium/podium.conf.sample from the code
 	@$(BIN)/oslo-config-generator --config-file etc/podium/config-generator.conf
 
+bench: $(BENCH)  ## what a sweep takes, beside others, into benchmarks/RESULTS.md: half an hour; BENCH_ARGS=--quick tries it
+	@$(BIN)/python benchmarks/sweep.py $(BENCH_ARGS)
+
+bench-peers: $(PEERS)  ## Ironic and pyghmi, each in an environment of its own, for bench
+
 clean:  ## remove what the other targets made, .venv included
-	rm -rf $(VENV) .tox build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-ironic .venv-pyghmi .tox build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): $(SOURCES) | $(BIN)/pip
@@ -52,6 +59,20 @@ $(INSTALLED): $(SOURCES) | $(BIN)/pip
 $(LINTERS): setup.cfg | $(INSTALLED)
 	@echo "Installing the linters into $(VENV) ..."
 	@$(call install,test$(,)lint$(,)docs)
+	@touch $@
+
+$(BENCH): setup.cfg | $(INSTALLED)
+	@echo "Installing what the benchmark needs into $(VENV) ..."
+	@$(call install,bench)
+	@touch $@
+
+.venv-ironic/.installed: PEER := ironic==39.*
+.venv-pyghmi/.installed: PEER := pyghmi
+
+$(PEERS): | $(BIN)/pip
+	@echo "Installing $(PEER) into $(@D) ..."
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip --quiet --disable-pip-version-check install '$(PEER)'
 	@touch $@
 
 $(BIN)/pip:

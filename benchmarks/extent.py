@@ -1,0 +1,58 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much of everything.
+
+    :param sizes: of fleets, in BMCs
+    :param sweeps: over held sessions, of which the median counts
+    :param interval: seconds from one paced sweep to the next
+    :param settle: seconds for a change to take effect before ages are sampled
+    :param watch: seconds for which ages are sampled
+    :param few: BMCs for those that start a process for each read
+    :param sessions: BMCs for pyghmi
+    :param seconds: for which pyghmi reads, in either manner
+    :param rounds: of Ironic, of which the last counts
+    :param round_interval: seconds from one of these to the next
+    """
+
+    sizes: tuple[int, ...]
+    sweeps: int
+    interval: int
+    settle: float
+    watch: float
+    few: int
+    sessions: int
+    seconds: float
+    rounds: int
+    round_interval: int
+
+
+FULL: Final = Extent(
+    sizes=(1000, 10_000, 100_000),
+    sweeps=3,
+    interval=30,
+    settle=45.0,
+    watch=120.0,
+    few=400,
+    sessions=1000,
+    seconds=8.0,
+    rounds=2,
+    round_interval=15,
+)
+QUICK: Final = Extent(
+    sizes=(1000,),
+    sweeps=1,
+    interval=2,
+    settle=2.0,
+    watch=4.0,
+    few=40,
+    sessions=100,
+    seconds=2.0,
+    rounds=1,
+    round_interval=6,
+)

@@ -1,0 +1,87 @@
+"""The figures that Podium was to reach, held against what was measured."""
+
+from collections.abc import Sequence
+
+import podium_rows as podium
+from results import Found, Goal, Row, find
+
+IPMIPOWER = "ipmipower"
+IRONIC = "Ironic, ipmitool"
+IRONIC_FAKE = "Ironic, fake-hardware"
+
+
+def goals(found: Found) -> list[Goal]:
+    """Each goal for which something was measured, with the largest fleet that was."""
+    return [*_speed(found.ipmi), *_against_others(found), *_cost(found)]
+
+
+def _speed(rows: Sequence[Row]) -> list[Goal]:
+    sizes = sorted({row.nodes for row in rows if row.what == podium.HELD})[-2:]
+    held = [find(rows, podium.HELD, nodes, "sqlite") for nodes in sizes]
+    told = [
+        Goal(f"held sessions, {nodes:,} nodes, SQLite", 8000, row.rate if row else None, " nodes/s")
+        for nodes, row in zip(sizes, held, strict=True)
+    ]
+    if len(held) == 2:
+        told.append(Goal(f"{sizes[1]:,} nodes against {sizes[0]:,}", 0.8, _ratio(held[1], held[0]), "×"))
+    largest = held[-1] if held else None
+    for kind in ("postgresql", "mariadb"):
+        other = find(rows, podium.HELD, largest.nodes, kind) if largest else None
+        told.append(Goal(f"held sessions, {kind} against SQLite", 0.6, _ratio(other, largest), "×"))
+    return told
+
+
+def _against_others(found: Found) -> list[Goal]:
+    rows = found.ipmi
+    held = find(rows, podium.HELD, database="sqlite")
+    cold = find(rows, podium.COLD, database="sqlite")
+    tool = find(rows, IPMIPOWER, held.nodes if held else None)
+    fake = find(found.fake, podium.FAKE, database="sqlite")
+    told = [
+        Goal(
+            "held sessions against Ironic with ipmitool",
+            250,
+            _ratio(held, find(rows, IRONIC, database="sqlite")),
+            "×",
+        ),
+        Goal("held sessions against ipmipower", 3, _ratio(held, tool), "×"),
+        Goal("cold sessions against ipmipower", 1.2, _ratio(cold, tool), "×"),
+    ]
+    for row in rows:
+        if row.what.startswith("pyghmi") and not row.failure:
+            found_ratio = held.cpu_each / row.cpu_each if held else None
+            told.append(Goal(f"CPU per read against {row.what}", 0.2, found_ratio, "×", at_most=True))
+    ironic_fake = find(found.fake, IRONIC_FAKE, database="sqlite")
+    told.append(Goal("fake driver", 25_000, fake.rate if fake else None, " nodes/s"))
+    told.append(Goal("fake driver against Ironic's fake-hardware", 100, _ratio(fake, ironic_fake), "×"))
+    return told
+
+
+def _cost(found: Found) -> list[Goal]:
+    told = []
+    starts = [start for start in found.starts if start.database == "sqlite" and start.workers == 1]
+    if starts:
+        start = max(starts, key=lambda start: start.nodes)
+        told += [
+            _at_most("podium node import", 60, start.enrol, " s"),
+            _at_most("start until ready", 10, start.ready, " s"),
+            _at_most("memory, sessions held", 700, start.memory / 1e6, " MB"),
+        ]
+    paced = {row.what: row for row in found.steady}
+    if usual := paced.get(podium.PACED):
+        told.append(_at_most("paced: greatest age", 60, usual.oldest, " s"))
+        told.append(_at_most("paced: CPU of one core", 70, usual.cpu * 100, " %"))
+        if dead := paced.get(podium.PACED_DEAD):
+            told.append(_at_most("paced, 10 % dead: median age", 1.2, dead.median / usual.median, "×"))
+            told.append(_at_most("paced, 10 % dead: greatest age", 1.2, dead.oldest / usual.oldest, "×"))
+    if lossy := paced.get(podium.PACED_LOSSY):
+        told.append(_at_most("paced, 5 % loss: nodes taken for dead", 0, lossy.failing, ""))
+    return told
+
+
+def _at_most(what: str, target: float, found: float, unit: str) -> Goal:
+    return Goal(what, target, found, unit, at_most=True)
+
+
+def _ratio(row: Row | None, other: Row | None) -> float | None:
+    return row.rate / other.rate if row and other else None

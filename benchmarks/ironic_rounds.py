@@ -1,0 +1,109 @@
+"""How long Ironic's conductor takes for a round of its power synchronisation, with the options it comes with.
+
+It is Ironic in one process without a message bus, as the program ``ironic`` runs it, over SQLite. Only what
+has to be said is said: the hardware type, and a shorter interval, which decides when a round starts and not
+how fast it goes. Its conductor tells in a debug message how long a round took.
+"""
+
+import json
+import os
+import re
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any, Final
+
+import tools
+from extent import Extent
+from processes import Failed, Program, run
+from rack import Rack
+from results import Row
+
+_BIN: Final = Path(__file__).parent.parent / ".venv-ironic" / "bin"
+_PREPARE: Final = 120.0
+_END: Final = re.compile(r"Completed power state sync operation.* in ([0-9.]+) seconds")
+_SAMPLE: Final = 0.2
+_INTERFACES: Final = "bios boot console deploy firmware inspect management power raid rescue storage vendor"
+
+
+def versions() -> dict[str, str]:
+    """The version, when it is installed."""
+    pip = _BIN / "pip"
+    return {"Ironic": tools.version([pip, "show", "ironic"])} if pip.exists() else {}
+
+
+def ipmi(rack: Rack, nodes: int, extent: Extent) -> list[Row]:
+    """Ironic's hardware type ipmi, which runs ipmitool."""
+    named = [_ipmi_info(node["driver_info"]) for node in rack.nodes(nodes)]
+    listed = [{"driver": "ipmi", "driver_info": info} for info in named]
+    return _measure("Ironic, ipmitool", rack.folder / "ironic-ipmi", listed, _options("ipmi"), extent)
+
+
+def fake(folder: Path, nodes: int, extent: Extent) -> list[Row]:
+    """Ironic's fake-hardware."""
+    interfaces = "".join(
+        f"enabled_{kind}_interfaces = {'fake,noop' if kind == 'storage' else 'fake'}\n"
+        for kind in _INTERFACES.split()
+    )
+    listed = [{"driver": "fake-hardware", "driver_info": {}}] * nodes
+    return _measure(
+        "Ironic, fake-hardware",
+        folder / "ironic-fake",
+        listed,
+        _options("fake-hardware") + interfaces,
+        extent,
+    )
+
+
+def _ipmi_info(info: dict[str, Any]) -> dict[str, Any]:
+    return info | {"ipmi_port": str(info["ipmi_port"]), "ipmi_cipher_suite": "17"}
+
+
+def _options(hardware: str) -> str:
+    return (
+        f"enabled_hardware_types = {hardware}\n"
+        "enabled_network_interfaces = noop\ndefault_network_interface = noop\n"
+    )
+
+
+def _measure(what: str, folder: Path, nodes: list[dict[str, Any]], options: str, extent: Extent) -> list[Row]:
+    if not (_BIN / "ironic").exists():
+        raise Failed("not installed: make bench-peers")
+    folder.mkdir()
+    config = folder / "ironic.conf"
+    config.write_text(
+        f"[DEFAULT]\nhost = benchmark\nstate_path = {folder}\nauth_strategy = noauth\nrpc_transport = none\n"
+        f"use_stderr = true\ndefault_log_levels = ironic.conductor.manager=DEBUG\n{options}"
+        f"[database]\nconnection = sqlite:///{folder}/ironic.sqlite\n"
+        f"[api]\nunix_socket = {folder}/api\n"
+        f"[conductor]\nsync_power_state_interval = {extent.round_interval}\n"
+    )
+    enrolled = folder / "nodes.json"
+    enrolled.write_text(json.dumps(nodes))
+    enrolled.chmod(0o600)
+    # It looks for ipmitool and for its own programs on the path.
+    environment = os.environ | {"PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}"}
+    run([_BIN / "ironic-dbsync", "--config-file", config, "create_schema"], _PREPARE, env=environment)
+    enrol = [_BIN / "python", Path(__file__).with_name("ironic_enrol.py"), config, enrolled]
+    run(enrol, _PREPARE + len(nodes) / 20, env=environment)
+    command: list[str | Path] = [_BIN / "ironic", "--config-file", config]
+    with Program(command, folder / "log", env=environment) as conductor:
+        seconds, cpu = _round(
+            conductor, extent.rounds, extent.rounds * (extent.round_interval + len(nodes) / 8)
+        )
+    return [Row(what, len(nodes), "sqlite", seconds, cpu)]
+
+
+def _round(conductor: Program, count: int, patience: float) -> tuple[float, float]:
+    """The last of some rounds: its seconds and its seconds of CPU."""
+    samples: deque[tuple[float, float]] = deque(maxlen=int(patience / _SAMPLE) + 1)
+
+    def ended() -> re.Match[str] | None:
+        samples.append((time.monotonic(), conductor.cpu()))
+        rounds = list(_END.finditer(conductor.text()))
+        return rounds[-1] if len(rounds) >= count else None
+
+    seconds = float(conductor.until(ended, 60 + patience, f"done with {count} rounds", every=_SAMPLE)[1])
+    end, after = samples[-1]
+    before = next(cpu for moment, cpu in reversed(samples) if moment <= end - seconds)
+    return seconds, after - before

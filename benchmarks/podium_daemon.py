@@ -1,0 +1,175 @@
+"""Podium under measure, from outside: the daemon, the command, and what the database says afterwards."""
+
+import json
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from databases import Database, Reader
+from processes import Program, run
+from rack import BIN
+
+_TASK: Final = "conductor.sync_power_status"
+_IMPORT: Final = 300.0
+_READY: Final = 120.0
+_SWEEP: Final = 300.0
+_REST: Final = 2.0
+#: Readings that are written together share the oldest of their times; less than the rest between two sweeps.
+_SHARED: Final = timedelta(seconds=1.5)
+_BEFORE: Final = datetime(1970, 1, 2, tzinfo=UTC)
+#: Longer than any measurement: what runs then are the sweeps that were asked for, and none besides.
+_NEVER: Final = 86_400
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep of all nodes.
+
+    :param seconds: what the sweep took
+    :param lag: seconds from its end until the last reading could be read in the database, at most, if known
+    :param cpu: seconds of CPU of the daemon's processes
+    :param database_cpu: and of the database's server
+    """
+
+    seconds: float
+    lag: float | None
+    cpu: float
+    database_cpu: float
+
+
+class Daemon(Program):
+    """A ``podium-conductor`` of its own, over a database of its own: ``with`` starts it.
+
+    :param folder: an empty folder for its files
+    :param driver: the only driver that is loaded
+    """
+
+    def __init__(self, folder: Path, database: Database, *, driver: str = "ipmi", workers: int = 1) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._database = database
+        self._driver = driver
+        self._workers = workers
+        self._config = folder / "podium.conf"
+        self.reader = Reader(database.url)
+        self._at_rest = 0.0, 0.0
+        command: list[str | Path] = [BIN / "podium-conductor", "--config-file", self._config]
+        ready = folder / "ready"
+        super().__init__(command, folder / "log", env=os.environ | {"NOTIFY_SOCKET": str(ready)})
+        self._listener = ready
+        self._configure(_NEVER)
+
+    def _configure(self, interval: int) -> None:
+        workers = f"workers = {self._workers}\n" if self._workers > 1 else ""
+        self._config.write_text(
+            f"[DEFAULT]\nhost = benchmark\nstate_path = {self._folder}\nenabled_drivers = {self._driver}\n"
+            f"use_stderr = true\n"
+            f"[database]\nconnection = {self._database.url}\n"
+            f"[conductor]\nsync_power_state_interval = {interval}\n{workers}"
+            f"[periodic_tasks]\ndisabled = {self._driver}.check_status\n"
+        )
+
+    def enrol(self, nodes: list[dict[str, Any]]) -> float:
+        """Make the tables and import nodes; returns how many seconds the import takes."""
+        file = self._folder / "nodes.json"
+        file.write_text(json.dumps({"nodes": nodes}))
+        self.podium("db", "upgrade")
+        started = time.monotonic()
+        self.podium("node", "import", file, timeout=_IMPORT)
+        return time.monotonic() - started
+
+    def __enter__(self) -> "Daemon":
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+            listener.bind(str(self._listener))
+            listener.setblocking(False)
+            started = time.monotonic()
+            super().__enter__()
+            try:
+                self.until(lambda: _heard(listener, b"READY=1"), _READY, "ready", every=0.01)
+            except BaseException:
+                self.stop()
+                raise
+        self.ready_seconds = time.monotonic() - started
+        self._ready = datetime.now(UTC), self.cpu(), self._database.cpu()
+        return self
+
+    def first_sweep(self) -> Sweep:
+        """The sweep that a start begins with, over sessions that are opened for it.
+
+        :raises Failed: when it leaves nodes out
+        """
+        self.until(lambda: not self.reader.any_older(_BEFORE), _SWEEP, "each node read once", every=0.25)
+        moment, cpu, database_cpu = self._ready
+        used = self.cpu() - cpu, self._database.cpu() - database_cpu
+        return Sweep(self._duration(moment), None, *used)
+
+    def rest(self) -> None:
+        """Find out what an idle daemon takes, which is no part of what a sweep takes."""
+        self.until(self._idle, _SWEEP, "the sweep before on record", every=0.5)
+        time.sleep(_REST)
+        started, before = time.monotonic(), (self.cpu(), self._database.cpu())
+        time.sleep(_REST)
+        seconds = time.monotonic() - started
+        self._at_rest = (self.cpu() - before[0]) / seconds, (self._database.cpu() - before[1]) / seconds
+
+    def sweep(self, *, answering: bool = False) -> Sweep:
+        """A sweep at full speed, as ``podium task run`` makes it; its time is what the conductor recorded.
+
+        :param answering: some BMCs are known to be dead, and what counts are the others
+        :raises Failed: when it leaves nodes out
+        """
+        self.until(self._idle, _SWEEP, "the sweep before on record", every=0.5)
+        time.sleep(_REST)
+        moment, started, before = datetime.now(UTC), time.monotonic(), (self.cpu(), self._database.cpu())
+        self.podium("task", "run", _TASK, "--timeout", str(_SWEEP), timeout=_SWEEP + 30)
+        ended = time.monotonic()
+        since = moment - _SHARED
+        self.until(lambda: not self.reader.any_older(since, answering=answering), 30, "each node read again")
+        seconds = time.monotonic() - started
+        cpu = self.cpu() - before[0] - seconds * self._at_rest[0]
+        database_cpu = self._database.cpu() - before[1] - seconds * self._at_rest[1]
+        lag = time.monotonic() - ended
+        return Sweep(self._duration(moment), lag, max(cpu, 0.0), max(database_cpu, 0.0))
+
+    def _duration(self, moment: datetime) -> float:
+        """What is on record of the sweep that began after ``moment``; the record follows within seconds."""
+
+        def recorded() -> float | None:
+            told = self._task()
+            # The command shows whole seconds.
+            fresh = told["last_run"] and datetime.fromisoformat(told["last_run"]) >= moment.replace(
+                microsecond=0
+            )
+            return float(told["duration"]) if fresh and told["state"] == "idle" else None
+
+        return self.until(recorded, 10, "the sweep on record", every=0.5)
+
+    def _idle(self) -> bool:
+        return bool(self._task()["state"] == "idle")
+
+    def _task(self) -> dict[str, Any]:
+        return dict(json.loads(self.podium("task", "show", _TASK, "-f", "json")))
+
+    def pace(self, interval: int) -> None:
+        """From now on, sweep once in so many seconds."""
+        self._configure(interval)
+        self.process.send_signal(signal.SIGHUP)
+
+    def podium(self, *words: str | Path, timeout: float = 60.0) -> str:
+        """What the command ``podium`` prints.
+
+        :raises Failed: when it fails
+        """
+        return run([BIN / "podium", "--config-file", self._config, *words], timeout)
+
+
+def _heard(listener: socket.socket, word: bytes) -> bool:
+    try:
+        return word in listener.recv(4096)
+    except BlockingIOError:
+        return False

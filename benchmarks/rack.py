@@ -1,0 +1,79 @@
+"""The BMCs that every row reads: one podium-sim, whose faults are changed meanwhile."""
+
+import contextlib
+import ipaddress
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from processes import Failed, Program, run
+
+#: Where the programs of the environment are that this one runs in.
+BIN: Final = Path(sys.executable).parent
+
+USER: Final = "admin"
+PASSWORD: Final = "podium-sim"
+_FIRST: Final = int(ipaddress.IPv4Address("127.20.0.1"))
+_START: Final = 60.0
+#: A BMC holds few sessions; those of a daemon that was ended must not keep the next one out.
+_SESSIONS: Final = 64
+
+
+class Rack(Program):
+    """Simulated BMCs upward from 127.20.0.1.
+
+    :param count: how many
+    """
+
+    def __init__(self, folder: Path, count: int, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self._file = folder / "rack.json"
+        self._control = folder / "rack.socket"
+        options = [
+            *("--ipmi", count, "--port", port, "--sessions", _SESSIONS),
+            *("--nodes-file", self._file, "--control", self._control),
+        ]
+        super().__init__([BIN / "podium-sim", *map(str, options)], folder / "rack.log")
+
+    def __enter__(self) -> "Rack":
+        super().__enter__()
+        try:
+            self.until(lambda: "BMCs at" in self.text(), _START, "ready")
+        except BaseException:
+            self.stop()
+            raise
+        self._nodes: list[dict[str, Any]] = json.loads(self._file.read_text())["nodes"]
+        return self
+
+    def nodes(self, count: int) -> list[dict[str, Any]]:
+        """The first BMCs as nodes.
+
+        :raises Failed: when there are not so many
+        """
+        if count > len(self._nodes):
+            raise Failed(f"the rack has {len(self._nodes)} BMCs, not {count}")
+        return self._nodes[:count]
+
+    @contextlib.contextmanager
+    def faulty(self, fault: str, where: str) -> Iterator[None]:
+        """Some BMCs have a fault for as long as the ``with`` lasts: ``faulty("dead", "10%")``."""
+        command: list[str | Path] = [BIN / "podium-sim", "ctl", "--control", self._control, "fault"]
+        run([*command, fault, where], _START)
+        try:
+            yield
+        finally:
+            run([*command, "clear", "all", "100%"], _START)
+
+    def host_ranges(self, place: int, count: int) -> str:
+        """BMCs from a place on, in ipmipower's notation: ``127.20.0.[1-255]:6230,127.20.1.[0-20]:6230``."""
+        ranges = []
+        start, end = _FIRST + place, _FIRST + place + count
+        while start < end:
+            last = min(end - 1, start | 0xFF)
+            prefix = str(ipaddress.IPv4Address(start)).rpartition(".")[0]
+            ranges.append(f"{prefix}.[{start & 0xFF}-{last & 0xFF}]:{self.port}")
+            start = last + 1
+        return ",".join(ranges)

@@ -1,0 +1,201 @@
+"""What was measured, row by row, and how it is told: as a table, beside the machine it was measured on."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final
+
+_DASH: Final = "–"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """Nodes that were read, and what it took.
+
+    :param what: who read them, and how
+    :param database: where the readings were written to, if anywhere
+    :param seconds: how long it took
+    :param cpu: seconds of CPU of who read them, with its children
+    :param database_cpu: seconds of CPU of the database's server
+    :param lag: seconds from the end until the last reading could be read in the database
+    :param failure: why there are no figures
+    """
+
+    what: str
+    nodes: int
+    database: str = ""
+    seconds: float = 0.0
+    cpu: float = 0.0
+    database_cpu: float = 0.0
+    lag: float | None = None
+    failure: str = ""
+
+    @property
+    def rate(self) -> float:
+        """Nodes per second."""
+        return self.nodes / self.seconds if self.seconds else 0.0
+
+    @property
+    def cpu_each(self) -> float:
+        """Microseconds of CPU per node."""
+        return self.cpu / self.nodes * 1e6 if self.nodes else 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Steady:
+    """A paced fleet over some minutes; ages in seconds, of the nodes that answer.
+
+    :param median: the middle age, on the average over the samples
+    :param oldest: the greatest age in any sample
+    :param cpu: of the daemon, as a share of one core
+    :param memory: bytes of resident memory of all processes of the daemon
+    :param failing: nodes that failed to answer, in the sample that has most of them
+    """
+
+    what: str
+    nodes: int
+    interval: int
+    median: float
+    oldest: float
+    cpu: float
+    memory: float
+    failing: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What comes before the first sweep; seconds, and bytes once all sessions are held."""
+
+    nodes: int
+    database: str
+    workers: int
+    enrol: float
+    ready: float
+    memory: float
+
+
+@dataclasses.dataclass
+class Found:
+    """What was measured so far.
+
+    :param fake: rows without hardware
+    """
+
+    ipmi: list[Row] = dataclasses.field(default_factory=list)
+    fake: list[Row] = dataclasses.field(default_factory=list)
+    steady: list[Steady] = dataclasses.field(default_factory=list)
+    starts: list[Start] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """A figure that was to be reached.
+
+    :param found: None when a row that it takes is missing
+    """
+
+    what: str
+    target: float
+    found: float | None
+    unit: str = ""
+    at_most: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """Whether it was reached."""
+        if self.found is None:
+            return "not measured"
+        reached = self.found <= self.target if self.at_most else self.found >= self.target
+        return "yes" if reached else "no"
+
+
+def find(rows: Sequence[Row], what: str, nodes: int | None = None, database: str = "") -> Row | None:
+    """The row of that kind that has figures; without ``nodes`` the largest."""
+    fitting = [row for row in rows if row.what == what and row.database == database and not row.failure]
+    fitting = [row for row in fitting if nodes in (None, row.nodes)]
+    return max(fitting, key=lambda row: row.nodes, default=None)
+
+
+def rows_table(rows: Sequence[Row], peers: Sequence[tuple[str, Row | None]]) -> str:
+    """The sweeps and reads, with how many times as many nodes per second as some of the rows."""
+    titles = ["what", "nodes", "database", "seconds", "nodes/s", "CPU, us/node", "database CPU, us/node"]
+    titles += ["in the database after, s", *(f"× {name}" for name, _ in peers)]
+    lines = []
+    for row in rows:
+        head = [row.what, f"{row.nodes:,}", row.database or _DASH]
+        if row.failure:
+            lines.append([*head, row.failure])
+            continue
+        figures = [_figure(row.seconds), f"{row.rate:,.0f}", f"{row.cpu_each:,.0f}"]
+        figures.append(f"{row.database_cpu / row.nodes * 1e6:,.0f}" if row.database_cpu else _DASH)
+        figures.append(_DASH if row.lag is None else f"{row.lag:.1f}")
+        figures += [_figure(row.rate / peer.rate) if peer else _DASH for _, peer in peers]
+        lines.append(head + figures)
+    return table(titles, lines)
+
+
+def steady_table(rows: Sequence[Steady]) -> str:
+    """The paced fleets."""
+    titles = ["what", "nodes", "interval, s", "median age, s", "greatest age, s", "CPU, % of a core"]
+    titles += ["memory, MB", "failing nodes, at most"]
+    lines = []
+    for row in rows:
+        head = [row.what, f"{row.nodes:,}", str(row.interval)]
+        figures = [f"{row.median:.1f}", f"{row.oldest:.1f}", f"{row.cpu * 100:.0f}"]
+        figures += [f"{row.memory / 1e6:.0f}", f"{row.failing:,}"]
+        lines.append(head + figures)
+    return table(titles, lines)
+
+
+def start_table(rows: Sequence[Start]) -> str:
+    """Enrolment, start and memory."""
+    titles = [
+        "nodes",
+        "database",
+        "workers",
+        "podium node import, s",
+        "ready after, s",
+        "memory, MB",
+        "KB/node",
+    ]
+    return table(
+        titles,
+        [
+            [
+                *(f"{row.nodes:,}", row.database, str(row.workers), f"{row.enrol:.1f}", f"{row.ready:.1f}"),
+                *(f"{row.memory / 1e6:.0f}", f"{row.memory / row.nodes / 1e3:.1f}"),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def goal_table(goals: Sequence[Goal]) -> str:
+    """What was to be reached, beside what was found."""
+    return table(
+        ["goal", "target", "found", "reached"],
+        [
+            [
+                goal.what,
+                f"{'at most' if goal.at_most else 'at least'} {goal.target:,g}{goal.unit}",
+                _DASH if goal.found is None else f"{_figure(goal.found)}{goal.unit}",
+                goal.verdict,
+            ]
+            for goal in goals
+        ],
+    )
+
+
+def table(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown whose columns stand in line; a short line's last cell runs on."""
+    full = [[*line, *[""] * (len(titles) - len(line))] for line in lines]
+    whole = [line for line in lines if len(line) == len(titles)]
+    widths = [max(len(line[place]) for line in (titles, *whole)) for place in range(len(titles))]
+    ruled = [titles, ["-" * width for width in widths], *full]
+    return "\n".join(
+        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |"
+        for line in ruled
+    )
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
