@@ -22,7 +22,7 @@ from podium.conductor.power_limits import Limits, PowerLimits
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom
 from podium.conductor.sql import Sql
-from podium.db import power
+from podium.db import operations, power
 from podium.db.models import utcnow
 from podium.db.power import Outcome
 
@@ -115,7 +115,12 @@ class PowerActions:
         """Requests that can be begun, the oldest first, and when the next one can that cannot yet."""
         group, share, now = self._fleet.group, self._fleet.share, self._now()
         found = power.due(connection, group, drivers, self._holder, now)
-        mine = [row for row in found if row.id not in self._fleet.busy and share(row.uuid)]
+        # What was cut off is this worker's to go on with, whoever's the node has become since.
+        mine = [
+            row
+            for row in found
+            if row.id not in self._fleet.busy and (row.state == operations.BEGUN or share(row.uuid))
+        ]
         return mine, power.next_due(connection, group, drivers, now)
 
     def _choose(self, found: Sequence[sa.Row[Any]], free: dict[str, int]) -> tuple[list[sa.Row[Any]], bool]:
@@ -142,6 +147,8 @@ class PowerActions:
         return chosen, more
 
     def _is_shown(self, row: sa.Row[Any]) -> bool:
+        if row.state == operations.BEGUN:
+            return True
         entry = self._fleet.get(row.id)
         return entry is not None and entry.node.target_power_state == row.action
 

@@ -313,7 +313,6 @@ def test_notifications_go_on_after_an_outage_of_the_database(
         async with running(database, settings(receiver.url())):
             happen(database, "n1")
             await until(lambda: len(receiver.taken) == 1)
-            database.dispose()
             await asyncio.to_thread(restartable_postgresql.stop)
             await until(lambda: "The database is out of reach" in caplog.text)
             await asyncio.to_thread(restartable_postgresql.start)
