@@ -11,18 +11,24 @@ REBOOTING: Final = "rebooting"
 SOFT_POWER_OFF: Final = "soft power off"
 SOFT_REBOOTING: Final = "soft rebooting"
 ERROR: Final = "error"
+POWER_CYCLE: Final = "power cycle"
+INJECT_NMI: Final = "inject nmi"
 
 #: What a read of the hardware may answer.
 READINGS: Final = frozenset({POWER_ON, POWER_OFF, ERROR})
 
-#: What may be asked of a node.
+#: What a driver may be told to bring a node to.
 TARGETS: Final = frozenset({POWER_ON, POWER_OFF, REBOOTING, SOFT_POWER_OFF, SOFT_REBOOTING})
 
-#: The state that a node is in once the target was reached.
+#: What people may ask of a node.
+ACTIONS: Final = TARGETS | {POWER_CYCLE, INJECT_NMI}
+
+#: The state that a node is in once the action is done; an NMI has none, its driver's word is its end.
 REACHED: Final = {
     POWER_ON: POWER_ON,
     POWER_OFF: POWER_OFF,
     REBOOTING: POWER_ON,
     SOFT_POWER_OFF: POWER_OFF,
     SOFT_REBOOTING: POWER_ON,
+    POWER_CYCLE: POWER_ON,
 }

@@ -31,10 +31,10 @@ class Rack(Program):
         self.folder = folder
         self.port = port
         self._file = folder / "rack.json"
-        self._control = folder / "rack.socket"
+        self.control = folder / "rack.socket"
         options = [
             *("--ipmi", count, "--port", port, "--sessions", _SESSIONS),
-            *("--nodes-file", self._file, "--control", self._control),
+            *("--nodes-file", self._file, "--control", self.control),
         ]
         super().__init__([BIN / "podium-sim", *map(str, options)], folder / "rack.log")
 
@@ -60,7 +60,7 @@ class Rack(Program):
     @contextlib.contextmanager
     def faulty(self, fault: str, where: str) -> Iterator[None]:
         """Some BMCs have a fault for as long as the ``with`` lasts: ``faulty("dead", "10%")``."""
-        command: list[str | Path] = [BIN / "podium-sim", "ctl", "--control", self._control, "fault"]
+        command: list[str | Path] = [BIN / "podium-sim", "ctl", "--control", self.control, "fault"]
         run([*command, fault, where], _START)
         try:
             yield

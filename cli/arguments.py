@@ -16,6 +16,7 @@ from podium import errors
 
 _MOST_NODES: Final = 100_000
 _LONGEST_SECRET: Final = 65_536
+_LONGEST_TEXT: Final = 1000
 _SPAN: Final = re.compile(r"(\d+)-(\d+)")
 
 
@@ -80,6 +81,8 @@ def one_line(text: str) -> str:
     """The type of an argument that is a text for people."""
     if not text.isprintable():
         raise argparse.ArgumentTypeError("it holds characters that cannot be printed")
+    if len(text) > _LONGEST_TEXT:
+        raise argparse.ArgumentTypeError(f"it is longer than {_LONGEST_TEXT} characters")
     return text
 
 
@@ -89,6 +92,30 @@ def seconds(text: str) -> float:
     if not 0 <= given <= 86_400:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 seconds")
     return given
+
+
+def count(text: str) -> int:
+    """The type of an argument that is a number of things, or of one thing, from 1 on."""
+    given = int(text)
+    if not 1 <= given <= 2**63 - 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
+    return given
+
+
+def allowed_time(text: str) -> float:
+    """The type of an argument that says how long something may take."""
+    given = seconds(text)
+    if not given:
+        raise argparse.ArgumentTypeError("0 seconds is no time to do it in")
+    return given
+
+
+def stagger(text: str) -> tuple[int, float]:
+    """The type of an argument that says how many at a time: N/SECONDS."""
+    parts = re.fullmatch(r"([1-9]\d{0,5})/(\d{1,5}(?:\.\d+)?)", text)
+    if parts is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not N/SECONDS; one looks like 10/1")
+    return int(parts[1]), allowed_time(parts[2])
 
 
 def age(text: str) -> float:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from podium import conf, errors, masking
 from podium.drivers import base, registry
+from podium.drivers.actions import actions
 
 #: The columns of a node that hold what people or drivers put there.
 MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra")
@@ -43,12 +44,12 @@ class Catalog:
             raise found
         return found
 
-    def supported_power_states(self, name: str) -> frozenset[str] | None:
-        """What a driver can bring a node into; None when it is not installed here."""
+    def actions(self, name: str) -> frozenset[str] | None:
+        """What may be asked of a driver's nodes; None when it is not installed here."""
         found = self.classes.get(name)
         if found is None or isinstance(found, errors.DriverLoadError):
             return None
-        return frozenset(found.supported_power_states)
+        return actions(found)
 
     def secrets(self, name: str) -> frozenset[str]:
         """The properties that a driver declares as secret; none when it is not installed here."""
@@ -66,6 +67,6 @@ class Catalog:
         shown = dict(row)
         for column in shown.keys() & set(MAPPINGS):
             shown[column] = masking.mask(row[column], self.secrets(row["driver"]))
-        if "driver_info" in shown and self.supported_power_states(row["driver"]) is None:
+        if "driver_info" in shown and self.actions(row["driver"]) is None:
             shown["driver_info"] = dict.fromkeys(row["driver_info"], masking.MASK)
         return shown

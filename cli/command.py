@@ -211,5 +211,7 @@ def _entry(key: str, shown: Any, value: Any) -> str:
 
 def _described(name: str, help: str = "", **facts: Any) -> str:
     told = {fact: value for fact, value in facts.items() if value is not None and value is not False}
-    words = ", ".join(fact if value is True else f"{fact} {value}" for fact, value in told.items())
+    words = ", ".join(
+        fact if value is True else f"{fact} {_for_people(value)}" for fact, value in told.items()
+    )
     return name + (f" ({words})" if words else "") + (f": {help}" if help else "")

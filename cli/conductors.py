@@ -20,7 +20,9 @@ _COLUMNS: Final = (
     "workers",
     "started_at",
     "heartbeat_at",
+    "frozen_at",
 )
+_DETAILS: Final = (*_COLUMNS, "frozen_reason")
 
 
 class List(command.Lister):
@@ -30,7 +32,7 @@ class List(command.Lister):
         timeout = self.config.conductor.heartbeat_timeout
         with self.database() as database, database.read() as connection:
             rows = conductors.list_conductors(connection)
-        return _COLUMNS, [_shown(row, timeout) for row in rows]
+        return _COLUMNS, [_shown(row, timeout, _COLUMNS) for row in rows]
 
 
 class Show(command.ShowOne):
@@ -61,13 +63,53 @@ class Show(command.ShowOne):
         elif written_at is not None and utcnow() - written_at > timedelta(seconds=timeout):
             self.warn(f"warning: {row.hostname} has written no new figures since {written_at:%F %T} UTC")
         figures = statistics.merged([one.statistics for one in written])
-        names = (*_COLUMNS, "statistics_at", *statistics.FIGURES)
-        return names, [*_shown(row, timeout), written_at, *figures.values()]
+        names = (*_DETAILS, "statistics_at", *statistics.FIGURES)
+        return names, [*_shown(row, timeout, _DETAILS), written_at, *figures.values()]
 
 
-def _shown(row: sa.Row[Any], timeout: float) -> list[Any]:
+class Thaw(command.Command):
+    """Let a conductor that froze put power states back again.
+
+    It froze because many nodes changed or vanished at once, which looks like an outage, and would thaw by
+    itself when that is over.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "hostname",
+            nargs="?",
+            metavar="HOSTNAME",
+            help="as `podium conductor list` shows it; may be left out where only one is frozen",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        timeout = self.config.conductor.heartbeat_timeout
+        with self.database() as database, database.write() as connection:
+            row = _frozen(conductors.list_conductors(connection), parsed_args.hostname, timeout)
+            conductors.ask_thaw(connection, row.hostname, utcnow())
+        if not conductors.is_alive(row, timeout):
+            self.warn(f"warning: {row.hostname} is offline; it thaws when it runs")
+        self.say(f"{row.hostname}: asked to thaw")
+
+
+def _shown(row: sa.Row[Any], timeout: float, columns: Sequence[str]) -> list[Any]:
     shown = {**row._mapping, "online": conductors.is_alive(row, timeout)}
-    return [shown[column] for column in _COLUMNS]
+    return [shown[column] for column in columns]
+
+
+def _frozen(rows: Sequence[sa.Row[Any]], hostname: str | None, timeout: float) -> sa.Row[Any]:
+    """The conductor to thaw.
+
+    :raises podium.errors.PodiumError: when it is not frozen, or it is not clear which
+    """
+    if hostname is not None:
+        rows = [_find(rows, hostname, timeout)]
+    frozen = [row for row in rows if row.frozen_at is not None]
+    if not frozen:
+        raise errors.PodiumError(f"{hostname} is not frozen" if hostname else "no conductor is frozen")
+    return _find(frozen, hostname, timeout)
 
 
 def _find(rows: Sequence[sa.Row[Any]], hostname: str | None, timeout: float) -> sa.Row[Any]:

@@ -12,6 +12,7 @@ from podium.cli import command
 from podium.cli.catalog import Catalog
 from podium.db import conductors
 from podium.drivers import base
+from podium.drivers.actions import actions
 
 
 def _description(driver: type[base.Driver]) -> str:
@@ -75,6 +76,7 @@ class Show(command.ShowOne):
             ],
             "options": [_option(option) for option in type(driver).options],
             "supported_power_states": list(driver.supported_power_states),
+            "power_actions": sorted(actions(driver)),
             "periodic_tasks": [
                 {"name": f"{driver.name}.{task.name}", "spacing": task.spacing, "enabled": task.enabled}
                 for task, _ in base.periodic_tasks(driver)

@@ -23,7 +23,10 @@ class _Maintenance(command.Command):
 
 
 class Set(_Maintenance):
-    """Tell the conductor to leave nodes alone: all of those named, or none."""
+    """Tell the conductor to leave nodes alone: all of those named, or none.
+
+    A maintenance that the conductor or a driver had set becomes yours: neither takes it back.
+    """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -32,7 +35,7 @@ class Set(_Maintenance):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        values = {"maintenance": True, "maintenance_reason": parsed_args.reason}
+        values = {"maintenance": True, "maintenance_reason": parsed_args.reason, "fault": None}
         self.say(f"{self._change(parsed_args.nodes, values)} in maintenance")
 
 
@@ -40,5 +43,6 @@ class Unset(_Maintenance):
     """Hand nodes back to the conductor, and clear their fault: all of those named, or none."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        values = {"maintenance": False, "maintenance_reason": None, "fault": None}
+        # Otherwise the next failed read of a power failure, rather than the next few, would set it again.
+        values = {"maintenance": False, "maintenance_reason": None, "fault": None, "power_failures": 0}
         self.say(f"{self._change(parsed_args.nodes, values)} out of maintenance")

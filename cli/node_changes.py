@@ -106,6 +106,12 @@ class Set(_Change):
         parser.add_argument(
             "--unset-driver-info", action="append", default=[], metavar="KEY", help="a setting to remove"
         )
+        parser.add_argument(
+            "--power-policy",
+            choices=("record", "enforce", "ignore", "default"),
+            help="when somebody else switches it: note that, or switch it back; ignore: do not even read its"
+            " power; default: as [conductor] force_power_state_during_sync says",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -125,7 +131,7 @@ class Set(_Change):
             if faults:
                 raise errors.InvalidNode(faults)
             for row, values in zip(rows, changes, strict=True):
-                api.update_node(connection, row.id, values)
+                api.update_node(connection, row.id, values | _policy(parsed_args.power_policy))
         self.say(f"{len(rows)} changed")
 
 
@@ -145,6 +151,16 @@ def _changed(
         "extra": row["extra"] | dict(parsed_args.extra),
         "conductor_group": row["conductor_group"] if group is None else group,
     }
+
+
+def _policy(word: str | None) -> dict[str, Any]:
+    """The columns that a --power-policy changes."""
+    if word is None:
+        return {}
+    changed: dict[str, Any] = {"power_policy": None if word == "default" else word}
+    if word in ("record", "ignore"):
+        changed["enforcement"] = None  # what enforcement said of the node, and will not take back
+    return changed
 
 
 class Delete(command.Command):

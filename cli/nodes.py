@@ -27,6 +27,7 @@ _DEFAULT_COLUMNS: Final = (
     "last_error",
 )
 _STALE_COLUMNS: Final = tuple(_AGE if name == "maintenance" else name for name in _DEFAULT_COLUMNS)
+_ENFORCED_COLUMNS: Final = ("name", "power_state", "wanted_power_state", "enforcement")
 _POWER_STATES: Final = {
     "on": states.POWER_ON,
     "off": states.POWER_OFF,
@@ -64,6 +65,11 @@ class List(command.Lister):
             help="only nodes whose power was last read longer ago than that, or never; without those in"
             " maintenance, which are not read, unless --maintenance is given",
         )
+        parser.add_argument(
+            "--would-enforce",
+            action="store_true",
+            help="only nodes whose power the conductor is to put back, and why it has not done so yet",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
@@ -79,6 +85,7 @@ class List(command.Lister):
                 wanted=arguments.expand(parsed_args.nodes),
                 failing=parsed_args.failing,
                 checked_before=_limit(parsed_args.stale, now),
+                enforced_by_default=self._by_default() if parsed_args.would_enforce else None,
                 **_equal(parsed_args),
             )
         rows: Iterable[dict[str, Any]] = (row._asdict() for row in found)
@@ -88,10 +95,16 @@ class List(command.Lister):
             rows = ({**row, _AGE: _age(row["power_checked_at"], now)} for row in rows)
         return columns, [[row.get(column) for column in columns] for row in rows]
 
+    def _by_default(self) -> bool:
+        """Whether nodes that have no policy of their own are enforced."""
+        return bool(self.config.conductor.force_power_state_during_sync)
+
 
 def _columns(parsed_args: argparse.Namespace) -> Sequence[str]:
     if parsed_args.long or parsed_args.columns:
         return _ALL
+    if parsed_args.would_enforce:
+        return _ENFORCED_COLUMNS
     return _DEFAULT_COLUMNS if parsed_args.stale is None else _STALE_COLUMNS
 
 

@@ -1,130 +1,197 @@
-"""``podium node power on``, ``off`` and ``reboot``."""
+"""``podium node power``: what may be asked of nodes, as one operation for all of those that are named."""
 
 import argparse
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.cli import arguments, command
+from podium.cli import arguments, outcomes
 from podium.cli.catalog import Catalog
-from podium.db import api
+from podium.db import api, power
 from podium.db.engine import Database
+from podium.db.models import nodes
 
-_POLL_SECONDS: Final = 0.2
+#: Refusals that are told, alike ones as one.
 _SHOWN: Final = 50
+_ATTEMPTS: Final = 5
+_COLUMNS: Final = tuple(nodes.c[name] for name in ("id", "uuid", "name", "driver", "conductor_group"))
 
 
-class _Power(command.Command):
-    """Ask for a power state; the conductor that owns the node carries it out."""
+class _Power(outcomes.Waiting):
+    """Ask something of nodes; the conductor that owns a node carries it out."""
 
-    target: ClassVar[str]
+    action: ClassVar[str]
+    #: What is done to the nodes, as a command.
+    words: ClassVar[str]
+    #: Whether it leaves the last word to the operating system.
+    is_soft: ClassVar[bool] = False
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser)
-        parser.add_argument("--wait", action="store_true", help="wait for the outcome")
+        parser.add_argument("--wait", action="store_true", help="wait for the outcome and tell it")
         parser.add_argument(
             "--timeout",
-            type=arguments.seconds,
-            default=90.0,
+            type=arguments.allowed_time,
             metavar="SECONDS",
-            help="how long --wait waits (default: 90)",
+            help="how long each node may take, instead of what the conductor's config file says",
         )
+        parser.add_argument(
+            "--reason", metavar="TEXT", type=arguments.one_line, help="why, for the record of power events"
+        )
+        parser.add_argument(
+            "--stagger",
+            metavar="N/SECONDS",
+            type=arguments.stagger,
+            help="begin with N nodes, and with N more every so many seconds: 10/1",
+        )
+        parser.add_argument(
+            "--yes",
+            action="store_true",
+            help="do not ask, however many nodes it is ([conductor] confirm_above)",
+        )
+        parser.set_defaults(then_off=False)
+        if self.is_soft:
+            parser.add_argument(
+                "--then-off",
+                action="store_true",
+                help="switch off what is still on after the timeout ([conductor] soft_power_off_timeout)",
+            )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         wanted = arguments.expand(parsed_args.nodes)
         catalog = Catalog(self.config)
         with self.database() as database:
-            requested, refused = self._request(database, wanted, catalog)
-            self.say(f"{len(requested)} requested")
-            for line in refused[:_SHOWN]:
-                self.warn(line)
-            if len(refused) > _SHOWN:
-                self.warn(f"and {len(refused) - _SHOWN} more")
-            self.warn_of_unowned(database, [row._asdict() for row in requested])
-            if not parsed_args.wait:
-                return 1 if refused else 0
-            reached = self._wait(database, requested, parsed_args.timeout)
-        return 0 if reached and not refused else 1
+            with database.read() as connection:
+                rows = api.find_nodes(connection, wanted, _COLUMNS)
+            self._check_supported(rows, catalog, parsed_args.then_off)
+            if not (parsed_args.yes or self._confirmed(len(rows))):
+                self.warn("nothing was requested")
+                return 1
+            asked = _insist(lambda: self._ask(database, rows, parsed_args))
+            if asked.operation_id is None:
+                self._tell_refused(asked)
+                self.warn("nothing was requested")
+                return 1
+            with self.going_on(asked.operation_id):
+                more = f"; {asked.replaced} replaced an earlier request" if asked.replaced else ""
+                self.say(f"operation {asked.operation_id}: {len(asked.accepted)} requested{more}")
+                self._tell_refused(asked)
+                accepted = set(asked.accepted)
+                self.warn_of_unowned(database, [row._asdict() for row in rows if row.id in accepted])
+                reached = not parsed_args.wait or self.wait_for(database, asked.operation_id)
+        return 0 if reached and not asked.refused else 1
 
-    def _request(
-        self, database: Database, wanted: Sequence[str], catalog: Catalog
-    ) -> tuple[list[sa.Row[Any]], list[str]]:
-        """The nodes that were asked, and one line for each that is being changed already."""
-        requested, refused = [], []
-        with database.write() as connection:
-            rows = api.find_nodes(connection, wanted)
-            self._check_supported(rows, catalog)
-            for row in rows:
-                try:
-                    api.request_power(connection, row.id, self.target, arguments.who())
-                except errors.NodeConflict as conflict:
-                    refused.append(str(conflict))
-                else:
-                    requested.append(row)
-        return requested, refused
-
-    def _check_supported(self, rows: Sequence[sa.Row[Any]], catalog: Catalog) -> None:
+    def _check_supported(self, rows: Sequence[sa.Row[Any]], catalog: Catalog, then_off: bool) -> None:
+        needed = {self.action, *([states.POWER_OFF] if then_off else [])}
         for driver in sorted({row.driver for row in rows}):
-            supported = catalog.supported_power_states(driver)
-            if supported is not None and self.target not in supported:
+            able = catalog.actions(driver)
+            if able is not None and not needed <= able:
                 names = arguments.fold(row.name for row in rows if row.driver == driver)
                 raise errors.UnsupportedPowerState(
-                    f"{names}: the driver {driver} does not know {self.target}, only"
-                    f" {', '.join(sorted(supported))}; nothing was requested"
+                    f"{names}: the driver {driver} does not know {', '.join(sorted(needed - able))}, only"
+                    f" {', '.join(sorted(able))}; nothing was requested"
                 )
 
-    def _wait(self, database: Database, requested: Sequence[sa.Row[Any]], timeout: float) -> bool:
-        """Print how each request ends; whether all of them reached what was asked for."""
-        pending = {row.id: row.name for row in requested}
-        outcomes: dict[str, list[str]] = {}
-        failed = False
-        end = time.monotonic() + timeout
-        while pending:
-            with database.read() as connection:
-                found = {row.id: row for row in api.list_power(connection, list(pending))}
-            for number in [*pending]:
-                row = found.get(number)
-                if row is not None and row.target_power_state is not None:
-                    continue
-                reached, outcome = _outcome(row)
-                failed = failed or not reached
-                outcomes.setdefault(outcome, []).append(pending.pop(number))
-            if not pending or time.monotonic() >= end:
-                break
-            time.sleep(_POLL_SECONDS)
-        if pending:
-            outcomes[f"not finished after {timeout:g} s"] = list(pending.values())
-        for outcome, names in outcomes.items():
-            self.say(f"{arguments.fold(names)}: {outcome}")
-        return not (failed or pending)
+    def _confirmed(self, count: int) -> bool:
+        """Whether so many nodes are meant; a person is asked, a program has to have said so.
+
+        :raises podium.errors.PodiumError: when there is nobody to ask
+        """
+        most = self.config.conductor.confirm_above
+        if count <= most:
+            return True
+        what = self.words.format(f"{count} nodes")
+        if not self.app.stdin.isatty():
+            raise errors.PodiumError(
+                f"to {what} takes --yes, for they are more than [conductor] confirm_above = {most};"
+                " nothing was requested"
+            )
+        self.app.stderr.write(f"{what}? [y/N] ")
+        self.app.stderr.flush()
+        return self.app.stdin.readline().strip().lower() in ("y", "yes")
+
+    def _ask(
+        self, database: Database, rows: Sequence[sa.Row[Any]], parsed_args: argparse.Namespace
+    ) -> power.Asked:
+        with database.write() as connection:
+            return power.ask(
+                connection,
+                rows,
+                self.action,
+                who=arguments.who(),
+                reason=parsed_args.reason,
+                timeout=parsed_args.timeout,
+                then_off=parsed_args.then_off,
+                stagger=parsed_args.stagger,
+            )
+
+    def _tell_refused(self, asked: power.Asked) -> None:
+        lines = outcomes.folded_lines(asked.refused)
+        for line in lines[:_SHOWN]:
+            self.warn(line)
+        if len(lines) > _SHOWN:
+            self.warn(f"and {len(lines) - _SHOWN} more")
 
 
-def _outcome(row: sa.Row[Any] | None) -> tuple[bool, str]:
-    if row is None:
-        return False, "failed: the node was deleted"
-    if row.last_error is not None:
-        return False, f"failed: {row.last_error}"
-    return True, str(row.power_state)
+def _insist(ask: Callable[[], power.Asked]) -> power.Asked:
+    """Ask once more where a conductor, which wrote to some of the nodes, was faster."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(errors.DatabaseBusy):
+            return ask()
+    return ask()
 
 
 class On(_Power):
     """Power nodes on."""
 
-    target = states.POWER_ON
+    action = states.POWER_ON
+    words = "switch {} on"
 
 
 class Off(_Power):
     """Power nodes off at once, without asking their operating system."""
 
-    target = states.POWER_OFF
+    action = states.POWER_OFF
+    words = "switch {} off"
 
 
 class Reboot(_Power):
-    """Power nodes off and on again, without asking their operating system."""
+    """Restart nodes, or switch on those that are off, without asking their operating system."""
 
-    target = states.REBOOTING
+    action = states.REBOOTING
+    words = "reboot {}"
+
+
+class SoftOff(_Power):
+    """Have the operating system of nodes shut down and switch them off."""
+
+    action = states.SOFT_POWER_OFF
+    words = "shut {} down"
+    is_soft = True
+
+
+class SoftReboot(_Power):
+    """Have the operating system of nodes shut down, and switch them on again."""
+
+    action = states.SOFT_REBOOTING
+    words = "shut {} down and start them again"
+    is_soft = True
+
+
+class Cycle(_Power):
+    """Power nodes off, see that they are off, and power them on."""
+
+    action = states.POWER_CYCLE
+    words = "switch {} off and on again"
+
+
+class InjectNMI(_Power):
+    """Send nodes a diagnostic interrupt, upon which most operating systems write a dump and stop."""
+
+    action = states.INJECT_NMI
+    words = "send {} a diagnostic interrupt"

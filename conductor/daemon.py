@@ -13,22 +13,25 @@ from oslo_log import log
 
 from podium import errors
 from podium.conductor import context as contexts
+from podium.conductor.enforcement import Enforcement
 from podium.conductor.fleet import Fleet
+from podium.conductor.gate import Gate
 from podium.conductor.manager import ConductorManager, Schedule
 from podium.conductor.membership import Heartbeat, process_identity
 from podium.conductor.metrics import ConductorCollector, MetricsServer
+from podium.conductor.notifications import Notifications
 from podium.conductor.power_action import PowerActions
 from podium.conductor.power_sync import PowerSync
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom
+from podium.conductor.rules import Rules
 from podium.conductor.settings import Settings
 from podium.conductor.share import share_of
 from podium.conductor.sql import Sql
 from podium.conductor.statistics import Statistics
 from podium.conductor.task_commands import TaskCommands
 from podium.conf.conductor import MOST_WORKERS
-from podium.db import conductors, task_commands
-from podium.db import fleet as statements
+from podium.db import conductors, power, task_commands
 from podium.db.conductors import Membership
 from podium.db.engine import Database
 from podium.drivers import base
@@ -36,7 +39,7 @@ from podium.drivers import base
 LOG = log.getLogger(__name__)
 
 #: Seconds between two looks for what people enrolled, changed, deleted or asked for.
-_FOLLOW_INTERVAL: Final = 0.4
+_FOLLOW_INTERVAL: Final = 0.15
 _WATCH_INTERVAL: Final = 1.0
 _TASK_REPORT_INTERVAL: Final = 2.0
 _STATISTICS_INTERVAL: Final = 5.0
@@ -77,10 +80,25 @@ class Conductor:
         self._fleet = Fleet(settings.group, tuple(drivers), share_of(worker, settings.workers))
         self._recorder = Recorder(self._sql, self._fleet, settings.host, worker=worker, holder=self._holder)
         self._sync = PowerSync(
-            self._fleet, self._rooms, self._recorder, in_flight=settings.in_flight, rate=settings.rate
+            self._fleet,
+            self._rooms,
+            self._recorder,
+            in_flight=settings.in_flight,
+            rate=settings.rate,
+            gate=Gate(Rules.read(conf)),
         )
+        self._enforcement = Enforcement(
+            self._sql, self._fleet, self._recorder, self._sync, hostname=settings.host
+        )
+        self._notifications = Notifications(self._sql, self._holder, settings.host, settings.notifications)
         self._statistics = Statistics(
-            self._fleet, self._rooms, self._sync, self._recorder, max_age=settings.max_age
+            self._fleet,
+            self._rooms,
+            self._sync,
+            self._recorder,
+            max_age=settings.max_age,
+            enforcement=self._enforcement,
+            notifications=self._notifications,
         )
         self._actions = PowerActions(
             self._sql,
@@ -88,7 +106,8 @@ class Conductor:
             self._rooms,
             self._recorder,
             holder=self._holder,
-            timeout=settings.change_timeout,
+            timeouts=settings.timeouts,
+            limits=settings.power_on_limits,
         )
         self._heartbeat = Heartbeat(
             self._sql,
@@ -130,6 +149,7 @@ class Conductor:
             self._commands = TaskCommands(self._sql, manager, self._settings.host, self._worker)
             await self._resume(manager)
             await self._fleet.refresh(self._sql)
+            await self._enforcement.resume()
             await self._actions.poll()
             if self._settings.metrics is not None:
                 address, port = self._settings.metrics
@@ -175,6 +195,7 @@ class Conductor:
             "watchdog": self._watch(),
             "task reports": self._report(manager),
             "statistics": self._tell_statistics(),
+            "notifications": self._notifications.run(),
         }
         tasks: list[asyncio.Task[Any]]
         tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in endless.items()]
@@ -207,6 +228,7 @@ class Conductor:
             if self._reloaded.is_set():
                 self._reloaded.clear()
                 manager.apply(Schedule.read(self._conf))
+                self._enforcement.apply(Rules.read(self._conf))
 
     async def _follow(self) -> None:
         """Take over what people did: new nodes are read and power requests begun at once."""
@@ -221,6 +243,7 @@ class Conductor:
                     await self._commands.poll()
                 if changed or self._actions.unfinished:
                     await self._actions.poll()
+                await self._enforcement.poll()
                 changed = False  # not before all of it was done: an outage in between loses nothing
             await asyncio.sleep(_FOLLOW_INTERVAL)
 
@@ -256,9 +279,9 @@ class Conductor:
         # The first worker does so for those that there were and are no more.
         gone = range(workers, MOST_WORKERS) if self._worker == 0 else ()
         holders = [self._holder, *(_holder(host, worker) for worker in gone)]
-        held = await self._sql.write(lambda connection: statements.release(connection, holders))
+        held = await self._sql.write(lambda connection: power.cut_off(connection, holders))
         if held:
-            LOG.warning("%d power changes were cut off by the end of the last run; they are done again", held)
+            LOG.warning("%d power changes were cut off by the end of the last run and are gone on with", held)
 
     async def _resume(self, manager: ConductorManager) -> None:
         host, names, worker = self._settings.host, manager.task_names, self._worker
@@ -275,7 +298,7 @@ class Conductor:
 
     async def _release(self) -> None:
         with contextlib.suppress(errors.DatabaseUnavailable):
-            await self._sql.write(lambda connection: statements.release(connection, [self._holder]))
+            await self._sql.write(lambda connection: power.cut_off(connection, [self._holder]))
 
     async def _open_rooms(self) -> None:
         """Start the drivers, all at once; go on without one that does not start where that is allowed.

@@ -125,7 +125,7 @@ class DriverServices:
         self._fleet.busy.add(number)
         taken = False
         try:
-            taken = await self._sql.write(lambda sql: statements.hold(sql, number, self._holder))
+            taken = await self._sql.write(lambda sql: statements.hold(sql, number, self._holder, purpose))
         finally:
             if not taken:
                 self._fleet.busy.discard(number)

@@ -5,11 +5,12 @@ Most nodes are as they were; of them only the number goes on, with a time that m
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from podium import errors, masking, states
 from podium.conductor.fleet import Entry, Fleet
+from podium.conductor.gate import Gate
 from podium.conductor.notices import Notices
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom
@@ -27,15 +28,17 @@ _KINDS: Final = (
 class Findings:
     """The reads of one driver's nodes, as they end; used from the room's loop alone, but for the counts.
 
+    :param gate: what is told of nodes that change, vanish or differ from what is wanted
     :param now: the wall clock
     """
 
     def __init__(
-        self, room: DriverRoom, fleet: Fleet, recorder: Recorder, now: Callable[[], datetime]
+        self, room: DriverRoom, fleet: Fleet, recorder: Recorder, gate: Gate, now: Callable[[], datetime]
     ) -> None:
         self._room = room
         self._fleet = fleet
         self._recorder = recorder
+        self._gate = gate
         self._now = now
         self._wall = now()
         self._same: list[int] = []
@@ -43,6 +46,8 @@ class Findings:
         self._same_at = self._wall
         self._same_since = 0.0
         self._time = 0.0
+        #: Seconds from one sweep to the next.
+        self.interval = 0.0
         self.request_id: str | None = None
         self.notices = Notices()
         #: Reads that ended, and those of them that failed, by kind.
@@ -80,6 +85,11 @@ class Findings:
             self._note_failure(entry, answer, error)
             return True
         entry.checked = self._wall.timestamp()
+        if _watched(entry) and self._gate.concerns(entry, answer):
+            self._gate.answered(entry, answer, self._time)
+        if entry.unreadable or entry.marked:
+            entry.marked = False
+            self._recorder.add_recovery(entry.number)
         if answer == entry.node.power_state and not entry.failures:
             if not self._same or seen != self._same_seen:
                 self.hand_over()
@@ -92,10 +102,12 @@ class Findings:
     def _note_news(self, entry: Entry, state: str) -> None:
         node = entry.node
         if entry.failures:
-            entry.failures = 0
+            entry.failures, entry.failing_since = 0, None
             self.notices.recovered(node.name)
         if node.power_state not in (None, state):
             self.notices.changed(node.name, node.power_state or "", state)
+            if _watched(entry):
+                self._gate.changed(entry, state, self._time)
         self._recorder.add_reading(
             Reading(entry.number, entry.version, self._wall, state, None, self.request_id)
         )
@@ -117,3 +129,23 @@ class Findings:
         self._recorder.add_reading(
             Reading(entry.number, entry.version, self._wall, None, text, self.request_id)
         )
+        if _watched(entry):
+            self._gate.failed(entry, self._time)
+        if not node.maintenance:
+            self._note_fault(entry, text)
+
+    def _note_fault(self, entry: Entry, failure: str) -> None:
+        """Give a node up that failed often enough, and for long enough: a hiccup gives up no fleet."""
+        if entry.failing_since is None:
+            entry.failing_since = self._time
+        most, lasted = self._gate.rules.max_retries, self._time - entry.failing_since
+        if most and entry.failures >= most and lasted >= most * self.interval and not entry.marked:
+            entry.marked = True
+            since = (self._wall - timedelta(seconds=lasted)).strftime("%Y-%m-%d %H:%M:%S UTC")
+            times = f"{entry.failures} times in a row since {since}"
+            self._recorder.add_fault(entry.number, f"power could not be read {times}; last: {failure}")
+
+
+def _watched(entry: Entry) -> bool:
+    """Whether what happens to a node is to be judged: of one that a person looks after it is only noted."""
+    return not entry.node.maintenance or entry.unreadable

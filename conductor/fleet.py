@@ -14,7 +14,12 @@ from podium.db import changes
 from podium.db import fleet as statements
 from podium.db.api import chunks
 from podium.db.changes import Pulse
+from podium.db.faults import POWER_FAILURE
 from podium.drivers.base import Node
+
+#: The policies of nodes that are switched back, and of nodes that are not even read.
+ENFORCE: Final = "enforce"
+IGNORE: Final = "ignore"
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +29,13 @@ class Entry:
     :param version: the number of the change that ``node`` was made of
     :param failures: failed reads in a row
     :param checked: when the power was last read, in Unix time; None when it never was
+    :param wanted: the power state that the last request reached
+    :param policy: what is done when the power is another: record, enforce, ignore; None for the usual
+    :param fault: who put the node into maintenance, where that was no person
+    :param enforcement: what was last written of why enforcement waits with the node
+    :param failing_since: of the failed reads, the moment of the first that this process saw, in seconds of
+        the monotonic clock
+    :param marked: whether the fault was handed over that comes of them
     """
 
     number: int
@@ -32,6 +44,17 @@ class Entry:
     failures: int
     health: Mapping[str, Any] | None
     checked: float | None
+    wanted: str | None = None
+    policy: str | None = None
+    fault: str | None = None
+    enforcement: str | None = None
+    failing_since: float | None = None
+    marked: bool = False
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether the node is in maintenance because its power could not be read, and for nothing else."""
+        return self.node.maintenance and self.fault == POWER_FAILURE
 
 
 def node_of(row: sa.Row[Any]) -> Node:
@@ -71,7 +94,18 @@ def _shared(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _entry_of(row: sa.Row[Any]) -> Entry:
     checked = None if row.power_checked_at is None else row.power_checked_at.timestamp()
-    return Entry(row.id, row.version, node_of(row), row.power_failures, row.health, checked)
+    return Entry(
+        number=row.id,
+        version=row.version,
+        node=node_of(row),
+        failures=row.power_failures,
+        health=row.health,
+        checked=checked,
+        wanted=_interned(row.wanted_power_state),
+        policy=_interned(row.power_policy),
+        fault=_interned(row.fault),
+        enforcement=row.enforcement,
+    )
 
 
 class Fleet:
@@ -88,6 +122,8 @@ class Fleet:
         self.share = share or share_of(0, 1)
         #: Numbers of nodes whose power is being changed: nobody else reads or switches them.
         self.busy: set[int] = set()
+        #: Numbers of nodes that are to be enforced whatever is usual.
+        self.enforced: set[int] = set()
         self._entries: dict[int, Entry] = {}
         self._by_uuid: dict[str, Entry] = {}
         self._by_driver: dict[str, tuple[Node, ...]] = {}
@@ -159,6 +195,7 @@ class Fleet:
         with self._lock:
             for number in found.gone:
                 entry = self._entries.pop(number, None)
+                self.enforced.discard(number)
                 if entry is not None:
                     self._by_uuid.pop(entry.node.uuid, None)
             for entry in found.entries:
@@ -168,6 +205,12 @@ class Fleet:
                 else:  # what was read may not be written yet
                     entry.failures = old.failures
                     entry.checked = max(entry.checked or 0.0, old.checked or 0.0) or None
+                    if not (old.marked or old.node.maintenance):
+                        entry.failing_since = old.failing_since
+                if entry.policy == ENFORCE:
+                    self.enforced.add(entry.number)
+                else:
+                    self.enforced.discard(entry.number)
                 self._entries[entry.number] = entry
                 self._by_uuid[entry.node.uuid] = entry
             self._by_driver.clear()

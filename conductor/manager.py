@@ -26,8 +26,7 @@ from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom, Run, start_in
 from podium.conductor.sql import Sql
 from podium.conf.periodic_tasks import no_such_task
-from podium.db import fleet as statements
-from podium.db import task_commands
+from podium.db import events, operations, task_commands
 from podium.db.conductors import TaskReport
 from podium.db.models import utcnow
 from podium.drivers import base
@@ -49,6 +48,7 @@ class Schedule:
 
     :param sync_interval: from one sweep to the next
     :param events_max_age: how long power events are kept
+    :param events_max_count: how many of them at the most
     """
 
     spacing: Mapping[str, float]
@@ -57,6 +57,7 @@ class Schedule:
     enabled: frozenset[str]
     sync_interval: float
     events_max_age: timedelta
+    events_max_count: int
 
     @classmethod
     def read(cls, conf: cfg.ConfigOpts) -> "Schedule":
@@ -68,6 +69,7 @@ class Schedule:
             enabled=frozenset(conf.periodic_tasks.enabled),
             sync_interval=float(conf.conductor.sync_power_state_interval),
             events_max_age=timedelta(days=conf.conductor.power_events_max_age),
+            events_max_count=conf.conductor.power_events_max_count,
         )
 
 
@@ -238,13 +240,14 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         await self._sync.sweep(self._periodic_spacing[_SYNC], context, at_once=True)
 
     async def _prune_power_events(self, context: RequestContext) -> None:
-        """Forget power events that are older than the operator wants, and yesterday's task commands."""
-        before = utcnow() - self._schedule.events_max_age
-        count = await self._sql.write(lambda connection: statements.prune_events(connection, before))
+        """Forget what is old: power events and operations, and yesterday's task commands."""
+        before, most = utcnow() - self._schedule.events_max_age, self._schedule.events_max_count
+        count = await self._sql.write(lambda connection: events.prune_events(connection, before, most))
+        await self._sql.write(lambda connection: operations.prune_operations(connection, before))
         yesterday = utcnow() - timedelta(days=1)
         await self._sql.write(lambda connection: task_commands.prune(connection, yesterday))
         if count:
-            LOG.info("%d power events from before %s were deleted", count, before)
+            LOG.info("%d power events were deleted, from before %s or more than %d", count, before, most)
 
     def _add_own(
         self, name: str, method: Callable[[RequestContext], Any], spacing: float, immediately: bool

@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 from podium import errors, states
 from podium.conductor.fleet import Fleet
 from podium.conductor.manager import ConductorManager
+from podium.conductor.notifications import of_notifications
 from podium.conductor.power_metrics import of_power
 from podium.conductor.room import DriverRoom
 from podium.conductor.sql import Sql
@@ -75,7 +76,9 @@ class ConductorCollector(Collector):
         with contextlib.suppress(TimeoutError, RuntimeError):  # RuntimeError: the loop has ended
             yield from _of_tasks(self._reports())
         yield from self._of_drivers()
-        yield from of_power(self._statistics.document())
+        document = self._statistics.document()
+        yield from of_power(document)
+        yield from of_notifications(document["notifications"])
         yield GaugeMetricFamily(
             "podium_database_up", "Whether the last statement reached the database", float(self._sql.up)
         )

@@ -1,38 +1,54 @@
-"""Carries out the power changes that were asked for: reserve, switch, read until it is true, write down."""
+"""Carries out what was asked for: begins many changes at once, and writes down how each of them ended."""
 
 import asyncio
+import concurrent.futures
+import inspect
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 from oslo_context.context import RequestContext
 from oslo_log import log
 
-from podium import errors, masking, states
+from podium import errors, states
 from podium.conductor import context as contexts
 from podium.conductor.fleet import Fleet, node_of
+from podium.conductor.power_change import Ended, PowerChange, Request
+from podium.conductor.power_limits import Limits, PowerLimits
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom
 from podium.conductor.sql import Sql
-from podium.db import fleet as statements
-from podium.db.fleet import Outcome
+from podium.db import operations, power
 from podium.db.models import utcnow
-from podium.drivers.base import Node
+from podium.db.power import Outcome
 
 LOG = log.getLogger(__name__)
 
-#: Power changes of one driver at the same time.
-_AT_ONCE: Final = 128
+#: Power changes of one async driver at the same time; of a plain one as many as its room has threads.
+_AT_ONCE: Final = 512
+#: The share of them that ends before more are looked for, so that many that wait are not listed for each.
+_SHARE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds that a change may take when its request does not say: of hardware, and of a clean shutdown."""
+
+    change: float
+    soft: float
 
 
 class PowerActions:
     """The requested power changes of every driver's nodes.
 
-    :param holder: what reservations are made in the name of: the conductor's host name
-    :param timeout: seconds until a change that cannot be seen in the hardware counts as failed
+    :param holder: what reservations are made in the name of
+    :param limits: how many nodes of a domain are switched on within a time, in this process
     :param now: the wall clock
+    :param clock: seconds, monotonic
     """
 
     def __init__(
@@ -43,39 +59,117 @@ class PowerActions:
         recorder: Recorder,
         *,
         holder: str,
-        timeout: float,
+        timeouts: Timeouts,
+        limits: Limits | None = None,
         now: Callable[[], datetime] = utcnow,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sql = sql
         self._fleet = fleet
         self._rooms = rooms
         self._recorder = recorder
         self._holder = holder
-        self._timeout = timeout
+        self._timeouts = timeouts
+        self._limits = PowerLimits(limits or {})
+        self._most = {name: _AT_ONCE if _is_async(room) else room.size for name, room in rooms.items()}
         self._now = now
+        self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._count: Counter[str] = Counter()
         self._unfinished = True
+        self._next_due: datetime | None = None
+        self._to_mark: dict[int, datetime] = {}  # by request
+        self._marking = asyncio.Lock()
 
     @property
     def unfinished(self) -> bool:
-        """Whether there may be requests that the last :meth:`poll` did not begin."""
-        return self._unfinished or bool(self._tasks)
+        """Whether there may be requests, due by now, that the last :meth:`poll` did not begin."""
+        later = self._next_due
+        return self._unfinished or self._recorder.has_ended or (later is not None and later <= self._now())
 
     async def poll(self) -> None:
-        """Begin every request that there is room for.
+        """Begin every request that is due and that there is room for.
 
         :raises podium.errors.DatabaseUnavailable: when it cannot be asked; the requests stay there
         """
         self._unfinished = True
-        free = [name for name in self._rooms if self._count[name] < _AT_ONCE]
+        self._recorder.release_ended()
+        free = {name: room for name in self._rooms if (room := self._room_for(name))}
         if not free:
             return
-        rows, more = await self._sql.read(lambda connection: self._asked(connection, free))
-        for row in rows:
-            if row.id in self._fleet.busy or self._count[row.driver] >= _AT_ONCE:
+        found, self._next_due = await self._sql.read(lambda connection: self._due(connection, list(free)))
+        chosen, more = self._choose(found, free)
+        if chosen:
+            await self._begin(chosen)
+        self._unfinished = more or len(free) < len(self._rooms)
+
+    def _room_for(self, driver: str) -> int:
+        """How many more changes of a driver may begin; 0 also while it is not worth looking for them."""
+        most = self._most[driver]
+        left = most - self._count[driver]
+        return left if left * _SHARE >= most else 0
+
+    def _due(
+        self, connection: sa.Connection, drivers: Sequence[str]
+    ) -> tuple[list[sa.Row[Any]], datetime | None]:
+        """Requests that can be begun, the oldest first, and when the next one can that cannot yet."""
+        group, share, now = self._fleet.group, self._fleet.share, self._now()
+        found = power.due(connection, group, drivers, self._holder, now)
+        # What was cut off is this worker's to go on with, whoever's the node has become since.
+        mine = [
+            row
+            for row in found
+            if row.id not in self._fleet.busy and (row.state == operations.BEGUN or share(row.uuid))
+        ]
+        return mine, power.next_due(connection, group, drivers, now)
+
+    def _choose(self, found: Sequence[sa.Row[Any]], free: dict[str, int]) -> tuple[list[sa.Row[Any]], bool]:
+        """Those that there is room for, by driver and power domain, and whether more wait for room."""
+        chosen: list[sa.Row[Any]] = []
+        more, now, soonest = False, self._clock(), 0.0
+        for row in found:
+            if row.id in self._fleet.busy:
                 continue
-            self._fleet.busy.add(row.id)
+            # A node that the fleet does not show as asked to change yet would be taken, once it has changed,
+            # for one that somebody else switched.
+            if not free[row.driver] or not self._is_shown(row):
+                more = True
+                continue
+            wait = self._held_back(row, now)
+            if wait:
+                soonest = min(wait, soonest or wait)
+                continue
+            free[row.driver] -= 1
+            chosen.append(row)
+        if soonest:
+            allowed = self._now() + timedelta(seconds=soonest)
+            self._next_due = min(allowed, self._next_due or allowed)
+        return chosen, more
+
+    def _is_shown(self, row: sa.Row[Any]) -> bool:
+        if row.state == operations.BEGUN:
+            return True
+        entry = self._fleet.get(row.id)
+        return entry is not None and entry.node.target_power_state == row.action
+
+    def _held_back(self, row: sa.Row[Any], now: float) -> float:
+        """For how many seconds a node must not be switched on yet."""
+        if states.REACHED.get(row.action) != states.POWER_ON:
+            return 0.0
+        return self._limits.admit(self._limits.domains(row.extra), now)
+
+    async def _begin(self, chosen: Sequence[sa.Row[Any]]) -> None:
+        taken = {row.id for row in chosen}
+        numbers = [row.request_id for row in chosen]
+        self._fleet.busy |= taken
+        begun: Sequence[sa.Row[Any]] = ()
+        try:
+            begun = await self._sql.write(
+                lambda connection: power.begin(connection, numbers, self._holder, self._now())
+            )
+        finally:
+            self._fleet.busy -= taken - {row.id for row in begun}
+        for row in begun:
             self._count[row.driver] += 1
             request = contexts.new()
             task = asyncio.get_running_loop().create_task(
@@ -83,89 +177,80 @@ class PowerActions:
             )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        self._unfinished = more or len(free) < len(self._rooms)
-
-    def _asked(self, connection: sa.Connection, drivers: Sequence[str]) -> tuple[list[sa.Row[Any]], bool]:
-        """Nodes with a request that can be begun, the oldest first, and whether there are more."""
-        group, share = self._fleet.group, self._fleet.share
-        found = statements.requested(connection, group, drivers, self._holder)
-        mine = [row.id for row in found if row.id not in self._fleet.busy and share(row.uuid)]
-        rows = {row.id: row for row in statements.load(connection, mine[:_AT_ONCE])}
-        return [rows[number] for number in mine if number in rows], len(mine) > _AT_ONCE
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the changes under way; those that take longer stay asked for."""
+        """Wait for the changes under way; those that take longer are gone on with after the next start."""
         if self._tasks:
             LOG.info("Waiting up to %.0f s for %d power changes under way", seconds, len(self._tasks))
             _, late = await asyncio.wait(self._tasks, timeout=seconds)
             for task in late:
                 task.cancel()
 
-    async def _carry_out(self, row: sa.Row[Any], request: RequestContext) -> None:
-        begun = False
+    async def _carry_out(self, row: sa.Row[Any], context: RequestContext) -> None:
+        ended = False
         try:
-            begun = await self._sql.write(
-                lambda connection: statements.reserve(connection, row.id, row.version, self._holder)
-            )
-            if not begun:
-                return
-            room = self._rooms[row.driver]
-            run = room.start(lambda: switch(room, node_of(row), self._timeout), request)
-            state, error = await asyncio.wrap_future(run.future)
+            state, error = await self._change(row, context)
             if error is None:
-                LOG.info("%s: %s, asked for by %s", row.name, state, row.power_requested_by)
+                LOG.info("%s: %s done, asked for by %s", row.name, row.action, row.requested_by)
             else:
-                LOG.error("%s: %s failed: %s", row.name, row.target_power_state, error)
+                LOG.error("%s: %s failed: %s", row.name, row.action, error)
             self._recorder.add_outcome(
-                Outcome(row.id, self._holder, self._now(), state, error, request.request_id)
+                Outcome(row.id, row.request_id, self._holder, self._now(), state, error, context.request_id)
             )
-            await self._recorder.flush()
+            ended = True
+            await self._recorder.write_outcomes()
         except errors.DatabaseUnavailable:
-            pass  # not begun, as far as is known: asked for still
+            pass  # the recorder goes on trying
+        except concurrent.futures.CancelledError:
+            LOG.warning(
+                "%s: %s was cut off with its driver's room, and stays asked for", row.name, row.action
+            )
         finally:
             self._count[row.driver] -= 1
-            if not begun:  # otherwise the recorder frees the node, once the outcome is written
+            if not ended:  # otherwise it is released once the fleet shows what became of it
                 self._fleet.busy.discard(row.id)
 
+    async def _change(self, row: sa.Row[Any], context: RequestContext) -> Ended:
+        room, loop = self._rooms[row.driver], asyncio.get_running_loop()
+        request = Request(
+            row.action,
+            row.timeout or self._timeouts.change,
+            row.timeout or self._timeouts.soft,
+            row.then_off,
+            row.sent_at is not None,
+        )
 
-async def switch(room: DriverRoom, node: Node, timeout: float) -> tuple[str | None, str | None]:
-    """Bring a node to its ``target_power_state``; runs inside the driver's room.
+        async def mark_sent() -> None:
+            marking = asyncio.run_coroutine_threadsafe(self._mark_sent(row.request_id), loop)
+            await asyncio.wrap_future(marking)
 
-    :param timeout: seconds until the hardware must show it
-    :returns: the last state read, or None, and why it failed, or None
-    """
-    loop = asyncio.get_running_loop()
-    target, end = node.target_power_state or "", loop.time() + timeout
-    state, problem, pause = None, None, 0.1
-    driver = room.driver
-    try:
-        driver.validate(node)
-        if target not in driver.supported_power_states:
-            raise errors.UnsupportedPowerState(
-                f"driver {driver.name} cannot do {target}, only {', '.join(driver.supported_power_states)}"
-            )
-        await room.command(timeout, node, driver.set_power_state, target, urgent=True)
-    except Exception as error:
-        return None, _words(error, node, room)
-    while True:
+        run = room.start(PowerChange(room, node_of(row), request, mark_sent).carry_out, context)
         try:
-            left = max(end - loop.time(), 1.0)
-            state = await room.command(left, node, driver.get_power_state, urgent=True)
-            problem = None if state in states.READINGS else f"{state!r} is no power state"
-        except Exception as error:
-            problem = _words(error, node, room)
-        if state == states.REACHED.get(target) and problem is None:
-            return state, None
-        if loop.time() + pause > end:
-            break
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, 2.0)
-    seen = f"the last read failed: {problem}" if problem else f"it is {state}"
-    return (None if problem else state), f"{target} was accepted, but {timeout:g} s later {seen}"
+            return await asyncio.wrap_future(run.future)
+        except asyncio.CancelledError:
+            run.cancel()
+            raise
+
+    async def _mark_sent(self, request_id: int) -> None:
+        """Write that a request is about to be sent; those that come meanwhile share the next transaction."""
+        self._to_mark[request_id] = self._now()
+        async with self._marking:
+            if request_id not in self._to_mark:
+                return  # whoever was before wrote it
+            batch, self._to_mark = self._to_mark, {}
+            try:
+                await self._sql.write(lambda connection: _mark(connection, batch))
+            except BaseException:
+                del batch[request_id]
+                self._to_mark = batch | self._to_mark
+                raise
 
 
-def _words(error: Exception, node: Node, room: DriverRoom) -> str:
-    text = errors.one_line(error)
-    if not isinstance(error, errors.DriverError | TimeoutError):
-        text = f"fault of the driver {node.driver}: {text}"
-    return masking.scrub(text, node.driver_info, room.secret)
+def _mark(connection: sa.Connection, sent: Mapping[int, datetime]) -> None:
+    for request_id, at in sent.items():
+        power.mark_sent(connection, request_id, at)
+
+
+def _is_async(room: DriverRoom) -> bool:
+    driver = room.driver
+    return all(map(inspect.iscoroutinefunction, (driver.get_power_state, driver.set_power_state)))

@@ -38,6 +38,7 @@ def of_power(document: Mapping[str, Any]) -> Iterator[Metric]:
         "podium_nodes_never_read", "Nodes whose power was never read", document["never_read"]
     )
     yield from _of_drivers(document["drivers"])
+    yield from _of_enforcement(document["unreadable"], document["enforcement"])
     queue = GaugeMetricFamily(
         "podium_recorder_queue", "Records that wait to be written to the database", labels=("kind",)
     )
@@ -48,6 +49,33 @@ def of_power(document: Mapping[str, Any]) -> Iterator[Metric]:
         "podium_recorder_lag_seconds",
         "For how long the oldest reading has been waiting to be written",
         document["write_lag"],
+    )
+
+
+def _of_enforcement(unreadable: int, figures: Mapping[str, Any]) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "podium_nodes_unreadable", "Nodes in maintenance because their power cannot be read", unreadable
+    )
+    if not figures:
+        return
+    yield GaugeMetricFamily(
+        "podium_enforcement_frozen",
+        "Whether nothing is enforced, since too many nodes changed at once",
+        figures["is_frozen"],
+    )
+    yield CounterMetricFamily(
+        "podium_enforced", "Nodes that were switched back to the wanted state", figures["enforced"]
+    )
+    waiting = GaugeMetricFamily(
+        "podium_enforcement_nodes", "Nodes that differ and are left alone, by reason", labels=("reason",)
+    )
+    for reason in ("waiting", "unreachable", "frozen", "flapping", "dry_run"):
+        waiting.add_metric([reason], figures[reason])
+    yield waiting
+    yield GaugeMetricFamily(
+        "podium_nodes_disturbed",
+        "Nodes that changed unasked or vanished within [conductor] enforce_correlated_window",
+        figures["disturbed"],
     )
 
 

@@ -5,6 +5,7 @@ and the others' next sweep starts without it.
 """
 
 import asyncio
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +17,7 @@ from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium.conductor.fleet import Entry, Fleet
+from podium.conductor.gate import Gate
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom, Run
 from podium.conductor.sweeper import IN_FLIGHT, Sweeper
@@ -52,6 +54,7 @@ class PowerSync:
     :param rooms: the drivers' rooms by name
     :param in_flight: reads at the same time, by driver, where it is not the usual number
     :param rate: reads a second at the most, by driver, where that is limited
+    :param gate: what is told of nodes that change and vanish; its rules say which nodes are read
     :param now: the wall clock
     """
 
@@ -63,15 +66,18 @@ class PowerSync:
         *,
         in_flight: Mapping[str, int] | None = None,
         rate: Mapping[str, float] | None = None,
+        gate: Gate | None = None,
         now: Callable[[], datetime] = utcnow,
     ) -> None:
         self._fleet = fleet
         self._rooms = rooms
+        self.gate = gate or Gate()
         self.sweepers = {
             name: Sweeper(
                 room,
                 fleet,
                 recorder,
+                self.gate,
                 in_flight=(in_flight or {}).get(name, IN_FLIGHT),
                 rate=(rate or {}).get(name),
                 now=now,
@@ -83,9 +89,21 @@ class PowerSync:
         self.late: set[str] = set()
         self._under_way: dict[str, _UnderWay] = {}
         self._first = True
+        self._interval = 0.0
+
+    @property
+    def round(self) -> float:
+        """In how many seconds every node is read: the interval, or longer where a driver takes longer."""
+        longest = max((report.duration for report in list(self.reports.values())), default=0.0)
+        return max(self._interval, longest)
+
+    @property
+    def oldest_read(self) -> float:
+        """When the oldest read under way was begun, of a node that answered until now; or infinity."""
+        return min((one.oldest_read for one in self.sweepers.values()), default=math.inf)
 
     async def sweep(self, interval: float, request: RequestContext, *, at_once: bool = False) -> None:
-        """Read every owned node that is not in maintenance and has no change under way.
+        """Read every owned node that is to be read and has no change under way.
 
         :param interval: seconds from this sweep to the next; the reads are spread over most of it, but for
             the first sweep, which goes as fast as the limits allow
@@ -93,6 +111,7 @@ class PowerSync:
         """
         at_once = at_once or self._first
         self._first = False
+        self._interval = interval
         spread = 0.0 if at_once else interval * _SPREAD
         started = [run for name in self._rooms if (run := self._start(name, spread, interval, request))]
         ends = [asyncio.wrap_future(run.future) for run in started]

@@ -8,19 +8,23 @@ import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from oslo_log import log
 
 from podium import errors
+from podium.conductor.checks import joined, newest
 from podium.conductor.fleet import Fleet
+from podium.conductor.folding import fold
 from podium.conductor.sql import Sql
-from podium.db import conductors, fleet, readings
+from podium.db import conductors, faults, fleet, power, readings
+from podium.db.changes import next_change
 from podium.db.conductors import TaskReport
-from podium.db.fleet import Outcome
+from podium.db.models import utcnow
+from podium.db.power import Outcome
 from podium.db.readings import Checked, Reading
 from podium.drivers.base import Health
 
@@ -29,8 +33,6 @@ LOG = log.getLogger(__name__)
 #: Seconds between two writes; what is learned is at most this much older in the database.
 FLUSH_INTERVAL: Final = 1.0
 
-#: Nodes found as they were are written with the time of the first of those read within this.
-_ALIKE: Final = timedelta(seconds=1)
 #: Checks that may wait for each node before all but the newest are dropped.
 _MOST_CHECKS: Final = 3
 #: Nodes that are written in one transaction, so that nobody else waits long for the database.
@@ -58,7 +60,9 @@ class Recorder:
         self._worker = worker
         self._holder = holder or hostname
         self._lock = threading.Lock()
+        self._writing_outcomes = asyncio.Lock()
         self._outcomes: dict[int, Outcome] = {}
+        self._ended: deque[tuple[int, tuple[int, ...]]] = deque()  # number of the change, and of the nodes
         self._readings: dict[int, Reading] = {}
         self._checked: list[Checked] = []
         self._oldest: float | None = None  # since when something waits to be written
@@ -67,6 +71,9 @@ class Recorder:
         self._values: dict[tuple[int, str, str], Any] = {}  # by node, column and key
         self._maintenance: dict[int, tuple[str, str | None]] = {}
         self._releases: dict[int, None] = {}
+        self._faults: dict[int, str] = {}
+        self._recoveries: dict[int, None] = {}
+        self._enforcement: dict[int, str | None] = {}
 
     def add_reading(self, reading: Reading) -> None:
         """Have a reading written, unless its node changes before that."""
@@ -108,6 +115,22 @@ class Recorder:
             with self._lock:
                 self._maintenance[entry.number] = who, reason
 
+    def add_fault(self, number: int, reason: str) -> None:
+        """Have a node put into maintenance because its power cannot be read."""
+        with self._lock:
+            self._faults[number] = reason
+
+    def add_recovery(self, number: int) -> None:
+        """Have a node taken out of the maintenance that :meth:`add_fault` put it into."""
+        with self._lock:
+            self._faults.pop(number, None)
+            self._recoveries[number] = None
+
+    def add_enforcement(self, number: int, text: str | None) -> None:
+        """Have written what enforcement says of a node."""
+        with self._lock:
+            self._enforcement[number] = text
+
     def add_release(self, number: int) -> None:
         """Have a reservation given up that was made without a power change."""
         with self._lock:
@@ -138,6 +161,8 @@ class Recorder:
             "health": len(self._healths),
             "columns": len(self._values),
             "maintenance": len(self._maintenance),
+            "faults": len(self._faults) + len(self._recoveries),
+            "enforcement": len(self._enforcement),
             "releases": len(self._releases),
             "tasks": len(self._tasks),
         }
@@ -152,9 +177,10 @@ class Recorder:
         """Write what was handed over; False when the database did not take all of it."""
         oldest, self._oldest = self._oldest, None
         try:
-            await self._write_outcomes()
+            await self.write_outcomes()
             await self._write_readings()
             await self._write_checked()
+            await self._write_faults()
             await self._write(self._healths, fleet.record_health)
             _, columns = await self._write(
                 self._values, lambda sql, batch: fleet.record_patches(sql, _by_column(batch))
@@ -176,18 +202,35 @@ class Recorder:
             return False
         return True
 
-    async def _write_outcomes(self) -> None:
-        written, _ = await self._write(
-            self._outcomes, lambda sql, batch: fleet.record_outcomes(sql, batch.values())
-        )
-        # Only now may a node be asked for again: until then it looks as if its change were still to begin.
-        self._fleet.busy.difference_update(written)
+    async def write_outcomes(self) -> None:
+        """Write how power changes ended; those that end during one transaction share the next.
+
+        :raises podium.errors.DatabaseUnavailable: when it does not take them; they are kept
+        """
+        async with self._writing_outcomes:
+            written, number = await self._write(self._outcomes, _finish)
+            if number is not None:
+                self._ended.append((number, tuple(written)))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether :meth:`release_ended` is to be called, now or after the fleet's next refresh."""
+        return bool(self._ended)
+
+    def release_ended(self) -> None:
+        """Have nodes read and switched again whose change has ended, and shows in the fleet.
+
+        Before, the first would look as if it had been switched by somebody else, and as if it were to be
+        switched still.
+        """
+        while self._ended and self._ended[0][0] <= self._fleet.seen:
+            self._fleet.busy.difference_update(self._ended.popleft()[1])
 
     async def _write_readings(self) -> None:
         while self._readings:
             written, left_alone = await self._write(
                 self._readings,
-                lambda sql, batch: readings.record_readings(sql, list(batch.values())),
+                lambda sql, batch: readings.record_readings(sql, list(batch.values()), self._holder),
                 most=_MOST_AT_ONCE,
             )
             self._fleet.note_power(
@@ -196,9 +239,38 @@ class Recorder:
                 if one.state is not None and one.node_id not in (left_alone or ())
             )
 
+    async def _write_faults(self) -> None:
+        now, holder = utcnow(), self._holder
+        given_up = await self._write_all(
+            self._faults, lambda sql, batch: faults.record_faults(sql, batch, now, holder)
+        )
+        if given_up:
+            LOG.error("%s: in maintenance until the power can be read again", self._names(given_up))
+        back = await self._write_all(
+            self._recoveries, lambda sql, batch: faults.record_recoveries(sql, list(batch), now, holder)
+        )
+        if back:
+            LOG.info("%s: out of maintenance, the power can be read again", self._names(back))
+        await self._write(self._enforcement, faults.record_enforcement)
+
+    async def _write_all(
+        self,
+        gathered: dict[int, _V],
+        statements: Callable[[sa.Connection, Mapping[int, _V]], set[int]],
+    ) -> set[int]:
+        """Write what was gathered by now; the numbers of the nodes that this has changed."""
+        changed: set[int] = set()
+        for _ in range(0, len(gathered), _MOST_AT_ONCE):
+            _, some = await self._write(gathered, statements, most=_MOST_AT_ONCE)
+            changed |= some or set()
+        return changed
+
+    def _names(self, numbers: Iterable[int]) -> str:
+        return fold([entry.node.name for number in numbers if (entry := self._fleet.get(number))])
+
     async def _write_checked(self) -> None:
         with self._lock:
-            gathered, self._checked = dict(enumerate(_joined(self._checked))), []
+            gathered, self._checked = dict(enumerate(joined(self._checked, _MOST_AT_ONCE))), []
         try:
             while gathered:
                 await self._write(
@@ -208,7 +280,7 @@ class Recorder:
             if gathered:
                 left = [gathered[place] for place in sorted(gathered)]
                 with self._lock:
-                    self._checked = _newest(left + self._checked, _MOST_CHECKS * len(self._fleet))
+                    self._checked = newest(left + self._checked, _MOST_CHECKS * len(self._fleet))
 
     async def _write(
         self,
@@ -238,35 +310,10 @@ class Recorder:
             return {}, None
 
 
-def _joined(checks: Sequence[Checked]) -> list[Checked]:
-    """The same in fewer: those that share what the fleet had seen and, all but, their time."""
-    joined: list[Checked] = []
-    for one in checks:
-        last = joined[-1] if joined else None
-        if (
-            last is not None
-            and last.seen == one.seen
-            and abs(one.at - last.at) < _ALIKE
-            and len(last.numbers) < _MOST_AT_ONCE
-        ):
-            joined[-1] = Checked(min(last.at, one.at), one.seen, [*last.numbers, *one.numbers])
-        else:
-            joined.append(one)
-    return joined
-
-
-def _newest(checks: Sequence[Checked], most: int) -> list[Checked]:
-    """The same without what is outdated, where it is more than so many numbers."""
-    if sum(len(one.numbers) for one in checks) <= most:
-        return list(checks)
-    known: set[int] = set()
-    kept: list[Checked] = []
-    for one in reversed(checks):
-        numbers = [number for number in one.numbers if number not in known]
-        known.update(numbers)
-        if numbers:
-            kept.append(Checked(one.at, one.seen, numbers))
-    return kept[::-1]
+def _finish(connection: sa.Connection, outcomes: Mapping[int, Outcome]) -> int:
+    """The number of the change that it is."""
+    power.finish(connection, outcomes.values())
+    return next_change(connection)
 
 
 def _by_column(values: Mapping[tuple[int, str, str], Any]) -> dict[int, dict[str, dict[str, Any]]]:

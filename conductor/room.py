@@ -31,6 +31,10 @@ LOG = log.getLogger(__name__)
 STALLED_AFTER: Final = 2.0
 
 
+class NotAsked(TimeoutError):
+    """The driver was not even called: the node is still taken by another call."""
+
+
 class DriverFault(errors.PodiumError):
     """A driver raised something that stops programs (SystemExit, KeyboardInterrupt, ...)."""
 
@@ -172,11 +176,18 @@ class DriverRoom:
         """As :meth:`call`, ``method(node, *args)`` in the node's turn, and given up after some seconds.
 
         :param urgent: a person waits for it
-        :raises TimeoutError: when it was given up, or an earlier one was and has not returned yet
+        :raises NotAsked: when its turn did not come, or an earlier call was given up and has not returned
+        :raises TimeoutError: when it was given up
         """
-        async with self.turns.turn(node.uuid, urgent=urgent):
+        if not self.turns.take(node.uuid):
+            try:
+                async with asyncio.timeout(seconds):
+                    await self.turns.wait(node.uuid, urgent=urgent)
+            except TimeoutError:
+                raise NotAsked(f"another call for it took longer than {seconds:g} s") from None
+        try:
             if node.uuid in self.unreturned:
-                raise TimeoutError("the last call for it has not returned")
+                raise NotAsked("the last call for it has not returned")
             # Remembered until it returns, given up or not: no more than one call is ever left for a node.
             call = asyncio.ensure_future(self.call(method, node, *args))
             self.unreturned.add(node.uuid)
@@ -188,6 +199,8 @@ class DriverRoom:
                 return call.result()
             finally:
                 call.cancel()
+        finally:
+            self.turns.pass_on(node.uuid)
 
     async def _in_thread(self, method: Callable[..., Any], *args: Any) -> Any:
         """Wait for a plain method; a cancelled wait goes on until the method has returned."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from oslo_config import cfg
 
-from podium.conf import metrics
+from podium.conductor.notifications import NotificationSettings
+from podium.conductor.power_action import Timeouts
+from podium.conf import conductor, metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +20,15 @@ class Settings:
     :param max_age: how old readings should be at the most
     :param in_flight: reads at the same time, by driver
     :param rate: reads a second, by driver
+    :param power_on_limits: nodes of a domain that are switched on within some seconds, by domain
+    :param notifications: who is told of power events
     """
 
     host: str
     group: str
     workers: int
-    change_timeout: float
+    timeouts: Timeouts
+    power_on_limits: Mapping[str, tuple[int, float]]
     heartbeat_interval: float
     heartbeat_timeout: float
     shutdown_timeout: float
@@ -32,6 +37,7 @@ class Settings:
     max_age: float
     in_flight: Mapping[str, int]
     rate: Mapping[str, int]
+    notifications: NotificationSettings
 
     @classmethod
     def read(cls, conf: cfg.ConfigOpts) -> "Settings":
@@ -40,7 +46,11 @@ class Settings:
             host=conf.host,
             group=conf.conductor.conductor_group,
             workers=conf.conductor.workers,
-            change_timeout=float(conf.conductor.power_state_change_timeout),
+            timeouts=Timeouts(
+                float(conf.conductor.power_state_change_timeout),
+                float(conf.conductor.soft_power_off_timeout),
+            ),
+            power_on_limits=conductor.power_on_limits(conf),
             heartbeat_interval=float(conf.conductor.heartbeat_interval),
             heartbeat_timeout=float(conf.conductor.heartbeat_timeout),
             shutdown_timeout=float(conf.graceful_shutdown_timeout or 60),
@@ -49,4 +59,5 @@ class Settings:
             max_age=float(conf.conductor.power_state_max_age),
             in_flight=dict(conf.conductor.sync_power_state_in_flight),
             rate=dict(conf.conductor.sync_power_state_rate),
+            notifications=NotificationSettings.read(conf),
         )

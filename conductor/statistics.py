@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from oslo_log import log
 
-from podium.conductor.fleet import Fleet
+from podium.conductor.enforcement import Enforcement
+from podium.conductor.fleet import IGNORE, Fleet
+from podium.conductor.notifications import Notifications
 from podium.conductor.power_sync import PowerSync
 from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom
@@ -34,6 +36,8 @@ class Statistics:
         rooms: Mapping[str, DriverRoom],
         sync: PowerSync,
         recorder: Recorder,
+        enforcement: Enforcement | None = None,
+        notifications: Notifications | None = None,
         *,
         max_age: float,
         now: Callable[[], float] = time.time,
@@ -43,6 +47,8 @@ class Statistics:
         self._rooms = rooms
         self._sync = sync
         self._recorder = recorder
+        self._enforcement = enforcement
+        self._notifications = notifications
         self._max_age = max_age
         self._now = now
         self._clock = clock
@@ -56,21 +62,24 @@ class Statistics:
         return {
             **self.freshness(),
             "drivers": {name: self.driver(name) for name in list(self._rooms)},
+            "notifications": {} if self._notifications is None else self._notifications.statistics(),
+            "enforcement": {} if self._enforcement is None else self._enforcement.figures,
             "queues": self._recorder.waiting,
             "write_lag": round(self._recorder.lag, 3),
         }
 
     def freshness(self) -> dict[str, Any]:
-        """How old the readings are; nodes in maintenance, which nobody reads, are only counted."""
+        """How old the readings are; nodes in maintenance, or not to be read, are only counted."""
         entries = self._fleet.entries()
-        read = [entry for entry in entries if not entry.node.maintenance]
+        read = [entry for entry in entries if not entry.node.maintenance and entry.policy != IGNORE]
         now = self._now()
         ages = sorted(max(now - entry.checked, 0.0) for entry in read if entry.checked is not None)
         counts = {str(limit): bisect.bisect_right(ages, limit) for limit in AGE_BUCKETS}
         fresh = bisect.bisect_right(ages, self._max_age)
         return {
             "nodes": len(entries),
-            "in_maintenance": len(entries) - len(read),
+            "in_maintenance": sum(entry.node.maintenance for entry in entries),
+            "unreadable": sum(entry.unreadable for entry in entries),
             "never_read": len(read) - len(ages),
             "failing": sum(entry.failures > 0 for entry in read),
             "max_age": self._max_age,

@@ -6,6 +6,7 @@ node does not answer at once gives its place to another, so that dead nodes cost
 
 import asyncio
 import contextvars
+import functools
 import inspect
 import math
 from collections import deque
@@ -20,6 +21,7 @@ from podium.conductor import context as contexts
 from podium.conductor.feed import Feed
 from podium.conductor.findings import Findings
 from podium.conductor.fleet import Entry, Fleet
+from podium.conductor.gate import Gate
 from podium.conductor.recorder import Recorder
 from podium.conductor.retries import Retries
 from podium.conductor.room import DriverRoom
@@ -45,11 +47,13 @@ class _Read:
     has_turn: bool = False
     has_slot: bool = True
     given_up: bool = False
+    yielded: bool = False
 
 
 class Sweeper:
     """Reads a driver's nodes; used from the room's loop alone, but for its figures.
 
+    :param gate: what is told of nodes that change and vanish; its rules say which nodes are read
     :param in_flight: reads at the same time; plain methods never more than the room has threads
     :param rate: reads a second at the most, if that is limited
     :param now: the wall clock
@@ -60,6 +64,7 @@ class Sweeper:
         room: DriverRoom,
         fleet: Fleet,
         recorder: Recorder,
+        gate: Gate,
         *,
         in_flight: int = IN_FLIGHT,
         rate: float | None = None,
@@ -67,7 +72,7 @@ class Sweeper:
     ) -> None:
         self._room = room
         self._fleet = fleet
-        self._recorder = recorder
+        self._gate = gate
         self._rate = rate
         self._method = room.driver.get_power_state
         self._async = inspect.iscoroutinefunction(self._method)
@@ -83,7 +88,7 @@ class Sweeper:
         self._reading: dict[str, _Read] = {}  # by UUID, those that hold a slot; the oldest first
         self._lingering: dict[str, _Read] = {}  # and those that gave it up
         self._burst = 0
-        self._findings = Findings(room, fleet, recorder, now)
+        self._findings = Findings(room, fleet, recorder, gate, now)
         self._context = contextvars.copy_context()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -109,6 +114,12 @@ class Sweeper:
             "retrying": len(self._retries),
         }
 
+    @property
+    def oldest_read(self) -> float:
+        """When the oldest read under way was begun, of a node that answered until now; or infinity."""
+        reads = [*list(self._reading.values()), *list(self._lingering.values())]
+        return min((read.begun for read in reads if not read.entry.failures), default=math.inf)
+
     async def sweep(
         self, numbers: Sequence[int], spread: float, interval: float, request: RequestContext
     ) -> None:
@@ -120,7 +131,7 @@ class Sweeper:
         :param interval: seconds from one sweep to the next
         """
         loop = asyncio.get_running_loop()
-        self._interval = interval
+        self._interval = self._findings.interval = interval
         self._findings.request_id = request.request_id
         self._context = contexts.carrying(request)
         done: asyncio.Future[None] = loop.create_future()
@@ -211,7 +222,13 @@ class Sweeper:
         if read.has_turn:
             read.has_turn = False
             self._room.turns.pass_on(uuid)
-        self._take(read.entry, None, TimeoutError(f"no answer within {READ_DEADLINE:g} s"))
+        if not read.yielded:
+            self._take(read.entry, None, TimeoutError(f"no answer within {READ_DEADLINE:g} s"))
+        read.task.cancel()
+
+    def _yield(self, read: _Read) -> None:
+        """Break a read off for somebody who waits for its node; it is neither failed nor done."""
+        read.yielded = True
         read.task.cancel()
 
     def _forget(self, read: _Read) -> None:
@@ -241,7 +258,7 @@ class Sweeper:
             while (entry := self._next()) is not None:
                 read = self._reading[entry.node.uuid] = _Read(entry, task, loop.time())
                 await self._read(read)
-                if not read.has_slot:
+                if read.yielded or not read.has_slot:
                     return
                 self._burst += 1
                 if self._burst >= _BURST:
@@ -263,10 +280,8 @@ class Sweeper:
 
     def _wanted(self, entry: Entry) -> bool:
         node = entry.node
-        return not (
-            node.maintenance
-            or node.target_power_state
-            or entry.number in self._fleet.busy
+        return self._gate.rules.reads(entry) and not (
+            entry.number in self._fleet.busy
             or node.uuid in self._reading
             or node.uuid in self._lingering
             or node.driver != self._room.driver.name
@@ -278,8 +293,9 @@ class Sweeper:
         answer: Any = None
         error: Exception | None = None
         try:
-            if not room.turns.take(uuid):
-                await room.turns.wait(uuid)
+            give_way = functools.partial(self._yield, read)
+            if not room.turns.take(uuid, background=give_way):
+                await room.turns.wait(uuid, background=give_way)
             read.has_turn = True
             if uuid in room.unreturned:
                 raise TimeoutError("the last call for it has not returned")
@@ -291,7 +307,7 @@ class Sweeper:
                 read.has_turn = False
                 room.turns.pass_on(uuid)
             self._forget(read)
-        if not read.given_up:
+        if not (read.given_up or read.yielded):
             self._take(entry, answer, error)
 
     def _take(self, entry: Entry, answer: Any, error: Exception | None) -> None:

@@ -2,16 +2,24 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+
+GiveUp = Callable[[], object]
+_Waiting = deque[tuple["asyncio.Future[None]", GiveUp | None]]
 
 
 class Turns:
-    """Who may speak to which node; for use inside one event loop. Whoever has a turn passes it on once."""
+    """Who may speak to which node; for use inside one event loop. Whoever has a turn passes it on once.
+
+    What ``background`` stands for below: called, once, when somebody urgent waits for the node, to have the
+    turn passed on soon.
+    """
 
     def __init__(self) -> None:
         # None until somebody waits: most nodes are spoken to by nobody else, and there may be 100,000.
-        self._taken: dict[str, tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] | None] = {}
+        self._taken: dict[str, tuple[_Waiting, _Waiting] | None] = {}
+        self._background: dict[str, GiveUp] = {}
 
     @asynccontextmanager
     async def turn(self, uuid: str, *, urgent: bool = False) -> AsyncIterator[None]:
@@ -26,20 +34,24 @@ class Turns:
         finally:
             self.pass_on(uuid)
 
-    def take(self, uuid: str) -> bool:
+    def take(self, uuid: str, background: GiveUp | None = None) -> bool:
         """Have a node for oneself if it is free; False when it is not."""
         if uuid in self._taken:
             return False
         self._taken[uuid] = None
+        if background is not None:
+            self._background[uuid] = background
         return True
 
-    async def wait(self, uuid: str, *, urgent: bool = False) -> None:
+    async def wait(self, uuid: str, *, urgent: bool = False, background: GiveUp | None = None) -> None:
         """Wait for the turn of a node that is not free."""
         queues = self._taken[uuid]
         if queues is None:
             queues = self._taken[uuid] = deque(), deque()
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queues[0 if urgent else 1].append(mine)
+        queues[0 if urgent else 1].append((mine, background))
+        if urgent and (give_up := self._background.pop(uuid, None)) is not None:
+            give_up()
         try:
             await mine
         except asyncio.CancelledError:
@@ -49,10 +61,13 @@ class Turns:
 
     def pass_on(self, uuid: str) -> None:
         """Give the node to whoever waits for it, or leave it free."""
+        self._background.pop(uuid, None)
         for queue in self._taken[uuid] or ():
             while queue:
-                following = queue.popleft()
+                following, background = queue.popleft()
                 if not following.done():
                     following.set_result(None)
+                    if background is not None:
+                        self._background[uuid] = background
                     return
         del self._taken[uuid]

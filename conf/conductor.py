@@ -43,10 +43,94 @@ opts = [
     ),
     cfg.IntOpt(
         "power_state_change_timeout",
-        default=60,
+        default=120,
         min=1,
         help="Seconds in which a node must reach the power state that was asked for; past that the change "
         "counts as failed and the node says so in last_error.",
+    ),
+    cfg.BoolOpt(
+        "force_power_state_during_sync",
+        default=False,
+        mutable=True,
+        help="What is done about nodes whose power is another than the one that was last asked for: with "
+        "true the wanted state is restored, with false what was found is recorded. podium node set "
+        "--power-policy says otherwise for single nodes.",
+    ),
+    cfg.IntOpt(
+        "power_state_sync_max_retries",
+        default=3,
+        min=0,
+        mutable=True,
+        help="Failed reads of a node's power in a row, over as many intervals at least, after which the node "
+        "is put into maintenance with the fault power failure, until it answers again; 0 for never.",
+    ),
+    cfg.BoolOpt(
+        "sync_in_maintenance",
+        default=False,
+        mutable=True,
+        help="Whether nodes in maintenance are read too; nothing is done about what is found.",
+    ),
+    cfg.IntOpt(
+        "soft_power_off_timeout",
+        default=600,
+        min=1,
+        help="Seconds that a node's operating system has to shut down when a soft power off or soft reboot "
+        "is asked for without a timeout of its own.",
+    ),
+    cfg.IntOpt(
+        "confirm_above",
+        default=50,
+        min=0,
+        help="Nodes above which podium node power asks before it switches them.",
+    ),
+    cfg.Opt(
+        "power_on_limits",
+        type=types.Dict(
+            types.String(regex=r"^[1-9][0-9]*/[1-9][0-9]*$", type_name="COUNT/SECONDS"),
+            type_name="DOMAIN:COUNT/SECONDS, ...",
+        ),
+        default={},
+        sample_default="rack7:2/1,hall2:10/60",
+        help="Nodes of a power domain that are switched on within some seconds at the most. The domains of a "
+        "node are the power_domain and the rack in its extra. Every worker keeps the limits for itself.",
+    ),
+    cfg.BoolOpt(
+        "enforce_dry_run",
+        default=False,
+        mutable=True,
+        help="Whether nodes are only told, by podium node list --would-enforce, that would be switched back.",
+    ),
+    cfg.IntOpt(
+        "enforce_flap_changes",
+        default=3,
+        min=1,
+        mutable=True,
+        help="Changes of a node that nobody asked for within enforce_flap_window that are still undone. A "
+        "node that changes more often is marked and left alone until it was quiet for as long.",
+    ),
+    cfg.IntOpt(
+        "enforce_flap_window",
+        default=3600,
+        min=1,
+        mutable=True,
+        help="Seconds, see enforce_flap_changes.",
+    ),
+    cfg.FloatOpt(
+        "enforce_correlated_share",
+        default=0.1,
+        min=0.0,
+        max=1.0,
+        mutable=True,
+        help="Share of the nodes of the conductor, of a driver or of a subnet above which changes that "
+        "nobody asked for, and nodes that stop to answer, within enforce_correlated_window count as one "
+        "outage: nothing is enforced then until it is over.",
+    ),
+    cfg.IntOpt(
+        "enforce_correlated_window",
+        default=300,
+        min=10,
+        mutable=True,
+        help="Seconds, see enforce_correlated_share.",
     ),
     cfg.IntOpt(
         "workers",
@@ -85,7 +169,20 @@ opts = [
         mutable=True,
         help="Days for which the history of power changes is kept.",
     ),
+    cfg.IntOpt(
+        "power_events_max_count",
+        default=1_000_000,
+        min=1000,
+        mutable=True,
+        help="Power events that are kept at the most, over all conductors; the oldest are deleted first.",
+    ),
 ]
+
+
+def power_on_limits(conf: cfg.ConfigOpts) -> dict[str, tuple[int, float]]:
+    """How many nodes of a power domain may be switched on within how many seconds, by domain."""
+    limits = {domain: text.split("/") for domain, text in conf.conductor.power_on_limits.items()}
+    return {domain: (int(count), float(seconds)) for domain, (count, seconds) in limits.items()}
 
 
 def register(conf: cfg.ConfigOpts) -> None:

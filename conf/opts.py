@@ -8,7 +8,7 @@ from oslo_log import log
 # Its public list_opts has a backdoor for eventlet besides, which is not used here.
 from oslo_service._options import service_opts
 
-from podium.conf import conductor, database, default, metrics, periodic_tasks
+from podium.conf import conductor, database, default, metrics, notifications, periodic_tasks
 
 _LOG_FORMAT: Final = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
@@ -30,7 +30,7 @@ def register(conf: cfg.ConfigOpts) -> None:
     set_defaults()
     log.register_options(conf)
     conf.register_opts(service_opts)
-    for module in (default, conductor, periodic_tasks, metrics, database):
+    for module in (default, conductor, periodic_tasks, metrics, notifications, database):
         module.register(conf)
 
 
@@ -47,5 +47,6 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         ("conductor", list(conductor.opts)),
         ("database", list(database.opts)),
         ("metrics", list(metrics.opts)),
+        ("notifications", list(notifications.opts)),
         ("periodic_tasks", list(periodic_tasks.opts)),
     ]

@@ -15,9 +15,9 @@ from typing import Any, NoReturn, TypeVar
 import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
-from podium import errors
+from podium import errors, states
 from podium.db.changes import next_change
-from podium.db.models import nodes, utcnow
+from podium.db.models import nodes, power_requests, utcnow
 
 _T = TypeVar("_T")
 
@@ -117,6 +117,7 @@ def select_nodes(
     wanted: Sequence[str] = (),
     failing: bool = False,
     checked_before: datetime | None = None,
+    enforced_by_default: bool | None = None,
     **equal: Any,
 ) -> list[sa.Row[Any]]:
     """Some columns of the nodes that meet every condition, in order of name or, when wanted, as given.
@@ -124,6 +125,8 @@ def select_nodes(
     :param wanted: names or UUIDs of the only nodes to look at
     :param failing: only those whose last read of the power failed
     :param checked_before: only those whose power was last read before that, or never
+    :param enforced_by_default: only those whose power is to be put back; whether that is done with nodes
+        that have no policy of their own
     :param equal: the values that columns must have
     :raises podium.errors.NodeNotFound: naming every wanted one that there is not
     """
@@ -134,6 +137,8 @@ def select_nodes(
     if checked_before is not None:
         checked_at = nodes.c.power_checked_at
         query = query.where(sa.or_(checked_at.is_(None), checked_at < checked_before))
+    if enforced_by_default is not None:
+        query = query.where(_to_be_enforced(enforced_by_default))
     if not wanted:
         return list(connection.execute(query.order_by(nodes.c.name)))
     order = [row.id for row in find_nodes(connection, wanted, (nodes.c.id, nodes.c.name, nodes.c.uuid))]
@@ -141,6 +146,14 @@ def select_nodes(
     for chunk in chunks(order):
         found |= {row.id: row for row in connection.execute(query.where(nodes.c.id.in_(chunk)))}
     return [found[number] for number in order if number in found]
+
+
+def _to_be_enforced(by_default: bool) -> sa.ColumnElement[bool]:
+    policies = [nodes.c.power_policy == "enforce", *([nodes.c.power_policy.is_(None)] if by_default else [])]
+    power = nodes.c.power_state
+    differs = power != nodes.c.wanted_power_state, power != states.ERROR  # not so where either is missing
+    enforced = sa.and_(*differs, nodes.c.maintenance.is_(False), sa.or_(*policies))
+    return sa.or_(nodes.c.enforcement.is_not(None), enforced)
 
 
 def find_nodes(
@@ -165,63 +178,35 @@ def find_nodes(
     return list({found[one].id: found[one] for one in wanted}.values())
 
 
-def list_power(connection: sa.Connection, numbers: Sequence[int]) -> list[sa.Row[Any]]:
-    """Where the power of the nodes with these numbers stands: the few columns that tell."""
-    columns = [nodes.c[name] for name in ("id", "power_state", "target_power_state", "last_error")]
-    rows: list[sa.Row[Any]] = []
-    for chunk in chunks(numbers):
-        rows += connection.execute(sa.select(*columns).where(nodes.c.id.in_(chunk)))
-    return rows
-
-
 def update_node(connection: sa.Connection, node_id: int, values: Mapping[str, Any]) -> None:
     """Change columns of a node, which is a change that conductors notice.
 
-    :raises podium.errors.NodeConflict: while a conductor is changing the node's power
+    :raises podium.errors.NodeConflict: while a conductor has reserved the node
     :raises podium.errors.InvalidNode: when the new name is taken
     """
     if "name" in values:
         others = sa.select(nodes.c.id).where(nodes.c.name == values["name"], nodes.c.id != node_id)
         if connection.execute(others).first():
             raise errors.InvalidNode([f"name {values['name']} is already enrolled"])
+    changed = sa.update(nodes).where(*_unreserved(node_id))
+    changed = changed.values(**values, updated_at=utcnow(), version=next_change(connection))
     with _nobody_faster():
-        _change(connection, node_id, {**values, "updated_at": utcnow()})
+        if not connection.execute(changed).rowcount:
+            _refuse(connection, node_id)
 
 
 def delete_node(connection: sa.Connection, node_id: int) -> None:
-    """Forget a node.
+    """Forget a node, and with it what is asked of it.
 
-    :raises podium.errors.NodeConflict: while a conductor is changing the node's power
+    :raises podium.errors.NodeConflict: while a conductor has reserved the node
     """
     next_change(connection, deleted=True)
     if not connection.execute(sa.delete(nodes).where(*_unreserved(node_id))).rowcount:
         _refuse(connection, node_id)
-
-
-def request_power(connection: sa.Connection, node_id: int, target: str, who: str) -> None:
-    """Ask for a power state; the conductor that owns the node carries it out.
-
-    :param target: one of ``podium.states.TARGETS``
-    :param who: user and host of the one who asks
-    :raises podium.errors.NodeConflict: while another change is asked for or under way
-    """
-    now = utcnow()
-    values = {
-        "target_power_state": target,
-        "power_requested_by": who,
-        "power_requested_at": now,
-        "last_error": None,
-        "updated_at": now,
-    }
-    _change(connection, node_id, values, nodes.c.target_power_state.is_(None))
-
-
-def _change(
-    connection: sa.Connection, node_id: int, values: Mapping[str, Any], *conditions: sa.ColumnElement[bool]
-) -> None:
-    changed = sa.update(nodes).where(*_unreserved(node_id), *conditions)
-    if not connection.execute(changed.values(**values, version=next_change(connection))).rowcount:
-        _refuse(connection, node_id)
+    asked = sa.update(power_requests).where(
+        power_requests.c.node_id == node_id, power_requests.c.state == "waiting"
+    )
+    connection.execute(asked.values(state="failed", finished_at=utcnow(), error="the node was deleted"))
 
 
 def _unreserved(node_id: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
@@ -232,10 +217,22 @@ def _refuse(connection: sa.Connection, node_id: int) -> NoReturn:
     row = connection.execute(sa.select(nodes).where(nodes.c.id == node_id)).first()
     if row is None:
         raise errors.NodeNotFound("the node was deleted meanwhile")
+    raise errors.NodeConflict(refusal(row))
+
+
+def refusal(row: sa.Row[Any]) -> str:
+    """Why a node that is reserved cannot be changed, in one line.
+
+    :param row: its name, target_power_state, power_requested_by and _at, reservation, reserved_for and _at
+    """
     if row.target_power_state is None:
-        raise errors.NodeConflict(f"{row.name}: reserved by {row.reservation}; try again later")
-    since = f" since {row.power_requested_at:%Y-%m-%d %H:%M:%S} UTC" if row.power_requested_at else ""
-    raise errors.NodeConflict(
+        purpose = f" for {row.reserved_for}" if row.reserved_for else ""
+        return f"{row.name}: reserved by {row.reservation}{purpose}{_since(row.reserved_at)}; try again later"
+    return (
         f"{row.name}: {row.target_power_state} is under way, asked for by"
-        f" {row.power_requested_by or 'someone'}{since}; wait for it to end"
+        f" {row.power_requested_by or 'someone'}{_since(row.power_requested_at)}; wait for it to end"
     )
+
+
+def _since(moment: datetime | None) -> str:
+    return f" since {moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""

@@ -89,6 +89,25 @@ def leave(connection: sa.Connection, member: Membership) -> None:
     connection.execute(sa.update(conductors).where(*mine).values(online=False))
 
 
+def freeze(connection: sa.Connection, hostname: str, at: datetime, reason: str) -> None:
+    """Say that a conductor enforces nothing for the time being, and why."""
+    frozen = sa.update(conductors).where(conductors.c.hostname == hostname)
+    connection.execute(frozen.values(frozen_at=at, frozen_reason=reason, thaw_requested_at=None))
+
+
+def thaw(connection: sa.Connection, hostname: str) -> None:
+    """Say that a conductor enforces again."""
+    thawed = sa.update(conductors).where(conductors.c.hostname == hostname)
+    connection.execute(thawed.values(frozen_at=None, frozen_reason=None, thaw_requested_at=None))
+
+
+def ask_thaw(connection: sa.Connection, hostname: str, at: datetime) -> bool:
+    """Ask a conductor that enforces nothing to do so again; False when it does or there is none."""
+    frozen = conductors.c.hostname == hostname, conductors.c.frozen_at.is_not(None)
+    asked = sa.update(conductors).where(*frozen).values(thaw_requested_at=at)
+    return bool(connection.execute(asked).rowcount)
+
+
 def list_conductors(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
     """Every conductor that ever ran on this database, in order of host name."""
     return connection.execute(sa.select(conductors).order_by(conductors.c.hostname)).all()

@@ -50,6 +50,11 @@ class NodeRow(Base):
     ``version`` is the number of the newest change that a person or a power action made to it, see
     podium.db.changes, and is never touched by what a sweep learned: the conductor finds what changed by
     it, and a reading is only written while the version is the one that was read.
+
+    ``wanted_power_state`` is what the last request reached, which enforcement restores; ``power_policy`` is
+    record, enforce or ignore, None for what the configuration says; ``enforcement`` tells why enforcement
+    waits with this node or what it would do. ``target_power_state`` and ``power_request_id`` are those of
+    the request that waits or is under way.
     """
 
     __tablename__ = "nodes"
@@ -64,7 +69,11 @@ class NodeRow(Base):
     properties: Mapped[dict[str, Any]]
     extra: Mapped[dict[str, Any]]
     power_state: Mapped[str | None] = mapped_column(sa.String(20))
+    wanted_power_state: Mapped[str | None] = mapped_column(sa.String(20))
+    power_policy: Mapped[str | None] = mapped_column(sa.String(16))
+    enforcement: Mapped[str | None] = mapped_column(sa.String(255))
     target_power_state: Mapped[str | None] = mapped_column(sa.String(20), index=True)
+    power_request_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     power_requested_by: Mapped[str | None] = mapped_column(sa.String(255))
     power_requested_at: Mapped[datetime | None]
     power_checked_at: Mapped[datetime | None]
@@ -76,6 +85,8 @@ class NodeRow(Base):
     maintenance_reason: Mapped[str | None] = mapped_column(sa.Text)
     fault: Mapped[str | None] = mapped_column(sa.String(64))
     reservation: Mapped[str | None] = mapped_column(sa.String(255))
+    reserved_for: Mapped[str | None] = mapped_column(sa.String(255))
+    reserved_at: Mapped[datetime | None]
     conductor_group: Mapped[str] = mapped_column(sa.String(255))
     version: Mapped[int] = mapped_column(RowId, index=True)
     created_at: Mapped[datetime]
@@ -105,6 +116,9 @@ class ConductorRow(Base):
     online: Mapped[bool]
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]
+    frozen_at: Mapped[datetime | None]
+    frozen_reason: Mapped[str | None] = mapped_column(sa.Text)
+    thaw_requested_at: Mapped[datetime | None]
 
 
 class ConductorWorkerRow(Base):
@@ -118,8 +132,57 @@ class ConductorWorkerRow(Base):
     updated_at: Mapped[datetime]
 
 
+class OperationRow(Base):
+    """What a person, or enforcement, asked of the power of some nodes at once."""
+
+    __tablename__ = "operations"
+    __table_args__ = _NUMBERED
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    action: Mapped[str] = mapped_column(sa.String(20))
+    requested_by: Mapped[str] = mapped_column(sa.String(255))
+    requested_at: Mapped[datetime] = mapped_column(index=True)
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    nodes: Mapped[int]
+    timeout: Mapped[float | None]
+    then_off: Mapped[bool]
+    cancelled_by: Mapped[str | None] = mapped_column(sa.String(255))
+    cancelled_at: Mapped[datetime | None]
+
+
+class PowerRequestRow(Base):
+    """An operation's share in one node, from being asked for to its end.
+
+    ``state`` is waiting, begun, done, failed, cancelled or replaced; ``holder`` began it; ``sent_at`` is
+    when a command that must not be given twice went out; ``power_state`` is what was read last.
+    """
+
+    __tablename__ = "power_requests"
+    __table_args__ = (sa.Index("ix_power_requests_operation_id", "operation_id", "node_id"), _NUMBERED)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    operation_id: Mapped[int] = mapped_column(sa.BigInteger)
+    node_id: Mapped[int] = mapped_column(sa.BigInteger, index=True)
+    node_uuid: Mapped[str] = mapped_column(sa.String(36))
+    node_name: Mapped[str] = mapped_column(sa.String(255))
+    action: Mapped[str] = mapped_column(sa.String(20))
+    state: Mapped[str] = mapped_column(sa.String(16), index=True)
+    not_before: Mapped[datetime]
+    timeout: Mapped[float | None]
+    then_off: Mapped[bool]
+    requested_by: Mapped[str] = mapped_column(sa.String(255))
+    requested_at: Mapped[datetime]
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    holder: Mapped[str | None] = mapped_column(sa.String(255))
+    begun_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    power_state: Mapped[str | None] = mapped_column(sa.String(20))
+    error: Mapped[str | None] = mapped_column(sa.Text)
+
+
 class PowerEventRow(Base):
-    """One change of a node's power state: who changed what, when and why."""
+    """One event of a node's power: who changed what, when and why, and which conductor wrote it down."""
 
     __tablename__ = "power_events"
     __table_args__ = _NUMBERED
@@ -134,6 +197,20 @@ class PowerEventRow(Base):
     who: Mapped[str | None] = mapped_column(sa.String(255))
     reason: Mapped[str | None] = mapped_column(sa.Text)
     request_id: Mapped[str | None] = mapped_column(sa.String(64))
+    operation_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    conductor: Mapped[str | None] = mapped_column(sa.String(255))
+
+
+class NotificationCursorRow(Base):
+    """Up to which event a conductor has notified a sink, and since when it fails to."""
+
+    __tablename__ = "notification_cursors"
+
+    conductor: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    sink: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    event_id: Mapped[int] = mapped_column(sa.BigInteger)
+    failing_since: Mapped[datetime | None]
+    last_error: Mapped[str | None] = mapped_column(sa.Text)
 
 
 class PeriodicTaskRow(Base):
@@ -179,6 +256,9 @@ nodes = cast(sa.Table, NodeRow.__table__)
 change_counter = cast(sa.Table, ChangeCounterRow.__table__)
 conductors = cast(sa.Table, ConductorRow.__table__)
 conductor_workers = cast(sa.Table, ConductorWorkerRow.__table__)
+operations = cast(sa.Table, OperationRow.__table__)
+power_requests = cast(sa.Table, PowerRequestRow.__table__)
+notification_cursors = cast(sa.Table, NotificationCursorRow.__table__)
 power_events = cast(sa.Table, PowerEventRow.__table__)
 periodic_tasks = cast(sa.Table, PeriodicTaskRow.__table__)
 task_commands = cast(sa.Table, TaskCommandRow.__table__)

@@ -13,6 +13,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium.db.api import chunks
+from podium.db.bulk import AMONG, AT_ONCE, Texts
+from podium.db.events import event
 from podium.db.models import nodes
 from podium.db.models import power_events as events
 
@@ -48,13 +50,6 @@ class Checked:
     numbers: Sequence[int]
 
 
-#: Nodes of one statement.
-AT_ONCE: Final = 1000
-
-#: The condition to be one of ``numbers``. As digits in the statement's text: a parameter for each costs every
-#: driver more than the server needs for the whole statement.
-AMONG: Final = nodes.c.id.in_(sa.bindparam("numbers", expanding=True, literal_execute=True))
-
 #: Nodes of one statement that says nothing but that they were read.
 _CHECKED_AT_ONCE: Final = 5000
 
@@ -85,12 +80,13 @@ def _listed(numbers: Sequence[int]) -> str:
     return ",".join(map(str, numbers))
 
 
-def record_readings(connection: sa.Connection, readings: Sequence[Reading]) -> set[int]:
+def record_readings(connection: sa.Connection, readings: Sequence[Reading], conductor: str) -> set[int]:
     """Write down readings, each only while its node is as it was when it was read, and free.
 
     Nodes of which the same is to be written share a statement, and with it the oldest of their times, so
     that an age is never told too small. So do the events of first readings; any other has its own.
 
+    :param conductor: the holder who writes them down
     :returns: the numbers of the nodes that were left alone because they had changed
     """
     left_alone: set[int] = set()
@@ -112,10 +108,10 @@ def record_readings(connection: sa.Connection, readings: Sequence[Reading]) -> s
                 if row.power_state is None:
                     first.setdefault((reading.state, reading.request_id), []).append(reading)
                 elif effect.changed:
-                    learned.append(event(row, reading.at, reading.state, "out-of-band", reading.request_id))
+                    learned.append(_change(row, reading, conductor))
         _record_failures(connection, failed)
         for (state, request_id), members in first.items():
-            told = {"state": state, "request_id": request_id, **_together(members)}
+            told = {"state": state, "request_id": request_id, "conductor": conductor, **_together(members)}
             connection.execute(_FIRST_EVENTS, told)
         for effect, members in alike.items():
             connection.execute(effect.statement(), _together(members))
@@ -125,14 +121,7 @@ def record_readings(connection: sa.Connection, readings: Sequence[Reading]) -> s
 
 
 _COUNT_FAILURE: Final = sa.update(nodes).where(AMONG).values(power_failures=nodes.c.power_failures + 1)
-#: Reasons of failures that one statement writes; the databases look through them for every node.
-_REASONS: Final = 100
-_SAY_WHY: Final = sa.text(
-    "UPDATE nodes SET last_error = CASE id {} END WHERE id IN ({})".format(
-        " ".join(f"WHEN :number{place} THEN :failure{place}" for place in range(_REASONS)),
-        ", ".join(f":number{place}" for place in range(_REASONS)),
-    )
-)
+_SAY_WHY: Final = Texts(nodes.c.last_error)
 
 
 def _record_failures(connection: sa.Connection, failed: Sequence[tuple[sa.Row[Any], Reading]]) -> None:
@@ -141,12 +130,18 @@ def _record_failures(connection: sa.Connection, failed: Sequence[tuple[sa.Row[An
         return
     connection.execute(_COUNT_FAILURE, {"numbers": [row.id for row, _ in failed]})
     told = [(row.id, reading.failure) for row, reading in failed if reading.failure != row.last_error]
-    for chunk in chunks(told, _REASONS):
-        # The last one again and again, so that there is one statement for any number of them.
-        filled = [*chunk, *[chunk[-1]] * (_REASONS - len(chunk))]
-        values: dict[str, Any] = {f"number{place}": number for place, (number, _) in enumerate(filled)}
-        values |= {f"failure{place}": failure for place, (_, failure) in enumerate(filled)}
-        connection.execute(_SAY_WHY, values)
+    _SAY_WHY.write(connection, told)
+
+
+def _change(row: sa.Row[Any], reading: Reading, conductor: str) -> dict[str, Any]:
+    return event(
+        row,
+        "out-of-band",
+        at=reading.at,
+        to_state=reading.state,
+        conductor=conductor,
+        request_id=reading.request_id,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +164,7 @@ class _Effect:
 
 #: After a start there is one for every node.
 _FIRST_EVENTS: Final = sa.insert(events).from_select(
-    ["node_uuid", "node_name", "at", "to_state", "cause", "request_id"],
+    ["node_uuid", "node_name", "at", "to_state", "cause", "request_id", "conductor"],
     sa.select(
         nodes.c.uuid,
         nodes.c.name,
@@ -177,6 +172,7 @@ _FIRST_EVENTS: Final = sa.insert(events).from_select(
         sa.bindparam("state", type_=events.c.to_state.type),
         sa.literal("first reading"),
         sa.bindparam("request_id", type_=events.c.request_id.type),
+        sa.bindparam("conductor", type_=events.c.conductor.type),
     ).where(AMONG),
 )
 
@@ -197,21 +193,3 @@ _FREE: Final = (
 def _free(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, sa.Row[Any]]:
     """The nodes of these numbers that nobody has reserved, locked until the end of the transaction."""
     return {row.id: row for row in connection.execute(_FREE, {"numbers": numbers})}
-
-
-def event(
-    row: sa.Row[Any], at: datetime, state: str | None, cause: str, request_id: str | None
-) -> dict[str, Any]:
-    """The event of a node's power that is ``state`` now and was another.
-
-    :param row: the node before that
-    """
-    return {
-        "node_uuid": row.uuid,
-        "node_name": row.name,
-        "at": at,
-        "from_state": row.power_state,
-        "to_state": state,
-        "cause": cause,
-        "request_id": request_id,
-    }

@@ -252,6 +252,14 @@ class Driver(ABC):
         :raises podium.errors.DriverError: when the hardware refuses or does not answer
         """
 
+    def inject_nmi(self, node: Node) -> None | Awaitable[None]:
+        """Interrupt the machine's operating system with a non-maskable interrupt; optional.
+
+        :raises podium.errors.UnsupportedPowerState: by default, or when this hardware has none
+        :raises podium.errors.DriverError: when the hardware refuses or does not answer
+        """
+        raise errors.UnsupportedPowerState(f"driver {self.name} cannot inject an NMI")
+
     def validate(self, node: Node) -> None:
         """Check ``driver_info``, without any I/O.
 

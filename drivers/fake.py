@@ -55,6 +55,7 @@ class FakeDriver(base.Driver):
     def __init__(self, name: str, options: Any) -> None:
         super().__init__(name, options)
         self._machines: dict[str, _Machine] = {}
+        self._interrupts = 0
 
     async def get_power_state(self, node: base.Node) -> str:
         machine = self._machine(node)
@@ -72,6 +73,18 @@ class FakeDriver(base.Driver):
         if machine.refuse:
             raise errors.DriverError("fake_refuse is set: the power change was refused")
         machine.powered = states.REACHED[target] == states.POWER_ON
+
+    async def inject_nmi(self, node: base.Node) -> None:
+        """Count it, in the statistics."""
+        machine = self._machine(node)
+        await _suffer(machine)
+        if machine.refuse:
+            raise errors.DriverError("fake_refuse is set: the interrupt was refused")
+        self._interrupts += 1
+
+    def statistics(self) -> Mapping[str, float]:
+        """How many NMIs were injected."""
+        return {"interrupts": self._interrupts}
 
     @base.driver_periodic_task(spacing=60)
     async def check_status(self, manager: base.Conductor, context: oslo_context.RequestContext) -> None:

@@ -14,13 +14,14 @@ from podium.simulator.faults import HEALTHY, Faults
 
 # Completion codes, table 5-2.
 OK: Final = 0x00
+NODE_BUSY: Final = 0xC0
 INVALID_COMMAND: Final = 0xC1
 WRONG_LENGTH: Final = 0xC7
 INVALID_FIELD: Final = 0xCC
 INSUFFICIENT_PRIVILEGE: Final = 0xD4
 NOT_IN_THIS_STATE: Final = 0xD5
 
-_LOG_SIZE: Final = 32
+_LOG_SIZE: Final = 256
 _IDENTIFY_SECONDS: Final = 15
 
 #: A completion code and the data after it.
@@ -56,6 +57,7 @@ class BMC:
         "_identify_until",
         "_log",
         "_on",
+        "_refuses_until",
         "_settings",
         "_shown",
         "_shown_until",
@@ -70,6 +72,7 @@ class BMC:
         self._turns: tuple[float, bool] | None = None  # when the power switches by itself, and to what
         self._shown = False
         self._shown_until = 0.0
+        self._refuses_until = 0.0
         self._identify_until = 0.0
         self._cause = 0  # table 28-11
         self._log: deque[str] | None = None
@@ -112,7 +115,7 @@ class BMC:
             self._switch(on, at)
 
     def _switch(self, on: bool, at: float) -> None:
-        if self.faults.stale:
+        if self.faults.stale and on != self._on:
             self._shown = self._shown_power(at)
             self._shown_until = at + self.faults.stale
         self._on = on
@@ -151,6 +154,12 @@ class BMC:
         if not on and action in ("cycle", "reset", "diag"):
             return NOT_IN_THIS_STATE, b""
         now = self._settings.clock()
+        if now < self._refuses_until:
+            return NODE_BUSY, b""
+        if self.faults.lies:
+            return OK, b""
+        if self.faults.refuses:
+            self._refuses_until = now + self.faults.refuses
         if action in ("on", "off"):
             self.power_on = action == "on"
         elif action == "cycle":

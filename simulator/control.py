@@ -4,6 +4,7 @@
     {"set": "fault", "fault": "slow=2", "where": "10%"}
     {"clear": "fault", "kind": "all", "where": "1-48"}
     {"get": "status"}
+    {"get": "log", "where": "1-48"}
 
 Each gets one line back: ``{"ok": true, ...}``, or ``{"ok": false, "error": "..."}``.
 """
@@ -17,13 +18,16 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from podium import errors
+from podium.simulator import faults, nodes
 from podium.simulator.server import Simulator
 
 _LINE: Final = 65536
 _CLIENTS: Final = 16
 _IDLE_SECONDS: Final = 60.0
 _CLIENT_SECONDS: Final = 30.0
-_FORMS: Final = 'give {"set": "power"}, {"set": "fault"}, {"clear": "fault"} or {"get": "status"}'
+_FORMS: Final = (
+    'give {"set": "power"}, {"set": "fault"}, {"clear": "fault"}, {"get": "status"} or {"get": "log"}'
+)
 
 
 class ControlSocket:
@@ -92,6 +96,8 @@ def _carry_out(simulator: Simulator, request: dict[str, Any]) -> dict[str, Any]:
     match request:
         case {"get": "status"}:
             return simulator.status()
+        case {"get": "log"}:
+            return {"bmcs": _log(simulator, word("where"))}
         case {"set": "power"}:
             if word("to") not in ("on", "off"):
                 raise errors.ConfigError(f"power is set to on or off, not to {word('to')!r}")
@@ -101,6 +107,13 @@ def _carry_out(simulator: Simulator, request: dict[str, Any]) -> dict[str, Any]:
         case {"clear": "fault"}:
             return {"changed": simulator.clear_fault(word("kind"), word("where"))}
     raise errors.ConfigError(f"the request is not known: {_FORMS}")
+
+
+def _log(simulator: Simulator, where: str) -> dict[str, dict[str, Any]]:
+    """By address, whether the machine is on and the latest chassis commands that its BMC carried out."""
+    addresses = map(nodes.text, faults.select(where, simulator.addresses))
+    bmcs = ((address, simulator.bmc(address)) for address in addresses)
+    return {address: {"power_on": bmc.power_on, "log": bmc.log} for address, bmc in bmcs}
 
 
 def ask(path: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Faults:
     :param forgets_after_commands: commands after which a session is forgotten
     :param forgets_after_seconds: age in seconds at which a session is forgotten
     :param stale: seconds for which the power state from before a switch is reported
+    :param refuses: seconds after a power control for which the next one is refused
+    :param lies: whether power controls are acknowledged and not carried out
     """
 
     dead: bool = False
@@ -32,6 +34,8 @@ class Faults:
     forgets_after_commands: int | None = None
     forgets_after_seconds: float | None = None
     stale: float = 0.0
+    refuses: float = 0.0
+    lies: bool = False
     power_fault: bool = False
     cooling_fault: bool = False
     drive_fault: bool = False
@@ -55,6 +59,10 @@ def _slow(value: str) -> dict[str, Any]:
 
 def _stale(value: str) -> dict[str, Any]:
     return {"stale": _seconds(value)}
+
+
+def _refuses(value: str) -> dict[str, Any]:
+    return {"refuses": _seconds(value)}
 
 
 def _lossy(value: str) -> dict[str, Any]:
@@ -96,6 +104,8 @@ KINDS: Final[dict[str, Kind]] = {
         ("forgets_after_commands", "forgets_after_seconds"), "commands (20) or seconds (30s)", _forgets
     ),
     "stale": Kind(("stale",), "seconds, up to 3600", _stale),
+    "refuses": Kind(("refuses",), "seconds, up to 3600", _refuses),
+    "lies": Kind(("lies",)),
     "power-fault": Kind(("power_fault",)),
     "cooling-fault": Kind(("cooling_fault",)),
     "drive-fault": Kind(("drive_fault",)),

@@ -67,6 +67,10 @@ class Faults(base.Driver):
         await self._obstruct(node)
         await call(self.driver.set_power_state, node, target)
 
+    async def inject_nmi(self, node: base.Node) -> None:
+        await self._obstruct(node)
+        await call(self.driver.inject_nmi, node)
+
     async def _obstruct(self, node: base.Node) -> None:
         if node.name in self.hang:
             await asyncio.Event().wait()

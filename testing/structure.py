@@ -22,6 +22,7 @@ Check = Callable[[base.Driver], Iterator[str]]
 _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "get_power_state": ("node",),
     "set_power_state": ("node", "target"),
+    "inject_nmi": ("node",),
     "validate": ("node",),
     "start": (),
     "close": (),

@@ -1,5 +1,6 @@
 """Fixtures for every test: the peers that a test needs, and empty databases to run it on."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import peers
 
 #: Seconds after which a test is broken off: one that hangs must fail, and leave the others their turn.
-LONGEST: Final = 60
+LONGEST: Final = int(os.environ.get("PODIUM_TEST_LONGEST", "60"))
 
 
 def pytest_configure() -> None:

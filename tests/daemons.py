@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from podium.db import api
 from podium.db.engine import Database
+from podium.simulator import control
 
 BIN = Path(sys.executable).parent
 PATIENCE = 30.0
@@ -96,6 +97,12 @@ class Daemon:
         self.process.send_signal(number)
         return self.wait()
 
+    def children(self) -> set[int]:
+        """The process ids of the master's children, which are the workers."""
+        assert self.process is not None
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return {int(pid) for thread in threads for pid in (thread / "children").read_text().split()}
+
     def kill(self) -> None:
         """kill -9, master and worker."""
         assert self.process is not None
@@ -150,6 +157,13 @@ class Rack:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         assert self._process.wait(PATIENCE) == 0
+
+    def log(self, where: str) -> dict[str, dict[str, Any]]:
+        """Whether machines are on and what their BMCs carried out, by address."""
+        found: dict[str, dict[str, Any]] = control.ask(str(self._control), {"get": "log", "where": where})[
+            "bmcs"
+        ]
+        return found
 
     def ctl(self, *arguments: str) -> str:
         done = subprocess.run(

@@ -97,10 +97,10 @@ def make_conf(tmp_path: Path, text: str = "") -> conf.Config:
 class Pieces:
     """A conductor in pieces: rooms of drivers, a fleet and a recorder over a database."""
 
-    def __init__(self, database: Database, drivers: Iterable[base.Driver]) -> None:
+    def __init__(self, database: Database, drivers: Iterable[base.Driver], sql: Sql | None = None) -> None:
         self.database = database
         self.rooms = {driver.name: DriverRoom(driver) for driver in drivers}
-        self.sql = Sql(database)
+        self.sql = sql or Sql(database)
         self.fleet = Fleet("", tuple(self.rooms))
         self.recorder = Recorder(self.sql, self.fleet, "here")
         self.sync = PowerSync(self.fleet, self.rooms, self.recorder)

@@ -4,6 +4,7 @@ One event loop, no threads but those that resolve names. A BMC's session is open
 opened again when the BMC forgot it, and closed when its target is released or the client closes.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from oslo_log import log
 
 from podium import errors
 from podium.drivers.ipmi import closing, crypto, packet, transport
-from podium.drivers.ipmi.commands import INSUFFICIENT_PRIVILEGE, CommandFailed
+from podium.drivers.ipmi.commands import INSUFFICIENT_PRIVILEGE, NODE_BUSY, CommandFailed
 from podium.drivers.ipmi.session import Session, SuiteRefused, Target, open_session
 from podium.drivers.ipmi.transport import NoAnswer
 
@@ -22,6 +23,7 @@ LOG = log.getLogger(__name__)
 _HELD_TRANSMISSIONS: Final = 4  # into a held session; real BMCs meet a session that they forgot with silence
 _IDLE_TRANSMISSIONS: Final = 3  # into one that has been idle so long that it may be forgotten
 _IDLE: Final = 55.0  # seconds; a BMC forgets a session after 60 without a packet, give or take 3 (6.12.15)
+_BUSY_PAUSES: Final = (0.1, 0.3, 0.6)  # seconds before a command is repeated that met "node busy"
 _LOGIN_FAILURES: Final = 3  # BMCs lock an account after a few
 _LEVELS: Final = {
     packet.PRIVILEGE_USER: "USER",
@@ -172,6 +174,8 @@ class Connection:
             answer: tuple[int, bytes] = await endpoint.ask(
                 session.prepare(command, data), gap, deadline, transmissions
             )
+            if answer[0] == NODE_BUSY:
+                answer = await self._ask_again(session, command, data, deadline)
             if answer[0] == INSUFFICIENT_PRIVILEGE and self.target.privilege > session.privilege:
                 # It asks for more than appendix G says, and has not carried out the command.
                 await self._raise(session, gap, deadline, transmissions)
@@ -183,6 +187,21 @@ class Connection:
         else:
             return answer
         return await self._run(endpoint, command, data, privilege, deadline, repeatable)
+
+    async def _ask_again(
+        self, session: Session, command: tuple[int, int], data: bytes, deadline: float
+    ) -> tuple[int, bytes]:
+        """Repeat a command that the BMC had no time for, and so did not carry out, a few times."""
+        network, gap = self._client.network, self._client.timing.retransmit
+        answer = NODE_BUSY, b""
+        for pause in _BUSY_PAUSES:
+            if answer[0] != NODE_BUSY or network.loop.time() + pause >= deadline:
+                break
+            await asyncio.sleep(pause)
+            answer = await session.endpoint.ask(
+                session.prepare(command, data), gap, deadline, transport.UNLIMITED
+            )
+        return answer
 
     async def _raise(self, session: Session, gap: float, deadline: float, transmissions: int) -> None:
         level = self.target.privilege

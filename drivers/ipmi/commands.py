@@ -14,8 +14,10 @@ from podium.drivers.ipmi import packet
 POWER_DOWN: Final = 0x00
 POWER_UP: Final = 0x01
 HARD_RESET: Final = 0x03
+DIAGNOSTIC_INTERRUPT: Final = 0x04
 SOFT_SHUTDOWN: Final = 0x05
 
+NODE_BUSY: Final = 0xC0
 INVALID_COMMAND: Final = 0xC1
 INVALID_DATA_FIELD: Final = 0xCC
 INSUFFICIENT_PRIVILEGE: Final = 0xD4

@@ -192,17 +192,11 @@ class IPMIDriver(base.Driver):
             raise errors.UnsupportedPowerState(
                 f"the ipmi driver cannot do {target!r}, only {', '.join(self.supported_power_states)}"
             )
-        try:
-            await connection.command(
-                packet.CHASSIS_CONTROL,
-                bytes((control,)),
-                privilege=packet.PRIVILEGE_OPERATOR,
-                repeatable=control != commands.HARD_RESET,
-            )
-        except commands.CommandFailed as failure:
-            if failure.code in _UNSUPPORTED:
-                raise errors.UnsupportedPowerState(f"{failure}; asked for {target}") from None
-            raise
+        await _chassis_control(connection, control, target)
+
+    async def inject_nmi(self, node: base.Node) -> None:
+        """Pulse the diagnostic interrupt with Chassis Control (section 28.3), which is optional for BMCs."""
+        await _chassis_control(self._connection(node), commands.DIAGNOSTIC_INTERRUPT, states.INJECT_NMI)
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=10, max_in_flight=128)
     async def check_status(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
@@ -280,6 +274,20 @@ class IPMIDriver(base.Driver):
             privilege=info["ipmi_priv_level"],
             suite=info["ipmi_cipher_suite"],
         )
+
+
+async def _chassis_control(connection: Connection, control: int, asked: str) -> None:
+    try:
+        await connection.command(
+            packet.CHASSIS_CONTROL,
+            bytes((control,)),
+            privilege=packet.PRIVILEGE_OPERATOR,
+            repeatable=control in (commands.POWER_UP, commands.POWER_DOWN),
+        )
+    except commands.CommandFailed as failure:
+        if failure.code in _UNSUPPORTED:
+            raise errors.UnsupportedPowerState(f"{failure}; asked for {asked}") from None
+        raise
 
 
 async def _chassis_status(connection: Connection, patience: float = 0.0) -> bytes:

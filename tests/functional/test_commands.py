@@ -95,12 +95,13 @@ def test_debug_logs_no_secret(run: Run, tmp_path: Path) -> None:
 
 def test_an_interrupt_ends_the_waiting_quietly(run: Run, start: Start) -> None:
     run("node", "create", "--driver", "fake", "--name", "n1")
-    with start("node", "power", "on", "n1", "--wait", "--timeout", str(_PATIENCE)) as process:
+    with start("node", "power", "on", "n1", "--wait") as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "1 requested\n"
+        assert process.stdout.readline() == "operation 1: 1 requested\n"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=_PATIENCE)
     assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-1].startswith("podium: operation 1 goes on; look: podium operation show 1;")
     assert "Traceback" not in err
 
 

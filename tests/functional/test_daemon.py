@@ -11,7 +11,7 @@ import pytest
 
 from daemons import Daemon, Rack, eventually
 from peers import RestartablePostgreSQL
-from podium.db import fleet
+from podium.db import ledger
 from podium.db.engine import Database
 
 FAST = "[conductor]\nsync_power_state_interval = 1\n"
@@ -24,7 +24,7 @@ def states(daemon: Daemon) -> dict[str, str | None]:
 def events(daemon: Daemon, uuid: str) -> list[tuple[Any, ...]]:
     database = Database(daemon.url)
     with database.read() as connection:
-        rows = fleet.list_events(connection, uuid)
+        rows = ledger.newest_events(connection, ledger.Chosen(frozenset({uuid})), limit=100)
     database.dispose()
     return [(row.from_state, row.to_state, row.cause) for row in rows]
 

@@ -9,7 +9,9 @@ from daemons import Daemon, eventually
 
 def test_a_running_conductor_tells_how_fresh_its_readings_are(tmp_path: Path) -> None:
     with Daemon(
-        tmp_path, "[conductor]\nsync_power_state_interval = 1\n", default="enabled_drivers = fake"
+        tmp_path,
+        "[conductor]\nsync_power_state_interval = 1\npower_state_sync_max_retries = 0\n",
+        default="enabled_drivers = fake",
     ) as daemon:
         daemon.podium("node", "create", "--driver", "fake", "--name", "alive")
         daemon.podium(

@@ -25,12 +25,6 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
         yield running
 
 
-def children(daemon: Daemon) -> set[int]:
-    assert daemon.process is not None
-    threads = Path(f"/proc/{daemon.process.pid}/task").iterdir()
-    return {int(pid) for thread in threads for pid in (thread / "children").read_text().split()}
-
-
 def test_all_nodes_are_switched_whoever_has_them(daemon: Daemon) -> None:
     done = daemon.podium("node", "power", "on", "n[01-40]", "--wait")
     assert "n[01-40]: power on" in done.stdout
@@ -46,8 +40,7 @@ def test_they_are_one_conductor_and_every_task_is_one(daemon: Daemon) -> None:
 
 
 def test_a_worker_that_is_killed_is_started_again_with_the_same_nodes(daemon: Daemon) -> None:
-    before = children(daemon)
-    os.kill(min(before), signal.SIGKILL)
+    os.kill(min(daemon.children()), signal.SIGKILL)
     eventually(lambda: daemon.text().count(" owns ") == 3, "another worker has taken its place")
     done = daemon.podium("node", "power", "on", "n[01-40]", "--wait")
     assert "n[01-40]: power on" in done.stdout

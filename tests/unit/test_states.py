@@ -7,14 +7,14 @@ from podium.db import models
 from podium.drivers import base, registry
 
 
-def test_every_target_has_a_state_that_a_read_can_find() -> None:
-    assert states.REACHED.keys() == states.TARGETS
+def test_every_action_but_an_nmi_has_a_state_that_a_read_can_find() -> None:
+    assert states.REACHED.keys() == states.ACTIONS - {states.INJECT_NMI}
     assert set(states.REACHED.values()) <= states.READINGS
 
 
-@pytest.mark.parametrize("column", ["power_state", "target_power_state"])
+@pytest.mark.parametrize("column", ["power_state", "target_power_state", "wanted_power_state"])
 def test_every_word_fits_its_column(column: str) -> None:
-    assert max(map(len, states.READINGS | states.TARGETS)) <= models.nodes.c[column].type.length  # type: ignore[attr-defined]
+    assert max(map(len, states.READINGS | states.ACTIONS)) <= models.nodes.c[column].type.length  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ["fake", "ipmi"])

@@ -1,14 +1,18 @@
-"""The ``podium`` command, run in this process on a database of the test's own."""
+"""The ``podium`` command, run in this process on a database of the test's own, and a conductor."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from podium import states
 from podium.cli.main import main
-from podium.db import schema
+from podium.db import conductors, power, schema
 from podium.db.engine import Database
+from podium.db.models import utcnow
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -59,3 +63,67 @@ def podium_anywhere(tmp_path: Path, database_url: str, capsys: pytest.CaptureFix
     run = _runner(tmp_path, database_url, capsys)
     assert run("db", "upgrade").returncode == 0
     return run
+
+
+class Head:
+    """A conductor, as the database sees it, with the driver ``fake``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def go_online(self, *drivers: str, group: str = "") -> None:
+        member = conductors.Membership("head", "1", drivers or ("fake",), group)
+        with self._database.write() as connection:
+            conductors.claim(connection, member, 60, lambda _process: False)
+
+    def begin(self, count: int) -> None:
+        """Have the oldest requests under way."""
+        with self._database.write() as connection:
+            found = power.due(connection, "", ["fake"], "head", utcnow())
+            power.begin(connection, [row.request_id for row in found[:count]], "head", utcnow())
+
+    def carry_out(self, failures: Mapping[str, str]) -> None:
+        """Carry out everything that is asked for, apart from what fails, by the name of the node."""
+        with self._database.write() as connection:
+            found = power.due(connection, "", ["fake"], "head", utcnow())
+            rows = power.begin(connection, [row.request_id for row in found], "head", utcnow())
+            ends = [(row, failures.get(row.name)) for row in rows]
+            power.finish(
+                connection,
+                [
+                    power.Outcome(
+                        row.id,
+                        row.request_id,
+                        "head",
+                        utcnow(),
+                        states.POWER_OFF if error else states.REACHED.get(row.action),
+                        error,
+                    )
+                    for row, error in ends
+                ],
+            )
+
+    @contextmanager
+    def carrying_out(self, failures: Mapping[str, str]) -> Iterator[None]:
+        """:meth:`carry_out` in a thread, as requests come."""
+        end, patience = threading.Event(), 30.0
+
+        def serve() -> None:
+            waited = 0.0
+            while not end.wait(0.02) and waited < patience:
+                self.carry_out(failures)
+                waited += 0.02
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join(patience)
+
+
+@pytest.fixture
+def head(database: Database) -> Head:
+    """``head.carrying_out({})`` is a conductor that does what is asked."""
+    return Head(database)

@@ -98,9 +98,9 @@ def test_a_command_line_that_is_wrong_ends_with_status_2(
 def test_an_incomplete_command_is_answered_with_those_that_begin_so(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    main(["node", "power"])
+    main(["node", "maintenance"])
     assert capsys.readouterr().err.endswith(
-        "there is no command node power; there are: node power on, node power off, node power reboot\n"
+        "there is no command node maintenance; there are: node maintenance set, node maintenance unset\n"
     )
 
 

@@ -34,6 +34,7 @@ def figures(nodes: int, fresh_share: float, ages: Mapping[str, float], **driver:
     return {
         "nodes": nodes,
         "in_maintenance": 0,
+        "unreadable": 1,
         "never_read": 1,
         "failing": 2,
         "max_age": 120,
@@ -41,6 +42,8 @@ def figures(nodes: int, fresh_share: float, ages: Mapping[str, float], **driver:
         "ages": dict(ages),
         "age_buckets": {"30": nodes - 1, "inf": nodes},
         "drivers": {"fake": {"nodes": nodes, "late": False, **driver}},
+        "enforcement": {"is_frozen": False, "enforced": 3},
+        "notifications": {},
         "queues": {"readings": 5},
         "write_lag": 0.5,
     }
@@ -90,15 +93,20 @@ def test_the_figures_of_the_only_conductor_are_shown(podium_anywhere: Run, datab
         "conductor_group": "east",
         "drivers": ["fake"],
         "workers": 1,
+        "frozen_at": None,
+        "frozen_reason": None,
         "nodes": 10,
         "failing": 2,
         "in_maintenance": 0,
+        "unreadable": 1,
         "never_read": 1,
         "power_state_max_age": 120,
         "fresh_share": 0.9,
         "power_state_ages": {"median": 15.0, "p99": 29.5, "max": 31.0},
         "power_state_age_buckets": {"30": 9, "inf": 10},
         "power_reads": {"fake": {"nodes": 10, "late": False, "sweep_duration": 30.0}},
+        "enforcement": {"is_frozen": False, "enforced": 3},
+        "notifications": {},
         "queues": {"readings": 5},
         "write_lag": 0.5,
     }
@@ -195,4 +203,59 @@ def test_a_conductor_that_is_not_clear_is_asked_for(
     for hostname in online:
         go_online(database, hostname)
     done = podium("conductor", "show", *arguments)
+    assert (done.returncode, done.stderr) == (1, f"podium: {fault}\n")
+
+
+def freeze(database: Database, hostname: str) -> None:
+    go_online(database, hostname)
+    with database.write() as connection:
+        conductors.freeze(connection, hostname, utcnow(), "300 of 1000 nodes vanished within 300 s")
+
+
+def test_a_conductor_that_froze_says_since_when_and_why(podium: Run, database: Database) -> None:
+    freeze(database, "head")
+    assert shown(podium)["frozen_reason"] == "300 of 1000 nodes vanished within 300 s"
+    (listed,) = json.loads(podium("conductor", "list", "-f", "json").stdout)
+    assert listed["frozen_at"] == shown(podium)["frozen_at"]
+    assert listed["frozen_at"].startswith("20")
+
+
+def thaw_requested_at(database: Database) -> dict[str, Any]:
+    with database.read() as connection:
+        return {row.hostname: row.thaw_requested_at for row in conductors.list_conductors(connection)}
+
+
+def test_the_only_conductor_that_froze_needs_no_name_to_thaw(podium: Run, database: Database) -> None:
+    go_online(database, "east")
+    freeze(database, "west")
+    done = podium("conductor", "thaw")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "west: asked to thaw\n", "")
+    asked = thaw_requested_at(database)
+    assert asked["east"] is None
+    assert asked["west"] is not None
+
+
+def test_a_conductor_that_is_offline_thaws_later(podium: Run, database: Database) -> None:
+    freeze(database, "head")
+    go_silent(database, "head")
+    done = podium("conductor", "thaw", "head")
+    assert (done.returncode, done.stderr) == (0, "podium: warning: head is offline; it thaws when it runs\n")
+
+
+@pytest.mark.parametrize(
+    ("frozen", "arguments", "fault"),
+    [
+        ([], [], "no conductor is frozen"),
+        ([], ["east"], "east is not frozen"),
+        ([], ["north"], "there is no conductor north; there are: east"),
+        (["west", "south"], [], "there are several conductors: south, west; say which"),
+    ],
+)
+def test_what_cannot_thaw_is_named(
+    podium: Run, database: Database, frozen: list[str], arguments: list[str], fault: str
+) -> None:
+    go_online(database, "east")
+    for hostname in frozen:
+        freeze(database, hostname)
+    done = podium("conductor", "thaw", *arguments)
     assert (done.returncode, done.stderr) == (1, f"podium: {fault}\n")

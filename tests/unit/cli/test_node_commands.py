@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from podium.db import api, fleet
+from podium.db import api
 from podium.db.engine import Database
 from podium.db.models import utcnow
 
@@ -148,12 +148,10 @@ def test_one_name_is_not_given_to_two_nodes(podium: Run) -> None:
     assert done.returncode == 2
 
 
-def test_a_node_is_not_changed_while_its_power_is(podium: Run, database: Database) -> None:
+def test_a_node_is_not_changed_while_its_power_is(podium: Run, head: Any) -> None:
     create(podium, "n1")
     podium("node", "power", "on", "n1")
-    with database.write() as connection:
-        (row,) = api.list_nodes(connection)
-        assert fleet.reserve(connection, row.id, row.version, "head")
+    head.begin(1)
     done = podium("node", "delete", "n1")
     assert done.returncode == 1
     assert "podium: n1: power on is under way" in done.stderr
@@ -178,9 +176,86 @@ def test_maintenance_is_set_with_a_reason_and_unset_again(podium_anywhere: Run) 
 
 
 def test_unsetting_maintenance_clears_the_fault(podium: Run, database: Database) -> None:
-    enrol(database, name="n1", driver="fake", maintenance=True, fault="power failure")
+    enrol(database, name="n1", driver="fake", maintenance=True, fault="power failure", power_failures=3)
     podium("node", "maintenance", "unset", "n1")
-    assert shown(podium, "n1")["fault"] is None
+    node = shown(podium, "n1")
+    assert (node["maintenance"], node["fault"], node["power_failures"]) == (False, None, 0)
+
+
+def test_maintenance_that_a_person_sets_is_no_fault_that_would_clear_by_itself(
+    podium: Run, database: Database
+) -> None:
+    enrol(database, name="n1", driver="fake", maintenance=True, fault="power failure")
+    podium("node", "maintenance", "set", "n1", "--reason", "mine")
+    node = shown(podium, "n1")
+    assert (node["maintenance"], node["maintenance_reason"], node["fault"]) == (True, "mine", None)
+
+
+@pytest.mark.parametrize(
+    ("word", "policy", "enforcement"),
+    [
+        ("record", "record", None),
+        ("enforce", "enforce", "seen once"),
+        ("ignore", "ignore", None),
+        ("default", None, "seen once"),
+    ],
+)
+def test_the_power_policy_of_nodes_is_set(
+    podium: Run, database: Database, word: str, policy: str | None, enforcement: str | None
+) -> None:
+    enrol(database, name="n1", driver="fake", power_policy="enforce", enforcement="seen once")
+    assert podium("node", "set", "n1", "--power-policy", word).stdout == "1 changed\n"
+    node = shown(podium, "n1")
+    assert (node["power_policy"], node["enforcement"]) == (policy, enforcement)
+
+
+def test_a_power_policy_is_kept_while_something_else_is_set(podium: Run, database: Database) -> None:
+    enrol(database, name="n1", driver="fake", power_policy="ignore")
+    podium("node", "set", "n1", "--extra", "a=b")
+    assert shown(podium, "n1")["power_policy"] == "ignore"
+
+
+@pytest.fixture
+def switched_nodes(podium_anywhere: Run, database_url: str) -> Run:
+    """``podium`` on nodes that were switched off behind Podium's back, with different policies."""
+    off: dict[str, Any] = {"driver": "fake", "power_state": "power off", "wanted_power_state": "power on"}
+    off |= {"power_policy": None, "enforcement": None}
+    rows = [
+        {**off, "name": "default"},
+        {**off, "name": "broken", "power_policy": "enforce", "power_state": "error"},
+        {**off, "name": "enforced", "power_policy": "enforce"},
+        {**off, "name": "flapping", "power_policy": "enforce", "enforcement": "it changes too often"},
+        {**off, "name": "ignored", "power_policy": "ignore"},
+        {**off, "name": "parked", "power_policy": "enforce", "maintenance": True},
+        {**off, "name": "recorded", "power_policy": "record"},
+        {**off, "name": "right", "power_policy": "enforce", "power_state": "power on"},
+        {**off, "name": "unwanted", "power_policy": "enforce", "wanted_power_state": None},
+        {**off, "name": "unread", "power_policy": "enforce", "power_state": None},
+    ]
+    database = Database(database_url)
+    try:
+        with database.write() as connection:
+            api.create_nodes(connection, rows)
+    finally:
+        database.dispose()
+    return podium_anywhere
+
+
+def test_would_enforce_lists_what_is_to_be_put_back_and_why_it_was_not(switched_nodes: Run) -> None:
+    listed = json.loads(switched_nodes("node", "list", "--would-enforce", "-f", "json").stdout)
+    assert [list(node.values()) for node in listed] == [
+        ["enforced", "power off", "power on", None],
+        ["flapping", "power off", "power on", "it changes too often"],
+    ]
+
+
+def test_would_enforce_takes_nodes_without_a_policy_as_the_config_file_says(
+    switched_nodes: Run, tmp_path: Path
+) -> None:
+    with (tmp_path / "podium.conf").open("a") as config:
+        config.write("[conductor]\nforce_power_state_during_sync = true\n")
+    done = switched_nodes("node", "list", "--would-enforce", "-f", "value", "-c", "name")
+    assert done.stdout.split() == ["default", "enforced", "flapping"]
 
 
 @pytest.fixture

@@ -1,19 +1,21 @@
+import io
 import json
 import re
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from podium import states
-from podium.db import api, conductors, fleet
+from podium import errors
+from podium.cli import power as power_commands
+from podium.db import api
+from podium.db import power as statements
 from podium.db.engine import Database
-from podium.db.models import utcnow
+from podium.drivers.fake import FakeDriver
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-_PATIENCE = 30.0  # seconds
 
 
 @pytest.fixture
@@ -22,67 +24,112 @@ def three_nodes(podium: Run) -> None:
         podium("node", "create", "--driver", "fake", "--name", name)
 
 
-def go_online(database: Database, *drivers: str, group: str = "") -> None:
-    member = conductors.Membership("head", "1", drivers, group)
+@pytest.fixture
+def many_nodes(database: Database) -> None:
     with database.write() as connection:
-        conductors.claim(connection, member, 60, lambda _process: False)
+        api.create_nodes(connection, [{"name": f"n{number:02}", "driver": "fake"} for number in range(73)])
 
 
-@contextmanager
-def conductor(database: Database, errors_by_name: dict[str, str | None]) -> Iterator[None]:
-    """A thread that carries out requests as a conductor does, each with the error that is given for it."""
-    end = threading.Event()
-
-    def serve() -> None:
-        waited = 0.0
-        while not end.is_set() and waited < _PATIENCE:
-            with database.write() as connection:
-                asked = [row.id for row in fleet.requested(connection, "", ["fake"], "head")]
-                for row in fleet.load(connection, asked):
-                    if row.name in errors_by_name and fleet.reserve(connection, row.id, row.version, "head"):
-                        error = errors_by_name[row.name]
-                        state = states.POWER_OFF if error else states.REACHED[row.target_power_state]
-                        outcome = fleet.Outcome(row.id, "head", utcnow(), state, error)
-                        fleet.record_outcomes(connection, [outcome])
-            end.wait(0.02)
-            waited += 0.02
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        thread.join(_PATIENCE)
+def operation(podium: Run, number: str = "1") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(podium("operation", "show", number, "--long", "-f", "json").stdout)
+    return found
 
 
-def test_a_request_is_written_with_the_one_who_asked(podium_anywhere: Run) -> None:
+def targets(podium: Run) -> list[str | None]:
+    listed = json.loads(podium("node", "list", "-f", "json", "-c", "target_power_state").stdout)
+    return [node["target_power_state"] for node in listed]
+
+
+def test_a_request_is_written_with_the_one_who_asked_and_the_reason(podium_anywhere: Run) -> None:
     podium_anywhere("node", "create", "--driver", "fake", "--name", "n1")
-    assert podium_anywhere("node", "power", "on", "n1").stdout == "1 requested\n"
+    done = podium_anywhere("node", "power", "on", "n1", "--reason", "after the move", "--timeout", "20.5")
+    assert (done.returncode, done.stdout) == (0, "operation 1: 1 requested\n")
     shown = json.loads(podium_anywhere("node", "show", "n1", "-f", "json").stdout)
     assert shown["target_power_state"] == "power on"
     assert re.fullmatch(r"\S+@\S+", shown["power_requested_by"])
+    found = operation(podium_anywhere)
+    told = {key: found[key] for key in ("action", "reason", "timeout", "then_off", "requested_by")}
+    assert told == {
+        "action": "power on",
+        "reason": "after the move",
+        "timeout": 20.5,
+        "then_off": False,
+        "requested_by": shown["power_requested_by"],
+    }
 
 
 @pytest.mark.usefixtures("three_nodes")
 @pytest.mark.parametrize(
-    ("word", "target"), [("on", "power on"), ("off", "power off"), ("reboot", "rebooting")]
+    ("word", "action"),
+    [
+        ("on", "power on"),
+        ("off", "power off"),
+        ("reboot", "rebooting"),
+        ("soft-off", "soft power off"),
+        ("soft-reboot", "soft rebooting"),
+        ("cycle", "power cycle"),
+        ("nmi", "inject nmi"),
+    ],
 )
-def test_each_word_asks_for_its_state(podium: Run, word: str, target: str) -> None:
+def test_each_word_asks_for_its_action(podium: Run, word: str, action: str) -> None:
     podium("node", "power", word, "n[1-3]")
-    listed = json.loads(podium("node", "list", "-f", "json").stdout)
-    assert [node["target_power_state"] for node in listed] == [target] * 3
+    assert targets(podium) == [action] * 3
 
 
 @pytest.mark.usefixtures("three_nodes")
-def test_nodes_that_are_being_changed_are_named_and_the_others_requested(
-    podium: Run, database: Database
+def test_what_a_driver_cannot_do_is_refused_for_all_nodes(
+    podium: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_online(database, "fake")
-    podium("node", "power", "on", "n2")
+    monkeypatch.setattr(FakeDriver, "supported_power_states", ("power on", "power off"))
+    done = podium("node", "power", "soft-off", "n[1-3]")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "podium: n[1-3]: the driver fake does not know soft power off, only inject nmi, power cycle,"
+        " power off, power on; nothing was requested\n"
+    )
+
+
+@pytest.mark.usefixtures("three_nodes")
+def test_then_off_takes_a_driver_that_can_switch_off(podium: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeDriver, "supported_power_states", ("soft power off",))
+    done = podium("node", "power", "soft-off", "n1", "--then-off")
+    assert done.returncode == 1
+    assert "the driver fake does not know power off, only inject nmi, soft power off" in done.stderr
+
+
+@pytest.mark.usefixtures("three_nodes")
+def test_a_request_that_nobody_has_begun_is_replaced_and_the_command_says_so(podium: Run, head: Any) -> None:
+    head.go_online()
+    podium("node", "power", "on", "n[2-3]")
     done = podium("node", "power", "off", "n[1-3]")
-    assert (done.returncode, done.stdout) == (1, "2 requested\n")
-    assert re.fullmatch(r"podium: n2: power on is under way, asked for by \S+ since .*\n", done.stderr)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "operation 2: 3 requested; 2 replaced an earlier request\n"
+    assert targets(podium) == ["power off"] * 3
+
+
+@pytest.mark.usefixtures("three_nodes")
+def test_nodes_that_are_being_changed_are_named_as_one_and_the_others_requested(
+    podium: Run, head: Any
+) -> None:
+    head.go_online()
+    podium("node", "power", "on", "n[1-2]")
+    head.begin(2)
+    done = podium("node", "power", "off", "n[1-3]")
+    assert (done.returncode, done.stdout) == (1, "operation 2: 1 requested\n")
+    assert re.fullmatch(
+        r"podium: n\[1-2\]: power on is under way, asked for by \S+ since .* UTC; wait for it to end\n",
+        done.stderr,
+    )
+
+
+@pytest.mark.usefixtures("three_nodes")
+def test_without_any_node_that_can_be_asked_there_is_no_operation(podium: Run, head: Any) -> None:
+    podium("node", "power", "on", "n1")
+    head.begin(1)
+    done = podium("node", "power", "off", "n1", "--wait")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == "podium: nothing was requested"
+    assert podium("operation", "list", "-f", "value", "-c", "id").stdout == "1\n"
 
 
 @pytest.mark.usefixtures("three_nodes")
@@ -90,13 +137,29 @@ def test_an_unknown_node_keeps_every_request_back(podium: Run) -> None:
     done = podium("node", "power", "on", "n[1-4]")
     assert (done.returncode, done.stdout) == (1, "")
     assert "n4" in done.stderr
-    assert podium("node", "list", "-f", "value", "-c", "target_power_state").stdout == "None\n" * 3
+    assert targets(podium) == [None] * 3
 
 
 @pytest.mark.usefixtures("three_nodes")
-def test_without_a_conductor_a_warning_says_that_nothing_happens(podium: Run, database: Database) -> None:
-    go_online(database, "ipmi")
-    go_online(database, "fake", group="elsewhere")
+def test_a_lock_that_others_hold_for_a_moment_is_waited_out(
+    podium: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = [errors.DatabaseBusy("a deadlock")] * 2
+    ask = statements.ask
+
+    def sometimes(*arguments: Any, **more: Any) -> statements.Asked:
+        if busy:
+            raise busy.pop()
+        return ask(*arguments, **more)
+
+    monkeypatch.setattr(power_commands.power, "ask", sometimes)
+    assert podium("node", "power", "on", "n[1-3]").stdout == "operation 1: 3 requested\n"
+
+
+@pytest.mark.usefixtures("three_nodes")
+def test_without_a_conductor_a_warning_says_that_nothing_happens(podium: Run, head: Any) -> None:
+    head.go_online("ipmi")
+    head.go_online("fake", group="elsewhere")
     done = podium("node", "power", "on", "n[1-3]")
     assert done.returncode == 0
     assert done.stderr == (
@@ -106,42 +169,147 @@ def test_without_a_conductor_a_warning_says_that_nothing_happens(podium: Run, da
 
 
 @pytest.mark.usefixtures("three_nodes")
-def test_waiting_ends_when_every_node_has_reached_its_state(podium: Run, database: Database) -> None:
-    go_online(database, "fake")
-    with conductor(database, {"n1": None, "n2": None, "n3": None}):
-        done = podium("node", "power", "on", "n[1-3]", "--wait", "--timeout", "30")
+def test_staggered_nodes_are_begun_some_at_a_time(podium: Run) -> None:
+    podium("node", "power", "on", "n[1-3]", "--stagger", "2/3600")
+    starts = [row["not_before"][:13] for row in operation(podium)["results"]]
+    assert starts[0] == starts[1] != starts[2]
+
+
+@pytest.mark.usefixtures("three_nodes")
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["on", "n1", "--stagger", "0/1"], "'0/1' is not N/SECONDS; one looks like 10/1"),
+        (["on", "n1", "--stagger", "10"], "'10' is not N/SECONDS"),
+        (["on", "n1", "--stagger", "10/0"], "0 seconds is no time"),
+        (["on", "n1", "--timeout", "0"], "0 seconds is no time"),
+        (["on", "n1", "--timeout", "nan"], "nan is not between"),
+        (["on", "n1", "--reason", "x" * 1001], "longer than 1000 characters"),
+        (["off", "n1", "--then-off"], "unrecognized arguments: --then-off"),
+    ],
+)
+def test_what_makes_no_sense_is_an_error_of_the_command_line(
+    podium: Run, arguments: list[str], fault: str
+) -> None:
+    done = podium("node", "power", *arguments)
+    assert done.returncode == 2
+    assert fault in done.stderr
+    assert targets(podium) == [None] * 3
+
+
+@pytest.mark.usefixtures("three_nodes")
+def test_a_soft_power_off_may_be_followed_by_a_hard_one(podium: Run) -> None:
+    podium("node", "power", "soft-off", "n1", "--then-off")
+    assert operation(podium)["then_off"] is True
+
+
+def while_waiting(monkeypatch: pytest.MonkeyPatch, do: Callable[[], None]) -> None:
+    """Have something done whenever the command pauses; oslo.db sleeps for 0 seconds."""
+    monkeypatch.setattr("time.sleep", lambda seconds: do() if seconds else None)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("many_nodes")
+def test_many_nodes_are_not_switched_by_a_program_that_does_not_say_yes(
+    podium: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    done = podium("node", "power", "off", "n[00-72]")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "podium: to switch 73 nodes off takes --yes, for they are more than [conductor] confirm_above = 50;"
+        " nothing was requested\n"
+    )
+    assert podium("node", "power", "off", "n[00-72]", "--yes").stdout == "operation 1: 73 requested\n"
+
+
+@pytest.mark.usefixtures("many_nodes")
+@pytest.mark.parametrize(
+    ("answer", "status", "told"),
+    [
+        ("y\n", 0, "operation 1: 73 requested\n"),
+        ("Yes\n", 0, "operation 1: 73 requested\n"),
+        ("n\n", 1, ""),
+        ("\n", 1, ""),
+        ("", 1, ""),
+    ],
+)
+def test_a_person_is_asked_whether_many_nodes_are_meant(
+    podium: Run, monkeypatch: pytest.MonkeyPatch, answer: str, status: int, told: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    done = podium("node", "power", "off", "n[00-72]")
+    assert (done.returncode, done.stdout) == (status, told)
+    assert done.stderr.startswith("switch 73 nodes off? [y/N] ")
+    assert ("nothing was requested" in done.stderr) == (not told)
+
+
+@pytest.mark.usefixtures("many_nodes")
+def test_few_nodes_are_switched_without_a_question(podium: Run) -> None:
+    assert podium("node", "power", "off", "n[00-49]").stdout == "operation 1: 50 requested\n"
+
+
+@pytest.mark.usefixtures("three_nodes")
+def test_waiting_ends_when_every_node_has_reached_its_state(podium: Run, head: Any) -> None:
+    head.go_online()
+    with head.carrying_out({}):
+        done = podium("node", "power", "on", "n[1-3]", "--wait")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "3 requested\nn[1-3]: power on\n"
+    assert done.stdout == "operation 1: 3 requested\nn[1-3]: power on\n"
 
 
 @pytest.mark.usefixtures("three_nodes")
-def test_waiting_tells_which_node_failed_and_why(podium: Run, database: Database) -> None:
-    with conductor(database, {"n1": None, "n2": "no answer", "n3": None}):
-        done = podium("node", "power", "on", "n[1-3]", "--wait", "--timeout", "30")
+def test_waiting_tells_which_nodes_failed_and_why_as_one(podium: Run, head: Any) -> None:
+    head.go_online()
+    failures = {
+        "n1": "BMC 10.0.0.1:623: authentication refused",
+        "n2": "BMC 10.0.0.2:623: authentication refused",
+    }
+    with head.carrying_out(failures):
+        done = podium("node", "power", "on", "n[1-3]", "--wait")
     assert done.returncode == 1
-    assert sorted(done.stdout.splitlines()[1:]) == ["n2: failed: no answer", "n[1,3]: power on"]
+    assert done.stdout.splitlines()[1:] == ["n3: power on", "n[1-2]: failed: authentication refused"]
 
 
 @pytest.mark.usefixtures("three_nodes")
-def test_waiting_ends_at_the_timeout(podium: Run) -> None:
-    done = podium("node", "power", "on", "n[1-2]", "--wait", "--timeout", "0.1")
-    assert (done.returncode, done.stdout) == (1, "2 requested\nn[1-2]: not finished after 0.1 s\n")
+def test_waiting_for_an_interrupt_ends_when_it_was_accepted(podium: Run, head: Any) -> None:
+    head.go_online()
+    with head.carrying_out({}):
+        done = podium("node", "power", "nmi", "n1", "--wait")
+    assert (done.returncode, done.stdout.splitlines()[1]) == (0, "n1: inject nmi accepted")
 
 
 @pytest.mark.usefixtures("three_nodes")
-def test_a_node_that_is_deleted_meanwhile_counts_as_failed(podium: Run, database: Database) -> None:
-    def forget() -> None:
-        waited = threading.Event()
-        for _ in range(int(_PATIENCE / 0.02)):
-            with database.write() as connection:
-                (row,) = api.find_nodes(connection, ["n1"])
-                if row.target_power_state:
-                    api.delete_node(connection, row.id)
-                    return
-            waited.wait(0.02)
+def test_interrupted_waiting_says_that_the_operation_goes_on(
+    podium: Run, monkeypatch: pytest.MonkeyPatch, head: Any
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
 
-    thread = threading.Thread(target=forget)
-    thread.start()
-    done = podium("node", "power", "on", "n1", "--wait", "--timeout", "30")
-    thread.join(_PATIENCE)
-    assert (done.returncode, done.stdout) == (1, "1 requested\nn1: failed: the node was deleted\n")
+    head.go_online()
+    while_waiting(monkeypatch, interrupt)
+    done = podium("node", "power", "on", "n[1-3]", "--wait")
+    assert done.returncode == 130
+    assert done.stderr == (
+        "podium: operation 1 goes on; look: podium operation show 1;"
+        " take back what has not begun: podium operation cancel 1\n"
+    )
+    assert targets(podium) == ["power on"] * 3
+
+
+@pytest.mark.usefixtures("three_nodes")
+def test_a_node_that_is_deleted_meanwhile_counts_as_failed(
+    podium: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete() -> None:
+        with database.write() as connection:
+            (row,) = api.find_nodes(connection, ["n1"])
+            api.delete_node(connection, row.id)
+
+    while_waiting(monkeypatch, delete)
+    done = podium("node", "power", "on", "n1", "--wait")
+    assert (done.returncode, done.stdout.splitlines()[1]) == (1, "n1: failed: the node was deleted")

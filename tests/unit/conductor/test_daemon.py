@@ -4,7 +4,7 @@ from pathlib import Path
 from fakes import StillDriver, make_conf, until
 from podium import errors, states
 from podium.conductor.daemon import Conductor
-from podium.db import api, schema
+from podium.db import api, power, schema
 from podium.db.engine import Database
 
 
@@ -32,7 +32,7 @@ def test_an_outage_between_hearing_of_a_request_and_beginning_it_does_not_lose_i
 
         conductor._commands.poll = away_once  # type: ignore[method-assign]
         with database.write() as connection:
-            api.request_power(connection, node.id, states.POWER_ON, "me")
+            power.ask(connection, [node], states.POWER_ON, who="me")
         await until(lambda: driver.states == {"a": "power on"})
         assert outages
         conductor.stop()

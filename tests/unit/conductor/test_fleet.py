@@ -119,3 +119,18 @@ def test_texts_that_many_nodes_share_are_in_memory_once(tmp_path: Path) -> None:
             assert first["user"] is second["user"]
 
     asyncio.run(main())
+
+
+def test_what_is_wanted_of_a_node_and_by_which_policy_is_known(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        number = it.node("a").id
+        values = {"wanted_power_state": "power on", "power_policy": "enforce"}
+        change(it, lambda sql: api.update_node(sql, number, values))
+        await it.fleet.refresh(it.sql)
+        entry = it.fleet.entries()[0]
+        assert (entry.wanted, entry.policy, it.fleet.enforced) == ("power on", "enforce", {number})
+        change(it, lambda sql: api.update_node(sql, number, {"power_policy": None}))
+        await it.fleet.refresh(it.sql)
+        assert it.fleet.enforced == set()
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)

@@ -9,7 +9,7 @@ import pytest
 
 from fakes import Clock, StillDriver
 from podium import errors, states
-from podium.db import api
+from podium.db import power
 from podium.drivers import base
 from stage import Conducted, conducted
 
@@ -53,7 +53,7 @@ def test_it_runs_for_each_node_of_the_driver_but_those_that_are_to_be_left_alone
             await enrolled(it, "resting", maintenance=True)
             await enrolled(it, "on", power_state=states.POWER_ON, maintenance=True)
             with it.parts.database.write() as connection:
-                api.request_power(connection, it.parts.node("b").id, states.POWER_ON, "me")
+                power.ask(connection, [it.parts.node("b")], states.POWER_ON, who="me")
             await it.parts.fleet.refresh(it.parts.sql)
             await ran(it, "polling.poll", 1)
             await it.ended("polling.poll_plain", 1)

@@ -11,9 +11,10 @@ from fakes import Pieces, StillDriver, pieces
 from podium import errors
 from podium.conductor.recorder import Recorder
 from podium.conductor.sql import Sql
+from podium.db import power
 from podium.db.engine import Database
-from podium.db.fleet import Outcome
 from podium.db.models import utcnow
+from podium.db.power import Outcome
 from podium.db.readings import Checked, Reading
 from podium.drivers.base import Health
 
@@ -63,11 +64,14 @@ def test_what_is_learned_while_the_database_is_away_is_written_when_it_is_back(t
 def test_the_end_of_a_power_change_is_not_lost_by_an_outage(tmp_path: Path) -> None:
     async def main() -> None:
         async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
-            it.enrol(
-                {"name": "a", "driver": "still", "target_power_state": "power on", "reservation": "here"}
-            )
+            it.enrol({"name": "a", "driver": "still"})
+            with it.database.write() as connection:
+                power.ask(connection, [it.node("a")], "power on", who="me")
+            request = it.node("a").power_request_id
+            with it.database.write() as connection:
+                power.begin(connection, [request], "here", utcnow())
             recorder = await outage_of(it)
-            recorder.add_outcome(Outcome(it.node("a").id, "here", utcnow(), "power on", None))
+            recorder.add_outcome(Outcome(it.node("a").id, request, "here", utcnow(), "power on", None))
             assert not await recorder.flush()
             it.sql.away = False  # type: ignore[attr-defined]
             assert await recorder.flush()

@@ -9,8 +9,10 @@ import pytest
 from fakes import PATIENCE, StillDriver, until
 from podium import errors
 from podium.conductor import context as contexts
-from podium.conductor.room import STALLED_AFTER, DriverFault, DriverRoom
+from podium.conductor.room import STALLED_AFTER, DriverFault, DriverRoom, NotAsked
 from podium.drivers import base
+
+NODE = base.Node("u1", "n1", "still")
 
 
 @contextmanager
@@ -233,3 +235,37 @@ def test_tasks_left_in_a_room_are_cancelled_when_it_closes() -> None:
         room.run(forever, request=contexts.new())
         result(room, driver.where_async)
     assert cancelled.is_set()
+
+
+def test_a_persons_command_does_not_wait_for_a_read_in_the_background() -> None:
+    async def main() -> str:
+        room = DriverRoom(StillDriver())
+
+        async def read() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                room.turns.pass_on(NODE.uuid)
+
+        reading = asyncio.create_task(read())
+        room.turns.take(NODE.uuid, background=reading.cancel)
+        await asyncio.sleep(0)
+        return str(await room.command(PATIENCE, NODE, room.driver.get_power_state, urgent=True))
+
+    assert asyncio.run(main()) == "power off"
+
+
+def test_a_command_whose_turn_does_not_come_says_that_it_was_not_sent() -> None:
+    async def main() -> None:
+        room = DriverRoom(StillDriver())
+        room.turns.take(NODE.uuid)
+        with pytest.raises(NotAsked, match="another call"):
+            await room.command(0.01, NODE, room.driver.get_power_state, urgent=True)
+        room.turns.pass_on(NODE.uuid)
+        room.unreturned.add(NODE.uuid)
+        with pytest.raises(NotAsked, match="has not returned"):
+            await room.command(PATIENCE, NODE, room.driver.get_power_state)
+        room.unreturned.clear()
+        assert await room.command(PATIENCE, NODE, room.driver.get_power_state) == "power off"
+
+    asyncio.run(main())

@@ -9,6 +9,8 @@ import pytest
 
 from fakes import Pieces, StillDriver, pieces
 from podium.conductor import context as contexts
+from podium.conductor.enforcement import Enforcement
+from podium.conductor.power_metrics import of_power
 from podium.conductor.statistics import Statistics
 from podium.drivers import base
 
@@ -44,14 +46,17 @@ def test_the_share_of_fresh_readings_counts_nodes_never_read_as_stale(tmp_path: 
     asyncio.run(main())
 
 
-def test_nodes_in_maintenance_are_nobodys_to_be_fresh(tmp_path: Path) -> None:
+def test_nodes_in_maintenance_or_to_be_ignored_are_nobodys_to_be_fresh(tmp_path: Path) -> None:
     async def main() -> None:
         async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
-            it.enrol({"name": "a", "driver": "still", "maintenance": True})
+            it.enrol(
+                {"name": "a", "driver": "still", "maintenance": True, "power_policy": None},
+                {"name": "b", "driver": "still", "power_policy": "ignore"},
+            )
             await it.fleet.refresh(it.sql)
             told = Statistics(it.fleet, it.rooms, it.sync, it.recorder, max_age=60).freshness()
             assert (told["nodes"], told["in_maintenance"], told["never_read"], told["fresh_share"]) == (
-                1,
+                2,
                 1,
                 0,
                 1.0,
@@ -85,3 +90,25 @@ def test_a_drivers_figures_that_cannot_be_told_are_left_out_and_logged_once(
 
     asyncio.run(main())
     assert [record.getMessage() for record in caplog.records] == ["Driver still: statistics() failed"]
+
+
+def test_what_enforcement_does_and_leaves_alone_is_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with aged(tmp_path, {"a": 1}) as (it, _):
+            enforcement = Enforcement(it.sql, it.fleet, it.recorder, it.sync, hostname="here")
+            statistics = Statistics(it.fleet, it.rooms, it.sync, it.recorder, enforcement, max_age=60)
+            document = statistics.document()
+            assert document["enforcement"] == {
+                "is_frozen": False,
+                "enforced": 0,
+                "waiting": 0,
+                "unreachable": 0,
+                "frozen": 0,
+                "flapping": 0,
+                "dry_run": 0,
+                "disturbed": 0,
+            }
+            names = {metric.name for metric in of_power(document)}
+            assert {"podium_enforcement_frozen", "podium_enforced", "podium_nodes_unreadable"} <= names
+
+    asyncio.run(main())

@@ -60,3 +60,43 @@ def test_who_gives_up_waiting_does_not_keep_the_turn() -> None:
             pass
 
     asyncio.run(main())
+
+
+def test_somebody_urgent_has_who_speaks_in_the_background_give_up_once() -> None:
+    async def main() -> list[str]:
+        turns, told = Turns(), list[str]()
+
+        async def urgent(who: str) -> None:
+            async with turns.turn("node", urgent=True):
+                told.append(who)
+
+        assert turns.take("node", background=lambda: told.append("give up"))
+        waiting = [asyncio.create_task(turns.wait("node", background=lambda: told.append("give up too")))]
+        await asyncio.sleep(0)
+        assert told == []
+        people = [asyncio.create_task(urgent(who)) for who in ("one", "two")]
+        await asyncio.sleep(0)
+        turns.pass_on("node")
+        await asyncio.gather(*people, *waiting)
+        late = asyncio.create_task(urgent("three"))
+        await asyncio.sleep(0)
+        turns.pass_on("node")
+        await late
+        return told
+
+    assert asyncio.run(main()) == ["give up", "one", "two", "give up too", "three"]
+
+
+def test_a_node_that_is_free_again_has_nobody_left_to_give_up() -> None:
+    async def main() -> None:
+        turns = Turns()
+        turns.take("node", background=lambda: told.append("too late"))
+        turns.pass_on("node")
+        async with turns.turn("node"):
+            late = asyncio.create_task(turns.wait("node", urgent=True))
+            await asyncio.sleep(0)
+        await late
+
+    told: list[str] = []
+    asyncio.run(main())
+    assert told == []

@@ -7,8 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import api, fleet
+from podium.db import api, power
 from podium.db.engine import Database
+from podium.db.models import utcnow
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[sa.Row[Any]]]
@@ -28,8 +29,9 @@ def create(database: Database, *rows: dict[str, Any]) -> list[str]:
 def reserved(database: Database, node: sa.Row[Any]) -> sa.Row[Any]:
     """The node as it is once a conductor has begun to switch it."""
     with database.write() as connection:
-        api.request_power(connection, node.id, states.POWER_ON, "ada@desk")
-        assert fleet.reserve(connection, node.id, node.version + 1, "c1")
+        power.ask(connection, [node], states.POWER_ON, who="ada@desk")
+        (waiting,) = power.due(connection, "", ["fake"], "c1", utcnow())
+        power.begin(connection, [waiting.request_id], "c1", utcnow())
     return only(database)
 
 
@@ -151,11 +153,7 @@ def change(connection: sa.Connection, number: int) -> None:
     api.update_node(connection, number, {"driver": "ipmi"})
 
 
-def switch(connection: sa.Connection, number: int) -> None:
-    api.request_power(connection, number, states.POWER_OFF, "bob@desk")
-
-
-@pytest.mark.parametrize("act", [change, switch, api.delete_node])
+@pytest.mark.parametrize("act", [change, api.delete_node])
 def test_a_node_is_left_alone_while_a_conductor_switches_it(
     database: Database, enrol: Enrol, act: Callable[[sa.Connection, int], None]
 ) -> None:
@@ -166,7 +164,7 @@ def test_a_node_is_left_alone_while_a_conductor_switches_it(
     assert only(database) == node
 
 
-@pytest.mark.parametrize("act", [change, switch, api.delete_node])
+@pytest.mark.parametrize("act", [change, api.delete_node])
 def test_a_node_that_is_gone_is_told_so(
     database: Database, enrol: Enrol, act: Callable[[sa.Connection, int], None]
 ) -> None:
@@ -175,38 +173,3 @@ def test_a_node_that_is_gone_is_told_so(
         api.delete_node(connection, node.id)
     with database.write() as connection, pytest.raises(errors.NodeNotFound):
         act(connection, node.id)
-
-
-def test_a_request_is_written_with_who_and_when(database: Database, enrol: Enrol) -> None:
-    (node,) = enrol("n1")
-    with database.write() as connection:
-        api.request_power(connection, node.id, states.REBOOTING, "ada@desk")
-    asked = only(database)
-    assert (asked.target_power_state, asked.power_requested_by) == (states.REBOOTING, "ada@desk")
-    assert asked.power_requested_at == asked.updated_at
-    assert asked.version == node.version + 1
-
-
-def test_a_second_request_does_not_take_the_place_of_the_first(database: Database, enrol: Enrol) -> None:
-    (node,) = enrol("n1")
-    with database.write() as connection:
-        api.request_power(connection, node.id, states.POWER_ON, "ada@desk")
-    with database.write() as connection, pytest.raises(errors.NodeConflict, match="asked for by ada@desk"):
-        api.request_power(connection, node.id, states.POWER_OFF, "bob@desk")
-    assert only(database).target_power_state == states.POWER_ON
-
-
-def test_a_request_that_nobody_has_begun_does_not_keep_a_node_from_being_deleted(
-    database: Database, enrol: Enrol
-) -> None:
-    (node,) = enrol("n1")
-    with database.write() as connection:
-        api.request_power(connection, node.id, states.POWER_ON, "ada@desk")
-        api.delete_node(connection, node.id)
-        assert api.count_nodes(connection) == 0
-
-
-def test_where_power_stands_is_told_for_any_number_of_nodes(database: Database, enrol: Enrol) -> None:
-    numbers = [row.id for row in enrol(*(f"n{number}" for number in range(501)))]
-    with database.read() as connection:
-        assert sorted(row.id for row in api.list_power(connection, numbers)) == sorted(numbers)

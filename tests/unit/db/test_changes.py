@@ -1,6 +1,6 @@
 """The numbers of changes: who has seen all up to one finds what changed since, on each kind of database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from podium import states
-from podium.db import api, changes, fleet, task_commands
+from podium.db import api, changes, faults, fleet, models, operations, power, task_commands
 from podium.db.engine import Database
 
 Contend = Callable[..., BaseException | None]
@@ -33,45 +33,56 @@ def change(connection: sa.Connection, node: sa.Row[Any]) -> None:
 
 
 def ask(connection: sa.Connection, node: sa.Row[Any]) -> None:
-    api.request_power(connection, node.id, states.POWER_ON, "ada@desk")
+    power.ask(connection, [node], states.POWER_ON, who="ada@desk")
 
 
-def take(connection: sa.Connection, node: sa.Row[Any]) -> None:
-    assert fleet.reserve(connection, node.id, node.version, "c1")
+def take(connection: sa.Connection, _node: sa.Row[Any]) -> None:
+    (waiting,) = power.due(connection, "", ["fake"], "c1", models.utcnow())
+    assert power.begin(connection, [waiting.request_id], "c1", NOON)
 
 
 def end(connection: sa.Connection, node: sa.Row[Any]) -> None:
-    fleet.record_outcomes(connection, [fleet.Outcome(node.id, "c1", NOON, states.POWER_ON, None)])
+    (begun,) = power.due(connection, "", ["fake"], "c1", models.utcnow())
+    power.finish(connection, [power.Outcome(node.id, begun.request_id, "c1", NOON, states.POWER_ON)])
+
+
+def cancel(connection: sa.Connection, _node: sa.Row[Any]) -> None:
+    (newest,) = operations.list_operations(connection, 1)
+    operations.cancel(connection, newest.row.id, "ada@desk")
 
 
 def maintain(connection: sa.Connection, node: sa.Row[Any]) -> None:
     fleet.record_maintenance(connection, {node.id: ("acme", "a fan broke")})
 
 
-FREE: dict[str, Any] = {}
-ASKED = {"target_power_state": states.POWER_ON}
-HELD = {"reservation": "c1"}
+def hold(connection: sa.Connection, node: sa.Row[Any]) -> None:
+    assert fleet.hold(connection, node.id, "c1", "a self test")
 
 
 @pytest.mark.parametrize(
     ("act", "before"),
     [
-        (change, FREE),
-        (ask, FREE),
-        (take, ASKED),
-        (end, ASKED | HELD),
-        (maintain, FREE),
-        (lambda connection, node: fleet.hold(connection, node.id, "c1"), FREE),
-        (lambda connection, node: fleet.let_go(connection, [node.id], "c1"), HELD),
-        (lambda connection, _node: fleet.release(connection, ["c1"]), HELD),
+        (change, []),
+        (ask, []),
+        (cancel, [ask]),
+        (take, [ask]),
+        (end, [ask, take]),
+        (lambda connection, _node: power.cut_off(connection, ["c1"]), [ask, take]),
+        (maintain, []),
+        (lambda connection, node: faults.record_faults(connection, {node.id: "silent"}, NOON, "c1"), []),
+        (hold, []),
+        (lambda connection, node: fleet.let_go(connection, [node.id], "c1"), [hold]),
     ],
-    ids=["change", "ask", "take", "end", "maintain", "hold", "let go", "release"],
+    ids=["change", "ask", "cancel", "take", "end", "cut off", "maintain", "fault", "hold", "let go"],
 )
 def test_what_people_and_power_changes_do_has_the_next_number(
-    database: Database, enrol: Enrol, act: Act, before: dict[str, Any]
+    database: Database, enrol: Enrol, act: Act, before: Sequence[Act]
 ) -> None:
-    (node,) = enrol("n1", **before)
+    (node,) = enrol("n1")
     enrol("n2")
+    for earlier in before:
+        with database.write() as connection:
+            earlier(connection, node)
     seen = pulse(database).changes
     with database.write() as connection:
         act(connection, node)

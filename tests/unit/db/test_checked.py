@@ -94,7 +94,7 @@ def test_every_failing_node_keeps_its_own_reason_and_count(database: Database, e
     def fail(reason: Callable[[int], str]) -> None:
         readings = [Reading(n.id, n.version, NOON, None, reason(i)) for i, n in enumerate(nodes)]
         with database.write() as connection:
-            fleet.record_readings(connection, readings)
+            fleet.record_readings(connection, readings, "c1")
 
     fail(lambda _: "no answer")
     fail(lambda number: f"no answer from {number}: it's gone" if number % 2 else "no answer")

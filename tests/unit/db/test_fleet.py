@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import api, changes, fleet
+from podium.db import api, changes, events, fleet, ledger
 from podium.db.engine import Database
 from podium.db.fleet import Reading
 
@@ -32,14 +32,16 @@ def only(database: Database) -> sa.Row[Any]:
 
 def history(database: Database, node: sa.Row[Any]) -> list[tuple[Any, ...]]:
     with database.read() as connection:
-        return [(e.from_state, e.to_state, e.cause, e.at) for e in fleet.list_events(connection, node.uuid)]
+        mine = ledger.Chosen(frozenset({node.uuid}))
+        told = ledger.newest_events(connection, mine, limit=10)
+    return [(event.from_state, event.to_state, event.cause, event.at) for event in told]
 
 
 def record(
     database: Database, node: sa.Row[Any], state: str | None, at: datetime = NOON, **more: Any
 ) -> set[int]:
     with database.write() as connection:
-        return fleet.record_readings(connection, [Reading(node.id, node.version, at, state, **more)])
+        return fleet.record_readings(connection, [Reading(node.id, node.version, at, state, **more)], "c1")
 
 
 # What changed: the pulse
@@ -177,7 +179,7 @@ def test_a_reading_that_races_with_a_person_is_left_alone(
     refused = contend(
         lambda connection: api.update_node(connection, node.id, {"maintenance": True}),
         lambda connection: fleet.record_readings(
-            connection, [Reading(node.id, node.version, NOON, states.POWER_ON)]
+            connection, [Reading(node.id, node.version, NOON, states.POWER_ON)], "c1"
         ),
     )
     assert refused is None
@@ -189,7 +191,7 @@ def test_a_thousand_readings_each_find_their_node(database: Database, enrol: Enr
     state = (states.POWER_ON, states.POWER_OFF)
     with database.write() as connection:
         readings = [Reading(node.id, node.version, NOON, state[n % 2]) for n, node in enumerate(nodes)]
-        assert fleet.record_readings(connection, readings) == set()
+        assert fleet.record_readings(connection, readings, "c1") == set()
         found = [row.power_state for row in api.list_nodes(connection)]
     assert found == [state[n % 2] for n in range(1001)]
 
@@ -201,7 +203,9 @@ def test_an_age_is_never_told_too_small_when_many_are_written_at_once(
     with database.write() as connection:
         pairs = zip(nodes, (LATER, NOON), strict=True)
         fleet.record_readings(
-            connection, [Reading(node.id, node.version, moment, states.POWER_ON) for node, moment in pairs]
+            connection,
+            [Reading(node.id, node.version, moment, states.POWER_ON) for node, moment in pairs],
+            "c1",
         )
         assert {row.power_checked_at for row in api.list_nodes(connection)} == {NOON}
 
@@ -227,5 +231,48 @@ def test_events_are_kept_from_a_moment_on(database: Database, enrol: Enrol) -> N
     record(database, node, states.POWER_OFF)
     record(database, node, states.POWER_ON, LATER)
     with database.write() as connection:
-        assert fleet.prune_events(connection, LATER) == 1
+        assert events.prune_events(connection, LATER, most=10) == 1
     assert [event[3] for event in history(database, node)] == [LATER]
+
+
+def test_no_more_than_so_many_events_are_kept(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    for seconds, state in enumerate([states.POWER_OFF, states.POWER_ON] * 2):
+        record(database, node, state, NOON + timedelta(seconds=seconds))
+    with database.write() as connection:
+        assert events.prune_events(connection, NOON, most=3) == 1
+        assert events.prune_events(connection, NOON, most=3) == 0
+    assert len(history(database, node)) == 3
+
+
+def test_an_event_tells_which_conductor_wrote_it_down(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1", power_state=states.POWER_OFF) + enrol("n2")
+    with database.write() as connection:
+        seen = [Reading(node.id, node.version, NOON, states.POWER_ON) for node in nodes]
+        fleet.record_readings(connection, seen, "c1/1")
+        told = ledger.newest_events(connection, ledger.Chosen(), limit=10)
+    assert [event.conductor for event in told] == ["c1/1", "c1/1"]
+
+
+def test_who_is_refused_a_reserved_node_is_told_by_whom_and_for_what(
+    database: Database, enrol: Enrol
+) -> None:
+    (node,) = enrol("n1")
+    with database.write() as connection:
+        assert fleet.hold(connection, node.id, "c1", "firmware update " * 50)
+        assert not fleet.hold(connection, node.id, "c2", "a self test")
+    assert only(database).reserved_at is not None
+    told = "n1: reserved by c1 for firmware update .* since .* UTC"
+    with database.write() as connection, pytest.raises(errors.NodeConflict, match=told):
+        api.update_node(connection, node.id, {"driver": "ipmi"})
+
+
+def test_a_reservation_that_was_let_go_leaves_nothing_behind(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    with database.write() as connection:
+        fleet.hold(connection, node.id, "c1", "a self test")
+        fleet.let_go(connection, [node.id], "c2")
+        assert not fleet.hold(connection, node.id, "c2", "another")
+        fleet.let_go(connection, [node.id], "c1")
+    row = only(database)
+    assert (row.reservation, row.reserved_for, row.reserved_at) == (None, None, None)

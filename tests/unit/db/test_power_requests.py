@@ -1,26 +1,22 @@
-"""Power changes that were asked for: taken by one conductor, ended by it, on each kind of database."""
+"""Power requests: asked for, taken by one conductor, ended by it, on each kind of database."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
-from podium import states
-from podium.db import api, changes, fleet
+from podium import errors, states
+from podium.db import api, fleet, ledger, operations, power
 from podium.db.engine import Database
-from podium.db.fleet import Outcome
+from podium.db.models import utcnow
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[sa.Row[Any]]]
 
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
-LATER = NOON + timedelta(microseconds=1)
-
-
-def pulse(database: Database) -> changes.Pulse:
-    with database.read() as connection:
-        return changes.pulse(connection)
+LATER = NOON + timedelta(seconds=9)
 
 
 def only(database: Database) -> sa.Row[Any]:
@@ -29,141 +25,465 @@ def only(database: Database) -> sa.Row[Any]:
     return row
 
 
-def history(database: Database, node: sa.Row[Any]) -> list[tuple[Any, ...]]:
-    with database.read() as connection:
-        return [(e.from_state, e.to_state, e.cause, e.at) for e in fleet.list_events(connection, node.uuid)]
-
-
-def ask(database: Database, enrolled: list[sa.Row[Any]], target: str = states.POWER_ON) -> sa.Row[Any]:
-    (node,) = enrolled
+def ask(
+    database: Database, rows: list[sa.Row[Any]], action: str = states.POWER_ON, **more: Any
+) -> power.Asked:
     with database.write() as connection:
-        api.request_power(connection, node.id, target, "ada@desk")
-    return only(database)
+        return power.ask(connection, rows, action, **{"who": "ada@desk", **more})
 
 
-def take(database: Database, node: sa.Row[Any], holder: str = "c1") -> bool:
+def due(database: Database, holder: str = "c1", now: datetime | None = None) -> list[int]:
+    with database.read() as connection:
+        found = power.due(connection, "", ["fake"], holder, now or NOON)
+    return [row.request_id for row in found]
+
+
+def begin(database: Database, request_ids: list[int], holder: str = "c1") -> list[sa.Row[Any]]:
     with database.write() as connection:
-        return fleet.reserve(connection, node.id, node.version, holder)
+        return power.begin(connection, request_ids, holder, NOON)
 
 
-def end(database: Database, node: sa.Row[Any], state: str | None, error: str | None = None) -> None:
+def begun(database: Database, rows: list[sa.Row[Any]], *asked: Any, **more: Any) -> sa.Row[Any]:
+    """A request that conductor c1 has begun, as it sees it."""
+    ask(database, rows, *asked, **more)
+    (row,) = begin(database, due(database))
+    return row
+
+
+def end(database: Database, row: sa.Row[Any], state: str | None, error: str | None = None) -> None:
     with database.write() as connection:
-        fleet.record_outcomes(connection, [Outcome(node.id, "c1", LATER, state, error, "req-1")])
+        power.finish(connection, [power.Outcome(row.id, row.request_id, "c1", LATER, state, error, "req-1")])
 
 
-def test_requests_come_oldest_first(database: Database, enrol: Enrol) -> None:
-    asked = []
-    for seconds, name in [(2, "n1"), (0, "n2"), (1, "n3")]:
-        at = NOON + timedelta(seconds=seconds)
-        asked += enrol(name, target_power_state=states.POWER_ON, power_requested_at=at)
+def requests(database: Database, operation_id: int | None) -> list[sa.Row[Any]]:
+    assert operation_id is not None
     with database.read() as connection:
-        found = [row.id for row in fleet.requested(connection, "", ["fake"], "here")]
-    assert found == [asked[1].id, asked[2].id, asked[0].id]
+        return list(operations.requests_of(connection, operation_id))
 
 
-def test_requests_are_those_of_a_group_and_some_drivers(database: Database, enrol: Enrol) -> None:
-    asked = {"target_power_state": states.POWER_ON}
-    (mine,) = enrol("n1", driver="ipmi", conductor_group="east", **asked)
-    enrol("n2", driver="acme", conductor_group="east", **asked)
-    enrol("n3", driver="ipmi", conductor_group="EAST", **asked)
-    enrol("n4", driver="ipmi", **asked)
+def told(database: Database) -> list[sa.Row[Any]]:
     with database.read() as connection:
-        (found,) = fleet.requested(connection, "east", ["ipmi", "fake"], "here")
-    assert tuple(found) == (mine.id, mine.uuid)
+        return ledger.newest_events(connection, ledger.Chosen(), limit=100)
 
 
-def test_a_request_that_somebody_has_begun_is_not_offered_again(database: Database, enrol: Enrol) -> None:
-    take(database, ask(database, enrol("n1")))
+# Asking
+
+
+def test_what_is_asked_of_many_is_one_operation(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1", "n2", last_error="it stayed off")
+    asked = ask(database, nodes[::-1], states.REBOOTING, reason="new kernel", timeout=90.0)
+    assert (asked.accepted, asked.refused, asked.replaced) == ([nodes[1].id, nodes[0].id], [], 0)
     with database.read() as connection:
-        assert fleet.requested(connection, "", ["fake"], "here") == []
+        (operation,) = operations.list_operations(connection, 10)
+    assert (operation.row.action, operation.row.requested_by) == (states.REBOOTING, "ada@desk")
+    assert (operation.row.nodes, operation.row.reason, operation.row.timeout) == (2, "new kernel", 90.0)
+    assert operation.counts == {"waiting": 2}
+    rows = requests(database, asked.operation_id)
+    assert [(row.node_name, row.state, row.action) for row in rows] == [
+        ("n2", "waiting", states.REBOOTING),
+        ("n1", "waiting", states.REBOOTING),
+    ]
 
 
-def test_a_node_is_taken_by_one_holder_only(database: Database, enrol: Enrol) -> None:
-    node = ask(database, enrol("n1"))
-    assert [take(database, node, "c1"), take(database, node, "c2")] == [True, False]
-    assert only(database).reservation == "c1"
+def test_a_node_tells_what_is_asked_of_it(database: Database, enrol: Enrol) -> None:
+    asked = ask(database, enrol("n1", last_error="it stayed off"))
+    row, (request,) = only(database), requests(database, asked.operation_id)
+    assert (row.target_power_state, row.power_request_id) == (states.POWER_ON, request.id)
+    assert (row.power_requested_by, row.power_requested_at) == ("ada@desk", request.requested_at)
+    assert row.last_error is None
 
 
-def test_of_two_who_take_a_node_at_once_one_has_it(
-    database: Database, enrol: Enrol, contend: Contend
+def test_a_newer_request_replaces_one_that_nobody_has_begun(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1")
+    first = ask(database, nodes, states.POWER_ON)
+    second = ask(database, nodes, states.POWER_OFF)
+    assert second.replaced == 1
+    (old,), (new,) = requests(database, first.operation_id), requests(database, second.operation_id)
+    assert (old.state, old.finished_at) == ("replaced", new.requested_at)
+    assert due(database) == [new.id]
+    assert only(database).target_power_state == states.POWER_OFF
+
+
+def test_a_node_with_a_change_under_way_refuses_another_with_who_and_since(
+    database: Database, enrol: Enrol
 ) -> None:
-    node = ask(database, enrol("n1"))
-    told = []
-    contend(
-        lambda connection: told.append(fleet.reserve(connection, node.id, node.version, "c1")),
-        lambda connection: told.append(fleet.reserve(connection, node.id, node.version, "c2")),
-    )
-    assert told == [True, False]
+    one, two = enrol("n1", "n2")
+    row = begun(database, [one])
+    asked = ask(database, [one, two], states.POWER_OFF, who="bob@desk")
+    since = f"{row.requested_at:%Y-%m-%d %H:%M:%S} UTC"
+    assert asked.refused == [
+        f"n1: power on is under way, asked for by ada@desk since {since}; wait for it to end"
+    ]
+    assert asked.accepted == [two.id]
 
 
-def test_a_node_that_changed_since_it_was_looked_at_is_not_taken(database: Database, enrol: Enrol) -> None:
-    node = ask(database, enrol("n1"))
-    with database.write() as connection:
-        api.update_node(connection, node.id, {"driver_info": {"address": "another"}})
-    assert take(database, node) is False
-    assert take(database, only(database)) is True
-
-
-def test_a_node_of_which_nothing_is_asked_is_not_taken(database: Database, enrol: Enrol) -> None:
+def test_a_node_that_a_driver_has_reserved_refuses_with_the_purpose(database: Database, enrol: Enrol) -> None:
     (node,) = enrol("n1")
-    assert take(database, node) is False
-
-
-def test_a_target_that_was_reached_is_an_event_with_who_asked(database: Database, enrol: Enrol) -> None:
-    node = ask(database, enrol("n1", power_state=states.POWER_OFF, power_failures=3))
-    take(database, node)
-    end(database, node, states.POWER_ON)
+    with database.write() as connection:
+        fleet.hold(connection, node.id, "c1", "a self test")
+    asked = ask(database, [node])
+    assert asked[:2] == (None, [])
+    assert asked.refused[0].startswith("n1: reserved by c1 for a self test since ")
     with database.read() as connection:
-        (event,) = fleet.list_events(connection, node.uuid)
+        assert operations.list_operations(connection, 10) == []
+
+
+def test_a_node_that_is_gone_is_refused(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    with database.write() as connection:
+        api.delete_node(connection, node.id)
+    assert ask(database, [node]).refused == ["n1: the node was deleted meanwhile"]
+
+
+def test_a_deleted_node_fails_what_was_asked_of_it(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    asked = ask(database, [node])
+    with database.write() as connection:
+        api.delete_node(connection, node.id)
+    (request,) = requests(database, asked.operation_id)
+    assert (request.state, request.error) == ("failed", "the node was deleted")
+    assert due(database) == []
+
+
+def test_staggered_requests_are_due_by_and_by(database: Database, enrol: Enrol) -> None:
+    nodes = enrol(*(f"n{number}" for number in range(5)))
+    asked = ask(database, nodes, stagger=(2, 10.0))
+    rows = requests(database, asked.operation_id)
+    start = rows[0].requested_at
+    assert [(row.not_before - start).total_seconds() for row in rows] == [0, 0, 10, 10, 20]
+    with database.read() as connection:
+        scope = connection, "", ["fake"]
+        assert power.next_due(*scope, start) == start + timedelta(seconds=10)
+        assert power.next_due(*scope, start + timedelta(seconds=20)) is None
+    assert len(due(database, now=start + timedelta(seconds=10))) == 4
+
+
+def test_thousands_of_nodes_each_get_their_own_request(database: Database, enrol: Enrol) -> None:
+    nodes = enrol(*(f"n{number:04}" for number in range(2001)))
+    asked = ask(database, nodes)
+    with database.read() as connection:
+        of_nodes = {row.id: row.power_request_id for row in api.list_nodes(connection)}
+    rows = requests(database, asked.operation_id)
+    assert of_nodes == {row.node_id: row.id for row in rows}
+    assert len(begin(database, due(database))) == 2001
+
+
+# Beginning
+
+
+def test_requests_are_those_of_a_group_and_some_drivers_oldest_first(
+    database: Database, enrol: Enrol
+) -> None:
+    mine = [*enrol("n1", driver="ipmi", conductor_group="east"), *enrol("n5", conductor_group="east")]
+    others = [*enrol("n2", driver="acme", conductor_group="east"), *enrol("n3", driver="ipmi")]
+    others += enrol("n4", driver="ipmi", conductor_group="EAST")
+    ask(database, mine[1:])
+    ask(database, [*others, mine[0]])
+    with database.read() as connection:
+        found = power.due(connection, "east", ["ipmi", "fake"], "c1", NOON)
+    assert [row.id for row in found] == [mine[1].id, mine[0].id]
+
+
+def test_a_begun_request_reserves_its_node_for_what_is_asked(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1", extra={"rack": "r1"}), states.POWER_CYCLE, reason="hung", timeout=5.0)
+    assert (row.action, row.timeout, row.then_off, row.reason) == (states.POWER_CYCLE, 5.0, False, "hung")
+    assert (row.requested_by, row.sent_at, row.extra) == ("ada@desk", None, {"rack": "r1"})
+    node = only(database)
+    assert (node.reservation, node.reserved_for, node.reserved_at) == ("c1", states.POWER_CYCLE, NOON)
+    assert row.version == node.version
+
+
+def test_a_request_is_begun_by_one_conductor_only(database: Database, enrol: Enrol) -> None:
+    ask(database, enrol("n1"))
+    numbers = due(database)
+    assert len(begin(database, numbers, "c1")) == 1
+    assert begin(database, numbers, "c2") == []
+    assert (due(database, "c2"), due(database, "c1")) == ([], numbers)
+
+
+def test_who_did_not_hear_that_it_has_begun_may_begin_again(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1"))
+    with database.write() as connection:
+        assert power.mark_sent(connection, row.request_id, LATER)
+    (again,) = begin(database, [row.request_id])
+    assert (again.request_id, again.begun_at, again.sent_at) == (row.request_id, NOON, LATER)
+
+
+# Ending
+
+
+def test_a_request_that_is_done_is_an_event_with_who_and_why(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1", power_state=states.POWER_OFF)
+    row = begun(database, nodes, reason="needed again")
+    end(database, row, states.POWER_ON)
+    (event,) = told(database)
     assert (event.from_state, event.to_state, event.cause) == (states.POWER_OFF, states.POWER_ON, "request")
-    assert (event.who, event.reason, event.request_id) == ("ada@desk", "power on asked for", "req-1")
+    assert (event.who, event.reason, event.request_id) == ("ada@desk", "needed again", "req-1")
+    assert (event.operation_id, event.conductor, event.at) == (row.operation_id, "c1", LATER)
 
 
-def test_a_target_that_was_reached_frees_the_node(database: Database, enrol: Enrol) -> None:
-    node = ask(database, enrol("n1", power_state=states.POWER_OFF, power_failures=3))
-    take(database, node)
-    before = pulse(database)
-    end(database, node, states.POWER_ON)
-    row = only(database)
-    assert (row.power_state, row.power_checked_at, row.power_changed_at) == (states.POWER_ON, LATER, LATER)
-    assert (row.reservation, row.target_power_state, row.power_requested_by) == (None, None, None)
-    assert (row.power_failures, row.last_error) == (0, None)
-    assert pulse(database) != before
+def test_what_enforcement_asked_for_is_told_as_such(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1", power_state=states.POWER_OFF)
+    end(database, begun(database, nodes, who="podium", reason="enforced: it was off"), states.POWER_ON)
+    assert [event.cause for event in told(database)] == ["enforced"]
+
+
+def test_a_request_that_is_done_frees_the_node(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1", power_state=states.POWER_OFF, power_failures=3))
+    end(database, row, states.POWER_ON)
+    node = only(database)
+    assert (node.power_state, node.power_checked_at, node.power_changed_at) == (states.POWER_ON, LATER, LATER)
+    assert (node.reservation, node.reserved_for, node.reserved_at) == (None, None, None)
+    assert (node.target_power_state, node.power_request_id, node.power_requested_by) == (None, None, None)
+    assert (node.power_failures, node.last_error, node.wanted_power_state) == (0, None, states.POWER_ON)
+    (request,) = requests(database, row.operation_id)
+    assert (request.state, request.power_state, request.finished_at) == ("done", states.POWER_ON, LATER)
 
 
 def test_a_reboot_is_an_event_though_the_state_is_what_it_was(database: Database, enrol: Enrol) -> None:
-    node = ask(database, enrol("n1", power_state=states.POWER_ON, power_changed_at=NOON), states.REBOOTING)
-    take(database, node)
-    end(database, node, states.POWER_ON)
-    assert history(database, node) == [(states.POWER_ON, states.POWER_ON, "request", LATER)]
+    nodes = enrol("n1", power_state=states.POWER_ON, power_changed_at=NOON)
+    end(database, begun(database, nodes, states.REBOOTING), states.POWER_ON)
+    (event,) = told(database)
+    assert (event.from_state, event.to_state) == (states.POWER_ON, states.POWER_ON)
     assert only(database).power_changed_at == NOON
 
 
-def test_a_target_that_was_missed_frees_the_node_with_the_reason(database: Database, enrol: Enrol) -> None:
-    node = ask(database, enrol("n1", power_state=states.POWER_OFF, power_checked_at=NOON))
-    take(database, node)
-    end(database, node, None, "it does not answer")
-    row = only(database)
-    assert (row.reservation, row.target_power_state, row.last_error) == (None, None, "it does not answer")
-    assert (row.power_state, row.power_checked_at) == (states.POWER_OFF, NOON)
-    assert history(database, node) == []
+def test_an_nmi_is_an_event_and_wants_no_state(database: Database, enrol: Enrol) -> None:
+    end(database, begun(database, enrol("n1", power_state=states.POWER_ON), states.INJECT_NMI), None)
+    (event,) = told(database)
+    assert (event.from_state, event.to_state) == (states.POWER_ON, states.POWER_ON)
+    assert only(database).wanted_power_state is None
 
 
-def test_the_end_of_a_change_that_another_conductor_took_over_is_not_written(
+def test_a_request_that_failed_frees_the_node_with_the_reason(database: Database, enrol: Enrol) -> None:
+    known = {"power_state": states.POWER_OFF, "power_checked_at": NOON}
+    row = begun(database, enrol("n1", **known))
+    end(database, row, None, "it does not answer")
+    node, (request,) = only(database), requests(database, row.operation_id)
+    assert (node.reservation, node.target_power_state, node.last_error) == (None, None, "it does not answer")
+    assert {name: getattr(node, name) for name in known} == known
+    assert (request.state, request.error) == ("failed", "it does not answer")
+    assert told(database) == []
+
+
+@pytest.mark.parametrize(("who", "wanted"), [("ada@desk", None), ("podium", states.POWER_OFF)])
+def test_what_a_person_asked_for_in_vain_is_not_undone_when_it_comes_true_late(
+    database: Database, enrol: Enrol, who: str, wanted: str | None
+) -> None:
+    nodes = enrol("n1", power_state=states.POWER_OFF, wanted_power_state=states.POWER_OFF)
+    end(database, begun(database, nodes, who=who, reason="enforced: so"), None, "no sign of it")
+    assert only(database).wanted_power_state == wanted
+
+
+def test_a_failure_that_left_another_state_is_an_event(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1", power_state=states.POWER_ON), states.POWER_CYCLE)
+    end(database, row, states.POWER_OFF, "it stayed off")
+    (event,) = told(database)
+    assert (event.from_state, event.to_state) == (states.POWER_ON, states.POWER_OFF)
+
+
+def test_many_ends_at_once_each_find_their_node(database: Database, enrol: Enrol) -> None:
+    nodes = enrol(*(f"n{number:04}" for number in range(1201)), power_state=states.POWER_OFF)
+    asked = ask(database, nodes)
+    outcomes = []
+    for row in begin(database, due(database)):
+        error = f"{row.name} does not answer" if row.id % 3 == 0 else None
+        state = None if error else states.POWER_ON
+        outcomes.append(power.Outcome(row.id, row.request_id, "c1", LATER, state, error))
+    with database.write() as connection:
+        power.finish(connection, outcomes)
+        found = {row.id: (row.power_state, row.last_error) for row in api.list_nodes(connection)}
+    assert found == {one.node_id: (one.state or states.POWER_OFF, one.error) for one in outcomes}
+    ended = {row.id: row.error for row in requests(database, asked.operation_id)}
+    assert ended == {one.request_id: one.error for one in outcomes}
+
+
+def test_an_end_that_is_written_twice_counts_once(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1"))
+    end(database, row, states.POWER_ON)
+    end(database, row, None, "too late")
+    assert (len(told(database)), only(database).last_error) == (1, None)
+
+
+def test_the_end_of_a_change_that_another_has_taken_over_is_not_written(
     database: Database, enrol: Enrol
 ) -> None:
-    node = ask(database, enrol("n1"))
-    take(database, node, "c2")
-    end(database, node, states.POWER_ON)
+    row = begun(database, enrol("n1"))
+    with database.write() as connection:
+        power.mark_sent(connection, row.request_id, NOON)
+        power.cut_off(connection, ["c2", "c1"])
+    end(database, row, states.POWER_ON)
     assert (only(database).reservation, only(database).power_state) == ("c2", None)
 
 
-def test_a_conductor_that_stops_leaves_requests_to_the_next_one(database: Database, enrol: Enrol) -> None:
-    node = ask(database, enrol("n1"))
-    take(database, node)
-    before = pulse(database)
+# Cut off
+
+
+def test_what_was_begun_and_not_sent_waits_again(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1"))
     with database.write() as connection:
-        assert fleet.release(connection, ["c2"]) == 0
-        assert fleet.release(connection, ["c1"]) == 1
-        assert [row.id for row in fleet.requested(connection, "", ["fake"], "here")] == [node.id]
-    assert pulse(database) != before
+        assert power.cut_off(connection, ["c2"]) == 0
+        assert power.cut_off(connection, ["c1"]) == 1
+    assert only(database).reservation is None
+    (request,) = requests(database, row.operation_id)
+    assert (request.state, request.holder, request.begun_at) == ("waiting", None, None)
+    assert len(begin(database, due(database, "c2"), "c2")) == 1
+
+
+def test_what_was_sent_stays_with_the_first_holder(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1"), states.REBOOTING)
+    with database.write() as connection:
+        power.mark_sent(connection, row.request_id, LATER)
+        assert power.cut_off(connection, ["c2", "c1"]) == 1
+    assert (due(database, "c1"), due(database, "c2")) == ([], [row.request_id])
+    (again,) = begin(database, [row.request_id], "c2")
+    assert again.sent_at == LATER
+
+
+def test_reservations_of_drivers_that_ended_are_given_up(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    with database.write() as connection:
+        fleet.hold(connection, node.id, "c1", "a self test")
+        assert power.cut_off(connection, ["c1"]) == 1
+    assert (only(database).reservation, only(database).reserved_for) == (None, None)
+
+
+# Taking back
+
+
+def test_only_what_nobody_has_begun_is_cancelled(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1", "n2", "n3")
+    asked = ask(database, nodes)
+    first, second, _ = due(database)
+    rows = begin(database, [first, second])
+    end(database, rows[0], states.POWER_ON)
+    assert asked.operation_id is not None
+    with database.write() as connection:
+        assert operations.cancel(connection, asked.operation_id, "bob@desk") == (1, 1, 1)
+        again = operations.cancel(connection, asked.operation_id, "eve@desk")
+        operation = operations.operation(connection, asked.operation_id)
+    assert again == (0, 1, 2)
+    assert operation is not None
+    assert operation.counts == {"done": 1, "begun": 1, "cancelled": 1}
+    assert (operation.row.cancelled_by, operation.unfinished) == ("bob@desk", 1)
+    with database.read() as connection:
+        (node,) = api.find_nodes(connection, ["n3"])
+    assert (node.target_power_state, node.power_request_id, node.reservation) == (None, None, None)
+
+
+def test_cancelling_an_operation_keeps_what_replaced_it(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1")
+    first = ask(database, nodes)
+    ask(database, nodes, states.POWER_OFF)
+    assert first.operation_id is not None
+    with database.write() as connection:
+        assert operations.cancel(connection, first.operation_id, "bob@desk").cancelled == 0
+    assert only(database).target_power_state == states.POWER_OFF
+
+
+def test_old_operations_are_forgotten_once_they_have_ended(database: Database, enrol: Enrol) -> None:
+    one, two = enrol("n1", "n2")
+    ended = begun(database, [one])
+    end(database, ended, states.POWER_ON)
+    waits = ask(database, [two])
+    with database.write() as connection:
+        assert operations.prune_operations(connection, utcnow() + timedelta(seconds=1)) == 1
+        assert operations.operation(connection, ended.operation_id) is None
+    assert requests(database, ended.operation_id) == []
+    assert len(requests(database, waits.operation_id)) == 1
+
+
+# Two at once
+
+
+def test_of_two_who_ask_at_once_the_later_replaces_the_earlier(
+    database: Database, enrol: Enrol, contend: Contend
+) -> None:
+    nodes = enrol("n1", "n2")
+    asked: list[power.Asked] = []
+
+    def first(connection: sa.Connection) -> None:
+        asked.append(power.ask(connection, nodes, states.POWER_ON, who="ada@desk"))
+
+    def second(connection: sa.Connection) -> None:
+        asked.append(power.ask(connection, nodes[::-1], states.POWER_OFF, who="bob@desk"))
+
+    assert contend(first, second) is None
+    assert [one.replaced for one in asked] == [0, 2]
+    assert {row.state for row in requests(database, asked[0].operation_id)} == {"replaced"}
+    assert len(due(database)) == 2
+
+
+@pytest.mark.parametrize("holder", ["c1", "c2"])
+def test_of_two_conductors_that_begin_at_once_one_has_the_node(
+    database: Database, enrol: Enrol, contend: Contend, holder: str
+) -> None:
+    ask(database, enrol("n1", "n2"))
+    numbers = due(database)
+    rows: list[int] = []
+
+    def take(connection: sa.Connection, by: str) -> None:
+        rows.append(len(power.begin(connection, numbers, by, NOON)))
+
+    other = "c2" if holder == "c1" else "c1"
+    contend(lambda connection: take(connection, holder), lambda connection: take(connection, other))
+    assert rows == [2, 0]
+    assert len(due(database, holder)) == 2
+
+
+@pytest.mark.parametrize("asked_first", [True, False])
+def test_of_a_newer_request_and_a_beginning_at_once_the_first_wins(
+    database: Database, enrol: Enrol, contend: Contend, asked_first: bool
+) -> None:
+    nodes = enrol("n1")
+    ask(database, nodes)
+    numbers = due(database)
+    rows: list[int] = []
+    refused: list[int] = []
+
+    def take(connection: sa.Connection) -> None:
+        rows.append(len(power.begin(connection, numbers, "c1", NOON)))
+
+    def replace(connection: sa.Connection) -> None:
+        asked = power.ask(connection, nodes, states.POWER_OFF, who="bob@desk")
+        refused.append(len(asked.refused))
+
+    contend(*((replace, take) if asked_first else (take, replace)))
+    assert (rows, refused) == (([0], [0]) if asked_first else ([1], [1]))
+
+
+@pytest.mark.parametrize("cancelled_first", [True, False])
+def test_of_cancelling_and_beginning_at_once_the_first_wins(
+    database: Database, enrol: Enrol, contend: Contend, cancelled_first: bool
+) -> None:
+    operation_id = ask(database, enrol("n1")).operation_id or 0
+    numbers = due(database)
+    rows: list[int] = []
+    cancelled: list[int] = []
+
+    def take(connection: sa.Connection) -> None:
+        rows.append(len(power.begin(connection, numbers, "c1", NOON)))
+
+    def cancel(connection: sa.Connection) -> None:
+        cancelled.append(operations.cancel(connection, operation_id, "bob@desk").cancelled)
+
+    contend(*((cancel, take) if cancelled_first else (take, cancel)))
+    assert (rows, cancelled) == (([0], [1]) if cancelled_first else ([1], [0]))
+
+
+def test_a_node_that_is_being_deleted_does_not_take_a_request(
+    database: Database, enrol: Enrol, contend: Contend
+) -> None:
+    (node,) = enrol("n1")
+    asked: list[power.Asked] = []
+    contend(
+        lambda connection: api.delete_node(connection, node.id),
+        lambda connection: asked.append(power.ask(connection, [node], states.POWER_ON, who="ada@desk")),
+    )
+    assert asked[0].refused == ["n1: the node was deleted meanwhile"]
+
+
+def test_a_node_with_a_change_under_way_cannot_be_deleted(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1"))
+    with database.write() as connection, pytest.raises(errors.NodeConflict, match="power on is under way"):
+        api.delete_node(connection, row.id)

@@ -3,7 +3,7 @@
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +16,18 @@ from alembic.script import ScriptDirectory
 
 import peers
 from podium import errors
-from podium.db import api, changes, conductors, migrations, models, schema, task_commands
+from podium.db import (
+    api,
+    changes,
+    conductors,
+    ledger,
+    migrations,
+    models,
+    operations,
+    power,
+    schema,
+    task_commands,
+)
 from podium.db.engine import Database
 
 Open = Callable[[str], Database]
@@ -64,21 +75,26 @@ _OF_0002 = (
 )
 
 
-def test_an_upgrade_from_before_numbered_changes_keeps_what_is_there(bare: Database) -> None:
+def upgrade_to(bare: Database, revision: str, rows: Sequence[str]) -> None:
+    """Make an older schema with these rows in it."""
     schema.create_sqlite_file(bare)
     settings = config.Config()
     settings.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with bare.write() as connection:
         settings.attributes["connection"] = connection
-        command.upgrade(settings, "0002")
+        command.upgrade(settings, revision)
     with bare.write() as connection:
         booleans = {"{true}": "1", "{false}": "0"}
         if connection.dialect.name == "postgresql":
             booleans = {"{true}": "true", "{false}": "false"}
-        for statement in _OF_0002:
+        for statement in rows:
             for word, value in booleans.items():
                 statement = statement.replace(word, value)
             connection.exec_driver_sql(statement)
+
+
+def test_an_upgrade_from_before_numbered_changes_keeps_what_is_there(bare: Database) -> None:
+    upgrade_to(bare, "0002", _OF_0002)
     schema.upgrade(bare)
     with bare.write() as connection:
         (node,) = api.list_nodes(connection)
@@ -88,6 +104,33 @@ def test_an_upgrade_from_before_numbered_changes_keeps_what_is_there(bare: Datab
         assert conductors.reports(connection, "c1", worker=0)["acme.poll"].runs == 9
         assert task_commands.switched_off(connection, "c1") == {"acme.poll"}
         assert [row.id for row in task_commands.unanswered(connection, "c1", 0)] == [41]
+
+
+_OF_0003 = (
+    "INSERT INTO nodes (uuid, name, driver, driver_info, driver_internal_info, properties, extra,"
+    " power_failures, maintenance, conductor_group, version, created_at, updated_at, power_state,"
+    " target_power_state, power_requested_by, power_requested_at, reservation) VALUES"
+    " ('u1', 'n1', 'fake', '{}', '{}', '{}', '{}', 0, {false}, '', 7, '2030-05-01', '2030-05-01', 'power on',"
+    " 'rebooting', 'ada@desk', '2020-05-01 10:00:00', 'c1'),"
+    " ('u2', 'n2', 'fake', '{}', '{}', '{}', '{}', 0, {false}, '', 8, '2030-05-01', '2030-05-01', 'power on',"
+    " NULL, NULL, NULL, NULL)",
+    "INSERT INTO power_events (node_uuid, node_name, at, cause)"
+    " VALUES ('u1', 'n1', '2030-05-01', 'first reading')",
+)
+
+
+def test_what_was_asked_for_before_there_were_operations_stays_asked_for(bare: Database) -> None:
+    upgrade_to(bare, "0003", _OF_0003)
+    schema.upgrade(bare)
+    with bare.write() as connection:
+        (operation,) = operations.list_operations(connection, 9)
+        assert (operation.row.action, operation.row.requested_by) == ("rebooting", "ada@desk")
+        assert operation.counts == {"waiting": 1}
+        (waiting,) = power.due(connection, "", ["fake"], "c1", models.utcnow())
+        (begun,) = power.begin(connection, [waiting.request_id], "c1", models.utcnow())
+        assert (begun.name, begun.action) == ("n1", "rebooting")
+        (event,) = ledger.newest_events(connection, ledger.Chosen(), limit=9)
+        assert (event.cause, event.conductor) == ("first reading", None)
 
 
 def test_numbers_of_commands_are_not_given_again_after_an_upgrade(bare: Database) -> None:

@@ -83,6 +83,13 @@ def test_a_change_that_is_refused_does_not_happen(driver: FakeDriver) -> None:
     assert asyncio.run(driver.get_power_state(node(fake_refuse=True))) == states.POWER_OFF
 
 
+def test_an_nmi_is_counted_and_refused_where_that_was_asked_for(driver: FakeDriver) -> None:
+    asyncio.run(driver.inject_nmi(node()))
+    with pytest.raises(errors.DriverError, match="fake_refuse"):
+        asyncio.run(driver.inject_nmi(node(fake_refuse=True)))
+    assert driver.statistics() == {"interrupts": 1}
+
+
 def test_an_answer_takes_the_latency_that_was_asked_for(driver: FakeDriver) -> None:
     async def ask_a_slow_machine() -> None:
         asking = asyncio.create_task(driver.get_power_state(node(fake_latency=3600)))

@@ -83,6 +83,29 @@ def test_a_stale_bmc_reports_the_old_state_for_its_seconds_only() -> None:
     assert (at_once, status(stale)[0] & 1) == (1, 0)
 
 
+def test_a_stale_bmc_is_not_stale_for_longer_when_it_is_told_the_same_again() -> None:
+    stale, clock = machine("stale=3", on=True)
+    control(stale, OFF)
+    clock.now += 2
+    control(stale, OFF)
+    clock.now += 1
+    assert status(stale)[0] & 1 == 0
+
+
+def test_a_bmc_that_refuses_after_a_switch_is_busy_for_its_seconds_only() -> None:
+    busy, clock = machine("refuses=5", on=True)
+    assert [control(busy, OFF), control(busy, ON)] == [bmc.OK, bmc.NODE_BUSY]
+    assert (busy.power_on, busy.log) == (False, ("off",))
+    clock.now += 5
+    assert (control(busy, ON), busy.power_on) == (bmc.OK, True)
+
+
+def test_a_lying_bmc_acknowledges_and_does_nothing() -> None:
+    liar, _ = machine("lies", on=True)
+    assert [control(liar, action) for action in (OFF, CYCLE, SOFT)] == [bmc.OK] * 3
+    assert (liar.power_on, liar.log) == (True, ())
+
+
 @pytest.mark.parametrize(
     ("fault", "byte", "bit"),
     [("power-fault", 0, 3), ("intrusion", 2, 0), ("drive-fault", 2, 2), ("cooling-fault", 2, 3)],
@@ -112,6 +135,6 @@ def test_a_command_that_is_not_known_gets_the_code_for_that() -> None:
 
 def test_the_log_tells_what_was_done_and_stays_bounded() -> None:
     busy, _ = machine(on=True)
-    for action in [ON] * 100 + [OFF]:
+    for action in [ON] * 300 + [OFF]:
         control(busy, action)
-    assert (len(busy.log), busy.log[-2:]) == (32, ("on", "off"))
+    assert (len(busy.log), busy.log[-2:]) == (256, ("on", "off"))

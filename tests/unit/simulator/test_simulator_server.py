@@ -1,6 +1,7 @@
 """Many BMCs behind one socket: who answers, what gets lost, and changes while it runs."""
 
 import asyncio
+import ipaddress
 import json
 import socket
 import stat
@@ -152,6 +153,16 @@ def test_the_status_counts(sim: Simulator) -> None:
     sim.set_power(True, "1-4")
     reply = control.answer(sim, b'{"get": "status"}')
     assert (reply["bmcs"], reply["powered_on"], reply["sessions"]) == (10, 4, 0)
+
+
+def test_the_log_of_some_bmcs_tells_what_they_carried_out(sim: Simulator) -> None:
+    first, second = (str(ipaddress.IPv4Address(address)) for address in sim.addresses[:2])
+    sim.bmc(second).execute(*packet.CHASSIS_CONTROL, b"\x01", packet.PRIVILEGE_OPERATOR)
+    reply = control.answer(sim, b'{"get": "log", "where": "1-2"}')
+    assert reply["bmcs"] == {
+        first: {"power_on": False, "log": ()},
+        second: {"power_on": True, "log": ("on",)},
+    }
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ class FakeBMC(asyncio.DatagramProtocol):
         self.status = bytes((0x01, 0, 0))
         self.self_test = bytes((0x55, 0))
         self.codes: dict[tuple[int, int], int] = {}  # completion codes other than 00h, by command
+        self.busy = 0  # so many of the next Chassis Controls meet "node busy"
         self.status_level = packet.PRIVILEGE_USER  # that Get Chassis Status needs
         self.lose_requests = 0  # so many of the next datagrams are not even looked at
         self.lose_answers = 0  # so many of the next answers are not sent
@@ -155,6 +156,9 @@ class FakeBMC(asyncio.DatagramProtocol):
             code = self.codes.get(command, 0)
             if command == packet.GET_CHASSIS_STATUS and session["level"] < self.status_level:
                 code = 0xD4
+            if command == packet.CHASSIS_CONTROL and self.busy:
+                self.busy -= 1
+                code = 0xC0
             session["last"] = (rq, command, code, b"" if code else self._execute(session, command, data))
         code, result = session["last"][2:]
         session["sequence"] += 1

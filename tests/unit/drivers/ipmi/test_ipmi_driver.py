@@ -11,6 +11,7 @@ import pytest
 
 from podium import errors, states
 from podium.drivers import base
+from podium.drivers.ipmi import client as ipmi_client
 from podium.drivers.ipmi import commands, packet
 from podium.drivers.ipmi import driver as ipmi_driver
 from podium.drivers.ipmi.driver import IPMIDriver
@@ -156,6 +157,35 @@ def test_a_power_change_is_the_right_chassis_control(
             bmc.status = bytes((powered, 0, 0))
             await driver.set_power_state(node_of(bmc), target)
             assert bmc.executed[-1] == (packet.CHASSIS_CONTROL, bytes((control,)))
+
+    run(main)
+
+
+def test_an_nmi_is_a_diagnostic_interrupt(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, started() as driver:
+            await driver.inject_nmi(node_of(bmc))
+            assert bmc.executed[-1] == (packet.CHASSIS_CONTROL, b"\x04")
+            bmc.codes[packet.CHASSIS_CONTROL] = 0xCC
+            with pytest.raises(errors.UnsupportedPowerState, match="asked for inject nmi"):
+                await driver.inject_nmi(node_of(bmc))
+
+    run(main)
+
+
+def test_a_bmc_that_is_busy_is_asked_again_for_a_moment(
+    fake_bmc: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(ipmi_client, "_BUSY_PAUSES", (0.001, 0.002, 0.003))
+        async with fake_bmc() as bmc, started() as driver:
+            bmc.busy = 3
+            await driver.set_power_state(node_of(bmc), states.POWER_ON)
+            assert bmc.executed.count((packet.CHASSIS_CONTROL, b"\x01")) == 1
+            bmc.busy = 4
+            with pytest.raises(errors.DriverError, match="node busy"):
+                await driver.set_power_state(node_of(bmc), states.POWER_ON)
+            assert bmc.executed.count((packet.CHASSIS_CONTROL, b"\x01")) == 1
 
     run(main)
 

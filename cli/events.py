@@ -1,0 +1,256 @@
+"""``podium events`` and ``podium node history``: the ledger of what happened to the power of nodes."""
+
+import argparse
+import csv
+import io
+import json
+import re
+import select
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Final, TextIO
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.cli import arguments, command
+from podium.db import ledger
+from podium.db.engine import Database
+from podium.db.models import utcnow
+
+#: Columns, by those of power_events that they show.
+_SHOWN: Final = {
+    "id": "id",
+    "at": "at",
+    "node": "node_name",
+    "from_state": "from_state",
+    "to_state": "to_state",
+    "cause": "cause",
+    "who": "who",
+    "reason": "reason",
+    "operation": "operation_id",
+    "request_id": "request_id",
+    "conductor": "conductor",
+}
+COLUMNS: Final = tuple(_SHOWN)
+#: What people see without --long, and how wide it is while following.
+_SHORT: Final = {
+    "at": 20,
+    "node": 16,
+    "from_state": 10,
+    "to_state": 10,
+    "cause": 13,
+    "who": 16,
+    "operation": 9,
+    "reason": 0,
+}
+CAUSES: Final = ("request", "enforced", "out-of-band", "first reading", "fault", "recovery")
+_LIMIT: Final = 100
+_SINCE_LIMIT: Final = 10_000
+_MOST: Final = 1_000_000
+_POLL_SECONDS: Final = 0.5
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_FOLLOWED_FORMATS: Final = ("table", "json", "csv", "value")
+
+
+def ago(text: str) -> timedelta:
+    """The type of an argument that says how long ago: 90s, 5m, 1h, 2d."""
+    found = re.fullmatch(r"(\d{1,9})([smhd])", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text} is not a time such as 90s, 5m, 1h or 2d")
+    return timedelta(seconds=arguments.age(str(int(found[1]) * _UNITS[found[2]])))
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"\d{1,7}", text) or not 1 <= int(text) <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text} is not a number between 1 and {_MOST}")
+    return int(text)
+
+
+class _Ledger(command.Lister):
+    """Shows events, the oldest first."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("--long", action="store_true", help="show every column in a table too")
+        parser.add_argument(
+            "--limit",
+            type=_count,
+            metavar="N",
+            help=f"only the newest N events (default: {_LIMIT}, or {_SINCE_LIMIT} with --since)",
+        )
+        parser.set_defaults(since=None, cause=None)
+        return parser
+
+    def show(
+        self, wanted: Sequence[str], parsed_args: argparse.Namespace
+    ) -> tuple[Sequence[str], Iterable[Any]]:
+        """The events of these nodes, or of all where none is named, as a table."""
+        with self.database() as database:
+            chosen = self.find(database, wanted)
+            with database.read() as connection:
+                found = self.events(connection, chosen, parsed_args)
+        columns = self.columns(parsed_args)
+        return columns, [_values(row, columns) for row in found]
+
+    def find(self, database: Database, wanted: Sequence[str]) -> ledger.Chosen:
+        """Whose events are asked for.
+
+        :raises podium.errors.NodeNotFound: naming every node that there neither is nor was
+        """
+        names = arguments.expand(wanted)
+        with database.read() as connection:
+            chosen, missing = ledger.choose(connection, names)
+        if missing:
+            raise errors.NodeNotFound(
+                f"neither a node nor an event has the name or UUID {arguments.fold(missing)};"
+                " see: podium node list"
+            )
+        return chosen
+
+    def events(
+        self, connection: sa.Connection, chosen: ledger.Chosen, parsed_args: argparse.Namespace
+    ) -> list[sa.Row[Any]]:
+        """The newest events that are asked for; says so when there are more."""
+        since = None if parsed_args.since is None else utcnow() - parsed_args.since
+        limit = parsed_args.limit or (_LIMIT if since is None else _SINCE_LIMIT)
+        found = ledger.newest_events(
+            connection, chosen, limit=limit + 1, since=since, cause=parsed_args.cause
+        )
+        if len(found) > limit and parsed_args.limit is None:
+            self.warn(f"these are the newest {limit} events; --limit shows more")
+        return found[-limit:]
+
+    def columns(self, parsed_args: argparse.Namespace) -> Sequence[str]:
+        """Every column for programs, the short ones for people."""
+        short = parsed_args.formatter == "table" and not (parsed_args.long or parsed_args.columns)
+        return tuple(_SHORT) if short else COLUMNS
+
+
+class History(_Ledger):
+    """Show what happened to a node's power, when, why and by whom, also of a node that was deleted."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("node", metavar="NODE", help="a name or a UUID")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        return self.show([parsed_args.node], parsed_args)
+
+
+class Events(_Ledger):
+    """Show what happened to the power of nodes, and with --follow what happens.
+
+    With --follow, events are printed as they come, and -f json prints one object a line; it ends with Ctrl-C.
+    Without --since and --limit it begins with the next event.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_nodes(parser, nargs="*")
+        parser.add_argument("--follow", action="store_true", help="go on with new events until Ctrl-C")
+        parser.add_argument(
+            "--since", type=ago, metavar="TIME", help="only events of this last time: 90s, 5m, 1h, 2d"
+        )
+        parser.add_argument(
+            "--cause", choices=CAUSES, metavar="CAUSE", help=f"only events of this cause: {', '.join(CAUSES)}"
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        return self.show(parsed_args.nodes, parsed_args)
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        if not parsed_args.follow:
+            return super().run(parsed_args)
+        if parsed_args.formatter not in _FOLLOWED_FORMATS:
+            self.parser.error(f"--follow takes the formats {', '.join(_FOLLOWED_FORMATS)}")
+        for column in set(parsed_args.columns).difference(COLUMNS):
+            self.parser.error(f"there is no column {column}; there are {', '.join(COLUMNS)}")
+        columns = [name for name in self.columns(parsed_args) if name in (parsed_args.columns or COLUMNS)]
+        with suppress(KeyboardInterrupt), self.database() as database:
+            self._follow(database, parsed_args, _Lines(parsed_args.formatter, columns, self.app.stdout))
+        return 0
+
+    def _follow(self, database: Database, parsed_args: argparse.Namespace, lines: "_Lines") -> None:
+        chosen = self.find(database, parsed_args.nodes)
+        with database.read() as connection:
+            stream = ledger.Stream(ledger.newest_number(connection))
+            earlier = parsed_args.since is not None or parsed_args.limit is not None
+            found = self.events(connection, chosen, parsed_args) if earlier else []
+        lines.write(row for row in found if row.id <= stream.last)
+        away = False
+        while not _reader_gone(self.app.stdout, _POLL_SECONDS):
+            try:
+                with database.read() as connection:
+                    rows = stream.read(connection)
+            except errors.DatabaseUnavailable as error:
+                if not away:
+                    self.warn(f"the database is away, waiting for it: {error}")
+                away = True
+                continue
+            if away:
+                self.warn("the database is back")
+            away = False
+            lines.write(row for row in rows if row in chosen and parsed_args.cause in (None, row.cause))
+            for row in rows:
+                stream.passed(row.id)
+
+
+class _Lines:
+    """Prints events one a line, at once.
+
+    :param form: the name of cliff's formatter
+    """
+
+    def __init__(self, form: str, columns: Sequence[str], out: TextIO) -> None:
+        self._form = form
+        self._columns = columns
+        self._out = out
+        self._write: Callable[[Sequence[Any]], None] = {
+            "json": self._json,
+            "csv": self._csv,
+            "value": self._value,
+            "table": self._table,
+        }[form]
+        if form in ("csv", "table"):
+            self._write(columns)
+
+    def write(self, rows: Iterable[sa.Row[Any]]) -> None:
+        for row in rows:
+            self._write([command.shown_in(self._form, value) for value in _values(row, self._columns)])
+        self._out.flush()
+
+    def _json(self, values: Sequence[Any]) -> None:
+        self._out.write(f"{json.dumps(dict(zip(self._columns, values, strict=True)))}\n")
+
+    def _csv(self, values: Sequence[Any]) -> None:
+        csv.writer(self._out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerow(values)
+
+    def _value(self, values: Sequence[Any]) -> None:
+        self._out.write(f"{' '.join(str(value) for value in values)}\n")
+
+    def _table(self, values: Sequence[Any]) -> None:
+        cells = (
+            str(value).ljust(_SHORT.get(name, 0)) for name, value in zip(self._columns, values, strict=True)
+        )
+        self._out.write(f"{'  '.join(cells).rstrip()}\n")
+
+
+def _values(row: sa.Row[Any], columns: Sequence[str]) -> list[Any]:
+    return [row._mapping[_SHOWN[column]] for column in columns]
+
+
+def _reader_gone(out: TextIO, seconds: float) -> bool:
+    """Wait, but not when the other end of a pipe is closed: nothing would be written there any more."""
+    try:
+        poll = select.poll()
+        poll.register(out.fileno(), 0)
+    except (OSError, io.UnsupportedOperation):  # it is no file
+        time.sleep(seconds)
+        return False
+    # A file or a terminal is never in such a state, or for good.
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(seconds * 1000))

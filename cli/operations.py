@@ -1,0 +1,123 @@
+"""``podium operation``: what was asked of nodes, how it goes, and how to take it back."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium.cli import arguments, command, outcomes
+from podium.db import operations
+
+_COLUMNS: Final = (
+    "id",
+    "action",
+    "nodes",
+    operations.WAITING,
+    operations.BEGUN,
+    operations.DONE,
+    operations.FAILED,
+    operations.CANCELLED,
+    operations.REPLACED,
+    "requested_by",
+    "requested_at",
+    "reason",
+)
+_DETAILS: Final = ("timeout", "then_off", "cancelled_by", "cancelled_at")
+_OF_NODE: Final = (
+    "state",
+    "power_state",
+    "not_before",
+    "begun_at",
+    "sent_at",
+    "finished_at",
+    "holder",
+    "error",
+)
+
+
+class List(command.Lister):
+    """List what was asked of nodes, the newest first, and how many of them are how far."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--limit",
+            type=arguments.count,
+            default=20,
+            metavar="N",
+            help="how many to list (default: 20)",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        with self.database() as database, database.read() as connection:
+            found = operations.list_operations(connection, parsed_args.limit)
+        return _COLUMNS, [_shown(operation, _COLUMNS) for operation in found]
+
+
+class Show(command.ShowOne):
+    """Show an operation: who asked for what, why, and what became of it, alike nodes as one."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_operation(parser)
+        parser.add_argument("--long", action="store_true", help="show each node on its own")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
+        with self.database() as database, database.read() as connection:
+            operation = outcomes.find(connection, parsed_args.operation)
+            rows = operations.requests_of(connection, parsed_args.operation)
+        results = [_of_node(row) for row in rows] if parsed_args.long else outcomes.folded(rows)
+        names = (*_COLUMNS, *_DETAILS)
+        return (*names, "results"), [*_shown(operation, names), results]
+
+
+class Cancel(command.Command):
+    """Take back what a conductor has not begun of an operation; what is under way goes on."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_operation(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        number = parsed_args.operation
+        with self.database() as database, database.write() as connection:
+            outcomes.find(connection, number)
+            cancelled, under_way, ended = operations.cancel(connection, number, arguments.who())
+        self.say(f"operation {number}: {cancelled} cancelled, {under_way} under way, {ended} had ended")
+        return 1 if under_way else 0
+
+
+class Wait(outcomes.Waiting):
+    """Wait until an operation has ended, and tell how, alike nodes as one."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_operation(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        with self.database() as database, self.going_on(parsed_args.operation):
+            return 0 if self.wait_for(database, parsed_args.operation) else 1
+
+
+def _add_operation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "operation",
+        metavar="ID",
+        type=arguments.count,
+        help="its number, as `podium operation list` shows it",
+    )
+
+
+def _shown(operation: operations.Operation, columns: Sequence[str]) -> list[Any]:
+    counts = {state: operation.counts.get(state, 0) for state in outcomes.STATES}
+    shown = {**operation.row._mapping, **counts}
+    return [shown[column] for column in columns]
+
+
+def _of_node(row: sa.Row[Any]) -> dict[str, Any]:
+    return {"name": row.node_name, **{column: row._mapping[column] for column in _OF_NODE}}

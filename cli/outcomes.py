@@ -1,0 +1,206 @@
+"""How power operations end: told for many nodes in few lines, and waited for.
+
+A request ends when a conductor writes down how it went; the command looks at the database until then.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
+
+from podium import conf, errors, states
+from podium.cli import arguments, command
+from podium.conf import conductor as conductor_options
+from podium.db import operations
+from podium.db.engine import Database
+from podium.db.models import utcnow
+
+_POLL_SECONDS: Final = 0.2
+#: Seconds past its own timeout after which a request counts as forgotten: conductors are restarted in less.
+_GRACE: Final = 30.0
+#: Lines of results, past which ``podium operation show`` has the rest.
+_SHOWN: Final = 50
+
+#: The states of requests in the order in which their nodes are told of.
+STATES: Final = (
+    operations.DONE,
+    operations.REPLACED,
+    operations.CANCELLED,
+    operations.WAITING,
+    operations.BEGUN,
+    operations.FAILED,
+)
+_WORDS: Final = {
+    operations.REPLACED: "replaced by a newer request",
+    operations.WAITING: "not begun yet",
+    operations.BEGUN: "under way",
+}
+
+_ADDRESS: Final = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?"
+#: What of a driver's words says no more than whose they are, and what is left of it.
+_WHOSE: Final = (
+    (re.compile(rf"^(?:BMC )?{_ADDRESS}: |^{_ADDRESS} "), ""),
+    (re.compile(rf"\bBMC (?:{_ADDRESS}|\S+:\d+)"), "BMC"),
+    (re.compile(_ADDRESS), "its address"),
+)
+
+
+def find(connection: sa.Connection, number: int) -> operations.Operation:
+    """One operation.
+
+    :raises podium.errors.PodiumError: when there is none of that number
+    """
+    found = operations.operation(connection, number)
+    if found is None:
+        raise errors.PodiumError(f"there is no operation {number}; see: podium operation list")
+    return found
+
+
+def words(row: sa.Row[Any]) -> str:
+    """What became of one request, as its row in power_requests tells."""
+    if row.state == operations.FAILED:
+        return f"failed: {row.error}"
+    if row.state == operations.CANCELLED:
+        return str(row.error)
+    if row.state != operations.DONE:
+        return _WORDS[row.state]
+    return str(row.power_state) if row.action in states.REACHED else f"{row.action} accepted"
+
+
+def folded(rows: Iterable[sa.Row[Any]]) -> dict[str, str]:
+    """What became of requests, by the names of the nodes for which it is the same but for their address."""
+    alike: dict[str, dict[str, str]] = {}
+    for row in sorted(rows, key=lambda row: STATES.index(row.state)):
+        told = words(row)
+        alike.setdefault(_anonymous(told), {})[row.node_name] = told
+    return {
+        arguments.fold(members): anonymous if len({*members.values()}) > 1 else next(iter(members.values()))
+        for anonymous, members in alike.items()
+    }
+
+
+def _anonymous(told: str) -> str:
+    failed, words = told.startswith("failed: "), told.removeprefix("failed: ")
+    for pattern, instead in _WHOSE:
+        words = pattern.sub(instead, words)
+    return f"failed: {words}" if failed else words
+
+
+def folded_lines(lines: Iterable[str]) -> list[str]:
+    """Lines ``NAME: TEXT`` with the names that share a text folded."""
+    alike: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, text = line.partition(": ")
+        alike.setdefault(text, []).append(name)
+    return [f"{arguments.fold(names)}: {text}" for text, names in alike.items()]
+
+
+class Waiting(command.Command):
+    """A command that can wait for the end of an operation."""
+
+    @contextmanager
+    def going_on(self, number: int) -> Iterator[None]:
+        """Inside, Ctrl-C says that it does not end the operation."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.warn(f"operation {number} goes on; {_see(number)}")
+            raise
+
+    def wait_for(self, database: Database, number: int) -> bool:
+        """Wait until nothing of an operation is unfinished, and tell how it ended.
+
+        :returns: whether every node of it is in the state that was asked for
+        """
+        self._watch(database, number)
+        with database.read() as connection:
+            rows = operations.requests_of(connection, number)
+        lines = [f"{names}: {told}" for names, told in folded(rows).items()]
+        for line in lines[:_SHOWN]:
+            self.say(line)
+        if len(lines) > _SHOWN:
+            self.say(f"and {len(lines) - _SHOWN} more; see: podium operation show {number}")
+        if any(row.state in (operations.WAITING, operations.BEGUN) for row in rows):
+            self.warn(f"operation {number}: nothing of it has ended for long, but it goes on; {_see(number)}")
+        return all(row.state == operations.DONE for row in rows)
+
+    def _watch(self, database: Database, number: int) -> None:
+        with database.read() as connection:
+            operation = find(connection, number).row
+            starts = [row.not_before for row in operations.requests_of(connection, number)]
+        ahead = (max(starts, default=utcnow()) - utcnow()).total_seconds()
+        patience = Patience(max(0.0, ahead) + patience_for(self.config, operation))
+        with Progress(
+            *Progress.get_default_columns(),
+            MofNCompleteColumn(),
+            console=Console(file=self.app.stderr),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=not self.app.stderr.isatty(),
+        ) as progress:
+            bar = progress.add_task(f"operation {number}", total=operation.nodes)
+            for found in _looks(database, number, progress.console):
+                progress.update(bar, completed=operation.nodes - found.unfinished)
+                if not found.unfinished or patience.ends(found.counts):
+                    return
+
+
+def _looks(database: Database, number: int, console: Console) -> Iterator[operations.Operation]:
+    """An operation again and again; as it was before while the database is away, which is told once."""
+    found, lost = None, False
+    while True:
+        try:
+            with database.read() as connection:
+                found = find(connection, number)
+            lost = False
+        except errors.DatabaseUnavailable as fault:
+            if not lost:
+                console.print(
+                    f"podium: {fault}; waiting for it", markup=False, highlight=False, soft_wrap=True
+                )
+            lost = True
+        if found is not None:
+            yield found
+        time.sleep(_POLL_SECONDS)
+
+
+def _see(number: int) -> str:
+    return (
+        f"look: podium operation show {number};"
+        f" take back what has not begun: podium operation cancel {number}"
+    )
+
+
+def patience_for(config: conf.Config, operation: sa.Row[Any]) -> float:
+    """Seconds in which something of an operation ends, if a conductor carries it out."""
+    hard = operation.timeout or config.conductor.power_state_change_timeout
+    soft = operation.timeout or config.conductor.soft_power_off_timeout
+    is_soft = operation.action in (states.SOFT_POWER_OFF, states.SOFT_REBOOTING)
+    pauses = [seconds for _, seconds in conductor_options.power_on_limits(config).values()]
+    # Twice for what is made of halves.
+    return float(2 * hard + (soft if is_soft else 0) + max(pauses, default=0.0) + _GRACE)
+
+
+class Patience:
+    """How long to wait for something that goes on.
+
+    :param seconds: past which nothing happens any more, if nothing did
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._since = clock()
+        self._seen: object = None
+
+    def ends(self, seen: object) -> bool:
+        """Whether what is seen has been the same for too long."""
+        if seen != self._seen:
+            self._seen, self._since = seen, self._clock()
+        return self._clock() - self._since >= self._seconds

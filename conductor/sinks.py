@@ -1,0 +1,157 @@
+"""Where notifications go: programs and webhooks, which take one event at a time or say why they did not.
+
+A delivery blocks, so it is made in a thread, and ends within a time that is known.
+"""
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import shlex
+import socket
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import quote, unquote
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.conf import notifications
+from podium.drivers import command
+
+#: CloudEvents 1.0, JSON Event Format, section 3: the media type of an event as a document of its own.
+_CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
+_LONGEST_COMPLAINT: Final = 200
+
+
+def cloud_event(event: sa.Row[Any], holder: str, host: str) -> str:
+    """An event of the ledger as a document of CloudEvents 1.0, JSON Event Format.
+
+    :param event: a row of power_events
+    :param holder: the conductor's worker that wrote it down, which makes the document's id unique
+    """
+    at = _rfc3339(event.at)
+    document = {
+        "specversion": "1.0",
+        "id": f"{holder}/{event.id}",
+        "source": f"/podium/conductors/{quote(host)}",
+        "type": f"org.podium.power.{event.cause.replace(' ', '-')}",
+        "subject": event.node_name,
+        "time": at,
+        "datacontenttype": "application/json",
+        "data": {
+            "node": event.node_name,
+            "uuid": event.node_uuid,
+            "from": event.from_state,
+            "to": event.to_state,
+            "cause": event.cause,
+            "who": event.who,
+            "reason": event.reason,
+            "operation": event.operation_id,
+            "request_id": event.request_id,
+            "at": at,
+        },
+    }
+    return json.dumps(document)
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class Sink(Protocol):
+    """Takes events; its name holds no secrets."""
+
+    name: str
+
+    def deliver(self, document: str) -> None:
+        """Hand over one event.
+
+        :raises Exception: when it was not taken
+        """
+
+
+class ProgramSink:
+    """A program that is run for each event.
+
+    :param text: its path and arguments, as a shell takes them
+    :param timeout: seconds that it may run
+    """
+
+    def __init__(self, text: str, timeout: float) -> None:
+        self._argv = shlex.split(text)
+        self._timeout = timeout
+        self.name = f"exec {self._argv[0]}"
+
+    def deliver(self, document: str) -> None:
+        """:raises podium.errors.PodiumError: when it cannot be run, or its exit status is not 0"""
+        # Options may come from such variables, the database's password among them.
+        env = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        done = command.run(self._argv, timeout=self._timeout, input=document, env=env)
+        if done.returncode != 0:
+            said = " ".join(done.stderr.split())[:_LONGEST_COMPLAINT] or "nothing on standard error"
+            program = Path(self._argv[0]).name
+            raise errors.PodiumError(f"{program} ended with status {done.returncode} and said {said}")
+
+
+class WebhookSink:
+    """A URL that each event is sent to.
+
+    :param url: as :func:`podium.conf.notifications.split` takes it
+    :param token: sent along where the URL holds no user
+    :param timeout: seconds from the beginning to the answer
+    """
+
+    def __init__(self, url: str, token: str, timeout: float) -> None:
+        parts = notifications.split(url)
+        place = parts.netloc.rpartition("@")[2]
+        self.name = f"{parts.scheme}://{place}{parts.path}"
+        self._host = str(parts.hostname)
+        self._port = parts.port
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._connection: type[http.client.HTTPConnection] = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        self._headers = {"Content-Type": _CONTENT_TYPE, "User-Agent": "podium", "Connection": "close"}
+        if parts.username is not None:
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+        elif token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._timeout = timeout
+
+    def deliver(self, document: str) -> None:
+        """:raises podium.errors.PodiumError, OSError, http.client.HTTPException: when it was not taken"""
+        connection = self._connection(self._host, self._port, timeout=self._timeout)
+        late = threading.Event()
+        # The socket's own timeout begins anew with every byte of a server that dawdles.
+        end = threading.Timer(self._timeout, _break_off, (connection, late))
+        end.daemon = True
+        end.start()
+        try:
+            connection.connect()
+            if not late.is_set():
+                connection.request("POST", self._target, document.encode(), self._headers)
+                with connection.getresponse() as answer:
+                    if 200 <= answer.status < 300:
+                        return
+                    complaint = f"answered {answer.status} {answer.reason}"
+                raise errors.PodiumError(complaint[:_LONGEST_COMPLAINT])
+        except (OSError, http.client.HTTPException) as fault:
+            if not (late.is_set() or isinstance(fault, TimeoutError)):
+                raise
+        finally:
+            end.cancel()
+            connection.close()
+        raise errors.PodiumError(f"no answer within {self._timeout:g} s")
+
+
+def _break_off(connection: http.client.HTTPConnection, late: threading.Event) -> None:
+    late.set()
+    taken = connection.sock
+    if taken is not None:
+        with contextlib.suppress(OSError):  # it has ended already
+            socket.socket.shutdown(taken, socket.SHUT_RDWR)  # not the TLS layer's, which another thread uses

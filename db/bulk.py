@@ -1,0 +1,58 @@
+"""Statements about many rows at once, of which Python does no more than write the numbers."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium.db.api import chunks
+from podium.db.models import nodes
+
+#: Rows of one statement.
+AT_ONCE: Final = 1000
+
+
+def among(column: sa.Column[int]) -> sa.ColumnElement[bool]:
+    """The condition to be one of ``numbers``.
+
+    As digits in the statement's text: a parameter for each costs every driver more than the server needs for
+    the whole statement.
+    """
+    return column.in_(sa.bindparam("numbers", expanding=True, literal_execute=True))
+
+
+#: To be a node of these ``numbers``.
+AMONG: Final = among(nodes.c.id)
+
+
+def execute(connection: sa.Connection, statement: sa.Update, numbers: Iterable[int]) -> None:
+    """Execute a statement about :func:`among` for any ``numbers``, in ascending order."""
+    for chunk in chunks(sorted(numbers), AT_ONCE):
+        connection.execute(statement, {"numbers": chunk})
+
+
+#: Texts that one statement writes; the databases look through them for every row.
+_TEXTS: Final = 100
+
+
+class Texts:
+    """Writes a text of its own into a column of each of many rows."""
+
+    def __init__(self, column: sa.Column[Any]) -> None:
+        self._statement = sa.text(
+            "UPDATE {} SET {} = CASE id {} END WHERE id IN ({})".format(
+                column.table.name,
+                column.name,
+                " ".join(f"WHEN :number{place} THEN :text{place}" for place in range(_TEXTS)),
+                ", ".join(f":number{place}" for place in range(_TEXTS)),
+            )
+        )
+
+    def write(self, connection: sa.Connection, told: Sequence[tuple[int, str | None]]) -> None:
+        """Write texts by the numbers of their rows."""
+        for chunk in chunks(told, _TEXTS):
+            # The last one again and again, so that there is one statement for any number of them.
+            filled = [*chunk, *[chunk[-1]] * (_TEXTS - len(chunk))]
+            values: dict[str, Any] = {f"number{place}": number for place, (number, _) in enumerate(filled)}
+            values |= {f"text{place}": text for place, (_, text) in enumerate(filled)}
+            connection.execute(self._statement, values)

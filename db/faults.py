@@ -1,0 +1,87 @@
+"""What a conductor concludes about nodes by itself, written down as functions of an open connection."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium.db import bulk
+from podium.db.api import chunks
+from podium.db.bulk import AMONG, AT_ONCE
+from podium.db.changes import next_change
+from podium.db.events import event
+from podium.db.models import nodes, power_events
+
+#: The fault of a node whose power could not be read for long.
+POWER_FAILURE: Final = "power failure"
+
+_COLUMNS: Final = [nodes.c[name] for name in ("id", "uuid", "name", "power_state")]
+_SOUND: Final = nodes.c.maintenance.is_(False)
+_FAULTY: Final = sa.and_(nodes.c.maintenance.is_(True), nodes.c.fault == POWER_FAILURE)
+
+
+def record_faults(
+    connection: sa.Connection, reasons: Mapping[int, str], at: datetime, conductor: str
+) -> set[int]:
+    """Put nodes into maintenance because their power cannot be read; those in maintenance stay as they are.
+
+    :param reasons: why, in plain words, by the number of the node
+    :param conductor: the holder who writes it down
+    :returns: the numbers of the nodes that were put there
+    """
+    values = {"maintenance": True, "fault": POWER_FAILURE}
+    return _record(connection, _SOUND, reasons, values, "fault", at, conductor)
+
+
+def record_recoveries(
+    connection: sa.Connection, numbers: Sequence[int], at: datetime, conductor: str
+) -> set[int]:
+    """Take nodes out of the maintenance that :func:`record_faults` put them into, and out of no other.
+
+    :returns: the numbers of the nodes that were taken out
+    """
+    values = {"maintenance": False, "fault": None}
+    reasons = dict.fromkeys(numbers, "the power can be read again")
+    return _record(connection, _FAULTY, reasons, values, "recovery", at, conductor)
+
+
+def _record(
+    connection: sa.Connection,
+    condition: sa.ColumnElement[bool],
+    reasons: Mapping[int, str],
+    values: Mapping[str, Any],
+    cause: str,
+    at: datetime,
+    conductor: str,
+) -> set[int]:
+    written: set[int] = set()
+    look = sa.select(*_COLUMNS).where(AMONG, condition).order_by(nodes.c.id).with_for_update()
+    for chunk in chunks(sorted(reasons), AT_ONCE):
+        version = next_change(connection)
+        rows = connection.execute(look, {"numbers": chunk}).all()
+        alike: dict[str | None, list[int]] = {}
+        for row in rows:
+            reason = reasons[row.id] if values["maintenance"] else None
+            alike.setdefault(reason, []).append(row.id)
+        for reason, members in alike.items():
+            changed = sa.update(nodes).where(AMONG).values(**values, maintenance_reason=reason)
+            connection.execute(changed.values(version=version, updated_at=at), {"numbers": members})
+        told = [
+            event(row, cause, at=at, to_state=row.power_state, conductor=conductor, reason=reasons[row.id])
+            for row in rows
+        ]
+        if told:
+            connection.execute(sa.insert(power_events), told)
+        written.update(row.id for row in rows)
+    return written
+
+
+def record_enforcement(connection: sa.Connection, texts: Mapping[int, str | None]) -> None:
+    """Write down what enforcement says of nodes, by number; None for nothing."""
+    alike: dict[str | None, list[int]] = {}
+    for number, text in texts.items():
+        alike.setdefault(text and text[:255], []).append(number)
+    for said, members in alike.items():
+        written = sa.update(nodes).where(AMONG).values(enforcement=said)
+        bulk.execute(connection, written, members)

@@ -1,0 +1,122 @@
+"""What people asked of the power of many nodes at once: how far it is, and taking it back."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium.db.api import chunks
+from podium.db.bulk import AMONG, AT_ONCE, among
+from podium.db.changes import next_change
+from podium.db.models import nodes, operations, utcnow
+from podium.db.models import power_requests as requests
+
+WAITING: Final = "waiting"
+BEGUN: Final = "begun"
+DONE: Final = "done"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+REPLACED: Final = "replaced"
+
+#: What a node's row says while nothing is asked of it.
+NOTHING_ASKED: Final[Mapping[str, Any]] = {
+    "target_power_state": None,
+    "power_request_id": None,
+    "power_requested_by": None,
+    "power_requested_at": None,
+}
+#: And while nobody has reserved it.
+FREE: Final[Mapping[str, Any]] = {"reservation": None, "reserved_for": None, "reserved_at": None}
+#: The node for which a request waits, or is under way.
+ITS_NODE: Final = sa.and_(nodes.c.id == requests.c.node_id, nodes.c.power_request_id == requests.c.id)
+
+
+class Operation(NamedTuple):
+    """An operation and how far it is.
+
+    :param row: the columns of ``operations``
+    :param counts: how many of its requests are in each state, those left out in which none is
+    """
+
+    row: sa.Row[Any]
+    counts: Mapping[str, int]
+
+    @property
+    def unfinished(self) -> int:
+        """How many requests wait or are under way."""
+        return self.counts.get(WAITING, 0) + self.counts.get(BEGUN, 0)
+
+
+def list_operations(connection: sa.Connection, limit: int) -> list[Operation]:
+    """The newest operations, the newest of them first."""
+    newest = sa.select(operations).order_by(operations.c.id.desc()).limit(limit)
+    return _with_counts(connection, newest)
+
+
+def operation(connection: sa.Connection, operation_id: int) -> Operation | None:
+    """One operation, None when there is none of that number."""
+    one = sa.select(operations).where(operations.c.id == operation_id)
+    return next(iter(_with_counts(connection, one)), None)
+
+
+def _with_counts(connection: sa.Connection, query: sa.Select[Any]) -> list[Operation]:
+    rows = connection.execute(query).all()
+    by = requests.c.operation_id, requests.c.state
+    counts: dict[int, dict[str, int]] = {row.id: {} for row in rows}
+    for chunk in chunks(list(counts)):
+        counted = sa.select(*by, sa.func.count()).where(by[0].in_(chunk)).group_by(*by)
+        for number, state, count in connection.execute(counted):
+            counts[number][state] = count
+    return [Operation(row, counts[row.id]) for row in rows]
+
+
+def requests_of(connection: sa.Connection, operation_id: int) -> Sequence[sa.Row[Any]]:
+    """The requests of an operation, one for each node, in the order in which they are begun."""
+    mine = sa.select(requests).where(requests.c.operation_id == operation_id)
+    return connection.execute(mine.order_by(requests.c.id)).all()
+
+
+class Cancelled(NamedTuple):
+    """How many requests of an operation were cancelled, and how many were too far for it."""
+
+    cancelled: int
+    under_way: int
+    ended: int
+
+
+def cancel(connection: sa.Connection, operation_id: int, who: str) -> Cancelled:
+    """Take back what nobody has begun yet of an operation.
+
+    :param who: user and host of the one who does
+    """
+    version, now = next_change(connection), utcnow()
+    mine = sa.select(requests.c.id, requests.c.node_id, requests.c.state)
+    mine = mine.where(requests.c.operation_id == operation_id).with_for_update()
+    rows = connection.execute(mine).all()
+    waiting = sorted((row.node_id, row.id) for row in rows if row.state == WAITING)
+    ended = sa.update(requests).where(among(requests.c.id))
+    ended = ended.values(state=CANCELLED, finished_at=now, error=f"cancelled by {who}")
+    freed = sa.update(nodes).where(AMONG).values(**NOTHING_ASKED, updated_at=now, version=version)
+    for chunk in chunks(waiting, AT_ONCE):
+        # While a request waits it is the one that its node knows of.
+        connection.execute(freed, {"numbers": [node for node, _ in chunk]})
+        connection.execute(ended, {"numbers": [number for _, number in chunk]})
+    if waiting:
+        told = sa.update(operations).where(operations.c.id == operation_id)
+        connection.execute(told.values(cancelled_by=who, cancelled_at=now))
+    under_way = sum(row.state == BEGUN for row in rows)
+    return Cancelled(len(waiting), under_way, len(rows) - len(waiting) - under_way)
+
+
+def prune_operations(connection: sa.Connection, before: datetime) -> int:
+    """Delete operations that were asked for before a moment and have ended; how many there were."""
+    unfinished = sa.exists().where(
+        requests.c.operation_id == operations.c.id, requests.c.state.in_((WAITING, BEGUN))
+    )
+    old = sa.select(operations.c.id).where(operations.c.requested_at < before, ~unfinished)
+    numbers = connection.scalars(old).all()
+    for chunk in chunks(numbers):
+        connection.execute(sa.delete(requests).where(requests.c.operation_id.in_(chunk)))
+        connection.execute(sa.delete(operations).where(operations.c.id.in_(chunk)))
+    return len(numbers)

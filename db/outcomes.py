@@ -1,0 +1,128 @@
+"""How power requests ended, written down for many nodes at once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium import states
+from podium.db.api import chunks
+from podium.db.bulk import AMONG, AT_ONCE, Texts, among
+from podium.db.changes import next_change
+from podium.db.events import event
+from podium.db.models import nodes
+from podium.db.models import power_events as events
+from podium.db.models import power_requests as requests
+from podium.db.operations import BEGUN, DONE, FAILED, FREE, ITS_NODE, NOTHING_ASKED
+
+#: Who asks for what enforcement restores, and the beginning of its reason.
+ENFORCER: Final = "podium"
+ENFORCED: Final = "enforced"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a request ended.
+
+    :param request_id: the request's number
+    :param holder: who has begun it
+    :param state: the last state that was read, None when there was none
+    :param error: why it failed, in one line; None when it is done
+    :param log_request_id: the request id of the log lines
+    """
+
+    node_id: int
+    request_id: int
+    holder: str
+    at: datetime
+    state: str | None
+    error: str | None = None
+    log_request_id: str | None = None
+
+
+class _End(NamedTuple):
+    """What is written alike of all requests that end so."""
+
+    done: bool
+    action: str
+    state: str | None
+    changed: bool
+    by_enforcer: bool
+
+
+_UNDER_WAY: Final[sa.Select[Any]] = (
+    sa.select(
+        *(nodes.c[name] for name in ("id", "uuid", "name", "power_state", "reservation")),
+        requests.c.id.label("request_id"),
+        *(requests.c[name] for name in ("operation_id", "action", "requested_by", "reason")),
+    )
+    .join_from(requests, nodes, ITS_NODE)
+    .where(among(requests.c.id), requests.c.state == BEGUN)
+    .order_by(nodes.c.id)
+    .with_for_update()
+)
+_NODE_ERRORS: Final = Texts(nodes.c.last_error)
+_REQUEST_ERRORS: Final = Texts(requests.c.error)
+
+
+def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
+    """Write down how requests ended and free their nodes; those that another holder has are left alone."""
+    by_request = {outcome.request_id: outcome for outcome in outcomes}
+    for chunk in chunks(sorted(by_request), AT_ONCE):
+        version = next_change(connection)
+        alike: dict[_End, list[tuple[sa.Row[Any], Outcome]]] = {}
+        told = []
+        for row in connection.execute(_UNDER_WAY, {"numbers": chunk}):
+            outcome = by_request[row.request_id]
+            if row.reservation != outcome.holder:
+                continue
+            changed = outcome.state is not None and outcome.state != row.power_state
+            by_enforcer = row.requested_by == ENFORCER
+            end = _End(outcome.error is None, row.action, outcome.state, changed, by_enforcer)
+            alike.setdefault(end, []).append((row, outcome))
+            if changed or end.done:
+                told.append(_told(row, outcome))
+        for end, members in alike.items():
+            _end(connection, end, members, version)
+        if told:
+            connection.execute(sa.insert(events), told)
+
+
+def _end(
+    connection: sa.Connection, end: _End, members: Sequence[tuple[sa.Row[Any], Outcome]], version: int
+) -> None:
+    # The oldest of their times, so that an age is never told too small.
+    at = min(outcome.at for _, outcome in members)
+    values: dict[str, Any] = {**NOTHING_ASKED, **FREE, "last_error": None, "version": version}
+    if end.state is not None:
+        values |= {"power_checked_at": at, "power_state": end.state, "power_failures": 0}
+    if end.changed:
+        values["power_changed_at"] = at
+    if end.action in states.REACHED and not (end.by_enforcer and not end.done):
+        # What a person asked for in vain may come true late, and is not to be undone then.
+        values["wanted_power_state"] = states.REACHED[end.action] if end.done else None
+    freed = sa.update(nodes).where(AMONG).values(values)
+    connection.execute(freed, {"numbers": [row.id for row, _ in members]})
+    ended = sa.update(requests).where(among(requests.c.id))
+    ended = ended.values(state=DONE if end.done else FAILED, power_state=end.state, finished_at=at)
+    connection.execute(ended, {"numbers": [row.request_id for row, _ in members]})
+    if not end.done:
+        _NODE_ERRORS.write(connection, [(row.id, outcome.error) for row, outcome in members])
+        _REQUEST_ERRORS.write(connection, [(row.request_id, outcome.error) for row, outcome in members])
+
+
+def _told(row: sa.Row[Any], outcome: Outcome) -> dict[str, Any]:
+    enforced = row.requested_by == ENFORCER and (row.reason or "").startswith(ENFORCED)
+    return event(
+        row,
+        "enforced" if enforced else "request",
+        at=outcome.at,
+        to_state=outcome.state or row.power_state,
+        conductor=outcome.holder,
+        who=row.requested_by,
+        reason=row.reason,
+        operation_id=row.operation_id,
+        request_id=outcome.log_request_id,
+    )

@@ -1,0 +1,105 @@
+"""How results of many nodes are told in few lines, and how long is waited for them."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from podium import conf
+from podium.cli import outcomes
+
+
+def row(name: str, state: str, error: str | None = None, action: str = "power on") -> Any:
+    power_state = "power on" if state == "done" and action == "power on" else None
+    return SimpleNamespace(node_name=name, state=state, error=error, action=action, power_state=power_state)
+
+
+def test_nodes_of_one_outcome_are_told_as_one_and_failures_last() -> None:
+    rows = [
+        row("n1", "failed", "refused"),
+        row("n2", "done"),
+        row("n3", "done"),
+        row("n4", "waiting"),
+        row("n5", "begun"),
+        row("n6", "replaced"),
+        row("n7", "cancelled", "cancelled by ada@desk"),
+        row("n8", "done", action="inject nmi"),
+    ]
+    assert list(outcomes.folded(rows).items()) == [
+        ("n[2-3]", "power on"),
+        ("n8", "inject nmi accepted"),
+        ("n6", "replaced by a newer request"),
+        ("n7", "cancelled by ada@desk"),
+        ("n4", "not begun yet"),
+        ("n5", "under way"),
+        ("n1", "failed: refused"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ("BMC 10.0.0.7:623: refused", "BMC 10.0.0.8:623: refused", "refused"),
+        ("10.0.0.7: no answer", "10.0.0.8: no answer", "no answer"),
+        ("10.0.0.7 refused", "10.0.0.8 refused", "refused"),
+        ("BMC 10.0.0.7:623 is silent", "BMC 10.0.0.8:6230 is silent", "BMC is silent"),
+        ("BMC [fe80::7]:623 is silent", "BMC [fe80::8]:623 is silent", "BMC is silent"),
+        ("BMC a.example:623 is silent", "BMC b.example:623 is silent", "BMC is silent"),
+        (
+            "on, but: BMC 10.0.0.7:623 is silent",
+            "on, but: BMC 10.0.0.8:623 is silent",
+            "on, but: BMC is silent",
+        ),
+        ("no way to 10.0.0.7", "no way to 10.0.0.8", "no way to its address"),
+    ],
+)
+def test_failures_that_differ_by_the_nodes_address_are_one(one: str, other: str, told: str) -> None:
+    rows = [row("n1", "failed", one), row("n2", "failed", other)]
+    assert outcomes.folded(rows) == {"n[1-2]": f"failed: {told}"}
+
+
+def test_the_failure_of_a_single_node_keeps_its_address() -> None:
+    rows = [row("n1", "failed", "BMC 10.0.0.7:623 is silent"), row("n2", "failed", "refused")]
+    assert outcomes.folded(rows) == {"n1": "failed: BMC 10.0.0.7:623 is silent", "n2": "failed: refused"}
+
+
+def test_failures_that_differ_by_more_than_an_address_stay_apart() -> None:
+    rows = [row("n1", "failed", "10.0.0.7: busy"), row("n2", "failed", "10.0.0.8: silent")]
+    assert len(outcomes.folded(rows)) == 2
+
+
+def test_refusals_of_one_kind_are_one_line() -> None:
+    lines = ["n1: taken: by ada", "n2: taken: by ada", "n3: taken: by bob"]
+    assert outcomes.folded_lines(lines) == ["n[1-2]: taken: by ada", "n3: taken: by bob"]
+
+
+def test_waiting_is_given_up_when_nothing_changes_and_goes_on_as_long_as_something_does() -> None:
+    now = 0.0
+    patience = outcomes.Patience(10.0, clock=lambda: now)
+    assert not patience.ends({"waiting": 3})
+    now = 9.0
+    assert not patience.ends({"waiting": 2, "begun": 1})
+    now = 18.9
+    assert not patience.ends({"waiting": 2, "begun": 1})
+    now = 19.0
+    assert patience.ends({"waiting": 2, "begun": 1})
+
+
+@pytest.mark.parametrize(
+    ("action", "timeout", "seconds"),
+    [
+        ("power on", None, 2 * 120 + 600 + 30),
+        ("power cycle", 10.0, 2 * 10 + 600 + 30),
+        ("soft power off", None, 2 * 120 + 300 + 600 + 30),
+        ("soft rebooting", 10.0, 3 * 10 + 600 + 30),
+    ],
+)
+def test_waiting_is_as_patient_as_the_conductor_may_take(
+    tmp_path: Path, action: str, timeout: float | None, seconds: float
+) -> None:
+    file = tmp_path / "podium.conf"
+    file.write_text("[conductor]\nsoft_power_off_timeout = 300\npower_on_limits = rack7:2/1,hall2:1/600\n")
+    config = conf.load(["--config-file", str(file)], prog="podium")
+    operation: Any = SimpleNamespace(action=action, timeout=timeout)
+    assert outcomes.patience_for(config, operation) == seconds

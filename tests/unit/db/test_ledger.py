@@ -1,0 +1,139 @@
+"""The ledger as it is gone through: no event is missed, and cursors say how far it was."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from fakes import Clock
+from podium.db import ledger
+from podium.db.engine import Database
+from podium.db.models import power_events, utcnow
+
+
+def happen(connection: sa.Connection, *names: str, conductor: str = "here") -> None:
+    values = {"node_uuid": "u", "at": utcnow(), "cause": "request", "conductor": conductor}
+    for name in names:
+        connection.execute(sa.insert(power_events).values(**values, node_name=name))
+
+
+def record(database: Database, *names: str, conductor: str = "here") -> None:
+    with database.write() as connection:
+        happen(connection, *names, conductor=conductor)
+
+
+def take(stream: ledger.Stream, database: Database) -> list[str]:
+    """The nodes of the events that are new."""
+    with database.read() as connection:
+        rows = stream.read(connection)
+    for row in rows:
+        stream.passed(row.id)
+    return [row.node_name for row in rows]
+
+
+def test_a_stream_tells_each_event_once(database: Database) -> None:
+    stream = ledger.Stream(0, Clock())
+    record(database, "n1", "n2")
+    assert take(stream, database) == ["n1", "n2"]
+    assert take(stream, database) == []
+    record(database, "n3")
+    assert take(stream, database) == ["n3"]
+
+
+def test_what_was_read_but_not_passed_comes_again(database: Database) -> None:
+    stream = ledger.Stream(0, Clock())
+    record(database, "n1", "n2")
+    with database.read() as connection:
+        stream.passed(stream.read(connection)[0].id)
+    assert take(stream, database) == ["n2"]
+
+
+def overtaken(database: Database, stream: ledger.Stream, then: Callable[[], object]) -> list[str]:
+    """What a stream tells of an event that a later one overtakes.
+
+    :param then: done while only the later one is committed
+    """
+    if database.is_sqlite:  # which lets only one write at a time
+        return ["fast", "slow"]
+    with database.write() as slow:
+        happen(slow, "slow")
+        record(database, "fast")
+        told = take(stream, database)
+        then()
+    return told + take(stream, database)
+
+
+def test_an_event_that_is_committed_after_a_later_one_is_not_missed(database: Database) -> None:
+    stream = ledger.Stream(0, Clock())
+    assert overtaken(database, stream, lambda: None) == ["fast", "slow"]
+    assert take(stream, database) == []
+
+
+def test_a_stream_begins_again_before_what_may_still_be_committed(database: Database) -> None:
+    record(database, "first")
+    with database.read() as connection:
+        begun = ledger.newest_number(connection)
+    stream, positions = ledger.Stream(begun, Clock()), []
+    overtaken(database, stream, lambda: positions.append(stream.position))
+    assert positions == ([] if database.is_sqlite else [begun])
+    assert stream.position == stream.last
+
+
+def test_numbers_that_nobody_uses_are_not_waited_for_for_ever() -> None:
+    clock = Clock()
+    stream = ledger.Stream(10, clock)
+    stream.passed(11)
+    stream.passed(15)
+    assert (stream.last, stream.position) == (15, 11)
+    clock.advance(60)
+    assert stream.position == 15
+
+
+def test_what_is_left_of_a_gap_is_still_awaited() -> None:
+    stream = ledger.Stream(0, Clock())
+    stream.passed(5)
+    for number, position in ((3, 0), (1, 1), (2, 3), (4, 5)):
+        stream.passed(number)
+        assert stream.position == position
+
+
+def cursors(database: Database, sinks: Sequence[str], conductor: str = "here") -> dict[str, Any]:
+    with database.write() as connection:
+        rows = ledger.open_cursors(connection, conductor, sinks)
+    return {row.sink: row.event_id for row in rows}
+
+
+def test_a_new_sink_begins_at_the_newest_event_and_a_known_one_where_it_was(database: Database) -> None:
+    assert cursors(database, ["a"]) == {"a": 0}
+    record(database, "n1", "n2")
+    with database.read() as connection:
+        newest = ledger.newest_number(connection)
+    assert cursors(database, ["a", "b"]) == {"a": 0, "b": newest}
+
+
+def test_the_cursor_of_a_sink_that_is_no_more_is_forgotten(database: Database) -> None:
+    cursors(database, ["a", "b"])
+    cursors(database, ["a"], conductor="there")
+    assert cursors(database, ["b"]) == {"b": 0}
+    assert cursors(database, []) == {}
+    assert cursors(database, ["a"], conductor="there") == {"a": 0}
+
+
+def test_a_cursor_remembers_since_when_and_why_its_sink_fails(database: Database) -> None:
+    cursors(database, ["a"])
+    since = utcnow()
+    with database.write() as connection:
+        ledger.save_cursor(connection, "here", "a", 7, since, "no answer")
+    with database.write() as connection:
+        (row,) = ledger.open_cursors(connection, "here", ["a"])
+    assert (row.event_id, row.failing_since, row.last_error) == (7, since, "no answer")
+
+
+def test_only_a_conductors_own_events_are_counted(database: Database) -> None:
+    record(database, "n1", "n2", "n3")
+    record(database, "n4", conductor="there")
+    with database.read() as connection:
+        oldest = ledger.oldest_number(connection)
+        assert oldest is not None
+        assert ledger.count_after(connection, "here", oldest) == 2
+        assert ledger.count_after(connection, "there", oldest) == 1
