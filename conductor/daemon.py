@@ -39,7 +39,7 @@ from podium.drivers import base
 LOG = log.getLogger(__name__)
 
 #: Seconds between two looks for what people enrolled, changed, deleted or asked for.
-_FOLLOW_INTERVAL: Final = 0.15
+_FOLLOW_INTERVAL: Final = 0.2
 _WATCH_INTERVAL: Final = 1.0
 _TASK_REPORT_INTERVAL: Final = 2.0
 _STATISTICS_INTERVAL: Final = 5.0

@@ -16,7 +16,9 @@ from podium.conductor.recorder import Recorder
 from podium.conductor.room import DriverRoom
 from podium.db.readings import Checked, Reading
 
-_HAND_OVER: Final = 0.5  # seconds for which nodes that are as they were are gathered
+#: Seconds for which nodes that are as they were are gathered.
+HAND_OVER: Final = 0.5
+
 _KINDS: Final = (
     (errors.AuthenticationRefused, "authentication"),
     (errors.BMCUnreachable, "unreachable"),
@@ -65,7 +67,7 @@ class Findings:
         :param now: seconds of the loop's clock
         """
         self._time, self._wall = now, self._now()
-        if now - self._same_since > _HAND_OVER:
+        if now - self._same_since > HAND_OVER:
             self.hand_over()
 
     def hand_over(self) -> None:

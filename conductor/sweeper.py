@@ -19,7 +19,7 @@ from oslo_context.context import RequestContext
 
 from podium.conductor import context as contexts
 from podium.conductor.feed import Feed
-from podium.conductor.findings import Findings
+from podium.conductor.findings import HAND_OVER, Findings
 from podium.conductor.fleet import Entry, Fleet
 from podium.conductor.gate import Gate
 from podium.conductor.recorder import Recorder
@@ -192,8 +192,10 @@ class Sweeper:
     def _plan(self, now: float) -> None:
         soonest = [due for due in (self._retries.next_due(), self._feed and self._feed.next_due()) if due]
         delay = min(max(min(soonest, default=math.inf) - now, _TICK), _LONGEST_TICK)
-        if self._reading or self._queue or self._again or self._findings.pending:
+        if self._reading or self._queue or self._again:
             delay = _TICK
+        elif self._findings.pending:
+            delay = min(delay, HAND_OVER)
         elif not soonest and not self._lingering:
             return
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
