@@ -58,12 +58,6 @@ class Bench:
 
     def _measure(self) -> None:
         rack, extent, sizes = self._rack, self._extent, self._extent.sizes
-        for nodes in sizes:
-            for kind in self._options.databases:
-                self._sweeps(kind, nodes, more=kind == "sqlite" and nodes == sizes[-1])
-            self._peer(goals.IPMIPOWER, nodes, partial(tools.ipmipower, rack, nodes))
-        if "sqlite" in self._options.databases:
-            self._sweeps("sqlite", sizes[-1], workers=2)
         few, sessions = min(extent.few, sizes[-1]), min(extent.sessions, sizes[-1])
         self._peer("ipmitool", few, partial(tools.ipmitool, rack, few))
         self._peer("pyghmi", sessions, partial(tools.pyghmi, rack, sessions, extent.seconds))
@@ -74,6 +68,12 @@ class Bench:
         self._peer(
             goals.IRONIC_FAKE, few * 4, partial(ironic_rounds.fake, rack.folder, few * 4, extent), fake
         )
+        for nodes in sizes:
+            for kind in self._options.databases:
+                self._sweeps(kind, nodes, more=kind == "sqlite" and nodes == sizes[-1])
+            self._peer(goals.IPMIPOWER, nodes, partial(tools.ipmipower, rack, nodes))
+        if "sqlite" in self._options.databases:
+            self._sweeps("sqlite", sizes[-1], workers=2)
 
     def report(self) -> str:
         """Everything that was found, in Markdown."""

@@ -1,0 +1,150 @@
+"""How long power requests take: a thousand nodes with --wait, and from the commit of a request to its packet.
+
+    python benchmarks/power_actions.py [--nodes N] [--requests N]
+
+Prints a table. The time to the packet is measured from the commit of the transaction that asks, as the
+command makes it, until the simulated BMC has carried the command out; the control socket is asked for that.
+"""
+
+import argparse
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from databases import opened
+from podium_daemon import Daemon
+from processes import Failed
+from rack import Rack
+
+from podium import states
+from podium.db import api, power
+from podium.db.engine import Database
+from podium.simulator import control
+
+_PORT: Final = 6240
+_MANY: Final = 1000
+_COMMAND: Final = 120.0
+_SWEEP: Final = 300.0
+_LATE: Final = 30.0  # seconds after which a request counts as lost
+_POLL: Final = 0.001
+#: Seconds between two requests, at random: a request is to come at any moment of the daemon's.
+_PAUSES: Final = 0.2, 0.5
+_GOALS: Final = {"idle": 0.2, "sweep": 1.0, "many": 5.0}
+
+
+class Requests:
+    """Asks for one node after another, and watches its BMC."""
+
+    def __init__(self, url: str, rack: Rack, nodes: int) -> None:
+        self._database = Database(url)
+        self._socket = str(rack.control)
+        self._nodes = rack.nodes(nodes)
+        self._place = 0
+
+    def close(self) -> None:
+        self._database.dispose()
+
+    def latency(self) -> float:
+        """Seconds from the commit of a request until the BMC has carried it out.
+
+        :raises Failed: when it does not
+        """
+        time.sleep(random.uniform(*_PAUSES))
+        node = self._nodes[self._place * 37 % len(self._nodes)]
+        self._place += 1
+        address = node["driver_info"]["ipmi_address"]
+        on, before = self._look(address)
+        with self._database.write() as connection:
+            rows = api.find_nodes(connection, [node["name"]])
+            action = states.POWER_OFF if on else states.POWER_ON
+            power.ask(connection, rows, action, who="benchmark")
+        committed = time.monotonic()
+        while self._look(address)[1] == before:
+            if time.monotonic() - committed > _LATE:
+                raise Failed(f"{node['name']}: no command within {_LATE:.0f} s")
+            time.sleep(_POLL)
+        return time.monotonic() - committed
+
+    def _look(self, address: str) -> tuple[bool, int]:
+        bmc = control.ask(self._socket, {"get": "log", "where": address})["bmcs"][address]
+        return bmc["power_on"], len(bmc["log"])
+
+
+def row(what: str, found: list[float], goal: float) -> str:
+    """A row of the table, times in milliseconds."""
+    ordered = sorted(found)
+    late = ordered[int(len(ordered) * 0.95)]
+    figures = (f"{1000 * value:,.0f} ms" for value in (statistics.median(ordered), late, ordered[-1], goal))
+    return f"| {what} | {len(found)} | {' | '.join(figures)} |\n"
+
+
+def sweeping(daemon: Daemon, requests: Requests) -> list[float]:
+    """Latencies while one sweep of all nodes runs at full speed."""
+    command = "task", "run", "conductor.sync_power_status", "--timeout", str(_SWEEP)
+    sweep = threading.Thread(target=lambda: daemon.podium(*command, timeout=_SWEEP + 30))
+    sweep.start()
+    time.sleep(1.0)  # until the command has started one
+    found = []
+    while sweep.is_alive():
+        found.append(requests.latency())
+    sweep.join()
+    return found
+
+
+def switched(daemon: Daemon, rack: Rack) -> float:
+    """Seconds that it takes to switch a thousand nodes on, the start of the command included."""
+    names = [node["name"] for node in rack.nodes(_MANY)]
+    daemon.podium("node", "power", "off", "--wait", "--yes", *names, timeout=_COMMAND)
+    started = time.monotonic()
+    daemon.podium("node", "power", "on", "--wait", "--yes", *names, timeout=_COMMAND)
+    return time.monotonic() - started
+
+
+def measure(folder: Path, nodes: int, count: int) -> Iterator[str]:
+    """The lines of the report, as they come.
+
+    :raises Failed: when something cannot be measured
+    """
+    with Rack(folder, nodes, _PORT) as rack, opened("sqlite", folder / "data") as database:
+        daemon = Daemon(folder / "podium", database)
+        daemon.enrol(rack.nodes(nodes))
+        with daemon:
+            daemon.first_sweep()
+            daemon.rest()
+            requests = Requests(database.url, rack, nodes)
+            try:
+                yield "| from commit to packet | requests | median | 95 % | longest | goal (median) |\n"
+                yield "|---|---|---|---|---|---|\n"
+                yield row("idle daemon", [requests.latency() for _ in range(count)], _GOALS["idle"])
+                yield row(f"sweep of {nodes:,} nodes", sweeping(daemon, requests), _GOALS["sweep"])
+            finally:
+                requests.close()
+            seconds = switched(daemon, rack)
+            yield f"\n{_MANY:,} nodes on with --wait: {seconds:.2f} s (goal: {_GOALS['many']:.0f} s)\n"
+
+
+def main(write: Callable[[str], object] = sys.stdout.write) -> int:
+    """Run the benchmark; returns its exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--nodes", type=int, default=100_000, help="in the fleet that is swept (%(default)s)")
+    parser.add_argument("--requests", type=int, default=100, help="to an idle daemon (%(default)s)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="podium-power-") as folder:
+        try:
+            for line in measure(Path(folder), options.nodes, options.requests):
+                write(line)
+                sys.stdout.flush()
+        except Failed as failure:
+            write(f"failed: {failure}\n")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
