@@ -181,8 +181,8 @@ class PowerSync:
         done = max(sweep.nodes - figures["queued"] - figures["in_flight"], 0)
         LOG.warning(
             "Driver %s cannot keep the interval: it has read %d of %d nodes in %.0f s (%.0f a second), so the"
-            " next sweep leaves them out; raise [conductor] sync_power_state_interval (now %g) or, where"
-            " they are well, sync_power_state_in_flight or workers",
+            " next sweep leaves its nodes out; raise [conductor] sync_power_state_interval (now %g),"
+            " sync_power_state_in_flight or workers, or see podium node list --failing",
             name,
             done,
             sweep.nodes,
