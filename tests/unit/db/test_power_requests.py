@@ -204,7 +204,8 @@ def test_a_request_is_begun_by_one_conductor_only(database: Database, enrol: Enr
 def test_who_did_not_hear_that_it_has_begun_may_begin_again(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1"))
     with database.write() as connection:
-        assert power.mark_sent(connection, row.request_id, LATER)
+        assert power.mark_sent(connection, [row.request_id], "c2", LATER) == set()
+        assert power.mark_sent(connection, [row.request_id], "c1", LATER) == {row.request_id}
     (again,) = begin(database, [row.request_id])
     assert (again.request_id, again.begun_at, again.sent_at) == (row.request_id, NOON, LATER)
 
@@ -310,7 +311,7 @@ def test_the_end_of_a_change_that_another_has_taken_over_is_not_written(
 ) -> None:
     row = begun(database, enrol("n1"))
     with database.write() as connection:
-        power.mark_sent(connection, row.request_id, NOON)
+        power.mark_sent(connection, [row.request_id], "c1", NOON)
         power.cut_off(connection, ["c2", "c1"])
     end(database, row, states.POWER_ON)
     assert (only(database).reservation, only(database).power_state) == ("c2", None)
@@ -333,7 +334,7 @@ def test_what_was_begun_and_not_sent_waits_again(database: Database, enrol: Enro
 def test_what_was_sent_stays_with_the_first_holder(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1"), states.REBOOTING)
     with database.write() as connection:
-        power.mark_sent(connection, row.request_id, LATER)
+        power.mark_sent(connection, [row.request_id], "c1", LATER)
         assert power.cut_off(connection, ["c2", "c1"]) == 1
     assert (due(database, "c1"), due(database, "c2")) == ([], [row.request_id])
     (again,) = begin(database, [row.request_id], "c2")
