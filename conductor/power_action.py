@@ -24,7 +24,7 @@ from podium.conductor.room import DriverRoom
 from podium.conductor.sql import Sql
 from podium.db import operations, power
 from podium.db.models import utcnow
-from podium.db.power import Outcome
+from podium.db.outcomes import Outcome
 
 LOG = log.getLogger(__name__)
 

@@ -20,8 +20,6 @@ from podium.db.fleet import LOADED
 from podium.db.models import nodes, operations, utcnow
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, FREE, ITS_NODE, REPLACED, WAITING
-from podium.db.outcomes import Outcome as Outcome
-from podium.db.outcomes import finish as finish
 
 _OF_REQUESTS: Final = among(requests.c.id)
 #: Not the column itself: SQLite would begin with its index, where it finds all nodes, and not with the few

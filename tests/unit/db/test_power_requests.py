@@ -11,6 +11,7 @@ from podium import errors, states
 from podium.db import api, fleet, ledger, operations, power
 from podium.db.engine import Database
 from podium.db.models import utcnow
+from podium.db.outcomes import Outcome, finish
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[sa.Row[Any]]]
@@ -52,7 +53,7 @@ def begun(database: Database, rows: list[sa.Row[Any]], *asked: Any, **more: Any)
 
 def end(database: Database, row: sa.Row[Any], state: str | None, error: str | None = None) -> None:
     with database.write() as connection:
-        power.finish(connection, [power.Outcome(row.id, row.request_id, "c1", LATER, state, error, "req-1")])
+        finish(connection, [Outcome(row.id, row.request_id, "c1", LATER, state, error, "req-1")])
 
 
 def requests(database: Database, operation_id: int | None) -> list[sa.Row[Any]]:
@@ -290,9 +291,9 @@ def test_many_ends_at_once_each_find_their_node(database: Database, enrol: Enrol
     for row in begin(database, due(database)):
         error = f"{row.name} does not answer" if row.id % 3 == 0 else None
         state = None if error else states.POWER_ON
-        outcomes.append(power.Outcome(row.id, row.request_id, "c1", LATER, state, error))
+        outcomes.append(Outcome(row.id, row.request_id, "c1", LATER, state, error))
     with database.write() as connection:
-        power.finish(connection, outcomes)
+        finish(connection, outcomes)
         found = {row.id: (row.power_state, row.last_error) for row in api.list_nodes(connection)}
     assert found == {one.node_id: (one.state or states.POWER_OFF, one.error) for one in outcomes}
     ended = {row.id: row.error for row in requests(database, asked.operation_id)}
