@@ -165,7 +165,7 @@ class Fleet:
         :returns: the entries that are new, or whose driver or driver_info is; None when nothing changed
         :raises podium.errors.DatabaseUnavailable: when it cannot be asked
         """
-        if await sql.read(changes.pulse) == self._pulse:
+        if await sql.pulse() == self._pulse:
             return None
         return self._apply(await sql.read(self._find))
 
