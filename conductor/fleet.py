@@ -52,6 +52,11 @@ class Entry:
     marked: bool = False
 
     @property
+    def is_watched(self) -> bool:
+        """Whether what happens to it is judged: of a node that a person looks after it is only noted."""
+        return not self.node.maintenance or self.unreadable
+
+    @property
     def unreadable(self) -> bool:
         """Whether the node is in maintenance because its power could not be read, and for nothing else."""
         return self.node.maintenance and self.fault == POWER_FAILURE
