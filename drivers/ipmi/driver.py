@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from oslo_config import cfg, types
-from oslo_log import log
 
 from podium import errors, states
 from podium.drivers import base
@@ -14,8 +13,7 @@ from podium.drivers.connections import Connections
 from podium.drivers.ipmi import commands, crypto, packet
 from podium.drivers.ipmi.client import Client, Connection, Timing
 from podium.drivers.ipmi.session import Target
-
-LOG = log.getLogger(__name__)
+from podium.drivers.ipmi.tasks import Tasks, chassis_status
 
 _PRIVILEGES: Final = {
     "ADMINISTRATOR": packet.PRIVILEGE_ADMINISTRATOR,
@@ -30,7 +28,6 @@ _CONTROLS: Final = {
 _UNSUPPORTED: Final = frozenset(
     {commands.INVALID_COMMAND, commands.INVALID_DATA_FIELD, commands.NOT_IN_PRESENT_STATE}
 )
-_CHECK_PATIENCE: Final = 3.0  # seconds; who does not answer is not what the check is about
 
 
 def _text(value: Any) -> str:
@@ -74,7 +71,7 @@ def _privilege(value: Any) -> int:
         raise ValueError(f"not one of {', '.join(_PRIVILEGES)}") from None
 
 
-class IPMIDriver(base.Driver):
+class IPMIDriver(Tasks):
     """BMCs that speak IPMI 2.0 over LAN (RMCP+)."""
 
     properties: ClassVar[Mapping[str, base.Property]] = {
@@ -123,6 +120,13 @@ class IPMIDriver(base.Driver):
             min=0.1,
             help="Seconds that closing all BMC sessions may take at shutdown.",
         ),
+        cfg.IntOpt(
+            "inventory_interval",
+            default=86400,
+            min=60,
+            help="Seconds after which collect_inventory collects a node's inventory anew; it does so before "
+            "when firmware or sensor records of the BMC changed.",
+        ),
     )
     supported_power_states: ClassVar[Sequence[str]] = (
         states.POWER_ON,
@@ -132,7 +136,6 @@ class IPMIDriver(base.Driver):
     )
 
     _client: Client
-    _connections: Connections[Connection]
 
     async def start(self) -> None:
         """Make the client, in the event loop that it runs in."""
@@ -159,7 +162,7 @@ class IPMIDriver(base.Driver):
 
     async def get_power_state(self, node: base.Node) -> str:
         """Read the power state with Get Chassis Status (section 28.2)."""
-        status = await _chassis_status(self._connections.of(node))
+        status = await chassis_status(self._connections.of(node))
         return states.POWER_ON if commands.is_powered(status) else states.POWER_OFF
 
     async def set_power_state(self, node: base.Node, target: str) -> None:
@@ -172,7 +175,7 @@ class IPMIDriver(base.Driver):
         """
         connection = self._connections.of(node)
         if target == states.REBOOTING:
-            powered = commands.is_powered(await _chassis_status(connection))
+            powered = commands.is_powered(await chassis_status(connection))
             control = commands.HARD_RESET if powered else commands.POWER_UP
         elif target in _CONTROLS:
             control = _CONTROLS[target]
@@ -185,33 +188,6 @@ class IPMIDriver(base.Driver):
     async def inject_nmi(self, node: base.Node) -> None:
         """Pulse the diagnostic interrupt with Chassis Control (section 28.3), which is optional for BMCs."""
         await _chassis_control(self._connections.of(node), commands.DIAGNOSTIC_INTERRUPT, states.INJECT_NMI)
-
-    @base.node_periodic_task(spacing=300, run_immediately=True, deadline=10, max_in_flight=128)
-    async def check_status(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
-        """Report chassis faults and the BMC's self test as the health of the node.
-
-        Without a session there is nothing to say: reading the power state opens it, and tells when it cannot.
-        """
-        connection = self._connections.find(node)
-        if connection is None or not connection.has_session:
-            return
-        try:
-            manager.report_health(node, await self._health(connection))
-        except errors.DriverError as failure:
-            LOG.debug("no health of node %s: %s", node.name, failure)
-
-    async def _health(self, connection: Connection) -> base.Health:
-        patience = min(_CHECK_PATIENCE, self.options.command_retry_timeout)
-        status = await _chassis_status(connection, patience)
-        try:
-            self_test = await connection.command(packet.GET_SELF_TEST_RESULTS, patience=patience)
-        except commands.CommandFailed as failure:
-            if failure.code != commands.INVALID_COMMAND:
-                raise
-            self_test = b""
-        if len(self_test) == 1:
-            raise errors.DriverError(f"BMC {connection.target} gave too short a self test result")
-        return commands.health(status, self_test)
 
     def _target(self, node: base.Node) -> Target:
         info = self.parse_driver_info(node)
@@ -238,10 +214,3 @@ async def _chassis_control(connection: Connection, control: int, asked: str) -> 
         if failure.code in _UNSUPPORTED:
             raise errors.UnsupportedPowerState(f"{failure}; asked for {asked}") from None
         raise
-
-
-async def _chassis_status(connection: Connection, patience: float = 0.0) -> bytes:
-    status = await connection.command(packet.GET_CHASSIS_STATUS, patience=patience)
-    if len(status) < 3:
-        raise errors.DriverError(f"BMC {connection.target} gave too short a chassis status")
-    return status
