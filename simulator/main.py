@@ -18,6 +18,9 @@ from podium.simulator.server import Simulator
 #: BMCs of one protocol, and how they are enrolled once they serve.
 _Part = tuple[Simulator | RedfishSimulator, Callable[[], nodes.Enrolment]]
 
+#: Addresses in a certificate that is to be checked.
+_NAMED: Final = 256
+
 _EXAMPLES: Final = """\
 examples:
   podium-sim --ipmi 48 --nodes-file nodes.yaml
@@ -171,7 +174,11 @@ def _ipmi(arguments: argparse.Namespace) -> _Part:
 def _redfish(arguments: argparse.Namespace) -> _Part:
     settings = options.redfish_settings(arguments)
     place = options.redfish_place(arguments)
-    simulator = RedfishSimulator(place.addresses, place.port, settings=settings, tls=not arguments.http)
+    # Where nobody looks at the certificate it is as small as that of one BMC.
+    named = _NAMED if arguments.tls_ca_file else 1
+    simulator = RedfishSimulator(
+        place.addresses, place.port, settings=settings, tls=not arguments.http, named=named
+    )
 
     def enrol() -> nodes.Enrolment:
         verify_ca: bool | str = False

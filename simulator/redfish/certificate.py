@@ -12,8 +12,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-#: With more, the certificate would fill the first datagrams of every connection.
-NAMED: Final = 256
 _LIFE: Final = datetime.timedelta(days=365)
 
 
@@ -22,7 +20,7 @@ def server_context(addresses: range) -> tuple[ssl.SSLContext, str]:
 
     Its key is only for a moment in a file, which only its owner can read. It blocks.
 
-    :param addresses: the certificate names the first :data:`NAMED` of them
+    :param addresses: those that the certificate names
     """
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _certificate(key, addresses).public_bytes(serialization.Encoding.PEM)
@@ -41,7 +39,7 @@ def server_context(addresses: range) -> tuple[ssl.SSLContext, str]:
 def _certificate(key: ec.EllipticCurvePrivateKey, addresses: range) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "podium-sim")])
     now = datetime.datetime.now(datetime.UTC)
-    names = [x509.IPAddress(ipaddress.IPv4Address(address)) for address in addresses[:NAMED]]
+    names = [x509.IPAddress(ipaddress.IPv4Address(address)) for address in addresses]
     usage = x509.KeyUsage(
         digital_signature=True,
         key_cert_sign=True,

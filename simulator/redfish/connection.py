@@ -144,7 +144,10 @@ class Connection(Link):
         service = self.service
         if self._parser is None or service is None or service.bmc.faults.dead:
             return
-        self.send(answer.wire)
+        wire = answer.wire
+        if not (keeps or answer.closes or answer.streams):
+            wire = wire.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        self.send(wire)
         if answer.streams:
             self._parser = None  # nothing but events from now on
             service.streams.add(self)

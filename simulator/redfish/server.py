@@ -29,6 +29,8 @@ class RedfishSimulator(Rack):
     :param addresses: from :func:`podium.simulator.nodes.address_range`
     :param port: the TCP port of all BMCs; 0 for a free one, which :attr:`port` tells
     :param tls: whether they speak HTTPS
+    :param named: how many of the addresses, the first ones, the certificate names; each of them costs
+        whoever connects some memory
     :param placed: faults from the start, each ``KIND[=VALUE]:WHERE``
     :raises podium.errors.ConfigError: for a fault that is not understood; on entry, for a port not to be had
     """
@@ -42,6 +44,7 @@ class RedfishSimulator(Rack):
         *,
         settings: Settings | None = None,
         tls: bool = True,
+        named: int = 256,
         placed: Iterable[str] = (),
     ) -> None:
         super().__init__(addresses)
@@ -49,6 +52,7 @@ class RedfishSimulator(Rack):
         self.settings = settings or Settings()
         self.certificate: str | None = None  #: in PEM, while it serves with TLS
         self._tls = tls
+        self._named = named
         self._bmcs: dict[int, BMC] = {}
         self._services: dict[int, Service] = {}
         self._connections: dict[Connection, int] = {}
@@ -60,7 +64,7 @@ class RedfishSimulator(Rack):
         self._loop = asyncio.get_running_loop()
         context: ssl.SSLContext | None = None
         if self._tls:
-            context, self.certificate = await asyncio.to_thread(server_context, self.addresses)
+            context, self.certificate = await asyncio.to_thread(server_context, self.addresses[: self._named])
         opened = _open_socket(self.port, nodes.is_loopback(self.addresses))
         self.port = opened.getsockname()[1]
         self._server = await self._loop.create_server(

@@ -41,6 +41,11 @@ def _system(bmc: BMC, system: str) -> Document:
             "Status": status(),
         },
         "MemorySummary": {"TotalSystemMemoryGiB": len(_MODULES) * _MODULE_GIB, "Status": status()},
+        "Boot": {
+            "BootSourceOverrideEnabled": "Disabled",
+            "BootSourceOverrideTarget": "None",
+            "BootSourceOverrideMode": "UEFI",
+        },
         "Processors": link(f"{path}/Processors"),
         "Memory": link(f"{path}/Memory"),
         "EthernetInterfaces": link(f"{path}/EthernetInterfaces"),

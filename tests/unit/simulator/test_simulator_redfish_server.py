@@ -157,12 +157,14 @@ def test_a_request_that_comes_in_pieces_is_one_request() -> None:
     assert with_peer(scene) == 200
 
 
-def test_a_client_that_wants_the_connection_closed_gets_that() -> None:
-    async def scene(peer: Peer, sim: RedfishSimulator) -> tuple[int, bytes]:
+def test_a_client_that_wants_the_connection_closed_is_told_so_and_gets_that() -> None:
+    async def scene(peer: Peer, sim: RedfishSimulator) -> tuple[int, str, int]:
         peer.write(b"GET /redfish/v1 HTTP/1.1\r\nHost: bmc\r\nConnection: close\r\n\r\n")
-        return (await peer.answer())[0], await peer.rest()
+        status, headers = await peer.head()
+        rest = await peer.rest()
+        return status, headers["connection"], len(rest) - int(headers["content-length"])
 
-    assert with_peer(scene) == (200, b"")
+    assert with_peer(scene) == (200, "close", 0)
 
 
 @pytest.mark.parametrize(
