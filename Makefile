@@ -9,6 +9,7 @@ INSTALLED := $(VENV)/.installed
 LINTERS := $(VENV)/.linters
 BENCH := $(VENV)/.bench
 PEERS := .venv-ironic/.installed .venv-pyghmi/.installed
+TEST_PEERS := .venv-sushy/.installed
 SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name benchmarks -o -name examples -o -name build \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name "*.template" -o -name py.typed \) -print)
 
 # All of it anew each time: the reference pages come from code that Sphinx does not see change.
@@ -17,7 +18,7 @@ BUILD_DOCS := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-g
 # pip builds in the folder and leaves modules in build/, which outlive the files that they were copied from.
 install = rm -rf build *.egg-info; $(PIP) install '.[$(1)]'; status=$$?; rm -rf build *.egg-info; exit $$status
 
-.PHONY: help run test lint docs genconfig bench bench-peers clean
+.PHONY: help run test test-peers lint docs genconfig bench bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile
@@ -26,7 +27,9 @@ run: $(INSTALLED)  ## a simulated rack of 48 machines and the conductor over it,
 	@sh etc/demo/run.sh
 
 test: $(INSTALLED)  ## the tests, against the installed package; PYTEST_ADDOPTS adds arguments
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+test-peers: $(TEST_PEERS)  ## Redfish programs that nobody here wrote, in an environment of their own, for test
 
 lint: $(INSTALLED) $(LINTERS)  ## style, types, the direction of imports, and the pages
 	@$(BIN)/ruff check .
@@ -42,13 +45,13 @@ docs: $(INSTALLED) $(LINTERS)  ## the pages of docs/ as a web site, in .venv/doc
 genconfig: $(INSTALLED)  ## etc/podium/podium.conf.sample from the code
 	@$(BIN)/oslo-config-generator --config-file etc/podium/config-generator.conf
 
-bench: $(BENCH)  ## what a sweep takes, beside others, into benchmarks/RESULTS.md: half an hour; BENCH_ARGS=--quick tries it
+bench: $(BENCH)  ## what a sweep takes, beside others, into benchmarks/RESULTS.md: an hour; BENCH_ARGS=--quick tries it
 	@$(BIN)/python benchmarks/sweep.py $(BENCH_ARGS)
 
-bench-peers: $(PEERS)  ## Ironic and pyghmi, each in an environment of its own, for bench
+bench-peers: $(PEERS) $(TEST_PEERS)  ## Ironic, pyghmi and sushy, each in an environment of its own, for bench
 
 clean:  ## remove what the other targets made, .venv included
-	rm -rf $(VENV) .venv-ironic .venv-pyghmi .tox build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-ironic .venv-pyghmi .venv-sushy .tox build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): $(SOURCES) | $(BIN)/pip
@@ -66,13 +69,14 @@ $(BENCH): setup.cfg | $(INSTALLED)
 	@$(call install,bench)
 	@touch $@
 
-.venv-ironic/.installed: PEER := ironic==39.*
+.venv-ironic/.installed: PEER := 'ironic==39.*' sushy
 .venv-pyghmi/.installed: PEER := pyghmi
+.venv-sushy/.installed: PEER := redfish-protocol-validator sushy sushy-tools
 
-$(PEERS): | $(BIN)/pip
+$(PEERS) $(TEST_PEERS): | $(BIN)/pip
 	@echo "Installing $(PEER) into $(@D) ..."
 	@$(PYTHON) -m venv --clear $(@D)
-	@$(@D)/bin/pip --quiet --disable-pip-version-check install '$(PEER)'
+	@$(@D)/bin/pip --quiet --disable-pip-version-check install $(PEER)
 	@touch $@
 
 $(BIN)/pip:

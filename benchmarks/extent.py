@@ -15,7 +15,9 @@ class Extent:
     :param watch: seconds for which ages are sampled
     :param few: BMCs for those that start a process for each read
     :param sessions: BMCs for pyghmi
-    :param seconds: for which pyghmi reads, in either manner
+    :param seconds: for which pyghmi reads, in either manner, and sushy
+    :param redfish: BMCs that speak Redfish, two at least
+    :param redfish_few: of these, as many as sushy and Ironic's hardware type redfish read
     :param rounds: of Ironic, of which the last counts
     :param round_interval: seconds from one of these to the next
     """
@@ -28,8 +30,15 @@ class Extent:
     few: int
     sessions: int
     seconds: float
+    redfish: int
+    redfish_few: int
     rounds: int
     round_interval: int
+
+    @property
+    def redfish_base(self) -> int:
+        """BMCs that a daemon holds whose memory is taken for that of none."""
+        return max(1, self.redfish // 100)
 
 
 FULL: Final = Extent(
@@ -41,6 +50,8 @@ FULL: Final = Extent(
     few=400,
     sessions=1000,
     seconds=8.0,
+    redfish=5000,
+    redfish_few=100,
     rounds=2,
     round_interval=15,
 )
@@ -53,6 +64,8 @@ QUICK: Final = Extent(
     few=40,
     sessions=100,
     seconds=2.0,
+    redfish=500,
+    redfish_few=10,
     rounds=1,
     round_interval=6,
 )

@@ -3,16 +3,38 @@
 from collections.abc import Sequence
 
 import podium_rows as podium
+import redfish_rows
+import tools
 from results import Found, Goal, Row, find
 
 IPMIPOWER = "ipmipower"
 IRONIC = "Ironic, ipmitool"
 IRONIC_FAKE = "Ironic, fake-hardware"
+IRONIC_REDFISH = "Ironic, redfish"
 
 
-def goals(found: Found) -> list[Goal]:
+def ipmi(found: Found) -> list[Goal]:
     """Each goal for which something was measured, with the largest fleet that was."""
-    return [*_speed(found.ipmi), *_against_others(found), *_cost(found)]
+    return [*_speed(found.rows), *_against_others(found), *_cost(found)]
+
+
+def redfish(found: Found) -> list[Goal]:
+    """The goals of Redfish, those of reads with ETags and without them."""
+    ironic = find(found.rows, IRONIC_REDFISH, database="sqlite")
+    told = []
+    for what in (redfish_rows.HELD, redfish_rows.WITHOUT_ETAGS):
+        row = find(found.rows, what, database="sqlite")
+        one_core = row.nodes / max(row.seconds, row.cpu) if row else None
+        told.append(Goal(f"{what}: reads of one core", 2000, one_core, "/s"))
+        for peer in (find(found.rows, tools.SUSHY_CLOSED), find(found.rows, tools.SUSHY_KEPT)):
+            if row and peer:
+                cpu = row.cpu_each / peer.cpu_each
+                told.append(Goal(f"{what}: CPU per read against {peer.what}", 0.333, cpu, "×", at_most=True))
+        told.append(Goal(f"{what}: reads against Ironic", 1000, _ratio(row, ironic), "×"))
+    each = found.held[-1].each / 1024 if found.held else None
+    nodes = f"{found.held[-1].nodes:,}" if found.held else "all"
+    told.append(Goal(f"memory for each held BMC, {nodes} nodes", 64, each, " KiB", at_most=True))
+    return told
 
 
 def _speed(rows: Sequence[Row]) -> list[Goal]:
@@ -32,7 +54,7 @@ def _speed(rows: Sequence[Row]) -> list[Goal]:
 
 
 def _against_others(found: Found) -> list[Goal]:
-    rows = found.ipmi
+    rows = found.rows
     held = find(rows, podium.HELD, database="sqlite")
     cold = find(rows, podium.COLD, database="sqlite")
     tool = find(rows, IPMIPOWER, held.nodes if held else None)

@@ -16,13 +16,15 @@ from typing import Any, Final
 import tools
 from extent import Extent
 from processes import Failed, Program, run
-from rack import Rack
+from rack import SYSTEM, Rack
 from results import Row
 
 _BIN: Final = Path(__file__).parent.parent / ".venv-ironic" / "bin"
 _PREPARE: Final = 120.0
 _END: Final = re.compile(r"Completed power state sync operation.* in ([0-9.]+) seconds")
 _SAMPLE: Final = 0.2
+_STARTING: Final = 60.0
+_SLOW: Final = 0.2  # nodes a second that Redfish is given time for
 _INTERFACES: Final = "bios boot console deploy firmware inspect management power raid rescue storage vendor"
 
 
@@ -37,6 +39,16 @@ def ipmi(rack: Rack, nodes: int, extent: Extent) -> list[Row]:
     named = [_ipmi_info(node["driver_info"]) for node in rack.nodes(nodes)]
     listed = [{"driver": "ipmi", "driver_info": info} for info in named]
     return _measure("Ironic, ipmitool", rack.folder / "ironic-ipmi", listed, _options("ipmi"), extent)
+
+
+def redfish(rack: Rack, nodes: int, extent: Extent) -> list[Row]:
+    """Ironic's hardware type redfish, which runs sushy."""
+    if not list(_BIN.parent.glob("lib/python*/site-packages/sushy")):
+        raise Failed("sushy is not installed in .venv-ironic: rm -r .venv-ironic; make bench-peers")
+    named = [node["driver_info"] | {"redfish_system_id": SYSTEM} for node in rack.nodes(nodes)]
+    listed = [{"driver": "redfish", "driver_info": info} for info in named]
+    folder = rack.folder / "ironic-redfish"
+    return _measure("Ironic, redfish", folder, listed, _options("redfish"), extent, rack)
 
 
 def fake(folder: Path, nodes: int, extent: Extent) -> list[Row]:
@@ -66,7 +78,14 @@ def _options(hardware: str) -> str:
     )
 
 
-def _measure(what: str, folder: Path, nodes: list[dict[str, Any]], options: str, extent: Extent) -> list[Row]:
+def _measure(
+    what: str,
+    folder: Path,
+    nodes: list[dict[str, Any]],
+    options: str,
+    extent: Extent,
+    counting: Rack | None = None,
+) -> list[Row]:
     if not (_BIN / "ironic").exists():
         raise Failed("not installed: make bench-peers")
     folder.mkdir()
@@ -88,22 +107,23 @@ def _measure(what: str, folder: Path, nodes: list[dict[str, Any]], options: str,
     run(enrol, _PREPARE + len(nodes) / 20, env=environment)
     command: list[str | Path] = [_BIN / "ironic", "--config-file", config]
     with Program(command, folder / "log", env=environment) as conductor:
-        seconds, cpu = _round(
-            conductor, extent.rounds, extent.rounds * (extent.round_interval + len(nodes) / 8)
-        )
-    return [Row(what, len(nodes), "sqlite", seconds, cpu)]
+        each = extent.round_interval + len(nodes) / (_SLOW if counting else 8)
+        seconds, cpu, requests = _round(conductor, extent.rounds, _STARTING + extent.rounds * each, counting)
+    return [Row(what, len(nodes), "sqlite", seconds, cpu, requests=requests)]
 
 
-def _round(conductor: Program, count: int, patience: float) -> tuple[float, float]:
-    """The last of some rounds: its seconds and its seconds of CPU."""
-    samples: deque[tuple[float, float]] = deque(maxlen=int(patience / _SAMPLE) + 1)
+def _round(
+    conductor: Program, count: int, patience: float, counting: Rack | None
+) -> tuple[float, float, int | None]:
+    """The last of some rounds: its seconds, its seconds of CPU, and the requests that BMCs answered."""
+    samples: deque[tuple[float, float, int]] = deque(maxlen=int(patience / _SAMPLE) + 1)
 
     def ended() -> re.Match[str] | None:
-        samples.append((time.monotonic(), conductor.cpu()))
+        samples.append((time.monotonic(), conductor.cpu(), counting.count("requests") if counting else 0))
         rounds = list(_END.finditer(conductor.text()))
         return rounds[-1] if len(rounds) >= count else None
 
-    seconds = float(conductor.until(ended, 60 + patience, f"done with {count} rounds", every=_SAMPLE)[1])
-    end, after = samples[-1]
-    before = next(cpu for moment, cpu in reversed(samples) if moment <= end - seconds)
-    return seconds, after - before
+    seconds = float(conductor.until(ended, patience, f"done with {count} rounds", every=_SAMPLE)[1])
+    end, after, answered = samples[-1]
+    before = next(sample for sample in reversed(samples) if sample[0] <= end - seconds)
+    return seconds, after - before[1], answered - before[2] if counting else None

@@ -24,6 +24,8 @@ _SHARED: Final = timedelta(seconds=1.5)
 _BEFORE: Final = datetime(1970, 1, 2, tzinfo=UTC)
 #: Longer than any measurement: what runs then are the sweeps that were asked for, and none besides.
 _NEVER: Final = 86_400
+#: Tasks of the drivers that speak to the BMCs too.
+_UNMEASURED: Final = ("check_status", "collect_inventory")
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,18 @@ class Daemon(Program):
 
     :param folder: an empty folder for its files
     :param driver: the only driver that is loaded
+    :param options: what its config says besides
     """
 
-    def __init__(self, folder: Path, database: Database, *, driver: str = "ipmi", workers: int = 1) -> None:
+    def __init__(
+        self, folder: Path, database: Database, *, driver: str = "ipmi", workers: int = 1, options: str = ""
+    ) -> None:
         folder.mkdir()
         self._folder = folder
         self._database = database
         self._driver = driver
         self._workers = workers
+        self._said = options
         self._config = folder / "podium.conf"
         self.reader = Reader(database.url)
         self._at_rest = 0.0, 0.0
@@ -71,7 +77,8 @@ class Daemon(Program):
             f"use_stderr = true\n"
             f"[database]\nconnection = {self._database.url}\n"
             f"[conductor]\nsync_power_state_interval = {interval}\n{workers}"
-            f"[periodic_tasks]\ndisabled = {self._driver}.check_status\n"
+            f"[periodic_tasks]\ndisabled = {','.join(f'{self._driver}.{task}' for task in _UNMEASURED)}\n"
+            f"{self._said}"
         )
 
     def enrol(self, nodes: list[dict[str, Any]]) -> float:

@@ -41,9 +41,9 @@ def sweeps(
         daemon = Daemon(folder / "podium", database, workers=workers)
         enrol = daemon.enrol(rack.nodes(nodes))
         with daemon:
-            yield _row(COLD + by, nodes, database, daemon.first_sweep())
+            yield row(COLD + by, nodes, database, daemon.first_sweep())
             daemon.rest()
-            yield _row(HELD + by, nodes, database, _several(daemon, extent))
+            yield row(HELD + by, nodes, database, several(daemon, extent))
             yield Start(nodes, kind, workers, enrol, daemon.ready_seconds, daemon.memory())
             if more:
                 yield from _with_faults(rack, daemon, database, nodes)
@@ -64,10 +64,10 @@ def fake(folder: Path, nodes: int, extent: Extent) -> Iterator[Row]:
         with daemon:
             daemon.first_sweep()
             daemon.rest()
-            yield _row(FAKE, nodes, database, _several(daemon, extent))
+            yield row(FAKE, nodes, database, several(daemon, extent))
 
 
-def _several(daemon: Daemon, extent: Extent) -> Sweep:
+def several(daemon: Daemon, extent: Extent) -> Sweep:
     """Of some sweeps the one of median duration."""
     done = sorted((daemon.sweep() for _ in range(extent.sweeps)), key=lambda sweep: sweep.seconds)
     return done[len(done) // 2]
@@ -78,7 +78,7 @@ def _with_faults(rack: Rack, daemon: Daemon, database: Database, nodes: int) -> 
         with rack.faulty(fault, share):
             daemon.sweep(answering=True)  # in this one they are found out
             left = nodes if what == LOSSY else nodes - round(nodes * _DEAD_SHARE)
-            yield _row(what, left, database, daemon.sweep(answering=True))
+            yield row(what, left, database, daemon.sweep(answering=True))
 
 
 def _paced(rack: Rack, daemon: Daemon, nodes: int, extent: Extent) -> Iterator[Steady]:
@@ -90,10 +90,10 @@ def _paced(rack: Rack, daemon: Daemon, nodes: int, extent: Extent) -> Iterator[S
     ):
         with faults:
             time.sleep(extent.settle)
-            yield _watch(what, daemon, nodes, extent)
+            yield watch(what, daemon, nodes, extent)
 
 
-def _watch(what: str, daemon: Daemon, nodes: int, extent: Extent) -> Steady:
+def watch(what: str, daemon: Daemon, nodes: int, extent: Extent) -> Steady:
     """Sample the ages in the database for a while."""
     started, cpu = time.monotonic(), daemon.cpu()
     medians, oldest, failing = [], 0.0, 0
@@ -109,5 +109,7 @@ def _watch(what: str, daemon: Daemon, nodes: int, extent: Extent) -> Steady:
     return Steady(what, nodes, extent.interval, average, oldest, used, daemon.memory(), failing)
 
 
-def _row(what: str, nodes: int, database: Database, sweep: Sweep) -> Row:
-    return Row(what, nodes, database.kind, sweep.seconds, sweep.cpu, sweep.database_cpu, sweep.lag)
+def row(what: str, nodes: int, database: Database, sweep: Sweep, *, requests: int | None = None) -> Row:
+    """What is told of a sweep."""
+    figures = sweep.seconds, sweep.cpu, sweep.database_cpu, sweep.lag
+    return Row(what, nodes, database.kind, *figures, requests=requests)

@@ -1,4 +1,4 @@
-"""The BMCs that every row reads: one podium-sim, whose faults are changed meanwhile."""
+"""The BMCs that every row of a section reads: one podium-sim, whose faults are changed meanwhile."""
 
 import contextlib
 import ipaddress
@@ -10,33 +10,38 @@ from typing import Any, Final
 
 from processes import Failed, Program, run
 
+from podium.simulator import control
+
 #: Where the programs of the environment are that this one runs in.
 BIN: Final = Path(sys.executable).parent
 
 USER: Final = "admin"
 PASSWORD: Final = "podium-sim"
 _FIRST: Final = int(ipaddress.IPv4Address("127.20.0.1"))
+#: Of every Redfish BMC.
+SYSTEM: Final = "/redfish/v1/Systems/1"
 _START: Final = 60.0
 #: A BMC holds few sessions; those of a daemon that was ended must not keep the next one out.
 _SESSIONS: Final = 64
 
 
 class Rack(Program):
-    """Simulated BMCs upward from 127.20.0.1.
+    """Simulated BMCs, of IPMI upward from 127.20.0.1.
 
+    :param protocol: ipmi or redfish, which is spoken over TLS
     :param count: how many
     """
 
-    def __init__(self, folder: Path, count: int, port: int) -> None:
+    def __init__(self, folder: Path, protocol: str, count: int, port: int) -> None:
         self.folder = folder
         self.port = port
-        self._file = folder / "rack.json"
-        self.control = folder / "rack.socket"
+        self._file = folder / f"{protocol}.json"
+        self.control = folder / f"{protocol}.socket"
         options = [
-            *("--ipmi", count, "--port", port, "--sessions", _SESSIONS),
+            *(f"--{protocol}", count, "--port", port, "--sessions", _SESSIONS),
             *("--nodes-file", self._file, "--control", self.control),
         ]
-        super().__init__([BIN / "podium-sim", *map(str, options)], folder / "rack.log")
+        super().__init__([BIN / "podium-sim", *map(str, options)], folder / f"{protocol}.log")
 
     def __enter__(self) -> "Rack":
         super().__enter__()
@@ -66,6 +71,10 @@ class Rack(Program):
             yield
         finally:
             run([*command, "clear", "all", "100%"], _START)
+
+    def count(self, what: str) -> int:
+        """What the status of the simulator says of BMCs, requests or sessions, all in all."""
+        return int(control.ask(str(self.control), {"get": "status"})[what])
 
     def host_ranges(self, place: int, count: int) -> str:
         """BMCs from a place on, in ipmipower's notation: ``127.20.0.[1-255]:6230,127.20.1.[0-20]:6230``."""

@@ -17,6 +17,7 @@ class Row:
     :param cpu: seconds of CPU of who read them, with its children
     :param database_cpu: seconds of CPU of the database's server
     :param lag: seconds from the end until the last reading could be read in the database
+    :param requests: that the BMCs answered meanwhile, where they count them
     :param failure: why there are no figures
     """
 
@@ -27,6 +28,7 @@ class Row:
     cpu: float = 0.0
     database_cpu: float = 0.0
     lag: float | None = None
+    requests: int | None = None
     failure: str = ""
 
     @property
@@ -38,6 +40,11 @@ class Row:
     def cpu_each(self) -> float:
         """Microseconds of CPU per node."""
         return self.cpu / self.nodes * 1e6 if self.nodes else 0.0
+
+    @property
+    def cores(self) -> float:
+        """How many cores were busy with it, on the average."""
+        return self.cpu / self.seconds if self.seconds else 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,17 +80,51 @@ class Start:
     memory: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """The resident memory of a daemon that holds a connection to each BMC, beside one that holds few.
+
+    :param memory: bytes
+    :param few: nodes of the other
+    :param few_memory: bytes of the other
+    """
+
+    nodes: int
+    memory: float
+    few: int
+    few_memory: float
+
+    @property
+    def each(self) -> float:
+        """Bytes for each node more: its connection, its session, and what the conductor knows of it."""
+        return (self.memory - self.few_memory) / (self.nodes - self.few)
+
+
 @dataclasses.dataclass
 class Found:
-    """What was measured so far.
+    """What was measured so far for one section.
 
+    :param rows: with BMCs
     :param fake: rows without hardware
     """
 
-    ipmi: list[Row] = dataclasses.field(default_factory=list)
+    rows: list[Row] = dataclasses.field(default_factory=list)
     fake: list[Row] = dataclasses.field(default_factory=list)
     steady: list[Steady] = dataclasses.field(default_factory=list)
     starts: list[Start] = dataclasses.field(default_factory=list)
+    held: list[Held] = dataclasses.field(default_factory=list)
+
+    def note(self, found: Row | Start | Steady | Held, rows: list[Row]) -> None:
+        """Take in what was measured, a row among ``rows``."""
+        match found:
+            case Start():
+                self.starts.append(found)
+            case Steady():
+                self.steady.append(found)
+            case Held():
+                self.held.append(found)
+            case _:
+                rows.append(found)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +172,38 @@ def rows_table(rows: Sequence[Row], peers: Sequence[tuple[str, Row | None]]) -> 
         figures += [_figure(row.rate / peer.rate) if peer else _DASH for _, peer in peers]
         lines.append(head + figures)
     return table(titles, lines)
+
+
+def requests_table(rows: Sequence[Row], peers: Sequence[tuple[str, Row | None]]) -> str:
+    """The reads, with the requests that each took and how many times as many there were a second."""
+    titles = ["what", "reads", "seconds", "reads/s", "CPU, us/read", "CPU, % of a core", "requests/read"]
+    titles += [f"× {name}" for name, _ in peers]
+    lines = []
+    for row in rows:
+        head = [row.what, f"{row.nodes:,}"]
+        if row.failure:
+            lines.append([*head, row.failure])
+            continue
+        figures = [_figure(row.seconds), _figure(row.rate), f"{row.cpu_each:,.0f}", f"{row.cores * 100:.0f}"]
+        figures.append(_DASH if row.requests is None else _figure(row.requests / row.nodes))
+        figures += [_figure(row.rate / peer.rate) if peer else _DASH for _, peer in peers]
+        lines.append(head + figures)
+    return table(titles, lines)
+
+
+def held_table(rows: Sequence[Held]) -> str:
+    """What a held connection takes."""
+    titles = ["nodes", "memory, MB", "nodes of the other", "memory of the other, MB", "KiB/node"]
+    return table(
+        titles,
+        [
+            [
+                *(f"{row.nodes:,}", f"{row.memory / 1e6:.0f}", f"{row.few:,}", f"{row.few_memory / 1e6:.0f}"),
+                f"{row.each / 1024:.1f}",
+            ]
+            for row in rows
+        ],
+    )
 
 
 def steady_table(rows: Sequence[Steady]) -> str:

@@ -1,4 +1,4 @@
-"""Who else reads power states from the same BMCs: FreeIPMI's ipmipower, ipmitool, pyghmi."""
+"""Who else reads power states from the same BMCs: FreeIPMI's ipmipower, ipmitool, pyghmi; sushy."""
 
 import json
 import re
@@ -17,10 +17,15 @@ from processes import Failed, run
 from rack import PASSWORD, USER, Rack
 from results import Row
 
-PYGHMI: Final = Path(__file__).parent.parent / ".venv-pyghmi" / "bin" / "python"
+_ROOT: Final = Path(__file__).parent.parent
+PYGHMI: Final = _ROOT / ".venv-pyghmi" / "bin" / "python"
+SUSHY: Final = _ROOT / ".venv-sushy" / "bin" / "python"
 _FANOUT: Final = 1000
 _TURN: Final = 5000
 _AT_ONCE: Final = 8
+SUSHY_LOGIN: Final = "sushy, 8 threads, login and first read"
+SUSHY_CLOSED: Final = "sushy, 8 threads, as it comes"
+SUSHY_KEPT: Final = "sushy, 8 threads, connections kept"
 
 
 @dataclass
@@ -84,11 +89,8 @@ def pyghmi(rack: Rack, nodes: int, seconds: float) -> list[Row]:
     """One process over held sessions, one read after another and many at once."""
     if not PYGHMI.exists():
         raise Failed("not installed: make bench-peers")
-    file = _secret(
-        rack.folder / "pyghmi.json", json.dumps([node["driver_info"] for node in rack.nodes(nodes)])
-    )
     script = Path(__file__).with_name("pyghmi_reads.py")
-    told = json.loads(run([PYGHMI, script, file, str(seconds)], 120))
+    told = json.loads(run([PYGHMI, script, _driver_info(rack, nodes), str(seconds)], 120))
     return [
         Row(
             f"pyghmi, {nodes:,} held sessions, {what}",
@@ -100,12 +102,34 @@ def pyghmi(rack: Rack, nodes: int, seconds: float) -> list[Row]:
     ]
 
 
+def sushy(rack: Rack, nodes: int, seconds: float) -> list[Row]:
+    """One process, in some threads: logins, reads as they come, and reads over connections that are kept."""
+    if not SUSHY.exists():
+        raise Failed("not installed: make bench-peers")
+    script = Path(__file__).with_name("sushy_reads.py")
+    told = json.loads(
+        run([SUSHY, script, _driver_info(rack, nodes), str(seconds), rack.control], 120 + nodes)
+    )
+    names = {"login": SUSHY_LOGIN, "closed": SUSHY_CLOSED, "kept": SUSHY_KEPT}
+    return [
+        Row(
+            names[what],
+            found["reads"],
+            seconds=found["seconds"],
+            cpu=found["cpu"],
+            requests=found["requests"],
+        )
+        for what, found in told.items()
+    ]
+
+
 def versions() -> dict[str, str]:
     """The versions of those that are installed."""
     commands: dict[str, list[str | Path]] = {
         "FreeIPMI": ["ipmipower", "--version"],
         "ipmitool": ["ipmitool", "-V"],
         "pyghmi": [PYGHMI.with_name("pip"), "show", "pyghmi"],
+        "sushy": [SUSHY.with_name("pip"), "show", "sushy"],
     }
     return {name: version(command) for name, command in commands.items() if shutil.which(command[0])}
 
@@ -120,6 +144,11 @@ def version(command: Sequence[str | Path]) -> str:
 def _require(program: str, package: str) -> None:
     if shutil.which(program) is None:
         raise Failed(f"not installed: apt install {package}")
+
+
+def _driver_info(rack: Rack, nodes: int) -> Path:
+    listed = [node["driver_info"] for node in rack.nodes(nodes)]
+    return _secret(rack.folder / "driver_info.json", json.dumps(listed))
 
 
 def _secret(file: Path, text: str) -> Path:

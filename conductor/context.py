@@ -9,12 +9,14 @@ import logging
 
 from oslo_context.context import RequestContext
 
+from podium.drivers.context import RunContext
+
 _current: contextvars.ContextVar[RequestContext | None] = contextvars.ContextVar("request", default=None)
 
 
-def new() -> RequestContext:
+def new(*, on_demand: bool = False) -> RunContext:
     """A context with a request id of its own."""
-    return RequestContext(is_admin=True, overwrite=False)
+    return RunContext(on_demand=on_demand)
 
 
 def carrying(request: RequestContext) -> contextvars.Context:

@@ -171,7 +171,7 @@ class Conductor:
             statistics=self._statistics,
             sql=self._sql,
         )
-        return MetricsServer(host, port, collector)
+        return MetricsServer(host, port, collector, manager.sensors.text)
 
     def stop(self) -> None:
         """Ask the conductor to end; from any thread."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +11,9 @@ from oslo_log import log
 
 from podium import errors, states
 from podium.conductor.fleet import Fleet
+from podium.conductor.gate import Gate
 from podium.conductor.recorder import Recorder
+from podium.conductor.sensors import Sensors
 from podium.conductor.sql import Sql
 from podium.db import fleet as statements
 from podium.db.models import utcnow
@@ -26,6 +29,7 @@ _PATIENCE: Final = 90.0
 class DriverServices:
     """The drivers' side of the conductor.
 
+    :param gate: what is told of nodes that change
     :param holder: what reservations are made in the name of
     """
 
@@ -36,6 +40,7 @@ class DriverServices:
         fleet: Fleet,
         recorder: Recorder,
         sql: Sql,
+        gate: Gate,
         holder: str,
         now: Callable[[], datetime] = utcnow,
         **more: Any,
@@ -45,8 +50,10 @@ class DriverServices:
         self._fleet = fleet
         self._recorder = recorder
         self._sql = sql
+        self._gate = gate
         self._holder = holder
         self._now = now
+        self.sensors = Sensors(fleet)
 
     def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
         """The nodes of this conductor that are enrolled with this very driver."""
@@ -64,6 +71,8 @@ class DriverServices:
             return
         if entry.node.power_state not in (None, state):
             LOG.warning("%s: %s -> %s, reported by its driver", node.name, entry.node.power_state, state)
+            if entry.is_watched:
+                self._gate.changed(entry, state, time.monotonic())
         now = self._now()
         entry.checked = now.timestamp()
         self._recorder.add_reading(Reading(entry.number, entry.version, now, state))
@@ -71,6 +80,13 @@ class DriverServices:
     def report_health(self, node: base.Node, health: base.Health) -> None:
         """Save how a node fares; written when it changed."""
         self._recorder.add_health(node.uuid, health)
+
+    def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
+        """Tell what a node's sensors say: metrics, until the next report or for an hour.
+
+        :raises ValueError: for a kind or a status that there is not
+        """
+        self.sensors.report(node, sensors)
 
     def save_properties(self, node: base.Node, properties: Mapping[str, Any]) -> None:
         """Put these into the node's ``properties``; None takes one away."""

@@ -87,7 +87,7 @@ class Findings:
             self._note_failure(entry, answer, error)
             return True
         entry.checked = self._wall.timestamp()
-        if _watched(entry) and self._gate.concerns(entry, answer):
+        if entry.is_watched and self._gate.concerns(entry, answer):
             self._gate.answered(entry, answer, self._time)
         if entry.unreadable or entry.marked:
             entry.marked = False
@@ -108,7 +108,7 @@ class Findings:
             self.notices.recovered(node.name)
         if node.power_state not in (None, state):
             self.notices.changed(node.name, node.power_state or "", state)
-            if _watched(entry):
+            if entry.is_watched:
                 self._gate.changed(entry, state, self._time)
         self._recorder.add_reading(
             Reading(entry.number, entry.version, self._wall, state, None, self.request_id)
@@ -131,7 +131,7 @@ class Findings:
         self._recorder.add_reading(
             Reading(entry.number, entry.version, self._wall, None, text, self.request_id)
         )
-        if _watched(entry):
+        if entry.is_watched:
             self._gate.failed(entry, self._time)
         if not node.maintenance:
             self._note_fault(entry, text)
@@ -146,8 +146,3 @@ class Findings:
             since = (self._wall - timedelta(seconds=lasted)).strftime("%Y-%m-%d %H:%M:%S UTC")
             times = f"{entry.failures} times in a row since {since}"
             self._recorder.add_fault(entry.number, f"power could not be read {times}; last: {failure}")
-
-
-def _watched(entry: Entry) -> bool:
-    """Whether what happens to a node is to be judged: of one that a person looks after it is only noted."""
-    return not entry.node.maintenance or entry.unreadable

@@ -52,6 +52,11 @@ class Entry:
     marked: bool = False
 
     @property
+    def is_watched(self) -> bool:
+        """Whether what happens to it is judged: of a node that a person looks after it is only noted."""
+        return not self.node.maintenance or self.unreadable
+
+    @property
     def unreadable(self) -> bool:
         """Whether the node is in maintenance because its power could not be read, and for nothing else."""
         return self.node.maintenance and self.fault == POWER_FAILURE
@@ -165,7 +170,7 @@ class Fleet:
         :returns: the entries that are new, or whose driver or driver_info is; None when nothing changed
         :raises podium.errors.DatabaseUnavailable: when it cannot be asked
         """
-        if await sql.read(changes.pulse) == self._pulse:
+        if await sql.pulse() == self._pulse:
             return None
         return self._apply(await sql.read(self._find))
 

@@ -5,12 +5,14 @@ that does not answer, a state that was not read twice, a node that flaps, and ma
 together, which is an outage and no wish of anybody.
 """
 
+import contextlib
 import socket
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from podium import states
 from podium.conductor.fleet import Entry
@@ -79,6 +81,9 @@ def groups_of(node: Node) -> tuple[str, ...]:
 
 def _subnet(address: str) -> str | None:
     """The subnet of an address, None for a name; for 100,000 nodes, for which ipaddress takes seconds."""
+    if "://" in address:
+        with contextlib.suppress(ValueError):  # of a port or an address that is none
+            address = urlsplit(address).hostname or ""
     try:
         first, second, third, _ = socket.inet_pton(socket.AF_INET, address)
         return f"in {first}.{second}.{third}.0/24"

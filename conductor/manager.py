@@ -96,7 +96,13 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         self._periodic_tasks: list[tuple[str, PeriodicJob]] = []
         self._periodic_spacing: dict[str, float] = {}
         super().__init__(
-            loop=loop, fleet=fleet, recorder=recorder, sql=sql, holder=holder or conf.host, conf=conf
+            loop=loop,
+            fleet=fleet,
+            recorder=recorder,
+            sql=sql,
+            gate=sync.gate,
+            holder=holder or conf.host,
+            conf=conf,
         )
         self._timers = LoopTimers(loop)
         self._jobs: dict[str, PeriodicJob] = {}

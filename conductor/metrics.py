@@ -2,7 +2,7 @@
 
 prometheus-client writes the exposition format, with its rules for names, escapes and content types, and reads
 the process's own figures. Its own server starts a thread for every connection, without a bound and without a
-timeout; the one here answers one reader at a time.
+timeout; the one here answers one reader at a time, and compresses no harder than is worth the CPU time.
 """
 
 import asyncio
@@ -10,14 +10,16 @@ import concurrent.futures
 import contextlib
 import socket
 import threading
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from oslo_log import log
-from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder, gzip_accepted
 from prometheus_client.registry import Collector
 
 from podium import errors, states
@@ -46,6 +48,9 @@ _COUNTS: Final = {
 }
 #: A power state that was never read has no word of its own.
 _UNKNOWN: Final = "unknown"
+_HEALTHS: Final = ("OK", "Warning", "Critical", _UNKNOWN)
+#: What ends a text in the OpenMetrics format.
+_END: Final = b"# EOF\n"
 
 
 class ConductorCollector(Collector):
@@ -94,6 +99,11 @@ class ConductorCollector(Collector):
             "Nodes of this conductor, by the power state read last",
             labels=("driver", "power_state"),
         )
+        health = GaugeMetricFamily(
+            "podium_node_health",
+            "Nodes of this conductor, by the health reported last",
+            labels=("driver", "status"),
+        )
         failing = _by_driver("podium_nodes_failing", "Nodes whose last read of the power failed")
         lost = _by_driver("podium_driver_lost_threads", "Calls of plain methods given up that did not return")
         stalled = _by_driver("podium_driver_stalled", "Whether one step holds up the driver's event loop")
@@ -102,10 +112,14 @@ class ConductorCollector(Collector):
             found = Counter(entry.node.power_state or _UNKNOWN for entry in entries)
             for state in sorted({*found, *states.READINGS, _UNKNOWN}):
                 count.add_metric([driver, state], found[state])
+            fare = Counter((entry.health or {}).get("status") for entry in entries)
+            for status in _HEALTHS[:-1]:
+                health.add_metric([driver, status], fare.pop(status, 0))
+            health.add_metric([driver, _UNKNOWN], fare.total())
             failing.add_metric([driver], sum(entry.failures > 0 for entry in entries))
             lost.add_metric([driver], room.threads.lost)
             stalled.add_metric([driver], room.stalled)
-        yield from (count, failing, lost, stalled)
+        yield from (count, health, failing, lost, stalled)
 
 
 def _by_driver(name: str, text: str) -> GaugeMetricFamily:
@@ -148,11 +162,15 @@ class MetricsServer:
 
     :param host: a name or an address to listen at
     :param port: 0 for a free one, which ``port`` tells afterwards
+    :param more: tells gauges in the text format that no collector gathers
     """
 
-    def __init__(self, host: str, port: int, collector: Collector) -> None:
+    def __init__(
+        self, host: str, port: int, collector: Collector, more: Callable[[], Iterable[str]] = lambda: ()
+    ) -> None:
         self.host = host
         self.port = port
+        self._more = more
         # Not the global registry, which any library in this process may write to.
         self._registry = CollectorRegistry()
         self._registry.register(collector)
@@ -168,11 +186,30 @@ class MetricsServer:
                 f"[metrics] listen = {place} cannot be used: {fault.strerror}; name another address or port"
             ) from None
         self.port = self._server.server_port
-        self._server.set_app(make_wsgi_app(self._registry))
+        self._server.set_app(self._answer)
         self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
         self._thread.start()
         LOG.info("Metrics are served at %s port %d", self.host, self.port)
         return self
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "GET":
+            start_response("405 Method Not Allowed", [("Allow", "GET")])
+            return ()
+        encode, kind = choose_encoder(environ.get("HTTP_ACCEPT", ""))
+        headers, pieces = [("Content-Type", kind)], self._pieces(encode(self._registry))
+        if gzip_accepted(environ.get("HTTP_ACCEPT_ENCODING", "")):
+            headers.append(("Content-Encoding", "gzip"))
+            pieces = _compressed(pieces)
+        start_response("200 OK", headers)
+        return pieces
+
+    def _pieces(self, text: bytes) -> Iterator[bytes]:
+        yield text.removesuffix(_END)
+        for piece in self._more():
+            yield piece.encode(errors="replace")  # BMCs name things as they like
+        if text.endswith(_END):
+            yield _END
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self._close)
@@ -181,6 +218,13 @@ class MetricsServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    stream = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16)  # with the head and the tail of gzip
+    for piece in pieces:
+        yield stream.compress(piece)
+    yield stream.flush()
 
 
 class _Handler(WSGIRequestHandler):

@@ -144,7 +144,7 @@ class PeriodicJob:
         done: Callable[[str | None, float], None],
         start: Callable[[Any, RequestContext], Run] | None = None,
     ) -> bool:
-        """Start a run out of turn; False when one is under way.
+        """Start a run out of turn, which its context calls ``on_demand``; False when one is under way.
 
         :param done: called at its end with why it failed, or None, and the seconds that it took
         :param start: what starts it, if not the usual
@@ -152,7 +152,7 @@ class PeriodicJob:
         if self._run is not None or self._called:
             return False
         self._done = done
-        self._begin(manager, start or self._start)
+        self._begin(manager, start or self._start, on_demand=True)
         return True
 
     def join(self, done: Callable[[str | None, float], None]) -> bool:
@@ -166,9 +166,11 @@ class PeriodicJob:
         self._started, self._last_run = self._timers.time(), self._now()
         return True
 
-    def _begin(self, manager: Any, start: Callable[[Any, RequestContext], Run]) -> None:
+    def _begin(
+        self, manager: Any, start: Callable[[Any, RequestContext], Run], *, on_demand: bool = False
+    ) -> None:
         self._called = False
-        request = contexts.new()
+        request = contexts.new(on_demand=on_demand)
         self._started, self._last_run, self._missed = self._timers.time(), self._now(), False
         self._request = request
         self.changed = True

@@ -24,7 +24,7 @@ from podium.conductor.room import DriverRoom
 from podium.conductor.sql import Sql
 from podium.db import operations, power
 from podium.db.models import utcnow
-from podium.db.power import Outcome
+from podium.db.outcomes import Outcome
 
 LOG = log.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class PowerActions:
         self._count: Counter[str] = Counter()
         self._unfinished = True
         self._next_due: datetime | None = None
-        self._to_mark: dict[int, datetime] = {}  # by request
+        self._to_mark: dict[int, asyncio.Future[bool]] = {}  # by request, whether it is still under way
         self._marking = asyncio.Lock()
 
     @property
@@ -232,23 +232,34 @@ class PowerActions:
             raise
 
     async def _mark_sent(self, request_id: int) -> None:
-        """Write that a request is about to be sent; those that come meanwhile share the next transaction."""
-        self._to_mark[request_id] = self._now()
-        async with self._marking:
-            if request_id not in self._to_mark:
-                return  # whoever was before wrote it
-            batch, self._to_mark = self._to_mark, {}
-            try:
-                await self._sql.write(lambda connection: _mark(connection, batch))
-            except BaseException:
-                del batch[request_id]
-                self._to_mark = batch | self._to_mark
-                raise
+        """Write that a request is about to be sent; those that come meanwhile share the next transaction.
 
+        :raises podium.errors.NodeConflict: when it is no longer this conductor's
+        """
+        mine = self._to_mark[request_id] = asyncio.get_running_loop().create_future()
+        try:
+            async with self._marking:
+                if not mine.done():  # otherwise whoever was before wrote it
+                    await self._mark_all()
+        finally:
+            if self._to_mark.get(request_id) is mine:
+                del self._to_mark[request_id]
+        if not mine.result():
+            raise errors.NodeConflict("it was not sent: the request is no longer this conductor's")
 
-def _mark(connection: sa.Connection, sent: Mapping[int, datetime]) -> None:
-    for request_id, at in sent.items():
-        power.mark_sent(connection, request_id, at)
+    async def _mark_all(self) -> None:
+        batch, self._to_mark = self._to_mark, {}
+        now = self._now()
+        try:
+            marked = await self._sql.write(
+                lambda connection: power.mark_sent(connection, batch, self._holder, now)
+            )
+        except BaseException:
+            self._to_mark = batch | self._to_mark
+            raise
+        for request_id, told in batch.items():
+            if not told.done():
+                told.set_result(request_id in marked)
 
 
 def _is_async(room: DriverRoom) -> bool:

@@ -20,11 +20,11 @@ from podium.conductor.checks import joined, newest
 from podium.conductor.fleet import Fleet
 from podium.conductor.folding import fold
 from podium.conductor.sql import Sql
-from podium.db import conductors, faults, fleet, power, readings
+from podium.db import conductors, faults, fleet, readings
 from podium.db.changes import next_change
 from podium.db.conductors import TaskReport
 from podium.db.models import utcnow
-from podium.db.power import Outcome
+from podium.db.outcomes import Outcome, finish
 from podium.db.readings import Checked, Reading
 from podium.drivers.base import Health
 
@@ -312,7 +312,7 @@ class Recorder:
 
 def _finish(connection: sa.Connection, outcomes: Mapping[int, Outcome]) -> int:
     """The number of the change that it is."""
-    power.finish(connection, outcomes.values())
+    finish(connection, outcomes.values())
     return next_change(connection)
 
 

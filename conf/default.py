@@ -45,7 +45,7 @@ opts = [
     ),
     cfg.ListOpt(
         "enabled_drivers",
-        default=["ipmi", "fake"],
+        default=["ipmi", "redfish", "fake"],
         help="The drivers to load: names of entry points in the group podium.drivers. Nodes whose driver is "
         "not among them are left alone.",
     ),

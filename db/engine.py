@@ -132,6 +132,18 @@ class Database:
             self._keeper = sqlite3.connect(str(self.url.database), check_same_thread=False)
             self._keeper.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
+    def data_version(self) -> int | None:
+        """A number that changes with every commit of others; None where only a query tells.
+
+        It is SQLite's, of a connection that stays open: a look at shared memory.
+        """
+        if self._keeper is None:
+            return None
+        try:
+            return int(self._keeper.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.OperationalError:  # locked just now, which a query waits for
+            return None
+
     def dispose(self) -> None:
         """Close every connection."""
         if self._keeper is not None:

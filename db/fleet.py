@@ -12,10 +12,6 @@ from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE
 from podium.db.changes import next_change
 from podium.db.models import nodes, utcnow
-from podium.db.readings import Checked as Checked
-from podium.db.readings import Reading as Reading
-from podium.db.readings import record_checked as record_checked
-from podium.db.readings import record_readings as record_readings
 
 
 def changed(connection: sa.Connection, since: int) -> Sequence[sa.Row[Any]]:

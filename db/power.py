@@ -6,7 +6,7 @@ newer one, before it was begun. What its node's row says of it (``target_power_s
 podium.db.changes first, and thereby waits for all others who do: of two who want one node exactly one wins.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -20,8 +20,6 @@ from podium.db.fleet import LOADED
 from podium.db.models import nodes, operations, utcnow
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, FREE, ITS_NODE, REPLACED, WAITING
-from podium.db.outcomes import Outcome as Outcome
-from podium.db.outcomes import finish as finish
 
 _OF_REQUESTS: Final = among(requests.c.id)
 #: Not the column itself: SQLite would begin with its index, where it finds all nodes, and not with the few
@@ -227,13 +225,21 @@ def begin(
     return rows
 
 
-def mark_sent(connection: sa.Connection, request_id: int, now: datetime) -> bool:
-    """Write down, before it goes out, that a command goes out which must not be given twice.
+def mark_sent(connection: sa.Connection, request_ids: Iterable[int], holder: str, now: datetime) -> set[int]:
+    """Write down, before they go out, that commands go out which must not be given twice.
 
-    :returns: False when the request is no longer under way
+    :returns: of ``request_ids`` those that ``holder`` still has under way; the others must not be sent
     """
-    begun = requests.c.id == request_id, requests.c.state == BEGUN
-    return bool(connection.execute(sa.update(requests).where(*begun).values(sent_at=now)).rowcount)
+    marked: set[int] = set()
+    mine = sa.select(requests.c.id).where(_OF_REQUESTS, requests.c.state == BEGUN)
+    mine = mine.where(requests.c.holder == holder).order_by(requests.c.id).with_for_update()
+    sent = sa.update(requests).where(_OF_REQUESTS).values(sent_at=now)
+    for chunk in chunks(sorted(request_ids), AT_ONCE):
+        found = connection.scalars(mine, {"numbers": chunk}).all()
+        if found:
+            connection.execute(sent, {"numbers": found})
+        marked.update(found)
+    return marked
 
 
 def cut_off(connection: sa.Connection, holders: Sequence[str]) -> int:

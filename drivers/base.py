@@ -46,6 +46,35 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Sensor:
+    """One sensor of a node, as it was read last.
+
+    :param name: what the hardware calls it
+    :param kind: one of :data:`SENSOR_KINDS`, which gives the unit too
+    :param value: None when the sensor has no reading at present
+    :param status: ``OK``, ``Warning`` or ``Critical``, by the hardware's own thresholds
+    """
+
+    name: str
+    kind: str
+    value: float | None
+    status: str = "OK"
+
+
+#: What sensors measure, and in which unit; a fan tells its speed in one of two ways.
+SENSOR_KINDS: Final = MappingProxyType(
+    {
+        "temperature": "celsius",
+        "fan": "rpm",
+        "fan_share": "percent",
+        "power": "watts",
+        "voltage": "volts",
+        "current": "amperes",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Property:
     """One entry of a node's ``driver_info``.
 
@@ -99,6 +128,12 @@ class Conductor(Protocol):
 
     def report_health(self, node: Node, health: Health) -> None:
         """Save how a node fares; the conductor writes it to the database when it changed."""
+
+    def report_sensors(self, node: Node, sensors: Sequence[Sensor]) -> None:
+        """Tell what a node's sensors say, all of them at once: metrics, until the next report or for an hour.
+
+        :raises ValueError: for a kind or a status that there is not
+        """
 
     def save_properties(self, node: Node, properties: Mapping[str, Any]) -> None:
         """Put these into the node's ``properties``, beside those that are there; None takes one away."""

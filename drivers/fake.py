@@ -122,4 +122,4 @@ async def _suffer(machine: _Machine) -> None:
     if machine.latency:
         await asyncio.sleep(machine.latency)
     if random.random() < machine.failure_rate:
-        raise errors.BMCUnreachable("fake_failure_rate struck: no answer")
+        raise errors.BMCUnreachable("the machine does not answer: fake_failure_rate struck")

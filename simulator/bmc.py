@@ -10,19 +10,29 @@ from dataclasses import dataclass
 from typing import Final
 
 from podium.drivers.ipmi import packet
+from podium.simulator import fru, sensors
 from podium.simulator.faults import HEALTHY, Faults
 
 # Completion codes, table 5-2.
 OK: Final = 0x00
 NODE_BUSY: Final = 0xC0
 INVALID_COMMAND: Final = 0xC1
+RESERVATION_LOST: Final = 0xC5
 WRONG_LENGTH: Final = 0xC7
+OUT_OF_RANGE: Final = 0xC9
+TOO_MANY_BYTES: Final = 0xCA
+NOT_PRESENT: Final = 0xCB
 INVALID_FIELD: Final = 0xCC
 INSUFFICIENT_PRIVILEGE: Final = 0xD4
 NOT_IN_THIS_STATE: Final = 0xD5
 
 _LOG_SIZE: Final = 256
 _IDENTIFY_SECONDS: Final = 15
+_RESERVATION: Final = b"\x01\x00"  # the only one, as nobody changes the sensor records
+_WHOLE: Final = 0xFF
+_BIOS_VERSION: Final = b"SIM 2.4.1"
+_MAC_ADDRESS: Final = 5  # LAN configuration parameter, table 23-4
+_NO_SUCH_PARAMETER: Final = 0x80
 
 #: A completion code and the data after it.
 Answer = tuple[int, bytes]
@@ -36,6 +46,7 @@ class Settings:
     :param kg: the BMC key, 20 bytes; empty for none
     :param power_delay: seconds between off and on of a power cycle, and until a soft shutdown is done
     :param session_limit: sessions that one BMC holds
+    :param answer_limit: bytes of a sensor record or of FRU data that fit into one answer
     :param seed: of the randomness with which datagrams get lost
     :param clock: seconds, monotonic
     """
@@ -45,6 +56,7 @@ class Settings:
     kg: bytes = b""
     power_delay: float = 0.0
     session_limit: int = 4
+    answer_limit: int = 255
     seed: int = 0
     clock: Callable[[], float] = time.monotonic
 
@@ -56,6 +68,7 @@ class BMC:
         "_cause",
         "_identify_until",
         "_log",
+        "_number",
         "_on",
         "_refuses_until",
         "_settings",
@@ -66,8 +79,10 @@ class BMC:
         "faults",
     )
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, number: int = 0) -> None:
+        """:param number: 32 bits, of which its serial numbers and its MAC address are made"""
         self._settings = settings
+        self._number = number
         self._on = False
         self._turns: tuple[float, bool] | None = None  # when the power switches by itself, and to what
         self._shown = False
@@ -195,12 +210,90 @@ class BMC:
         return OK, bytes((self._cause, 1))
 
     def _get_device_id(self, data: bytes) -> Answer:
-        """Section 20.1: firmware 1.0, IPMI 2.0, a chassis device, no manufacturer."""
-        return OK, bytes((0x20, 0x01, 0x01, 0x00, 0x02, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+        """Section 20.1: firmware 1.0, IPMI 2.0, chassis, FRU, SDR and sensor device, no manufacturer."""
+        return OK, bytes((0x20, 0x01, 0x01, 0x00, 0x02, 0x8B, 0, 0, 0, 0, 0, 0, 0, 0, 0))
 
     def _get_self_test_results(self, data: bytes) -> Answer:
         """Section 20.4: 55h is passed; 57h with bit 7 is a system event log that cannot be read."""
         return OK, b"\x57\x80" if self.faults.self_test_failed else b"\x55\x00"
+
+    def _get_system_info(self, data: bytes) -> Answer:
+        """Section 22.14a: the system firmware's version in one block, as ASCII."""
+        if len(data) != 4:
+            return WRONG_LENGTH, b""
+        if data[1] != 1:
+            return _NO_SUCH_PARAMETER, b""
+        if data[2]:
+            return OUT_OF_RANGE, b""
+        return OK, bytes((0x11, 0, 0, len(_BIOS_VERSION))) + _BIOS_VERSION.ljust(14, b"\0")
+
+    def _get_lan_configuration(self, data: bytes) -> Answer:
+        """Section 23.2: the MAC address, locally administered."""
+        if len(data) != 4:
+            return WRONG_LENGTH, b""
+        if data[1] != _MAC_ADDRESS:
+            return _NO_SUCH_PARAMETER, b""
+        return OK, b"\x11\x02\x00" + self._number.to_bytes(4)
+
+    def _get_sdr_repository_info(self, data: bytes) -> Answer:
+        """Section 33.9."""
+        return OK, sensors.info()
+
+    def _reserve_sdr_repository(self, data: bytes) -> Answer:
+        """Section 33.11."""
+        return OK, _RESERVATION
+
+    def _get_sdr(self, data: bytes) -> Answer:
+        """Section 33.12: a part of a record needs a reservation, the beginning of one does not."""
+        if len(data) != 6:
+            return WRONG_LENGTH, b""
+        found = sensors.record(int.from_bytes(data[2:4], "little"))
+        if found is None:
+            return NOT_PRESENT, b""
+        following, record = found
+        offset, size = data[4], data[5]
+        if offset and data[:2] != _RESERVATION:
+            return RESERVATION_LOST, b""
+        if offset >= len(record):
+            return OUT_OF_RANGE, b""
+        part = record[offset:] if size == _WHOLE else record[offset : offset + size]
+        return (TOO_MANY_BYTES, b"") if len(part) > self._settings.answer_limit else (OK, following + part)
+
+    def _get_sensor_reading(self, data: bytes) -> Answer:
+        """Section 35.14."""
+        if len(data) != 1:
+            return WRONG_LENGTH, b""
+        found = sensors.reading(data[0], self.power_on, self.faults)
+        return (NOT_PRESENT, b"") if found is None else (OK, found)
+
+    def _get_sensor_thresholds(self, data: bytes) -> Answer:
+        """Section 35.9."""
+        if len(data) != 1:
+            return WRONG_LENGTH, b""
+        found = sensors.thresholds(data[0])
+        return (NOT_PRESENT, b"") if found is None else (OK, found)
+
+    def _get_fru_area_info(self, data: bytes) -> Answer:
+        """Section 34.1: one device, in bytes."""
+        if len(data) != 1:
+            return WRONG_LENGTH, b""
+        if data[0]:
+            return NOT_PRESENT, b""
+        return OK, len(fru.data(self._number)).to_bytes(2, "little") + b"\0"
+
+    def _read_fru_data(self, data: bytes) -> Answer:
+        """Section 34.2."""
+        if len(data) != 4:
+            return WRONG_LENGTH, b""
+        if data[0]:
+            return NOT_PRESENT, b""
+        offset, size = int.from_bytes(data[1:3], "little"), data[3]
+        part = fru.data(self._number)[offset : offset + size]
+        if not part:
+            return OUT_OF_RANGE, b""
+        if len(part) > self._settings.answer_limit:
+            return TOO_MANY_BYTES, b""
+        return OK, bytes((len(part),)) + part
 
 
 _CONTROLS: Final = {0: "off", 1: "on", 2: "cycle", 3: "reset", 4: "diag", 5: "soft"}
@@ -214,4 +307,13 @@ _COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[BMC, bytes], Answer]
     (packet.NETFN_CHASSIS, 0x07): (packet.PRIVILEGE_USER, BMC._get_system_restart_cause),
     packet.GET_DEVICE_ID: (packet.PRIVILEGE_USER, BMC._get_device_id),
     packet.GET_SELF_TEST_RESULTS: (packet.PRIVILEGE_USER, BMC._get_self_test_results),
+    packet.GET_SYSTEM_INFO_PARAMETERS: (packet.PRIVILEGE_USER, BMC._get_system_info),
+    packet.GET_LAN_CONFIGURATION_PARAMETERS: (packet.PRIVILEGE_OPERATOR, BMC._get_lan_configuration),
+    packet.GET_SDR_REPOSITORY_INFO: (packet.PRIVILEGE_USER, BMC._get_sdr_repository_info),
+    packet.RESERVE_SDR_REPOSITORY: (packet.PRIVILEGE_USER, BMC._reserve_sdr_repository),
+    packet.GET_SDR: (packet.PRIVILEGE_USER, BMC._get_sdr),
+    packet.GET_SENSOR_READING: (packet.PRIVILEGE_USER, BMC._get_sensor_reading),
+    packet.GET_SENSOR_THRESHOLDS: (packet.PRIVILEGE_USER, BMC._get_sensor_thresholds),
+    packet.GET_FRU_INVENTORY_AREA_INFO: (packet.PRIVILEGE_USER, BMC._get_fru_area_info),
+    packet.READ_FRU_DATA: (packet.PRIVILEGE_USER, BMC._read_fru_data),
 }

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from podium import errors
-from podium.simulator import faults, nodes
-from podium.simulator.server import Simulator
+from podium.simulator.rack import Racks
 
 _LINE: Final = 65536
 _CLIENTS: Final = 16
@@ -36,8 +35,8 @@ class ControlSocket:
     :raises podium.errors.ConfigError: on entry, when the path is not to be had
     """
 
-    def __init__(self, simulator: Simulator, path: str) -> None:
-        self._simulator = simulator
+    def __init__(self, racks: Racks, path: str) -> None:
+        self._racks = racks
         self._path = path
         self._clients: set[asyncio.Task[None]] = set()
 
@@ -67,26 +66,26 @@ class ControlSocket:
             # What ends it is the client's going away, its silence, or a line that is too long.
             with contextlib.suppress(OSError, ValueError, TimeoutError):
                 while line := await asyncio.wait_for(reader.readline(), _IDLE_SECONDS):
-                    writer.write(json.dumps(answer(self._simulator, line)).encode() + b"\n")
+                    writer.write(json.dumps(answer(self._racks, line)).encode() + b"\n")
                     await asyncio.wait_for(writer.drain(), _IDLE_SECONDS)
         finally:
             writer.close()
 
 
-def answer(simulator: Simulator, line: bytes) -> dict[str, Any]:
+def answer(racks: Racks, line: bytes) -> dict[str, Any]:
     """Do what one line asks, and say how it went."""
     try:
         request = json.loads(line)
         if not isinstance(request, dict):
             raise errors.ConfigError(f"a request is a JSON object: {_FORMS}")
-        return {"ok": True, **_carry_out(simulator, request)}
+        return {"ok": True, **_carry_out(racks, request)}
     except (ValueError, RecursionError):
         return {"ok": False, "error": "a request is one line of JSON"}
     except errors.ConfigError as wrong:
         return {"ok": False, "error": str(wrong)}
 
 
-def _carry_out(simulator: Simulator, request: dict[str, Any]) -> dict[str, Any]:
+def _carry_out(racks: Racks, request: dict[str, Any]) -> dict[str, Any]:
     def word(key: str) -> str:
         value = request.get(key)
         if not isinstance(value, str):
@@ -95,25 +94,18 @@ def _carry_out(simulator: Simulator, request: dict[str, Any]) -> dict[str, Any]:
 
     match request:
         case {"get": "status"}:
-            return simulator.status()
+            return racks.status()
         case {"get": "log"}:
-            return {"bmcs": _log(simulator, word("where"))}
+            return {"bmcs": racks.log(word("where"))}
         case {"set": "power"}:
             if word("to") not in ("on", "off"):
                 raise errors.ConfigError(f"power is set to on or off, not to {word('to')!r}")
-            return {"changed": simulator.set_power(word("to") == "on", word("where"))}
+            return {"changed": racks.set_power(word("to") == "on", word("where"))}
         case {"set": "fault"}:
-            return {"changed": simulator.set_fault(word("fault"), word("where"))}
+            return {"changed": racks.set_fault(word("fault"), word("where"))}
         case {"clear": "fault"}:
-            return {"changed": simulator.clear_fault(word("kind"), word("where"))}
+            return {"changed": racks.clear_fault(word("kind"), word("where"))}
     raise errors.ConfigError(f"the request is not known: {_FORMS}")
-
-
-def _log(simulator: Simulator, where: str) -> dict[str, dict[str, Any]]:
-    """By address, whether the machine is on and the latest chassis commands that its BMC carried out."""
-    addresses = map(nodes.text, faults.select(where, simulator.addresses))
-    bmcs = ((address, simulator.bmc(address)) for address in addresses)
-    return {address: {"power_on": bmc.power_on, "log": bmc.log} for address, bmc in bmcs}
 
 
 def ask(path: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,13 @@
-"""What can be wrong with a simulated BMC, how it is asked for, and which BMCs it befalls."""
+"""What can be wrong with a simulated BMC, and how it is asked for."""
 
-import ipaddress
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any, Final
 
 from podium import errors
+
+IPMI: Final = "IPMI"
+REDFISH: Final = "Redfish"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,9 @@ class Faults:
     :param stale: seconds for which the power state from before a switch is reported
     :param refuses: seconds after a power control for which the next one is refused
     :param lies: whether power controls are acknowledged and not carried out
+    :param slow_reset: seconds by which the answer to a reset is late
+    :param busy: seconds for which it answers nothing but 503 with Retry-After, every other such span
+    :param drops_events: seconds after which an event stream is cut
     """
 
     dead: bool = False
@@ -41,6 +44,24 @@ class Faults:
     drive_fault: bool = False
     intrusion: bool = False
     self_test_failed: bool = False
+    no_sessions: bool = False
+    no_events: bool = False
+    no_etags: bool = False
+    no_queries: bool = False
+    old_sensors: bool = False
+    false_etags: bool = False
+    odd_resets: bool = False
+    slow_reset: float = 0.0
+    busy: int = 0
+    half_closes: bool = False
+    cuts: bool = False
+    wrong_type: bool = False
+    tasks: bool = False
+    redirects: bool = False
+    foreign_links: bool = False
+    null_power: bool = False
+    event_silence: bool = False
+    drops_events: float = 0.0
 
 
 HEALTHY: Final = Faults()
@@ -53,16 +74,8 @@ def _seconds(value: str) -> float:
     return seconds
 
 
-def _slow(value: str) -> dict[str, Any]:
-    return {"slow": _seconds(value)}
-
-
-def _stale(value: str) -> dict[str, Any]:
-    return {"stale": _seconds(value)}
-
-
-def _refuses(value: str) -> dict[str, Any]:
-    return {"refuses": _seconds(value)}
+def _in_seconds(field: str) -> Callable[[str], dict[str, Any]]:
+    return lambda value: {field: _seconds(value)}
 
 
 def _lossy(value: str) -> dict[str, Any]:
@@ -70,6 +83,13 @@ def _lossy(value: str) -> dict[str, Any]:
     if not 0 < probability <= 1:
         raise ValueError
     return {"lossy": probability}
+
+
+def _busy(value: str) -> dict[str, Any]:
+    seconds = int(value.removesuffix("s"))  # as Retry-After has it
+    if not 0 < seconds <= 3600:
+        raise ValueError
+    return {"busy": seconds}
 
 
 def _forgets(value: str) -> dict[str, Any]:
@@ -87,30 +107,61 @@ class Kind:
     :param fields: those of :class:`Faults` that it sets
     :param value: what its value is, for messages; None when it takes none
     :param parse: turns the value into fields of :class:`Faults`, raising ValueError for a bad one
+    :param protocols: of the BMCs that can have it
     """
 
     fields: tuple[str, ...]
     value: str | None = None
     parse: Callable[[str], dict[str, Any]] = lambda _: {}
+    protocols: tuple[str, ...] = (IPMI, REDFISH)
+
+
+_SECONDS: Final = "seconds, up to 3600"
+
+
+def _lasting(field: str, *protocols: str) -> Kind:
+    return Kind((field,), _SECONDS, _in_seconds(field), protocols or (IPMI, REDFISH))
+
+
+def _of_redfish(field: str) -> Kind:
+    return Kind((field,), protocols=(REDFISH,))
 
 
 KINDS: Final[dict[str, Kind]] = {
     "dead": Kind(("dead",)),
-    "slow": Kind(("slow",), "seconds, up to 3600", _slow),
-    "lossy": Kind(("lossy",), "a probability above 0, up to 1", _lossy),
+    "slow": _lasting("slow"),
+    "lossy": Kind(("lossy",), "a probability above 0, up to 1", _lossy, (IPMI,)),
     "wrong-password": Kind(("wrong_password",)),
     "session-table-full": Kind(("session_table_full",)),
     "forgets-sessions": Kind(
         ("forgets_after_commands", "forgets_after_seconds"), "commands (20) or seconds (30s)", _forgets
     ),
-    "stale": Kind(("stale",), "seconds, up to 3600", _stale),
-    "refuses": Kind(("refuses",), "seconds, up to 3600", _refuses),
+    "stale": _lasting("stale"),
+    "refuses": _lasting("refuses"),
     "lies": Kind(("lies",)),
     "power-fault": Kind(("power_fault",)),
     "cooling-fault": Kind(("cooling_fault",)),
     "drive-fault": Kind(("drive_fault",)),
     "intrusion": Kind(("intrusion",)),
-    "self-test-failed": Kind(("self_test_failed",)),
+    "self-test-failed": Kind(("self_test_failed",), protocols=(IPMI,)),
+    "no-sessions": _of_redfish("no_sessions"),
+    "no-events": _of_redfish("no_events"),
+    "no-etags": _of_redfish("no_etags"),
+    "no-queries": _of_redfish("no_queries"),
+    "old-sensors": _of_redfish("old_sensors"),
+    "false-etags": _of_redfish("false_etags"),
+    "odd-resets": _of_redfish("odd_resets"),
+    "slow-reset": _lasting("slow_reset", REDFISH),
+    "busy": Kind(("busy",), "whole seconds, up to 3600", _busy, (REDFISH,)),
+    "half-closes": _of_redfish("half_closes"),
+    "cuts": _of_redfish("cuts"),
+    "wrong-type": _of_redfish("wrong_type"),
+    "tasks": _of_redfish("tasks"),
+    "redirects": _of_redfish("redirects"),
+    "foreign-links": _of_redfish("foreign_links"),
+    "null-power": _of_redfish("null_power"),
+    "event-silence": _of_redfish("event_silence"),
+    "drops-events": _lasting("drops_events", REDFISH),
 }
 
 
@@ -160,7 +211,7 @@ def _kind(name: str) -> Kind:
 
 
 def parse_placed(text: str) -> tuple[Change, str]:
-    """Read ``KIND[=VALUE]:WHERE``; WHERE is read by :func:`select` once the addresses are known.
+    """Read ``KIND[=VALUE]:WHERE``; :func:`podium.simulator.places.select` reads WHERE.
 
     :raises podium.errors.ConfigError: when it is not of that form
     """
@@ -169,67 +220,3 @@ def parse_placed(text: str) -> tuple[Change, str]:
     if not colon or not where:
         raise errors.ConfigError(f"the fault {text!r} does not say where: give KIND[=VALUE]:WHERE (dead:10%)")
     return change, where
-
-
-def select(where: str, addresses: range, kind: str = "") -> Sequence[int]:
-    """The addresses that ``where`` means.
-
-    :param where: an address, a range of addresses (``127.20.0.5-127.20.0.9``), numbers of BMCs counted
-        from 1 (``1,5,7-9``), or a share of all (``10%``), which is spread evenly and is always the same one
-    :param addresses: those of all BMCs
-    :param kind: the fault it is for; the shares of two kinds fall on different BMCs where there is room
-    :raises podium.errors.ConfigError: when it is none of these, or lies outside
-    """
-    if where.endswith("%"):
-        return _share(where, addresses, kind)
-    if "." in where:
-        return _addresses(where, addresses)
-    if re.fullmatch(r"\d{1,9}(-\d{1,9})?(,\d{1,9}(-\d{1,9})?)*", where, re.ASCII):
-        return _numbers(where, addresses)
-    raise _nowhere(where, addresses)
-
-
-def _share(where: str, addresses: range, kind: str) -> Sequence[int]:
-    if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?%", where, re.ASCII):
-        raise _nowhere(where, addresses)
-    share = Fraction(where[:-1]) / 100
-    if not 0 < share <= 1:
-        raise errors.ConfigError(f"{where} is no share of the BMCs: give more than 0% and up to 100%")
-    shift = list(KINDS).index(kind) if kind in KINDS else 0
-    up, down = share.numerator, share.denominator
-    return [
-        address
-        for index, address in enumerate(addresses, shift)
-        if (index + 1) * up // down > index * up // down
-    ]
-
-
-def _addresses(where: str, addresses: range) -> Sequence[int]:
-    first, dash, last = where.partition("-")
-    try:
-        low = int(ipaddress.IPv4Address(first))
-        high = int(ipaddress.IPv4Address(last)) if dash else low
-    except ValueError:
-        raise _nowhere(where, addresses) from None
-    if low > high or low not in addresses or high not in addresses:
-        raise _nowhere(where, addresses)
-    return range(low, high + 1)
-
-
-def _numbers(where: str, addresses: range) -> Sequence[int]:
-    chosen: set[int] = set()
-    for part in where.split(","):
-        first, dash, last = part.partition("-")
-        low, high = int(first), int(last if dash else first)
-        if not 1 <= low <= high <= len(addresses):
-            raise _nowhere(where, addresses)
-        chosen.update(addresses[low - 1 : high])
-    return sorted(chosen)
-
-
-def _nowhere(where: str, addresses: range) -> errors.ConfigError:
-    first, last = ipaddress.IPv4Address(addresses[0]), ipaddress.IPv4Address(addresses[-1])
-    return errors.ConfigError(
-        f"{where!r} names no BMC: give addresses from {first} to {last} (A or A-B), "
-        f"numbers from 1 to {len(addresses)} (1,5,7-9) or a share (10%)"
-    )

@@ -5,24 +5,31 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from podium import errors
-from podium.simulator import control, faults, nodes
-from podium.simulator.bmc import Settings
+from podium.simulator import control, faults, nodes, options
+from podium.simulator.rack import Racks
+from podium.simulator.redfish.server import RedfishSimulator
 from podium.simulator.server import Simulator
 
-_DEFAULT: Final = Settings()
+#: BMCs of one protocol, and how they are enrolled once they serve.
+_Part = tuple[Simulator | RedfishSimulator, Callable[[], nodes.Enrolment]]
+
+#: Addresses in a certificate that is to be checked.
+_NAMED: Final = 256
+
 _EXAMPLES: Final = """\
 examples:
   podium-sim --ipmi 48 --nodes-file nodes.yaml
+  podium-sim --redfish 48 --nodes-file nodes.yaml --tls-ca-file ca.pem
   podium-sim --ipmi 480 --fault dead:5% --fault slow=2:127.20.0.5 --control /tmp/sim.sock
   podium-sim ctl --control /tmp/sim.sock power off 127.20.0.5
   podium-sim ctl --control /tmp/sim.sock fault clear dead 5%
 
-kinds of faults:
+kinds of faults, and the protocols of the BMCs that can have them:
   {kinds}
 WHERE is an address (127.20.0.5), a range of addresses (127.20.0.5-127.20.0.9), numbers counted from 1
 (1,5,7-9), or a share that is spread evenly (10%).
@@ -36,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.command == "ctl":
             return _ctl(arguments)
-        if arguments.ipmi is None:
-            parser.error("give --ipmi N to simulate N BMCs, or ctl to change a running simulator")
+        if arguments.ipmi is None and arguments.redfish is None:
+            parser.error("give --ipmi N or --redfish N for N BMCs, or ctl to change a running simulator")
         asyncio.run(_serve(arguments))
     except errors.PodiumError as wrong:
         sys.stderr.write(f"podium-sim: {wrong}\n")
@@ -46,24 +53,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    kinds = (f"{name}=({kind.value})" if kind.value else name for name, kind in faults.KINDS.items())
+    kinds = (
+        f"{f'{name}=({kind.value})' if kind.value else name}  [{', '.join(kind.protocols)}]"
+        for name, kind in faults.KINDS.items()
+    )
     parser = argparse.ArgumentParser(
         prog="podium-sim",
-        description="Simulates IPMI 2.0 BMCs on loopback, one address each, behind one UDP port.",
+        description="Simulates BMCs that speak IPMI 2.0 or Redfish on loopback, one address each.",
         epilog=_EXAMPLES.format(kinds="\n  ".join(kinds)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--ipmi", type=int, metavar="N", help="how many BMCs")
-    add("--address", default="127.20.0.1", help="the first BMC's IPv4 address; others follow (%(default)s)")
-    add("--port", type=int, default=6230, help="the UDP port of all BMCs, 0 for a free one (%(default)s)")
+    add("--ipmi", type=int, metavar="N", help="how many BMCs that speak IPMI, behind one UDP port")
+    add("--redfish", type=int, metavar="N", help="how many BMCs that speak Redfish, behind one TCP port")
+    add("--address", help=f"the first BMC's IPv4 address ({options.IPMI_ADDRESS}; {options.REDFISH_ADDRESS})")
+    add(
+        "--port",
+        type=int,
+        help=f"of the BMCs, 0 for a free one ({options.IPMI_PORT}; {options.REDFISH_PORT})",
+    )
+    add("--redfish-address", metavar="ADDRESS", help="the first Redfish BMC's, where there are IPMI BMCs too")
+    add("--redfish-port", type=int, metavar="PORT", help="of the Redfish BMCs, where there are IPMI BMCs too")
     add("--nodes-file", metavar="FILE", help="write what `podium node import` takes: .json, .yaml or -")
-    add("--user", default=_DEFAULT.user, help="the name that BMCs know (%(default)s)")
+    add("--user", default=options.IPMI.user, help="the name that BMCs know (%(default)s)")
     add("--password-file", metavar="FILE", help="holds the password (podium-sim)")
-    add("--kg-file", metavar="FILE", help="holds the BMC key Kg as 40 hexadecimal digits (none)")
-    add("--power-delay", type=float, default=0.0, metavar="SECONDS", help="off time of a power cycle (0)")
-    add("--sessions", type=int, default=_DEFAULT.session_limit, help="that one BMC holds (%(default)s)")
+    add("--kg-file", metavar="FILE", help="holds the BMC key Kg of IPMI as 40 hexadecimal digits (none)")
+    add("--http", action="store_true", help="Redfish without TLS")
+    add("--tls-ca-file", metavar="FILE", help="write the certificate, and let the nodes file name it")
+    add("--systems", type=int, default=1, metavar="K", help="machines behind each Redfish BMC (1)")
+    add("--power-delay", type=float, default=0.0, metavar="SECONDS", help="that a power change takes (0)")
+    sessions = f"({options.IPMI.session_limit}; {options.REDFISH.session_limit})"
+    add("--sessions", type=int, metavar="N", help=f"that one BMC holds {sessions}")
     add("--fault", action="append", default=[], metavar="KIND[=VALUE]:WHERE", help="repeatable; see below")
     add("--seed", type=int, default=0, help="of the randomness of lossy BMCs (%(default)s)")
     add("--control", metavar="PATH", help="a Unix socket to change faults and power states")
@@ -82,7 +103,7 @@ def _add_ctl(parser: argparse.ArgumentParser) -> None:
     usage = "podium-sim ctl --control PATH fault (KIND[=VALUE] | clear KIND | clear all) WHERE"
     fault = actions.add_parser("fault", help="put a fault on BMCs, or clear it", usage=usage)
     fault.add_argument("words", nargs="+", metavar="WORD")
-    actions.add_parser("status", help="count BMCs, sessions, commands and datagrams")
+    actions.add_parser("status", help="count BMCs, sessions, and what was sent")
 
 
 def _ctl(arguments: argparse.Namespace) -> int:
@@ -103,68 +124,68 @@ def _ctl(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    settings, hex_kg_key = _settings(arguments)
-    addresses = nodes.address_range(arguments.address, arguments.ipmi)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    options.check(arguments)
+    parts: list[_Part] = []
+    if arguments.ipmi is not None:
+        parts.append(_ipmi(arguments))
+    if arguments.redfish is not None:
+        parts.append(_redfish(arguments))
+    racks = Racks([simulator for simulator, _ in parts])
+    racks.place(arguments.fault)
     async with contextlib.AsyncExitStack() as stack:
-        simulator = Simulator(addresses, arguments.port, settings=settings, placed=arguments.fault)
-        await stack.enter_async_context(simulator)
+        for simulator, _ in parts:
+            await stack.enter_async_context(simulator)
         if arguments.control:
-            await stack.enter_async_context(control.ControlSocket(simulator, arguments.control))
+            await stack.enter_async_context(control.ControlSocket(racks, arguments.control))
+        enrolments = [await asyncio.to_thread(enrol) for _, enrol in parts]
         if arguments.nodes_file:
-            password = settings.password.decode()
-            as_json = arguments.nodes_file.endswith(".json")
-            text = nodes.render_nodes(
-                addresses, simulator.port, settings.user, password, hex_kg_key, as_json=as_json
-            )
-            await asyncio.to_thread(nodes.write_nodes_file, arguments.nodes_file, text)
+            text = nodes.render_nodes(enrolments, as_json=arguments.nodes_file.endswith(".json"))
+            await asyncio.to_thread(nodes.write_file, arguments.nodes_file, text)
         # Standard output belongs to the nodes when they go there.
         stream = sys.stderr if arguments.nodes_file == "-" else sys.stdout
-        stream.write(
-            f"podium-sim: {len(addresses)} BMCs at {nodes.text(addresses[0])}-{nodes.text(addresses[-1])}, "
-            f"port {simulator.port}, user {settings.user}\n"
-        )
+        places = " and ".join(map(_place, (simulator for simulator, _ in parts)))
+        stream.write(f"podium-sim: {places}, user {arguments.user}\n")
         stream.flush()
         await stop.wait()
 
 
-def _settings(arguments: argparse.Namespace) -> tuple[Settings, str | None]:
-    """What the options ask of every BMC, and Kg in the digits in which driver_info has it."""
-    user: str = arguments.user
-    if not 1 <= len(user.encode()) <= 16:
-        raise errors.ConfigError(f"--user {user!r}: IPMI user names have 1 to 16 bytes")
-    if not 0 <= arguments.power_delay <= 3600:
-        raise errors.ConfigError(f"--power-delay {arguments.power_delay}: give 0 to 3600 seconds")
-    if arguments.sessions < 1:
-        raise errors.ConfigError(f"--sessions {arguments.sessions}: a BMC holds 1 or more")
-    password, kg, hex_kg_key = _DEFAULT.password, b"", None
-    if arguments.password_file:
-        password = _read_secret(arguments.password_file).encode()
-        if not 1 <= len(password) <= 20:
-            raise errors.ConfigError(f"{arguments.password_file}: IPMI passwords have 1 to 20 bytes")
-    if arguments.kg_file:
-        hex_kg_key = _read_secret(arguments.kg_file)
-        with contextlib.suppress(ValueError):
-            kg = bytes.fromhex(hex_kg_key)
-        if len(kg) != 20:
-            raise errors.ConfigError(f"{arguments.kg_file}: the BMC key is 40 hexadecimal digits")
-    settings = Settings(
-        user=user,
-        password=password,
-        kg=kg,
-        power_delay=arguments.power_delay,
-        session_limit=arguments.sessions,
-        seed=arguments.seed,
+def _place(simulator: Simulator | RedfishSimulator) -> str:
+    addresses = simulator.addresses
+    first, last = nodes.text(addresses[0]), nodes.text(addresses[-1])
+    return f"{len(addresses)} BMCs at {first}-{last}, port {simulator.port}"
+
+
+def _ipmi(arguments: argparse.Namespace) -> _Part:
+    settings, hex_kg_key = options.ipmi_settings(arguments)
+    place = options.ipmi_place(arguments)
+    simulator = Simulator(place.addresses, place.port, settings=settings)
+
+    def enrol() -> nodes.Enrolment:
+        password = settings.password.decode()
+        return nodes.ipmi_enrolment(simulator.addresses, simulator.port, settings.user, password, hex_kg_key)
+
+    return simulator, enrol
+
+
+def _redfish(arguments: argparse.Namespace) -> _Part:
+    settings = options.redfish_settings(arguments)
+    place = options.redfish_place(arguments)
+    # Where nobody looks at the certificate it is as small as that of one BMC.
+    named = _NAMED if arguments.tls_ca_file else 1
+    simulator = RedfishSimulator(
+        place.addresses, place.port, settings=settings, tls=not arguments.http, named=named
     )
-    return settings, hex_kg_key
 
+    def enrol() -> nodes.Enrolment:
+        verify_ca: bool | str = False
+        if arguments.tls_ca_file:
+            nodes.write_file(arguments.tls_ca_file, iter([simulator.certificate or ""]))
+            verify_ca = str(Path(arguments.tls_ca_file).absolute())
+        urls = (simulator.url(nodes.text(address)) for address in simulator.addresses)
+        return nodes.redfish_enrolment(urls, settings.systems, settings.user, settings.password, verify_ca)
 
-def _read_secret(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as wrong:
-        reason = wrong.strerror if isinstance(wrong, OSError) else "not UTF-8"
-        raise errors.ConfigError(f"cannot read {path}: {reason}") from None
+    return simulator, enrol

@@ -5,9 +5,10 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from podium import errors
 
@@ -55,15 +56,15 @@ def node_name(index: int) -> str:
     return f"r{rack + 1}n{place + 1:02}"
 
 
-def write_nodes_file(path: str, nodes: Iterator[str]) -> None:
-    """Write the file whole or not at all, readable by its owner only, because it holds the password.
+def write_file(path: str, pieces: Iterator[str]) -> None:
+    """Write a file whole or not at all, readable by its owner only, because a nodes file holds the password.
 
     :param path: a file's path, or ``-`` for standard output
-    :param nodes: the text, in pieces, from :func:`render_nodes`
-    :raises podium.errors.ConfigError: when the file cannot be written
+    :param pieces: of the text, such as from :func:`render_nodes`
+    :raises podium.errors.ConfigError: when it cannot be written
     """
     if path == "-":
-        sys.stdout.writelines(nodes)
+        sys.stdout.writelines(pieces)
         sys.stdout.flush()
         return
     target = Path(path)
@@ -71,36 +72,77 @@ def write_nodes_file(path: str, nodes: Iterator[str]) -> None:
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.writelines(nodes)
+                file.writelines(pieces)
             Path(temporary).replace(target)
         except BaseException:
             Path(temporary).unlink()
             raise
     except OSError as wrong:
-        raise errors.ConfigError(f"cannot write the nodes file {path}: {wrong.strerror}") from None
+        raise errors.ConfigError(f"cannot write {path}: {wrong.strerror}") from None
 
 
-def render_nodes(
-    addresses: range, port: int, user: str, password: str, hex_kg_key: str | None, *, as_json: bool
-) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """How the nodes of one simulator process are enrolled that speak one protocol.
+
+    :param driver: the name of the driver
+    :param places: what driver_info has for each node alone
+    :param common: what it has for all of them
+    """
+
+    driver: str
+    places: Iterable[Mapping[str, Any]]
+    common: Mapping[str, Any]
+
+
+def ipmi_enrolment(
+    addresses: range, port: int, user: str, password: str, hex_kg_key: str | None
+) -> Enrolment:
+    """The nodes of BMCs that speak IPMI."""
+    common = {"ipmi_port": port, "ipmi_username": user, "ipmi_password": password}
+    if hex_kg_key is not None:
+        common["ipmi_hex_kg_key"] = hex_kg_key
+    return Enrolment("ipmi", ({"ipmi_address": text(address)} for address in addresses), common)
+
+
+def redfish_enrolment(
+    urls: Iterable[str], systems: int, user: str, password: str, verify_ca: bool | str
+) -> Enrolment:
+    """The nodes of BMCs that speak Redfish.
+
+    :param systems: machines behind each BMC
+    :param verify_ca: whether the certificate is checked, or the file with the one that is trusted
+    """
+    common = {"redfish_username": user, "redfish_password": password, "redfish_verify_ca": verify_ca}
+    if systems == 1:
+        return Enrolment("redfish", ({"redfish_address": url} for url in urls), common)
+    places = (
+        {"redfish_address": url, "redfish_system_id": f"/redfish/v1/Systems/{system}"}
+        for url in urls
+        for system in range(1, systems + 1)
+    )
+    return Enrolment("redfish", places, common)
+
+
+def render_nodes(enrolments: Iterable[Enrolment], *, as_json: bool) -> Iterator[str]:
     """What ``podium node import`` takes, in pieces: JSON, or YAML with one node a line.
 
     The YAML is put together by hand, because a general writer takes minutes for 100,000 nodes; JSON's
     strings are YAML's double-quoted ones.
     """
-    common = {"ipmi_port": port, "ipmi_username": user, "ipmi_password": password}
-    if hex_kg_key is not None:
-        common["ipmi_hex_kg_key"] = hex_kg_key
-    constant = json.dumps(common, ensure_ascii=False)[1:]
     yield '{"nodes": [\n' if as_json else "nodes:\n"
-    for index, address in enumerate(addresses):
-        if as_json:
-            yield ",\n" if index else ""
-        else:
-            yield "- "
-        yield (
-            f'{{"name": "{node_name(index)}", "driver": "ipmi", '
-            f'"driver_info": {{"ipmi_address": "{text(address)}", {constant}}}'
-        )
-        yield "" if as_json else "\n"
+    count = 0
+    for enrolment in enrolments:
+        constant = json.dumps(enrolment.common, ensure_ascii=False)[1:]
+        for place in enrolment.places:
+            if as_json:
+                yield ",\n" if count else ""
+            else:
+                yield "- "
+            yield (
+                f'{{"name": "{node_name(count)}", "driver": "{enrolment.driver}", '
+                f'"driver_info": {json.dumps(place)[:-1]}, {constant}}}'
+            )
+            yield "" if as_json else "\n"
+            count += 1
     yield "\n]}\n" if as_json else ""

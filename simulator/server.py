@@ -1,19 +1,17 @@
 """All simulated BMCs behind one UDP socket, so that a hundred thousand cost one process and one file."""
 
 import asyncio
-import contextlib
-import errno
 import ipaddress
 import random
 import socket
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from podium import errors
 from podium.drivers.ipmi.packet import Malformed
-from podium.simulator import faults, nodes
+from podium.simulator import faults, nodes, ports
 from podium.simulator.bmc import BMC, Settings
+from podium.simulator.rack import Rack
 from podium.simulator.session import LanChannel
 
 # Linux's numbers, which Python's socket module does not name.
@@ -49,7 +47,7 @@ class Counters:
     unsent: int = 0
 
 
-class Simulator:
+class Simulator(Rack):
     """BMCs at consecutive addresses: ``async with Simulator(address_range("127.20.0.1", 48)) as sim``.
 
     It serves while the event loop runs; everything else may be called from other threads as well.
@@ -60,19 +58,19 @@ class Simulator:
     :raises podium.errors.ConfigError: for a fault that is not understood; on entry, for a port not to be had
     """
 
+    protocol: ClassVar[str] = faults.IPMI
+
     def __init__(
         self, addresses: range, port: int = 0, *, settings: Settings | None = None, placed: Iterable[str] = ()
     ) -> None:
-        self.addresses = addresses
+        super().__init__(addresses)
         self.port = port
         self.settings = settings or Settings()
         self.counters = Counters()
         self._random = random.Random(self.settings.seed)
         self._channels: dict[int, LanChannel] = {}
         self._late: set[asyncio.TimerHandle] = set()
-        for text in placed:
-            change, where = faults.parse_placed(text)
-            self._change(change, where)
+        self.place(placed)
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -101,31 +99,14 @@ class Simulator:
         """
         return self._channel(int(ipaddress.IPv4Address(address)))
 
-    def set_fault(self, fault: str, where: str) -> int:
-        """Put ``KIND[=VALUE]`` on some BMCs, see :func:`podium.simulator.faults.select`; returns how many.
+    def at(self, address: int) -> BMC:
+        """The BMC at an address.
 
-        :raises podium.errors.ConfigError: when either is not understood
+        :raises KeyError: when none is simulated there
         """
-        return self._change(faults.parse_fault(fault), where)
+        return self._channel(address).bmc
 
-    def clear_fault(self, kind: str, where: str) -> int:
-        """Take a kind of fault, or ``all``, from some BMCs; returns how many.
-
-        :raises podium.errors.ConfigError: when either is not understood
-        """
-        return self._change(faults.parse_clear(kind), where)
-
-    def set_power(self, on: bool, where: str) -> int:
-        """Switch the machines at some addresses, as somebody at the power button does; returns how many.
-
-        :raises podium.errors.ConfigError: when ``where`` is not understood
-        """
-        chosen = faults.select(where, self.addresses)
-        for address in chosen:
-            self._channel(address).bmc.power_on = on
-        return len(chosen)
-
-    def status(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Counts of BMCs, machines that are on, BMCs with a fault, sessions, commands and datagrams."""
         channels = list(self._channels.values())
         return {
@@ -137,16 +118,6 @@ class Simulator:
             "commands": sum(channel.bmc.commands for channel in channels),
             **asdict(self.counters),
         }
-
-    def _change(self, change: faults.Change, where: str) -> int:
-        after: dict[faults.Faults, faults.Faults] = {}  # BMCs with the same faults share one record
-        chosen = faults.select(where, self.addresses, change.kind)
-        for address in chosen:
-            bmc = self._channel(address).bmc
-            if bmc.faults not in after:
-                after[bmc.faults] = change.apply(bmc.faults)
-            bmc.faults = after[bmc.faults]
-        return len(chosen)
 
     def _channel(self, address: int) -> LanChannel:
         channel = self._channels.get(address)
@@ -214,24 +185,13 @@ class Simulator:
 
 def _open_socket(port: int, loopback: bool) -> socket.socket:
     """:raises podium.errors.ConfigError: when the port cannot be had"""
-    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    try:
-        opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        for forced, plain in ((_SO_RCVBUFFORCE, socket.SO_RCVBUF), (_SO_SNDBUFFORCE, socket.SO_SNDBUF)):
-            try:
-                opened.setsockopt(socket.SOL_SOCKET, forced, _BUFFER)
-            except PermissionError:
-                opened.setsockopt(socket.SOL_SOCKET, plain, _BUFFER)
-        if loopback:
-            # Keeps other hosts out; where it is not permitted, they still reach no address that is served.
-            with contextlib.suppress(PermissionError):
-                opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
-        opened.bind(("0.0.0.0", port))
-    except OSError as wrong:
-        opened.close()
-        reason = "is in use" if wrong.errno == errno.EADDRINUSE else f"cannot be had ({wrong.strerror})"
-        raise errors.ConfigError(f"UDP port {port} {reason}: give another one with --port") from None
-    except OverflowError:
-        opened.close()
-        raise errors.ConfigError(f"{port} is no UDP port: give one from 1 to 65535 with --port") from None
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    opened.setblocking(False)
+    opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+    for forced, plain in ((_SO_RCVBUFFORCE, socket.SO_RCVBUF), (_SO_SNDBUFFORCE, socket.SO_SNDBUF)):
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, forced, _BUFFER)
+        except PermissionError:
+            opened.setsockopt(socket.SOL_SOCKET, plain, _BUFFER)
+    ports.bind(opened, port, loopback=loopback)
     return opened

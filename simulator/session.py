@@ -79,7 +79,7 @@ class LanChannel:
     def __init__(self, settings: bmc.Settings, guid: bytes) -> None:
         self._settings = settings
         self._sessions: dict[int, Session] = {}
-        self.bmc = bmc.BMC(settings)
+        self.bmc = bmc.BMC(settings, int.from_bytes(guid[-4:]))
         self.guid = guid
         self.sessions_opened = 0  #: log-ins that succeeded
         self.logins_refused = 0  #: log-ins that failed for user, password, key or role

@@ -9,12 +9,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium import errors, states
 from podium.drivers import base, command
 from podium.drivers.command import CommandResult, Pending
+from podium.drivers.context import RunContext
 from podium.testing.making import call
 
 LOG = log.getLogger(__name__)
@@ -34,10 +34,11 @@ class TaskFailure(NamedTuple):
 class FakeConductor(base.Conductor):
     """What a periodic task receives as ``manager``, with everything it was told as attributes.
 
-    ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health},
-    ``properties`` and ``driver_internal_info`` {node name: what was saved}, ``maintenance`` {node name:
-    reason}, ``reservations`` [(node name, purpose)], ``commands`` [argv] with ``command_inputs`` beside it,
-    and ``failures``. What is told also shows in the nodes that :meth:`nodes` answers from then on.
+    ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health}, ``sensors``
+    {node name: the sensors told last}, ``properties`` and ``driver_internal_info`` {node name: what was
+    saved}, ``maintenance`` {node name: reason}, ``reservations`` [(node name, purpose)], ``commands`` [argv]
+    with ``command_inputs`` beside it, and ``failures``. What is told also shows in the nodes that
+    :meth:`nodes` answers from then on.
 
     :param nodes: the nodes that it owns
     :param now: seconds of its clock, which only :meth:`advance` moves
@@ -47,6 +48,7 @@ class FakeConductor(base.Conductor):
         self.now = now
         self.power_states: dict[str, list[str]] = {}
         self.healths: dict[str, base.Health] = {}
+        self.sensors: dict[str, list[base.Sensor]] = {}
         self.properties: dict[str, dict[str, Any]] = {}
         self.driver_internal_info: dict[str, dict[str, Any]] = {}
         self.maintenance: dict[str, str] = {}
@@ -71,6 +73,12 @@ class FakeConductor(base.Conductor):
 
     def report_health(self, node: base.Node, health: base.Health) -> None:
         self.healths[node.name] = health
+
+    def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
+        for sensor in sensors:
+            if sensor.kind not in base.SENSOR_KINDS or sensor.status not in ("OK", "Warning", "Critical"):
+                raise ValueError(f"{sensor} is of no known kind or status: see podium.drivers.base.Sensor")
+        self.sensors[node.name] = list(sensors)
 
     def save_properties(self, node: base.Node, properties: Mapping[str, Any]) -> None:
         saved = self._save(self.properties, node, properties)
@@ -132,11 +140,12 @@ class FakeConductor(base.Conductor):
         """Move the clock; nothing runs until :meth:`run_tasks_due`."""
         self.now += seconds
 
-    async def run_task(self, driver: base.Driver, name: str) -> None:
+    async def run_task(self, driver: base.Driver, name: str, *, on_demand: bool = False) -> None:
         """Run one periodic task now, whether or not it is due or enabled.
 
         What a node's run raises is in ``failures`` and in the log, and does not touch the other nodes.
 
+        :param on_demand: whether the run is to believe that a person asked for it
         :raises LookupError: when the driver has no task of that name
         :raises Exception: whatever a task that runs once for the whole driver raises
         """
@@ -145,7 +154,7 @@ class FakeConductor(base.Conductor):
             raise LookupError(f"driver {driver.name} has no task {name}, only {', '.join(tasks) or 'none'}")
         task, method = tasks[name]
         self._last_run[f"{driver.name}.{name}"] = self.now
-        context = RequestContext(is_admin=True, overwrite=False)
+        context = RunContext(on_demand=on_demand)
         if task.per_node:
             await self._run_for_nodes(driver, task, partial(_for_node, method, self, context))
         else:
@@ -235,7 +244,7 @@ class _Reservation:
 
 
 async def _for_node(
-    method: Callable[..., Any], manager: base.Conductor, context: RequestContext, node: base.Node
+    method: Callable[..., Any], manager: base.Conductor, context: RunContext, node: base.Node
 ) -> None:
     await call(method, node, manager, context)
 

@@ -29,8 +29,8 @@ def eventually(condition: Callable[[], Any], what: str) -> Any:
     return found
 
 
-def free_udp_port() -> int:
-    with socket.socket(type=socket.SOCK_DGRAM) as probe:
+def free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(type=kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
@@ -135,19 +135,23 @@ class Daemon:
 
 
 class Rack:
-    """A ``podium-sim``: ``with`` starts it and ends it."""
+    """A ``podium-sim``: ``with`` starts it and ends it.
 
-    def __init__(self, folder: Path, count: int, *arguments: str) -> None:
+    :param protocol: that its BMCs speak, ``ipmi`` or ``redfish``
+    """
+
+    def __init__(self, folder: Path, count: int, *arguments: str, protocol: str = "ipmi") -> None:
         self.nodes = folder / "rack.yaml"
-        self.port = free_udp_port()
+        self.port = free_port(socket.SOCK_DGRAM if protocol == "ipmi" else socket.SOCK_STREAM)
         self._control = folder / "sim.sock"
         self._log = folder / "sim.log"
         self._command = [
-            BIN / "podium-sim", "--ipmi", str(count), "--port", str(self.port), "--nodes-file", self.nodes,
-            "--control", self._control, *arguments,
+            BIN / "podium-sim", f"--{protocol}", str(count), "--port", str(self.port),
+            "--nodes-file", self.nodes, "--control", self._control, *arguments,
         ]  # fmt: skip
 
     def __enter__(self) -> Self:
+        self._ends = 0
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
         eventually(lambda: "BMCs at" in self._log.read_text() or self._process.poll(), "the rack is ready")
@@ -156,7 +160,13 @@ class Rack:
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        assert self._process.wait(PATIENCE) == 0
+        assert self._process.wait(PATIENCE) == self._ends
+
+    def kill(self) -> None:
+        """kill -9; inside of ``with``, which may be entered again afterwards."""
+        self._process.kill()
+        self._ends = -signal.SIGKILL
+        self._process.wait(PATIENCE)
 
     def log(self, where: str) -> dict[str, dict[str, Any]]:
         """Whether machines are on and what their BMCs carried out, by address."""

@@ -75,9 +75,9 @@ class StillDriver(base.Driver):
         self.states[node.name] = states.REACHED[target]
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Let other threads and tasks go on until something is true."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience):
         while not condition():
             await asyncio.sleep(0.001)
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import psycopg
 import pymysql
@@ -24,6 +24,7 @@ import pytest
 #: Seconds that a server may take to prepare its data, to start, or to stop.
 PATIENCE: Final = 60.0
 
+_ROOT: Final = Path(__file__).parent.parent
 _PACKAGES: Final = {
     "fence_dummy": "fence-agents",
     "initdb": "postgresql",
@@ -45,9 +46,20 @@ def _search_path() -> str:
 def require(program: str) -> str:
     """The path of a program; without it the test is skipped, or fails when PODIUM_REQUIRE_PEERS is 1."""
     path = shutil.which(program, path=_search_path())
-    if path is not None:
-        return path
-    reason = f"{program} is not installed (Debian package {_PACKAGES.get(program, program)})"
+    if path is None:
+        _do_without(f"{program} is not installed (Debian package {_PACKAGES.get(program, program)})")
+    return path
+
+
+def require_in(environment: str, program: str) -> Path:
+    """The path of a program in an environment of ``make test-peers``; without it as :func:`require`."""
+    path = _ROOT / f".venv-{environment}" / "bin" / program
+    if not path.exists():
+        _do_without(f"{program} is not installed (make test-peers)")
+    return path
+
+
+def _do_without(reason: str) -> NoReturn:
     if os.environ.get("PODIUM_REQUIRE_PEERS") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

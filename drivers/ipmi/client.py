@@ -53,12 +53,13 @@ class Connection:
 
     __slots__ = (
         "_client", "_endpoint", "_left_alone_until", "_login_failures", "_moved", "_session", "_suite",
-        "_under_way", "_used", "target", "users",
+        "_under_way", "_used", "learned", "target", "users",
     )  # fmt: skip
 
     def __init__(self, target: Target, client: "Client") -> None:
         self.target = target
         self.users = 0
+        self.learned: object = None  #: what the driver knows of the BMC, as long as it has the connection
         self._client = client
         self._endpoint: transport.Endpoint | None = None
         self._moved = False  # a name may lead elsewhere by now

@@ -19,9 +19,15 @@ SOFT_SHUTDOWN: Final = 0x05
 
 NODE_BUSY: Final = 0xC0
 INVALID_COMMAND: Final = 0xC1
+RESERVATION_LOST: Final = 0xC5
+NOT_PRESENT: Final = 0xCB
 INVALID_DATA_FIELD: Final = 0xCC
 INSUFFICIENT_PRIVILEGE: Final = 0xD4
 NOT_IN_PRESENT_STATE: Final = 0xD5
+#: Busy, out of time, or on its way up: the same may succeed later.
+NOT_NOW: Final = frozenset({NODE_BUSY, 0xC3, 0xCE, 0xD0, 0xD1, 0xD2})
+#: How BMCs say that they cannot return so many bytes at once.
+TOO_MANY_BYTES: Final = frozenset({0xC7, 0xC8, 0xC9, 0xCA, 0xFF})
 
 _NAMES: Final = {
     packet.GET_CHASSIS_STATUS: "Get Chassis Status",
@@ -29,6 +35,16 @@ _NAMES: Final = {
     packet.GET_SELF_TEST_RESULTS: "Get Self Test Results",
     packet.SET_SESSION_PRIVILEGE_LEVEL: "Set Session Privilege Level",
     packet.CLOSE_SESSION: "Close Session",
+    packet.GET_DEVICE_ID: "Get Device ID",
+    packet.GET_SYSTEM_INFO_PARAMETERS: "Get System Info Parameters",
+    packet.GET_SENSOR_THRESHOLDS: "Get Sensor Thresholds",
+    packet.GET_SENSOR_READING: "Get Sensor Reading",
+    packet.GET_FRU_INVENTORY_AREA_INFO: "Get FRU Inventory Area Info",
+    packet.READ_FRU_DATA: "Read FRU Data",
+    packet.GET_SDR_REPOSITORY_INFO: "Get SDR Repository Info",
+    packet.RESERVE_SDR_REPOSITORY: "Reserve SDR Repository",
+    packet.GET_SDR: "Get SDR",
+    packet.GET_LAN_CONFIGURATION_PARAMETERS: "Get LAN Configuration Parameters",
 }
 
 #: Generic completion codes, table 5-2.
@@ -86,6 +102,12 @@ _CORRUPTED: Final = (
 )
 
 
+#: ``Warning`` or ``Critical``, and the reason.
+Fault = tuple[str, str]
+_REASONS: Final = 16  # in a node's health
+_REASON: Final = 200  # characters
+
+
 class CommandFailed(errors.DriverError):
     """The BMC answered a command with a completion code other than 00h.
 
@@ -117,8 +139,8 @@ def is_powered(status: bytes) -> bool:
     return bool(status[0] & 0x01)
 
 
-def health(status: bytes, self_test: bytes) -> base.Health:
-    """What a Get Chassis Status and a Get Self Test Results answer say together.
+def health(status: bytes, self_test: bytes, found_by_sensors: Sequence[Fault] = ()) -> base.Health:
+    """What a Get Chassis Status and a Get Self Test Results answer say together, and what sensors add.
 
     Only what is wrong now counts: the causes of the last power-down and a locked front panel do not.
 
@@ -127,10 +149,15 @@ def health(status: bytes, self_test: bytes) -> base.Health:
     """
     found = [(rank, reason) for byte, bit, rank, reason in _CHASSIS_FAULTS if status[byte] & bit]
     found += _self_test_faults(self_test)
-    return base.Health(_worst([rank for rank, _ in found]), tuple(reason for _, reason in found))
+    found += found_by_sensors
+    worst = _worst([rank for rank, _ in found])
+    if len(found) > _REASONS:
+        found.sort(key=lambda fault: fault[0] != "Critical")
+        found[_REASONS - 1 :] = [("", f"and {len(found) - _REASONS + 1} more")]
+    return base.Health(worst, tuple(reason[:_REASON] for _, reason in found))
 
 
-def _self_test_faults(result: bytes) -> list[tuple[str, str]]:
+def _self_test_faults(result: bytes) -> list[Fault]:
     if not result or result[0] in _SELF_TEST_GOOD:
         return []
     if result[0] == _SELF_TEST_CORRUPTED:

@@ -1,22 +1,19 @@
 """The ``ipmi`` driver: power and health of machines whose BMC speaks IPMI 2.0 over LAN."""
 
-import asyncio
 import functools
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from oslo_config import cfg, types
-from oslo_log import log
 
 from podium import errors, states
 from podium.drivers import base
+from podium.drivers.connections import Connections
 from podium.drivers.ipmi import commands, crypto, packet
 from podium.drivers.ipmi.client import Client, Connection, Timing
 from podium.drivers.ipmi.session import Target
-
-LOG = log.getLogger(__name__)
+from podium.drivers.ipmi.tasks import Tasks, chassis_status
 
 _PRIVILEGES: Final = {
     "ADMINISTRATOR": packet.PRIVILEGE_ADMINISTRATOR,
@@ -31,10 +28,6 @@ _CONTROLS: Final = {
 _UNSUPPORTED: Final = frozenset(
     {commands.INVALID_COMMAND, commands.INVALID_DATA_FIELD, commands.NOT_IN_PRESENT_STATE}
 )
-_CHECK_PATIENCE: Final = 3.0  # seconds; who does not answer is not what the check is about
-_DISUSE: Final = 1800.0  # seconds, twice; a node that nobody asked about meanwhile is forgotten
-_FORGOTTEN_AT_ONCE: Final = 200
-_PAUSE: Final = 0.01  # seconds after so many
 
 
 def _text(value: Any) -> str:
@@ -78,16 +71,7 @@ def _privilege(value: Any) -> int:
         raise ValueError(f"not one of {', '.join(_PRIVILEGES)}") from None
 
 
-@dataclass(slots=True)
-class _Known:
-    """A node that was asked about lately."""
-
-    driver_info: Mapping[str, Any]
-    connection: Connection
-    used: bool = True  # since disuse was looked for last
-
-
-class IPMIDriver(base.Driver):
+class IPMIDriver(Tasks):
     """BMCs that speak IPMI 2.0 over LAN (RMCP+)."""
 
     properties: ClassVar[Mapping[str, base.Property]] = {
@@ -136,6 +120,13 @@ class IPMIDriver(base.Driver):
             min=0.1,
             help="Seconds that closing all BMC sessions may take at shutdown.",
         ),
+        cfg.IntOpt(
+            "inventory_interval",
+            default=86400,
+            min=60,
+            help="Seconds after which collect_inventory collects a node's inventory anew; it does so before "
+            "when firmware or sensor records of the BMC changed.",
+        ),
     )
     supported_power_states: ClassVar[Sequence[str]] = (
         states.POWER_ON,
@@ -156,13 +147,13 @@ class IPMIDriver(base.Driver):
                 close=self.options.session_close_timeout,
             )
         )
-        self._known: dict[str, _Known] = {}
-        self._forget([])
+        self._connections = Connections(
+            lambda node: self._client.connect(self._target(node)), self._client.release
+        )
 
     async def close(self) -> None:
         """Close all sessions."""
-        self._forgetting.cancel()
-        self._known.clear()
+        self._connections.close()
         await self._client.close()
 
     def statistics(self) -> Mapping[str, float]:
@@ -171,7 +162,7 @@ class IPMIDriver(base.Driver):
 
     async def get_power_state(self, node: base.Node) -> str:
         """Read the power state with Get Chassis Status (section 28.2)."""
-        status = await _chassis_status(self._connection(node))
+        status = await chassis_status(self._connections.of(node))
         return states.POWER_ON if commands.is_powered(status) else states.POWER_OFF
 
     async def set_power_state(self, node: base.Node, target: str) -> None:
@@ -182,9 +173,9 @@ class IPMIDriver(base.Driver):
 
         :raises podium.errors.UnsupportedPowerState: the BMC does not have that control, or not in this state
         """
-        connection = self._connection(node)
+        connection = self._connections.of(node)
         if target == states.REBOOTING:
-            powered = commands.is_powered(await _chassis_status(connection))
+            powered = commands.is_powered(await chassis_status(connection))
             control = commands.HARD_RESET if powered else commands.POWER_UP
         elif target in _CONTROLS:
             control = _CONTROLS[target]
@@ -196,72 +187,7 @@ class IPMIDriver(base.Driver):
 
     async def inject_nmi(self, node: base.Node) -> None:
         """Pulse the diagnostic interrupt with Chassis Control (section 28.3), which is optional for BMCs."""
-        await _chassis_control(self._connection(node), commands.DIAGNOSTIC_INTERRUPT, states.INJECT_NMI)
-
-    @base.node_periodic_task(spacing=300, run_immediately=True, deadline=10, max_in_flight=128)
-    async def check_status(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
-        """Report chassis faults and the BMC's self test as the health of the node.
-
-        Without a session there is nothing to say: reading the power state opens it, and tells when it cannot.
-        """
-        known = self._known.get(node.uuid)
-        if known is None or not known.connection.has_session:
-            return
-        try:
-            manager.report_health(node, await self._health(known.connection))
-        except errors.DriverError as failure:
-            LOG.debug("no health of node %s: %s", node.name, failure)
-
-    async def _health(self, connection: Connection) -> base.Health:
-        patience = min(_CHECK_PATIENCE, self.options.command_retry_timeout)
-        status = await _chassis_status(connection, patience)
-        try:
-            self_test = await connection.command(packet.GET_SELF_TEST_RESULTS, patience=patience)
-        except commands.CommandFailed as failure:
-            if failure.code != commands.INVALID_COMMAND:
-                raise
-            self_test = b""
-        if len(self_test) == 1:
-            raise errors.DriverError(f"BMC {connection.target} gave too short a self test result")
-        return commands.health(status, self_test)
-
-    def _connection(self, node: base.Node) -> Connection:
-        """The node's connection, a new one when its driver_info changed."""
-        known = self._known.get(node.uuid)
-        if known is None or known.driver_info is not node.driver_info:
-            known = self._know(node, known)
-        known.used = True
-        return known.connection
-
-    def _know(self, node: base.Node, known: _Known | None) -> _Known:
-        if known is not None and known.driver_info == node.driver_info:
-            known.driver_info = node.driver_info
-            return known
-        connection = self._client.connect(self._target(node))
-        if known is not None:
-            self._client.release(known.connection)
-        known = self._known[node.uuid] = _Known(node.driver_info, connection)
-        return known
-
-    def _look_for_unused(self) -> None:
-        unused = [uuid for uuid, known in self._known.items() if not known.used]
-        for known in self._known.values():
-            known.used = False
-        self._forget(unused)
-
-    def _forget(self, unused: list[str]) -> None:
-        """Forget nodes that were not used, some at a time, because each session is closed with a datagram."""
-        for uuid in unused[-_FORGOTTEN_AT_ONCE:]:
-            known = self._known.get(uuid)
-            if known is not None and not known.used:
-                del self._known[uuid]
-                self._client.release(known.connection)
-        del unused[-_FORGOTTEN_AT_ONCE:]
-        loop = asyncio.get_running_loop()
-        if unused:
-            self._forgetting = loop.call_later(_PAUSE, self._forget, unused)
-        else:
-            self._forgetting = loop.call_later(_DISUSE, self._look_for_unused)
+        await _chassis_control(self._connections.of(node), commands.DIAGNOSTIC_INTERRUPT, states.INJECT_NMI)
 
     def _target(self, node: base.Node) -> Target:
         info = self.parse_driver_info(node)
@@ -288,10 +214,3 @@ async def _chassis_control(connection: Connection, control: int, asked: str) -> 
         if failure.code in _UNSUPPORTED:
             raise errors.UnsupportedPowerState(f"{failure}; asked for {asked}") from None
         raise
-
-
-async def _chassis_status(connection: Connection, patience: float = 0.0) -> bytes:
-    status = await connection.command(packet.GET_CHASSIS_STATUS, patience=patience)
-    if len(status) < 3:
-        raise errors.DriverError(f"BMC {connection.target} gave too short a chassis status")
-    return status

@@ -80,7 +80,8 @@ class Session:
         and each a session sequence number of its own.
         """
         self._rq = rq = (self._rq + 1) & 0x3F
-        self._request = _encode_usual(command, rq, data)
+        # What carries data is said to one sensor or record of many: it would crowd out what is said often.
+        self._request = _encode(command, rq, data) if data else _encode_usual(command, rq)
         return self
 
     async def raise_privilege(self, level: int, gap: float, deadline: float, transmissions: int) -> int:
@@ -132,7 +133,7 @@ class Session:
         self._request = under_way
 
 
-def _encode(command: tuple[int, int], rq: int, data: bytes) -> tuple[bytes, tuple[int, int, int]]:
+def _encode(command: tuple[int, int], rq: int, data: bytes = b"") -> tuple[bytes, tuple[int, int, int]]:
     """A request and what its answer carries."""
     return packet.encode_request(command, rq, data), (command[0] | 1, rq, command[1])
 

@@ -178,7 +178,11 @@ def test_a_database_that_goes_away_is_waited_for_and_nothing_is_lost(
 @pytest.mark.parametrize(
     ("default", "text", "words"),
     [
-        ("enabled_drivers = fake, impi", "", "there is no driver impi, only fake, ipmi; did you mean ipmi?"),
+        (
+            "enabled_drivers = fake, impi",
+            "",
+            "there is no driver impi, only fake, ipmi, redfish; did you mean ipmi?",
+        ),
         (
             "",
             "[conductor]\nsync_power_state_interval = soon\n",

@@ -5,7 +5,8 @@ import contextlib
 import socket
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,10 +17,15 @@ from podium import errors, states
 from podium.drivers import base
 from podium.drivers.ipmi import packet
 from podium.drivers.ipmi.driver import IPMIDriver
+from podium.simulator import fru, sensors
+from podium.simulator.nodes import address_range
+from podium.simulator.server import Simulator
+from podium.testing.conductor import FakeConductor
 
 PATIENCE = 20.0  # seconds
 KG = "506f6469756d" + 10 * "4b" + 4 * "00"  # ipmi_sim takes 16 bytes and adds the zeros
 OPTIONS = SimpleNamespace(
+    inventory_interval=86400,
     command_retry_timeout=2,
     retransmit_interval=0.5,
     authentication_retry_interval=600,
@@ -59,14 +65,16 @@ set_working_mc 0x20
 COMMANDS = """\
 mc_setbmc 0x20
 mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02
+{more}
 mc_enable 0x20
 """
+NO_EVENTS = " ".join(["0" * 15] * 4)
 
 
 class IPMISim:
     """A running ipmi_sim."""
 
-    def __init__(self, program: str, folder: Path, kg: str = "") -> None:
+    def __init__(self, program: str, folder: Path, kg: str = "", more: str = "") -> None:
         self._folder = folder
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
@@ -78,7 +86,7 @@ class IPMISim:
         (folder / "asked").touch()
         key = f"bmc_key {kg[:32]}" if kg else ""
         (folder / "lan.conf").write_text(LAN.format(port=self.port, program=chassis, key=key))
-        (folder / "commands").write_text(COMMANDS)
+        (folder / "commands").write_text(COMMANDS.format(more=more))
         (folder / "state").mkdir()
         self._log = (folder / "log").open("wb")
         self._process = subprocess.Popen(
@@ -152,16 +160,26 @@ def node_of(simulator: IPMISim, **changes: Any) -> base.Node:
     return base.Node("n1", "n1", "ipmi", driver_info=info | changes)
 
 
+@asynccontextmanager
+async def started() -> AsyncIterator[IPMIDriver]:
+    driver = IPMIDriver("ipmi", OPTIONS)
+    await driver.start()
+    try:
+        yield driver
+    finally:
+        await driver.close()
+
+
+def run(main: Awaitable[Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(main, PATIENCE))
+
+
 def with_driver(use: Callable[[IPMIDriver], Awaitable[Any]]) -> Any:
     async def main() -> Any:
-        driver = IPMIDriver("ipmi", OPTIONS)
-        await driver.start()
-        try:
+        async with started() as driver:
             return await use(driver)
-        finally:
-            await driver.close()
 
-    return asyncio.run(asyncio.wait_for(main(), PATIENCE))
+    return run(main())
 
 
 # ipmi_sim does not have cipher suite 17, so the default has to find its way to 3.
@@ -248,17 +266,124 @@ def test_openipmi_gets_its_sessions_back(ipmi_sim: Any) -> None:
         assert with_driver(lambda driver: driver.get_power_state(node_of(simulator))) == states.POWER_ON
 
 
+async def look(driver: IPMIDriver, node: base.Node) -> FakeConductor:
+    """What a conductor is told by all tasks of the driver."""
+    conductor = FakeConductor([node])
+    conductor.report_power_state(node, await driver.get_power_state(node))
+    for task in ("check_status", "collect_inventory", "collect_sensors"):
+        await conductor.run_task(driver, task)
+    assert not conductor.failures
+    return conductor
+
+
 def test_openipmi_is_healthy(ipmi_sim: Any) -> None:
     node = node_of(ipmi_sim())
-    reported: list[base.Health] = []
+    told = with_driver(lambda driver: look(driver, node))
+    assert told.healths["n1"] == base.Health("OK")
+    assert told.properties["n1"] == {"bmc_firmware_version": "9.08"}
+    assert told.sensors["n1"] == []
 
-    def report(_: base.Node, health: base.Health) -> None:
-        reported.append(health)
 
-    async def read_and_check(driver: IPMIDriver) -> None:
-        await driver.get_power_state(node)
-        await driver.check_status(node, manager, None)
+# -- sensors, FRU data and identity, which ipmitool has to see in the same way
 
-    manager: Any = SimpleNamespace(report_health=report)
-    with_driver(read_and_check)
-    assert reported == [base.Health("OK")]
+STATUSES = {"ok": "OK", "nc": "Warning", "cr": "Critical", "nr": "Critical"}
+
+
+class IPMITool:
+    """ipmitool on the BMC that a node tells of."""
+
+    def __init__(self, program: str, node: base.Node) -> None:
+        info = node.driver_info
+        self._command = (
+            *(program, "-I", "lanplus", "-C", "3", "-H", info["ipmi_address"], "-N", "1", "-R", "2"),
+            *("-p", str(info["ipmi_port"]), "-U", info["ipmi_username"], "-P", info["ipmi_password"]),
+        )
+
+    async def say(self, *words: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *self._command, *words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        said, _ = await process.communicate()
+        return said.decode()
+
+    async def measured(self) -> dict[str, tuple[float | None, str]]:
+        """Value and status of each sensor with numbers, by name."""
+        rows = [
+            [cell.strip() for cell in line.split("|")] for line in (await self.say("sensor")).splitlines()
+        ]
+        return {
+            name: (None if value == "na" else float(value), STATUSES.get(status, "OK"))
+            for name, value, unit, status, *_ in rows
+            if unit != "discrete"
+        }
+
+    async def identity(self) -> dict[str, str]:
+        """What ``fru`` and ``mc info`` say, by the names of properties."""
+        said = await self.say("mc", "info") + await self.say("fru", "print", "0")
+        rows = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
+        lines = {name.strip(): value.strip() for name, value in rows.items()}
+        return {
+            "manufacturer": lines["Product Manufacturer"],
+            "model": lines["Product Name"],
+            "serial_number": lines["Product Serial"],
+            "bmc_firmware_version": lines["Firmware Revision"],
+        }
+
+
+async def alike(driver: IPMIDriver, node: base.Node, ipmitool: IPMITool) -> base.Health:
+    """The health of a node, when driver and ipmitool read the same of all else."""
+    told = await look(driver, node)
+    measured = {sensor.name: (sensor.value, sensor.status) for sensor in told.sensors["n1"]}
+    assert measured and measured == await ipmitool.measured()
+    identity = await ipmitool.identity()
+    assert {name: told.properties["n1"][name] for name in identity} == identity
+    return told.healths["n1"]
+
+
+def hexadecimal(data: bytes) -> str:
+    return " ".join(f"0x{byte:02x}" for byte in data)
+
+
+def test_openipmi_has_the_sensors_and_fru_data_that_ipmitool_sees(
+    ipmi_sim: Any, require_peer: Callable[[str], str]
+) -> None:
+    records = [found[1] for found in map(sensors.record, (1, 4, 9, 15)) if found]
+    lines = [f"main_sdr_add 0x20 {hexadecimal(record)}" for record in records]
+    for number, kind, reading_type in ((1, 1, 1), (4, 4, 1), (15, 8, 0x6F)):
+        lines.append(f"sensor_add 0x20 0 {number} {kind} {reading_type}")
+        lines.append(f"sensor_set_event_support 0x20 0 {number} enable scanning per-state {NO_EVENTS}")
+    lines += [
+        "sensor_set_threshold 0x20 0 1 settable 111000 100 95 85 0 0 0",
+        "sensor_set_value 0x20 0 1 97 0",
+        "sensor_set_value 0x20 0 4 90 0",
+        "sensor_set_bit 0x20 0 15 0 1 0",
+        "sensor_set_bit 0x20 0 15 1 1 0",
+        f"mc_add_fru_data 0x20 0 256 data {hexadecimal(fru.data(7))}",
+    ]
+    node = node_of(ipmi_sim(more="\n".join(lines)))
+    ipmitool = IPMITool(require_peer("ipmitool"), node)
+    health = with_driver(lambda driver: alike(driver, node, ipmitool))
+    assert health.status == "Critical"
+    assert "PSU1 Status: presence detected, failure detected" in health.reasons
+    assert any(reason.startswith("CPU1 Temp 97 degrees C, above its upper ") for reason in health.reasons)
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("fault", [None, "cooling-fault", "power-fault"])
+def test_the_simulated_sensors_and_fru_data_are_what_ipmitool_sees(
+    require_peer: Callable[[str], str], fault: str | None, on: bool
+) -> None:
+    program = require_peer("ipmitool")
+
+    placed = [f"{fault}:1"] if fault else []
+
+    async def main() -> base.Health:
+        async with Simulator(address_range("127.20.6.1", 1), placed=placed) as simulator:
+            simulator.set_power(on, "1")
+            info = {"ipmi_address": "127.20.6.1", "ipmi_port": simulator.port}
+            info |= {"ipmi_username": "admin", "ipmi_password": "podium-sim"}
+            node = base.Node("n1", "n1", "ipmi", driver_info=info)
+            async with started() as driver:
+                return await alike(driver, node, IPMITool(program, node))
+
+    assert (run(main()) == base.Health("OK")) == (fault is None)

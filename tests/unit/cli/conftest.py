@@ -13,6 +13,7 @@ from podium.cli.main import main
 from podium.db import conductors, power, schema
 from podium.db.engine import Database
 from podium.db.models import utcnow
+from podium.db.outcomes import Outcome, finish
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -88,10 +89,10 @@ class Head:
             found = power.due(connection, "", ["fake"], "head", utcnow())
             rows = power.begin(connection, [row.request_id for row in found], "head", utcnow())
             ends = [(row, failures.get(row.name)) for row in rows]
-            power.finish(
+            finish(
                 connection,
                 [
-                    power.Outcome(
+                    Outcome(
                         row.id,
                         row.request_id,
                         "head",

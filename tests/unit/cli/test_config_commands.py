@@ -158,8 +158,8 @@ def test_a_file_without_a_fault_is_told_in_one_line(check: Check) -> None:
         ),
         pytest.param(
             ["[DEFAULT]", "enabled_drivers = impi"],
-            "podium.conf:2: [DEFAULT] enabled_drivers = impi: there is no driver impi, only fake, ipmi;"
-            " did you mean ipmi?",
+            "podium.conf:2: [DEFAULT] enabled_drivers = impi: there is no driver impi,"
+            " only fake, ipmi, redfish; did you mean ipmi?",
             id="an unknown driver",
         ),
         pytest.param(
@@ -179,8 +179,8 @@ def test_a_file_without_a_fault_is_told_in_one_line(check: Check) -> None:
             id="a database that cannot be used",
         ),
         pytest.param(
-            ["[periodic_tasks]", "disabled = fake.chek_status"],
-            "podium.conf:2: [periodic_tasks] disabled = fake.chek_status:"
+            ["[DEFAULT]", "enabled_drivers = fake, ipmi", "[periodic_tasks]", "disabled = fake.chek_status"],
+            "podium.conf:4: [periodic_tasks] disabled = fake.chek_status:"
             " there is no task fake.chek_status; did you mean fake.check_status or ipmi.check_status?",
             id="a misspelt task",
         ),
@@ -234,7 +234,7 @@ def test_other_files_are_not_blamed_for_what_a_refused_one_may_say(
 def test_all_faults_are_told_in_the_order_of_their_lines(check: Check) -> None:
     lines = check(
         "[DEFAULT]",
-        "enabled_drivers = fake, impi, redfish",
+        "enabled_drivers = fake, impi, snmp",
         "[conductor]",
         "heartbeat_interval = 90",
         "heartbeat_timout = 5",

@@ -52,6 +52,38 @@ def test_a_reported_power_state_is_written_as_if_it_had_been_read(tmp_path: Path
     asyncio.run(main())
 
 
+def test_a_change_that_a_driver_reports_counts_as_one_that_nobody_asked_for(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+            gate = it.parts.sync.gate
+            it.manager.report_power_state(node, states.POWER_ON)
+            await it.parts.recorder.flush()
+            assert gate.disturbed == 0  # it was not known before
+            it.manager.report_power_state(node, states.POWER_OFF)
+            assert gate.disturbed == 1
+
+    asyncio.run(main())
+
+
+def test_reported_sensors_are_metrics_until_their_node_leaves(tmp_path: Path, clock: Clock) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+            inlet = base.Sensor("Inlet", "temperature", 21.0)
+            await in_room(it, "do_plain", lambda: it.manager.report_sensors(node, [inlet]))
+            sample = 'podium_sensor_temperature_celsius{driver="asking",node="n1",sensor="Inlet"} 21.0'
+            assert f"{sample}\n" in "".join(it.manager.sensors.text())
+            with it.parts.database.write() as connection:
+                api.delete_node(connection, it.parts.node("n1").id)
+            await it.parts.fleet.refresh(it.parts.sql)
+            assert list(it.manager.sensors.text()) == []
+
+    asyncio.run(main())
+
+
 def test_properties_are_saved_beside_those_that_are_there(tmp_path: Path, clock: Clock) -> None:
     async def main() -> None:
         async with conducted(tmp_path, clock, Asking()) as it:

@@ -297,6 +297,10 @@ def test_nodes_that_nobody_reads_are_in_no_group() -> None:
         ("2001:db8:1:2:3::4", "in 2001:db8:1:2::/64"),
         ("fe80::1%eth0", "in fe80::/64"),
         ("bmc7.example.org", None),
+        ("https://10.1.2.3:8443", "in 10.1.2.0/24"),
+        ("https://[2001:db8:1:2:3::4]", "in 2001:db8:1:2::/64"),
+        ("https://[2001:db8:1:2:3::4", None),
+        ("https://bmc7.example.org", None),
     ],
 )
 def test_only_addresses_that_are_literals_are_in_a_subnet(address: str, subnet: str | None) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import socket
 import threading
 import urllib.request
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import parser
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
 
 from fakes import Clock, StillDriver, happened
 from podium import errors, states
@@ -55,14 +57,17 @@ class Served:
         self.server = server
 
     async def scrape(self) -> Scraped:
+        return Scraped((await self.get()).decode())
+
+    async def get(self, **headers: str) -> bytes:
         host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
-        url = f"http://{host}:{self.server.port}/metrics"
+        request = urllib.request.Request(f"http://{host}:{self.server.port}/metrics", headers=headers)
 
-        def get() -> str:
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                return str(answer.read().decode())
+        def get() -> bytes:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return bytes(answer.read())
 
-        return Scraped(await asyncio.to_thread(get))
+        return await asyncio.to_thread(get)
 
 
 def collector(stage: Conducted) -> ConductorCollector:
@@ -83,7 +88,7 @@ async def served(
 ) -> AsyncIterator[Served]:
     async with (
         conducted(tmp_path, clock, *drivers) as stage,
-        MetricsServer(host, 0, collector(stage)) as server,
+        MetricsServer(host, 0, collector(stage), stage.manager.sensors.text) as server,
     ):
         yield Served(stage, server)
 
@@ -149,6 +154,46 @@ def test_nodes_are_counted_by_the_power_state_read_last(tmp_path: Path, clock: C
             assert scraped.value("podium_nodes", driver="acme", power_state="power off") == 0
             assert scraped.value("podium_nodes", driver="acme", power_state="unknown") == 2
             assert scraped.value("podium_nodes_failing", driver="acme") == 1
+
+    asyncio.run(main())
+
+
+def test_nodes_are_counted_by_the_health_reported_last(tmp_path: Path, clock: Clock) -> None:
+    async def main() -> None:
+        async with served(tmp_path, clock, StillDriver("acme")) as conductor:
+            parts, manager = conductor.stage.parts, conductor.stage.manager
+            parts.enrol(*({"name": name, "driver": "acme"} for name in ("one", "two", "three")))
+            await parts.fleet.refresh(parts.sql)
+            one, two, _ = manager.nodes(parts.rooms["acme"].driver)
+            manager.report_health(one, base.Health("Critical", ("no fan turns",)))
+            manager.report_health(two, base.Health("On fire"))
+            scraped = await conductor.scrape()
+            counts = {
+                status: scraped.value("podium_node_health", driver="acme", status=status)
+                for status in ("OK", "Warning", "Critical", "unknown")
+            }
+            assert counts == {"OK": 0, "Warning": 0, "Critical": 1, "unknown": 2}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text;version=1.0.0"])
+def test_sensors_are_told_in_every_format_and_compressed_for_who_can_read_that(
+    tmp_path: Path, clock: Clock, accept: str
+) -> None:
+    async def main() -> None:
+        async with served(tmp_path, clock, StillDriver("acme")) as conductor:
+            parts, manager = conductor.stage.parts, conductor.stage.manager
+            parts.enrol({"name": "one", "driver": "acme"})
+            await parts.fleet.refresh(parts.sql)
+            (node,) = manager.nodes(parts.rooms["acme"].driver)
+            manager.report_sensors(node, [base.Sensor("Inlet \ud800", "temperature", 21.5)])
+            text = gzip.decompress(await conductor.get(Accept=accept, **{"Accept-Encoding": "gzip"})).decode()
+            read = parse if "openmetrics" in accept else parser.text_string_to_metric_families
+            families = read(text)
+            (found,) = [one for one in families if one.name == "podium_sensor_temperature_celsius"]
+            labels = {"driver": "acme", "node": "one", "sensor": "Inlet ?"}
+            assert [(one.labels, one.value) for one in found.samples] == [(labels, 21.5)]
 
     asyncio.run(main())
 

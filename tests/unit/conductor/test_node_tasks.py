@@ -11,6 +11,7 @@ from fakes import Clock, StillDriver
 from podium import errors, states
 from podium.db import power
 from podium.drivers import base
+from podium.drivers.context import RunContext
 from stage import Conducted, conducted
 
 
@@ -167,6 +168,28 @@ def test_a_person_can_have_it_run_now_for_one_node(tmp_path: Path, clock: Clock)
 
     asyncio.run(main())
     assert (driver.seen, ends) == (["n2"], [None])
+
+
+def test_a_task_learns_from_its_context_whether_a_person_asked_for_the_run(
+    tmp_path: Path, clock: Clock
+) -> None:
+    told: list[bool] = []
+
+    class Curious(StillDriver):
+        @base.node_periodic_task(spacing=0.1)
+        async def poll(self, node: base.Node, manager: base.Conductor, context: RunContext) -> None:
+            told.append(context.on_demand)
+
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Curious("polling")) as it:
+            await enrolled(it, "n1")
+            await ran(it, "polling.poll", 1)
+            it.manager.run_now("polling.poll", None, lambda error, seconds: None)
+            await it.ended("polling.poll", 2)
+            await ran(it, "polling.poll", 3)
+
+    asyncio.run(main())
+    assert told == [False, True, False]
 
 
 def test_the_operators_deadline_is_that_of_the_call_for_one_node(tmp_path: Path, clock: Clock) -> None:

@@ -318,6 +318,30 @@ def test_a_change_whose_end_is_not_written_yet_is_not_carried_out_again(tmp_path
     asyncio.run(main())
 
 
+def test_a_reboot_that_another_conductor_has_taken_over_is_not_sent(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Held()) as it:
+            it.ask("a", states.REBOOTING)
+            real, writes = it.it.sql.write, []
+
+            async def take_over_after_the_beginning(function: Any) -> Any:
+                writes.append(function)
+                if len(writes) == 2:
+                    with it.it.database.write() as connection:
+                        power.cut_off(connection, ["there", "here"])
+                        assert power.begin(connection, [it.request().id], "there", utcnow())
+                return await real(function)
+
+            it.it.sql.write = take_over_after_the_beginning  # type: ignore[method-assign]
+            driver.let_go.set()
+            await it.begin()
+            await it.actions.drain(10)
+            assert driver.sent == []
+            assert (it.it.node("a").reservation, it.request().sent_at) == ("there", None)
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("action", [states.POWER_OFF, states.REBOOTING])
 def test_a_change_cut_off_by_the_end_of_the_daemon_is_gone_on_with(tmp_path: Path, action: str) -> None:
     async def main() -> None:

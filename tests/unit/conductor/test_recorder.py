@@ -14,7 +14,7 @@ from podium.conductor.sql import Sql
 from podium.db import power
 from podium.db.engine import Database
 from podium.db.models import utcnow
-from podium.db.power import Outcome
+from podium.db.outcomes import Outcome
 from podium.db.readings import Checked, Reading
 from podium.drivers.base import Health
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from podium import states
 from podium.db import api, changes, faults, fleet, models, operations, power, task_commands
 from podium.db.engine import Database
+from podium.db.outcomes import Outcome, finish
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[sa.Row[Any]]]
@@ -43,7 +44,7 @@ def take(connection: sa.Connection, _node: sa.Row[Any]) -> None:
 
 def end(connection: sa.Connection, node: sa.Row[Any]) -> None:
     (begun,) = power.due(connection, "", ["fake"], "c1", models.utcnow())
-    power.finish(connection, [power.Outcome(node.id, begun.request_id, "c1", NOON, states.POWER_ON)])
+    finish(connection, [Outcome(node.id, begun.request_id, "c1", NOON, states.POWER_ON)])
 
 
 def cancel(connection: sa.Connection, _node: sa.Row[Any]) -> None:

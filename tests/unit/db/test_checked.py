@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from podium import states
-from podium.db import api, changes, fleet
+from podium.db import api, changes
 from podium.db.engine import Database
-from podium.db.fleet import Checked, Reading
+from podium.db.readings import Checked, Reading, record_checked, record_readings
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[sa.Row[Any]]]
@@ -21,7 +21,7 @@ NOON = datetime(2030, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 def check(database: Database, numbers: Sequence[int], seen: int | None = None) -> None:
     with database.write() as connection:
         known = changes.pulse(connection).changes if seen is None else seen
-        fleet.record_checked(connection, [Checked(NOON, known, numbers)])
+        record_checked(connection, [Checked(NOON, known, numbers)])
 
 
 def checked(database: Database) -> list[str]:
@@ -69,7 +69,7 @@ def test_a_check_that_races_with_a_person_is_left_alone(
     (node,) = enrol("n1")
     refused = contend(
         lambda connection: api.update_node(connection, node.id, {"driver": "ipmi"}),
-        lambda connection: fleet.record_checked(connection, [Checked(NOON, node.version, [node.id])]),
+        lambda connection: record_checked(connection, [Checked(NOON, node.version, [node.id])]),
     )
     assert refused is None
     assert checked(database) == []
@@ -94,7 +94,7 @@ def test_every_failing_node_keeps_its_own_reason_and_count(database: Database, e
     def fail(reason: Callable[[int], str]) -> None:
         readings = [Reading(n.id, n.version, NOON, None, reason(i)) for i, n in enumerate(nodes)]
         with database.write() as connection:
-            fleet.record_readings(connection, readings, "c1")
+            record_readings(connection, readings, "c1")
 
     fail(lambda _: "no answer")
     fail(lambda number: f"no answer from {number}: it's gone" if number % 2 else "no answer")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from podium import errors, states
 from podium.db import api, changes, events, fleet, ledger
 from podium.db.engine import Database
-from podium.db.fleet import Reading
+from podium.db.readings import Reading, record_readings
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[sa.Row[Any]]]
@@ -41,7 +41,7 @@ def record(
     database: Database, node: sa.Row[Any], state: str | None, at: datetime = NOON, **more: Any
 ) -> set[int]:
     with database.write() as connection:
-        return fleet.record_readings(connection, [Reading(node.id, node.version, at, state, **more)], "c1")
+        return record_readings(connection, [Reading(node.id, node.version, at, state, **more)], "c1")
 
 
 # What changed: the pulse
@@ -178,7 +178,7 @@ def test_a_reading_that_races_with_a_person_is_left_alone(
     (node,) = enrol("n1")
     refused = contend(
         lambda connection: api.update_node(connection, node.id, {"maintenance": True}),
-        lambda connection: fleet.record_readings(
+        lambda connection: record_readings(
             connection, [Reading(node.id, node.version, NOON, states.POWER_ON)], "c1"
         ),
     )
@@ -191,7 +191,7 @@ def test_a_thousand_readings_each_find_their_node(database: Database, enrol: Enr
     state = (states.POWER_ON, states.POWER_OFF)
     with database.write() as connection:
         readings = [Reading(node.id, node.version, NOON, state[n % 2]) for n, node in enumerate(nodes)]
-        assert fleet.record_readings(connection, readings, "c1") == set()
+        assert record_readings(connection, readings, "c1") == set()
         found = [row.power_state for row in api.list_nodes(connection)]
     assert found == [state[n % 2] for n in range(1001)]
 
@@ -202,7 +202,7 @@ def test_an_age_is_never_told_too_small_when_many_are_written_at_once(
     nodes = enrol("n1", "n2", power_state=states.POWER_ON)
     with database.write() as connection:
         pairs = zip(nodes, (LATER, NOON), strict=True)
-        fleet.record_readings(
+        record_readings(
             connection,
             [Reading(node.id, node.version, moment, states.POWER_ON) for node, moment in pairs],
             "c1",
@@ -249,7 +249,7 @@ def test_an_event_tells_which_conductor_wrote_it_down(database: Database, enrol:
     nodes = enrol("n1", power_state=states.POWER_OFF) + enrol("n2")
     with database.write() as connection:
         seen = [Reading(node.id, node.version, NOON, states.POWER_ON) for node in nodes]
-        fleet.record_readings(connection, seen, "c1/1")
+        record_readings(connection, seen, "c1/1")
         told = ledger.newest_events(connection, ledger.Chosen(), limit=10)
     assert [event.conductor for event in told] == ["c1/1", "c1/1"]
 

@@ -11,6 +11,7 @@ from podium import errors, states
 from podium.db import api, fleet, ledger, operations, power
 from podium.db.engine import Database
 from podium.db.models import utcnow
+from podium.db.outcomes import Outcome, finish
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[sa.Row[Any]]]
@@ -52,7 +53,7 @@ def begun(database: Database, rows: list[sa.Row[Any]], *asked: Any, **more: Any)
 
 def end(database: Database, row: sa.Row[Any], state: str | None, error: str | None = None) -> None:
     with database.write() as connection:
-        power.finish(connection, [power.Outcome(row.id, row.request_id, "c1", LATER, state, error, "req-1")])
+        finish(connection, [Outcome(row.id, row.request_id, "c1", LATER, state, error, "req-1")])
 
 
 def requests(database: Database, operation_id: int | None) -> list[sa.Row[Any]]:
@@ -204,7 +205,8 @@ def test_a_request_is_begun_by_one_conductor_only(database: Database, enrol: Enr
 def test_who_did_not_hear_that_it_has_begun_may_begin_again(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1"))
     with database.write() as connection:
-        assert power.mark_sent(connection, row.request_id, LATER)
+        assert power.mark_sent(connection, [row.request_id], "c2", LATER) == set()
+        assert power.mark_sent(connection, [row.request_id], "c1", LATER) == {row.request_id}
     (again,) = begin(database, [row.request_id])
     assert (again.request_id, again.begun_at, again.sent_at) == (row.request_id, NOON, LATER)
 
@@ -289,9 +291,9 @@ def test_many_ends_at_once_each_find_their_node(database: Database, enrol: Enrol
     for row in begin(database, due(database)):
         error = f"{row.name} does not answer" if row.id % 3 == 0 else None
         state = None if error else states.POWER_ON
-        outcomes.append(power.Outcome(row.id, row.request_id, "c1", LATER, state, error))
+        outcomes.append(Outcome(row.id, row.request_id, "c1", LATER, state, error))
     with database.write() as connection:
-        power.finish(connection, outcomes)
+        finish(connection, outcomes)
         found = {row.id: (row.power_state, row.last_error) for row in api.list_nodes(connection)}
     assert found == {one.node_id: (one.state or states.POWER_OFF, one.error) for one in outcomes}
     ended = {row.id: row.error for row in requests(database, asked.operation_id)}
@@ -310,7 +312,7 @@ def test_the_end_of_a_change_that_another_has_taken_over_is_not_written(
 ) -> None:
     row = begun(database, enrol("n1"))
     with database.write() as connection:
-        power.mark_sent(connection, row.request_id, NOON)
+        power.mark_sent(connection, [row.request_id], "c1", NOON)
         power.cut_off(connection, ["c2", "c1"])
     end(database, row, states.POWER_ON)
     assert (only(database).reservation, only(database).power_state) == ("c2", None)
@@ -333,7 +335,7 @@ def test_what_was_begun_and_not_sent_waits_again(database: Database, enrol: Enro
 def test_what_was_sent_stays_with_the_first_holder(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1"), states.REBOOTING)
     with database.write() as connection:
-        power.mark_sent(connection, row.request_id, LATER)
+        power.mark_sent(connection, [row.request_id], "c1", LATER)
         assert power.cut_off(connection, ["c2", "c1"]) == 1
     assert (due(database, "c1"), due(database, "c2")) == ([], [row.request_id])
     (again,) = begin(database, [row.request_id], "c2")

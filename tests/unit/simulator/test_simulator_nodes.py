@@ -14,7 +14,8 @@ from podium.simulator import nodes
 
 def render(count: int, *, as_json: bool, password: str = "secret", key: str | None = None) -> str:
     addresses = nodes.address_range("127.20.0.1", count)
-    return "".join(nodes.render_nodes(addresses, 6230, "admin", password, key, as_json=as_json))
+    enrolment = nodes.ipmi_enrolment(addresses, 6230, "admin", password, key)
+    return "".join(nodes.render_nodes([enrolment], as_json=as_json))
 
 
 def test_addresses_count_upward_across_the_end_of_a_byte() -> None:
@@ -67,9 +68,43 @@ def test_the_bmc_key_is_written_when_there_is_one() -> None:
     assert node["driver_info"]["ipmi_hex_kg_key"] == "31" * 20
 
 
+def test_nodes_of_redfish_have_a_url_and_how_its_certificate_is_checked() -> None:
+    enrolment = nodes.redfish_enrolment(["https://127.21.0.1:8443"], 1, "admin", "secret", False)
+    assert yaml.safe_load("".join(nodes.render_nodes([enrolment], as_json=False))) == {
+        "nodes": [
+            {
+                "name": "r1n01",
+                "driver": "redfish",
+                "driver_info": {
+                    "redfish_address": "https://127.21.0.1:8443",
+                    "redfish_username": "admin",
+                    "redfish_password": "secret",
+                    "redfish_verify_ca": False,
+                },
+            }
+        ]
+    }
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_nodes_of_both_protocols_and_of_many_machines_are_counted_on(as_json: bool) -> None:
+    ipmi = nodes.ipmi_enrolment(nodes.address_range("127.20.0.1", 2), 6230, "admin", "secret", None)
+    redfish = nodes.redfish_enrolment(["https://a", "https://b"], 2, "admin", "secret", "/ca.pem")
+    found = yaml.safe_load("".join(nodes.render_nodes([ipmi, redfish], as_json=as_json)))["nodes"]
+    told = [(node["name"], node["driver_info"].get("redfish_system_id")) for node in found]
+    assert told == [
+        ("r1n01", None),
+        ("r1n02", None),
+        ("r1n03", "/redfish/v1/Systems/1"),
+        ("r1n04", "/redfish/v1/Systems/2"),
+        ("r1n05", "/redfish/v1/Systems/1"),
+        ("r1n06", "/redfish/v1/Systems/2"),
+    ]
+
+
 def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
     path = tmp_path / "nodes.yaml"
-    nodes.write_nodes_file(str(path), iter(["nodes: []\n"]))
+    nodes.write_file(str(path), iter(["nodes: []\n"]))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -77,5 +112,5 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "nodes.yaml"
     path.write_text("old")
     with pytest.raises(ZeroDivisionError):
-        nodes.write_nodes_file(str(path), (str(1 // divisor) for divisor in (1, 0)))
+        nodes.write_file(str(path), (str(1 // divisor) for divisor in (1, 0)))
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("nodes.yaml", "old")]

@@ -10,6 +10,7 @@ import pytest
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.command import CommandResult
+from podium.drivers.context import RunContext
 from podium.testing import FakeConductor, make_node
 
 
@@ -138,6 +139,26 @@ def test_what_was_saved_shows_in_the_nodes() -> None:
     assert conductor.maintenance == {"node1": "on fire"}
 
 
+def test_the_sensors_told_last_are_noted() -> None:
+    conductor, node = FakeConductor(), make_node()
+    for value in (20.0, 21.0):
+        conductor.report_sensors(node, [base.Sensor("Inlet", "temperature", value)])
+    assert conductor.sensors == {"node1": [base.Sensor("Inlet", "temperature", 21.0)]}
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_task_can_be_run_as_if_a_person_had_asked_for_it(asked: bool) -> None:
+    told: list[bool] = []
+
+    class Curious(Tasked):
+        @base.driver_periodic_task()
+        async def check_status(self, manager: base.Conductor, context: RunContext) -> None:
+            told.append(context.on_demand)
+
+    asyncio.run(FakeConductor().run_task(Curious(), "check_status", on_demand=asked))
+    assert told == [asked]
+
+
 def test_maintenance_that_a_person_set_stays() -> None:
     driver, node = Tasked(), make_node(maintenance=True)
     conductor = FakeConductor([node])
@@ -152,8 +173,9 @@ def test_maintenance_that_a_person_set_stays() -> None:
     [
         (lambda conductor, node: conductor.report_power_state(node, "on"), ValueError),
         (lambda conductor, node: conductor.save_properties(node, {"cpus": {4}}), TypeError),
+        (lambda conductor, node: conductor.report_sensors(node, [base.Sensor("x", "mood", 1)]), ValueError),
     ],
-    ids=["a state that is no reading", "a value that is no JSON"],
+    ids=["a state that is no reading", "a value that is no JSON", "a sensor of no known kind"],
 )
 def test_what_the_conductor_would_refuse_is_refused(
     tell: Callable[[FakeConductor, base.Node], None], error: type[Exception]

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from podium import errors, states
-from podium.drivers import base
+from podium.drivers import base, connections
 from podium.drivers.ipmi import client as ipmi_client
 from podium.drivers.ipmi import commands, packet
-from podium.drivers.ipmi import driver as ipmi_driver
 from podium.drivers.ipmi.driver import IPMIDriver
 from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator
@@ -238,7 +237,7 @@ def test_a_node_that_nobody_asks_about_any_more_is_forgotten(
     fake_bmc: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
-        monkeypatch.setattr(ipmi_driver, "_DISUSE", 0.02)
+        monkeypatch.setattr(connections, "_DISUSE", 0.02)
         async with fake_bmc() as gone, started() as driver:
             await driver.get_power_state(node_of(gone))
             while gone.sessions:

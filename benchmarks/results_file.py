@@ -1,0 +1,33 @@
+"""The file of results: a section for each part, each of them replaced when it is measured again."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+_HEAD: Final = (
+    "# What a sweep takes\n\n"
+    "What was measured, and how, is said in [docs/performance.md](../docs/performance.md).\n"
+)
+_SECTION: Final = re.compile(r"^## (.+)$", re.MULTILINE)
+
+
+def rewrite(file: Path, titles: Sequence[str], reports: Mapping[str, str]) -> None:
+    """Write reports over those of the same sections; the others stay.
+
+    :param titles: of all sections, in their order
+    :param reports: by title; each begins with its heading, ``## TITLE``
+    """
+    sections = _read(file) if file.exists() else {}
+    sections |= reports
+    told = (f"\n{sections[title]}\n" for title in titles if title in sections)
+    file.write_text(_HEAD + "".join(told))
+
+
+def _read(file: Path) -> dict[str, str]:
+    text = file.read_text()
+    headings = list(_SECTION.finditer(text))
+    ends = [heading.start() for heading in headings[1:]] + [len(text)]
+    return {
+        heading[1]: text[heading.start() : end].strip() for heading, end in zip(headings, ends, strict=True)
+    }

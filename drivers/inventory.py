@@ -1,0 +1,61 @@
+"""What a machine is made of, in the same words whatever protocol tells it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Final
+
+# In driver_internal_info: when an inventory was collected (ISO 8601, UTC), and the fingerprint of what.
+_COLLECTED_AT: Final = "inventory_collected_at"
+_COLLECTED_OF: Final = "inventory_of"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What hardware tells of itself; None, or nothing, for what it does not tell.
+
+    :param processors: how many are fitted
+    :param cpus: how many logical processors they make, as Ironic counts them
+    :param memory_mb: in MiB, as Ironic counts it
+    :param mac_addresses: those of the machine's own network interfaces, in lower case with colons
+    :param bmc_mac_address: the BMC's own
+    """
+
+    manufacturer: str | None = None
+    model: str | None = None
+    serial_number: str | None = None
+    bmc_firmware_version: str | None = None
+    bios_version: str | None = None
+    processors: int | None = None
+    processor_model: str | None = None
+    cpus: int | None = None
+    memory_mb: int | None = None
+    mac_addresses: Sequence[str] = ()
+    bmc_mac_address: str | None = None
+
+    def properties(self) -> dict[str, Any]:
+        """What goes into the ``properties`` of the node: only what is known, to leave people's own alone."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.mac_addresses:
+            told["mac_addresses"] = sorted({address.lower() for address in self.mac_addresses})
+        return {name: value for name, value in told.items() if value not in (None, (), "")}
+
+
+def is_due(internal: Mapping[str, Any], fingerprint: str, now: datetime, interval: float) -> bool:
+    """Whether an inventory is to be collected: there is none, it is old, or it is of something else.
+
+    :param internal: the node's driver_internal_info
+    :param fingerprint: of the machine as it was seen last; nothing while that is not known
+    :param now: with its time zone
+    :param interval: seconds
+    """
+    try:
+        age = (now - datetime.fromisoformat(internal[_COLLECTED_AT])).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return True
+    return not 0 <= age < interval or fingerprint not in ("", internal.get(_COLLECTED_OF))
+
+
+def collected(fingerprint: str, now: datetime) -> dict[str, str]:
+    """What :func:`is_due` is to find in driver_internal_info from now on."""
+    return {_COLLECTED_AT: now.isoformat(timespec="seconds"), _COLLECTED_OF: fingerprint}

@@ -1,0 +1,244 @@
+"""Sensor data records: which sensors a machine has, and how to read them.
+
+Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
+"""
+
+import hashlib
+import math
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from podium.drivers.ipmi import discrete, packet, strings
+
+HEADER: Final = 5  # bytes: record ID, version, type, and how many follow
+FULL: Final = 0x01
+COMPACT: Final = 0x02
+
+THRESHOLD: Final = 0x01  # event/reading type, table 42-1
+_FAN: Final = 0x04  # sensor type, table 42-3
+_NOT_ANALOG: Final = 3
+_FIXED_SIZE: Final = {FULL: 48, COMPACT: 32}  # bytes before the name
+_SENSORS: Final = 256  # of one machine
+_NONLINEAR: Final = 12  # linearizations from here on need a command for each reading, and are left out
+
+#: Base units (table 43-15) that a kind of sensor has, and what makes them the unit of the kind.
+_UNITS: Final[dict[int, tuple[str, Callable[[float], float]]]] = {
+    1: ("temperature", lambda celsius: celsius),
+    2: ("temperature", lambda fahrenheit: (fahrenheit - 32) / 1.8),
+    3: ("temperature", lambda kelvin: kelvin - 273.15),
+    4: ("voltage", lambda volts: volts),
+    5: ("current", lambda amperes: amperes),
+    6: ("power", lambda watts: watts),
+    18: ("fan", lambda rpm: rpm),
+}
+
+#: Linearizations, table 43-1, byte 24.
+_LINEARIZATIONS: Final[tuple[Callable[[float], float], ...]] = (
+    lambda y: y,
+    math.log,
+    math.log10,
+    math.log2,
+    math.exp,
+    lambda y: 10.0**y,
+    lambda y: 2.0**y,
+    lambda y: 1 / y,
+    lambda y: y**2,
+    lambda y: y**3,
+    math.sqrt,
+    math.cbrt,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What makes a number of a reading, section 36.3: ``L((M * raw + B * 10**K1) * 10**K2)``, then the unit.
+
+    :param form: 0 unsigned, 1 ones' complement, 2 two's complement
+    """
+
+    form: int
+    slope: float
+    offset: float
+    linearization: int
+    base_unit: int
+
+    def value(self, raw: int) -> float | None:
+        """The number, in the unit of the sensor's kind; None for one that there is not.
+
+        :param raw: 0 to 255
+        """
+        if self.form and raw & 0x80:
+            raw -= 255 if self.form == 1 else 256
+        try:
+            found = _LINEARIZATIONS[self.linearization](self.slope * raw + self.offset)
+        except (ValueError, ArithmeticError):  # the logarithm of nothing, and the like
+            return None
+        if self.base_unit in _UNITS:
+            found = _UNITS[self.base_unit][1](found)
+        return round(found, 6) if math.isfinite(found) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """One sensor of a BMC's own.
+
+    :param entity: entity ID and instance, as in 7.1
+    :param sensor_type: table 42-3
+    :param reading_type: event/reading type, table 42-1
+    :param states: the states that it can be in, or the thresholds that it is compared with, as the bits of a
+        reading; 0 when the record does not tell
+    :param kind: one of podium.drivers.base.SENSOR_KINDS, if it is of any
+    :param conversion: None for a sensor without numbers
+    """
+
+    number: int
+    name: str
+    entity: str
+    sensor_type: int
+    reading_type: int
+    states: int
+    kind: str | None = None
+    conversion: Conversion | None = None
+
+
+class Repository:
+    """The sensors of a machine, all of a name of their own; shared between machines with the same records."""
+
+    __slots__ = ("__weakref__", "measuring", "watched")
+
+    def __init__(self, sensors: Sequence[Sensor]) -> None:
+        #: Those that tell when something is wrong.
+        self.watched = tuple(sensor for sensor in sensors if _can_be_faulty(sensor))
+        #: Those that tell a number of a kind that there is a word for.
+        self.measuring = tuple(sensor for sensor in sensors if sensor.kind and sensor.conversion)
+
+
+def _can_be_faulty(sensor: Sensor) -> bool:
+    if sensor.reading_type == THRESHOLD:
+        return True
+    return any(rank for rank, _ in discrete.states(sensor.reading_type, sensor.sensor_type).values())
+
+
+_known: Final[weakref.WeakValueDictionary[bytes, Repository]] = weakref.WeakValueDictionary()
+
+
+def repository(records: Sequence[bytes]) -> Repository:
+    """What records say; most machines of a fleet have the same ones, and get the same object.
+
+    Records that are too short for what they should tell are left out, as are those that are not of sensors.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for record in records:
+        digest.update(len(record).to_bytes(2) + record)
+    found = _known.get(digest.digest())
+    if found is None:
+        sensors = [sensor for record in records for sensor in parse(record)]
+        found = _known[digest.digest()] = Repository(_distinguish(sensors[:_SENSORS]))
+    return found
+
+
+def is_of_sensor(record: bytes) -> bool:
+    """Whether it describes sensors with a reading.
+
+    Of event-only sensors (type 03h) there is nothing to read.
+    """
+    return len(record) > HEADER and record[3] in _FIXED_SIZE
+
+
+def parse(record: bytes) -> Iterator[Sensor]:
+    """The sensors that one record describes: full (table 43-1) or compact (table 43-2), which may be several.
+
+    None of a record of another type, that is too short, or whose sensors are not the BMC's own: those behind
+    other controllers, or at another logical unit than the first.
+    """
+    if not is_of_sensor(record) or len(record) < _FIXED_SIZE[record[3]]:
+        return
+    if record[5] != packet.BMC_ADDRESS or record[6] & 0x03:
+        return
+    full = record[3] == FULL
+    fixed = _FIXED_SIZE[record[3]]
+    described = record[fixed - 1]
+    name = strings.decode(described >> 6, record[fixed : fixed + (described & 0x1F)])
+    sensor = Sensor(
+        number=record[7],
+        name=name or f"sensor {record[7]}",
+        entity=f"{record[8]}.{record[9] & 0x7F}",
+        sensor_type=record[12],
+        reading_type=record[13],
+        states=_states(record),
+        kind=_kind(record) if full else None,
+        conversion=_conversion(record) if full else None,
+    )
+    if full or record[23] & 0x0F < 2:
+        yield sensor
+    else:
+        yield from _shared(sensor, record[23], record[24])
+
+
+def _states(record: bytes) -> int:
+    if record[13] != THRESHOLD:
+        return int.from_bytes(record[18:20], "little") & 0x7FFF
+    return record[15] >> 4 & 0x07 | (record[17] >> 4 & 0x07) << 3
+
+
+def _kind(record: bytes) -> str | None:
+    modifiers, unit = record[20] & 0x3E, record[21]
+    if record[20] >> 6 == _NOT_ANALOG or modifiers:
+        return None
+    if record[20] & 0x01:  # percentage
+        return "fan_share" if record[12] == _FAN else None
+    return _UNITS[unit][0] if unit in _UNITS else None
+
+
+def _conversion(record: bytes) -> Conversion | None:
+    form, linearization = record[20] >> 6, record[23] & 0x7F
+    if form == _NOT_ANALOG or linearization >= _NONLINEAR:
+        return None
+    multiplier = _signed(record[24] | (record[25] & 0xC0) << 2, 10)
+    offset = _signed(record[26] | (record[27] & 0xC0) << 2, 10)
+    result_exponent, offset_exponent = _signed(record[29] >> 4, 4), _signed(record[29] & 0x0F, 4)
+    return Conversion(
+        form=form,
+        slope=multiplier * 10.0**result_exponent,
+        offset=offset * 10.0 ** (offset_exponent + result_exponent),
+        linearization=linearization,
+        base_unit=0 if record[20] & 0x3F else record[21],
+    )
+
+
+def _signed(value: int, bits: int) -> int:
+    return value - (1 << bits) if value >> bits - 1 else value
+
+
+def _shared(sensor: Sensor, sharing: int, more: int) -> Iterator[Sensor]:
+    """A compact record for several sensors in a row; their names count up from an offset (byte 25)."""
+    for place in range(sharing & 0x0F):
+        instance = (more & 0x7F) + place
+        letters = sharing >> 4 & 0x03 == 1
+        suffix = chr(ord("A") + instance % 26) if letters else str(instance)
+        entity_id, _, entity = sensor.entity.partition(".")
+        if more & 0x80:
+            entity = str(int(entity) + place)
+        yield replace(
+            sensor,
+            number=sensor.number + place & 0xFF,
+            name=f"{sensor.name}{suffix}",
+            entity=f"{entity_id}.{entity}",
+        )
+
+
+def _distinguish(sensors: Sequence[Sensor]) -> tuple[Sensor, ...]:
+    """Give those that share a name one of their own, by their entity or else by their place."""
+    named = Counter(sensor.name for sensor in sensors)
+    taken: set[str] = set()
+    distinct = []
+    for place, sensor in enumerate(sensors):
+        name = sensor.name if named[sensor.name] == 1 else f"{sensor.name} ({sensor.entity})"
+        while name in taken:
+            name = f"{name} #{place}"
+        taken.add(name)
+        distinct.append(replace(sensor, name=name))
+    return tuple(distinct)

@@ -1,0 +1,117 @@
+"""What sensors say: numbers, and whether they or states are a fault.
+
+Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
+"""
+
+from typing import Final, NamedTuple
+
+from podium.drivers import base
+from podium.drivers.ipmi import commands, discrete, packet, sdr
+from podium.drivers.ipmi.turn import Turn
+
+_SCANNED: Final = 0x40
+_UNAVAILABLE: Final = 0x20
+_ALL_STATES: Final = 0x7FFF
+_ANY_THRESHOLD: Final = 0x3F
+
+#: By bit of the comparison status (table 35-15), worst first: rank and words. A Get Sensor Thresholds answer
+#: (table 35-9) has the threshold at the same place, and the same bit for whether it is readable.
+_THRESHOLDS: Final = (
+    (5, "Critical", "above its upper non-recoverable threshold"),
+    (2, "Critical", "below its lower non-recoverable threshold"),
+    (4, "Critical", "above its upper critical threshold"),
+    (1, "Critical", "below its lower critical threshold"),
+    (3, "Warning", "above its upper non-critical threshold"),
+    (0, "Warning", "below its lower non-critical threshold"),
+)
+#: What stands still, or has nothing to supply, while the machine is off.
+_RESTING: Final = frozenset({"fan", "fan_share", "voltage", "current", "power"})
+_UNIT_WORDS: Final = {"celsius": "degrees C", "rpm": "RPM"}
+
+
+class Reading(NamedTuple):
+    """An answer to Get Sensor Reading, section 35.14.
+
+    :param raw: of a sensor with numbers
+    :param states: thresholds that are crossed, or a discrete sensor's states, as bits
+    """
+
+    raw: int
+    states: int
+
+
+def decode(answer: bytes, counted: int = 0) -> Reading | None:
+    """What an answer tells; None while the sensor has no reading.
+
+    :param counted: the states that the sensor can have, as bits; 0 for all
+    """
+    if len(answer) < 2 or not answer[1] & _SCANNED or answer[1] & _UNAVAILABLE:
+        return None
+    return Reading(answer[0], int.from_bytes(answer[2:4], "little") & (counted or _ALL_STATES))
+
+
+async def read(turn: Turn, sensor: sdr.Sensor) -> Reading | None:
+    """Ask for one reading; None when there is none at present.
+
+    :raises podium.errors.DriverError: when the BMC does not answer
+    """
+    try:
+        answer = await turn.ask(packet.GET_SENSOR_READING, bytes((sensor.number,)))
+    except commands.CommandFailed:
+        return None  # it is not fitted, or the record promises what the BMC does not have
+    return decode(answer, sensor.states)
+
+
+def fault(sensor: sdr.Sensor, reading: Reading, powered: bool) -> commands.Fault | None:
+    """What is wrong by a reading, without the threshold's value.
+
+    :param powered: whether the machine is on; what rests in one that is off is not at fault
+    """
+    if sensor.reading_type != sdr.THRESHOLD:
+        known = discrete.states(sensor.reading_type, sensor.sensor_type)
+        found = discrete.fault(known, reading.states)
+        return found and (found[0], f"{sensor.name}: {found[1]}")
+    if not reading.states & _ANY_THRESHOLD or (sensor.kind in _RESTING and not powered):
+        return None
+    rank, words = next((rank, words) for bit, rank, words in _THRESHOLDS if reading.states >> bit & 1)
+    value = None if sensor.conversion is None else sensor.conversion.value(reading.raw)
+    return rank, f"{sensor.name}{_amount(sensor, value)} {words}"
+
+
+def _amount(sensor: sdr.Sensor, value: float | None) -> str:
+    if value is None:
+        return ""
+    unit = base.SENSOR_KINDS[sensor.kind] if sensor.kind else ""
+    return f" {_number(value)} {_UNIT_WORDS.get(unit, unit)}".rstrip() + ","
+
+
+def _number(value: float) -> str:
+    return f"{round(value, 2):.12g}"
+
+
+async def threshold(turn: Turn, sensor: sdr.Sensor, reading: Reading) -> str:
+    """The threshold that is crossed, as `` 95``, with Get Sensor Thresholds; nothing when it is not told.
+
+    :raises podium.errors.DriverError: when the BMC does not answer
+    """
+    bit = next((bit for bit, _, _ in _THRESHOLDS if reading.states >> bit & 1), None)
+    if sensor.reading_type != sdr.THRESHOLD or sensor.conversion is None or bit is None:
+        return ""
+    try:
+        answer = await turn.ask(packet.GET_SENSOR_THRESHOLDS, bytes((sensor.number,)))
+    except commands.CommandFailed:
+        return ""
+    if len(answer) < 7 or not answer[0] >> bit & 1:
+        return ""
+    value = sensor.conversion.value(answer[1 + bit])
+    return "" if value is None else f" {_number(value)}"
+
+
+def measured(sensor: sdr.Sensor, reading: Reading | None, powered: bool) -> base.Sensor:
+    """One of the sensors that measure, in the words of all drivers."""
+    assert sensor.kind is not None and sensor.conversion is not None
+    if reading is None:
+        return base.Sensor(sensor.name, sensor.kind, None)
+    found = fault(sensor, reading, powered)
+    status = found[0] if found else "OK"
+    return base.Sensor(sensor.name, sensor.kind, sensor.conversion.value(reading.raw), status)

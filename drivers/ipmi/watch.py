@@ -1,0 +1,113 @@
+"""What is known of a machine's sensors between the turns in which they are read.
+
+A turn is short, so that a walk over many records or sensors of a slow BMC goes on in the next one.
+"""
+
+import asyncio
+
+from oslo_log import log
+
+from podium.drivers import base
+from podium.drivers.ipmi import commands, repository, sdr, sensors
+from podium.drivers.ipmi.turn import Turn
+
+LOG = log.getLogger(__name__)
+
+_NO_SENSORS = sdr.Repository(())
+
+
+class Watch:
+    """What is known of one BMC's sensors: of a healthy machine, little more than a reference to its records.
+
+    Whoever calls a method holds :attr:`lock`: nodes may share a BMC.
+    """
+
+    __slots__ = (
+        "_faults", "_measured", "_place", "_repository", "_trouble", "_version", "_walk",
+        "fingerprint", "lock",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        #: What the machine is, see :mod:`podium.drivers.ipmi.identity`; None until it was looked at.
+        self.fingerprint = ""
+        self._version: bytes | None = None
+        self._repository: sdr.Repository | None = None
+        self._walk: repository.Walk | None = None
+        self._place = 0  # among the watched sensors, of the one to read next
+        self._faults: dict[int, commands.Fault] = {}  # by place
+        self._measured: list[base.Sensor] = []  # of a round that is not finished
+        self._trouble: str | None = None
+
+    async def faults(self, turn: Turn, version: bytes | None, powered: bool) -> list[commands.Fault]:
+        """Read as many sensors as the time allows; what is wrong as far as it is known.
+
+        :param version: what the repository said of itself; None for a BMC without one
+        :param powered: whether the machine is on
+        :raises podium.errors.DriverError: the BMC fell silent, or its records cannot be read
+        """
+        records = await self._records(turn, version) or _NO_SENSORS
+        for _ in records.watched:
+            self._place %= len(records.watched)
+            sensor = records.watched[self._place]
+            await self._look_at(turn, sensor, powered)
+            self._place += 1
+            if not turn.more():
+                break
+        return self.known
+
+    @property
+    def known(self) -> list[commands.Fault]:
+        """What was wrong when it was looked at last."""
+        return [self._faults[place] for place in sorted(self._faults)]
+
+    async def _look_at(self, turn: Turn, sensor: sdr.Sensor, powered: bool) -> None:
+        reading = await sensors.read(turn, sensor)
+        found = reading and sensors.fault(sensor, reading, powered)
+        if reading and found:
+            rank, reason = found
+            self._faults[self._place] = rank, reason + await sensors.threshold(turn, sensor, reading)
+        else:
+            self._faults.pop(self._place, None)
+
+    async def measured(self, turn: Turn, version: bytes | None, powered: bool) -> list[base.Sensor] | None:
+        """Read as many sensors as the time allows; all of them when that were the last, None before.
+
+        :raises podium.errors.DriverError: the BMC fell silent, or its records cannot be read
+        """
+        records = await self._records(turn, version)
+        if records is None:
+            return None
+        for sensor in records.measuring[len(self._measured) :]:
+            reading = await sensors.read(turn, sensor)
+            self._measured.append(sensors.measured(sensor, reading, powered))
+            if not turn.more():
+                break
+        if len(self._measured) < len(records.measuring):
+            return None
+        found, self._measured = self._measured, []
+        return found
+
+    def note(self, trouble: str | None) -> None:
+        """Log why the sensors are not watched, when that is news."""
+        if trouble is not None and trouble != self._trouble:
+            LOG.warning("Sensors are not watched: %s", trouble)
+        self._trouble = trouble
+
+    async def _records(self, turn: Turn, version: bytes | None) -> sdr.Repository | None:
+        """The sensors that the BMC has; None while the time was too short to read all of its records."""
+        if version is None:
+            return _NO_SENSORS
+        if self._repository is not None and self._version == version:
+            return self._repository
+        if self._walk is None or self._walk.version != version:
+            self._walk = repository.Walk(version)
+        try:
+            found = await self._walk.go_on(turn)
+        except repository.Broken:
+            self._walk = None
+            raise
+        if found is not None:
+            self._repository, self._version, self._walk = found, version, None
+            self._place, self._faults, self._measured = 0, {}, []
+        return self._repository

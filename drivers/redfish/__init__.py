@@ -1,0 +1,1 @@
+"""The ``redfish`` driver: BMCs that speak Redfish over HTTPS."""

@@ -1,0 +1,265 @@
+"""The ``redfish`` driver: power, health, inventory and sensors of machines whose BMC speaks Redfish."""
+
+import ipaddress
+import re
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from oslo_config import cfg
+from oslo_utils import strutils
+
+from podium import errors, states
+from podium.drivers import base
+from podium.drivers.connections import Connections
+from podium.drivers.redfish.client import Client, Target, Timing
+from podium.drivers.redfish.events import Events, Follower
+from podium.drivers.redfish.system import System
+from podium.drivers.redfish.tasks import Tasks
+
+_SYSTEMS: Final = "/redfish/v1/Systems/"  # its standard place (DSP0266, section on resource URIs)
+_PORTS: Final = {"https": 443, "http": 80}
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?\Z")
+_SYSTEM_ID: Final = re.compile(r"[!-~]{1,900}\Z")  # what a path may hold: printable ASCII
+_LOGINS: Final = ("auto", "session", "basic", "none")
+
+
+def _text(value: Any) -> str:
+    # YAML makes a number of a password like 123456, which reads the same; not so with other types.
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("neither text nor a whole number; put it in quotes")
+    return str(value)
+
+
+def _credential(value: Any) -> str:
+    text = _text(value)
+    if len(text) > 255 or not text.isprintable():
+        raise ValueError("at most 255 characters, all of them printable")
+    return text
+
+
+def _origin(value: Any) -> tuple[str, str, int]:
+    """Scheme, host and port of an address."""
+    text = _text(value).strip()
+    if "@" in text or " " in text or not text.isprintable():
+        raise ValueError("neither an address nor a host name; who logs in goes into redfish_username")
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        pass
+    else:
+        text = f"[{text}]"
+    parts = urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
+    if parts.scheme not in _PORTS:
+        raise ValueError("its scheme is neither https nor http")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("only scheme, host and port; what to read goes into redfish_system_id")
+    host = parts.hostname or ""
+    if "[" in parts.netloc:
+        ipaddress.IPv6Address(host)
+    elif not _HOST_NAME.match(host):
+        raise ValueError("neither an address nor a host name")
+    port = parts.port
+    if port == 0:
+        raise ValueError("port 0")
+    return parts.scheme, host, port or _PORTS[parts.scheme]
+
+
+def _system_path(value: Any) -> str:
+    text = _text(value).strip()
+    if not _SYSTEM_ID.match(text) or "?" in text or "#" in text or ".." in text.split("/"):
+        raise ValueError("not the path of a system")
+    if text.startswith("/") and not text.startswith("//"):
+        return text
+    if "/" in text:
+        raise ValueError(f"neither a path from the root, as {_SYSTEMS}1, nor a system's name alone, as 1")
+    return _SYSTEMS + text
+
+
+def _verify(value: Any) -> bool | str:
+    text = str(value) if isinstance(value, bool) else _text(value).strip()
+    if text.startswith("/"):
+        return text
+    try:
+        return bool(strutils.bool_from_string(text, strict=True))
+    except ValueError:
+        raise ValueError("neither true nor false nor the absolute path of a file or folder") from None
+
+
+def _login(value: Any) -> str:
+    text = _text(value).lower()
+    if text not in _LOGINS:
+        raise ValueError(f"not one of {', '.join(_LOGINS)}")
+    return text
+
+
+class RedfishDriver(Events, Tasks):
+    """BMCs that speak Redfish (HTTPS and JSON)."""
+
+    properties: ClassVar[Mapping[str, base.Property]] = {
+        "redfish_address": base.Property(
+            "https://HOST[:PORT] of the BMC, http://... without TLS", required=True, type=_origin
+        ),
+        "redfish_system_id": base.Property(
+            f"path of the system, {_SYSTEMS}1, or its name, 1; not needed where the BMC has only one",
+            type=_system_path,
+        ),
+        "redfish_username": base.Property("user name", default="", type=_credential),
+        "redfish_password": base.Property("password", secret=True, default="", type=_credential),
+        "redfish_verify_ca": base.Property(
+            "true: the BMC's certificate must be signed by an authority that this host trusts; "
+            "a path: by one in that file or folder; false: it is not looked at",
+            default=True,
+            type=_verify,
+        ),
+        "redfish_auth_type": base.Property(
+            "session, basic or none; auto: a session, or basic where the BMC has none to give",
+            default="auto",
+            type=_login,
+        ),
+    }
+    options: Any = (
+        cfg.FloatOpt(
+            "connect_timeout",
+            default=5,
+            min=0.1,
+            help="Seconds that connecting to a BMC may take, with TLS.",
+        ),
+        cfg.FloatOpt(
+            "read_timeout",
+            default=10,
+            min=0.1,
+            help="Seconds of silence after which a BMC that owes an answer counts as unreachable.",
+        ),
+        cfg.FloatOpt(
+            "command_timeout",
+            default=20,
+            min=0.1,
+            help="Seconds that one request may take in all, with connecting and logging in.",
+        ),
+        cfg.FloatOpt(
+            "authentication_retry_interval",
+            default=600,
+            min=0,
+            help="Seconds for which a BMC that refused three logins in a row is left alone, unless "
+            "the driver_info of its node changes. BMCs lock accounts.",
+        ),
+        cfg.FloatOpt(
+            "session_close_timeout",
+            default=15,
+            min=0.1,
+            help="Seconds that ending all BMC sessions may take at shutdown.",
+        ),
+        cfg.BoolOpt(
+            "events",
+            default=True,
+            help="Whether to follow the events of BMCs that offer a stream of them (Server-Sent Events), "
+            "instead of asking for the power again and again.",
+        ),
+        cfg.FloatOpt(
+            "events_confirm_interval",
+            default=300,
+            min=1,
+            help="Seconds after which the power is read although no event told of a change.",
+        ),
+        cfg.FloatOpt(
+            "inventory_interval",
+            default=86400,
+            min=60,
+            help="Seconds after which collect_inventory asks what a machine is made of again; "
+            "it does so earlier when it sees that something changed.",
+        ),
+    )
+    # No soft reboot: the conductor makes it of its halves, each of which is seen in the power state.
+    # GracefulRestart is over only when the operating system says so, and nobody hears that.
+    supported_power_states: ClassVar[Sequence[str]] = (
+        states.POWER_ON,
+        states.POWER_OFF,
+        states.REBOOTING,
+        states.SOFT_POWER_OFF,
+    )
+
+    _client: Client
+
+    async def start(self) -> None:
+        """Make the client, in the event loop that it runs in."""
+        self._client = Client(
+            Timing(
+                connect=self.options.connect_timeout,
+                read=self.options.read_timeout,
+                command=self.options.command_timeout,
+                authentication_retry=self.options.authentication_retry_interval,
+                close=self.options.session_close_timeout,
+            )
+        )
+        self._follower = Follower(self, self.check_status)
+        self._connections = Connections(self._connect, self._release)
+
+    async def close(self) -> None:
+        """End all streams of events and all sessions, and close the connections."""
+        self._connections.close()
+        await self._follower.close()
+        await self._client.close()
+
+    def statistics(self) -> Mapping[str, float]:
+        """What was asked, and what is held."""
+        return {**self._client.statistics(), **self._follower.statistics()}
+
+    def parse_driver_info(self, node: base.Node) -> dict[str, Any]:
+        """The same with a user name where the login needs one.
+
+        :raises podium.errors.InvalidDriverInfo: for the first property that is missing, unknown or wrong
+        """
+        info = super().parse_driver_info(node)
+        login = info["redfish_auth_type"]
+        if login in ("session", "basic") and not info["redfish_username"]:
+            raise errors.InvalidDriverInfo(
+                f"driver_info lacks redfish_username, which redfish_auth_type {login} needs"
+            )
+        return info
+
+    async def get_power_state(self, node: base.Node) -> str:
+        """Read PowerState of the ComputerSystem (DSP2046)."""
+        return await self._connections.of(node).read_power(node)
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        """Start a power change with the action ComputerSystem.Reset (DSP2046).
+
+        A machine that is off is rebooted by switching it on.
+
+        :raises podium.errors.UnsupportedPowerState: the BMC allows no reset that does this
+        """
+        if target not in self.supported_power_states:
+            raise errors.UnsupportedPowerState(
+                f"the redfish driver cannot do {target!r}, only {', '.join(self.supported_power_states)}"
+            )
+        await self._connections.of(node).change_power(target)
+
+    async def inject_nmi(self, node: base.Node) -> None:
+        """Send the reset ``Nmi``, which is optional for BMCs."""
+        await self._connections.of(node).change_power(states.INJECT_NMI)
+
+    def _connect(self, node: base.Node) -> System:
+        info = self.parse_driver_info(node)
+        scheme, host, port = info["redfish_address"]
+        login = info["redfish_auth_type"]
+        if login == "auto" and not info["redfish_username"]:
+            login = "none"
+        target = Target(
+            scheme=scheme,
+            host=host,
+            port=port,
+            username=info["redfish_username"],
+            password=info["redfish_password"],
+            verify=info["redfish_verify_ca"],
+            auth=login,
+        )
+        return System(
+            self._client.connect(target),
+            info["redfish_system_id"] or "",
+            self.options.events_confirm_interval,
+        )
+
+    def _release(self, system: System) -> None:
+        self._follower.forget(system)
+        self._client.release(system.bmc)

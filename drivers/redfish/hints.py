@@ -1,0 +1,169 @@
+"""What events say, as far as it matters: hints that a system's power or health is worth reading again.
+
+What an event says is never taken for the state itself: BMCs send events early, late, twice and not at all.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+from podium import errors, states
+
+_MOST: Final = 256  # entries of one event that are looked at; the standard limit for messages is 100 or less
+_HEARTBEAT: Final = "RedfishServiceFunctional"
+_HEALTH_WORDS: Final = ("status", "health", "error", "threshold", "fault", "fail")
+_BAD: Final = frozenset({"Warning", "Critical"})
+
+_SHORTEST_GAP: Final = 0.3  # seconds between two reads for hints
+_LONGEST_GAPS: Final = (60.0, 2.0, 2.0)  # by urgency less one, where the reads before showed nothing new
+_QUIET: Final = 120.0  # seconds without a read, after which a system is as good as one that was never noisy
+
+_BEATS: Final = 3
+_REGULAR: Final = 1.5
+_SHORTEST_SILENCE: Final = 15.0
+
+
+class Urgency(IntEnum):
+    """How likely a hint means that a system's power changed."""
+
+    NONE = 0  # it is about something else
+    VAGUE = 1  # about a part of the system, or nobody knows what
+    NAMED = 2  # about the system itself
+    POWER = 3  # and about its power
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One entry of an event.
+
+    :param origin: the path of the resource that it is about, empty when that is not told
+    :param power: whether it names power
+    :param health: whether the health of something may have changed
+    :param expected: the power state that it says is reached or will be, if it says so
+    """
+
+    origin: str
+    power: bool
+    health: bool
+    expected: str | None = None
+
+    def urgency(self, path: str) -> Urgency:
+        """What it means for the power of the system at this path."""
+        at_home = self._is_within(path)
+        if not at_home and self._is_of_another_system(path):
+            return Urgency.NONE
+        if self.power:
+            return Urgency.POWER
+        if self.origin == path.rstrip("/"):
+            return Urgency.NAMED
+        return Urgency.VAGUE if at_home or not self.origin else Urgency.NONE
+
+    def concerns_health(self, path: str) -> bool:
+        """Whether the health of the system at this path may have changed; a chassis is every system's."""
+        return self.health and (self._is_within(path) or not self._is_of_another_system(path))
+
+    def _is_within(self, path: str) -> bool:
+        home = path.rstrip("/")
+        return self.origin == home or self.origin.startswith((f"{home}/", f"{home}#"))
+
+    def _is_of_another_system(self, path: str) -> bool:
+        collection = path.rstrip("/").rpartition("/")[0]
+        return self.origin.startswith(f"{collection}/")
+
+
+def hints(data: bytes) -> list[Hint]:
+    """What the data of one event hint at, in order, each once.
+
+    Telemetry, which some BMCs send in the same stream, hints at nothing. Sources: DSP0266, section
+    "Server-sent events"; DSP2046, schema ``Event``.
+
+    :raises podium.errors.DriverError: when it is no JSON
+    """
+    if b'"Events"' not in data and data.lstrip()[:1] == b"{":
+        return []
+    try:
+        event = json.loads(data)
+    except (ValueError, RecursionError):
+        raise errors.DriverError("its event stream has an event that is no JSON") from None
+    entries = event.get("Events") if isinstance(event, dict) else None
+    return list(dict.fromkeys(_read(entries[:_MOST]))) if isinstance(entries, list) else []
+
+
+def _read(entries: list[Any]) -> Iterator[Hint]:
+    for entry in entries:
+        if isinstance(entry, dict):
+            name = _text(entry.get("MessageId")).rpartition(".")[2]
+            if name != _HEARTBEAT:
+                kind = f"{name} {_text(entry.get('EventType'))}".lower()
+                severity = _text(entry.get("MessageSeverity")) or _text(entry.get("Severity"))
+                health = severity in _BAD or any(word in kind for word in _HEALTH_WORDS)
+                power = "power" in kind
+                expected = _expected(name) if power else None
+                yield Hint(_origin(entry.get("OriginOfCondition")), power, health, expected)
+
+
+def _expected(name: str) -> str | None:
+    # ResourcePoweredOn, ResourcePoweringOff of the registry ResourceEvent (DSP8011); makers' own are alike.
+    if name.endswith("Off"):
+        return states.POWER_OFF
+    return states.POWER_ON if name.endswith("On") else None
+
+
+def _origin(told: Any) -> str:
+    # A link since schema version 1.1 or so, its bare path in older ones.
+    return _text(told.get("@odata.id") if isinstance(told, dict) else told).rstrip("/")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+class Pace:
+    """How soon a system is read for a hint: at once, unless hints came to nothing again and again.
+
+    Some BMCs tell of every login, and some take every request for one.
+    """
+
+    __slots__ = ("_gap", "_read")
+
+    def __init__(self) -> None:
+        self._gap = _SHORTEST_GAP
+        self._read = float("-inf")
+
+    def delay(self, now: float, urgency: Urgency) -> float:
+        """Seconds to wait before the next read."""
+        if now - self._read > _QUIET:
+            self._gap = _SHORTEST_GAP
+        return max(0.0, self._read + min(self._gap, _LONGEST_GAPS[urgency - 1]) - now)
+
+    def was_read(self, now: float, *, changed: bool) -> None:
+        """Note a read, and whether it showed anything new."""
+        self._read = now
+        self._gap = _SHORTEST_GAP if changed else min(2 * self._gap, _LONGEST_GAPS[0])
+
+
+class Habit:
+    """How long a stream may be silent, learned from the comments by which a BMC shows that it is alive.
+
+    :param doubt: factor for a BMC that was silent for longer before and no worse for it
+    """
+
+    __slots__ = ("_doubt", "_gaps", "_last", "_last_was_beat", "allowed")
+
+    def __init__(self, now: float, doubt: float) -> None:
+        self.allowed: float | None = None  #: seconds, None as long as there is no habit
+        self._doubt = doubt
+        self._gaps: tuple[float, ...] = ()  # the last ones
+        self._last = now
+        self._last_was_beat = False
+
+    def heard(self, now: float, *, beat: bool) -> None:
+        """Note that something came: a comment and nothing else, or other than that."""
+        if beat and self._last_was_beat:
+            self._gaps = (*self._gaps[1 - _BEATS :], now - self._last)
+            shortest, longest = min(self._gaps), max(self._gaps)
+            regular = len(self._gaps) == _BEATS and 0 < longest <= _REGULAR * shortest
+            self.allowed = max(_SHORTEST_SILENCE, _BEATS * longest) * self._doubt if regular else None
+        self._last, self._last_was_beat = now, beat

@@ -1,0 +1,189 @@
+"""What one resource says of sensors, in either of Redfish's two models.
+
+Source of the properties: DSP0268, schemas ``Sensor``, ``EnvironmentMetrics``, ``ThermalMetrics`` and ``Fan``
+of the newer model, ``Thermal`` and ``Power`` of the older one.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from podium.drivers.redfish import resources
+
+_MAX_NAME: Final = 96
+_MAX_IDENTIFIER: Final = 24
+_NAMES: Final = ("Name", "DeviceName", "FanName")  # of resources, of excerpts, of early services
+_IDENTIFIERS: Final = ("MemberId", "Id")
+_HEALTHS: Final = frozenset({"OK", "Warning", "Critical"})
+_NOT_FITTED: Final = frozenset({"Absent", "Disabled"})
+_SILENT: Final = frozenset({"UnavailableOffline", "StandbyOffline", "Deferring"})
+_PERCENT: Final = "percent"
+_KIND_OF_TYPE: Final = {
+    "Temperature": "temperature",
+    "Rotational": "fan",
+    "Power": "power",
+    "Voltage": "voltage",
+    "Current": "current",
+    "Percent": _PERCENT,
+}
+# Units by the Unified Code for Units of Measure, for a sensor that does not tell its type.
+_KIND_OF_UNIT: Final = {
+    "Cel": "temperature",
+    "RPM": "fan",
+    "{rev}/min": "fan",
+    "W": "power",
+    "V": "voltage",
+    "A": "current",
+    "%": _PERCENT,
+}
+# A threshold's name in the newer and in the older model, and what lies beyond it.
+_THRESHOLDS: Final = (
+    ("Fatal", "Fatal", "Critical"),
+    ("Critical", "Critical", "Critical"),
+    ("Caution", "NonCritical", "Warning"),
+)
+
+
+class Reading(NamedTuple):
+    """What one sensor says.
+
+    :param identifier: what tells it from others of the same name, or nothing
+    :param kind: one of podium.drivers.base.SENSOR_KINDS
+    :param is_fitted: whether there is anything to read; a bay may be empty
+    """
+
+    name: str
+    identifier: str
+    kind: str
+    value: float | None
+    status: str
+    is_fitted: bool
+
+
+def of_sensors(sensors: Iterable[dict[str, Any]]) -> list[Reading]:
+    """The readings of Sensor resources, without those of kinds that Podium has no word for."""
+    return [
+        _reading(sensor, kind, resources.number(sensor, "Reading"))
+        for sensor in sensors
+        if (kind := _kind(sensor))
+    ]
+
+
+def of_thermal(thermal: dict[str, Any]) -> list[Reading]:
+    """The temperatures and fans of a Thermal resource."""
+    found = [
+        _reading(entry, "temperature", resources.number(entry, "ReadingCelsius"))
+        for entry in resources.objects(thermal, "Temperatures")
+    ]
+    for fan in resources.objects(thermal, "Fans"):
+        kind = "fan_share" if fan.get("ReadingUnits") == "Percent" else "fan"
+        key = "Reading" if "Reading" in fan else "ReadingRPM"
+        found.append(_reading(fan, kind, resources.number(fan, key)))
+    return found
+
+
+def of_power(power: dict[str, Any]) -> list[Reading]:
+    """The power, supplies and voltages of a Power resource."""
+    found = [
+        _reading(control, "power", resources.number(control, "PowerConsumedWatts"), "Power consumption")
+        for control in resources.objects(power, "PowerControl")
+    ]
+    for supply in resources.objects(power, "PowerSupplies"):
+        found.append(_reading(supply, "power", _output(supply), "Power supply"))
+        volts = resources.number(supply, "LineInputVoltage")
+        if volts is not None:
+            read = _reading(supply, "voltage", volts, "Power supply")
+            found.append(read._replace(name=f"{read.name} input"))
+    found += [
+        _reading(entry, "voltage", resources.number(entry, "ReadingVolts"))
+        for entry in resources.objects(power, "Voltages")
+    ]
+    return found
+
+
+def of_environment(metrics: dict[str, Any]) -> list[Reading]:
+    """The power, temperature and fans that EnvironmentMetrics tells in excerpts of sensors."""
+    found = []
+    for key, kind, name in (
+        ("PowerWatts", "power", "Power consumption"),
+        ("TemperatureCelsius", "temperature", "Temperature"),
+    ):
+        excerpt = resources.part(metrics, key)
+        if excerpt:
+            found.append(_reading(excerpt, kind, resources.number(excerpt, "Reading"), name))
+    fans = resources.objects(metrics, "FanSpeedsPercent")
+    return found + [_fan(fan, fan) for fan in fans]
+
+
+def of_temperatures(metrics: dict[str, Any]) -> list[Reading]:
+    """The temperatures that ThermalMetrics tells in excerpts of sensors."""
+    return [
+        _reading(excerpt, "temperature", resources.number(excerpt, "Reading"))
+        for excerpt in resources.objects(metrics, "TemperatureReadingsCelsius")
+    ]
+
+
+def of_fans(fans: Iterable[dict[str, Any]]) -> list[Reading]:
+    """The readings of Fan resources."""
+    return [_fan(fan, resources.part(fan, "SpeedPercent")) for fan in fans]
+
+
+def _fan(fan: dict[str, Any], speed: dict[str, Any]) -> Reading:
+    rpm = resources.number(speed, "SpeedRPM")
+    if rpm is not None:
+        return _reading(fan, "fan", rpm, "Fan")
+    return _reading(fan, "fan_share", resources.number(speed, "Reading"), "Fan")
+
+
+def _kind(sensor: dict[str, Any]) -> str | None:
+    kind = _KIND_OF_TYPE.get(resources.line(sensor.get("ReadingType")))
+    kind = kind or _KIND_OF_UNIT.get(resources.line(sensor.get("ReadingUnits")))
+    if kind != _PERCENT:
+        return kind
+    # Percents are told of loads and humidity, too.
+    words = (resources.line(sensor.get("PhysicalContext")), _first(sensor, _NAMES, _MAX_NAME))
+    return "fan_share" if "fan" in " ".join(words).lower() else None
+
+
+def _output(supply: dict[str, Any]) -> float | None:
+    """What a power supply takes in, for want of that what it gives."""
+    for key in ("PowerInputWatts", "PowerOutputWatts", "LastPowerOutputWatts"):
+        watts = resources.number(supply, key)
+        if watts is not None:
+            return watts
+    return None
+
+
+def _reading(entry: dict[str, Any], kind: str, value: float | None, name: str = "Sensor") -> Reading:
+    """:param name: for a sensor that has none"""
+    status = resources.part(entry, "Status")
+    state, health = (resources.line(status.get(key)) for key in ("State", "Health"))
+    if state in _SILENT:
+        value = None
+    return Reading(
+        name=_first(entry, _NAMES, _MAX_NAME) or name,
+        identifier=_first(entry, _IDENTIFIERS, _MAX_IDENTIFIER),
+        kind=kind,
+        value=value,
+        status=health if health in _HEALTHS else _beyond(entry, value),
+        is_fitted=state not in _NOT_FITTED,
+    )
+
+
+def _first(entry: dict[str, Any], keys: tuple[str, ...], limit: int) -> str:
+    return next(filter(None, (resources.text(entry, key, limit) for key in keys)), "")
+
+
+def _beyond(entry: dict[str, Any], value: float | None) -> str:
+    """What a sensor's thresholds make of its value, for want of a word of the BMC's own."""
+    thresholds = resources.part(entry, "Thresholds")
+    for newer, older, status in _THRESHOLDS:
+        if value is None:
+            break
+        upper = resources.number(resources.part(thresholds, f"Upper{newer}"), "Reading")
+        upper = resources.number(entry, f"UpperThreshold{older}") if upper is None else upper
+        lower = resources.number(resources.part(thresholds, f"Lower{newer}"), "Reading")
+        lower = resources.number(entry, f"LowerThreshold{older}") if lower is None else lower
+        # Firmware without a threshold there tells 0; nothing has one of 0 to stay under.
+        if (upper and value > upper) or (lower is not None and value < lower):
+            return status
+    return "OK"

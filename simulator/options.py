@@ -1,0 +1,130 @@
+"""What the options of ``podium-sim`` ask of the BMCs of each protocol."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from podium import errors
+from podium.simulator import bmc, nodes
+from podium.simulator.redfish import bmc as redfish
+
+IPMI: Final = bmc.Settings()
+REDFISH: Final = redfish.Settings()
+IPMI_ADDRESS: Final = "127.20.0.1"
+IPMI_PORT: Final = 6230
+REDFISH_ADDRESS: Final = "127.21.0.1"
+REDFISH_PORT: Final = 8443
+_SYSTEMS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the BMCs of one protocol are."""
+
+    addresses: range
+    port: int
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Whether what concerns both protocols makes sense.
+
+    :raises podium.errors.ConfigError: when it does not
+    """
+    if not 0 <= arguments.power_delay <= 3600:
+        raise errors.ConfigError(f"--power-delay {arguments.power_delay}: give 0 to 3600 seconds")
+    if arguments.sessions is not None and arguments.sessions < 1:
+        raise errors.ConfigError(f"--sessions {arguments.sessions}: a BMC holds 1 or more")
+    if arguments.tls_ca_file and (arguments.http or arguments.redfish is None):
+        raise errors.ConfigError("--tls-ca-file: only Redfish BMCs have a certificate, and not with --http")
+
+
+def ipmi_place(arguments: argparse.Namespace) -> Place:
+    """Where the IPMI BMCs are.
+
+    :raises podium.errors.ConfigError: when they cannot be there
+    """
+    port = IPMI_PORT if arguments.port is None else arguments.port
+    return Place(nodes.address_range(arguments.address or IPMI_ADDRESS, arguments.ipmi), port)
+
+
+def redfish_place(arguments: argparse.Namespace) -> Place:
+    """Where the Redfish BMCs are; the general options are theirs where there are no others.
+
+    :raises podium.errors.ConfigError: when they cannot be there
+    """
+    first, port = arguments.redfish_address, arguments.redfish_port
+    if arguments.ipmi is None:
+        first = first or arguments.address
+        port = arguments.port if port is None else port
+    addresses = nodes.address_range(first or REDFISH_ADDRESS, arguments.redfish)
+    if arguments.ipmi is not None:
+        others = ipmi_place(arguments).addresses
+        if addresses[0] in others or others[0] in addresses:
+            raise errors.ConfigError(
+                f"the Redfish BMCs from {nodes.text(addresses[0])} on have addresses of the IPMI BMCs: "
+                "give others with --redfish-address"
+            )
+    return Place(addresses, REDFISH_PORT if port is None else port)
+
+
+def ipmi_settings(arguments: argparse.Namespace) -> tuple[bmc.Settings, str | None]:
+    """What the options ask of every IPMI BMC, and Kg in the digits in which driver_info has it.
+
+    :raises podium.errors.ConfigError: when that cannot be
+    """
+    if not 1 <= len(arguments.user.encode()) <= 16:
+        raise errors.ConfigError(f"--user {arguments.user!r}: IPMI user names have 1 to 16 bytes")
+    password, kg, hex_kg_key = IPMI.password, b"", None
+    if arguments.password_file:
+        password = _read_secret(arguments.password_file).encode()
+        if not 1 <= len(password) <= 20:
+            raise errors.ConfigError(f"{arguments.password_file}: IPMI passwords have 1 to 20 bytes")
+    if arguments.kg_file:
+        hex_kg_key = _read_secret(arguments.kg_file)
+        kg = _bytes(hex_kg_key)
+        if len(kg) != 20:
+            raise errors.ConfigError(f"{arguments.kg_file}: the BMC key is 40 hexadecimal digits")
+    settings = bmc.Settings(
+        user=arguments.user,
+        password=password,
+        kg=kg,
+        power_delay=arguments.power_delay,
+        session_limit=arguments.sessions or IPMI.session_limit,
+        seed=arguments.seed,
+    )
+    return settings, hex_kg_key
+
+
+def redfish_settings(arguments: argparse.Namespace) -> redfish.Settings:
+    """What the options ask of every Redfish BMC.
+
+    :raises podium.errors.ConfigError: when that cannot be
+    """
+    if not arguments.user or ":" in arguments.user:
+        raise errors.ConfigError(f"--user {arguments.user!r}: Redfish user names have no colon")
+    if not 1 <= arguments.systems <= _SYSTEMS:
+        raise errors.ConfigError(f"--systems {arguments.systems}: give 1 to {_SYSTEMS}")
+    password = _read_secret(arguments.password_file) if arguments.password_file else REDFISH.password
+    return redfish.Settings(
+        user=arguments.user,
+        password=password,
+        power_delay=arguments.power_delay,
+        session_limit=arguments.sessions or REDFISH.session_limit,
+        systems=arguments.systems,
+    )
+
+
+def _bytes(digits: str) -> bytes:
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        return b""
+
+
+def _read_secret(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as wrong:
+        reason = wrong.strerror if isinstance(wrong, OSError) else "not UTF-8"
+        raise errors.ConfigError(f"cannot read {path}: {reason}") from None

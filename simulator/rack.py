@@ -1,0 +1,131 @@
+"""What simulated BMCs have in common whatever they speak: places, faults and power."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+from podium import errors
+from podium.simulator import faults, nodes, places
+
+
+class Simulated(Protocol):
+    """One BMC and the machine behind it."""
+
+    faults: faults.Faults
+    power_on: bool
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The latest power commands that were carried out, oldest first."""
+
+
+class Racks:
+    """All BMCs of a simulator, which may speak several protocols, each in a rack of its own.
+
+    :param racks: at least one; their addresses differ
+    """
+
+    def __init__(self, racks: "Sequence[Rack]") -> None:
+        self.racks = racks
+
+    def place(self, placed: Iterable[str]) -> None:
+        """Put faults on some BMCs, each ``KIND[=VALUE]:WHERE``.
+
+        :raises podium.errors.ConfigError: when one is not understood
+        """
+        for text in placed:
+            change, where = faults.parse_placed(text)
+            self._change(change, where)
+
+    def set_fault(self, fault: str, where: str) -> int:
+        """Put ``KIND[=VALUE]`` on some BMCs, see :func:`podium.simulator.places.select`; returns how many.
+
+        :raises podium.errors.ConfigError: when either is not understood, or such BMCs cannot have the fault
+        """
+        return self._change(faults.parse_fault(fault), where)
+
+    def clear_fault(self, kind: str, where: str) -> int:
+        """Take a kind of fault, or ``all``, from some BMCs; returns how many.
+
+        :raises podium.errors.ConfigError: when either is not understood
+        """
+        return self._change(faults.parse_clear(kind), where)
+
+    def set_power(self, on: bool, where: str) -> int:
+        """Switch the machines at some addresses, as somebody at the power button does; returns how many.
+
+        :raises podium.errors.ConfigError: when ``where`` is not understood
+        """
+        chosen = self._select(where)
+        for rack, address in chosen:
+            rack.at(address).power_on = on
+        return len(chosen)
+
+    def status(self) -> dict[str, int]:
+        """Counts of BMCs, machines that are on, BMCs with a fault, sessions, and what was sent."""
+        counts: Counter[str] = Counter()
+        for rack in self.racks:
+            counts.update(rack.counts())
+        return dict(counts)
+
+    def log(self, where: str) -> dict[str, Mapping[str, Any]]:
+        """By address, whether machines are on and the latest power commands that their BMCs carried out.
+
+        :raises podium.errors.ConfigError: when ``where`` is not understood
+        """
+        return {nodes.text(address): rack.account(address) for rack, address in self._select(where)}
+
+    def _select(self, where: str, kind: str = "") -> "list[tuple[Rack, int]]":
+        chosen = places.select(where, [rack.addresses for rack in self.racks], kind)
+        return [(rack, address) for rack in self.racks for address in chosen if address in rack.addresses]
+
+    def _change(self, change: faults.Change, where: str) -> int:
+        chosen = self._select(where, change.kind)
+        for rack in {id(rack): rack for rack, _ in chosen}.values():
+            rack.check(change)
+        after: dict[faults.Faults, faults.Faults] = {}  # BMCs with the same faults share one record
+        for rack, address in chosen:
+            bmc = rack.at(address)
+            if bmc.faults not in after:
+                after[bmc.faults] = change.apply(bmc.faults)
+            bmc.faults = after[bmc.faults]
+        return len(chosen)
+
+
+class Rack(Racks, ABC):
+    """BMCs at consecutive addresses that speak one protocol; by itself it is all there are.
+
+    :param addresses: from :func:`podium.simulator.nodes.address_range`
+    """
+
+    protocol: ClassVar[str]
+
+    def __init__(self, addresses: range) -> None:
+        super().__init__((self,))
+        self.addresses = addresses
+
+    @abstractmethod
+    def at(self, address: int) -> Simulated:
+        """The BMC at an address.
+
+        :raises KeyError: when none is simulated there
+        """
+
+    @abstractmethod
+    def counts(self) -> dict[str, int]:
+        """The status of this rack."""
+
+    def account(self, address: int) -> Mapping[str, Any]:
+        """What the log tells of one BMC."""
+        bmc = self.at(address)
+        return {"power_on": bmc.power_on, "log": bmc.log}
+
+    def check(self, change: faults.Change) -> None:
+        """:raises podium.errors.ConfigError: for a kind of fault that BMCs of this protocol cannot have"""
+        kinds = [name for name, kind in faults.KINDS.items() if self.protocol in kind.protocols]
+        if change.kind in faults.KINDS and change.kind not in kinds:
+            raise errors.ConfigError(
+                f"the BMCs at {nodes.text(self.addresses[0])}-{nodes.text(self.addresses[-1])} speak "
+                f"{self.protocol}, which has no fault {change.kind!r}: it has {', '.join(kinds)}"
+            )

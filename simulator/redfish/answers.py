@@ -1,0 +1,113 @@
+"""HTTP answers as bytes, and the bodies of errors (DSP0266, clause "Error responses")."""
+
+import functools
+import hashlib
+import http
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_BASE: Final = "Base.1.18"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is wrong with a request.
+
+    :param name: in the registry Base, such as ``ResourceInUse``
+    :param text: as a person reads it
+    :param arguments: those of the message in the registry
+    """
+
+    status: int
+    name: str
+    text: str
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def extended_info(self) -> dict[str, Any]:
+        """The schema Message's object for it."""
+        return {
+            "@odata.type": "#Message.v1_2_1.Message",
+            "MessageId": f"{_BASE}.{self.name}",
+            "Message": self.text,
+            "MessageArgs": list(self.arguments),
+            "MessageSeverity": "Critical",
+            "Resolution": "None.",
+        }
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer.
+
+    :param wire: head and body
+    :param etag: of the resource, empty for none
+    :param late: seconds by which it is late
+    :param streams: whether events follow for as long as the connection lasts
+    :param closes: whether the connection is closed after it, without a word of that
+    """
+
+    wire: bytes
+    status: int
+    etag: bytes = b""
+    late: float = 0.0
+    streams: bool = False
+    closes: bool = False
+
+
+def answer(
+    status: int,
+    document: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    etag: bytes = b"",
+    content_type: str = "application/json",
+) -> Answer:
+    """An answer with a JSON body, or with none."""
+    body = b"" if document is None else json.dumps(document, separators=(",", ":")).encode()
+    lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}", "OData-Version: 4.0"]
+    if document is not None:
+        lines += [f"Content-Type: {content_type}", "Cache-Control: no-cache"]
+    if etag:
+        lines.append(f"ETag: {etag.decode()}")
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    if status not in (204, 304):
+        lines.append(f"Content-Length: {len(body)}")
+    return Answer("\r\n".join((*lines, "", "")).encode() + body, status, etag)
+
+
+@functools.lru_cache(maxsize=16384)  # one for each BMC that is read all the time
+def not_modified(etag: bytes) -> Answer:
+    """An answer that says that the ETag is still the resource's."""
+    return answer(304, etag=etag)
+
+
+def refusal(message: Message, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer that says what is wrong."""
+    body = {
+        "error": {
+            "code": f"{_BASE}.{message.name}",
+            "message": message.text,
+            "@Message.ExtendedInfo": [message.extended_info],
+        }
+    }
+    return answer(message.status, body, headers)
+
+
+def event_stream() -> Answer:
+    """The head of a stream of events, which has no end but the connection's."""
+    lines = (
+        "HTTP/1.1 200 OK",
+        "Content-Type: text/event-stream",
+        "Cache-Control: no-cache",
+        "Connection: close",
+    )
+    return Answer("\r\n".join((*lines, "", "")).encode(), 200, streams=True)
+
+
+def etag_of(document: Mapping[str, Any]) -> str:
+    """An entity tag that is another one when the document is."""
+    text = json.dumps(document, separators=(",", ":")).encode()
+    return f'W/"{hashlib.blake2b(text, digest_size=8).hexdigest()}"'

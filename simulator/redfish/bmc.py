@@ -1,0 +1,114 @@
+"""What one simulated Redfish BMC is and has, without any HTTP: its machines, sessions, tasks and events."""
+
+import ipaddress
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from podium.simulator.faults import HEALTHY, Faults
+from podium.simulator.redfish.events import Event, power_event, status_event
+from podium.simulator.redfish.health import worst
+from podium.simulator.redfish.machine import Machine
+from podium.simulator.redfish.sessions import Sessions
+from podium.simulator.redfish.tasks import Tasks
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """What all BMCs of a simulator have in common.
+
+    :param power_delay: seconds between the states of a power change; 0 for at once
+    :param session_limit: sessions that one BMC holds
+    :param session_timeout: seconds after which a session that is not used ends
+    :param stream_limit: event streams that one BMC serves at a time
+    :param heartbeat: seconds between the heartbeats of an event stream
+    :param systems: machines behind each BMC
+    :param clock: seconds, monotonic
+    """
+
+    user: str = "admin"
+    password: str = "podium-sim"
+    power_delay: float = 0.0
+    session_limit: int = 8
+    session_timeout: float = 1800.0
+    stream_limit: int = 4
+    heartbeat: float = 30.0
+    systems: int = 1
+    clock: Callable[[], float] = time.monotonic
+
+
+class BMC:
+    """One BMC and the machines behind it, by their ids ``1``, ``2``, ...
+
+    :param address: the IPv4 address, which tells it from the others
+    """
+
+    __slots__ = ("_announced", "_faults", "_unsettled", "address", "changed", "machines", "publish",
+                 "sessions", "settings", "tasks")  # fmt: skip
+
+    def __init__(self, settings: Settings, address: int) -> None:
+        self.settings = settings
+        self.address = ipaddress.IPv4Address(address)
+        self.sessions = Sessions(settings.session_limit, settings.session_timeout)
+        self.tasks = Tasks()
+        self.changed: Callable[[], None] = lambda: None  #: called when what resources show has changed
+        self.publish: Callable[[Event], None] = lambda event: None  #: called with what happened
+        self.machines = {
+            str(number): Machine(settings.power_delay, settings.clock, self._power_changed)
+            for number in range(1, settings.systems + 1)
+        }
+        self._announced = {system: machine.power for system, machine in self.machines.items()}
+        self._unsettled: dict[str, Machine] = {}
+        self._faults: Faults = HEALTHY
+
+    @property
+    def faults(self) -> Faults:
+        """What is wrong with it."""
+        return self._faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        before, self._faults = self._faults, faults
+        for machine in self.machines.values():
+            machine.faults = faults
+        self.changed()
+        if worst(before) != worst(faults):
+            for system in self.machines:
+                self.publish(status_event(system, worst(faults)))
+
+    @property
+    def power_on(self) -> bool:
+        """Whether all machines are on; assigning to it switches them behind everybody's back."""
+        return all(machine.power_on for machine in self.machines.values())
+
+    @power_on.setter
+    def power_on(self, on: bool) -> None:
+        for machine in self.machines.values():
+            machine.power_on = on
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The latest resets that were carried out, oldest first; of the first machine."""
+        return self.machines["1"].log
+
+    @property
+    def due(self) -> float | None:
+        """When something changes by itself, on the clock."""
+        times = (machine.due for machine in self._unsettled.values())
+        return min((at for at in times if at is not None), default=None)
+
+    def settle(self) -> None:
+        """Let happen what is due."""
+        for machine in list(self._unsettled.values()):
+            machine.settle()
+
+    def _power_changed(self, machine: Machine, power: str) -> None:
+        system = next(name for name, one in self.machines.items() if one is machine)
+        if machine.due is None:
+            self._unsettled.pop(system, None)
+        else:
+            self._unsettled[system] = machine
+        self.changed()
+        if power != self._announced[system]:
+            self._announced[system] = power
+            self.publish(power_event(system, power))

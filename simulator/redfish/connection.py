@@ -1,0 +1,161 @@
+"""One connection to a simulated Redfish BMC: HTTP requests in, answers and events out."""
+
+import asyncio
+import ssl
+from typing import Final, Protocol
+
+import httptools
+
+from podium.drivers.redfish.link import Link
+from podium.simulator.redfish.answers import Answer
+from podium.simulator.redfish.service import Request, Service
+
+_REQUEST_LIMIT: Final = 128 << 10  # bytes, head and body
+_LATE_LIMIT: Final = 64
+_HEADERS: Final = frozenset(
+    (b"authorization", b"if-match", b"if-none-match", b"odata-version", b"x-auth-token")
+)
+_BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Directory(Protocol):
+    """What the connections of a simulator share."""
+
+    def accept(self, connection: "Connection") -> Service | None:
+        """The BMC that was connected to, if it takes one more connection."""
+
+    def leave(self, connection: "Connection") -> None:
+        """The connection is no more."""
+
+
+class Connection(Link):
+    """A connection, to whichever BMC has the address that it was made to.
+
+    Its parser hands over a request at a time; what is late is sent in the order of the requests.
+    """
+
+    __slots__ = ("_deaf", "_directory", "_free_at", "_late", "_parser", "_request", "_taken", "service")
+    service: Service | None
+
+    def __init__(self, tls: ssl.SSLContext | None, directory: Directory) -> None:
+        super().__init__(tls, server_side=True)
+        self._directory = directory
+        self._parser: httptools.HttpRequestParser | None = None
+        self._request = Request(b"", b"")
+        self._taken = 0  # bytes since the last whole request
+        self._late = 0  # answers that are yet to be sent
+        self._free_at = 0.0  # when the last of them is
+        self._deaf = False
+        self.service = None
+
+    # -- of Link --------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Of asyncio."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.service = self._directory.accept(self)
+        if self.service is None:
+            transport.abort()
+        else:
+            super().connection_made(transport)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Of asyncio; a BMC that was dead meanwhile knows nothing of its connections afterwards."""
+        if self.service is None or self.service.bmc.faults.dead:
+            self._deaf = True
+        elif self._deaf:
+            self.abort()
+        else:
+            super().buffer_updated(nbytes)
+
+    def opened(self) -> None:
+        """Of Link."""
+        self._parser = httptools.HttpRequestParser(self)
+
+    def received(self, data: bytes) -> None:
+        """Of Link."""
+        if self._parser is None:
+            return
+        self._taken += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # to a protocol that nobody speaks here
+            self._parser = None
+            self.close()
+        except httptools.HttpParserError:
+            self._refuse()
+        else:
+            if self._taken > _REQUEST_LIMIT or self._late > _LATE_LIMIT:
+                self._refuse()
+
+    def ended(self, error: Exception | None) -> None:
+        """Of Link."""
+        self._parser = None
+        self._directory.leave(self)
+
+    # -- of the parser --------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._request = Request(b"", b"")
+
+    def on_url(self, url: bytes) -> None:
+        """Some of its target came."""
+        self._request.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header came."""
+        name = name.lower()
+        if name in _HEADERS:
+            self._request.headers[name] = value
+
+    def on_body(self, body: bytes) -> None:
+        """Some of its body came."""
+        self._request.body += body
+
+    def on_message_complete(self) -> None:
+        """All of it is there."""
+        parser, request = self._parser, self._request
+        self._taken = 0
+        if parser is None or self.service is None:
+            return
+        request.method = parser.get_method()
+        answer = self.service.answer(request)
+        keeps = parser.should_keep_alive() and not answer.closes
+        if answer.late or self._late:
+            self._send_late(answer, keeps)
+        else:
+            self._send(answer, keeps)
+
+    def _send_late(self, answer: Answer, keeps: bool) -> None:
+        loop = asyncio.get_running_loop()
+        # A little after the one before, so that they stay in order.
+        self._free_at = max(loop.time() + answer.late, self._free_at + 1e-6)
+        self._late += 1
+
+        def send() -> None:
+            self._late -= 1
+            self._send(answer, keeps)
+
+        loop.call_at(self._free_at, send)
+
+    def _send(self, answer: Answer, keeps: bool) -> None:
+        service = self.service
+        if self._parser is None or service is None or service.bmc.faults.dead:
+            return
+        wire = answer.wire
+        if not (keeps or answer.closes or answer.streams):
+            wire = wire.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        self.send(wire)
+        if answer.streams:
+            self._parser = None  # nothing but events from now on
+            service.streams.add(self)
+        elif not keeps:
+            self._parser = None
+            self.close()
+
+    def _refuse(self) -> None:
+        self._parser = None
+        self.send(_BAD_REQUEST)
+        self.close()

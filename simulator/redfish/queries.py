@@ -1,0 +1,70 @@
+"""The query parameters of a GET: ``$select`` and ``$expand`` (DSP0266, clause "Query parameters")."""
+
+import re
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from podium.simulator.redfish.answers import Message
+from podium.simulator.redfish.documents import Document
+
+
+class NotUnderstood(Exception):
+    """A query that gets an error for its answer."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message.text)
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to show of a resource.
+
+    :param select: names of properties, with a slash to those inside; none for all
+    :param expand: whether members of a collection are shown rather than referred to
+    """
+
+    select: tuple[str, ...] = ()
+    expand: bool = False
+
+    def apply(self, document: Document, find: Callable[[str], Document | None]) -> Document:
+        """What the query leaves, or makes, of a document.
+
+        :param find: gives the resource at a path
+        """
+        if self.expand and "Members" in document:
+            members = [find(member["@odata.id"]) or member for member in document["Members"]]
+            document = {**document, "Members": members}
+        return _select(document, self.select) if self.select else document
+
+
+def parse(text: str, *, known: bool) -> Query:
+    """Read what follows the question mark.
+
+    :param known: whether the service has query parameters at all
+    :raises NotUnderstood: for another parameter that begins with ``$``, or what it cannot be
+    """
+    select: tuple[str, ...] = ()
+    expand = False
+    for name, value in urllib.parse.parse_qsl(text, keep_blank_values=True):
+        if name == "$select" and known:
+            select = tuple(part.strip() for part in value.split(","))
+        elif name == "$expand" and known and re.fullmatch(r"\.(\(\$levels=1\))?", value):
+            expand = True
+        elif name.startswith("$"):
+            text = f"The query parameter {name}={value} is not supported."
+            raise NotUnderstood(Message(501, "QueryNotSupported", text))
+    return Query(select, expand)
+
+
+def _select(document: Document, names: tuple[str, ...]) -> Document:
+    chosen = {name: value for name, value in document.items() if name.startswith("@odata.")}
+    for name in names:
+        first, _, rest = name.partition("/")
+        value = document.get(first)
+        if rest and isinstance(value, dict):
+            chosen[first] = {**chosen.get(first, {}), **_select(value, (rest,))}
+        elif first in document:
+            chosen[first] = value
+    return chosen

@@ -1,0 +1,31 @@
+"""How a simulated Redfish BMC spoils what it would have answered."""
+
+import dataclasses
+from typing import Any, Final
+
+from podium.simulator.faults import Faults
+from podium.simulator.redfish.answers import Answer
+from podium.simulator.redfish.documents import ROOT
+
+_FOREIGN: Final = "https://192.0.2.1"  # nobody's (RFC 5737)
+
+
+def with_foreign_links(value: Any) -> Any:
+    """The same, but all links lead to another host."""
+    if isinstance(value, list):
+        return [with_foreign_links(one) for one in value]
+    if isinstance(value, dict):
+        return {name: with_foreign_links(one) for name, one in value.items()}
+    return f"{_FOREIGN}{value}" if isinstance(value, str) and value.startswith(f"{ROOT}/") else value
+
+
+def spoil(made: Answer, wrong: Faults) -> Answer:
+    """What faults make of an answer."""
+    wire, closes = made.wire, wrong.half_closes or wrong.cuts
+    if made.streams:
+        return dataclasses.replace(made, late=wrong.slow)
+    if wrong.wrong_type:
+        wire = wire.replace(b"application/json", b"text/html", 1)
+    if wrong.cuts:
+        wire = wire[: 2 * len(wire) // 3]
+    return dataclasses.replace(made, wire=wire, late=made.late + wrong.slow, closes=closes)

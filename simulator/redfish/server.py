@@ -1,0 +1,168 @@
+"""All simulated Redfish BMCs behind one listening socket: the address that is connected to picks the BMC."""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Iterable
+from typing import ClassVar, Final, Self
+
+from podium.simulator import faults, nodes, ports
+from podium.simulator.rack import Rack
+from podium.simulator.redfish.bmc import BMC, Settings
+from podium.simulator.redfish.certificate import server_context
+from podium.simulator.redfish.connection import Connection
+from podium.simulator.redfish.machine import Machine
+from podium.simulator.redfish.service import Service
+from podium.simulator.redfish.streams import Streams
+
+_BACKLOG: Final = 4096
+_CONNECTIONS: Final = 64  # that one BMC holds
+
+
+class RedfishSimulator(Rack):
+    """BMCs at consecutive addresses: ``async with RedfishSimulator(address_range("127.21.0.1", 48)) as sim``.
+
+    It serves while the event loop runs; faults and power may be changed from other threads as well.
+
+    :param addresses: from :func:`podium.simulator.nodes.address_range`
+    :param port: the TCP port of all BMCs; 0 for a free one, which :attr:`port` tells
+    :param tls: whether they speak HTTPS
+    :param named: how many of the addresses, the first ones, the certificate names; each of them costs
+        whoever connects some memory
+    :param placed: faults from the start, each ``KIND[=VALUE]:WHERE``
+    :raises podium.errors.ConfigError: for a fault that is not understood; on entry, for a port not to be had
+    """
+
+    protocol: ClassVar[str] = faults.REDFISH
+
+    def __init__(
+        self,
+        addresses: range,
+        port: int = 0,
+        *,
+        settings: Settings | None = None,
+        tls: bool = True,
+        named: int = 256,
+        placed: Iterable[str] = (),
+    ) -> None:
+        super().__init__(addresses)
+        self.port = port
+        self.settings = settings or Settings()
+        self.certificate: str | None = None  #: in PEM, while it serves with TLS
+        self._tls = tls
+        self._named = named
+        self._bmcs: dict[int, BMC] = {}
+        self._services: dict[int, Service] = {}
+        self._connections: dict[Connection, int] = {}
+        self._held: Counter[int] = Counter()
+        self._accepted = 0
+        self.place(placed)
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        context: ssl.SSLContext | None = None
+        if self._tls:
+            context, self.certificate = await asyncio.to_thread(server_context, self.addresses[: self._named])
+        opened = _open_socket(self.port, nodes.is_loopback(self.addresses))
+        self.port = opened.getsockname()[1]
+        self._server = await self._loop.create_server(
+            lambda: Connection(context, self), sock=opened, backlog=_BACKLOG
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for connection in list(self._connections):
+            connection.abort()
+        await asyncio.sleep(0)  # in which they end
+        await self._server.wait_closed()
+
+    def bmc(self, address: str) -> BMC:
+        """The BMC at an address.
+
+        :raises KeyError: when none is simulated there
+        """
+        return self.at(int(ipaddress.IPv4Address(address)))
+
+    def machine(self, address: str, system: str = "1") -> Machine:
+        """A machine behind the BMC at an address.
+
+        :raises KeyError: when there is none
+        """
+        return self.bmc(address).machines[system]
+
+    def url(self, address: str) -> str:
+        """What driver_info has for ``redfish_address``."""
+        return f"{'https' if self._tls else 'http'}://{address}:{self.port}"
+
+    def at(self, address: int) -> BMC:
+        """The BMC at an address.
+
+        :raises KeyError: when none is simulated there
+        """
+        bmc = self._bmcs.get(address)
+        if bmc is None:
+            if address not in self.addresses:
+                raise KeyError(nodes.text(address))
+            bmc = self._bmcs.setdefault(address, BMC(self.settings, address))
+        return bmc
+
+    def counts(self) -> dict[str, int]:
+        """Counts of BMCs, machines that are on, BMCs with a fault, sessions, connections and requests."""
+        bmcs, services = list(self._bmcs.values()), list(self._services.values())
+        return {
+            "bmcs": len(self.addresses),
+            "powered_on": sum(machine.power_on for bmc in bmcs for machine in bmc.machines.values()),
+            "faulty": sum(bmc.faults is not faults.HEALTHY for bmc in bmcs),
+            "sessions": sum(len(bmc.sessions) for bmc in bmcs),
+            "sessions_opened": sum(bmc.sessions.opened for bmc in bmcs),
+            "logins_refused": sum(bmc.sessions.refused for bmc in bmcs),
+            "requests": sum(service.requests for service in services),
+            "connections": len(self._connections),
+            "connections_accepted": self._accepted,
+            "event_streams": sum(len(service.streams) for service in services),
+        }
+
+    def account(self, address: int) -> dict[str, object]:
+        """What the log tells of one BMC; of each machine where there are more."""
+        found = {
+            system: {"power_on": machine.power_on, "log": machine.log}
+            for system, machine in self.at(address).machines.items()
+        }
+        return found["1"] if len(found) == 1 else {"systems": found}
+
+    def accept(self, connection: Connection) -> Service | None:
+        """Of a connection that was made: whose it is."""
+        name = connection.transport.get_extra_info("sockname")
+        address = int(ipaddress.IPv4Address(name[0]))
+        if address not in self.addresses or self._held[address] >= _CONNECTIONS:
+            return None
+        self._accepted += 1
+        self._held[address] += 1
+        self._connections[connection] = address
+        return self._service(address)
+
+    def leave(self, connection: Connection) -> None:
+        """Of a connection that is no more."""
+        address = self._connections.pop(connection, None)
+        if address is not None:
+            self._held[address] -= 1
+            self._services[address].streams.remove(connection)
+
+    def _service(self, address: int) -> Service:
+        service = self._services.get(address)
+        if service is None:
+            bmc = self.at(address)
+            service = self._services[address] = Service(bmc, Streams(bmc, self._loop))
+        return service
+
+
+def _open_socket(port: int, loopback: bool) -> socket.socket:
+    """:raises podium.errors.ConfigError: when the port cannot be had"""
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    opened.setblocking(False)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    ports.bind(opened, port, loopback=loopback)
+    return opened

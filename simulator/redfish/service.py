@@ -1,0 +1,287 @@
+"""What one simulated Redfish BMC answers to HTTP requests (DSP0266), without any I/O."""
+
+import base64
+import dataclasses
+import hmac
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from podium.simulator import faults
+from podium.simulator.redfish import queries, tree
+from podium.simulator.redfish.answers import (
+    Answer,
+    Message,
+    answer,
+    etag_of,
+    event_stream,
+    not_modified,
+    refusal,
+)
+from podium.simulator.redfish.bmc import BMC
+from podium.simulator.redfish.documents import ROOT, SESSIONS, SSE, TASK_MONITORS, Document
+from podium.simulator.redfish.quirks import spoil, with_foreign_links
+from podium.simulator.redfish.streams import Streams
+from podium.simulator.redfish.systems import allowed_resets
+
+#: Renderings that are kept for each BMC; of those of a rack that is read all the time, one or two.
+_KEPT: Final = 8
+#: What changes without a change of the BMC.
+_UNKEPT: Final = (f"{ROOT}/SessionService", f"{ROOT}/TaskService")
+_RESET: Final = "/Actions/ComputerSystem.Reset"
+
+_UNAUTHORIZED: Final = Message(401, "NoValidSession", "There is no valid session established.")
+_BAD_LOGIN: Final = Message(401, "ResourceAtUriUnauthorized", "The user name or the password is wrong.")
+_NO_ROOM: Final = Message(
+    503, "SessionLimitExceeded", "The session establishment failed: there are too many sessions."
+)
+_TOO_MANY_STREAMS: Final = Message(
+    503, "EventSubscriptionLimitExceeded", "The event subscription failed: there are too many."
+)
+_MALFORMED: Final = Message(400, "MalformedJSON", "The request body is not a JSON object.")
+_IN_USE: Final = Message(
+    409, "ResourceInUse", "The change failed because the resource is in use or in transition."
+)
+_ODATA_VERSION: Final = Message(412, "PreconditionFailed", "The OData-Version is not 4.0.")
+_PRECONDITION: Final = Message(412, "PreconditionFailed", "The ETag did not match the resource's.")
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request.
+
+    :param target: path and query
+    :param headers: those that matter here, with names in lower case
+    """
+
+    method: bytes
+    target: bytes
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Service:
+    """The HTTP side of one BMC.
+
+    :param streams: where its events go
+    """
+
+    __slots__ = ("_busy_since", "_credentials", "_rendered", "bmc", "requests", "streams")
+
+    def __init__(self, bmc: BMC, streams: Streams) -> None:
+        self.bmc = bmc
+        self.streams = streams
+        self.requests = 0  #: requests that were answered
+        self._rendered: dict[bytes, Answer] = {}
+        self._busy_since: float | None = None
+        user = f"{bmc.settings.user}:{bmc.settings.password}"
+        self._credentials = b"Basic " + base64.b64encode(user.encode())
+        bmc.changed = self._changed
+
+    def answer(self, request: Request) -> Answer:
+        """Do what a request asks."""
+        self.requests += 1
+        bmc = self.bmc
+        bmc.settle()
+        if bmc.faults is faults.HEALTHY:
+            return self._answer(request)
+        if bmc.faults.busy and (seconds := self._busy(bmc.faults.busy)):
+            text = f"The service is temporarily unavailable. Retry in {seconds} seconds."
+            message = Message(503, "ServiceTemporarilyUnavailable", text, (str(seconds),))
+            return refusal(message, {"Retry-After": str(seconds)})
+        return spoil(self._answer(request), bmc.faults)
+
+    def _changed(self) -> None:
+        self._rendered.clear()
+        if not self.bmc.faults.busy:
+            self._busy_since = None
+
+    def _busy(self, span: int) -> int:
+        """For how many seconds more it is busy."""
+        now = self.bmc.settings.clock()
+        if self._busy_since is None:
+            self._busy_since = now
+        spans, gone = divmod(now - self._busy_since, span)
+        return 0 if spans % 2 else math.ceil(span - gone)
+
+    def _answer(self, request: Request) -> Answer:
+        method, headers = request.method, request.headers
+        path = request.target.partition(b"?")[0].rstrip(b"/").decode("ascii", "replace")
+        if headers.get(b"odata-version", b"4.0") != b"4.0":
+            return refusal(_ODATA_VERSION)
+        if method == b"POST" and path in (SESSIONS, f"{SESSIONS}/Members"):
+            return _not_found(path) if self.bmc.faults.no_sessions else self._log_in(request)
+        if path not in (ROOT, "/redfish") and not self._is_known(headers):
+            return refusal(_UNAUTHORIZED, {"WWW-Authenticate": 'Basic realm="podium-sim"'})
+        if method in (b"GET", b"HEAD"):
+            found = self._get(request.target, path)
+            match = headers.get(b"if-none-match")
+            if found.etag and match is not None and (found.etag in match or match == b"*"):
+                return not_modified(found.etag)
+            return found if method == b"GET" else _without_body(found)
+        system, action, rest = path.removeprefix(f"{ROOT}/Systems/").partition(_RESET)
+        if action and not rest and system in self.bmc.machines:
+            return self._reset(system, request.body) if method == b"POST" else _not_allowed(method, "POST")
+        session, slash, id = path.rpartition("/")
+        if method == b"DELETE" and slash and session == SESSIONS and id in self.bmc.sessions.ids:
+            return self._log_out(path, id, headers.get(b"if-match"))
+        known = tree.find(self.bmc, path) is not None
+        return _not_allowed(method, _allowed(path)) if known else _not_found(path)
+
+    # -- who asks -------------------------------------------------------------------------------------------
+
+    def _is_known(self, headers: dict[bytes, bytes]) -> bool:
+        bmc = self.bmc
+        token = headers.get(b"x-auth-token")
+        if token is not None and not bmc.faults.no_sessions:
+            return bmc.sessions.find(token, bmc.settings.clock(), bmc.faults) is not None
+        given = headers.get(b"authorization")
+        if given is None:
+            return False
+        known = hmac.compare_digest(given, self._credentials) and not bmc.faults.wrong_password
+        bmc.sessions.refused += not known
+        return known
+
+    def _log_in(self, request: Request) -> Answer:
+        """DSP0266, clause "Session login": the token is in a header, the session's path in another."""
+        bmc = self.bmc
+        body = _json_object(request.body)
+        if body is None:
+            return refusal(_MALFORMED)
+        for name in ("UserName", "Password"):
+            if not isinstance(body.get(name), str):
+                text = f"The property {name} is required and is missing."
+                return refusal(Message(400, "PropertyMissing", text, (name,)))
+        given = base64.b64encode(f"{body['UserName']}:{body['Password']}".encode(errors="replace"))
+        if not hmac.compare_digest(b"Basic " + given, self._credentials) or bmc.faults.wrong_password:
+            bmc.sessions.refused += 1
+            return refusal(_BAD_LOGIN)
+        session = bmc.sessions.open(bmc.settings.clock(), bmc.faults)
+        if session is None:
+            return refusal(_NO_ROOM)
+        path = f"{SESSIONS}/{session.id}"
+        return answer(201, tree.find(bmc, path), {"Location": path, "X-Auth-Token": session.token.decode()})
+
+    def _log_out(self, path: str, id: str, match: bytes | None) -> Answer:
+        document = tree.find(self.bmc, path)
+        if match is not None and document is not None and etag_of(document).encode() not in match:
+            return refusal(_PRECONDITION)
+        self.bmc.sessions.close(id)
+        return answer(204)
+
+    # -- what is read ---------------------------------------------------------------------------------------
+
+    def _get(self, target: bytes, path: str) -> Answer:
+        found = self._rendered.get(target)
+        if found is None:
+            found = self._render(target.decode("ascii", "replace"), path)
+            if found.status == 200 and not found.streams and not path.startswith(_UNKEPT):
+                if len(self._rendered) >= _KEPT:
+                    self._rendered.clear()
+                self._rendered[target] = found
+        return found
+
+    def _render(self, target: str, path: str) -> Answer:
+        wrong = self.bmc.faults
+        asked, question, query_text = target.partition("?")
+        if wrong.redirects and not asked.endswith("/"):
+            return answer(308, headers={"Location": f"{asked}/{question}{query_text}"})
+        if path == SSE and not wrong.no_events:
+            return refusal(_TOO_MANY_STREAMS) if self.streams.full else event_stream()
+        parent, _, id = path.rpartition("/")
+        if parent == TASK_MONITORS:
+            return self._monitor(path, id)
+        document = self._resource(path)
+        if document is None:
+            is_action = path.endswith(_RESET)
+            return _not_allowed(b"GET", "POST") if is_action else _not_found(path)
+        try:
+            query = queries.parse(query_text, known=not wrong.no_queries)
+        except queries.NotUnderstood as refused:
+            return refusal(refused.message)
+        etag = str(document.get("@odata.etag", ""))
+        headers = {"Allow": _allowed(path)}
+        return answer(200, query.apply(document, self._resource), headers, etag=etag.encode())
+
+    def _resource(self, path: str) -> Document | None:
+        document, wrong = tree.find(self.bmc, path), self.bmc.faults
+        if document is None:
+            return None
+        if wrong.foreign_links and path not in (ROOT, "/redfish"):
+            document = {**with_foreign_links(document), "@odata.id": path}
+        if wrong.no_etags or path == "/redfish":
+            return document
+        etag = etag_of({"@odata.id": path} if wrong.false_etags else document)
+        return {**document, "@odata.etag": etag}
+
+    # -- resets ---------------------------------------------------------------------------------------------
+
+    def _reset(self, system: str, body: bytes) -> Answer:
+        bmc, machine = self.bmc, self.bmc.machines[system]
+        parameters = _json_object(body)
+        if parameters is None:
+            return refusal(_MALFORMED)
+        reset = parameters.get("ResetType")
+        if reset is None:
+            text = "The action ComputerSystem.Reset requires that the parameter ResetType be present."
+            names = ("ComputerSystem.Reset", "ResetType")
+            return refusal(Message(400, "ActionParameterMissing", text, names))
+        if reset not in allowed_resets(bmc):
+            text = f"The value '{reset}' for the parameter ResetType is not in the list of acceptable values."
+            arguments = (str(reset), "ResetType", "ComputerSystem.Reset")
+            return refusal(Message(400, "ActionParameterValueNotInList", text, arguments))
+        failure = _IN_USE if machine.refuses(reset) else None
+        if failure is None:
+            machine.reset(reset)
+        if bmc.faults.tasks:
+            return self._start_task(failure)
+        done = refusal(failure) if failure else answer(204)
+        return dataclasses.replace(done, late=bmc.faults.slow_reset)
+
+    def _start_task(self, failure: Message | None) -> Answer:
+        settings = self.bmc.settings
+        task = self.bmc.tasks.start(settings.clock() + settings.power_delay, failure)
+        return self._pending(task.id)
+
+    def _pending(self, id: str) -> Answer:
+        headers = {"Location": f"{TASK_MONITORS}/{id}", "Retry-After": "1"}
+        return answer(202, tree.find(self.bmc, f"{ROOT}/TaskService/Tasks/{id}"), headers)
+
+    def _monitor(self, path: str, id: str) -> Answer:
+        task = self.bmc.tasks.find(id)
+        if task is None:
+            return _not_found(path)
+        if not task.poll(self.bmc.settings.clock()):
+            return self._pending(id)
+        return refusal(task.failure) if task.failure else answer(204)
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _without_body(made: Answer) -> Answer:
+    head, end, _ = made.wire.partition(b"\r\n\r\n")
+    return dataclasses.replace(made, wire=head + end, streams=False)
+
+
+def _not_found(path: str) -> Answer:
+    text = f"The resource at the URI '{path}' was not found."
+    return refusal(Message(404, "ResourceMissingAtURI", text, (path,)))
+
+
+def _allowed(path: str) -> str:
+    """The methods that a resource takes, for the header Allow."""
+    if path == SESSIONS:
+        return "GET, HEAD, POST"
+    return "GET, HEAD, DELETE" if path.startswith(SESSIONS) else "GET, HEAD"
+
+
+def _not_allowed(method: bytes, allowed: str) -> Answer:
+    text = f"The method {method.decode('ascii', 'replace')} is not allowed here."
+    return refusal(Message(405, "OperationNotAllowed", text), {"Allow": allowed})

@@ -1,0 +1,95 @@
+"""The event streams of one simulated Redfish BMC: who listens, and what is sent when."""
+
+import asyncio
+from typing import Final, Protocol
+
+from podium.simulator.redfish.bmc import BMC
+from podium.simulator.redfish.events import Event, render
+
+_UNSENT_LIMIT: Final = 256 << 10  # bytes
+
+
+class Listener(Protocol):
+    """A connection that events go to."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that it has not taken yet."""
+
+    def send(self, data: bytes) -> None:
+        """Send."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class Streams:
+    """All event streams of a BMC.
+
+    :param loop: where they are; events may come from other threads
+    """
+
+    __slots__ = ("_bmc", "_count", "_due", "_listeners", "_loop")
+
+    def __init__(self, bmc: BMC, loop: asyncio.AbstractEventLoop) -> None:
+        self._bmc = bmc
+        self._loop = loop
+        self._listeners: dict[Listener, list[asyncio.TimerHandle]] = {}
+        self._due: asyncio.TimerHandle | None = None
+        self._count = 0
+        bmc.publish = self.publish
+
+    def __len__(self) -> int:
+        return len(self._listeners)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for one more."""
+        return len(self._listeners) >= self._bmc.settings.stream_limit
+
+    def add(self, listener: Listener) -> None:
+        """Send events from now on."""
+        self._listeners[listener] = timers = [self._loop.call_later(self._heartbeat, self._beat, listener)]
+        if self._bmc.faults.drops_events:
+            timers.append(self._loop.call_later(self._bmc.faults.drops_events, listener.close))
+        self._watch()
+
+    def remove(self, listener: Listener) -> None:
+        """Send nothing more; does no harm to what was not added."""
+        for timer in self._listeners.pop(listener, ()):
+            timer.cancel()
+
+    def publish(self, event: Event) -> None:
+        """Tell everybody who listens."""
+        self._count += 1
+        if self._listeners:
+            self._loop.call_soon_threadsafe(self._send, render(event, self._count))
+
+    def _send(self, text: bytes) -> None:
+        if not self._bmc.faults.event_silence and not self._bmc.faults.dead:
+            for listener in list(self._listeners):
+                if listener.unsent > _UNSENT_LIMIT:
+                    listener.close()
+                else:
+                    listener.send(text)
+        self._watch()
+
+    def _beat(self, listener: Listener) -> None:
+        if not self._bmc.faults.event_silence and not self._bmc.faults.dead:
+            listener.send(b": heartbeat\n\n")
+        self._listeners[listener][0] = self._loop.call_later(self._heartbeat, self._beat, listener)
+
+    @property
+    def _heartbeat(self) -> float:
+        return self._bmc.settings.heartbeat
+
+    def _watch(self) -> None:
+        """See to it that what happens by itself happens, and so is told, even when nobody asks."""
+        due = self._bmc.due
+        if due is not None and self._due is None and self._listeners:
+            self._due = self._loop.call_later(max(0.0, due - self._bmc.settings.clock()), self._settle)
+
+    def _settle(self) -> None:
+        self._due = None
+        self._bmc.settle()
+        self._watch()

@@ -1,0 +1,56 @@
+"""The tasks of one simulated Redfish BMC (DSP0266, clause "Asynchronous operations")."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from podium.simulator.redfish.answers import Message
+
+_KEPT: Final = 16
+
+
+@dataclass(slots=True)
+class Task:
+    """One operation that goes on after it was answered.
+
+    :param done_at: in seconds; who asks after that is told how it ended, but never who asks first
+    :param failure: what it ends with; None for success
+    """
+
+    id: str
+    done_at: float
+    failure: Message | None
+    asked: bool = False
+    ended: bool = False
+
+    def poll(self, now: float) -> bool:
+        """Whether it has ended, for somebody who asks now."""
+        self.ended = self.ended or (self.asked and now >= self.done_at)
+        self.asked = True
+        return self.ended
+
+
+class Tasks:
+    """The latest of them, by id."""
+
+    __slots__ = ("_tasks", "count")
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task] = {}
+        self.count = 0
+
+    @property
+    def ids(self) -> list[str]:
+        """Those of all tasks that are kept."""
+        return list(self._tasks)
+
+    def find(self, id: str) -> Task | None:
+        """The task of that id, if it is kept."""
+        return self._tasks.get(id)
+
+    def start(self, done_at: float, failure: Message | None) -> Task:
+        """A new task; the oldest one makes way."""
+        self.count += 1
+        task = self._tasks[str(self.count)] = Task(str(self.count), done_at, failure)
+        if len(self._tasks) > _KEPT:
+            del self._tasks[next(iter(self._tasks))]
+        return task

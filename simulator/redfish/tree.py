@@ -1,0 +1,22 @@
+"""All resources of a simulated BMC, by their paths."""
+
+from typing import Final
+
+from podium.simulator.redfish import chassis, older, root, systems
+from podium.simulator.redfish.bmc import BMC
+from podium.simulator.redfish.documents import ROOT, Document
+
+_ROUTES: Final = (root.ROUTES, systems.ROUTES, chassis.ROUTES, older.ROUTES)
+
+
+def find(bmc: BMC, path: str) -> Document | None:
+    """The resource at a path, which has no slash at its end; None when there is none."""
+    if path == "/redfish":
+        return {"v1": f"{ROOT}/"}
+    if not path.startswith(ROOT):
+        return None
+    for routes in _ROUTES:
+        document = routes.find(bmc, path.removeprefix(ROOT))
+        if document is not None:
+            return {"@odata.id": path, **document}
+    return None

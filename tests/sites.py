@@ -1,0 +1,200 @@
+"""A real conductor over one machine, in this process: people's requests go in, rows and metrics come out."""
+
+import asyncio
+import shutil
+import socket
+import urllib.request
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from prometheus_client import parser
+
+from fakes import make_conf, until
+from hardware import Hardware
+from podium import conf
+from podium.conductor.daemon import Conductor
+from podium.db import api, operations, power, schema, task_commands
+from podium.db.engine import Database
+from podium.db.models import power_events
+from podium.drivers import registry
+
+NODE: Final = "r1n01"
+
+#: Seconds are short, so that silence is soon found out.
+CONFIG: Final = """\
+enabled_drivers = {protocol}
+[conductor]
+sync_power_state_interval = 1
+[metrics]
+listen = 127.0.0.1:{port}
+{options}
+"""
+
+
+class Site:
+    """A conductor over one machine, which is enrolled as ``r1n01``."""
+
+    def __init__(self, hardware: Hardware, config: conf.Config, database: Database, port: int) -> None:
+        self.hardware = hardware
+        self._database = database
+        self._port = port
+        drivers = registry.load([hardware.protocol], config)
+        self._conductor = Conductor(config, database, drivers)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Site"]:
+        ready = asyncio.Event()
+        conducting = asyncio.create_task(self._conductor.run(ready.set))
+        begun = asyncio.create_task(ready.wait())
+        await asyncio.wait({conducting, begun}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        begun.cancel()
+        try:
+            yield self
+        finally:
+            self._conductor.stop()
+            await asyncio.wait_for(conducting, 30)
+
+    def node(self) -> Any:
+        with self._database.read() as connection:
+            return api.find_nodes(connection, [NODE])[0]
+
+    def enrol(self) -> None:
+        row = {"name": NODE, "driver": self.hardware.protocol, "driver_info": self.hardware.driver_info()}
+        with self._database.write() as connection:
+            api.create_nodes(connection, [row])
+
+    def set_fault(self, fault: str) -> None:
+        self.hardware.set_fault(fault)
+        self._take_over()
+
+    def clear_faults(self) -> None:
+        self.hardware.clear_faults()
+        self._take_over()
+
+    def _take_over(self) -> None:
+        node, info = self.node(), self.hardware.driver_info()
+        if node.driver_info != info:
+            with self._database.write() as connection:
+                api.update_node(connection, node.id, {"driver_info": info})
+
+    async def reads(self, state: str) -> None:
+        """Wait until the node is known to be in a state, by a read that is younger than this call."""
+        before = self.node().power_checked_at
+
+        def known() -> bool:
+            node = self.node()
+            return bool(node.power_state == state and node.power_checked_at != before)
+
+        await until(known)
+
+    async def fails_to_read(self) -> str:
+        """Wait until the power cannot be read, and say why."""
+        await until(lambda: self.node().power_failures > 0)
+        return str(self.node().last_error)
+
+    async def power(self, action: str, *, timeout: float = 10.0, then_off: bool = False) -> str | None:
+        """Have the machine switched as ``podium node power`` does; why it failed, None when it did not."""
+        with self._database.write() as connection:
+            asked = power.ask(connection, [self.node()], action, who="me", timeout=timeout, then_off=then_off)
+        assert asked.operation_id is not None, asked.refused
+        number = asked.operation_id
+
+        def request() -> Any:
+            with self._database.read() as connection:
+                return operations.requests_of(connection, number)[0]
+
+        await until(lambda: request().state in (operations.DONE, operations.FAILED), min(2 * timeout, 30))
+        ended = request()
+        assert (ended.error is None) == (ended.state == operations.DONE)
+        return None if ended.error is None else str(ended.error)
+
+    async def run_task(self, task: str) -> str | None:
+        """Have a task of the driver run as ``podium task run`` does; why it failed, None when it did not."""
+        name = f"{self.hardware.protocol}.{task}"
+        with self._database.write() as connection:
+            (number,) = task_commands.ask(connection, "here", name, "run", "me")
+
+        def answer() -> Any:
+            with self._database.read() as connection:
+                return task_commands.find(connection, [number])[0]
+
+        await until(lambda: answer().finished_at is not None)
+        error = answer().error
+        return None if error is None else str(error)
+
+    async def health(self, status: str) -> Sequence[str]:
+        """Have the health checked until it is of that status; the reasons for it."""
+
+        async def check() -> Mapping[str, Any]:
+            assert await self.run_task("check_status") is None
+            return self.node().health or {}
+
+        async with asyncio.timeout(20):
+            while (found := await check()).get("status") != status:
+                await asyncio.sleep(0.05)
+        return list(found["reasons"])
+
+    def events(self) -> list[tuple[str | None, str | None, str]]:
+        """From, to and cause of what happened to the power, oldest first."""
+        columns = power_events.c
+        told = sa.select(columns.from_state, columns.to_state, columns.cause).order_by(columns.id)
+        with self._database.read() as connection:
+            return [tuple(row) for row in connection.execute(told)]
+
+    async def failures(self, kind: str) -> float:
+        """How many reads failed in that way, as Prometheus is told."""
+        name = "podium_power_read_failures_total"
+        told = [one for one in await self.metrics() if one.name == name and one.labels["kind"] == kind]
+        return float(sum(sample.value for sample in told))
+
+    async def healths(self) -> dict[str, float]:
+        """How many nodes are how healthy, as Prometheus is told."""
+        told = [sample for sample in await self.metrics() if sample.name == "podium_node_health"]
+        return {sample.labels["status"]: sample.value for sample in told}
+
+    async def sensors(self) -> list[tuple[str, str | None, float]]:
+        """Name, kind and value of what Prometheus is told of the node's sensors."""
+        node = {"driver": self.hardware.protocol, "node": NODE}.items()
+        told = [one for one in await self.metrics() if one.name.startswith("podium_sensor_")]
+        assert all(node <= sample.labels.items() for sample in told)
+        return [(sample.name, sample.labels.get("kind"), sample.value) for sample in told]
+
+    async def metrics(self) -> list[Any]:
+        """Every sample that Prometheus gets."""
+
+        def get() -> str:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=10) as answer:
+                return str(answer.read().decode())
+
+        families = parser.text_string_to_metric_families(await asyncio.to_thread(get))
+        return [sample for family in families for sample in family.samples]
+
+
+def make_database(path: Path) -> None:
+    """A SQLite file with its schema and nothing else."""
+    database = Database(f"sqlite:///{path}")
+    schema.upgrade(database)
+    database.dispose()
+
+
+@asynccontextmanager
+async def site(hardware: Hardware, template: Path) -> AsyncIterator[Site]:
+    """A conductor over hardware that is switched off, with its files in the same folder.
+
+    :param template: of :func:`make_database`
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+    text = CONFIG.format(protocol=hardware.protocol, port=port, options=hardware.options)
+    folder = hardware.folder
+    config = make_conf(folder, text)
+    shutil.copy(template, folder / "podium.sqlite")
+    database = Database(f"sqlite:///{folder}/podium.sqlite")
+    async with hardware.running():
+        made = Site(hardware, config, database, port)
+        made.enrol()
+        async with made.running():
+            yield made

@@ -1,0 +1,45 @@
+"""The redfish driver keeps the contract, before simulated BMCs."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from podium.drivers import base
+from podium.drivers.redfish.driver import RedfishDriver
+from podium.simulator.nodes import address_range
+from podium.simulator.redfish.server import RedfishSimulator
+from podium.testing import DriverContract, make_node
+
+SILENT, REFUSING = "127.21.7.31", "127.21.7.32"
+
+
+class TestRedfishDriver(DriverContract):
+    driver_class = RedfishDriver
+    driver_name = "redfish"
+    driver_info = {
+        "redfish_address": "https://127.21.7.1",
+        "redfish_username": "admin",
+        "redfish_password": "podium-sim",
+        "redfish_verify_ca": False,
+    }
+    driver_options = {"read_timeout": 1.0, "command_timeout": 2.0}
+    port = 443
+
+    @contextlib.asynccontextmanager
+    async def hardware(self) -> AsyncIterator[None]:
+        faults = (f"dead:{SILENT}", f"wrong-password:{REFUSING}")
+        async with RedfishSimulator(address_range("127.21.7.1", 32), placed=faults) as simulator:
+            self.port = simulator.port
+            yield
+
+    def make_node(self, name: str = "node1") -> base.Node:
+        return self._at(f"127.21.7.{name.removeprefix('node')}", name)
+
+    def make_silent_node(self) -> base.Node:
+        return self._at(SILENT, "silent")
+
+    def make_refusing_node(self) -> base.Node:
+        return self._at(REFUSING, "refusing")
+
+    def _at(self, address: str, name: str) -> base.Node:
+        info = {**self.driver_info, "redfish_address": f"https://{address}:{self.port}"}
+        return make_node(self.driver_name, info, name=name)
