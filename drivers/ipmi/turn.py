@@ -8,9 +8,9 @@ from podium.drivers.ipmi.client import Connection
 
 
 class Allowance:
-    """What all turns together may read, so that a fleet of any size leaves the event loop to others.
+    """What all turns together may do, so that a fleet of any size leaves the event loop to others.
 
-    :param rate: records and sensors per second; as many may be read at once after a pause
+    :param rate: how often per second; as much may be done at once after a pause
     """
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:

@@ -294,6 +294,18 @@ def test_the_inventory_is_not_collected_again_before_its_time() -> None:
     run(main)
 
 
+def test_an_inventory_that_there_is_no_time_for_is_left_to_a_later_run_unless_a_person_asks() -> None:
+    async def main() -> None:
+        async with machine() as (driver, conductor, _):
+            driver._inventories = Allowance(0)
+            await conductor.run_task(driver, "collect_inventory")
+            assert not conductor.properties
+            await conductor.run_task(driver, "collect_inventory", on_demand=True)
+            assert conductor.properties["n1"]["model"] == "Simulated Server"
+
+    run(main)
+
+
 def test_the_inventory_of_a_machine_that_changed_is_collected_at_once() -> None:
     async def main() -> None:
         async with machine() as (driver, conductor, _):
