@@ -27,7 +27,7 @@ run: $(INSTALLED)  ## a simulated rack of 48 machines and the conductor over it,
 	@sh etc/demo/run.sh
 
 test: $(INSTALLED)  ## the tests, against the installed package; PYTEST_ADDOPTS adds arguments
-	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(BIN)/pytest -n 2
 
 test-peers: $(TEST_PEERS)  ## Redfish programs that nobody here wrote, in an environment of their own, for test
 
