@@ -14,6 +14,7 @@ from podium.drivers.ipmi import commands, crypto, packet
 from podium.drivers.ipmi.client import Client, Connection, Timing
 from podium.drivers.ipmi.session import Target
 from podium.drivers.ipmi.tasks import Tasks, chassis_status
+from podium.drivers.property_types import as_text
 
 _PRIVILEGES: Final = {
     "ADMINISTRATOR": packet.PRIVILEGE_ADMINISTRATOR,
@@ -30,17 +31,10 @@ _UNSUPPORTED: Final = frozenset(
 )
 
 
-def _text(value: Any) -> str:
-    # YAML makes a number of a password like 123456, which reads the same; not so with other types.
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError("neither text nor a whole number; put it in quotes")
-    return str(value)
-
-
 def _bytes(limit: int) -> Callable[[Any], bytes]:
     @functools.lru_cache(maxsize=1024, typed=True)  # most nodes of a fleet share theirs
     def convert(value: Any) -> bytes:
-        encoded = _text(value).encode()
+        encoded = as_text(value).encode()
         if len(encoded) > limit or b"\0" in encoded:
             raise ValueError(f"at most {limit} bytes, none of them zero")
         return encoded
@@ -49,7 +43,7 @@ def _bytes(limit: int) -> Callable[[Any], bytes]:
 
 
 def _address(value: Any) -> str:
-    address = _text(value).strip()
+    address = as_text(value).strip()
     if ":" in address:
         ipaddress.IPv6Address(address)
     elif not address or any(letter.isspace() or letter in "/[]@" for letter in address):
@@ -58,7 +52,7 @@ def _address(value: Any) -> str:
 
 
 def _kg(value: Any) -> bytes:
-    key = bytes.fromhex(_text(value))
+    key = bytes.fromhex(as_text(value))
     if len(key) != 20:
         raise ValueError("not 40 hex digits")
     return key if any(key) else b""  # a BMC whose Kg is all zeros has none
@@ -66,7 +60,7 @@ def _kg(value: Any) -> bytes:
 
 def _privilege(value: Any) -> int:
     try:
-        return _PRIVILEGES[_text(value).upper()]
+        return _PRIVILEGES[as_text(value).upper()]
     except KeyError:
         raise ValueError(f"not one of {', '.join(_PRIVILEGES)}") from None
 

@@ -12,6 +12,7 @@ from oslo_utils import strutils
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.connections import Connections
+from podium.drivers.property_types import as_text
 from podium.drivers.redfish.client import Client, Target, Timing
 from podium.drivers.redfish.events import Events, Follower
 from podium.drivers.redfish.system import System
@@ -24,15 +25,8 @@ _SYSTEM_ID: Final = re.compile(r"[!-~]{1,900}\Z")  # what a path may hold: print
 _LOGINS: Final = ("auto", "session", "basic", "none")
 
 
-def _text(value: Any) -> str:
-    # YAML makes a number of a password like 123456, which reads the same; not so with other types.
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError("neither text nor a whole number; put it in quotes")
-    return str(value)
-
-
 def _credential(value: Any) -> str:
-    text = _text(value)
+    text = as_text(value)
     if len(text) > 255 or not text.isprintable():
         raise ValueError("at most 255 characters, all of them printable")
     return text
@@ -40,7 +34,7 @@ def _credential(value: Any) -> str:
 
 def _origin(value: Any) -> tuple[str, str, int]:
     """Scheme, host and port of an address."""
-    text = _text(value).strip()
+    text = as_text(value).strip()
     if "@" in text or " " in text or not text.isprintable():
         raise ValueError("neither an address nor a host name; who logs in goes into redfish_username")
     try:
@@ -66,7 +60,7 @@ def _origin(value: Any) -> tuple[str, str, int]:
 
 
 def _system_path(value: Any) -> str:
-    text = _text(value).strip()
+    text = as_text(value).strip()
     if not _SYSTEM_ID.match(text) or "?" in text or "#" in text or ".." in text.split("/"):
         raise ValueError("not the path of a system")
     if text.startswith("/") and not text.startswith("//"):
@@ -77,7 +71,7 @@ def _system_path(value: Any) -> str:
 
 
 def _verify(value: Any) -> bool | str:
-    text = str(value) if isinstance(value, bool) else _text(value).strip()
+    text = str(value) if isinstance(value, bool) else as_text(value).strip()
     if text.startswith("/"):
         return text
     try:
@@ -87,7 +81,7 @@ def _verify(value: Any) -> bool | str:
 
 
 def _login(value: Any) -> str:
-    text = _text(value).lower()
+    text = as_text(value).lower()
     if text not in _LOGINS:
         raise ValueError(f"not one of {', '.join(_LOGINS)}")
     return text
