@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections import deque
 from collections.abc import Callable
 from random import random
 from typing import Any, Final, Protocol
@@ -17,6 +16,7 @@ from oslo_log import log
 
 from podium.drivers.ipmi import packet
 from podium.drivers.ipmi.deadlines import Deadlines
+from podium.drivers.turns import Turns
 
 LOG = log.getLogger(__name__)
 
@@ -53,49 +53,22 @@ class Step(Protocol):
         """
 
 
-class Endpoint:
+class Endpoint(Turns):
     """One BMC as the network sees it. Whoever asks it something has its turn meanwhile.
 
     ``if endpoint.busy: await endpoint.turn(seconds)``, else ``endpoint.busy = True``; then :meth:`release`.
     """
 
-    __slots__ = ("_accept", "_address", "_answer", "_network", "_queue", "_sendto", "busy", "users")
+    __slots__ = ("_accept", "_address", "_answer", "_network", "_sendto", "users")
 
     def __init__(self, network: "Network", sendto: Callable[[bytes, Any], int], address: Any) -> None:
-        self.busy = False
+        super().__init__()
         self.users = 0
         self._network = network
         self._sendto = sendto
         self._address = address
-        self._queue: deque[asyncio.Future[None]] | None = None  # few BMCs ever have one
         self._answer: asyncio.Future[Any] | None = None
         self._accept: Callable[[bytes], Any] | None = None
-
-    async def turn(self, seconds: float) -> None:
-        """Wait until those who came before are done.
-
-        :raises TimeoutError: when that takes longer
-        """
-        if self._queue is None:
-            self._queue = deque()
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
-        try:
-            async with asyncio.timeout(seconds):
-                await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled():  # it came at the same moment
-                self.release()
-            raise
-
-    def release(self) -> None:
-        """End the turn."""
-        while self._queue:
-            turn = self._queue.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self.busy = False
 
     def send(self, datagram: bytes) -> None:
         """Send once.

@@ -10,8 +10,8 @@ from podium.drivers.redfish import answers, monitor, sent, sessions
 from podium.drivers.redfish.answers import BMCBusy, Response
 from podium.drivers.redfish.http import Answer
 from podium.drivers.redfish.stream import Stream
-from podium.drivers.redfish.turn import Turn
 from podium.drivers.redfish.wire import Network, Target, Wire
+from podium.drivers.turns import Turns
 
 ROOT: Final = "/redfish/v1/"
 _REDIRECTS: Final = 3
@@ -33,7 +33,7 @@ class BMC:
         self._network = network
         self._clock = clock
         self._ended = False
-        self._turn = Turn()
+        self._turn = Turns()
         self._wire = Wire(target, network)
         self._account = sessions.Account(target, network.counts, network.timing, clock)
         self._root: dict[str, Any] | None = None
@@ -166,14 +166,14 @@ class BMC:
 
     async def _take_turn(self, deadline: float) -> None:
         turn = self._turn
-        if turn.taken:
+        if turn.busy:
             seconds = deadline - self._network.loop.time()
             try:
-                await turn.wait(seconds)
+                await turn.turn(seconds)
             except TimeoutError:
                 text = f"BMC {self.target} is still busy with other requests after {max(seconds, 0.0):.2g} s"
                 raise errors.BMCUnreachable(text) from None
-        turn.taken = True
+        turn.busy = True
         if self._ended:
             turn.release()
             raise errors.BMCUnreachable(f"BMC {self.target} is not in use any more")

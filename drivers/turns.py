@@ -4,16 +4,16 @@ import asyncio
 from collections import deque
 
 
-class Turn:
-    """``if turn.taken: await turn.wait(seconds)``, else ``turn.taken = True``; then :meth:`release`."""
+class Turns:
+    """``if one.busy: await one.turn(seconds)``, else ``one.busy = True``; then :meth:`release`."""
 
-    __slots__ = ("_queue", "taken")
+    __slots__ = ("_queue", "busy")
 
     def __init__(self) -> None:
-        self.taken = False
+        self.busy = False
         self._queue: deque[asyncio.Future[None]] | None = None  # few BMCs ever have one
 
-    async def wait(self, seconds: float) -> None:
+    async def turn(self, seconds: float) -> None:
         """Wait until those who came before are done.
 
         :raises TimeoutError: when that takes longer
@@ -37,4 +37,4 @@ class Turn:
             if not next_one.done():
                 next_one.set_result(None)
                 return
-        self.taken = False
+        self.busy = False
