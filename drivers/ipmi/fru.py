@@ -12,7 +12,7 @@ from oslo_log import log
 
 from podium import errors
 from podium.drivers.ipmi import commands, packet, strings
-from podium.drivers.ipmi.turn import Turn
+from podium.drivers.ipmi.inquiry import Inquiry
 
 LOG = log.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def _fields(area: bytes, start: int) -> Iterator[str]:
         start += 1 + size
 
 
-async def identity(turn: Turn) -> Identity:
+async def identity(inquiry: Inquiry) -> Identity:
     """What the machine is as a product and, where that is not told, as a board.
 
     FRU data that is missing or not intact tells nothing.
@@ -92,7 +92,7 @@ async def identity(turn: Turn) -> Identity:
     :raises podium.errors.DriverError: when the BMC does not answer, or cannot now
     """
     try:
-        memory = await _Memory.open(turn)
+        memory = await _Memory.open(inquiry)
         header = await memory.read(0, _HEADER)
         if header[0] & 0x0F != 1 or sum(header) & 0xFF:
             raise memory.broken("do not begin with a header")
@@ -113,20 +113,20 @@ class _Broken(errors.DriverError):
 class _Memory:
     """The bytes of one FRU device, of which little is of interest."""
 
-    def __init__(self, turn: Turn, size: int, unit: int) -> None:
+    def __init__(self, inquiry: Inquiry, size: int, unit: int) -> None:
         """:param unit: bytes by which offsets and counts are told"""
-        self._turn = turn
+        self._inquiry = inquiry
         self._size = size
         self._unit = unit
         self._piece = _PIECE
 
     @classmethod
-    async def open(cls, turn: Turn) -> "_Memory":
+    async def open(cls, inquiry: Inquiry) -> "_Memory":
         """Get FRU Inventory Area Info, section 34.1."""
-        answer = await turn.ask(packet.GET_FRU_INVENTORY_AREA_INFO, _DEVICE)
+        answer = await inquiry.ask(packet.GET_FRU_INVENTORY_AREA_INFO, _DEVICE)
         if len(answer) < 3:
-            raise _Broken(f"BMC {turn.connection.target} gave too short a FRU info")
-        return cls(turn, int.from_bytes(answer[:2], "little"), 2 if answer[2] & 1 else 1)
+            raise _Broken(f"BMC {inquiry.connection.target} gave too short a FRU info")
+        return cls(inquiry, int.from_bytes(answer[:2], "little"), 2 if answer[2] & 1 else 1)
 
     async def area(self, place: int) -> bytes:
         """The area at a place that the header tells; nothing where there is none, or not all of it."""
@@ -158,7 +158,7 @@ class _Memory:
         place, count = offset // self._unit, -(-size // self._unit)
         request = _DEVICE + place.to_bytes(2, "little") + bytes((count,))
         try:
-            answer = await self._turn.ask(packet.READ_FRU_DATA, request)
+            answer = await self._inquiry.ask(packet.READ_FRU_DATA, request)
         except commands.CommandFailed as failure:
             if failure.code not in commands.TOO_MANY_BYTES or self._piece not in _SMALLER:
                 raise
@@ -170,4 +170,4 @@ class _Memory:
 
     def broken(self, how: str) -> _Broken:
         """The error to raise."""
-        return _Broken(f"BMC {self._turn.connection.target}: its FRU data {how}")
+        return _Broken(f"BMC {self._inquiry.connection.target}: its FRU data {how}")

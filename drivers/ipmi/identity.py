@@ -10,7 +10,7 @@ from typing import Final
 from podium import errors
 from podium.drivers.inventory import Inventory
 from podium.drivers.ipmi import commands, fru, packet
-from podium.drivers.ipmi.turn import Turn
+from podium.drivers.ipmi.inquiry import Inquiry
 
 _DEVICE_ID: Final = 11  # bytes; more of them are the maker's
 _THIS_CHANNEL: Final = 0x0E
@@ -20,14 +20,14 @@ _BLOCKS: Final = 4  # of text, at most
 _ENCODINGS: Final = {0: "latin-1", 1: "utf-8", 2: "utf-16-le"}
 
 
-async def device_id(turn: Turn) -> bytes:
+async def device_id(inquiry: Inquiry) -> bytes:
     """The answer to Get Device ID, section 20.1.
 
     :raises podium.errors.DriverError: when it is too short
     """
-    answer = await turn.ask(packet.GET_DEVICE_ID)
+    answer = await inquiry.ask(packet.GET_DEVICE_ID)
     if len(answer) < _DEVICE_ID:
-        raise errors.DriverError(f"BMC {turn.connection.target} gave too short a device ID")
+        raise errors.DriverError(f"BMC {inquiry.connection.target} gave too short a device ID")
     return answer
 
 
@@ -40,36 +40,36 @@ def fingerprint(device: bytes, records: bytes | None) -> str:
     return sys.intern(told)  # most machines of a fleet have the same
 
 
-async def inventory(turn: Turn, device: bytes) -> Inventory:
+async def inventory(inquiry: Inquiry, device: bytes) -> Inventory:
     """All that IPMI tells of a machine; what a BMC does not have is left out.
 
     :param device: the answer to Get Device ID
     """
-    machine = await fru.identity(turn)
+    machine = await fru.identity(inquiry)
     return Inventory(
         manufacturer=machine.manufacturer,
         model=machine.name,
         serial_number=machine.serial,
         bmc_firmware_version=f"{device[2] & 0x7F}.{device[3]:02x}",  # the second is BCD
-        bios_version=await _bios_version(turn),
-        bmc_mac_address=await _mac_address(turn),
+        bios_version=await _bios_version(inquiry),
+        bmc_mac_address=await _mac_address(inquiry),
     )
 
 
-async def _mac_address(turn: Turn) -> str | None:
+async def _mac_address(inquiry: Inquiry) -> str | None:
     request = bytes((_THIS_CHANNEL, _MAC_ADDRESS, 0, 0))
     answer = await _optional(
-        turn, packet.GET_LAN_CONFIGURATION_PARAMETERS, request, packet.PRIVILEGE_OPERATOR
+        inquiry, packet.GET_LAN_CONFIGURATION_PARAMETERS, request, packet.PRIVILEGE_OPERATOR
     )
     return answer[1:7].hex(":") if len(answer) >= 7 and any(answer[1:7]) else None
 
 
-async def _bios_version(turn: Turn) -> str | None:
+async def _bios_version(inquiry: Inquiry) -> str | None:
     """The system firmware version, in blocks of 16 bytes; the first begins with encoding and length."""
     text, size, encoding = b"", 1, "latin-1"
     for block in range(_BLOCKS):
         request = bytes((0, _FIRMWARE_VERSION, block, 0))
-        answer = await _optional(turn, packet.GET_SYSTEM_INFO_PARAMETERS, request)
+        answer = await _optional(inquiry, packet.GET_SYSTEM_INFO_PARAMETERS, request)
         told = answer[2:18]  # after parameter revision and number of the block
         if block == 0 and len(told) >= 2:
             encoding, size = _ENCODINGS.get(told[0] & 0x0F, "latin-1"), told[1]
@@ -82,14 +82,14 @@ async def _bios_version(turn: Turn) -> str | None:
 
 
 async def _optional(
-    turn: Turn, command: tuple[int, int], data: bytes, privilege: int = packet.PRIVILEGE_USER
+    inquiry: Inquiry, command: tuple[int, int], data: bytes, privilege: int = packet.PRIVILEGE_USER
 ) -> bytes:
     """An answer, or nothing from a BMC that does not have the command, or not for this user.
 
     :raises podium.errors.DriverError: when the BMC does not answer, or cannot now
     """
     try:
-        return await turn.ask(command, data, privilege)
+        return await inquiry.ask(command, data, privilege)
     except errors.AuthenticationRefused:
         return b""
     except commands.CommandFailed as failure:

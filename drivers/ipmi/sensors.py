@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from podium.drivers import base
 from podium.drivers.ipmi import commands, discrete, packet, sdr
-from podium.drivers.ipmi.turn import Turn
+from podium.drivers.ipmi.inquiry import Inquiry
 
 _SCANNED: Final = 0x40
 _UNAVAILABLE: Final = 0x20
@@ -50,13 +50,13 @@ def decode(answer: bytes, counted: int = 0) -> Reading | None:
     return Reading(answer[0], int.from_bytes(answer[2:4], "little") & (counted or _ALL_STATES))
 
 
-async def read(turn: Turn, sensor: sdr.Sensor) -> Reading | None:
+async def read(inquiry: Inquiry, sensor: sdr.Sensor) -> Reading | None:
     """Ask for one reading; None when there is none at present.
 
     :raises podium.errors.DriverError: when the BMC does not answer
     """
     try:
-        answer = await turn.ask(packet.GET_SENSOR_READING, bytes((sensor.number,)))
+        answer = await inquiry.ask(packet.GET_SENSOR_READING, bytes((sensor.number,)))
     except commands.CommandFailed:
         return None  # it is not fitted, or the record promises what the BMC does not have
     return decode(answer, sensor.states)
@@ -89,7 +89,7 @@ def _number(value: float) -> str:
     return f"{round(value, 2):.12g}"
 
 
-async def threshold(turn: Turn, sensor: sdr.Sensor, reading: Reading) -> str:
+async def threshold(inquiry: Inquiry, sensor: sdr.Sensor, reading: Reading) -> str:
     """The threshold that is crossed, as `` 95``, with Get Sensor Thresholds; nothing when it is not told.
 
     :raises podium.errors.DriverError: when the BMC does not answer
@@ -98,7 +98,7 @@ async def threshold(turn: Turn, sensor: sdr.Sensor, reading: Reading) -> str:
     if sensor.reading_type != sdr.THRESHOLD or sensor.conversion is None or bit is None:
         return ""
     try:
-        answer = await turn.ask(packet.GET_SENSOR_THRESHOLDS, bytes((sensor.number,)))
+        answer = await inquiry.ask(packet.GET_SENSOR_THRESHOLDS, bytes((sensor.number,)))
     except commands.CommandFailed:
         return ""
     if len(answer) < 7 or not answer[0] >> bit & 1:

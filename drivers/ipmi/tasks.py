@@ -1,10 +1,10 @@
-"""The periodic tasks of the ``ipmi`` driver: how machines fare, what they are, what their sensors measure.
+"""What the periodic tasks of the ``ipmi`` driver do for one node: health, inventory and sensors.
 
-Without a session there is nothing to say: reading the power state opens it, and tells when it cannot.
+They use the session that reading the power state opened, and open none themselves unless a person asks: a BMC
+that cannot be logged into is already reported as such.
 """
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final
 
 from oslo_log import log
 
@@ -13,134 +13,135 @@ from podium.drivers import base, inventory
 from podium.drivers.connections import Connections
 from podium.drivers.ipmi import commands, identity, packet, repository
 from podium.drivers.ipmi.client import Connection
-from podium.drivers.ipmi.turn import Allowance, Turn
-from podium.drivers.ipmi.watch import Watch
+from podium.drivers.ipmi.inquiry import Allowance, Inquiries, Inquiry
+from podium.drivers.ipmi.power import chassis_status
+from podium.drivers.ipmi.sensor_watch import SensorWatch
 
 LOG = log.getLogger(__name__)
 
-_PATIENCE: Final = 3.0  # seconds for one command; who does not answer is not what checks are about
 
-#: Records and sensors per second, of all BMCs together: about a tenth of a core. Checking 10,000 machines
-#: with 45 sensors takes all of it; where it is not enough, it takes several runs to read all.
-_RATE: Final = 1500
-#: Inventories per second, about a twentieth of a core; those that wait are collected in a later run.
-_INVENTORIES: Final = 50
+class HealthCheck:
+    """Reports what chassis, self test and sensors say is wrong, and looks what the machine is."""
 
+    def __init__(self, inquiries: Inquiries) -> None:
+        self._inquiries = inquiries
 
-class Tasks(base.Driver):
-    """The tasks; how to reach BMCs is up to the driver."""
-
-    #: Seconds after which a task leaves a BMC to others.
-    turn_seconds: ClassVar[float] = 3.0
-
-    _connections: Connections[Connection]
-
-    def __init__(self, name: str, options: Any) -> None:
-        super().__init__(name, options)
-        self._allowance = Allowance(_RATE)
-        self._inventories = Allowance(_INVENTORIES)
-
-    @base.node_periodic_task(spacing=300, run_immediately=True, deadline=10, max_in_flight=128)
-    async def check_status(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
-        """Report as the node's health what chassis, self test and sensors say is wrong."""
-        connection = self._held(node)
-        if connection is None:
+    async def run(self, node: base.Node, manager: base.Conductor) -> None:
+        """Report the health of one node; nothing while its BMC is silent or refuses."""
+        inquiry = self._inquiries.held(node)
+        if inquiry is None:
             return
         try:
-            watch = _watch(connection)
+            watch = SensorWatch.of(inquiry.connection)
             async with watch.lock:
-                manager.report_health(node, await self._health(self._turn(connection), watch))
+                manager.report_health(node, await _health(inquiry, watch))
         except errors.DriverError as failure:
             LOG.debug("no health of node %s: %s", node.name, failure)
 
-    @base.node_periodic_task(spacing=300, run_immediately=True, deadline=30, max_in_flight=64)
-    async def collect_inventory(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
-        """Save what the machine is as the node's properties: once a day, when it changed, or when asked."""
-        asked = getattr(context, "on_demand", False)
-        connection = self._connections.of(node) if asked else self._held(node)
-        if connection is None:
-            return
-        now, seen = datetime.now(UTC), _watch(connection).fingerprint
-        interval = self.options.inventory_interval
-        due = inventory.is_due(node.driver_internal_info, seen, now, interval)
-        if not (asked or (due and self._inventories.take())):
-            return
-        turn = self._turn(connection, self.options.command_retry_timeout)
-        device = await identity.device_id(turn)
-        of = identity.fingerprint(device, await repository.version(turn))
-        found = await identity.inventory(turn, device)
-        manager.save_properties(node, found.properties())
-        manager.save_driver_internal_info(node, inventory.collected(of, now))
 
-    @base.node_periodic_task(spacing=60, deadline=10, max_in_flight=128, enabled=False)
-    async def collect_sensors(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
-        """Report what the sensors measure; where one turn is too short for all, after as many as it takes."""
-        connection = self._held(node)
-        if connection is None:
+class InventoryCollector:
+    """Saves what a machine is: once in an interval, when it changed, or when a person asks.
+
+    :param interval: seconds
+    :param patience: seconds that one command may take
+    :param allowance: inventories; those that it has no room for are collected in a later run
+    """
+
+    def __init__(
+        self,
+        connections: Connections[Connection],
+        inquiries: Inquiries,
+        *,
+        interval: int,
+        patience: float,
+        allowance: Allowance,
+    ) -> None:
+        self._connections = connections
+        self._inquiries = inquiries
+        self._interval = interval
+        self._patience = patience
+        self._allowance = allowance
+
+    async def run(self, node: base.Node, manager: base.Conductor, *, asked: bool) -> None:
+        """Save the inventory of one node, if it is due.
+
+        :param asked: whether a person waits for it: then it is always due
+        :raises podium.errors.DriverError: the BMC does not answer, or refuses
+        """
+        if asked:
+            connection = self._connections.of(node)
+            inquiry = self._inquiries.begin(connection, self._patience)
+        elif (held := self._inquiries.held(node, self._patience)) is not None:
+            inquiry = held
+        else:
             return
-        turn, watch = self._turn(connection), _watch(connection)
+        now = datetime.now(UTC)
+        if not asked and not (self._is_due(node, inquiry, now) and self._allowance.take()):
+            return
+        device = await identity.device_id(inquiry)
+        fingerprint = identity.fingerprint(device, await repository.version(inquiry))
+        found = await identity.inventory(inquiry, device)
+        manager.save_properties(node, found.properties())
+        manager.save_driver_internal_info(node, inventory.collected(fingerprint, now))
+
+    def _is_due(self, node: base.Node, inquiry: Inquiry, now: datetime) -> bool:
+        seen = SensorWatch.of(inquiry.connection).fingerprint
+        return inventory.is_due(node.driver_internal_info, seen, now, self._interval)
+
+
+class SensorCollector:
+    """Reports what the sensors measure."""
+
+    def __init__(self, inquiries: Inquiries) -> None:
+        self._inquiries = inquiries
+
+    async def run(self, node: base.Node, manager: base.Conductor) -> None:
+        """Read as many sensors of one node as the time allows, and report them once all are read.
+
+        :raises podium.errors.DriverError: the BMC does not answer, or its records cannot be read
+        """
+        inquiry = self._inquiries.held(node)
+        if inquiry is None:
+            return
+        watch = SensorWatch.of(inquiry.connection)
         async with watch.lock:
-            version = await repository.version(turn)
-            measured = await watch.measured(turn, version, node.power_state != states.POWER_OFF)
+            version = await repository.version(inquiry)
+            measured = await watch.measured(inquiry, version, node.power_state != states.POWER_OFF)
         if measured is not None:
             manager.report_sensors(node, measured)
 
-    async def _health(self, turn: Turn, watch: Watch) -> base.Health:
-        status = await chassis_status(turn.connection, turn.patience)
-        self_test = await _self_test(turn)
-        try:
-            # A BMC that took so long for these two is not asked for more.
-            found = watch.known if turn.late else await _look(turn, watch, commands.is_powered(status))
-        except errors.BMCUnreachable:
-            raise
-        except errors.DriverError as failure:  # which leaves something to say of the machine
-            watch.note(str(failure))
-            found = []
-        else:
-            watch.note(None)
-        return commands.health(status, self_test, found)
 
-    def _held(self, node: base.Node) -> Connection | None:
-        connection = self._connections.find(node)
-        return connection if connection is not None and connection.has_session else None
-
-    def _turn(self, connection: Connection, patience: float = _PATIENCE) -> Turn:
-        patience = min(patience, self.options.command_retry_timeout)
-        return Turn(connection, seconds=self.turn_seconds, patience=patience, allowance=self._allowance)
-
-
-def _watch(connection: Connection) -> Watch:
-    if not isinstance(connection.learned, Watch):
-        connection.learned = Watch()
-    return connection.learned
-
-
-async def _look(turn: Turn, watch: Watch, powered: bool) -> list[commands.Fault]:
-    """What sensors say is wrong; what the machine is, on the way."""
-    device, version = await identity.device_id(turn), await repository.version(turn)
-    watch.fingerprint = identity.fingerprint(device, version)
-    return await watch.faults(turn, version, powered)
-
-
-async def chassis_status(connection: Connection, patience: float = 0.0) -> bytes:
-    """The answer to Get Chassis Status, section 28.2.
-
-    :raises podium.errors.DriverError: when it is too short
-    """
-    status = await connection.command(packet.GET_CHASSIS_STATUS, patience=patience)
-    if len(status) < 3:
-        raise errors.DriverError(f"BMC {connection.target} gave too short a chassis status")
-    return status
-
-
-async def _self_test(turn: Turn) -> bytes:
-    """The answer to Get Self Test Results, section 20.4; nothing from a BMC without it."""
+async def _health(inquiry: Inquiry, watch: SensorWatch) -> base.Health:
+    status = await chassis_status(inquiry.connection, inquiry.patience)
+    self_test = await _self_test(inquiry)
     try:
-        result = await turn.ask(packet.GET_SELF_TEST_RESULTS)
+        # A BMC that took so long for these two is not asked for more.
+        found = watch.known if inquiry.late else await _faults(inquiry, watch, commands.is_powered(status))
+    except errors.BMCUnreachable:
+        raise
+    except errors.DriverError as failure:  # chassis and self test are still worth a report
+        watch.note(str(failure))
+        found = []
+    else:
+        watch.note(None)
+    return commands.health(status, self_test, found)
+
+
+async def _faults(inquiry: Inquiry, watch: SensorWatch, powered: bool) -> list[commands.Fault]:
+    """What sensors say is wrong; notes on the way which machine it is."""
+    device, version = await identity.device_id(inquiry), await repository.version(inquiry)
+    watch.fingerprint = identity.fingerprint(device, version)
+    return await watch.faults(inquiry, version, powered)
+
+
+async def _self_test(inquiry: Inquiry) -> bytes:
+    """The answer to Get Self Test Results, section 20.4; empty from a BMC without that command."""
+    try:
+        result = await inquiry.ask(packet.GET_SELF_TEST_RESULTS)
     except commands.CommandFailed as failure:
         if failure.code != commands.INVALID_COMMAND:
             raise
         return b""
     if len(result) == 1:
-        raise errors.DriverError(f"BMC {turn.connection.target} gave too short a self test result")
+        raise errors.DriverError(f"BMC {inquiry.connection.target} gave too short a self test result")
     return result

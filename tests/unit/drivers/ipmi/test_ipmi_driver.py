@@ -22,6 +22,7 @@ OPTIONS = SimpleNamespace(
     retransmit_interval=10,
     authentication_retry_interval=600,
     session_close_timeout=5,
+    inventory_interval=86400,
 )
 PATIENCE = 20.0  # seconds after which a test hangs
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inquiries import Answers, DirectInquiry
 from podium import errors
 from podium.drivers.ipmi import fru, packet
 from podium.simulator.bmc import BMC, Settings
-from turns import Answers, DirectTurn
 
 NOTHING = fru.Identity()
 
@@ -67,8 +67,8 @@ class Memory:
 
 
 def identity(answers: Answers) -> fru.Identity:
-    turn: Any = DirectTurn(answers)
-    return asyncio.run(fru.identity(turn))
+    inquiry: Any = DirectInquiry(answers)
+    return asyncio.run(fru.identity(inquiry))
 
 
 def test_a_machine_is_its_product() -> None:

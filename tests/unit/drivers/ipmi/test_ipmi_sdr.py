@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inquiries import Answers, DirectInquiry
 from podium import errors
 from podium.drivers.base import SENSOR_KINDS
 from podium.drivers.ipmi import packet, repository, sdr
 from podium.simulator.bmc import BMC, Settings
-from turns import Answers, DirectTurn
 
 VERSION = b"\x51\x01\x00" + bytes(8)
 
@@ -224,8 +224,8 @@ def sensors_of(found: sdr.Repository | None) -> list[str]:
 
 
 def walk(answers: Answers) -> sdr.Repository | None:
-    turn: Any = DirectTurn(answers)
-    return asyncio.run(repository.Walk(VERSION).go_on(turn))
+    inquiry: Any = DirectInquiry(answers)
+    return asyncio.run(repository.Walk(VERSION).go_on(inquiry))
 
 
 def simulated(**changes: Any) -> Answers:
@@ -263,9 +263,9 @@ class Records:
 
 
 def test_a_bmc_that_can_is_asked_once_for_each_record() -> None:
-    turn: Any = DirectTurn(simulated())
-    assert len(sensors_of(asyncio.run(repository.Walk(VERSION).go_on(turn)))) == 23
-    assert len(turn.asked) == 25
+    inquiry: Any = DirectInquiry(simulated())
+    assert len(sensors_of(asyncio.run(repository.Walk(VERSION).go_on(inquiry)))) == 23
+    assert len(inquiry.asked) == 25
 
 
 @pytest.mark.parametrize("limit", [40, 20, 16, 8])
@@ -282,11 +282,11 @@ def test_a_bmc_that_is_silent_about_whole_records_is_asked_for_parts_the_next_ti
         return answers(command, data)
 
     async def main() -> None:
-        turn: Any = DirectTurn(silent)
+        inquiry: Any = DirectInquiry(silent)
         going = repository.Walk(VERSION)
         with pytest.raises(errors.BMCUnreachable):
-            await going.go_on(turn)
-        assert len(sensors_of(await going.go_on(turn))) == 23
+            await going.go_on(inquiry)
+        assert len(sensors_of(await going.go_on(inquiry))) == 23
 
     asyncio.run(main())
 
@@ -346,23 +346,23 @@ def test_a_record_that_is_shorter_than_it_says_is_an_error(record: bytes) -> Non
 
 def test_a_walk_goes_on_where_the_time_was_up() -> None:
     async def main() -> None:
-        turn: Any = DirectTurn(simulated(), over=True)
+        inquiry: Any = DirectInquiry(simulated(), over=True)
         going = repository.Walk(VERSION)
-        found = [await going.go_on(turn) for _ in range(25)]
+        found = [await going.go_on(inquiry) for _ in range(25)]
         assert found[:24] == [None] * 24
         assert found[24] is await repository.Walk(VERSION).go_on(_unhurried())
-        assert len(turn.asked) == 25
+        assert len(inquiry.asked) == 25
 
     def _unhurried() -> Any:
-        return DirectTurn(simulated())
+        return DirectInquiry(simulated())
 
     asyncio.run(main())
 
 
 def test_the_version_changes_with_the_records_and_not_with_free_space() -> None:
     def version(info: bytes) -> bytes | None:
-        turn: Any = DirectTurn(lambda *_: (0, info))
-        return asyncio.run(repository.version(turn))
+        inquiry: Any = DirectInquiry(lambda *_: (0, info))
+        return asyncio.run(repository.version(inquiry))
 
     info = b"\x51\x19\x00" + b"\x10\x00" + b"AAAA" + b"EEEE" + b"\x02"
     assert version(info) == version(info[:3] + b"\x08\x00" + info[5:])
@@ -372,12 +372,12 @@ def test_the_version_changes_with_the_records_and_not_with_free_space() -> None:
 
 @pytest.mark.parametrize(("code", "raises"), [(0xC1, False), (0xD4, False), (0xC0, True), (0xD2, True)])
 def test_a_bmc_without_a_repository_is_not_one_that_cannot_answer_now(code: int, raises: bool) -> None:
-    turn: Any = DirectTurn(lambda *_: (code, b""))
+    inquiry: Any = DirectInquiry(lambda *_: (code, b""))
     if raises:
         with pytest.raises(errors.DriverError):
-            asyncio.run(repository.version(turn))
+            asyncio.run(repository.version(inquiry))
     else:
-        assert asyncio.run(repository.version(turn)) is None
+        assert asyncio.run(repository.version(inquiry)) is None
 
 
 @settings(max_examples=300, deadline=None)

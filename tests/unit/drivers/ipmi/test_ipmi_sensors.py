@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inquiries import DirectInquiry
 from podium.drivers import base
 from podium.drivers.ipmi import packet, sdr, sensors
-from turns import DirectTurn
 
 CELSIUS = sdr.Conversion(form=0, slope=1.0, offset=0.0, linearization=0, base_unit=1)
 CPU = sdr.Sensor(1, "CPU1 Temp", "3.1", 0x01, sdr.THRESHOLD, 0, "temperature", CELSIUS)
@@ -113,9 +113,9 @@ def test_each_kind_of_discrete_sensor_has_its_faults(
     ids=["told", "not readable", "cut off", "refused"],
 )
 def test_the_threshold_is_told_where_the_bmc_has_it(code: int, answer: bytes, words: str) -> None:
-    turn: Any = DirectTurn(lambda *_: (code, answer))
-    assert asyncio.run(sensors.threshold(turn, CPU, sensors.Reading(97, 0x18))) == words
-    assert turn.asked == [(packet.GET_SENSOR_THRESHOLDS, b"\x01")]
+    inquiry: Any = DirectInquiry(lambda *_: (code, answer))
+    assert asyncio.run(sensors.threshold(inquiry, CPU, sensors.Reading(97, 0x18))) == words
+    assert inquiry.asked == [(packet.GET_SENSOR_THRESHOLDS, b"\x01")]
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_the_threshold_is_told_where_the_bmc_has_it(code: int, answer: bytes, wo
 def test_a_state_that_the_sensor_cannot_have_does_not_count(
     sensor: sdr.Sensor, answer: str, states: int
 ) -> None:
-    turn: Any = DirectTurn(lambda *_: (0, bytes.fromhex(answer)))
-    reading = asyncio.run(sensors.read(turn, sensor))
+    inquiry: Any = DirectInquiry(lambda *_: (0, bytes.fromhex(answer)))
+    reading = asyncio.run(sensors.read(inquiry, sensor))
     assert reading is not None and reading.states == states
 
 
 def test_a_sensor_that_the_bmc_does_not_have_reads_nothing() -> None:
-    turn: Any = DirectTurn(lambda *_: (0xCB, b""))
-    assert asyncio.run(sensors.read(turn, CPU)) is None
+    inquiry: Any = DirectInquiry(lambda *_: (0xCB, b""))
+    assert asyncio.run(sensors.read(inquiry, CPU)) is None
 
 
 def test_a_measurement_has_the_status_of_its_thresholds() -> None:

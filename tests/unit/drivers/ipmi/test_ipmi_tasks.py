@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inquiries import DirectInquiry
 from podium.drivers import base
 from podium.drivers.inventory import collected
 from podium.drivers.ipmi import commands, identity, packet
 from podium.drivers.ipmi.driver import IPMIDriver
-from podium.drivers.ipmi.turn import Allowance, Turn
-from podium.drivers.ipmi.watch import Watch
+from podium.drivers.ipmi.inquiry import Allowance, Inquiry
+from podium.drivers.ipmi.sensor_watch import SensorWatch
 from podium.simulator.bmc import BMC, Settings
 from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator
 from podium.testing.conductor import FakeConductor
-from turns import DirectTurn
 
 FIRST = "127.20.4.1"
 PATIENCE = 20.0  # seconds after which a test hangs
@@ -50,17 +50,21 @@ async def started(**changes: Any) -> AsyncIterator[IPMIDriver]:
 
 
 class Modest(IPMIDriver):
-    """Reads one record or one sensor in each turn."""
+    """Reads one record or one sensor in each inquiry."""
 
-    def __init__(self, name: str, options: Any) -> None:
-        super().__init__(name, options)
-        self._allowance = Allowance(0)
+    reads_per_second = 0.0
 
 
 class Hasty(IPMIDriver):
     """Has no time for a BMC."""
 
-    turn_seconds = 0.0
+    inquiry_seconds = 0.0
+
+
+class Busy(IPMIDriver):
+    """Has no time for inventories that nobody asked for."""
+
+    inventories_per_second = 0.0
 
 
 @asynccontextmanager
@@ -174,11 +178,11 @@ def test_a_turn_is_over_when_its_time_is_or_nothing_is_left_for_it() -> None:
     now = 100.0
     unused: Any = None
 
-    def turn(rate: float) -> Turn:
+    def inquiry(rate: float) -> Inquiry:
         made = Allowance(rate, lambda: now)
-        return Turn(unused, seconds=3, patience=10, allowance=made, clock=lambda: now)
+        return Inquiry(unused, seconds=3, patience=10, allowance=made, clock=lambda: now)
 
-    short, modest = turn(1000), turn(1)
+    short, modest = inquiry(1000), inquiry(1)
     assert (short.more(), modest.more(), modest.more()) == (True, True, False)
     now += 3
     assert (short.more(), modest.more()) == (False, False)
@@ -209,11 +213,11 @@ def test_records_are_read_once_while_they_do_not_change() -> None:
 def test_records_are_read_again_when_the_bmc_says_that_they_changed() -> None:
     async def main() -> None:
         bmc = BMC(Settings())
-        turn: Any = DirectTurn(lambda command, data: bmc.execute(*command, data, packet.PRIVILEGE_USER))
-        watch = Watch()
+        inquiry: Any = DirectInquiry(lambda command, data: bmc.execute(*command, data, packet.PRIVILEGE_USER))
+        watch = SensorWatch()
         for version, walks in ((b"first", 1), (b"first", 1), (b"second", 2)):
-            await watch.faults(turn, version, powered=True)
-            assert [command for command, _ in turn.asked].count(packet.GET_SDR) == 25 * walks
+            await watch.faults(inquiry, version, powered=True)
+            assert [command for command, _ in inquiry.asked].count(packet.GET_SDR) == 25 * walks
 
     run(main)
 
@@ -296,8 +300,7 @@ def test_the_inventory_is_not_collected_again_before_its_time() -> None:
 
 def test_an_inventory_that_there_is_no_time_for_is_left_to_a_later_run_unless_a_person_asks() -> None:
     async def main() -> None:
-        async with machine() as (driver, conductor, _):
-            driver._inventories = Allowance(0)
+        async with machine(kind=Busy) as (driver, conductor, _):
             await conductor.run_task(driver, "collect_inventory")
             assert not conductor.properties
             await conductor.run_task(driver, "collect_inventory", on_demand=True)
@@ -330,8 +333,8 @@ def test_whatever_a_bmc_answers_there_is_an_inventory_of_plain_text(script: list
         answered += 1
         return script[answered % len(script)]
 
-    turn: Any = DirectTurn(answers)
-    found = asyncio.run(identity.inventory(turn, bytes(range(11))))
+    inquiry: Any = DirectInquiry(answers)
+    found = asyncio.run(identity.inventory(inquiry, bytes(range(11))))
     assert answered < 1000
     for word in found.properties().values():
         assert isinstance(word, str) and word and word.isprintable()

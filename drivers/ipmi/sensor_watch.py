@@ -1,6 +1,6 @@
-"""What is known of a machine's sensors between the turns in which they are read.
+"""What is known of a machine's sensors between the inquiries in which they are read.
 
-A turn is short, so that a walk over many records or sensors of a slow BMC goes on in the next one.
+An inquiry is short, so that a walk over many records or sensors of a slow BMC goes on in the next one.
 """
 
 import asyncio
@@ -9,14 +9,15 @@ from oslo_log import log
 
 from podium.drivers import base
 from podium.drivers.ipmi import commands, repository, sdr, sensors
-from podium.drivers.ipmi.turn import Turn
+from podium.drivers.ipmi.client import Connection
+from podium.drivers.ipmi.inquiry import Inquiry
 
 LOG = log.getLogger(__name__)
 
 _NO_SENSORS = sdr.Repository(())
 
 
-class Watch:
+class SensorWatch:
     """What is known of one BMC's sensors: of a healthy machine, little more than a reference to its records.
 
     Whoever calls a method holds :attr:`lock`: nodes may share a BMC.
@@ -39,20 +40,27 @@ class Watch:
         self._measured: list[base.Sensor] = []  # of a round that is not finished
         self._trouble: str | None = None
 
-    async def faults(self, turn: Turn, version: bytes | None, powered: bool) -> list[commands.Fault]:
+    @classmethod
+    def of(cls, connection: Connection) -> "SensorWatch":
+        """The watch that is kept with a connection."""
+        if not isinstance(connection.learned, cls):
+            connection.learned = cls()
+        return connection.learned
+
+    async def faults(self, inquiry: Inquiry, version: bytes | None, powered: bool) -> list[commands.Fault]:
         """Read as many sensors as the time allows; what is wrong as far as it is known.
 
         :param version: what the repository said of itself; None for a BMC without one
         :param powered: whether the machine is on
         :raises podium.errors.DriverError: the BMC fell silent, or its records cannot be read
         """
-        records = await self._records(turn, version) or _NO_SENSORS
+        records = await self._records(inquiry, version) or _NO_SENSORS
         for _ in records.watched:
             self._place %= len(records.watched)
             sensor = records.watched[self._place]
-            await self._look_at(turn, sensor, powered)
+            await self._look_at(inquiry, sensor, powered)
             self._place += 1
-            if not turn.more():
+            if not inquiry.more():
                 break
         return self.known
 
@@ -61,27 +69,29 @@ class Watch:
         """What was wrong when it was looked at last."""
         return [self._faults[place] for place in sorted(self._faults)]
 
-    async def _look_at(self, turn: Turn, sensor: sdr.Sensor, powered: bool) -> None:
-        reading = await sensors.read(turn, sensor)
+    async def _look_at(self, inquiry: Inquiry, sensor: sdr.Sensor, powered: bool) -> None:
+        reading = await sensors.read(inquiry, sensor)
         found = reading and sensors.fault(sensor, reading, powered)
         if reading and found:
             rank, reason = found
-            self._faults[self._place] = rank, reason + await sensors.threshold(turn, sensor, reading)
+            self._faults[self._place] = rank, reason + await sensors.threshold(inquiry, sensor, reading)
         else:
             self._faults.pop(self._place, None)
 
-    async def measured(self, turn: Turn, version: bytes | None, powered: bool) -> list[base.Sensor] | None:
+    async def measured(
+        self, inquiry: Inquiry, version: bytes | None, powered: bool
+    ) -> list[base.Sensor] | None:
         """Read as many sensors as the time allows; all of them when that were the last, None before.
 
         :raises podium.errors.DriverError: the BMC fell silent, or its records cannot be read
         """
-        records = await self._records(turn, version)
+        records = await self._records(inquiry, version)
         if records is None:
             return None
         for sensor in records.measuring[len(self._measured) :]:
-            reading = await sensors.read(turn, sensor)
+            reading = await sensors.read(inquiry, sensor)
             self._measured.append(sensors.measured(sensor, reading, powered))
-            if not turn.more():
+            if not inquiry.more():
                 break
         if len(self._measured) < len(records.measuring):
             return None
@@ -94,7 +104,7 @@ class Watch:
             LOG.warning("Sensors are not watched: %s", trouble)
         self._trouble = trouble
 
-    async def _records(self, turn: Turn, version: bytes | None) -> sdr.Repository | None:
+    async def _records(self, inquiry: Inquiry, version: bytes | None) -> sdr.Repository | None:
         """The sensors that the BMC has; None while the time was too short to read all of its records."""
         if version is None:
             return _NO_SENSORS
@@ -103,7 +113,7 @@ class Watch:
         if self._walk is None or self._walk.version != version:
             self._walk = repository.Walk(version)
         try:
-            found = await self._walk.go_on(turn)
+            found = await self._walk.go_on(inquiry)
         except repository.Broken:
             self._walk = None
             raise

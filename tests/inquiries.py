@@ -1,4 +1,4 @@
-"""A task's time with a BMC that is asked without a network in between."""
+"""Inquiries with a BMC that is asked without a network in between."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -9,8 +9,8 @@ from podium.drivers.ipmi import commands, packet
 Answers = Callable[[tuple[int, int], bytes], tuple[int, bytes]]
 
 
-class DirectTurn:
-    """What :class:`podium.drivers.ipmi.turn.Turn` is, over a function that answers.
+class DirectInquiry:
+    """Stands for :class:`podium.drivers.ipmi.inquiry.Inquiry`, over a function that answers.
 
     :param over: whether the time is up after each command
     """

@@ -1,0 +1,106 @@
+"""Asking a BMC several questions within a short time, as power commands and reads of the same BMC wait."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from podium.drivers.base import Node
+from podium.drivers.connections import Connections
+from podium.drivers.ipmi import packet
+from podium.drivers.ipmi.client import Connection
+
+_PATIENCE: Final = 3.0  # seconds for one command; health and sensors are not worth a longer wait
+
+
+class Allowance:
+    """A rate that all inquiries share, so that a fleet of any size leaves the event loop to others.
+
+    :param rate: per second; as many may be taken at once after a pause
+    """
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = self._left = rate
+        self._clock = clock
+        self._at = clock()
+
+    def take(self) -> bool:
+        """Count one more, if it is allowed now; returns whether it is."""
+        now = self._clock()
+        self._left = min(self._left + (now - self._at) * self._rate, self._rate)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class Inquiry:
+    """A task's commands to one BMC, one after the other, until its time is over.
+
+    :param seconds: after which it should ask no more; what is not done by then is left to the next inquiry
+    :param patience: seconds that one command may take
+    :param allowance: shared by all inquiries
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        seconds: float,
+        patience: float,
+        allowance: Allowance,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.connection = connection
+        self.patience = patience
+        self._allowance = allowance
+        self._clock = clock
+        self._end = clock() + seconds
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is over."""
+        return self._clock() >= self._end
+
+    def more(self) -> bool:
+        """Count one more record or sensor to read, if that is allowed; returns whether it is."""
+        return not self.late and self._allowance.take()
+
+    async def ask(
+        self, command: tuple[int, int], data: bytes = b"", privilege: int = packet.PRIVILEGE_USER
+    ) -> bytes:
+        """As :meth:`podium.drivers.ipmi.client.Connection.command`."""
+        return await self.connection.command(command, data, privilege=privilege, patience=self.patience)
+
+
+class Inquiries:
+    """Begins the inquiries of all tasks with the BMCs of nodes.
+
+    :param seconds: of each inquiry
+    :param longest: seconds that one command may take, whatever the task has patience for
+    :param allowance: records and sensors that all inquiries together may read
+    """
+
+    def __init__(
+        self, connections: Connections[Connection], *, seconds: float, longest: float, allowance: Allowance
+    ) -> None:
+        self._connections = connections
+        self._seconds = seconds
+        self._longest = longest
+        self._allowance = allowance
+
+    def held(self, node: Node, patience: float = _PATIENCE) -> Inquiry | None:
+        """An inquiry over the session that is held with the node's BMC; None when there is none."""
+        connection = self._connections.find(node)
+        if connection is None or not connection.has_session:
+            return None
+        return self.begin(connection, patience)
+
+    def begin(self, connection: Connection, patience: float) -> Inquiry:
+        """An inquiry over a connection, which opens a session when it has none."""
+        return Inquiry(
+            connection,
+            seconds=self._seconds,
+            patience=min(patience, self._longest),
+            allowance=self._allowance,
+        )

@@ -1,0 +1,74 @@
+"""Reading and switching a machine's power with Get Chassis Status and Chassis Control.
+
+Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
+"""
+
+from typing import Final
+
+from podium import errors, states
+from podium.drivers.ipmi import commands, packet
+from podium.drivers.ipmi.client import Connection
+
+#: What :func:`switch` can reach.
+TARGETS: Final = (states.POWER_ON, states.POWER_OFF, states.REBOOTING, states.SOFT_POWER_OFF)
+_CONTROLS: Final = {
+    states.POWER_ON: commands.POWER_UP,
+    states.POWER_OFF: commands.POWER_DOWN,
+    states.SOFT_POWER_OFF: commands.SOFT_SHUTDOWN,
+}
+_UNSUPPORTED: Final = frozenset(
+    {commands.INVALID_COMMAND, commands.INVALID_DATA_FIELD, commands.NOT_IN_PRESENT_STATE}
+)
+
+
+async def chassis_status(connection: Connection, patience: float = 0.0) -> bytes:
+    """The answer to Get Chassis Status, section 28.2.
+
+    :param patience: seconds that it may take; by default the client's
+    :raises podium.errors.DriverError: when it is too short, and as :meth:`Connection.command`
+    """
+    status = await connection.command(packet.GET_CHASSIS_STATUS, patience=patience)
+    if len(status) < 3:
+        raise errors.DriverError(f"BMC {connection.target} gave too short a chassis status")
+    return status
+
+
+async def switch(connection: Connection, target: str) -> None:
+    """Start a power change with Chassis Control, section 28.3.
+
+    A reboot is a hard reset rather than a power cycle, which is optional for BMCs and leaves the machine off
+    when something goes wrong in between; a machine that is off is switched on.
+
+    :param target: one of :data:`TARGETS`
+    :raises podium.errors.UnsupportedPowerState: the BMC does not have that control, or not in this state
+    """
+    if target == states.REBOOTING:
+        powered = commands.is_powered(await chassis_status(connection))
+        control = commands.HARD_RESET if powered else commands.POWER_UP
+    elif target in _CONTROLS:
+        control = _CONTROLS[target]
+    else:
+        raise errors.UnsupportedPowerState(f"the ipmi driver cannot do {target!r}, only {', '.join(TARGETS)}")
+    await _chassis_control(connection, control, target)
+
+
+async def inject_nmi(connection: Connection) -> None:
+    """Pulse the diagnostic interrupt with Chassis Control, which is optional for BMCs.
+
+    :raises podium.errors.UnsupportedPowerState: the BMC does not have that control, or not in this state
+    """
+    await _chassis_control(connection, commands.DIAGNOSTIC_INTERRUPT, states.INJECT_NMI)
+
+
+async def _chassis_control(connection: Connection, control: int, asked: str) -> None:
+    try:
+        await connection.command(
+            packet.CHASSIS_CONTROL,
+            bytes((control,)),
+            privilege=packet.PRIVILEGE_OPERATOR,
+            repeatable=control in (commands.POWER_UP, commands.POWER_DOWN),
+        )
+    except commands.CommandFailed as failure:
+        if failure.code in _UNSUPPORTED:
+            raise errors.UnsupportedPowerState(f"{failure}; asked for {asked}") from None
+        raise
