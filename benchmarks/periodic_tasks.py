@@ -24,13 +24,13 @@ SPACING = 1.0
 def podium(tasks: int, seconds: float) -> int:
     """As in the daemon: a room, jobs, statistics, a timer in the conductor's loop."""
     from podium import conf
-    from podium.conductor import context
-    from podium.conductor.fleet import Fleet
+    from podium.conductor.fleet.fleet import Fleet
     from podium.conductor.manager import ConductorManager
-    from podium.conductor.power_sync import PowerSync
-    from podium.conductor.recorder import Recorder
-    from podium.conductor.room import DriverRoom
-    from podium.conductor.sql import Sql
+    from podium.conductor.recording.recorder import Recorder
+    from podium.conductor.rooms import context
+    from podium.conductor.rooms.room import DriverRoom
+    from podium.conductor.rooms.sql import Sql
+    from podium.conductor.sweep.power_sync import PowerSync
     from podium.db.engine import Database
     from podium.drivers import base
     from podium.drivers.fake import FakeDriver

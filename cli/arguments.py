@@ -6,18 +6,14 @@ import os
 import pwd
 import re
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, TextIO
 
-from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
-
 from podium import errors
 
-_MOST_NODES: Final = 100_000
 _LONGEST_SECRET: Final = 65_536
 _LONGEST_TEXT: Final = 1000
-_SPAN: Final = re.compile(r"(\d+)-(\d+)")
 
 
 def add_nodes(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
@@ -28,38 +24,6 @@ def add_nodes(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
         metavar="NODE",
         help="a name, a UUID, or a range of names such as r1n[01-40] or r1n[01-02],r2n05",
     )
-
-
-def expand(arguments: Iterable[str]) -> list[str]:
-    """Names and UUIDs as they were given, ranges as the names that they stand for, each once.
-
-    :raises podium.errors.InvalidNode: for a range that cannot be understood, or is too large
-    """
-    names: dict[str, None] = {}
-    for argument in arguments:
-        names |= dict.fromkeys(_range(argument) if re.search(r"[\[\],]", argument) else [argument])
-    return list(names)
-
-
-def _range(text: str) -> Sequence[str]:
-    # A span is one number after another in memory once it is parsed, so its size is looked at before.
-    if any(int(last) - int(first) >= _MOST_NODES for first, last in _SPAN.findall(text)):
-        raise errors.InvalidNode([f"{text} stands for more than {_MOST_NODES} nodes"])
-    try:
-        nodes = NodeSet(text, resolver=RESOLVER_NOGROUP)
-    except NodeSetException as fault:
-        reason = str(fault).replace('"', "")
-        raise errors.InvalidNode(
-            [f"{text} is not a range of nodes: {reason}; one looks like r1n[01-40],r2n05"]
-        ) from None
-    if len(nodes) > _MOST_NODES:
-        raise errors.InvalidNode([f"{text} stands for {len(nodes)} nodes, more than {_MOST_NODES}"])
-    return list(nodes)
-
-
-def fold(names: Iterable[str]) -> str:
-    """Names written as ranges: r1n[01-40]."""
-    return str(NodeSet.fromlist(list(names), resolver=RESOLVER_NOGROUP))
 
 
 def key_value(text: str) -> tuple[str, str]:

@@ -13,8 +13,7 @@ import cliff.command
 import cliff.lister
 import cliff.show
 
-from podium import conf
-from podium.cli import arguments
+from podium import conf, node_ranges
 from podium.cli.app import App, add_common_options
 from podium.conf import database as database_options
 from podium.db import conductors, schema
@@ -84,7 +83,7 @@ class Command(cliff.command.Command):
             where = f" and the conductor_group {group}" if group else ""
             self.warn(
                 f"warning: no conductor with the driver {driver}{where} is online;"
-                f" nothing happens to {arguments.fold(names)} until one runs"
+                f" nothing happens to {node_ranges.fold(names)} until one runs"
             )
 
     def say(self, text: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 
 import sqlalchemy as sa
 
-from podium import errors
+from podium import errors, node_ranges
 from podium.cli import arguments, command
 from podium.db import ledger
 from podium.db.engine import Database
@@ -100,12 +100,12 @@ class _Ledger(command.Lister):
 
         :raises podium.errors.NodeNotFound: naming every node that there neither is nor was
         """
-        names = arguments.expand(wanted)
+        names = node_ranges.expand(wanted)
         with database.read() as connection:
             chosen, missing = ledger.choose(connection, names)
         if missing:
             raise errors.NodeNotFound(
-                f"neither a node nor an event has the name or UUID {arguments.fold(missing)};"
+                f"neither a node nor an event has the name or UUID {node_ranges.fold(missing)};"
                 " see: podium node list"
             )
         return chosen

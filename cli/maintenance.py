@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from podium import node_ranges
 from podium.cli import arguments, command
 from podium.db import api
 
@@ -14,7 +15,7 @@ class _Maintenance(command.Command):
         return parser
 
     def _change(self, nodes: list[str], values: dict[str, Any]) -> int:
-        wanted = arguments.expand(nodes)
+        wanted = node_ranges.expand(nodes)
         with self.database() as database, database.write() as connection:
             rows = api.find_nodes(connection, wanted)
             for row in rows:

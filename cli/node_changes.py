@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from podium import errors
+from podium import errors, node_ranges
 from podium.cli import arguments, command, enrolment
 from podium.cli.catalog import Catalog
 from podium.db import api
@@ -115,7 +115,7 @@ class Set(_Change):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        wanted = arguments.expand(parsed_args.nodes)
+        wanted = node_ranges.expand(parsed_args.nodes)
         if parsed_args.name and len(wanted) > 1:
             self.parser.error("argument --name: two nodes cannot have one name")
         catalog = Catalog(self.config)
@@ -172,7 +172,7 @@ class Delete(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        wanted = arguments.expand(parsed_args.nodes)
+        wanted = node_ranges.expand(parsed_args.nodes)
         with self.database() as database, database.write() as connection:
             rows = api.find_nodes(connection, wanted)
             for row in rows:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from podium import states
+from podium import node_ranges, states
 from podium.cli import arguments, command
 from podium.cli.catalog import MAPPINGS, Catalog
 from podium.db import api
@@ -82,7 +82,7 @@ class List(command.Lister):
             found = api.select_nodes(
                 connection,
                 read | {"driver"},
-                wanted=arguments.expand(parsed_args.nodes),
+                wanted=node_ranges.expand(parsed_args.nodes),
                 failing=parsed_args.failing,
                 checked_before=_limit(parsed_args.stale, now),
                 enforced_by_default=self._by_default() if parsed_args.would_enforce else None,

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from podium import conf, errors, states
-from podium.cli import arguments, command
+from podium import conf, errors, node_ranges, states
+from podium.cli import command
 from podium.conf import conductor as conductor_options
 from podium.db import operations
 from podium.db.engine import Database
@@ -79,7 +79,7 @@ def folded(rows: Iterable[sa.Row[Any]]) -> dict[str, str]:
         told = words(row)
         alike.setdefault(_anonymous(told), {})[row.node_name] = told
     return {
-        arguments.fold(members): anonymous if len({*members.values()}) > 1 else next(iter(members.values()))
+        node_ranges.fold(members): anonymous if len({*members.values()}) > 1 else next(iter(members.values()))
         for anonymous, members in alike.items()
     }
 
@@ -97,7 +97,7 @@ def folded_lines(lines: Iterable[str]) -> list[str]:
     for line in lines:
         name, _, text = line.partition(": ")
         alike.setdefault(text, []).append(name)
-    return [f"{arguments.fold(names)}: {text}" for text, names in alike.items()]
+    return [f"{node_ranges.fold(names)}: {text}" for text, names in alike.items()]
 
 
 class Waiting(command.Command):

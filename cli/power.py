@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 
-from podium import errors, states
+from podium import errors, node_ranges, states
 from podium.cli import arguments, outcomes
 from podium.cli.catalog import Catalog
 from podium.db import api, power
@@ -63,7 +63,7 @@ class _Power(outcomes.Waiting):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        wanted = arguments.expand(parsed_args.nodes)
+        wanted = node_ranges.expand(parsed_args.nodes)
         catalog = Catalog(self.config)
         with self.database() as database:
             with database.read() as connection:
@@ -91,7 +91,7 @@ class _Power(outcomes.Waiting):
         for driver in sorted({row.driver for row in rows}):
             able = catalog.actions(driver)
             if able is not None and not needed <= able:
-                names = arguments.fold(row.name for row in rows if row.driver == driver)
+                names = node_ranges.fold(row.name for row in rows if row.driver == driver)
                 raise errors.UnsupportedPowerState(
                     f"{names}: the driver {driver} does not know {', '.join(sorted(needed - able))}, only"
                     f" {', '.join(sorted(able))}; nothing was requested"

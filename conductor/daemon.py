@@ -12,24 +12,24 @@ from oslo_config import cfg
 from oslo_log import log
 
 from podium import errors
-from podium.conductor import context as contexts
-from podium.conductor.enforcement import Enforcement
-from podium.conductor.fleet import Fleet
-from podium.conductor.gate import Gate
+from podium.conductor.enforcement.enforcer import Enforcement
+from podium.conductor.enforcement.gate import Gate
+from podium.conductor.enforcement.rules import Rules
+from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.fleet.membership import Heartbeat, process_identity
+from podium.conductor.fleet.share import share_of
 from podium.conductor.manager import ConductorManager, Schedule
-from podium.conductor.membership import Heartbeat, process_identity
-from podium.conductor.metrics import ConductorCollector, MetricsServer
-from podium.conductor.notifications import Notifications
-from podium.conductor.power_action import PowerActions
-from podium.conductor.power_sync import PowerSync
-from podium.conductor.recorder import Recorder
-from podium.conductor.room import DriverRoom
-from podium.conductor.rules import Rules
+from podium.conductor.power.actions import PowerActions
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.sql import Sql
 from podium.conductor.settings import Settings
-from podium.conductor.share import share_of
-from podium.conductor.sql import Sql
-from podium.conductor.statistics import Statistics
-from podium.conductor.task_commands import TaskCommands
+from podium.conductor.sweep.power_sync import PowerSync
+from podium.conductor.tasks.commands import TaskCommands
+from podium.conductor.telling.metrics import ConductorCollector, MetricsServer
+from podium.conductor.telling.notifications import Notifications
+from podium.conductor.telling.statistics import Statistics
 from podium.conf.conductor import MOST_WORKERS
 from podium.db import conductors, power, task_commands
 from podium.db.conductors import Membership
@@ -165,7 +165,7 @@ class Conductor:
     def _metrics(self, manager: ConductorManager, host: str, port: int) -> MetricsServer:
         collector = ConductorCollector(
             loop=self._loop,
-            manager=manager,
+            reports=manager.reports,
             fleet=self._fleet,
             rooms=self._rooms,
             statistics=self._statistics,

@@ -16,15 +16,15 @@ from oslo_log import log
 from oslo_service import periodic_task
 
 from podium import errors
-from podium.conductor import context as contexts
-from podium.conductor.driver_services import DriverServices
-from podium.conductor.fleet import Fleet
-from podium.conductor.node_task import NodeTask
-from podium.conductor.periodic import LoopTimers, PeriodicJob
-from podium.conductor.power_sync import PowerSync
-from podium.conductor.recorder import Recorder
-from podium.conductor.room import DriverRoom, Run, start_in
-from podium.conductor.sql import Sql
+from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.room import DriverRoom, Run, start_in
+from podium.conductor.rooms.sql import Sql
+from podium.conductor.sweep.power_sync import PowerSync
+from podium.conductor.tasks.node_task import NodeTask
+from podium.conductor.tasks.periodic import LoopTimers, PeriodicJob
+from podium.conductor.tasks.services import DriverServices
 from podium.conf.periodic_tasks import no_such_task
 from podium.db import events, operations, task_commands
 from podium.db.conductors import TaskReport

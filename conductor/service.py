@@ -22,9 +22,9 @@ from oslo_service import service, systemd
 
 from podium import conf as configuration
 from podium import errors
-from podium.conductor import context
 from podium.conductor.daemon import Conductor
-from podium.conductor.membership import process_identity
+from podium.conductor.fleet.membership import process_identity
+from podium.conductor.rooms import context
 from podium.conf.database import database_url, engine_options
 from podium.db import schema
 from podium.db.engine import Database

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from oslo_config import cfg
 
-from podium.conductor.notifications import NotificationSettings
-from podium.conductor.power_action import Timeouts
+from podium.conductor.power.actions import Timeouts
+from podium.conductor.telling.notifications import NotificationSettings
 from podium.conf import conductor, metrics
 
 

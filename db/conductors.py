@@ -19,7 +19,7 @@ from podium.db.models import periodic_tasks as tasks
 class Membership:
     """A daemon as the others see it.
 
-    :param process: tells this run of the daemon from any other, see podium.conductor.membership
+    :param process: tells this run of the daemon from any other, see podium.conductor.fleet.membership
     :param workers: how many processes share its nodes, counted from 0
     """
 

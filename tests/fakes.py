@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from podium import conf, states
-from podium.conductor.fleet import Fleet
-from podium.conductor.power_sync import PowerSync
-from podium.conductor.recorder import Recorder
-from podium.conductor.room import DriverRoom
-from podium.conductor.sql import Sql
+from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.sql import Sql
+from podium.conductor.sweep.power_sync import PowerSync
 from podium.db import api, schema
 from podium.db.engine import Database
 from podium.drivers import base

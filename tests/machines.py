@@ -9,7 +9,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.conductor.sql import Sql
+from podium.conductor.rooms.sql import Sql
 from podium.db.engine import Database
 from podium.drivers import base
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fakes import Clock, Pieces, make_conf, pieces, until
-from podium.conductor import context as contexts
 from podium.conductor.manager import ConductorManager
+from podium.conductor.rooms import context as contexts
 from podium.drivers import base
 
 

@@ -1,7 +1,6 @@
 import pytest
 
-from podium import errors
-from podium.cli import arguments
+from podium import errors, node_ranges
 
 
 @pytest.mark.parametrize(
@@ -16,20 +15,20 @@ from podium.cli import arguments
     ],
 )
 def test_ranges_stand_for_the_names_in_them(given: list[str], names: list[str]) -> None:
-    assert arguments.expand(given) == names
+    assert node_ranges.expand(given) == names
 
 
 @pytest.mark.parametrize("text", ["r1n[01", "r1n01]", "r1n[]", "r1n[5-1]", "a,,b", ",", "r1n[a-b]"])
 def test_a_bad_range_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(errors.InvalidNode, match=r"is not a range of nodes: .*; one looks like r1n\[01-40\]"):
-        arguments.expand([text])
+        node_ranges.expand([text])
 
 
 @pytest.mark.parametrize("text", ["n[1-999999999999]", "n[1-1000]m[1-1000]", "n[1-5,1-200000]"])
 def test_a_range_without_bounds_is_refused_before_it_fills_memory(text: str) -> None:
     with pytest.raises(errors.InvalidNode, match="100000"):
-        arguments.expand([text])
+        node_ranges.expand([text])
 
 
 def test_names_are_folded_into_ranges() -> None:
-    assert arguments.fold(["r1n01", "r1n03", "r1n02"]) == "r1n[01-03]"
+    assert node_ranges.fold(["r1n01", "r1n03", "r1n02"]) == "r1n[01-03]"

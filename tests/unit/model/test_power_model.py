@@ -24,8 +24,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from fakes import PATIENCE, Pieces, until
 from machines import Connection, Fuse, Machine, RackDriver
 from podium import errors, states
-from podium.conductor import context as contexts
-from podium.conductor.power_action import PowerActions, Timeouts
+from podium.conductor.power.actions import PowerActions, Timeouts
+from podium.conductor.rooms import context as contexts
 from podium.db import api, operations, power, schema
 from podium.db.engine import Database
 from podium.db.models import nodes, power_events, power_requests

@@ -1,0 +1,1 @@
+"""When the conductor itself may switch a node."""

@@ -1,0 +1,229 @@
+"""Restores the wanted power state of nodes that somebody else switched, where that is the operator's policy.
+
+The gate says of which nodes; what is done is an ordinary request in the ledger, of which the conductor is the
+author. This module carries the gate's word: to the nodes' rows, to the log, and to the conductor's row when
+it enforces nothing for the time being.
+"""
+
+import asyncio
+import functools
+import math
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import sqlalchemy as sa
+from oslo_context.context import RequestContext
+from oslo_log import log
+
+from podium.conductor.enforcement.freeze import Freeze
+from podium.conductor.enforcement.gate import Gate, sizes_of
+from podium.conductor.enforcement.rules import Rules
+from podium.conductor.fleet.fleet import Entry, Fleet
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.sql import Sql
+from podium.db import changes, operations, outcomes, power
+from podium.db import fleet as statements
+from podium.db.api import chunks
+from podium.db.models import utcnow
+from podium.node_ranges import fold_for_log
+
+LOG = log.getLogger(__name__)
+
+#: Seconds between two looks at the nodes that differ; longer where these are very many.
+_PAUSE: Final = 1.0
+_LOOKS: Final = 10_000  # nodes a second
+#: Seconds between two counts of the groups' nodes, while nodes are enrolled and changed.
+_COUNT_PAUSE: Final = 30.0
+#: Nodes that are asked for in one transaction.
+_MOST_AT_ONCE: Final = 1000
+#: Operations that are taken back when a freeze begins; older ones are begun by then.
+_MOST_OPERATIONS: Final = 100
+_KINDS: Final = ("waiting", "unreachable", "frozen", "flapping", "dry run")
+
+
+class Sweeps(Protocol):
+    """What enforcement needs of the sweeps, which stand above it: they report to its gate."""
+
+    @property
+    def gate(self) -> Gate:
+        """What the reads are reported to."""
+
+    @property
+    def round(self) -> float:
+        """Seconds within which every node is read."""
+
+    @property
+    def oldest_read(self) -> float:
+        """When the oldest read under way began, on the monotonic clock; infinity when there is none."""
+
+    def read_now(self, entries: Iterable[Entry], request: RequestContext) -> None:
+        """Read some nodes at once."""
+
+
+class Enforcement:
+    """What the conductor does by itself about differences; used from its loop, but for the figures.
+
+    :param hostname: the conductor in whose row it is written that nothing is enforced
+    :param now: the wall clock
+    :param clock: seconds, the monotonic clock of the rooms' loops
+    """
+
+    def __init__(
+        self,
+        sql: Sql,
+        fleet: Fleet,
+        recorder: Recorder,
+        sync: Sweeps,
+        *,
+        hostname: str,
+        now: Callable[[], datetime] = utcnow,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sql = sql
+        self._fleet = fleet
+        self._recorder = recorder
+        self._sync = sync
+        self._gate = sync.gate
+        self._freeze = Freeze(sql, sync.gate, hostname, now)
+        self._clock = clock
+        self._looked = self._counted = -math.inf
+        self._counted_of: tuple[int, int, Rules] | None = None
+        self._texts: dict[int, str] = {}
+        self._operations: deque[int] = deque(maxlen=_MOST_OPERATIONS)
+        self._kinds: Counter[str] = Counter()
+        self._enforced = 0
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """How many nodes were switched back, why others were not, and whether nothing is enforced at all."""
+        kinds = {kind.replace(" ", "_"): self._kinds[kind] for kind in _KINDS}
+        frozen = self._gate.frozen is not None
+        return {"is_frozen": frozen, "enforced": self._enforced, **kinds, "disturbed": self._gate.disturbed}
+
+    def apply(self, rules: Rules) -> None:
+        """Put what the config file says into force."""
+        self._gate.rules = rules
+
+    async def resume(self) -> None:
+        """Go on where an earlier run stopped: frozen as it was, and with nothing said of any node.
+
+        :raises podium.errors.DatabaseUnavailable: when it cannot be asked
+        """
+        await self._freeze.resume(self._clock())
+        self._texts = {one.number: one.enforcement for one in self._fleet.entries() if one.enforcement}
+
+    async def poll(self) -> None:
+        """Ask for what is to be restored; to be called about twice a second.
+
+        :raises podium.errors.DatabaseUnavailable: when it cannot be written; it is tried again
+        """
+        now = self._clock()
+        pause = max(_PAUSE, len(self._gate.cases()) / _LOOKS)
+        if now - self._looked < pause:
+            return
+        self._looked = now
+        self._gate.settle(self._sync.round)
+        if self._gate.rules.force or self._fleet.enforced:
+            await self._count(now)
+        elif self._gate.frozen is not None:
+            self._gate.thaw()
+        self._read_again(now)
+        go = self._look(now)
+        for (state, wanted), entries in go.items():
+            for chunk in chunks(entries, _MOST_AT_ONCE):
+                await self._restore(state, wanted, chunk)
+        await self._freeze.follow(now)
+        if self._gate.frozen is not None:
+            await self._take_back()
+
+    async def _count(self, now: float) -> None:
+        """Count how many nodes are in each group, where that may have changed."""
+        of = self._fleet.seen, len(self._fleet), self._gate.rules
+        if of != self._counted_of and now - self._counted >= _COUNT_PAUSE:
+            entries, self._counted_of, self._counted = self._fleet.entries(), of, now
+            self._gate.sizes = await asyncio.to_thread(sizes_of, entries, self._gate.rules)
+
+    def _read_again(self, now: float) -> None:
+        entries = [entry for number in self._gate.again(now) if (entry := self._fleet.get(number))]
+        self._sync.read_now(entries, contexts.new())
+
+    def _look(self, now: float) -> dict[tuple[str, str], list[Entry]]:
+        """Judge, and write down of every node that differs why it is left alone.
+
+        :returns: the others, by the state they are in and the wanted one
+        """
+        # In one step: what was told of a node before this is counted before any other is switched.
+        self._gate.judge(now)
+        oldest = self._sync.oldest_read
+        kinds: Counter[str] = Counter()
+        texts: dict[int, str] = {}
+        go: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+        for number, state in self._gate.cases():
+            entry = self._fleet.get(number)
+            if entry is None or not self._differs(entry, state):
+                self._gate.drop(number)
+            elif entry.node.target_power_state is None and number not in self._fleet.busy:
+                verdict = self._gate.verdict(entry, now, oldest)
+                if verdict.kind == "go":
+                    go[state, entry.wanted or ""].append(entry)
+                else:
+                    kinds[verdict.kind] += 1
+                if verdict.text is not None:
+                    texts[number] = verdict.text
+        for number in self._texts.keys() | texts.keys():
+            if texts.get(number) != self._texts.get(number):
+                self._recorder.add_enforcement(number, texts.get(number))
+        self._texts, self._kinds = texts, kinds
+        return go
+
+    def _differs(self, entry: Entry, state: str) -> bool:
+        """Whether a node that was read in a state is still to be in another one."""
+        return (
+            self._gate.rules.enforce(entry)
+            and not entry.node.maintenance
+            and entry.wanted not in (None, state)
+        )
+
+    async def _restore(self, state: str, wanted: str, entries: Sequence[Entry]) -> None:
+        self._gate.judge(self._clock())
+        if self._gate.frozen is not None:  # since others were asked for
+            return
+        reason = f"{outcomes.ENFORCED}: it was {state}, wanted is {wanted}"
+        versions = {entry.number: entry.version for entry in entries}
+
+        def ask(connection: sa.Connection) -> power.Asked:
+            # First: from here on nobody else asks for anything, whose request this would replace.
+            changes.next_change(connection)
+            rows = statements.load(connection, list(versions))
+            same = [row for row in rows if row.version == versions[row.id] and row.target_power_state is None]
+            return power.ask(connection, same, wanted, who=outcomes.ENFORCER, reason=reason)
+
+        asked = await self._sql.write(ask)
+        now = self._clock()
+        for number in asked.accepted:
+            self._gate.tried(number, now)
+        if asked.operation_id is not None:
+            self._operations.append(asked.operation_id)
+            names = {entry.number: entry.node.name for entry in entries}
+            LOG.warning(
+                "%s: %s, which nobody asked for; switched to %s again",
+                fold_for_log([names[number] for number in asked.accepted]),
+                state,
+                wanted,
+            )
+        self._enforced += len(asked.accepted)
+
+    async def _take_back(self) -> None:
+        """Cancel what was asked for before the freeze and is not begun yet."""
+        while self._operations:
+            number = self._operations[0]
+            await self._sql.write(functools.partial(_cancel, number=number))
+            self._operations.popleft()
+
+
+def _cancel(connection: sa.Connection, number: int) -> None:
+    operations.cancel(connection, number, outcomes.ENFORCER)

@@ -1,0 +1,97 @@
+"""Tells operators that nothing is enforced for the time being, and hears them when they want it to go on."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from oslo_log import log
+
+from podium.conductor.enforcement.gate import Gate
+from podium.conductor.rooms.sql import Sql
+from podium.db import conductors
+from podium.db.models import conductors as table
+
+LOG = log.getLogger(__name__)
+
+#: Seconds for which a request to thaw stays written, for the other workers of the conductor to read.
+_HEARD: Final = 5.0
+
+
+class Freeze:
+    """The gate's freeze in the conductor's row and in the log.
+
+    :param hostname: whose row it is
+    :param now: the wall clock
+    """
+
+    def __init__(self, sql: Sql, gate: Gate, hostname: str, now: Callable[[], datetime]) -> None:
+        self._sql = sql
+        self._gate = gate
+        self._hostname = hostname
+        self._now = now
+        self._since: datetime | None = None  # what is told
+        self._written = False
+        self._clear_at: float | None = None
+
+    async def resume(self, clock: float) -> None:
+        """Be frozen as an earlier run was, unless somebody has asked to end that.
+
+        :param clock: seconds, of the gate's clock
+        :raises podium.errors.DatabaseUnavailable: when it cannot be asked
+        """
+        row = await self._sql.read(self._row)
+        if row is None or row.frozen_at is None:
+            return
+        if row.thaw_requested_at is not None:
+            self._clear_at = clock
+            return
+        self._gate.freeze(row.frozen_reason or "", clock)
+        self._since, self._written = row.frozen_at, True
+        LOG.error("Enforcement is frozen as it was before the start: %s", row.frozen_reason)
+
+    async def follow(self, clock: float) -> None:
+        """Tell what has changed, and thaw when somebody has asked for it.
+
+        :param clock: seconds, of the gate's clock
+        :raises podium.errors.DatabaseUnavailable: when it cannot be written; the next call does
+        """
+        frozen = self._gate.frozen
+        if frozen is not None and self._since is None:
+            self._since, self._written = self._now(), False
+            LOG.error(
+                "Enforcement is frozen, no node is switched back: %s; it goes on by itself once few nodes"
+                " change, or by podium conductor thaw %s",
+                frozen[0],
+                self._hostname,
+            )
+        elif frozen is None and self._since is not None:
+            self._end("few nodes change any more", clock)
+        if frozen is not None and await self._keep(frozen[0]):
+            self._gate.thaw()
+            self._end("somebody asked for it", clock + _HEARD)
+        if self._clear_at is not None and clock >= self._clear_at:
+            await self._sql.write(lambda connection: conductors.thaw(connection, self._hostname))
+            self._clear_at = None
+
+    def _end(self, why: str, clear_at: float) -> None:
+        LOG.warning("Enforcement goes on: %s", why)
+        self._since, self._clear_at = None, clear_at
+
+    async def _keep(self, reason: str) -> bool:
+        """Have the freeze in the row; True when somebody has asked there to end it."""
+        since = self._since or self._now()
+        row = await self._sql.read(self._row) if self._written else None
+        if row is not None and row.thaw_requested_at is not None:
+            return True
+        if row is None or row.frozen_at is None:  # another worker, which thawed, may have taken it away
+            await self._sql.write(
+                lambda connection: conductors.freeze(connection, self._hostname, since, reason)
+            )
+            self._written, self._clear_at = True, None
+        return False
+
+    def _row(self, connection: sa.Connection) -> sa.Row[Any] | None:
+        columns = [table.c[name] for name in ("frozen_at", "frozen_reason", "thaw_requested_at")]
+        query = sa.select(*columns).where(table.c.hostname == self._hostname)
+        return connection.execute(query).first()

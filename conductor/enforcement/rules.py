@@ -1,0 +1,51 @@
+"""What the operator has decided about nodes that fail, or whose power somebody else changes."""
+
+from dataclasses import dataclass
+
+from oslo_config import cfg
+
+from podium.conductor.fleet.fleet import ENFORCE, IGNORE, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the config file says about differences and faults; times in seconds.
+
+    :param force: whether nodes without a policy of their own are enforced
+    :param max_retries: failed reads in a row that make a fault, 0 for none
+    :param in_maintenance: whether nodes in maintenance are read
+    :param dry_run: whether it is only told what would be done
+    """
+
+    force: bool = False
+    max_retries: int = 3
+    in_maintenance: bool = False
+    dry_run: bool = False
+    flap_changes: int = 3
+    flap_window: float = 3600.0
+    correlated_share: float = 0.1
+    correlated_window: float = 300.0
+
+    @classmethod
+    def read(cls, conf: cfg.ConfigOpts) -> "Rules":
+        """The values that are in force now."""
+        return cls(
+            force=conf.conductor.force_power_state_during_sync,
+            max_retries=conf.conductor.power_state_sync_max_retries,
+            in_maintenance=conf.conductor.sync_in_maintenance,
+            dry_run=conf.conductor.enforce_dry_run,
+            flap_changes=conf.conductor.enforce_flap_changes,
+            flap_window=float(conf.conductor.enforce_flap_window),
+            correlated_share=conf.conductor.enforce_correlated_share,
+            correlated_window=float(conf.conductor.enforce_correlated_window),
+        )
+
+    def enforce(self, entry: Entry) -> bool:
+        """Whether what was wanted of a node is restored when somebody else changes it."""
+        return entry.policy == ENFORCE or (entry.policy is None and self.force)
+
+    def reads(self, entry: Entry) -> bool:
+        """Whether a node's power is read."""
+        if entry.policy == IGNORE:
+            return False
+        return self.in_maintenance or entry.unreadable or not entry.node.maintenance

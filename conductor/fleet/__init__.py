@@ -1,0 +1,1 @@
+"""The nodes of this worker, in memory: which it owns, and what it knows of them."""

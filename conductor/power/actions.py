@@ -1,0 +1,267 @@
+"""Carries out what was asked for: begins many changes at once, and writes down how each of them ended."""
+
+import asyncio
+import concurrent.futures
+import inspect
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from oslo_context.context import RequestContext
+from oslo_log import log
+
+from podium import errors, states
+from podium.conductor.fleet.fleet import Fleet, node_of
+from podium.conductor.power.change import Ended, PowerChange, Request
+from podium.conductor.power.limits import Limits, PowerLimits
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.sql import Sql
+from podium.db import operations, power
+from podium.db.models import utcnow
+from podium.db.outcomes import Outcome
+
+LOG = log.getLogger(__name__)
+
+#: Power changes of one async driver at the same time; of a plain one as many as its room has threads.
+_AT_ONCE: Final = 512
+#: The share of them that ends before more are looked for, so that many that wait are not listed for each.
+_SHARE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds that a change may take when its request does not say: of hardware, and of a clean shutdown."""
+
+    change: float
+    soft: float
+
+
+class PowerActions:
+    """The requested power changes of every driver's nodes.
+
+    :param holder: what reservations are made in the name of
+    :param limits: how many nodes of a domain are switched on within a time, in this process
+    :param now: the wall clock
+    :param clock: seconds, monotonic
+    """
+
+    def __init__(
+        self,
+        sql: Sql,
+        fleet: Fleet,
+        rooms: Mapping[str, DriverRoom],
+        recorder: Recorder,
+        *,
+        holder: str,
+        timeouts: Timeouts,
+        limits: Limits | None = None,
+        now: Callable[[], datetime] = utcnow,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sql = sql
+        self._fleet = fleet
+        self._rooms = rooms
+        self._recorder = recorder
+        self._holder = holder
+        self._timeouts = timeouts
+        self._limits = PowerLimits(limits or {})
+        self._most = {name: _AT_ONCE if _is_async(room) else room.size for name, room in rooms.items()}
+        self._now = now
+        self._clock = clock
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._count: Counter[str] = Counter()
+        self._unfinished = True
+        self._next_due: datetime | None = None
+        self._to_mark: dict[int, asyncio.Future[bool]] = {}  # by request, whether it is still under way
+        self._marking = asyncio.Lock()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there may be requests, due by now, that the last :meth:`poll` did not begin."""
+        later = self._next_due
+        return self._unfinished or self._recorder.has_ended or (later is not None and later <= self._now())
+
+    async def poll(self) -> None:
+        """Begin every request that is due and that there is room for.
+
+        :raises podium.errors.DatabaseUnavailable: when it cannot be asked; the requests stay there
+        """
+        self._unfinished = True
+        self._recorder.release_ended()
+        free = {name: room for name in self._rooms if (room := self._room_for(name))}
+        if not free:
+            return
+        found, self._next_due = await self._sql.read(lambda connection: self._due(connection, list(free)))
+        chosen, more = self._choose(found, free)
+        if chosen:
+            await self._begin(chosen)
+        self._unfinished = more or len(free) < len(self._rooms)
+
+    def _room_for(self, driver: str) -> int:
+        """How many more changes of a driver may begin; 0 also while it is not worth looking for them."""
+        most = self._most[driver]
+        left = most - self._count[driver]
+        return left if left * _SHARE >= most else 0
+
+    def _due(
+        self, connection: sa.Connection, drivers: Sequence[str]
+    ) -> tuple[list[sa.Row[Any]], datetime | None]:
+        """Requests that can be begun, the oldest first, and when the next one can that cannot yet."""
+        group, share, now = self._fleet.group, self._fleet.share, self._now()
+        found = power.due(connection, group, drivers, self._holder, now)
+        # What was cut off is this worker's to go on with, whoever's the node has become since.
+        mine = [
+            row
+            for row in found
+            if row.id not in self._fleet.busy and (row.state == operations.BEGUN or share(row.uuid))
+        ]
+        return mine, power.next_due(connection, group, drivers, now)
+
+    def _choose(self, found: Sequence[sa.Row[Any]], free: dict[str, int]) -> tuple[list[sa.Row[Any]], bool]:
+        """Those that there is room for, by driver and power domain, and whether more wait for room."""
+        chosen: list[sa.Row[Any]] = []
+        more, now, soonest = False, self._clock(), 0.0
+        for row in found:
+            if row.id in self._fleet.busy:
+                continue
+            # A node that the fleet does not show as asked to change yet would be taken, once it has changed,
+            # for one that somebody else switched.
+            if not free[row.driver] or not self._is_shown(row):
+                more = True
+                continue
+            wait = self._held_back(row, now)
+            if wait:
+                soonest = min(wait, soonest or wait)
+                continue
+            free[row.driver] -= 1
+            chosen.append(row)
+        if soonest:
+            allowed = self._now() + timedelta(seconds=soonest)
+            self._next_due = min(allowed, self._next_due or allowed)
+        return chosen, more
+
+    def _is_shown(self, row: sa.Row[Any]) -> bool:
+        if row.state == operations.BEGUN:
+            return True
+        entry = self._fleet.get(row.id)
+        return entry is not None and entry.node.target_power_state == row.action
+
+    def _held_back(self, row: sa.Row[Any], now: float) -> float:
+        """For how many seconds a node must not be switched on yet."""
+        if states.REACHED.get(row.action) != states.POWER_ON:
+            return 0.0
+        return self._limits.admit(self._limits.domains(row.extra), now)
+
+    async def _begin(self, chosen: Sequence[sa.Row[Any]]) -> None:
+        taken = {row.id for row in chosen}
+        numbers = [row.request_id for row in chosen]
+        self._fleet.busy |= taken
+        begun: Sequence[sa.Row[Any]] = ()
+        try:
+            begun = await self._sql.write(
+                lambda connection: power.begin(connection, numbers, self._holder, self._now())
+            )
+        finally:
+            self._fleet.busy -= taken - {row.id for row in begun}
+        for row in begun:
+            self._count[row.driver] += 1
+            request = contexts.new()
+            task = asyncio.get_running_loop().create_task(
+                self._carry_out(row, request), name=f"power {row.name}", context=contexts.carrying(request)
+            )
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for the changes under way; those that take longer are gone on with after the next start."""
+        if self._tasks:
+            LOG.info("Waiting up to %.0f s for %d power changes under way", seconds, len(self._tasks))
+            _, late = await asyncio.wait(self._tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+
+    async def _carry_out(self, row: sa.Row[Any], context: RequestContext) -> None:
+        ended = False
+        try:
+            state, error = await self._change(row, context)
+            if error is None:
+                LOG.info("%s: %s done, asked for by %s", row.name, row.action, row.requested_by)
+            else:
+                LOG.error("%s: %s failed: %s", row.name, row.action, error)
+            self._recorder.add_outcome(
+                Outcome(row.id, row.request_id, self._holder, self._now(), state, error, context.request_id)
+            )
+            ended = True
+            await self._recorder.write_outcomes()
+        except errors.DatabaseUnavailable:
+            pass  # the recorder goes on trying
+        except concurrent.futures.CancelledError:
+            LOG.warning(
+                "%s: %s was cut off with its driver's room, and stays asked for", row.name, row.action
+            )
+        finally:
+            self._count[row.driver] -= 1
+            if not ended:  # otherwise it is released once the fleet shows what became of it
+                self._fleet.busy.discard(row.id)
+
+    async def _change(self, row: sa.Row[Any], context: RequestContext) -> Ended:
+        room, loop = self._rooms[row.driver], asyncio.get_running_loop()
+        request = Request(
+            row.action,
+            row.timeout or self._timeouts.change,
+            row.timeout or self._timeouts.soft,
+            row.then_off,
+            row.sent_at is not None,
+        )
+
+        async def mark_sent() -> None:
+            marking = asyncio.run_coroutine_threadsafe(self._mark_sent(row.request_id), loop)
+            await asyncio.wrap_future(marking)
+
+        run = room.start(PowerChange(room, node_of(row), request, mark_sent).carry_out, context)
+        try:
+            return await asyncio.wrap_future(run.future)
+        except asyncio.CancelledError:
+            run.cancel()
+            raise
+
+    async def _mark_sent(self, request_id: int) -> None:
+        """Write that a request is about to be sent; those that come meanwhile share the next transaction.
+
+        :raises podium.errors.NodeConflict: when it is no longer this conductor's
+        """
+        mine = self._to_mark[request_id] = asyncio.get_running_loop().create_future()
+        try:
+            async with self._marking:
+                if not mine.done():  # otherwise whoever was before wrote it
+                    await self._mark_all()
+        finally:
+            if self._to_mark.get(request_id) is mine:
+                del self._to_mark[request_id]
+        if not mine.result():
+            raise errors.NodeConflict("it was not sent: the request is no longer this conductor's")
+
+    async def _mark_all(self) -> None:
+        batch, self._to_mark = self._to_mark, {}
+        now = self._now()
+        try:
+            marked = await self._sql.write(
+                lambda connection: power.mark_sent(connection, batch, self._holder, now)
+            )
+        except BaseException:
+            self._to_mark = batch | self._to_mark
+            raise
+        for request_id, told in batch.items():
+            if not told.done():
+                told.set_result(request_id in marked)
+
+
+def _is_async(room: DriverRoom) -> bool:
+    driver = room.driver
+    return all(map(inspect.iscoroutinefunction, (driver.get_power_state, driver.set_power_state)))

@@ -1,0 +1,318 @@
+"""One power change, inside of the driver's room: what is sent when, and how it is known what came of it.
+
+Switching on or off does no harm twice: it is read first, sent, read, and sent again where hardware refuses
+for a while, is silent, or forgets. Everything else (reboots, soft changes, NMIs) is sent once, and written
+down before: where it stays open whether the hardware heard it, it is read, never repeated.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from podium import errors, masking, states
+from podium.conductor.rooms.room import DriverRoom, NotAsked
+from podium.drivers.actions import actions
+from podium.drivers.base import Node
+
+_LONGEST_CALL: Final = 60.0  # seconds for one call of the driver
+_FIRST_PAUSE: Final = 0.1  # seconds between two reads; each further pause is longer
+_LONGEST_PAUSE: Final = 2.0
+_REPEATABLE: Final = frozenset({states.POWER_ON, states.POWER_OFF})
+_PERMANENT: Final = (errors.UnsupportedPowerState, errors.InvalidDriverInfo, errors.AuthenticationRefused)
+_SILENCE: Final = (errors.BMCUnreachable, TimeoutError)
+
+
+class Ended(NamedTuple):
+    """How a change ended: the last state read, None when that failed, and why it failed, if it did."""
+
+    state: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for; times in seconds.
+
+    :param action: one of podium.states.ACTIONS
+    :param timeout: until hardware that was switched must show it, for each half of a power cycle
+    :param soft_timeout: until an operating system that was asked to must have shut down
+    :param then_off: whether one that did not is switched off
+    :param sent: whether it had been sent when an earlier run of the conductor ended
+    """
+
+    action: str
+    timeout: float
+    soft_timeout: float
+    then_off: bool = False
+    sent: bool = False
+
+
+class _Failed(Exception):
+    """It ends here, for the reason that is told."""
+
+
+class _Refused(Exception):
+    """The hardware refuses, for now perhaps; nothing happened."""
+
+
+class _Unheard(Exception):
+    """No answer: it may have been carried out or not."""
+
+
+class PowerChange:
+    """One request on its way.
+
+    :param mark_sent: writes down that the request is about to be sent
+    :param clock: seconds, monotonic
+    :param pause: waits for some seconds
+    """
+
+    def __init__(
+        self,
+        room: DriverRoom,
+        node: Node,
+        request: Request,
+        mark_sent: Callable[[], Awaitable[None]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._room = room
+        self._driver = room.driver
+        self._node = node
+        self._request = request
+        self._mark_sent = mark_sent
+        self._clock = clock
+        self._pause = pause
+        self._marked = request.sent or request.action in _REPEATABLE
+        self._tried = request.sent  # whether the hardware may have heard something
+        self._state: str | None = None
+        self._problem: str | None = None  # of the last read
+        self._silent = False
+
+    async def carry_out(self) -> Ended:
+        """Do what is asked, and see that it is done."""
+        try:
+            self._driver.validate(self._node)
+            self._check_support()
+            await self._go()
+        except (_Failed, _Refused) as failure:
+            return Ended(self._state, str(failure))
+        except Exception as error:
+            return Ended(self._state, self._words(error))
+        return Ended(self._state, None)
+
+    def _check_support(self) -> None:
+        able = actions(self._driver)
+        needed = {self._request.action, *([states.POWER_OFF] if self._request.then_off else ())}
+        if not needed <= able:
+            raise errors.UnsupportedPowerState(
+                f"driver {self._driver.name} cannot do {', '.join(sorted(needed - able))}, "
+                f"only {', '.join(sorted(able))}"
+            )
+
+    async def _go(self) -> None:
+        action, timeout = self._request.action, self._request.timeout
+        by_halves = action == states.SOFT_REBOOTING and action not in self._driver.supported_power_states
+        if action in _REPEATABLE:
+            await self._switch(action, timeout)
+        elif action == states.SOFT_POWER_OFF:
+            await self._soft_off()
+        elif by_halves:
+            await self._soft_off()
+            await self._switch(states.POWER_ON, timeout)
+        elif self._request.sent:
+            await self._find_out(
+                f"{action} was sent when the conductor ended; whether it happened is not known"
+            )
+        elif action == states.POWER_CYCLE:
+            await self._switch(states.POWER_OFF, timeout)
+            await self._switch(states.POWER_ON, timeout)
+        else:
+            await self._do_once(action)
+
+    async def _switch(self, target: str, seconds: float) -> None:
+        """Bring the machine on or off, whatever it takes."""
+        start = self._clock()
+        end, send_at, accepted, told = start + seconds, start, False, ""
+        gaps, pauses = _gaps(), _pauses()
+        while await self._read(end) != target:
+            now = self._clock()
+            if now >= end:
+                raise _Failed(
+                    self._unmet(target, seconds) if accepted else told or self._problem or self._seen()
+                )
+            if now >= send_at and not self._silent:
+                try:
+                    await self._send(end, self._driver.set_power_state, target)
+                except (_Refused, _Unheard) as failure:
+                    told, send_at = str(failure), self._clock() + next(gaps)
+                else:
+                    # Once more later, for hardware that acknowledged and forgot.
+                    send_at = float("inf") if accepted else self._clock() + seconds / 3
+                    accepted, pauses = True, _pauses()
+            await self._rest(next(pauses), end)
+
+    async def _soft_off(self) -> None:
+        """Have the operating system shut down, and switch it off where that is asked for."""
+        request = self._request
+        # A reboot that was cut off may be over already: nothing more is waited for than a shutdown under way.
+        over = request.sent and request.action == states.SOFT_REBOOTING
+        seconds = min(request.timeout, request.soft_timeout) if over else request.soft_timeout
+        end = self._clock() + seconds
+        said = f"{states.SOFT_POWER_OFF} was {'sent' if request.sent else 'accepted'}"
+        if not request.sent:
+            await self._until_answered(end)
+            if self._state == states.POWER_OFF:
+                return
+            try:
+                unheard = await self._once(end, self._driver.set_power_state, states.SOFT_POWER_OFF)
+            except _Refused:
+                if not request.then_off:
+                    raise
+            else:
+                said = f"{unheard}; {states.SOFT_POWER_OFF} may have been carried out" if unheard else said
+        if await self._shows(states.POWER_OFF, end):
+            return
+        if not request.then_off or over:
+            raise _Failed(f"{said}, but {seconds:g} s later {self._seen()}")
+        await self._switch(states.POWER_OFF, request.timeout)
+
+    async def _do_once(self, action: str) -> None:
+        """Send what the driver does by itself and what must not be done twice."""
+        seconds = self._request.soft_timeout if action == states.SOFT_REBOOTING else self._request.timeout
+        end = self._clock() + seconds
+        await self._until_answered(end)
+        if action == states.INJECT_NMI:
+            unheard = await self._once(end, self._driver.inject_nmi)
+        else:
+            unheard = await self._once(end, self._driver.set_power_state, action)
+        if unheard:
+            await self._find_out(f"{unheard}; {action} may have been carried out")
+        elif action in states.REACHED and not await self._shows(states.REACHED[action], end):
+            raise _Failed(self._unmet(action, seconds))
+
+    async def _find_out(self, story: str) -> None:
+        """See what became of something that the hardware may have heard: off, a reboot is half done."""
+        timeout = self._request.timeout
+        try:
+            await self._until_answered(self._clock() + timeout)
+        except _Failed as failure:
+            raise _Failed(f"{story}; {failure}") from None
+        if self._state == states.POWER_OFF and self._request.action in states.REACHED:
+            await self._switch(states.POWER_ON, timeout)
+        else:
+            raise _Failed(f"{story}; it is {self._state}; ask again if need be")
+
+    async def _once(self, end: float, method: Callable[..., Any], *args: Any) -> str | None:
+        """Send something until it is not refused; None when it was accepted, or words about the silence."""
+        gaps = _gaps()
+        while True:
+            try:
+                await self._send(end, method, *args)
+            except _Refused:
+                if self._clock() >= end:
+                    raise
+            except _Unheard as unheard:
+                return str(unheard)
+            else:
+                return None
+            await self._rest(next(gaps), end)
+
+    async def _send(self, end: float, method: Callable[..., Any], *args: Any) -> None:
+        await self._mark(end)
+        try:
+            await self._room.command(self._left(end), self._node, method, *args, urgent=True)
+        except Exception as error:
+            words = self._words(error)
+            if isinstance(error, NotAsked):
+                raise _Refused(words) from None
+            if isinstance(error, _SILENCE):
+                self._tried = True
+                raise _Unheard(words) from None
+            if isinstance(error, errors.DriverError) and not isinstance(error, _PERMANENT):
+                raise _Refused(words) from None
+            raise _Failed(words) from None
+        self._tried = True
+
+    async def _mark(self, end: float) -> None:
+        """Have it written, before something is sent that must not be done twice; an outage is waited for."""
+        while not self._marked:
+            try:
+                await self._mark_sent()
+                self._marked = True
+            except errors.DatabaseUnavailable:
+                if self._clock() >= end:
+                    raise _Failed(
+                        f"{self._request.action} was not sent: the database could not be told of it before"
+                    ) from None
+                await self._rest(1.0, end)
+
+    async def _shows(self, state: str, end: float) -> bool:
+        """Read until the machine is in a state; False when the time is over before."""
+        pauses = _pauses()
+        while await self._read(end) != state:
+            if self._clock() >= end:
+                return False
+            await self._rest(next(pauses), end)
+        return True
+
+    async def _until_answered(self, end: float) -> None:
+        pauses = _pauses()
+        while await self._read(end) is None:
+            if self._clock() >= end:
+                raise _Failed(self._problem)
+            await self._rest(next(pauses), end)
+
+    async def _read(self, end: float) -> str | None:
+        self._state, self._silent = None, False
+        try:
+            answer = await self._room.command(
+                self._left(end), self._node, self._driver.get_power_state, urgent=True
+            )
+        except Exception as error:
+            self._silent = isinstance(error, _SILENCE)
+            if not (self._problem and isinstance(error, TimeoutError)):
+                self._problem = self._words(error)  # that the time was over says less than the driver before
+            if isinstance(error, _PERMANENT) and not self._tried:
+                raise _Failed(self._problem) from None
+            return None
+        known = isinstance(answer, str) and answer in states.READINGS
+        self._state = answer if known else None
+        self._problem = None if known else f"{answer!r} is no power state"
+        return self._state
+
+    def _left(self, end: float) -> float:
+        return min(max(end - self._clock(), 1.0), _LONGEST_CALL)
+
+    async def _rest(self, seconds: float, end: float) -> None:
+        await self._pause(min(seconds, max(end - self._clock(), 0.001)))
+
+    def _unmet(self, what: str, seconds: float) -> str:
+        return f"{what} was accepted, but {seconds:g} s later {self._seen()}"
+
+    def _seen(self) -> str:
+        return f"the last read failed: {self._problem}" if self._problem else f"it is {self._state}"
+
+    def _words(self, error: Exception) -> str:
+        text = errors.one_line(error)
+        if not isinstance(error, errors.DriverError | TimeoutError):
+            text = f"fault of the driver {self._node.driver}: {text}"
+        return masking.scrub(text, self._node.driver_info, self._room.secret)
+
+
+def _gaps() -> Iterator[float]:
+    """Seconds before hardware that refused is asked again."""
+    yield from (1.0, 2.0, 4.0)
+    while True:
+        yield 5.0
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between two reads."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * 1.5, _LONGEST_PAUSE)

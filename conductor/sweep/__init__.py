@@ -1,0 +1,1 @@
+"""Reading the power of every node, in pace."""

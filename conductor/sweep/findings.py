@@ -1,0 +1,148 @@
+"""What came of reads of the power: compared in memory, and handed over where there is something to write.
+
+Most nodes are as they were; of them only the number goes on, with a time that many share.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from podium import errors, masking, states
+from podium.conductor.enforcement.gate import Gate
+from podium.conductor.fleet.fleet import Entry, Fleet
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.sweep.notices import Notices
+from podium.db.readings import Checked, Reading
+
+#: Seconds for which nodes that are as they were are gathered.
+HAND_OVER: Final = 0.5
+
+_KINDS: Final = (
+    (errors.AuthenticationRefused, "authentication"),
+    (errors.BMCUnreachable, "unreachable"),
+    (errors.DriverError, "driver_error"),
+    (TimeoutError, "timeout"),
+)
+
+
+class Findings:
+    """The reads of one driver's nodes, as they end; used from the room's loop alone, but for the counts.
+
+    :param gate: what is told of nodes that change, vanish or differ from what is wanted
+    :param now: the wall clock
+    """
+
+    def __init__(
+        self, room: DriverRoom, fleet: Fleet, recorder: Recorder, gate: Gate, now: Callable[[], datetime]
+    ) -> None:
+        self._room = room
+        self._fleet = fleet
+        self._recorder = recorder
+        self._gate = gate
+        self._now = now
+        self._wall = now()
+        self._same: list[int] = []
+        self._same_seen = 0
+        self._same_at = self._wall
+        self._same_since = 0.0
+        self._time = 0.0
+        #: Seconds from one sweep to the next.
+        self.interval = 0.0
+        self.request_id: str | None = None
+        self.notices = Notices()
+        #: Reads that ended, and those of them that failed, by kind.
+        self.reads = 0
+        self.failures: Counter[str] = Counter()
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is to be handed over or told."""
+        return bool(self._same or self.notices)
+
+    def tick(self, now: float) -> None:
+        """Look at the clock, for all reads until the next tick, and hand over what was gathered for long.
+
+        :param now: seconds of the loop's clock
+        """
+        self._time, self._wall = now, self._now()
+        if now - self._same_since > HAND_OVER:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Have the times of nodes written that are as they were."""
+        if self._same:
+            self._recorder.add_checked(Checked(self._same_at, self._same_seen, self._same))
+            self._same = []
+
+    def take(self, entry: Entry, answer: Any, error: Exception | None) -> bool:
+        """Take in how the read of a node ended; True when it failed."""
+        # In this order: what the fleet has taken over up to "seen" then shows in its entry.
+        seen = self._fleet.seen
+        if self._fleet.get(entry.number) is not entry or entry.number in self._fleet.busy:
+            return False
+        self.reads += 1
+        if error is not None or not isinstance(answer, str) or answer not in states.READINGS:
+            self._note_failure(entry, answer, error)
+            return True
+        entry.checked = self._wall.timestamp()
+        if entry.is_watched and self._gate.concerns(entry, answer):
+            self._gate.answered(entry, answer, self._time)
+        if entry.unreadable or entry.marked:
+            entry.marked = False
+            self._recorder.add_recovery(entry.number)
+        if answer == entry.node.power_state and not entry.failures:
+            if not self._same or seen != self._same_seen:
+                self.hand_over()
+                self._same_seen, self._same_since, self._same_at = seen, self._time, self._wall
+            self._same.append(entry.number)
+        else:
+            self._note_news(entry, answer)
+        return False
+
+    def _note_news(self, entry: Entry, state: str) -> None:
+        node = entry.node
+        if entry.failures:
+            entry.failures, entry.failing_since = 0, None
+            self.notices.recovered(node.name)
+        if node.power_state not in (None, state):
+            self.notices.changed(node.name, node.power_state or "", state)
+            if entry.is_watched:
+                self._gate.changed(entry, state, self._time)
+        self._recorder.add_reading(
+            Reading(entry.number, entry.version, self._wall, state, None, self.request_id)
+        )
+
+    def _note_failure(self, entry: Entry, answer: Any, error: Exception | None) -> None:
+        node = entry.node
+        if error is None:
+            kind, text = "fault", f"driver {node.driver} answered {answer!r}, which is no power state"
+        else:
+            kind = next((word for one, word in _KINDS if isinstance(error, one)), "fault")
+            text = str(error) if isinstance(error, TimeoutError) else errors.one_line(error)
+            if kind == "fault":
+                text = f"fault of the driver {node.driver}: {text}"
+        text = masking.scrub(text, node.driver_info, self._room.secret)
+        self.failures[kind] += 1
+        entry.failures += 1
+        if entry.failures == 1:
+            self.notices.failed(node.name, text)
+        self._recorder.add_reading(
+            Reading(entry.number, entry.version, self._wall, None, text, self.request_id)
+        )
+        if entry.is_watched:
+            self._gate.failed(entry, self._time)
+        if not node.maintenance:
+            self._note_fault(entry, text)
+
+    def _note_fault(self, entry: Entry, failure: str) -> None:
+        """Give a node up that failed often enough, and for long enough: a hiccup gives up no fleet."""
+        if entry.failing_since is None:
+            entry.failing_since = self._time
+        most, lasted = self._gate.rules.max_retries, self._time - entry.failing_since
+        if most and entry.failures >= most and lasted >= most * self.interval and not entry.marked:
+            entry.marked = True
+            since = (self._wall - timedelta(seconds=lasted)).strftime("%Y-%m-%d %H:%M:%S UTC")
+            times = f"{entry.failures} times in a row since {since}"
+            self._recorder.add_fault(entry.number, f"power could not be read {times}; last: {failure}")

@@ -1,0 +1,54 @@
+"""What reads of the power tell people: gathered, so that a rack that goes dark is one line of the log."""
+
+from collections import defaultdict
+from typing import Final
+
+from oslo_log import log
+
+from podium.node_ranges import fold_for_log
+
+LOG = log.getLogger(__name__)
+
+#: Reasons that get a line of their own.
+_MOST_REASONS: Final = 5
+
+
+class Notices:
+    """Names of nodes with news, until they are told."""
+
+    def __init__(self) -> None:
+        self._changed: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._failed: dict[str, list[str]] = defaultdict(list)
+        self._recovered: list[str] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._changed or self._failed or self._recovered)
+
+    def changed(self, name: str, before: str, after: str) -> None:
+        """A node's power is another than the one that was known."""
+        self._changed[before, after].append(name)
+
+    def failed(self, name: str, failure: str) -> None:
+        """A node that could be read cannot be any more."""
+        self._failed[failure].append(name)
+
+    def recovered(self, name: str) -> None:
+        """A node can be read again."""
+        self._recovered.append(name)
+
+    def tell(self) -> None:
+        """Log what was gathered, and begin anew."""
+        for (before, after), names in self._changed.items():
+            LOG.warning("%s: %s -> %s, changed by someone else", fold_for_log(names), before, after)
+        by_count = sorted(self._failed.items(), key=lambda item: -len(item[1]))
+        for failure, names in by_count[:_MOST_REASONS]:
+            LOG.warning("%s: power cannot be read: %s", fold_for_log(names), failure)
+        rest = [name for _, names in by_count[_MOST_REASONS:] for name in names]
+        if rest:
+            more = len(by_count) - _MOST_REASONS
+            LOG.warning("%s: power cannot be read, for %d more reasons", fold_for_log(rest), more)
+        if self._recovered:
+            LOG.info("%s: power can be read again", fold_for_log(self._recovered))
+        self._changed.clear()
+        self._failed.clear()
+        self._recovered.clear()

@@ -1,0 +1,192 @@
+"""Sweeps: the power of every owned node is read once in an interval.
+
+Each driver's nodes are read in its own room and by its own clock: a driver that is late is left to finish,
+and the others' next sweep starts without it.
+"""
+
+import asyncio
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from oslo_context.context import RequestContext
+from oslo_log import log
+
+from podium.conductor.enforcement.gate import Gate
+from podium.conductor.fleet.fleet import Entry, Fleet
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms.room import DriverRoom, Run
+from podium.conductor.sweep.sweeper import IN_FLIGHT, Sweeper
+from podium.db.models import utcnow
+
+LOG = log.getLogger(__name__)
+
+#: The part of the interval over which a sweep spreads its reads.
+_SPREAD: Final = 0.8
+#: The part of it after which a sweep no longer waits for drivers that are late.
+_WAIT: Final = 0.98
+#: Seconds that a sweep at full speed may take, however short the interval is.
+_AT_ONCE: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """How the last sweep of one driver that ended went: nodes and seconds."""
+
+    nodes: int
+    duration: float
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    run: Run
+    nodes: int
+    begun: float
+
+
+class PowerSync:
+    """Sweeps of the nodes of every driver.
+
+    :param rooms: the drivers' rooms by name
+    :param in_flight: reads at the same time, by driver, where it is not the usual number
+    :param rate: reads a second at the most, by driver, where that is limited
+    :param gate: what is told of nodes that change and vanish; its rules say which nodes are read
+    :param now: the wall clock
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        rooms: Mapping[str, DriverRoom],
+        recorder: Recorder,
+        *,
+        in_flight: Mapping[str, int] | None = None,
+        rate: Mapping[str, float] | None = None,
+        gate: Gate | None = None,
+        now: Callable[[], datetime] = utcnow,
+    ) -> None:
+        self._fleet = fleet
+        self._rooms = rooms
+        self.gate = gate or Gate()
+        self.sweepers = {
+            name: Sweeper(
+                room,
+                fleet,
+                recorder,
+                self.gate,
+                in_flight=(in_flight or {}).get(name, IN_FLIGHT),
+                rate=(rate or {}).get(name),
+                now=now,
+            )
+            for name, room in rooms.items()
+        }
+        self.reports: dict[str, SweepReport] = {}
+        #: Drivers that could not keep the interval.
+        self.late: set[str] = set()
+        self._under_way: dict[str, _UnderWay] = {}
+        self._first = True
+        self._interval = 0.0
+
+    @property
+    def round(self) -> float:
+        """In how many seconds every node is read: the interval, or longer where a driver takes longer."""
+        longest = max((report.duration for report in list(self.reports.values())), default=0.0)
+        return max(self._interval, longest)
+
+    @property
+    def oldest_read(self) -> float:
+        """When the oldest read under way was begun, of a node that answered until now; or infinity."""
+        return min((one.oldest_read for one in self.sweepers.values()), default=math.inf)
+
+    async def sweep(self, interval: float, request: RequestContext, *, at_once: bool = False) -> None:
+        """Read every owned node that is to be read and has no change under way.
+
+        :param interval: seconds from this sweep to the next; the reads are spread over most of it, but for
+            the first sweep, which goes as fast as the limits allow
+        :param at_once: as fast as the limits allow
+        """
+        at_once = at_once or self._first
+        self._first = False
+        self._interval = interval
+        spread = 0.0 if at_once else interval * _SPREAD
+        started = [run for name in self._rooms if (run := self._start(name, spread, interval, request))]
+        ends = [asyncio.wrap_future(run.future) for run in started]
+        if ends:
+            await asyncio.wait(ends, timeout=_AT_ONCE if at_once else interval * _WAIT)
+        for end in ends:
+            if end.done():
+                end.result()
+            else:
+                end.add_done_callback(lambda late: late.cancelled() or late.exception())
+
+    def hurry(self, request: RequestContext) -> None:
+        """Have the sweeps under way begin anew and go as fast as the limits allow."""
+        for name in self._under_way:
+            self._post(name, lambda sweeper, numbers: sweeper.hurry(numbers), self._numbers(name), request)
+
+    def read_now(self, entries: Iterable[Entry], request: RequestContext) -> None:
+        """Read some nodes at once, without waiting for the next sweep."""
+        by_driver: dict[str, list[int]] = defaultdict(list)
+        for entry in entries:
+            by_driver[entry.node.driver].append(entry.number)
+        for name, numbers in by_driver.items():
+            if name in self._rooms and not self._first:
+                self._post(name, lambda sweeper, some: sweeper.read_now(some), numbers, request)
+
+    def _post(
+        self,
+        name: str,
+        call: Callable[[Sweeper, list[int]], None],
+        numbers: list[int],
+        request: RequestContext,
+    ) -> None:
+        async def tell() -> None:
+            call(self.sweepers[name], numbers)
+
+        self._rooms[name].start(tell, request)
+
+    def _numbers(self, name: str) -> list[int]:
+        """A driver's nodes in the order of their rows, those that failed last at the end."""
+        entries = self._fleet.entries(name)
+        healthy = [entry.number for entry in entries if not entry.failures]
+        return healthy + [entry.number for entry in entries if entry.failures]
+
+    def _start(self, name: str, spread: float, interval: float, request: RequestContext) -> Run | None:
+        last = self._under_way.get(name)
+        if last is not None and not last.run.future.done():
+            self._tell_late(name, last, interval)
+            return None
+        if name in self.late:
+            self.late.discard(name)
+            LOG.info("Driver %s keeps the interval of %g s again", name, interval)
+        numbers, begun = self._numbers(name), time.monotonic()
+        sweeper = self.sweepers[name]
+        run = self._rooms[name].start(lambda: sweeper.sweep(numbers, spread, interval, request), request)
+        self._under_way[name] = _UnderWay(run, len(numbers), begun)
+        run.future.add_done_callback(
+            lambda _: self.reports.update({name: SweepReport(len(numbers), time.monotonic() - begun)})
+        )
+        return run
+
+    def _tell_late(self, name: str, sweep: _UnderWay, interval: float) -> None:
+        if name in self.late:
+            return
+        self.late.add(name)
+        seconds = time.monotonic() - sweep.begun
+        figures = self.sweepers[name].figures
+        done = max(sweep.nodes - figures["queued"] - figures["in_flight"], 0)
+        LOG.warning(
+            "Driver %s cannot keep the interval: it has read %d of %d nodes in %.0f s (%.0f a second), so the"
+            " next sweep leaves its nodes out; raise [conductor] sync_power_state_interval (now %g),"
+            " sync_power_state_in_flight or workers, or see podium node list --failing",
+            name,
+            done,
+            sweep.nodes,
+            seconds,
+            done / max(seconds, 0.001),
+            interval,
+        )

@@ -1,0 +1,330 @@
+"""The reads of one driver's nodes, inside of its room: who is read when, and what came of it.
+
+A read costs no task of its own: a few workers take nodes from a queue, one after the other. A worker whose
+node does not answer at once gives its place to another, so that dead nodes cost a timer and not a slot.
+"""
+
+import asyncio
+import contextvars
+import functools
+import inspect
+import math
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from oslo_context.context import RequestContext
+
+from podium.conductor.enforcement.gate import Gate
+from podium.conductor.fleet.fleet import Entry, Fleet
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.sweep.feed import Feed
+from podium.conductor.sweep.findings import HAND_OVER, Findings
+from podium.conductor.sweep.retries import Retries
+from podium.db.models import utcnow
+
+#: Seconds after which a read counts as failed, whatever the driver does meanwhile.
+READ_DEADLINE: Final = 60.0
+
+#: Reads of an async driver at the same time, those that wait for a slow or dead node not counted.
+IN_FLIGHT: Final = 256
+
+_TICK: Final = 0.02  # seconds
+_LONGEST_TICK: Final = 1.0
+_PATIENCE: Final = 0.25  # seconds that a read keeps its slot; one of a node that failed before, for a tick
+_BURST: Final = 256  # reads that may end without waiting before other tasks of the loop have their turn
+
+
+@dataclass(slots=True, eq=False)
+class _Read:
+    entry: Entry
+    task: asyncio.Task[None]
+    begun: float
+    has_turn: bool = False
+    has_slot: bool = True
+    given_up: bool = False
+    yielded: bool = False
+
+
+class Sweeper:
+    """Reads a driver's nodes; used from the room's loop alone, but for its figures.
+
+    :param gate: what is told of nodes that change and vanish; its rules say which nodes are read
+    :param in_flight: reads at the same time; plain methods never more than the room has threads
+    :param rate: reads a second at the most, if that is limited
+    :param now: the wall clock
+    """
+
+    def __init__(
+        self,
+        room: DriverRoom,
+        fleet: Fleet,
+        recorder: Recorder,
+        gate: Gate,
+        *,
+        in_flight: int = IN_FLIGHT,
+        rate: float | None = None,
+        now: Callable[[], datetime] = utcnow,
+    ) -> None:
+        self._room = room
+        self._fleet = fleet
+        self._gate = gate
+        self._rate = rate
+        self._method = room.driver.get_power_state
+        self._async = inspect.iscoroutinefunction(self._method)
+        self._limit = in_flight if self._async else min(in_flight, room.size)
+        self._interval = 0.0
+        self._ticked = self._allowed = 0.0
+        self._told = 0.0
+        self._queue: deque[int] = deque()
+        self._again: deque[int] = deque()  # failing nodes: only when nobody else waits
+        self._retries = Retries()
+        self._feed: Feed | None = None
+        self._slots = 0
+        self._reading: dict[str, _Read] = {}  # by UUID, those that hold a slot; the oldest first
+        self._lingering: dict[str, _Read] = {}  # and those that gave it up
+        self._burst = 0
+        self._findings = Findings(room, fleet, recorder, gate, now)
+        self._context = contextvars.copy_context()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def reads(self) -> int:
+        """How many reads ended."""
+        return self._findings.reads
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """How many of them failed, by kind."""
+        return self._findings.failures
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """How many reads are under way, wait for a slow or dead node, and are still to come."""
+        feed = self._feed
+        still = len(feed.numbers) - feed.fed if feed is not None else 0
+        return {
+            "in_flight": len(self._reading),
+            "lingering": len(self._lingering),
+            "queued": len(self._queue) + len(self._again) + still,
+            "retrying": len(self._retries),
+        }
+
+    @property
+    def oldest_read(self) -> float:
+        """When the oldest read under way was begun, of a node that answered until now; or infinity."""
+        reads = [*list(self._reading.values()), *list(self._lingering.values())]
+        return min((read.begun for read in reads if not read.entry.failures), default=math.inf)
+
+    async def sweep(
+        self, numbers: Sequence[int], spread: float, interval: float, request: RequestContext
+    ) -> None:
+        """Read nodes once each; returns when every one has answered or has used up its patience.
+
+        :param numbers: their row numbers
+        :param spread: seconds over which the reads are spread; 0 for as fast as the limits allow, and then
+            failing nodes are read too, which otherwise have times of their own
+        :param interval: seconds from one sweep to the next
+        """
+        loop = asyncio.get_running_loop()
+        self._interval = self._findings.interval = interval
+        self._findings.request_id = request.request_id
+        self._context = contexts.carrying(request)
+        done: asyncio.Future[None] = loop.create_future()
+        self._begin(numbers, spread, done)
+        try:
+            await done
+        finally:
+            if self._feed is not None and self._feed.done is done:
+                self._feed = None
+            self._findings.hand_over()
+            self._findings.notices.tell()
+
+    def hurry(self, numbers: Sequence[int]) -> None:
+        """Have the sweep under way begin anew with these nodes and read them at full speed."""
+        if self._feed is not None and not self._feed.done.done():
+            self._queue.clear()
+            self._begin(numbers, 0.0, self._feed.done)
+
+    def read_now(self, numbers: Sequence[int]) -> None:
+        """Read some nodes before all others."""
+        self._queue.extendleft(reversed(numbers))
+        self._tick()
+
+    def _begin(self, numbers: Sequence[int], spread: float, done: "asyncio.Future[None]") -> None:
+        if spread > 0:
+            numbers = [number for number in numbers if number not in self._retries]
+        slowest = max(spread, len(numbers) / self._rate) if self._rate else spread
+        self._told = now = asyncio.get_running_loop().time()
+        self._feed = Feed(numbers, now, slowest, done)
+        self._tick()
+
+    def _tick(self) -> None:
+        """Do what time brings, and plan the next tick while there is something to wait for."""
+        now = asyncio.get_running_loop().time()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._findings.tick(now)
+        if self._feed is not None:
+            self._queue.extend(self._feed.due(now))
+        self._again.extend(self._retries.take_due(now, self._allowance(now)))
+        self._lose_patience(now)
+        self._pump()
+        self._end_sweep()
+        if now - self._told > _LONGEST_TICK:
+            self._told = now
+            self._findings.notices.tell()
+        self._plan(now)
+
+    def _allowance(self, now: float) -> int | None:
+        """How many failing nodes may be tried again in this tick; None for all."""
+        if self._rate is None:
+            return None
+        self._allowed = min(self._allowed % 1 + self._rate * (now - self._ticked), max(self._rate, 1.0))
+        self._ticked = now
+        return int(self._allowed)
+
+    def _plan(self, now: float) -> None:
+        soonest = [due for due in (self._retries.next_due(), self._feed and self._feed.next_due()) if due]
+        delay = min(max(min(soonest, default=math.inf) - now, _TICK), _LONGEST_TICK)
+        if self._reading or self._queue or self._again:
+            delay = _TICK
+        elif self._findings.pending:
+            delay = min(delay, HAND_OVER)
+        elif not soonest and not self._lingering:
+            return
+        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _lose_patience(self, now: float) -> None:
+        for uuid, read in list(self._reading.items()) if self._async else ():
+            if now - read.begun > (_TICK if read.entry.failures else _PATIENCE):
+                del self._reading[uuid]
+                self._lingering[uuid] = read
+                read.has_slot = False
+                self._slots -= 1
+        for reads in (self._reading, self._lingering):
+            while reads and now - (oldest := next(iter(reads.values()))).begun > READ_DEADLINE:
+                self._give_up(oldest)
+
+    def _give_up(self, read: _Read) -> None:
+        """Go on without a read that has not ended; its node is not called again until it has."""
+        uuid = read.entry.node.uuid
+        read.given_up = True
+        self._forget(read)
+        self._room.unreturned.add(uuid)
+        read.task.add_done_callback(lambda _: self._room.unreturned.discard(uuid))
+        if read.has_slot:
+            read.has_slot = False
+            self._slots -= 1
+        if read.has_turn:
+            read.has_turn = False
+            self._room.turns.pass_on(uuid)
+        if not read.yielded:
+            self._take(read.entry, None, TimeoutError(f"no answer within {READ_DEADLINE:g} s"))
+        read.task.cancel()
+
+    def _yield(self, read: _Read) -> None:
+        """Break a read off for somebody who waits for its node; it is neither failed nor done."""
+        read.yielded = True
+        read.task.cancel()
+
+    def _forget(self, read: _Read) -> None:
+        uuid = read.entry.node.uuid
+        for reads in (self._reading, self._lingering):
+            if reads.get(uuid) is read:
+                del reads[uuid]
+
+    def _pump(self) -> None:
+        """Start workers, at a time no more than are reading: where reads end at once, one is enough."""
+        waiting = len(self._queue) + len(self._again)
+        fewest = 0 if self._slots else 1
+        count = min(self._limit - self._slots, max(len(self._reading), fewest), waiting)
+        loop = asyncio.get_running_loop()
+        for _ in range(count):
+            self._slots += 1
+            loop.create_task(self._work(), name="power reads", context=self._context)
+        if count and count < waiting:
+            loop.call_soon(self._pump)
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        read: _Read | None = None
+        assert task is not None
+        try:
+            while (entry := self._next()) is not None:
+                read = self._reading[entry.node.uuid] = _Read(entry, task, loop.time())
+                await self._read(read)
+                if read.yielded or not read.has_slot:
+                    return
+                self._burst += 1
+                if self._burst >= _BURST:
+                    self._burst = 0
+                    await asyncio.sleep(0)
+        finally:
+            if read is None or read.has_slot:
+                self._slots -= 1
+            self._end_sweep()
+
+    def _next(self) -> Entry | None:
+        """The next node that is to be read, and may be."""
+        for queue in (self._queue, self._again):
+            while queue:
+                entry = self._fleet.get(queue.popleft())
+                if entry is not None and self._wanted(entry):
+                    return entry
+        return None
+
+    def _wanted(self, entry: Entry) -> bool:
+        node = entry.node
+        return self._gate.rules.reads(entry) and not (
+            entry.number in self._fleet.busy
+            or node.uuid in self._reading
+            or node.uuid in self._lingering
+            or node.driver != self._room.driver.name
+        )
+
+    async def _read(self, read: _Read) -> None:
+        entry, room = read.entry, self._room
+        uuid = entry.node.uuid
+        answer: Any = None
+        error: Exception | None = None
+        try:
+            give_way = functools.partial(self._yield, read)
+            if not room.turns.take(uuid, background=give_way):
+                await room.turns.wait(uuid, background=give_way)
+            read.has_turn = True
+            if uuid in room.unreturned:
+                raise TimeoutError("the last call for it has not returned")
+            answer = await room.call(self._method, entry.node)
+        except Exception as failure:
+            error = failure
+        finally:
+            if read.has_turn:
+                read.has_turn = False
+                room.turns.pass_on(uuid)
+            self._forget(read)
+        if not (read.given_up or read.yielded):
+            self._take(entry, answer, error)
+
+    def _take(self, entry: Entry, answer: Any, error: Exception | None) -> None:
+        if self._findings.take(entry, answer, error):
+            now = asyncio.get_running_loop().time()
+            self._retries.add(entry.number, entry.failures, now, self._interval)
+        elif not entry.failures:
+            self._retries.forget(entry.number)
+
+    def _end_sweep(self) -> None:
+        feed = self._feed
+        if (
+            feed is not None
+            and feed.fed == len(feed.numbers)
+            and not (self._queue or self._reading)
+            and not feed.done.done()
+        ):
+            feed.done.set_result(None)

@@ -1,0 +1,85 @@
+"""Carries out what people ask of periodic tasks: run one now, enable or disable it."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from oslo_log import log
+
+from podium import errors
+from podium.conductor.rooms.sql import Sql
+from podium.db import task_commands as statements
+
+LOG = log.getLogger(__name__)
+
+
+class Tasks(Protocol):
+    """The periodic tasks of this worker, which the manager keeps."""
+
+    def run_now(self, name: str, node: str | None, done: Callable[[str | None, float], None]) -> None:
+        """Run a task at once; see ConductorManager."""
+
+    def switch(self, name: str, enabled: bool) -> None:
+        """Enable or disable a task."""
+
+    def record_tasks(self) -> None:
+        """Have the tasks' reports written."""
+
+
+class TaskCommands:
+    """The commands to one worker of a conductor, in its own event loop.
+
+    :param host: the conductor's host name
+    :param worker: which of its workers this is, counted from 0
+    """
+
+    def __init__(self, sql: Sql, tasks: Tasks, host: str, worker: int = 0) -> None:
+        self._sql = sql
+        self._tasks = tasks
+        self._host = host
+        self._worker = worker
+        self._last = 0
+        self._answers: set[asyncio.Task[None]] = set()
+
+    async def poll(self) -> None:
+        """Begin every command that is new.
+
+        :raises podium.errors.DatabaseUnavailable: when it cannot be asked
+        """
+        rows = await self._sql.read(
+            lambda connection: statements.unanswered(connection, self._host, self._last, self._worker)
+        )
+        for row in rows:
+            self._last = row.id
+            LOG.info("%s of %s asked for by %s", row.action, row.task, row.requested_by)
+            try:
+                await self._carry_out(row)
+            except errors.DatabaseUnavailable:
+                raise
+            except errors.PodiumError as error:
+                self._answer(row.id, str(error), None)
+
+    async def _carry_out(self, row: sa.Row[Any]) -> None:
+        if row.action == "run":
+            self._tasks.run_now(row.task, row.node_uuid, functools.partial(self._answer, row.id))
+            return
+        enabled = row.action == "enable"
+        self._tasks.switch(row.task, enabled)
+        await self._sql.write(
+            lambda connection: statements.switch(connection, self._host, row.task, not enabled)
+        )
+        self._tasks.record_tasks()
+        self._answer(row.id, None, None)
+
+    def _answer(self, number: int, error: str | None, duration: float | None) -> None:
+        task = asyncio.get_running_loop().create_task(self._write_answer(number, error, duration))
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def _write_answer(self, number: int, error: str | None, duration: float | None) -> None:
+        try:
+            await self._sql.write(lambda connection: statements.answer(connection, number, error, duration))
+        except errors.DatabaseUnavailable:
+            LOG.warning("The outcome of task command %d was not written: %s", number, error or "done")

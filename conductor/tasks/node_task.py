@@ -1,0 +1,140 @@
+"""Runs of a task that a driver has for each node: spread out, side by side, each failure by itself."""
+
+import asyncio
+import inspect
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, Final
+
+from oslo_context.context import RequestContext
+from oslo_log import log
+
+from podium import errors, masking
+from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.rooms.room import DriverRoom, Run
+from podium.drivers import base
+from podium.node_ranges import fold_for_log
+
+LOG = log.getLogger(__name__)
+
+#: The part of the spacing over which the calls of a run are spread.
+_SPREAD: Final = 0.8
+#: Seconds between two looks for whose turn it is: thousands of nodes need not be waited for one by one.
+_TICK: Final = 0.02
+#: Seconds, between which the deadline of one call lies when the driver does not say.
+_SHORTEST, _LONGEST = 10.0, 60.0
+
+
+class AllNodesFailed(errors.PodiumError):
+    """The task failed for every node that it ran for."""
+
+
+class NodeTask:
+    """A task for each node; runs inside the driver's room.
+
+    :param spacing: asked at each run for the seconds from one run to the next
+    """
+
+    def __init__(
+        self,
+        room: DriverRoom,
+        fleet: Fleet,
+        task: base.PeriodicTask,
+        method: Callable[..., Any],
+        spacing: Callable[[], float],
+    ) -> None:
+        self._room = room
+        self._fleet = fleet
+        self._task = task
+        self._method = method
+        self._spacing = spacing
+        self._name = f"{room.driver.name}.{task.name}"
+        #: Seconds for the call of one node, if other than what the driver says.
+        self.deadline: float | None = None
+        self._failing: dict[str, str] = {}  # by UUID, what was told of the node's last failure
+        plain = not inspect.iscoroutinefunction(method)
+        self._in_flight = min(task.max_in_flight, room.size) if plain else task.max_in_flight
+
+    def start(self, manager: object, request: RequestContext) -> Run:
+        """Run for every node that the task is for, spread over the spacing."""
+        return self._start(self._chosen(), self._spacing() * _SPREAD, manager, request)
+
+    def start_now(self, uuid: str | None, manager: object, request: RequestContext) -> Run:
+        """Run without spreading, for every node that the task is for, or for a single one, filters or not."""
+        entry = None if uuid is None else self._fleet.find(uuid)
+        return self._start(self._chosen() if entry is None else [entry.node], 0.0, manager, request)
+
+    def _chosen(self) -> list[base.Node]:
+        return [node for node in self._fleet.nodes(self._room.driver.name) if self._is_for(node)]
+
+    def _start(self, nodes: list[base.Node], spread: float, manager: object, request: RequestContext) -> Run:
+        return self._room.start(lambda: self._run(nodes, spread, manager, request), request)
+
+    def partial(self) -> str | None:
+        """What went wrong for some nodes in the last run, in one line; None when nothing did."""
+        if not self._failing:
+            return None
+        entries = (self._fleet.find(uuid) for uuid in self._failing)
+        names = [entry.node.name for entry in entries if entry is not None]
+        return f"failed for {fold_for_log(names)}: {next(iter(self._failing.values()))}" if names else None
+
+    def _is_for(self, node: base.Node) -> bool:
+        if not self._task.all_nodes and (node.maintenance or node.target_power_state):
+            return False
+        return all(getattr(node, field) == value for field, value in self._task.filters.items())
+
+    async def _run(
+        self, nodes: list[base.Node], spread: float, manager: object, request: RequestContext
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        begin, gate = loop.time(), asyncio.Semaphore(self._in_flight)
+        failed: dict[str, str] = {}
+
+        async def one(node: base.Node) -> None:
+            try:
+                failure = await self._call(node, manager, request)
+            finally:
+                gate.release()
+            if failure is not None:
+                failed[node.uuid] = failure
+
+        async with asyncio.TaskGroup() as group:
+            for place, node in enumerate(nodes):
+                early = begin + spread * place / len(nodes) - loop.time()
+                if early > 0:
+                    await asyncio.sleep(max(early, _TICK))
+                await gate.acquire()
+                group.create_task(one(node))
+        self._tell(nodes, failed)
+        if nodes and len(failed) == len(nodes):
+            raise AllNodesFailed(self.partial() or "failed for every node")
+
+    async def _call(self, node: base.Node, manager: object, request: RequestContext) -> str | None:
+        """Run for one node; why it failed, in one line."""
+        entry = self._fleet.find(node.uuid)
+        if entry is None or (entry.number in self._fleet.busy and not self._task.all_nodes):
+            return None
+        deadline = self.deadline or self._task.deadline or min(max(self._task.spacing, _SHORTEST), _LONGEST)
+        try:
+            await self._room.command(deadline, entry.node, self._method, manager, request)
+        except Exception as error:
+            text = errors.one_line(error)
+            if not isinstance(error, errors.PodiumError | TimeoutError) and node.uuid not in self._failing:
+                LOG.exception("Periodic task %s failed for %s", self._name, node.name)
+            return masking.scrub(text, node.driver_info, self._room.secret)
+        return None
+
+    def _tell(self, nodes: list[base.Node], failed: dict[str, str]) -> None:
+        """Log what is new: nodes that fail now and did not, and nodes that do not any more."""
+        fresh: dict[str, list[str]] = defaultdict(list)
+        for node in nodes:
+            if node.uuid in failed and node.uuid not in self._failing:
+                fresh[failed[node.uuid]].append(node.name)
+        for failure, names in sorted(fresh.items(), key=lambda item: -len(item[1]))[:5]:
+            LOG.warning("Periodic task %s failed for %s: %s", self._name, fold_for_log(names), failure)
+        ran = {node.uuid: node.name for node in nodes}
+        recovered = [ran[uuid] for uuid in self._failing if uuid in ran and uuid not in failed]
+        if recovered:
+            LOG.info("Periodic task %s succeeds again for %s", self._name, fold_for_log(recovered))
+        others = {uuid: text for uuid, text in self._failing.items() if uuid not in ran}
+        self._failing = {uuid: text for uuid, text in others.items() if self._fleet.find(uuid)} | failed

@@ -1,0 +1,182 @@
+"""What drivers may ask of the conductor: the methods of podium.drivers.base.Conductor, for any thread."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from oslo_log import log
+
+from podium import errors, states
+from podium.conductor.enforcement.gate import Gate
+from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.fleet.sensors import Sensors
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms.sql import Sql
+from podium.db import fleet as statements
+from podium.db.models import utcnow
+from podium.db.readings import Reading
+from podium.drivers import base, command
+
+LOG = log.getLogger(__name__)
+
+#: Seconds that taking or giving back a reservation may take.
+_PATIENCE: Final = 90.0
+
+
+class DriverServices:
+    """The drivers' side of the conductor.
+
+    :param gate: what is told of nodes that change
+    :param holder: what reservations are made in the name of
+    """
+
+    def __init__(
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        fleet: Fleet,
+        recorder: Recorder,
+        sql: Sql,
+        gate: Gate,
+        holder: str,
+        now: Callable[[], datetime] = utcnow,
+        **more: Any,
+    ) -> None:
+        super().__init__(**more)
+        self._loop = loop
+        self._fleet = fleet
+        self._recorder = recorder
+        self._sql = sql
+        self._gate = gate
+        self._holder = holder
+        self._now = now
+        self.sensors = Sensors(fleet)
+
+    def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
+        """The nodes of this conductor that are enrolled with this very driver."""
+        return self._fleet.nodes(driver.name)
+
+    def report_power_state(self, node: base.Node, state: str) -> None:
+        """Tell a power state as if a sweep had read it.
+
+        :raises ValueError: for a state that no read answers
+        """
+        if state not in states.READINGS:
+            raise ValueError(f"{state!r} is none of {', '.join(sorted(states.READINGS))}")
+        entry = self._fleet.find(node.uuid)
+        if entry is None or entry.node.target_power_state or entry.number in self._fleet.busy:
+            return
+        if entry.node.power_state not in (None, state):
+            LOG.warning("%s: %s -> %s, reported by its driver", node.name, entry.node.power_state, state)
+            if entry.is_watched:
+                self._gate.changed(entry, state, time.monotonic())
+        now = self._now()
+        entry.checked = now.timestamp()
+        self._recorder.add_reading(Reading(entry.number, entry.version, now, state))
+
+    def report_health(self, node: base.Node, health: base.Health) -> None:
+        """Save how a node fares; written when it changed."""
+        self._recorder.add_health(node.uuid, health)
+
+    def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
+        """Tell what a node's sensors say: metrics, until the next report or for an hour.
+
+        :raises ValueError: for a kind or a status that there is not
+        """
+        self.sensors.report(node, sensors)
+
+    def save_properties(self, node: base.Node, properties: Mapping[str, Any]) -> None:
+        """Put these into the node's ``properties``; None takes one away."""
+        self._save(node, "properties", properties)
+
+    def save_driver_internal_info(self, node: base.Node, info: Mapping[str, Any]) -> None:
+        """Put these into the node's ``driver_internal_info``; None takes one away."""
+        self._save(node, "driver_internal_info", info)
+
+    def _save(self, node: base.Node, column: str, values: Mapping[str, Any]) -> None:
+        # A copy, and an error for what is no JSON now, where the driver can be blamed.
+        self._recorder.add_values(node.uuid, column, json.loads(json.dumps(dict(values), allow_nan=False)))
+
+    def set_maintenance(self, node: base.Node, reason: str) -> None:
+        """Have the conductor leave a node alone, for a reason in words."""
+        self._recorder.add_maintenance(node.uuid, node.driver, reason)
+
+    def clear_maintenance(self, node: base.Node) -> None:
+        """Take back this driver's own :meth:`set_maintenance`."""
+        self._recorder.add_maintenance(node.uuid, node.driver, None)
+
+    def reserve(self, node: base.Node, purpose: str) -> base.Reservation:
+        """Keep everybody else from changing a node's power, inside of ``with`` or ``async with``."""
+        return _Reservation(self, node, purpose)
+
+    def run_command(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        input: str = "",
+        env: Mapping[str, str] | None = None,
+        max_output: int = 65536,
+    ) -> command.Pending[command.CommandResult]:
+        """Start a program, without a shell."""
+        return command.in_thread(
+            lambda: command.run(argv, timeout=timeout, input=input, env=env, max_output=max_output),
+            name="command",
+        )
+
+    async def take(self, node: base.Node, purpose: str) -> int:
+        """Reserve a node in the conductor's own loop; its row number.
+
+        :raises podium.errors.NodeConflict: when somebody else has it
+        """
+        entry = self._fleet.find(node.uuid)
+        if entry is None:
+            raise errors.NodeNotFound(f"{node.name} is no longer this conductor's")
+        number = entry.number
+        if number in self._fleet.busy:
+            raise errors.NodeConflict(f"{node.name} is taken; it was to be reserved for: {purpose}")
+        self._fleet.busy.add(number)
+        taken = False
+        try:
+            taken = await self._sql.write(lambda sql: statements.hold(sql, number, self._holder, purpose))
+        finally:
+            if not taken:
+                self._fleet.busy.discard(number)
+        if not taken:
+            raise errors.NodeConflict(f"{node.name} is taken; it was to be reserved for: {purpose}")
+        LOG.info("%s: reserved by its driver for: %s", node.name, purpose)
+        return number
+
+    def give_back(self, number: int) -> None:
+        """Give up a reservation; written as soon as the database takes it."""
+        self._recorder.add_release(number)
+
+
+class _Reservation:
+    def __init__(self, services: DriverServices, node: base.Node, purpose: str) -> None:
+        self._services = services
+        self._node = node
+        self._purpose = purpose
+        self._number: int | None = None
+
+    def __enter__(self) -> None:
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError("in an async method a reservation is made with: async with")
+        self._number = self._start().result(_PATIENCE)
+
+    def __exit__(self, *_: object) -> None:
+        if self._number is not None:
+            self._services.give_back(self._number)
+
+    async def __aenter__(self) -> None:
+        self._number = await asyncio.wrap_future(self._start())
+
+    async def __aexit__(self, *_: object) -> None:
+        self.__exit__()
+
+    def _start(self) -> Any:
+        taking = self._services.take(self._node, self._purpose)
+        return asyncio.run_coroutine_threadsafe(taking, self._services._loop)

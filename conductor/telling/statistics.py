@@ -1,0 +1,129 @@
+"""How fresh what the conductor knows is, and how its sweeps fare: figures for people and for Prometheus."""
+
+import bisect
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from oslo_log import log
+
+from podium.conductor.enforcement.enforcer import Enforcement
+from podium.conductor.fleet.fleet import IGNORE, Fleet
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.sweep.power_sync import PowerSync
+from podium.conductor.telling.notifications import Notifications
+from podium.drivers import base
+
+LOG = log.getLogger(__name__)
+
+#: Seconds: the upper ends of the classes that ages are counted in.
+AGE_BUCKETS: Final = (5, 10, 15, 30, 60, 120, 300, 600)
+
+
+class Statistics:
+    """Figures of one conductor, for any thread.
+
+    :param max_age: seconds that readings should be old at the most
+    :param now: the wall clock, in Unix time
+    :param clock: seconds, for rates
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        rooms: Mapping[str, DriverRoom],
+        sync: PowerSync,
+        recorder: Recorder,
+        enforcement: Enforcement | None = None,
+        notifications: Notifications | None = None,
+        *,
+        max_age: float,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fleet = fleet
+        self._rooms = rooms
+        self._sync = sync
+        self._recorder = recorder
+        self._enforcement = enforcement
+        self._notifications = notifications
+        self._max_age = max_age
+        self._now = now
+        self._clock = clock
+        self._rates: dict[str, float] = {}
+        self._counted: dict[str, tuple[float, int]] = {}
+        self._complained: set[str] = set()
+        self._lock = threading.Lock()
+
+    def document(self) -> dict[str, Any]:
+        """All of them, as JSON values; times in seconds."""
+        return {
+            **self.freshness(),
+            "drivers": {name: self.driver(name) for name in list(self._rooms)},
+            "notifications": {} if self._notifications is None else self._notifications.statistics(),
+            "enforcement": {} if self._enforcement is None else self._enforcement.figures,
+            "queues": self._recorder.waiting,
+            "write_lag": round(self._recorder.lag, 3),
+        }
+
+    def freshness(self) -> dict[str, Any]:
+        """How old the readings are; nodes in maintenance, or not to be read, are only counted."""
+        entries = self._fleet.entries()
+        read = [entry for entry in entries if not entry.node.maintenance and entry.policy != IGNORE]
+        now = self._now()
+        ages = sorted(max(now - entry.checked, 0.0) for entry in read if entry.checked is not None)
+        counts = {str(limit): bisect.bisect_right(ages, limit) for limit in AGE_BUCKETS}
+        fresh = bisect.bisect_right(ages, self._max_age)
+        return {
+            "nodes": len(entries),
+            "in_maintenance": sum(entry.node.maintenance for entry in entries),
+            "unreadable": sum(entry.unreadable for entry in entries),
+            "never_read": len(read) - len(ages),
+            "failing": sum(entry.failures > 0 for entry in read),
+            "max_age": self._max_age,
+            "fresh_share": fresh / len(read) if read else 1.0,
+            "ages": {"median": _at(ages, 0.5), "p99": _at(ages, 0.99), "max": _at(ages, 1.0)},
+            "age_buckets": {**counts, "inf": len(ages)},
+            "age_sum": round(sum(ages), 3),
+        }
+
+    def driver(self, name: str) -> dict[str, Any]:
+        """How one driver's reads fare."""
+        sweeper, report = self._sync.sweepers[name], self._sync.reports.get(name)
+        return {
+            "nodes": len(self._fleet.nodes(name)),
+            "reads": sweeper.reads,
+            "reads_per_second": self._rate(name, sweeper.reads),
+            "sweep_duration": None if report is None else round(report.duration, 3),
+            "sweep_nodes": 0 if report is None else report.nodes,
+            **sweeper.figures,
+            "late": name in self._sync.late,
+            "failures": dict(sweeper.failures),
+            "counters": self._counters(self._rooms[name].driver),
+        }
+
+    def _rate(self, name: str, reads: int) -> float:
+        """Reads a second since the figures were asked for last, but over a second or more."""
+        now = self._clock()
+        with self._lock:
+            since, before = self._counted.get(name, (now, reads))
+            if now - since >= 1 or name not in self._counted:
+                self._rates[name] = round((reads - before) / (now - since), 1) if now > since else 0.0
+                self._counted[name] = now, reads
+            return self._rates[name]
+
+    def _counters(self, driver: base.Driver) -> dict[str, float]:
+        try:
+            return {str(key): float(value) for key, value in driver.statistics().items()}
+        except Exception:
+            if driver.name not in self._complained:
+                self._complained.add(driver.name)
+                LOG.exception("Driver %s: statistics() failed", driver.name)
+            return {}
+
+
+def _at(ordered: list[float], share: float) -> float | None:
+    """The value below which that share of some ordered ones lies; None where there are none."""
+    return round(ordered[min(int(len(ordered) * share), len(ordered) - 1)], 3) if ordered else None

@@ -1,0 +1,303 @@
+"""What enforcement asks for, writes and says, by a clock that the test moves."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from fakes import Clock, Pieces, StillDriver, pieces
+from podium import states
+from podium.conductor.enforcement.enforcer import Enforcement
+from podium.conductor.enforcement.gate import Gate
+from podium.conductor.enforcement.rules import Rules
+from podium.conductor.fleet.fleet import Entry
+from podium.conductor.sweep.power_sync import PowerSync
+from podium.db import api, conductors, power
+from podium.db.conductors import Membership
+from podium.db.models import conductors as conductor_rows
+from podium.db.models import nodes, operations, power_requests, utcnow
+
+FORCE = Rules(force=True)
+
+
+class Hall:
+    """Nodes that are wanted on, and the enforcement of that."""
+
+    def __init__(self, it: Pieces, rules: Rules) -> None:
+        self.it = it
+        self.clock = Clock()
+        self.start(rules)
+
+    def start(self, rules: Rules) -> None:
+        it = self.it
+        self.gate = Gate(rules)
+        sync = PowerSync(it.fleet, it.rooms, it.recorder, gate=self.gate)
+        self.enforcement = Enforcement(it.sql, it.fleet, it.recorder, sync, hostname="here", clock=self.clock)
+
+    def entry(self, name: str) -> Entry:
+        return {one.node.name: one for one in self.it.fleet.entries()}[name]
+
+    def read(self, *names: str, state: str = states.POWER_OFF) -> None:
+        for name in names:
+            self.gate.answered(self.entry(name), state, self.clock.now)
+
+    def vanish(self, *names: str) -> None:
+        for name in names:
+            entry = self.entry(name)
+            entry.failures = 1
+            self.gate.failed(entry, self.clock.now)
+
+    async def poll(self, seconds: float = 1.0) -> None:
+        """Let time pass and enforcement look."""
+        self.clock.advance(seconds)
+        await self.it.fleet.refresh(self.it.sql)
+        await self.enforcement.poll()
+        assert await self.it.recorder.flush()
+
+    async def differ(self, *names: str) -> None:
+        """Nodes are read off twice, and time passes in which others might change too."""
+        self.read(*names)
+        await self.poll(5.0)
+        self.read(*names)
+        await self.poll(9.0)
+
+    def rows(self, query: Any) -> list[Any]:
+        with self.it.database.read() as connection:
+            return list(connection.execute(query).all())
+
+    def requests(self) -> list[tuple[Any, ...]]:
+        columns = [power_requests.c[name] for name in ("node_name", "action", "requested_by", "state")]
+        return [tuple(row) for row in self.rows(sa.select(*columns).order_by(power_requests.c.id))]
+
+    def row(self) -> Any:
+        return self.rows(sa.select(conductor_rows))[0]
+
+    def said(self, name: str) -> str | None:
+        text: str | None = self.it.node(name).enforcement
+        return text
+
+    def set(self, name: str, **values: Any) -> None:
+        with self.it.database.write() as connection:
+            connection.execute(sa.update(nodes).where(nodes.c.name == name).values(**values))
+
+
+@contextlib.asynccontextmanager
+async def hall(tmp_path: Path, count: int = 40, rules: Rules = FORCE) -> AsyncIterator[Hall]:
+    async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+        it.enrol(*({"name": f"n{number}", "driver": "still"} for number in range(count)))
+        with it.database.write() as connection:
+            wanted = {"wanted_power_state": states.POWER_ON, "power_state": states.POWER_ON}
+            connection.execute(sa.update(nodes).values(wanted))
+            conductors.claim(connection, Membership("here", "me", ("still",), ""), 60.0, lambda _: True)
+        await it.fleet.refresh(it.sql)
+        yield Hall(it, rules)
+
+
+def test_what_somebody_else_switched_off_is_asked_on_again_as_one_operation(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with hall(tmp_path) as it:
+            await it.differ("n1", "n2")
+            assert it.requests() == []
+            assert it.said("n1") == "waits to see whether others change too"
+            await it.poll()
+            assert it.requests() == [
+                ("n1", "power on", "podium", "waiting"),
+                ("n2", "power on", "podium", "waiting"),
+            ]
+            (operation,) = it.rows(sa.select(operations))
+            assert (operation.nodes, operation.reason) == (
+                2,
+                "enforced: it was power off, wanted is power on",
+            )
+            assert it.said("n1") is None
+            assert it.enforcement.figures["enforced"] == 2
+            await it.poll(100.0)
+            assert len(it.requests()) == 2
+
+    asyncio.run(main())
+
+
+def test_why_a_node_is_left_alone_is_written_and_taken_away_when_it_is_as_wanted(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with hall(tmp_path) as it:
+            it.read("n1")
+            await it.poll()
+            assert it.said("n1") == "power off is to be read a second time"
+            it.read("n1", state=states.POWER_ON)
+            await it.poll()
+            assert it.said("n1") is None
+            assert it.requests() == []
+
+    asyncio.run(main())
+
+
+def test_a_dry_run_asks_for_nothing_and_says_what_it_would_do(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with hall(tmp_path, rules=Rules(force=True, dry_run=True)) as it:
+            await it.differ("n1")
+            await it.poll(100.0)
+            assert it.requests() == []
+            assert it.said("n1") == "would be switched to power on"
+            assert it.enforcement.figures["dry_run"] == 1
+
+    asyncio.run(main())
+
+
+def test_a_persons_request_is_never_replaced(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with hall(tmp_path) as it:
+            await it.differ("n1")
+            with it.it.database.write() as connection:
+                power.ask(connection, [it.it.node("n1")], states.POWER_OFF, who="ann@desk")
+            it.clock.advance(100.0)
+            await it.enforcement.poll()  # before the fleet hears of it
+            await it.poll()
+            assert it.requests() == [("n1", "power off", "ann@desk", "waiting")]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"maintenance": True}, {"power_policy": "record"}, {"wanted_power_state": None}],
+    ids=["maintenance", "policy", "nothing wanted"],
+)
+def test_a_node_that_is_no_longer_to_be_enforced_is_forgotten(tmp_path: Path, values: Any) -> None:
+    async def main() -> None:
+        async with hall(tmp_path) as it:
+            await it.differ("n1")
+            with it.it.database.write() as connection:
+                api.update_node(connection, it.it.node("n1").id, values)
+            await it.poll(100.0)
+            assert it.requests() == []
+            assert it.said("n1") is None
+            assert it.gate.cases() == []
+
+    asyncio.run(main())
+
+
+def test_an_outage_switches_nothing_and_is_told_loudly_and_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with hall(tmp_path) as it:
+            await it.differ("n1", "n2")
+            it.vanish("n10", "n11", "n12")
+            await it.poll()
+            await it.poll()
+            assert it.requests() == []
+            reason = "5 of 40 nodes of this conductor changed or vanished within 300 s"
+            assert (it.row().frozen_reason, it.said("n1")) == (reason, f"frozen: {reason}")
+            assert (it.enforcement.figures["is_frozen"], it.enforcement.figures["frozen"]) == (True, 2)
+
+    asyncio.run(main())
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "Enforcement is frozen, no node is switched back: 5 of 40 nodes" in record.getMessage()
+    assert "podium conductor thaw here" in record.getMessage()
+
+
+def test_what_was_asked_for_and_not_begun_before_an_outage_is_taken_back(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with hall(tmp_path) as it:
+            await it.differ("n1")
+            await it.poll()
+            assert [state for *_, state in it.requests()] == ["waiting"]
+            it.vanish("n10", "n11", "n12", "n13")
+            await it.poll()
+            assert [state for *_, state in it.requests()] == ["cancelled"]
+            assert it.it.node("n1").target_power_state is None
+
+    asyncio.run(main())
+
+
+def test_a_freeze_ends_by_itself_and_what_differs_still_is_restored(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with hall(tmp_path) as it:
+            await it.differ("n1")
+            it.vanish("n10", "n11", "n12", "n13")
+            await it.poll()
+            await it.poll(299.0)
+            assert it.row().frozen_at is not None
+            await it.poll(10.0)
+            assert it.row().frozen_at is None
+            assert [name for name, *_ in it.requests()] == ["n1"]
+
+    asyncio.run(main())
+
+
+def test_a_person_ends_a_freeze(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with hall(tmp_path) as it:
+            await it.differ("n1")
+            it.vanish("n10", "n11", "n12", "n13")
+            await it.poll()
+            with it.it.database.write() as connection:
+                assert conductors.ask_thaw(connection, "here", utcnow())
+            await it.poll()
+            await it.poll()
+            assert [name for name, *_ in it.requests()] == ["n1"]
+            await it.poll(5.0)
+            assert (it.row().frozen_at, it.row().thaw_requested_at) == (None, None)
+
+    asyncio.run(main())
+
+
+def test_a_freeze_outlives_a_restart(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with hall(tmp_path) as it:
+            it.vanish("n10", "n11", "n12", "n13", "n14")
+            await it.poll()
+            it.start(FORCE)
+            await it.enforcement.resume()
+            await it.differ("n1")
+            await it.poll(200.0)
+            assert it.requests() == []
+            await it.poll(100.0)
+            assert [name for name, *_ in it.requests()] == ["n1"]
+
+    asyncio.run(main())
+    assert "Enforcement is frozen as it was before the start" in caplog.text
+
+
+def test_what_an_earlier_run_said_of_a_node_is_taken_away(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with hall(tmp_path) as it:
+            it.set("n1", enforcement="said long ago")
+            it.it.fleet = type(it.it.fleet)("", ("still",))
+            await it.it.fleet.refresh(it.it.sql)
+            it.start(FORCE)
+            await it.enforcement.resume()
+            await it.poll()
+            assert it.said("n1") is None
+
+    asyncio.run(main())
+
+
+def test_where_nothing_is_enforced_an_outage_freezes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with hall(tmp_path, rules=Rules()) as it:
+            it.vanish(*(f"n{number}" for number in range(30)))
+            await it.poll()
+            assert it.row().frozen_at is None
+
+    asyncio.run(main())
+    assert caplog.messages == []
+
+
+def test_only_nodes_with_the_policy_are_enforced_where_that_is_not_usual(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with hall(tmp_path, rules=Rules()) as it:
+            with it.it.database.write() as connection:
+                api.update_node(connection, it.it.node("n1").id, {"power_policy": "enforce"})
+            await it.poll()
+            await it.differ("n1", "n2")
+            await it.poll()
+            assert [name for name, *_ in it.requests()] == ["n1"]
+
+    asyncio.run(main())

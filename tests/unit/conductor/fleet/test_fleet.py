@@ -1,0 +1,119 @@
+"""The nodes in memory follow the database by what changed."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from fakes import Pieces, StillDriver, pieces
+from podium.conductor.fleet.fleet import Fleet
+from podium.db import api
+
+
+def change(it: Pieces, function: Callable[[sa.Connection], Any]) -> None:
+    with it.database.write() as connection:
+        function(connection)
+
+
+def names(fleet: Fleet) -> list[str]:
+    return [entry.node.name for entry in fleet.entries()]
+
+
+def enrolled(url: str, then: Callable[[Pieces], Any], share: Callable[[str], bool] | None = None) -> None:
+    """Three nodes, two of them known to the fleet's driver, and what a test does with them."""
+
+    async def main() -> None:
+        async with pieces(url, StillDriver()) as it:
+            it.fleet = Fleet("", ("still",), share)
+            it.enrol(
+                {"name": "a", "driver": "still"},
+                {"name": "b", "driver": "still"},
+                {"name": "c", "driver": "other"},
+            )
+            await it.fleet.refresh(it.sql)
+            await then(it)
+
+    asyncio.run(main())
+
+
+def test_only_nodes_of_its_drivers_and_its_share_are_known(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        assert names(it.fleet) == ["a", "b"]
+        mine = it.node("b").uuid
+        part = Fleet("", ("still",), lambda uuid: uuid == mine)
+        await part.refresh(it.sql)
+        assert names(part) == ["b"]
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_what_is_new_changed_deleted_or_given_away_is_noticed(database_url: str) -> None:
+    async def then(it: Pieces) -> None:
+        assert await it.fleet.refresh(it.sql) is None
+        it.enrol({"name": "d", "driver": "still"})
+        fresh = await it.fleet.refresh(it.sql) or []
+        assert [entry.node.name for entry in fresh] == ["d"]
+        number = it.node("a").id
+        change(it, lambda sql: api.update_node(sql, number, {"driver_info": {"x": "y"}}))
+        fresh = await it.fleet.refresh(it.sql) or []
+        assert [(entry.node.name, entry.node.driver_info) for entry in fresh] == [("a", {"x": "y"})]
+        deleted, given = it.node("b").id, it.node("d").id
+        change(it, lambda sql: api.delete_node(sql, deleted))
+        change(it, lambda sql: api.update_node(sql, given, {"conductor_group": "others"}))
+        assert await it.fleet.refresh(it.sql) == []
+        assert names(it.fleet) == ["a"]
+
+    enrolled(database_url, then)
+
+
+def test_a_change_that_leaves_the_hardware_alone_keeps_what_was_read(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        before = it.fleet.entries()[0]
+        before.failures, before.checked = 3, 1234.5
+        change(it, lambda sql: api.update_node(sql, before.number, {"extra": {"rack": 1}}))
+        assert await it.fleet.refresh(it.sql) == []
+        after = it.fleet.entries()[0]
+        assert after is not before
+        assert (after.failures, after.checked, after.node.extra) == (3, 1234.5, {"rack": 1})
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_where_nothing_changed_one_statement_tells_so_however_large_the_fleet_is(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        asked: list[str] = []
+        sa.event.listen(it.database.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        assert await it.fleet.refresh(it.sql) is None
+        assert [statement for statement in asked if statement != "BEGIN"] == asked[-1:]
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_texts_that_many_nodes_share_are_in_memory_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            info = {"user": "administrator of all"}
+            it.enrol(*({"name": name, "driver": "still", "driver_info": info} for name in "ab"))
+            await it.fleet.refresh(it.sql)
+            first, second = (entry.node.driver_info for entry in it.fleet.entries())
+            assert first is not second
+            assert first["user"] is second["user"]
+
+    asyncio.run(main())
+
+
+def test_what_is_wanted_of_a_node_and_by_which_policy_is_known(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        number = it.node("a").id
+        values = {"wanted_power_state": "power on", "power_policy": "enforce"}
+        change(it, lambda sql: api.update_node(sql, number, values))
+        await it.fleet.refresh(it.sql)
+        entry = it.fleet.entries()[0]
+        assert (entry.wanted, entry.policy, it.fleet.enforced) == ("power on", "enforce", {number})
+        change(it, lambda sql: api.update_node(sql, number, {"power_policy": None}))
+        await it.fleet.refresh(it.sql)
+        assert it.fleet.enforced == set()
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)

@@ -1,0 +1,429 @@
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import Pieces, StillDriver, happened, pieces, until
+from podium import errors, states
+from podium.conductor.power.actions import PowerActions, Timeouts
+from podium.conductor.power.limits import Limits
+from podium.conductor.rooms import context as contexts
+from podium.db import api, operations, power
+from podium.db.models import power_events, power_requests, utcnow
+from podium.drivers import base
+
+
+class Asked:
+    """Requests, and what carries them out; ``now`` and ``clock`` only move when told to."""
+
+    def __init__(self, it: Pieces, timeout: float, limits: Limits | None = None) -> None:
+        self.it = it
+        self.start = utcnow()
+        self.later = 0.0
+        self.timeout = timeout
+        self.limits = limits
+        self.restart()
+
+    def restart(self) -> None:
+        """Have another process take over."""
+        self.actions = PowerActions(
+            self.it.sql,
+            self.it.fleet,
+            self.it.rooms,
+            self.it.recorder,
+            holder="here",
+            timeouts=Timeouts(self.timeout, self.timeout),
+            limits=self.limits,
+            now=lambda: self.start + timedelta(minutes=1, seconds=self.later),
+            clock=lambda: self.later,
+        )
+
+    def ask(self, name: str, action: str, **how: Any) -> power.Asked:
+        return self.ask_all([name], action, **how)
+
+    def ask_all(self, names: list[str], action: str, **how: Any) -> power.Asked:
+        with self.it.database.write() as connection:
+            rows = api.find_nodes(connection, names)
+            return power.ask(connection, rows, action, who="ann@desk", **how)
+
+    def request(self) -> Any:
+        with self.it.database.read() as connection:
+            return connection.execute(power_requests.select().order_by(power_requests.c.id.desc())).first()
+
+    async def begin(self) -> None:
+        await self.it.fleet.refresh(self.it.sql)
+        await self.actions.poll()
+
+    async def done(self) -> None:
+        await self.begin()
+        await self.actions.drain(10)
+        assert await self.it.recorder.flush()
+        await self.it.fleet.refresh(self.it.sql)
+        self.it.recorder.release_ended()
+
+
+@asynccontextmanager
+async def asked(
+    url: str, driver: base.Driver, timeout: float = 5.0, limits: Limits | None = None
+) -> AsyncIterator[Asked]:
+    async with pieces(url, driver) as it:
+        it.enrol(
+            *(
+                {"name": name, "driver": driver.name, "driver_info": {}, "extra": {"rack": "r7"}}
+                for name in ("a", "b", "c")
+            )
+        )
+        yield Asked(it, timeout, limits)
+
+
+@pytest.mark.parametrize(
+    ("action", "state"), [("power on", "power on"), ("power cycle", "power on"), ("rebooting", "power on")]
+)
+def test_a_request_is_carried_out_and_recorded_with_who_asked(
+    database_url: str, action: str, state: str
+) -> None:
+    async def main() -> None:
+        async with asked(database_url, driver := StillDriver()) as it:
+            it.ask("a", action, reason="new kernel")
+            await it.done()
+            row, request = it.it.node("a"), it.request()
+            assert driver.states == {"a": state}
+            assert (row.power_state, row.target_power_state, row.reservation) == (state, None, None)
+            assert (request.state, request.power_state, request.error) == ("done", state, None)
+            with it.it.database.read() as connection:
+                (event,) = connection.execute(power_events.select())
+            assert (event.to_state, event.cause, event.who, event.reason) == (
+                state,
+                "request",
+                "ann@desk",
+                "new kernel",
+            )
+
+    asyncio.run(main())
+
+
+def test_a_change_that_ended_is_no_difference_to_the_sweep_that_comes_right_after(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := StillDriver()) as it:
+            await it.it.fleet.refresh(it.it.sql)
+            await it.it.sync.sweep(30.0, contexts.new(), at_once=True)
+            assert await it.it.recorder.flush()
+            it.ask("a", "power on")
+            await it.begin()
+            await it.actions.drain(10)
+            assert (driver.states, it.it.node("a").power_state) == ({"a": "power on"}, "power on")
+            await it.it.sync.sweep(30.0, contexts.new(), at_once=True)
+            await it.begin()
+            await it.it.sync.sweep(30.0, contexts.new(), at_once=True)
+            assert it.it.fleet.busy == set()
+
+    asyncio.run(main())
+    assert "changed by someone else" not in caplog.text
+
+
+class Liar(StillDriver):
+    async def get_power_state(self, node: base.Node) -> str:
+        return states.POWER_OFF
+
+
+class Refusing(StillDriver):
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        raise errors.DriverError("the BMC says no")
+
+
+class Faulty(StillDriver):
+    def set_power_state(self, node: base.Node, target: str) -> None:  # type: ignore[override]
+        raise KeyError("chassis")
+
+
+class Cancelling(StillDriver):
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("driver", "target", "words"),
+    [
+        (Cancelling(), "power on", "raised CancelledError"),
+        (Liar(), "power on", "power on was accepted, but 0.2 s later it is power off"),
+        (Refusing(), "power on", "the BMC says no"),
+        (Faulty(), "power on", "fault of the driver still: KeyError: 'chassis'"),
+        (StillDriver(), "soft power off", "driver still cannot do soft power off"),
+    ],
+)
+def test_a_request_that_fails_says_why_and_frees_the_node(
+    tmp_path: Path, driver: base.Driver, target: str, words: str
+) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver, timeout=0.2) as it:
+            it.ask("a", target)
+            await it.done()
+            row, request = it.it.node("a"), it.request()
+            assert words in row.last_error
+            assert (request.state, request.error) == ("failed", row.last_error)
+            assert (row.target_power_state, row.reservation, row.power_requested_by) == (None, None, None)
+            assert it.it.fleet.busy == set()
+
+    asyncio.run(main())
+
+
+def test_a_requests_own_timeout_goes_before_the_configured_one(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", Liar(), timeout=3600) as it:
+            it.ask("a", states.POWER_ON, timeout=0.1)
+            await it.done()
+            assert "but 0.1 s later" in it.it.node("a").last_error
+
+    asyncio.run(main())
+
+
+def test_a_request_that_the_fleet_does_not_show_yet_is_begun_when_it_does(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := StillDriver()) as it:
+            await it.it.fleet.refresh(it.it.sql)
+            it.ask("a", "power on")
+            await it.actions.poll()
+            assert (it.it.fleet.busy, it.actions.unfinished) == (set(), True)
+            await it.done()
+            assert driver.states == {"a": "power on"}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("withdraw", ["delete", "cancel"])
+def test_a_request_that_was_withdrawn_meanwhile_is_not_carried_out(tmp_path: Path, withdraw: str) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := StillDriver()) as it:
+            operation = it.ask("a", "power on").operation_id or 0
+            real = it.it.sql.write
+
+            async def withdraw_first(function: Any) -> Any:
+                with it.it.database.write() as connection:
+                    if withdraw == "delete":
+                        connection.execute(api.nodes.delete())
+                    else:
+                        operations.cancel(connection, operation, "bob@desk")
+                return await real(function)
+
+            it.it.sql.write = withdraw_first  # type: ignore[method-assign]
+            await it.done()
+            assert (driver.states, it.it.fleet.busy) == ({}, set())
+
+    asyncio.run(main())
+
+
+class Held(StillDriver):
+    """Goes on with a switch when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began, self.let_go = threading.Event(), threading.Event()
+        self.reads = 0
+        self.sent: list[str] = []
+
+    async def get_power_state(self, node: base.Node) -> str:
+        self.reads += 1
+        return await super().get_power_state(node)
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        self.sent.append(target)
+        self.began.set()
+        while not self.let_go.is_set():
+            await asyncio.sleep(0.001)
+        await super().set_power_state(node, target)
+
+
+def test_a_node_under_change_is_not_swept_and_not_begun_twice(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Held()) as it:
+            with it.it.database.write() as connection:
+                connection.execute(api.nodes.delete().where(api.nodes.c.name != "a"))
+            await it.it.fleet.refresh(it.it.sql)
+            it.ask("a", "power on")
+            await it.begin()
+            await happened(driver.began)
+            read = driver.reads
+            await it.actions.poll()
+            await it.it.sync.sweep(30.0, contexts.new(), at_once=True)
+            assert driver.reads == read
+            (refused,) = it.ask("a", "power off").refused
+            assert "ann@desk" in refused
+            driver.let_go.set()
+            await it.done()
+            assert driver.sent == ["power on"]
+
+    asyncio.run(main())
+
+
+def test_a_beginning_that_the_conductor_never_heard_of_does_not_lose_the_request(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := StillDriver()) as it:
+            it.ask("a", "rebooting")
+            real = it.it.sql.write
+
+            async def commit_unheard(function: Any) -> Any:
+                it.it.sql.write = real  # type: ignore[method-assign]
+                await real(function)
+                raise errors.DatabaseUnavailable("the connection broke after the commit")
+
+            it.it.sql.write = commit_unheard  # type: ignore[method-assign]
+            with pytest.raises(errors.DatabaseUnavailable):
+                await it.done()
+            assert (driver.states, it.it.node("a").reservation) == ({}, "here")
+            assert it.actions.unfinished
+            await it.done()
+            row = it.it.node("a")
+            assert (driver.states, row.power_state, row.reservation) == ({"a": "power on"}, "power on", None)
+
+    asyncio.run(main())
+
+
+def test_a_change_whose_end_is_not_written_yet_is_not_carried_out_again(tmp_path: Path) -> None:
+    class Counting(StillDriver):
+        sets = 0
+
+        async def set_power_state(self, node: base.Node, target: str) -> None:
+            self.sets += 1
+            await super().set_power_state(node, target)
+
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Counting()) as it:
+            it.ask("a", "rebooting")
+            real, writes = it.it.sql.write, []
+
+            async def away_after_it_was_sent(function: Any) -> Any:
+                writes.append(function)
+                if len(writes) > 2:
+                    raise errors.DatabaseUnavailable("away")
+                return await real(function)
+
+            it.it.sql.write = away_after_it_was_sent  # type: ignore[method-assign]
+            await it.begin()
+            await it.actions.drain(10)
+            await it.begin()
+            await it.actions.drain(10)
+            assert (driver.sets, it.it.node("a").reservation) == (1, "here")
+            it.it.sql.write = real  # type: ignore[method-assign]
+            await it.done()
+            assert driver.sets == 1
+            assert it.it.node("a").target_power_state is None
+
+    asyncio.run(main())
+
+
+def test_a_reboot_that_another_conductor_has_taken_over_is_not_sent(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Held()) as it:
+            it.ask("a", states.REBOOTING)
+            real, writes = it.it.sql.write, []
+
+            async def take_over_after_the_beginning(function: Any) -> Any:
+                writes.append(function)
+                if len(writes) == 2:
+                    with it.it.database.write() as connection:
+                        power.cut_off(connection, ["there", "here"])
+                        assert power.begin(connection, [it.request().id], "there", utcnow())
+                return await real(function)
+
+            it.it.sql.write = take_over_after_the_beginning  # type: ignore[method-assign]
+            driver.let_go.set()
+            await it.begin()
+            await it.actions.drain(10)
+            assert driver.sent == []
+            assert (it.it.node("a").reservation, it.request().sent_at) == ("there", None)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("action", [states.POWER_OFF, states.REBOOTING])
+def test_a_change_cut_off_by_the_end_of_the_daemon_is_gone_on_with(tmp_path: Path, action: str) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Held()) as it:
+            driver.states["a"] = states.POWER_ON
+            it.ask("a", action)
+            await it.begin()
+            await happened(driver.began)
+            await it.actions.drain(0.01)
+            await until(lambda: not it.it.fleet.busy)
+            with it.it.database.write() as connection:
+                power.cut_off(connection, ["here"])
+            driver.let_go.set()
+            it.restart()
+            await it.done()
+            row, request = it.it.node("a"), it.request()
+            assert (row.target_power_state, row.reservation) == (None, None)
+            if action == states.POWER_OFF:
+                assert (driver.sent, request.state) == ([action, action], "done")
+            else:
+                assert (driver.sent, request.state) == ([action], "failed")
+                assert "was sent when the conductor ended" in row.last_error
+
+    asyncio.run(main())
+
+
+def test_requests_that_are_staggered_are_begun_in_their_time(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := StillDriver()) as it:
+            it.ask_all(["a", "b", "c"], states.POWER_ON, stagger=(2, 100.0))
+            await it.done()
+            assert (sorted(driver.states), it.actions.unfinished) == (["a", "b"], False)
+            it.later = 100.0
+            assert it.actions.unfinished
+            await it.done()
+            assert sorted(driver.states) == ["a", "b", "c"]
+
+    asyncio.run(main())
+
+
+def test_a_rack_with_a_limit_is_switched_on_a_few_at_a_time(tmp_path: Path) -> None:
+    async def main() -> None:
+        limits = {"r7": (2, 10.0)}
+        async with asked(f"sqlite:///{tmp_path}/p", driver := StillDriver(), limits=limits) as it:
+            for name in ("a", "b", "c"):
+                it.ask(name, states.POWER_ON)
+            await it.done()
+            assert (sorted(driver.states), it.actions.unfinished) == (["a", "b"], False)
+            it.later = 9.0
+            await it.done()
+            assert "c" not in driver.states
+            it.later = 10.0
+            assert it.actions.unfinished
+            await it.done()
+            assert sorted(driver.states) == ["a", "b", "c"]
+            for name in ("a", "b", "c"):
+                it.ask(name, states.POWER_OFF)
+            await it.done()
+            assert set(driver.states.values()) == {states.POWER_OFF}
+
+    asyncio.run(main())
+
+
+def test_a_plain_driver_is_given_no_more_changes_than_its_room_has_threads(tmp_path: Path) -> None:
+    class Plain(StillDriver):
+        def set_power_state(self, node: base.Node, target: str) -> None:  # type: ignore[override]
+            let_go.wait(10)
+            self.states[node.name] = states.REACHED[target]
+
+    let_go = threading.Event()
+
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Plain()) as it:
+            names = [f"n{number}" for number in range(20)]
+            it.it.enrol(*({"name": name, "driver": driver.name} for name in names))
+            it.ask_all(names, states.POWER_ON)
+            await it.begin()
+            assert len(it.it.fleet.busy) == it.it.rooms["still"].size
+            assert it.actions.unfinished
+            let_go.set()
+            while it.actions.unfinished:
+                await it.done()
+            assert len(driver.states) == 20
+
+    asyncio.run(main())

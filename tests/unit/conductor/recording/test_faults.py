@@ -1,0 +1,178 @@
+"""Nodes that cannot be read: given up after long enough, probed on, and taken back by what they answer."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from fakes import Pieces, StillDriver, pieces
+from podium import errors, states
+from podium.conductor.enforcement.gate import Gate
+from podium.conductor.enforcement.rules import Rules
+from podium.conductor.sweep.findings import Findings
+from podium.db import api
+from podium.db.models import power_events
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+INTERVAL = 30.0
+
+
+class Reads:
+    """Reads of the node ``a``, as a sweeper ends them, at times that the test tells."""
+
+    def __init__(self, it: Pieces, rules: Rules) -> None:
+        self.it = it
+        self.clock = 0.0
+        self.gate = Gate(rules)
+        self.restart()
+
+    def restart(self) -> None:
+        room = self.it.rooms["still"]
+        self.findings = Findings(
+            room,
+            self.it.fleet,
+            self.it.recorder,
+            self.gate,
+            lambda: NOON + timedelta(seconds=self.clock),
+        )
+        self.findings.interval = INTERVAL
+
+    async def read(self, at: float, answer: str | None = None) -> Any:
+        """What the database holds of the node when it was read; without an answer the read fails."""
+        self.clock = at
+        await self.it.fleet.refresh(self.it.sql)
+        (entry,) = self.it.fleet.entries()
+        self.findings.tick(at)
+        self.findings.take(entry, answer, None if answer else errors.BMCUnreachable("no answer"))
+        self.findings.hand_over()
+        assert await self.it.recorder.flush()
+        return self.it.node("a")
+
+    def causes(self) -> list[str]:
+        with self.it.database.read() as connection:
+            return list(connection.scalars(sa.select(power_events.c.cause).order_by(power_events.c.id)))
+
+
+@contextlib.asynccontextmanager
+async def node(tmp_path: Path, rules: Rules | None = None, **values: Any) -> AsyncIterator[Reads]:
+    async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+        it.enrol({"name": "a", "driver": "still", **values})
+        yield Reads(it, rules or Rules())
+
+
+def run(function: Callable[[], Any]) -> None:
+    asyncio.run(function())
+
+
+def test_a_node_that_fails_often_and_for_long_is_given_up_with_the_reason_and_its_last_state(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        async with node(tmp_path) as a:
+            await a.read(0.0, states.POWER_ON)
+            for at in (10.0, 40.0, 70.0):
+                assert not (await a.read(at)).maintenance
+            row = await a.read(100.0)
+            assert (row.maintenance, row.fault, row.power_state) == (True, "power failure", "power on")
+            assert row.maintenance_reason == (
+                "power could not be read 4 times in a row since 2026-01-01 12:00:10 UTC; last: no answer"
+            )
+            assert row.power_checked_at == NOON
+            assert a.causes() == ["first reading", "fault"]
+
+    run(main)
+
+
+def test_a_hiccup_of_seconds_gives_up_no_node_however_often_it_is_read(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with node(tmp_path) as a:
+            for number in range(30):
+                assert not (await a.read(number * 2.0)).maintenance
+
+    run(main)
+
+
+def test_a_node_that_was_given_up_is_taken_back_by_its_first_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="podium.conductor.recording.recorder")
+
+    async def main() -> None:
+        async with node(tmp_path) as a:
+            await a.read(0.0, states.POWER_ON)
+            for at in (10.0, 40.0, 70.0, 100.0):
+                await a.read(at)
+            row = await a.read(130.0, states.POWER_OFF)
+            assert (row.maintenance, row.fault, row.maintenance_reason) == (False, None, None)
+            assert (row.power_state, row.power_failures) == ("power off", 0)
+            assert a.causes() == ["first reading", "fault", "out-of-band", "recovery"]
+            assert not (await a.read(140.0)).maintenance
+
+    run(main)
+    assert caplog.messages == [
+        "a: in maintenance until the power can be read again",
+        "a: out of maintenance, the power can be read again",
+    ]
+
+
+def test_how_often_a_node_failed_survives_a_restart_and_since_when_does_not(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with node(tmp_path) as a:
+            for at in (0.0, 30.0, 60.0):
+                await a.read(at)
+            a.it.fleet = a.it.recorder._fleet = type(a.it.fleet)("", ("still",))
+            a.restart()
+            assert not (await a.read(1000.0)).maintenance
+            assert (await a.read(1090.0)).maintenance
+            assert "5 times in a row" in a.it.node("a").maintenance_reason
+
+    run(main)
+
+
+def test_maintenance_by_a_person_is_kept_whatever_the_node_answers(tmp_path: Path) -> None:
+    async def main() -> None:
+        rules = Rules(in_maintenance=True)
+        async with node(tmp_path, rules, maintenance=True, maintenance_reason="new disk") as a:
+            for at in (0.0, 100.0, 200.0, 300.0):
+                row = await a.read(at)
+            assert (row.power_failures, row.fault, row.maintenance_reason) == (4, None, "new disk")
+            row = await a.read(400.0, states.POWER_ON)
+            assert (row.maintenance, row.power_state, row.maintenance_reason) == (
+                True,
+                "power on",
+                "new disk",
+            )
+            assert a.causes() == ["first reading"]
+            assert a.gate.disturbed == 0
+
+    run(main)
+
+
+def test_a_node_that_a_person_takes_out_of_the_fault_has_its_time_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with node(tmp_path) as a:
+            for at in (0.0, 30.0, 60.0, 90.0):
+                row = await a.read(at)
+            assert row.maintenance
+            with a.it.database.write() as connection:
+                values = {"maintenance": False, "fault": None, "maintenance_reason": None}
+                api.update_node(connection, row.id, values)
+            assert not (await a.read(120.0)).maintenance
+            assert not (await a.read(209.0)).maintenance
+            assert (await a.read(210.0)).maintenance
+
+    run(main)
+
+
+def test_without_retries_no_node_is_ever_given_up(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with node(tmp_path, Rules(max_retries=0)) as a:
+            for at in range(0, 1000, 100):
+                assert not (await a.read(float(at))).maintenance
+
+    run(main)

@@ -1,0 +1,208 @@
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from fakes import Pieces, StillDriver, pieces
+from podium import errors
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms.sql import Sql
+from podium.db import power
+from podium.db.engine import Database
+from podium.db.models import utcnow
+from podium.db.outcomes import Outcome
+from podium.db.readings import Checked, Reading
+from podium.drivers.base import Health
+
+
+class Outage(Sql):
+    """A database that is away while ``away`` is set."""
+
+    away = True
+
+    async def write(self, function: Callable[[sa.Connection], Any]) -> Any:
+        if self.away:
+            raise errors.DatabaseUnavailable("away")
+        return await super().write(function)
+
+
+async def outage_of(it: Pieces) -> Recorder:
+    it.sql = Outage(it.database)
+    it.recorder = Recorder(it.sql, it.fleet, "here")
+    await it.fleet.refresh(it.sql)
+    return it.recorder
+
+
+def reading(it: Pieces, name: str, state: str) -> Reading:
+    row = it.node(name)
+    return Reading(row.id, row.version, utcnow(), state)
+
+
+def test_what_is_learned_while_the_database_is_away_is_written_when_it_is_back(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"})
+            recorder = await outage_of(it)
+            recorder.add_reading(reading(it, "a", "power on"))
+            assert not await recorder.flush()
+            recorder.add_reading(reading(it, "a", "power off"))
+            recorder.add_health(it.node("a").uuid, Health("Critical", ("fan",)))
+            assert not await recorder.flush()
+            it.sql.away = False  # type: ignore[attr-defined]
+            assert await recorder.flush()
+            row = it.node("a")
+            assert row.power_state == "power off"
+            assert row.health == {"status": "Critical", "reasons": ["fan"]}
+
+    asyncio.run(main())
+
+
+def test_the_end_of_a_power_change_is_not_lost_by_an_outage(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"})
+            with it.database.write() as connection:
+                power.ask(connection, [it.node("a")], "power on", who="me")
+            request = it.node("a").power_request_id
+            with it.database.write() as connection:
+                power.begin(connection, [request], "here", utcnow())
+            recorder = await outage_of(it)
+            recorder.add_outcome(Outcome(it.node("a").id, request, "here", utcnow(), "power on", None))
+            assert not await recorder.flush()
+            it.sql.away = False  # type: ignore[attr-defined]
+            assert await recorder.flush()
+            row = it.node("a")
+            assert (row.power_state, row.reservation, row.target_power_state) == ("power on", None, None)
+
+    asyncio.run(main())
+
+
+def test_a_record_that_the_database_cannot_take_does_not_stop_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"})
+            await it.fleet.refresh(it.sql)
+            it.recorder.add_reading(Reading(it.node("a").id, 1, utcnow(), object()))  # type: ignore[arg-type]
+            it.recorder.add_health(it.node("a").uuid, Health("OK"))
+            assert await it.recorder.flush()
+            assert it.node("a").health == {"status": "OK", "reasons": []}
+
+    asyncio.run(main())
+    assert "1 records cannot be written" in caplog.text
+
+
+def test_what_is_saved_while_a_write_fails_joins_what_it_was_to_write(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"})
+            await it.fleet.refresh(it.sql)
+            uuid, real = it.node("a").uuid, it.sql.write
+
+            async def fail_while_more_comes(function: Any) -> Any:
+                it.recorder.add_values(uuid, "properties", {"second": 2, "both": 2})
+                raise errors.DatabaseUnavailable("away")
+
+            it.recorder.add_values(uuid, "properties", {"first": 1, "both": 1})
+            it.sql.write = fail_while_more_comes  # type: ignore[method-assign]
+            assert not await it.recorder.flush()
+            it.sql.write = real  # type: ignore[method-assign]
+            assert await it.recorder.flush()
+            assert it.node("a").properties == {"first": 1, "second": 2, "both": 2}
+
+    asyncio.run(main())
+
+
+def test_health_is_written_only_when_it_changed(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"})
+            await it.fleet.refresh(it.sql)
+            uuid = it.node("a").uuid
+            it.recorder.add_health(uuid, Health("OK"))
+            await it.recorder.flush()
+            with it.database.write() as connection:
+                connection.execute(sa.text("UPDATE nodes SET health = NULL"))
+            it.recorder.add_health(uuid, Health("OK"))
+            await it.recorder.flush()
+            assert it.node("a").health is None
+            it.recorder.add_health(uuid, Health("Warning"))
+            await it.recorder.flush()
+            assert it.node("a").health["status"] == "Warning"
+
+    asyncio.run(main())
+
+
+def test_an_outage_is_told_once_and_its_end_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        database = Database(f"sqlite:///{tmp_path}/not-there/p")
+        sql = Sql(database)
+        for _ in range(3):
+            with pytest.raises(errors.DatabaseUnavailable):
+                await sql.read(lambda connection: None)
+        (tmp_path / "not-there").mkdir()
+        for _ in range(2):
+            await sql.read(lambda connection: None)
+        sql.close()
+
+    asyncio.run(main())
+    assert [message.partition(";")[0] for message in caplog.messages] == [
+        "The database is out of reach",
+        "The database is back",
+    ]
+
+
+def test_nodes_that_were_found_as_they_were_are_remembered_through_an_outage(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"}, {"name": "b", "driver": "still"})
+            recorder = await outage_of(it)
+            first, last = utcnow(), utcnow() + timedelta(seconds=60)
+            numbers = [it.node(name).id for name in "ab"]
+            recorder.add_checked(Checked(first, it.fleet.seen, numbers))
+            assert not await recorder.flush()
+            recorder.add_checked(Checked(last, it.fleet.seen, numbers[:1]))
+            it.sql.away = False  # type: ignore[attr-defined]
+            assert await recorder.flush()
+            assert [it.node(name).power_checked_at for name in "ab"] == [last, first]
+            assert recorder.waiting["checked"] == 0
+
+    asyncio.run(main())
+
+
+def test_a_long_outage_costs_no_more_memory_than_the_fleet(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"}, {"name": "b", "driver": "still"})
+            recorder = await outage_of(it)
+            begin, numbers = utcnow(), [it.node(name).id for name in "ab"]
+            for sweep in range(50):
+                recorder.add_checked(Checked(begin + timedelta(minutes=sweep), it.fleet.seen, numbers))
+                assert not await recorder.flush()
+            assert recorder.waiting["checked"] <= 6
+
+    asyncio.run(main())
+
+
+def test_the_lag_is_the_age_of_the_oldest_reading_that_is_not_written(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"})
+            recorder = await outage_of(it)
+            assert recorder.lag == 0
+            recorder.add_reading(reading(it, "a", "power on"))
+            assert not await recorder.flush()
+            waited = recorder.lag
+            assert waited > 0
+            assert not await recorder.flush()
+            assert recorder.lag >= waited
+            it.sql.away = False  # type: ignore[attr-defined]
+            assert await recorder.flush()
+            assert recorder.lag == 0
+
+    asyncio.run(main())

@@ -1,0 +1,271 @@
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from fakes import PATIENCE, StillDriver, until
+from podium import errors
+from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.room import STALLED_AFTER, DriverFault, DriverRoom, NotAsked
+from podium.drivers import base
+
+NODE = base.Node("u1", "n1", "still")
+
+
+@contextmanager
+def opened(driver: base.Driver) -> Iterator[DriverRoom]:
+    room = DriverRoom(driver, size=2)
+    room.open(PATIENCE)
+    try:
+        yield room
+    finally:
+        assert room.close(PATIENCE)
+
+
+def result(room: DriverRoom, method: Any, *args: Any) -> Any:
+    return room.run(method, *args, request=contexts.new()).future.result(PATIENCE)
+
+
+class Mixed(StillDriver):
+    def __init__(self) -> None:
+        super().__init__("mixed")
+        self.closed_in: int | None = None
+
+    async def where_async(self) -> int:
+        return threading.get_ident()
+
+    def where_plain(self) -> int:
+        return threading.get_ident()
+
+    def exits(self) -> None:
+        raise SystemExit(3)
+
+    async def exits_async(self) -> None:
+        raise SystemExit(3)
+
+    async def cancels_async(self) -> None:
+        raise asyncio.CancelledError
+
+    def cancels(self) -> None:
+        raise asyncio.CancelledError
+
+    def stops_iteration(self) -> None:
+        raise StopIteration
+
+    async def close(self) -> None:
+        self.closed_in = threading.get_ident()
+
+
+def test_async_methods_share_the_rooms_loop_and_plain_ones_run_in_threads() -> None:
+    driver = Mixed()
+    with opened(driver) as room:
+        loop_thread = result(room, driver.where_async)
+        assert result(room, driver.where_async) == loop_thread
+        assert result(room, driver.where_plain) not in (loop_thread, threading.get_ident())
+    assert driver.closed_in == loop_thread
+
+
+@pytest.mark.parametrize("method", ["exits", "exits_async", "cancels", "cancels_async", "stops_iteration"])
+def test_what_would_end_a_program_stays_in_the_room(method: str) -> None:
+    driver = Mixed()
+    with opened(driver) as room:
+        with pytest.raises((DriverFault, RuntimeError)):
+            result(room, getattr(driver, method))
+        assert result(room, driver.where_async)
+
+
+def test_a_driver_whose_start_fails_is_named_with_the_cause() -> None:
+    class Broken(StillDriver):
+        async def start(self) -> None:
+            raise OSError("no such device")
+
+    room = DriverRoom(Broken("broken"))
+    with pytest.raises(
+        errors.DriverLoadError, match="driver broken: start.. failed: OSError: no such device"
+    ):
+        room.open(PATIENCE)
+
+
+def test_a_driver_whose_start_never_ends_is_named_with_the_place_where_it_hangs() -> None:
+    let_go = threading.Event()
+
+    class Slow(StillDriver):
+        async def start(self) -> None:
+            let_go.wait()
+
+    room = DriverRoom(Slow("slow"))
+    with pytest.raises(
+        errors.DriverLoadError, match=r"slow: start\(\) did not end within 0 s in .*Slow.start"
+    ):
+        room.open(0.05)
+    let_go.set()
+    assert room.close(PATIENCE)
+
+
+def test_plain_methods_that_never_return_leave_threads_for_others() -> None:
+    let_go = threading.Event()
+    began = threading.Semaphore(0)
+
+    def hang() -> None:
+        began.release()
+        let_go.wait()
+
+    driver = Mixed()
+    with opened(driver) as room:
+        hung = [room.run(hang, request=contexts.new()) for _ in range(2)]
+        for _ in hung:
+            assert began.acquire(timeout=PATIENCE)
+        for run in hung:
+            run.cancel()
+        assert result(room, driver.where_plain)
+        assert room.threads.lost == 2
+        let_go.set()
+        for run in hung:
+            run.future.exception(PATIENCE)
+        assert room.threads.lost == 0
+
+
+def test_a_call_is_given_up_even_where_the_method_does_not_hear_of_it() -> None:
+    let_go = threading.Event()
+    driver = Mixed()
+    with opened(driver) as room:
+        node = base.Node(uuid="1", name="n1", driver="mixed")
+        run = room.start(lambda: room.command(0.01, node, lambda _: let_go.wait()), contexts.new())
+        with pytest.raises(TimeoutError):
+            run.future.result(PATIENCE)
+        let_go.set()
+
+
+def test_a_node_whose_last_call_never_returned_is_not_called_again_until_it_has() -> None:
+    let_go, calls = threading.Event(), []
+
+    def hang(node: base.Node) -> str:
+        calls.append(node.name)
+        let_go.wait()
+        return "answer"
+
+    driver, node = Mixed(), base.Node(uuid="1", name="n1", driver="mixed")
+
+    def command(seconds: float) -> Any:
+        return room.start(lambda: room.command(seconds, node, hang), contexts.new()).future
+
+    with opened(driver) as room:
+        with pytest.raises(TimeoutError, match="no answer within"):
+            command(0.01).result(PATIENCE)
+        with pytest.raises(TimeoutError, match="the last call for it has not returned"):
+            command(0.01).result(PATIENCE)
+        let_go.set()
+
+        async def returned() -> None:
+            await until(lambda: not room.threads.lost)
+
+        room.start(returned, contexts.new()).future.result(PATIENCE)
+        assert command(PATIENCE).result(PATIENCE) == "answer"
+    assert calls == ["n1", "n1"]
+
+
+def test_a_stalled_loop_is_told_once_with_the_function_that_stalls_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    began, let_go = threading.Event(), threading.Event()
+
+    class Blocking(StillDriver):
+        async def block_the_loop(self) -> None:
+            began.set()
+            let_go.wait()
+
+        async def nothing(self) -> None: ...
+
+    caplog.set_level("INFO")
+    driver = Blocking("blocking")
+    with opened(driver) as room:
+        run = room.run(driver.block_the_loop, request=contexts.new())
+        assert began.wait(PATIENCE)
+        for second in range(4):
+            room.watch(second * (STALLED_AFTER + 1))
+        assert room.stalled
+        let_go.set()
+        run.future.result(PATIENCE)
+        result(room, driver.nothing)
+        assert not room.stalled
+    stalls = [one for one in caplog.messages if "stalls its own event loop" in one]
+    assert len(stalls) == 1
+    assert "Blocking.block_the_loop" in stalls[0]
+    assert "Driver blocking: its event loop turns again" in caplog.messages
+
+
+def test_a_room_whose_loop_turns_is_not_called_stalled(caplog: pytest.LogCaptureFixture) -> None:
+    driver = Mixed()
+    with opened(driver) as room:
+        for second in range(4):
+            room.watch(second * (STALLED_AFTER + 1))
+            result(room, driver.where_async)
+    assert caplog.messages == []
+
+
+def test_a_room_that_does_not_close_in_time_says_so() -> None:
+    let_go = threading.Event()
+
+    class Stuck(StillDriver):
+        async def close(self) -> None:
+            let_go.wait()
+
+    room = DriverRoom(Stuck("stuck"))
+    room.open(PATIENCE)
+    assert not room.close(0.05)
+    let_go.set()
+    assert room.close(PATIENCE)
+
+
+def test_tasks_left_in_a_room_are_cancelled_when_it_closes() -> None:
+    cancelled = threading.Event()
+
+    async def forever() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    driver = Mixed()
+    with opened(driver) as room:
+        room.run(forever, request=contexts.new())
+        result(room, driver.where_async)
+    assert cancelled.is_set()
+
+
+def test_a_persons_command_does_not_wait_for_a_read_in_the_background() -> None:
+    async def main() -> str:
+        room = DriverRoom(StillDriver())
+
+        async def read() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                room.turns.pass_on(NODE.uuid)
+
+        reading = asyncio.create_task(read())
+        room.turns.take(NODE.uuid, background=reading.cancel)
+        await asyncio.sleep(0)
+        return str(await room.command(PATIENCE, NODE, room.driver.get_power_state, urgent=True))
+
+    assert asyncio.run(main()) == "power off"
+
+
+def test_a_command_whose_turn_does_not_come_says_that_it_was_not_sent() -> None:
+    async def main() -> None:
+        room = DriverRoom(StillDriver())
+        room.turns.take(NODE.uuid)
+        with pytest.raises(NotAsked, match="another call"):
+            await room.command(0.01, NODE, room.driver.get_power_state, urgent=True)
+        room.turns.pass_on(NODE.uuid)
+        room.unreturned.add(NODE.uuid)
+        with pytest.raises(NotAsked, match="has not returned"):
+            await room.command(PATIENCE, NODE, room.driver.get_power_state)
+        room.unreturned.clear()
+        assert await room.command(PATIENCE, NODE, room.driver.get_power_state) == "power off"
+
+    asyncio.run(main())

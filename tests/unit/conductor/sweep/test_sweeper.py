@@ -1,0 +1,259 @@
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import Pieces, StillDriver, happened, pieces, until
+from podium import errors, states
+from podium.conductor.rooms import context as contexts
+from podium.conductor.sweep import sweeper as sweeping
+from podium.conductor.sweep.power_sync import PowerSync
+from podium.db import api
+from podium.drivers import base
+
+
+@contextlib.asynccontextmanager
+async def swept(tmp_path: Path, driver: base.Driver, *names: str, **limits: Any) -> AsyncIterator[Pieces]:
+    """Nodes of one driver that a fleet knows, and a PowerSync with these limits."""
+    async with pieces(f"sqlite:///{tmp_path}/p", driver) as it:
+        it.sync = PowerSync(it.fleet, it.rooms, it.recorder, **limits)
+        it.enrol(*({"name": name, "driver": driver.name} for name in names))
+        await it.fleet.refresh(it.sql)
+        yield it
+
+
+async def sweep(it: Pieces, interval: float = 0.0) -> None:
+    await it.sync.sweep(interval, contexts.new(), at_once=True)
+    assert await it.recorder.flush()
+
+
+class Silent(StillDriver):
+    """Its nodes whose names begin with ``dead`` never answer; remembers how many were read at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = {"dead": 0, "live": 0}
+        self.living = self.most = 0
+        self.answer = asyncio.Event()
+
+    async def get_power_state(self, node: base.Node) -> str:
+        self.calls[node.name[:4]] += 1
+        if node.name.startswith("dead"):
+            await self.answer.wait()
+            return states.POWER_ON
+        self.living += 1
+        self.most = max(self.most, self.living)
+        await asyncio.sleep(0)
+        self.living -= 1
+        return states.POWER_OFF
+
+
+def test_nodes_that_do_not_answer_keep_no_other_from_being_read(tmp_path: Path) -> None:
+    async def main() -> None:
+        dead = [f"dead{number}" for number in range(10)]
+        async with swept(tmp_path, driver := Silent(), *dead, "live1", "live2", in_flight={"still": 2}) as it:
+            await sweep(it)
+            assert [it.node(name).power_state for name in ("dead1", "live1", "live2")] == [
+                None,
+                "power off",
+                "power off",
+            ]
+            assert it.sync.sweepers["still"].figures["lingering"] == 10
+            await sweep(it)
+            assert driver.calls == {"dead": 10, "live": 4}  # and they are not asked twice at a time
+
+    asyncio.run(main())
+
+
+def test_no_more_nodes_are_read_at_a_time_than_the_operator_allows(tmp_path: Path) -> None:
+    async def main() -> None:
+        names = [f"live{number}" for number in range(50)]
+        async with swept(tmp_path, driver := Silent(), *names, in_flight={"still": 7}) as it:
+            await sweep(it)
+            assert driver.most == 7
+
+    asyncio.run(main())
+
+
+def test_a_read_that_never_ends_fails_at_its_deadline_and_its_node_is_left_alone_until_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "READ_DEADLINE", 0.3)
+
+    class Deaf(Silent):
+        async def get_power_state(self, node: base.Node) -> str:
+            while not self.answer.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await super().get_power_state(node)
+            return states.POWER_ON
+
+    async def main() -> None:
+        async with swept(tmp_path, driver := Deaf(), "dead1") as it:
+            await sweep(it)
+            await until(lambda: it.sync.sweepers["still"].failures["timeout"] == 1)
+            await sweep(it)
+            assert it.node("dead1").last_error == "the last call for it has not returned"
+            room = it.rooms["still"]
+            room._loop.call_soon_threadsafe(driver.answer.set)  # type: ignore[union-attr]
+            await until(lambda: not room.unreturned)
+            await sweep(it)
+            assert it.node("dead1").power_state == "power on"
+
+    asyncio.run(main())
+
+
+class Failing(StillDriver):
+    def __init__(self) -> None:
+        super().__init__()
+        self.failing: set[str] = set()
+        self.order: list[str] = []
+
+    async def get_power_state(self, node: base.Node) -> str:
+        self.order.append(node.name)
+        if node.name in self.failing:
+            raise errors.BMCUnreachable("no answer")
+        return states.POWER_OFF
+
+
+def test_a_node_that_failed_is_tried_again_before_the_next_sweep(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with swept(tmp_path, driver := Failing(), "a", "b") as it:
+            driver.failing = {"a"}
+            await sweep(it)
+            driver.failing.clear()
+            await until(lambda: driver.order.count("a") == 2)
+            await until(lambda: not it.fleet.entries()[0].failures)
+            await it.recorder.flush()
+            assert it.node("a").power_state == "power off"
+            assert driver.order.count("b") == 1
+
+    asyncio.run(main())
+
+
+def test_nodes_that_failed_are_read_after_all_others(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with swept(tmp_path, driver := Failing(), "a", "b", "c", in_flight={"still": 1}) as it:
+            driver.failing = {"a"}
+            await sweep(it)
+            driver.order.clear()
+            await sweep(it)
+            assert driver.order == ["b", "c", "a"]
+
+    asyncio.run(main())
+
+
+def test_a_paced_sweep_leaves_failing_nodes_to_their_own_times(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with swept(tmp_path, driver := Failing(), "a", "b") as it:
+            driver.failing = {"a"}
+            await sweep(it, 1000.0)
+            room, sweeper = it.rooms["still"], it.sync.sweepers["still"]
+            numbers = [entry.number for entry in it.fleet.entries()]
+            run = room.start(lambda: sweeper.sweep(numbers, 0.1, 1000.0, contexts.new()), contexts.new())
+            await asyncio.wrap_future(run.future)
+            assert driver.order == ["a", "b", "b"]
+
+    asyncio.run(main())
+
+
+def test_what_was_found_as_it_was_moves_the_time_and_nothing_else(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with swept(tmp_path, StillDriver(), "a", "b") as it:
+            await sweep(it)
+            before = it.node("a")
+            await sweep(it)
+            after = it.node("a")
+            assert after.power_checked_at > before.power_checked_at
+            assert (after.version, after.power_changed_at) == (before.version, before.power_changed_at)
+
+    asyncio.run(main())
+
+
+def test_an_unchanged_reading_of_a_node_that_was_changed_meanwhile_is_not_written(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with swept(tmp_path, StillDriver(), "a") as it:
+            await sweep(it)
+            before = it.node("a")
+            await it.sync.sweep(0.0, contexts.new(), at_once=True)
+            with it.database.write() as connection:
+                api.update_node(connection, before.id, {"driver_info": {}})
+            assert await it.recorder.flush()
+            assert it.node("a").power_checked_at == before.power_checked_at
+
+    asyncio.run(main())
+
+
+def test_a_driver_that_answers_without_waiting_leaves_its_loop_to_others(tmp_path: Path) -> None:
+    class Watching(StillDriver):
+        async def start(self) -> None:
+            self.turns = 0
+            asyncio.get_running_loop().call_soon(self._turn)
+
+        def _turn(self) -> None:
+            self.turns += 1
+            asyncio.get_running_loop().call_soon(self._turn)
+
+        async def get_power_state(self, node: base.Node) -> str:
+            self.ran.append(str(self.turns))
+            return states.POWER_OFF
+
+    async def main() -> None:
+        names = [f"n{number}" for number in range(2000)]
+        async with swept(tmp_path, driver := Watching(), *names) as it:
+            await sweep(it)
+            assert len(driver.ran) == 2000
+            assert max(driver.ran.count(turn) for turn in set(driver.ran)) <= 512
+
+    asyncio.run(main())
+
+
+class Slow(StillDriver):
+    def __init__(self) -> None:
+        super().__init__()
+        self.began, self.let_go = threading.Event(), threading.Event()
+
+    def get_power_state(self, node: base.Node) -> str:  # type: ignore[override]
+        if node.name == "slow":
+            self.began.set()
+            self.let_go.wait()
+        return states.POWER_OFF
+
+
+def test_a_driver_that_cannot_keep_the_interval_is_told_once_with_the_option_to_change(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="podium.conductor.sweep.power_sync")
+
+    async def main() -> None:
+        async with swept(tmp_path, driver := Slow(), "slow", "quick") as it:
+            first = asyncio.create_task(it.sync.sweep(30.0, contexts.new()))
+            await happened(driver.began)
+            await it.sync.sweep(30.0, contexts.new())
+            await it.sync.sweep(30.0, contexts.new())
+            assert "still" in it.sync.late
+            driver.let_go.set()
+            await first
+            await sweep(it, 30.0)
+
+    asyncio.run(main())
+    late, again = caplog.messages
+    assert "Driver still cannot keep the interval" in late
+    assert "sync_power_state_interval (now 30)" in late
+    assert again == "Driver still keeps the interval of 30 s again"
+
+
+def test_a_sweep_under_way_can_be_hurried(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with swept(tmp_path, driver := Failing(), "a", "b", "c") as it:
+            await sweep(it)  # the first one is not paced
+            paced = asyncio.create_task(it.sync.sweep(3600.0, contexts.new()))
+            await until(lambda: len(driver.order) == 4)
+            it.sync.hurry(contexts.new())
+            await paced
+            assert sorted(driver.order[4:]) == ["a", "b", "c"]
+
+    asyncio.run(main())

@@ -1,0 +1,192 @@
+"""What drivers ask of the conductor, from async and plain methods alike."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import Clock, StillDriver
+from podium import errors, states
+from podium.conductor.rooms import context as contexts
+from podium.db import api, power
+from podium.drivers import base
+from stage import Conducted, conducted
+
+
+class Asking(StillDriver):
+    """Does what a test tells it, in its own room."""
+
+    def __init__(self) -> None:
+        super().__init__("asking")
+
+    async def do(self, work: Any) -> Any:
+        return await work()
+
+    def do_plain(self, work: Any) -> Any:
+        return work()
+
+
+async def stage(it: Conducted) -> base.Node:
+    it.parts.enrol({"name": "n1", "driver": "asking", "properties": {"old": 1, "gone": 2}})
+    await it.parts.fleet.refresh(it.parts.sql)
+    return it.manager.nodes(it.parts.rooms["asking"].driver)[0]
+
+
+async def in_room(it: Conducted, method: str, work: Any) -> Any:
+    room = it.parts.rooms["asking"]
+    run = room.run(getattr(room.driver, method), work, request=contexts.new())
+    return await asyncio.wrap_future(run.future)
+
+
+def test_a_reported_power_state_is_written_as_if_it_had_been_read(tmp_path: Path, clock: Clock) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+            await in_room(it, "do_plain", lambda: it.manager.report_power_state(node, states.POWER_ON))
+            await it.parts.recorder.flush()
+            assert it.parts.node("n1").power_state == "power on"
+            with pytest.raises(ValueError, match="'on' is none of"):
+                it.manager.report_power_state(node, "on")
+
+    asyncio.run(main())
+
+
+def test_a_change_that_a_driver_reports_counts_as_one_that_nobody_asked_for(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+            gate = it.parts.sync.gate
+            it.manager.report_power_state(node, states.POWER_ON)
+            await it.parts.recorder.flush()
+            assert gate.disturbed == 0  # it was not known before
+            it.manager.report_power_state(node, states.POWER_OFF)
+            assert gate.disturbed == 1
+
+    asyncio.run(main())
+
+
+def test_reported_sensors_are_metrics_until_their_node_leaves(tmp_path: Path, clock: Clock) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+            inlet = base.Sensor("Inlet", "temperature", 21.0)
+            await in_room(it, "do_plain", lambda: it.manager.report_sensors(node, [inlet]))
+            sample = 'podium_sensor_temperature_celsius{driver="asking",node="n1",sensor="Inlet"} 21.0'
+            assert f"{sample}\n" in "".join(it.manager.sensors.text())
+            with it.parts.database.write() as connection:
+                api.delete_node(connection, it.parts.node("n1").id)
+            await it.parts.fleet.refresh(it.parts.sql)
+            assert list(it.manager.sensors.text()) == []
+
+    asyncio.run(main())
+
+
+def test_properties_are_saved_beside_those_that_are_there(tmp_path: Path, clock: Clock) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+            it.manager.save_properties(node, {"new": [3]})
+            it.manager.save_properties(node, {"gone": None})
+            it.manager.save_driver_internal_info(node, {"firmware": "1.2"})
+            await it.parts.recorder.flush()
+            assert it.parts.node("n1").properties == {"old": 1, "new": [3]}
+            (now,) = it.manager.nodes(it.parts.rooms["asking"].driver)
+            assert (now.properties, now.driver_internal_info) == (
+                {"old": 1, "new": [3]},
+                {"firmware": "1.2"},
+            )
+            with pytest.raises(TypeError):
+                it.manager.save_properties(node, {"x": object()})
+
+    asyncio.run(main())
+
+
+def test_maintenance_is_set_with_a_reason_and_only_the_drivers_own_is_taken_back(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+            it.manager.set_maintenance(node, "fan replaced")
+            await it.parts.recorder.flush()
+            row = it.parts.node("n1")
+            assert (row.maintenance, row.maintenance_reason, row.fault) == (True, "fan replaced", "asking")
+            it.manager.clear_maintenance(node)
+            await it.parts.recorder.flush()
+            assert not it.parts.node("n1").maintenance
+            with it.parts.database.write() as connection:
+                api.update_node(connection, row.id, {"maintenance": True, "maintenance_reason": "mine"})
+            it.manager.clear_maintenance(node)
+            it.manager.set_maintenance(node, "fan again")
+            await it.parts.recorder.flush()
+            assert it.parts.node("n1").maintenance_reason == "mine"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("method", ["do", "do_plain"])
+def test_a_reservation_keeps_people_from_changing_power_until_it_is_given_back(
+    tmp_path: Path, clock: Clock, method: str
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+
+            def ask() -> list[str]:
+                with it.parts.database.write() as connection:
+                    return power.ask(connection, [it.parts.node("n1")], states.POWER_ON, who="me").refused
+
+            def inside() -> None:
+                (refused,) = ask()
+                assert "n1: reserved by" in refused
+                assert "for firmware update since" in refused
+
+            async def reserving() -> None:
+                async with it.manager.reserve(node, "firmware update"):
+                    inside()
+                    with pytest.raises(errors.NodeConflict, match="reserved for: another thing"):
+                        async with it.manager.reserve(node, "another thing"):
+                            pass
+
+            def reserving_plain() -> None:
+                with it.manager.reserve(node, "firmware update"):
+                    inside()
+
+            await in_room(it, method, reserving if method == "do" else reserving_plain)
+            await it.parts.recorder.flush()
+            assert it.parts.fleet.busy == set()
+            assert ask() == []
+
+    asyncio.run(main())
+
+
+def test_the_plain_way_to_reserve_is_refused_where_it_would_block_a_loop(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+            with pytest.raises(RuntimeError, match="async with"), it.manager.reserve(node, "x"):
+                pass
+
+    asyncio.run(main())
+
+
+def test_a_program_is_run_from_async_and_plain_methods(tmp_path: Path, clock: Clock) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+
+            async def run() -> Any:
+                return await it.manager.run_command(["cat"], timeout=10, input="hello")
+
+            def run_plain() -> Any:
+                return it.manager.run_command(["cat"], timeout=10, input="hello").result()
+
+            for method, work in (("do", run), ("do_plain", run_plain)):
+                result = await in_room(it, method, work)
+                assert (result.returncode, result.stdout) == (0, "hello")
+
+    asyncio.run(main())

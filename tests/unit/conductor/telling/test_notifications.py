@@ -1,0 +1,456 @@
+"""Notifications: every event reaches every sink in order, whatever fails, and nobody else waits for it."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from fakes import PATIENCE, make_conf, until
+from peers import RestartablePostgreSQL
+from podium import errors
+from podium.conductor.rooms.sql import Sql
+from podium.conductor.telling.notifications import Notifications, NotificationSettings, of_notifications
+from podium.conductor.telling.sinks import ProgramSink, WebhookSink, cloud_event
+from podium.db import schema
+from podium.db.engine import Database
+from podium.db.models import notification_cursors, power_events
+
+
+class Receiver(ThreadingHTTPServer):
+    """A webhook on 127.0.0.1 that keeps what it takes."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.status = 204
+        self.answering = threading.Event()
+        self.answering.set()
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.asked = 0
+        self.taken: list[dict[str, Any]] = []
+
+    def url(self, path: str = "/hook", user: str = "") -> str:
+        return f"http://{user}127.0.0.1:{self.server_port}{path}"
+
+    @property
+    def subjects(self) -> list[str]:
+        return [document["subject"] for document in self.taken]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked += 1
+        self.server.paths.append(self.path)
+        self.server.headers.append(dict(self.headers.items()))
+        self.server.answering.wait(PATIENCE)
+        if self.server.status < 300:
+            self.server.taken.append(json.loads(body))
+        self.send_response(self.server.status)
+        self.send_header("Location", self.server.url("/elsewhere"))
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.answering.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(f"sqlite:///{tmp_path / 'podium.sqlite'}")
+    schema.upgrade(made)
+    yield made
+    made.dispose()
+
+
+def settings(*urls: str, program: str = "", token: str = "", timeout: float = 5.0) -> NotificationSettings:
+    return NotificationSettings(program, urls, token, timeout)
+
+
+def happen(database: Database, *names: str, conductor: str = "here") -> None:
+    with database.write() as connection:
+        for name in names:
+            connection.execute(
+                sa.insert(power_events).values(
+                    node_uuid=f"uuid of {name}",
+                    node_name=name,
+                    at=datetime(2026, 1, 2, 3, 4, 5, 600, UTC),
+                    from_state="power on",
+                    to_state="power off",
+                    cause="out-of-band",
+                    conductor=conductor,
+                )
+            )
+
+
+def cursors(database: Database) -> dict[str, Any]:
+    with database.read() as connection:
+        return {row.sink: row for row in connection.execute(sa.select(notification_cursors))}
+
+
+class Pauses:
+    """Instead of asyncio.sleep: looks at once for more, and notes how long it would have waited."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        await asyncio.sleep(0.001)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    database: Database, given: NotificationSettings, holder: str = "here", **options: Any
+) -> AsyncIterator[Notifications]:
+    """Notifications that know their cursors; nothing is lost of what happens from now on."""
+    sql = Sql(database)
+    made = Notifications(sql, holder, "here", given, **{"sleep": Pauses(), **options})
+    task = asyncio.create_task(made.run())
+    try:
+        wanted = set(given.sinks())
+        await until(lambda: set(cursors(database)) == wanted or task.done())
+        assert not task.done()
+        yield made
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        sql.close()
+
+
+def test_an_event_is_a_cloud_event(database: Database, receiver: Receiver) -> None:
+    async def scenario() -> None:
+        async with running(database, settings(receiver.url())):
+            happen(database, "n1")
+            await until(lambda: bool(receiver.taken))
+
+    asyncio.run(scenario())
+    assert receiver.taken == [
+        {
+            "specversion": "1.0",
+            "id": "here/1",
+            "source": "/podium/conductors/here",
+            "type": "org.podium.power.out-of-band",
+            "subject": "n1",
+            "time": "2026-01-02T03:04:05.000600Z",
+            "datacontenttype": "application/json",
+            "data": {
+                "node": "n1",
+                "uuid": "uuid of n1",
+                "from": "power on",
+                "to": "power off",
+                "cause": "out-of-band",
+                "who": None,
+                "reason": None,
+                "operation": None,
+                "request_id": None,
+                "at": "2026-01-02T03:04:05.000600Z",
+            },
+        }
+    ]
+    assert receiver.headers[0]["Content-Type"] == "application/cloudevents+json; charset=utf-8"
+
+
+def test_a_type_has_no_blanks_and_a_source_is_a_uri(database: Database) -> None:
+    happen(database, "n1")
+    with database.write() as connection:
+        connection.execute(sa.update(power_events).values(cause="first reading"))
+        (row,) = connection.execute(sa.select(power_events))
+    document = json.loads(cloud_event(row, "büro 1/2", "büro 1"))
+    assert document["type"] == "org.podium.power.first-reading"
+    assert document["source"] == "/podium/conductors/b%C3%BCro%201"
+
+
+def test_a_sink_gets_this_conductors_events_only_and_in_order(database: Database, receiver: Receiver) -> None:
+    async def scenario() -> None:
+        async with running(database, settings(receiver.url())):
+            for number in range(0, 250, 5):
+                happen(database, *(f"n{one}" for one in range(number, number + 5)))
+                happen(database, "other", conductor="there")
+            await until(lambda: len(receiver.taken) >= 250)
+
+    asyncio.run(scenario())
+    assert receiver.subjects == [f"n{number}" for number in range(250)]
+
+
+def test_nothing_is_lost_or_repeated_over_a_restart(database: Database, receiver: Receiver) -> None:
+    async def scenario(first: str, offline: str, second: str) -> None:
+        happen(database, "before the sink was configured")
+        async with running(database, settings(receiver.url())):
+            happen(database, first)
+            await until(lambda: len(receiver.taken) == 1)
+        happen(database, offline)
+        async with running(database, settings(receiver.url())):
+            happen(database, second)
+            await until(lambda: len(receiver.taken) == 3)
+
+    asyncio.run(scenario("n1", "n2", "n3"))
+    assert receiver.subjects == ["n1", "n2", "n3"]
+
+
+def test_a_failing_sink_is_tried_again_at_growing_gaps_until_it_takes_the_event(
+    database: Database, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    pauses = Pauses()
+
+    async def scenario() -> None:
+        async with running(database, settings(receiver.url()), sleep=pauses) as notifications:
+            receiver.status = 503
+            happen(database, "n1", "n2")
+            await until(lambda: receiver.asked >= 12)
+            (figures,) = notifications.statistics().values()
+            assert figures["failing"]
+            assert figures["last_error"] == "answered 503 Service Unavailable"
+            receiver.status = 200
+            await until(lambda: len(receiver.taken) == 2)
+            await until(lambda: not next(iter(notifications.statistics().values()))["failing"])
+
+    with caplog.at_level(logging.INFO, "podium"):
+        asyncio.run(scenario())
+    assert receiver.subjects == ["n1", "n2"]
+    gaps = [gap for gap in pauses.asked if gap not in (0, 0.5, 5.0)]
+    assert gaps[:11] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    name = receiver.url()
+    assert [record.getMessage() for record in caplog.records if name in record.getMessage()] == [
+        f"Notifications to {name} fail and wait, tried again at growing gaps:"
+        " answered 503 Service Unavailable",
+        f"Notifications to {name} are taken again",
+    ]
+
+
+def test_what_a_failing_sink_missed_is_known_after_a_restart(database: Database, receiver: Receiver) -> None:
+    async def fail() -> None:
+        receiver.status = 500
+        async with running(database, settings(receiver.url())):
+            happen(database, "n1")
+            await until(lambda: receiver.asked >= 2)
+
+    async def recover() -> None:
+        receiver.status = 200
+        async with running(database, settings(receiver.url())):
+            await until(lambda: bool(receiver.taken))
+
+    asyncio.run(fail())
+    failing = cursors(database)[receiver.url()]
+    assert failing.failing_since is not None
+    assert failing.last_error == "answered 500 Internal Server Error"
+    asyncio.run(recover())
+    assert receiver.subjects == ["n1"]
+    assert cursors(database)[receiver.url()].failing_since is None
+
+
+def test_a_sink_that_hangs_keeps_no_other_waiting(
+    database: Database, receiver: Receiver, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken"
+    receiver.answering.clear()
+    given = settings(receiver.url(), program=f"/bin/sh -c 'cat >> {taken}; echo >> {taken}'")
+
+    async def scenario() -> None:
+        async with running(database, given) as notifications:
+            happen(database, "n1", "n2", "n3")
+            await until(lambda: taken.exists() and taken.read_text().count("\n") == 3)
+            await until(lambda: notifications.statistics()[receiver.url()]["pending"] == 3)
+            assert receiver.asked == 1
+            receiver.answering.set()
+            await until(lambda: len(receiver.taken) == 3)
+
+    asyncio.run(scenario())
+    lines = [json.loads(line) for line in taken.read_text().splitlines()]
+    assert [line["subject"] for line in lines] == ["n1", "n2", "n3"]
+
+
+def test_events_that_were_deleted_before_a_sink_took_them_are_told(
+    database: Database, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(waits_for: int) -> None:
+        async with running(database, settings(receiver.url())):
+            await until(lambda: len(receiver.taken) == waits_for)
+
+    asyncio.run(scenario(0))
+    happen(database, "n1", "n2", "n3")
+    with database.write() as connection:
+        connection.execute(sa.delete(power_events).where(power_events.c.node_name != "n3"))
+    with caplog.at_level(logging.INFO, "podium"):
+        asyncio.run(scenario(1))
+    assert [record.getMessage() for record in caplog.records if "deleted" in record.getMessage()] == [
+        f"{receiver.url()} did not get up to 2 events, which were deleted before it took them;"
+        " [conductor] power_events_max_age and power_events_max_count say how many are kept"
+    ]
+
+
+def test_notifications_go_on_after_an_outage_of_the_database(
+    restartable_postgresql: RestartablePostgreSQL, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database(restartable_postgresql.url)
+
+    async def scenario() -> None:
+        async with running(database, settings(receiver.url())):
+            happen(database, "n1")
+            await until(lambda: len(receiver.taken) == 1)
+            await asyncio.to_thread(restartable_postgresql.stop)
+            await until(lambda: "The database is out of reach" in caplog.text)
+            await asyncio.to_thread(restartable_postgresql.start)
+            happen(database, "n2", "n3")
+            await until(lambda: len(receiver.taken) >= 3)
+
+    try:
+        schema.upgrade(database)
+        asyncio.run(scenario())
+    finally:
+        database.dispose()
+    assert receiver.subjects == ["n1", "n2", "n3"]
+
+
+def test_a_sink_that_is_taken_out_of_the_configuration_begins_anew(
+    database: Database, receiver: Receiver
+) -> None:
+    async def scenario(given: NotificationSettings, then: Callable[[], object]) -> None:
+        async with running(database, given):
+            then()
+
+    asyncio.run(scenario(settings(receiver.url()), lambda: None))
+    asyncio.run(scenario(settings(), lambda: happen(database, "n1")))
+
+    async def again() -> None:
+        async with running(database, settings(receiver.url())):
+            happen(database, "n2")
+            await until(lambda: bool(receiver.taken))
+
+    asyncio.run(again())
+    assert receiver.subjects == ["n2"]
+
+
+def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
+    receiver.status = 307
+    with pytest.raises(errors.PodiumError, match="^answered 307"):
+        WebhookSink(receiver.url(), "secret", 5).deliver("{}")
+    assert receiver.paths == ["/hook"]
+
+
+@pytest.mark.parametrize(
+    ("user", "token", "expected"),
+    [("", "t0k3n", "Bearer t0k3n"), ("eva:p%40ss@", "t0k3n", "Basic ZXZhOnBAc3M="), ("", "", None)],
+)
+def test_a_webhook_is_given_the_token_or_the_user_of_its_url(
+    receiver: Receiver, user: str, token: str, expected: str | None
+) -> None:
+    sink = WebhookSink(receiver.url("/hook?key=value", user), token, 5)
+    sink.deliver("{}")
+    assert receiver.headers[0].get("Authorization") == expected
+    assert receiver.paths == ["/hook?key=value"]
+    assert sink.name == receiver.url("/hook")
+
+
+def test_a_webhook_that_does_not_answer_in_time_is_given_up(receiver: Receiver) -> None:
+    receiver.answering.clear()
+    with pytest.raises(errors.PodiumError, match=r"^no answer within 0\.2 s$"):
+        WebhookSink(receiver.url(), "", 0.2).deliver("{}")
+
+
+def test_a_webhook_that_answers_byte_by_byte_is_given_up_in_time() -> None:
+    def dawdle(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            while not given_up.wait(0.01):
+                connection.send(b"H")
+
+    given_up = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=dawdle, args=(server,))
+        thread.start()
+        try:
+            with pytest.raises(errors.PodiumError, match=r"^no answer within 0\.2 s$"):
+                WebhookSink(f"http://127.0.0.1:{server.getsockname()[1]}", "", 0.2).deliver("{}")
+        finally:
+            given_up.set()
+            thread.join()
+
+
+def test_a_program_that_fails_is_quoted() -> None:
+    with pytest.raises(errors.PodiumError, match="^sh ended with status 3 and said no such queue$"):
+        ProgramSink("/bin/sh -c 'echo no such queue >&2; exit 3'", 5).deliver("{}")
+
+
+def test_a_program_is_not_given_options_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OS_DATABASE__CONNECTION", "postgresql://podium:secret@host/podium")
+    ProgramSink(f"/bin/sh -c 'env > {tmp_path}/env'", 5).deliver("{}")
+    assert "PATH=" in (tmp_path / "env").read_text()
+    assert "secret" not in (tmp_path / "env").read_text()
+
+
+def test_sinks_that_differ_in_secrets_only_are_told_apart_without_them() -> None:
+    given = settings(
+        "https://a:1@host/x?key=2", "https://b:3@host/x?key=4", "https://host/y", program="/bin/true --key 5"
+    )
+    assert list(given.sinks()) == ["exec /bin/true", "https://host/x", "https://host/x #2", "https://host/y"]
+
+
+def test_metrics_tell_how_each_sink_fares() -> None:
+    told = {"exec /bin/true": {"delivered": 5, "pending": 2, "failing": True}}
+    samples = [sample for metric in of_notifications(told) for sample in metric.samples]
+    assert {sample.name: sample.value for sample in samples} == {
+        "podium_notifications_delivered_total": 5,
+        "podium_notifications_pending": 2,
+        "podium_notifications_failing": 1,
+    }
+    assert {sample.labels["sink"] for sample in samples} == {"exec /bin/true"}
+
+
+def test_who_is_told_comes_from_the_config_file(tmp_path: Path) -> None:
+    text = (
+        "[notifications]\nexec = /bin/notify --to 'the team'\nwebhook_urls = https://a/x, http://[::1]:80/\n"
+    )
+    assert NotificationSettings.read(make_conf(tmp_path, f"{text}webhook_token = t0k3n\ntimeout = 3\n")) == (
+        NotificationSettings("/bin/notify --to 'the team'", ("https://a/x", "http://[::1]:80/"), "t0k3n", 3.0)
+    )
+    nobody = NotificationSettings.read(make_conf(tmp_path))
+    assert nobody.sinks() == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("exec = notify", "notify does not begin with /"),
+        ("exec = /bin/notify 'the team", "No closing quotation"),
+        ("webhook_urls = ftp://eva:s3cr3t@host/", "a secret, cannot be used: expected: list of URLs"),
+        ("webhook_urls = https://eva:s3cr3t/x@host", "a secret, cannot be used: expected: list of URLs"),
+        ("webhook_urls = https:///s3cr3t", "a secret, cannot be used: expected: list of URLs"),
+        ("webhook_urls = https://host/s3cr3t#part", "a secret, cannot be used: expected: list of URLs"),
+        ("webhook_urls = https://host:0/s3cr3t", "a secret, cannot be used: expected: list of URLs"),
+        ("webhook_token = s3cr3t and more", "a secret, cannot be used: expected: token of letters"),
+        ("timeout = 0", "timeout"),
+    ],
+)
+def test_a_wrong_option_is_refused_without_its_secrets(tmp_path: Path, line: str, told: str) -> None:
+    with pytest.raises(errors.ConfigError) as refusal:
+        make_conf(tmp_path, f"[notifications]\n{line}\n")
+    assert told in str(refusal.value)
+    assert "s3cr3t" not in str(refusal.value)

@@ -1,0 +1,114 @@
+"""How fresh the readings are, in figures."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from fakes import Pieces, StillDriver, pieces
+from podium.conductor.enforcement.enforcer import Enforcement
+from podium.conductor.rooms import context as contexts
+from podium.conductor.telling.power_metrics import of_power
+from podium.conductor.telling.statistics import Statistics
+from podium.drivers import base
+
+NOW = 1_000_000.0
+
+
+@contextlib.asynccontextmanager
+async def aged(
+    tmp_path: Path, ages: Mapping[str, float | None], driver: base.Driver | None = None
+) -> AsyncIterator[tuple[Pieces, Statistics]]:
+    """Nodes whose readings have these ages in seconds, and the figures of them."""
+    async with pieces(f"sqlite:///{tmp_path}/p", driver or StillDriver()) as it:
+        it.enrol(*({"name": name, "driver": "still"} for name in ages))
+        await it.fleet.refresh(it.sql)
+        for entry in it.fleet.entries():
+            age = ages[entry.node.name]
+            entry.checked = None if age is None else NOW - age
+        yield it, Statistics(it.fleet, it.rooms, it.sync, it.recorder, max_age=60, now=lambda: NOW)
+
+
+def test_the_share_of_fresh_readings_counts_nodes_never_read_as_stale(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with aged(tmp_path, {"a": 1, "b": 60, "c": 61, "d": None}) as (_, statistics):
+            told = statistics.freshness()
+            assert (told["fresh_share"], told["never_read"]) == (0.5, 1)
+            assert told["ages"] == {"median": 60, "p99": 61, "max": 61}
+            assert (told["age_buckets"]["5"], told["age_buckets"]["60"], told["age_buckets"]["inf"]) == (
+                1,
+                2,
+                3,
+            )
+
+    asyncio.run(main())
+
+
+def test_nodes_in_maintenance_or_to_be_ignored_are_nobodys_to_be_fresh(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol(
+                {"name": "a", "driver": "still", "maintenance": True, "power_policy": None},
+                {"name": "b", "driver": "still", "power_policy": "ignore"},
+            )
+            await it.fleet.refresh(it.sql)
+            told = Statistics(it.fleet, it.rooms, it.sync, it.recorder, max_age=60).freshness()
+            assert (told["nodes"], told["in_maintenance"], told["never_read"], told["fresh_share"]) == (
+                2,
+                1,
+                0,
+                1.0,
+            )
+
+    asyncio.run(main())
+
+
+def test_a_sweep_is_told_with_its_nodes_and_the_reads_are_counted(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with aged(tmp_path, {"a": None, "b": None}) as (it, statistics):
+            await it.sync.sweep(30.0, contexts.new(), at_once=True)
+            told = statistics.driver("still")
+            assert (told["reads"], told["sweep_nodes"], told["failures"]) == (2, 2, {})
+            assert told["sweep_duration"] is not None
+
+    asyncio.run(main())
+
+
+def test_a_drivers_figures_that_cannot_be_told_are_left_out_and_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(StillDriver):
+        def statistics(self) -> Mapping[str, float]:
+            return {"sent": "many"}  # type: ignore[dict-item]
+
+    async def main() -> None:
+        async with aged(tmp_path, {"a": 1}, Broken()) as (_, statistics):
+            assert statistics.driver("still")["counters"] == {}
+            statistics.driver("still")
+
+    asyncio.run(main())
+    assert [record.getMessage() for record in caplog.records] == ["Driver still: statistics() failed"]
+
+
+def test_what_enforcement_does_and_leaves_alone_is_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with aged(tmp_path, {"a": 1}) as (it, _):
+            enforcement = Enforcement(it.sql, it.fleet, it.recorder, it.sync, hostname="here")
+            statistics = Statistics(it.fleet, it.rooms, it.sync, it.recorder, enforcement, max_age=60)
+            document = statistics.document()
+            assert document["enforcement"] == {
+                "is_frozen": False,
+                "enforced": 0,
+                "waiting": 0,
+                "unreachable": 0,
+                "frozen": 0,
+                "flapping": 0,
+                "dry_run": 0,
+                "disturbed": 0,
+            }
+            names = {metric.name for metric in of_power(document)}
+            assert {"podium_enforcement_frozen", "podium_enforced", "podium_nodes_unreadable"} <= names
+
+    asyncio.run(main())
