@@ -129,8 +129,13 @@ class Database:
     def keep_open(self) -> None:
         """For SQLite, hold the file open: the last connection to close folds its log into it each time."""
         if self.is_sqlite and self._keeper is None:
-            self._keeper = sqlite3.connect(str(self.url.database), check_same_thread=False)
-            self._keeper.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            keeper = sqlite3.connect(str(self.url.database), check_same_thread=False)
+            try:
+                keeper.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            except sqlite3.Error:
+                keeper.close()
+                raise
+            self._keeper = keeper
 
     def data_version(self) -> int | None:
         """A number that changes with every commit of others; None where only a query tells.
@@ -188,9 +193,13 @@ class Database:
 def _sqlite_connect(connection: Any, _record: object) -> None:
     # Refused at once while another connection has the file open and does the same; the file remembers the
     # mode, so that one of them is enough. Any other cause is told by the statement that follows.
-    with suppress(sqlite3.OperationalError):
-        connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error:
+        connection.close()  # which SQLAlchemy 2.0 leaves to the garbage collector
+        raise
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:

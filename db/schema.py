@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -107,9 +108,8 @@ def prepare(database: Database) -> None:
 
 def _is_empty(file: Path) -> bool:
     try:
-        with sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30) as connection:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as connection:
             empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        connection.close()
     except sqlite3.DatabaseError as error:
         raise errors.DatabaseUnavailable(f"{file} cannot be read as an SQLite database: {error}") from None
     return bool(empty)

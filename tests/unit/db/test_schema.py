@@ -1,11 +1,13 @@
 """Who gets which schema, and what those who have another are told."""
 
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -240,6 +242,29 @@ def test_a_file_that_is_no_database_is_told_by_its_path(
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("use", [schema.prepare, schema.check, schema.upgrade, Database.keep_open])
+def test_no_connection_to_a_file_that_is_no_database_is_left_open(
+    tmp_path: Path, opened: Open, use: Callable[[Database], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[sqlite3.Connection] = []
+    real = sqlite3.connect
+
+    def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        made.append(real(*args, **kwargs))
+        return made[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", connect)  # SQLAlchemy's
+    file = tmp_path / "podium.sqlite"
+    file.write_bytes(b"not a database " * 100)
+    with pytest.raises((errors.DatabaseError, sqlite3.DatabaseError)):
+        use(opened(f"sqlite:///{file}"))
+    assert made
+    for connection in made:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+            connection.execute("SELECT 1")
 
 
 @pytest.mark.parametrize("use", [schema.prepare, schema.upgrade])
