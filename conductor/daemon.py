@@ -151,6 +151,9 @@ class Conductor:
             await self._fleet.refresh(self._sql)
             await self._enforcement.resume()
             await self._actions.poll()
+            # Who waits for readiness finds the tasks listed. In an outage they are written later.
+            manager.record_tasks()
+            await self._recorder.flush()
             if self._settings.metrics is not None:
                 address, port = self._settings.metrics
                 await stack.enter_async_context(self._metrics(manager, address, port + self._worker))

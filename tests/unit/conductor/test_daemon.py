@@ -1,11 +1,47 @@
 import asyncio
 from pathlib import Path
 
-from fakes import StillDriver, make_conf, until
+import pytest
+
+from fakes import PATIENCE, StillDriver, make_conf, until
 from podium import errors, states
 from podium.conductor.daemon import Conductor
-from podium.db import api, power, schema
+from podium.db import api, conductors, power, schema
 from podium.db.engine import Database
+
+
+def tasks_when_ready(tmp_path: Path) -> set[str]:
+    """The tasks that the database has at the moment a conductor says that it is ready."""
+    database = Database(f"sqlite:///{tmp_path}/p.sqlite")
+    schema.upgrade(database)
+
+    async def main() -> set[str]:
+        found: set[str] = set()
+
+        def ready() -> None:
+            with database.read() as connection:
+                found.update(row.task for row in conductors.list_tasks(connection))
+            conductor.stop()
+
+        conductor = Conductor(make_conf(tmp_path), database, {"still": StillDriver()})
+        await asyncio.wait_for(conductor.run(ready), PATIENCE)
+        return found
+
+    return asyncio.run(main())
+
+
+def test_a_conductor_that_is_ready_has_written_down_its_tasks(tmp_path: Path) -> None:
+    assert "conductor.sync_power_status" in tasks_when_ready(tmp_path)
+
+
+def test_an_outage_just_before_it_is_ready_does_not_stop_a_conductor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise errors.DatabaseUnavailable("away")
+
+    monkeypatch.setattr(conductors, "save_tasks", away)
+    assert tasks_when_ready(tmp_path) == set()
 
 
 def test_an_outage_between_hearing_of_a_request_and_beginning_it_does_not_lose_it(tmp_path: Path) -> None:
