@@ -14,9 +14,9 @@ from podium.drivers import base
 from podium.drivers.connections import Connections
 from podium.drivers.property_types import as_text
 from podium.drivers.redfish.client import Client, Target, Timing
-from podium.drivers.redfish.events import Events, Follower
+from podium.drivers.redfish.events import Follower
 from podium.drivers.redfish.system import System
-from podium.drivers.redfish.tasks import Tasks
+from podium.drivers.redfish.tasks import HealthCheck, InventoryCollector, SensorCollector
 
 _SYSTEMS: Final = "/redfish/v1/Systems/"  # its standard place (DSP0266, section on resource URIs)
 _PORTS: Final = {"https": 443, "http": 80}
@@ -87,7 +87,7 @@ def _login(value: Any) -> str:
     return text
 
 
-class RedfishDriver(Events, Tasks):
+class RedfishDriver(base.Driver):
     """BMCs that speak Redfish (HTTPS and JSON)."""
 
     properties: ClassVar[Mapping[str, base.Property]] = {
@@ -173,10 +173,8 @@ class RedfishDriver(Events, Tasks):
         states.SOFT_POWER_OFF,
     )
 
-    _client: Client
-
     async def start(self) -> None:
-        """Make the client, in the event loop that it runs in."""
+        """Make the client and what uses it, in the event loop that they run in."""
         self._client = Client(
             Timing(
                 connect=self.options.connect_timeout,
@@ -186,8 +184,11 @@ class RedfishDriver(Events, Tasks):
                 close=self.options.session_close_timeout,
             )
         )
-        self._follower = Follower(self, self.check_status)
         self._connections = Connections(self._connect, self._release)
+        self._health_check = HealthCheck(self._connections)
+        self._inventory_collector = InventoryCollector(self._connections, self.options.inventory_interval)
+        self._sensor_collector = SensorCollector(self._connections)
+        self._follower = Follower(self, self._health_check.run)
 
     async def close(self) -> None:
         """End all streams of events and all sessions, and close the connections."""
@@ -232,6 +233,28 @@ class RedfishDriver(Events, Tasks):
     async def inject_nmi(self, node: base.Node) -> None:
         """Send the reset ``Nmi``, which is optional for BMCs."""
         await self._connections.of(node).change_power(states.INJECT_NMI)
+
+    @base.node_periodic_task(spacing=300, run_immediately=True, deadline=30, max_in_flight=128)
+    async def check_status(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+        """Report what the BMC says of the system's health."""
+        await self._health_check.run(node, manager)
+
+    @base.node_periodic_task(spacing=300, run_immediately=True, deadline=60, max_in_flight=32)
+    async def collect_inventory(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+        """Save what the machine is as the node's properties: once a day, when it changed, or when asked."""
+        await self._inventory_collector.run(node, manager, asked=getattr(context, "on_demand", False))
+
+    @base.node_periodic_task(spacing=60, deadline=30, max_in_flight=64, enabled=False)
+    async def collect_sensors(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+        """Report what the machine's sensors measure."""
+        await self._sensor_collector.run(node, manager)
+
+    @base.node_periodic_task(spacing=60, run_immediately=True, max_in_flight=64)
+    async def follow_events(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+        """Follow the events of the node's BMC, where it offers any."""
+        system = self._connections.of(node)
+        if self.options.events:
+            self._follower.follow(node, system, manager)
 
     def _connect(self, node: base.Node) -> System:
         info = self.parse_driver_info(node)

@@ -13,7 +13,6 @@ from oslo_log import log
 
 from podium import errors
 from podium.drivers import base
-from podium.drivers.connections import Connections
 from podium.drivers.redfish import hints, resources, sse
 from podium.drivers.redfish.client import BMC, Refused
 from podium.drivers.redfish.system import System
@@ -37,7 +36,7 @@ _PRUNE: Final = 60.0  # seconds between two looks for nodes that are gone
 _FILTER: Final = "?$filter=EventFormatType%20eq%20Event"
 _FILTER_REFUSED: Final = frozenset({400, 404, 501})
 
-_Check = Callable[[base.Node, base.Conductor, Any], Awaitable[None]]
+_Check = Callable[[base.Node, base.Conductor], Awaitable[None]]
 
 
 class Lost(errors.DriverError):
@@ -186,11 +185,10 @@ class Follower:
     """The streams of a driver's BMCs; made inside of the event loop that it runs in.
 
     :param driver: whose nodes they are
-    :param check: looks how a node fares, as a periodic task of the driver does
+    :param check: reports the health of a node
     """
 
     manager: base.Conductor
-    _context: Any
 
     def __init__(self, driver: base.Driver, check: _Check) -> None:
         self.opening = asyncio.Semaphore(_OPENING)
@@ -209,9 +207,14 @@ class Follower:
         """Counts by name; may be called from any thread."""
         return {"streams": self.streams, "events": self.events, "hints": self.hints}
 
-    def follow(self, node: base.Node, system: System, manager: base.Conductor, context: Any) -> None:
-        """See to it that a node's BMC sends its events, if it can; returns at once."""
-        self.manager, self._context = manager, context
+    def follow(self, node: base.Node, system: System, manager: base.Conductor) -> None:
+        """Have a node's BMC send its events, if it can, and open a stream again that was lost.
+
+        Returns at once. A BMC that never answered is left alone: reading the power reports what is wrong.
+        """
+        if not system.was_read:
+            return
+        self.manager = manager
         stream = self._streams.get(system.bmc)
         if stream is None:
             stream = self._streams[system.bmc] = Stream(system.bmc, self)
@@ -251,7 +254,7 @@ class Follower:
     async def check(self, node: base.Node) -> None:
         """Look how the node fares."""
         async with self._checking:
-            await self._check(node, self.manager, self._context)
+            await self._check(node, self.manager)
 
     async def close(self) -> None:
         """End all streams and what they led to."""
@@ -276,20 +279,3 @@ class Follower:
                 if uuid not in wanted:
                     self.forget(watched.system)
         self._pruning = asyncio.get_running_loop().call_later(_PRUNE, self._prune)
-
-
-class Events(base.Driver):
-    """The part of a driver that follows events; ``start`` and ``close`` are left to the whole."""
-
-    _connections: Connections[System]
-    _follower: Follower
-
-    @base.node_periodic_task(spacing=60, run_immediately=True, max_in_flight=64)
-    async def follow_events(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
-        """Follow the events of the node's BMC, where it offers any, and open a stream again that was lost.
-
-        A BMC that never answered is left alone: reading the power tells what is wrong.
-        """
-        system = self._connections.of(node)
-        if self.options.events and system.was_read:
-            self._follower.follow(node, system, manager, context)

@@ -1,7 +1,10 @@
-"""The periodic tasks of the ``redfish`` driver: health, inventory and sensors of each node."""
+"""What the periodic tasks of the ``redfish`` driver do for one node: health, inventory and sensors.
+
+They skip a node whose power could not be read: reading it logs in, and reports why that fails.
+"""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from oslo_log import log
 
@@ -21,18 +24,15 @@ _INVENTORY: Final = (96, 40.0)
 _SENSORS: Final = (64, 20.0)
 
 
-class Tasks(base.Driver):
-    """The part of a driver that its periodic tasks are.
+class HealthCheck:
+    """Reports what the BMC says of the system's health, and notices when the machine is another one."""
 
-    A node whose power could not be read is left alone: reading it logs in, and tells when that fails.
-    """
+    def __init__(self, connections: Connections[System]) -> None:
+        self._connections = connections
 
-    _connections: Connections[System]
-
-    @base.node_periodic_task(spacing=300, run_immediately=True, deadline=30, max_in_flight=128)
-    async def check_status(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
-        """Report what the BMC says of the system's health, and see whether the machine is another one."""
-        system = self._read(node)
+    async def run(self, node: base.Node, manager: base.Conductor) -> None:
+        """Report the health of one node; nothing while its BMC is silent or refuses."""
+        system = _answering(self._connections, node)
         if system is None:
             return
         try:
@@ -43,14 +43,28 @@ class Tasks(base.Driver):
         except errors.DriverError as failure:
             LOG.debug("no health of node %s: %s", node.name, failure)
 
-    @base.node_periodic_task(spacing=300, run_immediately=True, deadline=60, max_in_flight=32)
-    async def collect_inventory(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
-        """Save what the machine is as the node's properties: once a day, when it changed, or when asked."""
-        now, interval, system = datetime.now(UTC), self.options.inventory_interval, self._read(node)
-        if getattr(context, "on_demand", False):
+
+class InventoryCollector:
+    """Saves what a machine is: once in an interval, when it changed, or when a person asks.
+
+    :param interval: seconds
+    """
+
+    def __init__(self, connections: Connections[System], interval: float) -> None:
+        self._connections = connections
+        self._interval = interval
+
+    async def run(self, node: base.Node, manager: base.Conductor, *, asked: bool) -> None:
+        """Save the inventory of one node, if it is due.
+
+        :param asked: whether a person waits for it: then it is always due
+        :raises podium.errors.DriverError: the BMC does not answer, or refuses
+        """
+        now, system = datetime.now(UTC), _answering(self._connections, node)
+        if asked:
             system = self._connections.of(node)
             await system.read_power(node)
-        elif system is None or not is_due(node.driver_internal_info, system.fingerprint, now, interval):
+        elif system is None or not is_due(node.driver_internal_info, system.fingerprint, now, self._interval):
             return
         walk = Walk(system.bmc, *_INVENTORY)
         resource = await walk.read(system.path)
@@ -59,15 +73,25 @@ class Tasks(base.Driver):
         manager.save_properties(node, found.properties())
         manager.save_driver_internal_info(node, collected(system.fingerprint, now))
 
-    @base.node_periodic_task(spacing=60, deadline=30, max_in_flight=64, enabled=False)
-    async def collect_sensors(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
-        """Report what the machine's sensors say."""
-        system = self._read(node)
+
+class SensorCollector:
+    """Reports what the machine's sensors measure."""
+
+    def __init__(self, connections: Connections[System]) -> None:
+        self._connections = connections
+
+    async def run(self, node: base.Node, manager: base.Conductor) -> None:
+        """Report the sensors of one node.
+
+        :raises podium.errors.DriverError: the BMC does not answer, or refuses
+        """
+        system = _answering(self._connections, node)
         if system is not None:
             walk = Walk(system.bmc, *_SENSORS)
             manager.report_sensors(node, await sensors.sensors(walk, system.path, system.places))
 
-    def _read(self, node: base.Node) -> System | None:
-        """The node's system, if its power could be read the last time."""
-        system = self._connections.find(node)
-        return system if system is not None and system.was_read else None
+
+def _answering(connections: Connections[System], node: base.Node) -> System | None:
+    """The node's system, if its power could be read the last time."""
+    system = connections.find(node)
+    return system if system is not None and system.was_read else None

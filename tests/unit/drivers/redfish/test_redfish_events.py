@@ -22,7 +22,8 @@ from podium import errors, states
 from podium.drivers import base
 from podium.drivers.connections import Connections
 from podium.drivers.redfish.client import Refused, Response
-from podium.drivers.redfish.events import Events, Follower
+from podium.drivers.redfish.driver import RedfishDriver
+from podium.drivers.redfish.events import Follower
 from podium.drivers.redfish.system import System
 from podium.testing import FakeConductor
 from podium.testing.watch import Leaks
@@ -119,8 +120,8 @@ class BMC:
         stream.put_nowait(chunk)
 
 
-class Driver(Events):
-    """Follows events, and nothing else."""
+class Driver(RedfishDriver):
+    """Follows the events of BMCs in memory, and notes which nodes it checks."""
 
     def __init__(self, **bmcs: BMC) -> None:
         super().__init__("redfish", SimpleNamespace(events=True))
@@ -139,14 +140,8 @@ class Driver(Events):
         bmc, path = self.bmcs[node.driver_info["bmc"]], node.driver_info.get("path", SYSTEM)
         return System(bmc, path, CONFIRM, asyncio.get_running_loop().time)  # type: ignore[arg-type]
 
-    async def check(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def check(self, node: base.Node, manager: base.Conductor) -> None:
         self.checks.append((node.name, asyncio.get_running_loop().time()))
-
-    async def get_power_state(self, node: base.Node) -> str:
-        return await self._connections.of(node).read_power(node)
-
-    async def set_power_state(self, node: base.Node, target: str) -> None:
-        raise NotImplementedError
 
     def statistics(self) -> dict[str, float]:
         return self._follower.statistics()

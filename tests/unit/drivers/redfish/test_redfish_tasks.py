@@ -11,7 +11,7 @@ from bmc_tree import CHASSIS, SYSTEM, TreeSystem, link
 from podium import errors
 from podium.drivers import base
 from podium.drivers.redfish.driver import RedfishDriver
-from podium.drivers.redfish.tasks import Tasks
+from podium.drivers.redfish.tasks import HealthCheck, InventoryCollector, SensorCollector
 from podium.simulator.nodes import address_range
 from podium.simulator.redfish.server import RedfishSimulator
 from podium.testing import FakeConductor, make_driver, make_node
@@ -32,18 +32,15 @@ TREE: dict[str, Any] = {
 }
 
 
-class Machines(Tasks):
-    """The tasks, with one system that nodes have or, for None, have not yet."""
+class Machines(RedfishDriver):
+    """The driver with one system that nodes have or, for None, have not yet."""
 
     def __init__(self, system: TreeSystem | None) -> None:
-        super().__init__("acme", SimpleNamespace(inventory_interval=86400.0))
-        self._connections: Any = SimpleNamespace(find=lambda node: system, of=lambda node: system)
-
-    def get_power_state(self, node: base.Node) -> str:
-        raise NotImplementedError
-
-    def set_power_state(self, node: base.Node, target: str) -> None:
-        raise NotImplementedError
+        super().__init__("acme", SimpleNamespace())
+        connections: Any = SimpleNamespace(find=lambda node: system, of=lambda node: system)
+        self._health_check = HealthCheck(connections)
+        self._inventory_collector = InventoryCollector(connections, 86400.0)
+        self._sensor_collector = SensorCollector(connections)
 
 
 def run(system: TreeSystem | None, *tasks: str, **how: Any) -> FakeConductor:
