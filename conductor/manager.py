@@ -74,7 +74,7 @@ class Schedule:
 
 
 class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ignore[misc]  # oslo.service is untyped
-    """The periodic tasks of the conductor and its drivers; to these it is a podium.drivers.base.Conductor.
+    """The periodic tasks of the conductor and its drivers; to these it is a podium.drivers.base.Manager.
 
     PeriodicTasks keeps tasks on the class, by the bare name of the function. Here every instance has its
     own, by full name, and ``run_periodic_tasks`` is the inherited one: it calls what is due, and each

@@ -108,7 +108,7 @@ class PeriodicTask:
     all_nodes: bool = False
 
 
-class Conductor(Protocol):
+class Manager(Protocol):
     """What a periodic task receives as ``manager``: all that a driver may ask of the conductor.
 
     Every method may be called from any thread and returns at once; what is saved or reported is written a
@@ -172,8 +172,12 @@ class Conductor(Protocol):
         """
 
 
+#: The earlier name of :class:`Manager`, kept until 0.2.
+Conductor = Manager
+
+
 class Reservation(Protocol):
-    """See :meth:`Conductor.reserve`."""
+    """See :meth:`Manager.reserve`."""
 
     def __enter__(self) -> None: ...
     def __exit__(self, *exc_info: object) -> None: ...

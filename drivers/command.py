@@ -70,7 +70,7 @@ def run(
     env: Mapping[str, str] | None = None,
     max_output: int = 65536,
 ) -> CommandResult:
-    """Run a program and wait for it; see :meth:`podium.drivers.base.Conductor.run_command`."""
+    """Run a program and wait for it; see :meth:`podium.drivers.base.Manager.run_command`."""
     name = Path(argv[0]).name
     end = time.monotonic() + timeout
     try:

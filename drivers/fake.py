@@ -87,7 +87,7 @@ class FakeDriver(base.Driver):
         return {"interrupts": self._interrupts}
 
     @base.driver_periodic_task(spacing=60)
-    async def check_status(self, manager: base.Conductor, context: oslo_context.RequestContext) -> None:
+    async def check_status(self, manager: base.Manager, context: oslo_context.RequestContext) -> None:
         """Report how each machine fares, as its driver_info says, and forget machines that are gone."""
         nodes = manager.nodes(self)
         for node in nodes:

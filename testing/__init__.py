@@ -3,9 +3,20 @@
 Nothing in here needs more than Podium itself; the tests of :class:`DriverContract` are run by pytest.
 """
 
-from podium.testing.conductor import FakeConductor, TaskFailure
 from podium.testing.contract import DriverContract
 from podium.testing.faults import Faults
 from podium.testing.making import make_driver, make_node
+from podium.testing.manager import FakeManager, TaskFailure
 
-__all__ = ["DriverContract", "FakeConductor", "Faults", "TaskFailure", "make_driver", "make_node"]
+#: The earlier name of :class:`FakeManager`, kept until 0.2.
+FakeConductor = FakeManager
+
+__all__ = [
+    "DriverContract",
+    "FakeConductor",
+    "FakeManager",
+    "Faults",
+    "TaskFailure",
+    "make_driver",
+    "make_node",
+]

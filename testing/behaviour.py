@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from podium import errors, masking, states
 from podium.drivers import base
-from podium.testing.conductor import FakeConductor
 from podium.testing.making import call
+from podium.testing.manager import FakeManager
 
 #: Seconds within which a cancelled read must be gone.
 _CANCEL_GRACE: Final = 2.0
@@ -141,10 +141,10 @@ async def answers_for_many(driver: base.Driver, nodes: Sequence[base.Node], pati
 
 async def tasks_run(driver: base.Driver, node: base.Node, patience: float) -> None:
     """Every periodic task runs for a node that answers, and raises nothing."""
-    conductor = FakeConductor([node])
+    manager = FakeManager([node])
     for task, _ in base.periodic_tasks(driver):
-        await within(patience, conductor.run_task, driver, task.name)
-        for failure in conductor.failures:
+        await within(patience, manager.run_task, driver, task.name)
+        for failure in manager.failures:
             raise AssertionError(
                 f"periodic task {task.name} failed for a node that answers"
             ) from failure.error

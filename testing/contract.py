@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from podium import errors
 from podium.drivers import base
 from podium.testing import behaviour, making, structure, watch
-from podium.testing.conductor import FakeConductor
+from podium.testing.manager import FakeManager
 
 _MANY: Final = 20
 _LONGEST: Final = 50.0  # seconds for one test
@@ -195,7 +195,7 @@ class DriverContract:
         for node in nodes[:1]:
             for target in driver.supported_power_states:
                 await behaviour.attempt(self.patience, driver.set_power_state, node, target)
-            conductor = FakeConductor(nodes)
+            manager = FakeManager(nodes)
             for task, _ in base.periodic_tasks(driver):
-                await behaviour.attempt(self.patience, conductor.run_task, driver, task.name)
+                await behaviour.attempt(self.patience, manager.run_task, driver, task.name)
         await behaviour.attempt(self.patience, driver.close)

@@ -1,4 +1,4 @@
-"""What drivers may ask of the conductor: the methods of podium.drivers.base.Conductor, for any thread."""
+"""What drivers may ask of the conductor: the methods of podium.drivers.base.Manager, for any thread."""
 
 import asyncio
 import json

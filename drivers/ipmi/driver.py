@@ -176,17 +176,17 @@ class IPMIDriver(base.Driver):
         await power.inject_nmi(self._connections.of(node))
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=10, max_in_flight=128)
-    async def check_status(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def check_status(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         """Report as the node's health what chassis, self test and sensors say is wrong."""
         await self._health_check.run(node, manager)
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=30, max_in_flight=64)
-    async def collect_inventory(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def collect_inventory(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         """Save what the machine is as the node's properties: once a day, when it changed, or when asked."""
         await self._inventory_collector.run(node, manager, asked=getattr(context, "on_demand", False))
 
     @base.node_periodic_task(spacing=60, deadline=10, max_in_flight=128, enabled=False)
-    async def collect_sensors(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def collect_sensors(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         """Report what the sensors measure; a BMC with many of them takes several runs for all."""
         await self._sensor_collector.run(node, manager)
 

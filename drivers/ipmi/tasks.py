@@ -26,7 +26,7 @@ class HealthCheck:
     def __init__(self, inquiries: Inquiries) -> None:
         self._inquiries = inquiries
 
-    async def run(self, node: base.Node, manager: base.Conductor) -> None:
+    async def run(self, node: base.Node, manager: base.Manager) -> None:
         """Report the health of one node; nothing while its BMC is silent or refuses."""
         inquiry = self._inquiries.held(node)
         if inquiry is None:
@@ -62,7 +62,7 @@ class InventoryCollector:
         self._patience = patience
         self._allowance = allowance
 
-    async def run(self, node: base.Node, manager: base.Conductor, *, asked: bool) -> None:
+    async def run(self, node: base.Node, manager: base.Manager, *, asked: bool) -> None:
         """Save the inventory of one node, if it is due.
 
         :param asked: whether a person waits for it: then it is always due
@@ -95,7 +95,7 @@ class SensorCollector:
     def __init__(self, inquiries: Inquiries) -> None:
         self._inquiries = inquiries
 
-    async def run(self, node: base.Node, manager: base.Conductor) -> None:
+    async def run(self, node: base.Node, manager: base.Manager) -> None:
         """Read as many sensors of one node as the time allows, and report them once all are read.
 
         :raises podium.errors.DriverError: the BMC does not answer, or its records cannot be read

@@ -235,22 +235,22 @@ class RedfishDriver(base.Driver):
         await self._connections.of(node).change_power(states.INJECT_NMI)
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=30, max_in_flight=128)
-    async def check_status(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def check_status(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         """Report what the BMC says of the system's health."""
         await self._health_check.run(node, manager)
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=60, max_in_flight=32)
-    async def collect_inventory(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def collect_inventory(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         """Save what the machine is as the node's properties: once a day, when it changed, or when asked."""
         await self._inventory_collector.run(node, manager, asked=getattr(context, "on_demand", False))
 
     @base.node_periodic_task(spacing=60, deadline=30, max_in_flight=64, enabled=False)
-    async def collect_sensors(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def collect_sensors(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         """Report what the machine's sensors measure."""
         await self._sensor_collector.run(node, manager)
 
     @base.node_periodic_task(spacing=60, run_immediately=True, max_in_flight=64)
-    async def follow_events(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def follow_events(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         """Follow the events of the node's BMC, where it offers any."""
         system = self._connections.of(node)
         if self.options.events:

@@ -36,7 +36,7 @@ _PRUNE: Final = 60.0  # seconds between two looks for nodes that are gone
 _FILTER: Final = "?$filter=EventFormatType%20eq%20Event"
 _FILTER_REFUSED: Final = frozenset({400, 404, 501})
 
-_Check = Callable[[base.Node, base.Conductor], Awaitable[None]]
+_Check = Callable[[base.Node, base.Manager], Awaitable[None]]
 
 
 class Lost(errors.DriverError):
@@ -188,7 +188,7 @@ class Follower:
     :param check: reports the health of a node
     """
 
-    manager: base.Conductor
+    manager: base.Manager
 
     def __init__(self, driver: base.Driver, check: _Check) -> None:
         self.opening = asyncio.Semaphore(_OPENING)
@@ -207,7 +207,7 @@ class Follower:
         """Counts by name; may be called from any thread."""
         return {"streams": self.streams, "events": self.events, "hints": self.hints}
 
-    def follow(self, node: base.Node, system: System, manager: base.Conductor) -> None:
+    def follow(self, node: base.Node, system: System, manager: base.Manager) -> None:
         """Have a node's BMC send its events, if it can, and open a stream again that was lost.
 
         Returns at once. A BMC that never answered is left alone: reading the power reports what is wrong.

@@ -30,7 +30,7 @@ class HealthCheck:
     def __init__(self, connections: Connections[System]) -> None:
         self._connections = connections
 
-    async def run(self, node: base.Node, manager: base.Conductor) -> None:
+    async def run(self, node: base.Node, manager: base.Manager) -> None:
         """Report the health of one node; nothing while its BMC is silent or refuses."""
         system = _answering(self._connections, node)
         if system is None:
@@ -54,7 +54,7 @@ class InventoryCollector:
         self._connections = connections
         self._interval = interval
 
-    async def run(self, node: base.Node, manager: base.Conductor, *, asked: bool) -> None:
+    async def run(self, node: base.Node, manager: base.Manager, *, asked: bool) -> None:
         """Save the inventory of one node, if it is due.
 
         :param asked: whether a person waits for it: then it is always due
@@ -80,7 +80,7 @@ class SensorCollector:
     def __init__(self, connections: Connections[System]) -> None:
         self._connections = connections
 
-    async def run(self, node: base.Node, manager: base.Conductor) -> None:
+    async def run(self, node: base.Node, manager: base.Manager) -> None:
         """Report the sensors of one node.
 
         :raises podium.errors.DriverError: the BMC does not answer, or refuses

@@ -86,7 +86,7 @@ class Follower(Protocol):
     """What a node needs of who follows its BMC."""
 
     hints: int
-    manager: base.Conductor
+    manager: base.Manager
 
     @property
     def reading(self) -> AbstractAsyncContextManager[None]:

@@ -20,7 +20,7 @@ from podium.drivers.ipmi.driver import IPMIDriver
 from podium.simulator import fru, sensors
 from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator
-from podium.testing.conductor import FakeConductor
+from podium.testing.manager import FakeManager
 
 PATIENCE = 20.0  # seconds
 KG = "506f6469756d" + 10 * "4b" + 4 * "00"  # ipmi_sim takes 16 bytes and adds the zeros
@@ -266,9 +266,9 @@ def test_openipmi_gets_its_sessions_back(ipmi_sim: Any) -> None:
         assert with_driver(lambda driver: driver.get_power_state(node_of(simulator))) == states.POWER_ON
 
 
-async def look(driver: IPMIDriver, node: base.Node) -> FakeConductor:
+async def look(driver: IPMIDriver, node: base.Node) -> FakeManager:
     """What a conductor is told by all tasks of the driver."""
-    conductor = FakeConductor([node])
+    conductor = FakeManager([node])
     conductor.report_power_state(node, await driver.get_power_state(node))
     for task in ("check_status", "collect_inventory", "collect_sensors"):
         await conductor.run_task(driver, task)

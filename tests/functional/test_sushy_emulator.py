@@ -25,7 +25,7 @@ import peers
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.redfish.driver import RedfishDriver
-from podium.testing import FakeConductor, make_driver, make_node
+from podium.testing import FakeManager, make_driver, make_node
 
 PATIENCE = 20.0  # seconds
 ONE, TWO = "27946b59-9e44-4fa7-8e91-f3527a1ef094", "6a9d9ab0-2b3c-4a43-8e0d-8f3f1d0a7f5b"
@@ -255,8 +255,8 @@ def test_an_interrupt_that_the_emulator_announces_and_cannot_do_is_refused(emula
         with_driver(lambda driver: driver.inject_nmi(emulator.node()))
 
 
-def run_tasks(node: base.Node) -> FakeConductor:
-    conductor = FakeConductor([node])
+def run_tasks(node: base.Node) -> FakeManager:
+    conductor = FakeManager([node])
 
     async def run(driver: RedfishDriver) -> None:
         await driver.get_power_state(node)

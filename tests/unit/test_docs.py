@@ -138,5 +138,5 @@ def test_the_page_on_tasks_explains_every_column(tmp_path: Path) -> None:
 
 def test_the_tutorial_shows_all_that_a_driver_may_ask_of_the_conductor() -> None:
     text = (ROOT / "docs/drivers.md").read_text()
-    methods = {name for name in vars(base.Conductor) if not name.startswith("_")}
+    methods = {name for name in vars(base.Manager) if not name.startswith("_")}
     assert {name for name in methods if f"manager.{name}(" not in text} == set()

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 from podium import errors, states
 from podium.drivers import base
-from podium.testing import DriverContract, FakeConductor, make_node
+from podium.testing import DriverContract, FakeManager, make_node
 
 from podium_driver_fence.driver import FenceDriver
 
@@ -135,10 +135,10 @@ def test_a_secret_among_the_public_options_is_refused_and_not_shown(driver: Fenc
 
 
 def test_a_missing_agent_is_logged_once(driver: FenceDriver, caplog: pytest.LogCaptureFixture) -> None:
-    conductor = FakeConductor([node(fence_agent="fence_of_no_kind")])
+    manager = FakeManager([node(fence_agent="fence_of_no_kind")])
     with caplog.at_level(logging.ERROR):
-        asyncio.run(conductor.run_task(driver, "check_agents"))
-        asyncio.run(conductor.run_task(driver, "check_agents"))
+        asyncio.run(manager.run_task(driver, "check_agents"))
+        asyncio.run(manager.run_task(driver, "check_agents"))
     (told,) = [record.message for record in caplog.records]
     assert "fence_of_no_kind is not installed; the package fence-agents has it" in told
 
@@ -149,24 +149,24 @@ def test_a_missing_agent_is_logged_once(driver: FenceDriver, caplog: pytest.LogC
 def test_a_device_is_healthy_while_it_answers_its_agent(
     driver: FenceDriver, agents: Path, status: int, health: str
 ) -> None:
-    conductor = FakeConductor([agent(agents, f"exit {status}")])
-    asyncio.run(conductor.run_task(driver, "check_health"))
-    assert conductor.healths["m1"].status == health
+    manager = FakeManager([agent(agents, f"exit {status}")])
+    asyncio.run(manager.run_task(driver, "check_health"))
+    assert manager.healths["m1"].status == health
 
 
 @with_dummy
 def test_an_option_that_the_agent_does_not_have_shows_in_the_health(
     driver: FenceDriver, tmp_path: Path
 ) -> None:
-    conductor = FakeConductor([dummy(tmp_path / "status", plugg="3")])
-    asyncio.run(conductor.run_task(driver, "check_agents"))
-    asyncio.run(conductor.run_task(driver, "check_health"))
-    assert conductor.healths == {"m1": base.Health("Warning", ("fence_dummy has no option plugg",))}
+    manager = FakeManager([dummy(tmp_path / "status", plugg="3")])
+    asyncio.run(manager.run_task(driver, "check_agents"))
+    asyncio.run(manager.run_task(driver, "check_health"))
+    assert manager.healths == {"m1": base.Health("Warning", ("fence_dummy has no option plugg",))}
 
 
 @with_dummy
 def test_a_machine_that_its_agent_gets_through_to_is_healthy(driver: FenceDriver, tmp_path: Path) -> None:
-    conductor = FakeConductor([dummy(tmp_path / "status")])
-    asyncio.run(conductor.run_task(driver, "check_agents"))
-    asyncio.run(conductor.run_task(driver, "check_health"))
-    assert conductor.healths == {"m1": base.Health("OK")}
+    manager = FakeManager([dummy(tmp_path / "status")])
+    asyncio.run(manager.run_task(driver, "check_agents"))
+    asyncio.run(manager.run_task(driver, "check_health"))
+    assert manager.healths == {"m1": base.Health("OK")}

@@ -23,7 +23,7 @@ class Checked(StillDriver):
         self.seen: list[str] = []
 
     @base.driver_periodic_task(spacing=10)
-    async def check_status(self, manager: base.Conductor, context: Any) -> None:
+    async def check_status(self, manager: base.Manager, context: Any) -> None:
         self.seen = [node.name for node in manager.nodes(self)]
         self.runs += 1
 
@@ -60,7 +60,7 @@ def test_each_instance_of_the_manager_has_its_own_tasks(tmp_path: Path, clock: C
 def test_a_task_name_that_is_taken_is_refused(tmp_path: Path, clock: Clock) -> None:
     class Twice(Checked):
         @base.driver_periodic_task(spacing=60, name="check_status")
-        async def check_again(self, manager: base.Conductor, context: Any) -> None: ...
+        async def check_again(self, manager: base.Manager, context: Any) -> None: ...
 
     async def main() -> None:
         async with conducted(tmp_path, clock, Twice("twice")):
@@ -78,7 +78,7 @@ class Hanging(StillDriver):
         self.let_go = threading.Event()
 
     @base.driver_periodic_task(spacing=10, deadline=0.05)
-    async def hang(self, manager: base.Conductor, context: Any) -> None:
+    async def hang(self, manager: base.Manager, context: Any) -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -86,7 +86,7 @@ class Hanging(StillDriver):
             raise
 
     @base.driver_periodic_task(spacing=10, deadline=0.05)
-    def hang_plain(self, manager: base.Conductor, context: Any) -> None:
+    def hang_plain(self, manager: base.Manager, context: Any) -> None:
         self.began.release()
         self.let_go.wait()
 
@@ -150,11 +150,11 @@ def test_a_task_that_raises_every_time_keeps_its_rhythm_and_stays_in_its_room(
 ) -> None:
     class Raising(StillDriver):
         @base.driver_periodic_task(spacing=10)
-        async def raising(self, manager: base.Conductor, context: Any) -> None:
+        async def raising(self, manager: base.Manager, context: Any) -> None:
             raise error("always")
 
         @base.driver_periodic_task(spacing=10)
-        def raising_plain(self, manager: base.Conductor, context: Any) -> None:
+        def raising_plain(self, manager: base.Manager, context: Any) -> None:
             raise error("always")
 
     async def main() -> None:
@@ -229,7 +229,7 @@ def test_a_task_name_in_the_config_file_that_there_is_not_is_warned_of(
 def at_first_tick(immediately: bool) -> type[StillDriver]:
     class Immediate(StillDriver):
         @base.driver_periodic_task(spacing=40, run_immediately=immediately)
-        async def task(self, manager: base.Conductor, context: Any) -> None: ...
+        async def task(self, manager: base.Manager, context: Any) -> None: ...
 
     return Immediate
 

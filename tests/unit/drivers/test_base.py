@@ -26,12 +26,12 @@ class Acme(base.Driver):
         pass
 
     @base.driver_periodic_task(spacing=5, run_immediately=True, deadline=3, enabled=False, name="watch")
-    def check(self, manager: base.Conductor, context: object) -> str:
+    def check(self, manager: base.Manager, context: object) -> str:
         """Look at everything."""
         return f"{self.name} looked"
 
     @base.driver_periodic_task()
-    async def check_status(self, manager: base.Conductor, context: object) -> None:
+    async def check_status(self, manager: base.Manager, context: object) -> None:
         pass
 
 
@@ -145,14 +145,14 @@ def test_a_task_that_was_told_nothing_has_the_name_of_its_method_and_runs_every_
 def test_a_driver_that_inherits_from_another_has_its_tasks_too() -> None:
     class Better(Acme):
         @base.driver_periodic_task(spacing=1)
-        def check_more(self, manager: base.Conductor, context: object) -> None: ...
+        def check_more(self, manager: base.Manager, context: object) -> None: ...
 
     assert names(Better("better", None)) == ["watch", "check_more", "check_status"]
 
 
 def test_a_method_that_replaces_a_task_without_the_mark_is_none() -> None:
     class Quiet(Acme):
-        async def check_status(self, manager: base.Conductor, context: object) -> None: ...
+        async def check_status(self, manager: base.Manager, context: object) -> None: ...
 
     assert names(Quiet("quiet", None)) == ["watch"]
 
@@ -160,7 +160,7 @@ def test_a_method_that_replaces_a_task_without_the_mark_is_none() -> None:
 def test_a_method_that_replaces_a_task_has_its_own_spacing() -> None:
     class Often(Acme):
         @base.driver_periodic_task(spacing=1)
-        async def check_status(self, manager: base.Conductor, context: object) -> None: ...
+        async def check_status(self, manager: base.Manager, context: object) -> None: ...
 
     assert base.periodic_tasks(Often("often", None))[1][0].spacing == 1
     assert base.periodic_tasks(Acme("acme", None))[1][0].spacing == 60

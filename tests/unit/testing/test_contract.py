@@ -56,7 +56,7 @@ class Good(base.Driver):
         self.on[node.name] = states.REACHED[target] == states.POWER_ON
 
     @base.driver_periodic_task(spacing=60)
-    async def check_status(self, manager: base.Conductor, context: Any) -> None:
+    async def check_status(self, manager: base.Manager, context: Any) -> None:
         for node in manager.nodes(self):
             manager.report_health(node, base.Health("OK"))
 
@@ -253,7 +253,7 @@ class TaskFails(Good):
     """Broken."""
 
     @base.node_periodic_task(spacing=60)
-    async def look(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def look(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         raise KeyError("fans")
 
 

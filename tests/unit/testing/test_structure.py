@@ -50,7 +50,7 @@ class TaskOfNodeWithoutNode(Sound):
     """Machines."""
 
     @base.node_periodic_task()
-    def look(self, manager: base.Conductor, context: Any) -> None:
+    def look(self, manager: base.Manager, context: Any) -> None:
         pass
 
 
@@ -58,7 +58,7 @@ class TaskWithoutContext(Sound):
     """Machines."""
 
     @base.driver_periodic_task()
-    def look(self, manager: base.Conductor) -> None:
+    def look(self, manager: base.Manager) -> None:
         pass
 
 

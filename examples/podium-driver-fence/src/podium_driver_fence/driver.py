@@ -66,7 +66,7 @@ class FenceDriver(base.Driver):
             raise self._failure(node, result)
 
     @base.node_periodic_task(spacing=300, max_in_flight=4)
-    def check_health(self, node: base.Node, manager: base.Conductor, context: RequestContext) -> None:
+    def check_health(self, node: base.Node, manager: base.Manager, context: RequestContext) -> None:
         """Report whether the agent gets through to the device, and whether it is asked for what it can do."""
         name, given = self._request(node)
         known = self._known.get(name)
@@ -81,7 +81,7 @@ class FenceDriver(base.Driver):
         manager.report_health(node, base.Health("Warning" if reasons else "OK", tuple(reasons)))
 
     @base.driver_periodic_task(spacing=3600, run_immediately=True)
-    def check_agents(self, manager: base.Conductor, context: RequestContext) -> None:
+    def check_agents(self, manager: base.Manager, context: RequestContext) -> None:
         """Find the agents that the nodes name and that are missing or broken, and learn the others' options."""
         names = {str(node.driver_info.get("fence_agent")) for node in manager.nodes(self)}
         faults, known = {}, {}

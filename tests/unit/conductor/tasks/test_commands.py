@@ -28,20 +28,20 @@ class Commanded(StillDriver):
         self.began = threading.Event()
 
     @base.driver_periodic_task(spacing=600)
-    async def works(self, manager: base.Conductor, context: Any) -> None:
+    async def works(self, manager: base.Manager, context: Any) -> None:
         self.ran.append("works")
 
     @base.driver_periodic_task(spacing=600)
-    async def fails(self, manager: base.Conductor, context: Any) -> None:
+    async def fails(self, manager: base.Manager, context: Any) -> None:
         raise errors.DriverError("the rack is on fire")
 
     @base.driver_periodic_task(spacing=600)
-    async def waits(self, manager: base.Conductor, context: Any) -> None:
+    async def waits(self, manager: base.Manager, context: Any) -> None:
         self.began.set()
         await asyncio.Event().wait()
 
     @base.node_periodic_task(spacing=600)
-    async def each(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def each(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         self.ran.append(node.name)
 
 

@@ -22,13 +22,13 @@ class Polling(StillDriver):
         self.broken: set[str] = set()
 
     @base.node_periodic_task(spacing=0.1, deadline=5)
-    async def poll(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         if node.name in self.broken:
             raise errors.BMCUnreachable("no answer")
         self.seen.append(node.name)
 
     @base.node_periodic_task(spacing=0.1, all_nodes=True, filters={"power_state": states.POWER_ON})
-    def poll_plain(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    def poll_plain(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         self.seen.append(f"plain {node.name}")
 
 
@@ -109,7 +109,7 @@ def test_a_call_that_hangs_is_given_up_at_its_deadline_and_the_others_go_on(
 
     class Hanging(StillDriver):
         @base.node_periodic_task(spacing=0.1, deadline=0.05)
-        def poll(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+        def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
             if node.name == "n1":
                 let_go.wait()
 
@@ -129,7 +129,7 @@ def test_no_more_nodes_are_called_at_a_time_than_the_driver_allows(tmp_path: Pat
 
     class Counting(StillDriver):
         @base.node_periodic_task(spacing=0.1, max_in_flight=3)
-        async def poll(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+        async def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
             nonlocal at_once, most
             at_once += 1
             most = max(most, at_once)
@@ -177,7 +177,7 @@ def test_a_task_learns_from_its_context_whether_a_person_asked_for_the_run(
 
     class Curious(StillDriver):
         @base.node_periodic_task(spacing=0.1)
-        async def poll(self, node: base.Node, manager: base.Conductor, context: RunContext) -> None:
+        async def poll(self, node: base.Node, manager: base.Manager, context: RunContext) -> None:
             told.append(context.on_demand)
 
     async def main() -> None:
@@ -195,7 +195,7 @@ def test_a_task_learns_from_its_context_whether_a_person_asked_for_the_run(
 def test_the_operators_deadline_is_that_of_the_call_for_one_node(tmp_path: Path, clock: Clock) -> None:
     class Slow(StillDriver):
         @base.node_periodic_task(spacing=0.1, deadline=1000)
-        async def poll(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+        async def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
             if node.name == "n1":
                 await asyncio.Event().wait()
 
@@ -214,7 +214,7 @@ def test_a_task_that_its_author_left_disabled_runs_when_the_operator_says_so(
 ) -> None:
     class Shy(StillDriver):
         @base.driver_periodic_task(spacing=10, enabled=False)
-        async def sense(self, manager: base.Conductor, context: Any) -> None: ...
+        async def sense(self, manager: base.Manager, context: Any) -> None: ...
 
     async def main() -> None:
         async with conducted(tmp_path, clock, Shy("shy")) as it:
@@ -234,7 +234,7 @@ def test_a_task_that_its_author_left_disabled_runs_when_the_operator_says_so(
 def test_what_a_person_has_run_now_is_not_spread_over_the_spacing(tmp_path: Path, clock: Clock) -> None:
     class Daily(StillDriver):
         @base.node_periodic_task(spacing=86400)
-        async def poll(self, node: base.Node, manager: base.Conductor, context: Any) -> None: ...
+        async def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None: ...
 
     async def main() -> None:
         async with conducted(tmp_path, clock, Daily("polling")) as it:
@@ -269,7 +269,7 @@ def test_a_task_that_goes_on_failing_is_run_less_often_and_at_once_again_when_it
         broken = True
 
         @base.driver_periodic_task(spacing=10)
-        async def fail(self, manager: base.Conductor, context: Any) -> None:
+        async def fail(self, manager: base.Manager, context: Any) -> None:
             if self.broken:
                 raise ValueError("broken")
 

@@ -27,10 +27,10 @@ class Measured(StillDriver):
     """One task that succeeds and one that fails."""
 
     @base.driver_periodic_task(spacing=10)
-    async def works(self, manager: base.Conductor, context: Any) -> None: ...
+    async def works(self, manager: base.Manager, context: Any) -> None: ...
 
     @base.driver_periodic_task(spacing=10)
-    async def fails(self, manager: base.Conductor, context: Any) -> None:
+    async def fails(self, manager: base.Manager, context: Any) -> None:
         raise errors.DriverError("no")
 
 
@@ -218,7 +218,7 @@ class Lost(StillDriver):
         self.let_go = threading.Event()
 
     @base.driver_periodic_task(spacing=10)
-    def hangs(self, manager: base.Conductor, context: Any) -> None:
+    def hangs(self, manager: base.Manager, context: Any) -> None:
         self.began.set()
         self.let_go.wait(30)
 

@@ -21,7 +21,7 @@ from podium.drivers.ipmi.sensor_watch import SensorWatch
 from podium.simulator.bmc import BMC, Settings
 from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator
-from podium.testing.conductor import FakeConductor
+from podium.testing.manager import FakeManager
 
 FIRST = "127.20.4.1"
 PATIENCE = 20.0  # seconds after which a test hangs
@@ -70,7 +70,7 @@ class Busy(IPMIDriver):
 @asynccontextmanager
 async def machine(
     *faults: str, kind: type[IPMIDriver] = IPMIDriver, on: bool = True, nodes: int = 1, **changes: Any
-) -> AsyncIterator[tuple[IPMIDriver, FakeConductor, Simulator]]:
+) -> AsyncIterator[tuple[IPMIDriver, FakeManager, Simulator]]:
     """A simulated machine whose power was read, with its driver and a conductor that has nodes of it."""
     placed = [f"{fault}:1" for fault in faults]
     rack = Simulator(address_range(FIRST, 1), settings=Settings(**changes), placed=placed)
@@ -79,7 +79,7 @@ async def machine(
         driver = kind("ipmi", OPTIONS)
         await driver.start()
         try:
-            conductor = FakeConductor(node(simulator, f"n{place}") for place in range(1, nodes + 1))
+            conductor = FakeManager(node(simulator, f"n{place}") for place in range(1, nodes + 1))
             for one in conductor.nodes(driver):
                 conductor.report_power_state(one, await driver.get_power_state(one))
             yield driver, conductor, simulator
@@ -240,7 +240,7 @@ def test_sensors_that_cannot_be_read_leave_the_chassis_to_tell(
         async with fake_bmc() as odd, started() as driver:
             odd.status = b"\x09\0\0"
             info = {"ipmi_address": odd.host, "ipmi_port": odd.port, "ipmi_username": "podium"}
-            conductor = FakeConductor(
+            conductor = FakeManager(
                 [base.Node("n1", "n1", "ipmi", driver_info=info | {"ipmi_password": "secret"})]
             )
             await driver.get_power_state(conductor.nodes(driver)[0])
@@ -350,7 +350,7 @@ def test_the_fingerprint_is_of_firmware_and_records() -> None:
 def test_a_user_who_may_only_read_gets_what_there_is_to_read() -> None:
     async def main() -> None:
         async with machine() as (driver, _, simulator):
-            conductor = FakeConductor([node(simulator, "reader", ipmi_priv_level="USER")])
+            conductor = FakeManager([node(simulator, "reader", ipmi_priv_level="USER")])
             await driver.get_power_state(conductor.nodes(driver)[0])
             await conductor.run_task(driver, "collect_inventory")
             assert not conductor.failures
@@ -375,7 +375,7 @@ def test_a_bmc_with_nothing_but_its_firmware_tells_that(fake_bmc: Any) -> None:
             ):
                 bare.codes[command] = 0xC1
             info = {"ipmi_address": bare.host, "ipmi_port": bare.port, "ipmi_username": "podium"}
-            conductor = FakeConductor(
+            conductor = FakeManager(
                 [base.Node("n1", "n1", "ipmi", driver_info=info | {"ipmi_password": "secret"})]
             )
             await driver.get_power_state(conductor.nodes(driver)[0])
@@ -437,7 +437,7 @@ def test_no_task_opens_a_session_by_itself(task: str) -> None:
     async def main() -> None:
         rack = Simulator(address_range(FIRST, 1))
         async with rack as simulator, started() as driver:
-            conductor = FakeConductor([node(simulator, "n1")])
+            conductor = FakeManager([node(simulator, "n1")])
             await conductor.run_task(driver, task)
             assert not conductor.failures
             assert simulator.channel(FIRST).sessions_opened == 0

@@ -25,7 +25,7 @@ from podium.drivers.redfish.client import Refused, Response
 from podium.drivers.redfish.driver import RedfishDriver
 from podium.drivers.redfish.events import Follower
 from podium.drivers.redfish.system import System
-from podium.testing import FakeConductor
+from podium.testing import FakeManager
 from podium.testing.watch import Leaks
 
 ON, OFF = states.POWER_ON, states.POWER_OFF
@@ -140,7 +140,7 @@ class Driver(RedfishDriver):
         bmc, path = self.bmcs[node.driver_info["bmc"]], node.driver_info.get("path", SYSTEM)
         return System(bmc, path, CONFIRM, asyncio.get_running_loop().time)  # type: ignore[arg-type]
 
-    async def check(self, node: base.Node, manager: base.Conductor) -> None:
+    async def check(self, node: base.Node, manager: base.Manager) -> None:
         self.checks.append((node.name, asyncio.get_running_loop().time()))
 
     def statistics(self) -> dict[str, float]:
@@ -155,9 +155,9 @@ def node(name: str = "web1", **info: str) -> base.Node:
 
 
 @contextlib.asynccontextmanager
-async def following(bmc: BMC, *nodes: base.Node) -> AsyncIterator[tuple[Driver, FakeConductor]]:
+async def following(bmc: BMC, *nodes: base.Node) -> AsyncIterator[tuple[Driver, FakeManager]]:
     """A driver whose task ran once for each node, and what it led to happened."""
-    driver, manager = Driver(bmc=bmc), FakeConductor(nodes or [node()])
+    driver, manager = Driver(bmc=bmc), FakeManager(nodes or [node()])
     await driver.start()
     try:
         for one in nodes or [node()]:
@@ -260,7 +260,7 @@ def test_a_conductor_that_is_behind_is_no_reason_to_doubt_a_bmc() -> None:
                 bmc.send(event(f"ResourcePowered{power}"))
                 await asyncio.sleep(1)
                 behind = OFF if power == "On" else ON
-                await FakeConductor([dataclasses.replace(web, power_state=behind)]).run_task(
+                await FakeManager([dataclasses.replace(web, power_state=behind)]).run_task(
                     driver, "follow_events"
                 )
                 await asyncio.sleep(1)
@@ -612,7 +612,7 @@ def test_a_node_that_joins_a_stream_is_read_before_its_silence_counts() -> None:
         async with following(bmc, node("one")) as (driver, _):
             two = node("two", path=other)
             await driver.get_power_state(two)
-            manager = FakeConductor([node("one"), two])
+            manager = FakeManager([node("one"), two])
             await manager.run_task(driver, "follow_events")
             assert not driver.is_alive(two)
             await asyncio.sleep(1)
@@ -661,7 +661,7 @@ def test_a_node_whose_driver_info_changes_leaves_its_stream() -> None:
             await driver.get_power_state(moved)
             await asyncio.sleep(0)
             assert (bmc.open, driver.is_alive(moved)) == ([], False)
-            await FakeConductor([moved]).run_task(driver, "follow_events")
+            await FakeManager([moved]).run_task(driver, "follow_events")
             await asyncio.sleep(1)
             assert (len(new.open), driver.is_alive(moved)) == (1, True)
             assert driver.statistics()["streams"] == 1
@@ -672,7 +672,7 @@ def test_a_node_whose_driver_info_changes_leaves_its_stream() -> None:
 
 def test_nothing_is_followed_when_events_are_switched_off_or_before_the_bmc_answered() -> None:
     async def main() -> None:
-        bmc, manager = BMC(), FakeConductor([node()])
+        bmc, manager = BMC(), FakeManager([node()])
         driver = Driver(bmc=bmc)
         await driver.start()
         await manager.run_task(driver, "follow_events")
@@ -734,7 +734,7 @@ class World:
         if what in ("full", "room"):
             bmc.refusal = Refused("no stream", 503) if what == "full" else None
 
-    async def judge(self, driver: Driver, manager: FakeConductor, web: base.Node) -> None:
+    async def judge(self, driver: Driver, manager: FakeManager, web: base.Node) -> None:
         """A sweep: what is answered is what is, unless an open stream kept it to itself until now."""
         now = asyncio.get_running_loop().time()
         with contextlib.suppress(errors.BMCUnreachable):

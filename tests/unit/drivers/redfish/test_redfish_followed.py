@@ -14,14 +14,14 @@ from podium.drivers.redfish.driver import RedfishDriver
 from podium.simulator.nodes import address_range
 from podium.simulator.redfish.bmc import Settings
 from podium.simulator.redfish.server import RedfishSimulator
-from podium.testing import FakeConductor
+from podium.testing import FakeManager
 from podium.testing.watch import Leaks
 
 ON, OFF = states.POWER_ON, states.POWER_OFF
 ADDRESS = "127.21.7.1"
 
 
-class Manager(FakeConductor):
+class Manager(FakeManager):
     """Lets a test wait for what is reported."""
 
     def __init__(self, *nodes: base.Node) -> None:

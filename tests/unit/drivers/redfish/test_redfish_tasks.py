@@ -14,7 +14,7 @@ from podium.drivers.redfish.driver import RedfishDriver
 from podium.drivers.redfish.tasks import HealthCheck, InventoryCollector, SensorCollector
 from podium.simulator.nodes import address_range
 from podium.simulator.redfish.server import RedfishSimulator
-from podium.testing import FakeConductor, make_driver, make_node
+from podium.testing import FakeManager, make_driver, make_node
 
 ADDRESS = "127.21.9.1"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -43,8 +43,8 @@ class Machines(RedfishDriver):
         self._sensor_collector = SensorCollector(connections)
 
 
-def run(system: TreeSystem | None, *tasks: str, **how: Any) -> FakeConductor:
-    conductor = FakeConductor([make_node(driver_internal_info=how.pop("known", {}))])
+def run(system: TreeSystem | None, *tasks: str, **how: Any) -> FakeManager:
+    conductor = FakeManager([make_node(driver_internal_info=how.pop("known", {}))])
 
     async def main() -> None:
         for task in tasks:
@@ -64,7 +64,7 @@ def test_a_simulated_machine_is_told_of_through_the_whole_driver() -> None:
                 "redfish_password": "podium-sim",
                 "redfish_verify_ca": False,
             }
-            conductor = FakeConductor([make_node("redfish", info)])
+            conductor = FakeManager([make_node("redfish", info)])
             driver: Any = make_driver(RedfishDriver, "redfish")
             await driver.start()
             try:

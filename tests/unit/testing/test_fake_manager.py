@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from podium import errors, states
+from podium import errors, states, testing
 from podium.drivers import base
 from podium.drivers.command import CommandResult
 from podium.drivers.context import RunContext
-from podium.testing import FakeConductor, make_node
+from podium.testing import FakeManager, make_node
 
 
 class Tasked(base.Driver):
@@ -29,28 +29,28 @@ class Tasked(base.Driver):
         pass
 
     @base.driver_periodic_task(spacing=60)
-    async def check_status(self, manager: base.Conductor, context: Any) -> None:
+    async def check_status(self, manager: base.Manager, context: Any) -> None:
         if self.broken == "check_status":
             raise KeyError("status")
         for node in manager.nodes(self):
             manager.report_health(node, base.Health("OK"))
 
     @base.driver_periodic_task(spacing=300, run_immediately=True)
-    def discover(self, manager: base.Conductor, context: Any) -> None:
+    def discover(self, manager: base.Manager, context: Any) -> None:
         self.seen.append("discover")
 
     @base.driver_periodic_task(spacing=1, enabled=False)
-    def never(self, manager: base.Conductor, context: Any) -> None:
+    def never(self, manager: base.Manager, context: Any) -> None:
         self.seen.append("never")
 
     @base.node_periodic_task(spacing=90, filters={"power_state": states.POWER_ON})
-    async def look(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    async def look(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         self.seen.append(node.name)
         if self.broken == node.name:
             raise errors.BMCUnreachable("no answer")
 
     @base.node_periodic_task(spacing=90, all_nodes=True)
-    def count(self, node: base.Node, manager: base.Conductor, context: Any) -> None:
+    def count(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         manager.save_properties(node, {"counted": True})
 
 
@@ -60,13 +60,13 @@ def on(name: str, **fields: Any) -> base.Node:
 
 def due_after(*steps: float) -> list[list[str]]:
     """The names of the tasks that ran at the start and after each step."""
-    conductor, driver = FakeConductor(), Tasked()
+    manager, driver = FakeManager(), Tasked()
 
     async def scenario() -> list[list[str]]:
-        ran = [await conductor.run_tasks_due(driver)]
+        ran = [await manager.run_tasks_due(driver)]
         for step in steps:
-            conductor.advance(step)
-            ran.append(await conductor.run_tasks_due(driver))
+            manager.advance(step)
+            ran.append(await manager.run_tasks_due(driver))
         return ran
 
     return asyncio.run(scenario())
@@ -83,7 +83,7 @@ def test_a_task_is_due_once_per_spacing() -> None:
 
 
 def test_a_node_task_runs_for_the_nodes_that_fit_and_are_left_to_the_conductor() -> None:
-    conductor = FakeConductor(
+    manager = FakeManager(
         [
             on("n1"),
             on("held", maintenance=True),
@@ -93,57 +93,57 @@ def test_a_node_task_runs_for_the_nodes_that_fit_and_are_left_to_the_conductor()
         ]
     )
     driver = Tasked()
-    asyncio.run(conductor.run_task(driver, "look"))
+    asyncio.run(manager.run_task(driver, "look"))
     assert driver.seen == ["n1"]
 
 
 def test_a_node_task_for_all_nodes_runs_for_those_in_maintenance_too() -> None:
-    conductor = FakeConductor([on("n1"), on("held", maintenance=True)])
-    asyncio.run(conductor.run_task(Tasked(), "count"))
-    assert conductor.properties == {"n1": {"counted": True}, "held": {"counted": True}}
+    manager = FakeManager([on("n1"), on("held", maintenance=True)])
+    asyncio.run(manager.run_task(Tasked(), "count"))
+    assert manager.properties == {"n1": {"counted": True}, "held": {"counted": True}}
 
 
 def test_one_nodes_failure_does_not_touch_the_others() -> None:
-    conductor, driver = FakeConductor([on("n1"), on("n2")]), Tasked(broken="n1")
-    asyncio.run(conductor.run_task(driver, "look"))
+    manager, driver = FakeManager([on("n1"), on("n2")]), Tasked(broken="n1")
+    asyncio.run(manager.run_task(driver, "look"))
     assert driver.seen == ["n1", "n2"]
-    assert [(failure.task, failure.node) for failure in conductor.failures] == [("look", "n1")]
+    assert [(failure.task, failure.node) for failure in manager.failures] == [("look", "n1")]
 
 
 def test_what_a_driver_task_raises_reaches_the_test() -> None:
     with pytest.raises(KeyError, match="status"):
-        asyncio.run(FakeConductor().run_task(Tasked(broken="check_status"), "check_status"))
+        asyncio.run(FakeManager().run_task(Tasked(broken="check_status"), "check_status"))
 
 
 def test_a_due_task_that_fails_does_not_keep_the_others_from_running() -> None:
-    conductor = FakeConductor([on("n1")], now=1000)
-    conductor.advance(90)
-    asyncio.run(conductor.run_tasks_due(Tasked(broken="check_status")))
-    assert conductor.properties == {"n1": {"counted": True}}
-    assert [(failure.task, failure.node) for failure in conductor.failures] == [("check_status", None)]
+    manager = FakeManager([on("n1")], now=1000)
+    manager.advance(90)
+    asyncio.run(manager.run_tasks_due(Tasked(broken="check_status")))
+    assert manager.properties == {"n1": {"counted": True}}
+    assert [(failure.task, failure.node) for failure in manager.failures] == [("check_status", None)]
 
 
 def test_an_unknown_task_is_told_with_those_there_are() -> None:
     with pytest.raises(LookupError, match="no task chek_status, only check_status, count"):
-        asyncio.run(FakeConductor().run_task(Tasked(), "chek_status"))
+        asyncio.run(FakeManager().run_task(Tasked(), "chek_status"))
 
 
 def test_what_was_saved_shows_in_the_nodes() -> None:
     driver, node = Tasked(), make_node(properties={"cpus": 4, "vendor": "Acme"})
-    conductor = FakeConductor([node])
-    conductor.save_properties(node, {"cpus": 8, "vendor": None})
-    conductor.report_power_state(node, states.POWER_ON)
-    conductor.set_maintenance(node, "on fire")
-    (known,) = conductor.nodes(driver)
+    manager = FakeManager([node])
+    manager.save_properties(node, {"cpus": 8, "vendor": None})
+    manager.report_power_state(node, states.POWER_ON)
+    manager.set_maintenance(node, "on fire")
+    (known,) = manager.nodes(driver)
     assert (known.properties, known.power_state, known.maintenance) == ({"cpus": 8}, states.POWER_ON, True)
-    assert conductor.maintenance == {"node1": "on fire"}
+    assert manager.maintenance == {"node1": "on fire"}
 
 
 def test_the_sensors_told_last_are_noted() -> None:
-    conductor, node = FakeConductor(), make_node()
+    manager, node = FakeManager(), make_node()
     for value in (20.0, 21.0):
-        conductor.report_sensors(node, [base.Sensor("Inlet", "temperature", value)])
-    assert conductor.sensors == {"node1": [base.Sensor("Inlet", "temperature", 21.0)]}
+        manager.report_sensors(node, [base.Sensor("Inlet", "temperature", value)])
+    assert manager.sensors == {"node1": [base.Sensor("Inlet", "temperature", 21.0)]}
 
 
 @pytest.mark.parametrize("asked", [False, True])
@@ -152,54 +152,54 @@ def test_a_task_can_be_run_as_if_a_person_had_asked_for_it(asked: bool) -> None:
 
     class Curious(Tasked):
         @base.driver_periodic_task()
-        async def check_status(self, manager: base.Conductor, context: RunContext) -> None:
+        async def check_status(self, manager: base.Manager, context: RunContext) -> None:
             told.append(context.on_demand)
 
-    asyncio.run(FakeConductor().run_task(Curious(), "check_status", on_demand=asked))
+    asyncio.run(FakeManager().run_task(Curious(), "check_status", on_demand=asked))
     assert told == [asked]
 
 
 def test_maintenance_that_a_person_set_stays() -> None:
     driver, node = Tasked(), make_node(maintenance=True)
-    conductor = FakeConductor([node])
-    conductor.set_maintenance(node, "on fire")
-    conductor.clear_maintenance(node)
-    assert [known.maintenance for known in conductor.nodes(driver)] == [True]
-    assert conductor.maintenance == {}
+    manager = FakeManager([node])
+    manager.set_maintenance(node, "on fire")
+    manager.clear_maintenance(node)
+    assert [known.maintenance for known in manager.nodes(driver)] == [True]
+    assert manager.maintenance == {}
 
 
 @pytest.mark.parametrize(
     ("tell", "error"),
     [
-        (lambda conductor, node: conductor.report_power_state(node, "on"), ValueError),
-        (lambda conductor, node: conductor.save_properties(node, {"cpus": {4}}), TypeError),
-        (lambda conductor, node: conductor.report_sensors(node, [base.Sensor("x", "mood", 1)]), ValueError),
+        (lambda manager, node: manager.report_power_state(node, "on"), ValueError),
+        (lambda manager, node: manager.save_properties(node, {"cpus": {4}}), TypeError),
+        (lambda manager, node: manager.report_sensors(node, [base.Sensor("x", "mood", 1)]), ValueError),
     ],
     ids=["a state that is no reading", "a value that is no JSON", "a sensor of no known kind"],
 )
 def test_what_the_conductor_would_refuse_is_refused(
-    tell: Callable[[FakeConductor, base.Node], None], error: type[Exception]
+    tell: Callable[[FakeManager, base.Node], None], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        tell(FakeConductor(), make_node())
+        tell(FakeManager(), make_node())
 
 
 def test_a_reserved_node_cannot_be_reserved_again() -> None:
     node = make_node()
-    conductor = FakeConductor([node])
+    manager = FakeManager([node])
     refused = pytest.raises(errors.NodeConflict, match="reserved: first")
-    with conductor.reserve(node, "first"), refused, conductor.reserve(node, "second"):
+    with manager.reserve(node, "first"), refused, manager.reserve(node, "second"):
         pass
-    with conductor.reserve(node, "third"):
+    with manager.reserve(node, "third"):
         pass
-    assert conductor.reservations == [("node1", "first"), ("node1", "third")]
+    assert manager.reservations == [("node1", "first"), ("node1", "third")]
 
 
 def test_a_reservation_that_would_block_the_loop_is_told() -> None:
     node = make_node()
 
     async def scenario() -> None:
-        with FakeConductor([node]).reserve(node, "flash"):
+        with FakeManager([node]).reserve(node, "flash"):
             pass
 
     with pytest.raises(AssertionError, match="async with"):
@@ -207,25 +207,30 @@ def test_a_reservation_that_would_block_the_loop_is_told() -> None:
 
 
 def test_a_command_gets_the_answer_of_the_longest_match() -> None:
-    conductor = FakeConductor()
-    conductor.commands_answer(
+    manager = FakeManager()
+    manager.commands_answer(
         {
             ("fence_x",): lambda argv, given: CommandResult(0, given, ""),
             ("fence_x", "--version"): CommandResult(0, "4.12", ""),
             ("fence_y",): errors.DriverError("fence_y did not end within 5 s and was killed"),
         }
     )
-    assert conductor.run_command(["fence_x"], timeout=5, input="action=on").result(5).stdout == "action=on"
-    assert conductor.run_command(["fence_x", "--version"], timeout=5).result(5).stdout == "4.12"
+    assert manager.run_command(["fence_x"], timeout=5, input="action=on").result(5).stdout == "action=on"
+    assert manager.run_command(["fence_x", "--version"], timeout=5).result(5).stdout == "4.12"
     with pytest.raises(errors.DriverError, match="fence_y did not end"):
-        conductor.run_command(["fence_y"], timeout=5).result(5)
-    assert conductor.commands == [["fence_x"], ["fence_x", "--version"], ["fence_y"]]
-    assert conductor.command_inputs == ["action=on", "", ""]
+        manager.run_command(["fence_y"], timeout=5).result(5)
+    assert manager.commands == [["fence_x"], ["fence_x", "--version"], ["fence_y"]]
+    assert manager.command_inputs == ["action=on", "", ""]
 
 
 def test_a_command_without_an_answer_really_runs() -> None:
     async def scenario() -> str:
         command = [sys.executable, "-c", "print(input())"]
-        return (await FakeConductor().run_command(command, timeout=30, input="ping")).stdout
+        return (await FakeManager().run_command(command, timeout=30, input="ping")).stdout
 
     assert asyncio.run(scenario()) == "ping\n"
+
+
+def test_drivers_that_use_the_earlier_names_still_work() -> None:
+    assert testing.FakeConductor is testing.FakeManager
+    assert base.Conductor is base.Manager

@@ -31,7 +31,7 @@ class TaskFailure(NamedTuple):
     error: Exception
 
 
-class FakeConductor(base.Conductor):
+class FakeManager(base.Manager):
     """What a periodic task receives as ``manager``, with everything it was told as attributes.
 
     ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health}, ``sensors``
@@ -244,7 +244,7 @@ class _Reservation:
 
 
 async def _for_node(
-    method: Callable[..., Any], manager: base.Conductor, context: RunContext, node: base.Node
+    method: Callable[..., Any], manager: base.Manager, context: RunContext, node: base.Node
 ) -> None:
     await call(method, node, manager, context)
 
