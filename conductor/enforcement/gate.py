@@ -18,6 +18,7 @@ from podium import states
 from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.fleet import Entry
 from podium.drivers.base import Node
+from podium.pacing import Gaps
 
 #: Seconds between the two reads of a state that count.
 _APART: Final = 5.0
@@ -231,8 +232,7 @@ class Gate:
         """A node was switched back; should it differ still, it is tried again after growing times."""
         with self._lock:
             if (case := self._cases.get(number)) is not None:
-                pause = self._settling * 2 ** min(case.tries, 16)
-                case.not_before = now + min(pause, self.rules.flap_window)
+                case.not_before = now + Gaps(self._settling, self.rules.flap_window)[case.tries]
                 case.tries += 1
                 case.first = case.second = None
 

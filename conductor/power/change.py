@@ -7,7 +7,7 @@ down before: where it stays open whether the hardware heard it, it is read, neve
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -15,10 +15,11 @@ from podium import errors, masking, states
 from podium.conductor.rooms.room import DriverRoom, NotAsked
 from podium.drivers.actions import actions
 from podium.drivers.base import Node
+from podium.pacing import Gaps
 
 _LONGEST_CALL: Final = 60.0  # seconds for one call of the driver
-_FIRST_PAUSE: Final = 0.1  # seconds between two reads; each further pause is longer
-_LONGEST_PAUSE: Final = 2.0
+_PAUSES: Final = Gaps(0.1, 2.0, growth=1.5)  # between two reads
+_GAPS: Final = Gaps(1.0, 5.0)  # before hardware that refused is asked again
 _REPEATABLE: Final = frozenset({states.POWER_ON, states.POWER_OFF})
 _PERMANENT: Final = (errors.UnsupportedPowerState, errors.InvalidDriverInfo, errors.AuthenticationRefused)
 _SILENCE: Final = (errors.BMCUnreachable, TimeoutError)
@@ -137,7 +138,7 @@ class PowerChange:
         """Bring the machine on or off, whatever it takes."""
         start = self._clock()
         end, send_at, accepted, told = start + seconds, start, False, ""
-        gaps, pauses = _gaps(), _pauses()
+        gaps, pauses = iter(_GAPS), iter(_PAUSES)
         while await self._read(end) != target:
             now = self._clock()
             if now >= end:
@@ -152,7 +153,7 @@ class PowerChange:
                 else:
                     # Once more later, for hardware that acknowledged and forgot.
                     send_at = float("inf") if accepted else self._clock() + seconds / 3
-                    accepted, pauses = True, _pauses()
+                    accepted, pauses = True, iter(_PAUSES)
             await self._rest(next(pauses), end)
 
     async def _soft_off(self) -> None:
@@ -208,7 +209,7 @@ class PowerChange:
 
     async def _once(self, end: float, method: Callable[..., Any], *args: Any) -> str | None:
         """Send something until it is not refused; None when it was accepted, or words about the silence."""
-        gaps = _gaps()
+        gaps = iter(_GAPS)
         while True:
             try:
                 await self._send(end, method, *args)
@@ -252,7 +253,7 @@ class PowerChange:
 
     async def _shows(self, state: str, end: float) -> bool:
         """Read until the machine is in a state; False when the time is over before."""
-        pauses = _pauses()
+        pauses = iter(_PAUSES)
         while await self._read(end) != state:
             if self._clock() >= end:
                 return False
@@ -260,7 +261,7 @@ class PowerChange:
         return True
 
     async def _until_answered(self, end: float) -> None:
-        pauses = _pauses()
+        pauses = iter(_PAUSES)
         while await self._read(end) is None:
             if self._clock() >= end:
                 raise _Failed(self._problem)
@@ -301,18 +302,3 @@ class PowerChange:
         if not isinstance(error, errors.DriverError | TimeoutError):
             text = f"fault of the driver {self._node.driver}: {text}"
         return masking.scrub(text, self._node.driver_info, self._room.secret)
-
-
-def _gaps() -> Iterator[float]:
-    """Seconds before hardware that refused is asked again."""
-    yield from (1.0, 2.0, 4.0)
-    while True:
-        yield 5.0
-
-
-def _pauses() -> Iterator[float]:
-    """Seconds between two reads."""
-    pause = _FIRST_PAUSE
-    while True:
-        yield pause
-        pause = min(pause * 1.5, _LONGEST_PAUSE)

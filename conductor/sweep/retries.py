@@ -5,7 +5,9 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-#: The first gap, as a part of the interval of the sweeps; each further one is twice as long.
+from podium.pacing import Gaps
+
+#: The first gap, as a part of the interval of the sweeps.
 _FIRST: Final = 1 / 16
 _SHORTEST: Final = 1.0  # seconds
 _JITTER: Final = 0.75  # a gap is between this part of it and all of it
@@ -35,9 +37,8 @@ class Retries:
         :param interval: seconds from one sweep to the next, which no gap exceeds: a node that answers again
             is noticed within it
         """
-        longest = max(interval, _SHORTEST)
-        gap = min(max(interval * _FIRST, _SHORTEST) * 2 ** min(failures - 1, 16), longest)
-        self._due[number] = due = now + gap * self._uniform(_JITTER, 1.0)
+        gaps = Gaps(max(interval * _FIRST, _SHORTEST), longest=max(interval, _SHORTEST))
+        self._due[number] = due = now + gaps[failures - 1] * self._uniform(_JITTER, 1.0)
         heapq.heappush(self._order, (due, number))
 
     def forget(self, number: int) -> None:

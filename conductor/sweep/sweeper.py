@@ -26,6 +26,7 @@ from podium.conductor.sweep.feed import Feed
 from podium.conductor.sweep.findings import HAND_OVER, Findings
 from podium.conductor.sweep.retries import Retries
 from podium.db.models import utcnow
+from podium.pacing import Allowance
 
 #: Seconds after which a read counts as failed, whatever the driver does meanwhile.
 READ_DEADLINE: Final = 60.0
@@ -78,7 +79,7 @@ class Sweeper:
         self._async = inspect.iscoroutinefunction(self._method)
         self._limit = in_flight if self._async else min(in_flight, room.size)
         self._interval = 0.0
-        self._ticked = self._allowed = 0.0
+        self._retry_allowance = Allowance(rate, most=max(rate, 1.0)) if rate else None
         self._told = 0.0
         self._queue: deque[int] = deque()
         self._again: deque[int] = deque()  # failing nodes: only when nobody else waits
@@ -172,7 +173,7 @@ class Sweeper:
         self._findings.tick(now)
         if self._feed is not None:
             self._queue.extend(self._feed.due(now))
-        self._again.extend(self._retries.take_due(now, self._allowance(now)))
+        self._again.extend(self._retries.take_due(now, self._allowed_retries(now)))
         self._lose_patience(now)
         self._pump()
         self._end_sweep()
@@ -181,13 +182,9 @@ class Sweeper:
             self._findings.notices.tell()
         self._plan(now)
 
-    def _allowance(self, now: float) -> int | None:
+    def _allowed_retries(self, now: float) -> int | None:
         """How many failing nodes may be tried again in this tick; None for all."""
-        if self._rate is None:
-            return None
-        self._allowed = min(self._allowed % 1 + self._rate * (now - self._ticked), max(self._rate, 1.0))
-        self._ticked = now
-        return int(self._allowed)
+        return None if self._retry_allowance is None else self._retry_allowance.take_all(now)
 
     def _plan(self, now: float) -> None:
         soonest = [due for due in (self._retries.next_due(), self._feed and self._feed.next_due()) if due]

@@ -23,13 +23,14 @@ from podium.conductor.rooms.mailbox import Mailbox
 from podium.conductor.rooms.room import Run
 from podium.db.conductors import TaskReport
 from podium.db.models import utcnow
+from podium.pacing import Gaps
 
 LOG = log.getLogger(__name__)
 
 _SHORTEST_DEADLINE: Final = 10.0
-#: Failures in a row from which a task is slowed, and how many times its spacing it waits at the most.
+#: Failures in a row from which a task is slowed, and how many times its spacing it waits then.
 _PATIENCE: Final = 3
-_SLOWEST: Final = 10
+_SLOWER: Final = Gaps(2, 10)
 
 
 class Timers(Protocol):
@@ -126,7 +127,7 @@ class PeriodicJob:
         """How many times its spacing the task waits, because it goes on failing: 1 when it does not."""
         if not self._slows_down or self._in_a_row < _PATIENCE:
             return 1
-        return int(min(2 ** (self._in_a_row - _PATIENCE + 1), _SLOWEST))
+        return int(_SLOWER[self._in_a_row - _PATIENCE])
 
     def __call__(self, manager: Any, context: RequestContext) -> None:
         """Start a run, unless the last one is still under way; never raises."""

@@ -24,6 +24,7 @@ from podium.conductor.telling.sinks import ProgramSink, Sink, WebhookSink, cloud
 from podium.db import ledger
 from podium.db.models import utcnow
 from podium.drivers import command
+from podium.pacing import Gaps
 
 LOG = log.getLogger(__name__)
 
@@ -32,9 +33,8 @@ _Sleep = Callable[[float], Awaitable[object]]
 #: Seconds between two looks for new events, and between two counts of those that wait.
 _POLL_INTERVAL: Final = 0.5
 _COUNT_INTERVAL: Final = 5.0
-#: Seconds after which a sink that failed is tried again: the first gap, and the longest.
-_FIRST_GAP: Final = 1.0
-_LONGEST_GAP: Final = 300.0
+#: Before a sink that failed is tried again.
+_GAPS: Final = Gaps(1.0, 300.0)
 #: Seconds of deliveries that may come twice after a crash.
 _SAVE_INTERVAL: Final = 1.0
 #: Seconds that the daemon's end waits for a delivery under way.
@@ -256,7 +256,7 @@ class _Deliveries:
                 self._name,
                 errors.one_line(error),
             )
-        gap: float = min(_FIRST_GAP * 2 ** min(self._failures, 16), _LONGEST_GAP)
+        gap = _GAPS[self._failures]
         self._failures += 1
         self._failing_since = self._failing_since or utcnow()
         self._last_error = errors.one_line(error)

@@ -12,10 +12,11 @@ from podium.drivers import base
 from podium.drivers.connections import Connections
 from podium.drivers.ipmi import commands, crypto, packet, power
 from podium.drivers.ipmi.client import Client, Timing
-from podium.drivers.ipmi.inquiry import Allowance, Inquiries
+from podium.drivers.ipmi.inquiry import Inquiries
 from podium.drivers.ipmi.session import Target
 from podium.drivers.ipmi.tasks import HealthCheck, InventoryCollector, SensorCollector
 from podium.drivers.property_types import as_text
+from podium.pacing import Allowance
 
 _PRIVILEGES: Final = {
     "ADMINISTRATOR": packet.PRIVILEGE_ADMINISTRATOR,

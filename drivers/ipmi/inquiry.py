@@ -8,30 +8,9 @@ from podium.drivers.base import Node
 from podium.drivers.connections import Connections
 from podium.drivers.ipmi import packet
 from podium.drivers.ipmi.client import Connection
+from podium.pacing import Allowance
 
 _PATIENCE: Final = 3.0  # seconds for one command; health and sensors are not worth a longer wait
-
-
-class Allowance:
-    """A rate that all inquiries share, so that a fleet of any size leaves the event loop to others.
-
-    :param rate: per second; as many may be taken at once after a pause
-    """
-
-    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate = self._left = rate
-        self._clock = clock
-        self._at = clock()
-
-    def take(self) -> bool:
-        """Count one more, if it is allowed now; returns whether it is."""
-        now = self._clock()
-        self._left = min(self._left + (now - self._at) * self._rate, self._rate)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class Inquiry:
@@ -64,7 +43,7 @@ class Inquiry:
 
     def more(self) -> bool:
         """Count one more record or sensor to read, if that is allowed; returns whether it is."""
-        return not self.late and self._allowance.take()
+        return not self.late and self._allowance.take(self._clock())
 
     async def ask(
         self, command: tuple[int, int], data: bytes = b"", privilege: int = packet.PRIVILEGE_USER

@@ -4,6 +4,7 @@ They use the session that reading the power state opened, and open none themselv
 that cannot be logged into is already reported as such.
 """
 
+import time
 from datetime import UTC, datetime
 
 from oslo_log import log
@@ -13,9 +14,10 @@ from podium.drivers import base, inventory
 from podium.drivers.connections import Connections
 from podium.drivers.ipmi import commands, identity, packet, repository
 from podium.drivers.ipmi.client import Connection
-from podium.drivers.ipmi.inquiry import Allowance, Inquiries, Inquiry
+from podium.drivers.ipmi.inquiry import Inquiries, Inquiry
 from podium.drivers.ipmi.power import chassis_status
 from podium.drivers.ipmi.sensor_watch import SensorWatch
+from podium.pacing import Allowance
 
 LOG = log.getLogger(__name__)
 
@@ -76,7 +78,7 @@ class InventoryCollector:
         else:
             return
         now = datetime.now(UTC)
-        if not asked and not (self._is_due(node, inquiry, now) and self._allowance.take()):
+        if not asked and not (self._is_due(node, inquiry, now) and self._allowance.take(time.monotonic())):
             return
         device = await identity.device_id(inquiry)
         fingerprint = identity.fingerprint(device, await repository.version(inquiry))

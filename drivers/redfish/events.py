@@ -17,17 +17,17 @@ from podium.drivers.redfish import hints, resources, sse
 from podium.drivers.redfish.client import BMC, Refused
 from podium.drivers.redfish.system import System
 from podium.drivers.redfish.watched import Watched
+from podium.pacing import Gaps
 
 LOG = log.getLogger(__name__)
 
 _OPENING: Final = 256  # streams that are opened at the same time
 _READING: Final = 128  # reads for events at the same time: a whole room may lose its power at once
 _CHECKING: Final = 64  # looks at the health
-_SHORTEST_GAP: Final = 5.0  # seconds between two attempts to open a stream
-_LONGEST_GAP: Final = 600.0
+_GAPS: Final = Gaps(5.0, 600.0)  # seconds between two attempts to open a stream
 _NOT_OFFERED: Final = 3600.0  # seconds until a BMC is asked again that has no events; new firmware may have
 _LONG: Final = 600.0  # seconds; BMCs end streams now and then, some every hour, and that is in order
-_MOST_DOUBT: Final = 64.0
+_DOUBTS: Final = Gaps(1.0, 64.0)  # factors of the silence after which a stream counts as dead
 _BREATH: Final = (
     0.02  # seconds after each piece of a stream, so that a BMC in a fit has to wait for the others
 )
@@ -48,11 +48,11 @@ class Stream:
 
     __slots__ = (
         "_bmc",
-        "_doubt",
         "_follower",
-        "_gap",
+        "_failures",
         "_not_before",
         "_opened_at",
+        "_silences",
         "_task",
         "_told",
         "nodes",
@@ -65,8 +65,8 @@ class Stream:
         self._task: asyncio.Task[None] | None = None
         self._opened_at: float | None = None
         self._not_before = 0.0
-        self._gap = _SHORTEST_GAP
-        self._doubt = 1.0
+        self._failures = 0  # since a stream lived long
+        self._silences = 0  # that ended a stream
         self._told = False
 
     @property
@@ -125,14 +125,14 @@ class Stream:
 
     async def _listen(self, chunks: AsyncIterator[bytes]) -> None:
         loop = asyncio.get_running_loop()
-        parser, habit = sse.Parser(), hints.Habit(loop.time(), self._doubt)
+        parser, habit = sse.Parser(), hints.Habit(loop.time(), _DOUBTS[self._silences])
         comments = 0
         while True:
             try:
                 async with asyncio.timeout(habit.allowed):
                     chunk = await anext(chunks, None)
             except TimeoutError:
-                self._doubt = min(2 * self._doubt, _MOST_DOUBT)
+                self._silences += 1
                 raise Lost(f"nothing for {habit.allowed:.0f} s, not even a sign of life") from None
             if chunk is None:
                 raise Lost("it ended the stream")
@@ -154,9 +154,9 @@ class Stream:
         now = asyncio.get_running_loop().time()
         in_order = self._opened_at is not None and now - self._opened_at >= _LONG
         if in_order:
-            self._gap = _SHORTEST_GAP
-        self._not_before = now + (_LONGEST_GAP if isinstance(failure, Refused) else self._gap)
-        self._gap = min(2 * self._gap, _LONGEST_GAP)
+            self._failures = 0
+        self._not_before = now + (_GAPS.longest if isinstance(failure, Refused) else _GAPS[self._failures])
+        self._failures += 1
         if not (self._told or in_order):
             self._told = True
             LOG.info(

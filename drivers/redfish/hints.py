@@ -4,20 +4,21 @@ What an event says is never taken for the state itself: BMCs send events early, 
 """
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
 from podium import errors, states
+from podium.pacing import Gaps
 
 _MOST: Final = 256  # entries of one event that are looked at; the standard limit for messages is 100 or less
 _HEARTBEAT: Final = "RedfishServiceFunctional"
 _HEALTH_WORDS: Final = ("status", "health", "error", "threshold", "fault", "fail")
 _BAD: Final = frozenset({"Warning", "Critical"})
 
-_SHORTEST_GAP: Final = 0.3  # seconds between two reads for hints
-_LONGEST_GAPS: Final = (60.0, 2.0, 2.0)  # by urgency less one, where the reads before showed nothing new
+_GAPS: Final = Gaps(0.3, 60.0)  # seconds between two reads for hints; longer where reads show nothing new
 _QUIET: Final = 120.0  # seconds without a read, after which a system is as good as one that was never noisy
 
 _BEATS: Final = 3
@@ -32,6 +33,9 @@ class Urgency(IntEnum):
     VAGUE = 1  # about a part of the system, or nobody knows what
     NAMED = 2  # about the system itself
     POWER = 3  # and about its power
+
+
+_LONGEST_GAPS: Final = {Urgency.VAGUE: _GAPS.longest, Urgency.NAMED: 2.0, Urgency.POWER: 2.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +130,22 @@ class Pace:
     Some BMCs tell of every login, and some take every request for one.
     """
 
-    __slots__ = ("_gap", "_read")
+    __slots__ = ("_in_vain", "_read_at")
 
     def __init__(self) -> None:
-        self._gap = _SHORTEST_GAP
-        self._read = float("-inf")
+        self._in_vain = 0  # reads in a row that showed nothing new
+        self._read_at = -math.inf
 
     def delay(self, now: float, urgency: Urgency) -> float:
         """Seconds to wait before the next read."""
-        if now - self._read > _QUIET:
-            self._gap = _SHORTEST_GAP
-        return max(0.0, self._read + min(self._gap, _LONGEST_GAPS[urgency - 1]) - now)
+        if now - self._read_at > _QUIET:
+            self._in_vain = 0
+        return max(0.0, self._read_at + min(_GAPS[self._in_vain], _LONGEST_GAPS[urgency]) - now)
 
     def was_read(self, now: float, *, changed: bool) -> None:
         """Note a read, and whether it showed anything new."""
-        self._read = now
-        self._gap = _SHORTEST_GAP if changed else min(2 * self._gap, _LONGEST_GAPS[0])
+        self._read_at = now
+        self._in_vain = 0 if changed else self._in_vain + 1
 
 
 class Habit:

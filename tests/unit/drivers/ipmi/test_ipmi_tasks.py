@@ -16,8 +16,9 @@ from podium.drivers import base
 from podium.drivers.inventory import collected
 from podium.drivers.ipmi import commands, identity, packet
 from podium.drivers.ipmi.driver import IPMIDriver
-from podium.drivers.ipmi.inquiry import Allowance, Inquiry
+from podium.drivers.ipmi.inquiry import Inquiry
 from podium.drivers.ipmi.sensor_watch import SensorWatch
+from podium.pacing import Allowance
 from podium.simulator.bmc import BMC, Settings
 from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator
@@ -164,23 +165,12 @@ def test_a_bmc_that_is_slow_tells_of_its_chassis_alone() -> None:
     run(main)
 
 
-def test_a_fleet_of_any_size_gets_so_many_reads_a_second() -> None:
-    now = 100.0
-    allowance = Allowance(10, lambda: now)
-    assert [allowance.take() for _ in range(11)] == [True] * 10 + [False]
-    now += 0.35
-    assert [allowance.take() for _ in range(4)] == [True] * 3 + [False]
-    now += 3600
-    assert [allowance.take() for _ in range(11)] == [True] * 10 + [False]
-
-
-def test_a_turn_is_over_when_its_time_is_or_nothing_is_left_for_it() -> None:
+def test_an_inquiry_is_over_when_its_time_is_or_nothing_is_left_for_it() -> None:
     now = 100.0
     unused: Any = None
 
     def inquiry(rate: float) -> Inquiry:
-        made = Allowance(rate, lambda: now)
-        return Inquiry(unused, seconds=3, patience=10, allowance=made, clock=lambda: now)
+        return Inquiry(unused, seconds=3, patience=10, allowance=Allowance(rate), clock=lambda: now)
 
     short, modest = inquiry(1000), inquiry(1)
     assert (short.more(), modest.more(), modest.more()) == (True, True, False)
