@@ -1,17 +1,48 @@
-"""The connections that a driver holds for its nodes, each until its node is forgotten or changed."""
+"""Who holds which connection: one for each node that is in use, shared where nodes name the same target."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from podium.drivers.base import Node
+from podium.drivers.closing import paced
 
 _DISUSE: Final = 1800.0  # seconds, twice; a node that nobody asked about meanwhile is forgotten
-_FORGOTTEN_AT_ONCE: Final = 200
-_PAUSE: Final = 0.01  # seconds after so many
 
 _Connection = TypeVar("_Connection")
+
+
+class _Counted(Protocol):
+    users: int
+
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value", bound=_Counted)
+
+
+class Shared(dict[_Key, _Value]):
+    """What several users hold together under one key, until the last of them gives it back."""
+
+    def take(self, key: _Key, make: Callable[[], _Value]) -> _Value:
+        """What is held under the key, which counts another user.
+
+        :param make: makes it for the first user
+        """
+        value = self.get(key)
+        if value is None:
+            value = self[key] = make()
+        value.users += 1
+        return value
+
+    def give_back(self, key: _Key) -> bool:
+        """Count one user less; returns whether that was the last one, so that it can be closed."""
+        value = self[key]
+        value.users -= 1
+        if value.users:
+            return False
+        del self[key]
+        return True
 
 
 @dataclass(slots=True)
@@ -36,7 +67,9 @@ class Connections(Generic[_Connection]):
         self._connect = connect
         self._release = release
         self._known: dict[str, _Known[_Connection]] = {}
-        self._forget([])
+        self._forgetting = asyncio.get_running_loop().create_task(
+            self._forget_unused(), name="unused connections"
+        )
 
     def of(self, node: Node) -> _Connection:
         """The node's connection, a new one when its driver_info changed.
@@ -69,22 +102,15 @@ class Connections(Generic[_Connection]):
         known = self._known[node.uuid] = _Known(node.driver_info, connection)
         return known
 
-    def _look_for_unused(self) -> None:
-        unused = [uuid for uuid, known in self._known.items() if not known.used]
-        for known in self._known.values():
-            known.used = False
-        self._forget(unused)
-
-    def _forget(self, unused: list[str]) -> None:
-        """Forget nodes that were not used, some at a time, because each may have a session to close."""
-        for uuid in unused[-_FORGOTTEN_AT_ONCE:]:
-            known = self._known.get(uuid)
-            if known is not None and not known.used:
-                del self._known[uuid]
-                self._release(known.connection)
-        del unused[-_FORGOTTEN_AT_ONCE:]
-        loop = asyncio.get_running_loop()
-        if unused:
-            self._forgetting = loop.call_later(_PAUSE, self._forget, unused)
-        else:
-            self._forgetting = loop.call_later(_DISUSE, self._look_for_unused)
+    async def _forget_unused(self) -> None:
+        """Forget nodes that nobody asks about; slowly, because each may have a session to close."""
+        while True:
+            await asyncio.sleep(_DISUSE)
+            unused = [uuid for uuid, known in self._known.items() if not known.used]
+            for known in self._known.values():
+                known.used = False
+            async for uuid in paced(unused):
+                found = self._known.get(uuid)
+                if found is not None and not found.used:
+                    del self._known[uuid]
+                    self._release(found.connection)

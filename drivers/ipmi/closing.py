@@ -1,16 +1,12 @@
-"""How a hundred thousand sessions are closed in seconds: no answer is waited for before the next is asked.
-
-Paced, because answers that come all at once overflow the receive buffer.
-"""
+"""How a hundred thousand sessions are closed in seconds: the next is closed before the last one's answer."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from podium.drivers.closing import paced
 from podium.drivers.ipmi.session import Session
 
-_AT_ONCE: Final = 200
-_PAUSE: Final = 0.01  # seconds after so many
 _ROUNDS: Final = 2  # a BMC that closed the session and whose answer was lost is silent from then on
 
 
@@ -32,9 +28,7 @@ async def _close_once(sessions: Sequence[Session], gap: float, deadline: float) 
     loop = asyncio.get_running_loop()
     asked: list[tuple[Session, asyncio.Future[Any]]] = []
     left: list[Session] = []
-    for place, session in enumerate(sorted(sessions, key=lambda one: one.endpoint.busy)):
-        if place % _AT_ONCE == 0:
-            await asyncio.sleep(_PAUSE)
+    async for session in paced(sorted(sessions, key=lambda one: one.endpoint.busy)):
         patience = min(gap, deadline - loop.time())
         try:
             asked.append((session, await _ask(session, patience)))

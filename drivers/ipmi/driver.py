@@ -16,6 +16,7 @@ from podium.drivers.ipmi.inquiry import Inquiries
 from podium.drivers.ipmi.session import Target
 from podium.drivers.ipmi.tasks import HealthCheck, InventoryCollector, SensorCollector
 from podium.drivers.property_types import as_text
+from podium.drivers.timing import OPTIONS
 from podium.pacing import Allowance
 
 _PRIVILEGES: Final = {
@@ -99,19 +100,7 @@ class IPMIDriver(base.Driver):
             help="Seconds without an answer after which a command is sent again; "
             "each further gap is 1.4 times as long.",
         ),
-        cfg.FloatOpt(
-            "authentication_retry_interval",
-            default=600,
-            min=0,
-            help="Seconds for which a BMC that refused three logins in a row is left alone, unless "
-            "the driver_info of its node changes. BMCs lock accounts.",
-        ),
-        cfg.FloatOpt(
-            "session_close_timeout",
-            default=15,
-            min=0.1,
-            help="Seconds that closing all BMC sessions may take at shutdown.",
-        ),
+        *OPTIONS,
         cfg.IntOpt(
             "inventory_interval",
             default=86400,

@@ -8,11 +8,13 @@ that resolve names and load certificates. Nothing is opened before a BMC's first
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final, Self
+from typing import Self
 
 from oslo_log import log
 
 from podium import errors
+from podium.drivers import closing
+from podium.drivers.connections import Shared
 from podium.drivers.redfish.answers import BMCBusy, Refused, Response
 from podium.drivers.redfish.bmc import BMC
 from podium.drivers.redfish.wire import Network, Target, Timing
@@ -20,8 +22,6 @@ from podium.drivers.redfish.wire import Network, Target, Timing
 __all__ = ["BMC", "BMCBusy", "Client", "Refused", "Response", "Target", "Timing"]
 
 LOG = log.getLogger(__name__)
-
-_CLOSED_AT_ONCE: Final = 200
 
 
 class Client:
@@ -33,7 +33,7 @@ class Client:
     def __init__(self, timing: Timing, clock: Callable[[], float] = time.monotonic) -> None:
         self.network = Network(timing)
         self.clock = clock
-        self._bmcs: dict[Target, BMC] = {}
+        self._bmcs = Shared[Target, BMC]()
         self._ending: set[asyncio.Task[bool]] = set()
 
     async def __aenter__(self) -> Self:
@@ -50,17 +50,11 @@ class Client:
         host = target.host
         if not host or not host.isascii() or not host.isprintable() or {" ", "/", "@"} & set(host):
             raise errors.InvalidDriverInfo(f"redfish_address: {host!r} is no host's name or address")
-        bmc = self._bmcs.get(target)
-        if bmc is None:
-            bmc = self._bmcs[target] = BMC(target, self.network, self.clock)
-        bmc.users += 1
-        return bmc
+        return self._bmcs.take(target, lambda: BMC(target, self.network, self.clock))
 
     def release(self, bmc: BMC) -> None:
         """Give back a BMC; with its last user the session ends and nothing of the target is kept."""
-        bmc.users -= 1
-        if bmc.users == 0:
-            del self._bmcs[bmc.target]
+        if self._bmcs.give_back(bmc.target):
             ending = asyncio.create_task(bmc.end(self.network.deadline(0.0)), name=f"end of {bmc.target}")
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
@@ -83,7 +77,7 @@ class Client:
         timing = self.network.timing
         deadline = self.network.loop.time() + timing.close
         held = [bmc for bmc in self._bmcs.values() if bmc.has_session]
-        room = asyncio.Semaphore(_CLOSED_AT_ONCE)
+        room = asyncio.Semaphore(closing.AT_ONCE)
         left = set(held)
 
         async def end(bmc: BMC) -> None:

@@ -17,6 +17,7 @@ from podium.drivers.redfish.client import Client, Target, Timing
 from podium.drivers.redfish.events import Follower
 from podium.drivers.redfish.system import System
 from podium.drivers.redfish.tasks import HealthCheck, InventoryCollector, SensorCollector
+from podium.drivers.timing import OPTIONS
 
 _SYSTEMS: Final = "/redfish/v1/Systems/"  # its standard place (DSP0266, section on resource URIs)
 _PORTS: Final = {"https": 443, "http": 80}
@@ -131,19 +132,7 @@ class RedfishDriver(base.Driver):
             min=0.1,
             help="Seconds that one request may take in all, with connecting and logging in.",
         ),
-        cfg.FloatOpt(
-            "authentication_retry_interval",
-            default=600,
-            min=0,
-            help="Seconds for which a BMC that refused three logins in a row is left alone, unless "
-            "the driver_info of its node changes. BMCs lock accounts.",
-        ),
-        cfg.FloatOpt(
-            "session_close_timeout",
-            default=15,
-            min=0.1,
-            help="Seconds that ending all BMC sessions may take at shutdown.",
-        ),
+        *OPTIONS,
         cfg.BoolOpt(
             "events",
             default=True,

@@ -1,7 +1,7 @@
 """Who Podium is to a BMC: a session, or user name and password with each request (DSP0266, Authentication).
 
-BMCs have few sessions and lock accounts after a few wrong passwords. So a session is held and used again,
-and a BMC that refused three logins in a row is left alone.
+BMCs have few sessions, so one is held and used again. For BMCs that refuse logins see
+:mod:`podium.drivers.logins`.
 """
 
 import base64
@@ -12,6 +12,7 @@ from typing import Any, Final
 from oslo_log import log
 
 from podium import errors
+from podium.drivers.logins import NONE_REFUSED
 from podium.drivers.redfish import answers, sent
 from podium.drivers.redfish.http import Answer
 from podium.drivers.redfish.wire import Counts, Target, Timing
@@ -19,7 +20,6 @@ from podium.drivers.redfish.wire import Counts, Target, Timing
 LOG = log.getLogger(__name__)
 
 _DEFAULT: Final = "/redfish/v1/SessionService/Sessions"
-_FAILURES: Final = 3
 _LONGEST_TOKEN: Final = 8192  # characters
 _NONE_OFFERED: Final = (401, 404, 405, 501)
 #: That there are as many sessions as there can be, in the words of the Base registry and of Dell's.
@@ -43,8 +43,8 @@ class Account:
     """
 
     __slots__ = (
-        "_clock", "_counts", "_failures", "_left_alone_until", "_plain", "_session", "_target", "_timing",
-        "_token", "_told", "head", "valid_until",
+        "_clock", "_counts", "_plain", "_refused", "_session", "_target", "_timing", "_token",
+        "_without_sessions", "head", "valid_until",
     )  # fmt: skip
 
     def __init__(self, target: Target, counts: Counts, timing: Timing, clock: Callable[[], float]) -> None:
@@ -52,9 +52,8 @@ class Account:
         self._counts = counts
         self._timing = timing
         self._clock = clock
-        self._failures = 0
-        self._told = False  # that it has no session to give
-        self._left_alone_until = -math.inf
+        self._refused = NONE_REFUSED
+        self._without_sessions = False  # as was logged
         self._token: str | None = None
         self._session: str | None = None  # its path
         self._plain = (
@@ -72,7 +71,7 @@ class Account:
     @property
     def left_alone(self) -> bool:
         """Whether no login is tried for a while."""
-        return self._clock() < self._left_alone_until
+        return self._refused.is_left_alone(self._clock())
 
     @property
     def needs_sessions(self) -> bool:
@@ -88,11 +87,7 @@ class Account:
         :raises podium.errors.AuthenticationRefused: when the BMC refuses, or is left alone for that
         :raises podium.drivers.redfish.answers.Refused: when it has no session and nothing else will do
         """
-        if self.left_alone:
-            raise errors.AuthenticationRefused(
-                f"BMC {self._target} refused {self._failures} logins in a row and is left alone for "
-                f"{self._timing.authentication_retry:g} s, or until driver_info changes"
-            )
+        self._refused.check(self._target, self._clock(), self._timing.authentication_retry)
         if not self.needs_sessions:
             self._use_basic(math.inf)
             return
@@ -107,14 +102,14 @@ class Account:
             raise answers.refusal(f"BMC {self._target} opens no session", answer)
         offered = answer.status not in _NONE_OFFERED
         self._use_basic(self._clock() + self._timing.authentication_retry if offered else math.inf)
-        if not self._told:
-            self._told = True
+        if not self._without_sessions:
+            self._without_sessions = True
             text = "BMC %s has no session to give (HTTP %d): user name and password go with each request"
             LOG.info(text, self._target, answer.status)
 
     def accept(self) -> None:
         """The BMC does what it is asked."""
-        self._failures = 0
+        self._refused = NONE_REFUSED
 
     def refuse(self, answer: Answer) -> None:
         """The BMC refuses who asks it.
@@ -125,9 +120,9 @@ class Account:
         if self._target.auth != "none":
             what, remedy = f"refuses the login of user {self._target.username!r}", "check"
             self._forget()
-            self._failures += 1
-            if self._failures >= _FAILURES:
-                self._leave_alone()
+            self._refused = self._refused.one_more(
+                self._target, self._clock(), self._timing.authentication_retry
+            )
         refusal = answers.refusal(f"BMC {self._target} {what}", answer)
         raise errors.AuthenticationRefused(f"{refusal}; {remedy} redfish_username and redfish_password")
 
@@ -158,15 +153,6 @@ class Account:
         self.head = self._plain
         self.valid_until = -math.inf
 
-    def _leave_alone(self) -> None:
-        self._left_alone_until = self._clock() + self._timing.authentication_retry
-        LOG.warning(
-            "BMC %s refused %d logins in a row: left alone for %g s, because BMCs lock accounts",
-            self._target,
-            self._failures,
-            self._timing.authentication_retry,
-        )
-
     def _hold(self, answer: Answer) -> bool:
         """Whether the answer opened a session, which is held then."""
         token = answers.header(answer.headers, b"x-auth-token")
@@ -181,7 +167,7 @@ class Account:
         self._token, self._session = token, sent.own_path(place)
         self.head = f"{self._plain}X-Auth-Token: {token}\r\n"
         self.valid_until = math.inf
-        self._told = False
+        self._without_sessions = False
         self._counts.logins += 1
         self._counts.sessions += 1
         return True

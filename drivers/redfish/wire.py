@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from podium import errors
+from podium.drivers import timing
 from podium.drivers.redfish import sent
 from podium.drivers.redfish.http import Answer, Connection, Lost, Watch
 from podium.drivers.redfish.link import Resumable
@@ -69,21 +70,17 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class Timing(timing.Timing):
     """How patient a client is, in seconds.
 
+    :param command: with a new connection, a new session and a wait that the BMC asks for
     :param connect: for TCP and TLS
     :param read: for the next bytes of an answer
-    :param command: for one command, with a new connection, a new session and a wait that the BMC asks for
-    :param authentication_retry: how long a BMC that refused three logins in a row is left alone
-    :param close: how long closing the client may take
     """
 
+    command: float = 20
     connect: float = 5
     read: float = 10
-    command: float = 20
-    authentication_retry: float = 600
-    close: float = 15
 
 
 @dataclass(slots=True)

@@ -9,8 +9,7 @@ import dataclasses
 import itertools
 import json
 import logging
-import selectors
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,41 +25,11 @@ from podium.drivers.redfish.driver import RedfishDriver
 from podium.drivers.redfish.events import Follower
 from podium.drivers.redfish.system import System
 from podium.testing import FakeManager
-from podium.testing.watch import Leaks
+from virtual_time import run
 
 ON, OFF = states.POWER_ON, states.POWER_OFF
 SYSTEM = "/redfish/v1/Systems/1"
 CONFIRM = 300.0
-
-
-class _Selector(selectors.DefaultSelector):
-    """Moves the clock of its loop where others wait."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        assert timeout is not None, "there is nothing left that could happen"
-        if not (ready := super().select(0)):
-            self.now += timeout
-        return ready
-
-
-def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run in an event loop whose clock jumps to whatever is due next; nothing may be left in the end."""
-
-    def loop() -> asyncio.AbstractEventLoop:
-        selector = _Selector()
-        found = asyncio.SelectorEventLoop(selector)
-        found.time = lambda: selector.now  # type: ignore[method-assign]
-        return found
-
-    async def watched() -> None:
-        leaks = Leaks()
-        await main()
-        assert await leaks.left() == []
-
-    with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(watched())
 
 
 def event(name: str, origin: str | None = SYSTEM, **more: Any) -> bytes:

@@ -1,0 +1,59 @@
+"""Logins that a BMC refuses: after a few in a row it is left alone, because BMCs lock accounts."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from oslo_log import log
+
+from podium import errors
+
+LOG = log.getLogger(__name__)
+
+_MOST: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLogins:
+    """The logins that one BMC refused in a row; a value, which nearly all BMCs share as :data:`NONE_REFUSED`.
+
+    What is called ``bmc`` below stands in messages as the BMC's name; times are in seconds of one clock.
+    """
+
+    count: int = 0
+    left_alone_until: float = -math.inf
+
+    def is_left_alone(self, now: float) -> bool:
+        """Whether no login should be tried for now."""
+        return now < self.left_alone_until
+
+    def check(self, bmc: object, now: float, interval: float) -> None:
+        """Make sure that a login may be tried.
+
+        :param interval: as it was given to :meth:`one_more`
+        :raises podium.errors.AuthenticationRefused: while the BMC is left alone
+        """
+        if self.is_left_alone(now):
+            raise errors.AuthenticationRefused(
+                f"BMC {bmc} refused {self.count} logins in a row and is left alone for {interval:g} s, "
+                "or until driver_info changes"
+            )
+
+    def one_more(self, bmc: object, now: float, interval: float) -> "RefusedLogins":
+        """Count another refused login.
+
+        :param interval: seconds for which the BMC is left alone if it has refused too many
+        """
+        count = self.count + 1
+        if count < _MOST:
+            return RefusedLogins(count, self.left_alone_until)
+        LOG.warning(
+            "BMC %s refused %d logins in a row: left alone for %g s, because BMCs lock accounts",
+            bmc,
+            count,
+            interval,
+        )
+        return RefusedLogins(count, now + interval)
+
+
+NONE_REFUSED: Final = RefusedLogins()
