@@ -13,10 +13,13 @@ from typing import Final, Self
 from oslo_log import log
 
 from podium import errors
+from podium.drivers import timing
+from podium.drivers.connections import Shared
 from podium.drivers.ipmi import closing, crypto, packet, transport
 from podium.drivers.ipmi.commands import INSUFFICIENT_PRIVILEGE, NODE_BUSY, CommandFailed
 from podium.drivers.ipmi.session import Session, SuiteRefused, Target, open_session
 from podium.drivers.ipmi.transport import NoAnswer
+from podium.drivers.logins import NONE_REFUSED
 
 LOG = log.getLogger(__name__)
 
@@ -24,7 +27,6 @@ _HELD_TRANSMISSIONS: Final = 4  # into a held session; real BMCs meet a session 
 _IDLE_TRANSMISSIONS: Final = 3  # into one that has been idle so long that it may be forgotten
 _IDLE: Final = 55.0  # seconds; a BMC forgets a session after 60 without a packet, give or take 3 (6.12.15)
 _BUSY_PAUSES: Final = (0.1, 0.3, 0.6)  # seconds before a command is repeated that met "node busy"
-_LOGIN_FAILURES: Final = 3  # BMCs lock an account after a few
 _LEVELS: Final = {
     packet.PRIVILEGE_USER: "USER",
     packet.PRIVILEGE_OPERATOR: "OPERATOR",
@@ -33,27 +35,23 @@ _LEVELS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class Timing(timing.Timing):
     """How patient a client is, in seconds.
 
-    :param command: how long one command may take with all its retransmissions and a new session
+    :param command: with all its retransmissions and a new session
     :param retransmit: the first gap between two transmissions; each further one is longer
-    :param authentication_retry: how long a BMC that refused three logins in a row is left alone
-    :param close: how long closing the client may take
     """
 
     command: float = 10
     retransmit: float = 0.5
-    authentication_retry: float = 600
-    close: float = 15
 
 
 class Connection:
     """What is kept for one target: its address, its session, and how its last logins went."""
 
     __slots__ = (
-        "_client", "_endpoint", "_left_alone_until", "_login_failures", "_moved", "_session", "_suite",
-        "_under_way", "_used", "learned", "target", "users",
+        "_client", "_endpoint", "_moved", "_refused", "_session", "_suite", "_under_way", "_used", "learned",
+        "target", "users",
     )  # fmt: skip
 
     def __init__(self, target: Target, client: "Client") -> None:
@@ -67,8 +65,7 @@ class Connection:
         self._suite = crypto.SUITES[target.suite or crypto.SUITE_17.number]
         self._under_way = 0  # commands
         self._used = 0.0  # when a command was last answered
-        self._login_failures = 0
-        self._left_alone_until = 0.0
+        self._refused = NONE_REFUSED
 
     @property
     def has_session(self) -> bool:
@@ -218,25 +215,14 @@ class Connection:
     async def _login(self, endpoint: transport.Endpoint, deadline: float) -> Session:
         """Open a session and count what the BMC says to the login; the caller has the endpoint's turn."""
         client = self._client
-        if client.clock() < self._left_alone_until:
-            raise errors.AuthenticationRefused(
-                f"BMC {self.target} refused {_LOGIN_FAILURES} logins in a row and is left alone for "
-                f"{client.timing.authentication_retry:g} s, or until driver_info changes"
-            )
+        interval = client.timing.authentication_retry
+        self._refused.check(self.target, client.clock(), interval)
         try:
             self._session = await self._open(endpoint, deadline)
         except errors.AuthenticationRefused:
-            self._login_failures += 1
-            if self._login_failures >= _LOGIN_FAILURES:
-                self._left_alone_until = client.clock() + client.timing.authentication_retry
-                LOG.warning(
-                    "BMC %s refused %d logins in a row: left alone for %g s, because BMCs lock accounts",
-                    self.target,
-                    self._login_failures,
-                    client.timing.authentication_retry,
-                )
+            self._refused = self._refused.one_more(self.target, client.clock(), interval)
             raise
-        self._login_failures = 0
+        self._refused = NONE_REFUSED
         client.logins += 1
         client.sessions += 1
         return self._session
@@ -275,7 +261,7 @@ class Client:
         self.clock = clock
         self.logins = 0  #: that succeeded
         self.sessions = 0  #: that are held
-        self._connections: dict[Target, Connection] = {}
+        self._connections = Shared[Target, Connection]()
 
     async def __aenter__(self) -> Self:
         return self
@@ -285,17 +271,11 @@ class Client:
 
     def connect(self, target: Target) -> Connection:
         """The connection to a target, shared by all who ask for it; each gives it back to :meth:`release`."""
-        connection = self._connections.get(target)
-        if connection is None:
-            connection = self._connections[target] = Connection(target, self)
-        connection.users += 1
-        return connection
+        return self._connections.take(target, lambda: Connection(target, self))
 
     def release(self, connection: Connection) -> None:
         """Give back a connection; with its last user the session ends and nothing of the target is kept."""
-        connection.users -= 1
-        if connection.users == 0:
-            del self._connections[connection.target]
+        if self._connections.give_back(connection.target):
             connection.end()
 
     def statistics(self) -> dict[str, float]:

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from oslo_log import log
 
+from podium.drivers.connections import Shared
 from podium.drivers.ipmi import packet
 from podium.drivers.ipmi.deadlines import Deadlines
 from podium.drivers.turns import Turns
@@ -141,7 +142,7 @@ class Network:
         self.deadlines = Deadlines(self._drain_all)
         self._sockets: dict[int, socket.socket] = {}
         self._senders: dict[int, Callable[[bytes, Any], int]] = {}
-        self._endpoints: dict[Any, Endpoint] = {}
+        self._endpoints = Shared[Any, Endpoint]()
         #: Datagrams sent, and those among them that repeat one that was not answered.
         self.sent = self.retransmissions = 0
         #: Datagrams that were of no use: late, repeated, damaged, or from strangers.
@@ -169,17 +170,11 @@ class Network:
 
         :raises OSError: when the system does not have the address family
         """
-        found = self._endpoints.get(address)
-        if found is None:
-            found = self._endpoints[address] = Endpoint(self, self._sender(family), address)
-        found.users += 1
-        return found
+        return self._endpoints.take(address, lambda: Endpoint(self, self._sender(family), address))
 
     def give_back(self, endpoint: Endpoint) -> None:
         """Drop the endpoint with its last user."""
-        endpoint.users -= 1
-        if not endpoint.users:
-            del self._endpoints[endpoint._address]
+        self._endpoints.give_back(endpoint._address)
 
     @property
     def sockets(self) -> list[socket.socket]:
