@@ -4,25 +4,28 @@ The pages are Markdown that reads as well without Sphinx; what the code says bet
 """
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 from cliff import sphinxext
 from cliff.command import Command
+from docutils import nodes
+from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
 from podium.cli.app import COMMANDS, App
+
+sys.path.insert(0, str(Path(__file__).parent))
+import pictures
 
 project = "Podium"
 author = "the Podium authors"
 copyright = author
 html_title = project
-html_theme = "alabaster"
-html_theme_options = {
-    "description": "A conductor for fleets of machines",
-    "fixed_sidebar": True,
-    "page_width": "70rem",
-    "body_max_width": "52rem",
-}
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["podium.css"]
 html_show_sourcelink = False
 smartquotes = False  # they would make a dash of the -- before an option
 
@@ -34,6 +37,7 @@ extensions = [
     "stevedore.sphinxext",
 ]
 myst_heading_anchors = 3
+myst_fence_as_directive = ["mermaid"]
 autodoc_member_order = "bysource"
 
 autoprogram_cliff_application = App.NAME
@@ -64,6 +68,16 @@ class PodiumCommands(sphinxext.AutoprogramCliffDirective):
         return {name: self._load_command(manager, name) for name, _, _ in COMMANDS}
 
 
+class Picture(Directive):
+    """A Mermaid block, drawn as SVG where the output is HTML and shown as text elsewhere."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        text = "\n".join(self.content)
+        return [nodes.raw("", pictures.draw(text), format="html")]
+
+
 def draw_tree(app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
     """Keep the tree in the docstring of podium.errors as it is drawn."""
     if name == "podium.errors":
@@ -80,6 +94,7 @@ def shorten_defaults(
 
 
 def setup(app: Sphinx) -> None:
+    app.add_directive("mermaid", Picture)
     app.add_directive("autoprogram-cliff", PodiumCommands, override=True)
     app.connect("autodoc-process-docstring", draw_tree)
     app.connect("autodoc-process-signature", shorten_defaults)

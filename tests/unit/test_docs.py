@@ -18,7 +18,7 @@ from podium.conf import opts
 from podium.drivers import base, registry
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
+PAGES: Final = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")])
 _BLOCK: Final = re.compile(r"^```python\n(.*?)^```$|^`(\w+\.py)`:$", re.M | re.S)
 
 

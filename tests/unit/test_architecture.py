@@ -1,0 +1,74 @@
+"""The picture of the rooms shows what the import contracts hold, and the pages' pictures can be drawn."""
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+PAGE: Final = ROOT / "docs/architecture.md"
+
+
+def load_pictures() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("pictures", ROOT / "docs/pictures.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pictures: Final = load_pictures()
+
+
+def texts(page: Path) -> list[str]:
+    return re.findall(r"^```mermaid\n(.*?)^```$", page.read_text(), re.M | re.S)
+
+
+def layers(contract: dict[str, Any]) -> list[set[str]]:
+    """The layers of a contract from the top down, without the name of the package."""
+    return [
+        {name.strip().removeprefix("podium.") for name in layer.split("|")} for layer in contract["layers"]
+    ]
+
+
+def contracts() -> list[dict[str, Any]]:
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    return [contract for contract in found if contract["type"] == "layers"]
+
+
+def test_the_picture_has_every_layer_of_the_contracts_in_their_order_and_no_other() -> None:
+    whole = pictures.parse(texts(PAGE)[0])
+    packages, wings = contracts()
+    assert [set(row) for row in whole.rows] == layers(packages)
+    assert [set(row) for row in whole.inside["conductor"].rows] == layers(wings)
+    for graph in (whole, whole.inside["conductor"]):
+        assert set(graph.inside) == set().union(*graph.rows)
+
+
+@pytest.mark.parametrize("page", ["architecture.md", "index.md"])
+def test_the_pictures_of_a_page_are_drawn_with_every_word_of_their_boxes(page: str) -> None:
+    for text in texts(ROOT / "docs" / page):
+        drawn = "".join(ElementTree.fromstring(pictures.draw(text)).itertext())
+        for label in re.findall(r'\["([^"]*)"\]', text):
+            assert all(line in drawn for line in label.split("<br/>"))
+
+
+def test_boxes_of_a_row_lie_side_by_side_and_rows_below_each_other() -> None:
+    svg = pictures.draw('flowchart TB\na["one"]\nb["two"]\nc["three<br/>more"]\na & b -->|then| c')
+    boxes = [box.attrib for box in ElementTree.fromstring(svg).iter("rect")]
+    (left, right, below) = [{key: float(box[key]) for key in ("x", "y", "width", "height")} for box in boxes]
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] < right["x"]
+    assert left["y"] + left["height"] < below["y"]
+    assert below["width"] == pictures.WIDTH
+
+
+def test_a_line_that_is_not_understood_is_named() -> None:
+    with pytest.raises(ValueError, match="not understood in a picture: pie title Pets"):
+        pictures.parse("pie title Pets")
