@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from oslo_config import cfg
 
 from podium import conf, errors
-from podium.conductor.manager import OWN_TASKS
+from podium.conductor.tasks.own import OWN_TASKS
 from podium.conf import periodic_tasks
 from podium.drivers import base, registry
 

@@ -18,7 +18,7 @@ from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.membership import Heartbeat, process_identity
 from podium.conductor.fleet.share import share_of
-from podium.conductor.manager import ConductorManager, Schedule
+from podium.conductor.manager import ConductorManager
 from podium.conductor.power.actions import PowerActions
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
@@ -27,6 +27,7 @@ from podium.conductor.rooms.sql import Sql
 from podium.conductor.settings import Settings
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.tasks.commands import TaskCommands
+from podium.conductor.tasks.schedule import Schedule
 from podium.conductor.telling.metrics import ConductorCollector, MetricsServer
 from podium.conductor.telling.notifications import Notifications
 from podium.conductor.telling.statistics import Statistics

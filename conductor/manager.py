@@ -2,75 +2,30 @@
 
 import asyncio
 import concurrent.futures
-import functools
-import inspect
 import math
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from oslo_config import cfg
-from oslo_context.context import RequestContext
 from oslo_log import log
 from oslo_service import periodic_task
 
 from podium import errors
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
-from podium.conductor.rooms import context as contexts
-from podium.conductor.rooms.room import DriverRoom, Run, start_in
+from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep.power_sync import PowerSync
+from podium.conductor.tasks.kinds import DriverTask, Kind
 from podium.conductor.tasks.node_task import NodeTask
+from podium.conductor.tasks.own import PruneTask, SweepTask
 from podium.conductor.tasks.periodic import LoopTimers, PeriodicJob
+from podium.conductor.tasks.schedule import Schedule
 from podium.conductor.tasks.services import DriverServices
 from podium.conf.periodic_tasks import no_such_task
-from podium.db import events, operations, task_commands
 from podium.db.conductors import TaskReport
-from podium.db.models import utcnow
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
-
-_SYNC: Final = "conductor.sync_power_status"
-
-#: The conductor's own tasks.
-OWN_TASKS: Final = (_SYNC, "conductor.prune_power_events")
-
-#: Seconds; the conductor's own tasks bound every wait themselves.
-_OWN_DEADLINE: Final = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """What the config file says about periodic tasks; times in seconds, by the task's name.
-
-    :param sync_interval: from one sweep to the next
-    :param events_max_age: how long power events are kept
-    :param events_max_count: how many of them at the most
-    """
-
-    spacing: Mapping[str, float]
-    deadline: Mapping[str, float]
-    disabled: frozenset[str]
-    enabled: frozenset[str]
-    sync_interval: float
-    events_max_age: timedelta
-    events_max_count: int
-
-    @classmethod
-    def read(cls, conf: cfg.ConfigOpts) -> "Schedule":
-        """The values that are in force now."""
-        return cls(
-            spacing=dict(conf.periodic_tasks.spacing),
-            deadline=dict(conf.periodic_tasks.deadline),
-            disabled=frozenset(conf.periodic_tasks.disabled),
-            enabled=frozenset(conf.periodic_tasks.enabled),
-            sync_interval=float(conf.conductor.sync_power_state_interval),
-            events_max_age=timedelta(days=conf.conductor.power_events_max_age),
-            events_max_count=conf.conductor.power_events_max_count,
-        )
 
 
 class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ignore[misc]  # oslo.service is untyped
@@ -93,8 +48,9 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         sql: Sql,
         holder: str | None = None,
     ) -> None:
+        self._jobs: dict[str, PeriodicJob] = {}
         self._periodic_tasks: list[tuple[str, PeriodicJob]] = []
-        self._periodic_spacing: dict[str, float] = {}
+        self._periodic_spacing = _Spacings(self._jobs)
         super().__init__(
             loop=loop,
             fleet=fleet,
@@ -105,51 +61,39 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
             conf=conf,
         )
         self._timers = LoopTimers(loop)
-        self._jobs: dict[str, PeriodicJob] = {}
-        self._node_tasks: dict[str, NodeTask] = {}
-        self._switched_off: set[str] = set()
-        self._sync = sync
         self._schedule = Schedule.read(conf)
-        self._add_own("sync_power_status", self._sync_power_status, self._schedule.sync_interval, True)
-        self._add_own("prune_power_events", self._prune_power_events, 3600.0, False)
+        self._switched_off: set[str] = set()
+        self._add(SweepTask(self._schedule, loop, sync))
+        self._add(PruneTask(self._schedule, loop, sql))
         for room in rooms.values():
-            self._add_drivers(room)
+            for task, method in base.periodic_tasks(room.driver):
+                if task.per_node:
+                    self._add(NodeTask(room, fleet, task, method, self._schedule))
+                else:
+                    self._add(DriverTask(room, task, method, self._schedule))
         self.apply(self._schedule)
 
     def add_periodic_task(self, task: PeriodicJob) -> None:
         """Register a task of this instance.
 
-        :raises podium.errors.DuplicateTask: when there is one of that name
+        :raises podium.errors.DuplicateTask: when there is a task of that name
         """
         if task.name in self._jobs:
             raise errors.DuplicateTask(f"there are two periodic tasks {task.name}; give one another name")
         self._jobs[task.name] = task
+        self._periodic_last_run[task.name] = task.first_run
+
+    def _add(self, kind: Kind) -> None:
+        self.add_periodic_task(PeriodicJob(kind, self._timers))
 
     def apply(self, schedule: Schedule) -> None:
-        """Put what the config file says into force, at once: PeriodicTasks looks it up at every tick."""
+        """Put the values of the config file into force at once: PeriodicTasks looks them up at every tick."""
         self._schedule = schedule
-        named = schedule.spacing.keys() | schedule.deadline.keys() | schedule.disabled | schedule.enabled
-        for name in sorted(named - self._jobs.keys()):
+        for name in sorted(schedule.names - self._jobs.keys()):
             LOG.warning("[periodic_tasks]: %s", no_such_task(name, self._jobs.keys()))
-        declared = {_SYNC: schedule.sync_interval}
         for name, job in self._jobs.items():
-            spacing = schedule.spacing.get(name, declared.get(name, job.declared_spacing))
-            deadline = schedule.deadline.get(name)
-            if name in self._node_tasks:  # the run bounds itself; what ends is the call for one node
-                self._node_tasks[name].deadline, deadline = deadline, None
-            job.configure(
-                spacing=spacing,
-                deadline=deadline or job.declared_deadline,
-                enabled=(job.declared_enabled or name in schedule.enabled)
-                and name not in schedule.disabled
-                and name not in self._switched_off,
-            )
-            self._pace(name, spacing)
-            self._periodic_last_run.setdefault(name, job._periodic_last_run)
-        self._periodic_tasks = [(name, job) for name, job in self._jobs.items() if job._periodic_enabled]
-
-    def _pace(self, name: str, spacing: float) -> None:
-        self._periodic_spacing[name] = spacing
+            job.configure(schedule, switched_off=name in self._switched_off)
+        self._periodic_tasks = [(name, job) for name, job in self._jobs.items() if job.enabled]
 
     def resume(self, reports: Mapping[str, TaskReport], switched_off: Collection[str] = ()) -> None:
         """Go on counting where an earlier run of this conductor stopped.
@@ -170,7 +114,7 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         job = self._job(name)
         if enabled and name in self._schedule.disabled:
             raise errors.PodiumError(f"{name} stays disabled: [periodic_tasks] disabled names it")
-        if enabled and not job.declared_enabled and name not in self._schedule.enabled:
+        if enabled and not job.kind.task.enabled and name not in self._schedule.enabled:
             raise errors.PodiumError(
                 f"{name} stays disabled, as its author left it; name it in [periodic_tasks] enabled"
             )
@@ -184,23 +128,7 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         :param done: called at its end with why it failed, or None, and the seconds that it took
         :raises podium.errors.PodiumError: when that cannot be done
         """
-        job = self._job(name)
-        start: Callable[[Any, RequestContext], Run] | None = None
-        if node is not None:
-            if name not in self._node_tasks:
-                raise errors.PodiumError(f"{name} does not run for single nodes; leave out --node")
-            entry = self._fleet.find(node)
-            if entry is None or entry.node.driver != name.partition(".")[0]:
-                raise errors.PodiumError(f"the node is not one of this conductor's with the driver of {name}")
-        if name in self._node_tasks:
-            start = functools.partial(self._node_tasks[name].start_now, node)
-        if name == _SYNC:
-            if job.join(done):  # it is spread over the interval, and hardly ever not under way
-                self._sync.hurry(contexts.new())
-                return
-            start = self._starter(self._sync_at_once)
-        if not job.run_now(self, done, start):
-            raise errors.PodiumError(f"{name} is running already")
+        self._job(name).run_now(self, done, node)
 
     def _job(self, name: str) -> PeriodicJob:
         if name not in self._jobs:
@@ -210,9 +138,8 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
     def record_tasks(self) -> None:
         """Hand over how the tasks fare, where that changed."""
         for job in self._jobs.values():
-            if job.changed:
-                job.changed = False
-                self._recorder.add_task(job.report())
+            if (report := job.take_change()) is not None:
+                self._recorder.add_task(report)
 
     def reports(self) -> list[TaskReport]:
         """How every task fares."""
@@ -228,7 +155,7 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         dues = (
             (last or 0.0) + self._periodic_spacing[name]
             for name, last in self._periodic_last_run.items()
-            if self._jobs[name]._periodic_enabled
+            if self._jobs[name].enabled
         )
         return float(min(dues, default=math.inf)) - float(periodic_task.now())
 
@@ -238,74 +165,18 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         if ends:
             await asyncio.to_thread(concurrent.futures.wait, ends, seconds)
 
-    async def _sync_power_status(self, context: RequestContext) -> None:
-        """Read the power of every owned node and record what changed."""
-        await self._sync.sweep(self._periodic_spacing[_SYNC], context)
 
-    async def _sync_at_once(self, context: RequestContext) -> None:
-        await self._sync.sweep(self._periodic_spacing[_SYNC], context, at_once=True)
+class _Spacings(Mapping[str, float]):
+    """What PeriodicTasks looks up at every tick: a failing task's spacing grows between two ticks."""
 
-    async def _prune_power_events(self, context: RequestContext) -> None:
-        """Forget what is old: power events and operations, and yesterday's task commands."""
-        before, most = utcnow() - self._schedule.events_max_age, self._schedule.events_max_count
-        count = await self._sql.write(lambda connection: events.prune_events(connection, before, most))
-        await self._sql.write(lambda connection: operations.prune_operations(connection, before))
-        yesterday = utcnow() - timedelta(days=1)
-        await self._sql.write(lambda connection: task_commands.prune(connection, yesterday))
-        if count:
-            LOG.info("%d power events were deleted, from before %s or more than %d", count, before, most)
+    def __init__(self, jobs: Mapping[str, PeriodicJob]) -> None:
+        self._jobs = jobs
 
-    def _add_own(
-        self, name: str, method: Callable[[RequestContext], Any], spacing: float, immediately: bool
-    ) -> None:
-        self.add_periodic_task(
-            PeriodicJob(
-                f"conductor.{name}",
-                self._starter(method),
-                timers=self._timers,
-                spacing=spacing,
-                deadline=_OWN_DEADLINE,
-                run_immediately=immediately,
-            )
-        )
+    def __getitem__(self, name: str) -> float:
+        return self._jobs[name].interval
 
-    def _starter(self, method: Callable[[RequestContext], Any]) -> Callable[[Any, RequestContext], Run]:
-        return lambda _manager, request: start_in(
-            self._loop, self._loop.call_soon, lambda: method(request), request
-        )
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._jobs)
 
-    def _add_drivers(self, room: DriverRoom) -> None:
-        for task, method in base.periodic_tasks(room.driver):
-            name = f"{room.driver.name}.{task.name}"
-            start, partial, deadline = _starter(room, method), _nothing, task.deadline
-            if task.per_node:
-                each = NodeTask(room, self._fleet, task, method, functools.partial(self._spacing_of, name))
-                self._node_tasks[name] = each
-                # Its deadline is that of one node's call; the run bounds itself.
-                start, partial, deadline = each.start, each.partial, _OWN_DEADLINE
-            self.add_periodic_task(
-                PeriodicJob(
-                    name,
-                    start,
-                    timers=self._timers,
-                    spacing=task.spacing,
-                    deadline=deadline,
-                    run_immediately=task.run_immediately,
-                    enabled=task.enabled,
-                    hears_cancel=task.per_node or inspect.iscoroutinefunction(method),
-                    slows_down=True,
-                    partial=partial,
-                    on_spacing=self._pace,
-                )
-            )
-
-    def _spacing_of(self, name: str) -> float:
-        return self._periodic_spacing[name]
-
-
-def _nothing() -> str | None:
-    return None
-
-
-def _starter(room: DriverRoom, method: Callable[..., Any]) -> Callable[[Any, RequestContext], Run]:
-    return lambda manager, request: room.run(method, manager, request, request=request)
+    def __len__(self) -> int:
+        return len(self._jobs)

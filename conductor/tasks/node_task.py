@@ -1,7 +1,6 @@
 """Runs of a task that a driver has for each node: spread out, side by side, each failure by itself."""
 
 import asyncio
-import inspect
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,6 +11,8 @@ from oslo_log import log
 from podium import errors, masking
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.rooms.room import DriverRoom, Run
+from podium.conductor.tasks.kinds import UNBOUNDED, DriverTask, Start
+from podium.conductor.tasks.schedule import Schedule
 from podium.drivers import base
 from podium.node_ranges import fold_for_log
 
@@ -29,11 +30,11 @@ class AllNodesFailed(errors.PodiumError):
     """The task failed for every node that it ran for."""
 
 
-class NodeTask:
-    """A task for each node; runs inside the driver's room.
+class NodeTask(DriverTask):
+    """A task that runs for each node by itself, in the room of the nodes' driver."""
 
-    :param spacing: asked at each run for the seconds from one run to the next
-    """
+    #: A run bounds itself; what the config file's deadline ends is the call for one node.
+    deadline = UNBOUNDED
 
     def __init__(
         self,
@@ -41,28 +42,27 @@ class NodeTask:
         fleet: Fleet,
         task: base.PeriodicTask,
         method: Callable[..., Any],
-        spacing: Callable[[], float],
+        schedule: Schedule,
     ) -> None:
-        self._room = room
+        super().__init__(room, task, method, schedule)
         self._fleet = fleet
-        self._task = task
-        self._method = method
-        self._spacing = spacing
-        self._name = f"{room.driver.name}.{task.name}"
-        #: Seconds for the call of one node, if other than what the driver says.
-        self.deadline: float | None = None
-        self._failing: dict[str, str] = {}  # by UUID, what was told of the node's last failure
-        plain = not inspect.iscoroutinefunction(method)
-        self._in_flight = min(task.max_in_flight, room.size) if plain else task.max_in_flight
+        self._failing: dict[str, str] = {}  # by UUID, the last error of a node
+        self._in_flight = task.max_in_flight if self.hears_cancel else min(task.max_in_flight, room.size)
+        self.hears_cancel = True  # the run does, whatever the calls are
 
-    def start(self, manager: object, request: RequestContext) -> Run:
+    def start(self, manager: object, request: RequestContext, spacing: float) -> Run:
         """Run for every node that the task is for, spread over the spacing."""
-        return self._start(self._chosen(), self._spacing() * _SPREAD, manager, request)
+        return self._start(self._chosen(), spacing * _SPREAD, manager, request)
 
-    def start_now(self, uuid: str | None, manager: object, request: RequestContext) -> Run:
-        """Run without spreading, for every node that the task is for, or for a single one, filters or not."""
-        entry = None if uuid is None else self._fleet.find(uuid)
-        return self._start(self._chosen() if entry is None else [entry.node], 0.0, manager, request)
+    def by_hand(self, node: str | None) -> Start:
+        """Run for every node that the task is for, or for a single one in spite of the filters, at once."""
+        entry = None if node is None else self._fleet.find(node)
+        if node is not None and (entry is None or entry.node.driver != self._room.driver.name):
+            raise errors.PodiumError(
+                f"the node is not one of this conductor's with the driver of {self.name}"
+            )
+        nodes = self._chosen() if entry is None else [entry.node]
+        return lambda manager, request, _spacing: self._start(nodes, 0.0, manager, request)
 
     def _chosen(self) -> list[base.Node]:
         return [node for node in self._fleet.nodes(self._room.driver.name) if self._is_for(node)]
@@ -79,9 +79,9 @@ class NodeTask:
         return f"failed for {fold_for_log(names)}: {next(iter(self._failing.values()))}" if names else None
 
     def _is_for(self, node: base.Node) -> bool:
-        if not self._task.all_nodes and (node.maintenance or node.target_power_state):
+        if not self.task.all_nodes and (node.maintenance or node.target_power_state):
             return False
-        return all(getattr(node, field) == value for field, value in self._task.filters.items())
+        return all(getattr(node, field) == value for field, value in self.task.filters.items())
 
     async def _run(
         self, nodes: list[base.Node], spread: float, manager: object, request: RequestContext
@@ -109,18 +109,22 @@ class NodeTask:
         if nodes and len(failed) == len(nodes):
             raise AllNodesFailed(self.partial() or "failed for every node")
 
+    @property
+    def _call_deadline(self) -> float:
+        configured = self.schedule.deadline.get(self.name) or self.task.deadline
+        return configured or min(max(self.task.spacing, _SHORTEST), _LONGEST)
+
     async def _call(self, node: base.Node, manager: object, request: RequestContext) -> str | None:
         """Run for one node; why it failed, in one line."""
         entry = self._fleet.find(node.uuid)
-        if entry is None or (entry.number in self._fleet.busy and not self._task.all_nodes):
+        if entry is None or (entry.number in self._fleet.busy and not self.task.all_nodes):
             return None
-        deadline = self.deadline or self._task.deadline or min(max(self._task.spacing, _SHORTEST), _LONGEST)
         try:
-            await self._room.command(deadline, entry.node, self._method, manager, request)
+            await self._room.command(self._call_deadline, entry.node, self._method, manager, request)
         except Exception as error:
             text = errors.one_line(error)
             if not isinstance(error, errors.PodiumError | TimeoutError) and node.uuid not in self._failing:
-                LOG.exception("Periodic task %s failed for %s", self._name, node.name)
+                LOG.exception("Periodic task %s failed for %s", self.name, node.name)
             return masking.scrub(text, node.driver_info, self._room.secret)
         return None
 
@@ -131,10 +135,10 @@ class NodeTask:
             if node.uuid in failed and node.uuid not in self._failing:
                 fresh[failed[node.uuid]].append(node.name)
         for failure, names in sorted(fresh.items(), key=lambda item: -len(item[1]))[:5]:
-            LOG.warning("Periodic task %s failed for %s: %s", self._name, fold_for_log(names), failure)
+            LOG.warning("Periodic task %s failed for %s: %s", self.name, fold_for_log(names), failure)
         ran = {node.uuid: node.name for node in nodes}
         recovered = [ran[uuid] for uuid in self._failing if uuid in ran and uuid not in failed]
         if recovered:
-            LOG.info("Periodic task %s succeeds again for %s", self._name, fold_for_log(recovered))
+            LOG.info("Periodic task %s succeeds again for %s", self.name, fold_for_log(recovered))
         others = {uuid: text for uuid, text in self._failing.items() if uuid not in ran}
         self._failing = {uuid: text for uuid, text in others.items() if self._fleet.find(uuid)} | failed

@@ -14,7 +14,7 @@ from stevedore import ExtensionManager, _cache
 
 from fakes import Clock
 from podium.cli.main import main
-from podium.conductor.manager import OWN_TASKS
+from podium.conductor.tasks.own import OWN_TASKS
 from stage import conducted
 
 ROOT = Path(__file__).parents[3]

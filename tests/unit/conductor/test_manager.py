@@ -9,7 +9,8 @@ import pytest
 
 from fakes import Clock, StillDriver, happened, make_conf, until
 from podium import errors
-from podium.conductor.manager import ConductorManager, Schedule
+from podium.conductor.manager import ConductorManager
+from podium.conductor.tasks.schedule import Schedule
 from podium.drivers import base
 from stage import conducted
 

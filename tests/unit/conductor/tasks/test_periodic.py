@@ -1,6 +1,6 @@
 import concurrent.futures
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,21 +8,29 @@ import pytest
 from fakes import Clock
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.room import Run
+from podium.conductor.tasks.kinds import Kind
 from podium.conductor.tasks.periodic import PeriodicJob
+from podium.conductor.tasks.schedule import Schedule
 from podium.db.conductors import TaskReport
+from podium.drivers import base
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOTHING_SAID = Schedule(sync_interval=30, events_max_age=timedelta(days=1), events_max_count=1)
 
 
-class Stage:
-    """Runs that end when the test says so."""
+class Stage(Kind):
+    """A task whose runs end when the test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, spacing: float = 30, deadline: float | None = 20) -> None:
+        task = base.PeriodicTask(
+            name="check", spacing=spacing, run_immediately=False, deadline=deadline, enabled=True
+        )
+        super().__init__("acme", task, NOTHING_SAID)
         self.requests: list[Any] = []
         self.runs: list[concurrent.futures.Future[Any]] = []
         self.cancelled = 0
 
-    def start(self, _manager: object, request: Any) -> Run:
+    def start(self, manager: object, request: Any, spacing: float) -> Run:
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self.requests.append(request)
         self.runs.append(future)
@@ -53,7 +61,7 @@ def stage() -> Stage:
 
 @pytest.fixture
 def job(clock: Clock, stage: Stage) -> PeriodicJob:
-    return PeriodicJob("acme.check", stage.start, timers=clock, spacing=30, deadline=20, now=lambda: NOW)
+    return PeriodicJob(stage, clock, now=lambda: NOW)
 
 
 def tick(job: PeriodicJob) -> None:
@@ -142,10 +150,11 @@ def test_another_error_is_logged_again(
 
 
 def test_a_task_that_cannot_even_start_has_failed_and_is_tried_again(clock: Clock) -> None:
-    def refuse(_manager: object, _request: object) -> Run:
-        raise RuntimeError("the room is not open")
+    class Refused(Stage):
+        def start(self, manager: object, request: Any, spacing: float) -> Run:
+            raise RuntimeError("the room is not open")
 
-    job = PeriodicJob("acme.check", refuse, timers=clock, spacing=30)
+    job = PeriodicJob(Refused(), clock)
     tick(job)
     tick(job)
     assert (job.report().failures, job.report().skipped) == (2, 0)
@@ -168,6 +177,6 @@ def test_counts_go_on_where_an_earlier_daemon_stopped(job: PeriodicJob, stage: S
 
 @pytest.mark.parametrize(("spacing", "deadline"), [(1, 10.0), (300, 300.0)])
 def test_without_a_deadline_a_run_may_take_its_spacing_but_at_least_ten_seconds(
-    clock: Clock, stage: Stage, spacing: float, deadline: float
+    spacing: float, deadline: float
 ) -> None:
-    assert PeriodicJob("a.b", stage.start, timers=clock, spacing=spacing).deadline == deadline
+    assert Stage(spacing, deadline=None).deadline == deadline

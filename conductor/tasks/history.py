@@ -1,0 +1,140 @@
+"""How the runs of a periodic task went: counts, the last error, and how much a failing task is slowed down.
+
+An error is logged when it is new, and once more when the task succeeds again.
+"""
+
+import concurrent.futures
+import traceback
+from datetime import datetime
+from typing import Final
+
+from oslo_log import log
+
+from podium import errors
+from podium.db.conductors import TaskReport
+from podium.pacing import Gaps
+
+LOG = log.getLogger(__name__)
+
+#: Failures in a row from which a task is slowed down, and how many times its spacing it waits then.
+_PATIENCE: Final = 3
+_SLOWER: Final = Gaps(2, 10)
+
+
+class TaskHistory:
+    """The history of one task, kept by the thread of the conductor's loop.
+
+    :param slows_down: whether the task runs less often while it keeps failing
+    """
+
+    def __init__(self, name: str, *, slows_down: bool) -> None:
+        self._name = name
+        self._slows_down = slows_down
+        #: Whether the report differs from the one that was written last.
+        self.changed = True
+        #: Whether the run under way is past its deadline.
+        self.late = False
+        self.failures_in_a_row = 0
+        self.last_error: str | None = None
+        self._complaint: object = None
+        self._last_run: datetime | None = None
+        self._duration: float | None = None
+        self._runs = self._failures = self._skipped = self._misses = 0
+
+    @property
+    def slowed(self) -> int:
+        """How many times its spacing the task waits: 1 unless it keeps failing."""
+        if not self._slows_down or self.failures_in_a_row < _PATIENCE:
+            return 1
+        return int(_SLOWER[self.failures_in_a_row - _PATIENCE])
+
+    @property
+    def state(self) -> str:
+        """``failing``, ``slowed`` (failing and run less often) or ``idle``, between two runs."""
+        if self._complaint is None:
+            return "idle"
+        return "failing" if self.slowed == 1 else "slowed"
+
+    def resume(self, report: TaskReport) -> None:
+        """Continue the counts of an earlier run of the daemon."""
+        self._runs, self._failures = report.runs, report.failures
+        self._skipped, self._misses = report.skipped, report.deadline_misses
+        self._last_run, self._duration, self.last_error = report.last_run, report.duration, report.last_error
+
+    def report(self, state: str, spacing: float) -> TaskReport:
+        """The task's row for the database, with its present state and spacing."""
+        return TaskReport(
+            task=self._name,
+            state=state,
+            spacing=spacing,
+            last_run=self._last_run,
+            duration=self._duration,
+            runs=self._runs,
+            failures=self._failures,
+            skipped=self._skipped,
+            deadline_misses=self._misses,
+            last_error=self.last_error,
+        )
+
+    def reschedule(self) -> None:
+        """Note that the task's schedule was set anew: a slowed task runs at its spacing again."""
+        self.failures_in_a_row = 0
+        self.changed = True
+
+    def skip(self) -> None:
+        """Count a run that was due while the last one was under way."""
+        self._skipped += 1
+        self.changed = True
+
+    def begin(self, at: datetime) -> None:
+        """Note that a run begins."""
+        self._last_run, self.late = at, False
+        self.changed = True
+
+    def begin_anew(self, at: datetime) -> None:
+        """Note that the run under way now counts as one that begins."""
+        self._last_run = at
+
+    def miss(self, error: TimeoutError) -> None:
+        """Count a run that is past its deadline."""
+        self.late = True
+        self._misses += 1
+        self.changed = True
+        self._complain(error, "deadline")
+
+    def end(self, error: BaseException | None, seconds: float, partial: str | None) -> None:
+        """Count a run that has ended.
+
+        :param seconds: how long it took
+        :param partial: the error to show for a run that succeeded, but not in all its parts
+        """
+        self._runs += 1
+        self._duration = seconds
+        self.changed = True
+        if self.late:
+            self._fail()
+        elif isinstance(error, concurrent.futures.CancelledError):
+            pass  # the daemon stops: no fault of the task
+        elif error is not None:
+            self._fail()
+            place = traceback.extract_tb(error.__traceback__)[-1:]
+            self._complain(error, (type(error), *((one.filename, one.lineno) for one in place)))
+        else:
+            self.failures_in_a_row = 0
+            self.last_error = partial
+            if self._complaint is not None:
+                self._complaint = None
+                LOG.info("Periodic task %s succeeds again", self._name)
+
+    def _fail(self) -> None:
+        self._failures += 1
+        self.failures_in_a_row += 1
+
+    def _complain(self, error: BaseException, kind: object) -> None:
+        """Keep an error, and log it unless the last one was of the same kind."""
+        self.last_error = errors.one_line(error)
+        if kind == self._complaint:
+            return
+        self._complaint = kind
+        trace = None if error.__traceback__ is None else (type(error), error, error.__traceback__)
+        LOG.error("Periodic task %s failed: %s", self._name, self.last_error, exc_info=trace)

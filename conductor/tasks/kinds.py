@@ -1,0 +1,103 @@
+"""The kinds of periodic tasks: what starts a run, how often it is due, and how long it may take.
+
+PeriodicJob measures time and asks its kind for the rest, so a new kind of task is a new subclass of Kind.
+"""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Final
+
+from oslo_context.context import RequestContext
+
+from podium import errors
+from podium.conductor.rooms.room import DriverRoom, Run
+from podium.conductor.tasks.schedule import Schedule
+from podium.drivers import base
+
+#: The deadline, in seconds, of runs that bound each of their waits themselves.
+UNBOUNDED: Final = 86400.0
+
+_SHORTEST_DEADLINE: Final = 10.0
+
+#: Starts a run, with the manager, the run's context and the seconds until the next run.
+Start = Callable[[object, RequestContext, float], Run]
+
+
+class Kind(ABC):
+    """A periodic task, as a PeriodicJob runs it.
+
+    :param owner: the driver's name, or ``conductor``
+    :param task: what the task's author declared
+    :param schedule: what the config file says, until :meth:`apply`
+    """
+
+    #: Whether a cancelled run can end by itself; a plain method is left alone in its thread.
+    hears_cancel = True
+    #: Whether the task runs less often while it keeps failing.
+    slows_down = False
+
+    def __init__(self, owner: str, task: base.PeriodicTask, schedule: Schedule) -> None:
+        self.name = f"{owner}.{task.name}"
+        self.task = task
+        self.schedule = schedule
+
+    def apply(self, schedule: Schedule) -> None:
+        """Put new values of the config file into force, for runs under way too."""
+        self.schedule = schedule
+
+    @property
+    def enabled(self) -> bool:
+        """Whether its author and the config file let the task run."""
+        declared = self.task.enabled or self.name in self.schedule.enabled
+        return declared and self.name not in self.schedule.disabled
+
+    @property
+    def spacing(self) -> float:
+        """Seconds from one run to the next."""
+        return self.schedule.spacing.get(self.name, self.task.spacing)
+
+    @property
+    def deadline(self) -> float:
+        """Seconds that a run may take."""
+        configured = self.schedule.deadline.get(self.name) or self.task.deadline
+        return configured or max(self.spacing, _SHORTEST_DEADLINE)
+
+    @abstractmethod
+    def start(self, manager: object, request: RequestContext, spacing: float) -> Run:
+        """Start a run that is due."""
+
+    def by_hand(self, node: str | None) -> Start:
+        """What starts a run that a person asked for.
+
+        :param node: the UUID of the only node to run for
+        :raises podium.errors.PodiumError: when the task does not run for this node
+        """
+        if node is not None:
+            raise errors.PodiumError(f"{self.name} does not run for single nodes; leave out --node")
+        return self.start
+
+    def hurry(self) -> bool:
+        """Turn the run under way into the one that a person asked for; False when that is impossible."""
+        return False
+
+    def partial(self) -> str | None:
+        """What went wrong in parts of the last run, in one line; None when nothing did."""
+        return None
+
+
+class DriverTask(Kind):
+    """A task that a driver has for all of its nodes, run in the driver's room."""
+
+    slows_down = True
+
+    def __init__(
+        self, room: DriverRoom, task: base.PeriodicTask, method: Callable[..., Any], schedule: Schedule
+    ) -> None:
+        super().__init__(room.driver.name, task, schedule)
+        self._room = room
+        self._method = method
+        self.hears_cancel = inspect.iscoroutinefunction(method)
+
+    def start(self, manager: object, request: RequestContext, spacing: float) -> Run:
+        return self._room.run(self._method, manager, request, request=request)

@@ -1,0 +1,113 @@
+"""The conductor's own periodic tasks, which run in its loop."""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any, Final
+
+from oslo_context.context import RequestContext
+from oslo_log import log
+
+from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.room import Run, start_in
+from podium.conductor.rooms.sql import Sql
+from podium.conductor.sweep.power_sync import PowerSync
+from podium.conductor.tasks.kinds import UNBOUNDED, Kind, Start
+from podium.conductor.tasks.schedule import Schedule
+from podium.db import events, operations, task_commands
+from podium.db.models import utcnow
+from podium.drivers import base
+
+LOG = log.getLogger(__name__)
+
+OWN_TASKS: Final = ("conductor.sync_power_status", "conductor.prune_power_events")
+
+#: Seconds from one pruning to the next.
+_PRUNE_SPACING: Final = 3600.0
+#: How long commands to tasks are kept.
+_COMMANDS_MAX_AGE: Final = timedelta(days=1)
+
+
+class ConductorTask(Kind):
+    """A task of the conductor's own, which runs in the conductor's loop."""
+
+    def __init__(
+        self,
+        name: str,
+        schedule: Schedule,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        spacing: float,
+        run_immediately: bool = False,
+    ) -> None:
+        declared = base.PeriodicTask(
+            name=name, spacing=spacing, run_immediately=run_immediately, deadline=UNBOUNDED, enabled=True
+        )
+        super().__init__("conductor", declared, schedule)
+        self._loop = loop
+
+    @abstractmethod
+    async def run(self, request: RequestContext, spacing: float) -> None:
+        """Do the task's work once.
+
+        :param spacing: seconds until the next run
+        """
+
+    def start(self, manager: object, request: RequestContext, spacing: float) -> Run:
+        return self.start_coroutine(lambda: self.run(request, spacing), request)
+
+    def start_coroutine(self, call: Callable[[], Coroutine[Any, Any, None]], request: RequestContext) -> Run:
+        """Start a coroutine as a run."""
+        return start_in(self._loop, self._loop.call_soon, call, request)
+
+
+class SweepTask(ConductorTask):
+    """The sweep over the power states of all nodes.
+
+    A sweep is spread over the interval, so one is nearly always under way. What a person asks for makes it
+    begin anew, as fast as the limits allow.
+    """
+
+    def __init__(self, schedule: Schedule, loop: asyncio.AbstractEventLoop, sync: PowerSync) -> None:
+        super().__init__(
+            "sync_power_status", schedule, loop, spacing=schedule.sync_interval, run_immediately=True
+        )
+        self._sync = sync
+
+    @property
+    def spacing(self) -> float:
+        return self.schedule.spacing.get(self.name, self.schedule.sync_interval)
+
+    async def run(self, request: RequestContext, spacing: float) -> None:
+        """Read the power of every owned node and record what changed."""
+        await self._sync.sweep(spacing, request)
+
+    def by_hand(self, node: str | None) -> Start:
+        super().by_hand(node)
+        return lambda _manager, request, spacing: self.start_coroutine(
+            lambda: self._sync.sweep(spacing, request, at_once=True), request
+        )
+
+    def hurry(self) -> bool:
+        self._sync.hurry(contexts.new())
+        return True
+
+
+class PruneTask(ConductorTask):
+    """Keeps the tables of the past within the limits of the config file."""
+
+    def __init__(self, schedule: Schedule, loop: asyncio.AbstractEventLoop, sql: Sql) -> None:
+        super().__init__("prune_power_events", schedule, loop, spacing=_PRUNE_SPACING)
+        self._sql = sql
+
+    async def run(self, request: RequestContext, spacing: float) -> None:
+        """Delete the power events and operations that are too old or too many, and yesterday's commands."""
+        now = utcnow()
+        before, most = now - self.schedule.events_max_age, self.schedule.events_max_count
+        count = await self._sql.write(lambda connection: events.prune_events(connection, before, most))
+        await self._sql.write(lambda connection: operations.prune_operations(connection, before))
+        yesterday = now - _COMMANDS_MAX_AGE
+        await self._sql.write(lambda connection: task_commands.prune(connection, yesterday))
+        if count:
+            LOG.info("%d power events were deleted, from before %s or more than %d", count, before, most)
