@@ -139,7 +139,7 @@ class Network:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.deadlines = Deadlines(self._drain_all)
+        self.deadlines = Deadlines(self._drain_all, self.loop)
         self._sockets: dict[int, socket.socket] = {}
         self._senders: dict[int, Callable[[bytes, Any], int]] = {}
         self._endpoints = Shared[Any, Endpoint]()
