@@ -17,6 +17,7 @@ from podium import conf, node_ranges
 from podium.cli.app import App, add_common_options
 from podium.conf import database as database_options
 from podium.db import conductors, schema
+from podium.db.api import NodeKey
 from podium.db.engine import Database
 
 #: The formats whose cells are text; the others take objects.
@@ -67,18 +68,18 @@ class Command(cliff.command.Command):
         finally:
             database.dispose()
 
-    def warn_of_unowned(self, database: Database, nodes: Iterable[Mapping[str, Any]]) -> None:
-        """Say which nodes no conductor that is online owns: nothing happens to them."""
+    def warn_of_unowned(self, database: Database, nodes: Iterable[NodeKey]) -> None:
+        """Warn of nodes that no online conductor owns: nothing happens to them."""
         timeout = self.config.conductor.heartbeat_timeout
         with database.read() as connection:
-            rows = conductors.list_conductors(connection)
-        alive = [row for row in rows if conductors.is_alive(row, timeout)]
-        owned = {(driver, row.conductor_group) for row in alive for driver in row.drivers}
+            found = conductors.list_conductors(connection)
+        alive = [one for one in found if one.is_alive(timeout)]
+        owned = {(driver, one.conductor_group) for one in alive for driver in one.drivers}
         unowned: dict[tuple[str, str], list[str]] = {}
         for node in nodes:
-            kind = node["driver"], node["conductor_group"]
+            kind = node.driver, node.conductor_group
             if kind not in owned:
-                unowned.setdefault(kind, []).append(node["name"])
+                unowned.setdefault(kind, []).append(node.name)
         for (driver, group), names in unowned.items():
             where = f" and the conductor_group {group}" if group else ""
             self.warn(

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from podium import errors
 from podium.cli import command, statistics
 from podium.db import conductors
+from podium.db.conductors import ConductorRecord
 from podium.db.models import utcnow
 
 _COLUMNS: Final = (
@@ -31,8 +30,8 @@ class List(command.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         timeout = self.config.conductor.heartbeat_timeout
         with self.database() as database, database.read() as connection:
-            rows = conductors.list_conductors(connection)
-        return _COLUMNS, [_shown(row, timeout, _COLUMNS) for row in rows]
+            found = conductors.list_conductors(connection)
+        return _COLUMNS, [_shown(one, timeout, _COLUMNS) for one in found]
 
 
 class Show(command.ShowOne):
@@ -55,16 +54,16 @@ class Show(command.ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         timeout = self.config.conductor.heartbeat_timeout
         with self.database() as database, database.read() as connection:
-            row = _find(conductors.list_conductors(connection), parsed_args.hostname, timeout)
-            written = conductors.statistics(connection, row.hostname)
+            found = _find(conductors.list_conductors(connection), parsed_args.hostname, timeout)
+            written = conductors.statistics(connection, found.hostname)
         written_at = min((one.updated_at for one in written), default=None)
-        if written_at is not None and not conductors.is_alive(row, timeout):
-            self.warn(f"warning: {row.hostname} is offline; its figures are of {written_at:%F %T} UTC")
+        if written_at is not None and not found.is_alive(timeout):
+            self.warn(f"warning: {found.hostname} is offline; its figures are of {written_at:%F %T} UTC")
         elif written_at is not None and utcnow() - written_at > timedelta(seconds=timeout):
-            self.warn(f"warning: {row.hostname} has written no new figures since {written_at:%F %T} UTC")
+            self.warn(f"warning: {found.hostname} has written no new figures since {written_at:%F %T} UTC")
         figures = statistics.merged([one.statistics for one in written])
         names = (*_DETAILS, "statistics_at", *statistics.FIGURES)
-        return names, [*_shown(row, timeout, _DETAILS), written_at, *figures.values()]
+        return names, [*_shown(found, timeout, _DETAILS), written_at, *figures.values()]
 
 
 class Thaw(command.Command):
@@ -87,45 +86,45 @@ class Thaw(command.Command):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         timeout = self.config.conductor.heartbeat_timeout
         with self.database() as database, database.write() as connection:
-            row = _frozen(conductors.list_conductors(connection), parsed_args.hostname, timeout)
-            conductors.ask_thaw(connection, row.hostname, utcnow())
-        if not conductors.is_alive(row, timeout):
-            self.warn(f"warning: {row.hostname} is offline; it thaws when it runs")
-        self.say(f"{row.hostname}: asked to thaw")
+            found = _frozen(conductors.list_conductors(connection), parsed_args.hostname, timeout)
+            conductors.ask_thaw(connection, found.hostname, utcnow())
+        if not found.is_alive(timeout):
+            self.warn(f"warning: {found.hostname} is offline; it thaws when it runs")
+        self.say(f"{found.hostname}: asked to thaw")
 
 
-def _shown(row: sa.Row[Any], timeout: float, columns: Sequence[str]) -> list[Any]:
-    shown = {**row._mapping, "online": conductors.is_alive(row, timeout)}
+def _shown(conductor: ConductorRecord, timeout: float, columns: Sequence[str]) -> list[Any]:
+    shown = {**conductor._asdict(), "online": conductor.is_alive(timeout)}
     return [shown[column] for column in columns]
 
 
-def _frozen(rows: Sequence[sa.Row[Any]], hostname: str | None, timeout: float) -> sa.Row[Any]:
+def _frozen(known: Sequence[ConductorRecord], hostname: str | None, timeout: float) -> ConductorRecord:
     """The conductor to thaw.
 
     :raises podium.errors.PodiumError: when it is not frozen, or it is not clear which
     """
     if hostname is not None:
-        rows = [_find(rows, hostname, timeout)]
-    frozen = [row for row in rows if row.frozen_at is not None]
+        known = [_find(known, hostname, timeout)]
+    frozen = [one for one in known if one.frozen_at is not None]
     if not frozen:
         raise errors.PodiumError(f"{hostname} is not frozen" if hostname else "no conductor is frozen")
     return _find(frozen, hostname, timeout)
 
 
-def _find(rows: Sequence[sa.Row[Any]], hostname: str | None, timeout: float) -> sa.Row[Any]:
-    """The conductor of that name or, without one, the only one that is online or that there is.
+def _find(known: Sequence[ConductorRecord], hostname: str | None, timeout: float) -> ConductorRecord:
+    """The conductor of that name or, without a name, the only one that is online or known at all.
 
-    :raises podium.errors.PodiumError: naming those that there are
+    :raises podium.errors.PodiumError: naming those that are known
     """
-    if not rows:
+    if not known:
         raise errors.PodiumError("no conductor has run on this database yet; start one: podium-conductor")
-    names = ", ".join(row.hostname for row in rows)
+    names = ", ".join(one.hostname for one in known)
     if hostname is not None:
-        rows = [row for row in rows if row.hostname == hostname]
-        if not rows:
+        known = [one for one in known if one.hostname == hostname]
+        if not known:
             raise errors.PodiumError(f"there is no conductor {hostname}; there are: {names}")
-    if len(rows) > 1:
-        rows = [row for row in rows if conductors.is_alive(row, timeout)]
-    if len(rows) != 1:
+    if len(known) > 1:
+        known = [one for one in known if one.is_alive(timeout)]
+    if len(known) != 1:
         raise errors.PodiumError(f"there are several conductors: {names}; say which")
-    return rows[0]
+    return known[0]

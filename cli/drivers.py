@@ -41,13 +41,13 @@ class List(command.Lister):
         hosts: dict[str, list[str]] = {}
         try:
             with self.database() as database, database.read() as connection:
-                rows = conductors.list_conductors(connection)
+                found = conductors.list_conductors(connection)
         except errors.DatabaseError as fault:
             self.warn(f"warning: {fault}")
             return None
-        for row in rows:
-            for driver in row.drivers if conductors.is_alive(row, timeout) else ():
-                hosts.setdefault(driver, []).append(row.hostname)
+        for one in found:
+            for driver in one.drivers if one.is_alive(timeout) else ():
+                hosts.setdefault(driver, []).append(one.hostname)
         return hosts
 
 

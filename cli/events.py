@@ -18,9 +18,11 @@ from podium import errors, node_ranges
 from podium.cli import arguments, command
 from podium.db import ledger
 from podium.db.engine import Database
+from podium.db.follower import Follower
+from podium.db.ledger import Event
 from podium.db.models import utcnow
 
-#: Columns, by those of power_events that they show.
+#: Columns, and the field of an event that each shows.
 _SHOWN: Final = {
     "id": "id",
     "at": "at",
@@ -93,12 +95,12 @@ class _Ledger(command.Lister):
             with database.read() as connection:
                 found = self.events(connection, chosen, parsed_args)
         columns = self.columns(parsed_args)
-        return columns, [_values(row, columns) for row in found]
+        return columns, [_values(event, columns) for event in found]
 
     def find(self, database: Database, wanted: Sequence[str]) -> ledger.Chosen:
-        """Whose events are asked for.
+        """The nodes whose events are asked for.
 
-        :raises podium.errors.NodeNotFound: naming every node that there neither is nor was
+        :raises podium.errors.NodeNotFound: naming every node that neither exists nor existed
         """
         names = node_ranges.expand(wanted)
         with database.read() as connection:
@@ -112,8 +114,8 @@ class _Ledger(command.Lister):
 
     def events(
         self, connection: sa.Connection, chosen: ledger.Chosen, parsed_args: argparse.Namespace
-    ) -> list[sa.Row[Any]]:
-        """The newest events that are asked for; says so when there are more."""
+    ) -> list[Event]:
+        """The newest events that are asked for; warns when there are more."""
         since = None if parsed_args.since is None else utcnow() - parsed_args.since
         limit = parsed_args.limit or (_LIMIT if since is None else _SINCE_LIMIT)
         found = ledger.newest_events(
@@ -178,15 +180,15 @@ class Events(_Ledger):
     def _follow(self, database: Database, parsed_args: argparse.Namespace, lines: "_Lines") -> None:
         chosen = self.find(database, parsed_args.nodes)
         with database.read() as connection:
-            stream = ledger.Stream(ledger.newest_number(connection))
+            follower = Follower(ledger.newest_number(connection))
             earlier = parsed_args.since is not None or parsed_args.limit is not None
             found = self.events(connection, chosen, parsed_args) if earlier else []
-        lines.write(row for row in found if row.id <= stream.last)
+        lines.write(event for event in found if event.id <= follower.last)
         away = False
         while not _reader_gone(self.app.stdout, _POLL_SECONDS):
             try:
                 with database.read() as connection:
-                    rows = stream.read(connection)
+                    events = follower.read(connection)
             except errors.DatabaseUnavailable as error:
                 if not away:
                     self.warn(f"the database is away, waiting for it: {error}")
@@ -195,9 +197,9 @@ class Events(_Ledger):
             if away:
                 self.warn("the database is back")
             away = False
-            lines.write(row for row in rows if row in chosen and parsed_args.cause in (None, row.cause))
-            for row in rows:
-                stream.passed(row.id)
+            lines.write(one for one in events if one in chosen and parsed_args.cause in (None, one.cause))
+            for one in events:
+                follower.passed(one.id)
 
 
 class _Lines:
@@ -219,9 +221,9 @@ class _Lines:
         if form in ("csv", "table"):
             self._write(columns)
 
-    def write(self, rows: Iterable[sa.Row[Any]]) -> None:
-        for row in rows:
-            self._write([command.shown_in(self._form, value) for value in _values(row, self._columns)])
+    def write(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._write([command.shown_in(self._form, value) for value in _values(event, self._columns)])
         self._out.flush()
 
     def _json(self, values: Sequence[Any]) -> None:
@@ -240,8 +242,8 @@ class _Lines:
         self._out.write(f"{'  '.join(cells).rstrip()}\n")
 
 
-def _values(row: sa.Row[Any], columns: Sequence[str]) -> list[Any]:
-    return [row._mapping[_SHOWN[column]] for column in columns]
+def _values(event: Event, columns: Sequence[str]) -> list[Any]:
+    return [getattr(event, _SHOWN[column]) for column in columns]
 
 
 def _reader_gone(out: TextIO, seconds: float) -> bool:

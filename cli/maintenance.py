@@ -17,10 +17,10 @@ class _Maintenance(command.Command):
     def _change(self, nodes: list[str], values: dict[str, Any]) -> int:
         wanted = node_ranges.expand(nodes)
         with self.database() as database, database.write() as connection:
-            rows = api.find_nodes(connection, wanted)
-            for row in rows:
-                api.update_node(connection, row.id, values)
-        return len(rows)
+            found = api.find_keys(connection, wanted)
+            for node in found:
+                api.update_node(connection, node.id, values)
+        return len(found)
 
 
 class Set(_Maintenance):

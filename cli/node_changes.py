@@ -9,6 +9,7 @@ from podium import errors, node_ranges
 from podium.cli import arguments, command, enrolment
 from podium.cli.catalog import Catalog
 from podium.db import api
+from podium.db.api import NodeRecord
 from podium.drivers import base
 
 _SECRETS: Final = (
@@ -89,9 +90,10 @@ class Create(_Change):
         row["uuid"] = enrolment.canonical(number)
         with self.database() as database:
             with database.write() as connection:
-                api.create_nodes(connection, [row])
-            self.say(f"{row['name']} enrolled, UUID {row['uuid']}")
-            self.warn_of_unowned(database, [row])
+                uuids = api.create_nodes(connection, [row])
+                (node,) = api.find_keys(connection, uuids)
+            self.say(f"{node.name} enrolled, UUID {node.uuid}")
+            self.warn_of_unowned(database, [node])
 
 
 class Set(_Change):
@@ -121,35 +123,35 @@ class Set(_Change):
         catalog = Catalog(self.config)
         given = self.driver_info(parsed_args, catalog)
         with self.database() as database, database.write() as connection:
-            rows = api.find_nodes(connection, wanted)
-            changes = [_changed(row._asdict(), parsed_args, given, catalog) for row in rows]
+            nodes = api.find_nodes(connection, wanted)
+            changes = [_changed(node, parsed_args, given, catalog) for node in nodes]
             faults = [
-                f"{row.name}: {fault}"
-                for row, values in zip(rows, changes, strict=True)
-                for fault in enrolment.faults({"uuid": row.uuid, **values}, catalog)
+                f"{node.name}: {fault}"
+                for node, values in zip(nodes, changes, strict=True)
+                for fault in enrolment.faults({"uuid": node.uuid, **values}, catalog)
             ]
             if faults:
                 raise errors.InvalidNode(faults)
-            for row, values in zip(rows, changes, strict=True):
-                api.update_node(connection, row.id, values | _policy(parsed_args.power_policy))
-        self.say(f"{len(rows)} changed")
+            for node, values in zip(nodes, changes, strict=True):
+                api.update_node(connection, node.id, values | _policy(parsed_args.power_policy))
+        self.say(f"{len(nodes)} changed")
 
 
 def _changed(
-    row: Mapping[str, Any], parsed_args: argparse.Namespace, given: Mapping[str, str], catalog: Catalog
+    node: NodeRecord, parsed_args: argparse.Namespace, given: Mapping[str, str], catalog: Catalog
 ) -> dict[str, Any]:
     """The columns of a node as they are to be."""
-    driver = catalog.driver(parsed_args.driver or row["driver"])
-    info = row["driver_info"] | _typed(given, driver)
+    driver = catalog.driver(parsed_args.driver or node.driver)
+    info = node.driver_info | _typed(given, driver)
     unset = parsed_args.unset_driver_info
     group = parsed_args.conductor_group
     return {
-        "name": parsed_args.name or row["name"],
+        "name": parsed_args.name or node.name,
         "driver": driver.name,
         "driver_info": {key: value for key, value in info.items() if key not in unset},
-        "properties": row["properties"] | dict(parsed_args.property),
-        "extra": row["extra"] | dict(parsed_args.extra),
-        "conductor_group": row["conductor_group"] if group is None else group,
+        "properties": node.properties | dict(parsed_args.property),
+        "extra": node.extra | dict(parsed_args.extra),
+        "conductor_group": node.conductor_group if group is None else group,
     }
 
 
@@ -174,7 +176,7 @@ class Delete(command.Command):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         wanted = node_ranges.expand(parsed_args.nodes)
         with self.database() as database, database.write() as connection:
-            rows = api.find_nodes(connection, wanted)
-            for row in rows:
-                api.delete_node(connection, row.id)
-        self.say(f"{len(rows)} deleted")
+            nodes = api.find_keys(connection, wanted)
+            for node in nodes:
+                api.delete_node(connection, node.id)
+        self.say(f"{len(nodes)} deleted")

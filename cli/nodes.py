@@ -8,7 +8,7 @@ from typing import Any, Final
 from podium import node_ranges, states
 from podium.cli import arguments, command
 from podium.cli.catalog import MAPPINGS, Catalog
-from podium.db import api
+from podium.db import api, node_list
 from podium.db.models import nodes, utcnow
 
 #: Every column that says something about the node; the others are the database's own.
@@ -75,11 +75,10 @@ class List(command.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         now = utcnow()
         columns = _columns(parsed_args)
-        # 100,000 nodes take seconds: only what is shown, or sorted by, is read.
         needed = {*(parsed_args.columns or columns), *parsed_args.sort_columns}
         read = {"power_checked_at" if column == _AGE else column for column in needed} & {*COLUMNS}
         with self.database() as database, database.read() as connection:
-            found = api.select_nodes(
+            rows: Iterable[dict[str, Any]] = node_list.select_nodes(
                 connection,
                 read | {"driver"},
                 wanted=node_ranges.expand(parsed_args.nodes),
@@ -88,7 +87,6 @@ class List(command.Lister):
                 enforced_by_default=self._by_default() if parsed_args.would_enforce else None,
                 **_equal(parsed_args),
             )
-        rows: Iterable[dict[str, Any]] = (row._asdict() for row in found)
         if read & {*MAPPINGS}:
             rows = map(Catalog(self.config).masked, rows)
         if _AGE in needed:
@@ -138,6 +136,6 @@ class Show(command.ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         with self.database() as database, database.read() as connection:
-            (row,) = api.find_nodes(connection, [parsed_args.node])
-        shown = Catalog(self.config).masked(row._asdict())
+            (node,) = api.find_nodes(connection, [parsed_args.node])
+        shown = Catalog(self.config).masked(node._asdict())
         return COLUMNS, [shown[column] for column in COLUMNS]

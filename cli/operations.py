@@ -4,10 +4,9 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from podium.cli import arguments, command, outcomes
 from podium.db import operations
+from podium.db.operations import PowerRequest
 
 _COLUMNS: Final = (
     "id",
@@ -57,7 +56,7 @@ class List(command.Lister):
 
 
 class Show(command.ShowOne):
-    """Show an operation: who asked for what, why, and what became of it, alike nodes as one."""
+    """Show an operation: who asked for what, why, and its outcome, nodes with the same outcome as one."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -68,8 +67,8 @@ class Show(command.ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         with self.database() as database, database.read() as connection:
             operation = outcomes.find(connection, parsed_args.operation)
-            rows = operations.requests_of(connection, parsed_args.operation)
-        results = [_of_node(row) for row in rows] if parsed_args.long else outcomes.folded(rows)
+            requests = operations.requests_of(connection, parsed_args.operation)
+        results = list(map(_of_node, requests)) if parsed_args.long else outcomes.folded(requests)
         names = (*_COLUMNS, *_DETAILS)
         return (*names, "results"), [*_shown(operation, names), results]
 
@@ -92,7 +91,7 @@ class Cancel(command.Command):
 
 
 class Wait(outcomes.Waiting):
-    """Wait until an operation has ended, and tell how, alike nodes as one."""
+    """Wait until an operation has ended, and show its outcome, nodes with the same outcome as one."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -115,9 +114,9 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
 
 def _shown(operation: operations.Operation, columns: Sequence[str]) -> list[Any]:
     counts = {state: operation.counts.get(state, 0) for state in outcomes.STATES}
-    shown = {**operation.row._mapping, **counts}
+    shown = {**operation._asdict(), **counts}
     return [shown[column] for column in columns]
 
 
-def _of_node(row: sa.Row[Any]) -> dict[str, Any]:
-    return {"name": row.node_name, **{column: row._mapping[column] for column in _OF_NODE}}
+def _of_node(request: PowerRequest) -> dict[str, Any]:
+    return {"name": request.node_name, **{field: getattr(request, field) for field in _OF_NODE}}

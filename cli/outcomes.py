@@ -1,4 +1,4 @@
-"""How power operations end: told for many nodes in few lines, and waited for.
+"""How power operations end: waited for, and shown for many nodes in few lines.
 
 A request ends when a conductor writes down how it went; the command looks at the database until then.
 """
@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from rich.console import Console
@@ -19,6 +19,7 @@ from podium.conf import conductor as conductor_options
 from podium.db import operations
 from podium.db.engine import Database
 from podium.db.models import utcnow
+from podium.db.operations import PowerRequest
 
 _POLL_SECONDS: Final = 0.2
 #: Seconds past its own timeout after which a request counts as forgotten: conductors are restarted in less.
@@ -26,7 +27,7 @@ _GRACE: Final = 30.0
 #: Lines of results, past which ``podium operation show`` has the rest.
 _SHOWN: Final = 50
 
-#: The states of requests in the order in which their nodes are told of.
+#: The states of requests in the order in which their nodes are shown.
 STATES: Final = (
     operations.DONE,
     operations.REPLACED,
@@ -42,7 +43,7 @@ _WORDS: Final = {
 }
 
 _ADDRESS: Final = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?"
-#: What of a driver's words says no more than whose they are, and what is left of it.
+#: What only names the BMC in a driver's words, and what replaces it.
 _WHOSE: Final = (
     (re.compile(rf"^(?:BMC )?{_ADDRESS}: |^{_ADDRESS} "), ""),
     (re.compile(rf"\bBMC (?:{_ADDRESS}|\S+:\d+)"), "BMC"),
@@ -61,31 +62,31 @@ def find(connection: sa.Connection, number: int) -> operations.Operation:
     return found
 
 
-def words(row: sa.Row[Any]) -> str:
-    """What became of one request, as its row in power_requests tells."""
-    if row.state == operations.FAILED:
-        return f"failed: {row.error}"
-    if row.state == operations.CANCELLED:
-        return str(row.error)
-    if row.state != operations.DONE:
-        return _WORDS[row.state]
-    return str(row.power_state) if row.action in states.REACHED else f"{row.action} accepted"
+def words(request: PowerRequest) -> str:
+    """The outcome of one request, or how far it is."""
+    if request.state == operations.FAILED:
+        return f"failed: {request.error}"
+    if request.state == operations.CANCELLED:
+        return str(request.error)
+    if request.state != operations.DONE:
+        return _WORDS[request.state]
+    return str(request.power_state) if request.action in states.REACHED else f"{request.action} accepted"
 
 
-def folded(rows: Iterable[sa.Row[Any]]) -> dict[str, str]:
-    """What became of requests, by the names of the nodes for which it is the same but for their address."""
+def folded(requests: Iterable[PowerRequest]) -> dict[str, str]:
+    """The outcomes of requests, by the names of the nodes whose outcomes differ only in an address."""
     alike: dict[str, dict[str, str]] = {}
-    for row in sorted(rows, key=lambda row: STATES.index(row.state)):
-        told = words(row)
-        alike.setdefault(_anonymous(told), {})[row.node_name] = told
+    for request in sorted(requests, key=lambda request: STATES.index(request.state)):
+        outcome = words(request)
+        alike.setdefault(_anonymous(outcome), {})[request.node_name] = outcome
     return {
         node_ranges.fold(members): anonymous if len({*members.values()}) > 1 else next(iter(members.values()))
         for anonymous, members in alike.items()
     }
 
 
-def _anonymous(told: str) -> str:
-    failed, words = told.startswith("failed: "), told.removeprefix("failed: ")
+def _anonymous(outcome: str) -> str:
+    failed, words = outcome.startswith("failed: "), outcome.removeprefix("failed: ")
     for pattern, instead in _WHOSE:
         words = pattern.sub(instead, words)
     return f"failed: {words}" if failed else words
@@ -113,26 +114,26 @@ class Waiting(command.Command):
             raise
 
     def wait_for(self, database: Database, number: int) -> bool:
-        """Wait until nothing of an operation is unfinished, and tell how it ended.
+        """Wait until nothing of an operation is unfinished, and show how it ended.
 
         :returns: whether every node of it is in the state that was asked for
         """
         self._watch(database, number)
         with database.read() as connection:
-            rows = operations.requests_of(connection, number)
-        lines = [f"{names}: {told}" for names, told in folded(rows).items()]
+            requests = operations.requests_of(connection, number)
+        lines = [f"{names}: {outcome}" for names, outcome in folded(requests).items()]
         for line in lines[:_SHOWN]:
             self.say(line)
         if len(lines) > _SHOWN:
             self.say(f"and {len(lines) - _SHOWN} more; see: podium operation show {number}")
-        if any(row.state in (operations.WAITING, operations.BEGUN) for row in rows):
+        if any(request.state in (operations.WAITING, operations.BEGUN) for request in requests):
             self.warn(f"operation {number}: nothing of it has ended for long, but it goes on; {_see(number)}")
-        return all(row.state == operations.DONE for row in rows)
+        return all(request.state == operations.DONE for request in requests)
 
     def _watch(self, database: Database, number: int) -> None:
         with database.read() as connection:
-            operation = find(connection, number).row
-            starts = [row.not_before for row in operations.requests_of(connection, number)]
+            operation = find(connection, number)
+            starts = [request.not_before for request in operations.requests_of(connection, number)]
         ahead = (max(starts, default=utcnow()) - utcnow()).total_seconds()
         patience = Patience(max(0.0, ahead) + patience_for(self.config, operation))
         with Progress(
@@ -152,7 +153,7 @@ class Waiting(command.Command):
 
 
 def _looks(database: Database, number: int, console: Console) -> Iterator[operations.Operation]:
-    """An operation again and again; as it was before while the database is away, which is told once."""
+    """An operation again and again; as it was before while the database is away, which is shown once."""
     found, lost = None, False
     while True:
         try:
@@ -177,7 +178,7 @@ def _see(number: int) -> str:
     )
 
 
-def patience_for(config: conf.Config, operation: sa.Row[Any]) -> float:
+def patience_for(config: conf.Config, operation: operations.Operation) -> float:
     """Seconds in which something of an operation ends, if a conductor carries it out."""
     hard = operation.timeout or config.conductor.power_state_change_timeout
     soft = operation.timeout or config.conductor.soft_power_off_timeout

@@ -3,21 +3,18 @@
 import argparse
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, Final
-
-import sqlalchemy as sa
+from typing import ClassVar, Final
 
 from podium import errors, node_ranges, states
 from podium.cli import arguments, outcomes
 from podium.cli.catalog import Catalog
 from podium.db import api, power
+from podium.db.api import NodeKey
 from podium.db.engine import Database
-from podium.db.models import nodes
 
-#: Refusals that are told, alike ones as one.
+#: Lines of refusals that are shown; nodes refused for the same reason share a line.
 _SHOWN: Final = 50
 _ATTEMPTS: Final = 5
-_COLUMNS: Final = tuple(nodes.c[name] for name in ("id", "uuid", "name", "driver", "conductor_group"))
 
 
 class _Power(outcomes.Waiting):
@@ -32,7 +29,7 @@ class _Power(outcomes.Waiting):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser)
-        parser.add_argument("--wait", action="store_true", help="wait for the outcome and tell it")
+        parser.add_argument("--wait", action="store_true", help="wait for the outcome and show it")
         parser.add_argument(
             "--timeout",
             type=arguments.allowed_time,
@@ -67,31 +64,31 @@ class _Power(outcomes.Waiting):
         catalog = Catalog(self.config)
         with self.database() as database:
             with database.read() as connection:
-                rows = api.find_nodes(connection, wanted, _COLUMNS)
-            self._check_supported(rows, catalog, parsed_args.then_off)
-            if not (parsed_args.yes or self._confirmed(len(rows))):
+                nodes = api.find_keys(connection, wanted)
+            self._check_supported(nodes, catalog, parsed_args.then_off)
+            if not (parsed_args.yes or self._confirmed(len(nodes))):
                 self.warn("nothing was requested")
                 return 1
-            asked = _insist(lambda: self._ask(database, rows, parsed_args))
+            asked = _insist(lambda: self._ask(database, nodes, parsed_args))
             if asked.operation_id is None:
-                self._tell_refused(asked)
+                self._show_refused(asked)
                 self.warn("nothing was requested")
                 return 1
             with self.going_on(asked.operation_id):
                 more = f"; {asked.replaced} replaced an earlier request" if asked.replaced else ""
                 self.say(f"operation {asked.operation_id}: {len(asked.accepted)} requested{more}")
-                self._tell_refused(asked)
+                self._show_refused(asked)
                 accepted = set(asked.accepted)
-                self.warn_of_unowned(database, [row._asdict() for row in rows if row.id in accepted])
+                self.warn_of_unowned(database, [node for node in nodes if node.id in accepted])
                 reached = not parsed_args.wait or self.wait_for(database, asked.operation_id)
         return 0 if reached and not asked.refused else 1
 
-    def _check_supported(self, rows: Sequence[sa.Row[Any]], catalog: Catalog, then_off: bool) -> None:
+    def _check_supported(self, nodes: Sequence[NodeKey], catalog: Catalog, then_off: bool) -> None:
         needed = {self.action, *([states.POWER_OFF] if then_off else [])}
-        for driver in sorted({row.driver for row in rows}):
+        for driver in sorted({node.driver for node in nodes}):
             able = catalog.actions(driver)
             if able is not None and not needed <= able:
-                names = node_ranges.fold(row.name for row in rows if row.driver == driver)
+                names = node_ranges.fold(node.name for node in nodes if node.driver == driver)
                 raise errors.UnsupportedPowerState(
                     f"{names}: the driver {driver} does not know {', '.join(sorted(needed - able))}, only"
                     f" {', '.join(sorted(able))}; nothing was requested"
@@ -116,12 +113,12 @@ class _Power(outcomes.Waiting):
         return self.app.stdin.readline().strip().lower() in ("y", "yes")
 
     def _ask(
-        self, database: Database, rows: Sequence[sa.Row[Any]], parsed_args: argparse.Namespace
+        self, database: Database, nodes: Sequence[NodeKey], parsed_args: argparse.Namespace
     ) -> power.Asked:
         with database.write() as connection:
             return power.ask(
                 connection,
-                rows,
+                nodes,
                 self.action,
                 who=arguments.who(),
                 reason=parsed_args.reason,
@@ -130,7 +127,7 @@ class _Power(outcomes.Waiting):
                 stagger=parsed_args.stagger,
             )
 
-    def _tell_refused(self, asked: power.Asked) -> None:
+    def _show_refused(self, asked: power.Asked) -> None:
         lines = outcomes.folded_lines(asked.refused)
         for line in lines[:_SHOWN]:
             self.warn(line)

@@ -18,6 +18,7 @@ from podium.conf.periodic_tasks import no_such_task
 from podium.db import api, conductors, task_commands
 from podium.db.conductors import ConductorTask
 from podium.db.engine import Database
+from podium.db.task_commands import TaskCommand
 
 _POLL_SECONDS: Final = 0.2
 _COLUMNS: Final = (
@@ -97,8 +98,8 @@ class _Ask(command.Command):
         """The UUID of the only node that is meant, if any."""
         return None
 
-    def outcome(self, row: sa.Row[Any]) -> str:
-        """What is said of a command that was carried out."""
+    def outcome(self, done: TaskCommand) -> str:
+        """What is shown of a command that was carried out."""
         return f"{self.action}d"
 
     def _running(self, connection: sa.Connection, rows: Sequence[ConductorTask]) -> list[ConductorTask]:
@@ -124,15 +125,15 @@ class _Ask(command.Command):
                 rows = task_commands.find(connection, numbers)
                 alive = host in _alive(connection, self.config.conductor.heartbeat_timeout)
             if len(rows) == len(numbers) and all(row.finished_at is not None for row in rows):
-                return self._told(rows)
+                return self._outcome_of_all(rows)
             if len(rows) < len(numbers) or not alive:
                 return f"failed: the conductor {host} ended before it answered", False
             if time.monotonic() >= end:
                 return f"not finished after {timeout:g} s; {host} goes on with it", False
             time.sleep(_POLL_SECONDS)
 
-    def _told(self, rows: Sequence[sa.Row[Any]]) -> tuple[str, bool]:
-        """What the answers of all workers come to."""
+    def _outcome_of_all(self, rows: Sequence[TaskCommand]) -> tuple[str, bool]:
+        """The answers of all workers as one, and whether the command was carried out."""
         if rows[0].node_uuid is not None and any(row.duration is not None for row in rows):
             # The node is in the share of one worker; the others can only say that they do not have it.
             rows = [row for row in rows if row.duration is not None]
@@ -143,7 +144,7 @@ class _Ask(command.Command):
 
 
 class Run(_Ask):
-    """Run a periodic task now, also one that is disabled, and tell how it ends."""
+    """Run a periodic task now, even a disabled one, and show how it ends."""
 
     action = "run"
     patience = 300.0
@@ -160,11 +161,11 @@ class Run(_Ask):
     def node(self, connection: sa.Connection, parsed_args: argparse.Namespace) -> str | None:
         if parsed_args.node is None:
             return None
-        (row,) = api.find_nodes(connection, [parsed_args.node])
-        return str(row.uuid)
+        (node,) = api.find_keys(connection, [parsed_args.node])
+        return node.uuid
 
-    def outcome(self, row: sa.Row[Any]) -> str:
-        return f"done in {row.duration:.1f} s"
+    def outcome(self, done: TaskCommand) -> str:
+        return f"done in {done.duration:.1f} s"
 
 
 class Enable(_Ask):
@@ -219,11 +220,10 @@ def _names(rows: Iterable[ConductorTask]) -> str:
 
 
 def _alive(connection: sa.Connection, timeout: float) -> set[str]:
-    rows = conductors.list_conductors(connection)
-    return {row.hostname for row in rows if conductors.is_alive(row, timeout)}
+    return {one.hostname for one in conductors.list_conductors(connection) if one.is_alive(timeout)}
 
 
 def _shown(row: ConductorTask, alive: set[str]) -> list[Any]:
-    told = {**asdict(row), "driver": row.task.partition(".")[0]}
-    told["state"] = row.state if row.conductor in alive else "offline"
-    return [told[column] for column in _COLUMNS]
+    shown = {**asdict(row), "driver": row.task.partition(".")[0]}
+    shown["state"] = row.state if row.conductor in alive else "offline"
+    return [shown[column] for column in _COLUMNS]

@@ -1,7 +1,6 @@
 """What people do to nodes, as functions of an open connection.
 
-The caller holds the transaction (``Database.read()`` or ``.write()``), so that several of these can be
-one. Rows come as SQLAlchemy rows with the columns of podium.db.models.
+The caller holds the transaction (``Database.read()`` or ``.write()``), so that several of these can be one.
 """
 
 import random
@@ -10,16 +9,82 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
-from podium import errors, states
+from podium import errors
 from podium.db.changes import next_change
-from podium.db.models import nodes, power_requests, utcnow
+from podium.db.models import columns, nodes, power_requests, utcnow
 
 _T = TypeVar("_T")
+_N = TypeVar("_N", "NodeKey", "NodeRecord")
+
+
+class NodeKey(NamedTuple):
+    """Which node it is, and which conductors own it."""
+
+    id: int
+    uuid: str
+    name: str
+    driver: str
+    conductor_group: str
+
+
+class NodeRecord(NamedTuple):
+    """Every column of a node, see :class:`podium.db.models.NodeRow`."""
+
+    id: int
+    uuid: str
+    name: str
+    driver: str
+    driver_info: dict[str, Any]
+    driver_internal_info: dict[str, Any]
+    properties: dict[str, Any]
+    extra: dict[str, Any]
+    power_state: str | None
+    wanted_power_state: str | None
+    power_policy: str | None
+    enforcement: str | None
+    target_power_state: str | None
+    power_request_id: int | None
+    power_requested_by: str | None
+    power_requested_at: datetime | None
+    power_checked_at: datetime | None
+    power_changed_at: datetime | None
+    power_failures: int
+    health: dict[str, Any] | None
+    last_error: str | None
+    maintenance: bool
+    maintenance_reason: str | None
+    fault: str | None
+    reservation: str | None
+    reserved_for: str | None
+    reserved_at: datetime | None
+    conductor_group: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Claim(NamedTuple):
+    """What is known of a node that somebody wants to change: who has it, and for what."""
+
+    id: int
+    uuid: str
+    name: str
+    target_power_state: str | None
+    power_request_id: int | None
+    power_requested_by: str | None
+    power_requested_at: datetime | None
+    reservation: str | None
+    reserved_for: str | None
+    reserved_at: datetime | None
+
+
+#: To be given to statements that select claims.
+CLAIM: Final = columns(nodes, Claim._fields)
 
 
 def chunks(items: Sequence[_T], size: int = 500) -> Iterator[Sequence[_T]]:
@@ -41,7 +106,7 @@ def create_nodes(
     :raises podium.errors.InvalidNode: naming each name or UUID that is given twice or already taken
     """
     now = utcnow()
-    # What tells these rows until they have a number: taken first, it would keep everyone else waiting.
+    # Marks these rows until they have a number: taken first, the number would keep everyone else waiting.
     mark = -1 - random.getrandbits(62)
     filled = [
         {
@@ -87,7 +152,7 @@ def _nobody_faster() -> Iterator[None]:
 
 
 def taken(connection: sa.Connection, column: str, values: Sequence[str]) -> list[str]:
-    """Those of some names or UUIDs that a node has already.
+    """The names or UUIDs, of those given, that a node has already.
 
     :param column: ``name`` or ``uuid``
     """
@@ -102,74 +167,35 @@ def count_nodes(connection: sa.Connection) -> int:
     return connection.scalar(sa.select(sa.func.count()).select_from(nodes)) or 0
 
 
-def list_nodes(connection: sa.Connection, **equal: Any) -> Sequence[sa.Row[Any]]:
+def list_nodes(connection: sa.Connection, **equal: Any) -> list[NodeRecord]:
     """The nodes whose columns have the given values, in order of name."""
-    query = sa.select(nodes).order_by(nodes.c.name)
+    query = sa.select(*columns(nodes, NodeRecord._fields)).order_by(nodes.c.name)
     for column, value in equal.items():
         query = query.where(nodes.c[column] == value)
-    return connection.execute(query).all()
+    return list(map(NodeRecord._make, connection.execute(query)))
 
 
-def select_nodes(
-    connection: sa.Connection,
-    columns: Iterable[str],
-    *,
-    wanted: Sequence[str] = (),
-    failing: bool = False,
-    checked_before: datetime | None = None,
-    enforced_by_default: bool | None = None,
-    **equal: Any,
-) -> list[sa.Row[Any]]:
-    """Some columns of the nodes that meet every condition, in order of name or, when wanted, as given.
-
-    :param wanted: names or UUIDs of the only nodes to look at
-    :param failing: only those whose last read of the power failed
-    :param checked_before: only those whose power was last read before that, or never
-    :param enforced_by_default: only those whose power is to be put back; whether that is done with nodes
-        that have no policy of their own
-    :param equal: the values that columns must have
-    :raises podium.errors.NodeNotFound: naming every wanted one that there is not
-    """
-    query = sa.select(nodes.c.id, *(nodes.c[column] for column in columns))
-    query = query.where(*(nodes.c[column] == value for column, value in equal.items()))
-    if failing:
-        query = query.where(nodes.c.power_failures > 0)
-    if checked_before is not None:
-        checked_at = nodes.c.power_checked_at
-        query = query.where(sa.or_(checked_at.is_(None), checked_at < checked_before))
-    if enforced_by_default is not None:
-        query = query.where(_to_be_enforced(enforced_by_default))
-    if not wanted:
-        return list(connection.execute(query.order_by(nodes.c.name)))
-    order = [row.id for row in find_nodes(connection, wanted, (nodes.c.id, nodes.c.name, nodes.c.uuid))]
-    found: dict[int, sa.Row[Any]] = {}
-    for chunk in chunks(order):
-        found |= {row.id: row for row in connection.execute(query.where(nodes.c.id.in_(chunk)))}
-    return [found[number] for number in order if number in found]
-
-
-def _to_be_enforced(by_default: bool) -> sa.ColumnElement[bool]:
-    policies = [nodes.c.power_policy == "enforce", *([nodes.c.power_policy.is_(None)] if by_default else [])]
-    power = nodes.c.power_state
-    differs = power != nodes.c.wanted_power_state, power != states.ERROR  # not so where either is missing
-    enforced = sa.and_(*differs, nodes.c.maintenance.is_(False), sa.or_(*policies))
-    return sa.or_(nodes.c.enforcement.is_not(None), enforced)
-
-
-def find_nodes(
-    connection: sa.Connection, wanted: Sequence[str], columns: Iterable[sa.Column[Any]] = tuple(nodes.columns)
-) -> list[sa.Row[Any]]:
+def find_nodes(connection: sa.Connection, wanted: Sequence[str]) -> list[NodeRecord]:
     """The nodes with these names or UUIDs, in the order given and each once.
 
-    :param columns: those to read, among them id, name and uuid
-    :raises podium.errors.NodeNotFound: naming every one that there is not
+    :raises podium.errors.NodeNotFound: naming every one that does not exist
     """
-    found: dict[str, sa.Row[Any]] = {}
+    return _find(connection, NodeRecord, wanted)
+
+
+def find_keys(connection: sa.Connection, wanted: Sequence[str]) -> list[NodeKey]:
+    """As :func:`find_nodes`, where the rest of 100,000 nodes would be read for nothing."""
+    return _find(connection, NodeKey, wanted)
+
+
+def _find(connection: sa.Connection, record: type[_N], wanted: Sequence[str]) -> list[_N]:
+    found: dict[str, _N] = {}
     for chunk in chunks(wanted):
-        query = sa.select(*columns).where(sa.or_(nodes.c.name.in_(chunk), nodes.c.uuid.in_(chunk)))
-        for row in connection.execute(query):
-            found[row.uuid] = row
-            found[row.name] = row
+        query = sa.select(*columns(nodes, record._fields))
+        query = query.where(sa.or_(nodes.c.name.in_(chunk), nodes.c.uuid.in_(chunk)))
+        for node in map(record._make, connection.execute(query)):
+            found[node.uuid] = node
+            found[node.name] = node
     missing = [one for one in wanted if one not in found]
     if missing:
         more = f" and {len(missing) - 20} more" if len(missing) > 20 else ""
@@ -214,23 +240,21 @@ def _unreserved(node_id: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[
 
 
 def _refuse(connection: sa.Connection, node_id: int) -> NoReturn:
-    row = connection.execute(sa.select(nodes).where(nodes.c.id == node_id)).first()
+    row = connection.execute(sa.select(*CLAIM).where(nodes.c.id == node_id)).first()
     if row is None:
         raise errors.NodeNotFound("the node was deleted meanwhile")
-    raise errors.NodeConflict(refusal(row))
+    raise errors.NodeConflict(refusal(Claim._make(row)))
 
 
-def refusal(row: sa.Row[Any]) -> str:
-    """Why a node that is reserved cannot be changed, in one line.
-
-    :param row: its name, target_power_state, power_requested_by and _at, reservation, reserved_for and _at
-    """
-    if row.target_power_state is None:
-        purpose = f" for {row.reserved_for}" if row.reserved_for else ""
-        return f"{row.name}: reserved by {row.reservation}{purpose}{_since(row.reserved_at)}; try again later"
+def refusal(node: Claim) -> str:
+    """Why a node that is reserved cannot be changed, in one line."""
+    if node.target_power_state is None:
+        purpose = f" for {node.reserved_for}" if node.reserved_for else ""
+        holder = f"{node.reservation}{purpose}{_since(node.reserved_at)}"
+        return f"{node.name}: reserved by {holder}; try again later"
     return (
-        f"{row.name}: {row.target_power_state} is under way, asked for by"
-        f" {row.power_requested_by or 'someone'}{_since(row.power_requested_at)}; wait for it to end"
+        f"{node.name}: {node.target_power_state} is under way, asked for by"
+        f" {node.power_requested_by or 'someone'}{_since(node.power_requested_at)}; wait for it to end"
     )
 
 

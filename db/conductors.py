@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
+from podium.db.models import columns, conductors, utcnow
 from podium.db.models import conductor_workers as workers
-from podium.db.models import conductors, utcnow
 from podium.db.models import periodic_tasks as tasks
 
 
@@ -19,7 +19,7 @@ from podium.db.models import periodic_tasks as tasks
 class Membership:
     """A daemon as the others see it.
 
-    :param process: tells this run of the daemon from any other, see podium.conductor.fleet.membership
+    :param process: distinguishes this run of the daemon from any other, see podium.conductor.fleet.membership
     :param workers: how many processes share its nodes, counted from 0
     """
 
@@ -77,26 +77,26 @@ def claim(
 
 
 def heartbeat(connection: sa.Connection, member: Membership) -> bool:
-    """Say that a daemon is alive; False when another one has taken its host name."""
+    """Renew a daemon's heartbeat; False when another daemon has taken its host name."""
     mine = conductors.c.hostname == member.hostname, conductors.c.process == member.process
     alive = sa.update(conductors).where(*mine).values(heartbeat_at=utcnow())
     return bool(connection.execute(alive).rowcount)
 
 
 def leave(connection: sa.Connection, member: Membership) -> None:
-    """Say that a daemon has ended."""
+    """Record that a daemon has ended."""
     mine = conductors.c.hostname == member.hostname, conductors.c.process == member.process
     connection.execute(sa.update(conductors).where(*mine).values(online=False))
 
 
 def freeze(connection: sa.Connection, hostname: str, at: datetime, reason: str) -> None:
-    """Say that a conductor enforces nothing for the time being, and why."""
+    """Record that a conductor enforces nothing for the time being, and why."""
     frozen = sa.update(conductors).where(conductors.c.hostname == hostname)
     connection.execute(frozen.values(frozen_at=at, frozen_reason=reason, thaw_requested_at=None))
 
 
 def thaw(connection: sa.Connection, hostname: str) -> None:
-    """Say that a conductor enforces again."""
+    """Record that a conductor enforces again."""
     thawed = sa.update(conductors).where(conductors.c.hostname == hostname)
     connection.execute(thawed.values(frozen_at=None, frozen_reason=None, thaw_requested_at=None))
 
@@ -108,14 +108,39 @@ def ask_thaw(connection: sa.Connection, hostname: str, at: datetime) -> bool:
     return bool(connection.execute(asked).rowcount)
 
 
-def list_conductors(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
+class ConductorRecord(NamedTuple):
+    """A daemon, see :class:`podium.db.models.ConductorRow`."""
+
+    hostname: str
+    process: str
+    drivers: list[str]
+    conductor_group: str
+    workers: int
+    online: bool
+    started_at: datetime
+    heartbeat_at: datetime
+    frozen_at: datetime | None
+    frozen_reason: str | None
+    thaw_requested_at: datetime | None
+
+    def is_alive(self, heartbeat_timeout: float) -> bool:
+        """Whether it was heard of within ``heartbeat_timeout`` seconds and has not left."""
+        return self.online and utcnow() - self.heartbeat_at < timedelta(seconds=heartbeat_timeout)
+
+
+_CONDUCTORS: Final = sa.select(*columns(conductors, ConductorRecord._fields))
+
+
+def list_conductors(connection: sa.Connection) -> list[ConductorRecord]:
     """Every conductor that ever ran on this database, in order of host name."""
-    return connection.execute(sa.select(conductors).order_by(conductors.c.hostname)).all()
+    rows = connection.execute(_CONDUCTORS.order_by(conductors.c.hostname))
+    return list(map(ConductorRecord._make, rows))
 
 
-def is_alive(row: sa.Row[Any], heartbeat_timeout: float) -> bool:
-    """Whether a conductor was heard of within ``heartbeat_timeout`` seconds and has not said goodbye."""
-    return bool(row.online and utcnow() - row.heartbeat_at < timedelta(seconds=heartbeat_timeout))
+def find(connection: sa.Connection, hostname: str) -> ConductorRecord | None:
+    """The conductor with that host name, None when it never ran on this database."""
+    row = connection.execute(_CONDUCTORS.where(conductors.c.hostname == hostname)).first()
+    return None if row is None else ConductorRecord._make(row)
 
 
 def save_statistics(

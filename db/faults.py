@@ -10,7 +10,7 @@ from podium.db import bulk
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE
 from podium.db.changes import next_change
-from podium.db.events import event
+from podium.db.ledger import event
 from podium.db.models import nodes, power_events
 
 #: The fault of a node whose power could not be read for long.

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -11,15 +11,24 @@ from podium.db import bulk
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE
 from podium.db.changes import next_change
-from podium.db.models import nodes, utcnow
+from podium.db.models import columns, nodes, utcnow
 
 
-def changed(connection: sa.Connection, since: int) -> Sequence[sa.Row[Any]]:
-    """The nodes of which a change has a higher number, by id: id, uuid, driver, conductor_group, version."""
-    columns = [nodes.c[name] for name in ("id", "uuid", "driver", "conductor_group", "version")]
-    found = connection.execute(sa.select(*columns).where(nodes.c.version > since)).all()
-    # Not by the database: to have them in order, SQLite would read every node there is.
-    return sorted(found, key=attrgetter("id"))
+class Changed(NamedTuple):
+    """A node of which something changed: enough to see who owns it and whether the change is known."""
+
+    id: int
+    uuid: str
+    driver: str
+    conductor_group: str
+    version: int
+
+
+def changed(connection: sa.Connection, since: int) -> list[Changed]:
+    """The nodes of which a change has a higher number, in order of id."""
+    query = sa.select(*columns(nodes, Changed._fields)).where(nodes.c.version > since)
+    # Not ordered by the database: for that, SQLite would read every node there is.
+    return sorted(map(Changed._make, connection.execute(query)))
 
 
 def numbers(connection: sa.Connection) -> set[int]:
@@ -27,22 +36,44 @@ def numbers(connection: sa.Connection) -> set[int]:
     return set(connection.scalars(sa.select(nodes.c.id)))
 
 
-#: Columns for people to read, of no use to a conductor: a quarter of the time to load 100,000 rows.
-_FOR_PEOPLE: Final = {
-    *("power_requested_by", "power_requested_at", "power_changed_at", "last_error", "maintenance_reason"),
-    *("reservation", "reserved_for", "reserved_at", "created_at", "updated_at"),
-}
-#: What conductors work with.
-LOADED: Final = tuple(column for column in nodes.columns if column.name not in _FOR_PEOPLE)
-_LOAD: Final = sa.select(*LOADED).where(AMONG)
+class OwnedNode(NamedTuple):
+    """What a conductor works with of a node.
+
+    The columns for people to read are left out: they take a quarter of the time to load 100,000 rows.
+    """
+
+    id: int
+    uuid: str
+    name: str
+    driver: str
+    driver_info: dict[str, Any]
+    driver_internal_info: dict[str, Any]
+    properties: dict[str, Any]
+    extra: dict[str, Any]
+    power_state: str | None
+    wanted_power_state: str | None
+    power_policy: str | None
+    enforcement: str | None
+    target_power_state: str | None
+    power_checked_at: datetime | None
+    power_failures: int
+    health: dict[str, Any] | None
+    maintenance: bool
+    fault: str | None
+    version: int
 
 
-def load(connection: sa.Connection, numbers: Sequence[int]) -> list[sa.Row[Any]]:
-    """What conductors work with of the nodes with these numbers, in any order; deleted ones are left out."""
-    rows: list[sa.Row[Any]] = []
+#: To be given to statements that select owned nodes.
+OWNED_NODE: Final = columns(nodes, OwnedNode._fields)
+_LOAD: Final = sa.select(*OWNED_NODE).where(AMONG)
+
+
+def load(connection: sa.Connection, numbers: Sequence[int]) -> list[OwnedNode]:
+    """The nodes with these numbers, in any order; deleted ones are left out."""
+    found: list[OwnedNode] = []
     for chunk in chunks(numbers, AT_ONCE):
-        rows += connection.execute(_LOAD, {"numbers": chunk})
-    return rows
+        found += map(OwnedNode._make, connection.execute(_LOAD, {"numbers": chunk}))
+    return found
 
 
 def record_health(connection: sa.Connection, healths: Mapping[int, Mapping[str, Any]]) -> None:
@@ -64,13 +95,13 @@ def record_patches(
     :returns: what the columns hold now, by number and column
     """
     written: dict[int, dict[str, dict[str, Any]]] = {}
-    for number, columns in patches.items():
-        query = sa.select(*(nodes.c[column] for column in columns)).where(nodes.c.id == number)
+    for number, patch_of in patches.items():
+        query = sa.select(*columns(nodes, patch_of)).where(nodes.c.id == number)
         row = connection.execute(query.with_for_update()).first()
         if row is None:
             continue
         values = {}
-        for column, patch in columns.items():
+        for column, patch in patch_of.items():
             merged = {**row._mapping[column], **patch}
             values[column] = {key: value for key, value in merged.items() if value is not None}
         connection.execute(sa.update(nodes).where(nodes.c.id == number).values(values))
@@ -104,7 +135,7 @@ def record_maintenance(connection: sa.Connection, wishes: Mapping[int, tuple[str
 def hold(connection: sa.Connection, number: int, holder: str, purpose: str) -> bool:
     """Reserve a node without changing its power; False when somebody has it or it is asked to change.
 
-    :param purpose: told to those who are refused meanwhile
+    :param purpose: shown to those who are refused meanwhile
     """
     free = nodes.c.id == number, nodes.c.reservation.is_(None), nodes.c.target_power_state.is_(None)
     values = {"reservation": holder, "reserved_for": purpose[:255], "reserved_at": utcnow()}

@@ -1,5 +1,6 @@
 """The tables, as SQLAlchemy sees them. Times are UTC; a change here needs a migration."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -262,3 +263,8 @@ notification_cursors = cast(sa.Table, NotificationCursorRow.__table__)
 power_events = cast(sa.Table, PowerEventRow.__table__)
 periodic_tasks = cast(sa.Table, PeriodicTaskRow.__table__)
 task_commands = cast(sa.Table, TaskCommandRow.__table__)
+
+
+def columns(table: sa.Table, names: Iterable[str]) -> list[sa.Column[Any]]:
+    """The columns of a table with these names, such as the fields of a record."""
+    return [table.c[name] for name in names]

@@ -1,6 +1,6 @@
 """What people asked of the power of many nodes at once: how far it is, and taking it back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE, among
 from podium.db.changes import next_change
-from podium.db.models import nodes, operations, utcnow
+from podium.db.models import columns, nodes, operations, utcnow
 from podium.db.models import power_requests as requests
 
 WAITING: Final = "waiting"
@@ -33,13 +33,21 @@ ITS_NODE: Final = sa.and_(nodes.c.id == requests.c.node_id, nodes.c.power_reques
 
 
 class Operation(NamedTuple):
-    """An operation and how far it is.
+    """An operation, see :class:`podium.db.models.OperationRow`, and how far it is.
 
-    :param row: the columns of ``operations``
-    :param counts: how many of its requests are in each state, those left out in which none is
+    :param counts: how many of its requests are in each state; states with none are left out
     """
 
-    row: sa.Row[Any]
+    id: int
+    action: str
+    requested_by: str
+    requested_at: datetime
+    reason: str | None
+    nodes: int
+    timeout: float | None
+    then_off: bool
+    cancelled_by: str | None
+    cancelled_at: datetime | None
     counts: Mapping[str, int]
 
     @property
@@ -48,16 +56,17 @@ class Operation(NamedTuple):
         return self.counts.get(WAITING, 0) + self.counts.get(BEGUN, 0)
 
 
+_OPERATIONS: Final = sa.select(*columns(operations, Operation._fields[:-1]))
+
+
 def list_operations(connection: sa.Connection, limit: int) -> list[Operation]:
     """The newest operations, the newest of them first."""
-    newest = sa.select(operations).order_by(operations.c.id.desc()).limit(limit)
-    return _with_counts(connection, newest)
+    return _with_counts(connection, _OPERATIONS.order_by(operations.c.id.desc()).limit(limit))
 
 
 def operation(connection: sa.Connection, operation_id: int) -> Operation | None:
     """One operation, None when there is none of that number."""
-    one = sa.select(operations).where(operations.c.id == operation_id)
-    return next(iter(_with_counts(connection, one)), None)
+    return next(iter(_with_counts(connection, _OPERATIONS.where(operations.c.id == operation_id))), None)
 
 
 def _with_counts(connection: sa.Connection, query: sa.Select[Any]) -> list[Operation]:
@@ -68,13 +77,37 @@ def _with_counts(connection: sa.Connection, query: sa.Select[Any]) -> list[Opera
         counted = sa.select(*by, sa.func.count()).where(by[0].in_(chunk)).group_by(*by)
         for number, state, count in connection.execute(counted):
             counts[number][state] = count
-    return [Operation(row, counts[row.id]) for row in rows]
+    return [Operation._make((*row, counts[row.id])) for row in rows]
 
 
-def requests_of(connection: sa.Connection, operation_id: int) -> Sequence[sa.Row[Any]]:
+class PowerRequest(NamedTuple):
+    """An operation's share in one node, see :class:`podium.db.models.PowerRequestRow`."""
+
+    id: int
+    operation_id: int
+    node_id: int
+    node_uuid: str
+    node_name: str
+    action: str
+    state: str
+    not_before: datetime
+    timeout: float | None
+    then_off: bool
+    requested_by: str
+    requested_at: datetime
+    reason: str | None
+    holder: str | None
+    begun_at: datetime | None
+    sent_at: datetime | None
+    finished_at: datetime | None
+    power_state: str | None
+    error: str | None
+
+
+def requests_of(connection: sa.Connection, operation_id: int) -> list[PowerRequest]:
     """The requests of an operation, one for each node, in the order in which they are begun."""
-    mine = sa.select(requests).where(requests.c.operation_id == operation_id)
-    return connection.execute(mine.order_by(requests.c.id)).all()
+    mine = sa.select(*columns(requests, PowerRequest._fields)).where(requests.c.operation_id == operation_id)
+    return list(map(PowerRequest._make, connection.execute(mine.order_by(requests.c.id))))
 
 
 class Cancelled(NamedTuple):

@@ -11,7 +11,7 @@ from podium import states
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE, Texts, among
 from podium.db.changes import next_change
-from podium.db.events import event
+from podium.db.ledger import event
 from podium.db.models import nodes
 from podium.db.models import power_events as events
 from podium.db.models import power_requests as requests

@@ -8,16 +8,16 @@ podium.db.changes first, and thereby waits for all others who do: of two who wan
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
 from podium.db import bulk
-from podium.db.api import chunks, refusal
+from podium.db.api import CLAIM, Claim, chunks, refusal
 from podium.db.bulk import AMONG, AT_ONCE, among
 from podium.db.changes import next_change
-from podium.db.fleet import LOADED
-from podium.db.models import nodes, operations, utcnow
+from podium.db.fleet import OWNED_NODE, OwnedNode
+from podium.db.models import columns, nodes, operations, utcnow
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, FREE, ITS_NODE, REPLACED, WAITING
 
@@ -25,6 +25,16 @@ _OF_REQUESTS: Final = among(requests.c.id)
 #: Not the column itself: SQLite would begin with its index, where it finds all nodes, and not with the few
 #: requests that wait.
 _DRIVER: Final = nodes.c.driver + ""
+
+
+class Named(Protocol):
+    """Any record of a node with its number and name."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 class Asked(NamedTuple):
@@ -44,7 +54,7 @@ class Asked(NamedTuple):
 
 def ask(
     connection: sa.Connection,
-    rows: Sequence[sa.Row[Any]],
+    wanted: Sequence[Named],
     action: str,
     *,
     who: str,
@@ -55,7 +65,7 @@ def ask(
 ) -> Asked:
     """Ask for a power change of nodes, as one operation; the conductors that own them carry it out.
 
-    :param rows: the nodes: id and name
+    :param wanted: the nodes
     :param action: one of ``podium.states.ACTIONS``
     :param who: user and host of the one who asks
     :param timeout: seconds that each node may take, None for what the conductor's configuration says
@@ -63,7 +73,7 @@ def ask(
     :param stagger: begin at most so many within so many seconds
     """
     version, now = next_change(connection), utcnow()
-    accepted, refused, older = _sorted_out(connection, rows)
+    accepted, refused, older = _sorted_out(connection, wanted)
     if not accepted:
         return Asked(None, [], refused, 0)
     asked = {"action": action, "requested_by": who, "requested_at": now, "reason": reason}
@@ -90,7 +100,7 @@ def ask(
 
 def _insert(
     connection: sa.Connection,
-    accepted: Sequence[sa.Row[Any]],
+    accepted: Sequence[Claim],
     stagger: tuple[int, float],
     asked: Mapping[str, Any],
 ) -> None:
@@ -110,24 +120,19 @@ def _insert(
         connection.execute(sa.insert(requests), values)
 
 
-_TAKEN_BY: Final = (
-    *("id", "uuid", "name", "target_power_state", "power_request_id", "power_requested_by"),
-    *("power_requested_at", "reservation", "reserved_for", "reserved_at"),
-)
-_LOOK: Final = (
-    sa.select(*(nodes.c[name] for name in _TAKEN_BY)).where(AMONG).order_by(nodes.c.id).with_for_update()
-)
+_LOOK: Final = sa.select(*CLAIM).where(AMONG).order_by(nodes.c.id).with_for_update()
 
 
 def _sorted_out(
-    connection: sa.Connection, rows: Sequence[sa.Row[Any]]
-) -> tuple[list[sa.Row[Any]], list[str], list[int]]:
+    connection: sa.Connection, wanted: Sequence[Named]
+) -> tuple[list[Claim], list[str], list[int]]:
     """The nodes that are free, why the others are not, and the requests that would be replaced."""
-    found: dict[int, sa.Row[Any]] = {}
-    for chunk in chunks(sorted({row.id for row in rows}), AT_ONCE):
-        found |= {row.id: row for row in connection.execute(_LOOK, {"numbers": chunk})}
+    found: dict[int, Claim] = {}
+    for chunk in chunks(sorted({one.id for one in wanted}), AT_ONCE):
+        rows = connection.execute(_LOOK, {"numbers": chunk})
+        found |= {claim.id: claim for claim in map(Claim._make, rows)}
     accepted, refused, older = [], [], []
-    for name, node in ((row.name, found.get(row.id)) for row in rows):
+    for name, node in ((one.name, found.get(one.id)) for one in wanted):
         if node is None:
             refused.append(f"{name}: the node was deleted meanwhile")
         elif node.reservation is not None:
@@ -139,29 +144,43 @@ def _sorted_out(
     return accepted, refused, older
 
 
+class Due(NamedTuple):
+    """A request that can be begun or gone on with.
+
+    :param id: the node's number, as uuid, driver and extra are the node's
+    """
+
+    id: int
+    uuid: str
+    driver: str
+    extra: dict[str, Any]
+    request_id: int
+    action: str
+    state: str
+    sent_at: datetime | None
+
+
 def due(
     connection: sa.Connection, group: str, drivers: Sequence[str], holder: str, now: datetime
-) -> Sequence[sa.Row[Any]]:
-    """What can be begun, and what ``holder`` has begun, oldest first.
+) -> list[Due]:
+    """The requests that can be begun, and those that ``holder`` has begun, oldest first.
 
-    The latter is cut off where the process does not know it: an earlier run of it, or an outage of the
+    One of the latter that the process does not know was cut off: an earlier run of it, or an outage of the
     database that came just then, began it.
-
-    :returns: id, uuid, driver and extra of the node; request_id, action, state and sent_at of the request
     """
     free = requests.c.state == WAITING, requests.c.not_before <= now, nodes.c.reservation.is_(None)
     mine = requests.c.state == BEGUN, nodes.c.reservation == holder
-    columns = [nodes.c[name] for name in ("id", "uuid", "driver", "extra")]
-    asked = [requests.c[name] for name in ("action", "state", "sent_at")]
+    of_node = columns(nodes, ("id", "uuid", "driver", "extra"))
+    of_request = columns(requests, ("id", "action", "state", "sent_at"))
     query: sa.Select[Any] = (
-        sa.select(*columns, requests.c.id.label("request_id"), *asked)
+        sa.select(*of_node, *of_request)
         .join_from(requests, nodes, ITS_NODE)
-        # Both words are told, too: with them alone the index of the states is of use.
+        # The states are named once more: only so can the database use their index.
         .where(requests.c.state.in_((WAITING, BEGUN)), sa.or_(sa.and_(*free), sa.and_(*mine)))
         .where(nodes.c.conductor_group == group, _DRIVER.in_(drivers))
         .order_by(requests.c.id)
     )
-    return connection.execute(query).all()
+    return list(map(Due._make, connection.execute(query)))
 
 
 def next_due(connection: sa.Connection, group: str, drivers: Sequence[str], now: datetime) -> datetime | None:
@@ -176,16 +195,26 @@ def next_due(connection: sa.Connection, group: str, drivers: Sequence[str], now:
     return moment
 
 
-_AS_BEGUN: Final = (
-    *("operation_id", "action", "timeout", "then_off", "requested_by", "requested_at", "reason"),
-    *("begun_at", "sent_at"),
-)
+class Begun(NamedTuple):
+    """A request that is under way, and its node, which is reserved for it."""
+
+    node: OwnedNode
+    request_id: int
+    operation_id: int
+    action: str
+    timeout: float | None
+    then_off: bool
+    requested_by: str
+    sent_at: datetime | None
+
+
 _BEGUN_ROWS: Final = (
-    sa.select(*LOADED, requests.c.id.label("request_id"), *(requests.c[name] for name in _AS_BEGUN))
+    sa.select(*OWNED_NODE, requests.c.id, *columns(requests, Begun._fields[2:]))
     .join_from(requests, nodes, ITS_NODE)
     .where(_OF_REQUESTS)
     .order_by(requests.c.id)
 )
+_WIDTH: Final = len(OWNED_NODE)
 _LOCK_OF_REQUESTS: Final = (
     sa.select(nodes.c.id, nodes.c.reservation, requests.c.id.label("request_id"), requests.c.state)
     .join_from(requests, nodes, ITS_NODE)
@@ -195,17 +224,14 @@ _LOCK_OF_REQUESTS: Final = (
 )
 
 
-def begin(
-    connection: sa.Connection, request_ids: Sequence[int], holder: str, now: datetime
-) -> list[sa.Row[Any]]:
+def begin(connection: sa.Connection, request_ids: Sequence[int], holder: str, now: datetime) -> list[Begun]:
     """Reserve nodes for their requests; those that changed meanwhile are left out.
 
-    A request that ``holder`` has begun already is among them, as it is, to be resumed.
+    A request that ``holder`` has begun already is among the result, as it is, to be resumed.
 
-    :returns: what conductors work with of the nodes, and request_id, operation_id, action, timeout,
-        then_off, requested_by, requested_at, reason, begun_at and sent_at of the requests, oldest first
+    :returns: the requests that are under way now, oldest first
     """
-    rows: list[sa.Row[Any]] = []
+    all_begun: list[Begun] = []
     version = next_change(connection)
     begun = sa.update(requests).where(_OF_REQUESTS).values(state=BEGUN, holder=holder, begun_at=now)
     reserved = (
@@ -221,8 +247,9 @@ def begin(
             connection.execute(begun, {"numbers": [row.request_id for row in new]})
             connection.execute(reserved, {"numbers": [row.id for row in new]})
         if new or mine:
-            rows += connection.execute(_BEGUN_ROWS, {"numbers": [row.request_id for row in new + mine]})
-    return rows
+            rows = connection.execute(_BEGUN_ROWS, {"numbers": [row.request_id for row in new + mine]})
+            all_begun += (Begun(OwnedNode._make(row[:_WIDTH]), *row[_WIDTH:]) for row in rows)
+    return all_begun
 
 
 def mark_sent(connection: sa.Connection, request_ids: Iterable[int], holder: str, now: datetime) -> set[int]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE, Texts
-from podium.db.events import event
+from podium.db.ledger import event
 from podium.db.models import nodes
 from podium.db.models import power_events as events
 

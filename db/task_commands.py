@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium.db.models import conductors, periodic_tasks, task_commands, utcnow
+from podium.db.models import columns, conductors, periodic_tasks, task_commands, utcnow
 
 
 def ask(
@@ -32,30 +32,44 @@ def ask(
     return numbers
 
 
-def unanswered(
-    connection: sa.Connection, conductor: str, after: int, worker: int = 0
-) -> Sequence[sa.Row[Any]]:
+class TaskCommand(NamedTuple):
+    """A command to one worker, see :class:`podium.db.models.TaskCommandRow`."""
+
+    id: int
+    worker: int
+    task: str
+    action: str
+    node_uuid: str | None
+    requested_by: str | None
+    finished_at: datetime | None
+    duration: float | None
+    error: str | None
+
+
+_COMMANDS: Final = sa.select(*columns(task_commands, TaskCommand._fields)).order_by(task_commands.c.id)
+
+
+def unanswered(connection: sa.Connection, conductor: str, after: int, worker: int = 0) -> list[TaskCommand]:
     """Commands to a worker of a conductor that it has not answered, above a number, the oldest first."""
-    columns = task_commands.c
-    query = sa.select(task_commands).where(
-        columns.conductor == conductor,
-        columns.worker == worker,
-        columns.finished_at.is_(None),
-        columns.id > after,
+    query = _COMMANDS.where(
+        task_commands.c.conductor == conductor,
+        task_commands.c.worker == worker,
+        task_commands.c.finished_at.is_(None),
+        task_commands.c.id > after,
     )
-    return connection.execute(query.order_by(columns.id)).all()
+    return list(map(TaskCommand._make, connection.execute(query)))
 
 
 def answer(connection: sa.Connection, number: int, error: str | None, duration: float | None = None) -> None:
-    """Say how a command ended: why it failed, or None, and the seconds of a run."""
+    """Record how a command ended: why it failed, or None, and the seconds of a run."""
     answered = sa.update(task_commands).where(task_commands.c.id == number)
     connection.execute(answered.values(finished_at=utcnow(), error=error, duration=duration))
 
 
-def find(connection: sa.Connection, numbers: Sequence[int]) -> Sequence[sa.Row[Any]]:
-    """The commands with these numbers, in order, those that were deleted meanwhile left out."""
-    found = sa.select(task_commands).where(task_commands.c.id.in_(numbers))
-    return connection.execute(found.order_by(task_commands.c.id)).all()
+def find(connection: sa.Connection, numbers: Sequence[int]) -> list[TaskCommand]:
+    """The commands with these numbers, in order; those that were deleted meanwhile are left out."""
+    found = connection.execute(_COMMANDS.where(task_commands.c.id.in_(numbers)))
+    return list(map(TaskCommand._make, found))
 
 
 def abandon(connection: sa.Connection, conductor: str, worker: int = 0) -> None:
@@ -74,13 +88,12 @@ def prune(connection: sa.Connection, before: datetime) -> None:
 
 
 def switch(connection: sa.Connection, conductor: str, task: str, off: bool) -> None:
-    """Remember whether people have disabled a task."""
+    """Record whether people have disabled a task."""
     mine = periodic_tasks.c.conductor == conductor, periodic_tasks.c.task == task
     connection.execute(sa.update(periodic_tasks).where(*mine).values(switched_off=off))
 
 
 def switched_off(connection: sa.Connection, conductor: str) -> set[str]:
     """The tasks of a conductor that people have disabled."""
-    columns = periodic_tasks.c
-    query = sa.select(columns.task).where(columns.conductor == conductor, columns.switched_off.is_(True))
-    return set(connection.scalars(query))
+    mine = periodic_tasks.c.conductor == conductor, periodic_tasks.c.switched_off.is_(True)
+    return set(connection.scalars(sa.select(periodic_tasks.c.task).where(*mine)))

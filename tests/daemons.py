@@ -129,7 +129,7 @@ class Daemon:
         database = Database(self.url)
         try:
             with database.read() as connection:
-                return {row.name: dict(row._mapping) for row in api.list_nodes(connection)}
+                return {row.name: row._asdict() for row in api.list_nodes(connection)}
         finally:
             database.dispose()
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import sqlalchemy as sa
 from oslo_log import log
 
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.rooms.sql import Sql
 from podium.db import conductors
-from podium.db.models import conductors as table
 
 LOG = log.getLogger(__name__)
 
@@ -40,15 +38,15 @@ class Freeze:
         :param clock: seconds, of the gate's clock
         :raises podium.errors.DatabaseUnavailable: when it cannot be asked
         """
-        row = await self._sql.read(self._row)
-        if row is None or row.frozen_at is None:
+        mine = await self._find()
+        if mine is None or mine.frozen_at is None:
             return
-        if row.thaw_requested_at is not None:
+        if mine.thaw_requested_at is not None:
             self._clear_at = clock
             return
-        self._gate.freeze(row.frozen_reason or "", clock)
-        self._since, self._written = row.frozen_at, True
-        LOG.error("Enforcement is frozen as it was before the start: %s", row.frozen_reason)
+        self._gate.freeze(mine.frozen_reason or "", clock)
+        self._since, self._written = mine.frozen_at, True
+        LOG.error("Enforcement is frozen as it was before the start: %s", mine.frozen_reason)
 
     async def follow(self, clock: float) -> None:
         """Tell what has changed, and thaw when somebody has asked for it.
@@ -81,17 +79,15 @@ class Freeze:
     async def _keep(self, reason: str) -> bool:
         """Have the freeze in the row; True when somebody has asked there to end it."""
         since = self._since or self._now()
-        row = await self._sql.read(self._row) if self._written else None
-        if row is not None and row.thaw_requested_at is not None:
+        mine = await self._find() if self._written else None
+        if mine is not None and mine.thaw_requested_at is not None:
             return True
-        if row is None or row.frozen_at is None:  # another worker, which thawed, may have taken it away
+        if mine is None or mine.frozen_at is None:  # another worker, which thawed, may have taken it away
             await self._sql.write(
                 lambda connection: conductors.freeze(connection, self._hostname, since, reason)
             )
             self._written, self._clear_at = True, None
         return False
 
-    def _row(self, connection: sa.Connection) -> sa.Row[Any] | None:
-        columns = [table.c[name] for name in ("frozen_at", "frozen_reason", "thaw_requested_at")]
-        query = sa.select(*columns).where(table.c.hostname == self._hostname)
-        return connection.execute(query).first()
+    async def _find(self) -> conductors.ConductorRecord | None:
+        return await self._sql.read(lambda connection: conductors.find(connection, self._hostname))

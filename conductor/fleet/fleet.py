@@ -15,6 +15,7 @@ from podium.db import fleet as statements
 from podium.db.api import chunks
 from podium.db.changes import Pulse
 from podium.db.faults import POWER_FAILURE
+from podium.db.fleet import Changed, OwnedNode
 from podium.drivers.base import Node
 
 #: The policies of nodes that are switched back, and of nodes that are not even read.
@@ -62,19 +63,19 @@ class Entry:
         return self.node.maintenance and self.fault == POWER_FAILURE
 
 
-def node_of(row: sa.Row[Any]) -> Node:
-    """The snapshot that drivers see of a row."""
+def node_of(owned: OwnedNode) -> Node:
+    """The snapshot of a node that drivers see."""
     return Node(
-        uuid=row.uuid,
-        name=row.name,
-        driver=sys.intern(row.driver),
-        driver_info=_shared(row.driver_info),
-        power_state=_interned(row.power_state),
-        target_power_state=_interned(row.target_power_state),
-        maintenance=row.maintenance,
-        properties=_shared(row.properties),
-        driver_internal_info=_shared(row.driver_internal_info),
-        extra=_shared(row.extra),
+        uuid=owned.uuid,
+        name=owned.name,
+        driver=sys.intern(owned.driver),
+        driver_info=_shared(owned.driver_info),
+        power_state=_interned(owned.power_state),
+        target_power_state=_interned(owned.target_power_state),
+        maintenance=owned.maintenance,
+        properties=_shared(owned.properties),
+        driver_internal_info=_shared(owned.driver_internal_info),
+        extra=_shared(owned.extra),
     )
 
 
@@ -97,19 +98,19 @@ def _shared(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _entry_of(row: sa.Row[Any]) -> Entry:
-    checked = None if row.power_checked_at is None else row.power_checked_at.timestamp()
+def _entry_of(owned: OwnedNode) -> Entry:
+    checked = None if owned.power_checked_at is None else owned.power_checked_at.timestamp()
     return Entry(
-        number=row.id,
-        version=row.version,
-        node=node_of(row),
-        failures=row.power_failures,
-        health=row.health,
+        number=owned.id,
+        version=owned.version,
+        node=node_of(owned),
+        failures=owned.power_failures,
+        health=owned.health,
         checked=checked,
-        wanted=_interned(row.wanted_power_state),
-        policy=_interned(row.power_policy),
-        fault=_interned(row.fault),
-        enforcement=row.enforcement,
+        wanted=_interned(owned.wanted_power_state),
+        policy=_interned(owned.power_policy),
+        fault=_interned(owned.fault),
+        enforcement=owned.enforcement,
     )
 
 
@@ -192,8 +193,8 @@ class Fleet:
             entries += map(_entry_of, statements.load(connection, chunk))
         return _Changes(pulse, entries, gone)
 
-    def _owns(self, row: sa.Row[Any]) -> bool:
-        return row.driver in self.drivers and row.conductor_group == self.group and self.share(row.uuid)
+    def _owns(self, node: Changed) -> bool:
+        return node.driver in self.drivers and node.conductor_group == self.group and self.share(node.uuid)
 
     def _apply(self, found: "_Changes") -> list[Entry]:
         fresh: list[Entry] = []

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from oslo_context.context import RequestContext
@@ -25,6 +25,7 @@ from podium.conductor.rooms.sql import Sql
 from podium.db import operations, power
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome
+from podium.db.power import Begun, Due
 
 LOG = log.getLogger(__name__)
 
@@ -109,9 +110,7 @@ class PowerActions:
         left = most - self._count[driver]
         return left if left * _SHARE >= most else 0
 
-    def _due(
-        self, connection: sa.Connection, drivers: Sequence[str]
-    ) -> tuple[list[sa.Row[Any]], datetime | None]:
+    def _due(self, connection: sa.Connection, drivers: Sequence[str]) -> tuple[list[Due], datetime | None]:
         """Requests that can be begun, the oldest first, and when the next one can that cannot yet."""
         group, share, now = self._fleet.group, self._fleet.share, self._now()
         found = power.due(connection, group, drivers, self._holder, now)
@@ -123,9 +122,9 @@ class PowerActions:
         ]
         return mine, power.next_due(connection, group, drivers, now)
 
-    def _choose(self, found: Sequence[sa.Row[Any]], free: dict[str, int]) -> tuple[list[sa.Row[Any]], bool]:
+    def _choose(self, found: Sequence[Due], free: dict[str, int]) -> tuple[list[Due], bool]:
         """Those that there is room for, by driver and power domain, and whether more wait for room."""
-        chosen: list[sa.Row[Any]] = []
+        chosen: list[Due] = []
         more, now, soonest = False, self._clock(), 0.0
         for row in found:
             if row.id in self._fleet.busy:
@@ -146,34 +145,36 @@ class PowerActions:
             self._next_due = min(allowed, self._next_due or allowed)
         return chosen, more
 
-    def _is_shown(self, row: sa.Row[Any]) -> bool:
+    def _is_shown(self, row: Due) -> bool:
         if row.state == operations.BEGUN:
             return True
         entry = self._fleet.get(row.id)
         return entry is not None and entry.node.target_power_state == row.action
 
-    def _held_back(self, row: sa.Row[Any], now: float) -> float:
+    def _held_back(self, row: Due, now: float) -> float:
         """For how many seconds a node must not be switched on yet."""
         if states.REACHED.get(row.action) != states.POWER_ON:
             return 0.0
         return self._limits.admit(self._limits.domains(row.extra), now)
 
-    async def _begin(self, chosen: Sequence[sa.Row[Any]]) -> None:
+    async def _begin(self, chosen: Sequence[Due]) -> None:
         taken = {row.id for row in chosen}
         numbers = [row.request_id for row in chosen]
         self._fleet.busy |= taken
-        begun: Sequence[sa.Row[Any]] = ()
+        begun: Sequence[Begun] = ()
         try:
             begun = await self._sql.write(
                 lambda connection: power.begin(connection, numbers, self._holder, self._now())
             )
         finally:
-            self._fleet.busy -= taken - {row.id for row in begun}
-        for row in begun:
-            self._count[row.driver] += 1
+            self._fleet.busy -= taken - {one.node.id for one in begun}
+        for one in begun:
+            self._count[one.node.driver] += 1
             request = contexts.new()
             task = asyncio.get_running_loop().create_task(
-                self._carry_out(row, request), name=f"power {row.name}", context=contexts.carrying(request)
+                self._carry_out(one, request),
+                name=f"power {one.node.name}",
+                context=contexts.carrying(request),
             )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -186,16 +187,18 @@ class PowerActions:
             for task in late:
                 task.cancel()
 
-    async def _carry_out(self, row: sa.Row[Any], context: RequestContext) -> None:
-        ended = False
+    async def _carry_out(self, begun: Begun, context: RequestContext) -> None:
+        node, ended = begun.node, False
         try:
-            state, error = await self._change(row, context)
+            state, error = await self._change(begun, context)
             if error is None:
-                LOG.info("%s: %s done, asked for by %s", row.name, row.action, row.requested_by)
+                LOG.info("%s: %s done, asked for by %s", node.name, begun.action, begun.requested_by)
             else:
-                LOG.error("%s: %s failed: %s", row.name, row.action, error)
+                LOG.error("%s: %s failed: %s", node.name, begun.action, error)
             self._recorder.add_outcome(
-                Outcome(row.id, row.request_id, self._holder, self._now(), state, error, context.request_id)
+                Outcome(
+                    node.id, begun.request_id, self._holder, self._now(), state, error, context.request_id
+                )
             )
             ended = True
             await self._recorder.write_outcomes()
@@ -203,28 +206,28 @@ class PowerActions:
             pass  # the recorder goes on trying
         except concurrent.futures.CancelledError:
             LOG.warning(
-                "%s: %s was cut off with its driver's room, and stays asked for", row.name, row.action
+                "%s: %s was cut off with its driver's room, and stays asked for", node.name, begun.action
             )
         finally:
-            self._count[row.driver] -= 1
-            if not ended:  # otherwise it is released once the fleet shows what became of it
-                self._fleet.busy.discard(row.id)
+            self._count[node.driver] -= 1
+            if not ended:  # otherwise it is released once the fleet shows the outcome
+                self._fleet.busy.discard(node.id)
 
-    async def _change(self, row: sa.Row[Any], context: RequestContext) -> Ended:
-        room, loop = self._rooms[row.driver], asyncio.get_running_loop()
+    async def _change(self, begun: Begun, context: RequestContext) -> Ended:
+        room, loop = self._rooms[begun.node.driver], asyncio.get_running_loop()
         request = Request(
-            row.action,
-            row.timeout or self._timeouts.change,
-            row.timeout or self._timeouts.soft,
-            row.then_off,
-            row.sent_at is not None,
+            begun.action,
+            begun.timeout or self._timeouts.change,
+            begun.timeout or self._timeouts.soft,
+            begun.then_off,
+            begun.sent_at is not None,
         )
 
         async def mark_sent() -> None:
-            marking = asyncio.run_coroutine_threadsafe(self._mark_sent(row.request_id), loop)
+            marking = asyncio.run_coroutine_threadsafe(self._mark_sent(begun.request_id), loop)
             await asyncio.wrap_future(marking)
 
-        run = room.start(PowerChange(room, node_of(row), request, mark_sent).carry_out, context)
+        run = room.start(PowerChange(room, node_of(begun.node), request, mark_sent).carry_out, context)
         try:
             return await asyncio.wrap_future(run.future)
         except asyncio.CancelledError:

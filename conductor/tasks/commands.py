@@ -3,14 +3,14 @@
 import asyncio
 import functools
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-import sqlalchemy as sa
 from oslo_log import log
 
 from podium import errors
 from podium.conductor.rooms.sql import Sql
 from podium.db import task_commands as statements
+from podium.db.task_commands import TaskCommand
 
 LOG = log.getLogger(__name__)
 
@@ -48,30 +48,31 @@ class TaskCommands:
 
         :raises podium.errors.DatabaseUnavailable: when it cannot be asked
         """
-        rows = await self._sql.read(
+        commands = await self._sql.read(
             lambda connection: statements.unanswered(connection, self._host, self._last, self._worker)
         )
-        for row in rows:
-            self._last = row.id
-            LOG.info("%s of %s asked for by %s", row.action, row.task, row.requested_by)
+        for command in commands:
+            self._last = command.id
+            LOG.info("%s of %s asked for by %s", command.action, command.task, command.requested_by)
             try:
-                await self._carry_out(row)
+                await self._carry_out(command)
             except errors.DatabaseUnavailable:
                 raise
             except errors.PodiumError as error:
-                self._answer(row.id, str(error), None)
+                self._answer(command.id, str(error), None)
 
-    async def _carry_out(self, row: sa.Row[Any]) -> None:
-        if row.action == "run":
-            self._tasks.run_now(row.task, row.node_uuid, functools.partial(self._answer, row.id))
+    async def _carry_out(self, command: TaskCommand) -> None:
+        if command.action == "run":
+            answer = functools.partial(self._answer, command.id)
+            self._tasks.run_now(command.task, command.node_uuid, answer)
             return
-        enabled = row.action == "enable"
-        self._tasks.switch(row.task, enabled)
+        enabled = command.action == "enable"
+        self._tasks.switch(command.task, enabled)
         await self._sql.write(
-            lambda connection: statements.switch(connection, self._host, row.task, not enabled)
+            lambda connection: statements.switch(connection, self._host, command.task, not enabled)
         )
         self._tasks.record_tasks()
-        self._answer(row.id, None, None)
+        self._answer(command.id, None, None)
 
     def _answer(self, number: int, error: str | None, duration: float | None) -> None:
         task = asyncio.get_running_loop().create_task(self._write_answer(number, error, duration))

@@ -15,7 +15,7 @@ from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.tasks.kinds import UNBOUNDED, Kind, Start
 from podium.conductor.tasks.schedule import Schedule
-from podium.db import events, operations, task_commands
+from podium.db import ledger, operations, task_commands
 from podium.db.models import utcnow
 from podium.drivers import base
 
@@ -105,7 +105,7 @@ class PruneTask(ConductorTask):
         """Delete the power events and operations that are too old or too many, and yesterday's commands."""
         now = utcnow()
         before, most = now - self.schedule.events_max_age, self.schedule.events_max_count
-        count = await self._sql.write(lambda connection: events.prune_events(connection, before, most))
+        count = await self._sql.write(lambda connection: ledger.prune_events(connection, before, most))
         await self._sql.write(lambda connection: operations.prune_operations(connection, before))
         yesterday = now - _COMMANDS_MAX_AGE
         await self._sql.write(lambda connection: task_commands.prune(connection, yesterday))

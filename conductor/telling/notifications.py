@@ -21,7 +21,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from podium import errors
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.telling.sinks import ProgramSink, Sink, WebhookSink, cloud_event
-from podium.db import ledger
+from podium.db import follower, ledger
+from podium.db.follower import Cursor, Follower
+from podium.db.ledger import Event
 from podium.db.models import utcnow
 from podium.drivers import command
 from podium.pacing import Gaps
@@ -112,14 +114,14 @@ class Notifications:
     async def _open(self) -> None:
         while True:
             try:
-                rows = await self._sql.write(
-                    lambda connection: ledger.open_cursors(connection, self._holder, list(self._deliveries))
+                cursors = await self._sql.write(
+                    lambda connection: follower.open_cursors(connection, self._holder, list(self._deliveries))
                 )
             except errors.DatabaseUnavailable:
                 await self._sleep(_POLL_INTERVAL)
                 continue
-            for row in rows:
-                self._deliveries[row.sink].begin(row)
+            for cursor in cursors:
+                self._deliveries[cursor.sink].begin(cursor)
             return
 
     async def _count(self) -> None:
@@ -149,8 +151,8 @@ class _Deliveries:
         self._host = host
         self._clock = clock
         self._sleep = sleep
-        self._stream = ledger.Stream(0, clock)
-        self._saved: tuple[int, datetime | None, str | None] = (0, None, None)
+        self._follower = Follower(0, clock)
+        self._saved = Cursor(name, 0, None, None)
         self._saved_at = clock()
         self._failures = 0
         self._failing_since: datetime | None = None
@@ -159,11 +161,11 @@ class _Deliveries:
         self._delivered = 0
         self._pending = 0
 
-    def begin(self, cursor: sa.Row[Any]) -> None:
-        """Take over where the last run ended."""
-        self._stream = ledger.Stream(cursor.event_id, self._clock)
+    def begin(self, cursor: Cursor) -> None:
+        """Go on where the last run ended."""
+        self._follower = Follower(cursor.event_id, self._clock)
         self._failing_since, self._last_error = cursor.failing_since, cursor.last_error
-        self._saved = cursor.event_id, cursor.failing_since, cursor.last_error
+        self._saved = cursor
 
     def figures(self) -> dict[str, Any]:
         """Where this sink stands."""
@@ -188,7 +190,7 @@ class _Deliveries:
         """Find out how many events wait."""
         with contextlib.suppress(errors.DatabaseUnavailable):  # the count stays what it was
             self._pending = await self._sql.read(
-                lambda connection: ledger.count_after(connection, self._holder, self._stream.last)
+                lambda connection: ledger.count_after(connection, self._holder, self._follower.last)
             )
 
     async def _deliver_next(self) -> float:
@@ -205,17 +207,17 @@ class _Deliveries:
                 except Exception as error:
                     return await self._failed(error)
             else:
-                self._stream.passed(event.id)
+                self._follower.passed(event.id)
             if self._clock() - self._saved_at >= _SAVE_INTERVAL:
                 await self._save()
         await self._save()
         return 0 if len(events) == _BATCH else _POLL_INTERVAL
 
-    def _read(self, connection: sa.Connection) -> tuple[list[sa.Row[Any]], int | None]:
+    def _read(self, connection: sa.Connection) -> tuple[list[Event], int | None]:
         oldest = ledger.oldest_number(connection) if self._look_back else None
-        return self._stream.read(connection, _BATCH), oldest
+        return self._follower.read(connection, _BATCH), oldest
 
-    async def _deliver(self, event: sa.Row[Any]) -> None:
+    async def _deliver(self, event: Event) -> None:
         document = cloud_event(event, self._holder, self._host)
         under_way = asyncio.ensure_future(
             command.in_thread(partial(self._sink.deliver, document), "notification")
@@ -230,17 +232,17 @@ class _Deliveries:
             raise
         self._taken(event)
 
-    def _taken(self, event: sa.Row[Any]) -> None:
+    def _taken(self, event: Event) -> None:
         if self._failing_since is not None:
             LOG.info("Notifications to %s are taken again", self._name)
         self._failures = 0
         self._failing_since = self._last_error = None
         self._delivered += 1
-        self._stream.passed(event.id)
+        self._follower.passed(event.id)
 
     def _tell_of_pruned(self, oldest: int | None) -> None:
         self._look_back = False
-        lost = 0 if oldest is None else oldest - 1 - self._stream.last
+        lost = 0 if oldest is None else oldest - 1 - self._follower.last
         if lost > 0:
             LOG.error(
                 "%s did not get up to %d events, which were deleted before it took them; [conductor]"
@@ -266,17 +268,15 @@ class _Deliveries:
 
     async def _save(self) -> None:
         """Write down how far it is, if it is further; the next time where the database is away."""
-        state = self._stream.position, self._failing_since, self._last_error
+        cursor = Cursor(self._name, self._follower.position, self._failing_since, self._last_error)
         self._saved_at = self._clock()
-        if state == self._saved:
+        if cursor == self._saved:
             return
         try:
-            await self._sql.write(
-                lambda connection: ledger.save_cursor(connection, self._holder, self._name, *state)
-            )
+            await self._sql.write(lambda sql: follower.save_cursor(sql, self._holder, cursor))
         except errors.DatabaseUnavailable:
             return
-        self._saved = state
+        self._saved = cursor
 
 
 def of_notifications(statistics: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:

@@ -13,13 +13,12 @@ import socket
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import quote, unquote
-
-import sqlalchemy as sa
 
 from podium import errors
 from podium.conf import notifications
+from podium.db.ledger import Event
 from podium.drivers import command
 
 #: CloudEvents 1.0, JSON Event Format, section 3: the media type of an event as a document of its own.
@@ -27,10 +26,9 @@ _CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 _LONGEST_COMPLAINT: Final = 200
 
 
-def cloud_event(event: sa.Row[Any], holder: str, host: str) -> str:
+def cloud_event(event: Event, holder: str, host: str) -> str:
     """An event of the ledger as a document of CloudEvents 1.0, JSON Event Format.
 
-    :param event: a row of power_events
     :param holder: the conductor's worker that wrote it down, which makes the document's id unique
     """
     at = _rfc3339(event.at)

@@ -88,12 +88,12 @@ class Head:
         with self._database.write() as connection:
             found = power.due(connection, "", ["fake"], "head", utcnow())
             rows = power.begin(connection, [row.request_id for row in found], "head", utcnow())
-            ends = [(row, failures.get(row.name)) for row in rows]
+            ends = [(row, failures.get(row.node.name)) for row in rows]
             finish(
                 connection,
                 [
                     Outcome(
-                        row.id,
+                        row.node.id,
                         row.request_id,
                         "head",
                         utcnow(),

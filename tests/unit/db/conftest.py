@@ -10,12 +10,13 @@ import sqlalchemy as sa
 
 import peers
 from podium.db import api, models, schema
+from podium.db.api import NodeRecord
 from podium.db.engine import Database
 
 Open = Callable[[str], Database]
 Step = Callable[[sa.Connection], object]
 Contend = Callable[..., BaseException | None]
-Enrol = Callable[..., list[sa.Row[Any]]]
+Enrol = Callable[..., list[NodeRecord]]
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql", "mariadb"])
@@ -47,7 +48,7 @@ def database(migrated: Database) -> Iterator[Database]:
 def enrol(database: Database) -> Enrol:
     """``enrol("n1", "n2", driver="acme")`` creates these nodes and returns their rows."""
 
-    def create(*names: str, **columns: Any) -> list[sa.Row[Any]]:
+    def create(*names: str, **columns: Any) -> list[NodeRecord]:
         rows = [{"driver": "fake", **columns, "name": name} for name in names]
         with database.write() as connection:
             numbers = api.create_nodes(connection, rows)

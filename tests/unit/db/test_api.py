@@ -8,14 +8,15 @@ import sqlalchemy as sa
 
 from podium import errors, states
 from podium.db import api, power
+from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.models import utcnow
 
 Contend = Callable[..., BaseException | None]
-Enrol = Callable[..., list[sa.Row[Any]]]
+Enrol = Callable[..., list[NodeRecord]]
 
 
-def only(database: Database) -> sa.Row[Any]:
+def only(database: Database) -> NodeRecord:
     with database.read() as connection:
         (row,) = api.list_nodes(connection)
     return row
@@ -26,7 +27,7 @@ def create(database: Database, *rows: dict[str, Any]) -> list[str]:
         return api.create_nodes(connection, [{"driver": "fake", **row} for row in rows])
 
 
-def reserved(database: Database, node: sa.Row[Any]) -> sa.Row[Any]:
+def reserved(database: Database, node: NodeRecord) -> NodeRecord:
     """The node as it is once a conductor has begun to switch it."""
     with database.write() as connection:
         power.ask(connection, [node], states.POWER_ON, who="ada@desk")

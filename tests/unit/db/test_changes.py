@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from podium import states
 from podium.db import api, changes, faults, fleet, models, operations, power, task_commands
+from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.outcomes import Outcome, finish
 
 Contend = Callable[..., BaseException | None]
-Enrol = Callable[..., list[sa.Row[Any]]]
-Act = Callable[[sa.Connection, sa.Row[Any]], object]
+Enrol = Callable[..., list[NodeRecord]]
+Act = Callable[[sa.Connection, NodeRecord], object]
 
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 
@@ -29,34 +29,34 @@ def changed(database: Database, since: int) -> list[str]:
         return [row.uuid for row in fleet.changed(connection, since)]
 
 
-def change(connection: sa.Connection, node: sa.Row[Any]) -> None:
+def change(connection: sa.Connection, node: NodeRecord) -> None:
     api.update_node(connection, node.id, {"driver": "ipmi"})
 
 
-def ask(connection: sa.Connection, node: sa.Row[Any]) -> None:
+def ask(connection: sa.Connection, node: NodeRecord) -> None:
     power.ask(connection, [node], states.POWER_ON, who="ada@desk")
 
 
-def take(connection: sa.Connection, _node: sa.Row[Any]) -> None:
+def take(connection: sa.Connection, _node: NodeRecord) -> None:
     (waiting,) = power.due(connection, "", ["fake"], "c1", models.utcnow())
     assert power.begin(connection, [waiting.request_id], "c1", NOON)
 
 
-def end(connection: sa.Connection, node: sa.Row[Any]) -> None:
+def end(connection: sa.Connection, node: NodeRecord) -> None:
     (begun,) = power.due(connection, "", ["fake"], "c1", models.utcnow())
     finish(connection, [Outcome(node.id, begun.request_id, "c1", NOON, states.POWER_ON)])
 
 
-def cancel(connection: sa.Connection, _node: sa.Row[Any]) -> None:
+def cancel(connection: sa.Connection, _node: NodeRecord) -> None:
     (newest,) = operations.list_operations(connection, 1)
-    operations.cancel(connection, newest.row.id, "ada@desk")
+    operations.cancel(connection, newest.id, "ada@desk")
 
 
-def maintain(connection: sa.Connection, node: sa.Row[Any]) -> None:
+def maintain(connection: sa.Connection, node: NodeRecord) -> None:
     fleet.record_maintenance(connection, {node.id: ("acme", "a fan broke")})
 
 
-def hold(connection: sa.Connection, node: sa.Row[Any]) -> None:
+def hold(connection: sa.Connection, node: NodeRecord) -> None:
     assert fleet.hold(connection, node.id, "c1", "a self test")
 
 

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from podium import states
 from podium.db import api, changes
+from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.readings import Checked, Reading, record_checked, record_readings
 
 Contend = Callable[..., BaseException | None]
-Enrol = Callable[..., list[sa.Row[Any]]]
+Enrol = Callable[..., list[NodeRecord]]
 
 NOON = datetime(2030, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

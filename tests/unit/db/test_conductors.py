@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from podium import errors
 from podium.db import conductors, models, task_commands
-from podium.db.conductors import Membership, TaskReport
+from podium.db.conductors import ConductorRecord, Membership, TaskReport
 from podium.db.engine import Database
 
 Contend = Callable[..., BaseException | None]
@@ -41,7 +40,7 @@ def enter(database: Database, member: Membership = FIRST, dead: bool = False) ->
         claim(connection, member, dead)
 
 
-def only(database: Database) -> sa.Row[Any]:
+def only(database: Database) -> ConductorRecord:
     with database.read() as connection:
         (row,) = conductors.list_conductors(connection)
     return row
@@ -131,7 +130,7 @@ def test_a_heartbeat_keeps_a_conductor_fresh(database: Database) -> None:
     let_pass(database, TIMEOUT + 1)
     with database.write() as connection:
         assert conductors.heartbeat(connection, FIRST) is True
-    assert conductors.is_alive(only(database), TIMEOUT)
+    assert only(database).is_alive(TIMEOUT)
 
 
 def test_a_heartbeat_tells_when_another_daemon_has_the_host_name(database: Database) -> None:
@@ -152,7 +151,7 @@ def test_a_goodbye_from_a_daemon_that_was_replaced_is_not_heard(database: Databa
 def test_a_conductor_that_was_not_heard_of_is_not_alive(database: Database) -> None:
     enter(database)
     let_pass(database, TIMEOUT + 1)
-    assert not conductors.is_alive(only(database), TIMEOUT)
+    assert not only(database).is_alive(TIMEOUT)
 
 
 def test_a_report_of_a_task_comes_back_as_it_went(database: Database) -> None:

@@ -241,5 +241,5 @@ def test_a_database_that_is_held_open_keeps_its_log_between_transactions(
 def test_an_error_does_not_tell_what_was_to_be_written(database: Database, enrol: Enrol) -> None:
     (node,) = enrol("n1", driver_info={"acme_password": PASSWORD})
     with pytest.raises(DBDuplicateEntry, match="INSERT INTO nodes") as caught, database.write() as connection:
-        connection.execute(sa.insert(models.nodes).values(dict(node._mapping)))
+        connection.execute(sa.insert(models.nodes).values(node._asdict()))
     assert PASSWORD not in str(caught.value)

@@ -2,39 +2,38 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
-
-import sqlalchemy as sa
 
 from podium import states
 from podium.db import api, changes, conductors, faults, fleet, ledger
+from podium.db.api import NodeRecord
 from podium.db.engine import Database
+from podium.db.ledger import Event
 from podium.db.models import utcnow
 
 Contend = Callable[..., BaseException | None]
-Enrol = Callable[..., list[sa.Row[Any]]]
+Enrol = Callable[..., list[NodeRecord]]
 
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 SILENT = "power could not be read 3 times in a row"
 
 
-def only(database: Database) -> sa.Row[Any]:
+def only(database: Database) -> NodeRecord:
     with database.read() as connection:
         (row,) = api.list_nodes(connection)
     return row
 
 
-def told(database: Database) -> list[sa.Row[Any]]:
+def told(database: Database) -> list[Event]:
     with database.read() as connection:
         return ledger.newest_events(connection, ledger.Chosen(), limit=10)
 
 
-def fault(database: Database, *rows: sa.Row[Any]) -> set[int]:
+def fault(database: Database, *rows: NodeRecord) -> set[int]:
     with database.write() as connection:
         return faults.record_faults(connection, {row.id: SILENT for row in rows}, NOON, "c1")
 
 
-def recover(database: Database, *rows: sa.Row[Any]) -> set[int]:
+def recover(database: Database, *rows: NodeRecord) -> set[int]:
     with database.write() as connection:
         return faults.record_recoveries(connection, [row.id for row in rows], NOON, "c1")
 

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import api, changes, events, fleet, ledger
+from podium.db import api, changes, fleet, ledger
+from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.readings import Reading, record_readings
 
 Contend = Callable[..., BaseException | None]
-Enrol = Callable[..., list[sa.Row[Any]]]
+Enrol = Callable[..., list[NodeRecord]]
 
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(microseconds=1)
@@ -24,13 +24,13 @@ def pulse(database: Database) -> changes.Pulse:
         return changes.pulse(connection)
 
 
-def only(database: Database) -> sa.Row[Any]:
+def only(database: Database) -> NodeRecord:
     with database.read() as connection:
         (row,) = api.list_nodes(connection)
     return row
 
 
-def history(database: Database, node: sa.Row[Any]) -> list[tuple[Any, ...]]:
+def history(database: Database, node: NodeRecord) -> list[tuple[Any, ...]]:
     with database.read() as connection:
         mine = ledger.Chosen(frozenset({node.uuid}))
         told = ledger.newest_events(connection, mine, limit=10)
@@ -38,7 +38,7 @@ def history(database: Database, node: sa.Row[Any]) -> list[tuple[Any, ...]]:
 
 
 def record(
-    database: Database, node: sa.Row[Any], state: str | None, at: datetime = NOON, **more: Any
+    database: Database, node: NodeRecord, state: str | None, at: datetime = NOON, **more: Any
 ) -> set[int]:
     with database.write() as connection:
         return record_readings(connection, [Reading(node.id, node.version, at, state, **more)], "c1")
@@ -231,7 +231,7 @@ def test_events_are_kept_from_a_moment_on(database: Database, enrol: Enrol) -> N
     record(database, node, states.POWER_OFF)
     record(database, node, states.POWER_ON, LATER)
     with database.write() as connection:
-        assert events.prune_events(connection, LATER, most=10) == 1
+        assert ledger.prune_events(connection, LATER, most=10) == 1
     assert [event[3] for event in history(database, node)] == [LATER]
 
 
@@ -240,8 +240,8 @@ def test_no_more_than_so_many_events_are_kept(database: Database, enrol: Enrol) 
     for seconds, state in enumerate([states.POWER_OFF, states.POWER_ON] * 2):
         record(database, node, state, NOON + timedelta(seconds=seconds))
     with database.write() as connection:
-        assert events.prune_events(connection, NOON, most=3) == 1
-        assert events.prune_events(connection, NOON, most=3) == 0
+        assert ledger.prune_events(connection, NOON, most=3) == 1
+        assert ledger.prune_events(connection, NOON, most=3) == 0
     assert len(history(database, node)) == 3
 
 

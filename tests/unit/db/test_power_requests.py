@@ -9,25 +9,29 @@ import sqlalchemy as sa
 
 from podium import errors, states
 from podium.db import api, fleet, ledger, operations, power
+from podium.db.api import NodeRecord
 from podium.db.engine import Database
+from podium.db.ledger import Event
 from podium.db.models import utcnow
+from podium.db.operations import PowerRequest
 from podium.db.outcomes import Outcome, finish
+from podium.db.power import Begun
 
 Contend = Callable[..., BaseException | None]
-Enrol = Callable[..., list[sa.Row[Any]]]
+Enrol = Callable[..., list[NodeRecord]]
 
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=9)
 
 
-def only(database: Database) -> sa.Row[Any]:
+def only(database: Database) -> NodeRecord:
     with database.read() as connection:
         (row,) = api.list_nodes(connection)
     return row
 
 
 def ask(
-    database: Database, rows: list[sa.Row[Any]], action: str = states.POWER_ON, **more: Any
+    database: Database, rows: list[NodeRecord], action: str = states.POWER_ON, **more: Any
 ) -> power.Asked:
     with database.write() as connection:
         return power.ask(connection, rows, action, **{"who": "ada@desk", **more})
@@ -39,30 +43,30 @@ def due(database: Database, holder: str = "c1", now: datetime | None = None) -> 
     return [row.request_id for row in found]
 
 
-def begin(database: Database, request_ids: list[int], holder: str = "c1") -> list[sa.Row[Any]]:
+def begin(database: Database, request_ids: list[int], holder: str = "c1") -> list[Begun]:
     with database.write() as connection:
         return power.begin(connection, request_ids, holder, NOON)
 
 
-def begun(database: Database, rows: list[sa.Row[Any]], *asked: Any, **more: Any) -> sa.Row[Any]:
+def begun(database: Database, rows: list[NodeRecord], *asked: Any, **more: Any) -> Begun:
     """A request that conductor c1 has begun, as it sees it."""
     ask(database, rows, *asked, **more)
     (row,) = begin(database, due(database))
     return row
 
 
-def end(database: Database, row: sa.Row[Any], state: str | None, error: str | None = None) -> None:
+def end(database: Database, row: Begun, state: str | None, error: str | None = None) -> None:
     with database.write() as connection:
-        finish(connection, [Outcome(row.id, row.request_id, "c1", LATER, state, error, "req-1")])
+        finish(connection, [Outcome(row.node.id, row.request_id, "c1", LATER, state, error, "req-1")])
 
 
-def requests(database: Database, operation_id: int | None) -> list[sa.Row[Any]]:
+def requests(database: Database, operation_id: int | None) -> list[PowerRequest]:
     assert operation_id is not None
     with database.read() as connection:
         return list(operations.requests_of(connection, operation_id))
 
 
-def told(database: Database) -> list[sa.Row[Any]]:
+def told(database: Database) -> list[Event]:
     with database.read() as connection:
         return ledger.newest_events(connection, ledger.Chosen(), limit=100)
 
@@ -76,8 +80,8 @@ def test_what_is_asked_of_many_is_one_operation(database: Database, enrol: Enrol
     assert (asked.accepted, asked.refused, asked.replaced) == ([nodes[1].id, nodes[0].id], [], 0)
     with database.read() as connection:
         (operation,) = operations.list_operations(connection, 10)
-    assert (operation.row.action, operation.row.requested_by) == (states.REBOOTING, "ada@desk")
-    assert (operation.row.nodes, operation.row.reason, operation.row.timeout) == (2, "new kernel", 90.0)
+    assert (operation.action, operation.requested_by) == (states.REBOOTING, "ada@desk")
+    assert (operation.nodes, operation.reason, operation.timeout) == (2, "new kernel", 90.0)
     assert operation.counts == {"waiting": 2}
     rows = requests(database, asked.operation_id)
     assert [(row.node_name, row.state, row.action) for row in rows] == [
@@ -111,7 +115,8 @@ def test_a_node_with_a_change_under_way_refuses_another_with_who_and_since(
     one, two = enrol("n1", "n2")
     row = begun(database, [one])
     asked = ask(database, [one, two], states.POWER_OFF, who="bob@desk")
-    since = f"{row.requested_at:%Y-%m-%d %H:%M:%S} UTC"
+    (request,) = requests(database, row.operation_id)
+    since = f"{request.requested_at:%Y-%m-%d %H:%M:%S} UTC"
     assert asked.refused == [
         f"n1: power on is under way, asked for by ada@desk since {since}; wait for it to end"
     ]
@@ -186,12 +191,12 @@ def test_requests_are_those_of_a_group_and_some_drivers_oldest_first(
 
 
 def test_a_begun_request_reserves_its_node_for_what_is_asked(database: Database, enrol: Enrol) -> None:
-    row = begun(database, enrol("n1", extra={"rack": "r1"}), states.POWER_CYCLE, reason="hung", timeout=5.0)
-    assert (row.action, row.timeout, row.then_off, row.reason) == (states.POWER_CYCLE, 5.0, False, "hung")
-    assert (row.requested_by, row.sent_at, row.extra) == ("ada@desk", None, {"rack": "r1"})
+    row = begun(database, enrol("n1", extra={"rack": "r1"}), states.POWER_CYCLE, timeout=5.0)
+    assert (row.action, row.timeout, row.then_off) == (states.POWER_CYCLE, 5.0, False)
+    assert (row.requested_by, row.sent_at, row.node.extra) == ("ada@desk", None, {"rack": "r1"})
     node = only(database)
     assert (node.reservation, node.reserved_for, node.reserved_at) == ("c1", states.POWER_CYCLE, NOON)
-    assert row.version == node.version
+    assert row.node.version == node.version
 
 
 def test_a_request_is_begun_by_one_conductor_only(database: Database, enrol: Enrol) -> None:
@@ -208,7 +213,8 @@ def test_who_did_not_hear_that_it_has_begun_may_begin_again(database: Database, 
         assert power.mark_sent(connection, [row.request_id], "c2", LATER) == set()
         assert power.mark_sent(connection, [row.request_id], "c1", LATER) == {row.request_id}
     (again,) = begin(database, [row.request_id])
-    assert (again.request_id, again.begun_at, again.sent_at) == (row.request_id, NOON, LATER)
+    assert (again.request_id, again.sent_at) == (row.request_id, LATER)
+    assert requests(database, row.operation_id)[0].begun_at == NOON
 
 
 # Ending
@@ -289,9 +295,9 @@ def test_many_ends_at_once_each_find_their_node(database: Database, enrol: Enrol
     asked = ask(database, nodes)
     outcomes = []
     for row in begin(database, due(database)):
-        error = f"{row.name} does not answer" if row.id % 3 == 0 else None
+        error = f"{row.node.name} does not answer" if row.node.id % 3 == 0 else None
         state = None if error else states.POWER_ON
-        outcomes.append(Outcome(row.id, row.request_id, "c1", LATER, state, error))
+        outcomes.append(Outcome(row.node.id, row.request_id, "c1", LATER, state, error))
     with database.write() as connection:
         finish(connection, outcomes)
         found = {row.id: (row.power_state, row.last_error) for row in api.list_nodes(connection)}
@@ -367,7 +373,7 @@ def test_only_what_nobody_has_begun_is_cancelled(database: Database, enrol: Enro
     assert again == (0, 1, 2)
     assert operation is not None
     assert operation.counts == {"done": 1, "begun": 1, "cancelled": 1}
-    assert (operation.row.cancelled_by, operation.unfinished) == ("bob@desk", 1)
+    assert (operation.cancelled_by, operation.unfinished) == ("bob@desk", 1)
     with database.read() as connection:
         (node,) = api.find_nodes(connection, ["n3"])
     assert (node.target_power_state, node.power_request_id, node.reservation) == (None, None, None)
@@ -488,4 +494,4 @@ def test_a_node_that_is_being_deleted_does_not_take_a_request(
 def test_a_node_with_a_change_under_way_cannot_be_deleted(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1"))
     with database.write() as connection, pytest.raises(errors.NodeConflict, match="power on is under way"):
-        api.delete_node(connection, row.id)
+        api.delete_node(connection, row.node.id)

@@ -126,11 +126,11 @@ def test_what_was_asked_for_before_there_were_operations_stays_asked_for(bare: D
     schema.upgrade(bare)
     with bare.write() as connection:
         (operation,) = operations.list_operations(connection, 9)
-        assert (operation.row.action, operation.row.requested_by) == ("rebooting", "ada@desk")
+        assert (operation.action, operation.requested_by) == ("rebooting", "ada@desk")
         assert operation.counts == {"waiting": 1}
         (waiting,) = power.due(connection, "", ["fake"], "c1", models.utcnow())
         (begun,) = power.begin(connection, [waiting.request_id], "c1", models.utcnow())
-        assert (begun.name, begun.action) == ("n1", "rebooting")
+        assert (begun.node.name, begun.action) == ("n1", "rebooting")
         (event,) = ledger.newest_events(connection, ledger.Chosen(), limit=9)
         assert (event.cause, event.conductor) == ("first reading", None)
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from fakes import Clock
 from podium.db import ledger
 from podium.db.engine import Database
+from podium.db.follower import Cursor, Follower, open_cursors, save_cursor
 from podium.db.models import power_events, utcnow
 
 
@@ -22,34 +23,34 @@ def record(database: Database, *names: str, conductor: str = "here") -> None:
         happen(connection, *names, conductor=conductor)
 
 
-def take(stream: ledger.Stream, database: Database) -> list[str]:
+def take(follower: Follower, database: Database) -> list[str]:
     """The nodes of the events that are new."""
     with database.read() as connection:
-        rows = stream.read(connection)
+        rows = follower.read(connection)
     for row in rows:
-        stream.passed(row.id)
+        follower.passed(row.id)
     return [row.node_name for row in rows]
 
 
-def test_a_stream_tells_each_event_once(database: Database) -> None:
-    stream = ledger.Stream(0, Clock())
+def test_a_follower_returns_each_event_once(database: Database) -> None:
+    follower = Follower(0, Clock())
     record(database, "n1", "n2")
-    assert take(stream, database) == ["n1", "n2"]
-    assert take(stream, database) == []
+    assert take(follower, database) == ["n1", "n2"]
+    assert take(follower, database) == []
     record(database, "n3")
-    assert take(stream, database) == ["n3"]
+    assert take(follower, database) == ["n3"]
 
 
 def test_what_was_read_but_not_passed_comes_again(database: Database) -> None:
-    stream = ledger.Stream(0, Clock())
+    follower = Follower(0, Clock())
     record(database, "n1", "n2")
     with database.read() as connection:
-        stream.passed(stream.read(connection)[0].id)
-    assert take(stream, database) == ["n2"]
+        follower.passed(follower.read(connection)[0].id)
+    assert take(follower, database) == ["n2"]
 
 
-def overtaken(database: Database, stream: ledger.Stream, then: Callable[[], object]) -> list[str]:
-    """What a stream tells of an event that a later one overtakes.
+def overtaken(database: Database, follower: Follower, then: Callable[[], object]) -> list[str]:
+    """What a follower returns of an event that a later one overtakes.
 
     :param then: done while only the later one is committed
     """
@@ -58,48 +59,48 @@ def overtaken(database: Database, stream: ledger.Stream, then: Callable[[], obje
     with database.write() as slow:
         happen(slow, "slow")
         record(database, "fast")
-        told = take(stream, database)
+        told = take(follower, database)
         then()
-    return told + take(stream, database)
+    return told + take(follower, database)
 
 
 def test_an_event_that_is_committed_after_a_later_one_is_not_missed(database: Database) -> None:
-    stream = ledger.Stream(0, Clock())
-    assert overtaken(database, stream, lambda: None) == ["fast", "slow"]
-    assert take(stream, database) == []
+    follower = Follower(0, Clock())
+    assert overtaken(database, follower, lambda: None) == ["fast", "slow"]
+    assert take(follower, database) == []
 
 
-def test_a_stream_begins_again_before_what_may_still_be_committed(database: Database) -> None:
+def test_a_follower_begins_again_before_what_may_still_be_committed(database: Database) -> None:
     record(database, "first")
     with database.read() as connection:
         begun = ledger.newest_number(connection)
-    stream, positions = ledger.Stream(begun, Clock()), []
-    overtaken(database, stream, lambda: positions.append(stream.position))
+    follower, positions = Follower(begun, Clock()), []
+    overtaken(database, follower, lambda: positions.append(follower.position))
     assert positions == ([] if database.is_sqlite else [begun])
-    assert stream.position == stream.last
+    assert follower.position == follower.last
 
 
 def test_numbers_that_nobody_uses_are_not_waited_for_for_ever() -> None:
     clock = Clock()
-    stream = ledger.Stream(10, clock)
-    stream.passed(11)
-    stream.passed(15)
-    assert (stream.last, stream.position) == (15, 11)
+    follower = Follower(10, clock)
+    follower.passed(11)
+    follower.passed(15)
+    assert (follower.last, follower.position) == (15, 11)
     clock.advance(60)
-    assert stream.position == 15
+    assert follower.position == 15
 
 
 def test_what_is_left_of_a_gap_is_still_awaited() -> None:
-    stream = ledger.Stream(0, Clock())
-    stream.passed(5)
+    follower = Follower(0, Clock())
+    follower.passed(5)
     for number, position in ((3, 0), (1, 1), (2, 3), (4, 5)):
-        stream.passed(number)
-        assert stream.position == position
+        follower.passed(number)
+        assert follower.position == position
 
 
 def cursors(database: Database, sinks: Sequence[str], conductor: str = "here") -> dict[str, Any]:
     with database.write() as connection:
-        rows = ledger.open_cursors(connection, conductor, sinks)
+        rows = open_cursors(connection, conductor, sinks)
     return {row.sink: row.event_id for row in rows}
 
 
@@ -123,9 +124,9 @@ def test_a_cursor_remembers_since_when_and_why_its_sink_fails(database: Database
     cursors(database, ["a"])
     since = utcnow()
     with database.write() as connection:
-        ledger.save_cursor(connection, "here", "a", 7, since, "no answer")
+        save_cursor(connection, "here", Cursor("a", 7, since, "no answer"))
     with database.write() as connection:
-        (row,) = ledger.open_cursors(connection, "here", ["a"])
+        (row,) = open_cursors(connection, "here", ["a"])
     assert (row.event_id, row.failing_since, row.last_error) == (7, since, "no answer")
 
 

@@ -1,0 +1,116 @@
+"""Going through the ledger of power events without missing one, and remembering how far a sink has come."""
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium.db.ledger import EVENT, Event, newest_number
+from podium.db.models import columns
+from podium.db.models import notification_cursors as cursors
+from podium.db.models import power_events as events
+
+#: Seconds that a number passed over may still turn up: transactions do not commit in the order of numbers.
+_AWAITED: Final = 30.0
+_MOST_GAPS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """Numbers that were passed over, and when."""
+
+    first: int
+    last: int
+    noted: float
+
+
+class Follower:
+    """Returns every event after a given one, each once, as they are committed.
+
+    An event gets its number before its transaction commits, so a greater number may be seen first. Numbers
+    that were passed over are looked for again for a while. Events of one node are never out of order: whoever
+    writes them has the node's row locked.
+
+    :param after: the number of the last event that is known already
+    :param clock: seconds
+    """
+
+    def __init__(self, after: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._last = after
+        self._clock = clock
+        self._gaps: list[_Gap] = []
+
+    @property
+    def last(self) -> int:
+        """The greatest number that was passed."""
+        return self._last
+
+    @property
+    def position(self) -> int:
+        """Where another follower must begin to miss nothing; it may return some events again."""
+        self._forget()
+        return self._gaps[0].first - 1 if self._gaps else self._last
+
+    def read(self, connection: sa.Connection, most: int = 500) -> list[Event]:
+        """The next events; the same again until they are :meth:`passed`."""
+        self._forget()
+        late = (events.c.id.between(gap.first, gap.last) for gap in self._gaps)
+        query = sa.select(*EVENT).where(sa.or_(events.c.id > self._last, *late))
+        return list(map(Event._make, connection.execute(query.order_by(events.c.id).limit(most))))
+
+    def passed(self, number: int) -> None:
+        """Note that an event was dealt with, so that it does not come again."""
+        if number > self._last:
+            if number > self._last + 1:
+                self._gaps.append(_Gap(self._last + 1, number - 1, self._clock()))
+                self._gaps = self._gaps[-_MOST_GAPS:]
+            self._last = number
+            return
+        self._gaps = [part for gap in self._gaps for part in _without(gap, number)]
+
+    def _forget(self) -> None:
+        oldest = self._clock() - _AWAITED
+        self._gaps = [gap for gap in self._gaps if gap.noted > oldest]
+
+
+def _without(gap: _Gap, number: int) -> list[_Gap]:
+    """What is left of a gap in which a number turned up."""
+    if not gap.first <= number <= gap.last:
+        return [gap]
+    parts = replace(gap, last=number - 1), replace(gap, first=number + 1)
+    return [part for part in parts if part.first <= part.last]
+
+
+class Cursor(NamedTuple):
+    """Up to which event a sink has been notified, and since when and why it fails."""
+
+    sink: str
+    event_id: int
+    failing_since: datetime | None
+    last_error: str | None
+
+
+def open_cursors(connection: sa.Connection, conductor: str, sinks: Collection[str]) -> list[Cursor]:
+    """The cursors of a conductor's sinks; a new one begins at the newest event.
+
+    :param sinks: all of the conductor's sinks; the cursors of others are deleted
+    """
+    mine = cursors.c.conductor == conductor
+    connection.execute(sa.delete(cursors).where(mine, cursors.c.sink.not_in(sinks)))
+    known = set(connection.scalars(sa.select(cursors.c.sink).where(mine)))
+    for sink in sinks:
+        if sink not in known:
+            values = {"conductor": conductor, "sink": sink, "event_id": newest_number(connection)}
+            connection.execute(sa.insert(cursors).values(**values))
+    return list(
+        map(Cursor._make, connection.execute(sa.select(*columns(cursors, Cursor._fields)).where(mine)))
+    )
+
+
+def save_cursor(connection: sa.Connection, conductor: str, cursor: Cursor) -> None:
+    """Write down how far a sink has been notified, and since when and why it fails."""
+    mine = cursors.c.conductor == conductor, cursors.c.sink == cursor.sink
+    connection.execute(sa.update(cursors).where(*mine).values(cursor._asdict()))

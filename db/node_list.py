@@ -1,0 +1,65 @@
+"""The query of ``podium node list``: some columns, chosen by the user, of the nodes that meet conditions.
+
+100,000 nodes take seconds, so that no more than what is shown is read.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from podium import states
+from podium.db.api import chunks, find_keys
+from podium.db.models import columns, nodes
+
+
+def select_nodes(
+    connection: sa.Connection,
+    shown: Iterable[str],
+    *,
+    wanted: Sequence[str] = (),
+    failing: bool = False,
+    checked_before: datetime | None = None,
+    enforced_by_default: bool | None = None,
+    **equal: Any,
+) -> list[dict[str, Any]]:
+    """Some columns of the nodes that meet every condition, in order of name or, when wanted, as given.
+
+    :param shown: the columns to read
+    :param wanted: names or UUIDs of the only nodes to look at
+    :param failing: only those whose last read of the power failed
+    :param checked_before: only those whose power was last read before that, or never
+    :param enforced_by_default: only those whose power is to be restored; whether nodes without a policy of
+        their own are enforced
+    :param equal: the values that columns must have
+    :returns: the values by column
+    :raises podium.errors.NodeNotFound: naming every wanted node that does not exist
+    """
+    names = tuple(shown)
+    query = sa.select(nodes.c.id, *columns(nodes, names))
+    query = query.where(*(nodes.c[column] == value for column, value in equal.items()))
+    if failing:
+        query = query.where(nodes.c.power_failures > 0)
+    if checked_before is not None:
+        checked_at = nodes.c.power_checked_at
+        query = query.where(sa.or_(checked_at.is_(None), checked_at < checked_before))
+    if enforced_by_default is not None:
+        query = query.where(_to_be_enforced(enforced_by_default))
+    if not wanted:
+        rows = connection.execute(query.order_by(nodes.c.name))
+        return [dict(zip(names, values, strict=True)) for _, *values in rows]
+    order = [key.id for key in find_keys(connection, wanted)]
+    found: dict[int, dict[str, Any]] = {}
+    for chunk in chunks(order):
+        for number, *values in connection.execute(query.where(nodes.c.id.in_(chunk))):
+            found[number] = dict(zip(names, values, strict=True))
+    return [found[number] for number in order if number in found]
+
+
+def _to_be_enforced(by_default: bool) -> sa.ColumnElement[bool]:
+    policies = [nodes.c.power_policy == "enforce", *([nodes.c.power_policy.is_(None)] if by_default else [])]
+    power = nodes.c.power_state
+    differs = power != nodes.c.wanted_power_state, power != states.ERROR  # not so where either is missing
+    enforced = sa.and_(*differs, nodes.c.maintenance.is_(False), sa.or_(*policies))
+    return sa.or_(nodes.c.enforcement.is_not(None), enforced)
