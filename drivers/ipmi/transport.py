@@ -15,8 +15,8 @@ from typing import Any, Final, Protocol
 from oslo_log import log
 
 from podium.drivers.connections import Shared
+from podium.drivers.deadlines import Deadlines
 from podium.drivers.ipmi import packet
-from podium.drivers.ipmi.deadlines import Deadlines
 from podium.drivers.turns import Turns
 
 LOG = log.getLogger(__name__)
@@ -139,7 +139,9 @@ class Network:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.deadlines = Deadlines(self._drain_all, self.loop)
+        self.deadlines = Deadlines[asyncio.Future[Any]](
+            _give_up, asyncio.Future.done, self.loop, self._drain_all
+        )
         self._sockets: dict[int, socket.socket] = {}
         self._senders: dict[int, Callable[[bytes, Any], int]] = {}
         self._endpoints = Shared[Any, Endpoint]()
@@ -238,6 +240,10 @@ class Network:
             self.loop.remove_reader(sock)
             sock.close()
         self._sockets.clear()
+
+
+def _give_up(answer: "asyncio.Future[Any]") -> None:
+    answer.set_result(None)
 
 
 def _granted(sock: socket.socket) -> int:

@@ -39,11 +39,11 @@ _FILTER_REFUSED: Final = frozenset({400, 404, 501})
 _Check = Callable[[base.Node, base.Manager], Awaitable[None]]
 
 
-class Lost(errors.DriverError):
+class StreamEnded(errors.DriverError):
     """A stream ended that should not have."""
 
 
-class Stream:
+class Subscription:
     """The events of one BMC, and the nodes that they may be about."""
 
     __slots__ = (
@@ -133,9 +133,9 @@ class Stream:
                     chunk = await anext(chunks, None)
             except TimeoutError:
                 self._silences += 1
-                raise Lost(f"nothing for {habit.allowed:.0f} s, not even a sign of life") from None
+                raise StreamEnded(f"nothing for {habit.allowed:.0f} s, not even a sign of life") from None
             if chunk is None:
-                raise Lost("it ended the stream")
+                raise StreamEnded("it ended the stream")
             events = parser.feed(chunk)
             habit.heard(loop.time(), beat=not events and parser.comments > comments)
             comments = parser.comments
@@ -199,7 +199,7 @@ class Follower:
         self.hints = 0
         self._driver = driver
         self._check = check
-        self._streams: dict[BMC, Stream] = {}
+        self._subscriptions: dict[BMC, Subscription] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._pruning: asyncio.TimerHandle | None = None
 
@@ -215,34 +215,34 @@ class Follower:
         if not system.was_read:
             return
         self.manager = manager
-        stream = self._streams.get(system.bmc)
-        if stream is None:
-            stream = self._streams[system.bmc] = Stream(system.bmc, self)
-        watched = stream.nodes.get(node.uuid)
+        subscription = self._subscriptions.get(system.bmc)
+        if subscription is None:
+            subscription = self._subscriptions[system.bmc] = Subscription(system.bmc, self)
+        watched = subscription.nodes.get(node.uuid)
         if watched is not None and watched.system is not system:
             watched.stop()
         if watched is None or watched.system is not system:
-            watched = stream.nodes[node.uuid] = Watched(node, system, self)
+            watched = subscription.nodes[node.uuid] = Watched(node, system, self)
         watched.node = node
-        if stream.is_open:
+        if subscription.is_open:
             watched.examine()
         else:
-            stream.open()
+            subscription.open()
         if self._pruning is None:
             self._pruning = asyncio.get_running_loop().call_later(_PRUNE, self._prune)
 
     def forget(self, system: System) -> None:
         """Follow a node no more whose system is given back; a stream that is nobody's is closed."""
-        stream = self._streams.get(system.bmc)
-        if stream is None:
+        subscription = self._subscriptions.get(system.bmc)
+        if subscription is None:
             return
-        for uuid, watched in list(stream.nodes.items()):
+        for uuid, watched in list(subscription.nodes.items()):
             if watched.system is system:
                 watched.stop()
-                del stream.nodes[uuid]
-        if not stream.nodes:
-            stream.close()
-            del self._streams[system.bmc]
+                del subscription.nodes[uuid]
+        if not subscription.nodes:
+            subscription.close()
+            del self._subscriptions[system.bmc]
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Make a task of a coroutine, which ends with the follower."""
@@ -260,9 +260,9 @@ class Follower:
         """End all streams and what they led to."""
         if self._pruning is not None:
             self._pruning.cancel()
-        for stream in self._streams.values():
-            stream.close()
-        self._streams.clear()
+        for subscription in self._subscriptions.values():
+            subscription.close()
+        self._subscriptions.clear()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_PATIENCE)
 
@@ -274,8 +274,8 @@ class Follower:
     def _prune(self) -> None:
         """Follow nodes no more that are gone, or left alone because of maintenance."""
         wanted = {node.uuid for node in self.manager.nodes(self._driver) if not node.maintenance}
-        for stream in list(self._streams.values()):
-            for uuid, watched in list(stream.nodes.items()):
+        for subscription in list(self._subscriptions.values()):
+            for uuid, watched in list(subscription.nodes.items()):
                 if uuid not in wanted:
                     self.forget(watched.system)
         self._pruning = asyncio.get_running_loop().call_later(_PRUNE, self._prune)

@@ -1,22 +1,23 @@
 """HTTP/1.1 as BMCs speak it: one request at a time on a connection that is held (RFC 9112).
 
-llhttp parses, strict where two readings are possible and lenient where only the form is wrong. Whatever
-comes, a request ends with an :class:`Answer` or with :class:`Lost`, provided that somebody gives it up when
-it takes too long: see :class:`Watch`.
+llhttp parses, strict where two readings are possible and lenient where only the form is wrong. Every request
+ends with an :class:`Answer` or with :class:`NoAnswer`, provided that somebody gives it up when it takes too
+long: see :class:`Watchdog`.
 """
 
 import asyncio
+import itertools
 import ssl
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import httptools
 
+from podium.drivers.deadlines import Deadlines
 from podium.drivers.redfish.link import Link, Resumable
 
 MAX_BODY: Final = 2 << 20  # bytes
 MAX_HEAD: Final = 64 << 10  # bytes
-_TICK: Final = 0.05  # seconds; waits end up to that much late
 _CONTINUE: Final = range(100, 200)
 
 Headers = list[tuple[bytes, bytes]]
@@ -30,7 +31,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Lost(Exception):
+class NoAnswer(Exception):
     """There is no whole answer and there will be none; the text says why.
 
     :param silent: whether the connection stands and the peer says nothing
@@ -92,7 +93,7 @@ class Connection(Link):
         self._size = 0
 
     def ask(self, request: bytes, deadline: float) -> "asyncio.Future[Answer]":
-        """Send a request; the future ends with its answer or with :class:`Lost`.
+        """Send a request; the future ends with its answer or with :class:`NoAnswer`.
 
         :param deadline: for whoever watches over this connection
         """
@@ -102,7 +103,7 @@ class Connection(Link):
         self.send(request)
         return answer
 
-    def give_up(self, lost: Lost) -> None:
+    def give_up(self, lost: NoAnswer) -> None:
         """End the request and the connection."""
         self.alive = False
         answer, self._answer = self._answer, None
@@ -117,12 +118,12 @@ class Connection(Link):
 
     def received(self, data: bytes) -> None:
         if self._answer is None:
-            self.give_up(Lost("it speaks without being asked"))
+            self.give_up(NoAnswer("it speaks without being asked"))
             return
         self.heard = self._loop.time()
         self._size += len(data)
         if self._size > MAX_HEAD and (not self._head_done or self._size > MAX_BODY + MAX_HEAD):
-            self.give_up(Lost("the answer is too long"))
+            self.give_up(NoAnswer("the answer is too long"))
             return
         try:
             self._parser.feed_data(data)
@@ -131,7 +132,7 @@ class Connection(Link):
                 self.alive = False
                 self.abort()
             else:
-                self.give_up(Lost(f"what it speaks is not HTTP/1.1: {error}"))
+                self.give_up(NoAnswer(f"what it speaks is not HTTP/1.1: {error}"))
 
     def ended(self, error: Exception | None) -> None:
         self.alive = False
@@ -143,14 +144,14 @@ class Connection(Link):
                 self._finish()
             else:
                 why = "the BMC closed the connection before its answer was whole"
-                answer.set_exception(Lost(reason(error) if error else why))
+                answer.set_exception(NoAnswer(reason(error) if error else why))
         self._answer = self._parser = None  # which refers back
         self._forget(self)
 
     def on_message_begin(self) -> None:
         """Of httptools."""
         if self._answer is None:
-            raise Lost("it answers twice")
+            raise NoAnswer("it answers twice")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Of httptools."""
@@ -188,8 +189,8 @@ class Connection(Link):
         return self._head_done and not any(name.lower() in framed for name, _ in self._headers)
 
 
-class Watch:
-    """Gives up requests that take too long; one timer for all, because one for each costs more than a read.
+class Watchdog:
+    """Gives up requests that take too long.
 
     :param silence: seconds without a byte from the peer
     """
@@ -197,37 +198,44 @@ class Watch:
     def __init__(self, silence: float) -> None:
         self._silence = silence
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._watched: set[Connection] = set()
+        self._deadlines = Deadlines[int](self._look, self._is_over, self._loop)
+        self._numbers = itertools.count()
+        self._watched: dict[int, Connection] = {}  # by numbers of requests, which outlive them in _deadlines
 
     async def ask(self, connection: Connection, request: bytes, deadline: float) -> Answer:
         """One request and its answer.
 
         :param deadline: by the loop's clock
-        :raises Lost: when there is none in time, or ever
+        :raises NoAnswer: when there is none in time, or ever
         """
         answer = connection.ask(request, deadline)
-        self._watched.add(connection)
-        if self._timer is None:
-            self._timer = self._loop.call_later(_TICK, self._look)
+        number = next(self._numbers)
+        self._watched[number] = connection
+        self._plan(number, connection)
         try:
             return await answer
         except asyncio.CancelledError:
-            connection.give_up(Lost("nobody waits for its answer any longer"))
+            connection.give_up(NoAnswer("nobody waits for its answer any longer"))
             raise
         finally:
-            self._watched.discard(connection)
+            self._watched.pop(number, None)
 
     def close(self) -> None:
         """Watch no longer."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._watched.clear()
+        self._deadlines.close()
 
-    def _look(self) -> None:
-        now = self._loop.time()
-        for connection in list(self._watched):
-            if now - connection.heard >= self._silence:
-                connection.give_up(Lost(f"it has said nothing for {self._silence:g} s", silent=True))
-            elif now >= connection.deadline:
-                connection.give_up(Lost("its answer was not whole in time", silent=True))
-        self._timer = self._loop.call_later(_TICK, self._look) if self._watched else None
+    def _plan(self, number: int, connection: Connection) -> None:
+        self._deadlines.add(min(connection.heard + self._silence, connection.deadline), number)
+
+    def _is_over(self, number: int) -> bool:
+        return number not in self._watched
+
+    def _look(self, number: int) -> None:
+        connection, now = self._watched[number], self._loop.time()
+        if now - connection.heard >= self._silence:
+            connection.give_up(NoAnswer(f"it has said nothing for {self._silence:g} s", silent=True))
+        elif now >= connection.deadline:
+            connection.give_up(NoAnswer("its answer was not whole in time", silent=True))
+        else:
+            self._plan(number, connection)

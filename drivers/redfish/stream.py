@@ -11,7 +11,7 @@ import httptools
 
 from podium import errors
 from podium.drivers.redfish import answers, sent
-from podium.drivers.redfish.http import MAX_HEAD, Answer, Connection, Lost, reason
+from podium.drivers.redfish.http import MAX_HEAD, Answer, Connection, NoAnswer, reason
 from podium.drivers.redfish.link import Resumable
 from podium.drivers.redfish.wire import Network, Target
 
@@ -59,8 +59,8 @@ class Stream(Connection):
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
         request = sent.request("GET", path, head.replace("application/json", "text/event-stream"))
         try:
-            answer = await network.watch.ask(stream, request, deadline)
-        except Lost as lost:
+            answer = await network.watchdog.ask(stream, request, deadline)
+        except NoAnswer as lost:
             raise errors.BMCUnreachable(f"{stream._where} does not begin: {lost}") from None
         if stream._streaming:
             return stream
@@ -98,7 +98,7 @@ class Stream(Connection):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._break(error)
         if self._size > MAX_HEAD:
-            self._break(Lost("it sends much that is no event"))
+            self._break(NoAnswer("it sends much that is no event"))
 
     def ended(self, error: Exception | None) -> None:
         if error is not None or (self._framed and not self._over):

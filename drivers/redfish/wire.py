@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from podium import errors
 from podium.drivers import timing
 from podium.drivers.redfish import sent
-from podium.drivers.redfish.http import Answer, Connection, Lost, Watch
+from podium.drivers.redfish.http import Answer, Connection, NoAnswer, Watchdog
 from podium.drivers.redfish.link import Resumable
 from podium.drivers.redfish.tls import Trust
 
@@ -103,7 +103,7 @@ class Network:
         self.timing = timing
         self.counts = Counts()
         self.trust = Trust()
-        self.watch = Watch(timing.read)
+        self.watchdog = Watchdog(timing.read)
         self.connections: set[Connection] = set()
         self._closed = False
         _allow_many_files()
@@ -169,7 +169,7 @@ class Network:
     async def close(self) -> None:
         """Close all connections, what was sent before first."""
         self._closed = True
-        self.watch.close()
+        self.watchdog.close()
         for part in (Connection.close, Connection.abort):
             for connection in list(self.connections):
                 part(connection)
@@ -202,8 +202,8 @@ class Wire:
             network.counts.requests += 1
             stale = network.loop.time() - connection.heard > _STALE
             try:
-                return await network.watch.ask(connection, request, deadline)
-            except Lost as lost:
+                return await network.watchdog.ask(connection, request, deadline)
+            except NoAnswer as lost:
                 if not repeats or (lost.silent and not stale):
                     raise self._unreachable(request, lost, repeatable) from None
             repeats -= 1
@@ -223,7 +223,7 @@ class Wire:
         network.counts.reconnects += before is not None
         return self._connection
 
-    def _unreachable(self, request: bytes, lost: Lost, repeatable: bool) -> errors.BMCUnreachable:
+    def _unreachable(self, request: bytes, lost: NoAnswer, repeatable: bool) -> errors.BMCUnreachable:
         text = f"BMC {self._target} does not answer: {lost}"
         if not repeatable:
             what = b" ".join(request.split(b" ", 2)[:2]).decode()

@@ -701,7 +701,7 @@ async def gaps(seconds: float, transmissions: int) -> list[float]:
             waited.append(when - network.loop.time())
             answer.set_result(None)
 
-        network.deadlines = SimpleNamespace(add=give_up, close=lambda: None)  # type: ignore[assignment]
+        network.deadlines = SimpleNamespace(add=give_up, close=list)  # type: ignore[assignment]
         step: Any = SimpleNamespace(encode=lambda: b"", accept=lambda datagram: None)
         with pytest.raises(transport.NoAnswer):
             await endpoint.ask(step, 0.5, network.loop.time() + seconds, transmissions)

@@ -634,7 +634,7 @@ def test_a_node_whose_driver_info_changes_leaves_its_stream() -> None:
             await asyncio.sleep(1)
             assert (len(new.open), driver.is_alive(moved)) == (1, True)
             assert driver.statistics()["streams"] == 1
-            assert list(driver._follower._streams) == [new]  # nothing is kept of the other
+            assert list(driver._follower._subscriptions) == [new]  # nothing is kept of the other
 
     run(main)
 

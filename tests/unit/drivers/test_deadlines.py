@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from podium.drivers.ipmi.deadlines import Deadlines
+from podium.drivers.deadlines import Deadlines
 
 TICK = 0.02
 
@@ -57,8 +57,15 @@ def future() -> Iterator[Callable[[], "asyncio.Future[Any]"]]:
     loop.close()
 
 
+def deadlines_of(
+    timers: Timers, before: Callable[[], None] = lambda: None
+) -> "Deadlines[asyncio.Future[Any]]":
+    """Those of futures, which are given up with the result None."""
+    return Deadlines(lambda answer: answer.set_result(None), asyncio.Future.done, timers, before)
+
+
 def test_a_wait_is_given_up_at_its_time_and_not_before(timers: Timers, future: Any) -> None:
-    deadlines, answer = Deadlines(lambda: None, timers), future()
+    deadlines, answer = deadlines_of(timers), future()
     deadlines.add(timers.now + 0.5, answer)
     timers.advance(0.5 - 0.001)
     assert not answer.done()
@@ -67,7 +74,7 @@ def test_a_wait_is_given_up_at_its_time_and_not_before(timers: Timers, future: A
 
 
 def test_a_shorter_wait_that_comes_later_ends_first(timers: Timers, future: Any) -> None:
-    deadlines, long, short = Deadlines(lambda: None, timers), future(), future()
+    deadlines, long, short = deadlines_of(timers), future(), future()
     deadlines.add(timers.now + 5, long)
     deadlines.add(timers.now + 0.5, short)
     timers.advance(1)
@@ -81,7 +88,7 @@ def test_what_is_answered_meanwhile_is_taken_in_before_a_wait_is_given_up(
     timers: Timers, future: Any
 ) -> None:
     answer = future()
-    deadlines = Deadlines(lambda: answer.set_result("on"), timers)
+    deadlines = deadlines_of(timers, lambda: answer.set_result("on"))
     deadlines.add(timers.now + 0.5, answer)
     timers.advance(1)
     assert answer.result() == "on"
@@ -89,7 +96,7 @@ def test_what_is_answered_meanwhile_is_taken_in_before_a_wait_is_given_up(
 
 def test_waits_that_were_answered_wake_nobody_up_again_and_again(timers: Timers, future: Any) -> None:
     looks: list[None] = []
-    deadlines = Deadlines(lambda: looks.append(None), timers)
+    deadlines = deadlines_of(timers, lambda: looks.append(None))
     for _ in range(100):
         answer = future()
         deadlines.add(timers.now + 0.5, answer)
@@ -101,10 +108,24 @@ def test_waits_that_were_answered_wake_nobody_up_again_and_again(timers: Timers,
 
 
 def test_closing_gives_up_every_wait(timers: Timers, future: Any) -> None:
-    deadlines, answers = Deadlines(lambda: None, timers), [future(), future()]
+    deadlines, answers = deadlines_of(timers), [future(), future()]
     for seconds, answer in zip((0.5, 5), answers, strict=True):
         deadlines.add(timers.now + seconds, answer)
     deadlines.close()
     assert all(answer.done() for answer in answers)
     timers.advance(10)
     assert timers.wake_ups == 0
+
+
+def test_a_wait_may_be_prolonged_when_its_time_has_come(timers: Timers) -> None:
+    looks: list[float] = []
+
+    def look(wait: str) -> None:
+        looks.append(timers.now)
+        if len(looks) < 3:
+            deadlines.add(timers.now + 5, wait)
+
+    deadlines = Deadlines(look, lambda wait: len(looks) == 3, timers)
+    deadlines.add(timers.now + 5, "web1")
+    timers.advance(60)
+    assert looks == pytest.approx([1005.0, 1010.0, 1015.0], abs=0.07)
