@@ -111,47 +111,55 @@ class PeriodicTask:
 class Manager(Protocol):
     """What a periodic task receives as ``manager``: all that a driver may ask of the conductor.
 
-    Every method may be called from any thread and returns at once; what is saved or reported is written a
-    moment later. What takes time answers with an object to wait for: ``await`` it, or ``with`` it, in the
-    async way in async methods and in the plain way in plain ones.
+    Every method may be called from any thread and returns at once. What is saved or reported is written a
+    moment later. It is ignored for a node that is no longer this conductor's or was enrolled with another
+    driver meanwhile. What takes time returns an object to wait for, with ``await`` or ``async with`` in async
+    methods and with ``result()`` or ``with`` in plain methods.
     """
 
     def nodes(self, driver: "Driver") -> Sequence[Node]:
         """The nodes of this conductor that are enrolled with this very driver."""
 
     def report_power_state(self, node: Node, state: str) -> None:
-        """Tell a power state as if a sweep had read it: hardware that sends events needs no polling.
+        """Report a power state as if a sweep had read it: hardware that sends events needs no polling.
+
+        Ignored while the node is reserved or its power is being changed.
 
         :param state: ``power on``, ``power off`` or ``error``
-        :raises ValueError: for any other
+        :raises ValueError: for any other state
         """
 
     def report_health(self, node: Node, health: Health) -> None:
-        """Save how a node fares; the conductor writes it to the database when it changed."""
+        """Report a node's health; the conductor writes it to the database when it changed."""
 
     def report_sensors(self, node: Node, sensors: Sequence[Sensor]) -> None:
-        """Tell what a node's sensors say, all of them at once: metrics, until the next report or for an hour.
+        """Report all sensors of a node at once. They are metrics until the next report, or for an hour.
 
-        :raises ValueError: for a kind or a status that there is not
+        :raises ValueError: for an unknown kind or status
         """
 
     def save_properties(self, node: Node, properties: Mapping[str, Any]) -> None:
-        """Put these into the node's ``properties``, beside those that are there; None takes one away."""
+        """Put values into the node's ``properties``, beside those that are there; None removes one.
+
+        :raises TypeError, ValueError: for a value that JSON cannot hold
+        """
 
     def save_driver_internal_info(self, node: Node, info: Mapping[str, Any]) -> None:
         """The same for ``driver_internal_info``, which is the driver's own."""
 
     def set_maintenance(self, node: Node, reason: str) -> None:
-        """Have the conductor leave a node alone; one that is in maintenance already is not changed."""
+        """Put a node into maintenance; a node that is in maintenance already stays as it is."""
 
     def clear_maintenance(self, node: Node) -> None:
-        """Take back this driver's own :meth:`set_maintenance`; what a person set stays."""
+        """Take a node out of maintenance that this driver put it into; what a person set stays."""
 
     def reserve(self, node: Node, purpose: str) -> "Reservation":
         """Keep everybody else from changing a node's power, inside of ``with`` or ``async with``.
 
-        :param purpose: a few words for those who find it reserved
-        :raises podium.errors.NodeConflict: when it is entered, while somebody else has the node
+        :param purpose: a few words for those who find the node reserved
+        :raises podium.errors.NodeConflict: on entry, when the node is reserved or its power is to change
+        :raises podium.errors.NodeNotFound: on entry, when the node is no longer this conductor's or driver's
+        :raises RuntimeError: for ``with`` in an async method, whose event loop it would block
         """
 
     def run_command(

@@ -45,6 +45,15 @@ class Pending(Generic[_T]):
         return self._future.result(timeout)
 
 
+def in_event_loop() -> bool:
+    """Whether the caller runs in an event loop, which it must not block."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def in_thread(work: Callable[[], _T], name: str) -> Pending[_T]:
     """Do some work that blocks in a thread of its own, which does not keep the process from ending."""
     future: concurrent.futures.Future[_T] = concurrent.futures.Future()

@@ -1,4 +1,4 @@
-"""A conductor in memory, for the tests of a driver's periodic tasks: it notes, and answers as it was told."""
+"""A manager in memory for tests of a driver's periodic tasks: it records calls and gives prepared answers."""
 
 import asyncio
 import concurrent.futures
@@ -13,7 +13,7 @@ from oslo_log import log
 
 from podium import errors, states
 from podium.drivers import base, command
-from podium.drivers.command import CommandResult, Pending
+from podium.drivers.command import CommandResult, Pending, in_event_loop
 from podium.drivers.context import RunContext
 from podium.testing.making import call
 
@@ -32,13 +32,13 @@ class TaskFailure(NamedTuple):
 
 
 class FakeManager(base.Manager):
-    """What a periodic task receives as ``manager``, with everything it was told as attributes.
+    """What a periodic task receives as ``manager``; its attributes hold what drivers reported.
 
     ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health}, ``sensors``
-    {node name: the sensors told last}, ``properties`` and ``driver_internal_info`` {node name: what was
+    {node name: the sensors reported last}, ``properties`` and ``driver_internal_info`` {node name: what was
     saved}, ``maintenance`` {node name: reason}, ``reservations`` [(node name, purpose)], ``commands`` [argv]
-    with ``command_inputs`` beside it, and ``failures``. What is told also shows in the nodes that
-    :meth:`nodes` answers from then on.
+    with ``command_inputs`` beside it, and ``failures``. What the conductor would ignore is not in there. The
+    nodes that :meth:`nodes` returns show what was reported before.
 
     :param nodes: the nodes that it owns
     :param now: seconds of its clock, which only :meth:`advance` moves
@@ -59,7 +59,7 @@ class FakeManager(base.Manager):
         self._nodes = {node.uuid: node for node in nodes}
         self._started = now
         self._last_run: dict[str, float] = {}
-        self._reserved: dict[str, str] = {}
+        self._reserved: set[str] = set()
         self._answers: dict[tuple[str, ...], Answer] = {}
 
     def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
@@ -67,45 +67,43 @@ class FakeManager(base.Manager):
 
     def report_power_state(self, node: base.Node, state: str) -> None:
         if state not in states.READINGS:
-            raise ValueError(f"{state!r} is not one of {', '.join(sorted(states.READINGS))}")
-        self.power_states.setdefault(node.name, []).append(state)
-        self._update(node, power_state=state)
+            raise ValueError(f"{state!r} is none of {', '.join(sorted(states.READINGS))}")
+        known = self._own(node)
+        if known is not None and not known.target_power_state and node.uuid not in self._reserved:
+            self.power_states.setdefault(node.name, []).append(state)
+            self._update(node, power_state=state)
 
     def report_health(self, node: base.Node, health: base.Health) -> None:
-        self.healths[node.name] = health
+        if self._own(node) is not None:
+            self.healths[node.name] = health
 
     def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
         for sensor in sensors:
             if sensor.kind not in base.SENSOR_KINDS or sensor.status not in ("OK", "Warning", "Critical"):
                 raise ValueError(f"{sensor} is of no known kind or status: see podium.drivers.base.Sensor")
-        self.sensors[node.name] = list(sensors)
+        if self._own(node) is not None:
+            self.sensors[node.name] = list(sensors)
 
     def save_properties(self, node: base.Node, properties: Mapping[str, Any]) -> None:
-        saved = self._save(self.properties, node, properties)
-        known = self._nodes.get(node.uuid, node)
-        self._update(node, properties=_merged(known.properties, saved))
+        saved = _as_json(properties)
+        if (known := self._own(node)) is not None:
+            self.properties.setdefault(node.name, {}).update(saved)
+            self._update(node, properties=_merged(known.properties, saved))
 
     def save_driver_internal_info(self, node: base.Node, info: Mapping[str, Any]) -> None:
-        saved = self._save(self.driver_internal_info, node, info)
-        known = self._nodes.get(node.uuid, node)
-        self._update(node, driver_internal_info=_merged(known.driver_internal_info, saved))
-
-    @staticmethod
-    def _save(
-        record: dict[str, dict[str, Any]], node: base.Node, values: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        # As the database will have it; an error for what is no JSON.
-        saved: dict[str, Any] = json.loads(json.dumps(dict(values), allow_nan=False))
-        record.setdefault(node.name, {}).update(saved)
-        return saved
+        saved = _as_json(info)
+        if (known := self._own(node)) is not None:
+            self.driver_internal_info.setdefault(node.name, {}).update(saved)
+            self._update(node, driver_internal_info=_merged(known.driver_internal_info, saved))
 
     def set_maintenance(self, node: base.Node, reason: str) -> None:
-        if not self._nodes.get(node.uuid, node).maintenance:
+        known = self._own(node)
+        if known is not None and not known.maintenance:
             self.maintenance[node.name] = reason
             self._update(node, maintenance=True)
 
     def clear_maintenance(self, node: base.Node) -> None:
-        if self.maintenance.pop(node.name, None) is not None:
+        if self._own(node) is not None and self.maintenance.pop(node.name, None) is not None:
             self._update(node, maintenance=False)
 
     def reserve(self, node: base.Node, purpose: str) -> "_Reservation":
@@ -202,35 +200,41 @@ class FakeManager(base.Manager):
             "Task %s failed for %s", failure.task, failure.node or "the driver", exc_info=failure.error
         )
 
+    def _own(self, node: base.Node) -> base.Node | None:
+        """The node as it is now; None when it is not this conductor's, or has another driver now."""
+        known = self._nodes.get(node.uuid)
+        return known if known is not None and known.driver == node.driver else None
+
     def _update(self, node: base.Node, **changes: Any) -> None:
-        if node.uuid in self._nodes:
-            self._nodes[node.uuid] = replace(self._nodes[node.uuid], **changes)
+        self._nodes[node.uuid] = replace(self._nodes[node.uuid], **changes)
 
     @contextlib.contextmanager
     def _reserve(self, node: base.Node, purpose: str) -> Iterator[None]:
-        if node.uuid not in self._nodes:
-            raise errors.NodeNotFound(f"node {node.name} is not this conductor's")
-        if node.uuid in self._reserved:
-            raise errors.NodeConflict(f"node {node.name} is reserved: {self._reserved[node.uuid]}")
-        self._reserved[node.uuid] = purpose
+        known = self._own(node)
+        if known is None:
+            raise errors.NodeNotFound(
+                f"{node.name} is no longer this conductor's with the driver {node.driver}"
+            )
+        if known.target_power_state or node.uuid in self._reserved:
+            raise errors.NodeConflict(f"{node.name} is taken; it was to be reserved for: {purpose}")
+        self._reserved.add(node.uuid)
         self.reservations.append((node.name, purpose))
         try:
             yield
         finally:
-            del self._reserved[node.uuid]
+            self._reserved.discard(node.uuid)
 
 
 class _Reservation:
-    """A reservation that takes no time, yet tells a driver that enters it in the way that would block."""
+    """A reservation that takes no time, yet refuses a driver that enters it in the way that would block."""
 
     def __init__(self, reserve: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
         self._reserve = reserve
         self._held = contextlib.ExitStack()
 
     def __enter__(self) -> None:
-        with contextlib.suppress(RuntimeError):
-            asyncio.get_running_loop()
-            raise AssertionError("in an async method a reservation is made with: async with")
+        if in_event_loop():
+            raise RuntimeError("in an async method a reservation is made with: async with")
         self._held.enter_context(self._reserve())
 
     def __exit__(self, *_: object) -> None:
@@ -254,6 +258,12 @@ def _wanted(task: base.PeriodicTask, node: base.Node) -> bool:
     return (idle or task.all_nodes) and all(
         getattr(node, field) == value for field, value in task.filters.items()
     )
+
+
+def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy as the database will have it; raises for what is no JSON."""
+    copied: dict[str, Any] = json.loads(json.dumps(dict(values), allow_nan=False))
+    return copied
 
 
 def _merged(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

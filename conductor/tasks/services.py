@@ -1,4 +1,7 @@
-"""What drivers may ask of the conductor: the methods of podium.drivers.base.Manager, for any thread."""
+"""What drivers may ask of the conductor: the methods of podium.drivers.base.Manager, for any thread.
+
+podium.testing.FakeManager does the same in memory; one suite of tests runs over both.
+"""
 
 import asyncio
 import json
@@ -11,7 +14,7 @@ from oslo_log import log
 
 from podium import errors, states
 from podium.conductor.enforcement.gate import Gate
-from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.fleet.fleet import Entry, Fleet
 from podium.conductor.fleet.sensors import Sensors
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.sql import Sql
@@ -29,8 +32,8 @@ _PATIENCE: Final = 90.0
 class DriverServices:
     """The drivers' side of the conductor.
 
-    :param gate: what is told of nodes that change
-    :param holder: what reservations are made in the name of
+    :param gate: where changes that nobody asked for are counted
+    :param holder: the name in which nodes are reserved
     """
 
     def __init__(
@@ -60,13 +63,13 @@ class DriverServices:
         return self._fleet.nodes(driver.name)
 
     def report_power_state(self, node: base.Node, state: str) -> None:
-        """Tell a power state as if a sweep had read it.
+        """Treat a power state as if a sweep had read it.
 
-        :raises ValueError: for a state that no read answers
+        :raises ValueError: for a state that no read returns
         """
         if state not in states.READINGS:
             raise ValueError(f"{state!r} is none of {', '.join(sorted(states.READINGS))}")
-        entry = self._fleet.find(node.uuid)
+        entry = self._own(node)
         if entry is None or entry.node.target_power_state or entry.number in self._fleet.busy:
             return
         if entry.node.power_state not in (None, state):
@@ -78,35 +81,40 @@ class DriverServices:
         self._recorder.add_reading(Reading(entry.number, entry.version, now, state))
 
     def report_health(self, node: base.Node, health: base.Health) -> None:
-        """Save how a node fares; written when it changed."""
-        self._recorder.add_health(node.uuid, health)
+        """Save a node's health, if it changed."""
+        if self._own(node) is not None:
+            self._recorder.add_health(node.uuid, health)
 
     def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
-        """Tell what a node's sensors say: metrics, until the next report or for an hour.
+        """Serve a node's sensors as metrics, until the next report or for an hour.
 
-        :raises ValueError: for a kind or a status that there is not
+        :raises ValueError: for an unknown kind or status
         """
         self.sensors.report(node, sensors)
 
     def save_properties(self, node: base.Node, properties: Mapping[str, Any]) -> None:
-        """Put these into the node's ``properties``; None takes one away."""
+        """Put values into the node's ``properties``; None removes one."""
         self._save(node, "properties", properties)
 
     def save_driver_internal_info(self, node: base.Node, info: Mapping[str, Any]) -> None:
-        """Put these into the node's ``driver_internal_info``; None takes one away."""
+        """Put values into the node's ``driver_internal_info``; None removes one."""
         self._save(node, "driver_internal_info", info)
 
     def _save(self, node: base.Node, column: str, values: Mapping[str, Any]) -> None:
         # A copy, and an error for what is no JSON now, where the driver can be blamed.
-        self._recorder.add_values(node.uuid, column, json.loads(json.dumps(dict(values), allow_nan=False)))
+        copied = json.loads(json.dumps(dict(values), allow_nan=False))
+        if self._own(node) is not None:
+            self._recorder.add_values(node.uuid, column, copied)
 
     def set_maintenance(self, node: base.Node, reason: str) -> None:
-        """Have the conductor leave a node alone, for a reason in words."""
-        self._recorder.add_maintenance(node.uuid, node.driver, reason)
+        """Put a node into maintenance, for a reason in words."""
+        if self._own(node) is not None:
+            self._recorder.add_maintenance(node.uuid, node.driver, reason)
 
     def clear_maintenance(self, node: base.Node) -> None:
-        """Take back this driver's own :meth:`set_maintenance`."""
-        self._recorder.add_maintenance(node.uuid, node.driver, None)
+        """Take a node out of maintenance that this driver put it into."""
+        if self._own(node) is not None:
+            self._recorder.add_maintenance(node.uuid, node.driver, None)
 
     def reserve(self, node: base.Node, purpose: str) -> base.Reservation:
         """Keep everybody else from changing a node's power, inside of ``with`` or ``async with``."""
@@ -132,9 +140,11 @@ class DriverServices:
 
         :raises podium.errors.NodeConflict: when somebody else has it
         """
-        entry = self._fleet.find(node.uuid)
+        entry = self._own(node)
         if entry is None:
-            raise errors.NodeNotFound(f"{node.name} is no longer this conductor's")
+            raise errors.NodeNotFound(
+                f"{node.name} is no longer this conductor's with the driver {node.driver}"
+            )
         number = entry.number
         if number in self._fleet.busy:
             raise errors.NodeConflict(f"{node.name} is taken; it was to be reserved for: {purpose}")
@@ -150,6 +160,11 @@ class DriverServices:
         LOG.info("%s: reserved by its driver for: %s", node.name, purpose)
         return number
 
+    def _own(self, node: base.Node) -> Entry | None:
+        """The entry of a node; None when it is not this conductor's, or has another driver now."""
+        entry = self._fleet.find(node.uuid)
+        return entry if entry is not None and entry.node.driver == node.driver else None
+
     def give_back(self, number: int) -> None:
         """Give up a reservation; written as soon as the database takes it."""
         self._recorder.add_release(number)
@@ -163,7 +178,7 @@ class _Reservation:
         self._number: int | None = None
 
     def __enter__(self) -> None:
-        if asyncio._get_running_loop() is not None:
+        if command.in_event_loop():
             raise RuntimeError("in an async method a reservation is made with: async with")
         self._number = self._start().result(_PATIENCE)
 

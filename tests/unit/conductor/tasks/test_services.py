@@ -161,32 +161,3 @@ def test_a_reservation_keeps_people_from_changing_power_until_it_is_given_back(
             assert ask() == []
 
     asyncio.run(main())
-
-
-def test_the_plain_way_to_reserve_is_refused_where_it_would_block_a_loop(
-    tmp_path: Path, clock: Clock
-) -> None:
-    async def main() -> None:
-        async with conducted(tmp_path, clock, Asking()) as it:
-            node = await stage(it)
-            with pytest.raises(RuntimeError, match="async with"), it.manager.reserve(node, "x"):
-                pass
-
-    asyncio.run(main())
-
-
-def test_a_program_is_run_from_async_and_plain_methods(tmp_path: Path, clock: Clock) -> None:
-    async def main() -> None:
-        async with conducted(tmp_path, clock, Asking()) as it:
-
-            async def run() -> Any:
-                return await it.manager.run_command(["cat"], timeout=10, input="hello")
-
-            def run_plain() -> Any:
-                return it.manager.run_command(["cat"], timeout=10, input="hello").result()
-
-            for method, work in (("do", run), ("do_plain", run_plain)):
-                result = await in_room(it, method, work)
-                assert (result.returncode, result.stdout) == (0, "hello")
-
-    asyncio.run(main())

@@ -1,0 +1,153 @@
+"""The author's fake and the real manager side by side, each with the same nodes, for one suite over both."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from fakes import Clock, StillDriver
+from podium import errors, states
+from podium.db import power
+from podium.drivers import base
+from podium.drivers.context import RunContext
+from podium.testing import FakeManager, make_node
+from stage import Conducted, conducted
+
+NodeColumns = Mapping[str, Any]
+
+
+class Acme(StillDriver):
+    """A driver with a task of each kind, which notes for what it ran."""
+
+    def __init__(self, name: str = "acme") -> None:
+        super().__init__(name)
+        self.broken: set[str] = set()
+        self.on_demand: list[bool] = []
+
+    @base.driver_periodic_task(spacing=10)
+    async def discover(self, manager: base.Manager, context: RunContext) -> None:
+        self.on_demand.append(context.on_demand)
+        self.ran.extend(node.name for node in manager.nodes(self))
+
+    @base.node_periodic_task(spacing=0.01)
+    async def look(self, node: base.Node, manager: base.Manager, context: RunContext) -> None:
+        self.on_demand.append(context.on_demand)
+        if node.name in self.broken:
+            raise errors.BMCUnreachable("no answer")
+        self.ran.append(node.name)
+
+    @base.node_periodic_task(spacing=0.01, all_nodes=True, filters={"power_state": states.POWER_ON})
+    def look_plainly(self, node: base.Node, manager: base.Manager, context: RunContext) -> None:
+        self.ran.append(node.name)
+
+
+class Side(Protocol):
+    """One of the two managers, with the same nodes of the drivers ``acme`` and ``other``."""
+
+    manager: base.Manager
+    acme: Acme
+
+    async def settle(self) -> None:
+        """Have written what the manager was told."""
+
+    def health(self, name: str) -> base.Health | None: ...
+    def sensors(self, name: str) -> list[str]: ...
+    def reason(self, name: str) -> str | None: ...
+    async def run(self, task: str, *, on_demand: bool) -> str | None:
+        """Run a task of the driver ``acme``; what it failed with, if it did."""
+
+
+def node_of(side: Side, name: str = "n1") -> base.Node:
+    """The present snapshot of a node."""
+    nodes = [*side.manager.nodes(side.acme), *side.manager.nodes(StillDriver("other"))]
+    return next(node for node in nodes if node.name == name)
+
+
+class Fake:
+    def __init__(self, *nodes: NodeColumns) -> None:
+        self.acme = Acme()
+        self.manager = FakeManager(make_node(**{"driver": "acme", **columns}) for columns in nodes)
+
+    async def settle(self) -> None:
+        pass
+
+    def health(self, name: str) -> base.Health | None:
+        return self.manager.healths.get(name)
+
+    def sensors(self, name: str) -> list[str]:
+        return [sensor.name for sensor in self.manager.sensors.get(name, [])]
+
+    def reason(self, name: str) -> str | None:
+        return self.manager.maintenance.get(name)
+
+    async def run(self, task: str, *, on_demand: bool) -> str | None:
+        self.manager.failures.clear()
+        await self.manager.run_task(self.acme, task, on_demand=on_demand)
+        return str(self.manager.failures[0].error) if self.manager.failures else None
+
+
+class Real:
+    def __init__(self, it: Conducted, acme: Acme) -> None:
+        self.it, self.acme = it, acme
+        self.manager = it.manager
+
+    async def enrol(self, *nodes: NodeColumns) -> None:
+        for columns in nodes:
+            columns = {"driver": "acme", **columns}
+            target = columns.pop("target_power_state", None)
+            self.it.parts.enrol(columns)
+            if target:
+                with self.it.parts.database.write() as connection:
+                    power.ask(connection, [self.it.parts.node(columns["name"])], target, who="somebody")
+        await self.it.parts.fleet.refresh(self.it.parts.sql)
+
+    async def settle(self) -> None:
+        assert await self.it.parts.recorder.flush()
+        await self.it.parts.fleet.refresh(self.it.parts.sql)
+
+    def health(self, name: str) -> base.Health | None:
+        told = self.it.parts.node(name).health
+        return None if told is None else base.Health(told["status"], tuple(told["reasons"]))
+
+    def sensors(self, name: str) -> list[str]:
+        text = "".join(self.it.manager.sensors.text())
+        lines = [line for line in text.splitlines() if f'node="{name}"' in line and "_state{" in line]
+        return [line.partition('sensor="')[2].partition('"')[0] for line in lines]
+
+    def reason(self, name: str) -> str | None:
+        row = self.it.parts.node(name)
+        return str(row.maintenance_reason) if row.fault == "acme" else None
+
+    async def run(self, task: str, *, on_demand: bool) -> str | None:
+        name = f"acme.{task}"
+        runs = self.it.report(name).runs + 1
+        if on_demand:
+            self.it.manager.run_now(name, None, lambda error, seconds: None)
+        else:
+            self.it.tick(20)
+        await self.it.ended(name, runs)
+        error = self.it.report(name).last_error
+        return None if error is None else str(error).rpartition(": ")[2]
+
+
+@contextlib.asynccontextmanager
+async def opened(kind: str, tmp_path: Path, clock: Clock, *nodes: NodeColumns) -> AsyncIterator[Side]:
+    """The manager of a kind, ``fake`` or ``real``, with nodes of these columns."""
+    if kind == "fake":
+        yield Fake(*nodes)
+        return
+    acme = Acme()
+    async with conducted(tmp_path, clock, acme, StillDriver("other")) as it:
+        real = Real(it, acme)
+        await real.enrol(*nodes)
+        yield real
+
+
+def elsewhere(side: Side) -> base.Node:
+    """A snapshot of a node that was never this conductor's."""
+    return make_node(name="elsewhere")
+
+
+def moved(side: Side) -> base.Node:
+    """A snapshot of acme's, older than the change of the node ``theirs`` to another driver."""
+    return make_node("acme", name="theirs", uuid=node_of(side, "theirs").uuid)
