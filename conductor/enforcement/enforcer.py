@@ -1,8 +1,8 @@
 """Restores the wanted power state of nodes that somebody else switched, where that is the operator's policy.
 
-The gate says of which nodes; what is done is an ordinary request in the ledger, of which the conductor is the
-author. This module carries the gate's word: to the nodes' rows, to the log, and to the conductor's row when
-it enforces nothing for the time being.
+The gate decides which nodes may be switched back. Switching one back is an ordinary request in the ledger,
+made in the conductor's name. The gate's verdicts are written to the rows of the nodes and to the log; the row
+of the conductor says whether enforcement is frozen.
 """
 
 import asyncio
@@ -19,7 +19,8 @@ from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium.conductor.enforcement.freeze import Freeze
-from podium.conductor.enforcement.gate import Gate, sizes_of
+from podium.conductor.enforcement.gate import Gate
+from podium.conductor.enforcement.groups import sizes_of
 from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.fleet import Entry, Fleet
 from podium.conductor.recording.recorder import Recorder
@@ -33,14 +34,14 @@ from podium.node_ranges import fold_for_log
 
 LOG = log.getLogger(__name__)
 
-#: Seconds between two looks at the nodes that differ; longer where these are very many.
+#: Seconds between two looks at the nodes that differ; longer when there are very many of them.
 _PAUSE: Final = 1.0
 _LOOKS: Final = 10_000  # nodes a second
 #: Seconds between two counts of the groups' nodes, while nodes are enrolled and changed.
 _COUNT_PAUSE: Final = 30.0
-#: Nodes that are asked for in one transaction.
+#: Nodes that are requested in one transaction.
 _MOST_AT_ONCE: Final = 1000
-#: Operations that are taken back when a freeze begins; older ones are begun by then.
+#: Operations that are cancelled when a freeze begins; older ones have begun by then.
 _MOST_OPERATIONS: Final = 100
 _KINDS: Final = ("waiting", "unreachable", "frozen", "flapping", "dry run")
 
@@ -65,9 +66,9 @@ class Sweeps(Protocol):
 
 
 class Enforcement:
-    """What the conductor does by itself about differences; used from its loop, but for the figures.
+    """Switches nodes back, as far as the gate allows. For the conductor's loop, except for ``figures``.
 
-    :param hostname: the conductor in whose row it is written that nothing is enforced
+    :param hostname: the conductor whose row says that enforcement is frozen
     :param now: the wall clock
     :param clock: seconds, the monotonic clock of the rooms' loops
     """
@@ -99,7 +100,7 @@ class Enforcement:
 
     @property
     def figures(self) -> Mapping[str, Any]:
-        """How many nodes were switched back, why others were not, and whether nothing is enforced at all."""
+        """How many nodes were switched back, how many were not and why, and whether enforcement is frozen."""
         kinds = {kind.replace(" ", "_"): self._kinds[kind] for kind in _KINDS}
         frozen = self._gate.frozen is not None
         return {"is_frozen": frozen, "enforced": self._enforced, **kinds, "disturbed": self._gate.disturbed}
@@ -109,17 +110,17 @@ class Enforcement:
         self._gate.rules = rules
 
     async def resume(self) -> None:
-        """Go on where an earlier run stopped: frozen as it was, and with nothing said of any node.
+        """Continue where an earlier run stopped: with its freeze, and with the texts of the nodes' rows.
 
-        :raises podium.errors.DatabaseUnavailable: when it cannot be asked
+        :raises podium.errors.DatabaseUnavailable: when the database cannot be read
         """
         await self._freeze.resume(self._clock())
         self._texts = {one.number: one.enforcement for one in self._fleet.entries() if one.enforcement}
 
     async def poll(self) -> None:
-        """Ask for what is to be restored; to be called about twice a second.
+        """Request what is to be restored; to be called about once a second or more often.
 
-        :raises podium.errors.DatabaseUnavailable: when it cannot be written; it is tried again
+        :raises podium.errors.DatabaseUnavailable: when nothing can be written; the next call tries again
         """
         now = self._clock()
         pause = max(_PAUSE, len(self._gate.cases()) / _LOOKS)
@@ -141,7 +142,7 @@ class Enforcement:
             await self._take_back()
 
     async def _count(self, now: float) -> None:
-        """Count how many nodes are in each group, where that may have changed."""
+        """Count the nodes of each group if that may have changed."""
         of = self._fleet.seen, len(self._fleet), self._gate.rules
         if of != self._counted_of and now - self._counted >= _COUNT_PAUSE:
             entries, self._counted_of, self._counted = self._fleet.entries(), of, now
@@ -152,11 +153,11 @@ class Enforcement:
         self._sync.read_now(entries, contexts.new())
 
     def _look(self, now: float) -> dict[tuple[str, str], list[Entry]]:
-        """Judge, and write down of every node that differs why it is left alone.
+        """Judge every node that differs, and write down why it is left alone.
 
-        :returns: the others, by the state they are in and the wanted one
+        :returns: the nodes to switch back, by their state and the wanted one
         """
-        # In one step: what was told of a node before this is counted before any other is switched.
+        # In one step: whatever was reported by now is counted before any node is switched.
         self._gate.judge(now)
         oldest = self._sync.oldest_read
         kinds: Counter[str] = Counter()
@@ -181,7 +182,7 @@ class Enforcement:
         return go
 
     def _differs(self, entry: Entry, state: str) -> bool:
-        """Whether a node that was read in a state is still to be in another one."""
+        """Whether a node that was found in a state should still be in another one."""
         return (
             self._gate.rules.enforce(entry)
             and not entry.node.maintenance
@@ -190,13 +191,13 @@ class Enforcement:
 
     async def _restore(self, state: str, wanted: str, entries: Sequence[Entry]) -> None:
         self._gate.judge(self._clock())
-        if self._gate.frozen is not None:  # since others were asked for
+        if self._gate.frozen is not None:  # since the other requests of this look
             return
         reason = f"{outcomes.ENFORCED}: it was {state}, wanted is {wanted}"
         versions = {entry.number: entry.version for entry in entries}
 
         def ask(connection: sa.Connection) -> power.Asked:
-            # First: from here on nobody else asks for anything, whose request this would replace.
+            # First: from here on nobody else can make a request that this one would replace.
             changes.next_change(connection)
             rows = statements.load(connection, list(versions))
             same = [row for row in rows if row.version == versions[row.id] and row.target_power_state is None]
@@ -218,7 +219,7 @@ class Enforcement:
         self._enforced += len(asked.accepted)
 
     async def _take_back(self) -> None:
-        """Cancel what was asked for before the freeze and is not begun yet."""
+        """Cancel requests from before the freeze that have not begun."""
         while self._operations:
             number = self._operations[0]
             await self._sql.write(functools.partial(_cancel, number=number))

@@ -1,4 +1,4 @@
-"""Tells operators that nothing is enforced for the time being, and hears them when they want it to go on."""
+"""Shows operators that enforcement is frozen, and thaws it when they ask for it."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,7 +12,7 @@ from podium.db import conductors
 
 LOG = log.getLogger(__name__)
 
-#: Seconds for which a request to thaw stays written, for the other workers of the conductor to read.
+#: Seconds for which a request to thaw stays in the row, for the conductor's other workers to read.
 _HEARD: Final = 5.0
 
 
@@ -28,15 +28,15 @@ class Freeze:
         self._gate = gate
         self._hostname = hostname
         self._now = now
-        self._since: datetime | None = None  # what is told
+        self._since: datetime | None = None  # when the freeze that operators see began
         self._written = False
         self._clear_at: float | None = None
 
     async def resume(self, clock: float) -> None:
-        """Be frozen as an earlier run was, unless somebody has asked to end that.
+        """Continue the freeze of an earlier run, unless somebody has asked to end it.
 
         :param clock: seconds, of the gate's clock
-        :raises podium.errors.DatabaseUnavailable: when it cannot be asked
+        :raises podium.errors.DatabaseUnavailable: when the database cannot be read
         """
         mine = await self._find()
         if mine is None or mine.frozen_at is None:
@@ -49,10 +49,10 @@ class Freeze:
         LOG.error("Enforcement is frozen as it was before the start: %s", mine.frozen_reason)
 
     async def follow(self, clock: float) -> None:
-        """Tell what has changed, and thaw when somebody has asked for it.
+        """Log and write down what has changed, and thaw when somebody has asked for it.
 
         :param clock: seconds, of the gate's clock
-        :raises podium.errors.DatabaseUnavailable: when it cannot be written; the next call does
+        :raises podium.errors.DatabaseUnavailable: when nothing can be written; the next call tries again
         """
         frozen = self._gate.frozen
         if frozen is not None and self._since is None:
@@ -77,12 +77,12 @@ class Freeze:
         self._since, self._clear_at = None, clear_at
 
     async def _keep(self, reason: str) -> bool:
-        """Have the freeze in the row; True when somebody has asked there to end it."""
+        """Keep the freeze written in the row; True when somebody has asked there to end it."""
         since = self._since or self._now()
         mine = await self._find() if self._written else None
         if mine is not None and mine.thaw_requested_at is not None:
             return True
-        if mine is None or mine.frozen_at is None:  # another worker, which thawed, may have taken it away
+        if mine is None or mine.frozen_at is None:  # another worker may have thawed and removed it
             await self._sql.write(
                 lambda connection: conductors.freeze(connection, self._hostname, since, reason)
             )

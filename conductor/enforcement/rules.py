@@ -1,4 +1,4 @@
-"""What the operator has decided about nodes that fail, or whose power somebody else changes."""
+"""The operator's rules for nodes that cannot be read, or whose power somebody else changes."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,14 @@ from podium.conductor.fleet.fleet import ENFORCE, IGNORE, Entry
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the config file says about differences and faults; times in seconds.
+    """The options about differences and faults; times in seconds.
 
     :param force: whether nodes without a policy of their own are enforced
-    :param max_retries: failed reads in a row that make a fault, 0 for none
+    :param max_retries: failed reads in a row that make a fault; 0 for never
     :param in_maintenance: whether nodes in maintenance are read
-    :param dry_run: whether it is only told what would be done
+    :param dry_run: whether enforcement only reports what it would do
+    :param flap_changes: changes of a node within ``flap_window`` that make it flap when there are more
+    :param correlated_share: the share of a group that may change or vanish within ``correlated_window``
     """
 
     force: bool = False
@@ -41,7 +43,7 @@ class Rules:
         )
 
     def enforce(self, entry: Entry) -> bool:
-        """Whether what was wanted of a node is restored when somebody else changes it."""
+        """Whether a node is switched back when somebody else switches it."""
         return entry.policy == ENFORCE or (entry.policy is None and self.force)
 
     def reads(self, entry: Entry) -> bool:

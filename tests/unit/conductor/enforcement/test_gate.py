@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from podium.conductor.enforcement.gate import Gate, groups_of, sizes_of
+from podium.conductor.enforcement.gate import Gate
+from podium.conductor.enforcement.groups import sizes_of
 from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.fleet import Entry
 from podium.drivers.base import Node
@@ -283,27 +284,3 @@ def test_a_freeze_of_before_a_restart_lasts_for_a_window_at_least() -> None:
     assert fleet.gate.frozen == ("as before", 0.0)
     fleet.gate.judge(300.0)
     assert fleet.gate.frozen is None
-
-
-def test_nodes_that_nobody_reads_are_in_no_group() -> None:
-    quiet = [entry(1, policy="ignore"), entry(2)]
-    assert sizes_of(quiet, Rules())["of this conductor"] == 1
-
-
-@pytest.mark.parametrize(
-    ("address", "subnet"),
-    [
-        ("10.1.2.3", "in 10.1.2.0/24"),
-        ("2001:db8:1:2:3::4", "in 2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "in fe80::/64"),
-        ("bmc7.example.org", None),
-        ("https://10.1.2.3:8443", "in 10.1.2.0/24"),
-        ("https://[2001:db8:1:2:3::4]", "in 2001:db8:1:2::/64"),
-        ("https://[2001:db8:1:2:3::4", None),
-        ("https://bmc7.example.org", None),
-    ],
-)
-def test_only_addresses_that_are_literals_are_in_a_subnet(address: str, subnet: str | None) -> None:
-    groups = groups_of(entry(1, address=address).node)
-    assert groups[:2] == ("of this conductor", "of the driver still")
-    assert groups[2:] == ((subnet,) if subnet else ())

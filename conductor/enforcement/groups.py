@@ -1,0 +1,48 @@
+"""The groups of nodes that may fail together: by conductor, driver and subnet."""
+
+import contextlib
+import socket
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from podium.conductor.enforcement.rules import Rules
+from podium.conductor.fleet.fleet import Entry
+from podium.drivers.base import Node
+
+
+def groups_of(node: Node) -> tuple[str, ...]:
+    """The groups that a node belongs to, in words that follow "nodes"."""
+    subnets = (
+        subnet
+        for key, value in node.driver_info.items()
+        if key.endswith("_address") and isinstance(value, str) and (subnet := _subnet(value))
+    )
+    return ("of this conductor", f"of the driver {node.driver}", *subnets)
+
+
+def sizes_of(entries: Iterable[Entry], rules: Rules) -> Mapping[str, int]:
+    """The number of nodes in each group that are read and not in maintenance."""
+    sizes: dict[str, int] = defaultdict(int)
+    for entry in entries:
+        if rules.reads(entry) and not entry.node.maintenance:
+            for group in groups_of(entry.node):
+                sizes[group] += 1
+    return dict(sizes)
+
+
+def _subnet(address: str) -> str | None:
+    """The subnet of a literal address, None for a name. Not by ipaddress: 100,000 take it seconds."""
+    if "://" in address:
+        with contextlib.suppress(ValueError):  # a port or an address that is none
+            address = urlsplit(address).hostname or ""
+    try:
+        first, second, third, _ = socket.inet_pton(socket.AF_INET, address)
+        return f"in {first}.{second}.{third}.0/24"
+    except (OSError, ValueError):
+        pass
+    try:
+        network = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])[:8]
+    except (OSError, ValueError):  # ValueError: a text with a null character
+        return None
+    return f"in {socket.inet_ntop(socket.AF_INET6, network + bytes(8))}/64"
