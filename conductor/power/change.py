@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from podium import errors, masking, states
-from podium.conductor.rooms.room import DriverRoom, NotAsked
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.visit import NotAsked
 from podium.drivers.actions import actions
 from podium.drivers.base import Node
 from podium.pacing import Gaps

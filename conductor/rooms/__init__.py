@@ -1,1 +1,1 @@
-"""Where code runs: the loop, threads and turns of each driver, and the threads for SQL."""
+"""Where code runs: each driver's loop, threads and visits to its nodes, and the threads for SQL."""

@@ -19,7 +19,8 @@ from oslo_log import log
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.fleet.fleet import Entry, Fleet
 from podium.conductor.recording.recorder import Recorder
-from podium.conductor.rooms.room import DriverRoom, Run
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.run import Run
 from podium.conductor.sweep.sweeper import IN_FLIGHT, Sweeper
 from podium.db.models import utcnow
 

@@ -6,14 +6,12 @@ node does not answer at once gives its place to another, so that dead nodes cost
 
 import asyncio
 import contextvars
-import functools
 import inspect
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from oslo_context.context import RequestContext
 
@@ -22,6 +20,7 @@ from podium.conductor.fleet.fleet import Entry, Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.visit import Visit
 from podium.conductor.sweep.feed import Feed
 from podium.conductor.sweep.findings import HAND_OVER, Findings
 from podium.conductor.sweep.retries import Retries
@@ -40,15 +39,10 @@ _PATIENCE: Final = 0.25  # seconds that a read keeps its slot; one of a node tha
 _BURST: Final = 256  # reads that may end without waiting before other tasks of the loop have their turn
 
 
-@dataclass(slots=True, eq=False)
-class _Read:
+class _Read(NamedTuple):
     entry: Entry
-    task: asyncio.Task[None]
-    begun: float
-    has_turn: bool = False
-    has_slot: bool = True
-    given_up: bool = False
-    yielded: bool = False
+    visit: Visit
+    begun: float  # seconds of the loop's clock
 
 
 class Sweeper:
@@ -86,8 +80,8 @@ class Sweeper:
         self._retries = Retries()
         self._feed: Feed | None = None
         self._slots = 0
-        self._reading: dict[str, _Read] = {}  # by UUID, those that hold a slot; the oldest first
-        self._lingering: dict[str, _Read] = {}  # and those that gave it up
+        self._reading: dict[int, _Read] = {}  # by row number, those that hold a slot; the oldest first
+        self._lingering: dict[int, _Read] = {}  # and those that lost it
         self._burst = 0
         self._findings = Findings(room, fleet, recorder, gate, now)
         self._context = contextvars.copy_context()
@@ -198,11 +192,9 @@ class Sweeper:
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _lose_patience(self, now: float) -> None:
-        for uuid, read in list(self._reading.items()) if self._async else ():
+        for number, read in list(self._reading.items()) if self._async else ():
             if now - read.begun > (_TICK if read.entry.failures else _PATIENCE):
-                del self._reading[uuid]
-                self._lingering[uuid] = read
-                read.has_slot = False
+                self._lingering[number] = self._reading.pop(number)
                 self._slots -= 1
         for reads in (self._reading, self._lingering):
             while reads and now - (oldest := next(iter(reads.values()))).begun > READ_DEADLINE:
@@ -210,31 +202,19 @@ class Sweeper:
 
     def _give_up(self, read: _Read) -> None:
         """Go on without a read that has not ended; its node is not called again until it has."""
-        uuid = read.entry.node.uuid
-        read.given_up = True
-        self._forget(read)
-        self._room.unreturned.add(uuid)
-        read.task.add_done_callback(lambda _: self._room.unreturned.discard(uuid))
-        if read.has_slot:
-            read.has_slot = False
+        if self._forget(read):
             self._slots -= 1
-        if read.has_turn:
-            read.has_turn = False
-            self._room.turns.pass_on(uuid)
-        if not read.yielded:
+        if not read.visit.yielded:
             self._take(read.entry, None, TimeoutError(f"no answer within {READ_DEADLINE:g} s"))
-        read.task.cancel()
+        read.visit.give_up()
 
-    def _yield(self, read: _Read) -> None:
-        """Break a read off for somebody who waits for its node; it is neither failed nor done."""
-        read.yielded = True
-        read.task.cancel()
-
-    def _forget(self, read: _Read) -> None:
-        uuid = read.entry.node.uuid
-        for reads in (self._reading, self._lingering):
-            if reads.get(uuid) is read:
-                del reads[uuid]
+    def _forget(self, read: _Read) -> bool:
+        """Drop a read that has ended or was given up; True when it still held its slot."""
+        number = read.entry.number
+        if self._reading.pop(number, None) is not None:
+            return True
+        self._lingering.pop(number, None)
+        return False
 
     def _pump(self) -> None:
         """Start workers, at a time no more than are reading: where reads end at once, one is enough."""
@@ -249,27 +229,37 @@ class Sweeper:
             loop.call_soon(self._pump)
 
     async def _work(self) -> None:
-        task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        read: _Read | None = None
+        """Read one node after the other, until none is left or a read has lost its slot."""
+        task, room, clock = asyncio.current_task(), self._room, asyncio.get_running_loop().time
         assert task is not None
+        has_slot = True
         try:
-            while (entry := self._next()) is not None:
-                read = self._reading[entry.node.uuid] = _Read(entry, task, loop.time())
-                await self._read(read)
-                if read.yielded or not read.has_slot:
+            while has_slot and (entry := self._next()) is not None:
+                visit, answer, error = room.visit(entry.node, task), None, None
+                read = self._reading[entry.number] = _Read(entry, visit, clock())
+                try:
+                    if not visit.take():
+                        await visit.turn()
+                    answer = await room.call(self._method, entry.node)
+                except Exception as failure:
+                    error = failure
+                finally:
+                    visit.end()
+                    has_slot = not visit.given_up and self._forget(read)
+                if visit.given_up or visit.yielded:
                     return
+                self._take(entry, answer, error)
                 self._burst += 1
                 if self._burst >= _BURST:
                     self._burst = 0
                     await asyncio.sleep(0)
         finally:
-            if read is None or read.has_slot:
+            if has_slot:
                 self._slots -= 1
             self._end_sweep()
 
     def _next(self) -> Entry | None:
-        """The next node that is to be read, and may be."""
+        """Take the next node that is to be read, and may be."""
         for queue in (self._queue, self._again):
             while queue:
                 entry = self._fleet.get(queue.popleft())
@@ -278,36 +268,13 @@ class Sweeper:
         return None
 
     def _wanted(self, entry: Entry) -> bool:
-        node = entry.node
+        number = entry.number
         return self._gate.rules.reads(entry) and not (
-            entry.number in self._fleet.busy
-            or node.uuid in self._reading
-            or node.uuid in self._lingering
-            or node.driver != self._room.driver.name
+            number in self._fleet.busy
+            or number in self._reading
+            or number in self._lingering
+            or entry.node.driver != self._room.driver.name
         )
-
-    async def _read(self, read: _Read) -> None:
-        entry, room = read.entry, self._room
-        uuid = entry.node.uuid
-        answer: Any = None
-        error: Exception | None = None
-        try:
-            give_way = functools.partial(self._yield, read)
-            if not room.turns.take(uuid, background=give_way):
-                await room.turns.wait(uuid, background=give_way)
-            read.has_turn = True
-            if uuid in room.unreturned:
-                raise TimeoutError("the last call for it has not returned")
-            answer = await room.call(self._method, entry.node)
-        except Exception as failure:
-            error = failure
-        finally:
-            if read.has_turn:
-                read.has_turn = False
-                room.turns.pass_on(uuid)
-            self._forget(read)
-        if not (read.given_up or read.yielded):
-            self._take(entry, answer, error)
 
     def _take(self, entry: Entry, answer: Any, error: Exception | None) -> None:
         if self._findings.take(entry, answer, error):

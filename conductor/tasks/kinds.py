@@ -11,7 +11,8 @@ from typing import Any, Final
 from oslo_context.context import RequestContext
 
 from podium import errors
-from podium.conductor.rooms.room import DriverRoom, Run
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.run import Run
 from podium.conductor.tasks.schedule import Schedule
 from podium.drivers import base
 

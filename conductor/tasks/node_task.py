@@ -10,7 +10,8 @@ from oslo_log import log
 
 from podium import errors, masking
 from podium.conductor.fleet.fleet import Fleet
-from podium.conductor.rooms.room import DriverRoom, Run
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.run import Run
 from podium.conductor.tasks.kinds import UNBOUNDED, DriverTask, Start
 from podium.conductor.tasks.schedule import Schedule
 from podium.drivers import base

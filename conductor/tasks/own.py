@@ -10,7 +10,7 @@ from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium.conductor.rooms import context as contexts
-from podium.conductor.rooms.room import Run, start_in
+from podium.conductor.rooms.run import Run, start_in
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.tasks.kinds import UNBOUNDED, Kind, Start

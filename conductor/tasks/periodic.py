@@ -19,7 +19,7 @@ from oslo_service import periodic_task
 from podium import errors
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.mailbox import Mailbox
-from podium.conductor.rooms.room import Run
+from podium.conductor.rooms.run import Run
 from podium.conductor.tasks.history import TaskHistory
 from podium.conductor.tasks.kinds import Kind, Start
 from podium.conductor.tasks.schedule import Schedule

@@ -9,7 +9,9 @@ import pytest
 from fakes import PATIENCE, StillDriver, until
 from podium import errors
 from podium.conductor.rooms import context as contexts
-from podium.conductor.rooms.room import STALLED_AFTER, DriverFault, DriverRoom, NotAsked
+from podium.conductor.rooms.calls import DriverFault
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.watchdog import STALLED_AFTER
 from podium.drivers import base
 
 NODE = base.Node("u1", "n1", "still")
@@ -242,30 +244,29 @@ def test_a_persons_command_does_not_wait_for_a_read_in_the_background() -> None:
         room = DriverRoom(StillDriver())
 
         async def read() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            visit = room.visit(NODE, task)
+            assert visit.take()
             try:
                 await asyncio.Event().wait()
             finally:
-                room.turns.pass_on(NODE.uuid)
+                visit.end()
 
         reading = asyncio.create_task(read())
-        room.turns.take(NODE.uuid, background=reading.cancel)
         await asyncio.sleep(0)
-        return str(await room.command(PATIENCE, NODE, room.driver.get_power_state, urgent=True))
+        answer = await room.command(PATIENCE, NODE, room.driver.get_power_state, urgent=True)
+        assert reading.cancelled()
+        return str(answer)
 
     assert asyncio.run(main()) == "power off"
 
 
-def test_a_command_whose_turn_does_not_come_says_that_it_was_not_sent() -> None:
-    async def main() -> None:
-        room = DriverRoom(StillDriver())
-        room.turns.take(NODE.uuid)
-        with pytest.raises(NotAsked, match="another call"):
-            await room.command(0.01, NODE, room.driver.get_power_state, urgent=True)
-        room.turns.pass_on(NODE.uuid)
-        room.unreturned.add(NODE.uuid)
-        with pytest.raises(NotAsked, match="has not returned"):
-            await room.command(PATIENCE, NODE, room.driver.get_power_state)
-        room.unreturned.clear()
-        assert await room.command(PATIENCE, NODE, room.driver.get_power_state) == "power off"
+def test_a_plain_method_may_return_what_is_to_be_awaited() -> None:
+    class Returning(StillDriver):
+        def get_power_state(self, node: base.Node) -> Any:  # type: ignore[override]
+            return super().get_power_state(node)
 
-    asyncio.run(main())
+    driver = Returning()
+    with opened(driver) as room:
+        assert result(room, driver.get_power_state, NODE) == "power off"

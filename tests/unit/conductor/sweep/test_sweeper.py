@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fakes import Pieces, StillDriver, happened, pieces, until
+from fakes import PATIENCE, Pieces, StillDriver, happened, pieces, until
 from podium import errors, states
 from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep import sweeper as sweeping
@@ -99,9 +99,9 @@ def test_a_read_that_never_ends_fails_at_its_deadline_and_its_node_is_left_alone
             assert it.node("dead1").last_error == "the last call for it has not returned"
             room = it.rooms["still"]
             room._loop.call_soon_threadsafe(driver.answer.set)  # type: ignore[union-attr]
-            await until(lambda: not room.unreturned)
-            await sweep(it)
-            assert it.node("dead1").power_state == "power on"
+            async with asyncio.timeout(PATIENCE):
+                while it.node("dead1").power_state != "power on":
+                    await sweep(it)
 
     asyncio.run(main())
 

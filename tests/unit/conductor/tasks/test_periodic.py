@@ -7,7 +7,7 @@ import pytest
 
 from fakes import Clock
 from podium.conductor.rooms import context as contexts
-from podium.conductor.rooms.room import Run
+from podium.conductor.rooms.run import Run
 from podium.conductor.tasks.kinds import Kind
 from podium.conductor.tasks.periodic import PeriodicJob
 from podium.conductor.tasks.schedule import Schedule

@@ -1,0 +1,136 @@
+"""One call to a node at a time, people's first, and none beside a call that has not returned.
+
+A call that was given up keeps its node until it returns: the hardware may still carry it out, and a thread
+may still be in it. Nobody waits for that; whoever wants the node meanwhile is refused.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any
+
+
+class NotAsked(TimeoutError):
+    """The driver was not called: another call has the node."""
+
+
+class Visit:
+    """One call to a node, from taking the node to the return of the call. For the room's loop alone.
+
+    A visit takes its node, at once or in its turn, and ends when the call has returned. It may be given up
+    before that, and one that gives way may be cancelled.
+
+    :param held: of a room, by the node's UUID, the visit that has the node
+    :param uuid: the node
+    :param task: the task that makes the call; :meth:`make` starts its own
+    :param urgent: whether a person waits for it: it goes before visits that are not urgent
+    :param gives_way: whether its task is cancelled when somebody urgent waits for the node
+    """
+
+    __slots__ = ("_held", "_turn", "_waiting", "given_up", "gives_way", "task", "urgent", "uuid", "yielded")
+
+    def __init__(
+        self,
+        held: dict[str, "Visit"],
+        uuid: str,
+        task: "asyncio.Task[Any] | None" = None,
+        *,
+        urgent: bool = False,
+        gives_way: bool = False,
+    ) -> None:
+        self._held = held
+        self.uuid = uuid
+        self.task = task
+        self.urgent = urgent
+        self.gives_way = gives_way
+        #: Whether it was given up, and whether it was cancelled for somebody urgent.
+        self.given_up = self.yielded = False
+        self._turn: asyncio.Future[bool] | None = None
+        # Of the visit that has the node. None until somebody waits: most nodes are visited by nobody else.
+        self._waiting: deque[Visit] | None = None
+
+    def take(self) -> bool:
+        """Take the node if it is free; False when this visit has to wait for its turn.
+
+        :raises NotAsked: when an earlier call was given up and has not returned
+        """
+        holder = self._held.setdefault(self.uuid, self)
+        if holder is self:
+            return True
+        if holder.given_up:
+            raise NotAsked("the last call for it has not returned")
+        return False
+
+    async def turn(self, seconds: float | None = None) -> None:
+        """Wait for the turn of this visit, when :meth:`take` returned False.
+
+        :raises NotAsked: when it does not come within these seconds, or the call before it is given up
+        """
+        holder = self._held[self.uuid]
+        if holder._waiting is None:
+            holder._waiting = deque()
+        holder._waiting.append(self)
+        if self.urgent:
+            holder._give_way()
+        self._turn = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(seconds):
+                has_come = await self._turn
+        except BaseException as error:
+            self.end()  # the turn may have come at this very moment
+            if isinstance(error, TimeoutError):
+                raise NotAsked(f"another call for it took longer than {seconds:g} s") from None
+            raise
+        if not has_come:
+            raise NotAsked("the last call for it has not returned")
+
+    async def make(self, call: Coroutine[Any, Any, Any], seconds: float) -> Any:
+        """Make the call, and give it up after some seconds.
+
+        :raises TimeoutError: when it was given up
+        """
+        # A task of its own, that goes on where the driver does not hear of the end.
+        self.task = asyncio.ensure_future(call)
+        self.task.add_done_callback(lambda _: self.end())
+        try:
+            done, _ = await asyncio.wait({self.task}, timeout=seconds)
+            if not done:
+                raise TimeoutError(f"no answer within {seconds:g} s")
+            return self.task.result()
+        finally:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Go on without the call, if it has not returned: it is cancelled, and whoever waits is refused."""
+        if self.given_up or self.task is None or self.task.done():
+            return
+        self.given_up = True
+        for visit in self._waiting or ():
+            visit._answer(False)
+        self._waiting = None
+        self.task.cancel()
+
+    def end(self) -> None:
+        """Hand the node on: the call has returned, or was not made."""
+        if self._held.get(self.uuid) is not self:
+            return
+        while self._waiting:
+            following = next((visit for visit in self._waiting if visit.urgent), self._waiting[0])
+            self._waiting.remove(following)
+            if following._answer(True):
+                following._waiting = self._waiting
+                self._held[self.uuid] = following
+                return
+        del self._held[self.uuid]
+
+    def _give_way(self) -> None:
+        if self.gives_way and self.task is not None and not (self.given_up or self.yielded):
+            self.yielded = True
+            self.task.cancel()
+
+    def _answer(self, has_come: bool) -> bool:
+        """Tell a visit that waits whether its turn has come; False when it no longer waits."""
+        if self._turn is None or self._turn.done():
+            return False
+        self._turn.set_result(has_come)
+        return True

@@ -1,0 +1,71 @@
+"""Sees whether a driver's event loop still turns, and where in the driver's code it hangs."""
+
+import asyncio
+import sys
+import threading
+import traceback
+from typing import Final
+
+from oslo_log import log
+
+from podium.drivers import base
+
+LOG = log.getLogger(__name__)
+
+#: Seconds that a driver's loop may be busy with one step before it is called stalled.
+STALLED_AFTER: Final = 2.0
+
+
+class Watchdog:
+    """Watches one loop from another thread.
+
+    :param thread: runs the loop
+    """
+
+    def __init__(self, driver: base.Driver, thread: threading.Thread) -> None:
+        self._driver = driver
+        self._thread = thread
+        self._asked: float | None = None
+        self._stalled = False
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the loop was busy with one step for longer than :data:`STALLED_AFTER`."""
+        return self._stalled
+
+    def watch(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
+        """See whether the loop still turns, and log it once when it does not; call it every second or so.
+
+        :param now: seconds of a monotonic clock
+        """
+        if self._asked is None:
+            self._asked = now
+            try:
+                loop.call_soon_threadsafe(self._answer)
+            except RuntimeError:
+                return
+        elif now - self._asked > STALLED_AFTER and not self._stalled:
+            self._stalled = True
+            LOG.warning(
+                "Driver %s stalls its own event loop for %.0f s%s; its nodes and tasks wait, others do not",
+                self._driver.name,
+                now - self._asked,
+                self.where(),
+            )
+
+    def where(self) -> str:
+        """Name the function of the driver's own package that its loop's thread is in now."""
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        stack = [] if frame is None else [one for one, _ in traceback.walk_stack(frame)]
+        package = type(self._driver).__module__.partition(".")[0]
+        own = [one for one in stack if one.f_globals.get("__name__", "").partition(".")[0] == package]
+        for found in own or stack[:1]:
+            code = found.f_code
+            return f" in {code.co_qualname} ({code.co_filename}:{found.f_lineno})"
+        return ""
+
+    def _answer(self) -> None:
+        self._asked = None
+        if self._stalled:
+            self._stalled = False
+            LOG.info("Driver %s: its event loop turns again", self._driver.name)
