@@ -4,12 +4,12 @@
     ├── ConfigError               an option's value cannot be used
     ├── DatabaseError
     │   ├── DatabaseUnavailable   the server does not answer, or refuses the login
-    │   │   └── DatabaseBusy      a deadlock or a lock that others hold: the same again may succeed
+    │   │   └── DatabaseBusy      a deadlock, or a lock held by others: a retry may succeed
     │   └── SchemaMismatch        the schema is missing, older or newer than this program
-    ├── ConductorAlreadyRunning   another daemon holds this host name
+    ├── ConductorAlreadyRunning   another daemon uses this host name
     ├── NodeNotFound
     ├── NodeConflict              the node is not in a state that allows this
-    ├── InvalidNode               what was given for nodes cannot be accepted; lists every fault
+    ├── InvalidNode               the values for nodes cannot be accepted; lists every fault
     ├── DriverLoadError           a driver cannot be found, imported or started
     ├── DuplicateTask             two periodic tasks ask for one name
     └── DriverError               a driver could not do what was asked
@@ -18,14 +18,14 @@
         ├── InvalidDriverInfo     the node's driver_info is incomplete or wrong
         └── UnsupportedPowerState the hardware cannot do that
 
-Whatever else a driver raises is a fault of the driver and is reported as one.
+Every other exception that a driver raises is a fault of the driver and is reported as one.
 """
 
 from collections.abc import Sequence
 
 
 class PodiumError(Exception):
-    """The root of the tree; its text is one line, fit to be shown to a person."""
+    """The root of the tree; its text is one line that can be shown to a person."""
 
 
 class ConfigError(PodiumError):
@@ -33,7 +33,7 @@ class ConfigError(PodiumError):
 
 
 class DatabaseError(PodiumError):
-    """Something about the database."""
+    """The database cannot be used."""
 
 
 class DatabaseUnavailable(DatabaseError):
@@ -41,11 +41,11 @@ class DatabaseUnavailable(DatabaseError):
 
 
 class DatabaseBusy(DatabaseUnavailable):
-    """A deadlock, or a lock that others hold for too long; the same again may succeed."""
+    """A deadlock, or a lock that others hold for too long; a retry may succeed."""
 
 
 class SchemaMismatch(DatabaseError):
-    """The schema is missing, or is not the one this program was written for."""
+    """The schema is missing, or is not the one that this program was written for."""
 
 
 class ConductorAlreadyRunning(PodiumError):
@@ -57,13 +57,13 @@ class NodeNotFound(PodiumError):
 
 
 class NodeConflict(PodiumError):
-    """The node is not in a state that allows what was asked."""
+    """The node is not in a state that allows the request."""
 
 
 class InvalidNode(PodiumError):
-    """What was given for one or more nodes cannot be accepted.
+    """The values for one or more nodes cannot be accepted.
 
-    :param faults: one line for each thing that is wrong
+    :param faults: one line for each fault
     """
 
     def __init__(self, faults: Sequence[str]) -> None:
@@ -88,7 +88,7 @@ class BMCUnreachable(DriverError):
 
 
 class AuthenticationRefused(DriverError):
-    """The hardware answered and refused user, password or key."""
+    """The hardware answered, and refused user, password or key."""
 
 
 class InvalidDriverInfo(DriverError):
@@ -100,7 +100,7 @@ class UnsupportedPowerState(DriverError):
 
 
 def one_line(error: BaseException) -> str:
-    """An error's text fit for a column or a log line: printable, one line, at most 500 characters."""
+    """Return an error's text for a column or a log line: printable, one line, at most 500 characters."""
     words = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())
     text = words if isinstance(error, PodiumError) else f"{type(error).__name__}: {words}"
     text = text.removesuffix(": ") or type(error).__name__

@@ -1,4 +1,4 @@
-"""Keeps secrets out of everything that is shown: values by their property, texts by their content."""
+"""Hides secrets in everything that is shown: values by the name of their property, texts by their content."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,12 +14,12 @@ _SECRET_NAME: Final = re.compile(
 
 
 def is_secret(name: str) -> bool:
-    """Whether a property's name alone says that its value is a secret."""
+    """Return whether a property's name alone shows that its value is a secret."""
     return bool(_SECRET_NAME.search(name))
 
 
 def mask(values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """A copy with every secret value as ``******``, in nested mappings and lists too.
+    """Return a copy with every secret value as ``******``, in nested mappings and lists too.
 
     :param secret: names that a driver declared as secret
     """
@@ -39,11 +39,11 @@ def _inside(value: Any, secret: frozenset[str]) -> Any:
 
 
 def scrub(text: str, values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> str:
-    """A text without the secret values of a node's ``driver_info``, whoever put them there.
+    """Return a text without the secret values of a node's ``driver_info``, whoever wrote them there.
 
-    Values of one or two characters stay: they would be found in every other word.
+    Values of one or two characters stay, because they occur in too many words.
     """
-    # The longest first: a secret that contains another would leave its rest behind.
+    # The longest first: otherwise the rest of a secret that contains another would stay.
     for value in sorted(set(_secrets(values, secret)), key=len, reverse=True):
         if len(value) > 2:
             text = text.replace(value, MASK)
@@ -58,4 +58,4 @@ def _secrets(value: Any, secret: frozenset[str], hidden: bool = False) -> Iterat
         for one in value:
             yield from _secrets(one, secret, hidden)
     elif hidden and value is not None and not isinstance(value, bool):
-        yield from (str(value), repr(str(value))[1:-1])  # the latter is how most errors quote it
+        yield from (str(value), repr(str(value))[1:-1])  # most errors quote it in the latter form

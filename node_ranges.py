@@ -1,4 +1,4 @@
-"""Node names written as ranges, the way operators write them: ``r1n[01-48]``."""
+"""Node names written as ranges: ``r1n[01-48]``."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
 
 from podium import errors
 
-#: Nodes that one range may stand for.
+#: Greatest number of nodes in one range.
 MOST_NODES: Final = 100_000
 
 _SPAN: Final = re.compile(r"(\d+)-(\d+)")
@@ -32,7 +32,7 @@ def fold(names: Iterable[str]) -> str:
 
 
 def fold_for_log(names: Sequence[str]) -> str:
-    """Return names as ranges, cut to a length that a line of the log can take."""
+    """Return names as ranges, shortened to fit into a line of the log."""
     text = fold(names)
     return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}... ({len(names)} nodes)"
 

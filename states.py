@@ -1,4 +1,4 @@
-"""The words for power states, as Ironic's users and tools know them.
+"""The words for power states, the same as Ironic's.
 
 A node that was never read has no state: None, not one of these words.
 """
@@ -14,16 +14,16 @@ ERROR: Final = "error"
 POWER_CYCLE: Final = "power cycle"
 INJECT_NMI: Final = "inject nmi"
 
-#: What a read of the hardware may answer.
+#: States that a read of the hardware may return.
 READINGS: Final = frozenset({POWER_ON, POWER_OFF, ERROR})
 
-#: What a driver may be told to bring a node to.
+#: Targets of ``Driver.set_power_state``.
 TARGETS: Final = frozenset({POWER_ON, POWER_OFF, REBOOTING, SOFT_POWER_OFF, SOFT_REBOOTING})
 
-#: What people may ask of a node.
+#: Actions that people may request for a node.
 ACTIONS: Final = TARGETS | {POWER_CYCLE, INJECT_NMI}
 
-#: The state that a node is in once the action is done; an NMI has none, its driver's word is its end.
+#: The state of a node once the action is done. An NMI has none: it is done when the driver reports success.
 REACHED: Final = {
     POWER_ON: POWER_ON,
     POWER_OFF: POWER_OFF,

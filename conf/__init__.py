@@ -1,8 +1,7 @@
-"""Podium's configuration: every fault is found when a program starts, and told in one line.
+"""Podium's configuration: every fault is found when a program starts, and reported in one line.
 
-oslo.config evaluates an option when it is first read and passes over names that it does not know, so that a
-slip of the pen would show hours after the start. Here every registered option is evaluated at start and at
-reload.
+oslo.config evaluates an option when it is first read, and ignores names that it does not know. A typing error
+would show hours after the start. Here every registered option is evaluated at start and at reload.
 """
 
 import contextlib
@@ -27,12 +26,12 @@ class Config(cfg.ConfigOpts):
     def check(self) -> None:
         """Evaluate every option registered so far.
 
-        :raises podium.errors.ConfigError: for the first that is wrong, with its name, value, place and remedy
+        :raises podium.errors.ConfigError: for the first wrong value, with its name, value, place and remedy
         """
         self._check(None)
 
     def unknown_options(self) -> list[str]:
-        """One line for each name in the config files that nothing reads; ask once all options are there."""
+        """Return a line for each name in the files that nothing reads; call once all are registered."""
         namespace = self._mutable_ns or self._namespace
         lines: dict[str, None] = {}
         for sections in namespace._normalized if namespace else ():
@@ -41,7 +40,7 @@ class Config(cfg.ConfigOpts):
         return list(lines)
 
     def unknown(self, section: str, name: str) -> str | None:
-        """What is wrong with a name in the config files that nothing reads; None for one that is read.
+        """Return what is wrong with a name in the config files that nothing reads, or None for a known name.
 
         :param section: in lower case, except DEFAULT
         """
@@ -52,11 +51,11 @@ class Config(cfg.ConfigOpts):
         return None if name in names else f"[{section}] {name} is not an option{_hint(name, names)}"
 
     def has_section(self, section: str) -> bool:
-        """Whether anything reads a section; its name as in :meth:`unknown`."""
+        """Return whether anything reads a section; its name is as in :meth:`unknown`."""
         return bool(self._names(section))
 
     def find_option(self, section: str, name: str) -> tuple[cfg.Opt, str | None] | None:
-        """The option that a name in the config files stands for, which may be an older one, and its group."""
+        """Return the option of a name in the config files, which may be a former name, and its group."""
         for info, group in self._all_opt_infos():
             option, own = info["opt"], group.name if group else None
             older = [(old.group or own, old.name or option.dest) for old in option.deprecated_opts]
@@ -65,7 +64,7 @@ class Config(cfg.ConfigOpts):
         return None
 
     def evaluate(self, option: cfg.Opt, group: str | None, text: str) -> Any:
-        """The value of an option whose text in a config file is this one.
+        """Return the value of an option that has this text in a config file.
 
         :raises ValueError, TypeError, RecursionError, oslo_config.cfg.Error: see :func:`explain`
         """
@@ -73,17 +72,17 @@ class Config(cfg.ConfigOpts):
         return _not_empty(option, self._convert_value(substituted, option))
 
     def mutate_config_files(self) -> dict[tuple[str | None, str], tuple[Any, Any]]:
-        """Read the config files again and apply the options that are mutable: all of them, or none.
+        """Read the config files again and apply the mutable options: all of them, or none.
 
-        :returns: by group and option the old and the new value, as they stand in the files; none when a file
-            or a value is wrong, which is logged
+        :returns: by group and option the old and the new value, as written in the files; empty if a file or a
+            value is wrong, which is logged
         """
         before = self._mutable_ns
         try:
             return super().mutate_config_files()
         except errors.ConfigError as fault:
             reason = str(fault)
-        except Exception as fault:  # hooks raise what they like, and a reload ends no daemon
+        except Exception as fault:  # hooks may raise anything, and a reload must not end a daemon
             reason = _file_fault(fault)
         self._mutable_ns = before
         self._forget_values()
@@ -131,7 +130,7 @@ class Config(cfg.ConfigOpts):
     def _raw_value(
         self, option: cfg.Opt, group: str | None, namespace: cfg._Namespace | None
     ) -> tuple[Any, str]:
-        """What was written, and where."""
+        """Return the text of the value, and its place."""
         variable = f"OS_{(group or 'DEFAULT').upper()}__{option.dest.upper()}"
         with contextlib.suppress(KeyError):
             if namespace is not None:
@@ -143,7 +142,7 @@ class Config(cfg.ConfigOpts):
         return os.environ.get(variable, option.default), f"environment variable {variable}"
 
     def _names(self, section: str) -> set[str]:
-        """Every name that may stand in a section, or none when there is no such section."""
+        """Return every name that a section may contain, or nothing if there is no such section."""
         names = set(self._deprecated_opts.get(section, ()))
         if section == "DEFAULT":
             return names | set(self._opts)
@@ -156,13 +155,13 @@ class Config(cfg.ConfigOpts):
 def load(argv: Sequence[str], *, prog: str, conf: Config | None = None) -> Config:
     """Read the configuration of one program: its command line, the environment, its config files.
 
-    A program in a virtual environment takes ``etc/podium/podium.conf`` of the environment when there is one;
-    otherwise the files are searched as oslo.config does for the project ``podium``.
+    A program in a virtual environment reads ``etc/podium/podium.conf`` of the environment if it exists.
+    Otherwise oslo.config looks for the files of the project ``podium``.
 
     :param argv: the command line's arguments, without the program's name
     :param prog: the program's name
-    :param conf: what options of the program's own were registered with
-    :raises podium.errors.ConfigError: in one line, with what is wrong, where, and the remedy
+    :param conf: with the program's own options registered
+    :raises podium.errors.ConfigError: in one line, with the fault, its place and the remedy
     :raises SystemExit: for ``--help`` and for arguments that do not exist
     """
     conf = Config() if conf is None else conf
@@ -180,9 +179,9 @@ def load(argv: Sequence[str], *, prog: str, conf: Config | None = None) -> Confi
 
 
 def files_read(prog: str, file: str | None = None) -> list[str]:
-    """The config files that a program reads, in their order: the last one that has an option decides.
+    """Return the config files that a program reads, in order: the last file that has an option decides.
 
-    :param file: what its command line names with ``--config-file``, if anything
+    :param file: the argument of ``--config-file``, if any
     """
     files, folders = _default_files(prog)
     return [
@@ -192,9 +191,9 @@ def files_read(prog: str, file: str | None = None) -> list[str]:
 
 
 def explain(option: cfg.Opt, fault: Exception, *, secret: bool) -> str:
-    """Why a value cannot be used, and what would do instead.
+    """Return why a value cannot be used, and what to write instead.
 
-    :param fault: what was raised when it was evaluated
+    :param fault: the error that its evaluation raised
     :param secret: leave out the reason, which may quote the value
     """
     if isinstance(fault, cfg.NoSuchOptError | cfg.NoSuchGroupError | cfg.TemplateSubstitutionError):
@@ -218,7 +217,7 @@ def _section(group: str | None) -> str:
 
 
 def _default_files(prog: str) -> tuple[list[str], list[str]]:
-    """The config files and the folders of them that are read when the command line names none."""
+    """Return the config files and their folders that are read if the command line names none."""
     environment = default.environment()
     if environment is not None:
         file = environment / "etc/podium/podium.conf"
@@ -243,7 +242,7 @@ def _file_fault(fault: Exception) -> str:
         case cfg.ConfigDirNotFoundError():
             return f"config directory {fault.config_dir} does not exist; --config-dir names another"
         case cfg.ConfigFileParseError():
-            line = fault.__context__  # its text is left out: it may hold a password
+            line = fault.__context__  # its text is left out: it may contain a password
             where = f" line {line.lineno}: {line.msg}" if isinstance(line, iniparser.ParseError) else ""
             return f"config file {fault.config_file} cannot be understood:{where}"
         case OSError():

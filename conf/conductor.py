@@ -1,4 +1,4 @@
-"""The group [conductor]: how often the conductor looks, and how long it waits."""
+"""The group [conductor]: intervals, timeouts, limits and policies of the conductor."""
 
 from typing import Final
 
@@ -23,65 +23,67 @@ opts = [
         type=types.Dict(types.Integer(min=1), type_name="DRIVER:COUNT, ..."),
         default={},
         sample_default="ipmi:512,acme:20",
-        help="Nodes of one driver whose power is read at the same time, by driver; 256 where nothing is "
-        "said. Nodes that do not answer at once are not counted. Drivers with plain methods read 8 at most.",
+        help="Greatest number of nodes of one driver whose power is read at the same time, by driver; 256 by "
+        "default. Nodes that do not answer at once do not count. Drivers with plain methods read at most 8.",
     ),
     cfg.Opt(
         "sync_power_state_rate",
         type=types.Dict(types.Integer(min=1), type_name="DRIVER:READS, ..."),
         default={},
         sample_default="ipmi:5000,acme:10",
-        help="Reads of the power of one driver's nodes a second at the most, by driver; where nothing is "
-        "said they are limited by sync_power_state_in_flight alone.",
+        help="Greatest number of power reads of one driver's nodes a second, by driver. By default only "
+        "sync_power_state_in_flight limits them.",
     ),
     cfg.IntOpt(
         "power_state_max_age",
         default=120,
         min=1,
-        help="Seconds that the reading of a node's power should be old at the most. The share of nodes that "
-        "keep it is told by podium conductor show and the metrics.",
+        help="Age in seconds that the reading of a node's power should not exceed. podium conductor show and "
+        "the metrics show the share of nodes that keep it.",
     ),
     cfg.IntOpt(
         "power_state_change_timeout",
         default=120,
         min=1,
-        help="Seconds in which a node must reach the power state that was asked for; past that the change "
-        "counts as failed and the node says so in last_error.",
+        help="Seconds in which a node must reach the requested power state. After that the change counts as "
+        "failed, and the node's last_error says so.",
     ),
     cfg.BoolOpt(
         "force_power_state_during_sync",
         default=False,
         mutable=True,
-        help="What is done about nodes whose power is another than the one that was last asked for: with "
-        "true the wanted state is restored, with false what was found is recorded. podium node set "
-        "--power-policy says otherwise for single nodes.",
+        help="What happens when a node's power differs from the last requested state: true restores the "
+        "wanted state, false records the state that was found. podium node set --power-policy overrides this "
+        "for single nodes.",
     ),
     cfg.IntOpt(
         "power_state_sync_max_retries",
         default=3,
         min=0,
         mutable=True,
-        help="Failed reads of a node's power in a row, over as many intervals at least, after which the node "
-        "is put into maintenance with the fault power failure, until it answers again; 0 for never.",
+        help="Number of failed reads of a node's power in a row, over at least as many intervals, after "
+        "which the node is put into maintenance with the fault power failure until it answers again; 0 for "
+        "never.",
     ),
     cfg.BoolOpt(
         "sync_in_maintenance",
         default=False,
         mutable=True,
-        help="Whether nodes in maintenance are read too; nothing is done about what is found.",
+        help="Whether nodes in maintenance are read too. The readings are recorded, and nothing else is done "
+        "about them.",
     ),
     cfg.IntOpt(
         "soft_power_off_timeout",
         default=600,
         min=1,
-        help="Seconds that a node's operating system has to shut down when a soft power off or soft reboot "
-        "is asked for without a timeout of its own.",
+        help="Seconds that a node's operating system has to shut down after a request for a soft power off "
+        "or soft reboot without a timeout of its own.",
     ),
     cfg.IntOpt(
         "confirm_above",
         default=50,
         min=0,
-        help="Nodes above which podium node power asks before it switches them.",
+        help="Number of nodes above which podium node power asks for confirmation.",
     ),
     cfg.Opt(
         "power_on_limits",
@@ -91,29 +93,32 @@ opts = [
         ),
         default={},
         sample_default="rack7:2/1,hall2:10/60",
-        help="Nodes of a power domain that are switched on within some seconds at the most. The domains of a "
-        "node are the power_domain and the rack in its extra. Every worker keeps the limits for itself.",
+        help="Greatest number of nodes of a power domain that are switched on within a number of seconds. "
+        "The domains of a node are the power_domain and the rack in its extra. Every worker counts for "
+        "itself.",
     ),
     cfg.BoolOpt(
         "enforce_dry_run",
         default=False,
         mutable=True,
-        help="Whether nodes are only told, by podium node list --would-enforce, that would be switched back.",
+        help="Whether enforcement switches nothing and only shows, in podium node list --would-enforce, "
+        "which nodes it would switch back.",
     ),
     cfg.IntOpt(
         "enforce_flap_changes",
         default=3,
         min=1,
         mutable=True,
-        help="Changes of a node that nobody asked for within enforce_flap_window that are still undone. A "
-        "node that changes more often is marked and left alone until it was quiet for as long.",
+        help="Greatest number of unrequested changes of a node within enforce_flap_window that are still "
+        "undone. A node that changes more often is marked, and left alone until it has been quiet for as "
+        "long.",
     ),
     cfg.IntOpt(
         "enforce_flap_window",
         default=3600,
         min=1,
         mutable=True,
-        help="Seconds, see enforce_flap_changes.",
+        help="Length in seconds of the window of enforce_flap_changes.",
     ),
     cfg.FloatOpt(
         "enforce_correlated_share",
@@ -121,24 +126,24 @@ opts = [
         min=0.0,
         max=1.0,
         mutable=True,
-        help="Share of the nodes of the conductor, of a driver or of a subnet above which changes that "
-        "nobody asked for, and nodes that stop to answer, within enforce_correlated_window count as one "
-        "outage: nothing is enforced then until it is over.",
+        help="Share of the nodes of the conductor, of a driver or of a subnet. If more than this share "
+        "change without a request, or stop answering, within enforce_correlated_window, that counts as one "
+        "outage, and nothing is enforced until it is over.",
     ),
     cfg.IntOpt(
         "enforce_correlated_window",
         default=300,
         min=10,
         mutable=True,
-        help="Seconds, see enforce_correlated_share.",
+        help="Length in seconds of the window of enforce_correlated_share.",
     ),
     cfg.IntOpt(
         "workers",
         default=1,
         min=1,
         max=MOST_WORKERS,
-        help="Processes that share the nodes of this conductor, each with a part of them, for fleets that "
-        "one core cannot sweep. To everybody else they are one conductor.",
+        help="Number of processes that share the nodes of this conductor, for fleets that one core cannot "
+        "sweep. Commands and metrics show them as one conductor.",
     ),
     cfg.IntOpt(
         "heartbeat_interval",
@@ -150,8 +155,8 @@ opts = [
         "heartbeat_timeout",
         default=60,
         min=2,
-        help="Seconds without a sign of life after which a conductor counts as gone. More than "
-        "heartbeat_interval, and best several times as long.",
+        help="Seconds without a sign of life after which a conductor counts as gone. It must be more than "
+        "heartbeat_interval, and should be several times as long.",
     ),
     cfg.Opt(
         "conductor_group",
@@ -159,28 +164,29 @@ opts = [
             regex=r"^[A-Za-z0-9_.-]{0,255}$", type_name="name of up to 255 letters, digits, _, - and dots"
         ),
         default="",
-        help="The group of this conductor, which owns only the nodes that have the same conductor_group; the "
-        "empty one owns the nodes that have none.",
+        help="The group of this conductor. A conductor owns only the nodes with the same conductor_group; "
+        "with the empty group it owns the nodes that have none.",
     ),
     cfg.IntOpt(
         "power_events_max_age",
         default=90,
         min=1,
         mutable=True,
-        help="Days for which the history of power changes is kept.",
+        help="Days for which power events are kept.",
     ),
     cfg.IntOpt(
         "power_events_max_count",
         default=1_000_000,
         min=1000,
         mutable=True,
-        help="Power events that are kept at the most, over all conductors; the oldest are deleted first.",
+        help="Greatest number of power events that are kept, over all conductors; the oldest are deleted "
+        "first.",
     ),
 ]
 
 
 def power_on_limits(conf: cfg.ConfigOpts) -> dict[str, tuple[int, float]]:
-    """How many nodes of a power domain may be switched on within how many seconds, by domain."""
+    """Return by power domain how many nodes may be switched on, and within how many seconds."""
     limits = {domain: text.split("/") for domain, text in conf.conductor.power_on_limits.items()}
     return {domain: (int(count), float(seconds)) for domain, (count, seconds) in limits.items()}
 
@@ -191,9 +197,9 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 
 def check(conf: cfg.ConfigOpts) -> None:
-    """Hold the options against each other.
+    """Check options that depend on each other.
 
-    :raises podium.errors.ConfigError: when a conductor would count as gone between two signs of life
+    :raises podium.errors.ConfigError: if a conductor would count as gone between two signs of life
     """
     interval, timeout = conf.conductor.heartbeat_interval, conf.conductor.heartbeat_timeout
     if timeout <= interval:

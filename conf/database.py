@@ -1,15 +1,15 @@
-"""The group [database]: the options of oslo.db that do something here, with defaults that need no server."""
+"""The group [database]: the options of oslo.db that Podium uses, with defaults that need no server."""
 
 from typing import Any, Final
 
 from oslo_config import cfg
 from oslo_db import options
 
-#: What differs from oslo.db. A database that does not answer at start-up ends the program with the reason at
-#: once, and systemd starts it again; oslo.db would try for 100 seconds.
+#: Defaults that differ from oslo.db's. If the database does not answer at start-up, the program ends at once
+#: with the reason, and systemd starts it again; oslo.db would try for 100 seconds.
 DEFAULTS: Final = {"connection": "sqlite:///$state_path/podium.sqlite", "max_retries": 0}
 
-#: The options that oslo.db's ``create_engine`` takes, by the names it has for them.
+#: The options that oslo.db's ``create_engine`` takes, by the names of its arguments.
 _ENGINE_OPTIONS: Final = (
     "connection_debug",
     "connection_parameters",
@@ -23,7 +23,7 @@ _ENGINE_OPTIONS: Final = (
     "sqlite_synchronous",
 )
 
-#: What the programs read themselves.
+#: Options that the programs read themselves.
 _START_OPTIONS: Final = ("connection", "max_retries", "retry_interval")
 
 opts: Final = [
@@ -42,10 +42,10 @@ def set_defaults() -> None:
 
 
 def database_url(conf: cfg.ConfigOpts) -> str:
-    """``[database] connection``, by default an SQLite file below ``state_path``."""
+    """Return ``[database] connection``, by default an SQLite file below ``state_path``."""
     return str(conf.database.connection)
 
 
 def engine_options(conf: cfg.ConfigOpts) -> dict[str, Any]:
-    """What the group says about the engine, as keyword arguments of ``podium.db.engine.Database``."""
+    """Return the options of the engine as keyword arguments of ``podium.db.engine.Database``."""
     return {name: conf.database[name] for name in _ENGINE_OPTIONS}

@@ -1,4 +1,4 @@
-"""Options without a group: who this conductor is, where it keeps its files, which drivers it loads."""
+"""Options without a group: the conductor's name, the folder of its files, the drivers that it loads."""
 
 import socket
 import sys
@@ -9,7 +9,7 @@ from oslo_config import cfg, types
 
 
 class AbsolutePath(types.String):
-    """A path that means the same wherever the program is started; ``~`` is the user's home."""
+    """A path that does not depend on the working directory; ``~`` is the user's home."""
 
     def __init__(self) -> None:
         super().__init__(type_name="absolute path")
@@ -22,7 +22,7 @@ class AbsolutePath(types.String):
 
 
 def environment() -> Path | None:
-    """The virtual environment that this program is installed in, if it is in one."""
+    """Return the virtual environment that this program is installed in, if there is one."""
     return Path(sys.prefix) if sys.prefix != sys.base_prefix else None
 
 
@@ -32,31 +32,31 @@ opts = [
         type=types.String(regex=r"^\S{1,255}$", type_name="name of up to 255 characters without spaces"),
         default=socket.gethostname(),
         sample_default="<the machine's host name>",
-        help="The name of this conductor, unique among the conductors of one database. Nodes remember by it "
-        "who holds them, so it should survive a restart.",
+        help="The name of this conductor, unique among the conductors of one database. Nodes record by this "
+        "name which conductor holds them, so it should stay the same after a restart.",
     ),
     cfg.Opt(
         "state_path",
         type=AbsolutePath(),
         default=str((environment() or Path("/")) / "var/lib/podium"),
         sample_default="/var/lib/podium",
-        help="The folder for what the conductor keeps on disk, such as the SQLite database. A conductor that "
-        "is installed in a virtual environment has it inside the environment.",
+        help="The folder of the conductor's files, such as the SQLite database. In a virtual environment the "
+        "default is a folder inside the environment.",
     ),
     cfg.ListOpt(
         "enabled_drivers",
         default=["ipmi", "redfish", "fake"],
-        help="The drivers to load: names of entry points in the group podium.drivers. Nodes whose driver is "
-        "not among them are left alone.",
+        help="The drivers to load: names of entry points in the group podium.drivers. Nodes of other drivers "
+        "are left alone.",
     ),
     cfg.StrOpt(
         "driver_startup_errors",
         default="fail",
         choices=[
             ("fail", "the conductor does not start"),
-            ("skip", "the conductor starts without the driver, and says so in the log"),
+            ("skip", "the conductor starts without the driver, and logs an error"),
         ],
-        help="What happens when one of the enabled drivers cannot be imported, made or started.",
+        help="What happens when one of the enabled drivers cannot be imported, created or started.",
     ),
 ]
 

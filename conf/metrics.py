@@ -1,4 +1,4 @@
-"""The group [metrics]: where Prometheus may ask how the conductor fares."""
+"""The group [metrics]: where Prometheus reads the conductor's metrics."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from oslo_utils import netutils
 
 
 class Listen(types.String):
-    """Where to listen, as ``HOST:PORT``; nothing for nowhere."""
+    """An address to listen at, as ``HOST:PORT``; empty for none."""
 
     def __init__(self) -> None:
-        super().__init__(type_name="HOST:PORT, with the address in brackets when it is one of IPv6")
+        super().__init__(type_name="HOST:PORT, with brackets around an IPv6 address")
 
     def __call__(self, value: Any) -> str:
         text = str(super().__call__(value)).strip()
@@ -20,9 +20,9 @@ class Listen(types.String):
 
 
 def address(listen: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT``.
+    """Return host and port of ``HOST:PORT``.
 
-    :raises ValueError: when either is missing or cannot be one
+    :raises ValueError: if either is missing or invalid
     """
     host, port = netutils.parse_host_port(listen)
     if not host or port is None:
@@ -38,8 +38,8 @@ opts = [
         type=Listen(),
         default="",
         help="Address and port at which Prometheus may read metrics over HTTP, such as 127.0.0.1:9109 or "
-        "[::1]:9109; empty for none. Whoever reaches it can read the names of tasks and drivers and how many "
-        "nodes there are, without a password.",
+        "[::1]:9109; empty for none. Everybody who can reach it can read the names of tasks and drivers and "
+        "the number of nodes, without a password.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""The group [notifications]: who is told of each power event."""
+"""The group [notifications]: the program and the webhooks that receive each power event."""
 
 import shlex
 from typing import Any
@@ -8,7 +8,7 @@ from oslo_config import cfg, types
 
 
 class Program(types.String):
-    """The path of a program and its arguments; nothing for none."""
+    """The path of a program and its arguments; empty for none."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -24,7 +24,7 @@ class Program(types.String):
 
 
 class WebhookUrl(types.String):
-    """Where a webhook is called."""
+    """The URL of a webhook."""
 
     def __init__(self) -> None:
         super().__init__(type_name="URL that begins with http:// or https:// and names a host")
@@ -36,16 +36,16 @@ class WebhookUrl(types.String):
 
 
 def split(url: str) -> SplitResult:
-    """The parts of a webhook's URL.
+    """Return the parts of a webhook's URL.
 
-    :raises ValueError: when it is none; the text quotes nothing of it, which may hold secrets
+    :raises ValueError: if it is not a URL; the message quotes nothing of it, because it may contain secrets
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it is not a URL of http or https with a host")
     if not url.isascii() or not url.isprintable() or " " in url or parts.fragment:
-        raise ValueError("it holds a blank, a # or a character that a URL must write as %XX")
-    if parts.port == 0:  # the property itself refuses what is no port
+        raise ValueError("it contains a blank, a # or a character that a URL must write as %XX")
+    if parts.port == 0:  # the property itself refuses everything else that is not a port
         raise ValueError("there is no port 0")
     return parts
 
@@ -56,9 +56,9 @@ opts = [
         type=Program(),
         default="",
         sample_default="/usr/local/bin/on-power-event --quiet",
-        help="Program that is run for each power event, with its arguments and without a shell. It gets the "
-        "event as a CloudEvents 1.0 JSON document on standard input, and has taken it when its exit status "
-        "is 0. Otherwise it is run again, at growing gaps. Empty for none.",
+        help="Program that is run for each power event, with its arguments and without a shell. It reads the "
+        "event as a CloudEvents 1.0 JSON document from standard input. Exit status 0 means that it has taken "
+        "the event; otherwise it is run again, at growing gaps. Empty for none.",
     ),
     cfg.Opt(
         "webhook_urls",
@@ -66,17 +66,18 @@ opts = [
         default=[],
         sample_default="https://events.example.org/podium",
         secret=True,
-        help="URLs to which each power event is sent with POST, as a CloudEvents 1.0 JSON document. An event "
-        "was taken when the answer's status is one of 200 to 299; otherwise it is sent again, at growing "
-        "gaps. Redirects are not followed. User and password in a URL are sent as basic authentication.",
+        help="URLs to which each power event is sent with POST, as a CloudEvents 1.0 JSON document. An "
+        "answer with a status of 200 to 299 means that the event was taken; otherwise it is sent again, at "
+        "growing gaps. Redirects are not followed. User and password in a URL are sent as basic "
+        "authentication.",
     ),
     cfg.Opt(
         "webhook_token",
         type=types.String(regex=r"^[!-~]*$", type_name="token of letters, digits and signs, without blanks"),
         default="",
         secret=True,
-        help="Token that is sent along to every one of webhook_urls that has no user in it, as the header "
-        "Authorization: Bearer TOKEN. Use https then.",
+        help="Token that is sent to each of webhook_urls without a user in it, as the header Authorization: "
+        "Bearer TOKEN. Use https with it.",
     ),
     cfg.IntOpt(
         "timeout",

@@ -1,4 +1,4 @@
-"""What oslo-config-generator asks for, and what every program registers."""
+"""The options that every program registers, and the lists that oslo-config-generator calls."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from podium.conf import conductor, database, default, metrics, notifications, pe
 
 _LOG_FORMAT: Final = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
-#: Loggers that have nothing to say to an operator below these levels, even with debug = true.
+#: Loggers whose lower levels are of no use to an operator, even with debug = true.
 _LOG_LEVELS: Final = [
     "alembic=WARNING",
     "asyncio=WARNING",
@@ -35,13 +35,13 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 
 def set_defaults() -> None:
-    """Put our defaults in place of the libraries', for the programs and for the sample file."""
+    """Set Podium's defaults for the libraries' options, for the programs and for the sample file."""
     log.set_defaults(logging_context_format_string=_LOG_FORMAT, default_log_levels=_LOG_LEVELS)
     database.set_defaults()
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """Podium's own options, and those of oslo.service that do something here, by group."""
+    """Return Podium's own options, and those of oslo.service that Podium uses, by group."""
     return [
         ("DEFAULT", [*default.opts, *service_opts]),
         ("conductor", list(conductor.opts)),

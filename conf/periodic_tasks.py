@@ -1,4 +1,4 @@
-"""The group [periodic_tasks]: what the operator decides about tasks that others wrote."""
+"""The group [periodic_tasks]: the operator's settings for tasks, in place of their authors'."""
 
 import difflib
 import math
@@ -9,7 +9,7 @@ from oslo_config import cfg, types
 
 
 class Seconds(types.Float):
-    """A time that a timer can wait for."""
+    """A number of seconds that a timer can wait for."""
 
     def __init__(self) -> None:
         super().__init__(min=0.1, type_name="seconds")
@@ -27,8 +27,8 @@ opts = [
         type=types.Dict(Seconds(), type_name="TASK:SECONDS, ..."),
         default={},
         mutable=True,
-        help="Seconds from one start of a task to the next, by the task's name, instead of what its author "
-        "chose: ipmi.check_status:30,acme.check_status:5. `podium task list` shows the names.",
+        help="Seconds from one start of a task to the next, by the task's name, instead of its author's "
+        "choice: ipmi.check_status:30,acme.check_status:5. `podium task list` shows the names.",
     ),
     cfg.Opt(
         "deadline",
@@ -47,7 +47,7 @@ opts = [
         "enabled",
         default=[],
         mutable=True,
-        help="Names of tasks that run although their authors left them disabled.",
+        help="Names of tasks that run although their authors disabled them.",
     ),
 ]
 
@@ -58,9 +58,9 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 
 def no_such_task(name: str, known: Collection[str]) -> str:
-    """What to say of a name that is no task's.
+    """Return the error message for a name that no task has.
 
-    :param known: the names of the tasks there are
+    :param known: the names of all tasks
     """
     near = difflib.get_close_matches(name, known)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are only {', '.join(sorted(known))}"

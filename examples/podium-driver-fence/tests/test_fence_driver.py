@@ -1,4 +1,4 @@
-"""What a user of the driver would miss if it broke: with a real agent where there is one, and with scripts."""
+"""The promises of the driver to its users, tested with a real agent if there is one, and with scripts."""
 
 import asyncio
 import logging
@@ -101,7 +101,7 @@ def test_a_secret_that_an_agent_repeats_is_not_in_the_error(driver: FenceDriver,
 def test_hardware_that_the_agent_cannot_reach_is_unreachable_not_off(
     driver: FenceDriver, agents: Path
 ) -> None:
-    with pytest.raises(errors.BMCUnreachable, match="said: ERROR: Connection timed out"):
+    with pytest.raises(errors.BMCUnreachable, match="printed: ERROR: Connection timed out"):
         driver.get_power_state(
             agent(agents, "echo '2026-01-02 03:04:05,678 ERROR: Connection timed out' >&2; exit 1")
         )

@@ -1,1 +1,1 @@
-"""A Podium driver: whatever ClusterLabs' fence agents can switch."""
+"""A Podium driver for everything that ClusterLabs' fence agents can switch."""

@@ -1,9 +1,9 @@
-"""Fence agents, the programs of ClusterLabs' fence-agents package, each of which switches one kind of hardware.
+"""Runs fence agents, the programs of ClusterLabs' fence-agents package. Each switches one kind of hardware.
 
-They are run as doc/FenceAgentAPI.md in the repository ClusterLabs/fence-agents describes: options as ``key=value``
-lines on standard input, so that no secret is in the arguments that every user sees; exit status 0 for success, of
-``status`` 0 for on and 2 for off, of ``monitor`` 0 or 2 for a device that answers; ``metadata`` prints XML that
-lists the options.
+The interface is doc/FenceAgentAPI.md in the repository ClusterLabs/fence-agents. Options are ``key=value`` lines
+on standard input, so that no secret is in the arguments, which every user can see. Exit status 0 is success;
+``status`` returns 0 for on and 2 for off, ``monitor`` 0 or 2 for a device that answers. ``metadata`` prints XML
+that lists the options.
 """
 
 import os
@@ -16,15 +16,15 @@ from xml.etree import ElementTree
 from podium import errors, masking
 from podium.drivers.command import CommandResult, run
 
-#: Where an agent is looked for besides PATH, which a service's seldom has.
+#: Folders to search for an agent besides PATH; the PATH of a service seldom has them.
 _SBIN: Final = ("/usr/sbin", "/sbin")
 _OPTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 def agent_name(value: object) -> str:
-    """The type of a property that names an agent, and so a program: it must not name any other.
+    """Convert the name of an agent. It names a program to run, and must not name any other program.
 
-    :raises ValueError: for what is no agent's name
+    :raises ValueError: if it is not an agent's name
     """
     if not isinstance(value, str) or not re.fullmatch(r"fence_[a-z0-9_]+", value):
         raise ValueError("an agent's name looks like fence_ipmilan")
@@ -32,10 +32,10 @@ def agent_name(value: object) -> str:
 
 
 def agent_options(value: object) -> dict[str, str]:
-    """The type of a property that is a mapping of an agent's options, or a text ``key=value key=value``.
+    """Convert an agent's options, given as a mapping or as a text ``key=value key=value``.
 
-    :raises ValueError: for what an agent would take for something else; it does not tell any value
-    :raises TypeError: for what is neither
+    :raises ValueError: for an option that an agent would misunderstand; the message contains no value
+    :raises TypeError: if the options are neither a mapping nor a text
     """
     if isinstance(value, str):
         pairs = [word.partition("=") for word in value.split()]
@@ -52,14 +52,14 @@ def agent_options(value: object) -> dict[str, str]:
 
 
 def public_options(value: object) -> dict[str, str]:
-    """As :func:`agent_options`, for values that everybody may see.
+    """Convert options as :func:`agent_options` does, for values that everybody may see.
 
-    :raises ValueError: also for an option that is a secret by its name
+    :raises ValueError: also for an option with the name of a secret
     """
     options = agent_options(value)
     for key in options:
         if masking.is_secret(key):
-            raise ValueError(f"{key} is a secret, which belongs into fence_password or fence_secret_options")
+            raise ValueError(f"{key} is a secret: put it into fence_password or fence_secret_options")
     return options
 
 
@@ -67,7 +67,7 @@ def call(agent: str, action: str, options: Mapping[str, str], timeout: float) ->
     """Run an agent and wait for it.
 
     :param timeout: seconds
-    :raises podium.errors.DriverError: when it is not installed or does not end
+    :raises podium.errors.DriverError: if it is not installed or does not end
     """
     path = shutil.which(agent, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_SBIN]))
     if path is None:
@@ -77,16 +77,16 @@ def call(agent: str, action: str, options: Mapping[str, str], timeout: float) ->
 
 
 def complaint(agent: str, result: CommandResult) -> str:
-    """What an agent that failed said last, without its time stamp."""
-    said = [line.strip() for line in f"{result.stdout}\n{result.stderr}".splitlines() if line.strip()]
-    text = re.sub(r"^[\d:, -]+(?=[A-Z])", "", said[-1]) if said else "nothing"
-    return f"{agent} ended with status {result.returncode} and said: {text}"
+    """Return the last line that a failed agent printed, without its time stamp."""
+    printed = [line.strip() for line in f"{result.stdout}\n{result.stderr}".splitlines() if line.strip()]
+    text = re.sub(r"^[\d:, -]+(?=[A-Z])", "", printed[-1]) if printed else "nothing"
+    return f"{agent} ended with status {result.returncode} and printed: {text}"
 
 
 def known_options(metadata: str) -> frozenset[str]:
-    """The names of the options in what ``metadata`` printed.
+    """Return the names of the options in the output of ``metadata``.
 
-    :raises podium.errors.DriverError: when it is not XML
+    :raises podium.errors.DriverError: if the output is not XML
     """
     try:
         root = ElementTree.fromstring(metadata)

@@ -1,6 +1,6 @@
-"""The driver ``fence``. podium.drivers.base says what each method is for.
+"""The driver ``fence``. podium.drivers.base describes the purpose of each method.
 
-Its methods are plain: an agent is a program that is waited for. The conductor runs them in threads.
+The methods are plain, because they wait for a program, the agent. The conductor runs them in threads.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _READINGS: Final = {0: states.POWER_ON, 2: states.POWER_OFF}
 
 
 class FenceDriver(base.Driver):
-    """Whatever ClusterLabs' fence agents can switch."""
+    """Everything that ClusterLabs' fence agents can switch."""
 
     properties: ClassVar[Mapping[str, base.Property]] = {
         "fence_agent": base.Property(
@@ -48,7 +48,7 @@ class FenceDriver(base.Driver):
 
     def __init__(self, name: str, options: Any) -> None:
         super().__init__(name, options)
-        #: What ails the agents in use, and the options that each of the others takes.
+        #: The faults of agents in use, and the options of each agent without a fault.
         self._faults: dict[str, str] = {}
         self._known: dict[str, frozenset[str]] = {}
 
@@ -67,7 +67,7 @@ class FenceDriver(base.Driver):
 
     @base.node_periodic_task(spacing=300, max_in_flight=4)
     def check_health(self, node: base.Node, manager: base.Manager, context: RequestContext) -> None:
-        """Report whether the agent gets through to the device, and whether it is asked for what it can do."""
+        """Report whether the agent reaches the device, and whether it has all the options given."""
         name, given = self._request(node)
         known = self._known.get(name)
         unknown = [key for key in given if known is not None and key.replace("-", "_") not in known]
@@ -82,7 +82,7 @@ class FenceDriver(base.Driver):
 
     @base.driver_periodic_task(spacing=3600, run_immediately=True)
     def check_agents(self, manager: base.Manager, context: RequestContext) -> None:
-        """Find the agents that the nodes name and that are missing or broken, and learn the others' options."""
+        """Find agents of nodes that are missing or broken, and save the options of the others."""
         names = {str(node.driver_info.get("fence_agent")) for node in manager.nodes(self)}
         faults, known = {}, {}
         for name in sorted(names):
@@ -96,7 +96,7 @@ class FenceDriver(base.Driver):
                 if self._faults.get(name) != str(fault):
                     LOG.error("Nodes with the agent %s cannot be switched: %s", name, fault)
         for name in self._faults.keys() - faults.keys():
-            LOG.info("The agent %s is all right again, or not used any more", name)
+            LOG.info("The agent %s works again, or is no longer used", name)
         self._faults, self._known = faults, known
 
     def _call(self, node: base.Node, action: str) -> CommandResult:
@@ -104,7 +104,7 @@ class FenceDriver(base.Driver):
         return agent.call(name, action, given, self.options.timeout)
 
     def _request(self, node: base.Node) -> tuple[str, dict[str, str]]:
-        """The name of a node's agent, and all that it is given."""
+        """Return the name of a node's agent, and all options for it."""
         info = self.parse_driver_info(node)
         given: dict[str, str] = info["fence_options"] | info["fence_secret_options"]
         if info["fence_password"] is not None:
@@ -112,7 +112,7 @@ class FenceDriver(base.Driver):
         return info["fence_agent"], given
 
     def _failure(self, node: base.Node, result: CommandResult) -> errors.DriverError:
-        # Agents print every option that they do not know, with its value.
+        # Agents print every option that they do not know, together with its value.
         secret = frozenset(name for name, declared in self.properties.items() if declared.secret)
         text = agent.complaint(str(node.driver_info["fence_agent"]), result)
         text = masking.scrub(text, node.driver_info, secret)
