@@ -2,13 +2,15 @@
 
 import argparse
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Final
 
 from podium import errors
-from podium.cli import command, statistics
+from podium.cli import command
 from podium.db import conductors
 from podium.db.conductors import ConductorRecord
+from podium.db.figures import Figures
 from podium.db.models import utcnow
 
 _COLUMNS: Final = (
@@ -22,6 +24,23 @@ _COLUMNS: Final = (
     "frozen_at",
 )
 _DETAILS: Final = (*_COLUMNS, "frozen_reason")
+#: What is shown of a conductor's figures, in order, and what it is called there.
+_FIGURES: Final = {
+    "nodes": "nodes",
+    "failing": "failing",
+    "in_maintenance": "in_maintenance",
+    "unreadable": "unreadable",
+    "never_read": "never_read",
+    "power_state_max_age": "max_age",
+    "fresh_share": "fresh_share",
+    "power_state_ages": "ages",
+    "power_state_age_buckets": "age_buckets",
+    "power_reads": "drivers",
+    "enforcement": "enforcement",
+    "notifications": "notifications",
+    "queues": "queues",
+    "write_lag": "write_lag",
+}
 
 
 class List(command.Lister):
@@ -55,15 +74,15 @@ class Show(command.ShowOne):
         timeout = self.config.conductor.heartbeat_timeout
         with self.database() as database, database.read() as connection:
             found = _find(conductors.list_conductors(connection), parsed_args.hostname, timeout)
-            written = conductors.statistics(connection, found.hostname)
+            written = conductors.figures(connection, found.hostname)
         written_at = min((one.updated_at for one in written), default=None)
         if written_at is not None and not found.is_alive(timeout):
             self.warn(f"warning: {found.hostname} is offline; its figures are of {written_at:%F %T} UTC")
         elif written_at is not None and utcnow() - written_at > timedelta(seconds=timeout):
             self.warn(f"warning: {found.hostname} has written no new figures since {written_at:%F %T} UTC")
-        figures = statistics.merged([one.statistics for one in written])
-        names = (*_DETAILS, "statistics_at", *statistics.FIGURES)
-        return names, [*_shown(found, timeout, _DETAILS), written_at, *figures.values()]
+        figures = asdict(Figures.merged([one.figures for one in written])) if written else {}
+        names = (*_DETAILS, "statistics_at", *_FIGURES)
+        return names, [*_shown(found, timeout, _DETAILS), written_at, *map(figures.get, _FIGURES.values())]
 
 
 class Thaw(command.Command):

@@ -43,7 +43,7 @@ LOG = log.getLogger(__name__)
 _FOLLOW_INTERVAL: Final = 0.2
 _WATCH_INTERVAL: Final = 1.0
 _TASK_REPORT_INTERVAL: Final = 2.0
-_STATISTICS_INTERVAL: Final = 5.0
+_FIGURES_INTERVAL: Final = 5.0
 #: Seconds that a driver's start may take.
 _START_TIMEOUT: Final = 30.0
 
@@ -198,7 +198,7 @@ class Conductor:
             "heartbeat": self._heartbeat.run(),
             "watchdog": self._watch(),
             "task reports": self._report(manager),
-            "statistics": self._tell_statistics(),
+            "figures": self._record_figures(),
             "notifications": self._notifications.run(),
         }
         tasks: list[asyncio.Task[Any]]
@@ -262,20 +262,16 @@ class Conductor:
             manager.record_tasks()
             await asyncio.sleep(_TASK_REPORT_INTERVAL)
 
-    async def _tell_statistics(self) -> None:
+    async def _record_figures(self) -> None:
         host = self._settings.host
         while True:
-            await asyncio.sleep(_STATISTICS_INTERVAL)
-            document = await asyncio.to_thread(self._statistics.document)
+            await asyncio.sleep(_FIGURES_INTERVAL)
+            figures = await asyncio.to_thread(self._statistics.figures)
+            save = functools.partial(
+                conductors.save_figures, conductor=host, worker=self._worker, figures=figures
+            )
             with contextlib.suppress(errors.DatabaseUnavailable):
-                await self._sql.write(
-                    functools.partial(
-                        conductors.save_statistics,
-                        conductor=host,
-                        worker=self._worker,
-                        statistics=document,
-                    )
-                )
+                await self._sql.write(save)
 
     async def _take_over(self) -> None:
         """Give up what an earlier run of this conductor still holds."""

@@ -1,6 +1,6 @@
 """The daemons on a database and how their periodic tasks fare, as functions of an open connection."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
+from podium.db.figures import Figures
 from podium.db.models import columns, conductors, utcnow
 from podium.db.models import conductor_workers as workers
 from podium.db.models import periodic_tasks as tasks
@@ -143,21 +144,27 @@ def find(connection: sa.Connection, hostname: str) -> ConductorRecord | None:
     return None if row is None else ConductorRecord._make(row)
 
 
-def save_statistics(
-    connection: sa.Connection, conductor: str, worker: int, statistics: Mapping[str, Any]
-) -> None:
+def save_figures(connection: sa.Connection, conductor: str, worker: int, figures: Figures) -> None:
     """Write down the figures of one worker of a conductor, in the place of those before."""
-    values = {"statistics": dict(statistics), "updated_at": utcnow()}
+    values = {"statistics": figures.to_json(), "updated_at": utcnow()}
     mine = workers.c.conductor == conductor, workers.c.worker == worker
     if not connection.execute(sa.update(workers).where(*mine).values(values)).rowcount:
         connection.execute(sa.insert(workers).values(conductor=conductor, worker=worker, **values))
 
 
-def statistics(connection: sa.Connection, conductor: str) -> Sequence[sa.Row[Any]]:
-    """The figures of each worker of a conductor: worker, statistics and updated_at, in order of worker."""
-    columns = [workers.c[name] for name in ("worker", "statistics", "updated_at")]
-    query = sa.select(*columns).where(workers.c.conductor == conductor).order_by(workers.c.worker)
-    return connection.execute(query).all()
+class WorkerFigures(NamedTuple):
+    """The figures that one worker wrote down last."""
+
+    worker: int
+    figures: Figures
+    updated_at: datetime
+
+
+def figures(connection: sa.Connection, conductor: str) -> list[WorkerFigures]:
+    """The figures of each worker of a conductor, in order of worker."""
+    query = sa.select(*columns(workers, ("worker", "statistics", "updated_at")))
+    rows = connection.execute(query.where(workers.c.conductor == conductor).order_by(workers.c.worker))
+    return [WorkerFigures(worker, Figures.from_json(document), at) for worker, document, at in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ import functools
 import math
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import sqlalchemy as sa
 from oslo_context.context import RequestContext
@@ -29,6 +29,7 @@ from podium.conductor.rooms.sql import Sql
 from podium.db import changes, operations, outcomes, power
 from podium.db import fleet as statements
 from podium.db.api import chunks
+from podium.db.figures import EnforcementFigures
 from podium.db.models import utcnow
 from podium.node_ranges import fold_for_log
 
@@ -43,7 +44,6 @@ _COUNT_PAUSE: Final = 30.0
 _MOST_AT_ONCE: Final = 1000
 #: Operations that are cancelled when a freeze begins; older ones have begun by then.
 _MOST_OPERATIONS: Final = 100
-_KINDS: Final = ("waiting", "unreachable", "frozen", "flapping", "dry run")
 
 
 class Sweeps(Protocol):
@@ -99,11 +99,18 @@ class Enforcement:
         self._enforced = 0
 
     @property
-    def figures(self) -> Mapping[str, Any]:
+    def figures(self) -> EnforcementFigures:
         """How many nodes were switched back, how many were not and why, and whether enforcement is frozen."""
-        kinds = {kind.replace(" ", "_"): self._kinds[kind] for kind in _KINDS}
-        frozen = self._gate.frozen is not None
-        return {"is_frozen": frozen, "enforced": self._enforced, **kinds, "disturbed": self._gate.disturbed}
+        return EnforcementFigures(
+            is_frozen=self._gate.frozen is not None,
+            enforced=self._enforced,
+            waiting=self._kinds["waiting"],
+            unreachable=self._kinds["unreachable"],
+            frozen=self._kinds["frozen"],
+            flapping=self._kinds["flapping"],
+            dry_run=self._kinds["dry run"],
+            disturbed=self._gate.disturbed,
+        )
 
     def apply(self, rules: Rules) -> None:
         """Put what the config file says into force."""

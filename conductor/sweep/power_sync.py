@@ -179,7 +179,7 @@ class PowerSync:
         self.late.add(name)
         seconds = time.monotonic() - sweep.begun
         figures = self.sweepers[name].figures
-        done = max(sweep.nodes - figures["queued"] - figures["in_flight"], 0)
+        done = max(sweep.nodes - figures.queued - figures.in_flight, 0)
         LOG.warning(
             "Driver %s cannot keep the interval: it has read %d of %d nodes in %.0f s (%.0f a second), so the"
             " next sweep leaves its nodes out; raise [conductor] sync_power_state_interval (now %g),"

@@ -39,6 +39,15 @@ _PATIENCE: Final = 0.25  # seconds that a read keeps its slot; one of a node tha
 _BURST: Final = 256  # reads that may end without waiting before other tasks of the loop have their turn
 
 
+class SweepFigures(NamedTuple):
+    """How many reads are under way, of slow or dead nodes too, and how many nodes have still to be read."""
+
+    in_flight: int
+    lingering: int
+    queued: int
+    retrying: int
+
+
 class _Read(NamedTuple):
     entry: Entry
     visit: Visit
@@ -98,16 +107,16 @@ class Sweeper:
         return self._findings.failures
 
     @property
-    def figures(self) -> dict[str, int]:
+    def figures(self) -> SweepFigures:
         """How many reads are under way, wait for a slow or dead node, and are still to come."""
         feed = self._feed
         still = len(feed.numbers) - feed.fed if feed is not None else 0
-        return {
-            "in_flight": len(self._reading),
-            "lingering": len(self._lingering),
-            "queued": len(self._queue) + len(self._again) + still,
-            "retrying": len(self._retries),
-        }
+        return SweepFigures(
+            in_flight=len(self._reading),
+            lingering=len(self._lingering),
+            queued=len(self._queue) + len(self._again) + still,
+            retrying=len(self._retries),
+        )
 
     @property
     def oldest_read(self) -> float:

@@ -81,9 +81,9 @@ class ConductorCollector(Collector):
         with contextlib.suppress(TimeoutError, RuntimeError):  # RuntimeError: the loop has ended
             yield from _of_tasks(self._reports())
         yield from self._of_drivers()
-        document = self._statistics.document()
-        yield from of_power(document)
-        yield from of_notifications(document["notifications"])
+        figures = self._statistics.figures()
+        yield from of_power(figures)
+        yield from of_notifications(figures.notifications)
         yield GaugeMetricFamily(
             "podium_database_up", "Whether the last statement reached the database", float(self._sql.up)
         )

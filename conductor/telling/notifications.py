@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from oslo_config import cfg
@@ -22,6 +22,7 @@ from podium import errors
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.telling.sinks import ProgramSink, Sink, WebhookSink, cloud_event
 from podium.db import follower, ledger
+from podium.db.figures import SinkFigures
 from podium.db.follower import Cursor, Follower
 from podium.db.ledger import Event
 from podium.db.models import utcnow
@@ -107,8 +108,8 @@ class Notifications:
                 group.create_task(deliveries.run(), name=f"notifications to {name}")
             group.create_task(self._count(), name="notifications that wait")
 
-    def statistics(self) -> dict[str, dict[str, Any]]:
-        """By sink: events ``delivered`` since the start and ``pending``, whether it is ``failing``, why."""
+    def figures(self) -> dict[str, SinkFigures]:
+        """How each sink fares, by its name."""
         return {name: deliveries.figures() for name, deliveries in self._deliveries.items()}
 
     async def _open(self) -> None:
@@ -167,16 +168,15 @@ class _Deliveries:
         self._failing_since, self._last_error = cursor.failing_since, cursor.last_error
         self._saved = cursor
 
-    def figures(self) -> dict[str, Any]:
-        """Where this sink stands."""
-        since = self._failing_since
-        return {
-            "delivered": self._delivered,
-            "pending": self._pending,
-            "failing": since is not None,
-            "failing_since": None if since is None else since.isoformat(),
-            "last_error": self._last_error,
-        }
+    def figures(self) -> SinkFigures:
+        """How this sink fares."""
+        return SinkFigures(
+            delivered=self._delivered,
+            pending=self._pending,
+            failing=self._failing_since is not None,
+            failing_since=self._failing_since,
+            last_error=self._last_error,
+        )
 
     async def run(self) -> None:
         """Deliver, for ever."""
@@ -279,18 +279,15 @@ class _Deliveries:
         self._saved = cursor
 
 
-def of_notifications(statistics: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
-    """Metrics of the sinks.
-
-    :param statistics: see :meth:`Notifications.statistics`
-    """
+def of_notifications(sinks: Mapping[str, SinkFigures]) -> Iterator[Metric]:
+    """Metrics of the sinks, by their names."""
     delivered = CounterMetricFamily("podium_notifications_delivered", "Events a sink took", labels=("sink",))
     pending = _by_sink("podium_notifications_pending", "Events that a sink has still to take")
     failing = _by_sink("podium_notifications_failing", "Whether a sink does not take events")
-    for sink, figures in statistics.items():
-        delivered.add_metric([sink], figures["delivered"])
-        pending.add_metric([sink], figures["pending"])
-        failing.add_metric([sink], figures["failing"])
+    for sink, figures in sinks.items():
+        delivered.add_metric([sink], figures.delivered)
+        pending.add_metric([sink], figures.pending)
+        failing.add_metric([sink], figures.failing)
     yield from (delivered, pending, failing)
 
 

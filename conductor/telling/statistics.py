@@ -1,10 +1,11 @@
 """How fresh what the conductor knows is, and how its sweeps fare: figures for people and for Prometheus."""
 
 import bisect
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from oslo_log import log
 
@@ -14,6 +15,7 @@ from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.telling.notifications import Notifications
+from podium.db.figures import Ages, DriverFigures, Figures
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
@@ -57,52 +59,49 @@ class Statistics:
         self._complained: set[str] = set()
         self._lock = threading.Lock()
 
-    def document(self) -> dict[str, Any]:
-        """All of them, as JSON values; times in seconds."""
-        return {
-            **self.freshness(),
-            "drivers": {name: self.driver(name) for name in list(self._rooms)},
-            "notifications": {} if self._notifications is None else self._notifications.statistics(),
-            "enforcement": {} if self._enforcement is None else self._enforcement.figures,
-            "queues": self._recorder.waiting,
-            "write_lag": round(self._recorder.lag, 3),
-        }
-
-    def freshness(self) -> dict[str, Any]:
-        """How old the readings are; nodes in maintenance, or not to be read, are only counted."""
+    def figures(self) -> Figures:
+        """All of them; nodes in maintenance, or not to be read, are only counted."""
         entries = self._fleet.entries()
         read = [entry for entry in entries if not entry.node.maintenance and entry.policy != IGNORE]
         now = self._now()
         ages = sorted(max(now - entry.checked, 0.0) for entry in read if entry.checked is not None)
         counts = {str(limit): bisect.bisect_right(ages, limit) for limit in AGE_BUCKETS}
         fresh = bisect.bisect_right(ages, self._max_age)
-        return {
-            "nodes": len(entries),
-            "in_maintenance": sum(entry.node.maintenance for entry in entries),
-            "unreadable": sum(entry.unreadable for entry in entries),
-            "never_read": len(read) - len(ages),
-            "failing": sum(entry.failures > 0 for entry in read),
-            "max_age": self._max_age,
-            "fresh_share": fresh / len(read) if read else 1.0,
-            "ages": {"median": _at(ages, 0.5), "p99": _at(ages, 0.99), "max": _at(ages, 1.0)},
-            "age_buckets": {**counts, "inf": len(ages)},
-            "age_sum": round(sum(ages), 3),
-        }
+        return Figures(
+            nodes=len(entries),
+            in_maintenance=sum(entry.node.maintenance for entry in entries),
+            unreadable=sum(entry.unreadable for entry in entries),
+            never_read=len(read) - len(ages),
+            failing=sum(entry.failures > 0 for entry in read),
+            max_age=self._max_age,
+            fresh_share=fresh / len(read) if read else 1.0,
+            ages=Ages(_at(ages, 0.5), _at(ages, 0.99), _at(ages, 1.0)),
+            age_buckets={**counts, "inf": len(ages)},
+            age_sum=round(sum(ages), 3),
+            drivers={name: self._driver(name) for name in list(self._rooms)},
+            notifications={} if self._notifications is None else self._notifications.figures(),
+            enforcement=None if self._enforcement is None else self._enforcement.figures,
+            queues=self._recorder.waiting,
+            write_lag=round(self._recorder.lag, 3),
+        )
 
-    def driver(self, name: str) -> dict[str, Any]:
-        """How one driver's reads fare."""
+    def _driver(self, name: str) -> DriverFigures:
         sweeper, report = self._sync.sweepers[name], self._sync.reports.get(name)
-        return {
-            "nodes": len(self._fleet.nodes(name)),
-            "reads": sweeper.reads,
-            "reads_per_second": self._rate(name, sweeper.reads),
-            "sweep_duration": None if report is None else round(report.duration, 3),
-            "sweep_nodes": 0 if report is None else report.nodes,
-            **sweeper.figures,
-            "late": name in self._sync.late,
-            "failures": dict(sweeper.failures),
-            "counters": self._counters(self._rooms[name].driver),
-        }
+        figures = sweeper.figures
+        return DriverFigures(
+            nodes=len(self._fleet.nodes(name)),
+            reads=sweeper.reads,
+            reads_per_second=self._rate(name, sweeper.reads),
+            sweep_duration=None if report is None else round(report.duration, 3),
+            sweep_nodes=0 if report is None else report.nodes,
+            in_flight=figures.in_flight,
+            lingering=figures.lingering,
+            queued=figures.queued,
+            retrying=figures.retrying,
+            late=name in self._sync.late,
+            failures=dict(sweeper.failures),
+            counters=self._counters(self._rooms[name].driver),
+        )
 
     def _rate(self, name: str, reads: int) -> float:
         """Reads a second since the figures were asked for last, but over a second or more."""
@@ -116,12 +115,14 @@ class Statistics:
 
     def _counters(self, driver: base.Driver) -> dict[str, float]:
         try:
-            return {str(key): float(value) for key, value in driver.statistics().items()}
+            counters = {str(key): float(value) for key, value in driver.statistics().items()}
         except Exception:
             if driver.name not in self._complained:
                 self._complained.add(driver.name)
                 LOG.exception("Driver %s: statistics() failed", driver.name)
             return {}
+        # JSON has no word for the others.
+        return {key: value for key, value in counters.items() if math.isfinite(value)}
 
 
 def _at(ordered: list[float], share: float) -> float | None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from podium.db import conductors
 from podium.db.engine import Database
+from podium.db.figures import DriverFigures, EnforcementFigures, Figures
 from podium.db.models import conductor_workers, utcnow
 from podium.db.models import conductors as conductors_table
 
@@ -52,7 +53,11 @@ def figures(nodes: int, fresh_share: float, ages: Mapping[str, float], **driver:
 def write(database: Database, hostname: str, *documents: dict[str, Any]) -> None:
     with database.write() as connection:
         for worker, document in enumerate(documents):
-            conductors.save_statistics(connection, hostname, worker, document)
+            conductors.save_figures(connection, hostname, worker, Figures.from_json(document))
+
+
+#: What is shown of a driver whose reads are not counted yet.
+UNREAD = DriverFigures().to_json()
 
 
 def shown(podium: Run, *arguments: str) -> dict[str, Any]:
@@ -104,8 +109,8 @@ def test_the_figures_of_the_only_conductor_are_shown(podium_anywhere: Run, datab
         "fresh_share": 0.9,
         "power_state_ages": {"median": 15.0, "p99": 29.5, "max": 31.0},
         "power_state_age_buckets": {"30": 9, "inf": 10},
-        "power_reads": {"fake": {"nodes": 10, "late": False, "sweep_duration": 30.0}},
-        "enforcement": {"is_frozen": False, "enforced": 3},
+        "power_reads": {"fake": UNREAD | {"nodes": 10, "sweep_duration": 30.0}},
+        "enforcement": EnforcementFigures(enforced=3).to_json(),
         "notifications": {},
         "queues": {"readings": 5},
         "write_lag": 0.5,
@@ -124,12 +129,31 @@ def test_the_figures_of_workers_are_those_of_one_conductor(podium: Run, database
     assert found["power_state_max_age"] == 120
     assert found["power_state_ages"] == {"median": 12.0, "p99": 90.0, "max": 400.0}
     assert found["power_state_age_buckets"] == {"30": 38, "inf": 40}
-    assert found["power_reads"]["fake"] == {
+    assert found["power_reads"]["fake"] == UNREAD | {
         "nodes": 40,
         "late": True,
         "reads": 12,
         "sweep_duration": 3.0,
         "failures": {"timeout": 4},
+    }
+
+
+def test_a_conductor_is_shown_while_a_webhook_fails(podium: Run, database: Database) -> None:
+    go_online(database, "head", workers=2)
+    failing = {"delivered": 3, "pending": 2, "failing": True, "last_error": "answered 503"}
+    since = ["2030-05-01T12:00:00+00:00", "2030-05-01T11:00:00+00:00"]
+    workers = [
+        figures(10, 1.0, {}) | {"notifications": {"url": {**failing, "failing_since": at}}} for at in since
+    ]
+    write(database, "head", *workers)
+    assert shown(podium)["notifications"] == {
+        "url": {
+            "delivered": 6,
+            "pending": 4,
+            "failing": True,
+            "failing_since": "2030-05-01T11:00:00Z",
+            "last_error": "answered 503",
+        }
     }
 
 
@@ -153,7 +177,8 @@ def test_a_table_shows_what_is_nested_indented(podium: Run, database: Database) 
         line.rstrip(" |") for line in podium("conductor", "show", "-c", "power_reads").stdout.splitlines()
     ]
     cells = [line.rpartition("| ")[2] for line in lines[3:-1]]
-    assert cells == ["fake:", "  nodes: 10", "  late: False", "  failures:", "    timeout: 1", "    fault: 2"]
+    assert cells[:3] == ["fake:", "  nodes: 10", "  reads: 0"]
+    assert cells[-4:] == ["  failures:", "    timeout: 1", "    fault: 2", "  counters:"]
 
 
 def test_a_table_does_not_round_the_share_of_one_stale_node_away(podium: Run, database: Database) -> None:

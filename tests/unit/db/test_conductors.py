@@ -11,6 +11,7 @@ from podium import errors
 from podium.db import conductors, models, task_commands
 from podium.db.conductors import ConductorRecord, Membership, TaskReport
 from podium.db.engine import Database
+from podium.db.figures import Figures
 
 Contend = Callable[..., BaseException | None]
 
@@ -216,14 +217,14 @@ def test_one_worker_does_not_forget_the_tasks_of_another(database: Database) -> 
 
 def test_figures_of_workers_come_back_in_order_and_the_newest_only(database: Database) -> None:
     with database.write() as connection:
-        conductors.save_statistics(connection, "c1", 1, {"nodes": 2})
-        conductors.save_statistics(connection, "c1", 0, {"nodes": 1})
-        conductors.save_statistics(connection, "c1", 0, {"nodes": 3, "max_age": 0.5})
-        conductors.save_statistics(connection, "c2", 0, {})
-        found = conductors.statistics(connection, "c1")
-    assert [(row.worker, row.statistics) for row in found] == [
-        (0, {"nodes": 3, "max_age": 0.5}),
-        (1, {"nodes": 2}),
+        conductors.save_figures(connection, "c1", 1, Figures(nodes=2))
+        conductors.save_figures(connection, "c1", 0, Figures(nodes=1))
+        conductors.save_figures(connection, "c1", 0, Figures(nodes=3, max_age=0.5))
+        conductors.save_figures(connection, "c2", 0, Figures())
+        found = conductors.figures(connection, "c1")
+    assert [(one.worker, one.figures) for one in found] == [
+        (0, Figures(nodes=3, max_age=0.5)),
+        (1, Figures(nodes=2)),
     ]
 
 
@@ -232,10 +233,10 @@ def test_a_conductor_that_returns_with_fewer_workers_forgets_the_others(database
     with database.write() as connection:
         for worker in range(2):
             conductors.save_tasks(connection, "c1", [RUN], worker)
-            conductors.save_statistics(connection, "c1", worker, {"nodes": 1})
+            conductors.save_figures(connection, "c1", worker, Figures(nodes=1))
     enter(database)
     with database.read() as connection:
-        assert [row.worker for row in conductors.statistics(connection, "c1")] == [0]
+        assert [one.worker for one in conductors.figures(connection, "c1")] == [0]
         assert [task.runs for task in conductors.list_tasks(connection)] == [RUN.runs]
     assert only(database).workers == 1
 

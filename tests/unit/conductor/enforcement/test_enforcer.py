@@ -114,7 +114,7 @@ def test_what_somebody_else_switched_off_is_asked_on_again_as_one_operation(tmp_
                 "enforced: it was power off, wanted is power on",
             )
             assert it.said("n1") is None
-            assert it.enforcement.figures["enforced"] == 2
+            assert it.enforcement.figures.enforced == 2
             await it.poll(100.0)
             assert len(it.requests()) == 2
 
@@ -142,7 +142,7 @@ def test_a_dry_run_asks_for_nothing_and_says_what_it_would_do(tmp_path: Path) ->
             await it.poll(100.0)
             assert it.requests() == []
             assert it.said("n1") == "would be switched to power on"
-            assert it.enforcement.figures["dry_run"] == 1
+            assert it.enforcement.figures.dry_run == 1
 
     asyncio.run(main())
 
@@ -192,7 +192,7 @@ def test_an_outage_switches_nothing_and_is_told_loudly_and_once(
             assert it.requests() == []
             reason = "5 of 40 nodes of this conductor changed or vanished within 300 s"
             assert (it.row().frozen_reason, it.said("n1")) == (reason, f"frozen: {reason}")
-            assert (it.enforcement.figures["is_frozen"], it.enforcement.figures["frozen"]) == (True, 2)
+            assert (it.enforcement.figures.is_frozen, it.enforcement.figures.frozen) == (True, 2)
 
     asyncio.run(main())
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]

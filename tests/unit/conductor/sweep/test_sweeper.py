@@ -62,7 +62,7 @@ def test_nodes_that_do_not_answer_keep_no_other_from_being_read(tmp_path: Path) 
                 "power off",
                 "power off",
             ]
-            assert it.sync.sweepers["still"].figures["lingering"] == 10
+            assert it.sync.sweepers["still"].figures.lingering == 10
             await sweep(it)
             assert driver.calls == {"dead": 10, "live": 4}  # and they are not asked twice at a time
 

@@ -23,6 +23,7 @@ from podium.conductor.telling.notifications import Notifications, NotificationSe
 from podium.conductor.telling.sinks import ProgramSink, WebhookSink, cloud_event
 from podium.db import schema
 from podium.db.engine import Database
+from podium.db.figures import SinkFigures
 from podium.db.models import notification_cursors, power_events
 
 
@@ -223,12 +224,12 @@ def test_a_failing_sink_is_tried_again_at_growing_gaps_until_it_takes_the_event(
             receiver.status = 503
             happen(database, "n1", "n2")
             await until(lambda: receiver.asked >= 12)
-            (figures,) = notifications.statistics().values()
-            assert figures["failing"]
-            assert figures["last_error"] == "answered 503 Service Unavailable"
+            (figures,) = notifications.figures().values()
+            assert figures.failing
+            assert figures.last_error == "answered 503 Service Unavailable"
             receiver.status = 200
             await until(lambda: len(receiver.taken) == 2)
-            await until(lambda: not next(iter(notifications.statistics().values()))["failing"])
+            await until(lambda: not next(iter(notifications.figures().values())).failing)
 
     with caplog.at_level(logging.INFO, "podium"):
         asyncio.run(scenario())
@@ -275,7 +276,7 @@ def test_a_sink_that_hangs_keeps_no_other_waiting(
         async with running(database, given) as notifications:
             happen(database, "n1", "n2", "n3")
             await until(lambda: taken.exists() and taken.read_text().count("\n") == 3)
-            await until(lambda: notifications.statistics()[receiver.url()]["pending"] == 3)
+            await until(lambda: notifications.figures()[receiver.url()].pending == 3)
             assert receiver.asked == 1
             receiver.answering.set()
             await until(lambda: len(receiver.taken) == 3)
@@ -414,7 +415,7 @@ def test_sinks_that_differ_in_secrets_only_are_told_apart_without_them() -> None
 
 
 def test_metrics_tell_how_each_sink_fares() -> None:
-    told = {"exec /bin/true": {"delivered": 5, "pending": 2, "failing": True}}
+    told = {"exec /bin/true": SinkFigures(delivered=5, pending=2, failing=True)}
     samples = [sample for metric in of_notifications(told) for sample in metric.samples]
     assert {sample.name: sample.value for sample in samples} == {
         "podium_notifications_delivered_total": 5,

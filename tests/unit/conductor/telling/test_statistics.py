@@ -12,6 +12,7 @@ from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.rooms import context as contexts
 from podium.conductor.telling.power_metrics import of_power
 from podium.conductor.telling.statistics import Statistics
+from podium.db.figures import Ages, EnforcementFigures
 from podium.drivers import base
 
 NOW = 1_000_000.0
@@ -34,14 +35,10 @@ async def aged(
 def test_the_share_of_fresh_readings_counts_nodes_never_read_as_stale(tmp_path: Path) -> None:
     async def main() -> None:
         async with aged(tmp_path, {"a": 1, "b": 60, "c": 61, "d": None}) as (_, statistics):
-            told = statistics.freshness()
-            assert (told["fresh_share"], told["never_read"]) == (0.5, 1)
-            assert told["ages"] == {"median": 60, "p99": 61, "max": 61}
-            assert (told["age_buckets"]["5"], told["age_buckets"]["60"], told["age_buckets"]["inf"]) == (
-                1,
-                2,
-                3,
-            )
+            figures = statistics.figures()
+            assert (figures.fresh_share, figures.never_read) == (0.5, 1)
+            assert figures.ages == Ages(median=60, p99=61, max=61)
+            assert [figures.age_buckets[limit] for limit in ("5", "60", "inf")] == [1, 2, 3]
 
     asyncio.run(main())
 
@@ -54,13 +51,9 @@ def test_nodes_in_maintenance_or_to_be_ignored_are_nobodys_to_be_fresh(tmp_path:
                 {"name": "b", "driver": "still", "power_policy": "ignore"},
             )
             await it.fleet.refresh(it.sql)
-            told = Statistics(it.fleet, it.rooms, it.sync, it.recorder, max_age=60).freshness()
-            assert (told["nodes"], told["in_maintenance"], told["never_read"], told["fresh_share"]) == (
-                2,
-                1,
-                0,
-                1.0,
-            )
+            figures = Statistics(it.fleet, it.rooms, it.sync, it.recorder, max_age=60).figures()
+            assert (figures.nodes, figures.in_maintenance, figures.never_read) == (2, 1, 0)
+            assert figures.fresh_share == 1.0
 
     asyncio.run(main())
 
@@ -69,9 +62,9 @@ def test_a_sweep_is_told_with_its_nodes_and_the_reads_are_counted(tmp_path: Path
     async def main() -> None:
         async with aged(tmp_path, {"a": None, "b": None}) as (it, statistics):
             await it.sync.sweep(30.0, contexts.new(), at_once=True)
-            told = statistics.driver("still")
-            assert (told["reads"], told["sweep_nodes"], told["failures"]) == (2, 2, {})
-            assert told["sweep_duration"] is not None
+            still = statistics.figures().drivers["still"]
+            assert (still.reads, still.sweep_nodes, still.failures) == (2, 2, {})
+            assert still.sweep_duration is not None
 
     asyncio.run(main())
 
@@ -85,30 +78,33 @@ def test_a_drivers_figures_that_cannot_be_told_are_left_out_and_logged_once(
 
     async def main() -> None:
         async with aged(tmp_path, {"a": 1}, Broken()) as (_, statistics):
-            assert statistics.driver("still")["counters"] == {}
-            statistics.driver("still")
+            assert statistics.figures().drivers["still"].counters == {}
+            statistics.figures()
 
     asyncio.run(main())
     assert [record.getMessage() for record in caplog.records] == ["Driver still: statistics() failed"]
 
 
-def test_what_enforcement_does_and_leaves_alone_is_told(tmp_path: Path) -> None:
+def test_a_drivers_figures_that_json_cannot_hold_are_left_out(tmp_path: Path) -> None:
+    class Endless(StillDriver):
+        def statistics(self) -> Mapping[str, float]:
+            return {"sent": 3.0, "ratio": float("nan"), "bytes": float("inf")}
+
+    async def main() -> None:
+        async with aged(tmp_path, {"a": 1}, Endless()) as (_, statistics):
+            assert statistics.figures().drivers["still"].counters == {"sent": 3.0}
+
+    asyncio.run(main())
+
+
+def test_what_enforcement_does_and_leaves_alone_is_in_the_figures(tmp_path: Path) -> None:
     async def main() -> None:
         async with aged(tmp_path, {"a": 1}) as (it, _):
             enforcement = Enforcement(it.sql, it.fleet, it.recorder, it.sync, hostname="here")
             statistics = Statistics(it.fleet, it.rooms, it.sync, it.recorder, enforcement, max_age=60)
-            document = statistics.document()
-            assert document["enforcement"] == {
-                "is_frozen": False,
-                "enforced": 0,
-                "waiting": 0,
-                "unreachable": 0,
-                "frozen": 0,
-                "flapping": 0,
-                "dry_run": 0,
-                "disturbed": 0,
-            }
-            names = {metric.name for metric in of_power(document)}
+            figures = statistics.figures()
+            assert figures.enforcement == EnforcementFigures()
+            names = {metric.name for metric in of_power(figures)}
             assert {"podium_enforcement_frozen", "podium_enforced", "podium_nodes_unreadable"} <= names
 
     asyncio.run(main())
