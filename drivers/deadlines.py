@@ -26,7 +26,7 @@ class Deadlines(Generic[_Wait]):
     """Waits, each with a time at which it is given up unless it is over by then.
 
     :param give_up: called with a wait whose time has come; it may add the wait again for a later time
-    :param is_over: whether a wait has ended
+    :param is_over: whether a wait has ended; by default that is left to ``give_up``
     :param before: called before any are given up, to take in answers that have come but were not looked at
     """
 
@@ -35,8 +35,9 @@ class Deadlines(Generic[_Wait]):
     def __init__(
         self,
         give_up: Callable[[_Wait], Any],
-        is_over: Callable[[_Wait], bool],
         timers: Timers,
+        *,
+        is_over: Callable[[_Wait], bool] = lambda wait: False,
         before: Callable[[], None] = lambda: None,
     ) -> None:
         self._give_up = give_up

@@ -140,7 +140,7 @@ class Network:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.deadlines = Deadlines[asyncio.Future[Any]](
-            _give_up, asyncio.Future.done, self.loop, self._drain_all
+            _give_up, self.loop, is_over=asyncio.Future.done, before=self._drain_all
         )
         self._sockets: dict[int, socket.socket] = {}
         self._senders: dict[int, Callable[[bytes, Any], int]] = {}

@@ -186,7 +186,9 @@ class BMC:
         :param rest: lines of the head, and the body
         """
         account = self._account
-        await self._take_turn(deadline)
+        if self._turn.busy or self._ended:
+            await self._take_turn(deadline)
+        self._turn.busy = True
         try:
             for last in (False, True):
                 if self._clock() >= account.valid_until:

@@ -6,7 +6,7 @@ long: see :class:`Watchdog`.
 """
 
 import asyncio
-import itertools
+import math
 import ssl
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
@@ -18,6 +18,7 @@ from podium.drivers.redfish.link import Link, Resumable
 
 MAX_BODY: Final = 2 << 20  # bytes
 MAX_HEAD: Final = 64 << 10  # bytes
+_ROUNDING: Final = 0.001  # seconds
 _CONTINUE: Final = range(100, 200)
 
 Headers = list[tuple[bytes, bytes]]
@@ -55,7 +56,7 @@ class Connection(Link):
 
     __slots__ = (
         "_answer", "_body", "_forget", "_head_done", "_headers", "_loop", "_parser", "_size", "alive",
-        "deadline", "heard", "opening",
+        "deadline", "heard", "look_at", "opening",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +71,7 @@ class Connection(Link):
         self._loop = loop = asyncio.get_running_loop()
         self.alive = False  # whether it takes requests
         self.deadline = 0.0  # of the request under way, by the loop's clock
+        self.look_at = math.inf  # when a watchdog looks at it next
         self.heard = loop.time()  # when the peer said something, or was asked
         self.opening: asyncio.Future[None] = loop.create_future()  # to be awaited before anything is asked
         self._forget = forget
@@ -91,6 +93,11 @@ class Connection(Link):
         self._body: list[bytes] = []
         self._head_done = False
         self._size = 0
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a request is under way."""
+        return self._answer is not None
 
     def ask(self, request: bytes, deadline: float) -> "asyncio.Future[Answer]":
         """Send a request; the future ends with its answer or with :class:`NoAnswer`.
@@ -198,9 +205,7 @@ class Watchdog:
     def __init__(self, silence: float) -> None:
         self._silence = silence
         self._loop = asyncio.get_running_loop()
-        self._deadlines = Deadlines[int](self._look, self._is_over, self._loop)
-        self._numbers = itertools.count()
-        self._watched: dict[int, Connection] = {}  # by numbers of requests, which outlive them in _deadlines
+        self._deadlines = Deadlines[Connection](self._look, self._loop)
 
     async def ask(self, connection: Connection, request: bytes, deadline: float) -> Answer:
         """One request and its answer.
@@ -209,33 +214,33 @@ class Watchdog:
         :raises NoAnswer: when there is none in time, or ever
         """
         answer = connection.ask(request, deadline)
-        number = next(self._numbers)
-        self._watched[number] = connection
-        self._plan(number, connection)
+        # A connection that is looked at soon enough for an earlier request is not planned again.
+        if connection.heard + self._silence < connection.look_at or deadline < connection.look_at:
+            self._plan(connection)
         try:
             return await answer
         except asyncio.CancelledError:
             connection.give_up(NoAnswer("nobody waits for its answer any longer"))
             raise
-        finally:
-            self._watched.pop(number, None)
 
     def close(self) -> None:
         """Watch no longer."""
-        self._watched.clear()
         self._deadlines.close()
 
-    def _plan(self, number: int, connection: Connection) -> None:
-        self._deadlines.add(min(connection.heard + self._silence, connection.deadline), number)
+    def _plan(self, connection: Connection) -> None:
+        connection.look_at = min(connection.heard + self._silence, connection.deadline)
+        self._deadlines.add(connection.look_at, connection)
 
-    def _is_over(self, number: int) -> bool:
-        return number not in self._watched
-
-    def _look(self, number: int) -> None:
-        connection, now = self._watched[number], self._loop.time()
+    def _look(self, connection: Connection) -> None:
+        now = self._loop.time()
+        if connection.look_at > now + _ROUNDING:  # it was looked at sooner than this, and is planned again
+            return
+        connection.look_at = math.inf
+        if not connection.is_asked:
+            return
         if now - connection.heard >= self._silence:
             connection.give_up(NoAnswer(f"it has said nothing for {self._silence:g} s", silent=True))
         elif now >= connection.deadline:
             connection.give_up(NoAnswer("its answer was not whole in time", silent=True))
         else:
-            self._plan(number, connection)
+            self._plan(connection)

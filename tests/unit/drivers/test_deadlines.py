@@ -61,7 +61,9 @@ def deadlines_of(
     timers: Timers, before: Callable[[], None] = lambda: None
 ) -> "Deadlines[asyncio.Future[Any]]":
     """Those of futures, which are given up with the result None."""
-    return Deadlines(lambda answer: answer.set_result(None), asyncio.Future.done, timers, before)
+    return Deadlines(
+        lambda answer: answer.set_result(None), timers, is_over=asyncio.Future.done, before=before
+    )
 
 
 def test_a_wait_is_given_up_at_its_time_and_not_before(timers: Timers, future: Any) -> None:
@@ -125,7 +127,7 @@ def test_a_wait_may_be_prolonged_when_its_time_has_come(timers: Timers) -> None:
         if len(looks) < 3:
             deadlines.add(timers.now + 5, wait)
 
-    deadlines = Deadlines(look, lambda wait: len(looks) == 3, timers)
+    deadlines = Deadlines(look, timers)
     deadlines.add(timers.now + 5, "web1")
     timers.advance(60)
     assert looks == pytest.approx([1005.0, 1010.0, 1015.0], abs=0.07)
