@@ -41,6 +41,8 @@ LOG = log.getLogger(__name__)
 
 #: Seconds between two looks for what people enrolled, changed, deleted or asked for.
 _FOLLOW_INTERVAL: Final = 0.2
+#: Seconds between two looks for what is due without a change, while no power change is under way.
+_IDLE_INTERVAL: Final = 1.0
 _WATCH_INTERVAL: Final = 1.0
 _TASK_REPORT_INTERVAL: Final = 2.0
 _FIGURES_INTERVAL: Final = 5.0
@@ -249,7 +251,9 @@ class Conductor:
                     await self._actions.poll()
                 await self._enforcement.poll()
                 changed = False  # not before all of it was done: an outage in between loses nothing
-            await asyncio.sleep(_FOLLOW_INTERVAL)
+            most = _IDLE_INTERVAL if self._actions.idle else _FOLLOW_INTERVAL
+            with contextlib.suppress(errors.DatabaseUnavailable):
+                await self._fleet.wait_for_change(self._sql, every=_FOLLOW_INTERVAL, most=most)
 
     async def _watch(self) -> None:
         while True:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
+from podium.db.engine import Database
 from podium.db.models import change_counter as counter
 from podium.db.models import task_commands
 
@@ -63,8 +64,17 @@ def next_change(connection: sa.Connection, *, deleted: bool = False) -> int:
     return taken.number
 
 
+_COMMANDED: Final = sa.select(sa.func.max(task_commands.c.id)).scalar_subquery()
+_PULSE: Final = sa.select(counter.c.changes, counter.c.deletions, sa.func.coalesce(_COMMANDED, 0))
+_PULSE_TEXT: Final = str(_PULSE.compile(compile_kwargs={"literal_binds": True}))
+
+
 def pulse(connection: sa.Connection) -> Pulse:
     """How far the changes have come."""
-    commanded = sa.select(sa.func.max(task_commands.c.id)).scalar_subquery()
-    row = connection.execute(sa.select(counter.c.changes, counter.c.deletions, commanded)).one()
-    return Pulse(int(row[0]), int(row[1]), int(row[2] or 0))
+    return Pulse(*map(int, connection.execute(_PULSE).one()))
+
+
+def peek(database: Database) -> Pulse | None:
+    """The pulse by :meth:`Database.peek`, where that is possible."""
+    found = database.peek(_PULSE_TEXT)
+    return None if found is None else Pulse(*map(int, found))

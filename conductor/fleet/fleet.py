@@ -175,6 +175,13 @@ class Fleet:
             return None
         return self._apply(await sql.read(self._find))
 
+    async def wait_for_change(self, sql: Sql, *, every: float, most: float) -> None:
+        """Wait until there is something to refresh; see :meth:`Sql.wait_for_change`.
+
+        :raises podium.errors.DatabaseUnavailable: when the database cannot be asked
+        """
+        await sql.wait_for_change(self._pulse, every=every, most=most)
+
     def _find(self, connection: sa.Connection) -> "_Changes":
         # The pulse first: what changes after it is asked for again, and never missed.
         pulse = changes.pulse(connection)

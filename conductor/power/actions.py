@@ -88,6 +88,11 @@ class PowerActions:
         later = self._next_due
         return self._unfinished or self._recorder.has_ended or (later is not None and later <= self._now())
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way, and nothing will begin unless somebody asks for it."""
+        return not (self._tasks or self._unfinished or self._recorder.has_ended or self._next_due)
+
     async def poll(self) -> None:
         """Begin every request that is due and that there is room for.
 

@@ -1,6 +1,7 @@
 """SQL for the event loop: transactions in threads of their own, and one word about an outage, not many."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +19,8 @@ from podium.db.engine import Database
 
 LOG = log.getLogger(__name__)
 
-_THREADS: Final = 4
-#: Seconds for which the database is taken at its word that nothing was committed.
-_TRUST: Final = 1.0
+#: One of them waits for changes.
+_THREADS: Final = 5
 
 _T = TypeVar("_T")
 
@@ -35,10 +35,8 @@ class Sql:
         self._database = database
         self._clock = clock
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sql")
+        self._closing = threading.Event()
         self._down = False
-        self._pulse: Pulse | None = None
-        self._data_version: int | None = None
-        self._asked = 0.0
 
     @property
     def up(self) -> bool:
@@ -53,11 +51,26 @@ class Sql:
         return await self._run(lambda: _in_transaction(self._database.read, function))
 
     async def pulse(self) -> Pulse:
-        """How far the changes have come; cheap where nothing was committed since it was asked for last.
+        """How far the changes have come.
 
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
         """
         return await self._run(self._look)
+
+    async def wait_for_change(self, since: Pulse, *, every: float, most: float) -> None:
+        """Wait until the pulse is another one. The thread that looks wakes the loop only then.
+
+        :param every: seconds before the first look, and from one look to the next
+        :param most: seconds after which the wait ends without a change
+        :raises podium.errors.DatabaseUnavailable: logged once for every outage
+        """
+
+        def wait() -> None:
+            end = self._clock() + most
+            while not self._closing.wait(every) and self._look() == since and self._clock() < end:
+                pass
+
+        await self._run(wait)
 
     async def write(self, function: Callable[[sa.Connection], _T]) -> _T:
         """``function(connection)`` in a transaction, committed when it returns.
@@ -68,21 +81,12 @@ class Sql:
 
     def close(self) -> None:
         """Close threads and connections; a statement under way is waited for, which has a timeout."""
+        self._closing.set()
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._database.dispose()
 
     def _look(self) -> Pulse:
-        # The version first: what is committed after it is asked for is looked for again.
-        version, now = self._database.data_version(), self._clock()
-        if (
-            self._pulse is None
-            or version is None
-            or version != self._data_version
-            or now > self._asked + _TRUST
-        ):
-            self._pulse = _in_transaction(self._database.read, changes.pulse)
-            self._data_version, self._asked = version, now
-        return self._pulse
+        return changes.peek(self._database) or _in_transaction(self._database.read, changes.pulse)
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         try:

@@ -1,6 +1,7 @@
 """How far the changes have come is found out cheaply, and never too late."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,10 +21,15 @@ class Looking:
         database = Database(url)
         schema.upgrade(database)
         database.keep_open()
-        self.sql = Sql(database, clock=lambda: self.now)
+        self.sql = Sql(database, clock=self._clock)
+        self.looks = 0
         self.queries = 0
         sa.event.listen(database.engine, "begin", self._count)
         self.other = Database(url)
+
+    def _clock(self) -> float:
+        self.looks += 1
+        return self.now
 
     def _count(self, _connection: object) -> None:
         self.queries += 1
@@ -58,16 +64,38 @@ def test_every_change_of_somebody_else_is_seen_by_the_next_look(database_url: st
     looking(database_url, then)
 
 
-def test_sqlite_is_asked_nothing_where_nobody_has_written(tmp_path: Path) -> None:
+def test_who_waits_for_a_change_is_woken_by_it_and_by_nothing_else(database_url: str) -> None:
     async def then(it: Looking) -> None:
-        await it.sql.pulse()
-        await it.sql.pulse()
+        before = await it.sql.pulse()
+        waiting = asyncio.create_task(it.sql.wait_for_change(before, every=0.001, most=math.inf))
+        while it.looks < 10:
+            await asyncio.sleep(0)
+            assert not waiting.done()
+        it.change()
+        await waiting
+        assert await it.sql.pulse() != before
+
+    looking(database_url, then)
+
+
+def test_a_wait_for_a_change_ends_without_one_when_its_time_is_over_or_the_daemon_stops(
+    tmp_path: Path,
+) -> None:
+    async def then(it: Looking) -> None:
+        before = await it.sql.pulse()
+        await it.sql.wait_for_change(before, every=0.0, most=0.0)
+        waiting = asyncio.create_task(it.sql.wait_for_change(before, every=3600.0, most=math.inf))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(it.sql.close)
+        await waiting
+
+    looking(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_a_look_at_sqlite_needs_no_transaction(tmp_path: Path) -> None:
+    async def then(it: Looking) -> None:
         asked = it.queries
-        for _ in range(5):
-            await it.sql.pulse()
-        assert it.queries == asked
-        it.now = 2.0
         await it.sql.pulse()
-        assert it.queries == asked + 1
+        assert it.queries == asked
 
     looking(f"sqlite:///{tmp_path}/p", then)
