@@ -1,4 +1,4 @@
-"""The databases that Podium sweeps into: SQLite, and private servers with the settings they come with."""
+"""The databases that Podium writes to: SQLite, and private servers with their default settings."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ _START: Final = 60.0
 
 @dataclass(frozen=True)
 class Database:
-    """A database that is there for as long as it is measured.
+    """A database that exists for as long as it is measured.
 
     :param server: None for SQLite, which has none
     """
@@ -30,12 +30,12 @@ class Database:
     server: Program | None = None
 
     def cpu(self) -> float:
-        """Seconds of CPU that the server has used so far."""
+        """Return the seconds of CPU that the server has used so far."""
         return self.server.cpu() if self.server else 0.0
 
 
 class Reader:
-    """What the database says of the nodes, for who does not trust the daemon's word."""
+    """Reads from the database what is known about the nodes, independently of the daemon."""
 
     def __init__(self, url: str) -> None:
         self._engine = sa.create_engine(url, poolclass=sa.NullPool)
@@ -45,7 +45,7 @@ class Reader:
             return list(connection.execute(sa.text(statement), values).scalars())
 
     def any_older(self, moment: datetime, *, answering: bool = False) -> bool:
-        """Whether there is a node whose power was last read before a moment, or never.
+        """Return whether the power of any node was last read before a moment, or never.
 
         :param answering: leave out the nodes that failed to answer the last time
         """
@@ -57,12 +57,12 @@ class Reader:
         return bool(self._column(statement, moment=f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"))
 
     def readings(self) -> list[datetime]:
-        """When each node that answers was read last; those never read count as read in 1970."""
+        """Return when each node that answers was last read; 1970 for a node that was never read."""
         statement = "SELECT power_checked_at FROM nodes WHERE power_failures = 0"
         return [_moment(value) for value in self._column(statement)]
 
     def failing(self) -> int:
-        """How many nodes failed to answer the last time."""
+        """Return how many nodes failed to answer the last time."""
         return int(self._column("SELECT count(*) FROM nodes WHERE power_failures > 0")[0])
 
 
@@ -74,7 +74,7 @@ def _moment(value: Any) -> datetime:
 
 @contextlib.contextmanager
 def opened(kind: str, folder: Path) -> Iterator[Database]:
-    """An empty database: ``sqlite``, ``postgresql`` or ``mariadb``.
+    """Make an empty database: ``sqlite``, ``postgresql`` or ``mariadb``.
 
     :param folder: an empty folder for its data, which is removed at the end
     :raises Failed: when the server is not installed, or does not start
@@ -139,7 +139,7 @@ def _served(kind: str, url: str, server: Program) -> Database:
 
 
 def program(name: str) -> str | None:
-    """The path of a server's program, if it is installed."""
+    """Return the path of a server's program, if it is installed."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
     folders = [*map(str, reversed(versions)), os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/bin"]
     return shutil.which(name, path=os.pathsep.join(folders))
@@ -153,7 +153,7 @@ def _require(name: str, package: str) -> str:
 
 
 def _account(folder: Path, name: str) -> dict[str, Any]:
-    """What the server is started with: both refuse to run as root."""
+    """Return the words before the server's command: both servers refuse to run as root."""
     options: dict[str, Any] = {"cwd": folder}
     if os.geteuid() == 0:
         entry = pwd.getpwnam(name)

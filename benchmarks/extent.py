@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""The sizes and numbers of a run."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Extent:
-    """How much of everything.
+    """The sizes and numbers of one run.
 
     :param sizes: of fleets, in BMCs
     :param sweeps: over held sessions, of which the median counts
@@ -37,7 +37,7 @@ class Extent:
 
     @property
     def redfish_base(self) -> int:
-        """BMCs that a daemon holds whose memory is taken for that of none."""
+        """Return the BMCs of a daemon whose memory counts as that of a daemon without any."""
         return max(1, self.redfish // 100)
 
 

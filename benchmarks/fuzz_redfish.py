@@ -1,12 +1,12 @@
-"""Random bytes against the redfish driver's readers, led by coverage; finds what raises no DriverError.
+"""Fuzzes the redfish driver's readers, guided by coverage, to find errors other than DriverError.
 
     pip install atheris
     PYTHONPATH=tests python benchmarks/fuzz_redfish.py tree -max_total_time=300
     PYTHONPATH=tests python benchmarks/fuzz_redfish.py answer -max_total_time=300
 
 ``tree`` makes a BMC's resources of the bytes and takes every walk over them, as the tests do with hypothesis.
-``answer`` has a BMC on the loopback send the bytes in answer to a request, and close the connection. What
-follows goes to libFuzzer: a corpus folder, ``-runs=N``, or a file that an earlier run left, to see it again.
+``answer`` makes a BMC on the loopback answer a request with the bytes and close the connection. Further
+arguments are libFuzzer's: a corpus folder, ``-runs=N``, or a file that an earlier run left, to repeat it.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["podium.drivers.redfish"]):
     from podium import errors
     from podium.drivers.redfish.client import Client, Target, Timing
 
-# What an answer may begin with; the bytes decide which, and how it goes on.
+# Possible beginnings of an answer; the bytes decide which is used, and what follows.
 BEGINNINGS = (
     b"",
     b"HTTP/1.1 200 OK\r\n",
@@ -37,7 +37,7 @@ PATIENCE = Timing(connect=1.0, read=0.2, command=0.3, close=1.0)
 
 
 class Sender(asyncio.Protocol):
-    """A BMC that answers whatever it is asked with ``answer``, in one piece, and hangs up."""
+    """A BMC that answers every request with ``answer``, in one piece, and closes the connection."""
 
     answer = b""
 
@@ -50,7 +50,7 @@ class Sender(asyncio.Protocol):
 
 
 class Answers:
-    """A BMC that sends what it is given, and a client that asks it."""
+    """A BMC that sends the bytes that it gets, and a client of it."""
 
     def __init__(self) -> None:
         self.port = 0

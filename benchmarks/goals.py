@@ -1,4 +1,4 @@
-"""The figures that Podium was to reach, held against what was measured."""
+"""The goals of Podium, compared with the measured figures."""
 
 from collections.abc import Sequence
 
@@ -14,43 +14,43 @@ IRONIC_REDFISH = "Ironic, redfish"
 
 
 def ipmi(found: Found) -> list[Goal]:
-    """Each goal for which something was measured, with the largest fleet that was."""
+    """Return each goal for which a figure exists, with the figure of the largest fleet."""
     return [*_speed(found.rows), *_against_others(found), *_cost(found)]
 
 
 def redfish(found: Found) -> list[Goal]:
-    """The goals of Redfish, those of reads with ETags and without them."""
+    """Return the goals of Redfish, of reads with ETags and without."""
     ironic = find(found.rows, IRONIC_REDFISH, database="sqlite")
-    told = []
+    goals = []
     for what in (redfish_rows.HELD, redfish_rows.WITHOUT_ETAGS):
         row = find(found.rows, what, database="sqlite")
         one_core = row.nodes / max(row.seconds, row.cpu) if row else None
-        told.append(Goal(f"{what}: reads of one core", 2000, one_core, "/s"))
+        goals.append(Goal(f"{what}: reads of one core", 2000, one_core, "/s"))
         for peer in (find(found.rows, tools.SUSHY_CLOSED), find(found.rows, tools.SUSHY_KEPT)):
             if row and peer:
                 cpu = row.cpu_each / peer.cpu_each
-                told.append(Goal(f"{what}: CPU per read against {peer.what}", 0.333, cpu, "×", at_most=True))
-        told.append(Goal(f"{what}: reads against Ironic", 1000, _ratio(row, ironic), "×"))
+                goals.append(Goal(f"{what}: CPU per read against {peer.what}", 0.333, cpu, "×", at_most=True))
+        goals.append(Goal(f"{what}: reads against Ironic", 1000, _ratio(row, ironic), "×"))
     each = found.held[-1].each / 1024 if found.held else None
     nodes = f"{found.held[-1].nodes:,}" if found.held else "all"
-    told.append(Goal(f"memory for each held BMC, {nodes} nodes", 64, each, " KiB", at_most=True))
-    return told
+    goals.append(Goal(f"memory for each held BMC, {nodes} nodes", 64, each, " KiB", at_most=True))
+    return goals
 
 
 def _speed(rows: Sequence[Row]) -> list[Goal]:
     sizes = sorted({row.nodes for row in rows if row.what == podium.HELD})[-2:]
     held = [find(rows, podium.HELD, nodes, "sqlite") for nodes in sizes]
-    told = [
+    goals = [
         Goal(f"held sessions, {nodes:,} nodes, SQLite", 8000, row.rate if row else None, " nodes/s")
         for nodes, row in zip(sizes, held, strict=True)
     ]
     if len(held) == 2:
-        told.append(Goal(f"{sizes[1]:,} nodes against {sizes[0]:,}", 0.8, _ratio(held[1], held[0]), "×"))
+        goals.append(Goal(f"{sizes[1]:,} nodes against {sizes[0]:,}", 0.8, _ratio(held[1], held[0]), "×"))
     largest = held[-1] if held else None
     for kind in ("postgresql", "mariadb"):
         other = find(rows, podium.HELD, largest.nodes, kind) if largest else None
-        told.append(Goal(f"held sessions, {kind} against SQLite", 0.6, _ratio(other, largest), "×"))
-    return told
+        goals.append(Goal(f"held sessions, {kind} against SQLite", 0.6, _ratio(other, largest), "×"))
+    return goals
 
 
 def _against_others(found: Found) -> list[Goal]:
@@ -59,7 +59,7 @@ def _against_others(found: Found) -> list[Goal]:
     cold = find(rows, podium.COLD, database="sqlite")
     tool = find(rows, IPMIPOWER, held.nodes if held else None)
     fake = find(found.fake, podium.FAKE, database="sqlite")
-    told = [
+    goals = [
         Goal(
             "held sessions against Ironic with ipmitool",
             250,
@@ -72,33 +72,33 @@ def _against_others(found: Found) -> list[Goal]:
     for row in rows:
         if row.what.startswith("pyghmi") and not row.failure:
             found_ratio = held.cpu_each / row.cpu_each if held else None
-            told.append(Goal(f"CPU per read against {row.what}", 0.2, found_ratio, "×", at_most=True))
+            goals.append(Goal(f"CPU per read against {row.what}", 0.2, found_ratio, "×", at_most=True))
     ironic_fake = find(found.fake, IRONIC_FAKE, database="sqlite")
-    told.append(Goal("fake driver", 25_000, fake.rate if fake else None, " nodes/s"))
-    told.append(Goal("fake driver against Ironic's fake-hardware", 100, _ratio(fake, ironic_fake), "×"))
-    return told
+    goals.append(Goal("fake driver", 25_000, fake.rate if fake else None, " nodes/s"))
+    goals.append(Goal("fake driver against Ironic's fake-hardware", 100, _ratio(fake, ironic_fake), "×"))
+    return goals
 
 
 def _cost(found: Found) -> list[Goal]:
-    told = []
+    goals = []
     starts = [start for start in found.starts if start.database == "sqlite" and start.workers == 1]
     if starts:
         start = max(starts, key=lambda start: start.nodes)
-        told += [
+        goals += [
             _at_most("podium node import", 60, start.enrol, " s"),
             _at_most("start until ready", 10, start.ready, " s"),
             _at_most("memory, sessions held", 700, start.memory / 1e6, " MB"),
         ]
     paced = {row.what: row for row in found.steady}
     if usual := paced.get(podium.PACED):
-        told.append(_at_most("paced: greatest age", 60, usual.oldest, " s"))
-        told.append(_at_most("paced: CPU of one core", 70, usual.cpu * 100, " %"))
+        goals.append(_at_most("paced: greatest age", 60, usual.oldest, " s"))
+        goals.append(_at_most("paced: CPU of one core", 70, usual.cpu * 100, " %"))
         if dead := paced.get(podium.PACED_DEAD):
-            told.append(_at_most("paced, 10 % dead: median age", 1.2, dead.median / usual.median, "×"))
-            told.append(_at_most("paced, 10 % dead: greatest age", 1.2, dead.oldest / usual.oldest, "×"))
+            goals.append(_at_most("paced, 10 % dead: median age", 1.2, dead.median / usual.median, "×"))
+            goals.append(_at_most("paced, 10 % dead: greatest age", 1.2, dead.oldest / usual.oldest, "×"))
     if lossy := paced.get(podium.PACED_LOSSY):
-        told.append(_at_most("paced, 5 % loss: nodes taken for dead", 0, lossy.failing, ""))
-    return told
+        goals.append(_at_most("paced, 5 % loss: nodes taken for dead", 0, lossy.failing, ""))
+    return goals
 
 
 def _at_most(what: str, target: float, found: float, unit: str) -> Goal:

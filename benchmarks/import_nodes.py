@@ -43,7 +43,7 @@ def _measure(folder: Path, text: str) -> float:
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     nodes = _nodes(count)
-    # Every value written out: PyYAML would make anchors of what the nodes share.
+    # Every value is written out: PyYAML would make anchors of values that nodes share.
     yaml.SafeDumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
     for form, text in (("YAML", yaml.safe_dump(nodes)), ("JSON", json.dumps(nodes))):
         with tempfile.TemporaryDirectory() as folder:

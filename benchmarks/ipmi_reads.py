@@ -2,9 +2,9 @@
 
     python benchmarks/ipmi_reads.py --bmcs 1000 --seconds 10
 
-The BMCs are simulated in a process of their own; what is measured is the client's process alone, the driver
-included. Without --rate the reads go as fast as they can, with --concurrency of them under way; with it they
-are spread evenly, and each pays for its own turns of the event loop.
+The BMCs are simulated in a process of their own; only the client's process, with the driver, is measured.
+Without --rate the reads go as fast as they can, with --concurrency of them under way. With --rate they are
+spread evenly, and each pays for its own turns of the event loop.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def arguments() -> argparse.Namespace:
 
 @contextlib.contextmanager
 def simulator(bmcs: int, port: int, suite: int) -> Iterator[list[base.Node]]:
-    """The nodes of a running simulator."""
+    """Return the nodes of a running simulator."""
     command = "import sys; from podium.simulator.main import main; sys.exit(main(sys.argv[1:]))"
     with tempfile.TemporaryDirectory() as folder:
         nodes_file = Path(folder, "nodes.json")
@@ -76,7 +76,7 @@ async def started() -> AsyncIterator[IPMIDriver]:
 
 
 async def at_once(driver: IPMIDriver, nodes: Iterator[base.Node], concurrency: int) -> int:
-    """Read every node, some at once; returns how many."""
+    """Read every node, some at once, and return how many were read."""
     done = 0
 
     async def work() -> None:
@@ -92,7 +92,7 @@ async def at_once(driver: IPMIDriver, nodes: Iterator[base.Node], concurrency: i
 
 
 async def spread(driver: IPMIDriver, nodes: Iterator[base.Node], rate: float) -> int:
-    """Start a read every 1/rate seconds; returns how many were made."""
+    """Start a read every 1/rate seconds, and return how many were made."""
     loop = asyncio.get_running_loop()
     done = 0
     begun = loop.time()
@@ -112,7 +112,7 @@ async def measured(what: str, reading: Callable[[], Awaitable[int]]) -> None:
 
 
 def resident() -> int:
-    """Bytes of this process in memory, proc(5)."""
+    """Return the bytes of this process in memory, proc(5)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
@@ -134,8 +134,8 @@ async def measure(nodes: list[base.Node], chosen: argparse.Namespace) -> None:
         )
         with cProfile.Profile() if chosen.profile else contextlib.nullcontext() as profile:
             await measured("reads", reads)
-        told = driver.statistics()
-        sys.stdout.write(", ".join(f"{name} {value:.0f}" for name, value in told.items()) + "\n")
+        figures = driver.statistics()
+        sys.stdout.write(", ".join(f"{name} {value:.0f}" for name, value in figures.items()) + "\n")
         wall, cpu = time.perf_counter(), time.process_time()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     sys.stdout.write(f"{'closing':<24}{wall:>10.1f} s {cpu / len(nodes) * 1e6:>10.1f} us of CPU each\n")

@@ -1,9 +1,9 @@
-"""Writes nodes into Ironic's database, by Ironic's own objects:
+"""Writes nodes into Ironic's database with Ironic's own objects:
 
     .venv-ironic/bin/python benchmarks/ironic_enrol.py ironic.conf NODES.json
 
 Runs in Ironic's own environment. NODES.json is a list of {"driver": ..., "driver_info": {...}}. The nodes
-have a power state and a vendor, as after their first round: what is measured is a round like any other.
+have a power state and a vendor, as after their first round, so that a usual round is measured.
 """
 
 import json

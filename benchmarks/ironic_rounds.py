@@ -1,8 +1,8 @@
-"""How long Ironic's conductor takes for a round of its power synchronisation, with the options it comes with.
+"""Measures a round of the power synchronisation of Ironic's conductor, with its default options.
 
-It is Ironic in one process without a message bus, as the program ``ironic`` runs it, over SQLite. Only what
-has to be said is said: the hardware type, and a shorter interval, which decides when a round starts and not
-how fast it goes. Its conductor tells in a debug message how long a round took.
+Ironic runs in one process without a message bus, as the program ``ironic`` runs it, over SQLite. Only two
+options are set: the hardware type, and a shorter interval, which decides when a round starts and not how fast
+it goes. Its conductor logs the duration of a round in a debug message.
 """
 
 import json
@@ -29,7 +29,7 @@ _INTERFACES: Final = "bios boot console deploy firmware inspect management power
 
 
 def versions() -> dict[str, str]:
-    """The version, when it is installed."""
+    """Return the version, if it is installed."""
     pip = _BIN / "pip"
     return {"Ironic": tools.version([pip, "show", "ironic"])} if pip.exists() else {}
 
@@ -100,7 +100,7 @@ def _measure(
     enrolled = folder / "nodes.json"
     enrolled.write_text(json.dumps(nodes))
     enrolled.chmod(0o600)
-    # It looks for ipmitool and for its own programs on the path.
+    # It searches the path for ipmitool and for its own programs.
     environment = os.environ | {"PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}"}
     run([_BIN / "ironic-dbsync", "--config-file", config, "create_schema"], _PREPARE, env=environment)
     enrol = [_BIN / "python", Path(__file__).with_name("ironic_enrol.py"), config, enrolled]
@@ -115,7 +115,7 @@ def _measure(
 def _round(
     conductor: Program, count: int, patience: float, counting: Rack | None
 ) -> tuple[float, float, int | None]:
-    """The last of some rounds: its seconds, its seconds of CPU, and the requests that BMCs answered."""
+    """Return the last of some rounds: seconds, seconds of CPU, and requests that BMCs answered."""
     samples: deque[tuple[float, float, int]] = deque(maxlen=int(patience / _SAMPLE) + 1)
 
     def ended() -> re.Match[str] | None:

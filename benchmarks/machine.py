@@ -1,4 +1,4 @@
-"""What the figures were measured on, and with."""
+"""The machine and the versions that the figures belong to."""
 
 import importlib.metadata
 import os
@@ -14,7 +14,7 @@ import tools
 
 
 def description() -> str:
-    """Machine, kernel and versions, as a list in Markdown."""
+    """Return machine, kernel and versions as a list in Markdown."""
     cores = os.cpu_count() or 0
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     buffer = Path("/proc/sys/net/core/rmem_max").read_text().strip()

@@ -1,11 +1,11 @@
-"""What many periodic tasks that do nothing cost: Podium's, plain oslo.service's and APScheduler's.
+"""The cost of many periodic tasks that do nothing: Podium's, plain oslo.service's and APScheduler's.
 
     pip install apscheduler
     python benchmarks/periodic_tasks.py --tasks 1000 --seconds 20
 
-Each runs in a process of its own, one after another: the tasks are due every second, and what is told is the
-processor time of the whole process, imports included, in percent of one core, and how many runs there were of
-those that were due.
+Each runs in a process of its own, one after another, with tasks that are due every second. The output is the
+processor time of the whole process, imports included, in percent of one core, and how many of the runs that
+were due took place.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SPACING = 1.0
 
 
 def podium(tasks: int, seconds: float) -> int:
-    """As in the daemon: a room, jobs, statistics, a timer in the conductor's loop."""
+    """Podium as in the daemon: a room, jobs, statistics, a timer in the conductor's loop."""
     from podium import conf
     from podium.conductor.fleet.fleet import Fleet
     from podium.conductor.manager import ConductorManager
@@ -79,7 +79,7 @@ def podium(tasks: int, seconds: float) -> int:
 
 
 def oslo_service(tasks: int, seconds: float) -> int:
-    """PeriodicTasks as it comes, its tasks called one after another in one thread."""
+    """Plain PeriodicTasks, whose tasks are called one after another in one thread."""
     from oslo_config import cfg
     from oslo_service import periodic_task
 

@@ -1,4 +1,4 @@
-"""Podium under measure, from outside: the daemon, the command, and what the database says afterwards."""
+"""Podium measured from outside: the daemon, the command, and the database afterwards."""
 
 import json
 import os
@@ -19,12 +19,12 @@ _IMPORT: Final = 300.0
 _READY: Final = 120.0
 _SWEEP: Final = 300.0
 _REST: Final = 2.0
-#: Readings that are written together share the oldest of their times; less than the rest between two sweeps.
+#: Readings that are written together share the oldest of their times; less than the pause between two sweeps.
 _SHARED: Final = timedelta(seconds=1.5)
 _BEFORE: Final = datetime(1970, 1, 2, tzinfo=UTC)
-#: Longer than any measurement: what runs then are the sweeps that were asked for, and none besides.
+#: Longer than any measurement: only requested sweeps run.
 _NEVER: Final = 86_400
-#: Tasks of the drivers that speak to the BMCs too.
+#: Tasks of the drivers that send commands to the BMCs too.
 _UNMEASURED: Final = ("check_status", "collect_inventory")
 
 
@@ -45,11 +45,11 @@ class Sweep:
 
 
 class Daemon(Program):
-    """A ``podium-conductor`` of its own, over a database of its own: ``with`` starts it.
+    """A ``podium-conductor`` with a database of its own: ``with`` starts it.
 
     :param folder: an empty folder for its files
     :param driver: the only driver that is loaded
-    :param options: what its config says besides
+    :param options: more options for its config file
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Daemon(Program):
         )
 
     def enrol(self, nodes: list[dict[str, Any]]) -> float:
-        """Make the tables and import nodes; returns how many seconds the import takes."""
+        """Make the tables and import nodes; return how many seconds the import takes."""
         file = self._folder / "nodes.json"
         file.write_text(json.dumps({"nodes": nodes}))
         self.podium("db", "upgrade")
@@ -106,7 +106,7 @@ class Daemon(Program):
         return self
 
     def first_sweep(self) -> Sweep:
-        """The sweep that a start begins with, over sessions that are opened for it.
+        """Measure the first sweep after a start, over sessions that are opened for it.
 
         :raises Failed: when it leaves nodes out
         """
@@ -116,7 +116,7 @@ class Daemon(Program):
         return Sweep(self._duration(moment), None, *used)
 
     def rest(self) -> None:
-        """Find out what an idle daemon takes, which is no part of what a sweep takes."""
+        """Measure the CPU of an idle daemon, which does not count for a sweep."""
         self.until(self._idle, _SWEEP, "the sweep before on record", every=0.5)
         time.sleep(_REST)
         started, before = time.monotonic(), (self.cpu(), self._database.cpu())
@@ -125,7 +125,7 @@ class Daemon(Program):
         self._at_rest = (self.cpu() - before[0]) / seconds, (self._database.cpu() - before[1]) / seconds
 
     def sweep(self, *, answering: bool = False) -> Sweep:
-        """A sweep at full speed, as ``podium task run`` makes it; its time is what the conductor recorded.
+        """Measure a sweep at full speed, started by ``podium task run``; the conductor records its time.
 
         :param answering: some BMCs are known to be dead, and what counts are the others
         :raises Failed: when it leaves nodes out
@@ -144,15 +144,15 @@ class Daemon(Program):
         return Sweep(self._duration(moment), lag, max(cpu, 0.0), max(database_cpu, 0.0))
 
     def _duration(self, moment: datetime) -> float:
-        """What is on record of the sweep that began after ``moment``; the record follows within seconds."""
+        """Return the record of the sweep that began after ``moment``; it is written within seconds."""
 
         def recorded() -> float | None:
-            told = self._task()
+            shown = self._task()
             # The command shows whole seconds.
-            fresh = told["last_run"] and datetime.fromisoformat(told["last_run"]) >= moment.replace(
+            fresh = shown["last_run"] and datetime.fromisoformat(shown["last_run"]) >= moment.replace(
                 microsecond=0
             )
-            return float(told["duration"]) if fresh and told["state"] == "idle" else None
+            return float(shown["duration"]) if fresh and shown["state"] == "idle" else None
 
         return self.until(recorded, 10, "the sweep on record", every=0.5)
 
@@ -163,12 +163,12 @@ class Daemon(Program):
         return dict(json.loads(self.podium("task", "show", _TASK, "-f", "json")))
 
     def pace(self, interval: int) -> None:
-        """From now on, sweep once in so many seconds."""
+        """Set the seconds from one sweep to the next."""
         self._configure(interval)
         self.process.send_signal(signal.SIGHUP)
 
     def podium(self, *words: str | Path, timeout: float = 60.0) -> str:
-        """What the command ``podium`` prints.
+        """Run the command ``podium`` and return what it prints.
 
         :raises Failed: when it fails
         """

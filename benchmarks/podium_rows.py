@@ -1,4 +1,4 @@
-"""What is measured of Podium."""
+"""The rows of Podium."""
 
 import contextlib
 import statistics
@@ -29,7 +29,7 @@ _DEAD_SHARE: Final = 0.1
 def sweeps(
     rack: Rack, kind: str, nodes: int, extent: Extent, *, workers: int = 1, more: bool = False
 ) -> Iterator[Row | Start | Steady]:
-    """The first sweep and some later ones into one database.
+    """Measure the first sweep and some later ones with one database.
 
     :param more: also with dead BMCs and with loss, by full sweeps and paced ones
     :raises Failed: when one cannot be measured
@@ -51,7 +51,7 @@ def sweeps(
 
 
 def fake(folder: Path, nodes: int, extent: Extent) -> Iterator[Row]:
-    """Sweeps of the fake driver's nodes, which cost nothing but the conductor itself.
+    """Measure sweeps of the fake driver's nodes, whose only cost is the conductor itself.
 
     :raises Failed: when it cannot be measured
     """
@@ -68,7 +68,7 @@ def fake(folder: Path, nodes: int, extent: Extent) -> Iterator[Row]:
 
 
 def several(daemon: Daemon, extent: Extent) -> Sweep:
-    """Of some sweeps the one of median duration."""
+    """Return the sweep of median duration."""
     done = sorted((daemon.sweep() for _ in range(extent.sweeps)), key=lambda sweep: sweep.seconds)
     return done[len(done) // 2]
 
@@ -110,6 +110,6 @@ def watch(what: str, daemon: Daemon, nodes: int, extent: Extent) -> Steady:
 
 
 def row(what: str, nodes: int, database: Database, sweep: Sweep, *, requests: int | None = None) -> Row:
-    """What is told of a sweep."""
+    """Return the row of a sweep."""
     figures = sweep.seconds, sweep.cpu, sweep.database_cpu, sweep.lag
     return Row(what, nodes, database.kind, *figures, requests=requests)

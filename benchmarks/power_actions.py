@@ -2,8 +2,8 @@
 
     python benchmarks/power_actions.py [--nodes N] [--requests N]
 
-Prints a table. The time to the packet is measured from the commit of the transaction that asks, as the
-command makes it, until the simulated BMC has carried the command out; the control socket is asked for that.
+Prints a table. The time to the packet is measured from the commit of the request's transaction, as the
+command makes it, until the simulated BMC has carried out the command, which its control socket shows.
 """
 
 import argparse
@@ -33,13 +33,13 @@ _COMMAND: Final = 120.0
 _SWEEP: Final = 300.0
 _LATE: Final = 30.0  # seconds after which a request counts as lost
 _POLL: Final = 0.001
-#: Seconds between two requests, at random: a request is to come at any moment of the daemon's.
+#: Seconds between two requests, at random, so that a request comes at any moment of the daemon's work.
 _PAUSES: Final = 0.2, 0.5
 _GOALS: Final = {"idle": 0.2, "sweep": 1.0, "many": 5.0}
 
 
 class Requests:
-    """Asks for one node after another, and watches its BMC."""
+    """Requests changes of one node after another, and watches its BMC."""
 
     def __init__(self, url: str, rack: Rack, nodes: int) -> None:
         self._database = Database(url)
@@ -51,7 +51,7 @@ class Requests:
         self._database.dispose()
 
     def latency(self) -> float:
-        """Seconds from the commit of a request until the BMC has carried it out.
+        """Return the seconds from the commit of a request until the BMC has carried it out.
 
         :raises Failed: when it does not
         """
@@ -77,7 +77,7 @@ class Requests:
 
 
 def row(what: str, found: list[float], goal: float) -> str:
-    """A row of the table, times in milliseconds."""
+    """Return a row of the table, with times in milliseconds."""
     ordered = sorted(found)
     late = ordered[int(len(ordered) * 0.95)]
     figures = (f"{1000 * value:,.0f} ms" for value in (statistics.median(ordered), late, ordered[-1], goal))
@@ -85,7 +85,7 @@ def row(what: str, found: list[float], goal: float) -> str:
 
 
 def sweeping(daemon: Daemon, requests: Requests) -> list[float]:
-    """Latencies while one sweep of all nodes runs at full speed."""
+    """Measure latencies while one sweep of all nodes runs at full speed."""
     command = "task", "run", "conductor.sync_power_status", "--timeout", str(_SWEEP)
     sweep = threading.Thread(target=lambda: daemon.podium(*command, timeout=_SWEEP + 30))
     sweep.start()
@@ -98,7 +98,7 @@ def sweeping(daemon: Daemon, requests: Requests) -> list[float]:
 
 
 def switched(daemon: Daemon, rack: Rack) -> float:
-    """Seconds that it takes to switch a thousand nodes on, the start of the command included."""
+    """Return the seconds to switch a thousand nodes on, including the start of the command."""
     names = [node["name"] for node in rack.nodes(_MANY)]
     daemon.podium("node", "power", "off", "--wait", "--yes", *names, timeout=_COMMAND)
     started = time.monotonic()
@@ -107,7 +107,7 @@ def switched(daemon: Daemon, rack: Rack) -> float:
 
 
 def measure(folder: Path, nodes: int, count: int) -> Iterator[str]:
-    """The lines of the report, as they come.
+    """Yield the lines of the report when they are ready.
 
     :raises Failed: when something cannot be measured
     """
@@ -130,7 +130,7 @@ def measure(folder: Path, nodes: int, count: int) -> Iterator[str]:
 
 
 def main(write: Callable[[str], object] = sys.stdout.write) -> int:
-    """Run the benchmark; returns its exit status."""
+    """Run the benchmark and return its exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--nodes", type=int, default=100_000, help="in the fleet that is swept (%(default)s)")
     parser.add_argument("--requests", type=int, default=100, help="to an idle daemon (%(default)s)")

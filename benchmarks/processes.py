@@ -1,4 +1,4 @@
-"""Programs under measure: started in a session of their own, ended for certain, their CPU and memory read."""
+"""Runs programs in sessions of their own, measures their CPU and memory, and makes sure that they end."""
 
 import contextlib
 import os
@@ -16,11 +16,11 @@ Value = TypeVar("Value")
 
 
 class Failed(Exception):
-    """A row could not be measured; the message says why, and the other rows go on."""
+    """A row could not be measured; the message gives the reason, and the other rows continue."""
 
 
 class Program:
-    """A program that runs in the background: ``with`` starts it, and ends it with all its children.
+    """A program in the background: ``with`` starts it, and ends it with all its children.
 
     :param log: what it writes goes to this file
     """
@@ -46,7 +46,7 @@ class Program:
         self.stop()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it in order where that is possible, and what is left of its session at once."""
+        """End it in order if possible, and kill the rest of its session."""
         if self.process.poll() is None:
             self.process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -58,7 +58,7 @@ class Program:
     def until(
         self, condition: Callable[[], Value | None], seconds: float, what: str, every: float = 0.05
     ) -> Value:
-        """The first true value of ``condition``, which is asked for every so many seconds.
+        """Return the first true value of ``condition``, which is called every so many seconds.
 
         :raises Failed: when it does not come in time, or the program ends before
         """
@@ -82,11 +82,11 @@ class Program:
         return (self.text().strip().splitlines() or ["it said nothing"])[-1][:200]
 
     def cpu(self) -> float:
-        """Seconds of CPU so far, of the program, its children and what these have waited for."""
+        """Return the seconds of CPU so far, of the program, its children and their ended children."""
         return sum(map(_cpu, self._tree()))
 
     def memory(self) -> float:
-        """Bytes of resident memory of the program and its children, what they share counted once."""
+        """Return the bytes of resident memory of the program and its children; shared pages count once."""
         return sum(map(_proportional_set_size, self._tree()))
 
     def _tree(self) -> Iterator[int]:
@@ -100,7 +100,7 @@ class Program:
 
 
 def _cpu(pid: int) -> float:
-    """utime, stime, cutime and cstime of proc_pid_stat(5)."""
+    """Return utime, stime, cutime and cstime of proc_pid_stat(5)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -117,7 +117,7 @@ def _proportional_set_size(pid: int) -> float:
 
 
 def run(command: Iterable[str | Path], seconds: float, **options: Any) -> str:
-    """What a program prints.
+    """Run a program and return what it prints.
 
     :param options: those of :class:`subprocess.Popen`
     :raises Failed: when it fails, or is not done in time

@@ -2,9 +2,9 @@
 
     .venv-pyghmi/bin/python benchmarks/pyghmi_reads.py NODES.json SECONDS
 
-Runs in pyghmi's own environment. NODES.json is a list of driver_info. Prints a JSON object: what was
-measured, and of it ``reads``, ``seconds`` and ``cpu``. Measured are commands that wait for their answers,
-which is what pyghmi's own ``get_power`` does, and commands with callbacks, by which it has many under way.
+Runs in pyghmi's own environment. NODES.json is a list of driver_info. Prints a JSON object with ``reads``,
+``seconds`` and ``cpu`` of each measurement: commands that wait for their answers, as pyghmi's own
+``get_power`` does, and commands with callbacks, of which many are under way.
 """
 
 import itertools
@@ -53,7 +53,7 @@ def log_in(nodes: list[dict[str, Any]]) -> list[Command]:
 
 
 def read_in_turn(commands: list[Command], seconds: float) -> int:
-    """Read one power state after another; returns how many."""
+    """Read one power state after another, and return how many were read."""
     until = time.monotonic() + seconds
     done = 0
     for command in itertools.cycle(commands):
@@ -65,7 +65,7 @@ def read_in_turn(commands: list[Command], seconds: float) -> int:
 
 
 def read_at_once(commands: list[Command], seconds: float) -> int:
-    """Read power states, some at once; returns how many came."""
+    """Read power states, some at once, and return how many were read."""
     done = under_way = 0
     idle = deque(command.ipmi_session for command in commands)
 
@@ -93,13 +93,13 @@ def read_at_once(commands: list[Command], seconds: float) -> int:
 def main() -> None:
     nodes, seconds = json.loads(Path(sys.argv[1]).read_text()), float(sys.argv[2])
     commands = log_in(nodes)
-    told = {}
+    figures = {}
     for what, read in (("one at a time", read_in_turn), (f"{_AT_ONCE} at once", read_at_once)):
         wall, cpu = time.perf_counter(), time.process_time()
         reads = read(commands, seconds)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        told[what] = {"reads": reads, "seconds": wall, "cpu": cpu}
-    sys.stdout.write(json.dumps(told) + "\n")
+        figures[what] = {"reads": reads, "seconds": wall, "cpu": cpu}
+    sys.stdout.write(json.dumps(figures) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The BMCs that every row of a section reads: one podium-sim, whose faults are changed meanwhile."""
+"""The BMCs that every row of a section reads: one podium-sim, whose faults change from row to row."""
 
 import contextlib
 import ipaddress
@@ -12,7 +12,7 @@ from processes import Failed, Program, run
 
 from podium.simulator import control
 
-#: Where the programs of the environment are that this one runs in.
+#: The folder of the programs of this environment.
 BIN: Final = Path(sys.executable).parent
 
 USER: Final = "admin"
@@ -21,12 +21,12 @@ _FIRST: Final = int(ipaddress.IPv4Address("127.20.0.1"))
 #: Of every Redfish BMC.
 SYSTEM: Final = "/redfish/v1/Systems/1"
 _START: Final = 60.0
-#: A BMC holds few sessions; those of a daemon that was ended must not keep the next one out.
+#: A BMC holds few sessions; those of a daemon that has ended must not keep out the next one.
 _SESSIONS: Final = 64
 
 
 class Rack(Program):
-    """Simulated BMCs, of IPMI upward from 127.20.0.1.
+    """Simulated BMCs; those of IPMI begin at 127.20.0.1.
 
     :param protocol: ipmi or redfish, which is spoken over TLS
     :param count: how many
@@ -54,7 +54,7 @@ class Rack(Program):
         return self
 
     def nodes(self, count: int) -> list[dict[str, Any]]:
-        """The first BMCs as nodes.
+        """Return the first BMCs as nodes.
 
         :raises Failed: when there are not so many
         """
@@ -64,7 +64,7 @@ class Rack(Program):
 
     @contextlib.contextmanager
     def faulty(self, fault: str, where: str) -> Iterator[None]:
-        """Some BMCs have a fault for as long as the ``with`` lasts: ``faulty("dead", "10%")``."""
+        """Give some BMCs a fault for as long as the ``with`` lasts: ``faulty("dead", "10%")``."""
         command: list[str | Path] = [BIN / "podium-sim", "ctl", "--control", self.control, "fault"]
         run([*command, fault, where], _START)
         try:
@@ -73,11 +73,11 @@ class Rack(Program):
             run([*command, "clear", "all", "100%"], _START)
 
     def count(self, what: str) -> int:
-        """What the status of the simulator says of BMCs, requests or sessions, all in all."""
+        """Return a total of the simulator's status: of BMCs, requests or sessions."""
         return int(control.ask(str(self.control), {"get": "status"})[what])
 
     def host_ranges(self, place: int, count: int) -> str:
-        """BMCs from a place on, in ipmipower's notation: ``127.20.0.[1-255]:6230,127.20.1.[0-20]:6230``."""
+        """Return BMCs in ipmipower's notation: ``127.20.0.[1-255]:6230,127.20.1.[0-20]:6230``."""
         ranges = []
         start, end = _FIRST + place, _FIRST + place + count
         while start < end:

@@ -1,9 +1,10 @@
-"""What a read and a held TLS connection cost the Redfish client by itself, and aiohttp if it is there.
+"""The cost of a read and of a held TLS connection: of the Redfish client alone, and of aiohttp if installed.
 
     python benchmarks/redfish_reads.py --bmcs 5000 --seconds 10
 
-The BMCs are one process of their own, each with an address of 127.0.0.0/8; they answer with a small resource
-and look at nothing, so that it is the client's process that is measured. One line of JSON for each client.
+The BMCs are one process of their own, each with an address of 127.0.0.0/8. They answer with a small resource
+and do not parse the request, so that only the client's process is measured. Prints a line of JSON for each
+client.
 """
 
 import argparse
@@ -76,7 +77,7 @@ class Canned(Link):
 
 
 def serve(certificate: str | None, pipe: Pipe) -> None:
-    """The process of the BMCs; sends the port, and ends with the pipe."""
+    """Run the process of the BMCs; it sends its port, and ends with the pipe."""
 
     async def main() -> None:
         tls = None
@@ -96,7 +97,7 @@ def serve(certificate: str | None, pipe: Pipe) -> None:
 
 @contextlib.contextmanager
 def bmcs(certificate: str | None) -> Iterator[int]:
-    """Their port."""
+    """Return the port of the BMCs."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(certificate, theirs))
     process.start()
@@ -141,7 +142,7 @@ async def aiohttp(hosts: list[str], port: int, certificate: str | None) -> Async
 
 
 async def at_once(read: Callable[[int], Awaitable[object]], places: Iterator[int], concurrency: int) -> int:
-    """Read all of them, some at once; returns how many."""
+    """Read all BMCs, some at once, and return how many were read."""
     done = 0
 
     async def work() -> None:
@@ -166,7 +167,7 @@ async def measure(name: str, port: int, certificate: str | None, chosen: argpars
         cpu = time.process_time()
 
         async def enter(place: int) -> None:
-            # Three reads each, as a login has: OpenSSL keeps 16 KiB of a connection that has read only once.
+            # Three reads each, like a login: OpenSSL keeps 16 KiB of a connection that has read only once.
             for _ in range(3):
                 await read(place)
 
@@ -180,7 +181,7 @@ async def measure(name: str, port: int, certificate: str | None, chosen: argpars
         with cProfile.Profile() if chosen.profile else contextlib.nullcontext() as profile:
             done = await at_once(read, pool, chosen.concurrency)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    told = {
+    figures = {
         "client": name,
         "bmcs": chosen.bmcs,
         "tls": certificate is not None,
@@ -189,13 +190,13 @@ async def measure(name: str, port: int, certificate: str | None, chosen: argpars
         "bytes_per_bmc": round(memory / chosen.bmcs),
         "cpu_us_per_connection": round(opening / chosen.bmcs * 1e6),
     }
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(figures) + "\n")
     if profile is not None:
         pstats.Stats(profile).sort_stats("tottime").print_stats(30)
 
 
 def resident() -> int:
-    """Bytes of this process in memory, proc(5)."""
+    """Return the bytes of this process in memory, proc(5)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -238,8 +239,8 @@ def main() -> None:
         certificate = None if chosen.plain else make_certificate(Path(folder, "bmc.pem"))
         for name in names:  # each in a process of its own, so that none has the other's memory
             with bmcs(certificate) as port:
-                told = (name, port, certificate, chosen)
-                process = multiprocessing.get_context("spawn").Process(target=measure_alone, args=told)
+                argv = (name, port, certificate, chosen)
+                process = multiprocessing.get_context("spawn").Process(target=measure_alone, args=argv)
                 process.start()
                 process.join()
 

@@ -1,4 +1,4 @@
-"""What is measured of Podium over Redfish: without its events first, so that every reading is a read."""
+"""The rows of Podium over Redfish: first without events, so that every reading is a read."""
 
 import time
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ COLD: Final = "Podium, cold connections"
 HELD: Final = "Podium, held connections"
 WITHOUT_ETAGS: Final = "Podium, held connections, no ETags"
 POLLED: Final = "every node is read"
-FOLLOWED: Final = "events tell of changes"
+FOLLOWED: Final = "events report changes"
 _STREAMS: Final = 300.0  # seconds for all streams to be open
 
 
 def sweeps(rack: Rack, extent: Extent) -> Iterator[Row | Held | Steady]:
-    """The first sweep and some later ones, the memory of what is held, a paced fleet without and with events.
+    """Measure sweeps, the memory of held connections, and a paced fleet without and with events.
 
     :raises Failed: when one cannot be measured
     """

@@ -1,4 +1,4 @@
-"""What was measured, row by row, and how it is told: as a table, beside the machine it was measured on."""
+"""The measured figures, row by row, and the tables in Markdown that show them with their machine."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ _DASH: Final = "–"
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """Nodes that were read, and what it took.
+    """Nodes that were read, and the cost of reading them.
 
     :param what: who read them, and how
     :param database: where the readings were written to, if anywhere
@@ -33,17 +33,17 @@ class Row:
 
     @property
     def rate(self) -> float:
-        """Nodes per second."""
+        """Return the nodes per second."""
         return self.nodes / self.seconds if self.seconds else 0.0
 
     @property
     def cpu_each(self) -> float:
-        """Microseconds of CPU per node."""
+        """Return the microseconds of CPU per node."""
         return self.cpu / self.nodes * 1e6 if self.nodes else 0.0
 
     @property
     def cores(self) -> float:
-        """How many cores were busy with it, on the average."""
+        """Return how many cores were busy, on average."""
         return self.cpu / self.seconds if self.seconds else 0.0
 
 
@@ -70,7 +70,7 @@ class Steady:
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """What comes before the first sweep; seconds, and bytes once all sessions are held."""
+    """The work before the first sweep, in seconds, and bytes once all sessions are held."""
 
     nodes: int
     database: str
@@ -82,7 +82,7 @@ class Start:
 
 @dataclasses.dataclass(frozen=True)
 class Held:
-    """The resident memory of a daemon that holds a connection to each BMC, beside one that holds few.
+    """The resident memory of a daemon that holds a connection to each BMC, and of one that holds few.
 
     :param memory: bytes
     :param few: nodes of the other
@@ -96,13 +96,13 @@ class Held:
 
     @property
     def each(self) -> float:
-        """Bytes for each node more: its connection, its session, and what the conductor knows of it."""
+        """Return the bytes for each additional node: its connection, its session, its place in memory."""
         return (self.memory - self.few_memory) / (self.nodes - self.few)
 
 
 @dataclasses.dataclass
 class Found:
-    """What was measured so far for one section.
+    """The rows of one section so far.
 
     :param rows: with BMCs
     :param fake: rows without hardware
@@ -115,7 +115,7 @@ class Found:
     held: list[Held] = dataclasses.field(default_factory=list)
 
     def note(self, found: Row | Start | Steady | Held, rows: list[Row]) -> None:
-        """Take in what was measured, a row among ``rows``."""
+        """Add a row."""
         match found:
             case Start():
                 self.starts.append(found)
@@ -129,7 +129,7 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """A figure that was to be reached.
+    """A figure to be reached.
 
     :param found: None when a row that it takes is missing
     """
@@ -142,7 +142,7 @@ class Goal:
 
     @property
     def verdict(self) -> str:
-        """Whether it was reached."""
+        """Return whether it was reached."""
         if self.found is None:
             return "not measured"
         reached = self.found <= self.target if self.at_most else self.found >= self.target
@@ -150,14 +150,14 @@ class Goal:
 
 
 def find(rows: Sequence[Row], what: str, nodes: int | None = None, database: str = "") -> Row | None:
-    """The row of that kind that has figures; without ``nodes`` the largest."""
+    """Return the row of that kind that has figures; without ``nodes`` the largest."""
     fitting = [row for row in rows if row.what == what and row.database == database and not row.failure]
     fitting = [row for row in fitting if nodes in (None, row.nodes)]
     return max(fitting, key=lambda row: row.nodes, default=None)
 
 
 def rows_table(rows: Sequence[Row], peers: Sequence[tuple[str, Row | None]]) -> str:
-    """The sweeps and reads, with how many times as many nodes per second as some of the rows."""
+    """Return the sweeps and reads, with the ratio of nodes per second to those of some of the rows."""
     titles = ["what", "nodes", "database", "seconds", "nodes/s", "CPU, us/node", "database CPU, us/node"]
     titles += ["in the database after, s", *(f"× {name}" for name, _ in peers)]
     lines = []
@@ -175,7 +175,7 @@ def rows_table(rows: Sequence[Row], peers: Sequence[tuple[str, Row | None]]) -> 
 
 
 def requests_table(rows: Sequence[Row], peers: Sequence[tuple[str, Row | None]]) -> str:
-    """The reads, with the requests that each took and how many times as many there were a second."""
+    """Return the reads, with the requests of each and the ratio of reads per second."""
     titles = ["what", "reads", "seconds", "reads/s", "CPU, us/read", "CPU, % of a core", "requests/read"]
     titles += [f"× {name}" for name, _ in peers]
     lines = []
@@ -192,7 +192,7 @@ def requests_table(rows: Sequence[Row], peers: Sequence[tuple[str, Row | None]])
 
 
 def held_table(rows: Sequence[Held]) -> str:
-    """What a held connection takes."""
+    """Return the memory of a held connection."""
     titles = ["nodes", "memory, MB", "nodes of the other", "memory of the other, MB", "KiB/node"]
     return table(
         titles,
@@ -207,7 +207,7 @@ def held_table(rows: Sequence[Held]) -> str:
 
 
 def steady_table(rows: Sequence[Steady]) -> str:
-    """The paced fleets."""
+    """Return the paced fleets."""
     titles = ["what", "nodes", "interval, s", "median age, s", "greatest age, s", "CPU, % of a core"]
     titles += ["memory, MB", "failing nodes, at most"]
     lines = []
@@ -220,7 +220,7 @@ def steady_table(rows: Sequence[Steady]) -> str:
 
 
 def start_table(rows: Sequence[Start]) -> str:
-    """Enrolment, start and memory."""
+    """Return enrolment, start and memory."""
     titles = [
         "nodes",
         "database",
@@ -243,7 +243,7 @@ def start_table(rows: Sequence[Start]) -> str:
 
 
 def goal_table(goals: Sequence[Goal]) -> str:
-    """What was to be reached, beside what was found."""
+    """Return the goals with the measured figures."""
     return table(
         ["goal", "target", "found", "reached"],
         [
@@ -259,7 +259,7 @@ def goal_table(goals: Sequence[Goal]) -> str:
 
 
 def table(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown whose columns stand in line; a short line's last cell runs on."""
+    """Return a table in Markdown with aligned columns; the last cell of a short line extends to the end."""
     full = [[*line, *[""] * (len(titles) - len(line))] for line in lines]
     whole = [line for line in lines if len(line) == len(titles)]
     widths = [max(len(line[place]) for line in (titles, *whole)) for place in range(len(titles))]

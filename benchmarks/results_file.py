@@ -13,15 +13,15 @@ _SECTION: Final = re.compile(r"^## (.+)$", re.MULTILINE)
 
 
 def rewrite(file: Path, titles: Sequence[str], reports: Mapping[str, str]) -> None:
-    """Write reports over those of the same sections; the others stay.
+    """Replace the reports of the same sections; the others stay.
 
     :param titles: of all sections, in their order
     :param reports: by title; each begins with its heading, ``## TITLE``
     """
     sections = _read(file) if file.exists() else {}
     sections |= reports
-    told = (f"\n{sections[title]}\n" for title in titles if title in sections)
-    file.write_text(_HEAD + "".join(told))
+    parts = (f"\n{sections[title]}\n" for title in titles if title in sections)
+    file.write_text(_HEAD + "".join(parts))
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The sections of the report: what is measured for each, on a rack of its own, and how it is told."""
+"""The sections of the report: the measurements of each, on a rack of its own, and their tables."""
 
 import argparse
 import dataclasses
@@ -26,11 +26,11 @@ PEERS: Final = ("ipmipower", "ipmitool", "pyghmi", "sushy", "ironic")
 
 
 class Ended(BaseException):
-    """The run was told to end; what was found until then is still reported."""
+    """The run was asked to end; the figures up to then are still reported."""
 
 
 class Section(ABC):
-    """One section: what is to be measured, and what was found.
+    """One section: its measurements and its figures.
 
     :param options: those of the command
     :param folder: for the files of all that is started
@@ -47,7 +47,7 @@ class Section(ABC):
         self.found = Found()
 
     def run(self) -> None:
-        """Measure everything; what fails is a row that says why."""
+        """Measure everything; a failure becomes a row with the reason."""
         started = time.monotonic()
         try:
             self._measure()
@@ -56,7 +56,7 @@ class Section(ABC):
         self._seconds = time.monotonic() - started
 
     def report(self) -> str:
-        """Everything that was found, in Markdown."""
+        """Return all figures in Markdown."""
         command = " ".join(["python benchmarks/sweep.py", *sys.argv[1:]])
         return "\n\n".join(
             [
@@ -84,7 +84,7 @@ class Section(ABC):
     def _attempt(
         self, rows: list[Row], blank: Row, measure: Callable[[], Iterable[Row | Start | Steady | Held]]
     ) -> None:
-        """Take in what comes; whatever goes wrong ends this part alone."""
+        """Collect the rows of a part; an error ends only this part."""
         try:
             for row in measure():
                 self._note(rows, row)
@@ -94,16 +94,16 @@ class Section(ABC):
 
     def _note(self, rows: list[Row], row: Row | Start | Steady | Held) -> None:
         self.found.note(row, rows)
-        told = {name: value for name, value in dataclasses.asdict(row).items() if value not in ("", None)}
+        figures = {name: value for name, value in dataclasses.asdict(row).items() if value not in ("", None)}
         words = (
             f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}"
-            for name, value in told.items()
+            for name, value in figures.items()
         )
         sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {' '.join(words)}\n")
 
 
 class IPMI(Section):
-    """IPMI, and what the conductor takes by itself."""
+    """IPMI, and the cost of the conductor alone."""
 
     title = "IPMI"
 

@@ -3,10 +3,9 @@
     .venv-sushy/bin/python benchmarks/sushy_reads.py NODES.json SECONDS CONTROL
 
 Runs in sushy's own environment. NODES.json is a list of driver_info, CONTROL the socket of the simulator,
-which is asked how many requests it answered. Prints a JSON object: what was measured, and of it ``reads``,
-``seconds``, ``cpu`` and ``requests``. A read is what Ironic's power interface does for one: it gets the
-System. As it comes, sushy asks for every connection to be closed after one answer; measured is also what it
-takes when it is made to keep them.
+which reports how many requests it answered. Prints a JSON object with ``reads``, ``seconds``, ``cpu`` and
+``requests`` of each measurement. A read is a read of Ironic's power interface: it gets the System. By default
+sushy asks to close every connection after one answer; reads over kept connections are measured too.
 """
 
 import itertools
@@ -45,7 +44,7 @@ def read(connection: sushy.Sushy) -> None:
 
 
 def persistently(request: Callable[[], Any]) -> Any:
-    """Ask once more, as Ironic does, when a connection was closed while the request was on its way."""
+    """Ask once more, as Ironic does, if a connection was closed while the request was on its way."""
     try:
         return request()
     except sushy.exceptions.ConnectionError:
@@ -53,13 +52,13 @@ def persistently(request: Callable[[], Any]) -> Any:
 
 
 def keep(connection: sushy.Sushy) -> None:
-    """Have a BMC keep the connection, and read over it for the first time."""
+    """Make a BMC keep the connection, and read over it for the first time."""
     connection._conn._session.headers["Connection"] = "keep-alive"
     read(connection)
 
 
 def in_turn(connections: list[sushy.Sushy], until: float) -> int:
-    """Read one after another; returns how many were read."""
+    """Read one after another, and return how many were read."""
     done = 0
     for connection in itertools.cycle(connections):
         if time.monotonic() > until:
@@ -70,7 +69,7 @@ def in_turn(connections: list[sushy.Sushy], until: float) -> int:
 
 
 def answered(control: str) -> int:
-    """How many requests the simulator has answered so far."""
+    """Return how many requests the simulator has answered so far."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(30)
         client.connect(control)
@@ -79,7 +78,7 @@ def answered(control: str) -> int:
 
 
 def measured(control: str, reading: Callable[[], int]) -> dict[str, float]:
-    """What some reads took."""
+    """Return the cost of some reads."""
     before, wall, cpu = answered(control), time.perf_counter(), time.process_time()
     reads = reading()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -101,10 +100,10 @@ def main() -> None:
             until = time.monotonic() + float(seconds)
             return sum(pool.map(in_turn, shares, itertools.repeat(until)))
 
-        told = {"login": measured(control, first), "closed": measured(control, later)}
+        figures = {"login": measured(control, first), "closed": measured(control, later)}
         list(pool.map(keep, connections))
-        told["kept"] = measured(control, later)
-    sys.stdout.write(json.dumps(told) + "\n")
+        figures["kept"] = measured(control, later)
+    sys.stdout.write(json.dumps(figures) + "\n")
 
 
 if __name__ == "__main__":

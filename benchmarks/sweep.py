@@ -1,11 +1,11 @@
-"""How fast Podium reads the power of a fleet, beside others that read the same BMCs.
+"""How fast Podium reads the power of a fleet, compared with others that read the same BMCs.
 
     python benchmarks/sweep.py [--quick] [--only ipmi|redfish]
 
-Starts a simulated rack for each section, measures one thing after another on it, prints each row as it comes
-and a report at the end, and writes the report to benchmarks/RESULTS.md with plots beside it; with --only, one
-section of it. With --quick it takes some minutes, to try the harness, and leaves RESULTS.md alone. What is
-not installed is left out, and said.
+Starts a simulated rack for each section, makes one measurement after another on it, prints each row when it
+is ready and a report at the end, and writes the report to benchmarks/RESULTS.md, with plots beside it; with
+--only, one section of it. With --quick it takes some minutes, to try the harness, and leaves RESULTS.md
+alone. Programs that are not installed are left out, with a row that says so.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Who else reads power states from the same BMCs: FreeIPMI's ipmipower, ipmitool, pyghmi; sushy."""
+"""Other programs that read power states from the same BMCs: FreeIPMI's ipmipower, ipmitool, pyghmi; sushy."""
 
 import json
 import re
@@ -36,7 +36,7 @@ class _Meter:
 
 @contextmanager
 def _children() -> Iterator[_Meter]:
-    """What the programs take that are run in the ``with`` and waited for."""
+    """Measure the programs that run inside the ``with`` and are waited for."""
     meter = _Meter()
     started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     yield meter
@@ -46,7 +46,7 @@ def _children() -> Iterator[_Meter]:
 
 
 def ipmipower(rack: Rack, nodes: int) -> list[Row]:
-    """A process for every few thousand BMCs, one after another, each with a thousand at once.
+    """Measure a process for every few thousand BMCs, one after another, each with a thousand at once.
 
     It logs in to each, reads, and logs out.
     """
@@ -68,7 +68,7 @@ def ipmipower(rack: Rack, nodes: int) -> list[Row]:
 
 
 def ipmitool(rack: Rack, nodes: int) -> list[Row]:
-    """A process for each BMC, some at a time; each logs in, reads, and logs out."""
+    """Measure a process for each BMC, some at a time; each logs in, reads, and logs out."""
     _require("ipmitool", "ipmitool")
     secret = _secret(rack.folder / "ipmitool.password", PASSWORD)
 
@@ -86,11 +86,11 @@ def ipmitool(rack: Rack, nodes: int) -> list[Row]:
 
 
 def pyghmi(rack: Rack, nodes: int, seconds: float) -> list[Row]:
-    """One process over held sessions, one read after another and many at once."""
+    """Measure one process over held sessions, one read after another and many at once."""
     if not PYGHMI.exists():
         raise Failed("not installed: make bench-peers")
     script = Path(__file__).with_name("pyghmi_reads.py")
-    told = json.loads(run([PYGHMI, script, _driver_info(rack, nodes), str(seconds)], 120))
+    figures = json.loads(run([PYGHMI, script, _driver_info(rack, nodes), str(seconds)], 120))
     return [
         Row(
             f"pyghmi, {nodes:,} held sessions, {what}",
@@ -98,16 +98,16 @@ def pyghmi(rack: Rack, nodes: int, seconds: float) -> list[Row]:
             seconds=found["seconds"],
             cpu=found["cpu"],
         )
-        for what, found in told.items()
+        for what, found in figures.items()
     ]
 
 
 def sushy(rack: Rack, nodes: int, seconds: float) -> list[Row]:
-    """One process, in some threads: logins, reads as they come, and reads over connections that are kept."""
+    """Measure one process with threads: logins, default reads, and reads over connections that are kept."""
     if not SUSHY.exists():
         raise Failed("not installed: make bench-peers")
     script = Path(__file__).with_name("sushy_reads.py")
-    told = json.loads(
+    figures = json.loads(
         run([SUSHY, script, _driver_info(rack, nodes), str(seconds), rack.control], 120 + nodes)
     )
     names = {"login": SUSHY_LOGIN, "closed": SUSHY_CLOSED, "kept": SUSHY_KEPT}
@@ -119,12 +119,12 @@ def sushy(rack: Rack, nodes: int, seconds: float) -> list[Row]:
             cpu=found["cpu"],
             requests=found["requests"],
         )
-        for what, found in told.items()
+        for what, found in figures.items()
     ]
 
 
 def versions() -> dict[str, str]:
-    """The versions of those that are installed."""
+    """Return the versions of the installed programs."""
     commands: dict[str, list[str | Path]] = {
         "FreeIPMI": ["ipmipower", "--version"],
         "ipmitool": ["ipmitool", "-V"],
@@ -135,7 +135,7 @@ def versions() -> dict[str, str]:
 
 
 def version(command: Sequence[str | Path]) -> str:
-    """The first thing that a program prints which looks like a version."""
+    """Return the first word that a program prints which looks like a version."""
     said = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
     found = re.search(r"\d+(\.\d+)+", said)
     return found[0] if found else "of unknown version"
