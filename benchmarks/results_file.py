@@ -7,7 +7,7 @@ from typing import Final
 
 _HEAD: Final = (
     "# What a sweep takes\n\n"
-    "What was measured, and how, is said in [docs/performance.md](../docs/performance.md).\n"
+    "[docs/performance.md](../docs/performance.md) explains what was measured, and how.\n"
 )
 _SECTION: Final = re.compile(r"^## (.+)$", re.MULTILINE)
 
