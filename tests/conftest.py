@@ -9,9 +9,11 @@ from typing import Final
 import pytest
 
 import peers
+import templates
+from servers import MariaDB, PostgreSQL, RestartablePostgreSQL, Server
 
 #: Seconds after which a test is broken off: one that hangs must fail, and leave the others their turn.
-LONGEST: Final = int(os.environ.get("PODIUM_TEST_LONGEST", "60"))
+LONGEST: Final = int(os.environ.get("PODIUM_TEST_LONGEST", "150"))
 
 
 def pytest_configure() -> None:
@@ -37,14 +39,14 @@ def require_peer() -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[peers.Server]:
-    with peers.PostgreSQL() as server:
+def postgresql_server() -> Iterator[Server]:
+    with PostgreSQL() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def mariadb_server() -> Iterator[peers.Server]:
-    with peers.MariaDB() as server:
+def mariadb_server() -> Iterator[Server]:
+    with MariaDB() as server:
         yield server
 
 
@@ -54,16 +56,27 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'podium.sqlite'}"
         return
-    server: peers.Server = request.getfixturevalue(f"{request.param}_server")
+    server: Server = request.getfixturevalue(f"{request.param}_server")
     name = server.create_database()
-    try:
-        yield server.url(name)
-    finally:
-        server.drop_database(name)
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database that has its schema and nothing else, on each kind of server in turn."""
+    if request.param == "sqlite":
+        templates.write_sqlite(tmp_path / "podium.sqlite")
+        yield f"sqlite:///{tmp_path / 'podium.sqlite'}"
+        return
+    server: Server = request.getfixturevalue(f"{request.param}_server")
+    name = server.create_migrated_database()
+    yield server.url(name)
+    server.drop_database(name)
 
 
 @pytest.fixture
-def restartable_postgresql() -> Iterator[peers.RestartablePostgreSQL]:
-    """A PostgreSQL server that the test may stop and start: ``.url``, ``.stop()``, ``.start()``."""
-    with peers.PostgreSQL() as server:
-        yield peers.RestartablePostgreSQL(server)
+def restartable_postgresql(postgresql_server: Server) -> Iterator[RestartablePostgreSQL]:
+    """The PostgreSQL server, which the test may stop and start: ``.url``, ``.stop()``, ``.start()``."""
+    yield RestartablePostgreSQL(postgresql_server)
+    postgresql_server.start()

@@ -1,5 +1,10 @@
-"""Real processes for the functional tests: daemon, command and simulator, as an operator runs them."""
+"""Real processes for the functional tests: daemon and simulator, as an operator runs them.
 
+Commands that a test gives meanwhile run in its own process: to start another takes longer than most commands.
+"""
+
+import contextlib
+import io
 import json
 import os
 import signal
@@ -11,12 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+import podium.cli.main
+import podium.simulator.main
+from peers import PATIENCE, free_port
 from podium.db import api
 from podium.db.engine import Database
 from podium.simulator import control
+from templates import prepared
 
 BIN = Path(sys.executable).parent
-PATIENCE = 30.0
 
 
 def eventually(condition: Callable[[], Any], what: str) -> Any:
@@ -29,16 +37,18 @@ def eventually(condition: Callable[[], Any], what: str) -> Any:
     return found
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(type=kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def run_here(main: Callable[[list[str]], int], arguments: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Run a command in this process."""
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        status = main(arguments)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
 
 class Daemon:
     """A ``podium-conductor`` with files of its own; ``with`` starts it and makes sure that it ends.
 
-    :param bin: the folder of the programs, which may be that of another environment
+    :param bin: the folder of the programs of another environment
+    :param url: of its database, by default one that has its schema
     """
 
     def __init__(
@@ -49,6 +59,8 @@ class Daemon:
         self.config = folder / "podium.conf"
         self.log = folder / "daemon.log"
         self.url = url or f"sqlite:///{folder}/podium.sqlite"
+        if url is None:
+            prepared(self.url).dispose()
         self.default = default
         self.write(text)
         self.process: subprocess.Popen[bytes] | None = None
@@ -110,12 +122,12 @@ class Daemon:
         self.process.wait(PATIENCE)
 
     def podium(self, *arguments: str, expect: int = 0) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            [self.bin / "podium", "--config-file", self.config, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE * 2,
-        )
+        command = ["--config-file", str(self.config), *arguments]
+        if self.bin == BIN:
+            done = run_here(podium.cli.main.main, command)
+        else:
+            command = [str(self.bin / "podium"), *command]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == expect, (arguments, done.stdout, done.stderr)
         return done
 
@@ -142,11 +154,11 @@ class Rack:
 
     def __init__(self, folder: Path, count: int, *arguments: str, protocol: str = "ipmi") -> None:
         self.nodes = folder / "rack.yaml"
-        self.port = free_port(socket.SOCK_DGRAM if protocol == "ipmi" else socket.SOCK_STREAM)
+        port = free_port(socket.SOCK_DGRAM if protocol == "ipmi" else socket.SOCK_STREAM)
         self._control = folder / "sim.sock"
         self._log = folder / "sim.log"
         self._command = [
-            BIN / "podium-sim", f"--{protocol}", str(count), "--port", str(self.port),
+            BIN / "podium-sim", f"--{protocol}", str(count), "--port", str(port),
             "--nodes-file", self.nodes, "--control", self._control, *arguments,
         ]  # fmt: skip
 
@@ -154,7 +166,7 @@ class Rack:
         self._ends = 0
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
-        eventually(lambda: "BMCs at" in self._log.read_text() or self._process.poll(), "the rack is ready")
+        eventually(lambda: ", user " in self._log.read_text() or self._process.poll(), "the rack is ready")
         assert self._process.poll() is None, self._log.read_text()
         return self
 
@@ -176,11 +188,6 @@ class Rack:
         return found
 
     def ctl(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [BIN / "podium-sim", "ctl", "--control", self._control, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
+        done = run_here(podium.simulator.main.main, ["ctl", "--control", str(self._control), *arguments])
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -10,8 +10,7 @@ import venv
 from pathlib import Path
 from typing import Final
 
-#: Seconds that a program in an environment may take.
-PATIENCE: Final = 50.0
+from peers import PATIENCE
 
 _HERE: Final = Path(sys.executable).parent
 

@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from peers import PATIENCE
 from podium import conf, states
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep.power_sync import PowerSync
-from podium.db import api, schema
+from podium.db import api
 from podium.db.engine import Database
 from podium.drivers import base
-
-PATIENCE = 10.0  # seconds until a test gives up waiting for what should happen at once
+from templates import prepared
 
 
 class Clock:
@@ -75,11 +75,14 @@ class StillDriver(base.Driver):
         self.states[node.name] = states.REACHED[target]
 
 
-async def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
-    """Let other threads and tasks go on until something is true."""
+async def until(condition: Callable[[], bool], patience: float = PATIENCE, *, step: float = 0.001) -> None:
+    """Let other threads and tasks go on until something is true.
+
+    :param step: seconds between two looks; more where a look is work
+    """
     async with asyncio.timeout(patience):
         while not condition():
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(step)
 
 
 async def happened(event: threading.Event) -> None:
@@ -117,8 +120,7 @@ class Pieces:
 @contextlib.asynccontextmanager
 async def pieces(url: str, *drivers: base.Driver) -> AsyncIterator[Pieces]:
     """Rooms that are open, on a database that has its schema; all closed at the end."""
-    database = Database(url)
-    schema.upgrade(database)
+    database = prepared(url)
     made = Pieces(database, drivers)
     try:
         for room in made.rooms.values():

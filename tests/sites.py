@@ -1,25 +1,24 @@
 """A real conductor over one machine, in this process: people's requests go in, rows and metrics come out."""
 
 import asyncio
-import shutil
-import socket
 import urllib.request
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 from prometheus_client import parser
 
-from fakes import make_conf, until
+from fakes import PATIENCE, make_conf, until
 from hardware import Hardware
+from peers import free_port, own_address
 from podium import conf
 from podium.conductor.daemon import Conductor
-from podium.db import api, operations, power, schema, task_commands
+from podium.db import api, operations, power, task_commands
 from podium.db.engine import Database
 from podium.db.models import power_events
 from podium.drivers import registry
+from templates import prepared
 
 NODE: Final = "r1n01"
 
@@ -29,18 +28,23 @@ enabled_drivers = {protocol}
 [conductor]
 sync_power_state_interval = 1
 [metrics]
-listen = 127.0.0.1:{port}
+listen = {metrics}
 {options}
 """
+
+
+async def _comes(condition: Callable[[], bool]) -> None:
+    """Wait for what is to be read in the database."""
+    await until(condition, step=0.02)
 
 
 class Site:
     """A conductor over one machine, which is enrolled as ``r1n01``."""
 
-    def __init__(self, hardware: Hardware, config: conf.Config, database: Database, port: int) -> None:
+    def __init__(self, hardware: Hardware, config: conf.Config, database: Database, metrics: str) -> None:
         self.hardware = hardware
         self._database = database
-        self._port = port
+        self._metrics = metrics
         drivers = registry.load([hardware.protocol], config)
         self._conductor = Conductor(config, database, drivers)
 
@@ -49,13 +53,13 @@ class Site:
         ready = asyncio.Event()
         conducting = asyncio.create_task(self._conductor.run(ready.set))
         begun = asyncio.create_task(ready.wait())
-        await asyncio.wait({conducting, begun}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({conducting, begun}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         begun.cancel()
         try:
             yield self
         finally:
             self._conductor.stop()
-            await asyncio.wait_for(conducting, 30)
+            await asyncio.wait_for(conducting, PATIENCE)
 
     def node(self) -> Any:
         with self._database.read() as connection:
@@ -88,11 +92,11 @@ class Site:
             node = self.node()
             return bool(node.power_state == state and node.power_checked_at != before)
 
-        await until(known)
+        await _comes(known)
 
     async def fails_to_read(self) -> str:
         """Wait until the power cannot be read, and say why."""
-        await until(lambda: self.node().power_failures > 0)
+        await _comes(lambda: self.node().power_failures > 0)
         return str(self.node().last_error)
 
     async def power(self, action: str, *, timeout: float = 10.0, then_off: bool = False) -> str | None:
@@ -106,7 +110,7 @@ class Site:
             with self._database.read() as connection:
                 return operations.requests_of(connection, number)[0]
 
-        await until(lambda: request().state in (operations.DONE, operations.FAILED), min(2 * timeout, 30))
+        await _comes(lambda: request().state in (operations.DONE, operations.FAILED))
         ended = request()
         assert (ended.error is None) == (ended.state == operations.DONE)
         return None if ended.error is None else str(ended.error)
@@ -121,7 +125,7 @@ class Site:
             with self._database.read() as connection:
                 return task_commands.find(connection, [number])[0]
 
-        await until(lambda: answer().finished_at is not None)
+        await _comes(lambda: answer().finished_at is not None)
         error = answer().error
         return None if error is None else str(error)
 
@@ -132,7 +136,7 @@ class Site:
             assert await self.run_task("check_status") is None
             return self.node().health or {}
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while (found := await check()).get("status") != status:
                 await asyncio.sleep(0.05)
         return list(found["reasons"])
@@ -166,35 +170,23 @@ class Site:
         """Every sample that Prometheus gets."""
 
         def get() -> str:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{self._metrics}/metrics", timeout=10) as answer:
                 return str(answer.read().decode())
 
         families = parser.text_string_to_metric_families(await asyncio.to_thread(get))
         return [sample for family in families for sample in family.samples]
 
 
-def make_database(path: Path) -> None:
-    """A SQLite file with its schema and nothing else."""
-    database = Database(f"sqlite:///{path}")
-    schema.upgrade(database)
-    database.dispose()
-
-
 @asynccontextmanager
-async def site(hardware: Hardware, template: Path) -> AsyncIterator[Site]:
-    """A conductor over hardware that is switched off, with its files in the same folder.
-
-    :param template: of :func:`make_database`
-    """
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    text = CONFIG.format(protocol=hardware.protocol, port=port, options=hardware.options)
+async def site(hardware: Hardware) -> AsyncIterator[Site]:
+    """A conductor over hardware that is switched off, with its files in the same folder."""
+    metrics = f"{own_address()}:{free_port()}"
+    text = CONFIG.format(protocol=hardware.protocol, metrics=metrics, options=hardware.options)
     folder = hardware.folder
     config = make_conf(folder, text)
-    shutil.copy(template, folder / "podium.sqlite")
-    database = Database(f"sqlite:///{folder}/podium.sqlite")
+    database = prepared(f"sqlite:///{folder}/podium.sqlite")
     async with hardware.running():
-        made = Site(hardware, config, database, port)
+        made = Site(hardware, config, database, metrics)
         made.enrol()
         async with made.running():
             yield made

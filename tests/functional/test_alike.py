@@ -16,7 +16,7 @@ from fakes import until
 from hardware import IPMI, Fake, Hardware, PolledRedfish, Redfish
 from podium import states
 from podium.drivers.inventory import Inventory
-from sites import Site, make_database, site
+from sites import Site, site
 
 Scenario = Callable[[Site], Awaitable[None]]
 #: Plays a scenario; the words are what the hardware must be able to show for it.
@@ -25,16 +25,8 @@ Play = Callable[..., None]
 ON, OFF = states.POWER_ON, states.POWER_OFF
 
 
-@pytest.fixture(scope="module")
-def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database without nodes, to be copied: making one takes longer than most tests."""
-    path = tmp_path_factory.mktemp("schema") / "podium.sqlite"
-    make_database(path)
-    return path
-
-
 @pytest.fixture(params=[Fake, IPMI, Redfish, PolledRedfish], ids=lambda hardware: hardware.__name__.lower())
-def play(request: pytest.FixtureRequest, tmp_path: Path, schema: Path) -> Play:
+def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
     hardware: Hardware = request.param(tmp_path)
 
     def run(scenario: Scenario, *needs: str) -> None:
@@ -43,7 +35,7 @@ def play(request: pytest.FixtureRequest, tmp_path: Path, schema: Path) -> Play:
                 pytest.skip(hardware.cannot[need])
 
         async def main() -> None:
-            async with site(hardware, schema) as made:
+            async with site(hardware) as made:
                 await scenario(made)
 
         asyncio.run(main())

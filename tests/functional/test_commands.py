@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from peers import PATIENCE
+from templates import prepared
+
 _PODIUM = Path(sys.executable).with_name("podium")
-_PATIENCE = 60  # seconds
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -39,15 +41,15 @@ def start(tmp_path: Path) -> Start:
 
 
 @pytest.fixture
-def run(start: Start) -> Run:
+def run(start: Start, tmp_path: Path) -> Run:
     """Runs ``podium`` to its end; the database has its schema."""
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         with start(*arguments) as process:
-            out, err = process.communicate(timeout=_PATIENCE)
+            out, err = process.communicate(timeout=PATIENCE)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
-    assert run("db", "upgrade").returncode == 0
+    prepared(f"sqlite:///{tmp_path}/podium.sqlite").dispose()
     return run
 
 
@@ -81,7 +83,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(start: Start, arguments: list
     os.close(reading)
     with start(*arguments, stdout=writing) as process:
         os.close(writing)
-        _, err = process.communicate(timeout=_PATIENCE)
+        _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
 
 
@@ -99,7 +101,7 @@ def test_an_interrupt_ends_the_waiting_quietly(run: Run, start: Start) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "operation 1: 1 requested\n"
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=_PATIENCE)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines()[-1].startswith("podium: operation 1 goes on; look: podium operation show 1;")
     assert "Traceback" not in err

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from daemons import Daemon, Rack, eventually
-from peers import RestartablePostgreSQL
+from daemons import PATIENCE, Daemon, Rack, eventually
 from podium.db import ledger
 from podium.db.engine import Database
+from servers import RestartablePostgreSQL
 
 FAST = "[conductor]\nsync_power_state_interval = 1\n"
 
@@ -216,8 +216,8 @@ def test_a_server_database_without_a_schema_stops_the_daemon_with_the_command_to
 def test_systemd_hears_that_the_daemon_is_ready_and_not_before_it_is(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(30)
-        daemon = Daemon(tmp_path)
+        systemd.settimeout(PATIENCE)
+        daemon = Daemon(tmp_path, url=f"sqlite:///{tmp_path}/new.sqlite")
         daemon.launch(NOTIFY_SOCKET=str(tmp_path / "notify"))
         try:
             assert systemd.recv(100) == b"READY=1"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from peers import PATIENCE, free_port, own_address
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.ipmi import packet
@@ -22,7 +23,6 @@ from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator
 from podium.testing.manager import FakeManager
 
-PATIENCE = 20.0  # seconds
 KG = "506f6469756d" + 10 * "4b" + 4 * "00"  # ipmi_sim takes 16 bytes and adds the zeros
 OPTIONS = SimpleNamespace(
     inventory_interval=86400,
@@ -48,7 +48,7 @@ LAN = """\
 name "podium"
 set_working_mc 0x20
   startlan 1
-    addr 127.0.0.1 {port}
+    addr {address} {port}
     priv_limit admin
     allowed_auths_callback none md5
     allowed_auths_user none md5
@@ -76,16 +76,16 @@ class IPMISim:
 
     def __init__(self, program: str, folder: Path, kg: str = "", more: str = "") -> None:
         self._folder = folder
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port(socket.SOCK_DGRAM)
         chassis = folder / "chassis"
         chassis.write_text(CHASSIS)
         chassis.chmod(0o700)
         self.power = "1"
         (folder / "asked").touch()
         key = f"bmc_key {kg[:32]}" if kg else ""
-        (folder / "lan.conf").write_text(LAN.format(port=self.port, program=chassis, key=key))
+        (folder / "lan.conf").write_text(
+            LAN.format(address=own_address(), port=self.port, program=chassis, key=key)
+        )
         (folder / "commands").write_text(COMMANDS.format(more=more))
         (folder / "state").mkdir()
         self._log = (folder / "log").open("wb")
@@ -116,7 +116,7 @@ class IPMISim:
         request = packet.encode_request(packet.GET_CHANNEL_AUTHENTICATION_CAPABILITIES, 0, b"\x8e\x04")
         deadline = time.monotonic() + PATIENCE
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect(("127.0.0.1", self.port))
+            probe.connect((own_address(), self.port))
             probe.settimeout(0.1)
             while time.monotonic() < deadline and self._process.poll() is None:
                 with contextlib.suppress(TimeoutError, ConnectionRefusedError):
@@ -152,7 +152,7 @@ def ipmi_sim(require_peer: Callable[[str], str], tmp_path: Path) -> Iterator[Cal
 
 def node_of(simulator: IPMISim, **changes: Any) -> base.Node:
     info = {
-        "ipmi_address": "127.0.0.1",
+        "ipmi_address": own_address(),
         "ipmi_port": simulator.port,
         "ipmi_username": "podium",
         "ipmi_password": "secret",

@@ -16,12 +16,12 @@ from typing import Any, Final
 import pytest
 import sqlalchemy as sa
 
-import peers
 from daemons import Daemon, Rack, eventually
 from podium import errors, states
 from podium.db import api, operations, power
 from podium.db.engine import Database
 from podium.db.models import nodes, power_requests
+from servers import Server
 
 ROUNDS: Final = int(os.environ.get("PODIUM_KILL_ROUNDS", "3"))
 SEED: Final = int(os.environ.get("PODIUM_KILL_SEED", "1"))
@@ -152,12 +152,11 @@ def test_nothing_is_lost_or_done_twice_when_the_daemon_is_killed(
 ) -> None:
     url = None
     if ON_POSTGRESQL:
-        server: peers.Server = request.getfixturevalue("postgresql_server")
-        url = server.url(server.create_database())
+        server: Server = request.getfixturevalue("postgresql_server")
+        url = server.url(server.create_migrated_database())
     placed = [word for fault in FAULTS for word in ("--fault", fault)]
     with Rack(tmp_path, BMCS, "--sessions", "64", *placed) as rack:
         daemon = Daemon(tmp_path, CONFIG, default="enabled_drivers = ipmi", url=url)
-        daemon.podium("db", "upgrade")
         daemon.podium("node", "import", str(rack.nodes))
         with daemon:
             load = Load(daemon, rack)

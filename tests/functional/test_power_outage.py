@@ -33,7 +33,6 @@ def carried_out(rack: Rack) -> dict[str, list[str]]:
 def test_a_switch_outage_with_enforcement_on_sends_not_one_power_command(tmp_path: Path) -> None:
     with Rack(tmp_path, BMCS) as rack:
         daemon = Daemon(tmp_path, CONFIG, default="enabled_drivers = ipmi")
-        daemon.podium("db", "upgrade")
         daemon.podium("node", "import", str(rack.nodes))
         with daemon:
 

@@ -20,7 +20,6 @@ def test_reboots_under_way_are_ended_by_another_number_of_workers(
 ) -> None:
     with Rack(tmp_path, BMCS, "--fault", "slow=1:100%") as rack:
         daemon = Daemon(tmp_path, f"[conductor]\nworkers = {before}\n", default="enabled_drivers = ipmi")
-        daemon.podium("db", "upgrade")
         daemon.podium("node", "import", str(rack.nodes))
         rack.ctl("power", "on", "100%")
         database = Database(daemon.url)

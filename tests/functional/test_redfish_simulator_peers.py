@@ -12,8 +12,8 @@ import pytest
 
 import peers
 from daemons import Rack
+from peers import PATIENCE
 
-PATIENCE = 50.0  # seconds
 ADDRESS = "127.21.9.21"
 
 SUSHY = """\

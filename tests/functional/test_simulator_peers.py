@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-#: Seconds that any program here may take.
-PATIENCE = 30.0
+from peers import PATIENCE
+
 PROGRAM = (sys.executable, "-P", "-c", "import sys; from podium.simulator.main import main; sys.exit(main())")
 PASSWORD = "podium-sim"
 KG = "4b" * 20

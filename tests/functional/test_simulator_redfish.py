@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-#: Seconds that any program here may take.
-PATIENCE = 30.0
+from peers import PATIENCE
+
 PROGRAM = (sys.executable, "-P", "-c", "import sys; from podium.simulator.main import main; sys.exit(main())")
 SYSTEM = "/redfish/v1/Systems/1"
 

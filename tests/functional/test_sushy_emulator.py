@@ -22,12 +22,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import peers
+from peers import PATIENCE, own_address
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.redfish.driver import RedfishDriver
 from podium.testing import FakeManager, make_driver, make_node
 
-PATIENCE = 20.0  # seconds
 ONE, TWO = "27946b59-9e44-4fa7-8e91-f3527a1ef094", "6a9d9ab0-2b3c-4a43-8e0d-8f3f1d0a7f5b"
 SAMPLES = (
     *("root", "system_collection", "system", "ethernet_interfaces_collection", "ethernet_interfaces"),
@@ -39,7 +39,7 @@ TASKS = ("check_status", "collect_inventory", "collect_sensors")
 CONFIG = """\
 import random
 random.randint = lambda low, high: low
-SUSHY_EMULATOR_LISTEN_IP = "127.0.0.1"
+SUSHY_EMULATOR_LISTEN_IP = "{address}"
 SUSHY_EMULATOR_LISTEN_PORT = {port}
 SUSHY_EMULATOR_STATE_DIR = "{folder}"
 SUSHY_EMULATOR_AUTH_FILE = "{folder}/users"
@@ -52,10 +52,10 @@ USERS = "admin:$2b$04$Xj1.omVDuzUSTIOSAL2jWOow7DWWD6C5aERbCTRTZ0bqAKceSpcWa\n"
 
 
 def certify(folder: Path) -> None:
-    """A certificate for 127.0.0.1, signed by itself, and its key."""
+    """A certificate for this process's address, signed by itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now, address = datetime.now(UTC), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, own_address())])
+    now, address = datetime.now(UTC), x509.IPAddress(ipaddress.IPv4Address(own_address()))
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -76,7 +76,7 @@ def certify(folder: Path) -> None:
 
 
 class Service:
-    """A program that serves Redfish on a port of 127.0.0.1."""
+    """A program that serves Redfish at this process's address."""
 
     def __init__(self, folder: Path, port: int, command: list[str | Path]) -> None:
         self.port = port
@@ -99,7 +99,7 @@ class Service:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection((own_address(), self.port), 1).close()
                 return
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.05)
@@ -122,7 +122,8 @@ class Emulator(Service):
             {"uuid": ONE, "name": "one", "nics": [{"mac": "00:5C:52:31:3A:9C", "ip": "192.0.2.1"}]} | machine,
             {"uuid": TWO, "name": "two", "nics": []} | machine,
         ]
-        (folder / "config").write_text(CONFIG.format(port=port, folder=folder, systems=systems))
+        config = CONFIG.format(address=own_address(), port=port, folder=folder, systems=systems)
+        (folder / "config").write_text(config)
         (folder / "users").write_text(USERS)
         certify(folder)
         program = peers.require_in("sushy", "sushy-emulator")
@@ -130,7 +131,7 @@ class Emulator(Service):
 
     def node(self, system: str | None = ONE, **changes: Any) -> base.Node:
         info = {
-            "redfish_address": f"https://127.0.0.1:{self.port}",
+            "redfish_address": f"https://{own_address()}:{self.port}",
             "redfish_system_id": f"/redfish/v1/Systems/{system}",
             "redfish_username": "admin",
             "redfish_password": "secret",
@@ -162,7 +163,7 @@ def contoso(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     # There is a document of this chassis alone, while the system says that it is in another.
     (folder / "Chassis" / "1U").symlink_to(folder / "Chassis" / "Blade1")
     port = peers.free_port()
-    command: list[str | Path] = [program, "--interface", "127.0.0.1", "--port", str(port)]
+    command: list[str | Path] = [program, "--interface", own_address(), "--port", str(port)]
     running = Service(folder, port, [*command, "--mockup-files", folder])
     yield running
     running.kill()
@@ -178,7 +179,7 @@ def with_driver(use: Callable[[RedfishDriver], Awaitable[Any]]) -> Any:
         finally:
             await driver.close()
 
-    return asyncio.run(asyncio.wait_for(main(), 2 * PATIENCE))
+    return asyncio.run(asyncio.wait_for(main(), PATIENCE))
 
 
 async def comes_to(driver: RedfishDriver, node: base.Node, state: str) -> None:
@@ -280,7 +281,7 @@ def test_the_emulators_health_inventory_and_sensors_are_told(emulator: Emulator)
 
 
 def contoso_node(contoso: Service) -> base.Node:
-    return make_node("redfish", {"redfish_address": f"http://127.0.0.1:{contoso.port}"}, name="contoso")
+    return make_node("redfish", {"redfish_address": f"http://{own_address()}:{contoso.port}"}, name="contoso")
 
 
 def test_the_only_system_of_a_service_is_found_and_read(contoso: Service) -> None:

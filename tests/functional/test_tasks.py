@@ -7,15 +7,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import parser
 
-from daemons import Daemon, eventually
+from daemons import PATIENCE, Daemon, eventually
+from peers import free_port, own_address
 
 TASK = "fake.check_status"
-
-
-def free_tcp_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def state(daemon: Daemon, task: str) -> str:
@@ -63,9 +58,9 @@ def test_a_task_that_is_disabled_stays_so_over_a_restart_until_it_is_enabled(dae
 
 
 def test_prometheus_reads_the_daemons_metrics(tmp_path: Path) -> None:
-    port = free_tcp_port()
-    with Daemon(tmp_path, f"[metrics]\nlisten = 127.0.0.1:{port}\n") as daemon:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+    place = f"{own_address()}:{free_port()}"
+    with Daemon(tmp_path, f"[metrics]\nlisten = {place}\n") as daemon:
+        with urllib.request.urlopen(f"http://{place}/metrics", timeout=PATIENCE) as answer:
             assert answer.headers.get_content_type() == "text/plain"
             families = list(parser.text_string_to_metric_families(answer.read().decode()))
         values = {

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy
 
-import peers
+from servers import RestartablePostgreSQL
 
 
 def test_each_test_starts_with_an_empty_database(database_url: str) -> None:
@@ -17,7 +17,7 @@ def test_each_test_starts_with_an_empty_database(database_url: str) -> None:
 
 
 def test_a_stopped_server_comes_back_with_what_was_committed(
-    restartable_postgresql: peers.RestartablePostgreSQL,
+    restartable_postgresql: RestartablePostgreSQL,
 ) -> None:
     engine = sqlalchemy.create_engine(restartable_postgresql.url)
     try:

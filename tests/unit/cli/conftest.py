@@ -10,10 +10,11 @@ import pytest
 
 from podium import states
 from podium.cli.main import main
-from podium.db import conductors, power, schema
+from podium.db import conductors, power
 from podium.db.engine import Database
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome, finish
+from templates import prepared
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -44,12 +45,9 @@ def bare_podium(tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[s
 @pytest.fixture
 def database(sqlite_url: str) -> Iterator[Database]:
     """An SQLite database with the schema."""
-    found = Database(sqlite_url)
-    try:
-        schema.upgrade(found)
-        yield found
-    finally:
-        found.dispose()
+    found = prepared(sqlite_url)
+    yield found
+    found.dispose()
 
 
 @pytest.fixture
@@ -59,11 +57,9 @@ def podium(database: Database, bare_podium: Run) -> Run:
 
 
 @pytest.fixture
-def podium_anywhere(tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]) -> Run:
+def podium_anywhere(tmp_path: Path, migrated_url: str, capsys: pytest.CaptureFixture[str]) -> Run:
     """As ``podium``, on each kind of database in turn."""
-    run = _runner(tmp_path, database_url, capsys)
-    assert run("db", "upgrade").returncode == 0
-    return run
+    return _runner(tmp_path, migrated_url, capsys)
 
 
 class Head:

@@ -79,8 +79,8 @@ def test_conductors_are_listed_as_online_while_they_are_heard_of(podium: Run, da
     ]
 
 
-def test_the_figures_of_the_only_conductor_are_shown(podium_anywhere: Run, database_url: str) -> None:
-    database = Database(database_url)
+def test_the_figures_of_the_only_conductor_are_shown(podium_anywhere: Run, migrated_url: str) -> None:
+    database = Database(migrated_url)
     try:
         go_online(database, "head")
         write(

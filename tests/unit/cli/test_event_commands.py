@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from peers import RestartablePostgreSQL
 from podium.cli import events as event_commands
 from podium.cli.main import main
-from podium.db import api, schema
+from podium.db import api
 from podium.db.engine import Database
 from podium.db.models import power_events, utcnow
+from servers import RestartablePostgreSQL
+from templates import prepared
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -218,9 +219,8 @@ def test_following_tells_once_of_a_database_that_goes_away_and_waits_for_it(
     url = restartable_postgresql.url
     config = tmp_path / "podium.conf"
     config.write_text(f"[DEFAULT]\nstate_path = {tmp_path}\n[database]\nconnection = {url}\n")
-    database = Database(url)
+    database = prepared(url)
     try:
-        schema.upgrade(database)
         enrol(database, "n1", "n2")
         while_following(
             lambda: happen(database, "n1"),

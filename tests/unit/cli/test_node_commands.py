@@ -216,7 +216,7 @@ def test_a_power_policy_is_kept_while_something_else_is_set(podium: Run, databas
 
 
 @pytest.fixture
-def switched_nodes(podium_anywhere: Run, database_url: str) -> Run:
+def switched_nodes(podium_anywhere: Run, migrated_url: str) -> Run:
     """``podium`` on nodes that were switched off behind Podium's back, with different policies."""
     off: dict[str, Any] = {"driver": "fake", "power_state": "power off", "wanted_power_state": "power on"}
     off |= {"power_policy": None, "enforcement": None}
@@ -232,7 +232,7 @@ def switched_nodes(podium_anywhere: Run, database_url: str) -> Run:
         {**off, "name": "unwanted", "power_policy": "enforce", "wanted_power_state": None},
         {**off, "name": "unread", "power_policy": "enforce", "power_state": None},
     ]
-    database = Database(database_url)
+    database = Database(migrated_url)
     try:
         with database.write() as connection:
             api.create_nodes(connection, rows)
@@ -286,13 +286,13 @@ def test_lists_are_narrowed_by_filters(podium: Run, filters: list[str], names: l
 
 
 @pytest.fixture
-def nodes_of_ages(podium_anywhere: Run, database_url: str) -> Run:
+def nodes_of_ages(podium_anywhere: Run, migrated_url: str) -> Run:
     """``podium`` on nodes whose power was read 10 and 1,000 seconds ago, or never, and one in maintenance."""
     now = utcnow()
     ages = {"fresh": 10, "old": 1000, "parked": 1000}
     rows = [{"name": name, "power_checked_at": now - timedelta(seconds=age)} for name, age in ages.items()]
     rows[2]["maintenance"] = True
-    database = Database(database_url)
+    database = Database(migrated_url)
     try:
         with database.write() as connection:
             api.create_nodes(

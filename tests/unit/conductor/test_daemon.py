@@ -6,14 +6,13 @@ import pytest
 from fakes import PATIENCE, StillDriver, make_conf, until
 from podium import errors, states
 from podium.conductor.daemon import Conductor
-from podium.db import api, conductors, power, schema
-from podium.db.engine import Database
+from podium.db import api, conductors, power
+from templates import prepared
 
 
 def tasks_when_ready(tmp_path: Path) -> set[str]:
     """The tasks that the database has at the moment a conductor says that it is ready."""
-    database = Database(f"sqlite:///{tmp_path}/p.sqlite")
-    schema.upgrade(database)
+    database = prepared(f"sqlite:///{tmp_path}/p.sqlite")
 
     async def main() -> set[str]:
         found: set[str] = set()
@@ -46,8 +45,7 @@ def test_an_outage_just_before_it_is_ready_does_not_stop_a_conductor(
 
 def test_an_outage_between_hearing_of_a_request_and_beginning_it_does_not_lose_it(tmp_path: Path) -> None:
     conf = make_conf(tmp_path)
-    database = Database(f"sqlite:///{tmp_path}/p.sqlite")
-    schema.upgrade(database)
+    database = prepared(f"sqlite:///{tmp_path}/p.sqlite")
     with database.write() as connection:
         api.create_nodes(connection, [{"name": "a", "driver": "still"}])
         (node,) = api.find_nodes(connection, ["a"])

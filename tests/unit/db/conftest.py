@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-import peers
-from podium.db import api, models, schema
+from podium.db import api, models
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
+from servers import Server
+from templates import prepared
 
 Open = Callable[[str], Database]
 Step = Callable[[sa.Connection], object]
@@ -24,14 +25,11 @@ def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('database') / 'podium.sqlite'}"
     else:
-        server: peers.Server = request.getfixturevalue(f"{request.param}_server")
-        url = server.url(server.create_database())
-    database = Database(url)
-    try:
-        schema.upgrade(database)
-        yield database
-    finally:
-        database.dispose()
+        server: Server = request.getfixturevalue(f"{request.param}_server")
+        url = server.url(server.create_migrated_database())
+    database = prepared(url)
+    yield database
+    database.dispose()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import peers
 from podium import errors
 from podium.db import api, fleet, models
 from podium.db.engine import Database, parse_url
+from servers import PostgreSQL, RestartablePostgreSQL, Server
 
 PASSWORD = "hunter2-correct-horse"
 
@@ -79,8 +80,8 @@ def test_a_missing_database_driver_names_the_extra_to_install(
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])
-def server(request: pytest.FixtureRequest) -> peers.Server:
-    found: peers.Server = request.getfixturevalue(f"{request.param}_server")
+def server(request: pytest.FixtureRequest) -> Server:
+    found: Server = request.getfixturevalue(f"{request.param}_server")
     return found
 
 
@@ -97,19 +98,19 @@ def with_login(url: str, user: str) -> str:
     return sa.make_url(url).set(username=user, password=PASSWORD).render_as_string(hide_password=False)
 
 
-def test_a_refused_login_is_told_without_the_password(opened: Open, server: peers.Server) -> None:
+def test_a_refused_login_is_told_without_the_password(opened: Open, server: Server) -> None:
     url = with_login(server.url(server.create_database()), "stranger")
     assert "stranger" in refusal(opened(url))
 
 
-def test_a_server_that_is_not_there_is_told_with_its_place(opened: Open, server: peers.Server) -> None:
+def test_a_server_that_is_not_there_is_told_with_its_place(opened: Open, server: Server) -> None:
     port = peers.free_port()
     url = sa.make_url(with_login(server.url("podium"), "podium")).set(port=port)
     text = refusal(opened(url.render_as_string(hide_password=False)))
-    assert f"podium:***@127.0.0.1:{port}/podium: " in text
+    assert f"podium:***@{server.host}:{port}/podium: " in text
 
 
-def test_an_unknown_database_is_told_by_its_name(opened: Open, server: peers.Server) -> None:
+def test_an_unknown_database_is_told_by_its_name(opened: Open, server: Server) -> None:
     assert "nowhere" in refusal(opened(server.url("nowhere")))
 
 
@@ -118,14 +119,14 @@ def own_number(connection: sa.Connection) -> int:
     return int(connection.scalar(sa.text(question[connection.dialect.name])) or 0)
 
 
-def break_connection(server: peers.Server, number: int) -> None:
-    postgresql = isinstance(server, peers.PostgreSQL)
+def break_connection(server: Server, number: int) -> None:
+    postgresql = isinstance(server, PostgreSQL)
     command = "SELECT pg_terminate_backend({}, 5000)" if postgresql else "KILL HARD CONNECTION {}"
     server.execute(command.format(number))
 
 
 def test_an_idle_connection_that_the_server_closed_is_replaced_unnoticed(
-    opened: Open, server: peers.Server
+    opened: Open, server: Server
 ) -> None:
     database = opened(server.url(server.create_database()))
     with database.read() as connection:
@@ -135,7 +136,7 @@ def test_an_idle_connection_that_the_server_closed_is_replaced_unnoticed(
 
 
 def test_a_connection_that_breaks_in_mid_transaction_is_told_and_the_next_one_works(
-    opened: Open, server: peers.Server
+    opened: Open, server: Server
 ) -> None:
     database = opened(server.url(server.create_database()))
     with pytest.raises(errors.DatabaseUnavailable), database.write() as connection:
@@ -145,7 +146,7 @@ def test_a_connection_that_breaks_in_mid_transaction_is_told_and_the_next_one_wo
 
 
 def test_a_restarted_server_is_used_again_without_a_new_database_object(
-    opened: Open, restartable_postgresql: peers.RestartablePostgreSQL
+    opened: Open, restartable_postgresql: RestartablePostgreSQL
 ) -> None:
     database = opened(restartable_postgresql.url)
     ask(database)

@@ -16,7 +16,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-import peers
 from podium import errors
 from podium.db import (
     api,
@@ -31,6 +30,7 @@ from podium.db import (
     task_commands,
 )
 from podium.db.engine import Database
+from servers import Server
 
 Open = Callable[[str], Database]
 
@@ -185,7 +185,7 @@ def test_a_newer_schema_is_left_to_the_newer_podium(
 def test_a_daemon_does_not_create_the_schema_of_a_server(
     kind: str, request: pytest.FixtureRequest, opened: Open
 ) -> None:
-    server: peers.Server = request.getfixturevalue(f"{kind}_server")
+    server: Server = request.getfixturevalue(f"{kind}_server")
     bare = opened(server.url(server.create_database()))
     with pytest.raises(errors.SchemaMismatch, match="podium db upgrade"):
         schema.prepare(bare)
@@ -193,7 +193,7 @@ def test_a_daemon_does_not_create_the_schema_of_a_server(
         assert sa.inspect(connection).get_table_names() == []
 
 
-def test_a_mismatch_does_not_tell_the_password(opened: Open, mariadb_server: peers.Server) -> None:
+def test_a_mismatch_does_not_tell_the_password(opened: Open, mariadb_server: Server) -> None:
     name = mariadb_server.create_database()
     mariadb_server.execute(f"GRANT ALL ON {name}.* TO 'podium'@'%' IDENTIFIED BY 'hunter2'")
     url = sa.make_url(mariadb_server.url(name)).set(username="podium", password="hunter2")

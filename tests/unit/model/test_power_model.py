@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine
@@ -26,9 +25,10 @@ from machines import Connection, Fuse, Machine, RackDriver
 from podium import errors, states
 from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.rooms import context as contexts
-from podium.db import api, operations, power, schema
+from podium.db import api, operations, power
 from podium.db.engine import Database
 from podium.db.models import nodes, power_events, power_requests
+from templates import write_sqlite
 
 #: How many interleavings are tried; any other number than the usual one makes them new ones each time.
 EXAMPLES: Final = int(os.environ.get("PODIUM_MODEL_EXAMPLES", "0"))
@@ -47,13 +47,11 @@ _T = TypeVar("_T")
 class Story(RuleBasedStateMachine):
     """What people, hardware and fate do, in any order."""
 
-    empty: Path  # a database with its schema
-
     def __init__(self) -> None:
         super().__init__()
         self._folder = tempfile.TemporaryDirectory(prefix="podium-model-")
         file = Path(self._folder.name, "podium.sqlite")
-        shutil.copy(self.empty, file)
+        write_sqlite(file)
         self._url = f"sqlite:///{file}"
         self._machines = {name: Machine() for name in NAMES}
         self._accepted = 0
@@ -263,11 +261,7 @@ class Story(RuleBasedStateMachine):
             self._folder.cleanup()
 
 
-def test_any_interleaving_ends_in_agreement(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'empty.sqlite'}")
-    schema.upgrade(database)
-    database.dispose()
-    Story.empty = tmp_path / "empty.sqlite"
+def test_any_interleaving_ends_in_agreement() -> None:
     shrunk = (hypothesis.Phase.shrink,) if EXAMPLES else ()  # which takes minutes
     settings = hypothesis.settings(
         max_examples=EXAMPLES or 10,

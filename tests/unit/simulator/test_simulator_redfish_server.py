@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from peers import PATIENCE
 from podium import errors
 from podium.simulator import control
 from podium.simulator.nodes import address_range
@@ -19,7 +20,6 @@ from podium.simulator.redfish.server import RedfishSimulator
 from podium.simulator.server import Simulator
 
 #: Seconds after which something that should happen counts as missing.
-PATIENCE = 10.0
 FIRST, SECOND = "127.21.7.1", "127.21.7.2"
 SYSTEM = "/redfish/v1/Systems/1"
 SSE = "/redfish/v1/EventService/SSE"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from peers import PATIENCE
 from podium import errors
 from podium.drivers.ipmi import packet
 from podium.simulator import bmc, control
@@ -18,7 +19,6 @@ from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator
 
 #: Seconds after which something that should happen counts as missing.
-PATIENCE = 10.0
 QUESTION = packet.wrap_sessionless(
     packet.encode_request(packet.GET_CHANNEL_AUTHENTICATION_CAPABILITIES, 1, b"\x8e\x04")
 )

@@ -49,7 +49,7 @@ def test_only_nodes_of_its_drivers_and_its_share_are_known(tmp_path: Path) -> No
     enrolled(f"sqlite:///{tmp_path}/p", then)
 
 
-def test_what_is_new_changed_deleted_or_given_away_is_noticed(database_url: str) -> None:
+def test_what_is_new_changed_deleted_or_given_away_is_noticed(migrated_url: str) -> None:
     async def then(it: Pieces) -> None:
         assert await it.fleet.refresh(it.sql) is None
         it.enrol({"name": "d", "driver": "still"})
@@ -65,7 +65,7 @@ def test_what_is_new_changed_deleted_or_given_away_is_noticed(database_url: str)
         assert await it.fleet.refresh(it.sql) == []
         assert names(it.fleet) == ["a"]
 
-    enrolled(database_url, then)
+    enrolled(migrated_url, then)
 
 
 def test_a_change_that_leaves_the_hardware_alone_keeps_what_was_read(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from podium.conductor.rooms.sql import Sql
-from podium.db import schema
 from podium.db.changes import next_change
 from podium.db.engine import Database
+from templates import prepared
 
 
 class Looking:
@@ -18,8 +18,7 @@ class Looking:
 
     def __init__(self, url: str) -> None:
         self.now = 0.0
-        database = Database(url)
-        schema.upgrade(database)
+        database = prepared(url)
         database.keep_open()
         self.sql = Sql(database, clock=self._clock)
         self.looks = 0
@@ -54,14 +53,14 @@ def looking(url: str, then: Callable[[Looking], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def test_every_change_of_somebody_else_is_seen_by_the_next_look(database_url: str) -> None:
+def test_every_change_of_somebody_else_is_seen_by_the_next_look(migrated_url: str) -> None:
     async def then(it: Looking) -> None:
         before = await it.sql.pulse()
         for number in range(1, 4):
             it.change()
             assert (await it.sql.pulse()).changes == before.changes + number
 
-    looking(database_url, then)
+    looking(migrated_url, then)
 
 
 def test_who_waits_for_a_change_is_woken_by_it_and_by_nothing_else(database_url: str) -> None:

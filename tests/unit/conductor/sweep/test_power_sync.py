@@ -36,9 +36,9 @@ def events(it: Pieces, name: str) -> list[tuple[Any, ...]]:
         return [(row.from_state, row.to_state, row.cause) for row in rows]
 
 
-def test_a_sweep_writes_the_state_of_every_node_and_when_it_was_read(database_url: str) -> None:
+def test_a_sweep_writes_the_state_of_every_node_and_when_it_was_read(migrated_url: str) -> None:
     async def main() -> None:
-        async with pieces(database_url, driver := StillDriver()) as it:
+        async with pieces(migrated_url, driver := StillDriver()) as it:
             driver.states["b"] = states.POWER_ON
             it.enrol({"name": "a", "driver": "still"}, {"name": "b", "driver": "still"})
             await sweep(it)

@@ -11,13 +11,12 @@ import pytest
 import sqlalchemy as sa
 
 from fakes import Clock, Pieces, StillDriver, happened
+from peers import PATIENCE
 from podium import errors
 from podium.conductor.tasks.commands import TaskCommands
 from podium.db import task_commands as statements
 from podium.drivers import base
 from stage import Conducted, conducted
-
-PATIENCE = 10.0
 
 
 class Commanded(StillDriver):

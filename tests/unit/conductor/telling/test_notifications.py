@@ -16,15 +16,15 @@ import pytest
 import sqlalchemy as sa
 
 from fakes import PATIENCE, make_conf, until
-from peers import RestartablePostgreSQL
 from podium import errors
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.telling.notifications import Notifications, NotificationSettings, of_notifications
 from podium.conductor.telling.sinks import ProgramSink, WebhookSink, cloud_event
-from podium.db import schema
 from podium.db.engine import Database
 from podium.db.figures import SinkFigures
 from podium.db.models import notification_cursors, power_events
+from servers import RestartablePostgreSQL
+from templates import prepared
 
 
 class Receiver(ThreadingHTTPServer):
@@ -82,8 +82,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'podium.sqlite'}")
-    schema.upgrade(made)
+    made = prepared(f"sqlite:///{tmp_path / 'podium.sqlite'}")
     yield made
     made.dispose()
 
@@ -308,7 +307,7 @@ def test_events_that_were_deleted_before_a_sink_took_them_are_told(
 def test_notifications_go_on_after_an_outage_of_the_database(
     restartable_postgresql: RestartablePostgreSQL, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    database = Database(restartable_postgresql.url)
+    database = prepared(restartable_postgresql.url)
 
     async def scenario() -> None:
         async with running(database, settings(receiver.url())):
@@ -321,7 +320,6 @@ def test_notifications_go_on_after_an_outage_of_the_database(
             await until(lambda: len(receiver.taken) >= 3)
 
     try:
-        schema.upgrade(database)
         asyncio.run(scenario())
     finally:
         database.dispose()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from peers import PATIENCE
 from podium import errors
 from podium.drivers.ipmi import crypto, handshake, packet, transport
 from podium.drivers.ipmi.client import Client, Connection, Timing
@@ -19,7 +20,6 @@ from podium.drivers.ipmi.session import SuiteRefused, Target
 
 PATIENT = Timing(command=30, retransmit=10)  # nothing is sent twice
 EAGER = Timing(command=30, retransmit=0.02)  # what is lost is sent again at once
-PATIENCE = 20.0  # seconds after which a test hangs
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:

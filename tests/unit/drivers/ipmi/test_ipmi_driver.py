@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from peers import PATIENCE
 from podium import errors, states
 from podium.drivers import base, connections
 from podium.drivers.ipmi import client as ipmi_client
@@ -24,7 +25,6 @@ OPTIONS = SimpleNamespace(
     session_close_timeout=5,
     inventory_interval=86400,
 )
-PATIENCE = 20.0  # seconds after which a test hangs
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inquiries import DirectInquiry
+from peers import PATIENCE
 from podium.drivers import base
 from podium.drivers.inventory import collected
 from podium.drivers.ipmi import commands, identity, packet
@@ -25,7 +26,6 @@ from podium.simulator.server import Simulator
 from podium.testing.manager import FakeManager
 
 FIRST = "127.20.4.1"
-PATIENCE = 20.0  # seconds after which a test hangs
 OPTIONS = SimpleNamespace(
     command_retry_timeout=10,
     retransmit_interval=5,

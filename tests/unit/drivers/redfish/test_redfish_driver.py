@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from peers import PATIENCE
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.redfish.driver import RedfishDriver
@@ -18,7 +19,6 @@ from podium.testing import make_driver
 
 LOGIN = {"redfish_username": "admin", "redfish_password": "podium-sim"}
 BMC = "127.21.8.1"
-PATIENCE = 20.0  # seconds after which a test hangs
 
 
 def parsed(**info: Any) -> dict[str, Any]:

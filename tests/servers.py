@@ -1,0 +1,288 @@
+"""Database servers to use up.
+
+A server is private: a temporary data folder, an address of its own, none of the machine's configuration.
+"""
+
+import functools
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+import pymysql
+import pytest
+
+from peers import PATIENCE, free_port, own_address, require, search_path
+from templates import prepared
+
+_MEMORY: Final = Path("/dev/shm")
+#: Bytes that must be free there.
+_ROOMY: Final = 2 << 30
+
+
+@functools.cache
+def scratch() -> str | None:
+    """A folder in memory for files that are thrown away, where there is room; None for the usual place.
+
+    What databases wait for most is a disk to confirm what nobody will need.
+    """
+    if not os.access(_MEMORY, os.W_OK):
+        return None
+    found = os.statvfs(_MEMORY)
+    return str(_MEMORY) if found.f_bavail * found.f_frsize > _ROOMY else None
+
+
+class Server:
+    """One private database server; leaving the ``with`` stops it and removes its data."""
+
+    #: Whom the server runs as when the tests run as root, which both servers refuse.
+    account: str
+    #: What there must be for the server to be of use.
+    program: str
+
+    def __init__(self) -> None:
+        require(self.program)
+        self.host, self.port = own_address(), free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"podium-{self.account}-", dir=scratch()))
+        self._identity: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam(self.account)
+            os.chown(self.folder, entry.pw_uid, entry.pw_gid)
+            self._identity = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count(1)
+        self._template: str | None = None
+
+    def __enter__(self) -> "Server":
+        try:
+            self._run(self.prepare_command())
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start the server, unless it runs, and return once it answers."""
+        if self._process is not None:
+            return
+        with self._log() as log:
+            # setpriv (util-linux): a test run that is killed takes its servers along.
+            leash = [require("setpriv"), "--pdeathsig", "KILL"]
+            command = [*leash, *self.serve_command()]
+            self._process = subprocess.Popen(command, stdout=log, **self._surroundings())
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.connect().close()
+                return
+            except (psycopg.Error, pymysql.Error) as refusal:
+                if time.monotonic() > deadline or self._exited_within(0.05):
+                    self.stop()
+                    pytest.fail(f"{self.program}: {refusal}\n{self._log_tail()}", pytrace=False)
+
+    def stop(self) -> None:
+        """Stop the server without waiting for its clients."""
+        if self._process is not None:
+            self._process.send_signal(self.stop_signal())
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(PATIENCE)
+            self._process = None
+
+    def create_database(self) -> str:
+        """Make an empty database and return its name."""
+        name = f"podium_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return name
+
+    def create_migrated_database(self) -> str:
+        """Make a database that has its schema and return its name; most are copies, which take less time."""
+        if self._template is None:
+            self._template = self.create_database()
+            prepared(self.url(self._template)).dispose()
+        name = f"podium_{next(self._numbers)}"
+        self.execute(*self.copy_statements(self._template, name))
+        return name
+
+    def execute(self, *statements: str) -> list[Any]:
+        """Run statements over one connection as the server's administrator; what the last one finds."""
+        connection = self.connect()
+        try:
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            connection.close()
+
+    def copy_statements(self, source: str, target: str) -> list[str]:
+        raise NotImplementedError
+
+    def connect(self) -> Any:
+        raise NotImplementedError
+
+    def drop_database(self, name: str) -> None:
+        raise NotImplementedError
+
+    def prepare_command(self) -> list[str]:
+        raise NotImplementedError
+
+    def serve_command(self) -> list[str]:
+        raise NotImplementedError
+
+    def stop_signal(self) -> signal.Signals:
+        raise NotImplementedError
+
+    def url(self, database: str) -> str:
+        raise NotImplementedError
+
+    def _run(self, command: list[str]) -> None:
+        with self._log() as log:
+            done = subprocess.run(command, stdout=log, timeout=PATIENCE, **self._surroundings())
+        if done.returncode:
+            pytest.fail(f"{command[0]} failed\n{self._log_tail()}", pytrace=False)
+
+    def _surroundings(self) -> dict[str, Any]:
+        return {
+            "stdin": subprocess.DEVNULL,
+            "stderr": subprocess.STDOUT,
+            "cwd": self.folder,
+            "env": {"PATH": search_path(), "LC_ALL": "C", "TMPDIR": str(self.folder)},
+            # A Ctrl-C in the terminal must reach pytest alone, which then stops the server itself.
+            "start_new_session": True,
+            **self._identity,
+        }
+
+    def _log(self) -> AbstractContextManager[Any]:
+        return (self.folder / "log").open("ab")
+
+    def _log_tail(self) -> str:
+        return "\n".join((self.folder / "log").read_text(errors="replace").splitlines()[-20:])
+
+    def _exited_within(self, seconds: float) -> bool:
+        assert self._process is not None
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+
+class PostgreSQL(Server):
+    account = "postgres"
+    program = "initdb"
+
+    def prepare_command(self) -> list[str]:
+        return [
+            *(require(self.program), "--pgdata", str(self.folder / "data"), "--username", "postgres"),
+            *("--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync"),
+        ]
+
+    def serve_command(self) -> list[str]:
+        # From the folder of initdb: data made by one version are useless to another.
+        program = Path(require(self.program)).resolve().with_name("postgres")
+        settings = {
+            "listen_addresses": self.host,
+            "port": self.port,
+            "unix_socket_directories": self.folder,
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "32MB",
+            "max_connections": 200,
+        }
+        command = [str(program), "-D", str(self.folder / "data")]
+        return command + [f"--{name}={value}" for name, value in settings.items()]
+
+    def stop_signal(self) -> signal.Signals:
+        return signal.SIGINT  # breaks connections at once, yet keeps what was committed
+
+    def connect(self) -> Any:
+        where = f"host={self.host} port={self.port} user=postgres dbname=postgres connect_timeout=5"
+        return psycopg.connect(where, autocommit=True)
+
+    def copy_statements(self, source: str, target: str) -> list[str]:
+        return [f"CREATE DATABASE {target} TEMPLATE {source}"]
+
+    def drop_database(self, name: str) -> None:
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://postgres@{self.host}:{self.port}/{database}"
+
+
+class MariaDB(Server):
+    account = "mysql"
+    program = "mariadb-install-db"
+
+    def prepare_command(self) -> list[str]:
+        return [
+            *(require(self.program), "--no-defaults", f"--datadir={self.folder / 'data'}"),
+            *("--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-flush-method=nosync"),
+        ]
+
+    def serve_command(self) -> list[str]:
+        return [
+            *(require("mariadbd"), "--no-defaults", f"--datadir={self.folder / 'data'}"),
+            *(f"--bind-address={self.host}", f"--port={self.port}", f"--socket={self.folder / 'socket'}"),
+            *(f"--pid-file={self.folder / 'pid'}", "--character-set-server=utf8mb4", "--skip-name-resolve"),
+            *("--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--innodb-doublewrite=0"),
+            *("--innodb-buffer-pool-size=32M", "--max-connections=200", "--performance-schema=off"),
+        ]
+
+    def stop_signal(self) -> signal.Signals:
+        return signal.SIGKILL  # the data are thrown away, and an orderly shutdown takes a second or two
+
+    def connect(self) -> Any:
+        return pymysql.connect(
+            host=self.host, port=self.port, user="root", connect_timeout=5, autocommit=True
+        )
+
+    def copy_statements(self, source: str, target: str) -> list[str]:
+        statements = [f"CREATE DATABASE {target}", f"USE {target}", "SET FOREIGN_KEY_CHECKS = 0"]
+        for (table,) in self.execute(f"SHOW TABLES IN {source}"):
+            ((_, definition),) = self.execute(f"SHOW CREATE TABLE {source}.{table}")
+            statements += [definition, f"INSERT INTO {table} SELECT * FROM {source}.{table}"]
+        return statements
+
+    def drop_database(self, name: str) -> None:
+        self.execute(f"DROP DATABASE {name}")
+
+    def url(self, database: str) -> str:
+        return f"mysql+pymysql://root@{self.host}:{self.port}/{database}?charset=utf8mb4"
+
+
+class RestartablePostgreSQL:
+    """A server that the test may stop and start to play an outage.
+
+    :ivar url: of an empty database; stopping is abrupt, and what was committed is there after a start
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.url = server.url(server.create_database())
+
+    def stop(self) -> None:
+        """Break every connection and refuse new ones."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Serve again, on the same port; returns once the server answers."""
+        self._server.start()
