@@ -154,11 +154,11 @@ class Rack:
 
     def __init__(self, folder: Path, count: int, *arguments: str, protocol: str = "ipmi") -> None:
         self.nodes = folder / "rack.yaml"
-        port = free_port(socket.SOCK_DGRAM if protocol == "ipmi" else socket.SOCK_STREAM)
+        self.port = free_port(socket.SOCK_DGRAM if protocol == "ipmi" else socket.SOCK_STREAM)
         self._control = folder / "sim.sock"
         self._log = folder / "sim.log"
         self._command = [
-            BIN / "podium-sim", f"--{protocol}", str(count), "--port", str(port),
+            BIN / "podium-sim", f"--{protocol}", str(count), "--port", str(self.port),
             "--nodes-file", self.nodes, "--control", self._control, *arguments,
         ]  # fmt: skip
 

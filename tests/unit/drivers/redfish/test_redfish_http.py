@@ -7,9 +7,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from peers import PATIENCE
 from podium import errors
 from podium.drivers.redfish.client import Client, Target, Timing
 
@@ -17,6 +18,8 @@ SYSTEM = "/redfish/v1/Systems/1"
 BODY = b'{"PowerState": "On"}'
 
 SHORT = Timing(read=0.5)
+#: Of a client that follows no task for long.
+IMPATIENT = Timing(command=0.5, read=0.5)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -187,13 +190,13 @@ async def exchange(pieces: list[bytes]) -> None:
         except (OSError, asyncio.IncompleteReadError):
             writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, Client(SHORT) as client:
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, Client(IMPATIENT) as client:
         port = server.sockets[0].getsockname()[1]
         for auth in ("auto", "none"):
             one = client.connect(Target("http", "127.0.0.1", port, "podium", "secret", auth=auth))
             for ask in (one.get(SYSTEM), one.post(SYSTEM, {}, repeatable=False), listen(one)):
                 try:
-                    async with asyncio.timeout(10):
+                    async with asyncio.timeout(PATIENCE):
                         await ask
                 except errors.DriverError as error:
                     assert errors.one_line(error).isprintable()
@@ -243,6 +246,7 @@ def test_random_bytes_end_in_nothing_but_errors_of_a_driver(noise: bytes, places
 
 @FUZZ
 @given(ANYTHING, STATUS, HEADERS, PLACES)
+@example(None, 202, ["Location: /redfish/v1/x"], [])
 def test_random_json_ends_in_nothing_but_errors_of_a_driver(
     body: Any, status: int, headers: list[str], places: list[int]
 ) -> None:
