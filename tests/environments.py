@@ -22,9 +22,8 @@ class Environment:
         venv.create(folder)
         self.bin = folder / "bin"
         (packages,) = folder.glob("lib/python*/site-packages")
-        (packages / "outer.pth").write_text(
-            f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
-        )
+        outer = sysconfig.get_path("purelib")
+        (packages / "outer.pth").write_text(f"import site; site.addsitedir({outer!r})\n")
         for program in ("podium", "podium-conductor"):
             script = (_HERE / program).read_text().split("\n", 1)[1]
             (self.bin / program).write_text(f"#!{self.bin / 'python'}\n{script}")
