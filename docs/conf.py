@@ -1,6 +1,6 @@
-"""How Sphinx builds the pages of this folder: `make docs`.
+"""Sphinx's configuration for the pages of this folder: `make docs`.
 
-The pages are Markdown that reads as well without Sphinx; what the code says better itself is in reference/.
+The pages are Markdown that can be read without Sphinx. The pages in reference/ are generated from the code.
 """
 
 import re
@@ -27,7 +27,7 @@ html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["podium.css"]
 html_show_sourcelink = False
-smartquotes = False  # they would make a dash of the -- before an option
+smartquotes = False  # they would turn the -- before an option into a dash
 
 extensions = [
     "cliff.sphinxext",
@@ -41,7 +41,7 @@ myst_fence_as_directive = ["mermaid"]
 autodoc_member_order = "bysource"
 
 autoprogram_cliff_application = App.NAME
-# What every command, every list and every show takes is said once, above the commands.
+# Arguments of every command, every list and every show; the page lists them once, above the commands.
 autoprogram_cliff_ignored = [
     "--help",
     "--config-file",
@@ -61,7 +61,7 @@ autoprogram_cliff_ignored = [
 
 
 class PodiumCommands(sphinxext.AutoprogramCliffDirective):
-    """autoprogram-cliff for commands that are in a table, where cliff expects entry points."""
+    """autoprogram-cliff for commands in a table; cliff expects entry points."""
 
     def _load_commands(self) -> dict[str, type[Command]]:
         manager = App().command_manager
@@ -69,7 +69,7 @@ class PodiumCommands(sphinxext.AutoprogramCliffDirective):
 
 
 class Picture(Directive):
-    """A Mermaid block, drawn as SVG where the output is HTML and shown as text elsewhere."""
+    """A Mermaid block, drawn as SVG."""
 
     has_content = True
 
@@ -79,7 +79,7 @@ class Picture(Directive):
 
 
 def draw_tree(app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
-    """Keep the tree in the docstring of podium.errors as it is drawn."""
+    """Keep the line breaks of the tree in the docstring of podium.errors."""
     if name == "podium.errors":
         lines[1:1] = ["", "::"]
 
@@ -87,7 +87,7 @@ def draw_tree(app: Sphinx, what: str, name: str, obj: object, options: Any, line
 def shorten_defaults(
     app: Sphinx, what: str, name: str, obj: object, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str, str | None] | None:
-    """Write the defaults that are no Python as a person would."""
+    """Write defaults without a Python literal in a readable form."""
     if signature is None:
         return None
     return re.sub(r"<(?:class '(\w+)'|factory)>", lambda found: found[1] or "...", signature), returns

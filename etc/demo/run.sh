@@ -1,6 +1,6 @@
 #!/bin/sh
-# A rack to try Podium on: 48 simulated BMCs on loopback, enrolled, and the conductor in the foreground.
-# Run by "make run" at the repository's root; everything it makes is inside .venv. Ctrl-C ends all of it.
+# Starts a rack to try Podium on: 48 simulated BMCs on loopback, enrolled, and the conductor in the foreground.
+# "make run" runs it at the repository's root. Everything that it creates is inside .venv. Ctrl-C ends all of it.
 set -eu
 
 bin=$PWD/.venv/bin
@@ -10,7 +10,7 @@ simulator='' daemon=''
 
 stop() {
     trap '' INT TERM HUP
-    # The conductor first: it closes its BMC sessions while the BMCs are still there.
+    # The conductor first, so that it closes its BMC sessions while the BMCs still run.
     for process in $daemon $simulator; do
         kill -TERM "$process" 2>/dev/null || true
         wait "$process" || status=$?
@@ -28,7 +28,7 @@ if [ ! -e "$config" ]; then
     printf '[conductor]\nsync_power_state_interval = 10\n' >"$config"
 fi
 
-# In a session of its own, so that the terminal's Ctrl-C reaches this script alone.
+# In a session of its own, so that the terminal's Ctrl-C reaches only this script.
 rm -f "$state/simulator.ready"
 setsid "$bin/podium-sim" --ipmi 48 --nodes-file "$state/rack.yaml" --control "$state/simulator.sock" \
     >"$state/simulator.ready" &
