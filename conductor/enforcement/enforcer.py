@@ -174,7 +174,7 @@ class Enforcement:
             entry = self._fleet.get(number)
             if entry is None or not self._differs(entry, state):
                 self._gate.drop(number)
-            elif entry.node.target_power_state is None and number not in self._fleet.busy:
+            elif entry.node.target_power_state is None and number not in self._fleet.taken:
                 verdict = self._gate.verdict(entry, now, oldest)
                 if verdict.kind == "go":
                     go[state, entry.wanted or ""].append(entry)

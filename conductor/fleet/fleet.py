@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium.conductor.fleet.share import share_of
+from podium.conductor.fleet.taken import Taken
 from podium.conductor.rooms.sql import Sql
 from podium.db import changes
 from podium.db import fleet as statements
@@ -126,8 +127,7 @@ class Fleet:
         self.group = group
         self.drivers = tuple(drivers)
         self.share = share or share_of(0, 1)
-        #: Numbers of nodes whose power is being changed: nobody else reads or switches them.
-        self.busy: set[int] = set()
+        self.taken = Taken()
         #: Numbers of nodes that are to be enforced whatever is usual.
         self.enforced: set[int] = set()
         self._entries: dict[int, Entry] = {}
@@ -168,12 +168,15 @@ class Fleet:
     async def refresh(self, sql: Sql) -> list[Entry] | None:
         """Take over what people and power changes did in the database.
 
-        :returns: the entries that are new, or whose driver or driver_info is; None when nothing changed
+        :returns: the entries that are new, or whose driver or driver_info is; None when nothing changed and
+            no node became free
         :raises podium.errors.DatabaseUnavailable: when it cannot be asked
         """
         if await sql.pulse() == self._pulse:
-            return None
-        return self._apply(await sql.read(self._find))
+            return [] if self.taken.note_seen(self.seen) else None
+        fresh = self._apply(await sql.read(self._find))
+        self.taken.note_seen(self.seen)
+        return fresh
 
     async def wait_for_change(self, sql: Sql, *, every: float, most: float) -> None:
         """Wait until there is something to refresh; see :meth:`Sql.wait_for_change`.

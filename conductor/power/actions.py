@@ -86,12 +86,12 @@ class PowerActions:
     def unfinished(self) -> bool:
         """Whether there may be requests, due by now, that the last :meth:`poll` did not begin."""
         later = self._next_due
-        return self._unfinished or self._recorder.has_ended or (later is not None and later <= self._now())
+        return self._unfinished or (later is not None and later <= self._now())
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way, and nothing will begin unless somebody asks for it."""
-        return not (self._tasks or self._unfinished or self._recorder.has_ended or self._next_due)
+        """Whether no node is taken, and nothing will begin unless somebody asks for it."""
+        return not (len(self._fleet.taken) or self._unfinished or self._next_due)
 
     async def poll(self) -> None:
         """Begin every request that is due and that there is room for.
@@ -99,7 +99,6 @@ class PowerActions:
         :raises podium.errors.DatabaseUnavailable: when it cannot be asked; the requests stay there
         """
         self._unfinished = True
-        self._recorder.release_ended()
         free = {name: room for name in self._rooms if (room := self._room_for(name))}
         if not free:
             return
@@ -123,7 +122,7 @@ class PowerActions:
         mine = [
             row
             for row in found
-            if row.id not in self._fleet.busy and (row.state == operations.BEGUN or share(row.uuid))
+            if row.id not in self._fleet.taken and (row.state == operations.BEGUN or share(row.uuid))
         ]
         return mine, power.next_due(connection, group, drivers, now)
 
@@ -132,7 +131,7 @@ class PowerActions:
         chosen: list[Due] = []
         more, now, soonest = False, self._clock(), 0.0
         for row in found:
-            if row.id in self._fleet.busy:
+            if row.id in self._fleet.taken:
                 continue
             # A node that the fleet does not show as asked to change yet would be taken, once it has changed,
             # for one that somebody else switched.
@@ -163,16 +162,15 @@ class PowerActions:
         return self._limits.admit(self._limits.domains(row.extra), now)
 
     async def _begin(self, chosen: Sequence[Due]) -> None:
-        taken = {row.id for row in chosen}
+        taken = {row.id for row in chosen if self._fleet.taken.take(row.id)}
         numbers = [row.request_id for row in chosen]
-        self._fleet.busy |= taken
         begun: Sequence[Begun] = ()
         try:
             begun = await self._sql.write(
                 lambda connection: power.begin(connection, numbers, self._holder, self._now())
             )
         finally:
-            self._fleet.busy -= taken - {one.node.id for one in begun}
+            self._fleet.taken.free(taken - {one.node.id for one in begun})
         for one in begun:
             self._count[one.node.driver] += 1
             request = contexts.new()
@@ -216,7 +214,7 @@ class PowerActions:
         finally:
             self._count[node.driver] -= 1
             if not ended:  # otherwise it is released once the fleet shows the outcome
-                self._fleet.busy.discard(node.id)
+                self._fleet.taken.free([node.id])
 
     async def _change(self, begun: Begun, context: RequestContext) -> Ended:
         room, loop = self._rooms[begun.node.driver], asyncio.get_running_loop()

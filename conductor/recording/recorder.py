@@ -8,7 +8,6 @@ import asyncio
 import itertools
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -62,7 +61,6 @@ class Recorder:
         self._lock = threading.Lock()
         self._writing_outcomes = asyncio.Lock()
         self._outcomes: dict[int, Outcome] = {}
-        self._ended: deque[tuple[int, tuple[int, ...]]] = deque()  # number of the change, and of the nodes
         self._readings: dict[int, Reading] = {}
         self._checked: list[Checked] = []
         self._oldest: float | None = None  # since when something waits to be written
@@ -190,7 +188,7 @@ class Recorder:
             released, _ = await self._write(
                 self._releases, lambda sql, batch: fleet.let_go(sql, batch, self._holder)
             )
-            self._fleet.busy.difference_update(released)
+            self._fleet.taken.free(released)
             await self._write(
                 self._tasks,
                 lambda sql, batch: conductors.save_tasks(
@@ -210,21 +208,7 @@ class Recorder:
         async with self._writing_outcomes:
             written, number = await self._write(self._outcomes, _finish)
             if number is not None:
-                self._ended.append((number, tuple(written)))
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether :meth:`release_ended` is to be called, now or after the fleet's next refresh."""
-        return bool(self._ended)
-
-    def release_ended(self) -> None:
-        """Have nodes read and switched again whose change has ended, and shows in the fleet.
-
-        Before, the first would look as if it had been switched by somebody else, and as if it were to be
-        switched still.
-        """
-        while self._ended and self._ended[0][0] <= self._fleet.seen:
-            self._fleet.busy.difference_update(self._ended.popleft()[1])
+                self._fleet.taken.free_when_seen(number, written)
 
     async def _write_readings(self) -> None:
         while self._readings:

@@ -80,7 +80,7 @@ class Findings:
         """Take in how the read of a node ended; True when it failed."""
         # In this order: what the fleet has taken over up to "seen" then shows in its entry.
         seen = self._fleet.seen
-        if self._fleet.get(entry.number) is not entry or entry.number in self._fleet.busy:
+        if self._fleet.get(entry.number) is not entry or entry.number in self._fleet.taken:
             return False
         self.reads += 1
         if error is not None or not isinstance(answer, str) or answer not in states.READINGS:

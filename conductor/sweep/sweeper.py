@@ -279,7 +279,7 @@ class Sweeper:
     def _wanted(self, entry: Entry) -> bool:
         number = entry.number
         return self._gate.rules.reads(entry) and not (
-            number in self._fleet.busy
+            number in self._fleet.taken
             or number in self._reading
             or number in self._lingering
             or entry.node.driver != self._room.driver.name

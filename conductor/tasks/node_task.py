@@ -118,7 +118,7 @@ class NodeTask(DriverTask):
     async def _call(self, node: base.Node, manager: object, request: RequestContext) -> str | None:
         """Run for one node; why it failed, in one line."""
         entry = self._fleet.find(node.uuid)
-        if entry is None or (entry.number in self._fleet.busy and not self.task.all_nodes):
+        if entry is None or (entry.number in self._fleet.taken and not self.task.all_nodes):
             return None
         try:
             await self._room.command(self._call_deadline, entry.node, self._method, manager, request)

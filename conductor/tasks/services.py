@@ -70,7 +70,7 @@ class DriverServices:
         if state not in states.READINGS:
             raise ValueError(f"{state!r} is none of {', '.join(sorted(states.READINGS))}")
         entry = self._own(node)
-        if entry is None or entry.node.target_power_state or entry.number in self._fleet.busy:
+        if entry is None or entry.node.target_power_state or entry.number in self._fleet.taken:
             return
         if entry.node.power_state not in (None, state):
             LOG.warning("%s: %s -> %s, reported by its driver", node.name, entry.node.power_state, state)
@@ -146,15 +146,14 @@ class DriverServices:
                 f"{node.name} is no longer this conductor's with the driver {node.driver}"
             )
         number = entry.number
-        if number in self._fleet.busy:
+        if not self._fleet.taken.take(number):
             raise errors.NodeConflict(f"{node.name} is taken; it was to be reserved for: {purpose}")
-        self._fleet.busy.add(number)
         taken = False
         try:
             taken = await self._sql.write(lambda sql: statements.hold(sql, number, self._holder, purpose))
         finally:
             if not taken:
-                self._fleet.busy.discard(number)
+                self._fleet.taken.free([number])
         if not taken:
             raise errors.NodeConflict(f"{node.name} is taken; it was to be reserved for: {purpose}")
         LOG.info("%s: reserved by its driver for: %s", node.name, purpose)

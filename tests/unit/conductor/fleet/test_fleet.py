@@ -117,3 +117,15 @@ def test_what_is_wanted_of_a_node_and_by_which_policy_is_known(tmp_path: Path) -
         assert it.fleet.enforced == set()
 
     enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_a_node_that_became_free_is_noticed_where_nothing_else_changed(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        number = it.node("a").id
+        it.fleet.taken.take(number)
+        it.fleet.taken.free_when_seen(it.fleet.seen, [number])
+        assert await it.fleet.refresh(it.sql) == []
+        assert number not in it.fleet.taken
+        assert await it.fleet.refresh(it.sql) is None
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)

@@ -64,7 +64,6 @@ class Asked:
         await self.actions.drain(10)
         assert await self.it.recorder.flush()
         await self.it.fleet.refresh(self.it.sql)
-        self.it.recorder.release_ended()
 
 
 @asynccontextmanager
@@ -122,7 +121,7 @@ def test_a_change_that_ended_is_no_difference_to_the_sweep_that_comes_right_afte
             await it.it.sync.sweep(30.0, contexts.new(), at_once=True)
             await it.begin()
             await it.it.sync.sweep(30.0, contexts.new(), at_once=True)
-            assert it.it.fleet.busy == set()
+            assert len(it.it.fleet.taken) == 0
 
     asyncio.run(main())
     assert "changed by someone else" not in caplog.text
@@ -169,7 +168,7 @@ def test_a_request_that_fails_says_why_and_frees_the_node(
             assert words in row.last_error
             assert (request.state, request.error) == ("failed", row.last_error)
             assert (row.target_power_state, row.reservation, row.power_requested_by) == (None, None, None)
-            assert it.it.fleet.busy == set()
+            assert len(it.it.fleet.taken) == 0
 
     asyncio.run(main())
 
@@ -190,7 +189,7 @@ def test_a_request_that_the_fleet_does_not_show_yet_is_begun_when_it_does(tmp_pa
             await it.it.fleet.refresh(it.it.sql)
             it.ask("a", "power on")
             await it.actions.poll()
-            assert (it.it.fleet.busy, it.actions.unfinished) == (set(), True)
+            assert (len(it.it.fleet.taken), it.actions.unfinished) == (0, True)
             await it.done()
             assert driver.states == {"a": "power on"}
 
@@ -214,7 +213,7 @@ def test_a_request_that_was_withdrawn_meanwhile_is_not_carried_out(tmp_path: Pat
 
             it.it.sql.write = withdraw_first  # type: ignore[method-assign]
             await it.done()
-            assert (driver.states, it.it.fleet.busy) == ({}, set())
+            assert (driver.states, len(it.it.fleet.taken)) == ({}, 0)
 
     asyncio.run(main())
 
@@ -351,7 +350,7 @@ def test_a_change_cut_off_by_the_end_of_the_daemon_is_gone_on_with(tmp_path: Pat
             await it.begin()
             await happened(driver.began)
             await it.actions.drain(0.01)
-            await until(lambda: not it.it.fleet.busy)
+            await until(lambda: not it.it.fleet.taken)
             with it.it.database.write() as connection:
                 power.cut_off(connection, ["here"])
             driver.let_go.set()
@@ -419,7 +418,7 @@ def test_a_plain_driver_is_given_no_more_changes_than_its_room_has_threads(tmp_p
             it.it.enrol(*({"name": name, "driver": driver.name} for name in names))
             it.ask_all(names, states.POWER_ON)
             await it.begin()
-            assert len(it.it.fleet.busy) == it.it.rooms["still"].size
+            assert len(it.it.fleet.taken) == it.it.rooms["still"].size
             assert it.actions.unfinished
             let_go.set()
             while it.actions.unfinished:

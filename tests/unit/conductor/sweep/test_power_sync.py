@@ -135,7 +135,7 @@ def test_nodes_in_maintenance_to_be_ignored_or_with_a_change_under_way_are_left_
                 {"name": "c", "driver": "still", "power_policy": None},
             )
             await it.fleet.refresh(it.sql)
-            it.fleet.busy.add(it.node("c").id)
+            it.fleet.taken.take(it.node("c").id)
             await sweep(it)
             assert [it.node(name).power_state for name in "abc"] == [None, None, None]
 

@@ -1,0 +1,55 @@
+"""Which nodes are taken: their power is being changed, or a driver has reserved them."""
+
+from collections import deque
+from collections.abc import Iterable
+
+
+class Taken:
+    """The numbers of the nodes that are taken; nobody else reads or switches these nodes.
+
+    The conductor's loop alone takes and frees nodes: power actions and drivers' reservations take them, these
+    and the recorder free them. Any thread may ask whether a node is taken.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: set[int] = set()
+        self._ended: deque[tuple[int, tuple[int, ...]]] = deque()  # changes, and the nodes of each
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def take(self, number: int) -> bool:
+        """Take a node; False when somebody else has it."""
+        if number in self._numbers:
+            return False
+        self._numbers.add(number)
+        return True
+
+    def free(self, numbers: Iterable[int]) -> None:
+        """Free nodes at once."""
+        self._numbers.difference_update(numbers)
+
+    def free_when_seen(self, change: int, numbers: Iterable[int]) -> None:
+        """Free nodes once the fleet shows how their power changes ended.
+
+        Before that, the sweep would take the new state for one that somebody else switched, and the request
+        would look as if it were still to be carried out.
+
+        :param change: the number of the change that the outcomes were written as; numbers rise
+        """
+        self._ended.append((change, tuple(numbers)))
+
+    def note_seen(self, change: int) -> bool:
+        """Free the nodes whose changes the fleet shows now.
+
+        :param change: the newest change that it shows
+        :returns: whether any node became free
+        """
+        freed = False
+        while self._ended and self._ended[0][0] <= change:
+            self.free(self._ended.popleft()[1])
+            freed = True
+        return freed
