@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from podium import conf, errors, masking
 from podium.drivers import base, registry
-from podium.drivers.actions import actions
+from podium.drivers.base import actions
 
 #: The columns of a node that hold what people or drivers put there.
 MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra")

@@ -12,7 +12,7 @@ from podium.cli import command
 from podium.cli.catalog import Catalog
 from podium.db import conductors
 from podium.drivers import base
-from podium.drivers.actions import actions
+from podium.drivers.base import actions
 
 
 def _description(driver: type[base.Driver]) -> str:

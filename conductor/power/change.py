@@ -14,8 +14,7 @@ from typing import Any, Final, NamedTuple
 from podium import errors, masking, states
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.visit import NotAsked
-from podium.drivers.actions import actions
-from podium.drivers.base import Node
+from podium.drivers.base import Node, actions
 from podium.pacing import Gaps
 
 _LONGEST_CALL: Final = 60.0  # seconds for one call of the driver

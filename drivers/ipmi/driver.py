@@ -10,12 +10,12 @@ from oslo_config import cfg, types
 from podium import states
 from podium.drivers import base
 from podium.drivers.connections import Connections
+from podium.drivers.driver_info import as_text
 from podium.drivers.ipmi import commands, crypto, packet, power
 from podium.drivers.ipmi.client import Client, Timing
 from podium.drivers.ipmi.inquiry import Inquiries
 from podium.drivers.ipmi.session import Target
 from podium.drivers.ipmi.tasks import HealthCheck, InventoryCollector, SensorCollector
-from podium.drivers.property_types import as_text
 from podium.drivers.timing import OPTIONS
 from podium.pacing import Allowance
 

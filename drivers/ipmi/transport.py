@@ -16,8 +16,8 @@ from oslo_log import log
 
 from podium.drivers.connections import Shared
 from podium.drivers.deadlines import Deadlines
+from podium.drivers.fair_lock import FairLock
 from podium.drivers.ipmi import packet
-from podium.drivers.turns import Turns
 
 LOG = log.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Step(Protocol):
         """
 
 
-class Endpoint(Turns):
+class Endpoint(FairLock):
     """One BMC as the network sees it. Whoever asks it something has its turn meanwhile.
 
     ``if endpoint.busy: await endpoint.turn(seconds)``, else ``endpoint.busy = True``; then :meth:`release`.

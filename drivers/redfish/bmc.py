@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 from podium import errors
+from podium.drivers.fair_lock import FairLock
 from podium.drivers.redfish import answers, monitor, sent, sessions
 from podium.drivers.redfish.answers import BMCBusy, Response
 from podium.drivers.redfish.http import Answer
 from podium.drivers.redfish.stream import Stream
 from podium.drivers.redfish.wire import Network, Target, Wire
-from podium.drivers.turns import Turns
 
 ROOT: Final = "/redfish/v1/"
 _REDIRECTS: Final = 3
@@ -23,7 +23,7 @@ class BMC:
     """What is kept for one target. One request is under way at a time; others wait for their turn."""
 
     __slots__ = (
-        "_account", "_clock", "_ended", "_left_alone_until", "_network", "_root", "_turn", "_wire", "target",
+        "_account", "_clock", "_ended", "_left_alone_until", "_network", "_root", "_lock", "_wire", "target",
         "users",
     )  # fmt: skip
 
@@ -33,7 +33,7 @@ class BMC:
         self._network = network
         self._clock = clock
         self._ended = False
-        self._turn = Turns()
+        self._lock = FairLock()
         self._wire = Wire(target, network)
         self._account = sessions.Account(target, network.counts, network.timing, clock)
         self._root: dict[str, Any] | None = None
@@ -132,7 +132,7 @@ class BMC:
                 if request is not None:
                     await self._wire.talk(request, deadline)
             finally:
-                self._turn.release()
+                self._lock.release()
         except errors.DriverError:
             return False
         finally:
@@ -165,17 +165,17 @@ class BMC:
         return own
 
     async def _take_turn(self, deadline: float) -> None:
-        turn = self._turn
-        if turn.busy:
+        lock = self._lock
+        if lock.busy:
             seconds = deadline - self._network.loop.time()
             try:
-                await turn.turn(seconds)
+                await lock.turn(seconds)
             except TimeoutError:
                 text = f"BMC {self.target} is still busy with other requests after {max(seconds, 0.0):.2g} s"
                 raise errors.BMCUnreachable(text) from None
-        turn.busy = True
+        lock.busy = True
         if self._ended:
-            turn.release()
+            lock.release()
             raise errors.BMCUnreachable(f"BMC {self.target} is not in use any more")
 
     async def _ask(
@@ -186,9 +186,9 @@ class BMC:
         :param rest: lines of the head, and the body
         """
         account = self._account
-        if self._turn.busy or self._ended:
+        if self._lock.busy or self._ended:
             await self._take_turn(deadline)
-        self._turn.busy = True
+        self._lock.busy = True
         try:
             for last in (False, True):
                 if self._clock() >= account.valid_until:
@@ -203,7 +203,7 @@ class BMC:
             account.accept()
             return answer
         finally:
-            self._turn.release()
+            self._lock.release()
 
     async def _enter(self) -> None:
         """Log in if it takes that before anything can be asked; that reads the service root, too."""
@@ -213,7 +213,7 @@ class BMC:
             if self._clock() >= self._account.valid_until:
                 await self._log_in(deadline)
         finally:
-            self._turn.release()
+            self._lock.release()
 
     async def _talk(self, request: bytes, deadline: float, *, repeatable: bool = True) -> Answer:
         """One request, sent again once if the BMC asks for some time that there is."""

@@ -12,7 +12,7 @@ from oslo_utils import strutils
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.connections import Connections
-from podium.drivers.property_types import as_text
+from podium.drivers.driver_info import as_text
 from podium.drivers.redfish.client import Client, Target, Timing
 from podium.drivers.redfish.events import Follower
 from podium.drivers.redfish.system import System

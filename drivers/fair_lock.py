@@ -1,11 +1,11 @@
-"""One after another, in the order in which they came, and at no cost where nobody waits."""
+"""A lock that is had in the order in which it was asked for, and costs nothing where nobody waits."""
 
 import asyncio
 from collections import deque
 
 
-class Turns:
-    """``if one.busy: await one.turn(seconds)``, else ``one.busy = True``; then :meth:`release`."""
+class FairLock:
+    """``if lock.busy: await lock.turn(seconds)``, else ``lock.busy = True``; then :meth:`release`."""
 
     __slots__ = ("_queue", "busy")
 
@@ -14,7 +14,7 @@ class Turns:
         self._queue: deque[asyncio.Future[None]] | None = None  # few BMCs ever have one
 
     async def turn(self, seconds: float) -> None:
-        """Wait until those who came before are done.
+        """Wait for this caller's turn, after all who came before.
 
         :raises TimeoutError: when that takes longer
         """
@@ -26,15 +26,15 @@ class Turns:
             async with asyncio.timeout(seconds):
                 await mine
         except BaseException:
-            if mine.done() and not mine.cancelled():  # it came at the same moment
+            if mine.done() and not mine.cancelled():  # the turn came at the same moment
                 self.release()
             raise
 
     def release(self) -> None:
-        """Let the next one have it."""
+        """Hand the lock to the next who waits, or leave it free."""
         while self._queue:
-            next_one = self._queue.popleft()
-            if not next_one.done():
-                next_one.set_result(None)
+            following = self._queue.popleft()
+            if not following.done():
+                following.set_result(None)
                 return
         self.busy = False

@@ -1,0 +1,65 @@
+"""What a node's ``driver_info`` may hold: how a driver declares it, and how what people gave is read."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podium import errors, masking
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One entry of a node's ``driver_info``.
+
+    :param help: one line for ``podium driver show``
+    :param required: whether a node without it is refused
+    :param secret: whether its value is shown as ``******``
+    :param default: what a node that leaves it out might as well have given; None for nothing
+    :param type: what turns the given value into the one the driver sees, raising ValueError for a bad
+        one; oslo_config.types has the usual ones (Port, Integer, Boolean, String(choices=...))
+    """
+
+    help: str
+    required: bool = False
+    secret: bool = False
+    default: Any = None
+    type: Callable[[Any], Any] = str
+
+
+def parse(declared: Mapping[str, Property], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every declared property: converted, or its default.
+
+    :param given: a node's ``driver_info``
+    :raises podium.errors.InvalidDriverInfo: for the first property that is missing, unknown or wrong
+    """
+    for key in given:
+        if key not in declared:
+            near = difflib.get_close_matches(key, declared, 1)
+            others = f"there are {', '.join(declared) or 'none'}"
+            hint = f"did you mean {near[0]}?" if near else others
+            raise errors.InvalidDriverInfo(f"driver_info has no property {key}; {hint}")
+    return {key: _value(key, wanted, given.get(key)) for key, wanted in declared.items()}
+
+
+def _value(key: str, wanted: Property, value: Any) -> Any:
+    if value is None or value == "":
+        if wanted.required:
+            raise errors.InvalidDriverInfo(f"driver_info lacks {key} ({wanted.help})")
+        value = wanted.default
+    try:
+        return None if value is None else wanted.type(value)
+    except (ValueError, TypeError) as wrong:
+        secret = wanted.secret or masking.is_secret(key)
+        what = "has a wrong value" if secret else f"is wrong: {wrong}"
+        raise errors.InvalidDriverInfo(f"driver_info: {key} {what} ({wanted.help})") from None
+
+
+def as_text(value: Any) -> str:
+    """Text, also where YAML made a number of it, as of a password like 123456, which reads the same.
+
+    :raises ValueError: for any other type, because it is not known how its value was written
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("neither text nor a whole number; put it in quotes")
+    return str(value)
