@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from oslo_config import cfg, types
 
-from podium import conf, errors, masking
+from podium import conf, errors, library_internals, masking
 from podium.cli import config_file
 from podium.cli.config_drivers import Drivers
 from podium.cli.config_file import Assignment
@@ -48,10 +48,8 @@ class _Setting:
         return self.option.secret or masking.is_secret(self.assignment.name)
 
 
-class _FilesAlone(conf.Config):
-    def _load_alternative_sources(self) -> None:
-        # The inherited one opens what [DEFAULT] config_source names, perhaps over the network.
-        pass
+class _FilesAlone(library_internals.FilesAlone, conf.Config):
+    """The configuration without what [DEFAULT] config_source names, perhaps over the network."""
 
 
 class _Check:

@@ -9,7 +9,7 @@ from typing import Final
 
 from oslo_config import iniparser
 
-from podium import errors
+from podium import errors, library_internals
 
 #: Bytes; the sample with every option there is has a twentieth of it.
 _LARGEST: Final = 1024 * 1024
@@ -32,7 +32,7 @@ class Assignment:
     value: str = field(repr=False)  # may be a secret
 
 
-class _Parser(iniparser.BaseParser):
+class _Parser(library_internals.LineParser):
     def __init__(self, file: str, add: Callable[[Assignment], None]) -> None:
         self._file = file
         self._add = add
@@ -42,11 +42,10 @@ class _Parser(iniparser.BaseParser):
     def new_section(self, section: str) -> None:
         self._section = (section if section == "DEFAULT" else section.lower()), self.lineno
 
-    def _split_key_value(self, line: str) -> tuple[str, list[str]]:
+    def option(self, line: str) -> None:
         self._line = self.lineno  # further on when assignment() is called, at the end of the value
         if self._section is None:
             raise self.parse_exc("No [section] before the first option", self.lineno, line)
-        return super()._split_key_value(line)
 
     def assignment(self, key: str, value: list[str]) -> None:
         if self._section is not None:

@@ -1,19 +1,12 @@
 """What runs, when, and what is written down.
 
-oslo.service asks for its backend before its first module is used, so it is chosen here: threads, whose
-launcher forks the worker. eventlet, which oslo.service still installs, is never used and nothing is
-monkey-patched.
+oslo.service needs its backend before its first module is used, so it is chosen here: threads, whose launcher
+forks the workers. eventlet, which oslo.service still installs, is not used and nothing is monkey-patched.
 """
-
-import sys
 
 from oslo_service import backend
 
-# futurist, which the backend imports, loads eventlet when it finds it: 9 MB and a warning at every start.
-if "eventlet" not in sys.modules:
-    sys.modules["eventlet"] = None  # type: ignore[assignment]  # the documented way to make an import fail
-    import futurist  # noqa: F401
+from podium import library_internals
 
-    del sys.modules["eventlet"]
-
+library_internals.import_without_eventlet()
 backend.init_backend(backend.BackendType.THREADING)

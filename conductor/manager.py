@@ -2,12 +2,10 @@
 
 import asyncio
 import concurrent.futures
-import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from oslo_config import cfg
 from oslo_log import log
-from oslo_service import periodic_task
 
 from podium import errors
 from podium.conductor.fleet.fleet import Fleet
@@ -24,16 +22,16 @@ from podium.conductor.tasks.services import DriverServices
 from podium.conf.periodic_tasks import no_such_task
 from podium.db.conductors import TaskReport
 from podium.drivers import base
+from podium.library_internals import OwnTasks
 
 LOG = log.getLogger(__name__)
 
 
-class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ignore[misc]  # oslo.service is untyped
-    """The periodic tasks of the conductor and its drivers; to these it is a podium.drivers.base.Manager.
+class ConductorManager(DriverServices, OwnTasks):
+    """The periodic tasks of the conductor and its drivers; for these it is a podium.drivers.base.Manager.
 
-    PeriodicTasks keeps tasks on the class, by the bare name of the function. Here every instance has its
-    own, by full name, and ``run_periodic_tasks`` is the inherited one: it calls what is due, and each
-    PeriodicJob only starts its run.
+    It is a PeriodicTasks of oslo.service, whose ``run_periodic_tasks`` calls the tasks that are due with the
+    manager and a context. Each PeriodicJob only starts its run.
     """
 
     def __init__(
@@ -48,9 +46,6 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         sql: Sql,
         holder: str | None = None,
     ) -> None:
-        self._jobs: dict[str, PeriodicJob] = {}
-        self._periodic_tasks: list[tuple[str, PeriodicJob]] = []
-        self._periodic_spacing = _Spacings(self._jobs)
         super().__init__(
             loop=loop,
             fleet=fleet,
@@ -60,6 +55,7 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
             holder=holder or conf.host,
             conf=conf,
         )
+        self._jobs: dict[str, PeriodicJob] = {}
         self._timers = LoopTimers(loop)
         self._schedule = Schedule.read(conf)
         self._switched_off: set[str] = set()
@@ -81,7 +77,6 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         if task.name in self._jobs:
             raise errors.DuplicateTask(f"there are two periodic tasks {task.name}; give one another name")
         self._jobs[task.name] = task
-        self._periodic_last_run[task.name] = task.first_run
 
     def _add(self, kind: Kind) -> None:
         self.add_periodic_task(PeriodicJob(kind, self._timers))
@@ -93,7 +88,7 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
             LOG.warning("[periodic_tasks]: %s", no_such_task(name, self._jobs.keys()))
         for name, job in self._jobs.items():
             job.configure(schedule, switched_off=name in self._switched_off)
-        self._periodic_tasks = [(name, job) for name, job in self._jobs.items() if job.enabled]
+        self.call_when_due({name: job for name, job in self._jobs.items() if job.enabled})
 
     def resume(self, reports: Mapping[str, TaskReport], switched_off: Collection[str] = ()) -> None:
         """Go on counting where an earlier run of this conductor stopped.
@@ -150,33 +145,8 @@ class ConductorManager(DriverServices, periodic_task.PeriodicTasks):  # type: ig
         """Every task, the disabled ones too."""
         return list(self._jobs)
 
-    def seconds_until_due(self) -> float:
-        """Until the next task is due; what ``run_periodic_tasks`` returns forgets how long it took itself."""
-        dues = (
-            (last or 0.0) + self._periodic_spacing[name]
-            for name, last in self._periodic_last_run.items()
-            if self._jobs[name].enabled
-        )
-        return float(min(dues, default=math.inf)) - float(periodic_task.now())
-
     async def cancel_runs(self, seconds: float) -> None:
         """Ask every run under way to end, and wait a little for those that do."""
         ends = [future for job in self._jobs.values() if (future := job.cancel()) is not None]
         if ends:
             await asyncio.to_thread(concurrent.futures.wait, ends, seconds)
-
-
-class _Spacings(Mapping[str, float]):
-    """What PeriodicTasks looks up at every tick: a failing task's spacing grows between two ticks."""
-
-    def __init__(self, jobs: Mapping[str, PeriodicJob]) -> None:
-        self._jobs = jobs
-
-    def __getitem__(self, name: str) -> float:
-        return self._jobs[name].interval
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._jobs)
-
-    def __len__(self) -> int:
-        return len(self._jobs)

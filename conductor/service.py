@@ -15,13 +15,13 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from oslo_log import log
 from oslo_service import service, systemd
 
 from podium import conf as configuration
-from podium import errors
+from podium import errors, library_internals
 from podium.conductor.daemon import Conductor
 from podium.conductor.fleet.membership import process_identity
 from podium.conductor.rooms import context
@@ -55,6 +55,10 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._end: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+    def become(self, worker: int) -> None:
+        """Learn, after the fork, which of the workers this is."""
+        self.worker = worker
 
     def start(self) -> None:
         """Start to conduct, in a thread of its own."""
@@ -151,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     launcher = service.launch(
         conf, ConductorService(conf, master), workers=conf.conductor.workers, restart_method="mutate"
     )
-    launcher._manager.register_hooks(on_new_worker=_prepare_worker)
+    library_internals.on_new_worker(launcher, ConductorService.become)
     code = launcher.wait()
     return 1 if master.failed.is_set() else int(code or 0)
 
@@ -176,13 +180,6 @@ def _prepare(conf: configuration.Config) -> None:
                 time.sleep(conf.database.retry_interval)
     finally:
         database.dispose()
-
-
-def _prepare_worker(_service_id: object, worker_id: int, worker: Any) -> None:
-    """Tell a worker which one it is, after the fork."""
-    worker.service_instance.worker = worker_id
-    # oslo.service's own hook leaves SIGHUP to a default that ends the worker and starts another.
-    worker.reload = worker.service_instance.reset
 
 
 def _interrupt_as_terminate() -> None:

@@ -16,11 +16,12 @@ from oslo_log import log
 
 from podium import errors
 from podium.conf import conductor, default, opts
+from podium.library_internals import OpenOptions, Values, sections, written
 
 LOG = log.getLogger(__name__)
 
 
-class Config(cfg.ConfigOpts):
+class Config(OpenOptions):
     """The options of one program. Reading a value never fails once :meth:`check` has passed."""
 
     def check(self) -> None:
@@ -32,11 +33,10 @@ class Config(cfg.ConfigOpts):
 
     def unknown_options(self) -> list[str]:
         """Return a line for each name in the files that nothing reads; call once all are registered."""
-        namespace = self._mutable_ns or self._namespace
         lines: dict[str, None] = {}
-        for sections in namespace._normalized if namespace else ():
-            for section, values in sections.items():
-                lines |= dict.fromkeys(line for name in values if (line := self.unknown(section, name)))
+        for file in sections(self.in_force) if self.in_force else ():
+            for section, names in file.items():
+                lines |= dict.fromkeys(line for name in names if (line := self.unknown(section, name)))
         return list(lines)
 
     def unknown(self, section: str, name: str) -> str | None:
@@ -44,20 +44,19 @@ class Config(cfg.ConfigOpts):
 
         :param section: in lower case, except DEFAULT
         """
-        names = self._names(section)
+        names = self.names_of(section)
         if not names:
-            groups = ["DEFAULT", *self._groups]
+            groups = ["DEFAULT", *self.group_names()]
             return f"[{section}] is not a section that is read{_hint(section, groups, '[{}]')}"
         return None if name in names else f"[{section}] {name} is not an option{_hint(name, names)}"
 
     def has_section(self, section: str) -> bool:
         """Return whether anything reads a section; its name is as in :meth:`unknown`."""
-        return bool(self._names(section))
+        return bool(self.names_of(section))
 
     def find_option(self, section: str, name: str) -> tuple[cfg.Opt, str | None] | None:
         """Return the option of a name in the config files, which may be a former name, and its group."""
-        for info, group in self._all_opt_infos():
-            option, own = info["opt"], group.name if group else None
+        for option, own in self.registered():
             older = [(old.group or own, old.name or option.dest) for old in option.deprecated_opts]
             if (section, name) in [(_section(where), what) for where, what in [(own, option.dest), *older]]:
                 return option, own
@@ -68,8 +67,7 @@ class Config(cfg.ConfigOpts):
 
         :raises ValueError, TypeError, RecursionError, oslo_config.cfg.Error: see :func:`explain`
         """
-        substituted = self._substitute([text] if option.multi else text, group)
-        return _not_empty(option, self._convert_value(substituted, option))
+        return _not_empty(option, self.convert(option, group, text))
 
     def mutate_config_files(self) -> dict[tuple[str | None, str], tuple[Any, Any]]:
         """Read the config files again and apply the mutable options: all of them, or none.
@@ -77,79 +75,37 @@ class Config(cfg.ConfigOpts):
         :returns: by group and option the old and the new value, as written in the files; empty if a file or a
             value is wrong, which is logged
         """
-        before = self._mutable_ns
         try:
             return super().mutate_config_files()
         except errors.ConfigError as fault:
             reason = str(fault)
         except Exception as fault:  # hooks may raise anything, and a reload must not end a daemon
             reason = _file_fault(fault)
-        self._mutable_ns = before
-        self._forget_values()
         LOG.error("The configuration is not reloaded, all values stay as they were: %s", reason)
         return {}
 
-    def _reload_config_files(self) -> cfg._Namespace:
-        # Called before the new values replace the old ones: the last moment to refuse them.
-        namespace = super()._reload_config_files()
-        try:
-            self._check(namespace)
-        finally:
-            self._forget_values()
-        return namespace
+    def vet(self, values: Values) -> None:
+        """Refuse values that a reload would put into force; raises as :meth:`check`."""
+        self._check(values)
 
-    def _validate_cli_options(self, namespace: cfg._Namespace) -> None:
-        # Left to check(): the inherited one prints a line without the option's place and exits.
-        pass
-
-    def _forget_values(self) -> None:
-        # oslo.config puts a value that was read from a candidate's files into the cache of values in force.
-        # To unregister nothing is the public call that only empties that cache.
-        self.unregister_opts([])
-
-    def _check(self, namespace: cfg._Namespace | None) -> None:
-        for info, group in list(self._all_opt_infos()):
-            option, name = info["opt"], group.name if group else None
+    def _check(self, values: Values | None) -> None:
+        for option, group in self.registered():
             try:
-                _not_empty(option, self._do_get(option.dest, name, namespace)[0])
+                _not_empty(option, self.value(option, group, values))
             except (ValueError, TypeError, RecursionError, cfg.Error) as fault:
-                raise errors.ConfigError(self._value_fault(option, name, namespace, fault)) from None
+                raise errors.ConfigError(self._value_fault(option, group, values, fault)) from None
 
     def _value_fault(
-        self, option: cfg.Opt, group: str | None, namespace: cfg._Namespace | None, fault: Exception
+        self, option: cfg.Opt, group: str | None, values: Values | None, fault: Exception
     ) -> str:
         label = f"[{group or 'DEFAULT'}] {option.name}"
         if option.secret:
             return f"the value of {label}, a secret, cannot be used: {explain(option, fault, secret=True)}"
-        value, place = self._raw_value(option, group, namespace or self._mutable_ns or self._namespace)
+        value, place = _raw_value(option, group, values or self.in_force)
         # What a reference stands for may be a secret.
         return (
             f"{label} = {value} ({place}) cannot be used: {explain(option, fault, secret='$' in str(value))}"
         )
-
-    def _raw_value(
-        self, option: cfg.Opt, group: str | None, namespace: cfg._Namespace | None
-    ) -> tuple[Any, str]:
-        """Return the text of the value, and its place."""
-        variable = f"OS_{(group or 'DEFAULT').upper()}__{option.dest.upper()}"
-        with contextlib.suppress(KeyError):
-            if namespace is not None:
-                value, location = option._get_from_namespace(namespace, group)
-                if location is not None and location.location is cfg.Locations.command_line:
-                    return value, "command line"
-                if variable not in os.environ:
-                    return value, _file_of(namespace, group, location)
-        return os.environ.get(variable, option.default), f"environment variable {variable}"
-
-    def _names(self, section: str) -> set[str]:
-        """Return every name that a section may contain, or nothing if there is no such section."""
-        names = set(self._deprecated_opts.get(section, ()))
-        if section == "DEFAULT":
-            return names | set(self._opts)
-        for name, group in self._groups.items():
-            if name.lower() == section:
-                names |= set(group._opts)
-        return names
 
 
 def load(argv: Sequence[str], *, prog: str, conf: Config | None = None) -> Config:
@@ -206,6 +162,19 @@ def explain(option: cfg.Opt, fault: Exception, *, secret: bool) -> str:
     return remedy if secret else f"{reason[:300]}; {remedy}"
 
 
+def _raw_value(option: cfg.Opt, group: str | None, values: Values | None) -> tuple[Any, str]:
+    """Return the text of the value, and its place."""
+    variable = f"OS_{(group or 'DEFAULT').upper()}__{option.dest.upper()}"
+    with contextlib.suppress(KeyError):
+        if values is not None:
+            value, location = written(option, group, values)
+            if location is not None and location.location is cfg.Locations.command_line:
+                return value, "command line"
+            if variable not in os.environ:
+                return value, _file_of(values, group, location)
+    return os.environ.get(variable, option.default), f"environment variable {variable}"
+
+
 def _not_empty(option: cfg.Opt, value: Any) -> Any:
     if value is None and option.default is not None:
         raise ValueError("it is empty")
@@ -226,10 +195,10 @@ def _default_files(prog: str) -> tuple[list[str], list[str]]:
     return cfg.find_config_files("podium", prog), cfg.find_config_dirs("podium", prog)
 
 
-def _file_of(namespace: cfg._Namespace, group: str | None, location: Any) -> str:
+def _file_of(values: Values, group: str | None, location: Any) -> str:
     # oslo.config remembers for each section the last file that has it, which need not be the option's.
     section = group.lower() if group else "DEFAULT"
-    several = sum(section in sections for sections in namespace._normalized) > 1
+    several = sum(section in file for file in sections(values)) > 1
     return "one of the config files" if several or not location else location.detail or "config file"
 
 

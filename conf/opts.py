@@ -5,9 +5,7 @@ from typing import Final
 from oslo_config import cfg
 from oslo_log import log
 
-# Its public list_opts has a backdoor for eventlet besides, which is not used here.
-from oslo_service._options import service_opts
-
+from podium import library_internals
 from podium.conf import conductor, database, default, metrics, notifications, periodic_tasks
 
 _LOG_FORMAT: Final = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(request_id)s] %(message)s"
@@ -29,7 +27,7 @@ def register(conf: cfg.ConfigOpts) -> None:
     """Register every option but the drivers', which their registry adds once it has loaded them."""
     set_defaults()
     log.register_options(conf)
-    conf.register_opts(service_opts)
+    conf.register_opts(library_internals.SERVICE_OPTIONS)
     for module in (default, conductor, periodic_tasks, metrics, notifications, database):
         module.register(conf)
 
@@ -43,7 +41,7 @@ def set_defaults() -> None:
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Return Podium's own options, and those of oslo.service that Podium uses, by group."""
     return [
-        ("DEFAULT", [*default.opts, *service_opts]),
+        ("DEFAULT", [*default.opts, *library_internals.SERVICE_OPTIONS]),
         ("conductor", list(conductor.opts)),
         ("database", list(database.opts)),
         ("metrics", list(metrics.opts)),

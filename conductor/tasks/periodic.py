@@ -25,6 +25,7 @@ from podium.conductor.tasks.kinds import Kind, Start
 from podium.conductor.tasks.schedule import Schedule
 from podium.db.conductors import TaskReport
 from podium.db.models import utcnow
+from podium.library_internals import OwnTask
 
 LOG = log.getLogger(__name__)
 
@@ -51,14 +52,12 @@ class LoopTimers:
         self.post = Mailbox(loop).post
 
 
-class PeriodicJob:
-    """A periodic task as PeriodicTasks knows it: a callable with the attributes that it reads.
+class PeriodicJob(OwnTask):
+    """A periodic task as PeriodicTasks knows it.
 
     :param kind: what the task is
     :param now: the wall clock
     """
-
-    _periodic_external_ok = False
 
     def __init__(self, kind: Kind, timers: Timers, *, now: Callable[[], datetime] = utcnow) -> None:
         self.kind = kind

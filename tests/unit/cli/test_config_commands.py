@@ -1,16 +1,14 @@
 """``podium config``: the sample of everything there is to set, and a check for every fault."""
 
 import asyncio
-import importlib
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stevedore import ExtensionManager, _cache
 
 from fakes import Clock
 from podium.cli.main import main
@@ -64,29 +62,6 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
     assert written.err == ""
     assert status == (0 if lines[-1].endswith("no problems") else 1)
     return lines
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """``install(source)``: a package whose driver acme is the class Acme of that source."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(tmp_path)
-    # Entry points are remembered: for the process, and by stevedore in a file for the next one.
-    monkeypatch.setattr(ExtensionManager, "ENTRY_POINT_CACHE", {})
-    monkeypatch.setattr(_cache._c, "_disable_caching", True)
-
-    def write(source: str) -> None:
-        (tmp_path / "acme_podium.py").write_text(source)
-        folder = tmp_path / "acme_podium-1.0.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-podium\nVersion: 1.0\n")
-        (folder / "entry_points.txt").write_text("[podium.drivers]\nacme = acme_podium:Acme\n")
-        importlib.invalidate_caches()
-
-    yield write
-    for module in set(sys.modules) - before:
-        if str(getattr(sys.modules[module], "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[module]
 
 
 def enable(*lines: str) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from oslo_service._options import service_opts
 
+from podium import library_internals
 from podium.conf import opts
 from podium.drivers import registry
 
@@ -22,7 +22,7 @@ def own_options() -> set[tuple[str, str]]:
         (section, option.dest)
         for section, options in [*opts.list_opts(), *registry.list_opts()]
         for option in options
-        if option not in service_opts
+        if option not in library_internals.SERVICE_OPTIONS
     }
 
 

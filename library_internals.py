@@ -1,0 +1,217 @@
+"""The private names of libraries that Podium depends on, and nothing else in Podium reads one.
+
+A new version of a library may rename them without notice. ``tests/unit/test_library_internals.py`` uses each
+of them and says what to do when it is gone. They were seen with oslo.config 10.7.0, oslo.service 4.8.0,
+cotyledon 2.2.0 and futurist 3.5.0.
+"""
+
+import math
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from oslo_config import cfg, iniparser
+from oslo_service import _options, periodic_task
+
+#: The values that oslo.config read from the config files and the command line at one time.
+Values: TypeAlias = cfg._Namespace
+
+
+class OpenOptions(cfg.ConfigOpts):
+    """oslo.config's options, which can also be listed, checked and looked up in the config files."""
+
+    def registered(self) -> Iterator[tuple[cfg.Opt, str | None]]:
+        """Every registered option with the name of its group."""
+        for info, group in list(self._all_opt_infos()):
+            yield info["opt"], group.name if group else None
+
+    def group_names(self) -> list[str]:
+        """The registered groups, without DEFAULT."""
+        return list(self._groups)
+
+    def names_of(self, section: str) -> set[str]:
+        """Every name that is read from a section, the deprecated names too; none for an unknown section.
+
+        :param section: in lower case, except DEFAULT
+        """
+        names = set(self._deprecated_opts.get(section, ()))
+        if section == "DEFAULT":
+            return names | set(self._opts)
+        for name, group in self._groups.items():
+            if name.lower() == section:
+                names |= set(group._opts)
+        return names
+
+    @property
+    def in_force(self) -> Values | None:
+        """The values in force; None before any were read."""
+        return self._mutable_ns or self._namespace
+
+    def value(self, option: cfg.Opt, group: str | None, values: Values | None = None) -> Any:
+        """The converted value of an option, by default of the values in force.
+
+        :raises ValueError, TypeError, RecursionError, oslo_config.cfg.Error: when it cannot be converted
+        """
+        return self._do_get(option.dest, group, values)[0]
+
+    def convert(self, option: cfg.Opt, group: str | None, text: str) -> Any:
+        """The value of an option whose text in a config file is this one; raises as :meth:`value`."""
+        substituted = self._substitute([text] if option.multi else text, group)
+        return self._convert_value(substituted, option)
+
+    def mutate_config_files(self) -> dict[tuple[str | None, str], tuple[Any, Any]]:
+        """As the inherited method, but the values in force stay when it raises."""
+        before = self._mutable_ns
+        try:
+            return super().mutate_config_files()
+        except BaseException:
+            self._mutable_ns = before
+            self.forget_cached()
+            raise
+
+    def vet(self, values: Values) -> None:
+        """Raise, for values that must not replace those in force at a reload."""
+
+    def forget_cached(self) -> None:
+        """Empty the cache of converted values.
+
+        oslo.config also puts values of candidates in there, see :meth:`vet`.
+        """
+        self.unregister_opts([])  # the public call that does nothing else
+
+    def _reload_config_files(self) -> Values:
+        # Called before the new values replace the old ones: the last moment to refuse them.
+        values = super()._reload_config_files()
+        try:
+            self.vet(values)
+        finally:
+            self.forget_cached()
+        return values
+
+    def _validate_cli_options(self, namespace: Values) -> None:
+        # The inherited one prints a line without the option's place and exits. Config.check() does better.
+        pass
+
+
+class FilesAlone:
+    """Mixed into :class:`OpenOptions`: config files are the only source, and the network is not asked."""
+
+    def _load_alternative_sources(self) -> None:
+        # The inherited one opens what [DEFAULT] config_source names.
+        pass
+
+
+def written(option: cfg.Opt, group: str | None, values: Values) -> tuple[Any, cfg.LocationInfo | None]:
+    """The text of an option in values, or what argparse made of it, and its place.
+
+    :raises KeyError: when the values do not have the option
+    """
+    return option._get_from_namespace(values, group)
+
+
+def sections(values: Values) -> Sequence[Mapping[str, Mapping[str, Any]]]:
+    """The names in each config file, by section; the sections in lower case, except DEFAULT."""
+    return values._normalized
+
+
+class LineParser(iniparser.BaseParser):
+    """oslo.config's parser of config files, which also announces an option before its value is read."""
+
+    def option(self, line: str) -> None:
+        """Note that an option begins in this line, which is number ``lineno``."""
+
+    def _split_key_value(self, line: str) -> tuple[str, list[str]]:
+        self.option(line)
+        return super()._split_key_value(line)
+
+
+#: The options of oslo.service that Podium has. The public list_opts adds a backdoor for eventlet.
+SERVICE_OPTIONS: Final[Sequence[cfg.Opt]] = _options.service_opts
+
+
+class OwnTask(ABC):
+    """A task of :class:`OwnTasks`; a call starts a run and returns at once.
+
+    :ivar first_run: when the first interval began, by ``periodic_task.now``; None for a call at once
+    """
+
+    _periodic_external_ok = False  # else PeriodicTasks reads an option of its own
+
+    first_run: float | None
+
+    @property
+    @abstractmethod
+    def interval(self) -> float:
+        """Seconds from one call to the next."""
+
+    @abstractmethod
+    def __call__(self, manager: Any, context: Any) -> None:
+        """Start a run."""
+
+
+class OwnTasks(periodic_task.PeriodicTasks):  # type: ignore[misc]  # oslo.service is untyped
+    """PeriodicTasks whose tasks belong to the instance.
+
+    PeriodicTasks keeps them on the class, by the bare names of functions, and with one spacing each. Here
+    they have full names, may be exchanged at any time, and are asked for their interval at every tick.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._periodic_tasks: list[tuple[str, OwnTask]] = []
+        self._periodic_spacing = _Intervals({})
+        super().__init__(conf)
+
+    def call_when_due(self, tasks: Mapping[str, OwnTask]) -> None:
+        """Call these tasks from now on, and no others. Tasks that were there before keep their rhythm."""
+        self._periodic_spacing = _Intervals(tasks)
+        for name, task in tasks.items():
+            self._periodic_last_run.setdefault(name, task.first_run)
+        self._periodic_tasks = list(tasks.items())
+
+    def seconds_until_due(self) -> float:
+        """Seconds until the next task is due.
+
+        What ``run_periodic_tasks`` returns leaves out the time that it took itself.
+        """
+        dues = ((self._periodic_last_run[name] or 0.0) + task.interval for name, task in self._periodic_tasks)
+        return min(dues, default=math.inf) - float(periodic_task.now())
+
+
+class _Intervals:
+    """What PeriodicTasks looks up as the spacing of a task."""
+
+    def __init__(self, tasks: Mapping[str, OwnTask]) -> None:
+        self._tasks = tasks
+
+    def __getitem__(self, name: str) -> float:
+        return self._tasks[name].interval
+
+
+def on_new_worker(launcher: Any, prepare: Callable[[Any, int], None]) -> None:
+    """Have each worker process of oslo.service's launcher prepared after its fork.
+
+    The worker's service then reloads at SIGHUP, with its ``reset``. By default the signal ends the worker.
+
+    :param prepare: called in the worker with the launched service and the worker's number, counted from 0
+    """
+
+    def hook(_service_id: object, number: int, worker: Any) -> None:
+        prepare(worker.service_instance, number)
+        worker.reload = worker.service_instance.reset
+
+    launcher._manager.register_hooks(on_new_worker=hook)
+
+
+def import_without_eventlet() -> None:
+    """Import futurist, which oslo.service uses, without the eventlet that both would load when they find it.
+
+    eventlet costs 9 MB and a warning at every start. Nothing here uses it.
+    """
+    if "eventlet" in sys.modules:
+        return
+    sys.modules["eventlet"] = None  # type: ignore[assignment]  # the documented way to make an import fail
+    try:
+        import futurist  # noqa: F401
+    finally:
+        del sys.modules["eventlet"]
