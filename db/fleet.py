@@ -94,19 +94,23 @@ def record_patches(
     :param patches: by number and column
     :returns: what the columns hold now, by number and column
     """
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for number in sorted(patches):
+        alike.setdefault(tuple(sorted(patches[number])), []).append(number)
     written: dict[int, dict[str, dict[str, Any]]] = {}
-    for number, patch_of in patches.items():
-        query = sa.select(*columns(nodes, patch_of)).where(nodes.c.id == number)
-        row = connection.execute(query.with_for_update()).first()
-        if row is None:
-            continue
-        values = {}
-        for column, patch in patch_of.items():
-            merged = {**row._mapping[column], **patch}
-            values[column] = {key: value for key, value in merged.items() if value is not None}
-        connection.execute(sa.update(nodes).where(nodes.c.id == number).values(values))
-        written[number] = values
+    for names, members in alike.items():
+        query = sa.select(nodes.c.id, *columns(nodes, names)).where(AMONG).order_by(nodes.c.id)
+        for chunk in chunks(members, AT_ONCE):
+            for row in connection.execute(query.with_for_update(), {"numbers": chunk}).mappings():
+                written[row["id"]] = {name: _patched(row[name], patches[row["id"]][name]) for name in names}
+    for members in alike.values():
+        if found := [{"number": number, **written[number]} for number in members if number in written]:
+            connection.execute(sa.update(nodes).where(nodes.c.id == sa.bindparam("number")), found)
     return written
+
+
+def _patched(values: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in {**values, **patch}.items() if value is not None}
 
 
 def record_maintenance(connection: sa.Connection, wishes: Mapping[int, tuple[str, str | None]]) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from podium import errors, states
 from podium.db import api, changes, fleet, ledger
@@ -224,6 +225,45 @@ def test_health_is_written_and_does_not_show_in_the_pulse(database: Database, en
         fleet.record_health(connection, {node.id: {"status": "Warning", "reasons": ["fan \U0001f525"]}})
     assert only(database).health == {"status": "Warning", "reasons": ["fan \U0001f525"]}
     assert pulse(database) == before
+
+
+def test_patches_of_many_nodes_are_put_beside_what_each_has(database: Database, enrol: Enrol) -> None:
+    known = {"cpus": 2, "memory_mb": 1024}
+    a, b, c = enrol("a", "b", "c", properties=known)
+    patches: dict[int, dict[str, dict[str, Any]]] = {
+        a.id: {"properties": {"cpus": 4}},
+        b.id: {"properties": {"cpus": 8, "memory_mb": None}, "driver_internal_info": {"seen": "today"}},
+        c.id: {"properties": {"serial": "\U0001f525"}},
+        10_000: {"properties": {"cpus": 1}},  # deleted meanwhile
+    }
+    expected = {
+        a.id: {"properties": {"cpus": 4, "memory_mb": 1024}},
+        b.id: {"properties": {"cpus": 8}, "driver_internal_info": {"seen": "today"}},
+        c.id: {"properties": {**known, "serial": "\U0001f525"}},
+    }
+    before = pulse(database)
+    with database.write() as connection:
+        assert fleet.record_patches(connection, patches) == expected
+    with database.read() as connection:
+        rows = {node.id: node for node in api.list_nodes(connection)}
+    assert {number: rows[number].properties for number in expected} == {
+        number: one["properties"] for number, one in expected.items()
+    }
+    assert [rows[one.id].driver_internal_info for one in (a, b)] == [{}, {"seen": "today"}]
+    assert pulse(database) == before
+
+
+def test_patches_of_many_nodes_take_few_statements(database: Database, enrol: Enrol) -> None:
+    nodes = enrol(*(f"n{number}" for number in range(50)))
+    statements: list[str] = []
+    sa.event.listen(
+        database.engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: statements.append(statement),
+    )
+    with database.write() as connection:
+        fleet.record_patches(connection, {one.id: {"properties": {"n": one.id}} for one in nodes})
+    assert len([text for text in statements if not text.startswith("BEGIN")]) == 2
 
 
 def test_events_are_kept_from_a_moment_on(database: Database, enrol: Enrol) -> None:
