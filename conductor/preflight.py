@@ -1,0 +1,59 @@
+"""Finds out, before the workers are forked, what would keep the conductor from starting."""
+
+import itertools
+import time
+from collections.abc import Mapping
+
+from oslo_log import log
+
+from podium import conf as configuration
+from podium import errors
+from podium.conf.database import database_url, engine_options
+from podium.db import schema
+from podium.db.engine import Database
+from podium.drivers import base, registry
+
+LOG = log.getLogger(__name__)
+
+
+def load_drivers(conf: configuration.Config) -> Mapping[str, base.Driver]:
+    """The enabled drivers by name.
+
+    :raises podium.errors.DriverLoadError: when one of them does not load and must not be skipped
+    """
+    return registry.load(conf.enabled_drivers, conf, skip_faulty=conf.driver_startup_errors == "skip")
+
+
+def make_database(conf: configuration.Config) -> Database:
+    """The database of the config file, without a connection."""
+    return Database(database_url(conf), **engine_options(conf))
+
+
+def check(conf: configuration.Config) -> None:
+    """Load the drivers, evaluate their options, and prepare the schema of the database.
+
+    :raises podium.errors.PodiumError: for the first fault; when the database does not answer, after the
+        retries of ``[database] max_retries``
+    """
+    load_drivers(conf)
+    conf.check()
+    for line in conf.unknown_options():
+        LOG.warning("%s", line)
+    _prepare_schema(conf)
+
+
+def _prepare_schema(conf: configuration.Config) -> None:
+    database = make_database(conf)
+    retries = conf.database.max_retries
+    try:
+        for left in itertools.repeat(-1) if retries < 0 else range(retries, -1, -1):
+            try:
+                schema.prepare(database)
+                return
+            except errors.DatabaseUnavailable as error:
+                if not left:
+                    raise
+                LOG.warning("Trying again in %d s: %s", conf.database.retry_interval, error)
+                time.sleep(conf.database.retry_interval)
+    finally:
+        database.dispose()
