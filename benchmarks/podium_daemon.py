@@ -50,10 +50,18 @@ class Daemon(Program):
     :param folder: an empty folder for its files
     :param driver: the only driver that is loaded
     :param options: more options for its config file
+    :param programs: the folder that podium-conductor and podium are in
     """
 
     def __init__(
-        self, folder: Path, database: Database, *, driver: str = "ipmi", workers: int = 1, options: str = ""
+        self,
+        folder: Path,
+        database: Database,
+        *,
+        driver: str = "ipmi",
+        workers: int = 1,
+        options: str = "",
+        programs: Path = BIN,
     ) -> None:
         folder.mkdir()
         self._folder = folder
@@ -64,7 +72,8 @@ class Daemon(Program):
         self._config = folder / "podium.conf"
         self.reader = Reader(database.url)
         self._at_rest = 0.0, 0.0
-        command: list[str | Path] = [BIN / "podium-conductor", "--config-file", self._config]
+        self._programs = programs
+        command: list[str | Path] = [programs / "podium-conductor", "--config-file", self._config]
         ready = folder / "ready"
         super().__init__(command, folder / "log", env=os.environ | {"NOTIFY_SOCKET": str(ready)})
         self._listener = ready
@@ -172,7 +181,7 @@ class Daemon(Program):
 
         :raises Failed: when it fails
         """
-        return run([BIN / "podium", "--config-file", self._config, *words], timeout)
+        return run([self._programs / "podium", "--config-file", self._config, *words], timeout)
 
 
 def _heard(listener: socket.socket, word: bytes) -> bool:
