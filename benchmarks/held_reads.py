@@ -1,9 +1,9 @@
 """CPU that a held IPMI read takes of the whole daemon, beside the same of another version of Podium.
 
-    python benchmarks/held_reads.py --beside OTHER/.venv/bin [--nodes 10000] [--rounds 9] [--options FILE]
+    python benchmarks/held_reads.py --beside OTHER/.venv/bin [--nodes 10000] [--rounds 9]
 
-Both daemons run at once on one simulated rack, with sessions of their own, and sweep in turns, so that whatever
-else the machine does meets both.
+Both daemons run at once on one simulated rack, with sessions of their own, and sweep in turns, so that
+whatever else the machine does meets both.
 """
 
 import argparse

@@ -32,6 +32,7 @@ _LEVELS: Final = {
     packet.PRIVILEGE_OPERATOR: "OPERATOR",
     packet.PRIVILEGE_ADMINISTRATOR: "ADMINISTRATOR",
 }
+_Said = tuple[int, bytes]  # completion code and data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,17 @@ class Timing(timing.Timing):
 
     command: float = 10
     retransmit: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A command and how it is to be carried out, as :meth:`Connection.command` describes it."""
+
+    command: tuple[int, int]
+    data: bytes
+    privilege: int
+    repeatable: bool
+    deadline: float
 
 
 class Connection:
@@ -101,20 +113,26 @@ class Connection:
         """
         client = self._client
         allowed = patience or client.timing.command
-        deadline = client.network.loop.time() + allowed
+        now = client.network.loop.time()
+        deadline = now + allowed
         self._under_way += 1
         try:
-            endpoint = self._endpoint
-            if endpoint is None or self._moved:
-                endpoint = await self._resolve(allowed)
-            if endpoint.busy:
-                await endpoint.turn(allowed)
-            else:
+            session = self._ready(privilege) if repeatable else None
+            if session is None:
+                order = _Order(command, data, privilege, repeatable, deadline)
+                code, answer = await self._run(order, allowed)
+            else:  # nearly always; so this coroutine sends and waits for the answer itself
+                endpoint = session.endpoint
                 endpoint.busy = True
-            try:
-                code, answer = await self._run(endpoint, command, data, privilege, deadline, repeatable)
-            finally:
-                endpoint.release()
+                try:
+                    session.prepare(command, data)
+                    said = await endpoint.transmit(session, now, client.timing.retransmit, deadline)
+                    if said is None or said[0]:
+                        order = _Order(command, data, privilege, repeatable, deadline)
+                        said = await self._go_on(session, said, order)
+                    code, answer = said
+                finally:
+                    endpoint.release()
         except (NoAnswer, TimeoutError):
             self._moved = True
             silence = f"BMC {self.target} does not answer within {allowed:g} s"
@@ -146,60 +164,91 @@ class Connection:
             self._client.network.give_back(self._endpoint)
             self._endpoint = None
 
-    async def _run(
-        self,
-        endpoint: transport.Endpoint,
-        command: tuple[int, int],
-        data: bytes,
-        privilege: int,
-        deadline: float,
-        repeatable: bool,
-    ) -> tuple[int, bytes]:
+    def _ready(self, privilege: int) -> Session | None:
+        """The session, when a command can be sent into it at once."""
+        session = self._session
+        if session is None or self._moved or privilege > session.privilege:
+            return None
+        endpoint = session.endpoint
+        stale = self._client.clock() - self._used > _IDLE
+        return None if stale or endpoint.busy or endpoint is not self._endpoint else session
+
+    async def _run(self, order: _Order, allowed: float) -> _Said:
+        """Carry out a command with all that may have to be done before: resolve, wait, log in."""
+        endpoint = self._endpoint
+        if endpoint is None or self._moved:
+            endpoint = await self._resolve(allowed)
+        if endpoint.busy:
+            await endpoint.turn(allowed)
+        else:
+            endpoint.busy = True
+        try:
+            return await self._ask(endpoint, order)
+        finally:
+            endpoint.release()
+
+    async def _ask(self, endpoint: transport.Endpoint, order: _Order) -> _Said:
+        """Carry out a command in the session that is held, or else a new one; the caller has the turn."""
         client, session = self._client, self._session
         if session is not None and session.endpoint is not endpoint:
             self.abandon()
             session = None
         transmissions = transport.UNLIMITED
         if session is None:
-            session = await self._login(endpoint, deadline)
-        elif repeatable:
+            session = await self._login(endpoint, order.deadline)
+        elif order.repeatable:
             stale = client.clock() - self._used > _IDLE
             transmissions = _IDLE_TRANSMISSIONS if stale else _HELD_TRANSMISSIONS
         gap = client.timing.retransmit
         try:
-            if privilege > session.privilege:
-                await self._raise(session, gap, deadline, transmissions)
-            answer: tuple[int, bytes] = await endpoint.ask(
-                session.prepare(command, data), gap, deadline, transmissions
-            )
-            if answer[0] == NODE_BUSY:
-                answer = await self._ask_again(session, command, data, deadline)
-            if answer[0] == INSUFFICIENT_PRIVILEGE and self.target.privilege > session.privilege:
-                # It asks for more than appendix G says, and has not carried out the command.
-                await self._raise(session, gap, deadline, transmissions)
-                answer = await endpoint.ask(session.prepare(command, data), gap, deadline, transmissions)
+            if order.privilege > session.privilege:
+                await self._raise(session, gap, order.deadline, transmissions)
+            session.prepare(order.command, order.data)
+            said = await endpoint.ask(session, gap, order.deadline, transmissions)
+            return await self._settle(session, said, order, transmissions)
         except NoAnswer:
             self.abandon()
             if transmissions == transport.UNLIMITED:
                 raise
-        else:
-            return answer
-        return await self._run(endpoint, command, data, privilege, deadline, repeatable)
+        return await self._ask(endpoint, order)
 
-    async def _ask_again(
-        self, session: Session, command: tuple[int, int], data: bytes, deadline: float
-    ) -> tuple[int, bytes]:
-        """Repeat a command that the BMC had no time for, and so did not carry out, a few times."""
+    async def _go_on(self, session: Session, said: _Said | None, order: _Order) -> _Said:
+        """Go on after the first transmission into a held session.
+
+        :param said: None when it met silence
+        """
+        gap = self._client.timing.retransmit
+        try:
+            if said is None:
+                said = await session.endpoint.repeat(session, gap, order.deadline, _HELD_TRANSMISSIONS)
+            return await self._settle(session, said, order, _HELD_TRANSMISSIONS)
+        except NoAnswer:
+            self.abandon()
+        return await self._ask(session.endpoint, order)
+
+    async def _settle(self, session: Session, said: _Said, order: _Order, transmissions: int) -> _Said:
+        """Ask again after an answer that says that the command was not carried out, but may be."""
+        gap = self._client.timing.retransmit
+        if said[0] == NODE_BUSY:
+            said = await self._ask_again(session, order)
+        if said[0] == INSUFFICIENT_PRIVILEGE and self.target.privilege > session.privilege:
+            # It asks for more than appendix G says.
+            await self._raise(session, gap, order.deadline, transmissions)
+            session.prepare(order.command, order.data)
+            said = await session.endpoint.ask(session, gap, order.deadline, transmissions)
+        return said
+
+    async def _ask_again(self, session: Session, order: _Order) -> _Said:
+        """Repeat a command that met "node busy" a few times."""
         network, gap = self._client.network, self._client.timing.retransmit
-        answer = NODE_BUSY, b""
+        said: _Said = NODE_BUSY, b""
         for pause in _BUSY_PAUSES:
-            if answer[0] != NODE_BUSY or network.loop.time() + pause >= deadline:
+            if said[0] != NODE_BUSY or network.loop.time() + pause >= order.deadline:
                 break
             await asyncio.sleep(pause)
-            answer = await session.endpoint.ask(
-                session.prepare(command, data), gap, deadline, transport.UNLIMITED
-            )
-        return answer
+            session.prepare(order.command, order.data)
+            said = await session.endpoint.ask(session, gap, order.deadline)
+        return said
 
     async def _raise(self, session: Session, gap: float, deadline: float, transmissions: int) -> None:
         level = self.target.privilege

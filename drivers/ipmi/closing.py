@@ -41,6 +41,8 @@ async def _close_once(sessions: Sequence[Session], gap: float, deadline: float) 
         if not answer.done():
             answer.cancel()
             left.append(session)
+        elif answer.result() is None:
+            left.append(session)
     return left
 
 
@@ -53,7 +55,9 @@ async def _ask(session: Session, patience: float) -> "asyncio.Future[Any]":
         await endpoint.turn(patience)
     endpoint.busy = True
     try:
-        answer = endpoint.post(session.prepare_close())
+        session.prepare_close()
+        now = asyncio.get_running_loop().time()
+        answer = endpoint.transmit(session, now, patience, now + patience)
     except OSError:
         endpoint.release()
         raise

@@ -8,9 +8,10 @@ Section and table numbers are those of the IPMI v2.0 specification, revision 1.1
 
 import functools
 import hashlib
-import hmac
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 #: open, and this is what BMCs, ipmitool and FreeIPMI agree on.
 _CONSTANT_SIZE: Final = 20
 _SEALED: Final = packet.ENCRYPTED | packet.AUTHENTICATED | packet.PAYLOAD_IPMI
+_RMCP: Final = b"\x06\x00\xff\x07"
+_KIND: Final = bytes((packet.AUTH_RMCP_PLUS, _SEALED))
+#: The RMCP+ session header (section 13.6), with which begins what is authenticated.
+_COVERED_HEADER: Final = struct.Struct("<2sIIH")
+#: All of a datagram with two encrypted blocks, by the size of its authentication code.
+_USUAL: Final = {size: struct.Struct(f"<10sIH32s4s{size}s") for size in (12, 16)}
 _CONFIDENTIALITY_PADS: Final = tuple(bytes(range(1, pad + 1)) + bytes((pad,)) for pad in range(16))
 _INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD: Final = bytes(byte ^ 0x5C for byte in range(256))
@@ -32,6 +39,24 @@ _ZEROS: Final = bytes(16)
 _CBC: Final = modes.CBC(_ZEROS)
 #: Pad to a multiple of 4 bytes, pad length and next header. With whole AES blocks it is always the same.
 _TRAILER: Final = b"\xff\xff\x02\x07"
+
+
+def padded(message: bytes) -> bytes:
+    """A message as it is encrypted: behind a block of zeros, with the confidentiality pad of table 13-20.
+
+    CBC goes on from packet to packet: the block of zeros becomes the encryption of the block before it (of
+    zeros at first), which nobody foresees without the key and which does not come again. That is the IV (NIST
+    SP 800-38A, appendix C), in its place.
+    """
+    return _ZEROS + message + _CONFIDENTIALITY_PADS[-(len(message) + 1) & 15]
+
+
+def usual_header(session_id: int) -> bytes:
+    """The first bytes, as most senders write them, of each sealed datagram to a session.
+
+    :param session_id: that of the receiver
+    """
+    return _RMCP + _KIND + session_id.to_bytes(4, "little")
 
 
 def _keyed(hash: Callable[..., "_Hash"], key: bytes) -> "tuple[_Hash, _Hash]":
@@ -128,7 +153,7 @@ class SessionKeys:
     :param session_key: the SIK of the exchange
     """
 
-    __slots__ = ("_code_size", "_decryptor", "_encryptor", "_inner", "_outer")
+    __slots__ = ("_code_size", "_decryptor", "_encryptor", "_inner", "_outer", "_usual")
 
     def __init__(self, suite: CipherSuite, session_key: bytes) -> None:
         session = _keyed(suite.hash, session_key)
@@ -136,6 +161,7 @@ class SessionKeys:
         cipher_key = _mac(*session, b"\x02" * _CONSTANT_SIZE)[:16]
         self._inner, self._outer = _keyed(suite.hash, integrity_key)
         self._code_size = suite.code_size
+        self._usual = _USUAL[suite.code_size]
         cipher = Cipher(algorithms.AES(cipher_key), _CBC)
         self._encryptor = cipher.encryptor()
         self._decryptor = cipher.decryptor()
@@ -145,13 +171,43 @@ class SessionKeys:
 
         :param session_id: that of the receiver
         """
-        # CBC goes on from packet to packet: the block of zeros becomes the encryption of the block before it
-        # (of zeros at first), which nobody foresees without the key and which does not come again. That is
-        # the IV (NIST SP 800-38A, appendix C), in its place.
-        pad = _CONFIDENTIALITY_PADS[-(len(message) + 1) & 15]
-        body = self._encryptor.update(_ZEROS + message + pad)
-        datagram = packet.pack_header(_SEALED, session_id, sequence, len(body)) + body + _TRAILER
-        return datagram + _mac(self._inner, self._outer, datagram[4:])[: self._code_size]
+        return self.seal_padded(session_id, sequence, padded(message))
+
+    def seal_padded(self, session_id: int, sequence: int, message: bytes) -> bytes:
+        """As :meth:`seal`, for a message that :func:`padded` has prepared."""
+        body = self._encryptor.update(message)
+        covered = _COVERED_HEADER.pack(_KIND, session_id, sequence, len(body)) + body + _TRAILER
+        inner = self._inner.copy()  # as _mac does
+        inner.update(covered)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return _RMCP + covered + outer.digest()[: self._code_size]
+
+    def open_usual(self, datagram: bytes, header: bytes, begin: bytes) -> tuple[int, int, bytes] | None:
+        """Session sequence number, completion code and data, for a datagram that is as nearly all are.
+
+        None for any other, which :meth:`open` then opens or refuses: it makes the same demands, of all forms
+        that a datagram and a response may have.
+
+        :param header: as :func:`usual_header` returns it
+        :param begin: the first six bytes of the response
+        """
+        if len(datagram) != 52 + self._code_size:
+            return None
+        start, sequence, length, body, trailer, code = self._usual.unpack(datagram)
+        if start != header or length != 32 or trailer != _TRAILER:
+            return None
+        inner = self._inner.copy()  # as _mac does
+        inner.update(datagram[4:52])
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        if not compare_digest(outer.digest()[: self._code_size], code):
+            return None
+        plain = self._decryptor.update(body)
+        end = 31 - plain[31]
+        if end < 24 or not plain.startswith(begin, 16) or sum(plain[19:end]) & 0xFF:
+            return None
+        return sequence, plain[22], plain[23 : end - 1]
 
     def open(self, datagram: bytes) -> tuple[int, bytes]:
         """Session sequence number and IPMI message of a datagram of this session.
@@ -165,7 +221,7 @@ class SessionKeys:
         if end != 18 + length + datagram[end - 2] or datagram[end - 1] != 0x07:
             raise Malformed("wrong session trailer")
         code = _mac(self._inner, self._outer, datagram[4:end])[: self._code_size]
-        if not hmac.compare_digest(code, datagram[end:]):
+        if not compare_digest(code, datagram[end:]):
             raise Malformed("wrong authentication code")
         # The first block comes out as noise, the IV being for the next: so no new context here either.
         plain = self._decryptor.update(datagram[16 : 16 + length])
@@ -190,6 +246,10 @@ class SequenceWindow:
 
     def accept(self, sequence: int) -> bool:
         """Whether this number comes for the first time; 0 is not used inside of a session."""
+        if sequence == self._highest + 1:
+            self._seen = (self._seen << 1 | 1) & 0xFFFFFFFF
+            self._highest = sequence
+            return True
         ahead = (sequence - self._highest) & 0xFFFFFFFF
         if sequence == 0:
             return False

@@ -7,11 +7,10 @@ from typing import Any, ClassVar, Final
 
 from oslo_config import cfg, types
 
-from podium import states
 from podium.drivers import base
 from podium.drivers.connections import Connections
 from podium.drivers.driver_info import as_text
-from podium.drivers.ipmi import commands, crypto, packet, power
+from podium.drivers.ipmi import crypto, packet, power
 from podium.drivers.ipmi.client import Client, Timing
 from podium.drivers.ipmi.inquiry import Inquiries
 from podium.drivers.ipmi.session import Target
@@ -154,8 +153,8 @@ class IPMIDriver(base.Driver):
 
     async def get_power_state(self, node: base.Node) -> str:
         """Read the power state with Get Chassis Status (section 28.2)."""
-        status = await power.chassis_status(self._connections.of(node))
-        return states.POWER_ON if commands.is_powered(status) else states.POWER_OFF
+        connection = self._connections.of(node)
+        return power.state(connection, await connection.command(packet.GET_CHASSIS_STATUS))
 
     async def set_power_state(self, node: base.Node, target: str) -> None:
         """Start a power change, see :func:`podium.drivers.ipmi.power.switch`."""

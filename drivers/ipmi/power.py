@@ -21,6 +21,16 @@ _UNSUPPORTED: Final = frozenset(
 )
 
 
+def state(connection: Connection, status: bytes) -> str:
+    """The power state that a Get Chassis Status answer reports.
+
+    :raises podium.errors.DriverError: when it is too short
+    """
+    if len(status) < 3:
+        raise _too_short(connection)
+    return states.POWER_ON if status[0] & 0x01 else states.POWER_OFF
+
+
 async def chassis_status(connection: Connection, patience: float = 0.0) -> bytes:
     """The answer to Get Chassis Status, section 28.2.
 
@@ -29,8 +39,12 @@ async def chassis_status(connection: Connection, patience: float = 0.0) -> bytes
     """
     status = await connection.command(packet.GET_CHASSIS_STATUS, patience=patience)
     if len(status) < 3:
-        raise errors.DriverError(f"BMC {connection.target} gave too short a chassis status")
+        raise _too_short(connection)
     return status
+
+
+def _too_short(connection: Connection) -> errors.DriverError:
+    return errors.DriverError(f"BMC {connection.target} gave too short a chassis status")
 
 
 async def switch(connection: Connection, target: str) -> None:

@@ -10,7 +10,7 @@ import hmac
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from podium import errors
 from podium.drivers.ipmi import crypto, handshake, packet, transport
@@ -57,7 +57,7 @@ class Session:
     """
 
     __slots__ = (
-        "_bmc_id", "_console_id", "_keys", "_request", "_rq", "_sequence", "_window", "endpoint", "privilege"
+        "_bmc_id", "_header", "_keys", "_request", "_rq", "_sequence", "_window", "endpoint", "privilege"
     )  # fmt: skip
 
     def __init__(
@@ -66,15 +66,17 @@ class Session:
         self.endpoint = endpoint
         self.privilege = packet.PRIVILEGE_USER
         self._keys = keys
-        self._console_id = console_id.to_bytes(4, "little")
+        self._header = crypto.usual_header(console_id)
         self._bmc_id = bmc_id
         self._sequence = 0
         self._rq = 0
         self._window = crypto.SequenceWindow()
         self._request = _NO_REQUEST
 
-    def prepare(self, command: tuple[int, int], data: bytes) -> Self:
-        """Begin a command; the endpoint then asks it, to be answered with completion code and data.
+    def prepare(self, command: tuple[int, int], data: bytes) -> None:
+        """Begin a command; this session is then the step that the endpoint asks.
+
+        The answer is a completion code and data.
 
         Retransmissions carry the same rqSeq, by which a BMC knows that it did this already (section 6.12.12),
         and each a session sequence number of its own.
@@ -82,7 +84,6 @@ class Session:
         self._rq = rq = (self._rq + 1) & 0x3F
         # What carries data is said to one sensor or record of many: it would crowd out what is said often.
         self._request = _encode(command, rq, data) if data else _encode_usual(command, rq)
-        return self
 
     async def raise_privilege(self, level: int, gap: float, deadline: float, transmissions: int) -> int:
         """Set Session Privilege Level, section 22.18; returns the completion code.
@@ -90,8 +91,8 @@ class Session:
         :param level: one of packet.PRIVILEGE_*
         :raises podium.drivers.ipmi.transport.NoAnswer: after the deadline or the last transmission
         """
-        step = self.prepare(packet.SET_SESSION_PRIVILEGE_LEVEL, bytes((level,)))
-        code, _ = await self.endpoint.ask(step, gap, deadline, transmissions)
+        self.prepare(packet.SET_SESSION_PRIVILEGE_LEVEL, bytes((level,)))
+        code, _ = await self.endpoint.ask(self, gap, deadline, transmissions)
         if code == 0:
             self.privilege = level
         return int(code)
@@ -100,26 +101,31 @@ class Session:
         """The datagram of the next transmission of the command under way."""
         # Section 6.12.9: numbers start at 1, and 0 stays reserved when they wrap.
         self._sequence = self._sequence % 0xFFFFFFFF + 1
-        return self._keys.seal(self._bmc_id, self._sequence, self._request[0])
+        return self._keys.seal_padded(self._bmc_id, self._sequence, self._request[0])
 
     def accept(self, datagram: bytes) -> tuple[int, bytes] | None:
         """Completion code and data when this answers the command under way.
 
         :raises podium.drivers.ipmi.packet.Malformed: when it cannot be decoded, or is not authentic
         """
-        if datagram[6:10] != self._console_id:
+        usual = self._keys.open_usual(datagram, self._header, self._request[1])
+        if usual is not None and self._window.accept(usual[0]):
+            return usual[1:]
+        return self._accept_any(datagram)
+
+    def _accept_any(self, datagram: bytes) -> tuple[int, bytes] | None:
+        if datagram[6:10] != self._header[6:]:
             return None
         sequence, message = self._keys.open(datagram)
         if not self._window.accept(sequence):
             return None
         netfn, rq, command, code, data = packet.decode_response(message)
-        return (code, data) if (netfn, rq, command) == self._request[1] else None
+        return (code, data) if (netfn, rq, command) == self._request[2] else None
 
-    def prepare_close(self) -> Self:
+    def prepare_close(self) -> None:
         """As :meth:`prepare`, for Close Session, section 22.19."""
         self._rq = rq = (self._rq + 1) & 0x3F
         self._request = _encode(packet.CLOSE_SESSION, rq, self._bmc_id.to_bytes(4, "little"))
-        return self
 
     def abandon(self) -> None:
         """Close Session without waiting: if the BMC has not forgotten it, its slot becomes free.
@@ -133,13 +139,17 @@ class Session:
         self._request = under_way
 
 
-def _encode(command: tuple[int, int], rq: int, data: bytes = b"") -> tuple[bytes, tuple[int, int, int]]:
-    """A request and what its answer carries."""
-    return packet.encode_request(command, rq, data), (command[0] | 1, rq, command[1])
+def _encode(
+    command: tuple[int, int], rq: int, data: bytes = b""
+) -> tuple[bytes, bytes, tuple[int, int, int]]:
+    """A request, padded; how its answer usually begins; and what it carries in any case."""
+    netfn, number = command
+    begin = packet.encode_response(netfn, rq, number, 0)[:6]
+    return crypto.padded(packet.encode_request(command, rq, data)), begin, (netfn | 1, rq, number)
 
 
 _encode_usual: Final = functools.lru_cache(maxsize=1024)(_encode)  # all BMCs are asked the same few things
-_NO_REQUEST: Final = (b"", (0, 0, 0))
+_NO_REQUEST: Final = (b"", bytes(6), (0, 0, 0))
 
 
 class _SetUpStep:

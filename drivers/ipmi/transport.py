@@ -60,7 +60,7 @@ class Endpoint(FairLock):
     ``if endpoint.busy: await endpoint.turn(seconds)``, else ``endpoint.busy = True``; then :meth:`release`.
     """
 
-    __slots__ = ("_accept", "_address", "_answer", "_network", "_sendto", "users")
+    __slots__ = ("_address", "_answer", "_network", "_sendto", "_step", "users")
 
     def __init__(self, network: "Network", sendto: Callable[[bytes, Any], int], address: Any) -> None:
         super().__init__()
@@ -69,10 +69,10 @@ class Endpoint(FairLock):
         self._sendto = sendto
         self._address = address
         self._answer: asyncio.Future[Any] | None = None
-        self._accept: Callable[[bytes], Any] | None = None
+        self._step: Step | None = None
 
     def send(self, datagram: bytes) -> None:
-        """Send once.
+        """Send once, and expect no answer.
 
         :raises OSError: when there is no way to the address
         """
@@ -82,54 +82,70 @@ class Endpoint(FairLock):
         except BlockingIOError:
             return  # a full send buffer is one more way to lose a datagram, and is dealt with like the others
 
-    def post(self, step: Step) -> "asyncio.Future[Any]":
+    def transmit(self, step: Step, now: float, gap: float, deadline: float) -> "asyncio.Future[Any]":
         """Send once; the future's result will be what ``step.accept`` makes of the answer.
 
+        It is None when there is no answer after the gap, or at the deadline. Gaps are a little uneven, lest
+        many BMCs that fell silent together are asked together.
+
+        :param now: by the loop's clock, as the deadline
+        :param gap: seconds
         :raises OSError: when there is no way to the address
         """
-        self._accept = step.accept
-        self._answer = answer = self._network.loop.create_future()
+        network = self._network
+        self._step = step
+        self._answer = answer = network.create_future()
         self.send(step.encode())
+        until = now + gap * (0.9 + 0.2 * random())
+        network.deadlines.add(until if until < deadline else deadline, answer)
         return answer
 
     async def ask(self, step: Step, gap: float, deadline: float, transmissions: int = UNLIMITED) -> Any:
         """Send until answered; returns what ``step.accept`` made of the answer.
 
-        :param gap: seconds from the first transmission to the next; further gaps grow, and all are a little
-            uneven, lest many BMCs that fell silent together are asked together
+        :param gap: seconds from the first transmission to the next; further gaps grow
         :param deadline: by the loop's clock
         :param transmissions: how many at most
         :raises NoAnswer: after the deadline or the last transmission
         :raises OSError: when there is no way to the address
         """
+        now = self._network.loop.time()
+        if now >= deadline:
+            raise NoAnswer
+        accepted = await self.transmit(step, now, gap, deadline)
+        return await self.repeat(step, gap, deadline, transmissions) if accepted is None else accepted
+
+    async def repeat(self, step: Step, gap: float, deadline: float, transmissions: int) -> Any:
+        """Go on as :meth:`ask` after a first transmission that met silence.
+
+        :param gap: seconds that there were from the first transmission to now
+        :param transmissions: how many at most, the first one included
+        """
         network = self._network
-        now = network.loop.time()
-        try:
-            while now < deadline and transmissions:
-                answer = self.post(step)
-                network.deadlines.add(min(now + gap * (0.9 + 0.2 * random()), deadline), answer)
-                accepted = await answer
-                if accepted is not None:
-                    return accepted
-                gap *= _GROWTH
-                transmissions -= 1
-                now = network.loop.time()
-                network.retransmissions += bool(now < deadline and transmissions)
-        finally:
-            self._answer = self._accept = None
+        for _ in range(transmissions - 1):
+            now = network.loop.time()
+            if now >= deadline:
+                break
+            network.retransmissions += 1
+            gap *= _GROWTH
+            accepted = await self.transmit(step, now, gap, deadline)
+            if accepted is not None:
+                return accepted
+        self._answer = self._step = None
         raise NoAnswer
 
     def receive(self, datagram: bytes) -> bool:
         """Take in a datagram from this address; returns whether it was of use."""
-        answer, accept = self._answer, self._accept
-        if answer is None or accept is None or answer.done():
+        answer, step = self._answer, self._step
+        if answer is None or step is None or answer.done():
             return False
         try:
-            accepted = accept(datagram)
+            accepted = step.accept(datagram)
         except packet.Malformed:
             return False
         if accepted is None:
             return False
+        self._answer = self._step = None
         answer.set_result(accepted)
         return True
 
@@ -139,6 +155,7 @@ class Network:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
+        self.create_future = self.loop.create_future
         self.deadlines = Deadlines[asyncio.Future[Any]](
             _give_up, self.loop, is_over=asyncio.Future.done, before=self._drain_all
         )
