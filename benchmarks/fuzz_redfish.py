@@ -20,7 +20,7 @@ import atheris
 with atheris.instrument_imports(include=["podium.drivers.redfish"]):
     import bmc_fuzz
     from podium import errors
-    from podium.drivers.redfish.client import Client, Target, Timing
+    from podium.drivers.redfish.http.client import Client, Target, Timing
 
 # Possible beginnings of an answer; the bytes decide which is used, and what follows.
 BEGINNINGS = (

@@ -35,8 +35,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from podium.drivers.redfish.client import Client, Target, Timing
-from podium.drivers.redfish.link import Link
+from podium.drivers.redfish.http.client import Client, Target, Timing
+from podium.drivers.redfish.http.link import Link
 
 PATH: Final = "/redfish/v1/Systems/1?$select=PowerState"
 SYSTEM: Final = json.dumps(

@@ -7,8 +7,8 @@ from typing import Any
 from bmc_tree import CHASSIS, MANAGER, ROOT, SYSTEM, TreeBMC, walk
 from podium import errors
 from podium.drivers import base
-from podium.drivers.redfish import health, inventory, sensors
-from podium.drivers.redfish.sensors import Places
+from podium.drivers.redfish.machine import health, inventory, sensors
+from podium.drivers.redfish.machine.sensors import Places
 
 WORDS = [
     "OK", "Warning", "Critical", "Enabled", "Absent", "UnavailableOffline", "On", "CPU", "Temperature",

@@ -1,13 +1,13 @@
-"""A BMC of JSON documents, in the place of podium.drivers.redfish.client.BMC."""
+"""A BMC of JSON documents, in the place of podium.drivers.redfish.http.client.BMC."""
 
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 from podium.drivers import base
-from podium.drivers.redfish.answers import Refused, Response
-from podium.drivers.redfish.sensors import Places
-from podium.drivers.redfish.walk import Walk
+from podium.drivers.redfish.http.answers import Refused, Response
+from podium.drivers.redfish.machine.sensors import Places
+from podium.drivers.redfish.machine.walk import Walk
 
 ROOT = "/redfish/v1"
 SYSTEM = f"{ROOT}/Systems/1"

@@ -13,13 +13,13 @@ from typing import Final, Self
 from oslo_log import log
 
 from podium import errors
-from podium.drivers import timing
-from podium.drivers.connections import Shared
+from podium.drivers.bmc import timing
+from podium.drivers.bmc.connections import Shared
+from podium.drivers.bmc.logins import NONE_REFUSED
 from podium.drivers.ipmi import closing, crypto, packet, transport
 from podium.drivers.ipmi.commands import INSUFFICIENT_PRIVILEGE, NODE_BUSY, CommandFailed
 from podium.drivers.ipmi.session import Session, SuiteRefused, Target, open_session
 from podium.drivers.ipmi.transport import NoAnswer
-from podium.drivers.logins import NONE_REFUSED
 
 LOG = log.getLogger(__name__)
 

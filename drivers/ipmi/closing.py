@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from podium.drivers.closing import paced
+from podium.drivers.bmc.closing import paced
 from podium.drivers.ipmi.session import Session
 
 _ROUNDS: Final = 2  # a BMC that closed the session and whose answer was lost is silent from then on

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Final
 from oslo_config import cfg, types
 
 from podium.drivers import base
-from podium.drivers.connections import Connections
+from podium.drivers.bmc.connections import Connections
+from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text
 from podium.drivers.ipmi import crypto, packet, power
 from podium.drivers.ipmi.client import Client, Timing
 from podium.drivers.ipmi.inquiry import Inquiries
 from podium.drivers.ipmi.session import Target
 from podium.drivers.ipmi.tasks import HealthCheck, InventoryCollector, SensorCollector
-from podium.drivers.timing import OPTIONS
 from podium.pacing import Allowance
 
 _PRIVILEGES: Final = {

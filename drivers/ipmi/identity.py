@@ -8,7 +8,7 @@ import sys
 from typing import Final
 
 from podium import errors
-from podium.drivers.inventory import Inventory
+from podium.drivers.bmc.inventory import Inventory
 from podium.drivers.ipmi import commands, fru, packet
 from podium.drivers.ipmi.inquiry import Inquiry
 

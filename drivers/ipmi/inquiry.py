@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from podium.drivers.base import Node
-from podium.drivers.connections import Connections
+from podium.drivers.bmc.connections import Connections
 from podium.drivers.ipmi import packet
 from podium.drivers.ipmi.client import Connection
 from podium.pacing import Allowance

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from oslo_log import log
 
 from podium import errors, states
-from podium.drivers import base, inventory
-from podium.drivers.connections import Connections
+from podium.drivers import base
+from podium.drivers.bmc import inventory
+from podium.drivers.bmc.connections import Connections
 from podium.drivers.ipmi import commands, identity, packet, repository
 from podium.drivers.ipmi.client import Connection
 from podium.drivers.ipmi.inquiry import Inquiries, Inquiry

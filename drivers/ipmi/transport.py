@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol
 
 from oslo_log import log
 
-from podium.drivers.connections import Shared
-from podium.drivers.deadlines import Deadlines
-from podium.drivers.fair_lock import FairLock
+from podium.drivers.bmc.connections import Shared
+from podium.drivers.bmc.deadlines import Deadlines
+from podium.drivers.bmc.fair_lock import FairLock
 from podium.drivers.ipmi import packet
 
 LOG = log.getLogger(__name__)

@@ -1,1 +1,0 @@
-"""The ``redfish`` driver: BMCs that speak Redfish over HTTPS."""

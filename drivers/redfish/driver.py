@@ -11,13 +11,13 @@ from oslo_utils import strutils
 
 from podium import errors, states
 from podium.drivers import base
-from podium.drivers.connections import Connections
+from podium.drivers.bmc.connections import Connections
+from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text
-from podium.drivers.redfish.client import Client, Target, Timing
-from podium.drivers.redfish.events import Follower
+from podium.drivers.redfish.events.follower import Follower
+from podium.drivers.redfish.http.client import Client, Target, Timing
 from podium.drivers.redfish.system import System
 from podium.drivers.redfish.tasks import HealthCheck, InventoryCollector, SensorCollector
-from podium.drivers.timing import OPTIONS
 
 _SYSTEMS: Final = "/redfish/v1/Systems/"  # its standard place (DSP0266, section on resource URIs)
 _PORTS: Final = {"https": 443, "http": 80}

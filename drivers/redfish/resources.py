@@ -7,7 +7,7 @@ import math
 from typing import Any, Final, TypeVar
 
 from podium import errors
-from podium.drivers.redfish import sent
+from podium.drivers.redfish.http import requests
 
 #: Entries of an array that are looked at; more than any of the arrays read here has on real hardware.
 MAX_ENTRIES: Final = 256
@@ -108,6 +108,6 @@ def path(value: Any) -> str:
 
     :raises podium.errors.DriverError: anything else
     """
-    if not isinstance(value, str) or not sent.is_path(value):
+    if not isinstance(value, str) or not requests.is_path(value):
         raise errors.DriverError(f"BMC sent a link that is no path on itself: {line(value, 100)!r}")
     return value

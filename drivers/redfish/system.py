@@ -15,8 +15,8 @@ from oslo_log import log
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.redfish import power, resources
-from podium.drivers.redfish.client import BMC, Refused, Response
-from podium.drivers.redfish.sensors import Places
+from podium.drivers.redfish.http.client import BMC, Refused, Response
+from podium.drivers.redfish.machine.sensors import Places
 
 LOG = log.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from oslo_log import log
 
 from podium import errors
 from podium.drivers import base
-from podium.drivers.connections import Connections
-from podium.drivers.inventory import collected, is_due
-from podium.drivers.redfish import health, inventory, sensors
+from podium.drivers.bmc.connections import Connections
+from podium.drivers.bmc.inventory import collected, is_due
+from podium.drivers.redfish.machine import health, inventory, sensors
+from podium.drivers.redfish.machine.walk import Walk
 from podium.drivers.redfish.system import System
-from podium.drivers.redfish.walk import Walk
 
 LOG = log.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 import httptools
 
-from podium.drivers.redfish.link import Link
+from podium.drivers.redfish.http.link import Link
 from podium.simulator.redfish.answers import Answer
 from podium.simulator.redfish.service import Request, Service
 

@@ -15,7 +15,7 @@ import pytest
 from fakes import until
 from hardware import IPMI, Fake, Hardware, PolledRedfish, Redfish
 from podium import states
-from podium.drivers.inventory import Inventory
+from podium.drivers.bmc.inventory import Inventory
 from sites import Site, site
 
 Scenario = Callable[[Site], Awaitable[None]]

@@ -44,7 +44,7 @@ def contracts() -> list[dict[str, Any]]:
 
 def test_the_picture_has_every_layer_of_the_contracts_in_their_order_and_no_other() -> None:
     whole = pictures.parse(texts(PAGE)[0])
-    packages, wings = contracts()
+    packages, wings, *_ = contracts()  # those of the drivers are too fine for it
     assert [set(row) for row in whole.rows] == layers(packages)
     assert [set(row) for row in whole.inside["conductor"].rows] == layers(wings)
     for graph in (whole, whole.inside["conductor"]):

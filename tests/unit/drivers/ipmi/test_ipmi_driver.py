@@ -11,7 +11,8 @@ import pytest
 
 from peers import PATIENCE
 from podium import errors, states
-from podium.drivers import base, connections
+from podium.drivers import base
+from podium.drivers.bmc import connections
 from podium.drivers.ipmi import client as ipmi_client
 from podium.drivers.ipmi import commands, packet
 from podium.drivers.ipmi.driver import IPMIDriver

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from inquiries import DirectInquiry
 from peers import PATIENCE
 from podium.drivers import base
-from podium.drivers.inventory import collected
+from podium.drivers.bmc.inventory import collected
 from podium.drivers.ipmi import commands, identity, packet
 from podium.drivers.ipmi.driver import IPMIDriver
 from podium.drivers.ipmi.inquiry import Inquiry

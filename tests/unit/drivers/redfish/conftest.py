@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from podium.drivers.redfish.client import BMC, Client, Target, Timing
-from podium.drivers.redfish.link import Link
+from podium.drivers.redfish.http.client import BMC, Client, Target, Timing
+from podium.drivers.redfish.http.link import Link
 
 ROOT = "/redfish/v1/"
 SESSIONS = "/redfish/v1/SessionService/Sessions"

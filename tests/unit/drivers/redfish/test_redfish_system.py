@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from podium import errors, states
 from podium.drivers import base
-from podium.drivers.redfish.answers import Refused, Response
+from podium.drivers.redfish.http.answers import Refused, Response
 from podium.drivers.redfish.system import System
 
 PATH = "/redfish/v1/Systems/1"

@@ -1,0 +1,282 @@
+"""Events instead of polling: one stream for each BMC that offers one, and polling wherever there is none.
+
+A stream is a promise that may be broken at any time, so it is never the only way to learn of a change: while
+it lives, the power is still read once in a while, and when it ends the next sweep reads as it always did.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+from oslo_log import log
+
+from podium import errors
+from podium.drivers import base
+from podium.drivers.redfish import resources
+from podium.drivers.redfish.events import hints, sse
+from podium.drivers.redfish.events.watched import Watched
+from podium.drivers.redfish.http.client import BMC, Refused
+from podium.drivers.redfish.system import System
+from podium.pacing import Gaps
+
+LOG = log.getLogger(__name__)
+
+_OPENING: Final = 256  # streams that are opened at the same time
+_READING: Final = 128  # reads for events at the same time: a whole room may lose its power at once
+_CHECKING: Final = 64  # looks at the health
+_GAPS: Final = Gaps(5.0, 600.0)  # seconds between two attempts to open a stream
+_NOT_OFFERED: Final = 3600.0  # seconds until a BMC is asked again that has no events; new firmware may have
+_LONG: Final = 600.0  # seconds; BMCs end streams now and then, some every hour, and that is in order
+_DOUBTS: Final = Gaps(1.0, 64.0)  # factors of the silence after which a stream counts as dead
+_BREATH: Final = (
+    0.02  # seconds after each piece of a stream, so that a BMC in a fit has to wait for the others
+)
+_PATIENCE: Final = 5.0  # seconds for tasks to end that were cancelled
+_PRUNE: Final = 60.0  # seconds between two looks for nodes that are gone
+_FILTER: Final = "?$filter=EventFormatType%20eq%20Event"
+_FILTER_REFUSED: Final = frozenset({400, 404, 501})
+
+_Check = Callable[[base.Node, base.Manager], Awaitable[None]]
+
+
+class StreamEnded(errors.DriverError):
+    """A stream ended that should not have."""
+
+
+class Subscription:
+    """The events of one BMC, and the nodes that they may be about."""
+
+    __slots__ = (
+        "_bmc",
+        "_follower",
+        "_failures",
+        "_not_before",
+        "_opened_at",
+        "_silences",
+        "_task",
+        "_told",
+        "nodes",
+    )
+
+    def __init__(self, bmc: BMC, follower: "Follower") -> None:
+        self.nodes: dict[str, Watched] = {}  #: by UUID
+        self._bmc = bmc
+        self._follower = follower
+        self._task: asyncio.Task[None] | None = None
+        self._opened_at: float | None = None
+        self._not_before = 0.0
+        self._failures = 0  # since a stream lived long
+        self._silences = 0  # that ended a stream
+        self._told = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether events come."""
+        return self._opened_at is not None
+
+    def open(self) -> None:
+        """Have it opened, unless it is or should be left alone for some time."""
+        if self._task is None and asyncio.get_running_loop().time() >= self._not_before:
+            self._task = self._follower.start(self._run())
+
+    def close(self) -> None:
+        """Close it, and leave its nodes to the sweep."""
+        for watched in self.nodes.values():
+            watched.stop()
+        self.nodes.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            await self._follow()
+        except errors.DriverError as failure:
+            self._failed(failure)
+        finally:
+            self._follower.streams -= self.is_open
+            self._opened_at = self._task = None
+            for watched in self.nodes.values():
+                watched.stop()
+
+    async def _follow(self) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            async with self._follower.opening:
+                path, filtered = await _offered(self._bmc)
+                if not path:
+                    self._not_before = asyncio.get_running_loop().time() + _NOT_OFFERED
+                    return
+                try:
+                    chunks = await stack.enter_async_context(self._bmc.stream(path + filtered))
+                except Refused as refused:
+                    if not filtered or refused.status not in _FILTER_REFUSED:
+                        raise
+                    chunks = await stack.enter_async_context(self._bmc.stream(path))
+            self._opened()
+            await self._listen(chunks)
+
+    def _opened(self) -> None:
+        self._opened_at = asyncio.get_running_loop().time()
+        self._follower.streams += 1
+        if self._told:
+            self._told = False
+            LOG.info("BMC %s sends events again", self._bmc.target)
+        for watched in self.nodes.values():
+            watched.look()  # what happened before is not told
+
+    async def _listen(self, chunks: AsyncIterator[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        parser, habit = sse.Parser(), hints.Habit(loop.time(), _DOUBTS[self._silences])
+        comments = 0
+        while True:
+            try:
+                async with asyncio.timeout(habit.allowed):
+                    chunk = await anext(chunks, None)
+            except TimeoutError:
+                self._silences += 1
+                raise StreamEnded(f"nothing for {habit.allowed:.0f} s, not even a sign of life") from None
+            if chunk is None:
+                raise StreamEnded("it ended the stream")
+            events = parser.feed(chunk)
+            habit.heard(loop.time(), beat=not events and parser.comments > comments)
+            comments = parser.comments
+            for data in events:
+                self._follower.events += 1
+                self._tell(hints.hints(data))
+            await asyncio.sleep(_BREATH)
+
+    def _tell(self, found: list[hints.Hint]) -> None:
+        for hint in found:
+            for watched in self.nodes.values():
+                watched.hear(hint)
+
+    def _failed(self, failure: errors.DriverError) -> None:
+        """Leave the BMC alone for a time that grows until a stream lives long, and say so once."""
+        now = asyncio.get_running_loop().time()
+        in_order = self._opened_at is not None and now - self._opened_at >= _LONG
+        if in_order:
+            self._failures = 0
+        self._not_before = now + (_GAPS.longest if isinstance(failure, Refused) else _GAPS[self._failures])
+        self._failures += 1
+        if not (self._told or in_order):
+            self._told = True
+            LOG.info(
+                "BMC %s sends no events: %s; its nodes are polled", self._bmc.target, errors.one_line(failure)
+            )
+
+
+async def _offered(bmc: BMC) -> tuple[str, str]:
+    """The path of a BMC's stream, empty when it has none, and the query that leaves out telemetry.
+
+    Sources: schema ``EventService`` (DSP2046); DSP0266, section "Server-sent events".
+    """
+    service_path = resources.link(await bmc.root(), "EventService")
+    if service_path is None:
+        return "", ""
+    service = (await bmc.get(service_path)).body
+    uri = service.get("ServerSentEventUri")
+    if not uri or service.get("ServiceEnabled") is False:
+        return "", ""
+    path = resources.path(uri)
+    by_format = resources.part(service, "SSEFilterPropertiesSupported").get("EventFormatType") is True
+    return path, _FILTER if by_format and "?" not in path else ""
+
+
+class Follower:
+    """The streams of a driver's BMCs; made inside of the event loop that it runs in.
+
+    :param driver: whose nodes they are
+    :param check: reports the health of a node
+    """
+
+    manager: base.Manager
+
+    def __init__(self, driver: base.Driver, check: _Check) -> None:
+        self.opening = asyncio.Semaphore(_OPENING)
+        self.reading = asyncio.Semaphore(_READING)
+        self._checking = asyncio.Semaphore(_CHECKING)
+        self.streams = 0  #: that are open
+        self.events = 0
+        self.hints = 0
+        self._driver = driver
+        self._check = check
+        self._subscriptions: dict[BMC, Subscription] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pruning: asyncio.TimerHandle | None = None
+
+    def statistics(self) -> dict[str, float]:
+        """Counts by name; may be called from any thread."""
+        return {"streams": self.streams, "events": self.events, "hints": self.hints}
+
+    def follow(self, node: base.Node, system: System, manager: base.Manager) -> None:
+        """Have a node's BMC send its events, if it can, and open a stream again that was lost.
+
+        Returns at once. A BMC that never answered is left alone: reading the power reports what is wrong.
+        """
+        if not system.was_read:
+            return
+        self.manager = manager
+        subscription = self._subscriptions.get(system.bmc)
+        if subscription is None:
+            subscription = self._subscriptions[system.bmc] = Subscription(system.bmc, self)
+        watched = subscription.nodes.get(node.uuid)
+        if watched is not None and watched.system is not system:
+            watched.stop()
+        if watched is None or watched.system is not system:
+            watched = subscription.nodes[node.uuid] = Watched(node, system, self)
+        watched.node = node
+        if subscription.is_open:
+            watched.examine()
+        else:
+            subscription.open()
+        if self._pruning is None:
+            self._pruning = asyncio.get_running_loop().call_later(_PRUNE, self._prune)
+
+    def forget(self, system: System) -> None:
+        """Follow a node no more whose system is given back; a stream that is nobody's is closed."""
+        subscription = self._subscriptions.get(system.bmc)
+        if subscription is None:
+            return
+        for uuid, watched in list(subscription.nodes.items()):
+            if watched.system is system:
+                watched.stop()
+                del subscription.nodes[uuid]
+        if not subscription.nodes:
+            subscription.close()
+            del self._subscriptions[system.bmc]
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Make a task of a coroutine, which ends with the follower."""
+        task = asyncio.create_task(work, name="redfish-events")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def check(self, node: base.Node) -> None:
+        """Look how the node fares."""
+        async with self._checking:
+            await self._check(node, self.manager)
+
+    async def close(self) -> None:
+        """End all streams and what they led to."""
+        if self._pruning is not None:
+            self._pruning.cancel()
+        for subscription in self._subscriptions.values():
+            subscription.close()
+        self._subscriptions.clear()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_PATIENCE)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            LOG.error("Following events of the %s driver failed", self._driver.name, exc_info=error)
+
+    def _prune(self) -> None:
+        """Follow nodes no more that are gone, or left alone because of maintenance."""
+        wanted = {node.uuid for node in self.manager.nodes(self._driver) if not node.maintenance}
+        for subscription in list(self._subscriptions.values()):
+            for uuid, watched in list(subscription.nodes.items()):
+                if uuid not in wanted:
+                    self.forget(watched.system)
+        self._pruning = asyncio.get_running_loop().call_later(_PRUNE, self._prune)

@@ -1,0 +1,194 @@
+"""A node whose BMC sends events: what they hint at is read soon, never twice at once nor without a pause."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, Protocol
+
+from oslo_log import log
+
+from podium import errors, states
+from podium.drivers import base
+from podium.drivers.redfish.events.hints import Hint, Pace, Urgency
+from podium.drivers.redfish.system import System
+
+LOG = log.getLogger(__name__)
+
+#: Seconds after which a power that an event named, and that did not show yet, is read again.
+_AGAIN: Final = (0.5, 1.0, 3.0, 10.0, 30.0)
+_MOST_MISSES: Final = 2  # changes without an event, after which no event means nothing any more
+_BETWEEN_CHECKS: Final = 30.0  # seconds at the least
+
+_SEEN: Final = frozenset({states.POWER_ON, states.POWER_OFF})
+
+_Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Errand:
+    """Work that is asked for: once at a time, and once more when it is asked for meanwhile.
+
+    :param start: makes a task of a coroutine
+    """
+
+    __slots__ = ("_start", "_task", "_timer", "_work")
+
+    def __init__(self, work: _Work, start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]) -> None:
+        self._work = work
+        self._start = start
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether it is to be done, once more if it is being done."""
+        return self._timer is not None
+
+    def ask(self, delay: float) -> None:
+        """Have it done in so many seconds, or sooner if it was asked for sooner."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + delay
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(due, self._begin)
+
+    def cancel(self) -> None:
+        """Do it no more."""
+        self._forget_time()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        # While it is being done the timer stays, though it is over, and says that it is asked for.
+        if self._task is None:
+            self._forget_time()
+            self._task = self._start(self._run())
+
+    def _forget_time(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _run(self) -> None:
+        try:
+            await self._work()
+        except asyncio.CancelledError:
+            self._forget_time()
+            raise
+        finally:
+            self._task = None
+            if self._timer is not None and self._timer.when() <= asyncio.get_running_loop().time():
+                self._begin()
+
+
+class Follower(Protocol):
+    """What a node needs of who follows its BMC."""
+
+    hints: int
+    manager: base.Manager
+
+    @property
+    def reading(self) -> AbstractAsyncContextManager[None]:
+        """Held during a read; so many at a time."""
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Make a task of a coroutine, which ends with the follower."""
+
+    async def check(self, node: base.Node) -> None:
+        """Look how the node fares."""
+
+
+class Watched:
+    """One node, as long as it is followed."""
+
+    __slots__ = (
+        "_again", "_checked", "_doubtful", "_expected", "_follower", "_health", "_misses", "_pace", "_power",
+        "_state", "node", "system",
+    )  # fmt: skip
+
+    def __init__(self, node: base.Node, system: System, follower: Follower) -> None:
+        self.node = node
+        self.system = system
+        self._follower = follower
+        self._power = Errand(self._look, follower.start)
+        self._health = Errand(self._check, follower.start)
+        self._pace = Pace()
+        self._again: tuple[float, ...] = ()
+        self._expected: str | None = None
+        self._state: str | None = None
+        self._doubtful = False  # others read another state, and no event told of it
+        self._misses = 0
+        self._checked = float("-inf")
+
+    def hear(self, hint: Hint) -> None:
+        """Take a hint."""
+        urgency = hint.urgency(self.system.path)
+        if urgency:
+            self._follower.hints += 1
+            self._doubtful = False
+            if urgency is Urgency.POWER:
+                self._again, self._expected = _AGAIN, hint.expected
+            self.look(urgency)
+        if hint.concerns_health(self.system.path):
+            self._health.ask(max(0.0, self._checked + _BETWEEN_CHECKS - asyncio.get_running_loop().time()))
+
+    def examine(self) -> None:
+        """Look again where the last look failed, or where somebody else read another state since."""
+        if not self.system.stream_alive:
+            if self._misses < _MOST_MISSES:
+                self.look()
+        elif self.node.power_state in _SEEN and self.node.power_state != self._state:
+            self._doubtful = True
+            self.look()
+
+    def look(self, urgency: Urgency = Urgency.NAMED) -> None:
+        """Have the power read; until then what was read before does not stand, and the sweep reads it too."""
+        self.system.stream_alive = False
+        self._power.ask(self._pace.delay(asyncio.get_running_loop().time(), urgency))
+
+    def stop(self) -> None:
+        """Follow the node no more: from now on it is polled."""
+        self.system.stream_alive = self._doubtful = False
+        self._power.cancel()
+        self._health.cancel()
+
+    async def _look(self) -> None:
+        async with self._follower.reading:
+            # What is read from here on stands until the next event, of a BMC that sends them all.
+            self.system.stream_alive = self._misses < _MOST_MISSES
+            try:
+                state = await self.system.read_power(self.node, force=True)
+            except errors.DriverError as failure:
+                self.system.stream_alive = self._doubtful = False
+                LOG.debug("the power of %s cannot be read after an event: %s", self.node.name, failure)
+                return
+        self._follower.manager.report_power_state(self.node, state)
+        changed, self._state = state != self._state, state
+        if changed and self._doubtful:
+            self._note_miss()
+        self._doubtful = False
+        self._pace.was_read(asyncio.get_running_loop().time(), changed=changed)
+        settled = changed if self._expected is None else state == self._expected
+        if settled:
+            self._again = ()
+        if self._again and not self._power.is_asked_for:
+            delay, *rest = self._again
+            self._again = tuple(rest)
+            self._power.ask(delay)
+        if self._power.is_asked_for:
+            self.system.stream_alive = False
+
+    def _note_miss(self) -> None:
+        self._misses += 1
+        if self._misses == _MOST_MISSES:
+            self.system.stream_alive = False
+            LOG.info(
+                "BMC %s does not send an event for every power change: %s is polled as well",
+                self.system.bmc.target,
+                self.node.name,
+            )
+
+    async def _check(self) -> None:
+        self._checked = asyncio.get_running_loop().time()
+        await self._follower.check(self.node)

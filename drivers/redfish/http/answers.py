@@ -1,0 +1,160 @@
+"""What a BMC's answer means: its resource, or the words in which it refuses (DSP0266, "Error responses")."""
+
+import email.utils
+import json
+import time
+import zlib
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from podium import errors
+from podium.drivers.redfish.http.connection import MAX_BODY, Answer
+
+_MESSAGES: Final = 16
+_TEXT: Final = 300  # characters of a BMC's words in an error of ours
+_ETAG: Final = 256  # characters
+_LONGEST_PAUSE: Final = 600.0  # seconds that a BMC is left alone because it says so
+_GZIP_OR_ZLIB: Final = 47  # of zlib's wbits
+
+
+class Refused(errors.DriverError):
+    """The BMC answered, and does not do what it was asked.
+
+    :param status: of HTTP
+    :param messages: the MessageIds of its messages
+    """
+
+    def __init__(self, text: str, status: int, messages: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.status = status
+        self.messages = messages
+
+
+class BMCBusy(errors.DriverError):
+    """The BMC asked to be left alone for some time that is not over."""
+
+
+class Response:
+    """What a BMC answered to a request that it carried out.
+
+    :param status: of HTTP; 304 when the resource still has the ETag that was given
+    :param body: the resource, empty when there is none
+    """
+
+    __slots__ = ("_received", "body", "status")
+
+    def __init__(self, status: int, received: list[tuple[bytes, bytes]], body: dict[str, Any]) -> None:
+        self.status = status
+        self.body = body
+        self._received = received
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Values by names in lower case; of those with several values, the last."""
+        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._received}
+
+    @property
+    def etag(self) -> str | None:
+        """The resource's ETag, if it can be given back."""
+        etag = header(self._received, b"etag")
+        return etag if etag and is_etag(etag) else None
+
+
+def is_etag(text: str) -> bool:
+    """Whether a text can be sent as an ETag."""
+    return text.isascii() and text.isprintable() and 0 < len(text) <= _ETAG
+
+
+def header(received: list[tuple[bytes, bytes]], wanted: bytes) -> str | None:
+    """The value of a header whose name is given in lower case."""
+    for name, value in received:
+        if name.lower() == wanted:
+            return value.decode("latin-1").strip()
+    return None
+
+
+def resource(answer: Answer) -> dict[str, Any] | None:
+    """The JSON object in an answer, whatever content type it claims; None when there is none."""
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return _compressed_resource(answer)
+    return found if isinstance(found, dict) else None
+
+
+def _compressed_resource(answer: Answer) -> dict[str, Any] | None:
+    """The same of a BMC that compresses without being asked to."""
+    if header(answer.headers, b"content-encoding") not in ("gzip", "deflate"):
+        return None
+    try:
+        found = json.loads(zlib.decompressobj(_GZIP_OR_ZLIB).decompress(answer.body, MAX_BODY))
+    except (zlib.error, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def retry_after(answer: Answer) -> float | None:
+    """For how many seconds the BMC asks to be left alone (RFC 9110, 10.2.3), at most 600; None for not."""
+    told = header(answer.headers, b"retry-after")
+    if told is None:
+        return None
+    if told.isascii() and told.isdigit() and len(told) < 10:
+        return min(float(told), _LONGEST_PAUSE)
+    try:
+        seconds = email.utils.parsedate_to_datetime(told).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), _LONGEST_PAUSE)
+
+
+def messages(body: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The messages in an error's body, or those of a task."""
+    error = (body or {}).get("error")
+    for place in (error, body):
+        if isinstance(place, dict):
+            for key in ("@Message.ExtendedInfo", "Messages"):
+                found = place.get(key)
+                listed = found if isinstance(found, list) else [found]
+                told = [one for one in listed[:_MESSAGES] if isinstance(one, dict)]
+                if told:
+                    return told
+    return []
+
+
+def message_ids(body: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Their MessageIds."""
+    return tuple(one["MessageId"][:_TEXT] for one in messages(body) if isinstance(one.get("MessageId"), str))
+
+
+def refusal(what: str, answer: Answer) -> Refused:
+    """The error that an answer with a status of 400 and above is.
+
+    :param what: what was refused by whom, as the beginning of a sentence
+    """
+    body = resource(answer)
+    why = clean(words(body) or _phrase(answer.status))
+    return Refused(f"{what} (HTTP {answer.status}): {why}", answer.status, message_ids(body))
+
+
+def clean(words: str) -> str:
+    """A BMC's words, fit to be part of an error's line."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in words[: 4 * _TEXT]).split())
+    return line if len(line) <= _TEXT else f"{line[: _TEXT - 3]}..."
+
+
+def words(body: Mapping[str, Any] | None) -> str:
+    """What an error's body or a task says, for people; nothing when that is nothing."""
+    found = messages(body)
+    told = [one.get("Message") or one.get("MessageId") for one in found]
+    error = (body or {}).get("error")
+    if isinstance(error, dict) and not any(one.get("Message") for one in found):
+        told = [error.get("message") or error.get("code"), *told]
+    return "; ".join(text for text in told if isinstance(text, str))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no reason given"

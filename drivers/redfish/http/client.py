@@ -1,0 +1,103 @@
+"""Requests to many BMCs, each over a connection and a session that are held for the next time.
+
+Own code on asyncio's transports, because what a general HTTP client keeps and does for each connection is
+several times what a BMC that is asked for its power once a minute needs. One event loop, no threads but those
+that resolve names and load certificates. Nothing is opened before a BMC's first request.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Self
+
+from oslo_log import log
+
+from podium import errors
+from podium.drivers.bmc import closing
+from podium.drivers.bmc.connections import Shared
+from podium.drivers.redfish.http.answers import BMCBusy, Refused, Response
+from podium.drivers.redfish.http.bmc import BMC
+from podium.drivers.redfish.http.wire import Network, Target, Timing
+
+__all__ = ["BMC", "BMCBusy", "Client", "Refused", "Response", "Target", "Timing"]
+
+LOG = log.getLogger(__name__)
+
+
+class Client:
+    """All BMCs and the connections to them; made inside of the event loop that it runs in.
+
+    :param clock: seconds, for how long BMCs are left alone
+    """
+
+    def __init__(self, timing: Timing, clock: Callable[[], float] = time.monotonic) -> None:
+        self.network = Network(timing)
+        self.clock = clock
+        self._bmcs = Shared[Target, BMC]()
+        self._ending: set[asyncio.Task[bool]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def connect(self, target: Target) -> BMC:
+        """The BMC of a target, shared by all who ask for it; each gives it back to :meth:`release`.
+
+        :raises podium.errors.InvalidDriverInfo: when the host can be none
+        """
+        host = target.host
+        if not host or not host.isascii() or not host.isprintable() or {" ", "/", "@"} & set(host):
+            raise errors.InvalidDriverInfo(f"redfish_address: {host!r} is no host's name or address")
+        return self._bmcs.take(target, lambda: BMC(target, self.network, self.clock))
+
+    def release(self, bmc: BMC) -> None:
+        """Give back a BMC; with its last user the session ends and nothing of the target is kept."""
+        if self._bmcs.give_back(bmc.target):
+            ending = asyncio.create_task(bmc.end(self.network.deadline(0.0)), name=f"end of {bmc.target}")
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+
+    def statistics(self) -> dict[str, float]:
+        """Counts and sizes by name; may be called from any thread."""
+        counts = self.network.counts
+        return {
+            "logins": counts.logins,
+            "sessions": counts.sessions,
+            "connections": len(self.network.connections),
+            "requests": counts.requests,
+            "reconnects": counts.reconnects,
+            "not_modified": counts.not_modified,
+            "busy": counts.busy,
+        }
+
+    async def close(self) -> None:
+        """Close all sessions, many at once, and then the connections; takes at most ``timing.close``."""
+        timing = self.network.timing
+        deadline = self.network.loop.time() + timing.close
+        held = [bmc for bmc in self._bmcs.values() if bmc.has_session]
+        room = asyncio.Semaphore(closing.AT_ONCE)
+        left = set(held)
+
+        async def end(bmc: BMC) -> None:
+            async with room:
+                if await bmc.end(deadline):
+                    left.discard(bmc)
+
+        waiting = {*self._ending, *(asyncio.create_task(end(bmc)) for bmc in held)}
+        try:
+            if waiting:
+                await asyncio.wait(waiting, timeout=timing.close)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            self._bmcs.clear()
+            await self.network.close()
+        if left:
+            LOG.warning(
+                "%d of %d BMCs did not close their session; it ends by itself after some minutes without use",
+                len(left),
+                len(held),
+            )

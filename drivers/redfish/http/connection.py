@@ -1,0 +1,246 @@
+"""HTTP/1.1 as BMCs speak it: one request at a time on a connection that is held (RFC 9112).
+
+llhttp parses, strict where two readings are possible and lenient where only the form is wrong. Every request
+ends with an :class:`Answer` or with :class:`NoAnswer`, provided that somebody gives it up when it takes too
+long: see :class:`Watchdog`.
+"""
+
+import asyncio
+import math
+import ssl
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import httptools
+
+from podium.drivers.bmc.deadlines import Deadlines
+from podium.drivers.redfish.http.link import Link, Resumable
+
+MAX_BODY: Final = 2 << 20  # bytes
+MAX_HEAD: Final = 64 << 10  # bytes
+_ROUNDING: Final = 0.001  # seconds
+_CONTINUE: Final = range(100, 200)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Answer(NamedTuple):
+    """What came, as it came."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class NoAnswer(Exception):
+    """There is no whole answer and there will be none; the text says why.
+
+    :param silent: whether the connection stands and the peer says nothing
+    """
+
+    def __init__(self, why: str, *, silent: bool = False) -> None:
+        super().__init__(why)
+        self.silent = silent
+
+
+def reason(error: Exception) -> str:
+    """Why a connection ended, in words."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+class Connection(Link):
+    """A client's side of one connection, which takes the next request when the last one is answered.
+
+    :param forget: called when it ended
+    """
+
+    __slots__ = (
+        "_answer", "_body", "_forget", "_head_done", "_headers", "_loop", "_parser", "_size", "alive",
+        "deadline", "heard", "look_at", "opening",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None,
+        server_hostname: str | None,
+        resumes: Resumable | None,
+        forget: Callable[["Connection"], None],
+    ) -> None:
+        """:raises ValueError: when ``server_hostname`` cannot be a host's name"""
+        super().__init__(tls, server_hostname=server_hostname, resumes=resumes)
+        self._loop = loop = asyncio.get_running_loop()
+        self.alive = False  # whether it takes requests
+        self.deadline = 0.0  # of the request under way, by the loop's clock
+        self.look_at = math.inf  # when a watchdog looks at it next
+        self.heard = loop.time()  # when the peer said something, or was asked
+        self.opening: asyncio.Future[None] = loop.create_future()  # to be awaited before anything is asked
+        self._forget = forget
+        self._answer: asyncio.Future[Answer] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(
+            lenient_chunked_length=True,
+            lenient_optional_lf_after_cr=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+        )
+        self._clear()
+
+    def _clear(self) -> None:
+        self._headers: Headers = []
+        self._body: list[bytes] = []
+        self._head_done = False
+        self._size = 0
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a request is under way."""
+        return self._answer is not None
+
+    def ask(self, request: bytes, deadline: float) -> "asyncio.Future[Answer]":
+        """Send a request; the future ends with its answer or with :class:`NoAnswer`.
+
+        :param deadline: for whoever watches over this connection
+        """
+        self._answer = answer = self._loop.create_future()
+        self.heard = self._loop.time()
+        self.deadline = deadline
+        self.send(request)
+        return answer
+
+    def give_up(self, lost: NoAnswer) -> None:
+        """End the request and the connection."""
+        self.alive = False
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_exception(lost)
+        self.abort()
+
+    def opened(self) -> None:
+        self.alive = True
+        if not self.opening.done():
+            self.opening.set_result(None)
+
+    def received(self, data: bytes) -> None:
+        if self._answer is None:
+            self.give_up(NoAnswer("it speaks without being asked"))
+            return
+        self.heard = self._loop.time()
+        self._size += len(data)
+        if self._size > MAX_HEAD and (not self._head_done or self._size > MAX_BODY + MAX_HEAD):
+            self.give_up(NoAnswer("the answer is too long"))
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if self._answer is None:  # it was whole, and more came behind it
+                self.alive = False
+                self.abort()
+            else:
+                self.give_up(NoAnswer(f"what it speaks is not HTTP/1.1: {error}"))
+
+    def ended(self, error: Exception | None) -> None:
+        self.alive = False
+        if not self.opening.done():
+            self.opening.set_exception(error or ConnectionResetError("closed at once"))
+        answer = self._answer
+        if answer is not None and not answer.done():
+            if error is None and self._until_close():
+                self._finish()
+            else:
+                why = "the BMC closed the connection before its answer was whole"
+                answer.set_exception(NoAnswer(reason(error) if error else why))
+        self._answer = self._parser = None  # which refers back
+        self._forget(self)
+
+    def on_message_begin(self) -> None:
+        """Of httptools."""
+        if self._answer is None:
+            raise NoAnswer("it answers twice")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Of httptools."""
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Of httptools."""
+        self._head_done = True
+
+    def on_body(self, data: bytes) -> None:
+        """Of httptools."""
+        self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        """Of httptools."""
+        if self._parser.get_status_code() in _CONTINUE:
+            self._clear()
+            return
+        keep = self._parser.should_keep_alive()
+        self._finish()
+        if not keep:
+            self.alive = False
+            self.close()
+
+    def _finish(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            answer.set_result(Answer(self._parser.get_status_code(), self._headers, body))
+        self._clear()
+
+    def _until_close(self) -> bool:
+        """Whether the end of the connection is the end of the body."""
+        framed = (b"content-length", b"transfer-encoding")
+        return self._head_done and not any(name.lower() in framed for name, _ in self._headers)
+
+
+class Watchdog:
+    """Gives up requests that take too long.
+
+    :param silence: seconds without a byte from the peer
+    """
+
+    def __init__(self, silence: float) -> None:
+        self._silence = silence
+        self._loop = asyncio.get_running_loop()
+        self._deadlines = Deadlines[Connection](self._look, self._loop)
+
+    async def ask(self, connection: Connection, request: bytes, deadline: float) -> Answer:
+        """One request and its answer.
+
+        :param deadline: by the loop's clock
+        :raises NoAnswer: when there is none in time, or ever
+        """
+        answer = connection.ask(request, deadline)
+        # A connection that is looked at soon enough for an earlier request is not planned again.
+        if connection.heard + self._silence < connection.look_at or deadline < connection.look_at:
+            self._plan(connection)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            connection.give_up(NoAnswer("nobody waits for its answer any longer"))
+            raise
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._deadlines.close()
+
+    def _plan(self, connection: Connection) -> None:
+        connection.look_at = min(connection.heard + self._silence, connection.deadline)
+        self._deadlines.add(connection.look_at, connection)
+
+    def _look(self, connection: Connection) -> None:
+        now = self._loop.time()
+        if connection.look_at > now + _ROUNDING:  # it was looked at sooner than this, and is planned again
+            return
+        connection.look_at = math.inf
+        if not connection.is_asked:
+            return
+        if now - connection.heard >= self._silence:
+            connection.give_up(NoAnswer(f"it has said nothing for {self._silence:g} s", silent=True))
+        elif now >= connection.deadline:
+            connection.give_up(NoAnswer("its answer was not whole in time", silent=True))
+        else:
+            self._plan(connection)

@@ -1,0 +1,72 @@
+"""Work that a BMC does later: status 202 and a monitor to ask (DSP0266, "Asynchronous operations")."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from podium import errors
+from podium.drivers.redfish.http import answers, requests
+from podium.drivers.redfish.http.connection import Answer
+
+ACCEPTED: Final = 202
+_PAUSE: Final = 1.0  # seconds from one question to the next where the BMC does not say
+_GONE: Final = (404, 410)
+_FAILED: Final = frozenset({"Exception", "Killed", "Cancelled"})  # Task schema, TaskState
+_OVER: Final = _FAILED | {"Completed"}
+
+Poll = Callable[[str, float], Awaitable[Answer]]
+
+
+async def follow(who: str, path: str, answer: Answer, poll: Poll, deadline: float) -> Answer:
+    """Ask the monitor until the work is done; returns the answer that says so.
+
+    A BMC that names no monitor, or has forgotten it, is believed to be done: whoever asked looks for himself.
+
+    :param who: the BMC, for errors
+    :param path: what was posted to, for errors
+    :param answer: with status 202
+    :param deadline: by the loop's clock
+    :raises podium.drivers.redfish.http.answers.Refused: the work failed
+    :raises podium.errors.DriverError: it is not done by then
+    """
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    monitor = _monitor(answer)
+    while True:
+        task = answers.resource(answer) or {}
+        state = task.get("TaskState")
+        if state in _FAILED:
+            raise _failure(f"{who} did not finish POST {path}: its task ended in {state}", answer, task)
+        if answer.status != ACCEPTED and state is None:
+            return answer
+        if state in _OVER or monitor is None:
+            return answer
+        pause = answers.retry_after(answer)
+        pause = _PAUSE if pause is None else max(pause, _PAUSE / 10)
+        if loop.time() + pause >= deadline:
+            raise errors.DriverError(
+                f"{who} has not finished POST {path} after {loop.time() - begun:.0f} s: "
+                f"{monitor} is {answers.clean(str(state or 'not done'))}"
+            )
+        await asyncio.sleep(pause)
+        answer = await poll(monitor, deadline)
+        if answer.status in _GONE:
+            return Answer(ACCEPTED, answer.headers, b"")
+
+
+def _monitor(answer: Answer) -> str | None:
+    """Where to ask: what the head says, else what the task in the body says."""
+    place = requests.own_path(answers.header(answer.headers, b"location"))
+    if place is not None:
+        return place
+    task = answers.resource(answer) or {}
+    for key in ("TaskMonitor", "@odata.id"):
+        told = task.get(key)
+        if "TaskState" in task and isinstance(told, str) and requests.is_path(told):
+            return told
+    return None
+
+
+def _failure(what: str, answer: Answer, task: dict[str, Any]) -> answers.Refused:
+    words = answers.clean(answers.words(task) or "it does not say why")
+    return answers.Refused(f"{what}: {words}", answer.status, answers.message_ids(task))

@@ -1,0 +1,188 @@
+"""Who Podium is to a BMC: a session, or user name and password with each request (DSP0266, Authentication).
+
+BMCs have few sessions, so one is held and used again. For BMCs that refuse logins see
+:mod:`podium.drivers.bmc.logins`.
+"""
+
+import base64
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from oslo_log import log
+
+from podium import errors
+from podium.drivers.bmc.logins import NONE_REFUSED
+from podium.drivers.redfish.http import answers, requests
+from podium.drivers.redfish.http.connection import Answer
+from podium.drivers.redfish.http.wire import Counts, Target, Timing
+
+LOG = log.getLogger(__name__)
+
+_DEFAULT: Final = "/redfish/v1/SessionService/Sessions"
+_LONGEST_TOKEN: Final = 8192  # characters
+_NONE_OFFERED: Final = (401, 404, 405, 501)
+#: That there are as many sessions as there can be, in the words of the Base registry and of Dell's.
+_LIMITS: Final = ("SessionLimitExceeded", "RAC0218")
+
+Talk = Callable[[bytes], Awaitable[Answer]]
+
+
+def place(root: Mapping[str, Any] | None) -> str | None:
+    """Where sessions are opened, as the service root says."""
+    links = (root or {}).get("Links")
+    collection = links.get("Sessions") if isinstance(links, dict) else None
+    path = collection.get("@odata.id") if isinstance(collection, dict) else None
+    return path if isinstance(path, str) and requests.is_path(path) else None
+
+
+class Account:
+    """The login at one BMC.
+
+    ``head`` are the lines of every request's head, good until ``valid_until`` by the client's clock.
+    """
+
+    __slots__ = (
+        "_clock", "_counts", "_plain", "_refused", "_session", "_target", "_timing", "_token",
+        "_without_sessions", "head", "valid_until",
+    )  # fmt: skip
+
+    def __init__(self, target: Target, counts: Counts, timing: Timing, clock: Callable[[], float]) -> None:
+        self._target = target
+        self._counts = counts
+        self._timing = timing
+        self._clock = clock
+        self._refused = NONE_REFUSED
+        self._without_sessions = False  # as was logged
+        self._token: str | None = None
+        self._session: str | None = None  # its path
+        self._plain = (
+            f"Host: {target.authority}\r\nUser-Agent: podium\r\nAccept: application/json\r\n"
+            "Accept-Encoding: identity\r\nOData-Version: 4.0\r\nConnection: keep-alive\r\n"
+        )
+        self.head = self._plain
+        self.valid_until = math.inf if target.auth == "none" else -math.inf
+
+    @property
+    def has_session(self) -> bool:
+        """Whether a session is held."""
+        return self._token is not None
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether no login is tried for a while."""
+        return self._refused.is_left_alone(self._clock())
+
+    @property
+    def needs_sessions(self) -> bool:
+        """Whether a login begins with asking for a session."""
+        return self._target.auth in ("auto", "session")
+
+    async def log_in(self, talk: Talk, sessions: str | None) -> None:
+        """Open a session, or do without one.
+
+        :param talk: sends a request and returns the answer
+        :param sessions: where; None when the service root does not say, or is only for who has logged in:
+            then the usual path is tried, and a 401 may mean that there is nothing but user name and password
+        :raises podium.errors.AuthenticationRefused: when the BMC refuses, or is left alone for that
+        :raises podium.drivers.redfish.http.answers.Refused: when it has no session and nothing else will do
+        """
+        self._refused.check(self._target, self._clock(), self._timing.authentication_retry)
+        if not self.needs_sessions:
+            self._use_basic(math.inf)
+            return
+        who = {"UserName": self._target.username, "Password": self._target.password}
+        answer = await talk(
+            requests.request("POST", sessions or _DEFAULT, self._plain, requests.content(who))
+        )
+        may_be_basic = answer.status == 401 and sessions is None and self._target.auth == "auto"
+        if answer.status in (401, 403) and not may_be_basic and not is_session_limit(answer):
+            self.refuse(answer)
+        if self._hold(answer):
+            return
+        if self._target.auth == "session":
+            raise answers.refusal(f"BMC {self._target} opens no session", answer)
+        offered = answer.status not in _NONE_OFFERED
+        self._use_basic(self._clock() + self._timing.authentication_retry if offered else math.inf)
+        if not self._without_sessions:
+            self._without_sessions = True
+            text = "BMC %s has no session to give (HTTP %d): user name and password go with each request"
+            LOG.info(text, self._target, answer.status)
+
+    def accept(self) -> None:
+        """The BMC does what it is asked."""
+        self._refused = NONE_REFUSED
+
+    def refuse(self, answer: Answer) -> None:
+        """The BMC refuses who asks it.
+
+        :raises podium.errors.AuthenticationRefused: always
+        """
+        what, remedy = "refuses whoever does not log in", "give"
+        if self._target.auth != "none":
+            what, remedy = f"refuses the login of user {self._target.username!r}", "check"
+            self._forget()
+            self._refused = self._refused.one_more(
+                self._target, self._clock(), self._timing.authentication_retry
+            )
+        refusal = answers.refusal(f"BMC {self._target} {what}", answer)
+        raise errors.AuthenticationRefused(f"{refusal}; {remedy} redfish_username and redfish_password")
+
+    def expired(self, head: str) -> bool:
+        """The BMC does not know who sends requests with this head; whether another login may help.
+
+        A session that was renewed meanwhile, for another request, is kept.
+        """
+        if head != self.head:
+            return True
+        held = self.has_session
+        if held:
+            self._forget()
+        return held
+
+    def log_out(self) -> bytes | None:
+        """The request that ends the session, which counts as ended from now on."""
+        path, head = self._session, self.head
+        if not self.has_session:
+            return None
+        self._forget()
+        return requests.request("DELETE", path, head) if path else None
+
+    def _forget(self) -> None:
+        """Log in before the next request."""
+        self._counts.sessions -= self.has_session
+        self._token = self._session = None
+        self.head = self._plain
+        self.valid_until = -math.inf
+
+    def _hold(self, answer: Answer) -> bool:
+        """Whether the answer opened a session, which is held then."""
+        token = answers.header(answer.headers, b"x-auth-token")
+        if answer.status >= 300 or not token or len(token) > _LONGEST_TOKEN:
+            return False
+        if not token.isascii() or not token.isprintable():
+            return False
+        place = answers.header(answer.headers, b"location")
+        if place is None:
+            told = (answers.resource(answer) or {}).get("@odata.id")
+            place = told if isinstance(told, str) else None
+        self._token, self._session = token, requests.own_path(place)
+        self.head = f"{self._plain}X-Auth-Token: {token}\r\n"
+        self.valid_until = math.inf
+        self._without_sessions = False
+        self._counts.logins += 1
+        self._counts.sessions += 1
+        return True
+
+    def _use_basic(self, until: float) -> None:
+        who = f"{self._target.username}:{self._target.password}".encode()
+        self.head = f"{self._plain}Authorization: Basic {base64.b64encode(who).decode()}\r\n"
+        self.valid_until = until
+
+
+def is_session_limit(answer: Answer) -> bool:
+    """Whether the BMC says that it has as many sessions as it can."""
+    if answer.status < 400:
+        return False
+    told = answers.message_ids(answers.resource(answer))
+    return any(limit in one for one in told for limit in _LIMITS)

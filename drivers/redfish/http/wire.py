@@ -1,0 +1,239 @@
+"""The way to a BMC: one connection, opened when there is something to say and held for the next time."""
+
+import asyncio
+import contextlib
+import errno
+import resource
+import ssl
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from podium import errors
+from podium.drivers.bmc import timing
+from podium.drivers.redfish.http import requests
+from podium.drivers.redfish.http.connection import Answer, Connection, NoAnswer, Watchdog
+from podium.drivers.redfish.http.link import Resumable
+from podium.drivers.redfish.http.tls import Trust
+
+#: Seconds without a word after which a held connection may be gone without anybody having said so.
+_STALE: Final = 30.0
+
+_PORTS: Final = MappingProxyType({"https": 443, "http": 80})
+
+_Connection = TypeVar("_Connection", bound=Connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A BMC and who asks it.
+
+    :param scheme: ``https`` or ``http``
+    :param host: a name or an address, of IPv6 without brackets
+    :param verify: True, False, or the path of a file or folder of certificate authorities
+    :param auth: ``auto``, ``session``, ``basic`` or ``none``
+    """
+
+    scheme: str
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    verify: bool | str = True
+    auth: str = "auto"
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header (RFC 9110, 7.2)."""
+        usual = self.port == _PORTS[self.scheme]
+        return self._bracketed if usual else f"{self._bracketed}:{self.port}"
+
+    def path_of(self, location: str) -> str | None:
+        """The path that a Location leads to if that is on this BMC, as far as is known."""
+        try:
+            parts = urlsplit(location)
+            port = parts.port or _PORTS.get(parts.scheme)
+        except ValueError:
+            return None
+        here = (self.scheme, self.host.lower(), self.port)
+        if (parts.scheme or parts.netloc) and (parts.scheme, parts.hostname, port) != here:
+            return None
+        return requests.own_path(location)
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self._bracketed}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing(timing.Timing):
+    """How patient a client is, in seconds.
+
+    :param command: with a new connection, a new session and a wait that the BMC asks for
+    :param connect: for TCP and TLS
+    :param read: for the next bytes of an answer
+    """
+
+    command: float = 20
+    connect: float = 5
+    read: float = 10
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a client did so far."""
+
+    logins: int = 0  #: that succeeded
+    sessions: int = 0  #: that are held
+    requests: int = 0
+    reconnects: int = 0
+    not_modified: int = 0
+    busy: int = 0  #: answers that ask to be left alone
+
+
+class Network:
+    """What all connections of a client share."""
+
+    def __init__(self, timing: Timing) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.timing = timing
+        self.counts = Counts()
+        self.trust = Trust()
+        self.watchdog = Watchdog(timing.read)
+        self.connections: set[Connection] = set()
+        self._closed = False
+        _allow_many_files()
+
+    def deadline(self, patience: float) -> float:
+        """By the loop's clock.
+
+        :param patience: seconds, or nothing for those of a command
+        """
+        return self.loop.time() + (patience or self.timing.command)
+
+    async def open(
+        self, target: Target, kind: type[_Connection], deadline: float, resumes: Resumable | None = None
+    ) -> _Connection:
+        """A new connection.
+
+        :param deadline: by the loop's clock
+        :param resumes: of the last connection to this target
+        :raises podium.errors.BMCUnreachable: when there is none to be had, or the certificate is not believed
+        :raises podium.errors.InvalidDriverInfo: when ``verify`` names no certificates
+        """
+        if self._closed:
+            raise errors.BMCUnreachable(f"BMC {target} is not asked any more: its client is closed")
+        seconds = min(self.timing.connect, deadline - self.loop.time())
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._open(target, kind, resumes)
+        except TimeoutError:
+            text = f"BMC {target} does not answer: no connection within {max(seconds, 0.0):.2g} s"
+        except ssl.SSLCertVerificationError as error:
+            self.trust.doubt(target.verify)
+            text = (
+                f"BMC {target} is not believed: {error.verify_message}; set redfish_verify_ca to the file of "
+                f"the authority that signed its certificate, or to false"
+            )
+        except ssl.SSLError as error:
+            text = f"BMC {target} does not agree on TLS: {error.reason or error}"
+            if error.reason == "WRONG_VERSION_NUMBER":
+                text += "; if it speaks plain HTTP, redfish_address begins with http://"
+        except OSError as error:
+            text = f"no way to BMC {target}: {error.strerror or error}"
+            if error.errno == errno.EMFILE:
+                text += "; this process may open too few files (LimitNOFILE, ulimit -n)"
+        except ValueError as error:  # of a host's name that cannot be one
+            text = f"no way to BMC {target}: {error}"
+        raise errors.BMCUnreachable(text)
+
+    async def _open(self, target: Target, kind: type[_Connection], resumes: Resumable | None) -> _Connection:
+        tls = await self.trust.context(target.verify) if target.scheme == "https" else None
+        connection = kind(tls, target.host if tls else None, resumes, self.connections.discard)
+        await self.loop.create_connection(lambda: connection, target.host, target.port)
+        try:
+            await connection.opening
+        except BaseException:
+            connection.abort()
+            raise
+        if self._closed or not connection.alive:
+            connection.abort()
+            raise ConnectionResetError("closed at once")
+        self.connections.add(connection)
+        return connection
+
+    async def close(self) -> None:
+        """Close all connections, what was sent before first."""
+        self._closed = True
+        self.watchdog.close()
+        for part in (Connection.close, Connection.abort):
+            for connection in list(self.connections):
+                part(connection)
+            await asyncio.sleep(0)  # in which asyncio says that they ended
+
+
+class Wire:
+    """What is kept of the way to one BMC; whoever uses it sees to it that others do not meanwhile."""
+
+    __slots__ = ("_connection", "_network", "_target")
+
+    def __init__(self, target: Target, network: Network) -> None:
+        self._target = target
+        self._network = network
+        self._connection: Connection | None = None
+
+    async def talk(self, request: bytes, deadline: float, *, repeatable: bool = True) -> Answer:
+        """One request and its answer, whatever that is.
+
+        :param deadline: by the loop's clock
+        :param repeatable: whether it may be sent twice, when a connection ends instead of answering; what may
+            not gets a connection of its own, because of one that is held it is never certain that it holds
+        :raises podium.errors.BMCUnreachable: no answer
+        """
+        network, connection = self._network, self._connection
+        repeats = 1 if repeatable else 0
+        while True:
+            if connection is None or not connection.alive or not repeatable:
+                connection = await self._reconnect(deadline)
+            network.counts.requests += 1
+            stale = network.loop.time() - connection.heard > _STALE
+            try:
+                return await network.watchdog.ask(connection, request, deadline)
+            except NoAnswer as lost:
+                if not repeats or (lost.silent and not stale):
+                    raise self._unreachable(request, lost, repeatable) from None
+            repeats -= 1
+
+    def close(self) -> None:
+        """Let go of the connection; it is opened again when there is something to say."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    async def _reconnect(self, deadline: float) -> Connection:
+        network, before = self._network, self._connection
+        if before is not None and before.alive:
+            before.close()
+        resumes = before.resumable if before is not None else None
+        self._connection = await network.open(self._target, Connection, deadline, resumes)
+        network.counts.reconnects += before is not None
+        return self._connection
+
+    def _unreachable(self, request: bytes, lost: NoAnswer, repeatable: bool) -> errors.BMCUnreachable:
+        text = f"BMC {self._target} does not answer: {lost}"
+        if not repeatable:
+            what = b" ".join(request.split(b" ", 2)[:2]).decode()
+            text += f"; whether it carried out {what} is unknown"
+        return errors.BMCUnreachable(text)
+
+
+def _allow_many_files() -> None:
+    """Each BMC takes a file; the usual limit of 1,024 is there for select(2), which nothing here uses."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,187 @@
+"""What the sensors around a system say, wherever its chassis has them.
+
+In the newer of Redfish's two models every sensor is a resource, in the older one a resource has all
+temperatures and fans and another all of the power. Many sensors in one answer are the least work for a BMC,
+so these are looked for first. A walk remembers where it found something; the next ones go nowhere else.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from podium import errors
+from podium.drivers import base
+from podium.drivers.redfish import resources
+from podium.drivers.redfish.machine import readings
+from podium.drivers.redfish.machine.readings import Reading
+from podium.drivers.redfish.machine.walk import Walk, linked
+
+_MAX_SENSORS: Final = 256
+_MAX_ONE_BY_ONE: Final = 48
+_MAX_CHASSIS: Final = 4
+_WALKS_REMEMBERED: Final = 500  # a chassis may get something new
+_WALKS_REMEMBERED_CUT: Final = 10  # after a search that did not come to its end
+
+
+class Place(NamedTuple):
+    """Where some of a system's sensors are.
+
+    :param chassis: the number of the chassis, from 0
+    :param kind: the number of the kind of place, from 0
+    """
+
+    chassis: int
+    kind: int
+    path: str
+
+
+@dataclass(slots=True)
+class Places:
+    """Where the sensors of one system are, as walks found out; nothing before the first."""
+
+    found: tuple[Place, ...] = ()
+    walks_left: int = 0
+
+
+class _Kind(NamedTuple):
+    """A kind of place: the link of a chassis that leads there, what is looked for, and how it is read."""
+
+    link: str
+    tells: frozenset[str]
+    read: Callable[[Walk, str], Awaitable[list[Reading]]]
+
+
+async def sensors(walk: Walk, system: str, places: Places) -> list[base.Sensor]:
+    """Read a system's sensors, at most 256 of them, each with a name of its own.
+
+    :param system: the system's path
+    :param places: the system's; what the walk learns goes into it
+    :raises podium.errors.DriverError: the BMC does not answer, refuses the login or is busy
+    """
+    places.walks_left -= 1
+    if places.found and places.walks_left >= 0:
+        return _named(await _read(walk, places))
+    return _named(await _search(walk, system, places))
+
+
+async def _search(walk: Walk, system: str, places: Places) -> list[Reading]:
+    """Go from place to place, as long as there may be something that no earlier one told."""
+    found: list[Reading] = []
+    useful: list[Place] = []
+    for number, chassis in enumerate(await _chassis(walk, system)):
+        known: set[str] = set()
+        for index, kind in enumerate(_KINDS):
+            path = linked(chassis, kind.link)
+            if not path or kind.tells <= known:
+                continue
+            try:
+                new = _new(await kind.read(walk, path), known)
+            except errors.BMCUnreachable:
+                # Some BMCs take too long over all at once; one that is gone does not answer the next request.
+                if kind.read is not _all_sensors:
+                    raise
+                continue
+            if new:
+                # Most of a fleet is alike: its paths are kept once.
+                useful.append(Place(number, index, sys.intern(path)))
+                found += new
+    places.found = tuple(useful)
+    places.walks_left = _WALKS_REMEMBERED_CUT if walk.was_cut else _WALKS_REMEMBERED
+    return found
+
+
+async def _chassis(walk: Walk, system: str) -> list[dict[str, Any]]:
+    """The chassis of a system, and those around them that have no other system in them."""
+    paths = await walk.related(await walk.read(system), "Chassis", "Chassis", _MAX_CHASSIS)
+    found = {path: await walk.look(path) for path in paths}
+    for chassis in list(found.values()):
+        path = linked(chassis, "Links", "ContainedBy")
+        if path and path not in found:
+            around = await walk.look(path)
+            systems = resources.objects(resources.part(around, "Links"), "ComputerSystems")
+            if [linked(entry) for entry in systems] == [system]:
+                found[path] = around
+    return list(found.values())
+
+
+async def _read(walk: Walk, places: Places) -> list[Reading]:
+    """Go where something was found; one place that has nothing any more has all be searched the next time."""
+    found: list[Reading] = []
+    known: dict[int, set[str]] = {}
+    for place in places.found:
+        new = _new(await _KINDS[place.kind].read(walk, place.path), known.setdefault(place.chassis, set()))
+        if not new:
+            places.walks_left = 0
+        found += new
+    return found
+
+
+def _new(found: list[Reading], known: set[str]) -> list[Reading]:
+    """The readings of what is not known yet, which is known from then on."""
+    new = [reading for reading in found if _measure(reading) not in known]
+    known.update(map(_measure, new))
+    return new
+
+
+def _measure(reading: Reading) -> str:
+    return "fan" if reading.kind == "fan_share" else reading.kind
+
+
+def _named(found: Iterable[Reading]) -> list[base.Sensor]:
+    """Sensors with names of their own: those that share one have their identifier, or a number, added.
+
+    What is not fitted is left out but keeps its name, lest another's changes when it comes or goes.
+    """
+    sensors: list[base.Sensor] = []
+    taken: dict[str, int] = {}
+    for reading in found:
+        name = reading.name
+        if name in taken and reading.identifier:
+            name = f"{reading.name} {reading.identifier}"
+        while name in taken:
+            taken[reading.name] += 1
+            name = f"{reading.name} {taken[reading.name]}"
+        taken[name] = 1
+        if reading.is_fitted and len(sensors) < _MAX_SENSORS:
+            sensors.append(base.Sensor(name, reading.kind, reading.value, reading.status))
+    return sensors
+
+
+async def _all_sensors(walk: Walk, path: str) -> list[Reading]:
+    return readings.of_sensors(await walk.members(path, _MAX_SENSORS)) if await walk.expand() else []
+
+
+async def _each_sensor(walk: Walk, path: str) -> list[Reading]:
+    return [] if await walk.expand() else readings.of_sensors(await walk.members(path, _MAX_ONE_BY_ONE))
+
+
+async def _thermal(walk: Walk, path: str) -> list[Reading]:
+    return readings.of_thermal(await walk.look(path))
+
+
+async def _power(walk: Walk, path: str) -> list[Reading]:
+    return readings.of_power(await walk.look(path))
+
+
+async def _environment(walk: Walk, path: str) -> list[Reading]:
+    return readings.of_environment(await walk.look(path))
+
+
+async def _subsystem(walk: Walk, path: str) -> list[Reading]:
+    thermal = await walk.look(path)
+    found = readings.of_temperatures(await walk.follow(thermal, "ThermalMetrics"))
+    fans = linked(thermal, "Fans")
+    return found + (readings.of_fans(await walk.members(fans, _MAX_ONE_BY_ONE)) if fans else [])
+
+
+_AIR: Final = frozenset({"temperature", "fan"})
+_ENERGY: Final = frozenset({"power", "voltage"})
+_KINDS: Final = (
+    _Kind("Sensors", _AIR | _ENERGY, _all_sensors),
+    _Kind("Thermal", _AIR, _thermal),
+    _Kind("Power", _ENERGY, _power),
+    _Kind("ThermalSubsystem", _AIR, _subsystem),
+    _Kind("EnvironmentMetrics", _AIR | {"power"}, _environment),
+    _Kind("Sensors", frozenset({"temperature"}), _each_sensor),
+)

@@ -1,0 +1,40 @@
+"""A BMC that refuses logins is left alone before it locks the account."""
+
+import logging
+
+import pytest
+
+from podium import errors
+from podium.drivers.bmc.logins import NONE_REFUSED, RefusedLogins
+
+
+def refused(times: int, now: float = 100.0) -> RefusedLogins:
+    logins = NONE_REFUSED
+    for _ in range(times):
+        logins = logins.one_more("bmc7", now, 600)
+    return logins
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_a_bmc_that_refused_a_few_logins_may_be_tried_again(times: int) -> None:
+    logins = refused(times)
+    logins.check("bmc7", 100.0, 600)
+    assert not logins.is_left_alone(100.0)
+
+
+def test_after_the_third_refusal_a_bmc_is_left_alone_for_the_interval(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    logins = refused(3)
+    with pytest.raises(errors.AuthenticationRefused, match="bmc7 refused 3 logins in a row .* 600 s"):
+        logins.check("bmc7", 699.9, 600)
+    logins.check("bmc7", 700.0, 600)
+    assert caplog.messages == [
+        "BMC bmc7 refused 3 logins in a row: left alone for 600 s, because BMCs lock accounts"
+    ]
+
+
+def test_another_refusal_after_the_interval_begins_it_anew() -> None:
+    logins = refused(3).one_more("bmc7", 700.0, 600)
+    assert logins.is_left_alone(1299.9) and not logins.is_left_alone(1300.0)
