@@ -40,14 +40,14 @@ Answer = tuple[int, bytes]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
-    """What all BMCs of a simulator have in common.
+    """The settings of all BMCs of a simulator.
 
     :param password: at most 20 bytes
     :param kg: the BMC key, 20 bytes; empty for none
     :param power_delay: seconds between off and on of a power cycle, and until a soft shutdown is done
     :param session_limit: sessions that one BMC holds
     :param answer_limit: bytes of a sensor record or of FRU data that fit into one answer
-    :param seed: of the randomness with which datagrams get lost
+    :param seed: of the random losses of datagrams
     :param clock: seconds, monotonic
     """
 
@@ -62,7 +62,7 @@ class Settings:
 
 
 class BMC:
-    """The state of one machine and its BMC, and what the commands of a session do to it."""
+    """The state of one machine and its BMC, and the commands of a session."""
 
     __slots__ = (
         "_cause",
@@ -80,7 +80,7 @@ class BMC:
     )
 
     def __init__(self, settings: Settings, number: int = 0) -> None:
-        """:param number: 32 bits, of which its serial numbers and its MAC address are made"""
+        """:param number: 32 bits from which its serial numbers and its MAC address are derived"""
         self._settings = settings
         self._number = number
         self._on = False
@@ -91,12 +91,12 @@ class BMC:
         self._identify_until = 0.0
         self._cause = 0  # table 28-11
         self._log: deque[str] | None = None
-        self.commands = 0  #: commands answered in sessions, repeated ones not counted
+        self.commands = 0  #: commands answered in sessions, without repeated ones
         self.faults: Faults = HEALTHY
 
     @property
     def power_on(self) -> bool:
-        """Whether the machine really is on; assigning to it switches the machine behind everybody's back."""
+        """Whether the machine really is on; an assignment switches it without any command."""
         self._settle()
         return self._on
 
@@ -107,13 +107,13 @@ class BMC:
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The latest chassis commands that were carried out, oldest first: ``off``, ``on``, ``cycle``, ..."""
+        """The last chassis commands that were carried out, oldest first: ``off``, ``on``, ``cycle``, ..."""
         return tuple(self._log or ())
 
     def execute(self, netfn: int, command: int, data: bytes, privilege: int) -> Answer:
         """Carry out a command of a session.
 
-        :param privilege: the level at which the session is
+        :param privilege: the session's level
         """
         known = _COMMANDS.get((netfn, command))
         if known is None:
@@ -298,7 +298,7 @@ class BMC:
 
 _CONTROLS: Final = {0: "off", 1: "on", 2: "cycle", 3: "reset", 4: "diag", 5: "soft"}
 
-#: By netFn and command: the privilege level it needs (appendix G) and what carries it out.
+#: By netFn and command: the privilege level that it needs (appendix G), and the method that carries it out.
 _COMMANDS: Final[dict[tuple[int, int], tuple[int, Callable[[BMC, bytes], Answer]]]] = {
     (packet.NETFN_CHASSIS, 0x00): (packet.PRIVILEGE_USER, BMC._get_chassis_capabilities),
     packet.GET_CHASSIS_STATUS: (packet.PRIVILEGE_USER, BMC._get_chassis_status),

@@ -1,4 +1,4 @@
-"""Faults and power states changed while the simulator runs: a Unix socket that takes one JSON object a line.
+"""A Unix socket for changes of faults and power while the simulator runs: one JSON object per line.
 
     {"set": "power", "to": "off", "where": "127.20.0.5"}
     {"set": "fault", "fault": "slow=2", "where": "10%"}
@@ -32,7 +32,7 @@ _FORMS: Final = (
 class ControlSocket:
     """The socket of a running simulator, for its owner only: ``async with ControlSocket(sim, path)``.
 
-    :raises podium.errors.ConfigError: on entry, when the path is not to be had
+    :raises podium.errors.ConfigError: on entry, if the path cannot be used
     """
 
     def __init__(self, racks: Racks, path: str) -> None:
@@ -63,7 +63,7 @@ class ControlSocket:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            # What ends it is the client's going away, its silence, or a line that is too long.
+            # It ends when the client leaves or stays silent, or when a line is too long.
             with contextlib.suppress(OSError, ValueError, TimeoutError):
                 while line := await asyncio.wait_for(reader.readline(), _IDLE_SECONDS):
                     writer.write(json.dumps(answer(self._racks, line)).encode() + b"\n")
@@ -73,7 +73,7 @@ class ControlSocket:
 
 
 def answer(racks: Racks, line: bytes) -> dict[str, Any]:
-    """Do what one line asks, and say how it went."""
+    """Carry out the request in one line, and return the answer."""
     try:
         request = json.loads(line)
         if not isinstance(request, dict):
@@ -111,7 +111,7 @@ def _carry_out(racks: Racks, request: dict[str, Any]) -> dict[str, Any]:
 def ask(path: str, request: dict[str, Any]) -> dict[str, Any]:
     """Send one request to a running simulator and return its answer; blocks, for at most 30 seconds.
 
-    :raises podium.errors.ConfigError: when no simulator answers there, or when it refuses the request
+    :raises podium.errors.ConfigError: if no simulator answers there, or it refuses the request
     """
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(_CLIENT_SECONDS)
@@ -131,11 +131,11 @@ def ask(path: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _listening_socket(path: str) -> socket.socket:
-    """:raises podium.errors.ConfigError: when the path is not to be had"""
+    """:raises podium.errors.ConfigError: if the path cannot be used"""
     _remove_leftover(path)
     opened = socket.socket(socket.AF_UNIX)
     try:
-        # On Linux the file gets the mode of the socket, so that it is never open to others, not for a moment.
+        # On Linux the file gets the mode of the socket, so that it is not open to others even for a moment.
         os.fchmod(opened.fileno(), 0o600)
         opened.bind(path)
     except OSError as wrong:
@@ -148,7 +148,7 @@ def _listening_socket(path: str) -> socket.socket:
 
 
 def _remove_leftover(path: str) -> None:
-    """Make way for a new socket where one is left over from a simulator that was killed."""
+    """Remove the socket of a simulator that was killed."""
     if not Path(path).is_socket():
         return
     with socket.socket(socket.AF_UNIX) as probe:
@@ -158,4 +158,4 @@ def _remove_leftover(path: str) -> None:
         except ConnectionRefusedError:
             Path(path).unlink(missing_ok=True)
         except OSError:
-            return  # binding will tell what is wrong
+            return  # bind() reports what is wrong

@@ -1,4 +1,4 @@
-"""What can be wrong with a simulated BMC, and how it is asked for."""
+"""The faults of simulated BMCs, and the words for them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ REDFISH: Final = "Redfish"
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """All that is wrong with one BMC; :data:`HEALTHY` is nothing.
+    """The faults of one BMC; :data:`HEALTHY` has none.
 
-    :param dead: whether it answers nothing
+    :param dead: whether it never answers
     :param slow: seconds by which its answers are late
     :param lossy: probability, 0 to 1, with which each datagram is lost, in either direction
-    :param wrong_password: whether its password is another one
+    :param wrong_password: whether it has a different password
     :param session_table_full: whether it has no room for a new session
     :param forgets_after_commands: commands after which a session is forgotten
     :param forgets_after_seconds: age in seconds at which a session is forgotten
@@ -25,8 +25,8 @@ class Faults:
     :param refuses: seconds after a power control for which the next one is refused
     :param lies: whether power controls are acknowledged and not carried out
     :param slow_reset: seconds by which the answer to a reset is late
-    :param busy: seconds for which it answers nothing but 503 with Retry-After, every other such span
-    :param drops_events: seconds after which an event stream is cut
+    :param busy: seconds for which it answers only 503 with Retry-After, in every other such span
+    :param drops_events: seconds after which an event stream is closed
     """
 
     dead: bool = False
@@ -102,12 +102,12 @@ def _forgets(value: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of fault as people write it.
+    """A kind of fault, as people write it.
 
-    :param fields: those of :class:`Faults` that it sets
-    :param value: what its value is, for messages; None when it takes none
+    :param fields: the fields of :class:`Faults` that it sets
+    :param value: a description of its value, for messages; None if it takes none
     :param parse: turns the value into fields of :class:`Faults`, raising ValueError for a bad one
-    :param protocols: of the BMCs that can have it
+    :param protocols: protocols of the BMCs that can have it
     """
 
     fields: tuple[str, ...]
@@ -173,7 +173,7 @@ class Change:
     fields: dict[str, Any]
 
     def apply(self, faults: Faults) -> Faults:
-        """What is wrong with a BMC after the change."""
+        """Return the faults of a BMC after the change."""
         changed = replace(faults, **self.fields)
         return HEALTHY if changed == HEALTHY else changed
 
@@ -181,13 +181,13 @@ class Change:
 def parse_fault(text: str) -> Change:
     """Read ``KIND`` or ``KIND=VALUE``.
 
-    :raises podium.errors.ConfigError: naming the kinds there are, or what the value has to be
+    :raises podium.errors.ConfigError: with the kinds that exist, or the values that are allowed
     """
     name, equals, value = text.partition("=")
     kind = _kind(name)
     if kind.value is None:
         if equals:
-            raise errors.ConfigError(f"the fault {name} takes no value, and {value!r} was given")
+            raise errors.ConfigError(f"the fault {name} takes no value, but {value!r} was given")
         return Change(name, dict.fromkeys(kind.fields, True))
     try:
         return Change(name, kind.parse(value))
@@ -196,9 +196,9 @@ def parse_fault(text: str) -> Change:
 
 
 def parse_clear(name: str) -> Change:
-    """The change that takes a kind of fault away, or every kind for ``all``.
+    """Return the change that removes a kind of fault, or every kind for ``all``.
 
-    :raises podium.errors.ConfigError: naming the kinds there are
+    :raises podium.errors.ConfigError: with the kinds that exist
     """
     fields = Faults.__dataclass_fields__ if name == "all" else _kind(name).fields
     return Change(name, {field: getattr(HEALTHY, field) for field in fields})
@@ -213,7 +213,7 @@ def _kind(name: str) -> Kind:
 def parse_placed(text: str) -> tuple[Change, str]:
     """Read ``KIND[=VALUE]:WHERE``; :func:`podium.simulator.places.select` reads WHERE.
 
-    :raises podium.errors.ConfigError: when it is not of that form
+    :raises podium.errors.ConfigError: if it does not have that form
     """
     fault, colon, where = text.partition(":")
     change = parse_fault(fault)

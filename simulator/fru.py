@@ -1,4 +1,4 @@
-"""The FRU data of a simulated machine: what it is, and a serial number of its own.
+"""The FRU data of a simulated machine: manufacturer, model, and its own serial number.
 
 Source: Platform Management FRU Information Storage Definition v1.0.
 """
@@ -13,9 +13,9 @@ _END: Final = 0xC1
 
 @functools.lru_cache(maxsize=256)
 def data(number: int) -> bytes:
-    """Common header (section 8), board area (section 11) and product area (section 12).
+    """Return the common header (section 8), board area (section 11) and product area (section 12).
 
-    :param number: what the serial numbers are made of
+    :param number: the number from which the serial numbers are derived
     """
     board = _area(bytes((_ENGLISH, 0, 0, 0)), "Podium", "Simulated Board", f"SB{number:08X}", "SB-1", "")
     product = _area(

@@ -15,10 +15,10 @@ from podium.simulator.rack import Racks
 from podium.simulator.redfish.server import RedfishSimulator
 from podium.simulator.server import Simulator
 
-#: BMCs of one protocol, and how they are enrolled once they serve.
+#: BMCs of one protocol, and the nodes file for them once they serve.
 _Part = tuple[Simulator | RedfishSimulator, Callable[[], nodes.Enrolment]]
 
-#: Addresses in a certificate that is to be checked.
+#: Addresses in a certificate that clients check.
 _NAMED: Final = 256
 
 _EXAMPLES: Final = """\
@@ -37,7 +37,7 @@ WHERE is an address (127.20.0.5), a range of addresses (127.20.0.5-127.20.0.9), 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
+    """Run the command and return its exit status."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
@@ -65,29 +65,33 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--ipmi", type=int, metavar="N", help="how many BMCs that speak IPMI, behind one UDP port")
-    add("--redfish", type=int, metavar="N", help="how many BMCs that speak Redfish, behind one TCP port")
-    add("--address", help=f"the first BMC's IPv4 address ({options.IPMI_ADDRESS}; {options.REDFISH_ADDRESS})")
+    add("--ipmi", type=int, metavar="N", help="number of BMCs that speak IPMI, behind one UDP port")
+    add("--redfish", type=int, metavar="N", help="number of BMCs that speak Redfish, behind one TCP port")
+    add(
+        "--address", help=f"IPv4 address of the first BMC ({options.IPMI_ADDRESS}; {options.REDFISH_ADDRESS})"
+    )
     add(
         "--port",
         type=int,
-        help=f"of the BMCs, 0 for a free one ({options.IPMI_PORT}; {options.REDFISH_PORT})",
+        help=f"port of the BMCs, 0 for a free one ({options.IPMI_PORT}; {options.REDFISH_PORT})",
     )
-    add("--redfish-address", metavar="ADDRESS", help="the first Redfish BMC's, where there are IPMI BMCs too")
-    add("--redfish-port", type=int, metavar="PORT", help="of the Redfish BMCs, where there are IPMI BMCs too")
-    add("--nodes-file", metavar="FILE", help="write what `podium node import` takes: .json, .yaml or -")
-    add("--user", default=options.IPMI.user, help="the name that BMCs know (%(default)s)")
-    add("--password-file", metavar="FILE", help="holds the password (podium-sim)")
-    add("--kg-file", metavar="FILE", help="holds the BMC key Kg of IPMI as 40 hexadecimal digits (none)")
+    add("--redfish-address", metavar="ADDRESS", help="address of the first Redfish BMC, beside IPMI BMCs")
+    add("--redfish-port", type=int, metavar="PORT", help="port of the Redfish BMCs, beside IPMI BMCs")
+    add("--nodes-file", metavar="FILE", help="write a file for `podium node import`: .json, .yaml or -")
+    add("--user", default=options.IPMI.user, help="user name of all BMCs (%(default)s)")
+    add("--password-file", metavar="FILE", help="file with the password (podium-sim)")
+    add("--kg-file", metavar="FILE", help="file with the BMC key Kg of IPMI as 40 hexadecimal digits (none)")
     add("--http", action="store_true", help="Redfish without TLS")
-    add("--tls-ca-file", metavar="FILE", help="write the certificate, and let the nodes file name it")
+    add(
+        "--tls-ca-file", metavar="FILE", help="write the certificate to FILE, and name FILE in the nodes file"
+    )
     add("--systems", type=int, default=1, metavar="K", help="machines behind each Redfish BMC (1)")
-    add("--power-delay", type=float, default=0.0, metavar="SECONDS", help="that a power change takes (0)")
+    add("--power-delay", type=float, default=0.0, metavar="SECONDS", help="duration of a power change (0)")
     sessions = f"({options.IPMI.session_limit}; {options.REDFISH.session_limit})"
-    add("--sessions", type=int, metavar="N", help=f"that one BMC holds {sessions}")
+    add("--sessions", type=int, metavar="N", help=f"sessions that one BMC holds {sessions}")
     add("--fault", action="append", default=[], metavar="KIND[=VALUE]:WHERE", help="repeatable; see below")
-    add("--seed", type=int, default=0, help="of the randomness of lossy BMCs (%(default)s)")
-    add("--control", metavar="PATH", help="a Unix socket to change faults and power states")
+    add("--seed", type=int, default=0, help="seed of the random losses of lossy BMCs (%(default)s)")
+    add("--control", metavar="PATH", help="Unix socket for changes of faults and power states")
     _add_ctl(parser)
     return parser
 
@@ -97,13 +101,13 @@ def _add_ctl(parser: argparse.ArgumentParser) -> None:
     ctl = parser.add_subparsers(dest="command").add_parser("ctl", help=summary, description=summary)
     ctl.add_argument("--control", metavar="PATH", required=True, help="the simulator's socket")
     actions = ctl.add_subparsers(dest="action", required=True)
-    power = actions.add_parser("power", help="switch machines behind everybody's back")
+    power = actions.add_parser("power", help="switch machines without a command to the BMC")
     power.add_argument("to", choices=("on", "off"))
     power.add_argument("where", metavar="WHERE")
     usage = "podium-sim ctl --control PATH fault (KIND[=VALUE] | clear KIND | clear all) WHERE"
-    fault = actions.add_parser("fault", help="put a fault on BMCs, or clear it", usage=usage)
+    fault = actions.add_parser("fault", help="give BMCs a fault, or clear it", usage=usage)
     fault.add_argument("words", nargs="+", metavar="WORD")
-    actions.add_parser("status", help="count BMCs, sessions, and what was sent")
+    actions.add_parser("status", help="count BMCs, sessions, requests and datagrams")
 
 
 def _ctl(arguments: argparse.Namespace) -> int:
@@ -145,7 +149,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         if arguments.nodes_file:
             text = nodes.render_nodes(enrolments, as_json=arguments.nodes_file.endswith(".json"))
             await asyncio.to_thread(nodes.write_file, arguments.nodes_file, text)
-        # Standard output belongs to the nodes when they go there.
+        # Standard output is for the nodes file if it goes there.
         stream = sys.stderr if arguments.nodes_file == "-" else sys.stdout
         places = " and ".join(map(_place, (simulator for simulator, _ in parts)))
         stream.write(f"podium-sim: {places}, user {arguments.user}\n")
@@ -174,7 +178,7 @@ def _ipmi(arguments: argparse.Namespace) -> _Part:
 def _redfish(arguments: argparse.Namespace) -> _Part:
     settings = options.redfish_settings(arguments)
     place = options.redfish_place(arguments)
-    # Where nobody looks at the certificate it is as small as that of one BMC.
+    # A certificate that nobody checks is as small as that of one BMC.
     named = _NAMED if arguments.tls_ca_file else 1
     simulator = RedfishSimulator(
         place.addresses, place.port, settings=settings, tls=not arguments.http, named=named

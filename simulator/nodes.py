@@ -1,4 +1,4 @@
-"""Where the simulated BMCs are and what their nodes are called: addresses, names and the nodes file."""
+"""The addresses of simulated BMCs, the names of their nodes, and the nodes file."""
 
 import ipaddress
 import json
@@ -18,9 +18,9 @@ _LAST_ADDRESS: Final = 0xFFFFFFFE
 
 
 def address_range(first: str, count: int) -> range:
-    """``count`` IPv4 addresses upward from ``first``, as integers.
+    """Return ``count`` IPv4 addresses upward from ``first``, as integers.
 
-    :raises podium.errors.ConfigError: when ``first`` is no usable IPv4 address or the range ends too early
+    :raises podium.errors.ConfigError: if ``first`` is not a usable IPv4 address, or the range is too long
     """
     try:
         address = ipaddress.IPv4Address(first)
@@ -32,7 +32,7 @@ def address_range(first: str, count: int) -> range:
         raise errors.ConfigError(f"{first} cannot be the address of a BMC: give one as 127.20.0.1")
     if count < 1:
         raise errors.ConfigError(f"{count} BMCs cannot be simulated: give 1 or more")
-    # 127.255.255.255 is the broadcast address of loopback, and what follows it is not loopback.
+    # 127.255.255.255 is the broadcast address of loopback, and the addresses after it are not loopback.
     end = int(_LOOPBACK.broadcast_address if address in _LOOPBACK else _LAST_ADDRESS)
     room = end - int(address)
     if count > room:
@@ -41,17 +41,17 @@ def address_range(first: str, count: int) -> range:
 
 
 def text(address: int) -> str:
-    """An address in dotted form."""
+    """Return an address in dotted form."""
     return str(ipaddress.IPv4Address(address))
 
 
 def is_loopback(addresses: range) -> bool:
-    """Whether all the addresses are this host's own."""
+    """Return whether all the addresses are loopback addresses."""
     return ipaddress.IPv4Address(addresses[0]) in _LOOPBACK
 
 
 def node_name(index: int) -> str:
-    """The name of the node at ``index``, counted from 0: racks of 48, padded so that host ranges fold."""
+    """Return the name of the node at ``index``, counted from 0: racks of 48, padded so that ranges fold."""
     rack, place = divmod(index, RACK)
     return f"r{rack + 1}n{place + 1:02}"
 
@@ -60,8 +60,8 @@ def write_file(path: str, pieces: Iterator[str]) -> None:
     """Write a file whole or not at all, readable by its owner only, because a nodes file holds the password.
 
     :param path: a file's path, or ``-`` for standard output
-    :param pieces: of the text, such as from :func:`render_nodes`
-    :raises podium.errors.ConfigError: when it cannot be written
+    :param pieces: pieces of the text, such as from :func:`render_nodes`
+    :raises podium.errors.ConfigError: if it cannot be written
     """
     if path == "-":
         sys.stdout.writelines(pieces)
@@ -83,11 +83,11 @@ def write_file(path: str, pieces: Iterator[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """How the nodes of one simulator process are enrolled that speak one protocol.
+    """The nodes of one simulator process that speak one protocol, as they are enrolled.
 
     :param driver: the name of the driver
-    :param places: what driver_info has for each node alone
-    :param common: what it has for all of them
+    :param places: the driver_info of each node
+    :param common: the driver_info that all nodes share
     """
 
     driver: str
@@ -98,7 +98,7 @@ class Enrolment:
 def ipmi_enrolment(
     addresses: range, port: int, user: str, password: str, hex_kg_key: str | None
 ) -> Enrolment:
-    """The nodes of BMCs that speak IPMI."""
+    """Return the nodes of BMCs that speak IPMI."""
     common = {"ipmi_port": port, "ipmi_username": user, "ipmi_password": password}
     if hex_kg_key is not None:
         common["ipmi_hex_kg_key"] = hex_kg_key
@@ -108,10 +108,10 @@ def ipmi_enrolment(
 def redfish_enrolment(
     urls: Iterable[str], systems: int, user: str, password: str, verify_ca: bool | str
 ) -> Enrolment:
-    """The nodes of BMCs that speak Redfish.
+    """Return the nodes of BMCs that speak Redfish.
 
     :param systems: machines behind each BMC
-    :param verify_ca: whether the certificate is checked, or the file with the one that is trusted
+    :param verify_ca: whether the certificate is checked, or the file with the trusted certificate
     """
     common = {"redfish_username": user, "redfish_password": password, "redfish_verify_ca": verify_ca}
     if systems == 1:
@@ -125,7 +125,7 @@ def redfish_enrolment(
 
 
 def render_nodes(enrolments: Iterable[Enrolment], *, as_json: bool) -> Iterator[str]:
-    """What ``podium node import`` takes, in pieces: JSON, or YAML with one node a line.
+    """Yield a file for ``podium node import`` in pieces: JSON, or YAML with one node per line.
 
     The YAML is put together by hand, because a general writer takes minutes for 100,000 nodes; JSON's
     strings are YAML's double-quoted ones.

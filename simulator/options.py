@@ -1,4 +1,4 @@
-"""What the options of ``podium-sim`` ask of the BMCs of each protocol."""
+"""Reads the options of ``podium-sim`` into the settings of each protocol's BMCs."""
 
 import argparse
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ _SYSTEMS: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the BMCs of one protocol are."""
+    """The addresses and the port of the BMCs of one protocol."""
 
     addresses: range
     port: int
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Whether what concerns both protocols makes sense.
+    """Check the options of both protocols.
 
-    :raises podium.errors.ConfigError: when it does not
+    :raises podium.errors.ConfigError: if one makes no sense
     """
     if not 0 <= arguments.power_delay <= 3600:
         raise errors.ConfigError(f"--power-delay {arguments.power_delay}: give 0 to 3600 seconds")
@@ -40,18 +40,18 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def ipmi_place(arguments: argparse.Namespace) -> Place:
-    """Where the IPMI BMCs are.
+    """Return the place of the IPMI BMCs.
 
-    :raises podium.errors.ConfigError: when they cannot be there
+    :raises podium.errors.ConfigError: if they cannot be there
     """
     port = IPMI_PORT if arguments.port is None else arguments.port
     return Place(nodes.address_range(arguments.address or IPMI_ADDRESS, arguments.ipmi), port)
 
 
 def redfish_place(arguments: argparse.Namespace) -> Place:
-    """Where the Redfish BMCs are; the general options are theirs where there are no others.
+    """Return the place of the Redfish BMCs; without IPMI BMCs the general options are theirs.
 
-    :raises podium.errors.ConfigError: when they cannot be there
+    :raises podium.errors.ConfigError: if they cannot be there
     """
     first, port = arguments.redfish_address, arguments.redfish_port
     if arguments.ipmi is None:
@@ -69,9 +69,9 @@ def redfish_place(arguments: argparse.Namespace) -> Place:
 
 
 def ipmi_settings(arguments: argparse.Namespace) -> tuple[bmc.Settings, str | None]:
-    """What the options ask of every IPMI BMC, and Kg in the digits in which driver_info has it.
+    """Return the settings of every IPMI BMC, and Kg in the digits that driver_info has.
 
-    :raises podium.errors.ConfigError: when that cannot be
+    :raises podium.errors.ConfigError: if the settings are impossible
     """
     if not 1 <= len(arguments.user.encode()) <= 16:
         raise errors.ConfigError(f"--user {arguments.user!r}: IPMI user names have 1 to 16 bytes")
@@ -97,9 +97,9 @@ def ipmi_settings(arguments: argparse.Namespace) -> tuple[bmc.Settings, str | No
 
 
 def redfish_settings(arguments: argparse.Namespace) -> redfish.Settings:
-    """What the options ask of every Redfish BMC.
+    """Return the settings of every Redfish BMC.
 
-    :raises podium.errors.ConfigError: when that cannot be
+    :raises podium.errors.ConfigError: if the settings are impossible
     """
     if not arguments.user or ":" in arguments.user:
         raise errors.ConfigError(f"--user {arguments.user!r}: Redfish user names have no colon")

@@ -1,4 +1,4 @@
-"""Which of the simulated BMCs is meant: addresses, numbers or a share of all."""
+"""Selects simulated BMCs by addresses, numbers or a share of all."""
 
 import ipaddress
 import itertools
@@ -11,13 +11,13 @@ from podium.simulator.faults import KINDS
 
 
 def select(where: str, ranges: Sequence[range], kind: str = "") -> Sequence[int]:
-    """The addresses that ``where`` means.
+    """Return the addresses that ``where`` selects.
 
     :param where: an address, a range of addresses (``127.20.0.5-127.20.0.9``), numbers of BMCs counted
         from 1 (``1,5,7-9``), or a share of all (``10%``), which is spread evenly and is always the same one
-    :param ranges: the addresses of all BMCs, those of each protocol in one range
-    :param kind: the fault it is for; the shares of two kinds fall on different BMCs where there is room
-    :raises podium.errors.ConfigError: when it is none of these, or lies outside
+    :param ranges: the addresses of all BMCs, one range for each protocol
+    :param kind: the kind of fault; the shares of two kinds are different BMCs if there is room
+    :raises podium.errors.ConfigError: if it is none of these, or outside the ranges
     """
     if where.endswith("%"):
         return _share(where, ranges, kind)
@@ -33,7 +33,7 @@ def _share(where: str, ranges: Sequence[range], kind: str) -> Sequence[int]:
         raise _nowhere(where, ranges)
     share = Fraction(where[:-1]) / 100
     if not 0 < share <= 1:
-        raise errors.ConfigError(f"{where} is no share of the BMCs: give more than 0% and up to 100%")
+        raise errors.ConfigError(f"{where} is not a share of the BMCs: give more than 0% and up to 100%")
     shift = list(KINDS).index(kind) if kind in KINDS else 0
     up, down = share.numerator, share.denominator
     return [

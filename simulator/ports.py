@@ -1,4 +1,4 @@
-"""The one port behind which all BMCs of a protocol are."""
+"""The one port of all BMCs of a protocol."""
 
 import contextlib
 import errno
@@ -8,22 +8,22 @@ from podium import errors
 
 
 def bind(opened: socket.socket, port: int, *, loopback: bool) -> None:
-    """Bind a socket to a port at all addresses; it is closed when that fails.
+    """Bind a socket to a port at all addresses, and close it if that fails.
 
     :param port: 0 for a free one
     :param loopback: whether only this host may reach it
-    :raises podium.errors.ConfigError: when the port cannot be had
+    :raises podium.errors.ConfigError: if the port cannot be used
     """
     protocol = "TCP" if opened.type == socket.SOCK_STREAM else "UDP"
     try:
         if loopback:
-            # Keeps other hosts out; where it is not permitted, they still reach no address that is served.
+            # Keeps other hosts out. Without permission for this, they still cannot reach a served address.
             with contextlib.suppress(PermissionError):
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
         opened.bind(("0.0.0.0", port))
     except OSError as wrong:
         opened.close()
-        reason = "is in use" if wrong.errno == errno.EADDRINUSE else f"cannot be had ({wrong.strerror})"
+        reason = "is in use" if wrong.errno == errno.EADDRINUSE else f"cannot be used ({wrong.strerror})"
         raise errors.ConfigError(f"{protocol} port {port} {reason}: give another one") from None
     except OverflowError:
         opened.close()

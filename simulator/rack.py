@@ -1,4 +1,4 @@
-"""What simulated BMCs have in common whatever they speak: places, faults and power."""
+"""The parts that simulated BMCs of all protocols share: places, faults and power."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -17,7 +17,7 @@ class Simulated(Protocol):
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The latest power commands that were carried out, oldest first."""
+        """The last power commands that were carried out, oldest first."""
 
 
 class Racks:
@@ -30,32 +30,32 @@ class Racks:
         self.racks = racks
 
     def place(self, placed: Iterable[str]) -> None:
-        """Put faults on some BMCs, each ``KIND[=VALUE]:WHERE``.
+        """Give some BMCs faults, each ``KIND[=VALUE]:WHERE``.
 
-        :raises podium.errors.ConfigError: when one is not understood
+        :raises podium.errors.ConfigError: if one cannot be understood
         """
         for text in placed:
             change, where = faults.parse_placed(text)
             self._change(change, where)
 
     def set_fault(self, fault: str, where: str) -> int:
-        """Put ``KIND[=VALUE]`` on some BMCs, see :func:`podium.simulator.places.select`; returns how many.
+        """Give ``KIND[=VALUE]`` to BMCs, see :func:`podium.simulator.places.select`; return how many.
 
-        :raises podium.errors.ConfigError: when either is not understood, or such BMCs cannot have the fault
+        :raises podium.errors.ConfigError: if either cannot be understood, or such BMCs cannot have the fault
         """
         return self._change(faults.parse_fault(fault), where)
 
     def clear_fault(self, kind: str, where: str) -> int:
-        """Take a kind of fault, or ``all``, from some BMCs; returns how many.
+        """Clear a kind of fault, or ``all``, of some BMCs; return how many.
 
-        :raises podium.errors.ConfigError: when either is not understood
+        :raises podium.errors.ConfigError: if either cannot be understood
         """
         return self._change(faults.parse_clear(kind), where)
 
     def set_power(self, on: bool, where: str) -> int:
-        """Switch the machines at some addresses, as somebody at the power button does; returns how many.
+        """Switch the machines at some addresses, like a person at the power button; return how many.
 
-        :raises podium.errors.ConfigError: when ``where`` is not understood
+        :raises podium.errors.ConfigError: if ``where`` cannot be understood
         """
         chosen = self._select(where)
         for rack, address in chosen:
@@ -63,16 +63,16 @@ class Racks:
         return len(chosen)
 
     def status(self) -> dict[str, int]:
-        """Counts of BMCs, machines that are on, BMCs with a fault, sessions, and what was sent."""
+        """Return counts of BMCs, machines that are on, BMCs with a fault, sessions, and messages."""
         counts: Counter[str] = Counter()
         for rack in self.racks:
             counts.update(rack.counts())
         return dict(counts)
 
     def log(self, where: str) -> dict[str, Mapping[str, Any]]:
-        """By address, whether machines are on and the latest power commands that their BMCs carried out.
+        """Return by address whether machines are on, and the last power commands that their BMCs carried out.
 
-        :raises podium.errors.ConfigError: when ``where`` is not understood
+        :raises podium.errors.ConfigError: if ``where`` cannot be understood
         """
         return {nodes.text(address): rack.account(address) for rack, address in self._select(where)}
 
@@ -94,7 +94,7 @@ class Racks:
 
 
 class Rack(Racks, ABC):
-    """BMCs at consecutive addresses that speak one protocol; by itself it is all there are.
+    """BMCs at consecutive addresses that speak one protocol.
 
     :param addresses: from :func:`podium.simulator.nodes.address_range`
     """
@@ -107,22 +107,25 @@ class Rack(Racks, ABC):
 
     @abstractmethod
     def at(self, address: int) -> Simulated:
-        """The BMC at an address.
+        """Return the BMC at an address.
 
-        :raises KeyError: when none is simulated there
+        :raises KeyError: if there is none
         """
 
     @abstractmethod
     def counts(self) -> dict[str, int]:
-        """The status of this rack."""
+        """Return the status of this rack."""
 
     def account(self, address: int) -> Mapping[str, Any]:
-        """What the log tells of one BMC."""
+        """Return the log of one BMC."""
         bmc = self.at(address)
         return {"power_on": bmc.power_on, "log": bmc.log}
 
     def check(self, change: faults.Change) -> None:
-        """:raises podium.errors.ConfigError: for a kind of fault that BMCs of this protocol cannot have"""
+        """Check that BMCs of this protocol can have a kind of fault.
+
+        :raises podium.errors.ConfigError: if they cannot
+        """
         kinds = [name for name, kind in faults.KINDS.items() if self.protocol in kind.protocols]
         if change.kind in faults.KINDS and change.kind not in kinds:
             raise errors.ConfigError(

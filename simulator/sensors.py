@@ -1,4 +1,4 @@
-"""The sensors of a simulated machine: their records, and what they read as the machine fares.
+"""The sensors of a simulated machine: their records, and their readings, which depend on the machine.
 
 All machines have the same ones, so that they cost no memory. Section and table numbers are those of the IPMI
 v2.0 specification, revision 1.1.
@@ -30,9 +30,9 @@ class _Analog:
 
     :param factors: M, B, B exponent and result exponent, section 36.3
     :param signed: whether readings are in two's complement
-    :param off: what it reads while the machine is off; None for nothing
-    :param upper: non-critical, critical and non-recoverable threshold, as many as there are
-    :param faulty: what it reads with a fault of that name
+    :param off: its reading while the machine is off; None for no reading
+    :param upper: non-critical, critical and non-recoverable threshold, as many as exist
+    :param faulty: its reading with a fault of that name
     """
 
     name: str
@@ -48,7 +48,7 @@ class _Analog:
     faulty: dict[str, int] = field(default_factory=dict)
 
     def record(self, number: int) -> bytes:
-        """A full sensor record, table 43-1, without record ID."""
+        """Return a full sensor record, table 43-1, without record ID."""
         m, b, b_exponent, exponent = self.factors
         readable = (1 << len(self.lower)) - 1 | ((1 << len(self.upper)) - 1) << 3
         masks = (readable & 7) << 12, (readable >> 3) << 12
@@ -63,12 +63,12 @@ class _Analog:
         return _record(_FULL, body, self.name)
 
     def thresholds(self) -> bytes:
-        """The answer to Get Sensor Thresholds, table 35-9."""
+        """Return the answer to Get Sensor Thresholds, table 35-9."""
         readable = (1 << len(self.lower)) - 1 | ((1 << len(self.upper)) - 1) << 3
         return bytes((readable, *_three(self.lower), *_three(self.upper)))
 
     def reading(self, on: bool, faults: Faults) -> bytes:
-        """The answer to Get Sensor Reading, table 35-15."""
+        """Return the answer to Get Sensor Reading, table 35-15."""
         raw = self.on if on else self.off
         if raw is None:
             return bytes((0, _UNAVAILABLE, _RESERVED))
@@ -100,16 +100,16 @@ class _Discrete:
     faulty: dict[str, int] = field(default_factory=dict)
 
     def record(self, number: int) -> bytes:
-        """A compact sensor record, table 43-2, without record ID."""
+        """Return a compact sensor record, table 43-2, without record ID."""
         body = bytes((packet.BMC_ADDRESS, 0, number, *self.entity, 0x63, 0x43, self.type, self.reading_type))
         body += bytes(4) + self.possible.to_bytes(2, "little") + bytes((0xC0, 0, 0, 0x01, 0)) + bytes(6)
         return _record(_COMPACT, body, self.name)
 
     def thresholds(self) -> None:
-        """It has none."""
+        """A sensor with states has no thresholds."""
 
     def reading(self, on: bool, faults: Faults) -> bytes:
-        """The answer to Get Sensor Reading, table 35-15."""
+        """Return the answer to Get Sensor Reading, table 35-15."""
         states = self.states
         for fault, value in self.faulty.items():
             states = value if getattr(faults, fault) else states
@@ -140,7 +140,7 @@ def _fan(place: int, **faulty: int) -> _Analog:
 
 
 def _volts(name: str, factors: tuple[int, int, int, int], on: int) -> _Analog:
-    """Within 5 and 10 % of its value."""
+    """Return a voltage sensor with thresholds at 5 and 10 % from its value."""
     m, b, b_exponent, _ = factors
     base = b * 10.0**b_exponent
 
@@ -225,7 +225,7 @@ _SENSORS: Final[Sequence[_Analog | _Discrete]] = (
 
 
 def _others() -> list[bytes]:
-    """Records of what cannot be read: an event-only sensor (table 43-3), and the BMC itself (table 43-9)."""
+    """Return records without readings: an event-only sensor (table 43-3), and the BMC itself (table 43-9)."""
     number = len(_SENSORS) + 1
     event_log = bytes((packet.BMC_ADDRESS, 0, number, 7, 1, _EVENT_LOG, _SENSOR_SPECIFIC, 0x01, 0, 0, 0))
     controller = bytes((packet.BMC_ADDRESS, 0, 0, 0x8B, 0, 0, 0, 46, 1, 0))
@@ -241,13 +241,13 @@ _RECORDS: Final = tuple(
 
 
 def info() -> bytes:
-    """The answer to Get SDR Repository Info, section 33.9: full, never changed, reservations supported."""
+    """Return the answer to Get SDR Repository Info (section 33.9): full, never changed, with reservations."""
     changed = (0x60000000).to_bytes(4, "little")
     return bytes((_VERSION,)) + len(_RECORDS).to_bytes(2, "little") + bytes(2) + changed * 2 + b"\x02"
 
 
 def record(identity: int) -> tuple[bytes, bytes] | None:
-    """The ID of the following record, as bytes, and a record; None when there is none with that ID.
+    """Return the ID of the following record, as bytes, and a record; None if no record has that ID.
 
     :param identity: 0 for the first
     """
@@ -259,10 +259,10 @@ def record(identity: int) -> tuple[bytes, bytes] | None:
 
 
 def reading(number: int, on: bool, faults: Faults) -> bytes | None:
-    """The answer to Get Sensor Reading (section 35.14); None for a sensor that there is not."""
+    """Return the answer to Get Sensor Reading (section 35.14); None if there is no such sensor."""
     return _SENSORS[number - 1].reading(on, faults) if 0 < number <= len(_SENSORS) else None
 
 
 def thresholds(number: int) -> bytes | None:
-    """The answer to Get Sensor Thresholds (section 35.9); None for a sensor without."""
+    """Return the answer to Get Sensor Thresholds (section 35.9); None for a sensor without thresholds."""
     return _SENSORS[number - 1].thresholds() if 0 < number <= len(_SENSORS) else None

@@ -1,4 +1,4 @@
-"""All simulated BMCs behind one UDP socket, so that a hundred thousand cost one process and one file."""
+"""All simulated IPMI BMCs behind one UDP socket: a hundred thousand need one process and one file."""
 
 import asyncio
 import ipaddress
@@ -14,7 +14,7 @@ from podium.simulator.bmc import BMC, Settings
 from podium.simulator.rack import Rack
 from podium.simulator.session import LanChannel
 
-# Linux's numbers, which Python's socket module does not name.
+# Linux's numbers; Python's socket module has no names for them.
 _IP_PKTINFO: Final = 8
 _SO_SNDBUFFORCE: Final = 32
 _SO_RCVBUFFORCE: Final = 33
@@ -22,7 +22,7 @@ _SO_RCVBUFFORCE: Final = 33
 _BUFFER: Final = 32 << 20
 _DATAGRAM: Final = 1024
 _PKTINFO_SPACE: Final = socket.CMSG_SPACE(12)
-#: Datagrams taken in one wake-up, so that timers and the control socket have their turn under load.
+#: Datagrams taken in one wake-up, so that timers and the control socket get their turn under load.
 _BURST: Final = 128
 _LATE_LIMIT: Final = 100_000
 
@@ -31,13 +31,13 @@ _Ancillary = list[tuple[int, int, bytes]]
 
 @dataclass(slots=True)
 class Counters:
-    """What became of the datagrams so far.
+    """Counts of datagrams so far.
 
-    :param received: datagrams that came to an address of ours
+    :param received: datagrams that came to a served address
     :param answered: datagrams sent
     :param dropped: datagrams lost on purpose, in either direction
-    :param malformed: datagrams that a BMC does not understand, or that belong to none of its sessions' keys
-    :param unsent: answers that the system did not take
+    :param malformed: datagrams that a BMC does not understand, or that no key of its sessions fits
+    :param unsent: answers that the system refused to send
     """
 
     received: int = 0
@@ -53,9 +53,9 @@ class Simulator(Rack):
     It serves while the event loop runs; everything else may be called from other threads as well.
 
     :param addresses: from :func:`podium.simulator.nodes.address_range`
-    :param port: the UDP port of all BMCs; 0 for a free one, which :attr:`port` tells
+    :param port: the UDP port of all BMCs; 0 for a free one, see :attr:`port`
     :param placed: faults from the start, each ``KIND[=VALUE]:WHERE``
-    :raises podium.errors.ConfigError: for a fault that is not understood; on entry, for a port not to be had
+    :raises podium.errors.ConfigError: for a fault that is not understood; on entry, for a port in use
     """
 
     protocol: ClassVar[str] = faults.IPMI
@@ -86,28 +86,28 @@ class Simulator(Rack):
         self._socket.close()
 
     def bmc(self, address: str) -> BMC:
-        """The BMC at an address.
+        """Return the BMC at an address.
 
-        :raises KeyError: when none is simulated there
+        :raises KeyError: if there is none
         """
         return self.channel(address).bmc
 
     def channel(self, address: str) -> LanChannel:
-        """The sessions of the BMC at an address.
+        """Return the sessions of the BMC at an address.
 
-        :raises KeyError: when none is simulated there
+        :raises KeyError: if there is none
         """
         return self._channel(int(ipaddress.IPv4Address(address)))
 
     def at(self, address: int) -> BMC:
-        """The BMC at an address.
+        """Return the BMC at an address.
 
-        :raises KeyError: when none is simulated there
+        :raises KeyError: if there is none
         """
         return self._channel(address).bmc
 
     def counts(self) -> dict[str, int]:
-        """Counts of BMCs, machines that are on, BMCs with a fault, sessions, commands and datagrams."""
+        """Return counts of BMCs, machines that are on, faulty BMCs, sessions, commands and datagrams."""
         channels = list(self._channels.values())
         return {
             "bmcs": len(self.addresses),
@@ -151,7 +151,7 @@ class Simulator(Rack):
                 continue
             if answer is None:
                 continue
-            # Sent back as it came, the control message makes the answer leave from the asked address.
+            # The unchanged control message makes the answer leave from the address that was asked.
             if found is faults.HEALTHY:
                 self._send(answer, ancillary, peer)
             else:
@@ -184,7 +184,10 @@ class Simulator(Rack):
 
 
 def _open_socket(port: int, loopback: bool) -> socket.socket:
-    """:raises podium.errors.ConfigError: when the port cannot be had"""
+    """Open the socket.
+
+    :raises podium.errors.ConfigError: if the port cannot be used
+    """
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     opened.setblocking(False)
     opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)

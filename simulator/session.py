@@ -1,4 +1,4 @@
-"""The LAN channel of one simulated BMC: how sessions are opened, used and lost, seen from the BMC's side.
+"""The LAN channel of one simulated BMC: sessions are opened, used and lost, seen from the BMC's side.
 
 It takes and returns datagrams and does no I/O. Section and table numbers are those of the IPMI v2.0
 specification, revision 1.1.
@@ -71,7 +71,7 @@ class Session:
 class LanChannel:
     """The sessions of one BMC.
 
-    :param guid: 16 bytes that are this BMC's own
+    :param guid: 16 bytes, different for each BMC
     """
 
     __slots__ = ("_sessions", "_settings", "bmc", "guid", "logins_refused", "sessions_opened")
@@ -81,20 +81,20 @@ class LanChannel:
         self._sessions: dict[int, Session] = {}
         self.bmc = bmc.BMC(settings, int.from_bytes(guid[-4:]))
         self.guid = guid
-        self.sessions_opened = 0  #: log-ins that succeeded
+        self.sessions_opened = 0  #: successful log-ins
         self.logins_refused = 0  #: log-ins that failed for user, password, key or role
 
     @property
     def sessions(self) -> int:
-        """How many sessions are active now."""
+        """The number of active sessions."""
         return sum(session.keys is not None for session in list(self._sessions.values()))
 
     def forget_sessions(self) -> None:
-        """Lose all sessions without a word, as a BMC that restarts."""
+        """Forget all sessions without notice, like a BMC that restarts."""
         self._sessions.clear()
 
     def receive(self, datagram: bytes) -> bytes | None:
-        """The answer to a datagram, if it gets one.
+        """Return the answer to a datagram, if there is one.
 
         :raises podium.drivers.ipmi.packet.Malformed: for a datagram that a BMC drops
         """
@@ -140,7 +140,7 @@ class LanChannel:
         ).encode()
 
     def _make_room(self, console_id: int, now: float) -> bool:
-        """Whether there is room for one more; log-ins left half-way and idle sessions make way."""
+        """Return whether there is room for a session; unfinished log-ins and idle sessions make room."""
         opening = [one for one in self._sessions.values() if one.keys is None]
         gone = [one for one in opening if one.console_id == console_id]  # its request was sent again
         if len(self._sessions) - len(gone) >= self._settings.session_limit:
@@ -214,7 +214,7 @@ class LanChannel:
             del self._sessions[session.bmc_id]
             return None
         session.used = now
-        # Sent again, a request differs in its session sequence number only; it is not carried out twice.
+        # A repeated request differs only in its session sequence number; it is not carried out twice.
         if message != session.request:
             netfn, number, command, data = _request(message)
             code, answer = self._carry_out(session, netfn, command, data)
@@ -242,7 +242,7 @@ class LanChannel:
         )
 
     def _close(self, data: bytes) -> bmc.Answer:
-        """Section 22.19; the session that is closed still gets the answer."""
+        """Section 22.19; the answer still goes to the closed session."""
         if len(data) != 4:
             return bmc.WRONG_LENGTH, b""
         if self._sessions.pop(int.from_bytes(data, "little"), None) is None:
@@ -255,7 +255,7 @@ class LanChannel:
         return packet.encode_response(netfn, number, command, code, answer)
 
     def _anonymous(self, netfn: int, command: int, data: bytes) -> bmc.Answer | None:
-        """The answer to a command that needs no session; None for one that does."""
+        """Return the answer to a command that needs no session; None for one that does."""
         if netfn != packet.NETFN_APP:
             return None
         if (netfn, command) == packet.GET_CHANNEL_AUTHENTICATION_CAPABILITIES:
@@ -268,7 +268,10 @@ class LanChannel:
 
 
 def _request(message: bytes) -> tuple[int, int, int, bytes]:
-    """:raises podium.drivers.ipmi.packet.Malformed: also for a response, lest two BMCs answer each other"""
+    """Parse a request.
+
+    :raises podium.drivers.ipmi.packet.Malformed: also for a response: two BMCs must not answer each other
+    """
     netfn, number, command, data = packet.decode_request(message)
     if netfn & 1:
         raise packet.Malformed("not a request")
@@ -276,7 +279,7 @@ def _request(message: bytes) -> tuple[int, int, int, bytes]:
 
 
 def _set_privilege(session: Session, data: bytes) -> bmc.Answer:
-    """Section 22.18; level 0 asks which one it is."""
+    """Section 22.18; level 0 asks for the present level."""
     if len(data) != 1:
         return bmc.WRONG_LENGTH, b""
     level = data[0] & 0x0F
@@ -289,7 +292,7 @@ def _set_privilege(session: Session, data: bytes) -> bmc.Answer:
 
 
 def _capabilities(data: bytes, two_keys: bool) -> bmc.Answer:
-    """Section 22.13, table 22-15: IPMI v2.0 only, users with names; bit 5 says that Kg is set."""
+    """Section 22.13, table 22-15: IPMI v2.0 only, users with names; bit 5 shows that Kg is set."""
     if len(data) != 2:
         return bmc.WRONG_LENGTH, b""
     if data[0] & 0x0F not in (_CHANNEL, 0x0E):

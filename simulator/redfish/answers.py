@@ -13,11 +13,11 @@ _BASE: Final = "Base.1.18"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is wrong with a request.
+    """A message of an error answer.
 
-    :param name: in the registry Base, such as ``ResourceInUse``
-    :param text: as a person reads it
-    :param arguments: those of the message in the registry
+    :param name: name in the registry Base, such as ``ResourceInUse``
+    :param text: text for people
+    :param arguments: arguments of the message in the registry
     """
 
     status: int
@@ -27,7 +27,7 @@ class Message:
 
     @property
     def extended_info(self) -> dict[str, Any]:
-        """The schema Message's object for it."""
+        """Return the message as an object of the schema Message."""
         return {
             "@odata.type": "#Message.v1_2_1.Message",
             "MessageId": f"{_BASE}.{self.name}",
@@ -43,10 +43,10 @@ class Answer:
     """One answer.
 
     :param wire: head and body
-    :param etag: of the resource, empty for none
+    :param etag: ETag of the resource, empty for none
     :param late: seconds by which it is late
     :param streams: whether events follow for as long as the connection lasts
-    :param closes: whether the connection is closed after it, without a word of that
+    :param closes: whether the connection is closed after it without announcement
     """
 
     wire: bytes
@@ -65,7 +65,7 @@ def answer(
     etag: bytes = b"",
     content_type: str = "application/json",
 ) -> Answer:
-    """An answer with a JSON body, or with none."""
+    """Return an answer with a JSON body, or with none."""
     body = b"" if document is None else json.dumps(document, separators=(",", ":")).encode()
     lines = [f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}", "OData-Version: 4.0"]
     if document is not None:
@@ -80,12 +80,12 @@ def answer(
 
 @functools.lru_cache(maxsize=16384)  # one for each BMC that is read all the time
 def not_modified(etag: bytes) -> Answer:
-    """An answer that says that the ETag is still the resource's."""
+    """Return "not modified" for the ETag."""
     return answer(304, etag=etag)
 
 
 def refusal(message: Message, headers: Mapping[str, str] | None = None) -> Answer:
-    """An answer that says what is wrong."""
+    """Return an error."""
     body = {
         "error": {
             "code": f"{_BASE}.{message.name}",
@@ -97,7 +97,7 @@ def refusal(message: Message, headers: Mapping[str, str] | None = None) -> Answe
 
 
 def event_stream() -> Answer:
-    """The head of a stream of events, which has no end but the connection's."""
+    """Return the head of an event stream, which ends with its connection."""
     lines = (
         "HTTP/1.1 200 OK",
         "Content-Type: text/event-stream",
@@ -108,6 +108,6 @@ def event_stream() -> Answer:
 
 
 def etag_of(document: Mapping[str, Any]) -> str:
-    """An entity tag that is another one when the document is."""
+    """Return an ETag that changes with the document."""
     text = json.dumps(document, separators=(",", ":")).encode()
     return f'W/"{hashlib.blake2b(text, digest_size=8).hexdigest()}"'

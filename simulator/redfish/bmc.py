@@ -1,4 +1,4 @@
-"""What one simulated Redfish BMC is and has, without any HTTP: its machines, sessions, tasks and events."""
+"""One simulated Redfish BMC without HTTP: its machines, sessions, tasks and events."""
 
 import ipaddress
 import time
@@ -15,11 +15,11 @@ from podium.simulator.redfish.tasks import Tasks
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
-    """What all BMCs of a simulator have in common.
+    """The settings of all BMCs of a simulator.
 
     :param power_delay: seconds between the states of a power change; 0 for at once
     :param session_limit: sessions that one BMC holds
-    :param session_timeout: seconds after which a session that is not used ends
+    :param session_timeout: seconds after which an unused session ends
     :param stream_limit: event streams that one BMC serves at a time
     :param heartbeat: seconds between the heartbeats of an event stream
     :param systems: machines behind each BMC
@@ -40,7 +40,7 @@ class Settings:
 class BMC:
     """One BMC and the machines behind it, by their ids ``1``, ``2``, ...
 
-    :param address: the IPv4 address, which tells it from the others
+    :param address: its IPv4 address
     """
 
     __slots__ = ("_announced", "_faults", "_unsettled", "address", "changed", "machines", "publish",
@@ -51,8 +51,8 @@ class BMC:
         self.address = ipaddress.IPv4Address(address)
         self.sessions = Sessions(settings.session_limit, settings.session_timeout)
         self.tasks = Tasks()
-        self.changed: Callable[[], None] = lambda: None  #: called when what resources show has changed
-        self.publish: Callable[[Event], None] = lambda event: None  #: called with what happened
+        self.changed: Callable[[], None] = lambda: None  #: called when resources have changed
+        self.publish: Callable[[Event], None] = lambda event: None  #: called with each event
         self.machines = {
             str(number): Machine(settings.power_delay, settings.clock, self._power_changed)
             for number in range(1, settings.systems + 1)
@@ -63,7 +63,7 @@ class BMC:
 
     @property
     def faults(self) -> Faults:
-        """What is wrong with it."""
+        """Its faults."""
         return self._faults
 
     @faults.setter
@@ -78,7 +78,7 @@ class BMC:
 
     @property
     def power_on(self) -> bool:
-        """Whether all machines are on; assigning to it switches them behind everybody's back."""
+        """Whether all machines are on; an assignment switches them without any request."""
         return all(machine.power_on for machine in self.machines.values())
 
     @power_on.setter
@@ -88,17 +88,17 @@ class BMC:
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The latest resets that were carried out, oldest first; of the first machine."""
+        """The last resets of the first machine that were carried out, oldest first."""
         return self.machines["1"].log
 
     @property
     def due(self) -> float | None:
-        """When something changes by itself, on the clock."""
+        """When the next change by itself is due, on the clock."""
         times = (machine.due for machine in self._unsettled.values())
         return min((at for at in times if at is not None), default=None)
 
     def settle(self) -> None:
-        """Let happen what is due."""
+        """Make the changes that are due."""
         for machine in list(self._unsettled.values()):
             machine.settle()
 

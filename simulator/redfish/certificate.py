@@ -1,4 +1,4 @@
-"""The certificate that all simulated BMCs share, made anew by every simulator."""
+"""The certificate that all simulated BMCs share; every simulator makes a new one."""
 
 import datetime
 import ipaddress
@@ -16,11 +16,11 @@ _LIFE: Final = datetime.timedelta(days=365)
 
 
 def server_context(addresses: range) -> tuple[ssl.SSLContext, str]:
-    """What BMCs speak TLS with, and the certificate in PEM, which is its own authority.
+    """Return the TLS context of the BMCs, and the certificate in PEM, which is its own authority.
 
     Its key is only for a moment in a file, which only its owner can read. It blocks.
 
-    :param addresses: those that the certificate names
+    :param addresses: the addresses in the certificate
     """
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _certificate(key, addresses).public_bytes(serialization.Encoding.PEM)

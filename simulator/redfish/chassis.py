@@ -42,7 +42,7 @@ class Sensor:
 
     @property
     def id(self) -> str:
-        """Its name in paths."""
+        """The sensor's name in paths."""
         return self.name.replace(" ", "")
 
 
@@ -66,7 +66,7 @@ TEMPERATURES: Final = [id for id, sensor in SENSORS.items() if sensor.type == "T
 
 
 def reading(bmc: BMC, system: str, id: str) -> float:
-    """What a sensor reads now."""
+    """Return the present reading of a sensor."""
     sensor = SENSORS[id]
     if bmc.machines[system].power == OFF:
         return sensor.off
@@ -74,7 +74,7 @@ def reading(bmc: BMC, system: str, id: str) -> float:
 
 
 def sensor_status(bmc: BMC, system: str, id: str) -> Document:
-    """The Status of a sensor; fans that stand still because the machine is off are all right."""
+    """Return the Status of a sensor; it is OK that fans stand still while the machine is off."""
     if bmc.machines[system].power == OFF and SENSORS[id].type == "Rotational":
         return status()
     value, thresholds = reading(bmc, system, id), SENSORS[id].thresholds
@@ -135,7 +135,7 @@ def _sensor(bmc: BMC, system: str, id: str) -> Document | None:
 
 
 def _excerpt(bmc: BMC, system: str, id: str) -> Document:
-    """What other resources tell of a sensor."""
+    """Return a sensor's part in other resources."""
     return {
         "DataSourceUri": f"/redfish/v1/Chassis/{system}/Sensors/{id}",
         "DeviceName": SENSORS[id].name,
@@ -208,7 +208,7 @@ def _supplies(bmc: BMC, system: str) -> Document:
 
 
 def supply_status(faults: Faults, id: str) -> Document:
-    """The Status of a power supply."""
+    """Return the Status of a power supply."""
     return part_status(faults, f"/PowerSubsystem/PowerSupplies/{id}")
 
 

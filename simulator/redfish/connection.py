@@ -19,17 +19,17 @@ _BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnect
 
 
 class Directory(Protocol):
-    """What the connections of a simulator share."""
+    """The part of the simulator that its connections use."""
 
     def accept(self, connection: "Connection") -> Service | None:
-        """The BMC that was connected to, if it takes one more connection."""
+        """Return the BMC of the address, if it accepts another connection."""
 
     def leave(self, connection: "Connection") -> None:
-        """The connection is no more."""
+        """Note that a connection has ended."""
 
 
 class Connection(Link):
-    """A connection, to whichever BMC has the address that it was made to.
+    """A connection to the BMC that has the address.
 
     Its parser hands over a request at a time; what is late is sent in the order of the requests.
     """
@@ -61,7 +61,7 @@ class Connection(Link):
             super().connection_made(transport)
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Of asyncio; a BMC that was dead meanwhile knows nothing of its connections afterwards."""
+        """Of asyncio; a BMC that was dead has forgotten its connections."""
         if self.service is None or self.service.bmc.faults.dead:
             self._deaf = True
         elif self._deaf:
@@ -101,21 +101,21 @@ class Connection(Link):
         self._request = Request(b"", b"")
 
     def on_url(self, url: bytes) -> None:
-        """Some of its target came."""
+        """Part of its target arrived."""
         self._request.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header came."""
+        """A header arrived."""
         name = name.lower()
         if name in _HEADERS:
             self._request.headers[name] = value
 
     def on_body(self, body: bytes) -> None:
-        """Some of its body came."""
+        """Part of its body arrived."""
         self._request.body += body
 
     def on_message_complete(self) -> None:
-        """All of it is there."""
+        """The request is complete."""
         parser, request = self._parser, self._request
         self._taken = 0
         if parser is None or self.service is None:
@@ -130,7 +130,7 @@ class Connection(Link):
 
     def _send_late(self, answer: Answer, keeps: bool) -> None:
         loop = asyncio.get_running_loop()
-        # A little after the one before, so that they stay in order.
+        # A little after the last answer, so that they stay in order.
         self._free_at = max(loop.time() + answer.late, self._free_at + 1e-6)
         self._late += 1
 

@@ -1,4 +1,4 @@
-"""What resources are made of, and where they are (DSP0266; schemas in DSP2046)."""
+"""The common parts of resources, and their paths (DSP0266; schemas in DSP2046)."""
 
 import re
 from collections.abc import Callable
@@ -16,13 +16,13 @@ Builder = Callable[..., Document | None]
 
 
 class Routes:
-    """What makes the resources of a module, by their paths below the root."""
+    """The functions that make the resources of a module, by their paths below the root."""
 
     def __init__(self) -> None:
         self._routes: list[tuple[re.Pattern[str], Builder]] = []
 
     def at(self, path: str) -> Callable[[Builder], Builder]:
-        """Register what makes the resource at a path such as ``/Systems/{system}``.
+        """Register the function that makes the resource at a path such as ``/Systems/{system}``.
 
         It is called with the BMC and what stands for the words in braces, of which ``system`` is always one
         of the BMC's machines. None means that there is no such resource.
@@ -36,7 +36,7 @@ class Routes:
         return register
 
     def find(self, bmc: BMC, path: str) -> Document | None:
-        """The resource at a path below the root."""
+        """Return the resource at a path below the root."""
         for pattern, builder in self._routes:
             match = pattern.fullmatch(path)
             if match is not None and match.groupdict().get("system", "1") in bmc.machines:
@@ -45,17 +45,17 @@ class Routes:
 
 
 def link(path: str) -> Document:
-    """A reference to the resource at a path below the root."""
+    """Return a reference to the resource at a path below the root."""
     return {"@odata.id": ROOT + path}
 
 
 def head(kind: str, version: str, id: str, name: str) -> Document:
-    """What every resource begins with."""
+    """Return the first properties of every resource."""
     return {"@odata.type": f"#{kind}.v{version}.{kind}", "Id": id, "Name": name}
 
 
 def collection(kind: str, path: str, ids: list[str]) -> Document:
-    """A collection of the resources with these ids at ``path``."""
+    """Return a collection of the resources with these ids at ``path``."""
     return {
         "@odata.type": f"#{kind}Collection.{kind}Collection",
         "Name": f"{kind} Collection",
@@ -65,5 +65,5 @@ def collection(kind: str, path: str, ids: list[str]) -> Document:
 
 
 def mac_address(bmc: BMC, number: int) -> str:
-    """One of its network interfaces: 0 is the BMC's own."""
+    """Return the address of a network interface: 0 is the BMC's own."""
     return ":".join(f"{part:02X}" for part in (0x02, number, *bmc.address.packed))

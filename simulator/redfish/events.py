@@ -1,4 +1,4 @@
-"""What a simulated Redfish BMC tells its event streams (DSP0266, clause "Server-sent events")."""
+"""The events of a simulated Redfish BMC (DSP0266, clause "Server-sent events")."""
 
 import json
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _POWER: Final = {
 class Event:
     """Something that happened to a machine.
 
-    :param name: in the registry ResourceEvent
+    :param name: name in the registry ResourceEvent
     :param system: the id of the machine
     """
 
@@ -33,23 +33,23 @@ class Event:
 
 
 def power_event(system: str, power: str) -> Event:
-    """The power state became another one."""
+    """Return the event of a changed power state."""
     name, what = _POWER[power]
     subject = f"System {system}"
     return Event(name, f"The resource `{subject}` {what}.", (subject,), "OK", system)
 
 
 def status_event(system: str, health: str) -> Event:
-    """The health became another one."""
+    """Return the event of a changed health."""
     subject = f"System {system}"
     text = f"The health of resource `{subject}` has changed to {health}."
     return Event(f"ResourceStatusChanged{health}", text, (subject, health), health, system)
 
 
 def render(event: Event, number: int) -> bytes:
-    """An event as it goes over a stream.
+    """Return an event in the form of a stream.
 
-    :param number: of the event on this BMC
+    :param number: number of the event on this BMC
     """
     record = {
         "EventId": str(number),

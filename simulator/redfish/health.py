@@ -1,4 +1,4 @@
-"""How the faults of a simulated machine show as Status of Redfish resources (schema Resource, DSP2046)."""
+"""Shows the faults of a simulated machine as the Status of Redfish resources (schema Resource, DSP2046)."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,11 +8,11 @@ from podium.simulator.faults import Faults
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a fault does.
+    """The effect of a fault.
 
     :param fault: the field of :class:`podium.simulator.faults.Faults`
-    :param message_id: in the registries of DSP8011 where they have one
-    :param origin: the resource that is at fault, below the chassis
+    :param message_id: message in the registries of DSP8011, if they have one
+    :param origin: the faulty resource, below the chassis
     """
 
     fault: str
@@ -60,30 +60,30 @@ CONDITIONS: Final = (
 
 
 def found(faults: Faults) -> list[Condition]:
-    """The conditions that faults lead to."""
+    """Return the conditions that faults cause."""
     return [condition for condition in CONDITIONS if getattr(faults, condition.fault)]
 
 
 def worst(faults: Faults) -> str:
-    """The health of the whole."""
+    """Return the health of the whole."""
     severities = {condition.severity for condition in found(faults)}
     return "Critical" if "Critical" in severities else "Warning" if severities else "OK"
 
 
 def status(health: str = "OK") -> dict[str, Any]:
-    """The Status of a resource by itself."""
+    """Return the Status of a resource by itself."""
     return {"State": "Enabled", "Health": health}
 
 
 def part_status(faults: Faults, origin: str) -> dict[str, Any]:
-    """The Status of a part, by its place below the chassis."""
+    """Return the Status of a part, by its place below the chassis."""
     return status(next((one.severity for one in found(faults) if one.origin == origin), "OK"))
 
 
 def rollup(faults: Faults, chassis: str) -> dict[str, Any]:
-    """The Status of a resource that others belong to.
+    """Return the Status of a resource that has parts.
 
-    :param chassis: the path of the chassis they are in
+    :param chassis: the path of the chassis of the parts
     """
     conditions = [
         {

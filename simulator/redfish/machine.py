@@ -1,4 +1,4 @@
-"""The machine behind a simulated Redfish BMC: its power, how it changes, and what is shown of it.
+"""The machine behind a simulated Redfish BMC: its power, the changes of it, and the state that is shown.
 
 Words are those of the schemas Resource (PowerState, ResetType) and ComputerSystem, DSP2046.
 """
@@ -17,8 +17,8 @@ POWERING_OFF: Final = "PoweringOff"
 
 _LOG_SIZE: Final = 256
 
-#: By ResetType, what it does to a machine that is on and to one that is off: the states it goes through, the
-#: last of which follows after the power delay; none when it changes nothing, None when it is refused.
+#: By ResetType, its effect on a machine that is on and on one that is off: the states in order. The last
+#: follows after the power delay. Empty if nothing changes, None if the reset is refused.
 _RESETS: Final[dict[str, tuple[tuple[str, ...] | None, tuple[str, ...] | None]]] = {
     "On": ((ON,), (POWERING_ON, ON)),
     "ForceOn": ((ON,), (POWERING_ON, ON)),
@@ -33,7 +33,7 @@ _RESETS: Final[dict[str, tuple[tuple[str, ...] | None, tuple[str, ...] | None]]]
     "Resume": ((ON,), None),
 }
 RESETS: Final = tuple(_RESETS)
-#: Those of a BMC with the fault odd-resets.
+#: The ResetTypes of a BMC with the fault odd-resets.
 ODD_RESETS: Final = ("ForceOff", "On", "PushPowerButton", "PowerCycle")
 
 
@@ -42,7 +42,7 @@ class Machine:
 
     :param delay: seconds that a power change takes, see :attr:`podium.simulator.redfish.bmc.Settings`
     :param clock: seconds, monotonic
-    :param changed: called with its power after anything of it changed
+    :param changed: called with its power after every change
     """
 
     __slots__ = (
@@ -74,13 +74,13 @@ class Machine:
 
     @property
     def power(self) -> str:
-        """What the power really is now."""
+        """The real power state now."""
         self.settle()
         return self._power
 
     @property
     def power_on(self) -> bool:
-        """Whether the machine has power; assigning to it switches the machine behind everybody's back."""
+        """Whether the machine has power; an assignment switches it without any request."""
         return self.power != OFF
 
     @power_on.setter
@@ -96,17 +96,17 @@ class Machine:
 
     @property
     def due(self) -> float | None:
-        """When something of it changes by itself, on the clock."""
+        """When its next change by itself is due, on the clock."""
         times = [at for at in (self._next and self._next[0], self._shown_until) if at is not None]
         return min(times, default=None)
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The latest resets that were carried out, oldest first, as ResetTypes."""
+        """The last resets that were carried out, oldest first, as ResetTypes."""
         return tuple(self._log or ())
 
     def settle(self) -> None:
-        """Let happen what is due."""
+        """Make the changes that are due."""
         if self._next is None and self._shown_until is None:
             return
         now = self._clock()
@@ -119,13 +119,13 @@ class Machine:
             self._changed(self, self._power)
 
     def refuses(self, reset: str) -> bool:
-        """Whether a reset is not possible now: just after another one, or in this power state."""
+        """Return whether a reset is impossible now: just after another one, or in this power state."""
         if self._clock() < self._refuses_until:
             return True
         return _RESETS[reset][0 if self.power_on else 1] is None
 
     def reset(self, reset: str) -> None:
-        """Carry out a reset that it does not refuse."""
+        """Carry out a reset that is not refused."""
         if self.faults.lies:
             return
         now = self._clock()

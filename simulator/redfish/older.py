@@ -1,4 +1,4 @@
-"""The sensors of a simulated chassis in the resources that came before Sensors: Thermal and Power."""
+"""The sensors of a simulated chassis in the older resources Thermal and Power."""
 
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ ROUTES: Final = Routes()
 
 
 def _members(path: str, name: str, entries: list[dict[str, Any]]) -> list[Document]:
-    """The entries of an array that are referred to by their places (DSP0266, "Reference to members")."""
+    """Return the entries of an array with references by their places (DSP0266, "Reference to members")."""
     return [
         {"@odata.id": f"{path}#/{name}/{place}", "MemberId": str(place), **entry}
         for place, entry in enumerate(entries)

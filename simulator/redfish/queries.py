@@ -10,7 +10,7 @@ from podium.simulator.redfish.documents import Document
 
 
 class NotUnderstood(Exception):
-    """A query that gets an error for its answer."""
+    """The query is answered with an error."""
 
     def __init__(self, message: Message) -> None:
         super().__init__(message.text)
@@ -19,19 +19,19 @@ class NotUnderstood(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to show of a resource.
+    """The part of a resource to show.
 
-    :param select: names of properties, with a slash to those inside; none for all
-    :param expand: whether members of a collection are shown rather than referred to
+    :param select: names of properties, with a slash before nested names; empty for all
+    :param expand: whether members of a collection are shown instead of references
     """
 
     select: tuple[str, ...] = ()
     expand: bool = False
 
     def apply(self, document: Document, find: Callable[[str], Document | None]) -> Document:
-        """What the query leaves, or makes, of a document.
+        """Return a document as the query wants it.
 
-        :param find: gives the resource at a path
+        :param find: returns the resource at a path
         """
         if self.expand and "Members" in document:
             members = [find(member["@odata.id"]) or member for member in document["Members"]]
@@ -40,10 +40,10 @@ class Query:
 
 
 def parse(text: str, *, known: bool) -> Query:
-    """Read what follows the question mark.
+    """Parse the text after the question mark.
 
     :param known: whether the service has query parameters at all
-    :raises NotUnderstood: for another parameter that begins with ``$``, or what it cannot be
+    :raises NotUnderstood: for another parameter that begins with ``$``, or an impossible value
     """
     select: tuple[str, ...] = ()
     expand = False

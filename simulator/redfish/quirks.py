@@ -1,4 +1,4 @@
-"""How a simulated Redfish BMC spoils what it would have answered."""
+"""Changes that faults make to the answers of a simulated Redfish BMC."""
 
 import dataclasses
 from typing import Any, Final
@@ -11,7 +11,7 @@ _FOREIGN: Final = "https://192.0.2.1"  # nobody's (RFC 5737)
 
 
 def with_foreign_links(value: Any) -> Any:
-    """The same, but all links lead to another host."""
+    """Return a document in which all links lead to another host."""
     if isinstance(value, list):
         return [with_foreign_links(one) for one in value]
     if isinstance(value, dict):
@@ -20,7 +20,7 @@ def with_foreign_links(value: Any) -> Any:
 
 
 def spoil(made: Answer, wrong: Faults) -> Answer:
-    """What faults make of an answer."""
+    """Return an answer as faults change it."""
     wire, closes = made.wire, wrong.half_closes or wrong.cuts
     if made.streams:
         return dataclasses.replace(made, late=wrong.slow)

@@ -108,7 +108,7 @@ def _tasks(bmc: BMC) -> Document:
 
 @ROUTES.at("/TaskService/Tasks/{id}")
 def task(bmc: BMC, id: str) -> Document | None:
-    """One of its tasks, as it was when it was asked about last."""
+    """Return a task with the state that was last shown."""
     found = bmc.tasks.find(id)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""All simulated Redfish BMCs behind one listening socket: the address that is connected to picks the BMC."""
+"""All simulated Redfish BMCs behind one listening socket: the address of a connection selects the BMC."""
 
 import asyncio
 import ipaddress
@@ -27,12 +27,12 @@ class RedfishSimulator(Rack):
     It serves while the event loop runs; faults and power may be changed from other threads as well.
 
     :param addresses: from :func:`podium.simulator.nodes.address_range`
-    :param port: the TCP port of all BMCs; 0 for a free one, which :attr:`port` tells
+    :param port: the TCP port of all BMCs; 0 for a free one, see :attr:`port`
     :param tls: whether they speak HTTPS
-    :param named: how many of the addresses, the first ones, the certificate names; each of them costs
-        whoever connects some memory
+    :param named: the number of first addresses that the certificate contains; each of them costs
+        everyone who connects some memory
     :param placed: faults from the start, each ``KIND[=VALUE]:WHERE``
-    :raises podium.errors.ConfigError: for a fault that is not understood; on entry, for a port not to be had
+    :raises podium.errors.ConfigError: for a fault that is not understood; on entry, for a port in use
     """
 
     protocol: ClassVar[str] = faults.REDFISH
@@ -80,27 +80,27 @@ class RedfishSimulator(Rack):
         await self._server.wait_closed()
 
     def bmc(self, address: str) -> BMC:
-        """The BMC at an address.
+        """Return the BMC at an address.
 
-        :raises KeyError: when none is simulated there
+        :raises KeyError: if there is none
         """
         return self.at(int(ipaddress.IPv4Address(address)))
 
     def machine(self, address: str, system: str = "1") -> Machine:
-        """A machine behind the BMC at an address.
+        """Return a machine behind the BMC at an address.
 
-        :raises KeyError: when there is none
+        :raises KeyError: if there is none
         """
         return self.bmc(address).machines[system]
 
     def url(self, address: str) -> str:
-        """What driver_info has for ``redfish_address``."""
+        """Return the value of ``redfish_address`` in driver_info."""
         return f"{'https' if self._tls else 'http'}://{address}:{self.port}"
 
     def at(self, address: int) -> BMC:
-        """The BMC at an address.
+        """Return the BMC at an address.
 
-        :raises KeyError: when none is simulated there
+        :raises KeyError: if there is none
         """
         bmc = self._bmcs.get(address)
         if bmc is None:
@@ -110,7 +110,7 @@ class RedfishSimulator(Rack):
         return bmc
 
     def counts(self) -> dict[str, int]:
-        """Counts of BMCs, machines that are on, BMCs with a fault, sessions, connections and requests."""
+        """Return counts of BMCs, machines that are on, faulty BMCs, sessions, connections and requests."""
         bmcs, services = list(self._bmcs.values()), list(self._services.values())
         return {
             "bmcs": len(self.addresses),
@@ -126,7 +126,7 @@ class RedfishSimulator(Rack):
         }
 
     def account(self, address: int) -> dict[str, object]:
-        """What the log tells of one BMC; of each machine where there are more."""
+        """Return the log of one BMC; of each machine if there are several."""
         found = {
             system: {"power_on": machine.power_on, "log": machine.log}
             for system, machine in self.at(address).machines.items()
@@ -134,7 +134,7 @@ class RedfishSimulator(Rack):
         return found["1"] if len(found) == 1 else {"systems": found}
 
     def accept(self, connection: Connection) -> Service | None:
-        """Of a connection that was made: whose it is."""
+        """Return the BMC of a new connection."""
         name = connection.transport.get_extra_info("sockname")
         address = int(ipaddress.IPv4Address(name[0]))
         if address not in self.addresses or self._held[address] >= _CONNECTIONS:
@@ -145,7 +145,7 @@ class RedfishSimulator(Rack):
         return self._service(address)
 
     def leave(self, connection: Connection) -> None:
-        """Of a connection that is no more."""
+        """Note that a connection has ended."""
         address = self._connections.pop(connection, None)
         if address is not None:
             self._held[address] -= 1
@@ -160,7 +160,10 @@ class RedfishSimulator(Rack):
 
 
 def _open_socket(port: int, loopback: bool) -> socket.socket:
-    """:raises podium.errors.ConfigError: when the port cannot be had"""
+    """Open the socket.
+
+    :raises podium.errors.ConfigError: if the port cannot be used
+    """
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     opened.setblocking(False)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

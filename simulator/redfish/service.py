@@ -1,4 +1,4 @@
-"""What one simulated Redfish BMC answers to HTTP requests (DSP0266), without any I/O."""
+"""The answers of one simulated Redfish BMC to HTTP requests (DSP0266), without any I/O."""
 
 import base64
 import dataclasses
@@ -25,9 +25,9 @@ from podium.simulator.redfish.quirks import spoil, with_foreign_links
 from podium.simulator.redfish.streams import Streams
 from podium.simulator.redfish.systems import allowed_resets
 
-#: Renderings that are kept for each BMC; of those of a rack that is read all the time, one or two.
+#: Renderings kept for each BMC; in a rack that is read all the time, each BMC needs one or two.
 _KEPT: Final = 8
-#: What changes without a change of the BMC.
+#: Resources that change without a change of the BMC.
 _UNKEPT: Final = (f"{ROOT}/SessionService", f"{ROOT}/TaskService")
 _RESET: Final = "/Actions/ComputerSystem.Reset"
 
@@ -52,7 +52,7 @@ class Request:
     """One HTTP request.
 
     :param target: path and query
-    :param headers: those that matter here, with names in lower case
+    :param headers: the headers that matter here, with names in lower case
     """
 
     method: bytes
@@ -64,7 +64,7 @@ class Request:
 class Service:
     """The HTTP side of one BMC.
 
-    :param streams: where its events go
+    :param streams: the streams of its events
     """
 
     __slots__ = ("_busy_since", "_credentials", "_rendered", "bmc", "requests", "streams")
@@ -72,7 +72,7 @@ class Service:
     def __init__(self, bmc: BMC, streams: Streams) -> None:
         self.bmc = bmc
         self.streams = streams
-        self.requests = 0  #: requests that were answered
+        self.requests = 0  #: answered requests
         self._rendered: dict[bytes, Answer] = {}
         self._busy_since: float | None = None
         user = f"{bmc.settings.user}:{bmc.settings.password}"
@@ -80,7 +80,7 @@ class Service:
         bmc.changed = self._changed
 
     def answer(self, request: Request) -> Answer:
-        """Do what a request asks."""
+        """Carry out a request and return the answer."""
         self.requests += 1
         bmc = self.bmc
         bmc.settle()
@@ -98,7 +98,7 @@ class Service:
             self._busy_since = None
 
     def _busy(self, span: int) -> int:
-        """For how many seconds more it is busy."""
+        """Return for how many more seconds the BMC is busy."""
         now = self.bmc.settings.clock()
         if self._busy_since is None:
             self._busy_since = now
@@ -276,7 +276,7 @@ def _not_found(path: str) -> Answer:
 
 
 def _allowed(path: str) -> str:
-    """The methods that a resource takes, for the header Allow."""
+    """Return the methods of a resource, for the header Allow."""
     if path == SESSIONS:
         return "GET, HEAD, POST"
     return "GET, HEAD, DELETE" if path.startswith(SESSIONS) else "GET, HEAD"

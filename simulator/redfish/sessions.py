@@ -21,7 +21,7 @@ class Session:
 
 
 class Sessions:
-    """At most ``limit`` of them, each until it is not used for ``timeout`` seconds."""
+    """At most ``limit`` sessions; each ends after ``timeout`` seconds without use."""
 
     __slots__ = ("_by_token", "_count", "_limit", "_timeout", "opened", "refused")
 
@@ -30,19 +30,19 @@ class Sessions:
         self._timeout = timeout
         self._by_token: dict[bytes, Session] = {}
         self._count = 0
-        self.opened = 0  #: log-ins that succeeded
-        self.refused = 0  #: log-ins that failed for user or password, those of single requests among them
+        self.opened = 0  #: successful log-ins
+        self.refused = 0  #: log-ins with a wrong user or password, including those of single requests
 
     def __len__(self) -> int:
         return len(self._by_token)
 
     @property
     def ids(self) -> list[str]:
-        """Those of all sessions."""
+        """The ids of all sessions."""
         return [session.id for session in self._by_token.values()]
 
     def open(self, now: float, faults: Faults) -> Session | None:
-        """A new session, or None when there is no room."""
+        """Return a new session, or None if there is no room."""
         for session in list(self._by_token.values()):
             if now - session.used >= self._timeout:
                 del self._by_token[session.token]
@@ -55,7 +55,7 @@ class Sessions:
         return session
 
     def find(self, token: bytes, now: float, faults: Faults) -> Session | None:
-        """The session of a token, which thereby is used."""
+        """Return the session of a token, and count this as use."""
         session = self._by_token.get(token)
         if session is None:
             return None
@@ -67,12 +67,12 @@ class Sessions:
         return session
 
     def close(self, id: str) -> None:
-        """End the session of that id, if there is one."""
+        """End the session with that id, if it exists."""
         for token in [one.token for one in self._by_token.values() if one.id == id]:
             del self._by_token[token]
 
     def forget(self) -> None:
-        """Lose all sessions without a word, as a BMC that restarts."""
+        """Forget all sessions without notice, like a BMC that restarts."""
         self._by_token.clear()
 
 

@@ -1,4 +1,4 @@
-"""The event streams of one simulated Redfish BMC: who listens, and what is sent when."""
+"""The event streams of one simulated Redfish BMC: its listeners, and when events are sent."""
 
 import asyncio
 from typing import Final, Protocol
@@ -14,19 +14,19 @@ class Listener(Protocol):
 
     @property
     def unsent(self) -> int:
-        """Bytes that it has not taken yet."""
+        """The number of bytes that were not sent yet."""
 
     def send(self, data: bytes) -> None:
-        """Send."""
+        """Send bytes."""
 
     def close(self) -> None:
-        """End it."""
+        """End the connection."""
 
 
 class Streams:
     """All event streams of a BMC.
 
-    :param loop: where they are; events may come from other threads
+    :param loop: the loop of the connections; events may come from other threads
     """
 
     __slots__ = ("_bmc", "_count", "_due", "_listeners", "_loop")
@@ -44,23 +44,23 @@ class Streams:
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for one more."""
+        """Whether there is no room for another stream."""
         return len(self._listeners) >= self._bmc.settings.stream_limit
 
     def add(self, listener: Listener) -> None:
-        """Send events from now on."""
+        """Send events to a connection from now on."""
         self._listeners[listener] = timers = [self._loop.call_later(self._heartbeat, self._beat, listener)]
         if self._bmc.faults.drops_events:
             timers.append(self._loop.call_later(self._bmc.faults.drops_events, listener.close))
         self._watch()
 
     def remove(self, listener: Listener) -> None:
-        """Send nothing more; does no harm to what was not added."""
+        """Send no more events to a connection, whether it was added or not."""
         for timer in self._listeners.pop(listener, ()):
             timer.cancel()
 
     def publish(self, event: Event) -> None:
-        """Tell everybody who listens."""
+        """Send an event to all listeners."""
         self._count += 1
         if self._listeners:
             self._loop.call_soon_threadsafe(self._send, render(event, self._count))
@@ -84,7 +84,7 @@ class Streams:
         return self._bmc.settings.heartbeat
 
     def _watch(self) -> None:
-        """See to it that what happens by itself happens, and so is told, even when nobody asks."""
+        """Wake up for changes that are due, so that their events are sent without a request."""
         due = self._bmc.due
         if due is not None and self._due is None and self._listeners:
             self._due = self._loop.call_later(max(0.0, due - self._bmc.settings.clock()), self._settle)

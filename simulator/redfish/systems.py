@@ -1,4 +1,4 @@
-"""The machines behind a simulated BMC as ComputerSystem resources, and what is in them."""
+"""The machines behind a simulated BMC as ComputerSystem resources, with their parts."""
 
 from typing import Final
 
@@ -55,12 +55,12 @@ def _system(bmc: BMC, system: str) -> Document:
 
 
 def serial_number(bmc: BMC, system: str) -> str:
-    """What no other machine has."""
+    """Return the serial number of a machine."""
     return f"SIM{int(bmc.address):08X}{int(system):02}"
 
 
 def allowed_resets(bmc: BMC) -> tuple[str, ...]:
-    """The ResetTypes that a machine takes."""
+    """Return the ResetTypes that a machine allows."""
     return ODD_RESETS if bmc.faults.odd_resets else RESETS
 
 

@@ -10,10 +10,10 @@ _KEPT: Final = 16
 
 @dataclass(slots=True)
 class Task:
-    """One operation that goes on after it was answered.
+    """One operation that continues after its answer.
 
-    :param done_at: in seconds; who asks after that is told how it ended, but never who asks first
-    :param failure: what it ends with; None for success
+    :param done_at: seconds; later requests see how the task ended, except the first request
+    :param failure: its error at the end; None for success
     """
 
     id: str
@@ -23,14 +23,14 @@ class Task:
     ended: bool = False
 
     def poll(self, now: float) -> bool:
-        """Whether it has ended, for somebody who asks now."""
+        """Return whether it has ended, for a request now."""
         self.ended = self.ended or (self.asked and now >= self.done_at)
         self.asked = True
         return self.ended
 
 
 class Tasks:
-    """The latest of them, by id."""
+    """The last tasks, by id."""
 
     __slots__ = ("_tasks", "count")
 
@@ -40,15 +40,15 @@ class Tasks:
 
     @property
     def ids(self) -> list[str]:
-        """Those of all tasks that are kept."""
+        """The ids of all tasks that are kept."""
         return list(self._tasks)
 
     def find(self, id: str) -> Task | None:
-        """The task of that id, if it is kept."""
+        """Return the task with that id, if it is kept."""
         return self._tasks.get(id)
 
     def start(self, done_at: float, failure: Message | None) -> Task:
-        """A new task; the oldest one makes way."""
+        """Return a new task; the oldest one is dropped if there is no room."""
         self.count += 1
         task = self._tasks[str(self.count)] = Task(str(self.count), done_at, failure)
         if len(self._tasks) > _KEPT:

@@ -10,7 +10,7 @@ _ROUTES: Final = (root.ROUTES, systems.ROUTES, chassis.ROUTES, older.ROUTES)
 
 
 def find(bmc: BMC, path: str) -> Document | None:
-    """The resource at a path, which has no slash at its end; None when there is none."""
+    """Return the resource at a path without a slash at its end; None if there is none."""
     if path == "/redfish":
         return {"v1": f"{ROOT}/"}
     if not path.startswith(ROOT):
