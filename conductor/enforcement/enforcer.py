@@ -22,7 +22,8 @@ from podium.conductor.enforcement.freeze import Freeze
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.enforcement.groups import sizes_of
 from podium.conductor.enforcement.rules import Rules
-from podium.conductor.fleet.fleet import Entry, Fleet
+from podium.conductor.fleet.entry import Entry
+from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.sql import Sql

@@ -14,7 +14,7 @@ from podium.conductor.enforcement.differences import Differences
 from podium.conductor.enforcement.flapping import Flapping
 from podium.conductor.enforcement.outage import Outage
 from podium.conductor.enforcement.rules import Rules
-from podium.conductor.fleet.fleet import Entry
+from podium.conductor.fleet.entry import Entry
 
 #: Seconds after the confirming read during which other nodes may turn out to have changed too, at least.
 _SHORTEST_SETTLING: Final = 10.0
@@ -85,7 +85,7 @@ class Gate:
     def failed(self, entry: Entry, now: float) -> None:
         """Take in that a read of a node failed."""
         with self._lock:
-            if entry.failures == 1:
+            if entry.reads.failures == 1:
                 self._outage.note(entry, now, vanished=True)
             self._differences.doubt(entry.number)
 
@@ -147,7 +147,7 @@ class Gate:
             case = self._differences.get(entry.number)
             if case is None:  # a read has just found the wanted state
                 return Verdict("waiting", None)
-            if entry.failures:
+            if entry.reads.failures:
                 return Verdict("unreachable", "it cannot be read; nothing is done before it answers")
             if self.frozen is not None:
                 return Verdict("frozen", f"frozen: {self.frozen[0]}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from podium.conductor.enforcement.rules import Rules
-from podium.conductor.fleet.fleet import Entry
+from podium.conductor.fleet.entry import Entry
 from podium.drivers.base import Node
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from podium.conductor.enforcement.groups import groups_of
 from podium.conductor.enforcement.rules import Rules
-from podium.conductor.fleet.fleet import Entry
+from podium.conductor.fleet.entry import Entry
 
 #: A group of fewer nodes than this needs at least three disturbed nodes to freeze enforcement.
 _SMALL: Final = 10

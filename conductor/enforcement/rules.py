@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from oslo_config import cfg
 
-from podium.conductor.fleet.fleet import ENFORCE, IGNORE, Entry
+from podium.conductor.fleet.entry import ENFORCE, IGNORE, Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """The nodes that this conductor owns, in memory, kept true by what changed in the database."""
 
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
+from podium.conductor.fleet.entry import ENFORCE, Entry, entry_of
 from podium.conductor.fleet.share import share_of
 from podium.conductor.fleet.taken import Taken
 from podium.conductor.rooms.sql import Sql
@@ -15,108 +15,15 @@ from podium.db import changes
 from podium.db import fleet as statements
 from podium.db.api import chunks
 from podium.db.changes import Pulse
-from podium.db.faults import POWER_FAILURE
-from podium.db.fleet import Changed, OwnedNode
+from podium.db.fleet import Changed
 from podium.drivers.base import Node
-
-#: The policies of nodes that are switched back, and of nodes that are not even read.
-ENFORCE: Final = "enforce"
-IGNORE: Final = "ignore"
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One owned node; a change that a person or a power action made comes as another entry.
-
-    :param version: the number of the change that ``node`` was made of
-    :param failures: failed reads in a row
-    :param checked: when the power was last read, in Unix time; None when it never was
-    :param wanted: the power state that the last request reached
-    :param policy: what is done when the power is another: record, enforce, ignore; None for the usual
-    :param fault: who put the node into maintenance, where that was no person
-    :param enforcement: what was last written of why enforcement waits with the node
-    :param failing_since: of the failed reads, the moment of the first that this process saw, in seconds of
-        the monotonic clock
-    :param marked: whether the fault was handed over that comes of them
-    """
-
-    number: int
-    version: int
-    node: Node
-    failures: int
-    health: Mapping[str, Any] | None
-    checked: float | None
-    wanted: str | None = None
-    policy: str | None = None
-    fault: str | None = None
-    enforcement: str | None = None
-    failing_since: float | None = None
-    marked: bool = False
-
-    @property
-    def is_watched(self) -> bool:
-        """Whether what happens to it is judged: of a node that a person looks after it is only noted."""
-        return not self.node.maintenance or self.unreadable
-
-    @property
-    def unreadable(self) -> bool:
-        """Whether the node is in maintenance because its power could not be read, and for nothing else."""
-        return self.node.maintenance and self.fault == POWER_FAILURE
-
-
-def node_of(owned: OwnedNode) -> Node:
-    """The snapshot of a node that drivers see."""
-    return Node(
-        uuid=owned.uuid,
-        name=owned.name,
-        driver=sys.intern(owned.driver),
-        driver_info=_shared(owned.driver_info),
-        power_state=_interned(owned.power_state),
-        target_power_state=_interned(owned.target_power_state),
-        maintenance=owned.maintenance,
-        properties=_shared(owned.properties),
-        driver_internal_info=_shared(owned.driver_internal_info),
-        extra=_shared(owned.extra),
-    )
-
-
-def _interned(text: str | None) -> str | None:
-    return None if text is None else sys.intern(text)
-
-
-#: Texts that were met lately, to have those that many nodes share in memory once.
-_texts: dict[str, str] = {}
-_MOST_TEXTS: Final = 4096
-
-
-def _shared(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, with keys and values of other nodes."""
-    if len(_texts) > _MOST_TEXTS:
-        _texts.clear()
-    return {
-        sys.intern(key): _texts.setdefault(value, value) if type(value) is str else value
-        for key, value in values.items()
-    }
-
-
-def _entry_of(owned: OwnedNode) -> Entry:
-    checked = None if owned.power_checked_at is None else owned.power_checked_at.timestamp()
-    return Entry(
-        number=owned.id,
-        version=owned.version,
-        node=node_of(owned),
-        failures=owned.power_failures,
-        health=owned.health,
-        checked=checked,
-        wanted=_interned(owned.wanted_power_state),
-        policy=_interned(owned.power_policy),
-        fault=_interned(owned.fault),
-        enforcement=owned.enforcement,
-    )
 
 
 class Fleet:
-    """Entries by number. Changed by the conductor's loop alone; its reading methods serve any thread.
+    """Entries by number. Any thread may look them up.
+
+    The conductor's loop alone replaces entries, under the lock; so do the threads of drivers that report a
+    health.
 
     :param share: whether a node of the group and drivers, by its UUID, is this process's; by default all are
     """
@@ -131,7 +38,7 @@ class Fleet:
         #: Numbers of nodes that are to be enforced whatever is usual.
         self.enforced: set[int] = set()
         self._entries: dict[int, Entry] = {}
-        self._by_uuid: dict[str, Entry] = {}
+        self._numbers: dict[str, int] = {}  # by UUID
         self._by_driver: dict[str, tuple[Node, ...]] = {}
         self._pulse = Pulse(0, 0, 0)
         self._lock = threading.Lock()
@@ -150,7 +57,8 @@ class Fleet:
 
     def find(self, uuid: str) -> Entry | None:
         """The node with this UUID, None when it is not owned."""
-        return self._by_uuid.get(uuid)
+        number = self._numbers.get(uuid)
+        return None if number is None else self._entries.get(number)
 
     def entries(self, driver: str | None = None) -> list[Entry]:
         """The nodes that are enrolled with this very driver, or all."""
@@ -200,7 +108,7 @@ class Fleet:
             gone += [number for number in list(self._entries) if number not in left]
         entries: list[Entry] = []
         for chunk in chunks(differ):  # the rows of a large fleet at once are larger than its entries
-            entries += map(_entry_of, statements.load(connection, chunk))
+            entries += map(entry_of, statements.load(connection, chunk))
         return _Changes(pulse, entries, gone)
 
     def _owns(self, node: Changed) -> bool:
@@ -213,26 +121,39 @@ class Fleet:
                 entry = self._entries.pop(number, None)
                 self.enforced.discard(number)
                 if entry is not None:
-                    self._by_uuid.pop(entry.node.uuid, None)
+                    self._numbers.pop(entry.node.uuid, None)
             for entry in found.entries:
                 old = self._entries.get(entry.number)
                 if old is None or not _same_hardware(old.node, entry.node):
                     fresh.append(entry)
-                else:  # what was read may not be written yet
-                    entry.failures = old.failures
-                    entry.checked = max(entry.checked or 0.0, old.checked or 0.0) or None
-                    if not (old.marked or old.node.maintenance):
-                        entry.failing_since = old.failing_since
+                else:
+                    reads = entry.reads.following(old.reads, is_forgiven=old.node.maintenance)
+                    entry = replace(entry, reads=reads)
                 if entry.policy == ENFORCE:
                     self.enforced.add(entry.number)
                 else:
                     self.enforced.discard(entry.number)
                 self._entries[entry.number] = entry
-                self._by_uuid[entry.node.uuid] = entry
+                self._numbers[entry.node.uuid] = entry.number
             self._by_driver.clear()
             # Last: who reads "seen" and then an entry finds what it stands for.
             self._pulse = found.pulse
         return fresh
+
+    def note_health(self, uuid: str, health: Mapping[str, Any]) -> int | None:
+        """Take over a node's health, from any thread.
+
+        :returns: the node's number; None when it is not owned or its health did not change
+        """
+        entry = self.find(uuid)
+        if entry is None or entry.health == health:  # the usual case, without the lock
+            return None
+        with self._lock:
+            entry = self.find(uuid)
+            if entry is None:
+                return None
+            self._entries[entry.number] = entry.updated(health=health)
+            return entry.number
 
     def note_columns(self, written: Mapping[int, Mapping[str, Any]]) -> None:
         """Take over JSON columns that were written, by number and name."""
@@ -240,8 +161,7 @@ class Fleet:
             for number, columns in written.items():
                 entry = self._entries.get(number)
                 if entry is not None:
-                    entry.node = replace(entry.node, **columns)
-                    self._by_driver.pop(entry.node.driver, None)
+                    self._put_node(entry, replace(entry.node, **columns))
 
     def note_power(self, states: Iterable[tuple[int, int, str]]) -> None:
         """Take over power states that were written: number, version and state of each."""
@@ -249,8 +169,11 @@ class Fleet:
             for number, version, state in states:
                 entry = self._entries.get(number)
                 if entry is not None and entry.version == version and entry.node.power_state != state:
-                    entry.node = replace(entry.node, power_state=state)
-                    self._by_driver.pop(entry.node.driver, None)
+                    self._put_node(entry, replace(entry.node, power_state=state))
+
+    def _put_node(self, entry: Entry, node: Node) -> None:
+        self._entries[entry.number] = entry.updated(node=node)
+        self._by_driver.pop(node.driver, None)
 
 
 def _same_hardware(old: Node, new: Node) -> bool:

@@ -15,7 +15,8 @@ from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium import errors, states
-from podium.conductor.fleet.fleet import Fleet, node_of
+from podium.conductor.fleet.entry import node_of
+from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.power.change import Ended, PowerChange, Request
 from podium.conductor.power.limits import Limits, PowerLimits
 from podium.conductor.recording.recorder import Recorder

@@ -92,12 +92,11 @@ class Recorder:
 
     def add_health(self, uuid: str, health: Health) -> None:
         """Have a node's health written if it is another than before."""
-        entry = self._fleet.find(uuid)
-        told = {"status": health.status, "reasons": list(health.reasons)}
-        with self._lock:
-            if entry is not None and entry.health != told:
-                entry.health = told
-                self._healths[entry.number] = told
+        document = {"status": health.status, "reasons": list(health.reasons)}
+        with self._lock:  # so that what the fleet shows last is written last
+            number = self._fleet.note_health(uuid, document)
+            if number is not None:
+                self._healths[number] = document
 
     def add_values(self, uuid: str, column: str, values: Mapping[str, Any]) -> None:
         """Have values put into a JSON column of a node."""

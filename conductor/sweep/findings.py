@@ -1,6 +1,6 @@
-"""What came of reads of the power: compared in memory, and handed over where there is something to write.
+"""Takes in the results of power reads: compares them in memory, and hands over what is to be written.
 
-Most nodes are as they were; of them only the number goes on, with a time that many share.
+Most nodes are as they were. Of these only the number is handed over, with a time that many share.
 """
 
 from collections import Counter
@@ -10,13 +10,15 @@ from typing import Any, Final
 
 from podium import errors, masking, states
 from podium.conductor.enforcement.gate import Gate
-from podium.conductor.fleet.fleet import Entry, Fleet
+from podium.conductor.fleet.entry import Entry
+from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.fleet.reads import Failing
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.sweep.notices import Notices
 from podium.db.readings import Checked, Reading
 
-#: Seconds for which nodes that are as they were are gathered.
+#: Seconds for which nodes whose power state did not change are gathered.
 HAND_OVER: Final = 0.5
 
 _KINDS: Final = (
@@ -28,9 +30,9 @@ _KINDS: Final = (
 
 
 class Findings:
-    """The reads of one driver's nodes, as they end; used from the room's loop alone, but for the counts.
+    """The results of the reads of one driver's nodes. For the room's loop alone, but for the counts.
 
-    :param gate: what is told of nodes that change, vanish or differ from what is wanted
+    :param gate: hears of nodes that change, vanish or differ from what is wanted
     :param now: the wall clock
     """
 
@@ -43,6 +45,7 @@ class Findings:
         self._gate = gate
         self._now = now
         self._wall = now()
+        self._unix = self._wall.timestamp()
         self._same: list[int] = []
         self._same_seen = 0
         self._same_at = self._wall
@@ -58,7 +61,7 @@ class Findings:
 
     @property
     def pending(self) -> bool:
-        """Whether something is to be handed over or told."""
+        """Whether something is to be handed over or logged."""
         return bool(self._same or self.notices)
 
     def tick(self, now: float) -> None:
@@ -67,45 +70,54 @@ class Findings:
         :param now: seconds of the loop's clock
         """
         self._time, self._wall = now, self._now()
+        self._unix = self._wall.timestamp()
         if now - self._same_since > HAND_OVER:
             self.hand_over()
 
     def hand_over(self) -> None:
-        """Have the times of nodes written that are as they were."""
+        """Have the times written of nodes whose power state did not change."""
         if self._same:
             self._recorder.add_checked(Checked(self._same_at, self._same_seen, self._same))
             self._same = []
 
-    def take(self, entry: Entry, answer: Any, error: Exception | None) -> bool:
-        """Take in how the read of a node ended; True when it failed."""
+    def take(self, asked: Entry, answer: Any, error: Exception | None) -> bool:
+        """Take in how the read of a node ended; True when it failed.
+
+        :param asked: the node when the read began; if it has changed or is taken by now, the answer is void
+        """
         # In this order: what the fleet has taken over up to "seen" then shows in its entry.
         seen = self._fleet.seen
-        if self._fleet.get(entry.number) is not entry or entry.number in self._fleet.taken:
+        entry = self._fleet.get(asked.number)
+        if entry is None or entry.version != asked.version or entry.number in self._fleet.taken:
             return False
         self.reads += 1
         if error is not None or not isinstance(answer, str) or answer not in states.READINGS:
             self._note_failure(entry, answer, error)
             return True
-        entry.checked = self._wall.timestamp()
-        if entry.is_watched and self._gate.concerns(entry, answer):
+        reads = entry.reads
+        reads.checked = self._unix
+        if self._gate.concerns(entry, answer) and entry.is_watched:
             self._gate.answered(entry, answer, self._time)
-        if entry.unreadable or entry.marked:
-            entry.marked = False
+        failing = reads.failing
+        if entry.unreadable or (failing is not None and failing.is_reported):
             self._recorder.add_recovery(entry.number)
-        if answer == entry.node.power_state and not entry.failures:
-            if not self._same or seen != self._same_seen:
-                self.hand_over()
-                self._same_seen, self._same_since, self._same_at = seen, self._time, self._wall
-            self._same.append(entry.number)
-        else:
-            self._note_news(entry, answer)
+        if failing is not None:
+            reads.failing = None
+            self.notices.recovered(entry.node.name)
+        elif answer == entry.node.power_state:
+            self._note_same(entry.number, seen)
+            return False
+        self._note_news(entry, answer)
         return False
+
+    def _note_same(self, number: int, seen: int) -> None:
+        if not self._same or seen != self._same_seen:
+            self.hand_over()
+            self._same_seen, self._same_since, self._same_at = seen, self._time, self._wall
+        self._same.append(number)
 
     def _note_news(self, entry: Entry, state: str) -> None:
         node = entry.node
-        if entry.failures:
-            entry.failures, entry.failing_since = 0, None
-            self.notices.recovered(node.name)
         if node.power_state not in (None, state):
             self.notices.changed(node.name, node.power_state or "", state)
             if entry.is_watched:
@@ -125,8 +137,8 @@ class Findings:
                 text = f"fault of the driver {node.driver}: {text}"
         text = masking.scrub(text, node.driver_info, self._room.secret)
         self.failures[kind] += 1
-        entry.failures += 1
-        if entry.failures == 1:
+        failing = entry.reads.note_failure()
+        if failing.count == 1:
             self.notices.failed(node.name, text)
         self._recorder.add_reading(
             Reading(entry.number, entry.version, self._wall, None, text, self.request_id)
@@ -134,15 +146,15 @@ class Findings:
         if entry.is_watched:
             self._gate.failed(entry, self._time)
         if not node.maintenance:
-            self._note_fault(entry, text)
+            self._note_fault(entry.number, failing, text)
 
-    def _note_fault(self, entry: Entry, failure: str) -> None:
+    def _note_fault(self, number: int, failing: Failing, failure: str) -> None:
         """Give a node up that failed often enough, and for long enough: a hiccup gives up no fleet."""
-        if entry.failing_since is None:
-            entry.failing_since = self._time
-        most, lasted = self._gate.rules.max_retries, self._time - entry.failing_since
-        if most and entry.failures >= most and lasted >= most * self.interval and not entry.marked:
-            entry.marked = True
+        if failing.since is None:
+            failing.since = self._time
+        most, lasted = self._gate.rules.max_retries, self._time - failing.since
+        if most and failing.count >= most and lasted >= most * self.interval and not failing.is_reported:
+            failing.is_reported = True
             since = (self._wall - timedelta(seconds=lasted)).strftime("%Y-%m-%d %H:%M:%S UTC")
-            times = f"{entry.failures} times in a row since {since}"
-            self._recorder.add_fault(entry.number, f"power could not be read {times}; last: {failure}")
+            times = f"{failing.count} times in a row since {since}"
+            self._recorder.add_fault(number, f"power could not be read {times}; last: {failure}")

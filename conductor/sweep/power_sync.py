@@ -17,7 +17,8 @@ from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium.conductor.enforcement.gate import Gate
-from podium.conductor.fleet.fleet import Entry, Fleet
+from podium.conductor.fleet.entry import Entry
+from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.run import Run
@@ -153,8 +154,8 @@ class PowerSync:
     def _numbers(self, name: str) -> list[int]:
         """A driver's nodes in the order of their rows, those that failed last at the end."""
         entries = self._fleet.entries(name)
-        healthy = [entry.number for entry in entries if not entry.failures]
-        return healthy + [entry.number for entry in entries if entry.failures]
+        healthy = [entry.number for entry in entries if not entry.reads.failures]
+        return healthy + [entry.number for entry in entries if entry.reads.failures]
 
     def _start(self, name: str, spread: float, interval: float, request: RequestContext) -> Run | None:
         last = self._under_way.get(name)

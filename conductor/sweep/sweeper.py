@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 from oslo_context.context import RequestContext
 
 from podium.conductor.enforcement.gate import Gate
-from podium.conductor.fleet.fleet import Entry, Fleet
+from podium.conductor.fleet.entry import Entry
+from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.room import DriverRoom
@@ -122,7 +123,7 @@ class Sweeper:
     def oldest_read(self) -> float:
         """When the oldest read under way was begun, of a node that answered until now; or infinity."""
         reads = [*list(self._reading.values()), *list(self._lingering.values())]
-        return min((read.begun for read in reads if not read.entry.failures), default=math.inf)
+        return min((read.begun for read in reads if not read.entry.reads.failing), default=math.inf)
 
     async def sweep(
         self, numbers: Sequence[int], spread: float, interval: float, request: RequestContext
@@ -202,7 +203,7 @@ class Sweeper:
 
     def _lose_patience(self, now: float) -> None:
         for number, read in list(self._reading.items()) if self._async else ():
-            if now - read.begun > (_TICK if read.entry.failures else _PATIENCE):
+            if now - read.begun > (_TICK if read.entry.reads.failing else _PATIENCE):
                 self._lingering[number] = self._reading.pop(number)
                 self._slots -= 1
         for reads in (self._reading, self._lingering):
@@ -288,8 +289,8 @@ class Sweeper:
     def _take(self, entry: Entry, answer: Any, error: Exception | None) -> None:
         if self._findings.take(entry, answer, error):
             now = asyncio.get_running_loop().time()
-            self._retries.add(entry.number, entry.failures, now, self._interval)
-        elif not entry.failures:
+            self._retries.add(entry.number, entry.reads.failures, now, self._interval)
+        elif not entry.reads.failing:
             self._retries.forget(entry.number)
 
     def _end_sweep(self) -> None:

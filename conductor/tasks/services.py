@@ -14,7 +14,8 @@ from oslo_log import log
 
 from podium import errors, states
 from podium.conductor.enforcement.gate import Gate
-from podium.conductor.fleet.fleet import Entry, Fleet
+from podium.conductor.fleet.entry import Entry
+from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.sensors import Sensors
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.sql import Sql
@@ -77,7 +78,7 @@ class DriverServices:
             if entry.is_watched:
                 self._gate.changed(entry, state, time.monotonic())
         now = self._now()
-        entry.checked = now.timestamp()
+        entry.reads.checked = now.timestamp()
         self._recorder.add_reading(Reading(entry.number, entry.version, now, state))
 
     def report_health(self, node: base.Node, health: base.Health) -> None:

@@ -116,7 +116,7 @@ class ConductorCollector(Collector):
             for status in _HEALTHS[:-1]:
                 health.add_metric([driver, status], fare.pop(status, 0))
             health.add_metric([driver, _UNKNOWN], fare.total())
-            failing.add_metric([driver], sum(entry.failures > 0 for entry in entries))
+            failing.add_metric([driver], sum(entry.reads.failures > 0 for entry in entries))
             lost.add_metric([driver], room.threads.lost)
             stalled.add_metric([driver], room.stalled)
         yield from (count, health, failing, lost, stalled)

@@ -10,7 +10,8 @@ from typing import Final
 from oslo_log import log
 
 from podium.conductor.enforcement.enforcer import Enforcement
-from podium.conductor.fleet.fleet import IGNORE, Fleet
+from podium.conductor.fleet.entry import IGNORE
+from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.sweep.power_sync import PowerSync
@@ -64,7 +65,8 @@ class Statistics:
         entries = self._fleet.entries()
         read = [entry for entry in entries if not entry.node.maintenance and entry.policy != IGNORE]
         now = self._now()
-        ages = sorted(max(now - entry.checked, 0.0) for entry in read if entry.checked is not None)
+        checked = (entry.reads.checked for entry in read)
+        ages = sorted(max(now - at, 0.0) for at in checked if at is not None)
         counts = {str(limit): bisect.bisect_right(ages, limit) for limit in AGE_BUCKETS}
         fresh = bisect.bisect_right(ages, self._max_age)
         return Figures(
@@ -72,7 +74,7 @@ class Statistics:
             in_maintenance=sum(entry.node.maintenance for entry in entries),
             unreadable=sum(entry.unreadable for entry in entries),
             never_read=len(read) - len(ages),
-            failing=sum(entry.failures > 0 for entry in read),
+            failing=sum(entry.reads.failures > 0 for entry in read),
             max_age=self._max_age,
             fresh_share=fresh / len(read) if read else 1.0,
             ages=Ages(_at(ages, 0.5), _at(ages, 0.99), _at(ages, 1.0)),

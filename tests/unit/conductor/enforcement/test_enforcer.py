@@ -14,7 +14,7 @@ from podium import states
 from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.enforcement.rules import Rules
-from podium.conductor.fleet.fleet import Entry
+from podium.conductor.fleet.entry import Entry
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.db import api, conductors, power
 from podium.db.conductors import Membership
@@ -48,7 +48,7 @@ class Hall:
     def vanish(self, *names: str) -> None:
         for name in names:
             entry = self.entry(name)
-            entry.failures = 1
+            entry.reads.note_failure()
             self.gate.failed(entry, self.clock.now)
 
     async def poll(self, seconds: float = 1.0) -> None:

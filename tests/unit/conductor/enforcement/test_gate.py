@@ -1,6 +1,7 @@
 """What the gate lets through, by a clock that only moves when told to."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.enforcement.groups import sizes_of
 from podium.conductor.enforcement.rules import Rules
-from podium.conductor.fleet.fleet import Entry
+from podium.conductor.fleet.entry import Entry
+from podium.conductor.fleet.reads import Reads
 from podium.drivers.base import Node
 
 ON, OFF = "power on", "power off"
@@ -18,7 +20,7 @@ def entry(number: int, *, address: str | None = None, driver: str = "still", **m
     """A node that is wanted on, in a subnet of its own where no address is told."""
     info = {"ipmi_address": address or f"10.{number >> 8}.{number & 255}.1"}
     node = Node(f"uuid{number}", f"n{number}", driver, info, power_state=ON)
-    return Entry(number, 1, node, 0, None, None, **{"wanted": ON, **more})
+    return Entry(number, 1, node, Reads(), **{"wanted": ON, **more})
 
 
 class Fleet:
@@ -48,7 +50,7 @@ class Fleet:
         self.gate.answered(self.entries[number], state, now)
 
     def vanish(self, number: int, now: float) -> None:
-        self.entries[number].failures += 1
+        self.entries[number].reads.note_failure()
         self.gate.failed(self.entries[number], now)
 
     def ready(self, number: int, now: float = 0.0) -> None:
@@ -88,7 +90,7 @@ def test_unreachable_is_never_off_and_what_was_read_before_counts_no_more() -> N
     fleet.ready(7)
     fleet.vanish(7, 20.0)
     assert fleet.text(7, 100.0) == "it cannot be read; nothing is done before it answers"
-    fleet.entries[7].failures = 0
+    fleet.entries[7].reads.failing = None
     assert fleet.kind(7, 100.0) == "waiting"
     fleet.read(7, 100.0)
     fleet.read(7, 105.0)
@@ -133,7 +135,7 @@ def test_a_node_that_changes_too_often_is_left_alone_until_it_was_quiet() -> Non
     fleet = Fleet()
     for number in range(4):
         now = 100.0 * number
-        fleet.entries[7].version = number  # it was switched back meanwhile
+        fleet.entries[7] = replace(fleet.entries[7], version=number)  # it was switched back meanwhile
         fleet.turn(7, now)
         fleet.read(7, now + 5)
         assert fleet.kind(7, now + 40) == ("flapping" if number == 3 else "go")
@@ -213,7 +215,7 @@ def test_changes_of_which_each_is_long_over_freeze_nothing() -> None:
 def test_a_node_that_vanishes_again_and_again_counts_once() -> None:
     fleet = Fleet()
     for now in range(100):
-        fleet.entries[7].failures = 0
+        fleet.entries[7].reads.failing = None
         fleet.vanish(7, float(now))
     fleet.gate.judge(100.0)
     assert fleet.gate.frozen is None

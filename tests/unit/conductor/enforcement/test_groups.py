@@ -6,13 +6,14 @@ import pytest
 
 from podium.conductor.enforcement.groups import groups_of, sizes_of
 from podium.conductor.enforcement.rules import Rules
-from podium.conductor.fleet.fleet import Entry
+from podium.conductor.fleet.entry import Entry
+from podium.conductor.fleet.reads import Reads
 from podium.drivers.base import Node
 
 
 def entry(number: int, *, address: str = "10.0.0.1", **more: Any) -> Entry:
     node = Node(f"uuid{number}", f"n{number}", "still", {"ipmi_address": address}, power_state="power on")
-    return Entry(number, 1, node, 0, None, None, **more)
+    return Entry(number, 1, node, Reads(), **more)
 
 
 def test_nodes_that_nobody_reads_are_in_no_group() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from fakes import Pieces, StillDriver, pieces
+from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.db import api
 
@@ -68,15 +69,65 @@ def test_what_is_new_changed_deleted_or_given_away_is_noticed(migrated_url: str)
     enrolled(migrated_url, then)
 
 
+def entry_of(it: Pieces, name: str) -> Entry:
+    entry = it.fleet.find(it.node(name).uuid)
+    assert entry is not None
+    return entry
+
+
 def test_a_change_that_leaves_the_hardware_alone_keeps_what_was_read(tmp_path: Path) -> None:
     async def then(it: Pieces) -> None:
-        before = it.fleet.entries()[0]
-        before.failures, before.checked = 3, 1234.5
+        before = entry_of(it, "a")
+        before.reads.checked = 1234.5
+        for _ in range(3):
+            before.reads.note_failure().since = 99.0
         change(it, lambda sql: api.update_node(sql, before.number, {"extra": {"rack": 1}}))
         assert await it.fleet.refresh(it.sql) == []
-        after = it.fleet.entries()[0]
-        assert after is not before
-        assert (after.failures, after.checked, after.node.extra) == (3, 1234.5, {"rack": 1})
+        after = entry_of(it, "a")
+        assert (after.node.extra, before.node.extra) == ({"rack": 1}, {})
+        assert (after.reads.checked, after.reads.failures) == (1234.5, 3)
+        assert after.reads.failing is not None
+        assert after.reads.failing.since == 99.0
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_other_hardware_begins_with_what_the_database_knows(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        entry_of(it, "a").reads.note_failure()
+        change(it, lambda sql: api.update_node(sql, it.node("a").id, {"driver_info": {"address": "there"}}))
+        await it.fleet.refresh(it.sql)
+        assert (entry_of(it, "a").reads.failures, entry_of(it, "a").reads.checked) == (0, None)
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_what_is_learned_makes_another_entry_and_leaves_the_old_one_as_it_was(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        old = entry_of(it, "a")
+        assert it.fleet.nodes("still")[0].power_state is None
+        it.fleet.note_power([(old.number, old.version, "power on")])
+        it.fleet.note_columns({old.number: {"properties": {"cpus": 4}}})
+        assert it.fleet.note_health(old.node.uuid, {"status": "OK"}) == old.number
+        assert it.fleet.note_health(old.node.uuid, {"status": "OK"}) is None
+        new = entry_of(it, "a")
+        assert (new.node.power_state, new.node.properties, new.health) == (
+            "power on",
+            {"cpus": 4},
+            {"status": "OK"},
+        )
+        assert (old.node.power_state, old.node.properties, old.health) == (None, {}, None)
+        assert new.reads is old.reads
+        assert it.fleet.nodes("still")[0] is new.node
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_a_power_state_of_an_older_version_of_a_node_is_not_taken_over(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        old = entry_of(it, "a")
+        it.fleet.note_power([(old.number, old.version - 1, "power on")])
+        assert entry_of(it, "a") is old
 
     enrolled(f"sqlite:///{tmp_path}/p", then)
 

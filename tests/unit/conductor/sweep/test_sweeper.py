@@ -126,7 +126,7 @@ def test_a_node_that_failed_is_tried_again_before_the_next_sweep(tmp_path: Path)
             await sweep(it)
             driver.failing.clear()
             await until(lambda: driver.order.count("a") == 2)
-            await until(lambda: not it.fleet.entries()[0].failures)
+            await until(lambda: not it.fleet.entries()[0].reads.failures)
             await it.recorder.flush()
             assert it.node("a").power_state == "power off"
             assert driver.order.count("b") == 1

@@ -16,6 +16,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from fakes import Clock, StillDriver, happened
 from podium import errors, states
+from podium.conductor.fleet.reads import Failing
 from podium.conductor.rooms import context as contexts
 from podium.conductor.telling.metrics import ConductorCollector, MetricsServer
 from podium.conductor.telling.statistics import Statistics
@@ -148,7 +149,7 @@ def test_nodes_are_counted_by_the_power_state_read_last(tmp_path: Path, clock: C
             one = parts.fleet.find(parts.node("one").uuid)
             assert one is not None
             parts.fleet.note_power([(one.number, one.version, states.POWER_ON)])
-            one.failures = 2
+            one.reads.failing = Failing(2)
             scraped = await conductor.scrape()
             assert scraped.value("podium_nodes", driver="acme", power_state="power on") == 1
             assert scraped.value("podium_nodes", driver="acme", power_state="power off") == 0

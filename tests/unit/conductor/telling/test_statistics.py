@@ -28,7 +28,7 @@ async def aged(
         await it.fleet.refresh(it.sql)
         for entry in it.fleet.entries():
             age = ages[entry.node.name]
-            entry.checked = None if age is None else NOW - age
+            entry.reads.checked = None if age is None else NOW - age
         yield it, Statistics(it.fleet, it.rooms, it.sync, it.recorder, max_age=60, now=lambda: NOW)
 
 

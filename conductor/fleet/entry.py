@@ -1,0 +1,113 @@
+"""One owned node as the conductor knows it."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from podium.conductor.fleet.reads import Reads
+from podium.db.faults import POWER_FAILURE
+from podium.db.fleet import OwnedNode
+from podium.drivers.base import Node
+
+#: The policies of nodes that are switched back, and of nodes that are not even read.
+ENFORCE: Final = "enforce"
+IGNORE: Final = "ignore"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One owned node. Whatever changes makes another entry in the fleet, but for the record of its reads.
+
+    :param version: the number of the change that the entry was made of: a person's or a power action's
+    :param reads: changed by the room of the node's driver
+    :param wanted: the power state that the last request reached
+    :param policy: what is done when the power is another: record, enforce, ignore; None for the usual
+    :param fault: who put the node into maintenance, where that was no person
+    :param enforcement: what was last written of why enforcement waits with the node
+    """
+
+    number: int
+    version: int
+    node: Node
+    reads: Reads
+    health: Mapping[str, Any] | None = None
+    wanted: str | None = None
+    policy: str | None = None
+    fault: str | None = None
+    enforcement: str | None = None
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether its changes and failures are judged. Those of a node that a person looks after are not."""
+        return not self.node.maintenance or self.unreadable
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether the node is in maintenance because its power could not be read, and for nothing else."""
+        return self.node.maintenance and self.fault == POWER_FAILURE
+
+    def updated(self, *, node: Node | None = None, health: Mapping[str, Any] | None = None) -> "Entry":
+        """The entry with another node or health. (``dataclasses.replace`` takes three times as long.)"""
+        return Entry(
+            self.number,
+            self.version,
+            node or self.node,
+            self.reads,
+            health or self.health,
+            self.wanted,
+            self.policy,
+            self.fault,
+            self.enforcement,
+        )
+
+
+def entry_of(owned: OwnedNode) -> Entry:
+    """The entry of a node that was read from the database."""
+    checked = None if owned.power_checked_at is None else owned.power_checked_at.timestamp()
+    return Entry(
+        number=owned.id,
+        version=owned.version,
+        node=node_of(owned),
+        reads=Reads(checked, owned.power_failures),
+        health=owned.health,
+        wanted=_interned(owned.wanted_power_state),
+        policy=_interned(owned.power_policy),
+        fault=_interned(owned.fault),
+        enforcement=owned.enforcement,
+    )
+
+
+def node_of(owned: OwnedNode) -> Node:
+    """The snapshot of a node that drivers see."""
+    return Node(
+        uuid=owned.uuid,
+        name=owned.name,
+        driver=sys.intern(owned.driver),
+        driver_info=_shared(owned.driver_info),
+        power_state=_interned(owned.power_state),
+        target_power_state=_interned(owned.target_power_state),
+        maintenance=owned.maintenance,
+        properties=_shared(owned.properties),
+        driver_internal_info=_shared(owned.driver_internal_info),
+        extra=_shared(owned.extra),
+    )
+
+
+def _interned(text: str | None) -> str | None:
+    return None if text is None else sys.intern(text)
+
+
+#: Texts that were met lately, so that a text that many nodes share is in memory once.
+_texts: dict[str, str] = {}
+_MOST_TEXTS: Final = 4096
+
+
+def _shared(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a document, with the keys and texts that other nodes have too."""
+    if len(_texts) > _MOST_TEXTS:
+        _texts.clear()
+    return {
+        sys.intern(key): _texts.setdefault(value, value) if type(value) is str else value
+        for key, value in values.items()
+    }

@@ -1,0 +1,61 @@
+"""What reading a node's power has come to: when it last answered, or how long it has been failing."""
+
+
+class Failing:
+    """Failed reads in a row.
+
+    :param count: how many, those of earlier runs of the conductor included
+    """
+
+    __slots__ = ("count", "is_reported", "since")
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        #: The moment of the first that counts towards a fault, in seconds of the monotonic clock.
+        self.since: float | None = None
+        #: Whether the fault that comes of them was handed over to be written.
+        self.is_reported = False
+
+
+class Reads:
+    """The record of one node's reads.
+
+    It belongs to the room of the node's driver. Only the room's loop changes it, where the sweep takes in its
+    reads; a driver that reports a state by itself, from any of its threads, moves ``checked`` alone. Any
+    thread may look at it. The fleet makes another record for each new version of the node, and changes none.
+
+    :param checked: when the power was last read, in Unix time; None when it never was
+    :param failures: failed reads in a row that the database knows of
+    """
+
+    __slots__ = ("checked", "failing")
+
+    def __init__(self, checked: float | None = None, failures: int = 0) -> None:
+        self.checked = checked
+        #: None while the node answers: most nodes do, and there may be 100,000.
+        self.failing = Failing(failures) if failures else None
+
+    @property
+    def failures(self) -> int:
+        """Failed reads in a row."""
+        failing = self.failing
+        return 0 if failing is None else failing.count
+
+    def note_failure(self) -> Failing:
+        """Count one more failed read."""
+        if self.failing is None:
+            self.failing = Failing(0)
+        self.failing.count += 1
+        return self.failing
+
+    def following(self, old: "Reads", *, is_forgiven: bool) -> "Reads":
+        """Make the record of a new entry of a node whose hardware is the same: reads may not be written yet.
+
+        :param is_forgiven: whether the time for which the node has failed begins anew
+        """
+        checked = max(self.checked or 0.0, old.checked or 0.0) or None
+        following = Reads(checked, old.failures)
+        known = old.failing
+        if following.failing is not None and known is not None and not (is_forgiven or known.is_reported):
+            following.failing.since = known.since
+        return following
