@@ -4,6 +4,7 @@ podium.testing.FakeManager does the same in memory; one suite of tests runs over
 """
 
 import asyncio
+import concurrent.futures
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,7 @@ from podium.drivers import base, command
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that taking or giving back a reservation may take.
+#: Seconds that a plain method waits for a reservation.
 _PATIENCE: Final = 90.0
 
 
@@ -137,9 +138,10 @@ class DriverServices:
         )
 
     async def take(self, node: base.Node, purpose: str) -> int:
-        """Reserve a node in the conductor's own loop; its row number.
+        """Reserve a node and return its row number; runs in the conductor's loop.
 
-        :raises podium.errors.NodeConflict: when somebody else has it
+        :raises podium.errors.NodeConflict: when the node is reserved or its power is to change
+        :raises podium.errors.NodeNotFound: when the node is no longer this conductor's or driver's
         """
         entry = self._own(node)
         if entry is None:
@@ -149,13 +151,13 @@ class DriverServices:
         number = entry.number
         if not self._fleet.taken.take(number):
             raise errors.NodeConflict(f"{node.name} is taken; it was to be reserved for: {purpose}")
-        taken = False
         try:
-            taken = await self._sql.write(lambda sql: statements.hold(sql, number, self._holder, purpose))
-        finally:
-            if not taken:
-                self._fleet.taken.free([number])
-        if not taken:
+            held = await self._sql.write(lambda sql: statements.hold(sql, number, self._holder, purpose))
+        except BaseException:
+            self.give_back(number)  # it may have been written all the same
+            raise
+        if not held:
+            self._fleet.taken.free([number])
             raise errors.NodeConflict(f"{node.name} is taken; it was to be reserved for: {purpose}")
         LOG.info("%s: reserved by its driver for: %s", node.name, purpose)
         return number
@@ -166,7 +168,7 @@ class DriverServices:
         return entry if entry is not None and entry.node.driver == node.driver else None
 
     def give_back(self, number: int) -> None:
-        """Give up a reservation; written as soon as the database takes it."""
+        """Give up a reservation. The node is free once the database has taken that."""
         self._recorder.add_release(number)
 
 
@@ -180,7 +182,11 @@ class _Reservation:
     def __enter__(self) -> None:
         if command.in_event_loop():
             raise RuntimeError("in an async method a reservation is made with: async with")
-        self._number = self._start().result(_PATIENCE)
+        taking = self._start()
+        try:
+            self._number = taking.result(_PATIENCE)
+        finally:
+            taking.cancel()  # once it is done, this does nothing
 
     def __exit__(self, *_: object) -> None:
         if self._number is not None:
@@ -192,6 +198,6 @@ class _Reservation:
     async def __aexit__(self, *_: object) -> None:
         self.__exit__()
 
-    def _start(self) -> Any:
+    def _start(self) -> "concurrent.futures.Future[int]":
         taking = self._services.take(self._node, self._purpose)
         return asyncio.run_coroutine_threadsafe(taking, self._services._loop)

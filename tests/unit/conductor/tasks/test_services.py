@@ -1,12 +1,13 @@
 """What drivers ask of the conductor, from async and plain methods alike."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fakes import Clock, StillDriver
+from fakes import Clock, StillDriver, until
 from podium import errors, states
 from podium.conductor.rooms import context as contexts
 from podium.db import api, power
@@ -31,6 +32,12 @@ async def stage(it: Conducted) -> base.Node:
     it.parts.enrol({"name": "n1", "driver": "asking", "properties": {"old": 1, "gone": 2}})
     await it.parts.fleet.refresh(it.parts.sql)
     return it.manager.nodes(it.parts.rooms["asking"].driver)[0]
+
+
+def ask(it: Conducted) -> Sequence[str]:
+    """Ask for a power change of the node; why that is refused."""
+    with it.parts.database.write() as connection:
+        return power.ask(connection, [it.parts.node("n1")], states.POWER_ON, who="me").refused
 
 
 async def in_room(it: Conducted, method: str, work: Any) -> Any:
@@ -135,12 +142,8 @@ def test_a_reservation_keeps_people_from_changing_power_until_it_is_given_back(
         async with conducted(tmp_path, clock, Asking()) as it:
             node = await stage(it)
 
-            def ask() -> list[str]:
-                with it.parts.database.write() as connection:
-                    return power.ask(connection, [it.parts.node("n1")], states.POWER_ON, who="me").refused
-
             def inside() -> None:
-                (refused,) = ask()
+                (refused,) = ask(it)
                 assert "n1: reserved by" in refused
                 assert "for firmware update since" in refused
 
@@ -158,6 +161,38 @@ def test_a_reservation_keeps_people_from_changing_power_until_it_is_given_back(
             await in_room(it, method, reserving if method == "do" else reserving_plain)
             await it.parts.recorder.flush()
             assert len(it.parts.fleet.taken) == 0
-            assert ask() == []
+            assert ask(it) == []
+
+    asyncio.run(main())
+
+
+def test_a_reservation_that_is_cancelled_while_it_is_written_is_given_back(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+            write, written = it.parts.sql.write, asyncio.Event()
+
+            async def write_and_wait(function: Any) -> Any:
+                await write(function)
+                written.set()
+                await asyncio.Event().wait()
+
+            async def reserving() -> None:
+                async with it.manager.reserve(node, "firmware update"):
+                    raise AssertionError("it was cancelled before")
+
+            monkeypatch.setattr(it.parts.sql, "write", write_and_wait)
+            task = asyncio.create_task(reserving())
+            await written.wait()
+            monkeypatch.setattr(it.parts.sql, "write", write)
+            assert len(ask(it)) == 1
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await until(lambda: it.parts.recorder.waiting["releases"] == 1)
+            await it.parts.recorder.flush()
+            assert (ask(it), len(it.parts.fleet.taken)) == ([], 0)
 
     asyncio.run(main())
