@@ -1,4 +1,4 @@
-"""The pages: the tutorial's driver runs, and what the pages name exists."""
+"""The pages: the tutorial's driver runs; commands, options and links on the pages exist."""
 
 import os
 import re
@@ -23,9 +23,9 @@ _BLOCK: Final = re.compile(r"^```python\n(.*?)^```$|^`(\w+\.py)`:$", re.M | re.S
 
 
 def tutorial_files(text: str) -> dict[str, str]:
-    """The Python blocks of a page, in their order, by the file that was named before them.
+    """Return the Python blocks of a page, in order, by the file that the page names before them.
 
-    A block that begins with a decorator goes into the class before it, as the page says.
+    A block that begins with a decorator belongs to the class before it, as the page says.
     """
     files: defaultdict[str, str] = defaultdict(str)
     name = ""
@@ -39,7 +39,7 @@ def tutorial_files(text: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the package that a reader of the tutorial has in the end."""
+    """The folder of the package that a reader of the tutorial ends up with."""
     folder = tmp_path_factory.mktemp("tutorial")
     text = (ROOT / "docs/drivers.md").read_text()
     for name, content in tutorial_files(text).items():
@@ -60,7 +60,7 @@ def run(folder: Path, *argv: str | Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {
         "PYTHONPATH": str(folder),
         "PYTEST_ADDOPTS": "",
-        "XDG_CACHE_HOME": str(folder / "cache"),  # stevedore's, which nobody else is to see
+        "XDG_CACHE_HOME": str(folder / "cache"),  # stevedore's cache, which no other test may see
     }
     return subprocess.run(
         argv,
@@ -93,7 +93,7 @@ def links(page: Path) -> Iterator[tuple[Path, str]]:
 
 
 def anchors(page: Path) -> set[str]:
-    """What the headings of a page are called in a link, by GitHub and by MyST."""
+    """Return the anchors of a page's headings, as GitHub and MyST make them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -120,7 +120,7 @@ def test_every_option_that_a_page_names_exists(page: Path) -> None:
     known |= {(group, option.name) for group, options in registry.list_opts() for option in options}
     known.add(("acme", "timeout"))
     text = page.read_text()
-    if page.name == "ironic.md":  # the first column has Ironic's own
+    if page.name == "ironic.md":  # the first column has Ironic's own options
         text = re.sub(r"^\|.*?\|", "", text, flags=re.M)
     for group, option in re.findall(r"`\[(\w+)\] (\w+)", text):
         assert (group, option) in known, f"there is no option [{group}] {option}"

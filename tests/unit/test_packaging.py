@@ -1,4 +1,4 @@
-"""What is installed: the repository's root is the package, which only a list in setup.cfg knows."""
+"""The installed files: the repository's root is the package, and only a list in setup.cfg names its parts."""
 
 import configparser
 import importlib.resources

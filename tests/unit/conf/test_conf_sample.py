@@ -1,4 +1,4 @@
-"""The sample config file says what the code says.
+"""The sample config file matches the code.
 
 The libraries' parts of the file are left out of the comparison: their wording follows their versions.
 """
@@ -27,7 +27,7 @@ def own_options() -> set[tuple[str, str]]:
 
 
 def entries(sample: str) -> dict[tuple[str, str], str]:
-    """What a sample file says about each option, by section and name."""
+    """Return the text of a sample file about each option, by section and name."""
     found = {}
     section = ""
     for paragraph in filter(None, (text.strip() for text in sample.split("\n\n"))):

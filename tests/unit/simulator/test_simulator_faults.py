@@ -1,4 +1,4 @@
-"""Which faults can be asked for, and which BMCs they befall."""
+"""Requests for faults, and the BMCs that get them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What simulated machines say that they are."""
+"""The FRU data of simulated machines."""
 
 import pytest
 

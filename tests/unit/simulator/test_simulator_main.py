@@ -1,4 +1,4 @@
-"""What podium-sim says when it cannot start."""
+"""Errors of podium-sim at its start."""
 
 from pathlib import Path
 

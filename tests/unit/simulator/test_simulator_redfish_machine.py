@@ -1,4 +1,4 @@
-"""The machine behind a simulated Redfish BMC, and what is told of it."""
+"""The machine behind a simulated Redfish BMC, and its events."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Many Redfish BMCs behind one socket: who answers, how connections go wrong, and events."""
+"""Many Redfish BMCs behind one socket: the BMC that answers, faults of connections, and events."""
 
 import asyncio
 import base64
@@ -215,7 +215,7 @@ def test_a_dead_bmc_says_nothing_until_it_is_back() -> None:
         before = await peer.ask(SYSTEM)
         sim.set_fault("dead", FIRST)
         peer.send(SYSTEM)
-        async with connected(sim, SECOND) as other:  # what was sent earlier has arrived by now
+        async with connected(sim, SECOND) as other:  # earlier requests have arrived by now
             await other.ask(SYSTEM)
         assert sim.status()["requests"] == 2
         sim.clear_fault("dead", FIRST)

@@ -50,7 +50,7 @@ class Reply:
 
 
 class Peer:
-    """Somebody who asks one BMC."""
+    """A client of one BMC."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, **settings: Any) -> None:
         self.now = 1000.0

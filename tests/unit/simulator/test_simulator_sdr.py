@@ -1,4 +1,4 @@
-"""The sensors of simulated machines: records, readings and thresholds, as a BMC tells them."""
+"""The sensors of simulated machines: records, readings and thresholds in a BMC's answers."""
 
 import pytest
 

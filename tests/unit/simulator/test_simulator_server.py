@@ -1,4 +1,4 @@
-"""Many BMCs behind one socket: who answers, what gets lost, and changes while it runs."""
+"""Many BMCs behind one socket: the BMC that answers, lost datagrams, and changes while it runs."""
 
 import asyncio
 import ipaddress
@@ -43,7 +43,7 @@ async def who_answers(opened: socket.socket) -> str:
 
 
 def who_answers_first(*asked: str, placed: tuple[str, ...] = (), count: int = 10) -> str:
-    """The address from which the first answer comes, after all these were asked in this order."""
+    """Ask all these addresses in this order, and return the address of the first answer."""
 
     async def scene() -> str:
         async with Simulator(address_range("127.20.0.1", count), placed=placed) as sim, console() as opened:
@@ -86,7 +86,7 @@ def test_a_datagram_that_no_bmc_understands_does_no_harm() -> None:
 
 
 def lost_with(seed: int) -> int:
-    """How many of 200 datagrams a lossy BMC loses; the one after them tells that they have arrived."""
+    """Return how many of 200 datagrams a lossy BMC loses; the answer to one more shows that they arrived."""
 
     async def scene() -> int:
         settings = bmc.Settings(seed=seed)

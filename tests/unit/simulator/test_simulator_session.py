@@ -26,7 +26,7 @@ class Refused(Exception):
 
 
 class Console:
-    """A remote console: logs in when it is made, unless it is told to wait."""
+    """A remote console, which logs in at once unless the test says otherwise."""
 
     def __init__(
         self,

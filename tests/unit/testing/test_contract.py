@@ -78,7 +78,7 @@ def contract(driver: type[base.Driver]) -> DriverContract:
 
 
 def broken_promises(driver: type[base.Driver]) -> dict[str, str]:
-    """The tests of the contract that fail for a driver, and what they say."""
+    """Return the tests of the contract that fail for a driver, with their messages."""
     suite = contract(driver)
     failed = {}
     for name in dir(suite):
@@ -361,7 +361,7 @@ class UsesAsyncio(Good):
 
 
 class Plain(base.Driver):
-    """Machines whose every method is plain, and blocks."""
+    """Machines with plain methods that all block."""
 
     properties = Good.properties
 

@@ -1,4 +1,4 @@
-"""The kit as a whole: what it needs, and how it makes drivers."""
+"""The kit as a whole: its imports, and how it makes drivers."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is told of a driver without its hardware."""
+"""Findings about a driver without its hardware."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
