@@ -141,41 +141,41 @@ def names(events: list[Event]) -> list[str]:
     return [event.name for event in events]
 
 
-def test_every_state_of_a_change_is_told_even_when_nobody_looked() -> None:
-    told: list[Event] = []
+def test_every_state_of_a_change_has_an_event_even_when_nobody_looked() -> None:
+    events: list[Event] = []
     made, clock = bmc(on=True, delay=5)
-    made.publish = told.append
+    made.publish = events.append
     made.machines["1"].reset("GracefulRestart")
     clock.now += 5
     made.settle()
-    assert names(told) == ["ResourcePoweringOff", "ResourcePoweredOn"]
+    assert names(events) == ["ResourcePoweringOff", "ResourcePoweredOn"]
 
 
 def test_a_power_cycle_without_a_delay_tells_both_states() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     made, _ = bmc(on=True)
-    made.publish = told.append
+    made.publish = events.append
     made.machines["1"].reset("PowerCycle")
-    assert names(told) == ["ResourcePoweredOff", "ResourcePoweredOn"]
+    assert names(events) == ["ResourcePoweredOff", "ResourcePoweredOn"]
 
 
-def test_what_changes_nothing_is_not_told() -> None:
-    told: list[Event] = []
+def test_what_changes_nothing_has_no_event() -> None:
+    events: list[Event] = []
     made, _ = bmc(on=True)
-    made.publish = told.append
+    made.publish = events.append
     made.machines["1"].reset("ForceRestart")
     made.power_on = True
-    assert told == []
+    assert events == []
 
 
 def test_another_health_is_told() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     made, _ = bmc(on=True)
-    made.publish = told.append
+    made.publish = events.append
     made.faults = faults.parse_fault("intrusion").apply(made.faults)
     made.faults = faults.parse_fault("power-fault").apply(made.faults)
     made.faults = faults.HEALTHY
-    assert names(told) == [
+    assert names(events) == [
         "ResourceStatusChangedWarning",
         "ResourceStatusChangedCritical",
         "ResourceStatusChangedOK",
@@ -183,8 +183,8 @@ def test_another_health_is_told() -> None:
 
 
 def test_an_event_names_the_machine_that_it_befell() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     made, _ = bmc(on=False, systems=2)
-    made.publish = told.append
+    made.publish = events.append
     made.machines["2"].reset("On")
-    assert [event.system for event in told] == ["2"]
+    assert [event.system for event in events] == ["2"]
