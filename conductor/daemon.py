@@ -238,10 +238,10 @@ class Conductor:
 
     async def _follow(self) -> None:
         """Take over what people did: new nodes are read and power requests begun at once."""
-        changed = False
+        look, changed = True, False
         while True:
             with contextlib.suppress(errors.DatabaseUnavailable):
-                fresh = await self._fleet.refresh(self._sql)
+                fresh = await self._fleet.refresh(self._sql) if look else None
                 changed = changed or fresh is not None
                 if fresh:
                     self._sync.read_now(fresh, contexts.new())
@@ -251,9 +251,10 @@ class Conductor:
                     await self._actions.poll()
                 await self._enforcement.poll()
                 changed = False  # not before all of it was done: an outage in between loses nothing
-            most = _IDLE_INTERVAL if self._actions.idle else _FOLLOW_INTERVAL
+            look = True
             with contextlib.suppress(errors.DatabaseUnavailable):
-                await self._fleet.wait_for_change(self._sql, every=_FOLLOW_INTERVAL, most=most)
+                most = _IDLE_INTERVAL if self._actions.idle else _FOLLOW_INTERVAL
+                look = await self._fleet.wait_for_change(self._sql, every=_FOLLOW_INTERVAL, most=most)
 
     async def _watch(self) -> None:
         while True:

@@ -52,6 +52,11 @@ class Checked:
 
 #: Nodes of one statement that says nothing but that they were read.
 _CHECKED_AT_ONCE: Final = 5000
+#: Without statistics PostgreSQL would look for plain versions in their index, and find all of them.
+_CHECKED: Final = (
+    "UPDATE nodes SET power_checked_at = :at WHERE {} AND version + 0 <= :seen AND reservation IS NULL"
+)
+_AT: Final = sa.bindparam("at", type_=nodes.c.power_checked_at.type)
 
 
 def record_checked(connection: sa.Connection, checks: Iterable[Checked]) -> None:
@@ -59,21 +64,20 @@ def record_checked(connection: sa.Connection, checks: Iterable[Checked]) -> None
     for check in checks:
         # In order, so that two who write the same nodes do not wait for one another crosswise.
         for chunk in chunks(sorted(check.numbers), _CHECKED_AT_ONCE):
-            # Without statistics PostgreSQL would look for versions in their index, and find all of them.
-            free = nodes.c.version + 0 <= check.seen, nodes.c.reservation.is_(None)
-            checked = sa.update(nodes).where(_among(chunk), *free).values(power_checked_at=check.at)
-            # No statement is like another: the cache would only fill with their texts.
-            connection.execute(checked, execution_options={"compiled_cache": None})
+            # No statement is like another: a text compiles fast, and the cache would only fill up.
+            checked = sa.text(_CHECKED.format(_among(chunk))).bindparams(_AT)
+            values = {"at": check.at, "seen": check.seen}
+            connection.execute(checked, values, execution_options={"compiled_cache": None})
 
 
-def _among(numbers: Sequence[int]) -> sa.TextClause:
+def _among(numbers: Sequence[int]) -> str:
     """The condition to have one of some ascending numbers, in few words where most are consecutive."""
     first, last = numbers[0], numbers[-1]
     if last - first < 2 * len(numbers):
         others = sorted(set(range(first, last)).difference(numbers))
-        condition = f"nodes.id BETWEEN {first} AND {last}"
-        return sa.text(f"{condition} AND nodes.id NOT IN ({_listed(others)})" if others else condition)
-    return sa.text(f"nodes.id IN ({_listed(numbers)})")
+        condition = f"id BETWEEN {first} AND {last}"
+        return f"{condition} AND id NOT IN ({_listed(others)})" if others else condition
+    return f"id IN ({_listed(numbers)})"
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -86,12 +86,12 @@ class Fleet:
         self.taken.note_seen(self.seen)
         return fresh
 
-    async def wait_for_change(self, sql: Sql, *, every: float, most: float) -> None:
+    async def wait_for_change(self, sql: Sql, *, every: float, most: float) -> bool:
         """Wait until there is something to refresh; see :meth:`Sql.wait_for_change`.
 
         :raises podium.errors.DatabaseUnavailable: when the database cannot be asked
         """
-        await sql.wait_for_change(self._pulse, every=every, most=most)
+        return await sql.wait_for_change(self._pulse, every=every, most=most)
 
     def _find(self, connection: sa.Connection) -> "_Changes":
         # The pulse first: what changes after it is asked for again, and never missed.

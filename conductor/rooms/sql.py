@@ -57,20 +57,25 @@ class Sql:
         """
         return await self._run(self._look)
 
-    async def wait_for_change(self, since: Pulse, *, every: float, most: float) -> None:
+    async def wait_for_change(self, since: Pulse, *, every: float, most: float) -> bool:
         """Wait until the pulse is another one. The thread that looks wakes the loop only then.
 
         :param every: seconds before the first look, and from one look to the next
         :param most: seconds after which the wait ends without a change
+        :returns: whether there was one
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
         """
 
-        def wait() -> None:
+        def wait() -> bool:
             end = self._clock() + most
-            while not self._closing.wait(every) and self._look() == since and self._clock() < end:
-                pass
+            while not self._closing.wait(every):
+                if self._look() != since:
+                    return True
+                if self._clock() >= end:
+                    break
+            return False
 
-        await self._run(wait)
+        return await self._run(wait)
 
     async def write(self, function: Callable[[sa.Connection], _T]) -> _T:
         """``function(connection)`` in a transaction, committed when it returns.

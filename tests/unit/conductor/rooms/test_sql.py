@@ -71,7 +71,7 @@ def test_who_waits_for_a_change_is_woken_by_it_and_by_nothing_else(database_url:
             await asyncio.sleep(0)
             assert not waiting.done()
         it.change()
-        await waiting
+        assert await waiting
         assert await it.sql.pulse() != before
 
     looking(database_url, then)
@@ -82,11 +82,13 @@ def test_a_wait_for_a_change_ends_without_one_when_its_time_is_over_or_the_daemo
 ) -> None:
     async def then(it: Looking) -> None:
         before = await it.sql.pulse()
-        await it.sql.wait_for_change(before, every=0.0, most=0.0)
+        assert not await it.sql.wait_for_change(before, every=0.0, most=0.0)
+        begun = it.looks
         waiting = asyncio.create_task(it.sql.wait_for_change(before, every=3600.0, most=math.inf))
-        await asyncio.sleep(0)
+        while it.looks == begun:
+            await asyncio.sleep(0)
         await asyncio.to_thread(it.sql.close)
-        await waiting
+        assert not await waiting
 
     looking(f"sqlite:///{tmp_path}/p", then)
 
