@@ -1,4 +1,4 @@
-"""Programs that drivers run: without a shell, with an end, and with no more output than agreed."""
+"""Runs programs for drivers: without a shell, and with limits on time and output."""
 
 import asyncio
 import concurrent.futures
@@ -29,7 +29,7 @@ class CommandResult:
 
 
 class Pending(Generic[_T]):
-    """Something under way: ``await`` it in async methods, ask for its :meth:`result` in plain ones."""
+    """Work under way: ``await`` it in async methods, call :meth:`result` in plain methods."""
 
     def __init__(self, future: "concurrent.futures.Future[_T]") -> None:
         self._future = future
@@ -55,7 +55,7 @@ def in_event_loop() -> bool:
 
 
 def in_thread(work: Callable[[], _T], name: str) -> Pending[_T]:
-    """Do some work that blocks in a thread of its own, which does not keep the process from ending."""
+    """Do blocking work in a thread of its own, which does not keep the process from ending."""
     future: concurrent.futures.Future[_T] = concurrent.futures.Future()
     future.set_running_or_notify_cancel()
 
@@ -141,7 +141,7 @@ def _talk(
 
 
 def _write(descriptor: int, data: bytes) -> int:
-    """How much of the data is dealt with: all of it, where the program does not want to read it."""
+    """How much of the data is dealt with: all of it if the program does not read its input."""
     try:
         return os.write(descriptor, data) if data else 0
     except BrokenPipeError:

@@ -88,13 +88,13 @@ class FakeDriver(base.Driver):
 
     @base.driver_periodic_task(spacing=60)
     async def check_status(self, manager: base.Manager, context: oslo_context.RequestContext) -> None:
-        """Report how each machine fares, as its driver_info says, and forget machines that are gone."""
+        """Report the health that each machine's driver_info asks for, and forget machines that are gone."""
         nodes = manager.nodes(self)
         for node in nodes:
             try:
                 status = self._machine(node).health
             except errors.InvalidDriverInfo:
-                continue  # the read of its power state tells; the others are checked all the same
+                continue  # the read of its power state reports this; the others are checked all the same
             reasons = () if status == "OK" else ("fake_health says so",)
             manager.report_health(node, base.Health(status, reasons))
         gone = self._machines.keys() - {node.uuid for node in nodes}

@@ -28,7 +28,7 @@ def installed() -> list[str]:
 
 
 def available() -> dict[str, type[base.Driver] | errors.DriverLoadError]:
-    """Every installed driver by name; one that cannot be used comes as the error that says why."""
+    """Every installed driver by name; for one that cannot be used, the error that says why."""
     return {name: find(name) for name in installed()}
 
 
@@ -66,7 +66,7 @@ def _unusable(entry_point: Any, fault: str) -> errors.DriverLoadError:
 
 
 def described(name: str) -> str:
-    """A driver with what there is to find it by: ``driver acme (package acme, entry point acme:Driver)``."""
+    """A driver with its package and entry point: ``driver acme (package acme, entry point acme:Driver)``."""
     # Not of stevedore's own entry points, which have lost their package.
     found = metadata.entry_points(group=NAMESPACE, name=name)
     packages = sorted({one.dist.name for one in found if one.dist})

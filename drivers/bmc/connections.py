@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from podium.drivers.base import Node
 from podium.drivers.bmc.closing import paced
 
-_DISUSE: Final = 1800.0  # seconds, twice; a node that nobody asked about meanwhile is forgotten
+_DISUSE: Final = 1800.0  # seconds; a node that nobody used for once to twice as long is forgotten
 
 _Connection = TypeVar("_Connection")
 
@@ -47,7 +47,7 @@ class Shared(dict[_Key, _Value]):
 
 @dataclass(slots=True)
 class _Known(Generic[_Connection]):
-    """A node that was asked about lately."""
+    """A node that was used lately."""
 
     driver_info: Mapping[str, Any]
     connection: _Connection
@@ -55,7 +55,7 @@ class _Known(Generic[_Connection]):
 
 
 class Connections(Generic[_Connection]):
-    """One connection for each node; made inside of the event loop that it runs in.
+    """One connection for each node; made inside the event loop that it runs in.
 
     :param connect: makes a node's connection of its ``driver_info``, without any I/O
     :param release: takes one back
@@ -88,7 +88,7 @@ class Connections(Generic[_Connection]):
         return None if known is None else known.connection
 
     def close(self) -> None:
-        """Forget all; the connections are left to whoever owns what is under them."""
+        """Forget all nodes; the connections are left to whoever owns what is under them."""
         self._forgetting.cancel()
         self._known.clear()
 
@@ -103,7 +103,7 @@ class Connections(Generic[_Connection]):
         return known
 
     async def _forget_unused(self) -> None:
-        """Forget nodes that nobody asks about; slowly, because each may have a session to close."""
+        """Forget nodes that nobody uses; slowly, because each may have a session to close."""
         while True:
             await asyncio.sleep(_DISUSE)
             unused = [uuid for uuid, known in self._known.items() if not known.used]

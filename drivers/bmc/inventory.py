@@ -1,4 +1,4 @@
-"""What a machine is made of, in the same words whatever protocol tells it."""
+"""What a machine is made of, in the same words for every protocol."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -12,7 +12,7 @@ _COLLECTED_OF: Final = "inventory_of"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What hardware tells of itself; None, or nothing, for what it does not tell.
+    """What hardware reports of itself; None, or nothing, for what it does not report.
 
     :param processors: how many are fitted
     :param cpus: how many logical processors they make, as Ironic counts them
@@ -34,18 +34,18 @@ class Inventory:
     bmc_mac_address: str | None = None
 
     def properties(self) -> dict[str, Any]:
-        """What goes into the ``properties`` of the node: only what is known, to leave people's own alone."""
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        """What goes into the node's ``properties``: only what is known, so that people's own entries stay."""
+        known = {field.name: getattr(self, field.name) for field in fields(self)}
         if self.mac_addresses:
-            told["mac_addresses"] = sorted({address.lower() for address in self.mac_addresses})
-        return {name: value for name, value in told.items() if value not in (None, (), "")}
+            known["mac_addresses"] = sorted({address.lower() for address in self.mac_addresses})
+        return {name: value for name, value in known.items() if value not in (None, (), "")}
 
 
 def is_due(internal: Mapping[str, Any], fingerprint: str, now: datetime, interval: float) -> bool:
     """Whether an inventory is to be collected: there is none, it is old, or it is of something else.
 
     :param internal: the node's driver_internal_info
-    :param fingerprint: of the machine as it was seen last; nothing while that is not known
+    :param fingerprint: of the machine when it was last seen; empty while it is not known
     :param now: with its time zone
     :param interval: seconds
     """
@@ -57,5 +57,5 @@ def is_due(internal: Mapping[str, Any], fingerprint: str, now: datetime, interva
 
 
 def collected(fingerprint: str, now: datetime) -> dict[str, str]:
-    """What :func:`is_due` is to find in driver_internal_info from now on."""
+    """The entries of driver_internal_info by which :func:`is_due` knows this inventory."""
     return {_COLLECTED_AT: now.isoformat(timespec="seconds"), _COLLECTED_OF: fingerprint}

@@ -143,7 +143,7 @@ class RedfishDriver(base.Driver):
             "events_confirm_interval",
             default=300,
             min=1,
-            help="Seconds after which the power is read although no event told of a change.",
+            help="Seconds after which the power is read although no event reported a change.",
         ),
         cfg.FloatOpt(
             "inventory_interval",
@@ -153,8 +153,8 @@ class RedfishDriver(base.Driver):
             "it does so earlier when it sees that something changed.",
         ),
     )
-    # No soft reboot: the conductor makes it of its halves, each of which is seen in the power state.
-    # GracefulRestart is over only when the operating system says so, and nobody hears that.
+    # No soft reboot: the conductor makes one of its halves, each of which shows in the power state.
+    # GracefulRestart is over only when the operating system says so, which Podium cannot see.
     supported_power_states: ClassVar[Sequence[str]] = (
         states.POWER_ON,
         states.POWER_OFF,
@@ -186,11 +186,11 @@ class RedfishDriver(base.Driver):
         await self._client.close()
 
     def statistics(self) -> Mapping[str, float]:
-        """What was asked, and what is held."""
+        """Counts of requests, logins and events, and of the connections and sessions that are held."""
         return {**self._client.statistics(), **self._follower.statistics()}
 
     def parse_driver_info(self, node: base.Node) -> dict[str, Any]:
-        """The same with a user name where the login needs one.
+        """As in :class:`podium.drivers.base.Driver`, and make sure of a user name where the login needs one.
 
         :raises podium.errors.InvalidDriverInfo: for the first property that is missing, unknown or wrong
         """

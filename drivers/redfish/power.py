@@ -1,4 +1,4 @@
-"""Which reset brings a computer system to what is asked for, and what its power state says.
+"""Which reset brings about what is asked for, and what a PowerState means.
 
 Source: DMTF DSP2046, schema ``Resource``: PowerState and ResetType; ``ComputerSystem``: action Reset.
 """
@@ -13,17 +13,17 @@ PAUSED: Final = "Paused"
 POWERING_ON: Final = "PoweringOn"
 POWERING_OFF: Final = "PoweringOff"
 
-#: What a PowerState that stays says. A paused machine holds its memory and takes power.
+#: The meaning of a PowerState that stays. A paused machine holds its memory and takes power.
 SETTLED: Final = {ON: states.POWER_ON, OFF: states.POWER_OFF, PAUSED: states.POWER_ON}
 
-#: What a machine was before it came to a PowerState that passes.
+#: The state before a PowerState that passes.
 PASSING: Final = {POWERING_ON: states.POWER_OFF, POWERING_OFF: states.POWER_ON}
 
 #: Resets that do no harm when a BMC hears them twice.
 REPEATABLE: Final = frozenset({"On", "ForceOn", "ForceOff", "Resume"})
 
-# A hard reboot is not left to the operating system, nor a power button to chance: pressed for a machine that
-# is off in truth, or pressed twice, it does the opposite.
+# A hard reboot does not rely on the operating system. A power button is never pressed: for a machine that is
+# off in truth, or when pressed twice, it does the opposite.
 _RESETS: Final = {
     states.POWER_ON: ("On", "ForceOn"),
     states.POWER_OFF: ("ForceOff", "GracefulShutdown"),
@@ -67,7 +67,7 @@ def resets(action: str, power: Any) -> tuple[str, ...]:
 
 
 def is_under_way(action: str, power: Any) -> bool:
-    """Whether a machine is where an action leads, or about to be, whoever brought it there."""
+    """Whether a machine is, or is about to be, where an action leads, whoever brought it there."""
     return power in _UNDER_WAY.get(action, ())
 
 

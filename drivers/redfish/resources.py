@@ -1,4 +1,4 @@
-"""Readers of the JSON that a BMC sends: whatever its shape, they answer a value, nothing, or a DriverError.
+"""Read the JSON that a BMC sends: whatever its shape, functions return a value or None, or raise DriverError.
 
 The names of resources and properties are those of DMTF DSP0268, the Redfish data model.
 """
@@ -16,7 +16,7 @@ MAX_TEXT: Final = 200
 _MAX_COUNT: Final = 10**9
 _MAX_NUMBER: Final = 10**15
 
-# What firmware tells of itself where its maker has not filled in anything.
+# What firmware reports where its maker has not filled in anything.
 _NO_TEXT: Final = frozenset(
     {"to be filled by o.e.m.", "default string", "not specified", "not available", "unknown", "n/a", "null"}
 )
@@ -79,7 +79,7 @@ def line(value: Any, limit: int = MAX_TEXT) -> str:
 
 
 def text(body: Any, key: str, limit: int = MAX_TEXT) -> str | None:
-    """What a property tells in words; None when it is missing, blank or a placeholder of the firmware's."""
+    """A property's text; None when it is missing, blank or a placeholder of the firmware's."""
     words = line(body.get(key), limit) if isinstance(body, dict) else ""
     return None if not words or words.lower() in _NO_TEXT else words
 

@@ -1,7 +1,7 @@
-"""What is kept for one node: which computer system it is, what its power was, how it is reset.
+"""The computer system of one node: where it is, what its power was, how it is reset.
 
 A read costs one request, and less where the BMC allows: ``$select`` leaves out all but the power, an ETag the
-whole body, and a stream of events the request itself. Each is given up where it does not hold.
+whole body, and a stream of events the request itself. Each is given up where it turns out not to work.
 """
 
 import asyncio
@@ -33,8 +33,8 @@ _NAMED: Final = 8  # systems named when the choice is not clear
 class System:
     """The computer system of one node, on a BMC that other nodes may share.
 
-    :param path: the system's, or nothing to find it where there is only one
-    :param confirm_interval: seconds for which a reading stands while events tell of every change
+    :param path: the system's; empty to find it on a BMC that has only one
+    :param confirm_interval: seconds for which a reading stands while events report every change
     :param clock: seconds, monotonic
     """
 
@@ -70,19 +70,19 @@ class System:
 
     @property
     def stream_alive(self) -> bool:
-        """Whether events tell of every change; for who follows them to say."""
+        """Whether events report every change; set by whoever follows them."""
         return self._stream_alive
 
     @stream_alive.setter
     def stream_alive(self, alive: bool) -> None:
         self._stream_alive = alive
-        self._distrust()  # nobody saw what happened before
+        self._distrust()  # nobody watched until now
 
     async def read_power(self, node: base.Node, *, force: bool = False) -> str:
-        """Read the power state; one that passes is answered with the last that stayed.
+        """Read the power state. For one that only passes, return the last that stayed.
 
         :param force: ask the BMC for the power itself, whatever events and ETags say
-        :raises podium.errors.DriverError: the BMC does not tell it
+        :raises podium.errors.DriverError: the BMC does not answer, or gives no power state
         """
         now = self._clock()
         alive = self._stream_alive
@@ -110,7 +110,7 @@ class System:
         return state
 
     async def change_power(self, action: str) -> None:
-        """Have the BMC reset the system, in the way that it says it allows.
+        """Have the BMC reset the system in a way that it allows.
 
         :param action: one that podium.drivers.redfish.power.resets knows
         :raises podium.errors.UnsupportedPowerState: it allows none that does this
@@ -123,8 +123,8 @@ class System:
         reset = resources.part(system, "Actions", "#ComputerSystem.Reset")
         allowed = await self._allowed(reset)
         usable = [kind for kind in power.resets(action, current) if not allowed or kind in allowed]
-        told = resources.member(reset, "target", str)
-        target = told or f"{self.path.rstrip('/')}/Actions/ComputerSystem.Reset"
+        target = resources.member(reset, "target", str)
+        target = target or f"{self.path.rstrip('/')}/Actions/ComputerSystem.Reset"
         refusal = f"BMC {self.bmc.target} allows {self.path} no reset but {', '.join(allowed[:_NAMED])}"
         for kind in usable:
             self._expect(action)
@@ -142,7 +142,7 @@ class System:
         raise errors.UnsupportedPowerState(f"{refusal}; asked for {action}{remedy}")
 
     async def _get_power(self, etag: str | None) -> Response:
-        """Ask for the resource that has the power, and only for that where the BMC can choose."""
+        """Ask for the resource that has the power, and for nothing else of it where the BMC can select."""
         path = self._read_path or await self._find()
         if path == self.path:
             return await self._get(path, etag)
@@ -173,7 +173,7 @@ class System:
             raise errors.DriverError(
                 f"BMC {self.bmc.target} has no {path}; set redfish_system_id to one of its systems"
             )
-        self.path = self._read_path = ""  # it may have got another name with new firmware
+        self.path = self._read_path = ""  # new firmware may have given it another name
         raise errors.DriverError(f"BMC {self.bmc.target} has no {path} any more")
 
     async def _find(self) -> str:
@@ -185,7 +185,7 @@ class System:
         return self._read_path
 
     def _learn(self, response: Response, now: float) -> str:
-        """The PowerState of a whole answer, and whether ETags can be trusted with it."""
+        """The PowerState of a whole answer; also learns whether ETags can be trusted with it."""
         word = response.body.get("PowerState")
         if not isinstance(word, str) or not (word in power.SETTLED or word in power.PASSING):
             raise errors.DriverError(
@@ -205,11 +205,11 @@ class System:
         return word
 
     def _distrust(self) -> None:
-        """Have the next read ask for the power itself."""
+        """Have the next read ask the BMC for the power itself."""
         self._fresh_until = self._etag_until = 0.0
 
     def _expect(self, action: str) -> None:
-        """Have all reads ask for the power itself until it is what an action leads to."""
+        """Have all reads ask the BMC for the power itself until the action has led where it should."""
         now = self._clock()
         self._expected = states.REACHED.get(action, self._state)
         self._settling_until, self._awaited_until = now + _SETTLING, now + _AWAITED
@@ -221,11 +221,11 @@ class System:
         return False
 
     async def _allowed(self, reset: dict[str, Any]) -> tuple[str, ...]:
-        """The ResetTypes that the BMC says it allows; nothing when it does not say."""
-        told = _words(reset, "ResetType@Redfish.AllowableValues")
+        """The ResetTypes that the BMC allows; empty when it does not list them."""
+        listed = _words(reset, "ResetType@Redfish.AllowableValues")
         info = resources.member(reset, "@Redfish.ActionInfo", str)
-        if told or not info:
-            return told
+        if listed or not info:
+            return listed
         if not self._info_resets:
             with contextlib.suppress(Refused):
                 self._info_resets = _parameter_values((await self.bmc.get(info)).body)

@@ -1,7 +1,7 @@
-"""Events instead of polling: one stream for each BMC that offers one, and polling wherever there is none.
+"""Follows the events of BMCs instead of polling them, wherever a BMC offers a stream.
 
-A stream is a promise that may be broken at any time, so it is never the only way to learn of a change: while
-it lives, the power is still read once in a while, and when it ends the next sweep reads as it always did.
+A stream may fail at any time, so it is never the only way to learn of a change: while it lives, the power is
+still read once in a while, and when it ends the next sweep reads as before.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ LOG = log.getLogger(__name__)
 
 _OPENING: Final = 256  # streams that are opened at the same time
 _READING: Final = 128  # reads for events at the same time: a whole room may lose its power at once
-_CHECKING: Final = 64  # looks at the health
+_CHECKING: Final = 64  # health checks
 _GAPS: Final = Gaps(5.0, 600.0)  # seconds between two attempts to open a stream
-_NOT_OFFERED: Final = 3600.0  # seconds until a BMC is asked again that has no events; new firmware may have
-_LONG: Final = 600.0  # seconds; BMCs end streams now and then, some every hour, and that is in order
+_NOT_OFFERED: Final = 3600.0  # seconds until a BMC without events is asked again; new firmware may have them
+_LONG: Final = 600.0  # seconds; that BMCs end streams now and then, some every hour, is in order
 _DOUBTS: Final = Gaps(1.0, 64.0)  # factors of the silence after which a stream counts as dead
 _BREATH: Final = (
     0.02  # seconds after each piece of a stream, so that a BMC in a fit has to wait for the others
@@ -55,7 +55,7 @@ class Subscription:
         "_opened_at",
         "_silences",
         "_task",
-        "_told",
+        "_trouble_logged",
         "nodes",
     )
 
@@ -68,20 +68,20 @@ class Subscription:
         self._not_before = 0.0
         self._failures = 0  # since a stream lived long
         self._silences = 0  # that ended a stream
-        self._told = False
+        self._trouble_logged = False
 
     @property
     def is_open(self) -> bool:
-        """Whether events come."""
+        """Whether the stream is open."""
         return self._opened_at is not None
 
     def open(self) -> None:
-        """Have it opened, unless it is or should be left alone for some time."""
+        """Open the stream, unless it is open or the BMC is left alone for now."""
         if self._task is None and asyncio.get_running_loop().time() >= self._not_before:
             self._task = self._follower.start(self._run())
 
     def close(self) -> None:
-        """Close it, and leave its nodes to the sweep."""
+        """Close the stream, and leave its nodes to the sweep."""
         for watched in self.nodes.values():
             watched.stop()
         self.nodes.clear()
@@ -118,11 +118,11 @@ class Subscription:
     def _opened(self) -> None:
         self._opened_at = asyncio.get_running_loop().time()
         self._follower.streams += 1
-        if self._told:
-            self._told = False
+        if self._trouble_logged:
+            self._trouble_logged = False
             LOG.info("BMC %s sends events again", self._bmc.target)
         for watched in self.nodes.values():
-            watched.look()  # what happened before is not told
+            watched.look()  # the stream does not repeat earlier events
 
     async def _listen(self, chunks: AsyncIterator[bytes]) -> None:
         loop = asyncio.get_running_loop()
@@ -142,24 +142,24 @@ class Subscription:
             comments = parser.comments
             for data in events:
                 self._follower.events += 1
-                self._tell(hints.hints(data))
+                self._pass_on(hints.hints(data))
             await asyncio.sleep(_BREATH)
 
-    def _tell(self, found: list[hints.Hint]) -> None:
+    def _pass_on(self, found: list[hints.Hint]) -> None:
         for hint in found:
             for watched in self.nodes.values():
                 watched.hear(hint)
 
     def _failed(self, failure: errors.DriverError) -> None:
-        """Leave the BMC alone for a time that grows until a stream lives long, and say so once."""
+        """Leave the BMC alone for a time that grows until a stream lives long; log it once."""
         now = asyncio.get_running_loop().time()
         in_order = self._opened_at is not None and now - self._opened_at >= _LONG
         if in_order:
             self._failures = 0
         self._not_before = now + (_GAPS.longest if isinstance(failure, Refused) else _GAPS[self._failures])
         self._failures += 1
-        if not (self._told or in_order):
-            self._told = True
+        if not (self._trouble_logged or in_order):
+            self._trouble_logged = True
             LOG.info(
                 "BMC %s sends no events: %s; its nodes are polled", self._bmc.target, errors.one_line(failure)
             )
@@ -233,7 +233,7 @@ class Follower:
             self._pruning = asyncio.get_running_loop().call_later(_PRUNE, self._prune)
 
     def forget(self, system: System) -> None:
-        """Follow a node no more whose system is given back; a stream that is nobody's is closed."""
+        """Stop following a node whose system is given back; a stream without nodes is closed."""
         subscription = self._subscriptions.get(system.bmc)
         if subscription is None:
             return
@@ -253,12 +253,12 @@ class Follower:
         return task
 
     async def check(self, node: base.Node) -> None:
-        """Look how the node fares."""
+        """Report the node's health."""
         async with self._checking:
             await self._check(node, self.manager)
 
     async def close(self) -> None:
-        """End all streams and what they led to."""
+        """End all streams and the work that they led to."""
         if self._pruning is not None:
             self._pruning.cancel()
         for subscription in self._subscriptions.values():
@@ -273,7 +273,7 @@ class Follower:
             LOG.error("Following events of the %s driver failed", self._driver.name, exc_info=error)
 
     def _prune(self) -> None:
-        """Follow nodes no more that are gone, or left alone because of maintenance."""
+        """Stop following nodes that are gone or in maintenance."""
         wanted = {node.uuid for node in self.manager.nodes(self._driver) if not node.maintenance}
         for subscription in list(self._subscriptions.values()):
             for uuid, watched in list(subscription.nodes.items()):

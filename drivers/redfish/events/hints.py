@@ -1,6 +1,6 @@
-"""What events say, as far as it matters: hints that a system's power or health is worth reading again.
+"""Reads events for hints that a system's power or health is worth reading again.
 
-What an event says is never taken for the state itself: BMCs send events early, late, twice and not at all.
+An event is never taken for the state itself: BMCs send events early, late, twice and not at all.
 """
 
 import json
@@ -19,7 +19,7 @@ _HEALTH_WORDS: Final = ("status", "health", "error", "threshold", "fault", "fail
 _BAD: Final = frozenset({"Warning", "Critical"})
 
 _GAPS: Final = Gaps(0.3, 60.0)  # seconds between two reads for hints; longer where reads show nothing new
-_QUIET: Final = 120.0  # seconds without a read, after which a system is as good as one that was never noisy
+_QUIET: Final = 120.0  # seconds without a read, after which a noisy system counts as quiet again
 
 _BEATS: Final = 3
 _REGULAR: Final = 1.5
@@ -42,7 +42,7 @@ _LONGEST_GAPS: Final = {Urgency.VAGUE: _GAPS.longest, Urgency.NAMED: 2.0, Urgenc
 class Hint:
     """One entry of an event.
 
-    :param origin: the path of the resource that it is about, empty when that is not told
+    :param origin: the path of the resource that it is about, may be empty
     :param power: whether it names power
     :param health: whether the health of something may have changed
     :param expected: the power state that it says is reached or will be, if it says so
@@ -115,9 +115,9 @@ def _expected(name: str) -> str | None:
     return states.POWER_ON if name.endswith("On") else None
 
 
-def _origin(told: Any) -> str:
+def _origin(given: Any) -> str:
     # A link since schema version 1.1 or so, its bare path in older ones.
-    return _text(told.get("@odata.id") if isinstance(told, dict) else told).rstrip("/")
+    return _text(given.get("@odata.id") if isinstance(given, dict) else given).rstrip("/")
 
 
 def _text(value: Any) -> str:
@@ -125,9 +125,9 @@ def _text(value: Any) -> str:
 
 
 class Pace:
-    """How soon a system is read for a hint: at once, unless hints came to nothing again and again.
+    """How soon a hint has a system read: at once, unless hints have come to nothing again and again.
 
-    Some BMCs tell of every login, and some take every request for one.
+    Some BMCs report every login, and some take every request for a login.
     """
 
     __slots__ = ("_in_vain", "_read_at")
@@ -149,9 +149,9 @@ class Pace:
 
 
 class Habit:
-    """How long a stream may be silent, learned from the comments by which a BMC shows that it is alive.
+    """How long a stream may be silent, learned from the comments that a BMC sends as signs of life.
 
-    :param doubt: factor for a BMC that was silent for longer before and no worse for it
+    :param doubt: factor for a BMC whose longer silences turned out to be harmless
     """
 
     __slots__ = ("_doubt", "_gaps", "_last", "_last_was_beat", "allowed")
@@ -164,7 +164,10 @@ class Habit:
         self._last_was_beat = False
 
     def heard(self, now: float, *, beat: bool) -> None:
-        """Note that something came: a comment and nothing else, or other than that."""
+        """Note that something came.
+
+        :param beat: whether it was a comment and nothing else
+        """
         if beat and self._last_was_beat:
             self._gaps = (*self._gaps[1 - _BEATS :], now - self._last)
             shortest, longest = min(self._gaps), max(self._gaps)

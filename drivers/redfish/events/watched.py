@@ -1,4 +1,4 @@
-"""A node whose BMC sends events: what they hint at is read soon, never twice at once nor without a pause."""
+"""A node whose BMC sends events: what they hint at is read soon, once at a time and with pauses."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -14,9 +14,9 @@ from podium.drivers.redfish.system import System
 
 LOG = log.getLogger(__name__)
 
-#: Seconds after which a power that an event named, and that did not show yet, is read again.
+#: Seconds after which the power is read again while it does not show what an event announced.
 _AGAIN: Final = (0.5, 1.0, 3.0, 10.0, 30.0)
-_MOST_MISSES: Final = 2  # changes without an event, after which no event means nothing any more
+_MOST_MISSES: Final = 2  # changes without an event, after which silence proves nothing
 _BETWEEN_CHECKS: Final = 30.0  # seconds at the least
 
 _SEEN: Final = frozenset({states.POWER_ON, states.POWER_OFF})
@@ -25,7 +25,7 @@ _Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Errand:
-    """Work that is asked for: once at a time, and once more when it is asked for meanwhile.
+    """Work on request: done once at a time, and once more when it is requested meanwhile.
 
     :param start: makes a task of a coroutine
     """
@@ -40,11 +40,11 @@ class Errand:
 
     @property
     def is_asked_for(self) -> bool:
-        """Whether it is to be done, once more if it is being done."""
+        """Whether the work is still to be done, or to be done once more."""
         return self._timer is not None
 
     def ask(self, delay: float) -> None:
-        """Have it done in so many seconds, or sooner if it was asked for sooner."""
+        """Have the work done in so many seconds, unless it is planned sooner."""
         loop = asyncio.get_running_loop()
         due = loop.time() + delay
         if self._timer is not None:
@@ -54,13 +54,13 @@ class Errand:
         self._timer = loop.call_at(due, self._begin)
 
     def cancel(self) -> None:
-        """Do it no more."""
+        """Stop the work and plan it no more."""
         self._forget_time()
         if self._task is not None:
             self._task.cancel()
 
     def _begin(self) -> None:
-        # While it is being done the timer stays, though it is over, and says that it is asked for.
+        # During the work the timer stays, though it has fired, and shows that the work is wanted once more.
         if self._task is None:
             self._forget_time()
             self._task = self._start(self._run())
@@ -83,20 +83,20 @@ class Errand:
 
 
 class Follower(Protocol):
-    """What a node needs of who follows its BMC."""
+    """What a watched node needs of the follower of its BMC."""
 
     hints: int
     manager: base.Manager
 
     @property
     def reading(self) -> AbstractAsyncContextManager[None]:
-        """Held during a read; so many at a time."""
+        """Held during a read; limits how many there are at a time."""
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Make a task of a coroutine, which ends with the follower."""
 
     async def check(self, node: base.Node) -> None:
-        """Look how the node fares."""
+        """Report the node's health."""
 
 
 class Watched:
@@ -117,7 +117,7 @@ class Watched:
         self._again: tuple[float, ...] = ()
         self._expected: str | None = None
         self._state: str | None = None
-        self._doubtful = False  # others read another state, and no event told of it
+        self._doubtful = False  # others read another state, and no event announced it
         self._misses = 0
         self._checked = float("-inf")
 
@@ -134,7 +134,7 @@ class Watched:
             self._health.ask(max(0.0, self._checked + _BETWEEN_CHECKS - asyncio.get_running_loop().time()))
 
     def examine(self) -> None:
-        """Look again where the last look failed, or where somebody else read another state since."""
+        """Look again if the last look failed, or if somebody else has read another state since."""
         if not self.system.stream_alive:
             if self._misses < _MOST_MISSES:
                 self.look()
@@ -143,7 +143,7 @@ class Watched:
             self.look()
 
     def look(self, urgency: Urgency = Urgency.NAMED) -> None:
-        """Have the power read; until then what was read before does not stand, and the sweep reads it too."""
+        """Have the power read; until then earlier readings do not stand, and the sweep reads it too."""
         self.system.stream_alive = False
         self._power.ask(self._pace.delay(asyncio.get_running_loop().time(), urgency))
 

@@ -19,7 +19,7 @@ _GZIP_OR_ZLIB: Final = 47  # of zlib's wbits
 
 
 class Refused(errors.DriverError):
-    """The BMC answered, and does not do what it was asked.
+    """The BMC answered that it does not do what it was asked.
 
     :param status: of HTTP
     :param messages: the MessageIds of its messages
@@ -32,7 +32,7 @@ class Refused(errors.DriverError):
 
 
 class BMCBusy(errors.DriverError):
-    """The BMC asked to be left alone for some time that is not over."""
+    """The BMC asked to be left alone for a time that is not over."""
 
 
 class Response:
@@ -84,7 +84,7 @@ def resource(answer: Answer) -> dict[str, Any] | None:
 
 
 def _compressed_resource(answer: Answer) -> dict[str, Any] | None:
-    """The same of a BMC that compresses without being asked to."""
+    """The JSON object of a BMC that compresses without being asked to."""
     if header(answer.headers, b"content-encoding") not in ("gzip", "deflate"):
         return None
     try:
@@ -95,14 +95,14 @@ def _compressed_resource(answer: Answer) -> dict[str, Any] | None:
 
 
 def retry_after(answer: Answer) -> float | None:
-    """For how many seconds the BMC asks to be left alone (RFC 9110, 10.2.3), at most 600; None for not."""
-    told = header(answer.headers, b"retry-after")
-    if told is None:
+    """Seconds for which the BMC asks to be left alone (RFC 9110, 10.2.3), at most 600; or None."""
+    given = header(answer.headers, b"retry-after")
+    if given is None:
         return None
-    if told.isascii() and told.isdigit() and len(told) < 10:
-        return min(float(told), _LONGEST_PAUSE)
+    if given.isascii() and given.isdigit() and len(given) < 10:
+        return min(float(given), _LONGEST_PAUSE)
     try:
-        seconds = email.utils.parsedate_to_datetime(told).timestamp() - time.time()
+        seconds = email.utils.parsedate_to_datetime(given).timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), _LONGEST_PAUSE)
@@ -116,9 +116,9 @@ def messages(body: Mapping[str, Any] | None) -> list[dict[str, Any]]:
             for key in ("@Message.ExtendedInfo", "Messages"):
                 found = place.get(key)
                 listed = found if isinstance(found, list) else [found]
-                told = [one for one in listed[:_MESSAGES] if isinstance(one, dict)]
-                if told:
-                    return told
+                usable = [one for one in listed[:_MESSAGES] if isinstance(one, dict)]
+                if usable:
+                    return usable
     return []
 
 
@@ -128,7 +128,7 @@ def message_ids(body: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def refusal(what: str, answer: Answer) -> Refused:
-    """The error that an answer with a status of 400 and above is.
+    """The error for an answer that refuses.
 
     :param what: what was refused by whom, as the beginning of a sentence
     """
@@ -144,13 +144,13 @@ def clean(words: str) -> str:
 
 
 def words(body: Mapping[str, Any] | None) -> str:
-    """What an error's body or a task says, for people; nothing when that is nothing."""
+    """What an error's body or a task says, for people; may be empty."""
     found = messages(body)
-    told = [one.get("Message") or one.get("MessageId") for one in found]
+    texts = [one.get("Message") or one.get("MessageId") for one in found]
     error = (body or {}).get("error")
     if isinstance(error, dict) and not any(one.get("Message") for one in found):
-        told = [error.get("message") or error.get("code"), *told]
-    return "; ".join(text for text in told if isinstance(text, str))
+        texts = [error.get("message") or error.get("code"), *texts]
+    return "; ".join(text for text in texts if isinstance(text, str))
 
 
 def _phrase(status: int) -> str:

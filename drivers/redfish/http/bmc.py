@@ -1,4 +1,4 @@
-"""What is said to one BMC, in what order, and what becomes of it when the BMC says no, later or elsewhere."""
+"""Requests to one BMC, one after another, with the logins, redirects, pauses and tasks that it asks for."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ _BUSY: Final = frozenset({429, 503})
 
 
 class BMC:
-    """What is kept for one target. One request is under way at a time; others wait for their turn."""
+    """One target. One request is under way at a time; others wait for their turn."""
 
     __slots__ = (
         "_account", "_clock", "_ended", "_left_alone_until", "_network", "_root", "_lock", "_wire", "target",
@@ -37,7 +37,7 @@ class BMC:
         self._wire = Wire(target, network)
         self._account = sessions.Account(target, network.counts, network.timing, clock)
         self._root: dict[str, Any] | None = None
-        self._left_alone_until = 0.0  # as it asked to be
+        self._left_alone_until = 0.0  # at the BMC's own request
 
     @property
     def has_session(self) -> bool:
@@ -45,7 +45,7 @@ class BMC:
         return self._account.has_session
 
     async def root(self) -> dict[str, Any]:
-        """The service root; it is read again when the BMC did not answer meanwhile.
+        """The service root, read again after the BMC has been unreachable.
 
         :raises podium.errors.DriverError: as :meth:`get`
         """
@@ -58,10 +58,10 @@ class BMC:
     async def get(self, path: str, *, etag: str | None = None, patience: float = 0.0) -> Response:
         """Read a resource.
 
-        :param path: from the BMC's root, with a query if need be; a fragment is left out
-        :param etag: of the resource as it is known already: status 304 says that it is still that
+        :param path: from the BMC's root, may have a query; a fragment is left out
+        :param etag: of the resource as it is known already: status 304 says that it has not changed
         :param patience: seconds for everything; by default the client's
-        :raises podium.errors.BMCUnreachable: no answer, a broken one, or a certificate that is not believed
+        :raises podium.errors.BMCUnreachable: no answer, a broken one, or a certificate that is not trusted
         :raises podium.errors.AuthenticationRefused: the BMC refuses the login, or is left alone for that
         :raises Refused: any other status than one of success
         :raises BMCBusy: the BMC asked to be left alone for longer than there is patience
@@ -87,7 +87,7 @@ class BMC:
     async def post(
         self, path: str, body: Mapping[str, Any], *, repeatable: bool, patience: float = 0.0
     ) -> Response:
-        """Have something done; a task that this starts is followed to its end.
+        """Have something done; a task that this starts is polled to its end.
 
         :param repeatable: whether it does no harm if the BMC does it twice
         :param patience: seconds for everything, the task included; by default the client's
@@ -109,7 +109,7 @@ class BMC:
 
     @contextlib.asynccontextmanager
     async def stream(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Server-Sent Events, over a connection of their own: what the BMC sends, in pieces.
+        """Server-Sent Events over a connection of their own, in the pieces that the BMC sends.
 
         :raises podium.errors.DriverError: as :meth:`get`; of the iterator, BMCUnreachable when it breaks
         """
@@ -120,7 +120,7 @@ class BMC:
             stream.abort()
 
     async def end(self, deadline: float) -> bool:
-        """Close the session and the connection, once who is before is done; whether no session is left.
+        """Close the session and the connection, after earlier requests; returns whether no session is left.
 
         :param deadline: by the loop's clock
         """
@@ -181,7 +181,7 @@ class BMC:
     async def _ask(
         self, method: str, path: str, rest: str, deadline: float, *, repeatable: bool = True
     ) -> Answer:
-        """One request in its turn, with a login if it takes one.
+        """One request in its turn, with a login if it needs one.
 
         :param rest: lines of the head, and the body
         """
@@ -206,7 +206,7 @@ class BMC:
             self._lock.release()
 
     async def _enter(self) -> None:
-        """Log in if it takes that before anything can be asked; that reads the service root, too."""
+        """Log in if that is needed before any request; this reads the service root, too."""
         deadline = self._network.deadline(0.0)
         await self._take_turn(deadline)
         try:
@@ -216,7 +216,7 @@ class BMC:
             self._lock.release()
 
     async def _talk(self, request: bytes, deadline: float, *, repeatable: bool = True) -> Answer:
-        """One request, sent again once if the BMC asks for some time that there is."""
+        """One request, sent once more if the BMC asks for a pause and there is time for it."""
         for _ in range(2):
             pause = self._left_alone_until - self._clock()
             if pause > 0:
@@ -226,14 +226,14 @@ class BMC:
             try:
                 answer = await self._wire.talk(request, deadline, repeatable=repeatable)
             except errors.BMCUnreachable:
-                self._root = None  # it may come back with other firmware
+                self._root = None  # the BMC may come back with other firmware
                 raise
             if answer.status not in _BUSY or not self._leave_alone(answer):
                 return answer
         raise self._busy()
 
     def _leave_alone(self, answer: Answer) -> bool:
-        """Whether a busy BMC says for how long."""
+        """Leave a busy BMC alone if it says for how long; returns whether it does."""
         asked = answers.retry_after(answer)
         if asked is None or sessions.is_session_limit(answer):
             return False

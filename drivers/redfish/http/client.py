@@ -1,8 +1,8 @@
 """Requests to many BMCs, each over a connection and a session that are held for the next time.
 
-Own code on asyncio's transports, because what a general HTTP client keeps and does for each connection is
-several times what a BMC that is asked for its power once a minute needs. One event loop, no threads but those
-that resolve names and load certificates. Nothing is opened before a BMC's first request.
+Own code on asyncio's transports, because a general HTTP client keeps and does several times as much for each
+connection as a BMC needs that is asked for its power once a minute. One event loop, no threads but those that
+resolve names and load certificates. Nothing is opened before a BMC's first request.
 """
 
 import asyncio

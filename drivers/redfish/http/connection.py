@@ -25,7 +25,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Answer(NamedTuple):
-    """What came, as it came."""
+    """Status, headers and body as they came."""
 
     status: int
     headers: Headers
@@ -33,9 +33,9 @@ class Answer(NamedTuple):
 
 
 class NoAnswer(Exception):
-    """There is no whole answer and there will be none; the text says why.
+    """There is no whole answer, and none will come; the text says why.
 
-    :param silent: whether the connection stands and the peer says nothing
+    :param silent: whether the connection is open and the peer says nothing
     """
 
     def __init__(self, why: str, *, silent: bool = False) -> None:
@@ -44,14 +44,14 @@ class NoAnswer(Exception):
 
 
 def reason(error: Exception) -> str:
-    """Why a connection ended, in words."""
+    """The reason why a connection ended, in words."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 class Connection(Link):
-    """A client's side of one connection, which takes the next request when the last one is answered.
+    """The client's side of one connection; it takes a request once the last one is answered.
 
-    :param forget: called when it ended
+    :param forget: called when it has ended
     """
 
     __slots__ = (

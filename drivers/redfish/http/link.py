@@ -1,4 +1,4 @@
-"""A byte stream over TCP, with or without TLS, that costs little while it is held and says nothing.
+"""A byte stream over TCP, with or without TLS, that costs little while it is held and silent.
 
 asyncio's own TLS gives every connection a receive buffer of 256 KiB. Here all connections of a thread share
 one, which is free to be shared because what was received is handed on before anything else is read, and TLS
@@ -26,7 +26,7 @@ class _Buffers(threading.local):
 
 _BUFFERS: Final = _Buffers()
 
-#: What a later connection to the same peer may resume, and with which context alone it can.
+#: A TLS session that a later connection to the same peer may resume, and the only context that can.
 Resumable = tuple[ssl.SSLContext, ssl.SSLSession]
 
 
@@ -76,14 +76,14 @@ class Link(asyncio.BufferedProtocol):
         """The peer sent something."""
 
     def ended(self, error: Exception | None) -> None:
-        """The connection is no more; called exactly once, and last.
+        """The connection has ended; called exactly once, and last.
 
         :param error: what TLS or TCP failed with; None when either side closed it
         """
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait for the peer to take them."""
+        """Bytes that the peer has not taken yet."""
         return self.transport.get_write_buffer_size()
 
     def send(self, data: bytes) -> None:
@@ -107,12 +107,12 @@ class Link(asyncio.BufferedProtocol):
             self._fail(error)
 
     def close(self) -> None:
-        """Say good-bye and close once the peer has taken what was sent; :meth:`abort` waits for nothing."""
+        """Close properly once the peer has taken what was sent; :meth:`abort` does not wait."""
         if self._closing:
             return
         self._closing = True
         if self._tls is not None and self._open:
-            with contextlib.suppress(ssl.SSLError):  # it wants the peer's good-bye, or the peer broke TLS
+            with contextlib.suppress(ssl.SSLError):  # it wants the peer to close too, or the peer broke TLS
                 self._tls.unwrap()
             self.transport.write(self._outgoing.read())
             self._keep_session(self._tls)
@@ -170,7 +170,7 @@ class Link(asyncio.BufferedProtocol):
         self.ended(self._error or error)
 
     def _take_in(self, tls: ssl.SSLObject) -> None:
-        """Hand on what the bytes that came amount to."""
+        """Decrypt what has come and hand it on."""
         if not self._open and not self._shake_hands(tls):
             return
         incoming = self._incoming
@@ -204,7 +204,7 @@ class Link(asyncio.BufferedProtocol):
         return not self._closing
 
     def _fail(self, error: Exception) -> None:
-        """Tell the peer what TLS makes of it, and close."""
+        """Send TLS's alert to the peer, and close."""
         if self._closing:
             return
         self._error = error

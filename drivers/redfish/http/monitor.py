@@ -1,4 +1,4 @@
-"""Work that a BMC does later: status 202 and a monitor to ask (DSP0266, "Asynchronous operations")."""
+"""Work that a BMC finishes later: status 202 and a monitor to poll (DSP0266, "Asynchronous operations")."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from podium.drivers.redfish.http import answers, requests
 from podium.drivers.redfish.http.connection import Answer
 
 ACCEPTED: Final = 202
-_PAUSE: Final = 1.0  # seconds from one question to the next where the BMC does not say
+_PAUSE: Final = 1.0  # seconds between two polls where the BMC does not say
 _GONE: Final = (404, 410)
 _FAILED: Final = frozenset({"Exception", "Killed", "Cancelled"})  # Task schema, TaskState
 _OVER: Final = _FAILED | {"Completed"}
@@ -18,16 +18,17 @@ Poll = Callable[[str, float], Awaitable[Answer]]
 
 
 async def follow(who: str, path: str, answer: Answer, poll: Poll, deadline: float) -> Answer:
-    """Ask the monitor until the work is done; returns the answer that says so.
+    """Poll the monitor until the work is done; returns the answer that says so.
 
-    A BMC that names no monitor, or has forgotten it, is believed to be done: whoever asked looks for himself.
+    Where a BMC names no monitor, or has forgotten it, the work counts as done: the caller reads the result
+    anyway.
 
     :param who: the BMC, for errors
     :param path: what was posted to, for errors
     :param answer: with status 202
     :param deadline: by the loop's clock
     :raises podium.drivers.redfish.http.answers.Refused: the work failed
-    :raises podium.errors.DriverError: it is not done by then
+    :raises podium.errors.DriverError: it is not done by the deadline
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()
@@ -55,15 +56,15 @@ async def follow(who: str, path: str, answer: Answer, poll: Poll, deadline: floa
 
 
 def _monitor(answer: Answer) -> str | None:
-    """Where to ask: what the head says, else what the task in the body says."""
+    """The path to poll: from the head, else from the task in the body."""
     place = requests.own_path(answers.header(answer.headers, b"location"))
     if place is not None:
         return place
     task = answers.resource(answer) or {}
     for key in ("TaskMonitor", "@odata.id"):
-        told = task.get(key)
-        if "TaskState" in task and isinstance(told, str) and requests.is_path(told):
-            return told
+        path = task.get(key)
+        if "TaskState" in task and isinstance(path, str) and requests.is_path(path):
+            return path
     return None
 
 

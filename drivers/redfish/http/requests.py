@@ -1,4 +1,4 @@
-"""What goes to a BMC: requests that are one request each, to paths that are its own."""
+"""The bytes of requests to a BMC: each is one request and no more, to a path of the BMC's own."""
 
 import json
 import re
@@ -25,12 +25,12 @@ def content(body: Mapping[str, Any]) -> str:
 
 
 def is_path(text: str) -> bool:
-    """Whether a text can be asked for: one slash, and then at most 1,023 of printable ASCII, no spaces."""
+    """Whether a text is a path: one slash, then at most 1,023 of printable ASCII without spaces."""
     return _PATH.fullmatch(text) is not None
 
 
 def own_path(location: str | None) -> str | None:
-    """The path in a Location, wherever the BMC believes itself to be; None when there is none to be asked."""
+    """The path in a Location, whatever host the BMC puts there; None when it is not a path."""
     if location is None or not location.isprintable():  # urlsplit leaves out what is not
         return None
     try:

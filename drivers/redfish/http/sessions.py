@@ -1,4 +1,5 @@
-"""Who Podium is to a BMC: a session, or user name and password with each request (DSP0266, Authentication).
+"""How Podium logs in to a BMC: with a session, or user name and password in each request (DSP0266,
+"Authentication").
 
 BMCs have few sessions, so one is held and used again. For BMCs that refuse logins see
 :mod:`podium.drivers.bmc.logins`.
@@ -22,14 +23,14 @@ LOG = log.getLogger(__name__)
 _DEFAULT: Final = "/redfish/v1/SessionService/Sessions"
 _LONGEST_TOKEN: Final = 8192  # characters
 _NONE_OFFERED: Final = (401, 404, 405, 501)
-#: That there are as many sessions as there can be, in the words of the Base registry and of Dell's.
+#: MessageIds of a full session table, in the Base registry and in Dell's.
 _LIMITS: Final = ("SessionLimitExceeded", "RAC0218")
 
 Talk = Callable[[bytes], Awaitable[Answer]]
 
 
 def place(root: Mapping[str, Any] | None) -> str | None:
-    """Where sessions are opened, as the service root says."""
+    """The path at which sessions are opened, from the service root."""
     links = (root or {}).get("Links")
     collection = links.get("Sessions") if isinstance(links, dict) else None
     path = collection.get("@odata.id") if isinstance(collection, dict) else None
@@ -39,7 +40,7 @@ def place(root: Mapping[str, Any] | None) -> str | None:
 class Account:
     """The login at one BMC.
 
-    ``head`` are the lines of every request's head, good until ``valid_until`` by the client's clock.
+    ``head`` holds the lines of every request's head; it is valid until ``valid_until`` by the client's clock.
     """
 
     __slots__ = (
@@ -79,13 +80,13 @@ class Account:
         return self._target.auth in ("auto", "session")
 
     async def log_in(self, talk: Talk, sessions: str | None) -> None:
-        """Open a session, or do without one.
+        """Open a session, or prepare user name and password for each request.
 
         :param talk: sends a request and returns the answer
-        :param sessions: where; None when the service root does not say, or is only for who has logged in:
-            then the usual path is tried, and a 401 may mean that there is nothing but user name and password
+        :param sessions: the path; None when the service root does not say, or needs a login itself: then the
+            usual path is tried, and a 401 may mean that there is nothing but user name and password
         :raises podium.errors.AuthenticationRefused: when the BMC refuses, or is left alone for that
-        :raises podium.drivers.redfish.http.answers.Refused: when it has no session and nothing else will do
+        :raises podium.drivers.redfish.http.answers.Refused: when it opens no session and one is required
         """
         self._refused.check(self._target, self._clock(), self._timing.authentication_retry)
         if not self.needs_sessions:
@@ -110,11 +111,11 @@ class Account:
             LOG.info(text, self._target, answer.status)
 
     def accept(self) -> None:
-        """The BMC does what it is asked."""
+        """Note that the BMC accepted the login."""
         self._refused = NONE_REFUSED
 
     def refuse(self, answer: Answer) -> None:
-        """The BMC refuses who asks it.
+        """Note that the BMC refused the login.
 
         :raises podium.errors.AuthenticationRefused: always
         """
@@ -129,7 +130,7 @@ class Account:
         raise errors.AuthenticationRefused(f"{refusal}; {remedy} redfish_username and redfish_password")
 
     def expired(self, head: str) -> bool:
-        """The BMC does not know who sends requests with this head; whether another login may help.
+        """Note that the BMC does not know the login in this head; returns whether another login may help.
 
         A session that was renewed meanwhile, for another request, is kept.
         """
@@ -141,7 +142,7 @@ class Account:
         return held
 
     def log_out(self) -> bytes | None:
-        """The request that ends the session, which counts as ended from now on."""
+        """The request that ends the session; from now on the session counts as ended."""
         path, head = self._session, self.head
         if not self.has_session:
             return None
@@ -156,7 +157,7 @@ class Account:
         self.valid_until = -math.inf
 
     def _hold(self, answer: Answer) -> bool:
-        """Whether the answer opened a session, which is held then."""
+        """Hold the session that the answer opened; returns whether it opened one."""
         token = answers.header(answer.headers, b"x-auth-token")
         if answer.status >= 300 or not token or len(token) > _LONGEST_TOKEN:
             return False
@@ -164,8 +165,8 @@ class Account:
             return False
         place = answers.header(answer.headers, b"location")
         if place is None:
-            told = (answers.resource(answer) or {}).get("@odata.id")
-            place = told if isinstance(told, str) else None
+            path = (answers.resource(answer) or {}).get("@odata.id")
+            place = path if isinstance(path, str) else None
         self._token, self._session = token, requests.own_path(place)
         self.head = f"{self._plain}X-Auth-Token: {token}\r\n"
         self.valid_until = math.inf
@@ -184,5 +185,5 @@ def is_session_limit(answer: Answer) -> bool:
     """Whether the BMC says that it has as many sessions as it can."""
     if answer.status < 400:
         return False
-    told = answers.message_ids(answers.resource(answer))
-    return any(limit in one for one in told for limit in _LIMITS)
+    messages = answers.message_ids(answers.resource(answer))
+    return any(limit in message for message in messages for limit in _LIMITS)

@@ -1,4 +1,4 @@
-"""A connection on which a BMC goes on speaking: Server-Sent Events (DSP0266, "Server-sent events")."""
+"""A connection on which a BMC keeps sending: Server-Sent Events (DSP0266, "Server-sent events")."""
 
 import asyncio
 import socket
@@ -15,14 +15,14 @@ from podium.drivers.redfish.http.connection import MAX_HEAD, Answer, Connection,
 from podium.drivers.redfish.http.link import Resumable
 from podium.drivers.redfish.http.wire import Network, Target
 
-_WAITING: Final = 64 << 10  # bytes that nobody has taken yet, before the BMC is made to wait
+_WAITING: Final = 64 << 10  # bytes not taken yet, from which on the BMC is made to wait
 _OK: Final = 200
-# Seconds after which a peer that says nothing is asked by TCP whether it is there, and how often.
+# Seconds after which TCP probes a silent peer, and how often.
 _KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
 
 class Stream(Connection):
-    """An iterator over what the BMC sends, in pieces as they come; it ends when the BMC ends it."""
+    """An iterator over the pieces that the BMC sends; it ends when the BMC ends the stream."""
 
     __slots__ = ("_framed", "_lost", "_over", "_pieces", "_streaming", "_waiter", "_waiting", "_where")
 
@@ -45,7 +45,7 @@ class Stream(Connection):
     async def open(
         cls, network: Network, target: Target, path: str, head: str, deadline: float
     ) -> Self | Answer:
-        """Ask for a stream; returns what the BMC says instead when there is none.
+        """Ask for a stream; returns the BMC's answer instead if it opens none.
 
         :param deadline: by the loop's clock, for the beginning
         :raises podium.errors.DriverError: no connection, no answer

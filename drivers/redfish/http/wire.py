@@ -1,4 +1,4 @@
-"""The way to a BMC: one connection, opened when there is something to say and held for the next time."""
+"""The connection to a BMC, opened for the first request and held for the next ones."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from podium.drivers.redfish.http.connection import Answer, Connection, NoAnswer,
 from podium.drivers.redfish.http.link import Resumable
 from podium.drivers.redfish.http.tls import Trust
 
-#: Seconds without a word after which a held connection may be gone without anybody having said so.
+#: Seconds of silence after which a held connection may be gone without notice.
 _STALE: Final = 30.0
 
 _PORTS: Final = MappingProxyType({"https": 443, "http": 80})
@@ -27,7 +27,7 @@ _Connection = TypeVar("_Connection", bound=Connection)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A BMC and who asks it.
+    """A BMC and the login to it.
 
     :param scheme: ``https`` or ``http``
     :param host: a name or an address, of IPv6 without brackets
@@ -50,7 +50,7 @@ class Target:
         return self._bracketed if usual else f"{self._bracketed}:{self.port}"
 
     def path_of(self, location: str) -> str | None:
-        """The path that a Location leads to if that is on this BMC, as far as is known."""
+        """The path that a Location leads to; None if it is not on this BMC, as far as is known."""
         try:
             parts = urlsplit(location)
             port = parts.port or _PORTS.get(parts.scheme)
@@ -118,11 +118,11 @@ class Network:
     async def open(
         self, target: Target, kind: type[_Connection], deadline: float, resumes: Resumable | None = None
     ) -> _Connection:
-        """A new connection.
+        """Open a connection.
 
         :param deadline: by the loop's clock
         :param resumes: of the last connection to this target
-        :raises podium.errors.BMCUnreachable: when there is none to be had, or the certificate is not believed
+        :raises podium.errors.BMCUnreachable: when it cannot be opened, or the certificate is not trusted
         :raises podium.errors.InvalidDriverInfo: when ``verify`` names no certificates
         """
         if self._closed:
@@ -167,7 +167,7 @@ class Network:
         return connection
 
     async def close(self) -> None:
-        """Close all connections, what was sent before first."""
+        """Close all connections once what was sent is out."""
         self._closed = True
         self.watchdog.close()
         for part in (Connection.close, Connection.abort):
@@ -177,7 +177,7 @@ class Network:
 
 
 class Wire:
-    """What is kept of the way to one BMC; whoever uses it sees to it that others do not meanwhile."""
+    """The connection to one BMC; whoever uses it makes sure that nobody else does meanwhile."""
 
     __slots__ = ("_connection", "_network", "_target")
 
@@ -190,8 +190,8 @@ class Wire:
         """One request and its answer, whatever that is.
 
         :param deadline: by the loop's clock
-        :param repeatable: whether it may be sent twice, when a connection ends instead of answering; what may
-            not gets a connection of its own, because of one that is held it is never certain that it holds
+        :param repeatable: whether it may be sent twice, when a connection ends instead of answering; if not,
+            it gets a new connection, because a held one may be gone
         :raises podium.errors.BMCUnreachable: no answer
         """
         network, connection = self._network, self._connection
@@ -209,7 +209,7 @@ class Wire:
             repeats -= 1
 
     def close(self) -> None:
-        """Let go of the connection; it is opened again when there is something to say."""
+        """Close the connection; the next request opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

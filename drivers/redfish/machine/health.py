@@ -1,7 +1,7 @@
 """What a BMC says of the health of a system, and why.
 
-A system's own resource tells in most cases: its Status, the conditions in it, the summaries beside it. Only
-when that leaves something open are others asked: what it stands in, what manages it, what it is made of.
+A system's own resource is enough in most cases: its Status, the conditions in it, the summaries beside it.
+Only when that leaves something open are others read: its chassis, its managers, its parts.
 
 Source: DSP0268, object ``Status`` (Health, HealthRollup, State) and its ``Conditions``.
 """
@@ -18,7 +18,7 @@ from podium.drivers.redfish.machine.walk import Walk, linked
 _OK: Final = "OK"
 _WARNING: Final = "Warning"
 _RANKS: Final = {_OK: 0, _WARNING: 1, "Critical": 2}
-# The last one is how early services spell it.
+# Early services spell it as the last one.
 _ROLLUPS: Final = ("HealthRollup", "HealthRollUp")
 _MAX_REASONS: Final = 16
 _MAX_RESOURCES: Final = 4  # chassis, or managers, of one system
@@ -42,7 +42,7 @@ class Fault(NamedTuple):
     reason: str
 
 
-def told(body: Any) -> str | None:
+def worst_word(body: Any) -> str | None:
     """The worst word that a resource's Status has for its health; None when it has none."""
     status = resources.part(body, "Status")
     return _worst([word for key in ("Health", *_ROLLUPS) if (word := _rank(status, key))])
@@ -58,10 +58,10 @@ def conditions(body: Any) -> list[Fault]:
 
 
 def faults(body: dict[str, Any]) -> list[Fault]:
-    """What is not well among the parts that a resource tells of within itself, at most 16 of them."""
+    """What is not well among the parts that a resource describes within itself, at most 16 of them."""
     found: list[Fault] = []
     for name, entry in _parts(body):
-        rank = told(entry)
+        rank = worst_word(entry)
         if rank is None or rank == _OK:
             continue
         state = resources.text(resources.part(entry, "Status"), "State") or "Enabled"
@@ -73,14 +73,14 @@ def faults(body: dict[str, Any]) -> list[Fault]:
 
 
 async def health(walk: Walk, system: dict[str, Any], path: str) -> base.Health:
-    """How a system fares, from its resource and, where that does not tell, from others.
+    """The health of a system, from its resource and, where that is not enough, from others.
 
-    A system without a HealthRollup tells of itself alone, so its chassis is asked as well.
+    A system without a HealthRollup speaks for itself alone, so its chassis is read as well.
 
     :param system: the system's resource, and ``path`` its own
-    :raises podium.errors.DriverError: the BMC says nothing of the system's health, or not at all
+    :raises podium.errors.DriverError: the BMC does not answer, or says nothing of the system's health
     """
-    own = told(system)
+    own = worst_word(system)
     found = conditions(system)
     if own != _OK:
         found = found or faults(system)
@@ -98,7 +98,7 @@ async def health(walk: Walk, system: dict[str, Any], path: str) -> base.Health:
 
 
 async def _look_around(walk: Walk, system: dict[str, Any], own: str | None, found: list[Fault]) -> list[str]:
-    """Add what others know to ``found``; the words that they have for their own health.
+    """Add what other resources say to ``found``; returns their words for their own health.
 
     :param own: the system's word
     """
@@ -123,7 +123,7 @@ async def _of_chassis(walk: Walk, chassis: dict[str, Any], *, is_well: bool) -> 
     intrusion = resources.part(chassis, "PhysicalSecurity").get("IntrusionSensor")
     if isinstance(intrusion, str) and intrusion in _INTRUSIONS:
         found.append(Fault(_WARNING, _INTRUSIONS[intrusion]))
-    if is_well and told(chassis) in (None, _OK):
+    if is_well and worst_word(chassis) in (None, _OK):
         return found
     for key, collection in _OF_CHASSIS:
         resource = await walk.follow(chassis, key)
@@ -134,8 +134,8 @@ async def _of_chassis(walk: Walk, chassis: dict[str, Any], *, is_well: bool) -> 
 
 
 def _of_itself(resource: dict[str, Any], kind: str) -> list[Fault]:
-    """The conditions of a chassis or manager and what is wrong within; for want of these, its own word."""
-    rank = told(resource)
+    """The conditions of a chassis or manager and the faults within; without these, its own word."""
+    rank = worst_word(resource)
     found = conditions(resource)
     if rank is None or rank == _OK or found:
         return found
@@ -149,7 +149,7 @@ async def _of_members(walk: Walk, resource: dict[str, Any], key: str) -> list[Fa
 
 
 def _parts(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects within a resource, each with a name: its own, or that of the property it is in."""
+    """The objects within a resource, each with its own name or that of its property."""
     waiting: deque[tuple[str, str, Any]] = deque((key, "", value) for key, value in body.items())
     for _ in range(_MAX_VISITED):
         if not waiting:
@@ -165,7 +165,7 @@ def _parts(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _reason(condition: dict[str, Any]) -> str:
-    """A condition in words: its message, or for want of one its identifier and arguments, and where."""
+    """A condition in words: its message, else its identifier and arguments, and where it is."""
     words = resources.text(condition, "Message")
     if words is None:
         arguments = resources.member(condition, "MessageArgs", list) or []
@@ -183,7 +183,7 @@ def _rank(body: dict[str, Any], key: str) -> str | None:
 
 
 def _explain(found: list[Fault], rank: str | None) -> bool:
-    """Whether faults are reason enough for a word of health."""
+    """Whether the faults found are bad enough to explain a word of health."""
     worst = _worst([fault.rank for fault in found])
     return rank == _OK or (worst is not None and _RANKS[worst] >= _RANKS[rank or _OK])
 
@@ -193,5 +193,5 @@ def _worst(words: list[str]) -> str | None:
 
 
 def _heard(resource: dict[str, Any]) -> list[str]:
-    word = told(resource)
+    word = worst_word(resource)
     return [] if word is None else [word]

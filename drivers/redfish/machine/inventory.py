@@ -1,4 +1,4 @@
-"""What a machine is made of, as its BMC tells it over Redfish.
+"""What a machine is made of, as its BMC reports it.
 
 Source of the properties: DSP0268, schemas ``ComputerSystem``, ``Processor``, ``EthernetInterface`` and
 ``Manager``.
@@ -23,24 +23,24 @@ _NO_MACS: Final = frozenset({"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"})
 
 
 def fingerprint(system: dict[str, Any]) -> str:
-    """What changes when the machine does, made of its system resource alone; empty while it is not on.
+    """A hash that changes with the machine, of its system resource alone; empty while the machine is not on.
 
-    A machine that is off does not tell, or no longer tells, some of it.
+    BMCs leave out some of it, or forget some of it, while the machine is off.
     """
     if system.get("PowerState") != "On":
         return ""
     processors, memory = resources.part(system, "ProcessorSummary"), resources.part(system, "MemorySummary")
-    told: list[Any] = [resources.text(system, key) for key in _IDENTITY]
-    told += [resources.count(processors, "Count"), resources.text(processors, "Model")]
-    told.append(resources.number(memory, "TotalSystemMemoryGiB"))
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    parts: list[Any] = [resources.text(system, key) for key in _IDENTITY]
+    parts += [resources.count(processors, "Count"), resources.text(processors, "Model")]
+    parts.append(resources.number(memory, "TotalSystemMemoryGiB"))
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 async def inventory(walk: Walk, system: dict[str, Any], host: str) -> Inventory:
-    """Read what a system's resource and those around it tell; what a BMC does not tell is left out.
+    """Read what a system's resource and those around it say; what a BMC does not say is left out.
 
     :param system: the system's resource
-    :param host: the address that the BMC was reached at, by which its own network interface is known
+    :param host: the address at which the BMC was reached, by which its own network interface is known
     :raises podium.errors.DriverError: the BMC does not answer, refuses the login or is busy
     """
     chassis: dict[str, Any] = {}
@@ -79,7 +79,7 @@ async def _manager(walk: Walk, system: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _processors(walk: Walk, system: dict[str, Any]) -> tuple[int | None, str | None, int | None]:
-    """How many processors, their model, and how many logical ones they make; where need be, one by one."""
+    """How many processors, their model, and how many logical ones; read one by one where need be."""
     summary = resources.part(system, "ProcessorSummary")
     fitted, cpus = resources.count(summary, "Count"), resources.count(summary, "LogicalProcessorCount")
     model = resources.text(summary, "Model")
@@ -104,7 +104,7 @@ async def _mac_addresses(walk: Walk, system: dict[str, Any]) -> tuple[str, ...]:
 
 
 async def _own_mac_address(walk: Walk, manager: dict[str, Any], host: str) -> str | None:
-    """That of the interface which the BMC was reached at, else of the first that is up."""
+    """The address of the interface at which the BMC was reached, else of the first that is up."""
     path = linked(manager, "EthernetInterfaces")
     interfaces = await walk.members(path, _MAX_MEMBERS) if path else []
 

@@ -25,7 +25,7 @@ _KIND_OF_TYPE: Final = {
     "Current": "current",
     "Percent": _PERCENT,
 }
-# Units by the Unified Code for Units of Measure, for a sensor that does not tell its type.
+# Units by the Unified Code for Units of Measure, for a sensor that does not give its type.
 _KIND_OF_UNIT: Final = {
     "Cel": "temperature",
     "RPM": "fan",
@@ -46,7 +46,7 @@ _THRESHOLDS: Final = (
 class Reading(NamedTuple):
     """What one sensor says.
 
-    :param identifier: what tells it from others of the same name, or nothing
+    :param identifier: distinguishes it from others of the same name; may be empty
     :param kind: one of podium.drivers.base.SENSOR_KINDS
     :param is_fitted: whether there is anything to read; a bay may be empty
     """
@@ -60,7 +60,7 @@ class Reading(NamedTuple):
 
 
 def of_sensors(sensors: Iterable[dict[str, Any]]) -> list[Reading]:
-    """The readings of Sensor resources, without those of kinds that Podium has no word for."""
+    """The readings of Sensor resources, without those of kinds that Podium does not know."""
     return [
         _reading(sensor, kind, resources.number(sensor, "Reading"))
         for sensor in sensors
@@ -101,7 +101,7 @@ def of_power(power: dict[str, Any]) -> list[Reading]:
 
 
 def of_environment(metrics: dict[str, Any]) -> list[Reading]:
-    """The power, temperature and fans that EnvironmentMetrics tells in excerpts of sensors."""
+    """The power, temperature and fans in the sensor excerpts of EnvironmentMetrics."""
     found = []
     for key, kind, name in (
         ("PowerWatts", "power", "Power consumption"),
@@ -115,7 +115,7 @@ def of_environment(metrics: dict[str, Any]) -> list[Reading]:
 
 
 def of_temperatures(metrics: dict[str, Any]) -> list[Reading]:
-    """The temperatures that ThermalMetrics tells in excerpts of sensors."""
+    """The temperatures in the sensor excerpts of ThermalMetrics."""
     return [
         _reading(excerpt, "temperature", resources.number(excerpt, "Reading"))
         for excerpt in resources.objects(metrics, "TemperatureReadingsCelsius")
@@ -139,13 +139,13 @@ def _kind(sensor: dict[str, Any]) -> str | None:
     kind = kind or _KIND_OF_UNIT.get(resources.line(sensor.get("ReadingUnits")))
     if kind != _PERCENT:
         return kind
-    # Percents are told of loads and humidity, too.
+    # Loads and humidity are percents, too.
     words = (resources.line(sensor.get("PhysicalContext")), _first(sensor, _NAMES, _MAX_NAME))
     return "fan_share" if "fan" in " ".join(words).lower() else None
 
 
 def _output(supply: dict[str, Any]) -> float | None:
-    """What a power supply takes in, for want of that what it gives."""
+    """The input of a power supply or, where that is missing, its output."""
     for key in ("PowerInputWatts", "PowerOutputWatts", "LastPowerOutputWatts"):
         watts = resources.number(supply, key)
         if watts is not None:
@@ -174,7 +174,7 @@ def _first(entry: dict[str, Any], keys: tuple[str, ...], limit: int) -> str:
 
 
 def _beyond(entry: dict[str, Any], value: float | None) -> str:
-    """What a sensor's thresholds make of its value, for want of a word of the BMC's own."""
+    """What a sensor's thresholds say of its value, where the BMC itself says nothing."""
     thresholds = resources.part(entry, "Thresholds")
     for newer, older, status in _THRESHOLDS:
         if value is None:
@@ -183,7 +183,7 @@ def _beyond(entry: dict[str, Any], value: float | None) -> str:
         upper = resources.number(entry, f"UpperThreshold{older}") if upper is None else upper
         lower = resources.number(resources.part(thresholds, f"Lower{newer}"), "Reading")
         lower = resources.number(entry, f"LowerThreshold{older}") if lower is None else lower
-        # Firmware without a threshold there tells 0; nothing has one of 0 to stay under.
+        # Firmware without that threshold sends 0; no real one is an upper limit of 0.
         if (upper and value > upper) or (lower is not None and value < lower):
             return status
     return "OK"

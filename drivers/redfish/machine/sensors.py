@@ -2,7 +2,7 @@
 
 In the newer of Redfish's two models every sensor is a resource, in the older one a resource has all
 temperatures and fans and another all of the power. Many sensors in one answer are the least work for a BMC,
-so these are looked for first. A walk remembers where it found something; the next ones go nowhere else.
+so these are looked for first. A walk remembers where it found something, and the next walks go nowhere else.
 """
 
 import sys
@@ -38,17 +38,17 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Places:
-    """Where the sensors of one system are, as walks found out; nothing before the first."""
+    """Where the sensors of one system are, as walks have found; empty before the first."""
 
     found: tuple[Place, ...] = ()
     walks_left: int = 0
 
 
 class _Kind(NamedTuple):
-    """A kind of place: the link of a chassis that leads there, what is looked for, and how it is read."""
+    """A kind of place: the chassis's link to it, what its sensors measure, and how it is read."""
 
     link: str
-    tells: frozenset[str]
+    measures: frozenset[str]
     read: Callable[[Walk, str], Awaitable[list[Reading]]]
 
 
@@ -66,14 +66,14 @@ async def sensors(walk: Walk, system: str, places: Places) -> list[base.Sensor]:
 
 
 async def _search(walk: Walk, system: str, places: Places) -> list[Reading]:
-    """Go from place to place, as long as there may be something that no earlier one told."""
+    """Go from place to place, as long as one may have something that no earlier one had."""
     found: list[Reading] = []
     useful: list[Place] = []
     for number, chassis in enumerate(await _chassis(walk, system)):
         known: set[str] = set()
         for index, kind in enumerate(_KINDS):
             path = linked(chassis, kind.link)
-            if not path or kind.tells <= known:
+            if not path or kind.measures <= known:
                 continue
             try:
                 new = _new(await kind.read(walk, path), known)
@@ -106,7 +106,7 @@ async def _chassis(walk: Walk, system: str) -> list[dict[str, Any]]:
 
 
 async def _read(walk: Walk, places: Places) -> list[Reading]:
-    """Go where something was found; one place that has nothing any more has all be searched the next time."""
+    """Go where something was found. If a place has nothing any more, the next walk searches everywhere."""
     found: list[Reading] = []
     known: dict[int, set[str]] = {}
     for place in places.found:
@@ -118,7 +118,7 @@ async def _read(walk: Walk, places: Places) -> list[Reading]:
 
 
 def _new(found: list[Reading], known: set[str]) -> list[Reading]:
-    """The readings of what is not known yet, which is known from then on."""
+    """The readings of what is not known yet; adds it to what is known."""
     new = [reading for reading in found if _measure(reading) not in known]
     known.update(map(_measure, new))
     return new
@@ -129,9 +129,9 @@ def _measure(reading: Reading) -> str:
 
 
 def _named(found: Iterable[Reading]) -> list[base.Sensor]:
-    """Sensors with names of their own: those that share one have their identifier, or a number, added.
+    """Sensors with unique names: those that share one get their identifier, or a number, added.
 
-    What is not fitted is left out but keeps its name, lest another's changes when it comes or goes.
+    What is not fitted is left out but keeps its name, so that no other name changes when it comes or goes.
     """
     sensors: list[base.Sensor] = []
     taken: dict[str, int] = {}

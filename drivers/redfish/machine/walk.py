@@ -1,4 +1,4 @@
-"""Going from one resource of a BMC to the next, without being led astray or kept busy for long."""
+"""Going from one resource of a BMC to the next, within limits of requests and time."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from podium.drivers.redfish.http.answers import BMCBusy
 
 LOG = log.getLogger(__name__)
 
-#: What says something about the whole BMC rather than about the resource that was asked for.
+#: Failures of the whole BMC rather than of the resource that was asked for.
 _ENDS: Final = (errors.BMCUnreachable, errors.AuthenticationRefused, BMCBusy)
 _MAX_PAGES: Final = 8
 
@@ -32,10 +32,10 @@ class BMC(Protocol):
 
 
 class Walk:
-    """One walk over the resources of a BMC; what it does not come to is left out.
+    """One walk over the resources of a BMC; what it does not reach is left out.
 
     :param requests: how many it may take
-    :param seconds: after which it begins no other; reads and changes of the power wait meanwhile
+    :param seconds: after which it begins no request; reads and changes of the power wait meanwhile
     """
 
     def __init__(
@@ -105,14 +105,14 @@ class Walk:
         Source: DSP0266, section on the query parameter ``$expand``; without ``$levels`` it is one level.
         """
         if self._expand is None:
-            told = resources.part(await self._bmc.root(), "ProtocolFeaturesSupported", "ExpandQuery")
-            levels = "($levels=1)" if told.get("Levels") is True else ""
-            what = "." if told.get("NoLinks") is True else "*" if told.get("ExpandAll") is True else ""
+            offered = resources.part(await self._bmc.root(), "ProtocolFeaturesSupported", "ExpandQuery")
+            levels = "($levels=1)" if offered.get("Levels") is True else ""
+            what = "." if offered.get("NoLinks") is True else "*" if offered.get("ExpandAll") is True else ""
             self._expand = f"?$expand={what}{levels}" if what else ""
         return self._expand
 
     async def related(self, system: dict[str, Any], name: str, collection: str, limit: int) -> list[str]:
-        """The paths of what a system links to, or the one thing of its kind that the BMC has at all.
+        """The paths of what a system links to; without links, of the only one that the BMC has.
 
         :param name: of the links, as ``Chassis`` or ``ManagedBy``
         :param collection: of the service root that has all of its kind, as ``Chassis`` or ``Managers``
