@@ -1,4 +1,4 @@
-"""ConductorManager: which periodic tasks there are, and what drivers may ask of the conductor."""
+"""ConductorManager: the registry of periodic tasks, and what drivers may ask of the conductor."""
 
 import asyncio
 import concurrent.futures
@@ -91,9 +91,9 @@ class ConductorManager(DriverServices, OwnTasks):
         self.call_when_due({name: job for name, job in self._jobs.items() if job.enabled})
 
     def resume(self, reports: Mapping[str, TaskReport], switched_off: Collection[str] = ()) -> None:
-        """Go on counting where an earlier run of this conductor stopped.
+        """Continue the counts of an earlier run of this conductor.
 
-        :param switched_off: names of tasks that people have disabled meanwhile
+        :param switched_off: names of tasks that people have disabled
         """
         for name, report in reports.items():
             if name in self._jobs:
@@ -102,9 +102,10 @@ class ConductorManager(DriverServices, OwnTasks):
         self.apply(self._schedule)
 
     def switch(self, name: str, enabled: bool) -> None:
-        """Enable or disable a task, beside what the config file says.
+        """Enable or disable a task that the config file leaves enabled.
 
-        :raises podium.errors.PodiumError: when there is no such task, or the config file disables it
+        :raises podium.errors.PodiumError: when there is no such task, or the config file or its author
+            disabled it
         """
         job = self._job(name)
         if enabled and name in self._schedule.disabled:
@@ -119,9 +120,10 @@ class ConductorManager(DriverServices, OwnTasks):
     def run_now(self, name: str, node: str | None, done: Callable[[str | None, float], None]) -> None:
         """Run a task at once, enabled or not.
 
-        :param node: the UUID of the only node to run for, of a task that runs for each node
-        :param done: called at its end with why it failed, or None, and the seconds that it took
-        :raises podium.errors.PodiumError: when that cannot be done
+        :param node: the UUID of the only node to run for, if the task runs for each node
+        :param done: called at the run's end with its error, or None, and the seconds that it took
+        :raises podium.errors.PodiumError: when there is no such task, it does not run for this node, or it is
+            running already
         """
         self._job(name).run_now(self, done, node)
 
@@ -131,22 +133,22 @@ class ConductorManager(DriverServices, OwnTasks):
         return self._jobs[name]
 
     def record_tasks(self) -> None:
-        """Hand over how the tasks fare, where that changed."""
+        """Have the reports written that have changed."""
         for job in self._jobs.values():
             if (report := job.take_change()) is not None:
                 self._recorder.add_task(report)
 
     def reports(self) -> list[TaskReport]:
-        """How every task fares."""
+        """State and counts of every task."""
         return [job.report() for job in self._jobs.values()]
 
     @property
     def task_names(self) -> list[str]:
-        """Every task, the disabled ones too."""
+        """The names of all tasks, disabled ones too."""
         return list(self._jobs)
 
     async def cancel_runs(self, seconds: float) -> None:
-        """Ask every run under way to end, and wait a little for those that do."""
+        """Ask every run under way to end, and wait for them for some seconds."""
         ends = [future for job in self._jobs.values() if (future := job.cancel()) is not None]
         if ends:
             await asyncio.to_thread(concurrent.futures.wait, ends, seconds)

@@ -1,6 +1,6 @@
-"""The kit for those who write drivers: a conductor in memory, the contract as tests, faults to inject.
+"""The kit for authors of drivers: a manager in memory, the contract as tests, and faults to inject.
 
-Nothing in here needs more than Podium itself; the tests of :class:`DriverContract` are run by pytest.
+It needs nothing but Podium itself. pytest runs the tests of :class:`DriverContract`.
 """
 
 from podium.testing.contract import DriverContract

@@ -1,7 +1,7 @@
-"""What a driver must do before hardware that answers: the parts of the contract that run it.
+"""The parts of the contract that a driver keeps with hardware that answers.
 
-Each check takes a driver that was started, runs in its event loop, and raises AssertionError with what is
-wrong. ``patience`` is the seconds that the hardware may take for one answer.
+Each check takes a driver that was started, runs in its event loop, and raises AssertionError with the fault.
+``patience`` is the time in seconds that the hardware may take for one answer.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ async def within(patience: float, method: Callable[..., Any], *args: Any) -> Any
 
 
 async def attempt(patience: float, method: Callable[..., Any], *args: Any) -> None:
-    """Call a driver's method, whatever comes of it."""
+    """Call a driver's method and ignore its outcome."""
     with contextlib.suppress(Exception):
         await within(patience, method, *args)
 
@@ -40,17 +40,17 @@ async def attempt(patience: float, method: Callable[..., Any], *args: Any) -> No
 async def read(driver: base.Driver, node: base.Node, patience: float) -> str:
     """Read a power state.
 
-    :raises AssertionError: when the answer is not one of ``podium.states.READINGS``
+    :raises AssertionError: when it is not one of ``podium.states.READINGS``
     """
     state = await within(patience, driver.get_power_state, node)
     if state not in states.READINGS:
         words = ", ".join(sorted(states.READINGS))
-        raise AssertionError(f"get_power_state answers {state!r}, not one of {words}")
+        raise AssertionError(f"get_power_state returns {state!r}, not one of {words}")
     return str(state)
 
 
 async def set_agrees_with_get(driver: base.Driver, node: base.Node, patience: float) -> None:
-    """After every supported change, reads come to tell the state that it ends in."""
+    """After every supported change, reads return the state that it ends in."""
     supported = states.TARGETS.intersection(driver.supported_power_states)
     for target in sorted(supported):
         before = states.POWER_OFF if target == states.POWER_ON else states.POWER_ON
@@ -69,31 +69,31 @@ async def _reaches(driver: base.Driver, node: base.Node, target: str, patience: 
             return
         await asyncio.sleep(0.02)
     raise AssertionError(
-        f"{patience:g} s after set_power_state({target!r}), get_power_state answers {state!r}"
+        f"{patience:g} s after set_power_state({target!r}), get_power_state returns {state!r}"
     )
 
 
 async def refuses_unsupported(driver: base.Driver, node: base.Node, patience: float) -> None:
-    """A target that is not among ``supported_power_states`` is refused with a DriverError."""
+    """A target outside ``supported_power_states`` is refused with a DriverError."""
     for target in sorted(states.TARGETS - set(driver.supported_power_states)):
         raised = await _raised(driver.set_power_state, node, target, patience=patience)
         if not isinstance(raised, errors.DriverError):
             raise AssertionError(
-                f"set_power_state({target!r}) {_told(raised)}; for what is not in supported_power_states it"
-                " raises podium.errors.UnsupportedPowerState"
+                f"set_power_state({target!r}) {_outcome(raised)}; for a target outside supported_power_states"
+                " it raises podium.errors.UnsupportedPowerState"
             )
 
 
 async def fails_with(
     driver: base.Driver, node: base.Node, patience: float, expected: type[errors.DriverError], why: str
 ) -> None:
-    """A read that cannot succeed ends by itself, in the right kind of error, which shows no secret.
+    """A read that cannot succeed ends by itself, with the right kind of error, which shows no secret.
 
-    :param why: what is wrong with the node, for the message
+    :param why: the fault of the node, for the message
     """
     raised = await _raised(driver.get_power_state, node, patience=patience)
     if not isinstance(raised, expected):
-        raise AssertionError(f"get_power_state {_told(raised)} for {why}; it raises {expected.__name__}")
+        raise AssertionError(f"get_power_state {_outcome(raised)} for {why}; it raises {expected.__name__}")
     secret = frozenset(key for key, declared in driver.properties.items() if declared.secret)
     if masking.scrub(str(raised), node.driver_info, secret) != str(raised):
         raise AssertionError(f"the error of get_power_state for {why} shows a secret of driver_info")
@@ -109,28 +109,28 @@ async def _raised(method: Callable[..., Any], *args: Any, patience: float) -> Ex
     return None
 
 
-def _told(raised: Exception | None) -> str:
+def _outcome(raised: Exception | None) -> str:
     return "raises nothing" if raised is None else f"raises {errors.one_line(raised)!r}"
 
 
 async def hears_cancellation(driver: base.Driver, node: base.Node) -> None:
-    """A read under way that is cancelled ends soon, as cancelled."""
+    """A cancelled read ends soon, as cancelled."""
     running = asyncio.ensure_future(call(driver.get_power_state, node))
     for _ in range(3):
         await asyncio.sleep(0)
     if not running.cancel():
         await asyncio.wait({running})
-        return  # it was done already, with or without an answer
+        return  # it had ended already
     done, _ = await asyncio.wait({running}, timeout=_CANCEL_GRACE)
     if not done:
-        raise AssertionError(f"get_power_state goes on for {_CANCEL_GRACE:g} s after it was cancelled")
+        raise AssertionError(f"get_power_state continues for {_CANCEL_GRACE:g} s after it was cancelled")
     if not running.cancelled():
-        told = _told(error) if isinstance(error := running.exception(), Exception) else "returns"
-        raise AssertionError(f"get_power_state {told} when it is cancelled; let CancelledError pass")
+        outcome = _outcome(error) if isinstance(error := running.exception(), Exception) else "returns"
+        raise AssertionError(f"get_power_state {outcome} when it is cancelled; let CancelledError pass")
 
 
 async def answers_for_many(driver: base.Driver, nodes: Sequence[base.Node], patience: float) -> None:
-    """Reads of many nodes at once are all answered."""
+    """Reads of many nodes at once all succeed."""
     answers = await asyncio.gather(*(read(driver, node, patience) for node in nodes), return_exceptions=True)
     failed = [error for error in answers if isinstance(error, Exception)]
     if failed:

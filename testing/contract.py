@@ -1,4 +1,4 @@
-"""The contract that every driver keeps, as tests: a driver's own tests subclass :class:`DriverContract`."""
+"""The contract of drivers as tests. A driver's own tests subclass :class:`DriverContract`."""
 
 import contextlib
 import inspect
@@ -18,13 +18,13 @@ _Part = Callable[[base.Driver], Awaitable[None]]
 
 
 class DriverContract:
-    """Tests of one driver: name a subclass ``Test...``, and give it ``driver_class`` and ``driver_info``.
+    """Tests of one driver. Call a subclass ``Test...``, and give it ``driver_class`` and ``driver_info``.
 
     :cvar driver_class: the driver
     :cvar driver_name: the entry point's name
-    :cvar driver_info: of a node that is valid, and answers when ``reads_hardware``
-    :cvar driver_options: options that are not to have their defaults
-    :cvar reads_hardware: False skips what needs hardware, or a stand-in, that answers
+    :cvar driver_info: of a valid node, whose hardware answers if ``reads_hardware``
+    :cvar driver_options: options with other values than their defaults
+    :cvar reads_hardware: False skips the tests that need hardware, or a simulator, that answers
     :cvar patience: seconds that the hardware may take for one answer
     """
 
@@ -36,7 +36,7 @@ class DriverContract:
     patience: ClassVar[float] = 10.0
 
     def make_driver(self) -> base.Driver:
-        """A driver that was not started; override it for one that is made in another way."""
+        """A driver that was not started; override it for a driver that is made in another way."""
         return making.make_driver(self.driver_class, self.driver_name, **self.driver_options)
 
     def make_node(self, name: str = "node1") -> base.Node:
@@ -53,7 +53,7 @@ class DriverContract:
 
     @contextlib.asynccontextmanager
     async def hardware(self) -> AsyncIterator[None]:
-        """What the nodes stand for, such as a simulator, in the event loop that the driver runs in."""
+        """The hardware of the nodes, such as a simulator, in the driver's event loop."""
         yield
 
     def test_it_is_described(self) -> None:
@@ -158,7 +158,7 @@ class DriverContract:
         structure.enforce(f"left after close(): {what}" for what in left)
 
     def _run(self, part: _Part) -> None:
-        """Run a part of the contract with a driver that was started, before its hardware."""
+        """Run a part of the contract with a driver that was started, and its hardware."""
         if not self.reads_hardware:
             raise unittest.SkipTest("reads_hardware is False: there is no hardware that answers")
 
@@ -185,7 +185,7 @@ class DriverContract:
         self._run(part)
 
     async def _exercise(self, driver: base.Driver) -> None:
-        """Use a driver from start to close; what it answers or raises is for other tests to tell."""
+        """Use a driver from start to close; other tests judge what it returns or raises."""
         nodes = [self.make_node(f"node{number}") for number in range(1, 4)] if self.reads_hardware else []
         failing = [self.make_silent_node(), self.make_refusing_node()] if self.reads_hardware else []
         await behaviour.attempt(self.patience, driver.start)

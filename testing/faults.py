@@ -1,4 +1,4 @@
-"""Hardware that misbehaves: a driver around another, for tests of what stands above drivers."""
+"""Hardware that misbehaves: wraps a driver, for tests of what uses drivers."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -8,23 +8,23 @@ from podium import errors, states
 from podium.drivers import base
 from podium.testing.making import call
 
-#: What a node with the fault ``garbage`` answers.
+#: The power state that is read from a node with the fault ``garbage``.
 GARBAGE: Final = "\x00 not a power state"
 
 _OPPOSITE: Final = {states.POWER_ON: states.POWER_OFF, states.POWER_OFF: states.POWER_ON}
 
 
 class Faults(base.Driver):
-    """A driver whose power methods fail for some nodes; the rest goes to the driver inside.
+    """A driver whose power methods fail for some nodes. All other calls go to the driver inside.
 
-    The faults are sets, and a dict, of node names as attributes of the same names, which a test may change
-    at any time. Periodic tasks are not taken over: they are marked methods of the driver's own class.
+    Each fault is an attribute of the same name, a set of node names (``slow``: a dict), which a test may
+    change at any time. Periodic tasks are not wrapped: they are marked methods of the driver's own class.
 
-    :param hang: reads and changes that never end, until they are cancelled
-    :param slow: seconds by which reads and changes are late
-    :param refused: reads and changes that raise :class:`podium.errors.AuthenticationRefused`
-    :param wrong_state: reads that answer on for off and off for on
-    :param garbage: reads that answer no power state
+    :param hang: reads and changes never end, until they are cancelled
+    :param slow: reads and changes are late by so many seconds
+    :param refused: reads and changes raise :class:`podium.errors.AuthenticationRefused`
+    :param wrong_state: reads return on for off and off for on
+    :param garbage: reads return no power state
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Nodes and drivers as tests need them: everything has a value that does, until the test says otherwise."""
+"""Nodes and drivers for tests: every value has a usable default."""
 
 import inspect
 import uuid
@@ -12,9 +12,9 @@ from podium.drivers import base, command, registry
 
 
 def make_node(driver: str = "acme", driver_info: Mapping[str, Any] | None = None, **fields: Any) -> base.Node:
-    """A node of a driver, ``node1`` unless ``name`` is among the fields; its uuid follows from the name.
+    """A node of a driver, called ``node1`` unless ``name`` is a field; its uuid follows from the name.
 
-    :param driver_info: what it was enrolled with, by default nothing
+    :param driver_info: by default empty
     :param fields: the other fields of :class:`podium.drivers.base.Node`
     """
     name = fields.pop("name", "node1")
@@ -23,9 +23,9 @@ def make_node(driver: str = "acme", driver_info: Mapping[str, Any] | None = None
 
 
 def make_driver(driver_class: type[base.Driver], name: str = "acme", **options: Any) -> base.Driver:
-    """A driver that was not started, as the conductor makes it.
+    """A driver that was not started, made as the conductor makes it.
 
-    :param options: values of the driver's options that are not to be their defaults
+    :param options: values of the driver's options, instead of their defaults
     :raises podium.errors.DriverLoadError: when it cannot be made
     """
     conf = cfg.ConfigOpts()

@@ -1,7 +1,6 @@
 """A manager in memory for tests of a driver's periodic tasks: it records calls and gives prepared answers."""
 
 import asyncio
-import concurrent.futures
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,19 +11,17 @@ from typing import Any, NamedTuple
 from oslo_log import log
 
 from podium import errors, states
-from podium.drivers import base, command
+from podium.drivers import base
 from podium.drivers.command import CommandResult, Pending, in_event_loop
 from podium.drivers.context import RunContext
 from podium.testing.making import call
+from podium.testing.programs import Answer, Programs
 
 LOG = log.getLogger(__name__)
 
-#: What a program answers in a test: a result, an error, or what makes a result of argv and input.
-Answer = CommandResult | Exception | Callable[[Sequence[str], str], CommandResult]
-
 
 class TaskFailure(NamedTuple):
-    """A run that raised: of a task, for a node or, where ``node`` is None, for the driver."""
+    """A run of a task that raised, for a node, or for the whole driver if ``node`` is None."""
 
     task: str
     node: str | None
@@ -53,14 +50,14 @@ class FakeManager(base.Manager):
         self.driver_internal_info: dict[str, dict[str, Any]] = {}
         self.maintenance: dict[str, str] = {}
         self.reservations: list[tuple[str, str]] = []
-        self.commands: list[list[str]] = []
-        self.command_inputs: list[str] = []
         self.failures: list[TaskFailure] = []
         self._nodes = {node.uuid: node for node in nodes}
         self._started = now
         self._last_run: dict[str, float] = {}
         self._reserved: set[str] = set()
-        self._answers: dict[tuple[str, ...], Answer] = {}
+        self._programs = Programs()
+        self.commands = self._programs.commands
+        self.command_inputs = self._programs.inputs
 
     def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
         return [node for node in self._nodes.values() if node.driver == driver.name]
@@ -118,21 +115,15 @@ class FakeManager(base.Manager):
         env: Mapping[str, str] | None = None,
         max_output: int = 65536,
     ) -> Pending[CommandResult]:
-        self.commands.append(list(argv))
-        self.command_inputs.append(input)
-        given = [words for words in self._answers if tuple(argv[: len(words)]) == words]
-        if given:
-            return _answered(self._answers[max(given, key=len)], argv, input)
-        work = partial(command.run, argv, timeout=timeout, input=input, env=env, max_output=max_output)
-        return command.in_thread(work, "testing-command")
+        return self._programs.run(argv, timeout=timeout, input=input, env=env, max_output=max_output)
 
     def commands_answer(self, answers: Mapping[tuple[str, ...], Answer]) -> None:
-        """Answer programs instead of running them.
+        """Give prepared answers instead of running programs.
 
-        :param answers: by the first words of argv, of which the longest match counts, a result, an error to
-            raise, or a function of argv and input that makes the result
+        :param answers: a result, an error to raise, or a function of argv and input that makes the result, by
+            the first words of argv; the longest match counts
         """
-        self._answers.update(answers)
+        self._programs.answer(answers)
 
     def advance(self, seconds: float) -> None:
         """Move the clock; nothing runs until :meth:`run_tasks_due`."""
@@ -141,11 +132,11 @@ class FakeManager(base.Manager):
     async def run_task(self, driver: base.Driver, name: str, *, on_demand: bool = False) -> None:
         """Run one periodic task now, whether or not it is due or enabled.
 
-        What a node's run raises is in ``failures`` and in the log, and does not touch the other nodes.
+        What a node's run raises is in ``failures`` and in the log, and does not affect other nodes.
 
-        :param on_demand: whether the run is to believe that a person asked for it
+        :param on_demand: whether the run's context says that a person requested it
         :raises LookupError: when the driver has no task of that name
-        :raises Exception: whatever a task that runs once for the whole driver raises
+        :raises Exception: whatever a task for the whole driver raises
         """
         tasks = {task.name: (task, method) for task, method in base.periodic_tasks(driver)}
         if name not in tasks:
@@ -159,9 +150,9 @@ class FakeManager(base.Manager):
             await call(method, self, context)
 
     async def run_tasks_due(self, driver: base.Driver) -> list[str]:
-        """Run each enabled task of the driver that is due by the clock, once; answers their names.
+        """Run each enabled task of the driver that is due by the clock, once, and return their names.
 
-        What a task raises is in ``failures`` and in the log, and does not touch the other tasks.
+        What a task raises is in ``failures`` and in the log, and does not affect other tasks.
         """
         due = [task.name for task, _ in base.periodic_tasks(driver) if self._is_due(driver, task)]
         for name in due:
@@ -201,7 +192,7 @@ class FakeManager(base.Manager):
         )
 
     def _own(self, node: base.Node) -> base.Node | None:
-        """The node as it is now; None when it is not this conductor's, or has another driver now."""
+        """The present state of a node; None when it is not this conductor's or has another driver now."""
         known = self._nodes.get(node.uuid)
         return known if known is not None and known.driver == node.driver else None
 
@@ -226,7 +217,7 @@ class FakeManager(base.Manager):
 
 
 class _Reservation:
-    """A reservation that takes no time, yet refuses a driver that enters it in the way that would block."""
+    """A reservation that takes no time. It still refuses the ``with`` that would block an event loop."""
 
     def __init__(self, reserve: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
         self._reserve = reserve
@@ -261,21 +252,13 @@ def _wanted(task: base.PeriodicTask, node: base.Node) -> bool:
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy as the database will have it; raises for what is no JSON."""
+    """A copy as the database would return it.
+
+    :raises TypeError, ValueError: for a value that JSON cannot hold
+    """
     copied: dict[str, Any] = json.loads(json.dumps(dict(values), allow_nan=False))
     return copied
 
 
 def _merged(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in {**known, **changes}.items() if value is not None}
-
-
-def _answered(answer: Answer, argv: Sequence[str], input: str) -> Pending[CommandResult]:
-    future: concurrent.futures.Future[CommandResult] = concurrent.futures.Future()
-    try:
-        if isinstance(answer, Exception):
-            raise answer
-        future.set_result(answer if isinstance(answer, CommandResult) else answer(argv, input))
-    except Exception as error:
-        future.set_exception(error)
-    return Pending(future)

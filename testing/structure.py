@@ -1,6 +1,6 @@
-"""What can be told of a driver without its hardware, for the contract and for ``podium driver check``.
+"""Checks a driver without its hardware, for the contract and for ``podium driver check``.
 
-A check yields one line for each finding. It takes a driver that was not started.
+A check takes a driver that was not started, and yields one line for each finding.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "start": (),
     "close": (),
 }
-_SECRET: Final = "Xyzzy-Plugh-40"  # no word of anybody's; looked for in what is told
+_SECRET: Final = "Xyzzy-Plugh-40"  # a word that nobody uses, to be found in errors and log lines
 
 
 def enforce(findings: Iterator[str]) -> None:
@@ -63,7 +63,7 @@ def properties_documented(driver: base.Driver) -> Iterator[str]:
 
 
 def secrets_marked(driver: base.Driver) -> Iterator[str]:
-    """What is called like a secret is declared as one, so that nothing shows it."""
+    """A property or option that is named like a secret is declared as a secret, so that nothing shows it."""
     for key, declared in driver.properties.items():
         if masking.is_secret(key) and not getattr(declared, "secret", True):
             yield f"property {key} is called like a secret; declare it with secret=True"
@@ -82,7 +82,7 @@ def options_documented(driver: base.Driver) -> Iterator[str]:
 
 
 def power_states_known(driver: base.Driver) -> Iterator[str]:
-    """What the driver says that it can do are words of podium.states."""
+    """``supported_power_states`` has words of podium.states."""
     supported = driver.supported_power_states
     if isinstance(supported, str) or not supported:
         yield f"supported_power_states is {supported!r}, not a tuple of words from podium.states"
@@ -111,7 +111,7 @@ def empty_driver_info_refused(driver: base.Driver) -> Iterator[str]:
     """Where a property is required, a node without it is refused with InvalidDriverInfo."""
     error, tried = _validate(driver, make_node(driver.name))
     if tried:
-        return  # validate_does_no_input_output tells
+        return  # reported by validate_does_no_input_output
     required = [key for key, declared in driver.properties.items() if getattr(declared, "required", False)]
     if error is None and required:
         yield f"validate accepts a node without {', '.join(required)}"
@@ -120,9 +120,9 @@ def empty_driver_info_refused(driver: base.Driver) -> Iterator[str]:
 
 
 def validate_does_no_input_output(driver: base.Driver, node: base.Node | None = None) -> Iterator[str]:
-    """``podium node create`` runs it where no hardware is to be reached.
+    """``validate`` needs no hardware: ``podium node create`` calls it anywhere.
 
-    :param node: one that is valid; without it, properties that are required get some text
+    :param node: a valid node; by default a node with some text in each required property
     """
     tried: list[str] = []
     for one in (make_node(driver.name), node or _filled(driver)):
@@ -151,7 +151,7 @@ def secrets_kept(driver: base.Driver, node: base.Node | None = None) -> Iterator
                 break
 
 
-#: Every check that needs neither hardware nor a valid node, by what a driver's author calls it.
+#: Every check that needs neither hardware nor a valid node, by its name.
 STATIC: Final[Mapping[str, Check]] = {
     check.__name__: check
     for check in (
@@ -170,7 +170,7 @@ STATIC: Final[Mapping[str, Check]] = {
 
 
 def findings(driver: base.Driver) -> Iterator[str]:
-    """One line for each thing that is wrong with a driver as it stands, without its hardware."""
+    """One line for each fault that is found without the driver's hardware."""
     for name, check in STATIC.items():
         try:
             yield from check(driver)
@@ -193,9 +193,9 @@ def _misfits(method: Callable[..., Any], name: str, arguments: tuple[str, ...]) 
 
 
 def _validate(driver: base.Driver, node: base.Node) -> tuple[Exception | None, list[str]]:
-    """What ``validate`` raises, and the input and output that it tried."""
+    """The error of ``validate``, and the input and output that it tried."""
     if inspect.iscoroutinefunction(driver.validate) or any(_misfits(driver.validate, "validate", ("node",))):
-        return errors.InvalidDriverInfo("signatures_fit tells"), []
+        return errors.InvalidDriverInfo("reported by signatures_fit"), []
     with watch.no_input_output() as tried:
         try:
             driver.validate(node)
@@ -220,7 +220,7 @@ class _Lines(logging.Handler):
 
 @contextlib.contextmanager
 def _logged() -> Iterator[list[str]]:
-    """What any logger says inside of ``with``."""
+    """The lines that any logger writes inside of ``with``."""
     handler = _Lines()
     root = logging.getLogger()
     level = root.level

@@ -1,7 +1,7 @@
-"""Sees what a driver does behind its tests' back: input and output, blocked event loops, things left behind.
+"""Detects what the tests of a driver would not see: input and output, blocked event loops, leaks.
 
-Calls that block are seen as audit events (PEP 578) or by a profiler, which does not depend on how long they
-take; an event loop that stands still for any other reason is seen by a thread beside it.
+Audit events (PEP 578) or a profiler show calls that block, however short they are. A thread beside the event
+loop notices when the loop stands still for any other reason.
 """
 
 import asyncio
@@ -28,12 +28,12 @@ _RECEIVING: Final = frozenset(
     {"accept", "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "_accept"}
 )
 
-#: Seconds between two looks at a loop, and looks without an answer after which it stands still. Looks are
-#: counted, not time, so that a machine that is short of processors delays both sides.
+#: Seconds between two looks at a loop, and the number of looks without an answer after which it stands still.
+#: Looks are counted rather than time, so that a machine short of processors delays both sides.
 _LOOK: Final = 0.1
 _LOOKS: Final = 10
 
-#: Seconds that what was closed may take to be gone.
+#: Seconds after closing, within which everything must be gone.
 _GRACE: Final = 2.0
 
 _guards: dict[int, _Guard] = {}
@@ -41,7 +41,7 @@ _guards: dict[int, _Guard] = {}
 
 @functools.cache
 def _install() -> None:
-    # Hooks are never taken out again; without a guard for the thread this one does nothing.
+    # Hooks cannot be removed. This one does nothing in a thread without a guard.
     def hook(
         event: str,
         args: tuple[Any, ...],
@@ -57,13 +57,13 @@ def _install() -> None:
 
 @contextlib.contextmanager
 def _guarded(is_wrong: Callable[[str, tuple[Any, ...]], bool], *, refuse: bool) -> Iterator[list[str]]:
-    """Note some events of this thread; those that are refused, too, whatever becomes of the exception."""
+    """Record some events of this thread, refused ones too, whatever handles the exception."""
     found: list[str] = []
 
     def guard(event: str, args: tuple[Any, ...]) -> None:
         if event in _INPUT_OUTPUT and is_wrong(event, args):
             found.append(f"{event} {_place(sys._getframe(2))}")
-            if refuse:  # as the system does, for which libraries are prepared
+            if refuse:  # with an error that libraries expect of the system
                 raise PermissionError(f"{event} is not allowed here")
 
     _install()
@@ -76,13 +76,13 @@ def _guarded(is_wrong: Callable[[str, tuple[Any, ...]], bool], *, refuse: bool) 
 
 
 def no_input_output() -> contextlib.AbstractContextManager[list[str]]:
-    """Refuse input and output of this thread inside of ``with``; gives what was tried, and where."""
+    """Refuse input and output of this thread inside of ``with``; yields what was tried, and where."""
     return _guarded(lambda event, _: event != "open" or not _within("<frozen importlib"), refuse=True)
 
 
 @contextlib.contextmanager
 def no_blocking() -> Iterator[list[str]]:
-    """Note calls of this thread that hold it up, inside of ``with``; gives what was called, and where."""
+    """Record calls that block this thread inside of ``with``; yields what was called, and where."""
     with _guarded(_blocks, refuse=False) as found:
         # Neither a sleep (before Python 3.13) nor a read from a socket is an audit event.
         def profile(frame: FrameType, event: str, called: Any) -> None:
@@ -129,7 +129,7 @@ def _within(file: str) -> bool:
 
 
 def _place(frame: FrameType | None) -> str:
-    """The innermost function that is not the standard library's."""
+    """The innermost function outside the standard library."""
     stack = list(_stack(frame))
     own = [one for one in stack if _top_package(one) not in sys.stdlib_module_names]
     for found in own[:1] or stack[:1]:
@@ -142,11 +142,11 @@ def _top_package(frame: FrameType) -> str:
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]], *, patience: float, stalls: bool = False) -> None:
-    """Run a coroutine in a loop of its own, in a thread that the test does not hang with.
+    """Run a coroutine in an event loop and a thread of its own, so that the test itself cannot hang.
 
     :param patience: seconds after which the test gives up
     :param stalls: whether a loop that stands still fails the test
-    :raises AssertionError: for either, naming the function
+    :raises AssertionError: for either, with the name of the function
     """
     ended: concurrent.futures.Future[None] = concurrent.futures.Future()
     loops: list[asyncio.AbstractEventLoop] = []
@@ -164,7 +164,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]], *, patience: float, stall
         try:
             asyncio.run(announced())
         except BaseException as error:
-            # It went through the loop, and must not go through the test run as well.
+            # It stopped the loop, and must not stop the test run as well.
             ended.set_exception(AssertionError(f"{type(error).__name__} was raised: {error}"))
 
     thread = threading.Thread(target=live, name="contract-loop", daemon=True)
@@ -174,7 +174,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]], *, patience: float, stall
     silent = 0
     for _ in range(int(patience / _LOOK)):
         if concurrent.futures.wait([ended], _LOOK).done:
-            thread.join(_GRACE)  # longer, where tasks that are left do not let themselves be cancelled
+            thread.join(_GRACE)  # it may take longer, when tasks that are left ignore their cancellation
             return ended.result()
         silent = 0 if answered.is_set() else silent + 1
         if stalls and silent >= _LOOKS:
@@ -191,16 +191,16 @@ def _place_of(thread: threading.Thread) -> str:
 
 
 class Leaks:
-    """What a driver holds that it did not hold when this was made, in the event loop that runs."""
+    """What a driver holds in the running event loop that it did not hold when this object was made."""
 
     def __init__(self) -> None:
         self._before = self._held()
 
     async def left(self) -> list[str]:
-        """What is left, once all that is closing had its time: tasks, threads, sockets and pipes."""
+        """Tasks, threads, sockets and pipes that are left after :data:`_GRACE` seconds at the most."""
         loop = asyncio.get_running_loop()
         end = loop.time() + _GRACE
-        # Threads and descriptors tell nobody that they end.
+        # The end of a thread or a descriptor cannot be awaited.
         while (left := self._held().keys() - self._before.keys()) and loop.time() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         held = self._held()

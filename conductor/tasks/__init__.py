@@ -1,1 +1,1 @@
-"""Periodic tasks: jobs, runs for each node, commands to them, and what they may ask of the conductor."""
+"""Periodic tasks: their kinds, when they run, commands to them, and what they may ask of the conductor."""

@@ -1,4 +1,4 @@
-"""Carries out what people ask of periodic tasks: run one now, enable or disable it."""
+"""Carries out people's commands to periodic tasks: run, enable, disable."""
 
 import asyncio
 import functools
@@ -16,16 +16,16 @@ LOG = log.getLogger(__name__)
 
 
 class Tasks(Protocol):
-    """The periodic tasks of this worker, which the manager keeps."""
+    """The periodic tasks of this worker; see ConductorManager."""
 
     def run_now(self, name: str, node: str | None, done: Callable[[str | None, float], None]) -> None:
-        """Run a task at once; see ConductorManager."""
+        """Run a task at once."""
 
     def switch(self, name: str, enabled: bool) -> None:
         """Enable or disable a task."""
 
     def record_tasks(self) -> None:
-        """Have the tasks' reports written."""
+        """Have changed reports of tasks written."""
 
 
 class TaskCommands:
@@ -44,9 +44,9 @@ class TaskCommands:
         self._answers: set[asyncio.Task[None]] = set()
 
     async def poll(self) -> None:
-        """Begin every command that is new.
+        """Begin every new command.
 
-        :raises podium.errors.DatabaseUnavailable: when it cannot be asked
+        :raises podium.errors.DatabaseUnavailable: when the database cannot be read
         """
         commands = await self._sql.read(
             lambda connection: statements.unanswered(connection, self._host, self._last, self._worker)

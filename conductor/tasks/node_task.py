@@ -1,4 +1,4 @@
-"""Runs of a task that a driver has for each node: spread out, side by side, each failure by itself."""
+"""A driver's task for each node: calls are spread over the spacing, and a failing node affects no other."""
 
 import asyncio
 from collections import defaultdict
@@ -19,22 +19,22 @@ from podium.node_ranges import fold_for_log
 
 LOG = log.getLogger(__name__)
 
-#: The part of the spacing over which the calls of a run are spread.
+#: The share of the spacing over which the calls of a run are spread.
 _SPREAD: Final = 0.8
-#: Seconds between two looks for whose turn it is: thousands of nodes need not be waited for one by one.
+#: The shortest wait before a call, in seconds: thousands of nodes are not waited for one by one.
 _TICK: Final = 0.02
-#: Seconds, between which the deadline of one call lies when the driver does not say.
+#: Bounds of a call's deadline in seconds, when neither the driver nor the config file has one.
 _SHORTEST, _LONGEST = 10.0, 60.0
 
 
 class AllNodesFailed(errors.PodiumError):
-    """The task failed for every node that it ran for."""
+    """The task failed for all of its nodes."""
 
 
 class NodeTask(DriverTask):
     """A task that runs for each node by itself, in the room of the nodes' driver."""
 
-    #: A run bounds itself; what the config file's deadline ends is the call for one node.
+    #: A run bounds itself. The deadline of the config file is that of the call for one node.
     deadline = UNBOUNDED
 
     def __init__(
@@ -49,14 +49,14 @@ class NodeTask(DriverTask):
         self._fleet = fleet
         self._failing: dict[str, str] = {}  # by UUID, the last error of a node
         self._in_flight = task.max_in_flight if self.hears_cancel else min(task.max_in_flight, room.size)
-        self.hears_cancel = True  # the run does, whatever the calls are
+        self.hears_cancel = True  # the run is a coroutine, whatever the method is
 
     def start(self, manager: object, request: RequestContext, spacing: float) -> Run:
-        """Run for every node that the task is for, spread over the spacing."""
+        """Start the calls for all nodes of the task, spread over the spacing."""
         return self._start(self._chosen(), spacing * _SPREAD, manager, request)
 
     def by_hand(self, node: str | None) -> Start:
-        """Run for every node that the task is for, or for a single one in spite of the filters, at once."""
+        """Start the calls for all nodes of the task, or for a single one in spite of the filters, at once."""
         entry = None if node is None else self._fleet.find(node)
         if node is not None and (entry is None or entry.node.driver != self._room.driver.name):
             raise errors.PodiumError(
@@ -72,7 +72,7 @@ class NodeTask(DriverTask):
         return self._room.start(lambda: self._run(nodes, spread, manager, request), request)
 
     def partial(self) -> str | None:
-        """What went wrong for some nodes in the last run, in one line; None when nothing did."""
+        """The nodes that failed in the last run, and one of their errors; None when none failed."""
         if not self._failing:
             return None
         entries = (self._fleet.find(uuid) for uuid in self._failing)
@@ -106,7 +106,7 @@ class NodeTask(DriverTask):
                     await asyncio.sleep(max(early, _TICK))
                 await gate.acquire()
                 group.create_task(one(node))
-        self._tell(nodes, failed)
+        self._log_changes(nodes, failed)
         if nodes and len(failed) == len(nodes):
             raise AllNodesFailed(self.partial() or "failed for every node")
 
@@ -116,7 +116,7 @@ class NodeTask(DriverTask):
         return configured or min(max(self.task.spacing, _SHORTEST), _LONGEST)
 
     async def _call(self, node: base.Node, manager: object, request: RequestContext) -> str | None:
-        """Run for one node; why it failed, in one line."""
+        """Run for one node and return its error in one line."""
         entry = self._fleet.find(node.uuid)
         if entry is None or (entry.number in self._fleet.taken and not self.task.all_nodes):
             return None
@@ -129,8 +129,8 @@ class NodeTask(DriverTask):
             return masking.scrub(text, node.driver_info, self._room.secret)
         return None
 
-    def _tell(self, nodes: list[base.Node], failed: dict[str, str]) -> None:
-        """Log what is new: nodes that fail now and did not, and nodes that do not any more."""
+    def _log_changes(self, nodes: list[base.Node], failed: dict[str, str]) -> None:
+        """Log which nodes fail now and did not before, and which do not any more."""
         fresh: dict[str, list[str]] = defaultdict(list)
         for node in nodes:
             if node.uuid in failed and node.uuid not in self._failing:

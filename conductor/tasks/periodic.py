@@ -34,7 +34,7 @@ Done = Callable[[str | None, float], None]
 
 
 class Timers(Protocol):
-    """What a job needs of the conductor's event loop."""
+    """The part of the conductor's event loop that a job uses."""
 
     def time(self) -> float: ...
     def call_later(self, delay: float, callback: Callable[[], Any]) -> asyncio.TimerHandle: ...
@@ -43,7 +43,7 @@ class Timers(Protocol):
 
 
 class LoopTimers:
-    """An event loop's; ``post`` alone may be called from other threads."""
+    """The timers of an event loop. Only ``post`` may be called from other threads."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.time = loop.time
@@ -101,7 +101,7 @@ class PeriodicJob(OwnTask):
         if self._is_busy:
             self._history.skip()
             return
-        # Not before all that are due have been called: PeriodicTasks lets other threads run after each.
+        # After all due tasks have been called: PeriodicTasks lets other threads run after each call.
         self._called = True
         self._timers.call_soon(lambda: self._begin(manager, self.kind.start))
 
