@@ -14,6 +14,7 @@ from typing import Final
 WIDTH: Final = 720
 _GAP: Final = 12
 _LINE: Final = 18
+_LETTER: Final = 6.6  # the width of most letters at this size
 _PADDING: Final = 14
 _ARROW: Final = 22
 
@@ -70,7 +71,10 @@ def parse(text: str) -> Box:
 
 
 def draw(text: str) -> str:
-    """Draw a picture as an SVG element; the style sheet of the pages gives it its colours."""
+    """Draw a picture as an SVG element; the style sheet of the pages gives it its colours.
+
+    :raises ValueError: for a line that this module does not know, or that is too long for its box
+    """
     graph = parse(text)
     _place(graph, 0, 0, WIDTH)
     return (
@@ -108,6 +112,8 @@ def _draw_graph(graph: Box) -> Iterator[str]:
         height = 0 if box.rows else box.height - len(box.lines) * _LINE - _PADDING
         top = box.y + (height + _PADDING + _LINE) / 2
         for number, line in enumerate(box.lines):
+            if len(line) * _LETTER > box.width:
+                raise ValueError(f"too long for its box in a picture: {line}")
             yield _text("detail" if number else "name", box.middle, top + number * _LINE, line)
         yield from _draw_graph(box)
     for above, below, (arrow, label) in zip(graph.rows, graph.rows[1:], graph.steps, strict=False):

@@ -140,3 +140,12 @@ def test_the_tutorial_shows_all_that_a_driver_may_ask_of_the_conductor() -> None
     text = (ROOT / "docs/drivers.md").read_text()
     methods = {name for name in vars(base.Manager) if not name.startswith("_")}
     assert {name for name in methods if f"manager.{name}(" not in text} == set()
+
+
+def test_the_readmes_table_has_every_folder_and_module_of_the_root() -> None:
+    _, _, table = (ROOT / "README.md").read_text().partition("| path | contents |")
+    named = set(re.findall(r"`(\w+(?:/|\.py))`", "".join(re.findall(r"^(\|.*?\|)", table, re.M))))
+    files = {file.name for file in ROOT.glob("*.py")} - {"__init__.py"}
+    folders = {f"{file.parent.name}/" for file in ROOT.glob("*/__init__.py")} - {"build/"}
+    assert files | folders <= named
+    assert all((ROOT / name).exists() for name in named)
