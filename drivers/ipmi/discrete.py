@@ -1,6 +1,6 @@
 """What the states of discrete sensors mean, and which of them are a fault.
 
-Sources: IPMI v2.0 revision 1.1, tables 42-2 (generic) and 42-3 (sensor-specific). States that tell nothing of
+Sources: IPMI v2.0 revision 1.1, tables 42-2 (generic) and 42-3 (sensor-specific). States that say nothing of
 how the machine fares have no words here, unless they go with others that do, like a power supply's presence.
 """
 

@@ -23,7 +23,7 @@ _PIECE: Final = 32  # bytes asked for at once
 _SMALLER: Final = {_PIECE: 16, 16: 8}  # after a refusal
 _END_OF_FIELDS: Final = 0xC1
 _IN_USE: Final = 0x81  # completion code of Read FRU Data, section 34.2
-_UNITS: Final = 8  # bytes, in which offsets and lengths are told
+_UNITS: Final = 8  # bytes, in which offsets and lengths are counted
 #: What makers leave in fields that they did not fill, in lower case.
 _BLANK: Final = frozenset(
     {
@@ -43,7 +43,7 @@ _BLANK: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who made a thing, and which one it is; None for what is not told."""
+    """Who made a thing, and which one it is; None for what is not known."""
 
     manufacturer: str | None = None
     name: str | None = None
@@ -57,13 +57,13 @@ class Identity:
 
 
 def product(area: bytes) -> Identity:
-    """What a product area tells (section 12); nothing when it is not intact."""
+    """The identity in a product area (section 12); empty when the area is not intact."""
     found = list(_fields(area, 3))
     return Identity(_word(found, 0), _word(found, 1), _word(found, 4))
 
 
 def board(area: bytes) -> Identity:
-    """What a board area tells (section 11); nothing when it is not intact."""
+    """The identity in a board area (section 11); empty when the area is not intact."""
     found = list(_fields(area, 6))
     return Identity(_word(found, 0), _word(found, 1), _word(found, 2))
 
@@ -85,9 +85,9 @@ def _fields(area: bytes, start: int) -> Iterator[str]:
 
 
 async def identity(inquiry: Inquiry) -> Identity:
-    """What the machine is as a product and, where that is not told, as a board.
+    """What the machine is as a product and, where that is not known, as a board.
 
-    FRU data that is missing or not intact tells nothing.
+    FRU data that is missing or not intact counts as empty.
 
     :raises podium.errors.DriverError: when the BMC does not answer, or cannot now
     """
@@ -114,7 +114,7 @@ class _Memory:
     """The bytes of one FRU device, of which little is of interest."""
 
     def __init__(self, inquiry: Inquiry, size: int, unit: int) -> None:
-        """:param unit: bytes by which offsets and counts are told"""
+        """:param unit: bytes in which offsets and counts are given"""
         self._inquiry = inquiry
         self._size = size
         self._unit = unit
@@ -129,7 +129,7 @@ class _Memory:
         return cls(inquiry, int.from_bytes(answer[:2], "little"), 2 if answer[2] & 1 else 1)
 
     async def area(self, place: int) -> bytes:
-        """The area at a place that the header tells; nothing where there is none, or not all of it."""
+        """The area at a place that the header names; empty where there is none, or not all of it."""
         start = place * _UNITS
         if not start:
             return b""

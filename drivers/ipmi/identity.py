@@ -1,4 +1,4 @@
-"""What a BMC tells of itself and its machine, as inventory.
+"""What a BMC reports of itself and its machine, as inventory.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """
@@ -32,16 +32,16 @@ async def device_id(inquiry: Inquiry) -> bytes:
 
 
 def fingerprint(device: bytes, records: bytes | None) -> str:
-    """A few letters that are others when BMC, firmware or sensor records are.
+    """A few letters that change with BMC, firmware or sensor records.
 
     :param records: the version of the sensor records, if there are any
     """
-    told = hashlib.blake2b(device + b"/" + (records or b""), digest_size=8).hexdigest()
-    return sys.intern(told)  # most machines of a fleet have the same
+    digest = hashlib.blake2b(device + b"/" + (records or b""), digest_size=8).hexdigest()
+    return sys.intern(digest)  # most machines of a fleet have the same
 
 
 async def inventory(inquiry: Inquiry, device: bytes) -> Inventory:
-    """All that IPMI tells of a machine; what a BMC does not have is left out.
+    """All that IPMI knows of a machine; what a BMC does not have is left out.
 
     :param device: the answer to Get Device ID
     """
@@ -70,12 +70,12 @@ async def _bios_version(inquiry: Inquiry) -> str | None:
     for block in range(_BLOCKS):
         request = bytes((0, _FIRMWARE_VERSION, block, 0))
         answer = await _optional(inquiry, packet.GET_SYSTEM_INFO_PARAMETERS, request)
-        told = answer[2:18]  # after parameter revision and number of the block
-        if block == 0 and len(told) >= 2:
-            encoding, size = _ENCODINGS.get(told[0] & 0x0F, "latin-1"), told[1]
-            told = told[2:]
-        text += told
-        if not told or len(text) >= size:
+        piece = answer[2:18]  # after parameter revision and number of the block
+        if block == 0 and len(piece) >= 2:
+            encoding, size = _ENCODINGS.get(piece[0] & 0x0F, "latin-1"), piece[1]
+            piece = piece[2:]
+        text += piece
+        if not piece or len(text) >= size:
             break
     found = text[:size].decode(encoding, "replace").partition("\0")[0]
     return " ".join(found.split()) if found.isprintable() else None

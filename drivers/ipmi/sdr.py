@@ -54,7 +54,7 @@ _LINEARIZATIONS: Final[tuple[Callable[[float], float], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What makes a number of a reading, section 36.3: ``L((M * raw + B * 10**K1) * 10**K2)``, then the unit.
+    """How a reading becomes a number, section 36.3: ``L((M * raw + B * 10**K1) * 10**K2)``, then the unit.
 
     :param form: 0 unsigned, 1 ones' complement, 2 two's complement
     """
@@ -66,7 +66,7 @@ class Conversion:
     base_unit: int
 
     def value(self, raw: int) -> float | None:
-        """The number, in the unit of the sensor's kind; None for one that there is not.
+        """The number, in the unit of the sensor's kind; None where there is none.
 
         :param raw: 0 to 255
         """
@@ -89,7 +89,7 @@ class Sensor:
     :param sensor_type: table 42-3
     :param reading_type: event/reading type, table 42-1
     :param states: the states that it can be in, or the thresholds that it is compared with, as the bits of a
-        reading; 0 when the record does not tell
+        reading; 0 when the record does not say
     :param kind: one of podium.drivers.base.SENSOR_KINDS, if it is of any
     :param conversion: None for a sensor without numbers
     """
@@ -105,14 +105,14 @@ class Sensor:
 
 
 class Repository:
-    """The sensors of a machine, all of a name of their own; shared between machines with the same records."""
+    """The sensors of a machine, with unique names; shared between machines with the same records."""
 
     __slots__ = ("__weakref__", "measuring", "watched")
 
     def __init__(self, sensors: Sequence[Sensor]) -> None:
-        #: Those that tell when something is wrong.
+        #: Those that can show a fault.
         self.watched = tuple(sensor for sensor in sensors if _can_be_faulty(sensor))
-        #: Those that tell a number of a kind that there is a word for.
+        #: Those that measure something of a kind that Podium knows.
         self.measuring = tuple(sensor for sensor in sensors if sensor.kind and sensor.conversion)
 
 
@@ -128,7 +128,7 @@ _known: Final[weakref.WeakValueDictionary[bytes, Repository]] = weakref.WeakValu
 def repository(records: Sequence[bytes]) -> Repository:
     """What records say; most machines of a fleet have the same ones, and get the same object.
 
-    Records that are too short for what they should tell are left out, as are those that are not of sensors.
+    Records that are too short for what they should hold are left out, as are those that are not of sensors.
     """
     digest = hashlib.blake2b(digest_size=16)
     for record in records:
@@ -231,7 +231,7 @@ def _shared(sensor: Sensor, sharing: int, more: int) -> Iterator[Sensor]:
 
 
 def _distinguish(sensors: Sequence[Sensor]) -> tuple[Sensor, ...]:
-    """Give those that share a name one of their own, by their entity or else by their place."""
+    """Make shared names unique, by entity or else by place."""
     named = Counter(sensor.name for sensor in sensors)
     taken: set[str] = set()
     distinct = []

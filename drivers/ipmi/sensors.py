@@ -24,7 +24,7 @@ _THRESHOLDS: Final = (
     (3, "Warning", "above its upper non-critical threshold"),
     (0, "Warning", "below its lower non-critical threshold"),
 )
-#: What stands still, or has nothing to supply, while the machine is off.
+#: What stands still or supplies nothing while the machine is off.
 _RESTING: Final = frozenset({"fan", "fan_share", "voltage", "current", "power"})
 _UNIT_WORDS: Final = {"celsius": "degrees C", "rpm": "RPM"}
 
@@ -41,7 +41,7 @@ class Reading(NamedTuple):
 
 
 def decode(answer: bytes, counted: int = 0) -> Reading | None:
-    """What an answer tells; None while the sensor has no reading.
+    """The reading in an answer; None while the sensor has none.
 
     :param counted: the states that the sensor can have, as bits; 0 for all
     """
@@ -90,7 +90,7 @@ def _number(value: float) -> str:
 
 
 async def threshold(inquiry: Inquiry, sensor: sdr.Sensor, reading: Reading) -> str:
-    """The threshold that is crossed, as `` 95``, with Get Sensor Thresholds; nothing when it is not told.
+    """The threshold that is crossed, as `` 95``, with Get Sensor Thresholds; empty when it is not known.
 
     :raises podium.errors.DriverError: when the BMC does not answer
     """

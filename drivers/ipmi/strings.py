@@ -1,4 +1,4 @@
-"""Text as BMCs keep it, in sensor records and FRU data: a byte that tells encoding and length, and bytes.
+"""Text as BMCs keep it, in sensor records and FRU data: a byte of encoding and length, then the text.
 
 Sources: IPMI v2.0 revision 1.1, section 43.15; Platform Management FRU Information Storage Definition v1.0,
 section 13.
