@@ -1,19 +1,62 @@
-"""Nodes that were read and found as they were, in as few records as tell it."""
+"""Nodes whose power state did not change, in as few records as say it."""
 
-from collections.abc import Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
-from podium.db.readings import Checked
+from podium.conductor.recording.pile import MOST_AT_ONCE, write_batch
+from podium.conductor.rooms.sql import Sql
+from podium.db.readings import Checked, record_checked
 
-#: Nodes found as they were are written with the time of the first of those read within this.
+#: Records that differ in time by less than this share the time of the first.
 _ALIKE: Final = timedelta(seconds=1)
+#: Numbers that may wait for each node of the fleet before all but the newest are dropped.
+_MOST_EACH: Final = 3
+
+
+class CheckedPile:
+    """The checks that wait to be written. Added from any thread, and written in the conductor's loop.
+
+    :param fleet_size: how many nodes there are
+    """
+
+    def __init__(self, fleet_size: Callable[[], int]) -> None:
+        self._fleet_size = fleet_size
+        self._lock = threading.Lock()
+        self._checks: list[Checked] = []
+
+    def __len__(self) -> int:
+        """How many nodes, counted as often as they were read."""
+        return sum(len(one.numbers) for one in list(self._checks))
+
+    def add(self, checked: Checked) -> None:
+        """Have it written that nodes were read and had not changed."""
+        with self._lock:
+            self._checks.append(checked)
+
+    async def write(self, sql: Sql) -> None:
+        """Write what waits now, a transaction for each record.
+
+        :raises podium.errors.DatabaseUnavailable: what is not written waits on, unless it is outdated
+        """
+        with self._lock:
+            waiting, self._checks = deque(joined(self._checks, MOST_AT_ONCE)), []
+        try:
+            while waiting:
+                await write_batch(sql, [waiting[0]], record_checked)
+                waiting.popleft()
+        finally:
+            if waiting:
+                with self._lock:
+                    self._checks = newest([*waiting, *self._checks], _MOST_EACH * self._fleet_size())
 
 
 def joined(checks: Sequence[Checked], most: int) -> list[Checked]:
-    """The same in fewer: those that share what the fleet had seen and, all but, their time.
+    """Join records that share what the fleet had seen and, all but, their time.
 
-    :param most: nodes that one of them has at the most, and those of one more
+    :param most: nodes that a record has before it is joined with no other
     """
     fewer: list[Checked] = []
     for one in checks:
@@ -31,7 +74,7 @@ def joined(checks: Sequence[Checked], most: int) -> list[Checked]:
 
 
 def newest(checks: Sequence[Checked], most: int) -> list[Checked]:
-    """The same without what is outdated, where it is more than so many numbers."""
+    """Drop what is outdated, where there are more than so many numbers."""
     if sum(len(one.numbers) for one in checks) <= most:
         return list(checks)
     known: set[int] = set()

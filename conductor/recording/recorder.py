@@ -1,22 +1,26 @@
-"""The one writer: what rooms, tasks and power changes learned, gathered and written in few statements.
+"""Writes what rooms, tasks and power changes learned: gathered, and in few statements.
 
 Anyone may hand something over, from any thread, at any time; it is kept in memory until the database has
 taken it. Only the newest of each kind is kept for a node, so that a long outage costs no more than the fleet.
+
+Others write too, each for itself: what must be in the database before something is done (requests that begin
+or are about to be sent, reservations, requests of enforcement and its freeze), and what is no record of nodes
+(heartbeats, figures, commands to tasks, cursors of notifications).
 """
 
 import asyncio
-import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 from oslo_log import log
 
 from podium import errors
 from podium.conductor.fleet.fleet import Fleet
-from podium.conductor.recording.checked import joined, newest
+from podium.conductor.recording.checked import CheckedPile
+from podium.conductor.recording.pile import Pile
 from podium.conductor.rooms.sql import Sql
 from podium.db import conductors, faults, fleet, readings
 from podium.db.changes import next_change
@@ -32,18 +36,11 @@ LOG = log.getLogger(__name__)
 #: Seconds between two writes; what is learned is at most this much older in the database.
 FLUSH_INTERVAL: Final = 1.0
 
-#: Checks that may wait for each node before all but the newest are dropped.
-_MOST_CHECKS: Final = 3
-#: Nodes that are written in one transaction, so that nobody else waits long for the database.
-_MOST_AT_ONCE: Final = 20_000
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
-_R = TypeVar("_R")
+_Numbers = set[int]
 
 
 class Recorder:
-    """Gathers and writes.
+    """Gathers records from any thread, and writes them in the conductor's loop.
 
     :param hostname: the conductor whose tasks these are
     :param worker: which of its workers runs them, counted from 0
@@ -58,85 +55,106 @@ class Recorder:
         self._hostname = hostname
         self._worker = worker
         self._holder = holder or hostname
-        self._lock = threading.Lock()
+        self._oldest: float | None = None  # since when a reading waits to be written
         self._writing_outcomes = asyncio.Lock()
-        self._outcomes: dict[int, Outcome] = {}
-        self._readings: dict[int, Reading] = {}
-        self._checked: list[Checked] = []
-        self._oldest: float | None = None  # since when something waits to be written
-        self._healths: dict[int, dict[str, Any]] = {}
-        self._tasks: dict[str, TaskReport] = {}
-        self._values: dict[tuple[int, str, str], Any] = {}  # by node, column and key
-        self._maintenance: dict[int, tuple[str, str | None]] = {}
-        self._releases: dict[int, None] = {}
-        self._faults: dict[int, str] = {}
-        self._recoveries: dict[int, None] = {}
-        self._enforcement: dict[int, str | None] = {}
+        self._outcomes: Pile[int, Outcome, int] = Pile(
+            _finish, lambda written, change: self._fleet.taken.free_when_seen(change, written)
+        )
+        self._readings: Pile[int, Reading, _Numbers] = Pile(self._record_readings, self._note_power)
+        self._checked = CheckedPile(lambda: len(self._fleet))
+        self._faults: Pile[int, str, _Numbers] = Pile(
+            lambda sql, reasons: faults.record_faults(sql, reasons, utcnow(), self._holder),
+            self._report_faults,
+        )
+        self._recoveries: Pile[int, None, _Numbers] = Pile(
+            lambda sql, numbers: faults.record_recoveries(sql, list(numbers), utcnow(), self._holder),
+            self._report_recoveries,
+        )
+        self._enforcement: Pile[int, str | None, None] = Pile(faults.record_enforcement)
+        self._health_order = threading.Lock()
+        self._healths: Pile[int, Mapping[str, Any], None] = Pile(fleet.record_health)
+        self._values: Pile[tuple[int, str, str], Any, Mapping[int, Mapping[str, Any]]] = Pile(
+            lambda sql, values: fleet.record_patches(sql, _by_column(values)),
+            lambda _, columns: self._fleet.note_columns(columns),
+        )
+        self._maintenance: Pile[int, tuple[str, str | None], None] = Pile(fleet.record_maintenance)
+        self._releases: Pile[int, None, None] = Pile(
+            lambda sql, numbers: fleet.let_go(sql, numbers, self._holder),
+            lambda numbers, _: self._fleet.taken.free(numbers),
+        )
+        self._tasks: Pile[str, TaskReport, None] = Pile(
+            lambda sql, reports: conductors.save_tasks(
+                sql, self._hostname, list(reports.values()), self._worker
+            )
+        )
+        #: All but the outcomes, in the order in which they are written.
+        self._piles: Sequence[Pile[Any, Any, Any] | CheckedPile] = (
+            self._readings,
+            self._checked,
+            self._faults,
+            self._recoveries,
+            self._enforcement,
+            self._healths,
+            self._values,
+            self._maintenance,
+            self._releases,
+            self._tasks,
+        )
 
     def add_reading(self, reading: Reading) -> None:
         """Have a reading written, unless its node changes before that."""
-        with self._lock:
-            self._readings[reading.node_id] = reading
-            self._note_time()
+        self._readings.add(reading.node_id, reading)
+        self._note_time()
 
     def add_checked(self, checked: Checked) -> None:
-        """Have it written that nodes were read and found as they were."""
-        with self._lock:
-            self._checked.append(checked)
-            self._note_time()
+        """Have it written that nodes were read and had not changed."""
+        self._checked.add(checked)
+        self._note_time()
 
     def add_outcome(self, outcome: Outcome) -> None:
         """Have the end of a power change written."""
-        with self._lock:
-            self._outcomes[outcome.node_id] = outcome
+        self._outcomes.add(outcome.node_id, outcome)
 
     def add_health(self, uuid: str, health: Health) -> None:
-        """Have a node's health written if it is another than before."""
+        """Have a node's health written if it changed."""
         document = {"status": health.status, "reasons": list(health.reasons)}
-        with self._lock:  # so that what the fleet shows last is written last
+        with self._health_order:  # so that what the fleet shows last is written last
             number = self._fleet.note_health(uuid, document)
             if number is not None:
-                self._healths[number] = document
+                self._healths.add(number, document)
 
     def add_values(self, uuid: str, column: str, values: Mapping[str, Any]) -> None:
         """Have values put into a JSON column of a node."""
         entry = self._fleet.find(uuid)
         if entry is not None:
-            with self._lock:
-                self._values.update({(entry.number, column, key): value for key, value in values.items()})
+            self._values.add_all({(entry.number, column, key): value for key, value in values.items()})
 
     def add_maintenance(self, uuid: str, who: str, reason: str | None) -> None:
         """Have a node put into maintenance, or, without a reason, taken out."""
         entry = self._fleet.find(uuid)
         if entry is not None:
-            with self._lock:
-                self._maintenance[entry.number] = who, reason
+            self._maintenance.add(entry.number, (who, reason))
 
     def add_fault(self, number: int, reason: str) -> None:
         """Have a node put into maintenance because its power cannot be read."""
-        with self._lock:
-            self._faults[number] = reason
+        self._faults.add(number, reason)
 
     def add_recovery(self, number: int) -> None:
         """Have a node taken out of the maintenance that :meth:`add_fault` put it into."""
-        with self._lock:
-            self._faults.pop(number, None)
-            self._recoveries[number] = None
+        self._faults.discard(number)
+        self._recoveries.add(number, None)
 
     def add_enforcement(self, number: int, text: str | None) -> None:
-        """Have written what enforcement says of a node."""
-        with self._lock:
-            self._enforcement[number] = text
+        """Have it written why enforcement waits with a node; None when it no longer does."""
+        self._enforcement.add(number, text)
 
     def add_release(self, number: int) -> None:
         """Have a reservation given up that was made without a power change."""
-        with self._lock:
-            self._releases[number] = None
+        self._releases.add(number, None)
 
     def add_task(self, report: TaskReport) -> None:
         """Have a periodic task's report written."""
-        with self._lock:
-            self._tasks[report.task] = report
+        self._tasks.add(report.task, report)
 
     def _note_time(self) -> None:
         if self._oldest is None:
@@ -154,7 +172,7 @@ class Recorder:
         return {
             "outcomes": len(self._outcomes),
             "readings": len(self._readings),
-            "checked": sum(len(one.numbers) for one in list(self._checked)),
+            "checked": len(self._checked),
             "health": len(self._healths),
             "columns": len(self._values),
             "maintenance": len(self._maintenance),
@@ -175,25 +193,8 @@ class Recorder:
         oldest, self._oldest = self._oldest, None
         try:
             await self.write_outcomes()
-            await self._write_readings()
-            await self._write_checked()
-            await self._write_faults()
-            await self._write(self._healths, fleet.record_health)
-            _, columns = await self._write(
-                self._values, lambda sql, batch: fleet.record_patches(sql, _by_column(batch))
-            )
-            self._fleet.note_columns(columns or {})
-            await self._write(self._maintenance, fleet.record_maintenance)
-            released, _ = await self._write(
-                self._releases, lambda sql, batch: fleet.let_go(sql, batch, self._holder)
-            )
-            self._fleet.taken.free(released)
-            await self._write(
-                self._tasks,
-                lambda sql, batch: conductors.save_tasks(
-                    sql, self._hostname, list(batch.values()), self._worker
-                ),
-            )
+            for pile in self._piles:
+                await pile.write(self._sql)
         except errors.DatabaseUnavailable:
             self._oldest = oldest or self._oldest
             return False
@@ -205,96 +206,32 @@ class Recorder:
         :raises podium.errors.DatabaseUnavailable: when it does not take them; they are kept
         """
         async with self._writing_outcomes:
-            written, number = await self._write(self._outcomes, _finish)
-            if number is not None:
-                self._fleet.taken.free_when_seen(number, written)
+            await self._outcomes.write(self._sql)
 
-    async def _write_readings(self) -> None:
-        while self._readings:
-            written, left_alone = await self._write(
-                self._readings,
-                lambda sql, batch: readings.record_readings(sql, list(batch.values()), self._holder),
-                most=_MOST_AT_ONCE,
-            )
-            self._fleet.note_power(
-                (one.node_id, one.version, one.state)
-                for one in written.values()
-                if one.state is not None and one.node_id not in (left_alone or ())
-            )
+    def _record_readings(self, connection: sa.Connection, batch: Mapping[int, Reading]) -> _Numbers:
+        return readings.record_readings(connection, list(batch.values()), self._holder)
 
-    async def _write_faults(self) -> None:
-        now, holder = utcnow(), self._holder
-        given_up = await self._write_all(
-            self._faults, lambda sql, batch: faults.record_faults(sql, batch, now, holder)
+    def _note_power(self, written: Mapping[int, Reading], left_alone: _Numbers) -> None:
+        self._fleet.note_power(
+            (one.node_id, one.version, one.state)
+            for one in written.values()
+            if one.state is not None and one.node_id not in left_alone
         )
-        if given_up:
-            LOG.error("%s: in maintenance until the power can be read again", self._names(given_up))
-        back = await self._write_all(
-            self._recoveries, lambda sql, batch: faults.record_recoveries(sql, list(batch), now, holder)
-        )
-        if back:
-            LOG.info("%s: out of maintenance, the power can be read again", self._names(back))
-        await self._write(self._enforcement, faults.record_enforcement)
 
-    async def _write_all(
-        self,
-        gathered: dict[int, _V],
-        statements: Callable[[sa.Connection, Mapping[int, _V]], set[int]],
-    ) -> set[int]:
-        """Write what was gathered by now; the numbers of the nodes that this has changed."""
-        changed: set[int] = set()
-        for _ in range(0, len(gathered), _MOST_AT_ONCE):
-            _, some = await self._write(gathered, statements, most=_MOST_AT_ONCE)
-            changed |= some or set()
-        return changed
+    def _report_faults(self, _: object, numbers: _Numbers) -> None:
+        if numbers:
+            LOG.error("%s: in maintenance until the power can be read again", self._names(numbers))
+
+    def _report_recoveries(self, _: object, numbers: _Numbers) -> None:
+        if numbers:
+            LOG.info("%s: out of maintenance, the power can be read again", self._names(numbers))
 
     def _names(self, numbers: Iterable[int]) -> str:
         return fold_for_log([entry.node.name for number in numbers if (entry := self._fleet.get(number))])
 
-    async def _write_checked(self) -> None:
-        with self._lock:
-            gathered, self._checked = dict(enumerate(joined(self._checked, _MOST_AT_ONCE))), []
-        try:
-            while gathered:
-                await self._write(
-                    gathered, lambda sql, batch: readings.record_checked(sql, batch.values()), most=1
-                )
-        finally:
-            if gathered:
-                left = [gathered[place] for place in sorted(gathered)]
-                with self._lock:
-                    self._checked = newest(left + self._checked, _MOST_CHECKS * len(self._fleet))
-
-    async def _write(
-        self,
-        gathered: dict[_K, _V],
-        statements: Callable[[sa.Connection, Mapping[_K, _V]], _R],
-        most: int | None = None,
-    ) -> tuple[Mapping[_K, _V], _R | None]:
-        """Write what was gathered; what was written, and what the statements tell of it.
-
-        :param most: write no more than the oldest so many
-        """
-        with self._lock:
-            batch = dict(itertools.islice(gathered.items(), most))
-            for key in batch:
-                del gathered[key]
-        if not batch:
-            return {}, None
-        try:
-            return batch, await self._sql.write(lambda connection: statements(connection, batch))
-        except (errors.DatabaseUnavailable, asyncio.CancelledError):
-            with self._lock:
-                for key, value in batch.items():
-                    gathered.setdefault(key, value)
-            raise
-        except Exception:
-            LOG.exception("%d records cannot be written and are dropped", len(batch))
-            return {}, None
-
 
 def _finish(connection: sa.Connection, outcomes: Mapping[int, Outcome]) -> int:
-    """The number of the change that it is."""
+    """Write the ends of power changes; the number of the change that this is."""
     finish(connection, outcomes.values())
     return next_change(connection)
 

@@ -1,0 +1,101 @@
+"""Records that wait to be written, so that many share a transaction."""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Callable, Mapping, Sized
+from typing import Final, Generic, TypeVar
+
+import sqlalchemy as sa
+from oslo_log import log
+
+from podium import errors
+from podium.conductor.rooms.sql import Sql
+
+LOG = log.getLogger(__name__)
+
+#: Records that are written in one transaction, so that nobody else waits long for the database.
+MOST_AT_ONCE: Final = 20_000
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_R = TypeVar("_R")
+_Batch = TypeVar("_Batch", bound=Sized)
+
+
+class Pile(Generic[_K, _V, _R]):
+    """The records of one kind: the newest for each key, the key that waits longest first.
+
+    Records are added from any thread, and written in the conductor's loop.
+
+    :param statements: write a batch in an open transaction
+    :param then: is called with each batch that was written and what the statements returned
+    """
+
+    def __init__(
+        self,
+        statements: Callable[[sa.Connection, Mapping[_K, _V]], _R],
+        then: Callable[[Mapping[_K, _V], _R], object] | None = None,
+    ) -> None:
+        self._statements = statements
+        self._then = then
+        self._lock = threading.Lock()
+        self._records: dict[_K, _V] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def add(self, key: _K, record: _V) -> None:
+        """Have a record written, instead of an older one with its key."""
+        with self._lock:
+            self._records[key] = record
+
+    def add_all(self, records: Mapping[_K, _V]) -> None:
+        """Have several records written, in one transaction where there is room."""
+        with self._lock:
+            self._records.update(records)
+
+    def discard(self, key: _K) -> None:
+        """Have a record not written after all."""
+        with self._lock:
+            self._records.pop(key, None)
+
+    async def write(self, sql: Sql) -> None:
+        """Write what waits now. What comes meanwhile waits for the next call.
+
+        :raises podium.errors.DatabaseUnavailable: what is not written waits on, unless newer records came
+        """
+        for _ in range(0, len(self._records), MOST_AT_ONCE):
+            with self._lock:
+                batch = dict(itertools.islice(self._records.items(), MOST_AT_ONCE))
+                for key in batch:
+                    del self._records[key]
+            try:
+                await write_batch(sql, batch, self._statements, self._then)
+            except (errors.DatabaseUnavailable, asyncio.CancelledError):
+                with self._lock:
+                    self._records = batch | self._records
+                raise
+
+
+async def write_batch(
+    sql: Sql,
+    batch: _Batch,
+    statements: Callable[[sa.Connection, _Batch], _R],
+    then: Callable[[_Batch, _R], object] | None = None,
+) -> None:
+    """Write records in one transaction, or log that the database does not accept them, and drop them.
+
+    :raises podium.errors.DatabaseUnavailable: nothing is written
+    """
+    if not batch:
+        return
+    try:
+        result = await sql.write(lambda connection: statements(connection, batch))
+    except errors.DatabaseUnavailable:
+        raise
+    except Exception:
+        LOG.exception("%d records cannot be written and are dropped", len(batch))
+    else:
+        if then is not None:
+            then(batch, result)
