@@ -40,7 +40,7 @@ class Command(cliff.command.Command):
 
     def get_epilog(self) -> str:
         # cliff's own names the package a command is from, for which it reads the metadata of every package.
-        return self._epilog or ""
+        return ""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         self.parser = super().get_parser(prog_name)

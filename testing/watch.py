@@ -148,42 +148,64 @@ def run(main: Callable[[], Coroutine[Any, Any, None]], *, patience: float, stall
     :param stalls: whether a loop that stands still fails the test
     :raises AssertionError: for either, with the name of the function
     """
-    ended: concurrent.futures.Future[None] = concurrent.futures.Future()
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def announced() -> None:
-        loops.append(asyncio.get_running_loop())
-        try:
-            await main()
-        except Exception as error:
-            ended.set_exception(error)
-        else:
-            ended.set_result(None)
-
-    def live() -> None:
-        try:
-            asyncio.run(announced())
-        except BaseException as error:
-            # It stopped the loop, and must not stop the test run as well.
-            ended.set_exception(AssertionError(f"{type(error).__name__} was raised: {error}"))
-
-    thread = threading.Thread(target=live, name="contract-loop", daemon=True)
-    thread.start()
-    answered = threading.Event()
-    answered.set()
+    loop = _Loop(main)
     silent = 0
     for _ in range(int(patience / _LOOK)):
-        if concurrent.futures.wait([ended], _LOOK).done:
-            thread.join(_GRACE)  # it may take longer, when tasks that are left ignore their cancellation
-            return ended.result()
-        silent = 0 if answered.is_set() else silent + 1
+        if loop.has_ended(_LOOK):
+            return loop.ended.result()
+        silent = 0 if loop.answers() else silent + 1
         if stalls and silent >= _LOOKS:
-            raise AssertionError(f"the event loop stands still {_place_of(thread)}")
-        if loops and answered.is_set():
-            answered.clear()
+            raise AssertionError(f"the event loop stands still {_place_of(loop.thread)}")
+    raise AssertionError(f"not done after {patience:g} s, {_place_of(loop.thread)}")
+
+
+class _Loop:
+    """An event loop in a thread of its own, which runs one coroutine and can be asked for a sign of life.
+
+    :ivar ended: the end of the coroutine
+    """
+
+    def __init__(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._main = main
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._answered = threading.Event()
+        self._answered.set()
+        self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.thread = threading.Thread(target=self._live, name="contract-loop", daemon=True)
+        self.thread.start()
+
+    def has_ended(self, seconds: float) -> bool:
+        """Wait for the coroutine's end."""
+        if not concurrent.futures.wait([self.ended], seconds).done:
+            return False
+        self.thread.join(_GRACE)  # it may take longer, when tasks that are left ignore their cancellation
+        return True
+
+    def answers(self) -> bool:
+        """Whether the loop has answered since the last call; ask it again."""
+        if not self._answered.is_set():
+            return False
+        if self._loop is not None:
+            self._answered.clear()
             with contextlib.suppress(RuntimeError):  # it has ended meanwhile
-                loops[0].call_soon_threadsafe(answered.set)
-    raise AssertionError(f"not done after {patience:g} s, {_place_of(thread)}")
+                self._loop.call_soon_threadsafe(self._answered.set)
+        return True
+
+    def _live(self) -> None:
+        try:
+            asyncio.run(self._announced())
+        except BaseException as error:
+            # It stopped the loop, and must not stop the test run as well.
+            self.ended.set_exception(AssertionError(f"{type(error).__name__} was raised: {error}"))
+
+    async def _announced(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._main()
+        except Exception as error:
+            self.ended.set_exception(error)
+        else:
+            self.ended.set_result(None)
 
 
 def _place_of(thread: threading.Thread) -> str:
