@@ -28,7 +28,9 @@ from podium.conductor.settings import Settings
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.tasks.commands import TaskCommands
 from podium.conductor.tasks.schedule import Schedule
-from podium.conductor.telling.metrics import ConductorCollector, MetricsServer
+from podium.conductor.telling import sensor_metrics
+from podium.conductor.telling.collector import ConductorCollector
+from podium.conductor.telling.metrics_server import MetricsServer
 from podium.conductor.telling.notifications import Notifications
 from podium.conductor.telling.statistics import Statistics
 from podium.conf.conductor import MOST_WORKERS
@@ -177,7 +179,7 @@ class Conductor:
             statistics=self._statistics,
             sql=self._sql,
         )
-        return MetricsServer(host, port, collector, manager.sensors.text)
+        return MetricsServer(host, port, collector, lambda: sensor_metrics.text(manager.sensors))
 
     def stop(self) -> None:
         """Ask the conductor to end; from any thread."""

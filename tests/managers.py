@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from fakes import Clock, StillDriver
 from podium import errors, states
+from podium.conductor.telling import sensor_metrics
 from podium.db import power
 from podium.drivers import base
 from podium.drivers.context import RunContext
@@ -110,7 +111,7 @@ class Real:
         return None if told is None else base.Health(told["status"], tuple(told["reasons"]))
 
     def sensors(self, name: str) -> list[str]:
-        text = "".join(self.it.manager.sensors.text())
+        text = "".join(sensor_metrics.text(self.it.manager.sensors))
         lines = [line for line in text.splitlines() if f'node="{name}"' in line and "_state{" in line]
         return [line.partition('sensor="')[2].partition('"')[0] for line in lines]
 

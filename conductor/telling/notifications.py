@@ -1,54 +1,32 @@
-"""Tells programs and webhooks of every power event that this conductor wrote down.
+"""Notifies programs and webhooks of every power event that this worker wrote down.
 
-The ledger is the queue: each sink has a cursor in the database, so that restarts and outages of anything lose
-no event, and a sink that fails keeps nobody waiting but itself. What comes twice has the same id both times.
+The ledger is the queue: each sink has a cursor in the database, so that no restart and no outage loses an
+event, and a sink that fails delays no other.
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
 from typing import Final
 
-import sqlalchemy as sa
 from oslo_config import cfg
-from oslo_log import log
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from podium import errors
 from podium.conductor.rooms.sql import Sql
-from podium.conductor.telling.sinks import ProgramSink, Sink, WebhookSink, cloud_event
-from podium.db import follower, ledger
+from podium.conductor.telling.deliveries import POLL_INTERVAL, Deliveries, Sleep
+from podium.conductor.telling.sinks import ProgramSink, Sink, WebhookSink
+from podium.db import follower
 from podium.db.figures import SinkFigures
-from podium.db.follower import Cursor, Follower
-from podium.db.ledger import Event
-from podium.db.models import utcnow
-from podium.drivers import command
-from podium.pacing import Gaps
 
-LOG = log.getLogger(__name__)
-
-_Sleep = Callable[[float], Awaitable[object]]
-
-#: Seconds between two looks for new events, and between two counts of those that wait.
-_POLL_INTERVAL: Final = 0.5
+#: Seconds between two counts of the events that wait.
 _COUNT_INTERVAL: Final = 5.0
-#: Before a sink that failed is tried again.
-_GAPS: Final = Gaps(1.0, 300.0)
-#: Seconds of deliveries that may come twice after a crash.
-_SAVE_INTERVAL: Final = 1.0
-#: Seconds that the daemon's end waits for a delivery under way.
-_LAST_CHANCE: Final = 2.0
-_BATCH: Final = 100
 _LONGEST_NAME: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationSettings:
-    """Who is told; see the options of the group [notifications]."""
+    """The sinks that are notified; see the options of the group [notifications]."""
 
     program: str
     webhook_urls: tuple[str, ...]
@@ -62,7 +40,7 @@ class NotificationSettings:
         return cls(group.exec, tuple(group.webhook_urls), group.webhook_token, float(group.timeout))
 
     def sinks(self) -> dict[str, Sink]:
-        """The sinks by names that tell them apart, also where they differ in nothing but secrets."""
+        """The sinks by unique names, even if they differ in nothing but secrets."""
         made: list[Sink] = [ProgramSink(self.program, self.timeout)] if self.program else []
         made += [WebhookSink(url, self.webhook_token, self.timeout) for url in self.webhook_urls]
         named: dict[str, Sink] = {}
@@ -76,7 +54,7 @@ class NotificationSettings:
 class Notifications:
     """The notifications of one worker of a conductor, for the daemon's event loop.
 
-    :param holder: the worker, by whose events it goes
+    :param holder: the worker whose events are delivered
     :param host: the conductor
     :param clock: seconds
     :param sleep: asyncio.sleep, or what a test puts in its place
@@ -90,18 +68,18 @@ class Notifications:
         settings: NotificationSettings,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: _Sleep = asyncio.sleep,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._sql = sql
         self._holder = holder
         self._sleep = sleep
         self._deliveries = {
-            name: _Deliveries(sql, sink, name, holder, host, clock, sleep)
+            name: Deliveries(sql, sink, name, holder, host, clock, sleep)
             for name, sink in settings.sinks().items()
         }
 
     async def run(self) -> None:
-        """Deliver, for ever; what is under way when this is cancelled is delivered again by the next run."""
+        """Deliver, for ever; an event under way when this is cancelled is delivered again by the next run."""
         await self._open()
         async with asyncio.TaskGroup() as group:
             for name, deliveries in self._deliveries.items():
@@ -119,7 +97,7 @@ class Notifications:
                     lambda connection: follower.open_cursors(connection, self._holder, list(self._deliveries))
                 )
             except errors.DatabaseUnavailable:
-                await self._sleep(_POLL_INTERVAL)
+                await self._sleep(POLL_INTERVAL)
                 continue
             for cursor in cursors:
                 self._deliveries[cursor.sink].begin(cursor)
@@ -130,166 +108,3 @@ class Notifications:
             for deliveries in self._deliveries.values():
                 await deliveries.count()
             await self._sleep(_COUNT_INTERVAL)
-
-
-class _Deliveries:
-    """One sink's: in the order of the ledger, one at a time."""
-
-    def __init__(
-        self,
-        sql: Sql,
-        sink: Sink,
-        name: str,
-        holder: str,
-        host: str,
-        clock: Callable[[], float],
-        sleep: _Sleep,
-    ) -> None:
-        self._sql = sql
-        self._sink = sink
-        self._name = name
-        self._holder = holder
-        self._host = host
-        self._clock = clock
-        self._sleep = sleep
-        self._follower = Follower(0, clock)
-        self._saved = Cursor(name, 0, None, None)
-        self._saved_at = clock()
-        self._failures = 0
-        self._failing_since: datetime | None = None
-        self._last_error: str | None = None
-        self._look_back = True
-        self._delivered = 0
-        self._pending = 0
-
-    def begin(self, cursor: Cursor) -> None:
-        """Go on where the last run ended."""
-        self._follower = Follower(cursor.event_id, self._clock)
-        self._failing_since, self._last_error = cursor.failing_since, cursor.last_error
-        self._saved = cursor
-
-    def figures(self) -> SinkFigures:
-        """How this sink fares."""
-        return SinkFigures(
-            delivered=self._delivered,
-            pending=self._pending,
-            failing=self._failing_since is not None,
-            failing_since=self._failing_since,
-            last_error=self._last_error,
-        )
-
-    async def run(self) -> None:
-        """Deliver, for ever."""
-        try:
-            while True:
-                await self._sleep(await self._deliver_next())
-        finally:
-            await self._save()
-
-    async def count(self) -> None:
-        """Find out how many events wait."""
-        with contextlib.suppress(errors.DatabaseUnavailable):  # the count stays what it was
-            self._pending = await self._sql.read(
-                lambda connection: ledger.count_after(connection, self._holder, self._follower.last)
-            )
-
-    async def _deliver_next(self) -> float:
-        """Deliver a few; how many seconds to wait then."""
-        try:
-            events, oldest = await self._sql.read(self._read)
-            self._tell_of_pruned(oldest)
-        except errors.DatabaseUnavailable:
-            return _POLL_INTERVAL
-        for event in events:
-            if event.conductor == self._holder:
-                try:
-                    await self._deliver(event)
-                except Exception as error:
-                    return await self._failed(error)
-            else:
-                self._follower.passed(event.id)
-            if self._clock() - self._saved_at >= _SAVE_INTERVAL:
-                await self._save()
-        await self._save()
-        return 0 if len(events) == _BATCH else _POLL_INTERVAL
-
-    def _read(self, connection: sa.Connection) -> tuple[list[Event], int | None]:
-        oldest = ledger.oldest_number(connection) if self._look_back else None
-        return self._follower.read(connection, _BATCH), oldest
-
-    async def _deliver(self, event: Event) -> None:
-        document = cloud_event(event, self._holder, self._host)
-        under_way = asyncio.ensure_future(
-            command.in_thread(partial(self._sink.deliver, document), "notification")
-        )
-        try:
-            await asyncio.shield(under_way)
-        except asyncio.CancelledError:
-            # The daemon ends: what is taken just now need not come twice.
-            await asyncio.wait([under_way], timeout=_LAST_CHANCE)
-            if under_way.done() and under_way.exception() is None:
-                self._taken(event)
-            raise
-        self._taken(event)
-
-    def _taken(self, event: Event) -> None:
-        if self._failing_since is not None:
-            LOG.info("Notifications to %s are taken again", self._name)
-        self._failures = 0
-        self._failing_since = self._last_error = None
-        self._delivered += 1
-        self._follower.passed(event.id)
-
-    def _tell_of_pruned(self, oldest: int | None) -> None:
-        self._look_back = False
-        lost = 0 if oldest is None else oldest - 1 - self._follower.last
-        if lost > 0:
-            LOG.error(
-                "%s did not get up to %d events, which were deleted before it took them; [conductor]"
-                " power_events_max_age and power_events_max_count say how many are kept",
-                self._name,
-                lost,
-            )
-
-    async def _failed(self, error: Exception) -> float:
-        if not self._failures:
-            LOG.error(
-                "Notifications to %s fail and wait, tried again at growing gaps: %s",
-                self._name,
-                errors.one_line(error),
-            )
-        gap = _GAPS[self._failures]
-        self._failures += 1
-        self._failing_since = self._failing_since or utcnow()
-        self._last_error = errors.one_line(error)
-        self._look_back = True
-        await self._save()
-        return gap
-
-    async def _save(self) -> None:
-        """Write down how far it is, if it is further; the next time where the database is away."""
-        cursor = Cursor(self._name, self._follower.position, self._failing_since, self._last_error)
-        self._saved_at = self._clock()
-        if cursor == self._saved:
-            return
-        try:
-            await self._sql.write(lambda sql: follower.save_cursor(sql, self._holder, cursor))
-        except errors.DatabaseUnavailable:
-            return
-        self._saved = cursor
-
-
-def of_notifications(sinks: Mapping[str, SinkFigures]) -> Iterator[Metric]:
-    """Metrics of the sinks, by their names."""
-    delivered = CounterMetricFamily("podium_notifications_delivered", "Events a sink took", labels=("sink",))
-    pending = _by_sink("podium_notifications_pending", "Events that a sink has still to take")
-    failing = _by_sink("podium_notifications_failing", "Whether a sink does not take events")
-    for sink, figures in sinks.items():
-        delivered.add_metric([sink], figures.delivered)
-        pending.add_metric([sink], figures.pending)
-        failing.add_metric([sink], figures.failing)
-    yield from (delivered, pending, failing)
-
-
-def _by_sink(name: str, text: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, text, labels=("sink",))

@@ -1,10 +1,9 @@
-"""What sensors said last: how long it is kept, how much of it, and how Prometheus gets it."""
+"""What sensors reported last: how long it is kept, and how much of it."""
 
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from prometheus_client import parser
 
 from fakes import Clock
 from podium.conductor.fleet.sensors import Sensors
@@ -24,12 +23,12 @@ class Owned:
         return SimpleNamespace(node=self.nodes[uuid]) if uuid in self.nodes else None
 
 
-def told(sensors: Sensors) -> dict[tuple[str, str, str], float]:
-    """Name, node and sensor of each sample, and its value."""
+def kept(sensors: Sensors) -> dict[tuple[str, str, str], tuple[float | None, int]]:
+    """Node, sensor and kind of each sample, and its value and state."""
     return {
-        (sample.name, sample.labels["node"], sample.labels["sensor"]): sample.value
-        for family in parser.text_string_to_metric_families("".join(sensors.text()))
-        for sample in family.samples
+        (node.name, one.name, one.kind): (one.value, one.state)
+        for node, samples in sensors.current()
+        for one in samples
     }
 
 
@@ -48,13 +47,11 @@ def sensors(fleet: Any, clock: Clock) -> Sensors:
     return Sensors(fleet, clock)
 
 
-def test_a_sensor_is_a_sample_with_its_unit_and_one_of_its_state(sensors: Sensors, node: Node) -> None:
+def test_a_sample_has_the_value_and_the_state_of_its_sensor(sensors: Sensors, node: Node) -> None:
     sensors.report(node, [Sensor("CPU1", "temperature", 71.5, "Warning"), Sensor("PSU", "power", 320)])
-    assert told(sensors) == {
-        ("podium_sensor_temperature_celsius", "r1n01", "CPU1"): 71.5,
-        ("podium_sensor_power_watts", "r1n01", "PSU"): 320.0,
-        ("podium_sensor_state", "r1n01", "CPU1"): 1.0,
-        ("podium_sensor_state", "r1n01", "PSU"): 0.0,
+    assert kept(sensors) == {
+        ("r1n01", "CPU1", "temperature"): (71.5, 1),
+        ("r1n01", "PSU", "power"): (320.0, 0),
     }
 
 
@@ -63,14 +60,13 @@ def test_a_sensor_without_a_reading_has_a_state_alone(
     sensors: Sensors, node: Node, value: float | None
 ) -> None:
     sensors.report(node, [Sensor("fan 3", "fan", value, "Critical")])
-    assert told(sensors) == {("podium_sensor_state", "r1n01", "fan 3"): 2.0}
+    assert kept(sensors) == {("r1n01", "fan 3", "fan"): (None, 2)}
 
 
 def test_a_report_takes_the_place_of_the_one_before(sensors: Sensors, node: Node) -> None:
     sensors.report(node, [Sensor("CPU1", "temperature", 40), Sensor("CPU2", "temperature", 41)])
     sensors.report(node, [Sensor("CPU2", "temperature", 42)])
-    assert told(sensors)["podium_sensor_temperature_celsius", "r1n01", "CPU2"] == 42
-    assert len(told(sensors)) == 2
+    assert kept(sensors) == {("r1n01", "CPU2", "temperature"): (42, 0)}
 
 
 def test_a_report_that_no_other_followed_is_forgotten_after_an_hour(
@@ -78,21 +74,21 @@ def test_a_report_that_no_other_followed_is_forgotten_after_an_hour(
 ) -> None:
     sensors.report(node, [Sensor("CPU1", "temperature", 40)])
     clock.now += HOUR - 1
-    assert told(sensors)
+    assert kept(sensors)
     clock.now += 2
-    assert not told(sensors)
+    assert not kept(sensors)
 
 
-def test_a_node_that_left_or_changed_its_driver_is_told_of_no_more(
+def test_a_node_that_left_or_changed_its_driver_has_no_samples(
     sensors: Sensors, node: Node, fleet: Any
 ) -> None:
     sensors.report(node, [Sensor("CPU1", "temperature", 40)])
     fleet.nodes[node.uuid] = make_node("other", name="r1n01")
-    assert not told(sensors)
+    assert not kept(sensors)
     fleet.nodes[node.uuid] = node
-    assert told(sensors)
+    assert kept(sensors)
     fleet.nodes.clear()
-    assert not told(sensors)
+    assert not kept(sensors)
 
 
 def test_a_report_that_comes_after_its_node_left_is_not_kept(
@@ -101,31 +97,25 @@ def test_a_report_that_comes_after_its_node_left_is_not_kept(
     fleet.nodes.clear()
     sensors.report(node, [Sensor("CPU1", "temperature", 40)])
     fleet.nodes[node.uuid] = node
-    assert not told(sensors)
+    assert not kept(sensors)
 
 
 def test_a_node_is_known_by_the_name_that_it_has_now(sensors: Sensors, node: Node, fleet: Any) -> None:
     sensors.report(node, [Sensor("CPU1", "temperature", 40)])
     fleet.nodes[node.uuid] = make_node(name="new", uuid=node.uuid)
-    assert ("podium_sensor_state", "new", "CPU1") in told(sensors)
+    assert ("new", "CPU1", "temperature") in kept(sensors)
 
 
-@pytest.mark.parametrize("name", ['a "quoted" fan', "back\\slash", "two\nlines"])
-def test_names_are_told_as_the_hardware_has_them(sensors: Sensors, node: Node, name: str) -> None:
-    sensors.report(node, [Sensor(name, "fan", 900)])
-    assert ("podium_sensor_fan_rpm", "r1n01", name) in told(sensors)
-
-
-def test_what_one_node_can_tell_is_bounded(sensors: Sensors, node: Node) -> None:
+def test_what_is_kept_of_one_node_is_bounded(sensors: Sensors, node: Node) -> None:
     sensors.report(node, [Sensor(f"{number:03}{'x' * 200}", "voltage", 12) for number in range(300)])
-    assert len(told(sensors)) == 2 * 256
-    assert {len(sensor) for _, _, sensor in told(sensors)} == {128}
+    assert len(kept(sensors)) == 256
+    assert {len(sensor) for _, sensor, _ in kept(sensors)} == {128}
 
 
-def test_of_two_sensors_with_one_name_the_first_is_told(sensors: Sensors, node: Node) -> None:
+def test_of_two_sensors_with_one_name_the_first_is_kept(sensors: Sensors, node: Node) -> None:
     sensors.report(node, [Sensor("PS", "power", 1), Sensor("PS", "voltage", 12), Sensor("PS", "power", 2)])
-    assert told(sensors)["podium_sensor_power_watts", "r1n01", "PS"] == 1
-    assert "".join(sensors.text()).count("podium_sensor_power_watts{") == 1
+    ((_, samples),) = sensors.current()
+    assert [(one.kind, one.value) for one in samples] == [("power", 1), ("voltage", 12)]
 
 
 @pytest.mark.parametrize("sensor", [Sensor("x", "humidity", 1), Sensor("x", "fan", 1, "Fine")])

@@ -10,6 +10,7 @@ import pytest
 from fakes import Clock, StillDriver, until
 from podium import errors, states
 from podium.conductor.rooms import context as contexts
+from podium.conductor.telling import sensor_metrics
 from podium.db import api, power
 from podium.drivers import base
 from stage import Conducted, conducted
@@ -82,11 +83,11 @@ def test_reported_sensors_are_metrics_until_their_node_leaves(tmp_path: Path, cl
             inlet = base.Sensor("Inlet", "temperature", 21.0)
             await in_room(it, "do_plain", lambda: it.manager.report_sensors(node, [inlet]))
             sample = 'podium_sensor_temperature_celsius{driver="asking",node="n1",sensor="Inlet"} 21.0'
-            assert f"{sample}\n" in "".join(it.manager.sensors.text())
+            assert f"{sample}\n" in "".join(sensor_metrics.text(it.manager.sensors))
             with it.parts.database.write() as connection:
                 api.delete_node(connection, it.parts.node("n1").id)
             await it.parts.fleet.refresh(it.parts.sql)
-            assert list(it.manager.sensors.text()) == []
+            assert list(sensor_metrics.text(it.manager.sensors)) == []
 
     asyncio.run(main())
 

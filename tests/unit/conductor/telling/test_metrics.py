@@ -18,7 +18,9 @@ from fakes import Clock, StillDriver, happened
 from podium import errors, states
 from podium.conductor.fleet.reads import Failing
 from podium.conductor.rooms import context as contexts
-from podium.conductor.telling.metrics import ConductorCollector, MetricsServer
+from podium.conductor.telling import sensor_metrics
+from podium.conductor.telling.collector import ConductorCollector
+from podium.conductor.telling.metrics_server import MetricsServer
 from podium.conductor.telling.statistics import Statistics
 from podium.drivers import base
 from stage import Conducted, conducted
@@ -89,7 +91,9 @@ async def served(
 ) -> AsyncIterator[Served]:
     async with (
         conducted(tmp_path, clock, *drivers) as stage,
-        MetricsServer(host, 0, collector(stage), stage.manager.sensors.text) as server,
+        MetricsServer(
+            host, 0, collector(stage), lambda: sensor_metrics.text(stage.manager.sensors)
+        ) as server,
     ):
         yield Served(stage, server)
 

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from fakes import PATIENCE, make_conf, until
 from podium import errors
 from podium.conductor.rooms.sql import Sql
-from podium.conductor.telling.notifications import Notifications, NotificationSettings, of_notifications
+from podium.conductor.telling.notification_metrics import of_notifications
+from podium.conductor.telling.notifications import Notifications, NotificationSettings
 from podium.conductor.telling.sinks import ProgramSink, WebhookSink, cloud_event
 from podium.db.engine import Database
 from podium.db.figures import SinkFigures

@@ -1,0 +1,23 @@
+"""The metrics of notifications."""
+
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from podium.db.figures import SinkFigures
+
+
+def of_notifications(sinks: Mapping[str, SinkFigures]) -> Iterator[Metric]:
+    """Metrics of the sinks, by their names."""
+    delivered = CounterMetricFamily("podium_notifications_delivered", "Events a sink took", labels=("sink",))
+    pending = _by_sink("podium_notifications_pending", "Events that a sink has still to take")
+    failing = _by_sink("podium_notifications_failing", "Whether a sink does not take events")
+    for sink, figures in sinks.items():
+        delivered.add_metric([sink], figures.delivered)
+        pending.add_metric([sink], figures.pending)
+        failing.add_metric([sink], figures.failing)
+    yield from (delivered, pending, failing)
+
+
+def _by_sink(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, labels=("sink",))
