@@ -13,54 +13,54 @@ from typing import Final
 import cliff.app
 import cliff.commandmanager
 
-#: Name, where its class is in podium.cli, and what ``podium --help`` says about it.
+#: Name, module and class in podium.cli, and the line in ``podium --help``.
 COMMANDS: Final = (
     ("db upgrade", "database:Upgrade", "create the database's schema or bring it up to date"),
     ("node create", "node_changes:Create", "enrol a node"),
     ("node import", "node_import:Import", "enrol the nodes that a YAML or JSON file lists"),
     ("node list", "nodes:List", "list nodes and their power state"),
-    ("node show", "nodes:Show", "show everything that is known of a node"),
+    ("node show", "nodes:Show", "show everything that Podium knows about a node"),
     ("node history", "events:History", "show what happened to a node's power, when and why"),
     ("node set", "node_changes:Set", "change what nodes were enrolled with"),
     ("node delete", "node_changes:Delete", "forget nodes"),
     ("node power on", "power:On", "power nodes on"),
     ("node power off", "power:Off", "power nodes off at once"),
     ("node power reboot", "power:Reboot", "restart nodes at once"),
-    ("node power soft-off", "power:SoftOff", "have operating systems shut down and nodes power off"),
-    ("node power soft-reboot", "power:SoftReboot", "have operating systems shut down and nodes start again"),
-    ("node power cycle", "power:Cycle", "power nodes off, see that they are off, and power them on"),
+    ("node power soft-off", "power:SoftOff", "shut down operating systems and power nodes off"),
+    ("node power soft-reboot", "power:SoftReboot", "shut down operating systems and start nodes again"),
+    ("node power cycle", "power:Cycle", "power nodes off, check that they are off, and power them on"),
     ("node power nmi", "power:InjectNMI", "send nodes a diagnostic interrupt"),
-    ("node maintenance set", "maintenance:Set", "tell the conductor to leave nodes alone"),
+    ("node maintenance set", "maintenance:Set", "make the conductor leave nodes alone"),
     ("node maintenance unset", "maintenance:Unset", "hand nodes back to the conductor"),
-    ("operation list", "operations:List", "list what was asked of nodes and how far it is"),
-    ("operation show", "operations:Show", "show what became of an operation"),
-    ("operation wait", "operations:Wait", "wait until an operation has ended and tell how"),
-    ("operation cancel", "operations:Cancel", "take back what has not begun of an operation"),
+    ("operation list", "operations:List", "list operations and their progress"),
+    ("operation show", "operations:Show", "show the results of an operation"),
+    ("operation wait", "operations:Wait", "wait until an operation has ended and show its results"),
+    ("operation cancel", "operations:Cancel", "cancel the part of an operation that has not begun"),
     ("events", "events:Events", "show, or follow, what happens to the power of nodes"),
     ("driver list", "drivers:List", "list the installed drivers"),
     ("driver show", "drivers:Show", "show what a driver needs and can do"),
-    ("driver check", "driver_check:Check", "tell what is wrong with a driver, without its hardware"),
+    ("driver check", "driver_check:Check", "find faults of a driver, without its hardware"),
     ("driver new", "driver_new:New", "write a package to start a new driver from"),
-    ("task list", "tasks:List", "list periodic tasks and how they fare"),
-    ("task show", "tasks:Show", "show how one periodic task fares"),
-    ("task run", "tasks:Run", "run a periodic task now and tell how it ends"),
+    ("task list", "tasks:List", "list periodic tasks and their state"),
+    ("task show", "tasks:Show", "show one periodic task"),
+    ("task run", "tasks:Run", "run a periodic task now and show its result"),
     ("task enable", "tasks:Enable", "let a periodic task run again"),
     ("task disable", "tasks:Disable", "keep a periodic task from running, until it is enabled"),
     ("config sample", "config:Sample", "print a config file with every option, its meaning and default"),
-    ("config check", "config:Check", "tell everything that is wrong with config files"),
+    ("config check", "config:Check", "list everything that is wrong with config files"),
     ("conductor list", "conductors:List", "list the daemons on this database"),
     ("conductor show", "conductors:Show", "show how a daemon keeps up with its nodes"),
-    ("conductor thaw", "conductors:Thaw", "let a daemon restore power states again, although it froze"),
+    ("conductor thaw", "conductors:Thaw", "let a daemon that froze restore power states again"),
 )
 
 
 def add_common_options(parser: argparse.ArgumentParser, default: object = argparse.SUPPRESS) -> None:
-    """The options that are taken before and after the command's name."""
+    """Add the options that may stand before or after the command's name."""
     parser.add_argument(
         "--config-file",
         metavar="FILE",
         default=default,
-        help="the config file to use instead of podium.conf where oslo.config looks for it",
+        help="the config file to use; by default podium.conf where oslo.config looks for it",
     )
     parser.add_argument(
         "--debug",
@@ -87,13 +87,13 @@ class App(cliff.app.App):
         version: str | None,
         argparse_kwargs: object = None,
     ) -> argparse.ArgumentParser:
-        """cliff's own global options are left out: most would do nothing here."""
+        """Leave out cliff's own global options: most would do nothing here."""
         width = max(len(name) for name, _, _ in COMMANDS)
         parser = argparse.ArgumentParser(
             prog=self.NAME,
             usage="podium [--config-file FILE] [--debug] COMMAND ...",
             description=description,
-            epilog="commands (podium COMMAND --help says more):\n"
+            epilog="commands (see podium COMMAND --help):\n"
             + "\n".join(f"  {name:{width}}  {summary}" for name, _, summary in COMMANDS),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -103,7 +103,7 @@ class App(cliff.app.App):
         return parser
 
     def run(self, argv: list[str]) -> int:
-        """Carry out one command line; its exit status."""
+        """Carry out one command line and return its exit status."""
         self.options = self.parser.parse_args(argv)
         words = self.options.command
         if words in ([], ["help"]):
@@ -121,7 +121,7 @@ class App(cliff.app.App):
         return command.run(arguments)
 
     def _unknown_command(self, words: Sequence[str]) -> int:
-        """Name the commands that begin like the one that was typed, or look like it."""
+        """Suggest commands that begin like the one that was typed, or look like it."""
         typed = list(takewhile(lambda word: not word.startswith("-"), words))
         near: list[str] = []
         while typed and not near:

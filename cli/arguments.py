@@ -1,4 +1,4 @@
-"""What several commands take: which nodes, KEY=VALUE, how long to wait, and who asks."""
+"""Arguments of several commands: nodes, KEY=VALUE, times, and the name of the user."""
 
 import argparse
 import getpass
@@ -17,7 +17,7 @@ _LONGEST_TEXT: Final = 1000
 
 
 def add_nodes(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
-    """The argument NODE… of a command."""
+    """Add the argument NODE… of a command."""
     parser.add_argument(
         "nodes",
         nargs=nargs,
@@ -27,7 +27,7 @@ def add_nodes(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
 
 
 def key_value(text: str) -> tuple[str, str]:
-    """The type of an argument KEY=VALUE."""
+    """Convert an argument KEY=VALUE."""
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
@@ -35,23 +35,23 @@ def key_value(text: str) -> tuple[str, str]:
 
 
 def group_name(text: str) -> str:
-    """The type of an argument that names a conductor group."""
+    """Convert the name of a conductor group."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]{0,255}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not made of letters, digits, _, - and dots")
+        raise argparse.ArgumentTypeError(f"{text!r} has characters other than letters, digits, _, - and dots")
     return text
 
 
 def one_line(text: str) -> str:
-    """The type of an argument that is a text for people."""
+    """Convert a text for people."""
     if not text.isprintable():
-        raise argparse.ArgumentTypeError("it holds characters that cannot be printed")
+        raise argparse.ArgumentTypeError("it contains characters that cannot be printed")
     if len(text) > _LONGEST_TEXT:
         raise argparse.ArgumentTypeError(f"it is longer than {_LONGEST_TEXT} characters")
     return text
 
 
 def seconds(text: str) -> float:
-    """The type of an argument that says how long to wait."""
+    """Convert a time to wait, in seconds."""
     given = float(text)
     if not 0 <= given <= 86_400:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 seconds")
@@ -59,7 +59,7 @@ def seconds(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """The type of an argument that is a number of things, or of one thing, from 1 on."""
+    """Convert a whole number from 1 on."""
     given = int(text)
     if not 1 <= given <= 2**63 - 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
@@ -67,7 +67,7 @@ def count(text: str) -> int:
 
 
 def allowed_time(text: str) -> float:
-    """The type of an argument that says how long something may take."""
+    """Convert a time limit, in seconds."""
     given = seconds(text)
     if not given:
         raise argparse.ArgumentTypeError("0 seconds is no time to do it in")
@@ -75,7 +75,7 @@ def allowed_time(text: str) -> float:
 
 
 def stagger(text: str) -> tuple[int, float]:
-    """The type of an argument that says how many at a time: N/SECONDS."""
+    """Convert a number of nodes at a time: N/SECONDS."""
     parts = re.fullmatch(r"([1-9]\d{0,5})/(\d{1,5}(?:\.\d+)?)", text)
     if parts is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not N/SECONDS; one looks like 10/1")
@@ -83,7 +83,7 @@ def stagger(text: str) -> tuple[int, float]:
 
 
 def age(text: str) -> float:
-    """The type of an argument that says how long ago: seconds, up to ten years."""
+    """Convert an age: seconds, up to ten years."""
     given = float(text)
     if not 0 <= given <= 315_360_000:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 315360000 seconds")
@@ -91,7 +91,7 @@ def age(text: str) -> float:
 
 
 def who() -> str:
-    """Who gives this command, for the record: user and host."""
+    """Return who gives this command, for the record: user and host."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -105,11 +105,11 @@ def read_values(
     warn: Callable[[str], None],
     is_secret: Callable[[str], bool],
 ) -> dict[str, str]:
-    """Driver properties: as given, ``KEY=@FILE`` from a file's first line, ``KEY=-`` by asking.
+    """Return driver properties: as given, ``KEY=@FILE`` from a file's first line, ``KEY=-`` by asking.
 
-    :param warn: told of a secret that stands on the command line, where other users can read it
-    :param is_secret: whether a key's value is one
-    :raises podium.errors.InvalidNode: when a file cannot be read or nothing was entered
+    :param warn: called for a secret on the command line, where other users can read it
+    :param is_secret: returns whether a key's value is a secret
+    :raises podium.errors.InvalidNode: if a file cannot be read, or nothing was entered
     """
     values = {}
     for key, given in pairs:

@@ -1,4 +1,4 @@
-"""The drivers installed here, for the commands to check what nodes are given and to hide secrets."""
+"""The drivers installed here: commands use them to check values of nodes and to hide secrets."""
 
 import difflib
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from podium import conf, errors, masking
 from podium.drivers import base, registry
 from podium.drivers.base import actions
 
-#: The columns of a node that hold what people or drivers put there.
+#: The columns of a node with values of people or drivers.
 MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra")
 
 
 class Catalog:
-    """The installed drivers by name; each is made when it is first asked for.
+    """The installed drivers by name; each is created when it is first used.
 
-    :param config: where the options of a driver are registered and read
+    :param config: the configuration, in which the options of a driver are registered and read
     """
 
     def __init__(self, config: conf.Config) -> None:
@@ -24,10 +24,10 @@ class Catalog:
         self._made: dict[str, base.Driver] = {}
 
     def driver(self, name: str) -> base.Driver:
-        """The driver of that name, which was not started and must not be asked for any I/O.
+        """Return the driver of that name. It was not started and must not do any I/O.
 
-        :raises podium.errors.DriverLoadError: when there is none, or it cannot be used
-        :raises podium.errors.ConfigError: when the config file has a wrong value for it
+        :raises podium.errors.DriverLoadError: if there is none, or it cannot be used
+        :raises podium.errors.ConfigError: if the config file has a wrong value for it
         """
         if name not in self._made:
             self._made[name] = registry.instance(name, self._class(name), self._config)
@@ -45,25 +45,25 @@ class Catalog:
         return found
 
     def actions(self, name: str) -> frozenset[str] | None:
-        """What may be asked of a driver's nodes; None when it is not installed here."""
+        """Return the actions of a driver's nodes; None if the driver is not installed here."""
         found = self.classes.get(name)
         if found is None or isinstance(found, errors.DriverLoadError):
             return None
         return actions(found)
 
     def secrets(self, name: str) -> frozenset[str]:
-        """The properties that a driver declares as secret; none when it is not installed here."""
+        """Return the properties that a driver declares as secret; none if it is not installed here."""
         found = self.classes.get(name)
         if found is None or isinstance(found, errors.DriverLoadError):
             return frozenset()
         return frozenset(key for key, declared in found.properties.items() if declared.secret)
 
     def is_secret(self, key: str) -> bool:
-        """Whether the name of a property, or any driver that has it, says that it is a secret."""
+        """Return whether a property is a secret by its name, or in any driver that has it."""
         return masking.is_secret(key) or any(key in self.secrets(name) for name in self.classes)
 
     def masked(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Columns of a node, driver among them, without secrets; all are where the driver is missing."""
+        """Return columns of a node, including driver, without secrets; all are secret without the driver."""
         shown = dict(row)
         for column in shown.keys() & set(MAPPINGS):
             shown[column] = masking.mask(row[column], self.secrets(row["driver"]))

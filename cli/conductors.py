@@ -24,7 +24,7 @@ _COLUMNS: Final = (
     "frozen_at",
 )
 _DETAILS: Final = (*_COLUMNS, "frozen_reason")
-#: What is shown of a conductor's figures, in order, and what it is called there.
+#: The rows of a conductor's figures, in order, and their names in the record.
 _FIGURES: Final = {
     "nodes": "nodes",
     "failing": "failing",
@@ -44,7 +44,7 @@ _FIGURES: Final = {
 
 
 class List(command.Lister):
-    """List the daemons on this database; one is online while it is heard of and has not said goodbye."""
+    """List the daemons on this database; online are those that give signs of life and have not left."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         timeout = self.config.conductor.heartbeat_timeout
@@ -66,7 +66,7 @@ class Show(command.ShowOne):
             "hostname",
             nargs="?",
             metavar="HOSTNAME",
-            help="as `podium conductor list` shows it; may be left out where only one is online",
+            help="a name of `podium conductor list`; may be left out if only one is online",
         )
         return parser
 
@@ -86,7 +86,7 @@ class Show(command.ShowOne):
 
 
 class Thaw(command.Command):
-    """Let a conductor that froze put power states back again.
+    """Let a conductor that froze restore power states again.
 
     It froze because many nodes changed or vanished at once, which looks like an outage, and would thaw by
     itself when that is over.
@@ -98,7 +98,7 @@ class Thaw(command.Command):
             "hostname",
             nargs="?",
             metavar="HOSTNAME",
-            help="as `podium conductor list` shows it; may be left out where only one is frozen",
+            help="a name of `podium conductor list`; may be left out if only one is frozen",
         )
         return parser
 
@@ -118,9 +118,9 @@ def _shown(conductor: ConductorRecord, timeout: float, columns: Sequence[str]) -
 
 
 def _frozen(known: Sequence[ConductorRecord], hostname: str | None, timeout: float) -> ConductorRecord:
-    """The conductor to thaw.
+    """Return the conductor to thaw.
 
-    :raises podium.errors.PodiumError: when it is not frozen, or it is not clear which
+    :raises podium.errors.PodiumError: if it is not frozen, or several are
     """
     if hostname is not None:
         known = [_find(known, hostname, timeout)]
@@ -131,7 +131,7 @@ def _frozen(known: Sequence[ConductorRecord], hostname: str | None, timeout: flo
 
 
 def _find(known: Sequence[ConductorRecord], hostname: str | None, timeout: float) -> ConductorRecord:
-    """The conductor of that name or, without a name, the only one that is online or known at all.
+    """Return the conductor of that name or, without a name, the only one that is online or known at all.
 
     :raises podium.errors.PodiumError: naming those that are known
     """
@@ -145,5 +145,5 @@ def _find(known: Sequence[ConductorRecord], hostname: str | None, timeout: float
     if len(known) > 1:
         known = [one for one in known if one.is_alive(timeout)]
     if len(known) != 1:
-        raise errors.PodiumError(f"there are several conductors: {names}; say which")
+        raise errors.PodiumError(f"there are several conductors: {names}; name one")
     return known[0]

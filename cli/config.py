@@ -21,7 +21,7 @@ _GENERATOR: Final = (
 
 
 class Sample(command.Command):
-    """Print a config file with every option, its meaning and its default, those of installed drivers too."""
+    """Print a config file with every option, of installed drivers too, with its meaning and default."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -51,7 +51,7 @@ class Sample(command.Command):
 
 
 class Check(command.Command):
-    """Tell everything that is wrong with config files: names, values, drivers, tasks."""
+    """List everything that is wrong with config files: names, values, drivers, tasks."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -59,7 +59,7 @@ class Check(command.Command):
             "files",
             nargs="*",
             metavar="FILE",
-            help="the config files, and no others, by default those that podium-conductor would read",
+            help="the only config files to check; by default those that podium-conductor would read",
         )
         return parser
 

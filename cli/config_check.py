@@ -19,16 +19,16 @@ from podium.cli.config_file import Assignment
 from podium.conf import conductor, opts
 from podium.db.engine import parse_url
 
-#: Characters; what is longer is cut.
+#: Characters; longer texts are cut.
 _LONGEST_VALUE: Final = 80
 _LONGEST_LINE: Final = 1000
 
-#: What reading an option raises when its text is wrong.
+#: Errors of an option whose text is wrong.
 _FAULTS: Final = (cfg.Error, RecursionError, ValueError, TypeError)
 
 
 def faults(files: Sequence[str]) -> list[str]:
-    """One line for each thing that is wrong, in the order of the files and their lines.
+    """Return a line for each fault, in the order of the files and their lines.
 
     :param files: the config files of one program, each once, in the order in which it reads them
     """
@@ -37,7 +37,7 @@ def faults(files: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """An assignment, and the option that it is for."""
+    """An assignment and its option."""
 
     assignment: Assignment
     option: cfg.Opt
@@ -49,7 +49,7 @@ class _Setting:
 
 
 class _FilesAlone(library_internals.FilesAlone, conf.Config):
-    """The configuration without what [DEFAULT] config_source names, perhaps over the network."""
+    """The configuration without the sources of [DEFAULT] config_source, which may need the network."""
 
 
 class _Check:
@@ -66,7 +66,7 @@ class _Check:
             if not refusals:
                 self._assignments += assignments
                 readable.append(file)
-        # What a file that is refused would say of the drivers cannot be held against the other files.
+        # A refused file might enable other drivers, so the other files cannot be judged without it.
         self._whole = len(readable) == len(files)
         self._config = _read(readable)
         self._drivers = Drivers(self._config, all_enabled=not self._whole)
@@ -92,7 +92,7 @@ class _Check:
         return sorted(self._found, key=self._found.__getitem__)
 
     def _add(self, text: str, place: tuple[int, int]) -> None:
-        # A secret may be in what a driver raises, or in a value that refers to it.
+        # A secret may be in a driver's error, or in a value that refers to it.
         text = masking.scrub(text, self._secrets, frozenset(self._secrets))
         line = "".join(c if c.isprintable() else "?" for c in text)
         self._found.setdefault(_cut(line, _LONGEST_LINE), place)
@@ -107,7 +107,7 @@ class _Check:
         self._tell(one, f"[{one.section}] {one.name} = {shown}: {what}")
 
     def _recognise(self, assignment: Assignment) -> _Setting | None:
-        """What an assignment is for; when nothing reads it, that is told."""
+        """Return the option of an assignment; if nothing reads it, add that fault."""
         section = assignment.section
         driver = self._drivers.of_section(section)
         if self._drivers.is_broken(driver):
@@ -135,7 +135,7 @@ class _Check:
                 )
 
     def _evaluate(self, setting: _Setting) -> Any:
-        """The value of a setting; None, and why, for one that has none."""
+        """Return the value of a setting; None for a wrong one, whose fault is added."""
         text = setting.assignment.value
         try:
             return self._config.evaluate(setting.option, setting.group, text)
@@ -148,7 +148,7 @@ class _Check:
         return None
 
     def _judge(self, setting: _Setting, value: Any) -> None:
-        """Tell what is wrong with a value of the right type."""
+        """Add the faults of a value that has the right type."""
         match setting.group, setting.option.dest:
             case None, "enabled_drivers":
                 for fault in self._drivers.faults(value) if value else ["is empty; name at least one driver"]:
@@ -160,7 +160,7 @@ class _Check:
                     self._tell(setting.assignment, str(fault))
 
     def _judge_tasks(self, setting: _Setting, tasks: set[str]) -> None:
-        """Tell the names of tasks that there are not, even where the seconds beside them are wrong."""
+        """Add the names of tasks that do not exist, even if the seconds beside them are wrong."""
         text = setting.assignment.value
         named = isinstance(setting.option.type, types.Dict | types.List) and "$" not in text
         if setting.group == "periodic_tasks" and named:
@@ -180,7 +180,7 @@ class _Check:
 
 
 def _read(files: Iterable[str]) -> conf.Config:
-    """The configuration of these files alone, with no value evaluated."""
+    """Return the configuration of these files alone, with no value evaluated."""
     config = _FilesAlone()
     opts.register(config)
     argv = [f"--config-file={Path(file).absolute()}" for file in files]

@@ -1,4 +1,4 @@
-"""What the installed drivers mean for the config files: their options, their tasks, and those that fail."""
+"""The installed drivers as the config files see them: options, tasks, and drivers that fail."""
 
 import contextlib
 import difflib
@@ -15,8 +15,8 @@ from podium.drivers import base, registry
 class Drivers:
     """The installed drivers, none of which is started.
 
-    :param config: where the options of all of them are registered
-    :param all_enabled: take all as enabled, because the config files are not known in full
+    :param config: the configuration, in which the options of all of them are registered
+    :param all_enabled: treat all as enabled, because not all config files are known
     """
 
     def __init__(self, config: conf.Config, *, all_enabled: bool) -> None:
@@ -38,19 +38,19 @@ class Drivers:
                 self.enabled = list(dict.fromkeys(config.enabled_drivers))
 
     def of_section(self, section: str) -> str | None:
-        """The driver whose options a section holds; the section's name in lower case."""
+        """Return the driver whose options a section contains; the section's name is in lower case."""
         return next((name for name in (*self._classes, *self._broken) if name.lower() == section), None)
 
     def is_broken(self, name: str | None) -> bool:
-        """Whether a driver cannot be used, so that its options and tasks are not known."""
+        """Return whether a driver cannot be used, so that its options and tasks are not known."""
         return name in self._broken
 
     def faults(self, names: Iterable[str]) -> list[str]:
-        """One line for each driver that is not installed or cannot be used."""
+        """Return a line for each driver that is not installed or cannot be used."""
         return [line for name in dict.fromkeys(names) if (line := self._fault(name))]
 
     def make(self, faulty: Collection[str | None]) -> set[str]:
-        """Make the enabled drivers, as the daemon would; the names of the tasks that there are then.
+        """Create the enabled drivers, as the daemon would, and return the names of all tasks.
 
         :param faulty: the groups in which an option is wrong
         """
@@ -59,7 +59,7 @@ class Drivers:
             found = self._classes.get(name)
             if found is None or name in self._broken:
                 continue
-            # Where an option is wrong, the defaults serve: the tasks are the same.
+            # If an option is wrong, use the defaults: the tasks are the same.
             config = conf.Config() if name in faulty else self._config
             try:
                 driver = registry.instance(name, found, config)
@@ -69,7 +69,7 @@ class Drivers:
         return tasks
 
     def no_such_task(self, task: str, known: Collection[str]) -> str | None:
-        """What is wrong with a task's name; None when it is fine, or its driver is told as unusable."""
+        """Return the fault of a task's name; None if it is right, or its driver is reported as unusable."""
         driver = task.partition(".")[0]
         if task in known or driver in self._broken:
             return None

@@ -1,4 +1,4 @@
-"""Reads a config file line by line: oslo.config forgets where in a file an option stood."""
+"""Reads a config file line by line: oslo.config forgets the line of an option."""
 
 import io
 import stat
@@ -11,17 +11,17 @@ from oslo_config import iniparser
 
 from podium import errors, library_internals
 
-#: Bytes; the sample with every option there is has a twentieth of it.
+#: Bytes; the sample with every option has a twentieth of this.
 _LARGEST: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One option as a config file has it.
+    """One assignment in a config file.
 
-    :param line: where its name stands, counted from 1
+    :param line: the line of its name, counted from 1
     :param section: in lower case, except DEFAULT, which is how oslo.config compares it
-    :param section_line: where the section begins
+    :param section_line: the line at which the section begins
     """
 
     file: str
@@ -54,7 +54,7 @@ class _Parser(library_internals.LineParser):
 
 
 def read(file: str) -> tuple[list[Assignment], list[str]]:
-    """What a config file assigns, and one line for each reason why a program would refuse the file."""
+    """Return the assignments of a config file, and a line for each reason why a program would refuse it."""
     found: list[Assignment] = []
     faults: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""``podium driver new``: a package to start a driver from, whose tests pass before a line is changed."""
+"""``podium driver new``: a package to start a driver from. Its tests pass before you change a line."""
 
 import argparse
 import re
@@ -16,7 +16,7 @@ from podium.cli import command
 from podium.conf import opts
 from podium.drivers import registry
 
-#: What is written where: the template's name, and the path in the new folder.
+#: The files of the package: the name of the template, and the path in the new folder.
 _FILES: Final = {
     "README.md": "README.md",
     "pyproject.toml": "pyproject.toml",
@@ -28,7 +28,7 @@ _FILES: Final = {
 
 
 def driver_name(text: str) -> str:
-    """The type of an argument that names a new driver: fit for modules, options and packages alike."""
+    """Convert the name of a new driver, which must suit modules, options and packages."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", text) or len(text) > 40:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not up to 40 lower-case letters and digits, _ between words, a letter first"
@@ -37,19 +37,22 @@ def driver_name(text: str) -> str:
 
 
 class New(command.Command):
-    """Write a package with a new driver, which is installed beside Podium."""
+    """Write a package with a new driver, to be installed beside Podium."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument(
-            "name", metavar="NAME", type=driver_name, help="the driver's name, such as acme; its folder's too"
+            "name",
+            metavar="NAME",
+            type=driver_name,
+            help="the name of the driver and of its folder, such as acme",
         )
         parser.add_argument(
             "--dir",
             metavar="DIR",
             type=Path,
             default=Path(),
-            help="the folder to write the package's folder into, by default the present one",
+            help="the folder for the package's folder; by default the present one",
         )
         return parser
 
@@ -76,8 +79,8 @@ def _refuse_taken(name: str) -> None:
 def write_package(name: str, folder: Path) -> None:
     """Write the package of a new driver: every file, or none.
 
-    :param folder: what is made for it, in a folder that exists
-    :raises podium.errors.ConfigError: when the folder is there already or cannot be written
+    :param folder: a new folder in a folder that exists
+    :raises podium.errors.ConfigError: if the folder exists already or cannot be written
     """
     values = {
         "name": name,
@@ -90,7 +93,7 @@ def write_package(name: str, folder: Path) -> None:
     try:
         folder.mkdir()
     except FileExistsError:
-        raise errors.ConfigError(f"{folder} is there already; remove it, or name another --dir") from None
+        raise errors.ConfigError(f"{folder} exists already; remove it, or name another --dir") from None
     except OSError as fault:
         raise errors.ConfigError(f"{folder} cannot be made: {fault.strerror}; name another --dir") from None
     templates = resources.files("podium.cli").joinpath("templates")

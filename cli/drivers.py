@@ -20,7 +20,7 @@ def _description(driver: type[base.Driver]) -> str:
 
 
 class List(command.Lister):
-    """List the installed drivers, and the online conductors that have each enabled."""
+    """List the installed drivers, with the online conductors that have enabled them."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         catalog = Catalog(self.config)
@@ -36,7 +36,7 @@ class List(command.Lister):
         return ("name", "description", "enabled", "conductors", "error"), rows
 
     def _conductors(self) -> dict[str, list[str]] | None:
-        """The online conductors by driver; None, and a warning, while the database cannot be asked."""
+        """Return the online conductors by driver; None, with a warning, if the database cannot be read."""
         timeout = self.config.conductor.heartbeat_timeout
         hosts: dict[str, list[str]] = {}
         try:
@@ -52,7 +52,7 @@ class List(command.Lister):
 
 
 class Show(command.ShowOne):
-    """Show what a driver needs of a node, its options in the config file, and what it can do."""
+    """Show a driver's settings of a node, its options in the config file, and its actions."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -1,4 +1,4 @@
-"""Whether what was given for a node can be accepted: one check for command lines and files."""
+"""Checks the values for a node, from command lines and from files."""
 
 import difflib
 import math
@@ -15,7 +15,7 @@ from podium.drivers import base
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}\Z")
 _GROUP: Final = re.compile(r"[A-Za-z0-9_.-]{0,255}\Z")
 
-#: YAML's aliases make small files of huge values; a node needs little.
+#: YAML's aliases allow small files with huge values; a node needs few.
 _MOST_VALUES: Final = 10_000
 _LONGEST: Final = 65_536
 _DEEPEST: Final = 20
@@ -48,7 +48,7 @@ def _json(column: str) -> Callable[[Any], str | None]:
     return check
 
 
-#: What a node may be given: the type, its name for people, and what else must hold.
+#: The fields of a node: the type, its name for people, and further conditions.
 FIELDS: Final[Mapping[str, tuple[type, str, Callable[[Any], str | None] | None]]] = {
     "name": (str, "text", _name),
     "uuid": (str, "text", _uuid),
@@ -62,7 +62,7 @@ FIELDS: Final[Mapping[str, tuple[type, str, Callable[[Any], str | None] | None]]
 
 
 def canonical(text: str) -> str | None:
-    """A UUID as the database has it, None for anything else."""
+    """Return a UUID in the form of the database; None for anything else."""
     try:
         return str(uuid.UUID(text))
     except ValueError:
@@ -70,9 +70,9 @@ def canonical(text: str) -> str | None:
 
 
 def faults(row: Any, catalog: Catalog) -> list[str]:
-    """Everything that is wrong with what was given for one node, apart from other nodes.
+    """Return all faults of the values for one node, without regard to other nodes.
 
-    :param row: by the names in :data:`FIELDS`; may be anything, as it came from a file
+    :param row: values by the names in :data:`FIELDS`; may be anything, because it comes from a file
     """
     if not isinstance(row, dict):
         return [f"it is {_kind(row)}, not a mapping with name and driver"]
@@ -108,7 +108,7 @@ def _identity_faults(row: Mapping[str, Any]) -> list[str]:
 
 
 def driver_faults(row: Mapping[str, Any], catalog: Catalog) -> list[str]:
-    """What the driver of a node finds wrong with it."""
+    """Return the faults that the node's driver finds."""
     info = row.get("driver_info") or {}
     node = base.Node(
         uuid=row.get("uuid") or "",

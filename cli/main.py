@@ -1,4 +1,4 @@
-"""Where ``podium`` starts, and where every error becomes one line and an exit status."""
+"""Starts ``podium``, and turns every error into one line and an exit status."""
 
 import logging
 import os
@@ -18,21 +18,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     :param argv: the arguments, by default those of the process
-    :returns: 0, 1 for what could not be done, 2 for a command line that is wrong, 130 after Ctrl-C
+    :returns: 0, 1 if the command failed, 2 for a wrong command line, 130 after Ctrl-C
     """
     status = 0
     try:
         status = _attempt(App(), list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader, such as head, has seen enough. Python flushes once more at its end, to nowhere then.
+        # The reader, such as head, has closed the pipe. Python flushes once more at its end, to nowhere then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status
 
 
 def _attempt(app: App, argv: list[str]) -> int:
     debug = "--debug" in argv
-    # What the libraries log about an error repeats what is said about it below.
+    # The libraries would log the same error that is printed below.
     logging.basicConfig(level=logging.DEBUG if debug else logging.CRITICAL + 1)
     try:
         return app.run(argv)

@@ -24,7 +24,7 @@ class _Maintenance(command.Command):
 
 
 class Set(_Maintenance):
-    """Tell the conductor to leave nodes alone: all of those named, or none.
+    """Make the conductor leave nodes alone: all of the named nodes, or none.
 
     A maintenance that the conductor or a driver had set becomes yours: neither takes it back.
     """
@@ -32,7 +32,7 @@ class Set(_Maintenance):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         kind = arguments.one_line
-        parser.add_argument("--reason", metavar="TEXT", type=kind, help="why, for others to read")
+        parser.add_argument("--reason", metavar="TEXT", type=kind, help="the reason, for other people")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -41,7 +41,7 @@ class Set(_Maintenance):
 
 
 class Unset(_Maintenance):
-    """Hand nodes back to the conductor, and clear their fault: all of those named, or none."""
+    """Hand nodes back to the conductor, and clear their fault: all of the named nodes, or none."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         # Otherwise the next failed read of a power failure, rather than the next few, would set it again.

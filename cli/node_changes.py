@@ -1,4 +1,4 @@
-"""``podium node create``, ``set`` and ``delete``: each does all that it was asked for, or nothing."""
+"""``podium node create``, ``set`` and ``delete``: each changes all of its nodes, or none."""
 
 import argparse
 import uuid
@@ -19,13 +19,13 @@ _SECRETS: Final = (
 
 
 class _Change(command.Command):
-    """A command that says what nodes are given."""
+    """A command with values for nodes."""
 
     def get_epilog(self) -> str:
         return _SECRETS
 
     def add_values(self, parser: argparse.ArgumentParser) -> None:
-        """The options for it."""
+        """Add the options for these values."""
         for option, text in (
             ("--driver-info", "a setting for the driver, see podium driver show"),
             ("--property", "something to note about the machine"),
@@ -42,12 +42,12 @@ class _Change(command.Command):
         )
 
     def driver_info(self, parsed_args: argparse.Namespace, catalog: Catalog) -> dict[str, str]:
-        """What --driver-info gave, from the command line, files and the terminal."""
+        """Return the values of --driver-info, from the command line, files and the terminal."""
         return arguments.read_values(parsed_args.driver_info, self.app.stdin, self.warn, catalog.is_secret)
 
 
 def _typed(given: Mapping[str, str], driver: base.Driver) -> dict[str, Any]:
-    """Numbers and truth values as the driver declares them, so that they are the same from a file."""
+    """Return numbers and truth values as the driver declares them, the same as from a file."""
     values: dict[str, Any] = {}
     for key, text in given.items():
         values[key] = text
@@ -97,7 +97,7 @@ class Create(_Change):
 
 
 class Set(_Change):
-    """Change what nodes were enrolled with: all of those named, or none."""
+    """Change what nodes were enrolled with: all of the named nodes, or none."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -140,7 +140,7 @@ class Set(_Change):
 def _changed(
     node: NodeRecord, parsed_args: argparse.Namespace, given: Mapping[str, str], catalog: Catalog
 ) -> dict[str, Any]:
-    """The columns of a node as they are to be."""
+    """Return the new columns of a node."""
     driver = catalog.driver(parsed_args.driver or node.driver)
     info = node.driver_info | _typed(given, driver)
     unset = parsed_args.unset_driver_info
@@ -156,7 +156,7 @@ def _changed(
 
 
 def _policy(word: str | None) -> dict[str, Any]:
-    """The columns that a --power-policy changes."""
+    """Return the columns that a --power-policy changes."""
     if word is None:
         return {}
     changed: dict[str, Any] = {"power_policy": None if word == "default" else word}
@@ -166,7 +166,7 @@ def _policy(word: str | None) -> dict[str, Any]:
 
 
 class Delete(command.Command):
-    """Forget nodes: all of those named, or none. Their history of power changes is kept."""
+    """Forget nodes: all of the named nodes, or none. Their history of power changes is kept."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

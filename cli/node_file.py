@@ -1,4 +1,4 @@
-"""Reads the file of ``podium node import``: YAML or JSON, from anywhere, and never trusted."""
+"""Reads the file of ``podium node import``: YAML or JSON of any origin, which is not trusted."""
 
 import json
 import sys
@@ -11,16 +11,16 @@ import yaml
 from podium import errors
 from podium.cli import yaml_values
 
-#: Bytes: 100,000 nodes of 1,300 each. What is read takes five to nine times as much memory.
+#: Bytes: 100,000 nodes of 1,300 each. Reading takes five to nine times as much memory.
 _LARGEST: Final = 128 * 1024 * 1024
 
 
 def read(name: str, progress: Callable[[float], None]) -> list[Any]:
-    """The list under ``nodes``, its rows unchecked.
+    """Return the list under ``nodes``, with unchecked rows.
 
     :param name: a path, or ``-`` for standard input
-    :param progress: told the share of the file that was read, now and then
-    :raises podium.errors.InvalidNode: when the file cannot be read or has no such list
+    :param progress: called now and then with the share of the file that was read
+    :raises podium.errors.InvalidNode: if the file cannot be read or has no such list
     """
     where = "standard input" if name == "-" else name
     content = _parse(_text(name, where), where, progress)
@@ -28,7 +28,9 @@ def read(name: str, progress: Callable[[float], None]) -> list[Any]:
         raise errors.InvalidNode([f'{where} is not {{"nodes": [{{"name": ..., "driver": ...}}, ...]}}'])
     others = [str(key)[:80] for key in content if key != "nodes" and isinstance(key, str)]
     if others:
-        raise errors.InvalidNode([f"{where} holds {', '.join(others[:5])} beside nodes, which nothing reads"])
+        raise errors.InvalidNode(
+            [f"{where} contains {', '.join(others[:5])} beside nodes, which nothing reads"]
+        )
     return list(content["nodes"])
 
 
@@ -64,7 +66,7 @@ def _parse(text: str, where: str, progress: Callable[[float], None]) -> Any:
 
 
 def _place(fault: yaml.MarkedYAMLError) -> str:
-    # What stands in quotes is the file's content, which may be a password that begins with a star.
+    # The quoted text is from the file, and may be a password that begins with a star.
     problem = str(fault.problem or "").split("'")[0].split('"')[0].strip()
     mark = fault.problem_mark or fault.context_mark
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem

@@ -15,7 +15,7 @@ from podium.db import api
 
 
 class Import(command.Command):
-    """Enrol the nodes that a YAML or JSON file lists: all of them or, when any is wrong, none.
+    """Enrol the nodes that a YAML or JSON file lists: all of them or, if any is wrong, none.
 
     The file is {"nodes": [{"name": ..., "driver": ..., "driver_info": {...}}, ...]}; a node may also have
     uuid, properties, extra, conductor_group and maintenance. On a terminal a bar shows how far it is.
@@ -76,7 +76,7 @@ def _complete(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _find_duplicates(given: Sequence[Any], found: Sequence[list[str]], connection: sa.Connection) -> None:
-    """Add to the faults of each row the names and UUIDs that another row or an enrolled node has."""
+    """Add to each row's faults the names and UUIDs that another row or an enrolled node has."""
     for column in ("name", "uuid"):
         values = [_text(row, column) for row in given]
         enrolled = set(api.taken(connection, column, list({value for value in values if value})))

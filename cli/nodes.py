@@ -11,9 +11,9 @@ from podium.cli.catalog import MAPPINGS, Catalog
 from podium.db import api, node_list
 from podium.db.models import nodes, utcnow
 
-#: Every column that says something about the node; the others are the database's own.
+#: Every column about the node; the others are the database's own.
 COLUMNS: Final = tuple(column.name for column in nodes.columns if column.name not in ("id", "version"))
-#: Seconds since power_checked_at, as this command sees it: no column of the table.
+#: Seconds since power_checked_at, by this command's clock; not a column of the table.
 _AGE: Final = "power_state_age"
 _ALL: Final = (*COLUMNS, _AGE)
 _DEFAULT_COLUMNS: Final = (
@@ -52,11 +52,11 @@ class List(command.Lister):
             "--power-state",
             choices=_POWER_STATES,
             metavar="STATE",
-            help="only nodes in this state: on, off, error, or none for those that were never read",
+            help="only nodes in this state: on, off, error, or none for nodes that were never read",
         )
         parser.add_argument("--maintenance", action="store_true", help="only nodes in maintenance")
         parser.add_argument(
-            "--failing", action="store_true", help="only nodes whose power could not be read the last time"
+            "--failing", action="store_true", help="only nodes whose last read of the power failed"
         )
         parser.add_argument(
             "--stale",
@@ -68,7 +68,7 @@ class List(command.Lister):
         parser.add_argument(
             "--would-enforce",
             action="store_true",
-            help="only nodes whose power the conductor is to put back, and why it has not done so yet",
+            help="only nodes whose power the conductor is to restore, and why it has not done so yet",
         )
         return parser
 
@@ -94,7 +94,7 @@ class List(command.Lister):
         return columns, [[row.get(column) for column in columns] for row in rows]
 
     def _by_default(self) -> bool:
-        """Whether nodes that have no policy of their own are enforced."""
+        """Return whether nodes without a policy of their own are enforced."""
         return bool(self.config.conductor.force_power_state_during_sync)
 
 
@@ -107,7 +107,7 @@ def _columns(parsed_args: argparse.Namespace) -> Sequence[str]:
 
 
 def _equal(parsed_args: argparse.Namespace) -> dict[str, Any]:
-    """The values that columns must have."""
+    """Return the values that columns must have."""
     equal: dict[str, Any] = {}
     if parsed_args.driver is not None:
         equal["driver"] = parsed_args.driver
@@ -127,7 +127,7 @@ def _age(checked_at: datetime | None, now: datetime) -> float | None:
 
 
 class Show(command.ShowOne):
-    """Show everything that is known of a node, its secrets masked."""
+    """Show everything that Podium knows about a node, with its secrets masked."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

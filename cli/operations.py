@@ -1,4 +1,4 @@
-"""``podium operation``: what was asked of nodes, how it goes, and how to take it back."""
+"""``podium operation``: requests for nodes, their progress, and their cancellation."""
 
 import argparse
 from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ _OF_NODE: Final = (
 
 
 class List(command.Lister):
-    """List what was asked of nodes, the newest first, and how many of them are how far."""
+    """List operations, the newest first, and how many of their nodes are in which state."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -56,7 +56,7 @@ class List(command.Lister):
 
 
 class Show(command.ShowOne):
-    """Show an operation: who asked for what, why, and its outcome, nodes with the same outcome as one."""
+    """Show an operation: who asked for what, why, and the results, with like nodes folded."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -74,7 +74,7 @@ class Show(command.ShowOne):
 
 
 class Cancel(command.Command):
-    """Take back what a conductor has not begun of an operation; what is under way goes on."""
+    """Cancel the nodes of an operation that no conductor has begun; what is under way goes on."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -91,7 +91,7 @@ class Cancel(command.Command):
 
 
 class Wait(outcomes.Waiting):
-    """Wait until an operation has ended, and show its outcome, nodes with the same outcome as one."""
+    """Wait until an operation has ended, and show its results, with like nodes folded."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

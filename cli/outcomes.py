@@ -1,4 +1,4 @@
-"""How power operations end: waited for, and shown for many nodes in few lines.
+"""Waits for the end of power operations, and shows the results of many nodes in few lines.
 
 A request ends when a conductor writes down how it went; the command looks at the database until then.
 """
@@ -43,7 +43,7 @@ _WORDS: Final = {
 }
 
 _ADDRESS: Final = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?"
-#: What only names the BMC in a driver's words, and what replaces it.
+#: The parts of a driver's messages that only name the BMC, and their replacements.
 _WHOSE: Final = (
     (re.compile(rf"^(?:BMC )?{_ADDRESS}: |^{_ADDRESS} "), ""),
     (re.compile(rf"\bBMC (?:{_ADDRESS}|\S+:\d+)"), "BMC"),
@@ -52,9 +52,9 @@ _WHOSE: Final = (
 
 
 def find(connection: sa.Connection, number: int) -> operations.Operation:
-    """One operation.
+    """Return one operation.
 
-    :raises podium.errors.PodiumError: when there is none of that number
+    :raises podium.errors.PodiumError: if there is none with that number
     """
     found = operations.operation(connection, number)
     if found is None:
@@ -63,7 +63,7 @@ def find(connection: sa.Connection, number: int) -> operations.Operation:
 
 
 def words(request: PowerRequest) -> str:
-    """The outcome of one request, or how far it is."""
+    """Return the outcome of one request, or its state."""
     if request.state == operations.FAILED:
         return f"failed: {request.error}"
     if request.state == operations.CANCELLED:
@@ -74,7 +74,7 @@ def words(request: PowerRequest) -> str:
 
 
 def folded(requests: Iterable[PowerRequest]) -> dict[str, str]:
-    """The outcomes of requests, by the names of the nodes whose outcomes differ only in an address."""
+    """Return the outcomes of requests; outcomes that differ only in an address become one."""
     alike: dict[str, dict[str, str]] = {}
     for request in sorted(requests, key=lambda request: STATES.index(request.state)):
         outcome = words(request)
@@ -93,7 +93,7 @@ def _anonymous(outcome: str) -> str:
 
 
 def folded_lines(lines: Iterable[str]) -> list[str]:
-    """Lines ``NAME: TEXT`` with the names that share a text folded."""
+    """Return lines ``NAME: TEXT``, with the names that share a text folded."""
     alike: dict[str, list[str]] = {}
     for line in lines:
         name, _, text = line.partition(": ")
@@ -106,7 +106,7 @@ class Waiting(command.Command):
 
     @contextmanager
     def going_on(self, number: int) -> Iterator[None]:
-        """Inside, Ctrl-C says that it does not end the operation."""
+        """Print, at Ctrl-C inside the ``with``, that the operation continues."""
         try:
             yield
         except KeyboardInterrupt:
@@ -114,9 +114,9 @@ class Waiting(command.Command):
             raise
 
     def wait_for(self, database: Database, number: int) -> bool:
-        """Wait until nothing of an operation is unfinished, and show how it ended.
+        """Wait until all of an operation has ended, and show the results.
 
-        :returns: whether every node of it is in the state that was asked for
+        :returns: whether every node reached the requested state
         """
         self._watch(database, number)
         with database.read() as connection:
@@ -153,7 +153,7 @@ class Waiting(command.Command):
 
 
 def _looks(database: Database, number: int, console: Console) -> Iterator[operations.Operation]:
-    """An operation again and again; as it was before while the database is away, which is shown once."""
+    """Yield an operation again and again; the last one while the database is away, which is shown once."""
     found, lost = None, False
     while True:
         try:
@@ -179,19 +179,19 @@ def _see(number: int) -> str:
 
 
 def patience_for(config: conf.Config, operation: operations.Operation) -> float:
-    """Seconds in which something of an operation ends, if a conductor carries it out."""
+    """Return the seconds in which a part of an operation ends, if a conductor carries it out."""
     hard = operation.timeout or config.conductor.power_state_change_timeout
     soft = operation.timeout or config.conductor.soft_power_off_timeout
     is_soft = operation.action in (states.SOFT_POWER_OFF, states.SOFT_REBOOTING)
     pauses = [seconds for _, seconds in conductor_options.power_on_limits(config).values()]
-    # Twice for what is made of halves.
+    # Twice, for changes that are made of halves.
     return float(2 * hard + (soft if is_soft else 0) + max(pauses, default=0.0) + _GRACE)
 
 
 class Patience:
-    """How long to wait for something that goes on.
+    """Decides when to give up waiting for progress.
 
-    :param seconds: past which nothing happens any more, if nothing did
+    :param seconds: give up after this time without any progress
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -201,7 +201,7 @@ class Patience:
         self._seen: object = None
 
     def ends(self, seen: object) -> bool:
-        """Whether what is seen has been the same for too long."""
+        """Return whether the state has been the same for too long."""
         if seen != self._seen:
             self._seen, self._since = seen, self._clock()
         return self._clock() - self._since >= self._seconds

@@ -1,4 +1,4 @@
-"""``podium node power``: what may be asked of nodes, as one operation for all of those that are named."""
+"""``podium node power``: requests for nodes, as one operation for all nodes of a command."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -18,44 +18,47 @@ _ATTEMPTS: Final = 5
 
 
 class _Power(outcomes.Waiting):
-    """Ask something of nodes; the conductor that owns a node carries it out."""
+    """Request an action; the conductor that owns a node carries it out."""
 
     action: ClassVar[str]
-    #: What is done to the nodes, as a command.
+    #: The action in words, for the question before it.
     words: ClassVar[str]
-    #: Whether it leaves the last word to the operating system.
+    #: Whether the operating system may refuse.
     is_soft: ClassVar[bool] = False
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser)
-        parser.add_argument("--wait", action="store_true", help="wait for the outcome and show it")
+        parser.add_argument("--wait", action="store_true", help="wait for the results and show them")
         parser.add_argument(
             "--timeout",
             type=arguments.allowed_time,
             metavar="SECONDS",
-            help="how long each node may take, instead of what the conductor's config file says",
+            help="the time that each node may take; by default that of the conductor's config file",
         )
         parser.add_argument(
-            "--reason", metavar="TEXT", type=arguments.one_line, help="why, for the record of power events"
+            "--reason",
+            metavar="TEXT",
+            type=arguments.one_line,
+            help="the reason, for the record of power events",
         )
         parser.add_argument(
             "--stagger",
             metavar="N/SECONDS",
             type=arguments.stagger,
-            help="begin with N nodes, and with N more every so many seconds: 10/1",
+            help="begin with N nodes, and add N every SECONDS seconds: 10/1",
         )
         parser.add_argument(
             "--yes",
             action="store_true",
-            help="do not ask, however many nodes it is ([conductor] confirm_above)",
+            help="do not ask, however many nodes there are ([conductor] confirm_above)",
         )
         parser.set_defaults(then_off=False)
         if self.is_soft:
             parser.add_argument(
                 "--then-off",
                 action="store_true",
-                help="switch off what is still on after the timeout ([conductor] soft_power_off_timeout)",
+                help="switch off nodes still on after the timeout ([conductor] soft_power_off_timeout)",
             )
         return parser
 
@@ -95,9 +98,9 @@ class _Power(outcomes.Waiting):
                 )
 
     def _confirmed(self, count: int) -> bool:
-        """Whether so many nodes are meant; a person is asked, a program has to have said so.
+        """Return whether so many nodes are confirmed: ask a person; a program needs --yes.
 
-        :raises podium.errors.PodiumError: when there is nobody to ask
+        :raises podium.errors.PodiumError: if there is nobody to ask
         """
         most = self.config.conductor.confirm_above
         if count <= most:
@@ -105,7 +108,7 @@ class _Power(outcomes.Waiting):
         what = self.words.format(f"{count} nodes")
         if not self.app.stdin.isatty():
             raise errors.PodiumError(
-                f"to {what} takes --yes, for they are more than [conductor] confirm_above = {most};"
+                f"to {what} needs --yes: these are more than [conductor] confirm_above = {most};"
                 " nothing was requested"
             )
         self.app.stderr.write(f"{what}? [y/N] ")
@@ -136,7 +139,7 @@ class _Power(outcomes.Waiting):
 
 
 def _insist(ask: Callable[[], power.Asked]) -> power.Asked:
-    """Ask once more where a conductor, which wrote to some of the nodes, was faster."""
+    """Retry if a conductor that wrote to some of the nodes was faster."""
     for _ in range(_ATTEMPTS - 1):
         with suppress(errors.DatabaseBusy):
             return ask()
@@ -165,7 +168,7 @@ class Reboot(_Power):
 
 
 class SoftOff(_Power):
-    """Have the operating system of nodes shut down and switch them off."""
+    """Shut down the operating system of nodes and switch them off."""
 
     action = states.SOFT_POWER_OFF
     words = "shut {} down"
@@ -173,7 +176,7 @@ class SoftOff(_Power):
 
 
 class SoftReboot(_Power):
-    """Have the operating system of nodes shut down, and switch them on again."""
+    """Shut down the operating system of nodes, and switch them on again."""
 
     action = states.SOFT_REBOOTING
     words = "shut {} down and start them again"
@@ -181,14 +184,14 @@ class SoftReboot(_Power):
 
 
 class Cycle(_Power):
-    """Power nodes off, see that they are off, and power them on."""
+    """Power nodes off, check that they are off, and power them on."""
 
     action = states.POWER_CYCLE
     words = "switch {} off and on again"
 
 
 class InjectNMI(_Power):
-    """Send nodes a diagnostic interrupt, upon which most operating systems write a dump and stop."""
+    """Send nodes a diagnostic interrupt; most operating systems then write a dump and stop."""
 
     action = states.INJECT_NMI
     words = "send {} a diagnostic interrupt"

@@ -1,4 +1,4 @@
-"""``podium task``: how the periodic tasks fare, and what people ask of them.
+"""``podium task``: the state of periodic tasks, and commands to them.
 
 A task is run, enabled and disabled by the conductor that has it: the command writes down what is asked, the
 conductor writes down how it ended.
@@ -38,7 +38,7 @@ _COLUMNS: Final = (
 
 
 class List(command.Lister):
-    """List periodic tasks and how they fare, in seconds; offline is one whose conductor is gone."""
+    """List periodic tasks and their state, with times in seconds. Offline: the conductor is gone."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         with self.database() as database, database.read() as connection:
@@ -48,7 +48,7 @@ class List(command.Lister):
 
 
 class Show(command.ShowOne):
-    """Show how one periodic task fares, in seconds; offline is one whose conductor is gone."""
+    """Show one periodic task, with times in seconds. Offline: its conductor is gone."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -65,7 +65,7 @@ class Show(command.ShowOne):
 
 
 class _Ask(command.Command):
-    """Ask a conductor something about a task, and wait for the answer."""
+    """Send a conductor a command to a task, and wait for the answer."""
 
     action: ClassVar[str]
     patience: ClassVar[float] = 30.0
@@ -95,30 +95,30 @@ class _Ask(command.Command):
         return 0 if done else 1
 
     def node(self, connection: sa.Connection, parsed_args: argparse.Namespace) -> str | None:
-        """The UUID of the only node that is meant, if any."""
+        """Return the UUID of the only node to run for, if any."""
         return None
 
     def outcome(self, done: TaskCommand) -> str:
-        """What is shown of a command that was carried out."""
+        """Return the words for a command that was carried out."""
         return f"{self.action}d"
 
     def _running(self, connection: sa.Connection, rows: Sequence[ConductorTask]) -> list[ConductorTask]:
-        """Those of the rows whose conductors are alive.
+        """Return the rows whose conductors are alive.
 
-        :raises podium.errors.PodiumError: when there is none
+        :raises podium.errors.PodiumError: if there is none
         """
         alive = _alive(connection, self.config.conductor.heartbeat_timeout)
         found = [row for row in rows if row.conductor in alive]
         if not found:
             raise errors.PodiumError(
-                f"no conductor with {rows[0].task} is running, so nothing was asked; start {_names(rows)}"
+                f"no conductor with {rows[0].task} is running, so nothing was requested; start {_names(rows)}"
             )
         return found
 
     def _wait(
         self, database: Database, host: str, numbers: Sequence[int], timeout: float
     ) -> tuple[str, bool]:
-        """How the commands to the workers of a conductor ended, and whether they were carried out."""
+        """Return the result of the commands to a conductor's workers, and whether they were carried out."""
         end = time.monotonic() + timeout
         while True:
             with database.read() as connection:
@@ -133,9 +133,9 @@ class _Ask(command.Command):
             time.sleep(_POLL_SECONDS)
 
     def _outcome_of_all(self, rows: Sequence[TaskCommand]) -> tuple[str, bool]:
-        """The answers of all workers as one, and whether the command was carried out."""
+        """Return the answers of all workers as one, and whether the command was carried out."""
         if rows[0].node_uuid is not None and any(row.duration is not None for row in rows):
-            # The node is in the share of one worker; the others can only say that they do not have it.
+            # One worker has the node; the others can only answer that they do not have it.
             rows = [row for row in rows if row.duration is not None]
         failed = [row.error for row in rows if row.error is not None]
         if failed:
@@ -144,7 +144,7 @@ class _Ask(command.Command):
 
 
 class Run(_Ask):
-    """Run a periodic task now, even a disabled one, and show how it ends."""
+    """Run a periodic task now, even a disabled one, and show the result."""
 
     action = "run"
     patience = 300.0
@@ -154,7 +154,7 @@ class Run(_Ask):
         parser.add_argument(
             "--node",
             metavar="NODE",
-            help="name or UUID of the only node to run for, where a task runs for each",
+            help="name or UUID of the only node to run for, if the task runs for each node",
         )
         return parser
 
@@ -182,15 +182,13 @@ class Disable(_Ask):
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", help="its name, as `podium task list` shows it")
-    parser.add_argument(
-        "--conductor", metavar="HOST", help="the conductor that is meant, where several have the task"
-    )
+    parser.add_argument("--conductor", metavar="HOST", help="the conductor, if several have the task")
 
 
 def _rows(connection: sa.Connection, task: str, host: str | None) -> list[ConductorTask]:
-    """A task on each conductor that has it, or on the one that was named.
+    """Return a task on each conductor that has it, or on the named conductor.
 
-    :raises podium.errors.PodiumError: when there is none
+    :raises podium.errors.PodiumError: if there is none
     """
     every = conductors.list_tasks(connection)
     if not every:
@@ -207,10 +205,13 @@ def _rows(connection: sa.Connection, task: str, host: str | None) -> list[Conduc
 
 
 def _only(rows: Sequence[ConductorTask]) -> ConductorTask:
-    """:raises podium.errors.PodiumError: when there are several"""
+    """Return the only row.
+
+    :raises podium.errors.PodiumError: if there are several
+    """
     if len(rows) > 1:
         raise errors.PodiumError(
-            f"several conductors have {rows[0].task}: {_names(rows)}; say which with --conductor"
+            f"several conductors have {rows[0].task}: {_names(rows)}; name one with --conductor"
         )
     return rows[0]
 

@@ -1,4 +1,4 @@
-"""Makes values of YAML text: nothing but plain data, within bounds, in one pass over the parser's events.
+"""Converts YAML text to values: only plain data, within bounds, in one pass over the parser's events.
 
 PyYAML's own loaders first compose a tree of the whole document, for which a file of 100,000 nodes takes a
 minute and 2 GB, and their C code overruns the stack on what is nested deeply.
@@ -26,10 +26,10 @@ _MERGE: Final = object()
 
 
 def load(text: str, progress: Callable[[int], None]) -> Any:
-    """The only document of a text; None when it is empty.
+    """Return the only document of a text; None if it is empty.
 
-    :param progress: told how many characters were read, now and then
-    :raises yaml.YAMLError: naming place and fault, when it is no YAML, goes past the bounds, or has tags
+    :param progress: called now and then with the number of characters that were read
+    :raises yaml.YAMLError: with place and fault, if the text is not YAML, exceeds the bounds, or has tags
         other than those of plain data
     """
     builder = _Builder(progress)
@@ -39,7 +39,7 @@ def load(text: str, progress: Callable[[int], None]) -> Any:
 
 
 class _Open:
-    """A mapping or list whose end is still to come."""
+    """A mapping or list that has not ended yet."""
 
     __slots__ = ("anchor", "key", "merged", "value")
 
@@ -74,7 +74,7 @@ class _Builder:
         elif isinstance(event, yaml.CollectionEndEvent):
             self._end(event)
         elif isinstance(event, yaml.AliasEvent):
-            # An anchor is known when its value is whole: nothing can be part of itself.
+            # An anchor is known once its value is complete: nothing can be part of itself.
             if event.anchor not in self._anchors:
                 raise _fault("an alias without its anchor", event)
             self._put(self._anchors[event.anchor], event)
@@ -102,7 +102,7 @@ class _Builder:
         self._put(ended.value, event)
 
     def _put(self, value: Any, event: yaml.Event) -> None:
-        """Put a value where it belongs: into the innermost mapping or list that is open."""
+        """Put a value into the innermost mapping or list that has not ended."""
         if not self._open:
             self.document = value
             return
@@ -151,7 +151,7 @@ class _Builder:
             raise _fault("too long for what it is: put it in quotes", event)
         try:
             return _SCALARS[tag](self._resolver, yaml.ScalarNode(tag, text))
-        except Exception:  # PyYAML's constructors raise whatever Python raises for a bad value
+        except Exception:  # PyYAML's constructors raise any of Python's errors for a bad value
             raise _fault("a value that is not what its form or tag says: put it in quotes", event) from None
 
 

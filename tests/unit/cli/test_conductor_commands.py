@@ -218,7 +218,7 @@ def test_the_only_conductor_that_is_online_needs_no_name(podium: Run, database: 
     ("online", "arguments", "fault"),
     [
         ([], [], "no conductor has run on this database yet; start one: podium-conductor"),
-        (["east", "west"], [], "there are several conductors: east, west; say which"),
+        (["east", "west"], [], "there are several conductors: east, west; name one"),
         (["east", "west"], ["north"], "there is no conductor north; there are: east, west"),
     ],
 )
@@ -273,7 +273,7 @@ def test_a_conductor_that_is_offline_thaws_later(podium: Run, database: Database
         ([], [], "no conductor is frozen"),
         ([], ["east"], "east is not frozen"),
         ([], ["north"], "there is no conductor north; there are: east"),
-        (["west", "south"], [], "there are several conductors: south, west; say which"),
+        (["west", "south"], [], "there are several conductors: south, west; name one"),
     ],
 )
 def test_what_cannot_thaw_is_named(

@@ -34,7 +34,7 @@ def test_a_folder_that_is_there_already_is_left_as_it_is(bare_podium: Run, tmp_p
     (tmp_path / "acme").mkdir()
     done = bare_podium("driver", "new", "acme", "--dir", str(tmp_path))
     assert done.returncode == 1
-    assert f"{tmp_path / 'acme'} is there already" in done.stderr
+    assert f"{tmp_path / 'acme'} exists already" in done.stderr
     assert list((tmp_path / "acme").iterdir()) == []
 
 

@@ -125,7 +125,7 @@ def test_yaml_with_anchors_and_merge_keys_is_understood(
 
 def test_what_stands_beside_the_nodes_is_refused(podium: Run, nodes_file: Callable[[Any], str]) -> None:
     done = podium("node", "import", nodes_file("nodes: []\nnode: [{name: a}]\n"))
-    assert "holds node beside nodes, which nothing reads" in done.stderr
+    assert "contains node beside nodes, which nothing reads" in done.stderr
 
 
 def test_what_is_wrong_with_yaml_is_told_with_its_place(

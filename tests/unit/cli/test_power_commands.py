@@ -221,7 +221,7 @@ def test_many_nodes_are_not_switched_by_a_program_that_does_not_say_yes(
     done = podium("node", "power", "off", "n[00-72]")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "podium: to switch 73 nodes off takes --yes, for they are more than [conductor] confirm_above = 50;"
+        "podium: to switch 73 nodes off needs --yes: these are more than [conductor] confirm_above = 50;"
         " nothing was requested\n"
     )
     assert podium("node", "power", "off", "n[00-72]", "--yes").stdout == "operation 1: 73 requested\n"

@@ -172,7 +172,7 @@ def test_several_conductors_are_named_when_one_has_to_be_chosen(podium: Run, dat
     go_online(database, "east")
     go_online(database, "west")
     line = refused(database, podium("task", "run", "acme.poll"))
-    assert line == "podium: several conductors have acme.poll: east, west; say which with --conductor"
+    assert line == "podium: several conductors have acme.poll: east, west; name one with --conductor"
 
 
 def test_nothing_is_asked_of_a_conductor_that_is_gone(podium: Run, database: Database) -> None:
@@ -180,7 +180,7 @@ def test_nothing_is_asked_of_a_conductor_that_is_gone(podium: Run, database: Dat
     with database.write() as connection:
         conductors.leave(connection, member)
     line = refused(database, podium("task", "run", "acme.poll"))
-    assert line == "podium: no conductor with acme.poll is running, so nothing was asked; start head"
+    assert line == "podium: no conductor with acme.poll is running, so nothing was requested; start head"
 
 
 def test_a_task_that_there_is_not_is_answered_with_the_nearest(podium: Run, database: Database) -> None:
