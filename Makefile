@@ -15,10 +15,15 @@ SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests
 # All of it anew each time: the reference pages come from code that Sphinx does not see change.
 BUILD_DOCS := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs $(VENV)/docs
 
+# Twice as many processes as a small machine has cores: a good part of the time tests wait for daemons.
+PYTEST := pytest -n 4 --dist worksteal
+ROUNDS ?= 20
+SEED ?= 1
+
 # pip builds in the folder and leaves modules in build/, which outlive the files that they were copied from.
 install = rm -rf build *.egg-info; $(PIP) install '.[$(1)]'; status=$$?; rm -rf build *.egg-info; exit $$status
 
-.PHONY: help run test test-peers lint docs genconfig bench bench-peers clean
+.PHONY: help run test test-long test-peers lint docs genconfig bench bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile
@@ -27,7 +32,10 @@ run: $(INSTALLED)  ## a simulated rack of 48 machines and the conductor over it,
 	@sh etc/demo/run.sh
 
 test: $(INSTALLED)  ## the tests, against the installed package; PYTEST_ADDOPTS adds arguments
-	@$(BIN)/pytest -n 2
+	@$(BIN)/$(PYTEST)
+
+test-long: $(INSTALLED)  ## kills, models and fuzzing alone, ROUNDS (20) times as much of them; SEED varies the kills
+	@PODIUM_TEST_ROUNDS=$(ROUNDS) PODIUM_TEST_SEED=$(SEED) $(BIN)/$(PYTEST) -m 'long or hypothesis'
 
 test-peers: $(TEST_PEERS)  ## Redfish programs that nobody here wrote, in an environment of their own, for test
 

@@ -1,35 +1,61 @@
 """Fixtures for every test: the peers that a test needs, and empty databases to run it on."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+import hypothesis
 import pytest
 
 import peers
 import templates
-from servers import MariaDB, PostgreSQL, RestartablePostgreSQL, Server
+from rounds import ROUNDS
+from servers import MariaDB, PostgreSQL, RestartablePostgreSQL, Server, scratch
 
 #: Seconds after which a test is broken off: one that hangs must fail, and leave the others their turn.
-LONGEST: Final = int(os.environ.get("PODIUM_TEST_LONGEST", "150"))
+LONGEST: Final = 150
+
+# Neither the usual examples nor how long they take depend on chance or on what else the machine does.
+hypothesis.settings.register_profile(
+    "podium",
+    max_examples=100 * ROUNDS,
+    derandomize=ROUNDS == 1,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("podium")
 
 
 def pytest_configure() -> None:
     # As Ctrl-C does: otherwise what stops a test run would leave its database servers behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if (folder := scratch()) is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
 
 
 @pytest.fixture(autouse=True)
 def _deadline(request: pytest.FixtureRequest) -> Iterator[None]:
+    is_long = any(request.node.get_closest_marker(name) for name in ("long", "hypothesis"))
+    seconds = LONGEST * ROUNDS if is_long else LONGEST
+
     def break_off(*_: object) -> None:
-        pytest.fail(f"{request.node.name} hangs: not done after {LONGEST} seconds")
+        pytest.fail(f"{request.node.name} hangs: not done after {seconds} seconds")
 
     signal.signal(signal.SIGALRM, break_off)
-    signal.alarm(LONGEST)
+    signal.alarm(seconds)
     yield
     signal.alarm(0)
+
+
+@pytest.fixture(autouse=True)
+def _garbage() -> Iterator[None]:
+    """Collect what a test leaves to the garbage collector now, so that no other test meets its log lines."""
+    yield
+    gc.collect()
+    gc.freeze()  # so that what stays is not looked at again after every test
 
 
 @pytest.fixture

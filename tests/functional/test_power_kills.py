@@ -1,8 +1,4 @@
-"""The daemon is killed again and again while hundreds of requests are on their way, over faulty hardware.
-
-PODIUM_KILL_ROUNDS sets how often (3), PODIUM_KILL_SEED what happens when (1), PODIUM_KILL_DATABASE where it
-is written: sqlite, or postgresql, whose connections are killed too.
-"""
+"""The daemon is killed again and again while hundreds of requests are on their way, over faulty hardware."""
 
 import os
 import random
@@ -21,11 +17,9 @@ from podium import errors, states
 from podium.db import api, operations, power
 from podium.db.engine import Database
 from podium.db.models import nodes, power_requests
+from rounds import ROUNDS, SEED
 from servers import Server
 
-ROUNDS: Final = int(os.environ.get("PODIUM_KILL_ROUNDS", "3"))
-SEED: Final = int(os.environ.get("PODIUM_KILL_SEED", "1"))
-ON_POSTGRESQL: Final = os.environ.get("PODIUM_KILL_DATABASE") == "postgresql"
 CUT: Final = sa.text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -81,7 +75,7 @@ class Load:
         for _ in range(self._random.randint(3, 5)):
             self.ask()
             time.sleep(self._random.uniform(0.0, 0.4))
-            if ON_POSTGRESQL:
+            if self._daemon.url.startswith("postgresql"):
                 self._all(CUT)
                 self.kills["connections"] += 1
         if self._random.random() < 0.3:
@@ -147,11 +141,13 @@ class Load:
         )
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_nothing_is_lost_or_done_twice_when_the_daemon_is_killed(
-    tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = None
-    if ON_POSTGRESQL:
+    if kind == "postgresql":  # whose connections are killed too
         server: Server = request.getfixturevalue("postgresql_server")
         url = server.url(server.create_migrated_database())
     placed = [word for fault in FAULTS for word in ("--fault", fault)]

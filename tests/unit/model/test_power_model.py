@@ -8,7 +8,6 @@ holds and what the machines did have to be the same story.
 import asyncio
 import contextlib
 import itertools
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import hypothesis
+import pytest
 import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -28,10 +28,9 @@ from podium.conductor.rooms import context as contexts
 from podium.db import api, operations, power
 from podium.db.engine import Database
 from podium.db.models import nodes, power_events, power_requests
+from rounds import ROUNDS
 from templates import write_sqlite
 
-#: How many interleavings are tried; any other number than the usual one makes them new ones each time.
-EXAMPLES: Final = int(os.environ.get("PODIUM_MODEL_EXAMPLES", "0"))
 NAMES: Final = ("a", "b", "c")
 PEOPLE: Final = ("ann@desk", "bob@lab")
 #: Seconds that a request may take, and from one sweep to the next.
@@ -261,16 +260,15 @@ class Story(RuleBasedStateMachine):
             self._folder.cleanup()
 
 
+@pytest.mark.long
 def test_any_interleaving_ends_in_agreement() -> None:
-    shrunk = (hypothesis.Phase.shrink,) if EXAMPLES else ()  # which takes minutes
+    shrunk = (hypothesis.Phase.shrink,) if ROUNDS > 1 else ()  # which takes minutes
     settings = hypothesis.settings(
-        max_examples=EXAMPLES or 10,
+        max_examples=10 * ROUNDS,
         stateful_step_count=20,
-        derandomize=not EXAMPLES,
         phases=(hypothesis.Phase.generate, *shrunk),
         report_multiple_bugs=False,
         database=None,
-        deadline=None,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     run_state_machine_as_test(Story, settings=settings)

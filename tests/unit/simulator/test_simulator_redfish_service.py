@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from podium.simulator import faults
@@ -434,7 +434,6 @@ def test_a_state_that_is_due_shows_without_a_reset(
     assert (before, peer.power()) == ("PoweringOn", "On")
 
 
-@settings(deadline=None)
 @given(
     method=st.sampled_from(["GET", "HEAD", "POST", "DELETE", "PATCH", "M-SEARCH"]),
     target=st.binary(max_size=60)

@@ -17,6 +17,7 @@ from podium.drivers.ipmi import crypto, handshake, packet, transport
 from podium.drivers.ipmi.client import Client, Connection, Timing
 from podium.drivers.ipmi.commands import CommandFailed
 from podium.drivers.ipmi.session import SuiteRefused, Target
+from rounds import ROUNDS
 
 PATIENT = Timing(command=30, retransmit=10)  # nothing is sent twice
 EAGER = Timing(command=30, retransmit=0.02)  # what is lost is sent again at once
@@ -523,7 +524,10 @@ STRANGE = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60 * ROUNDS,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(strange=st.lists(STRANGE, min_size=1, max_size=30), in_session=st.booleans())
 def test_no_garbage_raises_or_disturbs_a_read(fake_bmc: Any, strange: list[Any], in_session: bool) -> None:
     def mutated(real: list[bytes], change: tuple[int, int, int, int]) -> bytes:

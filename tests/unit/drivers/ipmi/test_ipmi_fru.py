@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inquiries import Answers, DirectInquiry
@@ -150,7 +150,6 @@ def test_whatever_an_area_holds_there_are_words_or_none(content: bytes, checked:
             assert word is None or (word and word.isprintable() and len(word) <= 84)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([0, 0, 0, 0xCA, 0xC9]), st.binary(max_size=60)), min_size=1))
 def test_whatever_a_bmc_answers_reading_ends(script: list[tuple[int, bytes]]) -> None:
     answered = 0

@@ -13,6 +13,7 @@ from podium import errors
 from podium.drivers.base import SENSOR_KINDS
 from podium.drivers.ipmi import packet, repository, sdr
 from podium.simulator.bmc import BMC, Settings
+from rounds import ROUNDS
 
 VERSION = b"\x51\x01\x00" + bytes(8)
 
@@ -380,7 +381,7 @@ def test_a_bmc_without_a_repository_is_not_one_that_cannot_answer_now(code: int,
         assert asyncio.run(repository.version(inquiry)) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * ROUNDS)
 @given(
     st.lists(st.tuples(st.sampled_from([0, 0, 0, 0, 0xC5, 0xCA, 0xC3]), st.binary(max_size=90)), min_size=1)
 )

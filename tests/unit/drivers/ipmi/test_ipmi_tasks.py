@@ -24,6 +24,7 @@ from podium.simulator.bmc import BMC, Settings
 from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator
 from podium.testing.manager import FakeManager
+from rounds import ROUNDS
 
 FIRST = "127.20.4.1"
 OPTIONS = SimpleNamespace(
@@ -313,7 +314,7 @@ def test_the_inventory_of_a_machine_that_changed_is_collected_at_once() -> None:
     run(main)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200 * ROUNDS)
 @given(st.lists(st.tuples(st.sampled_from([0, 0, 0, 0xC1, 0xCA, 0xD4]), st.binary(max_size=48)), min_size=1))
 def test_whatever_a_bmc_answers_there_is_an_inventory_of_plain_text(script: list[tuple[int, bytes]]) -> None:
     answered = 0

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from podium import errors, states
@@ -612,7 +612,6 @@ class TellsAnything:
         raise Refused(f"not {path}", 409)
 
 
-@settings(deadline=None)
 @given(root=ROOT, collection=COLLECTION, system=SYSTEM, info=INFO_BODY)
 def test_whatever_a_bmc_tells_there_is_a_state_or_an_error_of_the_driver(
     root: dict[str, Any], collection: dict[str, Any], system: dict[str, Any], info: dict[str, Any]

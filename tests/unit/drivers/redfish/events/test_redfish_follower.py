@@ -25,6 +25,7 @@ from podium.drivers.redfish.events.follower import Follower
 from podium.drivers.redfish.http.client import Refused, Response
 from podium.drivers.redfish.system import System
 from podium.testing import FakeManager
+from rounds import ROUNDS
 from virtual_time import run
 
 ON, OFF = states.POWER_ON, states.POWER_OFF
@@ -729,7 +730,7 @@ HAPPENINGS = [
 ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150 * ROUNDS)
 @given(
     st.lists(st.tuples(st.sampled_from(HAPPENINGS), st.sampled_from([0.001, 0.3, 5, 70, 400])), max_size=25)
 )

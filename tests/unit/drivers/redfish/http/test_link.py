@@ -238,7 +238,7 @@ def test_a_host_name_that_cannot_be_one_is_refused() -> None:
         link.Link(ssl.create_default_context(), server_hostname=".")
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=4), st.booleans())
 def test_a_damaged_handshake_ends_it_and_nothing_else(
     certificate: Path, damages: list[tuple[int, int]], is_new: bool

@@ -7,12 +7,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from peers import PATIENCE
 from podium import errors
 from podium.drivers.redfish.http.client import Client, Target, Timing
+from rounds import ROUNDS
 
 SYSTEM = "/redfish/v1/Systems/1"
 BODY = b'{"PowerState": "On"}'
@@ -234,7 +235,7 @@ HEADERS = st.lists(
     max_size=4,
 )
 STATUS = st.sampled_from([100, 101, 200, 201, 202, 204, 302, 304, 400, 401, 403, 404, 429, 500, 503, 999])
-FUZZ = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=60 * ROUNDS)
 PLACES = st.lists(st.integers(0, 10_000), max_size=5)
 
 

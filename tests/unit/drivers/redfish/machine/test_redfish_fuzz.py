@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 import bmc_fuzz
 from bmc_tree import SYSTEM
+from rounds import ROUNDS
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200 * ROUNDS)
 @given(st.binary(min_size=500, max_size=4000))
 def test_any_tree_of_resources_ends_in_a_result_or_a_driver_error(data: bytes) -> None:
     tree = bmc_fuzz.tree(data)
