@@ -28,7 +28,7 @@ install = rm -rf build *.egg-info; $(PIP) install '.[$(1)]'; status=$$?; rm -rf 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile
 
-run: $(INSTALLED)  ## a simulated rack of 48 machines and the conductor over it, until Ctrl-C
+run: $(INSTALLED)  ## a simulated rack of 48 machines and the conductor over it, until Ctrl-C; PODIUM_PORT is the BMCs' port
 	@sh etc/demo/run.sh
 
 test: $(INSTALLED)  ## the tests, against the installed package; PYTEST_ADDOPTS adds arguments

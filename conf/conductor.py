@@ -145,10 +145,10 @@ opts = [
         help="Number of processes that share the nodes of this conductor, for fleets that one core cannot "
         "sweep. Commands and metrics show them as one conductor.",
     ),
-    cfg.IntOpt(
+    cfg.FloatOpt(
         "heartbeat_interval",
         default=10,
-        min=1,
+        min=0.1,
         help="Seconds between two signs of life that the conductor writes to the database.",
     ),
     cfg.IntOpt(
@@ -204,5 +204,5 @@ def check(conf: cfg.ConfigOpts) -> None:
     interval, timeout = conf.conductor.heartbeat_interval, conf.conductor.heartbeat_timeout
     if timeout <= interval:
         raise errors.ConfigError(
-            f"[conductor] heartbeat_timeout = {timeout} must be more than heartbeat_interval = {interval}"
+            f"[conductor] heartbeat_timeout = {timeout} must be more than heartbeat_interval = {interval:g}"
         )

@@ -104,5 +104,9 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def restartable_postgresql(postgresql_server: Server) -> Iterator[RestartablePostgreSQL]:
     """The PostgreSQL server, which the test may stop and start: ``.url``, ``.stop()``, ``.start()``."""
-    yield RestartablePostgreSQL(postgresql_server)
-    postgresql_server.start()
+    server = RestartablePostgreSQL(postgresql_server)
+    yield server
+    if server.was_stopped:
+        # Linux ends a server, which is on a leash, with the thread that started it, not with the process.
+        postgresql_server.stop()
+        postgresql_server.start()

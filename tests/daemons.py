@@ -67,7 +67,8 @@ class Daemon:
 
     def write(self, text: str) -> None:
         head = f"[DEFAULT]\nhost = here\nstate_path = {self.folder}\n{self.default}\n"
-        self.config.write_text(f"{head}[database]\nconnection = {self.url}\n{text}")
+        alive = "[conductor]\nheartbeat_interval = 0.3\nheartbeat_timeout = 2\n"
+        self.config.write_text(f"{head}[database]\nconnection = {self.url}\n{alive}{text}")
 
     def launch(self, **environment: str) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:

@@ -77,9 +77,7 @@ class Server:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Start the server, unless it runs, and return once it answers."""
-        if self._process is not None:
-            return
+        """Start the server and return once it answers."""
         with self._log() as log:
             # setpriv (util-linux): a test run that is killed takes its servers along.
             leash = [require("setpriv"), "--pdeathsig", "KILL"]
@@ -206,6 +204,7 @@ class PostgreSQL(Server):
             "synchronous_commit": "off",
             "full_page_writes": "off",
             "shared_buffers": "32MB",
+            "dynamic_shared_memory_type": "mmap",  # in the data folder, which goes, however the server ends
             "max_connections": 200,
         }
         command = [str(program), "-D", str(self.folder / "data")]
@@ -273,14 +272,17 @@ class RestartablePostgreSQL:
     """A server that the test may stop and start to play an outage.
 
     :ivar url: of an empty database; stopping is abrupt, and what was committed is there after a start
+    :ivar was_stopped: once in the test
     """
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self.url = server.url(server.create_database())
+        self.was_stopped = False
 
     def stop(self) -> None:
         """Break every connection and refuse new ones."""
+        self.was_stopped = True
         self._server.stop()
 
     def start(self) -> None:

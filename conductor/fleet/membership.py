@@ -18,6 +18,8 @@ LOG = log.getLogger(__name__)
 _UNKNOWN: Final = "unknown"
 #: Seconds between two looks of a worker for whether the first one has entered.
 _ENTERING: Final = 0.1
+#: Looks before it gives up.
+_LOOKS: Final = 600
 
 
 def process_identity(pid: int | None = None) -> str:
@@ -81,12 +83,12 @@ class Heartbeat:
                 lambda connection: conductors.claim(connection, self._member, self._timeout, is_dead)
             )
             return
-        for _ in range(int(self._timeout / _ENTERING)):
+        for _ in range(_LOOKS):
             if await self._sql.write(lambda sql: conductors.heartbeat(sql, self._member)):
                 return
             await asyncio.sleep(_ENTERING)
         raise errors.ConductorAlreadyRunning(
-            f"worker {self._worker} waited {self._timeout:g} s for the first worker to enter the conductor"
+            f"worker {self._worker} waited {_LOOKS * _ENTERING:g} s for the first worker to enter the conductor"
             f" {self._member.hostname}"
         )
 

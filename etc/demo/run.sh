@@ -1,6 +1,7 @@
 #!/bin/sh
-# Starts a rack to try Podium on: 48 simulated BMCs on loopback, enrolled, and the conductor in the foreground.
-# "make run" runs it at the repository's root. Everything that it creates is inside .venv. Ctrl-C ends all of it.
+# A rack to try Podium on: 48 simulated BMCs on loopback, enrolled, and the conductor in the foreground.
+# Run by "make run" at the repository's root; everything it makes is inside .venv. Ctrl-C ends all of it.
+# PODIUM_PORT is the UDP port of the BMCs; without it that of the last time, 6230 at first, or a free one.
 set -eu
 
 bin=$PWD/.venv/bin
@@ -10,7 +11,7 @@ simulator='' daemon=''
 
 stop() {
     trap '' INT TERM HUP
-    # The conductor first, so that it closes its BMC sessions while the BMCs still run.
+    # The conductor first: it closes its BMC sessions while the BMCs are still there.
     for process in $daemon $simulator; do
         kill -TERM "$process" 2>/dev/null || true
         wait "$process" || status=$?
@@ -22,38 +23,54 @@ interrupted() {
 }
 trap interrupted INT TERM HUP
 
+# In a session of its own, so that the terminal's Ctrl-C reaches this script alone.
+start_simulator() {
+    rm -f "$state/simulator.ready"
+    setsid "$bin/podium-sim" --ipmi 48 --port "$1" --nodes-file "$state/rack.yaml" --control "$state/simulator.sock" \
+        >"$state/simulator.ready" 2>"$state/simulator.log" 9>&- &
+    simulator=$!
+    until [ -s "$state/simulator.ready" ]; do
+        kill -0 "$simulator" 2>/dev/null || return 1
+        sleep 0.1
+    done
+}
+
 mkdir -p "$state" "${config%/*}"
+exec 9>"$state/lock"
+flock -n 9 || {
+    echo "make run: it is running already, in another terminal" >&2
+    exit 1
+}
 if [ ! -e "$config" ]; then
     # Takes precedence over /etc/podium/podium.conf, so that a trial never touches a real fleet.
     printf '[conductor]\nsync_power_state_interval = 10\n' >"$config"
 fi
 
-# In a session of its own, so that the terminal's Ctrl-C reaches only this script.
-rm -f "$state/simulator.ready"
-setsid "$bin/podium-sim" --ipmi 48 --nodes-file "$state/rack.yaml" --control "$state/simulator.sock" \
-    >"$state/simulator.ready" &
-simulator=$!
-tries=0
-until [ -s "$state/simulator.ready" ]; do
-    if ! kill -0 "$simulator" 2>/dev/null || [ "$tries" -ge 100 ]; then
-        echo "make run: the simulator did not start; is it running already in another terminal?" >&2
-        stop
+last=$(cat "$state/port" 2>/dev/null || echo 6230)
+if ! start_simulator "${PODIUM_PORT:-$last}"; then
+    if [ -n "${PODIUM_PORT:-}" ] || ! start_simulator 0; then
+        cat "$state/simulator.log" >&2
+        echo "make run: the simulator did not start; PODIUM_PORT=... make run takes another UDP port" >&2
         exit 1
     fi
-    tries=$((tries + 1))
-    sleep 0.1
-done
+fi
 cat "$state/simulator.ready"
+port=$(sed -n 's/.*, port \([0-9]*\),.*/\1/p' "$state/simulator.ready")
 
 "$bin/podium" db upgrade
-if [ -z "$("$bin/podium" node list -f value -c name)" ]; then
+enrolled=$("$bin/podium" node list -f value -c name)
+if [ -z "$enrolled" ]; then
     "$bin/podium" node import "$state/rack.yaml"
+elif [ "$port" != "$last" ]; then
+    # shellcheck disable=SC2086
+    "$bin/podium" node set $(echo "$enrolled" | grep '^r1n[0-9]*$') --driver-info "ipmi_port=$port"
 fi
+echo "$port" >"$state/port"
 
 echo
 echo "    In a second terminal:  .venv/bin/podium node list"
 echo
-"$bin/podium-conductor" &
+"$bin/podium-conductor" 9>&- &
 daemon=$!
 status=0
 wait "$daemon" || status=$?

@@ -94,7 +94,7 @@ def test_a_file_without_a_fault_is_told_in_one_line(check: Check) -> None:
         pytest.param(
             ["[conductor]", "heartbeat_interval = soon"],
             "podium.conf:2: [conductor] heartbeat_interval = soon:"
-            " invalid literal for int() with base 10: 'soon'; expected: integer value",
+            " could not convert string to float: 'soon'; expected: floating point value",
             id="a value of the wrong type",
         ),
         pytest.param(
@@ -234,7 +234,7 @@ def test_what_a_wrong_option_is_referred_to_by_is_not_told_as_wrong_too(check: C
 def test_a_long_value_is_cut(check: Check) -> None:
     (line,) = check("[conductor]", f"heartbeat_interval = {'9' * 100_000}x")
     assert len(line) < 1000
-    assert line.endswith("; expected: integer value")
+    assert line.endswith("; expected: floating point value")
 
 
 def test_a_file_cannot_write_to_the_terminal(check: Check) -> None:
