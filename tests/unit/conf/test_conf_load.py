@@ -13,8 +13,12 @@ from podium.conf import database
 Load = Callable[..., conf.Config]
 
 WRONG = [
-    pytest.param("[conductor] heartbeat_interval", "abc", "expected: floating point value", id="not a number"),
-    pytest.param("[conductor] heartbeat_interval", "0", "greater than or equal to 0.1", id="below the minimum"),
+    pytest.param(
+        "[conductor] heartbeat_interval", "abc", "expected: floating point value", id="not a number"
+    ),
+    pytest.param(
+        "[conductor] heartbeat_interval", "0", "greater than or equal to 0.1", id="below the minimum"
+    ),
     pytest.param("[conductor] heartbeat_interval", "", "it is empty", id="an empty number"),
     pytest.param("[conductor] conductor_group", "a b", "letters, digits", id="a space in a name"),
     pytest.param("[periodic_tasks] spacing", "a.b:0", "equal to 0.1", id="a spacing of no time"),
