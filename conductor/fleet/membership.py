@@ -88,8 +88,8 @@ class Heartbeat:
                 return
             await asyncio.sleep(_ENTERING)
         raise errors.ConductorAlreadyRunning(
-            f"worker {self._worker} waited {_LOOKS * _ENTERING:g} s for the first worker to enter the conductor"
-            f" {self._member.hostname}"
+            f"worker {self._worker} waited {_LOOKS * _ENTERING:g} s for the first worker to enter"
+            f" the conductor {self._member.hostname}"
         )
 
     async def run(self) -> None:
