@@ -150,7 +150,7 @@ class Connection(Link):
         self.send(wire)
         if answer.streams:
             self._parser = None  # nothing but events from now on
-            service.streams.add(self)
+            service.publisher.add(self)
         elif not keeps:
             self._parser = None
             self.close()

@@ -14,8 +14,8 @@ from podium.simulator.redfish.bmc import BMC, Settings
 from podium.simulator.redfish.certificate import server_context
 from podium.simulator.redfish.connection import Connection
 from podium.simulator.redfish.machine import Machine
+from podium.simulator.redfish.publisher import Publisher
 from podium.simulator.redfish.service import Service
-from podium.simulator.redfish.streams import Streams
 
 _BACKLOG: Final = 4096
 _CONNECTIONS: Final = 64  # that one BMC holds
@@ -122,7 +122,7 @@ class RedfishSimulator(Rack):
             "requests": sum(service.requests for service in services),
             "connections": len(self._connections),
             "connections_accepted": self._accepted,
-            "event_streams": sum(len(service.streams) for service in services),
+            "event_streams": sum(len(service.publisher) for service in services),
         }
 
     def account(self, address: int) -> dict[str, object]:
@@ -149,13 +149,13 @@ class RedfishSimulator(Rack):
         address = self._connections.pop(connection, None)
         if address is not None:
             self._held[address] -= 1
-            self._services[address].streams.remove(connection)
+            self._services[address].publisher.remove(connection)
 
     def _service(self, address: int) -> Service:
         service = self._services.get(address)
         if service is None:
             bmc = self.at(address)
-            service = self._services[address] = Service(bmc, Streams(bmc, self._loop))
+            service = self._services[address] = Service(bmc, Publisher(bmc, self._loop))
         return service
 
 

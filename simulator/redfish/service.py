@@ -21,8 +21,8 @@ from podium.simulator.redfish.answers import (
 )
 from podium.simulator.redfish.bmc import BMC
 from podium.simulator.redfish.documents import ROOT, SESSIONS, SSE, TASK_MONITORS, Document
+from podium.simulator.redfish.publisher import Publisher
 from podium.simulator.redfish.quirks import spoil, with_foreign_links
-from podium.simulator.redfish.streams import Streams
 from podium.simulator.redfish.systems import allowed_resets
 
 #: Renderings kept for each BMC; in a rack that is read all the time, each BMC needs one or two.
@@ -64,14 +64,14 @@ class Request:
 class Service:
     """The HTTP side of one BMC.
 
-    :param streams: the streams of its events
+    :param publisher: of its events
     """
 
-    __slots__ = ("_busy_since", "_credentials", "_rendered", "bmc", "requests", "streams")
+    __slots__ = ("_busy_since", "_credentials", "_rendered", "bmc", "publisher", "requests")
 
-    def __init__(self, bmc: BMC, streams: Streams) -> None:
+    def __init__(self, bmc: BMC, publisher: Publisher) -> None:
         self.bmc = bmc
-        self.streams = streams
+        self.publisher = publisher
         self.requests = 0  #: answered requests
         self._rendered: dict[bytes, Answer] = {}
         self._busy_since: float | None = None
@@ -188,7 +188,7 @@ class Service:
         if wrong.redirects and not asked.endswith("/"):
             return answer(308, headers={"Location": f"{asked}/{question}{query_text}"})
         if path == SSE and not wrong.no_events:
-            return refusal(_TOO_MANY_STREAMS) if self.streams.full else event_stream()
+            return refusal(_TOO_MANY_STREAMS) if self.publisher.full else event_stream()
         parent, _, id = path.rpartition("/")
         if parent == TASK_MONITORS:
             return self._monitor(path, id)

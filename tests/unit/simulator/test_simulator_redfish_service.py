@@ -16,8 +16,8 @@ from podium.simulator import faults
 from podium.simulator.redfish import tree
 from podium.simulator.redfish.bmc import BMC, Settings
 from podium.simulator.redfish.machine import ODD_RESETS
+from podium.simulator.redfish.publisher import Publisher
 from podium.simulator.redfish.service import Request, Service
-from podium.simulator.redfish.streams import Streams
 
 SYSTEM = "/redfish/v1/Systems/1"
 RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
@@ -55,7 +55,7 @@ class Peer:
     def __init__(self, loop: asyncio.AbstractEventLoop, **settings: Any) -> None:
         self.now = 1000.0
         self.bmc = BMC(Settings(clock=lambda: self.now, **settings), 0x7F150001)
-        self.service = Service(self.bmc, Streams(self.bmc, loop))
+        self.service = Service(self.bmc, Publisher(self.bmc, loop))
 
     def wrong(self, *placed: str) -> "Peer":
         self.bmc.faults = faults.HEALTHY
@@ -458,7 +458,7 @@ def test_whatever_is_asked_gets_an_answer(
     bmc = BMC(Settings(), 0x7F150001)
     loop = asyncio.new_event_loop()
     try:
-        service = Service(bmc, Streams(bmc, loop))
+        service = Service(bmc, Publisher(bmc, loop))
         request = Request(method.encode(), target + query, headers, body)
         assert Reply(service.answer(request).wire, method).status >= 200
     finally:

@@ -1,4 +1,4 @@
-"""The event streams of one simulated Redfish BMC: its listeners, and when events are sent."""
+"""Publishes the events of one simulated Redfish BMC to the connections that listen."""
 
 import asyncio
 from typing import Final, Protocol
@@ -23,8 +23,8 @@ class Listener(Protocol):
         """End the connection."""
 
 
-class Streams:
-    """All event streams of a BMC.
+class Publisher:
+    """Sends a BMC's events to its listeners, and to each a heartbeat.
 
     :param loop: the loop of the connections; events may come from other threads
     """
@@ -44,7 +44,7 @@ class Streams:
 
     @property
     def full(self) -> bool:
-        """Whether there is no room for another stream."""
+        """Whether the BMC serves no further event stream."""
         return len(self._listeners) >= self._bmc.settings.stream_limit
 
     def add(self, listener: Listener) -> None:
