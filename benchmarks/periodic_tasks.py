@@ -32,6 +32,7 @@ def podium(tasks: int, seconds: float) -> int:
     from podium.conductor.rooms.sql import Sql
     from podium.conductor.sweep.power_sync import PowerSync
     from podium.db.engine import Database
+    from podium.db.worker import Worker
     from podium.drivers import base
     from podium.drivers.fake import FakeDriver
 
@@ -54,7 +55,7 @@ def podium(tasks: int, seconds: float) -> int:
         room.open(10)
         sql = Sql(Database(f"sqlite:///{folder}/none"))
         fleet = Fleet("", ("many",))
-        recorder = Recorder(sql, fleet, "here")
+        recorder = Recorder(sql, fleet, Worker("here", 0))
         rooms = {"many": room}
         manager = ConductorManager(
             conf.load(["--config-file", str(file)], prog="benchmark"),
@@ -64,6 +65,7 @@ def podium(tasks: int, seconds: float) -> int:
             recorder=recorder,
             sync=PowerSync(fleet, rooms, recorder),
             sql=sql,
+            worker=Worker("here", 0),
         )
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -201,7 +201,7 @@ def _for_people(value: Any) -> Any:
         case list() | tuple():
             return ", ".join(str(_for_people(one)) for one in value)
         case _:
-            return value
+            return str(value)
 
 
 def _entry(key: str, shown: Any, value: Any) -> str:

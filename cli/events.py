@@ -35,6 +35,7 @@ _SHOWN: Final = {
     "operation": "operation_id",
     "request_id": "request_id",
     "conductor": "conductor",
+    "worker": "writer",
 }
 COLUMNS: Final = tuple(_SHOWN)
 #: What people see without --long, and how wide it is while following.

@@ -16,7 +16,7 @@ from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.fleet import Fleet
-from podium.conductor.fleet.membership import Heartbeat, process_identity
+from podium.conductor.fleet.membership import Heartbeat, process_name
 from podium.conductor.fleet.share import share_of
 from podium.conductor.manager import ConductorManager
 from podium.conductor.power.actions import PowerActions
@@ -37,6 +37,7 @@ from podium.conf.conductor import MOST_WORKERS
 from podium.db import conductors, power, task_commands
 from podium.db.conductors import Membership
 from podium.db.engine import Database
+from podium.db.worker import Worker
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
@@ -56,8 +57,8 @@ class Conductor:
     """Made and run in one event loop, which never runs a driver's code.
 
     :param drivers: the loaded drivers by name
-    :param identity: of the daemon, by which its workers know each other; by default this process's
-    :param worker: which of the daemon's workers this is, counted from 0
+    :param process: the name of the daemon's process, which its workers share; by default this process's
+    :param index: which of the daemon's workers this is, counted from 0
     """
 
     def __init__(
@@ -66,24 +67,23 @@ class Conductor:
         database: Database,
         drivers: Mapping[str, base.Driver],
         *,
-        identity: str | None = None,
-        worker: int = 0,
+        process: str | None = None,
+        index: int = 0,
     ) -> None:
         self._conf = conf
         self._settings = settings = Settings.read(conf)
-        self._worker = worker
-        self._holder = _holder(settings.host, worker)
+        self._worker = worker = Worker(settings.host, index)
         self._member = Membership(
             settings.host,
-            identity or process_identity(),
+            process or process_name(),
             tuple(drivers),
             settings.group,
             settings.workers,
         )
         self._rooms = {name: DriverRoom(driver) for name, driver in drivers.items()}
         self._sql = Sql(database)
-        self._fleet = Fleet(settings.group, tuple(drivers), share_of(worker, settings.workers))
-        self._recorder = Recorder(self._sql, self._fleet, settings.host, worker=worker, holder=self._holder)
+        self._fleet = Fleet(settings.group, tuple(drivers), share_of(index, settings.workers))
+        self._recorder = Recorder(self._sql, self._fleet, worker)
         self._sync = PowerSync(
             self._fleet,
             self._rooms,
@@ -95,7 +95,7 @@ class Conductor:
         self._enforcement = Enforcement(
             self._sql, self._fleet, self._recorder, self._sync, hostname=settings.host
         )
-        self._notifications = Notifications(self._sql, self._holder, settings.host, settings.notifications)
+        self._notifications = Notifications(self._sql, worker, settings.notifications)
         self._statistics = Statistics(
             self._fleet,
             self._rooms,
@@ -110,16 +110,16 @@ class Conductor:
             self._fleet,
             self._rooms,
             self._recorder,
-            holder=self._holder,
+            worker=worker,
             timeouts=settings.timeouts,
             limits=settings.power_on_limits,
         )
         self._heartbeat = Heartbeat(
             self._sql,
             self._member,
+            worker,
             interval=settings.heartbeat_interval,
             timeout=settings.heartbeat_timeout,
-            worker=worker,
         )
         self._loop = asyncio.get_running_loop()
         self._left_behind: list[DriverRoom] = []
@@ -149,9 +149,9 @@ class Conductor:
                 recorder=self._recorder,
                 sync=self._sync,
                 sql=self._sql,
-                holder=self._holder,
+                worker=self._worker,
             )
-            self._commands = TaskCommands(self._sql, manager, self._settings.host, self._worker)
+            self._commands = TaskCommands(self._sql, manager, self._worker)
             await self._resume(manager)
             await self._fleet.refresh(self._sql)
             await self._enforcement.resume()
@@ -161,10 +161,10 @@ class Conductor:
             await self._recorder.flush()
             if self._settings.metrics is not None:
                 address, port = self._settings.metrics
-                await stack.enter_async_context(self._metrics(manager, address, port + self._worker))
+                await stack.enter_async_context(self._metrics(manager, address, port + self._worker.index))
             LOG.info(
                 "Conductor %s owns %d nodes with the drivers %s",
-                self._holder,
+                self._worker,
                 len(self._fleet),
                 ", ".join(self._rooms),
             )
@@ -216,7 +216,7 @@ class Conductor:
                     LOG.error("The conductor's %s ended, so the conductor does", task.get_name())
                     task.result()
         finally:
-            LOG.info("Conductor %s stops", self._holder)
+            LOG.info("Conductor %s stops", self._worker)
             for task in [stopped, *tasks]:
                 task.cancel()
             await asyncio.gather(stopped, *tasks, return_exceptions=True)
@@ -270,42 +270,38 @@ class Conductor:
             await asyncio.sleep(_TASK_REPORT_INTERVAL)
 
     async def _record_figures(self) -> None:
-        host = self._settings.host
         while True:
             await asyncio.sleep(_FIGURES_INTERVAL)
             figures = await asyncio.to_thread(self._statistics.figures)
-            save = functools.partial(
-                conductors.save_figures, conductor=host, worker=self._worker, figures=figures
-            )
+            save = functools.partial(conductors.save_figures, worker=self._worker, figures=figures)
             with contextlib.suppress(errors.DatabaseUnavailable):
                 await self._sql.write(save)
 
     async def _take_over(self) -> None:
-        """Give up what an earlier run of this conductor still holds."""
-        host, workers = self._settings.host, self._settings.workers
-        # The first worker does so for those that there were and are no more.
-        gone = range(workers, MOST_WORKERS) if self._worker == 0 else ()
-        holders = [self._holder, *(_holder(host, worker) for worker in gone)]
+        """Sort out what an earlier run of this worker still holds."""
+        # The first worker does so for those that no longer exist, too.
+        gone = range(self._settings.workers, MOST_WORKERS) if self._worker.index == 0 else ()
+        holders = [self._worker, *(Worker(self._worker.host, index) for index in gone)]
         held = await self._sql.write(lambda connection: power.cut_off(connection, holders))
         if held:
-            LOG.warning("%d power changes were cut off by the end of the last run and are gone on with", held)
+            LOG.warning("The end of the last run cut off %d power changes, which are resumed", held)
 
     async def _resume(self, manager: ConductorManager) -> None:
-        host, names, worker = self._settings.host, manager.task_names, self._worker
+        worker, names = self._worker, manager.task_names
 
         def statement(
             connection: sa.Connection,
         ) -> tuple[Mapping[str, conductors.TaskReport], set[str]]:
-            task_commands.abandon(connection, host, worker)
-            conductors.forget_tasks(connection, host, names, worker)
-            told = conductors.reports(connection, host, worker)
-            return told, task_commands.switched_off(connection, host)
+            task_commands.abandon(connection, worker)
+            conductors.forget_tasks(connection, worker, names)
+            reports = conductors.reports(connection, worker)
+            return reports, task_commands.switched_off(connection, worker.host)
 
         manager.resume(*await self._sql.write(statement))
 
     async def _release(self) -> None:
         with contextlib.suppress(errors.DatabaseUnavailable):
-            await self._sql.write(lambda connection: power.cut_off(connection, [self._holder]))
+            await self._sql.write(lambda connection: power.cut_off(connection, [self._worker]))
 
     async def _open_rooms(self) -> None:
         """Start the drivers, all at once; go on without one that does not start where that is allowed.
@@ -336,8 +332,3 @@ class Conductor:
         for room, done in zip(rooms, ended, strict=True):
             if not done:
                 LOG.error("Driver %s did not close within %.0f s: left behind", room.driver.name, seconds)
-
-
-def _holder(host: str, worker: int) -> str:
-    """What a worker's reservations are made in the name of."""
-    return f"{host}/{worker}" if worker else host

@@ -21,6 +21,7 @@ from podium.conductor.tasks.schedule import Schedule
 from podium.conductor.tasks.services import DriverServices
 from podium.conf.periodic_tasks import no_such_task
 from podium.db.conductors import TaskReport
+from podium.db.worker import Worker
 from podium.drivers import base
 from podium.library_internals import OwnTasks
 
@@ -44,7 +45,7 @@ class ConductorManager(DriverServices, OwnTasks):
         recorder: Recorder,
         sync: PowerSync,
         sql: Sql,
-        holder: str | None = None,
+        worker: Worker,
     ) -> None:
         super().__init__(
             loop=loop,
@@ -52,7 +53,7 @@ class ConductorManager(DriverServices, OwnTasks):
             recorder=recorder,
             sql=sql,
             gate=sync.gate,
-            holder=holder or conf.host,
+            worker=worker,
             conf=conf,
         )
         self._jobs: dict[str, PeriodicJob] = {}

@@ -8,7 +8,7 @@ from typing import Final
 
 from oslo_service import systemd
 
-from podium.conductor.fleet.membership import process_identity
+from podium.conductor.fleet.membership import process_name
 
 _NOTIFY: Final = "NOTIFY_SOCKET"
 
@@ -27,7 +27,7 @@ class Processes:
         self._failed = shared.Event()
         self._ready = shared.Value("i", 0)
         #: The daemon's identity, by which its workers know each other.
-        self.identity = process_identity()
+        self.process = process_name()
 
     @property
     def have_failed(self) -> bool:

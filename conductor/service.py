@@ -37,7 +37,7 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
     """
 
     #: Which of the daemon's workers this is, counted from 0.
-    worker = 0
+    index = 0
 
     def __init__(self, conf: configuration.Config, processes: Processes) -> None:
         super().__init__()
@@ -48,9 +48,9 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
         self._thread: threading.Thread | None = None
         self._end: concurrent.futures.Future[None] = concurrent.futures.Future()
 
-    def become(self, worker: int) -> None:
+    def become(self, index: int) -> None:
         """Learn, after the fork, which of the workers this is."""
-        self.worker = worker
+        self.index = index
 
     def start(self) -> None:
         """Begin to conduct in a thread of its own."""
@@ -93,7 +93,7 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
     async def _conduct(self, database: Database, drivers: Mapping[str, base.Driver]) -> None:
         database.keep_open()
         self._conductor = Conductor(
-            self._conf, database, drivers, identity=self._processes.identity, worker=self.worker
+            self._conf, database, drivers, process=self._processes.process, index=self.index
         )
         if self._stopping:
             self._conductor.stop()

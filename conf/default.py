@@ -29,7 +29,7 @@ def environment() -> Path | None:
 opts = [
     cfg.Opt(
         "host",
-        type=types.String(regex=r"^\S{1,255}$", type_name="name of up to 255 characters without spaces"),
+        type=types.String(regex=r"^\S{1,250}$", type_name="name of up to 250 characters without spaces"),
         default=socket.gethostname(),
         sample_default="<the machine's host name>",
         help="The name of this conductor, unique among the conductors of one database. Nodes record by this "

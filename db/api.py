@@ -17,6 +17,7 @@ from oslo_db.exception import DBDuplicateEntry
 from podium import errors
 from podium.db.changes import next_change
 from podium.db.models import columns, nodes, power_requests, utcnow
+from podium.db.worker import Worker
 
 _T = TypeVar("_T")
 _N = TypeVar("_N", "NodeKey", "NodeRecord")
@@ -59,7 +60,7 @@ class NodeRecord(NamedTuple):
     maintenance: bool
     maintenance_reason: str | None
     fault: str | None
-    reservation: str | None
+    reservation: Worker | None
     reserved_for: str | None
     reserved_at: datetime | None
     conductor_group: str
@@ -78,7 +79,7 @@ class Claim(NamedTuple):
     power_request_id: int | None
     power_requested_by: str | None
     power_requested_at: datetime | None
-    reservation: str | None
+    reservation: Worker | None
     reserved_for: str | None
     reserved_at: datetime | None
 

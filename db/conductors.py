@@ -14,6 +14,7 @@ from podium.db.figures import Figures
 from podium.db.models import columns, conductors, utcnow
 from podium.db.models import conductor_workers as workers
 from podium.db.models import periodic_tasks as tasks
+from podium.db.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +145,12 @@ def find(connection: sa.Connection, hostname: str) -> ConductorRecord | None:
     return None if row is None else ConductorRecord._make(row)
 
 
-def save_figures(connection: sa.Connection, conductor: str, worker: int, figures: Figures) -> None:
-    """Write down the figures of one worker of a conductor, in the place of those before."""
+def save_figures(connection: sa.Connection, worker: Worker, figures: Figures) -> None:
+    """Write down the figures of one worker, in the place of those before."""
     values = {"statistics": figures.to_json(), "updated_at": utcnow()}
-    mine = workers.c.conductor == conductor, workers.c.worker == worker
+    mine = workers.c.conductor == worker.host, workers.c.worker == worker.index
     if not connection.execute(sa.update(workers).where(*mine).values(values)).rowcount:
-        connection.execute(sa.insert(workers).values(conductor=conductor, worker=worker, **values))
+        connection.execute(sa.insert(workers).values(conductor=worker.host, worker=worker.index, **values))
 
 
 class WorkerFigures(NamedTuple):
@@ -196,21 +197,19 @@ _FIELDS: Final = TaskReport.__slots__
 _WORST_FIRST: Final = ("late", "failing", "slowed", "running", "idle", "disabled")
 
 
-def save_tasks(
-    connection: sa.Connection, conductor: str, reports: Sequence[TaskReport], worker: int = 0
-) -> None:
-    """Write down how tasks fare in one worker of a conductor, new ones included."""
+def save_tasks(connection: sa.Connection, worker: Worker, reports: Sequence[TaskReport]) -> None:
+    """Write down how tasks fare in one worker, new ones included."""
     for report in reports:
         values = {field: getattr(report, field) for field in _FIELDS}
-        mine = _of_worker(conductor, worker) & (tasks.c.task == report.task)
+        mine = _of_worker(worker) & (tasks.c.task == report.task)
         if not connection.execute(sa.update(tasks).where(mine).values(values)).rowcount:
-            new = {"conductor": conductor, "worker": worker, "switched_off": False, **values}
+            new = {"conductor": worker.host, "worker": worker.index, "switched_off": False, **values}
             connection.execute(sa.insert(tasks).values(new))
 
 
-def forget_tasks(connection: sa.Connection, conductor: str, names: Sequence[str], worker: int = 0) -> None:
-    """Drop what was written about tasks that a worker of a conductor has, apart from the named ones."""
-    gone = _of_worker(conductor, worker) & tasks.c.task.not_in(names)
+def forget_tasks(connection: sa.Connection, worker: Worker, names: Sequence[str]) -> None:
+    """Delete the reports on a worker's tasks, apart from the named ones."""
+    gone = _of_worker(worker) & tasks.c.task.not_in(names)
     connection.execute(sa.delete(tasks).where(gone))
 
 
@@ -245,11 +244,11 @@ def _greatest(values: Iterable[Any]) -> Any:
     return max((value for value in values if value is not None), default=None)
 
 
-def reports(connection: sa.Connection, conductor: str, worker: int = 0) -> dict[str, TaskReport]:
-    """How the tasks of a worker of a conductor fared, by name."""
-    rows = connection.execute(sa.select(tasks).where(_of_worker(conductor, worker)))
+def reports(connection: sa.Connection, worker: Worker) -> dict[str, TaskReport]:
+    """How the tasks of a worker fared, by name."""
+    rows = connection.execute(sa.select(tasks).where(_of_worker(worker)))
     return {row.task: TaskReport(**{field: getattr(row, field) for field in _FIELDS}) for row in rows}
 
 
-def _of_worker(conductor: str, worker: int) -> sa.ColumnElement[bool]:
-    return sa.and_(tasks.c.conductor == conductor, tasks.c.worker == worker)
+def _of_worker(worker: Worker) -> sa.ColumnElement[bool]:
+    return sa.and_(tasks.c.conductor == worker.host, tasks.c.worker == worker.index)

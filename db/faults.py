@@ -12,6 +12,7 @@ from podium.db.bulk import AMONG, AT_ONCE
 from podium.db.changes import next_change
 from podium.db.ledger import event
 from podium.db.models import nodes, power_events
+from podium.db.worker import Worker
 
 #: The fault of a node whose power could not be read for long.
 POWER_FAILURE: Final = "power failure"
@@ -22,20 +23,20 @@ _FAULTY: Final = sa.and_(nodes.c.maintenance.is_(True), nodes.c.fault == POWER_F
 
 
 def record_faults(
-    connection: sa.Connection, reasons: Mapping[int, str], at: datetime, conductor: str
+    connection: sa.Connection, reasons: Mapping[int, str], at: datetime, writer: Worker
 ) -> set[int]:
     """Put nodes into maintenance because their power cannot be read; those in maintenance stay as they are.
 
     :param reasons: why, in plain words, by the number of the node
-    :param conductor: the holder who writes it down
+    :param writer: who records it
     :returns: the numbers of the nodes that were put there
     """
     values = {"maintenance": True, "fault": POWER_FAILURE}
-    return _record(connection, _SOUND, reasons, values, "fault", at, conductor)
+    return _record(connection, _SOUND, reasons, values, "fault", at, writer)
 
 
 def record_recoveries(
-    connection: sa.Connection, numbers: Sequence[int], at: datetime, conductor: str
+    connection: sa.Connection, numbers: Sequence[int], at: datetime, writer: Worker
 ) -> set[int]:
     """Take nodes out of the maintenance that :func:`record_faults` put them into, and out of no other.
 
@@ -43,7 +44,7 @@ def record_recoveries(
     """
     values = {"maintenance": False, "fault": None}
     reasons = dict.fromkeys(numbers, "the power can be read again")
-    return _record(connection, _FAULTY, reasons, values, "recovery", at, conductor)
+    return _record(connection, _FAULTY, reasons, values, "recovery", at, writer)
 
 
 def _record(
@@ -53,7 +54,7 @@ def _record(
     values: Mapping[str, Any],
     cause: str,
     at: datetime,
-    conductor: str,
+    writer: Worker,
 ) -> set[int]:
     written: set[int] = set()
     look = sa.select(*_COLUMNS).where(AMONG, condition).order_by(nodes.c.id).with_for_update()
@@ -67,18 +68,18 @@ def _record(
         for reason, members in alike.items():
             changed = sa.update(nodes).where(AMONG).values(**values, maintenance_reason=reason)
             connection.execute(changed.values(version=version, updated_at=at), {"numbers": members})
-        told = [
-            event(row, cause, at=at, to_state=row.power_state, conductor=conductor, reason=reasons[row.id])
+        happened = [
+            event(row, cause, at=at, to_state=row.power_state, writer=writer, reason=reasons[row.id])
             for row in rows
         ]
-        if told:
-            connection.execute(sa.insert(power_events), told)
+        if happened:
+            connection.execute(sa.insert(power_events), happened)
         written.update(row.id for row in rows)
     return written
 
 
 def record_enforcement(connection: sa.Connection, texts: Mapping[int, str | None]) -> None:
-    """Write down what enforcement says of nodes, by number; None for nothing."""
+    """Write down why enforcement waits with nodes, by number; None where it does not."""
     alike: dict[str | None, list[int]] = {}
     for number, text in texts.items():
         alike.setdefault(text and text[:255], []).append(number)

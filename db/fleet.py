@@ -12,6 +12,7 @@ from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE
 from podium.db.changes import next_change
 from podium.db.models import columns, nodes, utcnow
+from podium.db.worker import Worker
 
 
 class Changed(NamedTuple):
@@ -136,7 +137,7 @@ def record_maintenance(connection: sa.Connection, wishes: Mapping[int, tuple[str
                 connection.execute(sa.update(nodes).where(mine).values(values), {"numbers": chunk})
 
 
-def hold(connection: sa.Connection, number: int, holder: str, purpose: str) -> bool:
+def hold(connection: sa.Connection, number: int, holder: Worker, purpose: str) -> bool:
     """Reserve a node without changing its power; False when somebody has it or it is asked to change.
 
     :param purpose: shown to those who are refused meanwhile
@@ -147,7 +148,7 @@ def hold(connection: sa.Connection, number: int, holder: str, purpose: str) -> b
     return bool(connection.execute(held).rowcount)
 
 
-def let_go(connection: sa.Connection, numbers: Iterable[int], holder: str) -> None:
+def let_go(connection: sa.Connection, numbers: Iterable[int], holder: Worker) -> None:
     """Give up single reservations that :func:`hold` made."""
     mine = AMONG, nodes.c.reservation == holder, nodes.c.power_request_id.is_(None)
     values = {"reservation": None, "reserved_for": None, "reserved_at": None}

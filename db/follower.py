@@ -12,6 +12,7 @@ from podium.db.ledger import EVENT, Event, newest_number
 from podium.db.models import columns
 from podium.db.models import notification_cursors as cursors
 from podium.db.models import power_events as events
+from podium.db.worker import Worker
 
 #: Seconds that a number passed over may still turn up: transactions do not commit in the order of numbers.
 _AWAITED: Final = 30.0
@@ -93,24 +94,24 @@ class Cursor(NamedTuple):
     last_error: str | None
 
 
-def open_cursors(connection: sa.Connection, conductor: str, sinks: Collection[str]) -> list[Cursor]:
-    """The cursors of a conductor's sinks; a new one begins at the newest event.
+def open_cursors(connection: sa.Connection, holder: Worker, sinks: Collection[str]) -> list[Cursor]:
+    """The cursors of a worker's sinks; a new one begins at the newest event.
 
-    :param sinks: all of the conductor's sinks; the cursors of others are deleted
+    :param sinks: all of the worker's sinks; the cursors of others are deleted
     """
-    mine = cursors.c.conductor == conductor
+    mine = cursors.c.holder == holder
     connection.execute(sa.delete(cursors).where(mine, cursors.c.sink.not_in(sinks)))
     known = set(connection.scalars(sa.select(cursors.c.sink).where(mine)))
     for sink in sinks:
         if sink not in known:
-            values = {"conductor": conductor, "sink": sink, "event_id": newest_number(connection)}
+            values = {"holder": holder, "sink": sink, "event_id": newest_number(connection)}
             connection.execute(sa.insert(cursors).values(**values))
     return list(
         map(Cursor._make, connection.execute(sa.select(*columns(cursors, Cursor._fields)).where(mine)))
     )
 
 
-def save_cursor(connection: sa.Connection, conductor: str, cursor: Cursor) -> None:
+def save_cursor(connection: sa.Connection, holder: Worker, cursor: Cursor) -> None:
     """Write down how far a sink has been notified, and since when and why it fails."""
-    mine = cursors.c.conductor == conductor, cursors.c.sink == cursor.sink
+    mine = cursors.c.holder == holder, cursors.c.sink == cursor.sink
     connection.execute(sa.update(cursors).where(*mine).values(cursor._asdict()))

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from podium.db.api import chunks
 from podium.db.models import columns, nodes
 from podium.db.models import power_events as events
+from podium.db.worker import Worker
 
 
 class Event(NamedTuple):
@@ -26,7 +27,12 @@ class Event(NamedTuple):
     reason: str | None
     request_id: str | None
     operation_id: int | None
-    conductor: str | None
+    writer: Worker | None
+
+    @property
+    def conductor(self) -> str | None:
+        """The host name of the conductor whose worker recorded it."""
+        return None if self.writer is None else self.writer.host
 
 
 #: To be given to statements that select events.
@@ -39,7 +45,7 @@ def event(
     *,
     at: datetime,
     to_state: str | None,
-    conductor: str,
+    writer: Worker,
     who: str | None = None,
     reason: str | None = None,
     operation_id: int | None = None,
@@ -49,7 +55,7 @@ def event(
 
     :param node: the row of the node as it was before: uuid, name and power_state
     :param cause: request, enforced, out-of-band, first reading, fault or recovery
-    :param conductor: the holder who writes it down
+    :param writer: who records it
     """
     return {
         "node_uuid": node.uuid,
@@ -62,7 +68,7 @@ def event(
         "reason": reason,
         "operation_id": operation_id,
         "request_id": request_id,
-        "conductor": conductor,
+        "writer": writer,
     }
 
 
@@ -145,9 +151,9 @@ def oldest_number(connection: sa.Connection) -> int | None:
     return number
 
 
-def count_after(connection: sa.Connection, conductor: str, number: int) -> int:
-    """How many events of one conductor are newer than that number."""
-    query = sa.select(sa.func.count()).where(events.c.id > number, events.c.conductor == conductor)
+def count_after(connection: sa.Connection, writer: Worker, number: int) -> int:
+    """How many events that one worker recorded are newer than that number."""
+    query = sa.select(sa.func.count()).where(events.c.id > number, events.c.writer == writer)
     return connection.scalar(query) or 0
 
 

@@ -1,4 +1,9 @@
-"""The tables, as SQLAlchemy sees them. Times are UTC; a change here needs a migration."""
+"""The tables, as SQLAlchemy sees them. Times are UTC; a change here needs a migration.
+
+Who did something is said in the same way by all tables: ``hostname`` and ``conductor`` are the host name of a
+daemon, and ``worker`` beside them is the index of one of its workers. ``reservation``, ``holder`` and
+``writer`` name one worker of one daemon, ``host/index``, see podium.db.worker.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -7,6 +12,8 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from podium.db.worker import Worker
 
 
 def utcnow() -> datetime:
@@ -27,6 +34,19 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class WorkerName(sa.types.TypeDecorator[Worker]):
+    """A worker: a Worker in Python, ``host/index`` in the database."""
+
+    impl = sa.String(255)
+    cache_ok = True
+
+    def process_bind_param(self, value: Worker | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Worker | None:
+        return None if value is None else Worker.parse(value)
+
+
 #: SQLite only numbers rows by itself in a column declared INTEGER.
 RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -42,6 +62,7 @@ class Base(DeclarativeBase):
         list[str]: sa.JSON,
         datetime: UTCDateTime,
         float: sa.Double,
+        Worker: WorkerName,
     }
 
 
@@ -49,13 +70,13 @@ class NodeRow(Base):
     """A machine.
 
     ``version`` is the number of the newest change that a person or a power action made to it, see
-    podium.db.changes, and is never touched by what a sweep learned: the conductor finds what changed by
-    it, and a reading is only written while the version is the one that was read.
+    podium.db.changes. Sweeps never change it: conductors find by it what changed, and a reading is only
+    written while the version is the one that was read.
 
     ``wanted_power_state`` is what the last request reached, which enforcement restores; ``power_policy`` is
-    record, enforce or ignore, None for what the configuration says; ``enforcement`` tells why enforcement
-    waits with this node or what it would do. ``target_power_state`` and ``power_request_id`` are those of
-    the request that waits or is under way.
+    record, enforce or ignore, None for what the configuration says; ``enforcement`` is why enforcement waits
+    with this node or what it would do. ``target_power_state`` and ``power_request_id`` are those of the
+    request that waits or is under way; ``reservation`` is the worker that has the node to itself.
     """
 
     __tablename__ = "nodes"
@@ -85,7 +106,7 @@ class NodeRow(Base):
     maintenance: Mapped[bool]
     maintenance_reason: Mapped[str | None] = mapped_column(sa.Text)
     fault: Mapped[str | None] = mapped_column(sa.String(64))
-    reservation: Mapped[str | None] = mapped_column(sa.String(255))
+    reservation: Mapped[Worker | None]
     reserved_for: Mapped[str | None] = mapped_column(sa.String(255))
     reserved_at: Mapped[datetime | None]
     conductor_group: Mapped[str] = mapped_column(sa.String(255))
@@ -105,7 +126,7 @@ class ChangeCounterRow(Base):
 
 
 class ConductorRow(Base):
-    """A daemon, by its host name; ``process`` tells one run of it from the next."""
+    """A daemon, by its host name; ``process`` distinguishes one run of it from the next."""
 
     __tablename__ = "conductors"
 
@@ -123,7 +144,7 @@ class ConductorRow(Base):
 
 
 class ConductorWorkerRow(Base):
-    """One worker process of a daemon, counted from 0, and the figures that it last told."""
+    """One worker process of a daemon, and the figures that it recorded last."""
 
     __tablename__ = "conductor_workers"
 
@@ -154,8 +175,8 @@ class OperationRow(Base):
 class PowerRequestRow(Base):
     """An operation's share in one node, from being asked for to its end.
 
-    ``state`` is waiting, begun, done, failed, cancelled or replaced; ``holder`` began it; ``sent_at`` is
-    when a command that must not be given twice went out; ``power_state`` is what was read last.
+    ``state`` is waiting, begun, done, failed, cancelled or replaced; ``holder`` is the worker that began it;
+    ``sent_at`` is when a command that must not be sent twice was sent; ``power_state`` is what was read last.
     """
 
     __tablename__ = "power_requests"
@@ -174,7 +195,7 @@ class PowerRequestRow(Base):
     requested_by: Mapped[str] = mapped_column(sa.String(255))
     requested_at: Mapped[datetime]
     reason: Mapped[str | None] = mapped_column(sa.Text)
-    holder: Mapped[str | None] = mapped_column(sa.String(255))
+    holder: Mapped[Worker | None]
     begun_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -183,7 +204,7 @@ class PowerRequestRow(Base):
 
 
 class PowerEventRow(Base):
-    """One event of a node's power: who changed what, when and why, and which conductor wrote it down."""
+    """One event of a node's power: who changed what, when and why, and which worker recorded it."""
 
     __tablename__ = "power_events"
     __table_args__ = _NUMBERED
@@ -199,15 +220,15 @@ class PowerEventRow(Base):
     reason: Mapped[str | None] = mapped_column(sa.Text)
     request_id: Mapped[str | None] = mapped_column(sa.String(64))
     operation_id: Mapped[int | None] = mapped_column(sa.BigInteger)
-    conductor: Mapped[str | None] = mapped_column(sa.String(255))
+    writer: Mapped[Worker | None]
 
 
 class NotificationCursorRow(Base):
-    """Up to which event a conductor has notified a sink, and since when it fails to."""
+    """Up to which event a worker has notified a sink, and since when that fails."""
 
     __tablename__ = "notification_cursors"
 
-    conductor: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    holder: Mapped[Worker] = mapped_column(primary_key=True)
     sink: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
     event_id: Mapped[int] = mapped_column(sa.BigInteger)
     failing_since: Mapped[datetime | None]

@@ -11,6 +11,7 @@ from podium.db.bulk import AMONG, AT_ONCE, among
 from podium.db.changes import next_change
 from podium.db.models import columns, nodes, operations, utcnow
 from podium.db.models import power_requests as requests
+from podium.db.worker import Worker
 
 WAITING: Final = "waiting"
 BEGUN: Final = "begun"
@@ -96,7 +97,7 @@ class PowerRequest(NamedTuple):
     requested_by: str
     requested_at: datetime
     reason: str | None
-    holder: str | None
+    holder: Worker | None
     begun_at: datetime | None
     sent_at: datetime | None
     finished_at: datetime | None

@@ -16,6 +16,7 @@ from podium.db.models import nodes
 from podium.db.models import power_events as events
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, DONE, FAILED, FREE, ITS_NODE, NOTHING_ASKED
+from podium.db.worker import Worker
 
 #: Who asks for what enforcement restores, and the beginning of its reason.
 ENFORCER: Final = "podium"
@@ -35,7 +36,7 @@ class Outcome:
 
     node_id: int
     request_id: int
-    holder: str
+    holder: Worker
     at: datetime
     state: str | None
     error: str | None = None
@@ -43,7 +44,7 @@ class Outcome:
 
 
 class _End(NamedTuple):
-    """What is written alike of all requests that end so."""
+    """What requests have in common that share a statement at their end."""
 
     done: bool
     action: str
@@ -73,7 +74,7 @@ def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
     for chunk in chunks(sorted(by_request), AT_ONCE):
         version = next_change(connection)
         alike: dict[_End, list[tuple[sa.Row[Any], Outcome]]] = {}
-        told = []
+        happened = []
         for row in connection.execute(_UNDER_WAY, {"numbers": chunk}):
             outcome = by_request[row.request_id]
             if row.reservation != outcome.holder:
@@ -83,17 +84,17 @@ def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
             end = _End(outcome.error is None, row.action, outcome.state, changed, by_enforcer)
             alike.setdefault(end, []).append((row, outcome))
             if changed or end.done:
-                told.append(_told(row, outcome))
+                happened.append(_event(row, outcome))
         for end, members in alike.items():
             _end(connection, end, members, version)
-        if told:
-            connection.execute(sa.insert(events), told)
+        if happened:
+            connection.execute(sa.insert(events), happened)
 
 
 def _end(
     connection: sa.Connection, end: _End, members: Sequence[tuple[sa.Row[Any], Outcome]], version: int
 ) -> None:
-    # The oldest of their times, so that an age is never told too small.
+    # The oldest of their times, so that no age is shown too small.
     at = min(outcome.at for _, outcome in members)
     values: dict[str, Any] = {**NOTHING_ASKED, **FREE, "last_error": None, "version": version}
     if end.state is not None:
@@ -113,14 +114,14 @@ def _end(
         _REQUEST_ERRORS.write(connection, [(row.request_id, outcome.error) for row, outcome in members])
 
 
-def _told(row: sa.Row[Any], outcome: Outcome) -> dict[str, Any]:
+def _event(row: sa.Row[Any], outcome: Outcome) -> dict[str, Any]:
     enforced = row.requested_by == ENFORCER and (row.reason or "").startswith(ENFORCED)
     return event(
         row,
         "enforced" if enforced else "request",
         at=outcome.at,
         to_state=outcome.state or row.power_state,
-        conductor=outcome.holder,
+        writer=outcome.holder,
         who=row.requested_by,
         reason=row.reason,
         operation_id=row.operation_id,

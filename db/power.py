@@ -20,6 +20,7 @@ from podium.db.fleet import OWNED_NODE, OwnedNode
 from podium.db.models import columns, nodes, operations, utcnow
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, FREE, ITS_NODE, REPLACED, WAITING
+from podium.db.worker import Worker
 
 _OF_REQUESTS: Final = among(requests.c.id)
 #: Not the column itself: SQLite would begin with its index, where it finds all nodes, and not with the few
@@ -161,7 +162,7 @@ class Due(NamedTuple):
 
 
 def due(
-    connection: sa.Connection, group: str, drivers: Sequence[str], holder: str, now: datetime
+    connection: sa.Connection, group: str, drivers: Sequence[str], holder: Worker, now: datetime
 ) -> list[Due]:
     """The requests that can be begun, and those that ``holder`` has begun, oldest first.
 
@@ -224,7 +225,9 @@ _LOCK_OF_REQUESTS: Final = (
 )
 
 
-def begin(connection: sa.Connection, request_ids: Sequence[int], holder: str, now: datetime) -> list[Begun]:
+def begin(
+    connection: sa.Connection, request_ids: Sequence[int], holder: Worker, now: datetime
+) -> list[Begun]:
     """Reserve nodes for their requests; those that changed meanwhile are left out.
 
     A request that ``holder`` has begun already is among the result, as it is, to be resumed.
@@ -252,7 +255,9 @@ def begin(connection: sa.Connection, request_ids: Sequence[int], holder: str, no
     return all_begun
 
 
-def mark_sent(connection: sa.Connection, request_ids: Iterable[int], holder: str, now: datetime) -> set[int]:
+def mark_sent(
+    connection: sa.Connection, request_ids: Iterable[int], holder: Worker, now: datetime
+) -> set[int]:
     """Write down, before they go out, that commands go out which must not be given twice.
 
     :returns: of ``request_ids`` those that ``holder`` still has under way; the others must not be sent
@@ -269,8 +274,8 @@ def mark_sent(connection: sa.Connection, request_ids: Iterable[int], holder: str
     return marked
 
 
-def cut_off(connection: sa.Connection, holders: Sequence[str]) -> int:
-    """Sort out what conductors that ended had under way, and free every other node that they held.
+def cut_off(connection: sa.Connection, holders: Sequence[Worker]) -> int:
+    """Sort out what workers that ended had under way, and free every other node that they held.
 
     What was begun and not sent waits again. What was sent stays begun, and its node reserved, for the first
     of ``holders``: it will read before it repeats anything.

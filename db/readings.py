@@ -1,7 +1,7 @@
 """What sweeps learned, written down for many nodes at once, as functions of an open connection.
 
-Most of it is that a node was read and found as it was, 100,000 times in every sweep: what is alike shares a
-statement, in which Python does nothing for a node but write its number.
+Mostly it is that a node was read and did not change, 100,000 times in every sweep. Nodes of which the same is
+to be written share a statement, in which Python does nothing for a node but write its number.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,11 +17,12 @@ from podium.db.bulk import AMONG, AT_ONCE, Texts
 from podium.db.ledger import event
 from podium.db.models import nodes
 from podium.db.models import power_events as events
+from podium.db.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one read of one node's power told.
+    """What one read of one node's power returned.
 
     :param version: the version of the node that was read
     :param state: ``power on``, ``power off`` or ``error``; None when the read failed
@@ -38,7 +39,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Nodes that were read and found as they were.
+    """Nodes whose power was read and did not change.
 
     :param at: when the first of them was read
     :param seen: the newest change that was known by then; what changed since is left alone
@@ -50,7 +51,7 @@ class Checked:
     numbers: Sequence[int]
 
 
-#: Nodes of one statement that says nothing but that they were read.
+#: Nodes of one statement that only records that they were read.
 _CHECKED_AT_ONCE: Final = 5000
 #: Without statistics PostgreSQL would look for plain versions in their index, and find all of them.
 _CHECKED: Final = (
@@ -84,13 +85,13 @@ def _listed(numbers: Sequence[int]) -> str:
     return ",".join(map(str, numbers))
 
 
-def record_readings(connection: sa.Connection, readings: Sequence[Reading], conductor: str) -> set[int]:
+def record_readings(connection: sa.Connection, readings: Sequence[Reading], writer: Worker) -> set[int]:
     """Write down readings, each only while its node is as it was when it was read, and free.
 
     Nodes of which the same is to be written share a statement, and with it the oldest of their times, so
-    that an age is never told too small. So do the events of first readings; any other has its own.
+    that no age is shown too small. So do the events of first readings; any other has its own.
 
-    :param conductor: the holder who writes them down
+    :param writer: who records them
     :returns: the numbers of the nodes that were left alone because they had changed
     """
     left_alone: set[int] = set()
@@ -112,11 +113,11 @@ def record_readings(connection: sa.Connection, readings: Sequence[Reading], cond
                 if row.power_state is None:
                     first.setdefault((reading.state, reading.request_id), []).append(reading)
                 elif effect.changed:
-                    learned.append(_change(row, reading, conductor))
+                    learned.append(_change(row, reading, writer))
         _record_failures(connection, failed)
         for (state, request_id), members in first.items():
-            told = {"state": state, "request_id": request_id, "conductor": conductor, **_together(members)}
-            connection.execute(_FIRST_EVENTS, told)
+            values = {"state": state, "request_id": request_id, "writer": writer, **_together(members)}
+            connection.execute(_FIRST_EVENTS, values)
         for effect, members in alike.items():
             connection.execute(effect.statement(), _together(members))
         if learned:
@@ -133,17 +134,17 @@ def _record_failures(connection: sa.Connection, failed: Sequence[tuple[sa.Row[An
     if not failed:
         return
     connection.execute(_COUNT_FAILURE, {"numbers": [row.id for row, _ in failed]})
-    told = [(row.id, reading.failure) for row, reading in failed if reading.failure != row.last_error]
-    _SAY_WHY.write(connection, told)
+    new = [(row.id, reading.failure) for row, reading in failed if reading.failure != row.last_error]
+    _SAY_WHY.write(connection, new)
 
 
-def _change(row: sa.Row[Any], reading: Reading, conductor: str) -> dict[str, Any]:
+def _change(row: sa.Row[Any], reading: Reading, writer: Worker) -> dict[str, Any]:
     return event(
         row,
         "out-of-band",
         at=reading.at,
         to_state=reading.state,
-        conductor=conductor,
+        writer=writer,
         request_id=reading.request_id,
     )
 
@@ -168,7 +169,7 @@ class _Effect:
 
 #: After a start there is one for every node.
 _FIRST_EVENTS: Final = sa.insert(events).from_select(
-    ["node_uuid", "node_name", "at", "to_state", "cause", "request_id", "conductor"],
+    ["node_uuid", "node_name", "at", "to_state", "cause", "request_id", "writer"],
     sa.select(
         nodes.c.uuid,
         nodes.c.name,
@@ -176,7 +177,7 @@ _FIRST_EVENTS: Final = sa.insert(events).from_select(
         sa.bindparam("state", type_=events.c.to_state.type),
         sa.literal("first reading"),
         sa.bindparam("request_id", type_=events.c.request_id.type),
-        sa.bindparam("conductor", type_=events.c.conductor.type),
+        sa.bindparam("writer", type_=events.c.writer.type),
     ).where(AMONG),
 )
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from podium.db.models import columns, conductors, periodic_tasks, task_commands, utcnow
+from podium.db.worker import Worker
 
 
 def ask(
@@ -49,15 +50,15 @@ class TaskCommand(NamedTuple):
 _COMMANDS: Final = sa.select(*columns(task_commands, TaskCommand._fields)).order_by(task_commands.c.id)
 
 
-def unanswered(connection: sa.Connection, conductor: str, after: int, worker: int = 0) -> list[TaskCommand]:
-    """Commands to a worker of a conductor that it has not answered, above a number, the oldest first."""
-    query = _COMMANDS.where(
-        task_commands.c.conductor == conductor,
-        task_commands.c.worker == worker,
-        task_commands.c.finished_at.is_(None),
-        task_commands.c.id > after,
-    )
+def unanswered(connection: sa.Connection, worker: Worker, after: int) -> list[TaskCommand]:
+    """The commands to a worker that it has not answered, above a number, the oldest first."""
+    query = _COMMANDS.where(_left_to(worker), task_commands.c.id > after)
     return list(map(TaskCommand._make, connection.execute(query)))
+
+
+def _left_to(worker: Worker) -> sa.ColumnElement[bool]:
+    mine = task_commands.c.conductor == worker.host, task_commands.c.worker == worker.index
+    return sa.and_(*mine, task_commands.c.finished_at.is_(None))
 
 
 def answer(connection: sa.Connection, number: int, error: str | None, duration: float | None = None) -> None:
@@ -72,13 +73,9 @@ def find(connection: sa.Connection, numbers: Sequence[int]) -> list[TaskCommand]
     return list(map(TaskCommand._make, found))
 
 
-def abandon(connection: sa.Connection, conductor: str, worker: int = 0) -> None:
-    """Answer the commands to a worker of a conductor that an earlier run of it left unanswered."""
-    left = sa.update(task_commands).where(
-        task_commands.c.conductor == conductor,
-        task_commands.c.worker == worker,
-        task_commands.c.finished_at.is_(None),
-    )
+def abandon(connection: sa.Connection, worker: Worker) -> None:
+    """Answer the commands to a worker that an earlier run of it left unanswered."""
+    left = sa.update(task_commands).where(_left_to(worker))
     connection.execute(left.values(finished_at=utcnow(), error="the conductor was restarted; ask again"))
 
 

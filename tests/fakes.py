@@ -16,8 +16,12 @@ from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.db import api
 from podium.db.engine import Database
+from podium.db.worker import Worker
 from podium.drivers import base
 from templates import prepared
+
+#: The worker that is tested, and another conductor's.
+HERE, THERE = Worker("here", 0), Worker("there", 0)
 
 
 class Clock:
@@ -105,7 +109,7 @@ class Pieces:
         self.rooms = {driver.name: DriverRoom(driver) for driver in drivers}
         self.sql = sql or Sql(database)
         self.fleet = Fleet("", tuple(self.rooms))
-        self.recorder = Recorder(self.sql, self.fleet, "here")
+        self.recorder = Recorder(self.sql, self.fleet, HERE)
         self.sync = PowerSync(self.fleet, self.rooms, self.recorder)
 
     def enrol(self, *rows: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fakes import Clock, Pieces, make_conf, pieces, until
+from fakes import HERE, Clock, Pieces, make_conf, pieces, until
 from podium.conductor.manager import ConductorManager
 from podium.conductor.rooms import context as contexts
 from podium.drivers import base
@@ -43,6 +43,7 @@ async def conducted(
             recorder=parts.recorder,
             sync=parts.sync,
             sql=parts.sql,
+            worker=HERE,
         )
         yield Conducted(parts, manager, clock)
         await manager.cancel_runs(5)

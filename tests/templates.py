@@ -2,9 +2,12 @@
 
 import functools
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from podium.db import schema
+from alembic import command, config
+
+from podium.db import migrations, schema
 from podium.db.engine import Database
 
 
@@ -33,3 +36,21 @@ def _empty() -> bytes:
         schema.upgrade(database)
         database.dispose()
         return file.read_bytes()
+
+
+def upgrade_to(bare: Database, revision: str, rows: Sequence[str]) -> None:
+    """Make an older schema with these rows in it: SQL, with the words ``{true}`` and ``{false}``."""
+    schema.create_sqlite_file(bare)
+    settings = config.Config()
+    settings.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with bare.write() as connection:
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, revision)
+    with bare.write() as connection:
+        booleans = {"{true}": "1", "{false}": "0"}
+        if connection.dialect.name == "postgresql":
+            booleans = {"{true}": "true", "{false}": "false"}
+        for statement in rows:
+            for word, value in booleans.items():
+                statement = statement.replace(word, value)
+            connection.exec_driver_sql(statement)

@@ -12,6 +12,7 @@ from podium import errors
 from podium.conductor.rooms.sql import Sql
 from podium.db import conductors
 from podium.db.conductors import Membership
+from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
 
@@ -22,18 +23,18 @@ _ENTERING: Final = 0.1
 _LOOKS: Final = 600
 
 
-def process_identity(pid: int | None = None) -> str:
-    """What tells this very process from any other on any machine: boot, process namespace, number, start."""
+def process_name(pid: int | None = None) -> str:
+    """A name that no other process on any machine has: boot, process namespace, number, start."""
     pid = pid or os.getpid()
     return f"{_boot()}:{pid}:{_started(pid)}"
 
 
-def is_dead(identity: str) -> bool:
-    """Whether the process with this identity has surely ended; False where that cannot be seen from here."""
-    boot, _, process = identity.rpartition(":")[0].rpartition(":")
-    if boot in ("", _UNKNOWN) or boot != _boot() or not process.isdigit():
+def is_dead(process: str) -> bool:
+    """Whether the process of this name has surely ended; False where that cannot be seen from here."""
+    boot, _, pid = process.rpartition(":")[0].rpartition(":")
+    if boot in ("", _UNKNOWN) or boot != _boot() or not pid.isdigit():
         return False
-    return identity != process_identity(int(process))
+    return process != process_name(int(pid))
 
 
 def _boot() -> str:
@@ -55,13 +56,13 @@ def _started(pid: int) -> str:
 class Heartbeat:
     """Keeps a membership fresh.
 
+    :param worker: which of the daemon's workers this is; the first enters and leaves for all
     :param interval: seconds between two heartbeats
     :param timeout: seconds without one after which others count this daemon as gone
-    :param worker: which of the daemon's workers this is; the first enters and leaves for all
     """
 
     def __init__(
-        self, sql: Sql, member: Membership, *, interval: float, timeout: float, worker: int = 0
+        self, sql: Sql, member: Membership, worker: Worker, *, interval: float, timeout: float
     ) -> None:
         self._sql = sql
         self._member = member
@@ -70,7 +71,7 @@ class Heartbeat:
         self._timeout = timeout
 
     async def enter(self, drivers: tuple[str, ...] | None = None) -> None:
-        """Take the host name, or, with it taken, tell that other drivers are served.
+        """Take the host name, or, with it taken, record that other drivers are served.
 
         :param drivers: the drivers that are served, if they are others than at first
         :raises podium.errors.ConductorAlreadyRunning: when another daemon has it
@@ -78,7 +79,7 @@ class Heartbeat:
         """
         if drivers is not None:
             self._member = replace(self._member, drivers=drivers)
-        if self._worker == 0:
+        if self._worker.index == 0:
             await self._sql.write(
                 lambda connection: conductors.claim(connection, self._member, self._timeout, is_dead)
             )
@@ -88,12 +89,11 @@ class Heartbeat:
                 return
             await asyncio.sleep(_ENTERING)
         raise errors.ConductorAlreadyRunning(
-            f"worker {self._worker} waited {_LOOKS * _ENTERING:g} s for the first worker to enter"
-            f" the conductor {self._member.hostname}"
+            f"the worker {self._worker} waited {_LOOKS * _ENTERING:g} s for the first one to enter"
         )
 
     async def run(self) -> None:
-        """Say that this daemon is alive, for ever.
+        """Renew the heartbeat, for ever.
 
         :raises podium.errors.ConductorAlreadyRunning: when another one has taken the host name
         """
@@ -109,10 +109,10 @@ class Heartbeat:
                 )
 
     async def leave(self) -> None:
-        """Say goodbye, if the database listens."""
-        if self._worker:
+        """Leave, if the database can be reached."""
+        if self._worker.index:
             return
         try:
             await self._sql.write(lambda connection: conductors.leave(connection, self._member))
         except errors.DatabaseUnavailable:
-            LOG.warning("The database did not hear of this conductor's end; its heartbeat will tell")
+            LOG.warning("The end of this conductor was not recorded; its missing heartbeat will show it")

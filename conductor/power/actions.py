@@ -27,6 +27,7 @@ from podium.db import operations, power
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome
 from podium.db.power import Begun, Due
+from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Timeouts:
 class PowerActions:
     """The requested power changes of every driver's nodes.
 
-    :param holder: what reservations are made in the name of
+    :param worker: in whose name nodes are reserved
     :param limits: how many nodes of a domain are switched on within a time, in this process
     :param now: the wall clock
     :param clock: seconds, monotonic
@@ -60,7 +61,7 @@ class PowerActions:
         rooms: Mapping[str, DriverRoom],
         recorder: Recorder,
         *,
-        holder: str,
+        worker: Worker,
         timeouts: Timeouts,
         limits: Limits | None = None,
         now: Callable[[], datetime] = utcnow,
@@ -70,7 +71,7 @@ class PowerActions:
         self._fleet = fleet
         self._rooms = rooms
         self._recorder = recorder
-        self._holder = holder
+        self._worker = worker
         self._timeouts = timeouts
         self._limits = PowerLimits(limits or {})
         self._most = {name: _AT_ONCE if _is_async(room) else room.size for name, room in rooms.items()}
@@ -118,7 +119,7 @@ class PowerActions:
     def _due(self, connection: sa.Connection, drivers: Sequence[str]) -> tuple[list[Due], datetime | None]:
         """Requests that can be begun, the oldest first, and when the next one can that cannot yet."""
         group, share, now = self._fleet.group, self._fleet.share, self._now()
-        found = power.due(connection, group, drivers, self._holder, now)
+        found = power.due(connection, group, drivers, self._worker, now)
         # What was cut off is this worker's to go on with, whoever's the node has become since.
         mine = [
             row
@@ -168,7 +169,7 @@ class PowerActions:
         begun: Sequence[Begun] = ()
         try:
             begun = await self._sql.write(
-                lambda connection: power.begin(connection, numbers, self._holder, self._now())
+                lambda connection: power.begin(connection, numbers, self._worker, self._now())
             )
         finally:
             self._fleet.taken.free(taken - {one.node.id for one in begun})
@@ -201,7 +202,7 @@ class PowerActions:
                 LOG.error("%s: %s failed: %s", node.name, begun.action, error)
             self._recorder.add_outcome(
                 Outcome(
-                    node.id, begun.request_id, self._holder, self._now(), state, error, context.request_id
+                    node.id, begun.request_id, self._worker, self._now(), state, error, context.request_id
                 )
             )
             ended = True
@@ -259,7 +260,7 @@ class PowerActions:
         now = self._now()
         try:
             marked = await self._sql.write(
-                lambda connection: power.mark_sent(connection, batch, self._holder, now)
+                lambda connection: power.mark_sent(connection, batch, self._worker, now)
             )
         except BaseException:
             self._to_mark = batch | self._to_mark

@@ -28,6 +28,7 @@ from podium.db.conductors import TaskReport
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome, finish
 from podium.db.readings import Checked, Reading
+from podium.db.worker import Worker
 from podium.drivers.base import Health
 from podium.node_ranges import fold_for_log
 
@@ -42,19 +43,13 @@ _Numbers = set[int]
 class Recorder:
     """Gathers records from any thread, and writes them in the conductor's loop.
 
-    :param hostname: the conductor whose tasks these are
-    :param worker: which of its workers runs them, counted from 0
-    :param holder: what reservations are made in the name of, by default the conductor
+    :param worker: whose tasks and reservations these are, and who records events
     """
 
-    def __init__(
-        self, sql: Sql, owned: Fleet, hostname: str, *, worker: int = 0, holder: str | None = None
-    ) -> None:
+    def __init__(self, sql: Sql, owned: Fleet, worker: Worker) -> None:
         self._sql = sql
         self._fleet = owned
-        self._hostname = hostname
         self._worker = worker
-        self._holder = holder or hostname
         self._oldest: float | None = None  # since when a reading waits to be written
         self._writing_outcomes = asyncio.Lock()
         self._outcomes: Pile[int, Outcome, int] = Pile(
@@ -63,11 +58,11 @@ class Recorder:
         self._readings: Pile[int, Reading, _Numbers] = Pile(self._record_readings, self._note_power)
         self._checked = CheckedPile(lambda: len(self._fleet))
         self._faults: Pile[int, str, _Numbers] = Pile(
-            lambda sql, reasons: faults.record_faults(sql, reasons, utcnow(), self._holder),
+            lambda sql, reasons: faults.record_faults(sql, reasons, utcnow(), self._worker),
             self._report_faults,
         )
         self._recoveries: Pile[int, None, _Numbers] = Pile(
-            lambda sql, numbers: faults.record_recoveries(sql, list(numbers), utcnow(), self._holder),
+            lambda sql, numbers: faults.record_recoveries(sql, list(numbers), utcnow(), self._worker),
             self._report_recoveries,
         )
         self._enforcement: Pile[int, str | None, None] = Pile(faults.record_enforcement)
@@ -79,13 +74,11 @@ class Recorder:
         )
         self._maintenance: Pile[int, tuple[str, str | None], None] = Pile(fleet.record_maintenance)
         self._releases: Pile[int, None, None] = Pile(
-            lambda sql, numbers: fleet.let_go(sql, numbers, self._holder),
+            lambda sql, numbers: fleet.let_go(sql, numbers, self._worker),
             lambda numbers, _: self._fleet.taken.free(numbers),
         )
         self._tasks: Pile[str, TaskReport, None] = Pile(
-            lambda sql, reports: conductors.save_tasks(
-                sql, self._hostname, list(reports.values()), self._worker
-            )
+            lambda sql, reports: conductors.save_tasks(sql, self._worker, list(reports.values()))
         )
         #: All but the outcomes, in the order in which they are written.
         self._piles: Sequence[Pile[Any, Any, Any] | CheckedPile] = (
@@ -209,7 +202,7 @@ class Recorder:
             await self._outcomes.write(self._sql)
 
     def _record_readings(self, connection: sa.Connection, batch: Mapping[int, Reading]) -> _Numbers:
-        return readings.record_readings(connection, list(batch.values()), self._holder)
+        return readings.record_readings(connection, list(batch.values()), self._worker)
 
     def _note_power(self, written: Mapping[int, Reading], left_alone: _Numbers) -> None:
         self._fleet.note_power(

@@ -11,6 +11,7 @@ from podium import errors
 from podium.conductor.rooms.sql import Sql
 from podium.db import task_commands as statements
 from podium.db.task_commands import TaskCommand
+from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
 
@@ -29,16 +30,11 @@ class Tasks(Protocol):
 
 
 class TaskCommands:
-    """The commands to one worker of a conductor, in its own event loop.
+    """The commands to one worker of a conductor, in its own event loop."""
 
-    :param host: the conductor's host name
-    :param worker: which of its workers this is, counted from 0
-    """
-
-    def __init__(self, sql: Sql, tasks: Tasks, host: str, worker: int = 0) -> None:
+    def __init__(self, sql: Sql, tasks: Tasks, worker: Worker) -> None:
         self._sql = sql
         self._tasks = tasks
-        self._host = host
         self._worker = worker
         self._last = 0
         self._answers: set[asyncio.Task[None]] = set()
@@ -49,7 +45,7 @@ class TaskCommands:
         :raises podium.errors.DatabaseUnavailable: when the database cannot be read
         """
         commands = await self._sql.read(
-            lambda connection: statements.unanswered(connection, self._host, self._last, self._worker)
+            lambda connection: statements.unanswered(connection, self._worker, self._last)
         )
         for command in commands:
             self._last = command.id
@@ -69,7 +65,7 @@ class TaskCommands:
         enabled = command.action == "enable"
         self._tasks.switch(command.task, enabled)
         await self._sql.write(
-            lambda connection: statements.switch(connection, self._host, command.task, not enabled)
+            lambda connection: statements.switch(connection, self._worker.host, command.task, not enabled)
         )
         self._tasks.record_tasks()
         self._answer(command.id, None, None)

@@ -23,6 +23,7 @@ from podium.conductor.rooms.sql import Sql
 from podium.db import fleet as statements
 from podium.db.models import utcnow
 from podium.db.readings import Reading
+from podium.db.worker import Worker
 from podium.drivers import base, command
 
 LOG = log.getLogger(__name__)
@@ -35,7 +36,7 @@ class DriverServices:
     """The drivers' side of the conductor.
 
     :param gate: where changes that nobody asked for are counted
-    :param holder: the name in which nodes are reserved
+    :param worker: in whose name nodes are reserved
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class DriverServices:
         recorder: Recorder,
         sql: Sql,
         gate: Gate,
-        holder: str,
+        worker: Worker,
         now: Callable[[], datetime] = utcnow,
         **more: Any,
     ) -> None:
@@ -56,7 +57,7 @@ class DriverServices:
         self._recorder = recorder
         self._sql = sql
         self._gate = gate
-        self._holder = holder
+        self._worker = worker
         self._now = now
         self.sensors = Sensors(fleet)
 
@@ -152,7 +153,7 @@ class DriverServices:
         if not self._fleet.taken.take(number):
             raise errors.NodeConflict(f"{node.name} is taken; it was to be reserved for: {purpose}")
         try:
-            held = await self._sql.write(lambda sql: statements.hold(sql, number, self._holder, purpose))
+            held = await self._sql.write(lambda sql: statements.hold(sql, number, self._worker, purpose))
         except BaseException:
             self.give_back(number)  # it may have been written all the same
             raise

@@ -21,6 +21,7 @@ from podium.db.figures import SinkFigures
 from podium.db.follower import Cursor, Follower
 from podium.db.ledger import Event
 from podium.db.models import utcnow
+from podium.db.worker import Worker
 from podium.drivers import command
 from podium.pacing import Gaps
 
@@ -43,8 +44,7 @@ class Deliveries:
     """The deliveries to one sink, for the conductor's loop.
 
     :param name: of the sink, by which its cursor is known
-    :param holder: the worker whose events are delivered
-    :param host: the conductor
+    :param worker: whose events are delivered
     :param clock: seconds
     :param sleep: asyncio.sleep, or what a test puts in its place
     """
@@ -54,16 +54,14 @@ class Deliveries:
         sql: Sql,
         sink: Sink,
         name: str,
-        holder: str,
-        host: str,
+        worker: Worker,
         clock: Callable[[], float],
         sleep: Sleep,
     ) -> None:
         self._sql = sql
         self._sink = sink
         self._name = name
-        self._holder = holder
-        self._host = host
+        self._worker = worker
         self._clock = clock
         self._sleep = sleep
         self._follower = Follower(0, clock)
@@ -104,7 +102,7 @@ class Deliveries:
         """Count the events that wait."""
         with contextlib.suppress(errors.DatabaseUnavailable):  # the count stays what it was
             self._pending = await self._sql.read(
-                lambda connection: ledger.count_after(connection, self._holder, self._follower.last)
+                lambda connection: ledger.count_after(connection, self._worker, self._follower.last)
             )
 
     async def _deliver_next(self) -> float:
@@ -115,7 +113,7 @@ class Deliveries:
         except errors.DatabaseUnavailable:
             return POLL_INTERVAL
         for event in events:
-            if event.conductor == self._holder:
+            if event.writer == self._worker:
                 try:
                     await self._deliver(event)
                 except Exception as error:
@@ -132,7 +130,7 @@ class Deliveries:
         return self._follower.read(connection, _BATCH), oldest
 
     async def _deliver(self, event: Event) -> None:
-        document = cloud_event(event, self._holder, self._host)
+        document = cloud_event(event, self._worker)
         under_way = asyncio.ensure_future(
             command.in_thread(partial(self._sink.deliver, document), "notification")
         )
@@ -187,7 +185,7 @@ class Deliveries:
         if cursor == self._saved:
             return
         try:
-            await self._sql.write(lambda sql: follower.save_cursor(sql, self._holder, cursor))
+            await self._sql.write(lambda sql: follower.save_cursor(sql, self._worker, cursor))
         except errors.DatabaseUnavailable:
             return
         self._saved = cursor

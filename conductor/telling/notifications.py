@@ -18,6 +18,7 @@ from podium.conductor.telling.deliveries import POLL_INTERVAL, Deliveries, Sleep
 from podium.conductor.telling.sinks import ProgramSink, Sink, WebhookSink
 from podium.db import follower
 from podium.db.figures import SinkFigures
+from podium.db.worker import Worker
 
 #: Seconds between two counts of the events that wait.
 _COUNT_INTERVAL: Final = 5.0
@@ -54,8 +55,7 @@ class NotificationSettings:
 class Notifications:
     """The notifications of one worker of a conductor, for the daemon's event loop.
 
-    :param holder: the worker whose events are delivered
-    :param host: the conductor
+    :param worker: whose events are delivered
     :param clock: seconds
     :param sleep: asyncio.sleep, or what a test puts in its place
     """
@@ -63,19 +63,17 @@ class Notifications:
     def __init__(
         self,
         sql: Sql,
-        holder: str,
-        host: str,
+        worker: Worker,
         settings: NotificationSettings,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._sql = sql
-        self._holder = holder
+        self._worker = worker
         self._sleep = sleep
         self._deliveries = {
-            name: Deliveries(sql, sink, name, holder, host, clock, sleep)
-            for name, sink in settings.sinks().items()
+            name: Deliveries(sql, sink, name, worker, clock, sleep) for name, sink in settings.sinks().items()
         }
 
     async def run(self) -> None:
@@ -94,7 +92,7 @@ class Notifications:
         while True:
             try:
                 cursors = await self._sql.write(
-                    lambda connection: follower.open_cursors(connection, self._holder, list(self._deliveries))
+                    lambda connection: follower.open_cursors(connection, self._worker, list(self._deliveries))
                 )
             except errors.DatabaseUnavailable:
                 await self._sleep(POLL_INTERVAL)

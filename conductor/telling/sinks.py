@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 from podium import errors
 from podium.conf import notifications
 from podium.db.ledger import Event
+from podium.db.worker import Worker
 from podium.drivers import command
 
 #: CloudEvents 1.0, JSON Event Format, section 3: the media type of an event as a document of its own.
@@ -26,16 +27,16 @@ _CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 _LONGEST_COMPLAINT: Final = 200
 
 
-def cloud_event(event: Event, holder: str, host: str) -> str:
+def cloud_event(event: Event, worker: Worker) -> str:
     """An event of the ledger as a document of CloudEvents 1.0, JSON Event Format.
 
-    :param holder: the conductor's worker that wrote it down, which makes the document's id unique
+    :param worker: who recorded it
     """
     at = _rfc3339(event.at)
     document = {
         "specversion": "1.0",
-        "id": f"{holder}/{event.id}",
-        "source": f"/podium/conductors/{quote(host)}",
+        "id": f"{worker}/{event.id}",
+        "source": f"/podium/conductors/{quote(worker.host)}",
         "type": f"org.podium.power.{event.cause.replace(' ', '-')}",
         "subject": event.node_name,
         "time": at,

@@ -14,7 +14,10 @@ from podium.db import conductors, power
 from podium.db.engine import Database
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome, finish
+from podium.db.worker import Worker
 from templates import prepared
+
+HEAD = Worker("head", 0)
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -76,14 +79,14 @@ class Head:
     def begin(self, count: int) -> None:
         """Have the oldest requests under way."""
         with self._database.write() as connection:
-            found = power.due(connection, "", ["fake"], "head", utcnow())
-            power.begin(connection, [row.request_id for row in found[:count]], "head", utcnow())
+            found = power.due(connection, "", ["fake"], HEAD, utcnow())
+            power.begin(connection, [row.request_id for row in found[:count]], HEAD, utcnow())
 
     def carry_out(self, failures: Mapping[str, str]) -> None:
         """Carry out everything that is asked for, apart from what fails, by the name of the node."""
         with self._database.write() as connection:
-            found = power.due(connection, "", ["fake"], "head", utcnow())
-            rows = power.begin(connection, [row.request_id for row in found], "head", utcnow())
+            found = power.due(connection, "", ["fake"], HEAD, utcnow())
+            rows = power.begin(connection, [row.request_id for row in found], HEAD, utcnow())
             ends = [(row, failures.get(row.node.name)) for row in rows]
             finish(
                 connection,
@@ -91,7 +94,7 @@ class Head:
                     Outcome(
                         row.node.id,
                         row.request_id,
-                        "head",
+                        HEAD,
                         utcnow(),
                         states.POWER_OFF if error else states.REACHED.get(row.action),
                         error,

@@ -14,6 +14,7 @@ from podium.db.engine import Database
 from podium.db.figures import DriverFigures, EnforcementFigures, Figures
 from podium.db.models import conductor_workers, utcnow
 from podium.db.models import conductors as conductors_table
+from podium.db.worker import Worker
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -52,8 +53,8 @@ def figures(nodes: int, fresh_share: float, ages: Mapping[str, float], **driver:
 
 def write(database: Database, hostname: str, *documents: dict[str, Any]) -> None:
     with database.write() as connection:
-        for worker, document in enumerate(documents):
-            conductors.save_figures(connection, hostname, worker, Figures.from_json(document))
+        for index, document in enumerate(documents):
+            conductors.save_figures(connection, Worker(hostname, index), Figures.from_json(document))
 
 
 #: What is shown of a driver whose reads are not counted yet.

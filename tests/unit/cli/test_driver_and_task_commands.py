@@ -6,6 +6,7 @@ from typing import Any
 from podium.db import conductors
 from podium.db.engine import Database
 from podium.db.models import utcnow
+from podium.db.worker import Worker
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -20,7 +21,7 @@ def go_online(database: Database, hostname: str) -> conductors.Membership:
     report = conductors.TaskReport("fake.check_status", "idle", 60.0, utcnow(), 0.25, 3, 1, 0, 0, "boom")
     with database.write() as connection:
         conductors.claim(connection, member, 60, lambda _process: False)
-        conductors.save_tasks(connection, hostname, [report])
+        conductors.save_tasks(connection, Worker(hostname, 0), [report])
     return member
 
 

@@ -15,6 +15,7 @@ from podium.cli.main import main
 from podium.db import api
 from podium.db.engine import Database
 from podium.db.models import power_events, utcnow
+from podium.db.worker import Worker
 from servers import RestartablePostgreSQL
 from templates import prepared
 
@@ -49,7 +50,7 @@ def test_an_event_says_who_changed_what_when_and_why(podium: Run, database: Data
     enrol(database, "n1")
     happen(
         database, "n1", cause="request", who="eva@desk", reason="fan", operation_id=7, request_id="req-1",
-        conductor="here",
+        writer=Worker("here", 1),
     )  # fmt: skip
     (row,) = told(podium("events", "-f", "json"))
     assert list(row) == list(event_commands.COLUMNS)
@@ -65,6 +66,7 @@ def test_an_event_says_who_changed_what_when_and_why(podium: Run, database: Data
         "operation": 7,
         "request_id": "req-1",
         "conductor": "here",
+        "worker": "here/1",
     }
     assert "req-1" not in podium("events").stdout
     assert "req-1" in podium("events", "--long").stdout

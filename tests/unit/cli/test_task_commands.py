@@ -13,6 +13,7 @@ from podium.db import api, conductors, task_commands
 from podium.db.engine import Database
 from podium.db.models import task_commands as commands
 from podium.db.models import utcnow
+from podium.db.worker import Worker
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -25,7 +26,7 @@ def go_online(database: Database, hostname: str, *names: str) -> conductors.Memb
     ]
     with database.write() as connection:
         conductors.claim(connection, member, 60, lambda _process: False)
-        conductors.save_tasks(connection, hostname, reports)
+        conductors.save_tasks(connection, Worker(hostname, 0), reports)
     return member
 
 

@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from fakes import PATIENCE, StillDriver, make_conf, until
+from fakes import HERE, PATIENCE, StillDriver, make_conf, until
 from podium import errors, states
 from podium.conductor.daemon import Conductor
-from podium.db import api, conductors, power
-from templates import prepared
+from podium.db import api, conductors, operations, power, schema
+from podium.db.engine import Database
+from templates import prepared, upgrade_to
 
 
 def tasks_when_ready(tmp_path: Path) -> set[str]:
@@ -73,3 +74,38 @@ def test_an_outage_between_hearing_of_a_request_and_beginning_it_does_not_lose_i
         await asyncio.wait_for(running, 10)
 
     asyncio.run(main())
+
+
+#: A request that the conductor of this host had begun when it was stopped for the upgrade.
+_BEGUN_BEFORE = (
+    "INSERT INTO nodes (id, uuid, name, driver, driver_info, driver_internal_info, properties, extra,"
+    " power_failures, maintenance, conductor_group, version, created_at, updated_at, power_state,"
+    " target_power_state, power_request_id, power_requested_by, power_requested_at, reservation) VALUES"
+    " (1, 'u1', 'a', 'still', '{}', '{}', '{}', '{}', 0, {false}, '', 7, '2020-05-01', '2020-05-01',"
+    " 'power off', 'power on', 1, 'ada@desk', '2020-05-01', 'here')",
+    "INSERT INTO operations (id, action, requested_by, requested_at, nodes, then_off) VALUES"
+    " (1, 'power on', 'ada@desk', '2020-05-01', 1, {false})",
+    "INSERT INTO power_requests (id, operation_id, node_id, node_uuid, node_name, action, state, not_before,"
+    " then_off, requested_by, requested_at, holder, begun_at) VALUES (1, 1, 1, 'u1', 'a', 'power on',"
+    " 'begun', '2020-05-01', {false}, 'ada@desk', '2020-05-01', 'here', '2020-05-01')",
+)
+
+
+def test_a_request_that_was_begun_before_an_upgrade_is_resumed_after_it(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/p.sqlite")
+    upgrade_to(database, "0004", _BEGUN_BEFORE)
+    schema.upgrade(database)
+    driver = StillDriver()
+
+    async def main() -> None:
+        conductor = Conductor(make_conf(tmp_path), database, {"still": driver})
+        running = asyncio.create_task(conductor.run(lambda: None))
+        await until(lambda: driver.states == {"a": "power on"})
+        conductor.stop()
+        await asyncio.wait_for(running, PATIENCE)
+
+    asyncio.run(main())
+    with database.read() as connection:
+        (request,) = operations.requests_of(connection, 1)
+    database.dispose()
+    assert (request.state, request.holder) == ("done", HERE)

@@ -11,9 +11,13 @@ from podium.db import api, power
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.models import utcnow
+from podium.db.worker import Worker
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[NodeRecord]]
+
+
+C1 = Worker("c1", 0)
 
 
 def only(database: Database) -> NodeRecord:
@@ -31,8 +35,8 @@ def reserved(database: Database, node: NodeRecord) -> NodeRecord:
     """The node as it is once a conductor has begun to switch it."""
     with database.write() as connection:
         power.ask(connection, [node], states.POWER_ON, who="ada@desk")
-        (waiting,) = power.due(connection, "", ["fake"], "c1", utcnow())
-        power.begin(connection, [waiting.request_id], "c1", utcnow())
+        (waiting,) = power.due(connection, "", ["fake"], C1, utcnow())
+        power.begin(connection, [waiting.request_id], C1, utcnow())
     return only(database)
 
 

@@ -11,12 +11,16 @@ from podium.db import api, changes, faults, fleet, models, operations, power, ta
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.outcomes import Outcome, finish
+from podium.db.worker import Worker
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[NodeRecord]]
 Act = Callable[[sa.Connection, NodeRecord], object]
 
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
+
+
+C1 = Worker("c1", 0)
 
 
 def pulse(database: Database) -> changes.Pulse:
@@ -38,13 +42,13 @@ def ask(connection: sa.Connection, node: NodeRecord) -> None:
 
 
 def take(connection: sa.Connection, _node: NodeRecord) -> None:
-    (waiting,) = power.due(connection, "", ["fake"], "c1", models.utcnow())
-    assert power.begin(connection, [waiting.request_id], "c1", NOON)
+    (waiting,) = power.due(connection, "", ["fake"], C1, models.utcnow())
+    assert power.begin(connection, [waiting.request_id], C1, NOON)
 
 
 def end(connection: sa.Connection, node: NodeRecord) -> None:
-    (begun,) = power.due(connection, "", ["fake"], "c1", models.utcnow())
-    finish(connection, [Outcome(node.id, begun.request_id, "c1", NOON, states.POWER_ON)])
+    (begun,) = power.due(connection, "", ["fake"], C1, models.utcnow())
+    finish(connection, [Outcome(node.id, begun.request_id, C1, NOON, states.POWER_ON)])
 
 
 def cancel(connection: sa.Connection, _node: NodeRecord) -> None:
@@ -57,7 +61,7 @@ def maintain(connection: sa.Connection, node: NodeRecord) -> None:
 
 
 def hold(connection: sa.Connection, node: NodeRecord) -> None:
-    assert fleet.hold(connection, node.id, "c1", "a self test")
+    assert fleet.hold(connection, node.id, C1, "a self test")
 
 
 @pytest.mark.parametrize(
@@ -68,11 +72,11 @@ def hold(connection: sa.Connection, node: NodeRecord) -> None:
         (cancel, [ask]),
         (take, [ask]),
         (end, [ask, take]),
-        (lambda connection, _node: power.cut_off(connection, ["c1"]), [ask, take]),
+        (lambda connection, _node: power.cut_off(connection, [C1]), [ask, take]),
         (maintain, []),
-        (lambda connection, node: faults.record_faults(connection, {node.id: "silent"}, NOON, "c1"), []),
+        (lambda connection, node: faults.record_faults(connection, {node.id: "silent"}, NOON, C1), []),
         (hold, []),
-        (lambda connection, node: fleet.let_go(connection, [node.id], "c1"), [hold]),
+        (lambda connection, node: fleet.let_go(connection, [node.id], C1), [hold]),
     ],
     ids=["change", "ask", "cancel", "take", "end", "cut off", "maintain", "fault", "hold", "let go"],
 )

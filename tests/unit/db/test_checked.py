@@ -10,11 +10,15 @@ from podium.db import api, changes
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.readings import Checked, Reading, record_checked, record_readings
+from podium.db.worker import Worker
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[NodeRecord]]
 
 NOON = datetime(2030, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+C1 = Worker("c1", 0)
 
 
 def check(database: Database, numbers: Sequence[int], seen: int | None = None) -> None:
@@ -56,7 +60,7 @@ def test_a_node_that_changed_since_is_left_alone(database: Database, enrol: Enro
 
 
 def test_a_node_that_is_reserved_is_left_alone(database: Database, enrol: Enrol) -> None:
-    (one,) = enrol("n1", reservation="c1")
+    (one,) = enrol("n1", reservation=C1)
     (two,) = enrol("n2")
     check(database, [one.id, two.id])
     assert checked(database) == ["n2"]
@@ -93,7 +97,7 @@ def test_every_failing_node_keeps_its_own_reason_and_count(database: Database, e
     def fail(reason: Callable[[int], str]) -> None:
         readings = [Reading(n.id, n.version, NOON, None, reason(i)) for i, n in enumerate(nodes)]
         with database.write() as connection:
-            record_readings(connection, readings, "c1")
+            record_readings(connection, readings, C1)
 
     fail(lambda _: "no answer")
     fail(lambda number: f"no answer from {number}: it's gone" if number % 2 else "no answer")

@@ -12,9 +12,11 @@ from podium.db import conductors, models, task_commands
 from podium.db.conductors import ConductorRecord, Membership, TaskReport
 from podium.db.engine import Database
 from podium.db.figures import Figures
+from podium.db.worker import Worker
 
 Contend = Callable[..., BaseException | None]
 
+C1 = Worker("c1", 0)
 FIRST = Membership("c1", "boot:1:100", ("fake", "ipmi"), "east")
 SECOND = replace(FIRST, process="boot:2:200")
 TIMEOUT = 60.0
@@ -158,23 +160,23 @@ def test_a_conductor_that_was_not_heard_of_is_not_alive(database: Database) -> N
 def test_a_report_of_a_task_comes_back_as_it_went(database: Database) -> None:
     never_ran = replace(RUN, task="fake.check_status", last_run=None, duration=None, last_error=None)
     with database.write() as connection:
-        conductors.save_tasks(connection, "c1", [RUN, never_ran])
+        conductors.save_tasks(connection, C1, [RUN, never_ran])
     with database.read() as connection:
-        assert conductors.reports(connection, "c1") == {RUN.task: RUN, never_ran.task: never_ran}
+        assert conductors.reports(connection, C1) == {RUN.task: RUN, never_ran.task: never_ran}
 
 
 def test_a_later_report_takes_the_place_of_the_earlier(database: Database) -> None:
     later = replace(RUN, runs=8, last_error=None)
     with database.write() as connection:
-        conductors.save_tasks(connection, "c1", [RUN])
-        conductors.save_tasks(connection, "c1", [later])
-        assert conductors.reports(connection, "c1") == {RUN.task: later}
+        conductors.save_tasks(connection, C1, [RUN])
+        conductors.save_tasks(connection, C1, [later])
+        assert conductors.reports(connection, C1) == {RUN.task: later}
 
 
 def test_two_conductors_report_on_their_own_runs_of_one_task(database: Database) -> None:
     with database.write() as connection:
-        conductors.save_tasks(connection, "c2", [replace(RUN, runs=1)])
-        conductors.save_tasks(connection, "c1", [RUN])
+        conductors.save_tasks(connection, Worker("c2", 0), [replace(RUN, runs=1)])
+        conductors.save_tasks(connection, C1, [RUN])
         found = conductors.list_tasks(connection)
     assert [(row.conductor, row.runs) for row in found] == [("c1", 7), ("c2", 1)]
 
@@ -184,17 +186,17 @@ def test_tasks_that_a_conductor_no_longer_has_are_forgotten(
     database: Database, kept: list[str], left: list[str]
 ) -> None:
     with database.write() as connection:
-        conductors.save_tasks(connection, "c1", [replace(RUN, task="a"), replace(RUN, task="b")])
-        conductors.save_tasks(connection, "c2", [replace(RUN, task="c2.b")])
-        conductors.forget_tasks(connection, "c1", kept)
+        conductors.save_tasks(connection, C1, [replace(RUN, task="a"), replace(RUN, task="b")])
+        conductors.save_tasks(connection, Worker("c2", 0), [replace(RUN, task="c2.b")])
+        conductors.forget_tasks(connection, C1, kept)
         assert [row.task for row in conductors.list_tasks(connection)] == left
 
 
 def test_what_workers_report_of_one_task_is_told_as_one(database: Database) -> None:
     other = replace(RUN, state="late", spacing=0.2, last_run=None, duration=2.5, runs=1, last_error="lost")
     with database.write() as connection:
-        conductors.save_tasks(connection, "c1", [replace(RUN, state="idle", last_error=None)])
-        conductors.save_tasks(connection, "c1", [other], worker=1)
+        conductors.save_tasks(connection, C1, [replace(RUN, state="idle", last_error=None)])
+        conductors.save_tasks(connection, Worker("c1", 1), [other])
         (found,) = conductors.list_tasks(connection)
     assert (found.state, found.spacing, found.last_run, found.duration) == ("late", 0.2, RUN.last_run, 2.5)
     assert (found.runs, found.failures, found.skipped, found.last_error) == (8, 4, 2, "lost")
@@ -202,25 +204,25 @@ def test_what_workers_report_of_one_task_is_told_as_one(database: Database) -> N
 
 def test_each_worker_finds_its_own_reports(database: Database) -> None:
     with database.write() as connection:
-        conductors.save_tasks(connection, "c1", [RUN])
-        conductors.save_tasks(connection, "c1", [replace(RUN, runs=1)], worker=1)
-        assert conductors.reports(connection, "c1", worker=1)[RUN.task].runs == 1
-        assert conductors.reports(connection, "c1")[RUN.task].runs == RUN.runs
+        conductors.save_tasks(connection, C1, [RUN])
+        conductors.save_tasks(connection, Worker("c1", 1), [replace(RUN, runs=1)])
+        assert conductors.reports(connection, Worker("c1", 1))[RUN.task].runs == 1
+        assert conductors.reports(connection, C1)[RUN.task].runs == RUN.runs
 
 
 def test_one_worker_does_not_forget_the_tasks_of_another(database: Database) -> None:
     with database.write() as connection:
-        conductors.save_tasks(connection, "c1", [RUN], worker=1)
-        conductors.forget_tasks(connection, "c1", [])
-        assert conductors.reports(connection, "c1", worker=1) == {RUN.task: RUN}
+        conductors.save_tasks(connection, Worker("c1", 1), [RUN])
+        conductors.forget_tasks(connection, C1, [])
+        assert conductors.reports(connection, Worker("c1", 1)) == {RUN.task: RUN}
 
 
 def test_figures_of_workers_come_back_in_order_and_the_newest_only(database: Database) -> None:
     with database.write() as connection:
-        conductors.save_figures(connection, "c1", 1, Figures(nodes=2))
-        conductors.save_figures(connection, "c1", 0, Figures(nodes=1))
-        conductors.save_figures(connection, "c1", 0, Figures(nodes=3, max_age=0.5))
-        conductors.save_figures(connection, "c2", 0, Figures())
+        conductors.save_figures(connection, Worker("c1", 1), Figures(nodes=2))
+        conductors.save_figures(connection, C1, Figures(nodes=1))
+        conductors.save_figures(connection, C1, Figures(nodes=3, max_age=0.5))
+        conductors.save_figures(connection, Worker("c2", 0), Figures())
         found = conductors.figures(connection, "c1")
     assert [(one.worker, one.figures) for one in found] == [
         (0, Figures(nodes=3, max_age=0.5)),
@@ -231,9 +233,9 @@ def test_figures_of_workers_come_back_in_order_and_the_newest_only(database: Dat
 def test_a_conductor_that_returns_with_fewer_workers_forgets_the_others(database: Database) -> None:
     enter(database, replace(FIRST, workers=2))
     with database.write() as connection:
-        for worker in range(2):
-            conductors.save_tasks(connection, "c1", [RUN], worker)
-            conductors.save_figures(connection, "c1", worker, Figures(nodes=1))
+        for index in range(2):
+            conductors.save_tasks(connection, Worker("c1", index), [RUN])
+            conductors.save_figures(connection, Worker("c1", index), Figures(nodes=1))
     enter(database)
     with database.read() as connection:
         assert [one.worker for one in conductors.figures(connection, "c1")] == [0]
@@ -245,6 +247,6 @@ def test_a_command_goes_to_each_worker_of_its_conductor(database: Database) -> N
     enter(database, replace(FIRST, workers=2))
     with database.write() as connection:
         numbers = task_commands.ask(connection, "c1", RUN.task, "run", "ada@desk")
-        got = [task_commands.unanswered(connection, "c1", 0, worker) for worker in range(2)]
+        got = [task_commands.unanswered(connection, Worker("c1", index), 0) for index in range(2)]
         assert [[row.id for row in rows] for rows in got] == [[number] for number in numbers]
         assert [row.worker for row in task_commands.find(connection, numbers)] == [0, 1]

@@ -9,12 +9,16 @@ from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.ledger import Event
 from podium.db.models import utcnow
+from podium.db.worker import Worker
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[NodeRecord]]
 
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 SILENT = "power could not be read 3 times in a row"
+
+
+C1 = Worker("c1", 0)
 
 
 def only(database: Database) -> NodeRecord:
@@ -30,12 +34,12 @@ def told(database: Database) -> list[Event]:
 
 def fault(database: Database, *rows: NodeRecord) -> set[int]:
     with database.write() as connection:
-        return faults.record_faults(connection, {row.id: SILENT for row in rows}, NOON, "c1")
+        return faults.record_faults(connection, {row.id: SILENT for row in rows}, NOON, C1)
 
 
 def recover(database: Database, *rows: NodeRecord) -> set[int]:
     with database.write() as connection:
-        return faults.record_recoveries(connection, [row.id for row in rows], NOON, "c1")
+        return faults.record_recoveries(connection, [row.id for row in rows], NOON, C1)
 
 
 def test_a_fault_puts_a_node_into_maintenance_and_keeps_what_was_known(
@@ -80,7 +84,7 @@ def test_a_recovery_that_races_with_a_person_leaves_the_maintenance_alone(
     fault(database, node)
     refused = contend(
         lambda connection: api.update_node(connection, node.id, {"maintenance": True, "fault": None}),
-        lambda connection: faults.record_recoveries(connection, [node.id], NOON, "c1"),
+        lambda connection: faults.record_recoveries(connection, [node.id], NOON, C1),
     )
     assert refused is None
     assert only(database).maintenance is True

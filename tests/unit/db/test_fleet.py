@@ -12,12 +12,16 @@ from podium.db import api, changes, fleet, ledger
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.readings import Reading, record_readings
+from podium.db.worker import Worker
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[NodeRecord]]
 
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(microseconds=1)
+
+
+C1, C2 = Worker("c1", 0), Worker("c2", 0)
 
 
 def pulse(database: Database) -> changes.Pulse:
@@ -42,7 +46,7 @@ def record(
     database: Database, node: NodeRecord, state: str | None, at: datetime = NOON, **more: Any
 ) -> set[int]:
     with database.write() as connection:
-        return record_readings(connection, [Reading(node.id, node.version, at, state, **more)], "c1")
+        return record_readings(connection, [Reading(node.id, node.version, at, state, **more)], C1)
 
 
 # What changed: the pulse
@@ -161,7 +165,7 @@ def test_a_node_that_a_person_changed_is_not_overwritten(database: Database, enr
 
 
 def test_a_reserved_node_is_not_overwritten(database: Database, enrol: Enrol) -> None:
-    (node,) = enrol("n1", reservation="c1")
+    (node,) = enrol("n1", reservation=C1)
     assert record(database, node, states.POWER_OFF) == {node.id}
     assert only(database).power_state is None
 
@@ -180,7 +184,7 @@ def test_a_reading_that_races_with_a_person_is_left_alone(
     refused = contend(
         lambda connection: api.update_node(connection, node.id, {"maintenance": True}),
         lambda connection: record_readings(
-            connection, [Reading(node.id, node.version, NOON, states.POWER_ON)], "c1"
+            connection, [Reading(node.id, node.version, NOON, states.POWER_ON)], C1
         ),
     )
     assert refused is None
@@ -192,7 +196,7 @@ def test_a_thousand_readings_each_find_their_node(database: Database, enrol: Enr
     state = (states.POWER_ON, states.POWER_OFF)
     with database.write() as connection:
         readings = [Reading(node.id, node.version, NOON, state[n % 2]) for n, node in enumerate(nodes)]
-        assert record_readings(connection, readings, "c1") == set()
+        assert record_readings(connection, readings, C1) == set()
         found = [row.power_state for row in api.list_nodes(connection)]
     assert found == [state[n % 2] for n in range(1001)]
 
@@ -206,7 +210,7 @@ def test_an_age_is_never_told_too_small_when_many_are_written_at_once(
         record_readings(
             connection,
             [Reading(node.id, node.version, moment, states.POWER_ON) for node, moment in pairs],
-            "c1",
+            C1,
         )
         assert {row.power_checked_at for row in api.list_nodes(connection)} == {NOON}
 
@@ -285,13 +289,13 @@ def test_no_more_than_so_many_events_are_kept(database: Database, enrol: Enrol) 
     assert len(history(database, node)) == 3
 
 
-def test_an_event_tells_which_conductor_wrote_it_down(database: Database, enrol: Enrol) -> None:
+def test_an_event_names_the_worker_that_recorded_it(database: Database, enrol: Enrol) -> None:
     nodes = enrol("n1", power_state=states.POWER_OFF) + enrol("n2")
     with database.write() as connection:
         seen = [Reading(node.id, node.version, NOON, states.POWER_ON) for node in nodes]
-        record_readings(connection, seen, "c1/1")
+        record_readings(connection, seen, Worker("c1", 1))
         told = ledger.newest_events(connection, ledger.Chosen(), limit=10)
-    assert [event.conductor for event in told] == ["c1/1", "c1/1"]
+    assert [event.writer for event in told] == [Worker("c1", 1)] * 2
 
 
 def test_who_is_refused_a_reserved_node_is_told_by_whom_and_for_what(
@@ -299,10 +303,10 @@ def test_who_is_refused_a_reserved_node_is_told_by_whom_and_for_what(
 ) -> None:
     (node,) = enrol("n1")
     with database.write() as connection:
-        assert fleet.hold(connection, node.id, "c1", "firmware update " * 50)
-        assert not fleet.hold(connection, node.id, "c2", "a self test")
+        assert fleet.hold(connection, node.id, C1, "firmware update " * 50)
+        assert not fleet.hold(connection, node.id, C2, "a self test")
     assert only(database).reserved_at is not None
-    told = "n1: reserved by c1 for firmware update .* since .* UTC"
+    told = "n1: reserved by c1/0 for firmware update .* since .* UTC"
     with database.write() as connection, pytest.raises(errors.NodeConflict, match=told):
         api.update_node(connection, node.id, {"driver": "ipmi"})
 
@@ -310,9 +314,9 @@ def test_who_is_refused_a_reserved_node_is_told_by_whom_and_for_what(
 def test_a_reservation_that_was_let_go_leaves_nothing_behind(database: Database, enrol: Enrol) -> None:
     (node,) = enrol("n1")
     with database.write() as connection:
-        fleet.hold(connection, node.id, "c1", "a self test")
-        fleet.let_go(connection, [node.id], "c2")
-        assert not fleet.hold(connection, node.id, "c2", "another")
-        fleet.let_go(connection, [node.id], "c1")
+        fleet.hold(connection, node.id, C1, "a self test")
+        fleet.let_go(connection, [node.id], C2)
+        assert not fleet.hold(connection, node.id, C2, "another")
+        fleet.let_go(connection, [node.id], C1)
     row = only(database)
     assert (row.reservation, row.reserved_for, row.reserved_at) == (None, None, None)

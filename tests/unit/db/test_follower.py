@@ -5,22 +5,23 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fakes import Clock
+from fakes import HERE, THERE, Clock
 from podium.db import ledger
 from podium.db.engine import Database
 from podium.db.follower import Cursor, Follower, open_cursors, save_cursor
 from podium.db.models import power_events, utcnow
+from podium.db.worker import Worker
 
 
-def happen(connection: sa.Connection, *names: str, conductor: str = "here") -> None:
-    values = {"node_uuid": "u", "at": utcnow(), "cause": "request", "conductor": conductor}
+def happen(connection: sa.Connection, *names: str, worker: Worker = HERE) -> None:
+    values = {"node_uuid": "u", "at": utcnow(), "cause": "request", "writer": worker}
     for name in names:
         connection.execute(sa.insert(power_events).values(**values, node_name=name))
 
 
-def record(database: Database, *names: str, conductor: str = "here") -> None:
+def record(database: Database, *names: str, worker: Worker = HERE) -> None:
     with database.write() as connection:
-        happen(connection, *names, conductor=conductor)
+        happen(connection, *names, worker=worker)
 
 
 def take(follower: Follower, database: Database) -> list[str]:
@@ -98,9 +99,9 @@ def test_what_is_left_of_a_gap_is_still_awaited() -> None:
         assert follower.position == position
 
 
-def cursors(database: Database, sinks: Sequence[str], conductor: str = "here") -> dict[str, Any]:
+def cursors(database: Database, sinks: Sequence[str], worker: Worker = HERE) -> dict[str, Any]:
     with database.write() as connection:
-        rows = open_cursors(connection, conductor, sinks)
+        rows = open_cursors(connection, worker, sinks)
     return {row.sink: row.event_id for row in rows}
 
 
@@ -114,27 +115,27 @@ def test_a_new_sink_begins_at_the_newest_event_and_a_known_one_where_it_was(data
 
 def test_the_cursor_of_a_sink_that_is_no_more_is_forgotten(database: Database) -> None:
     cursors(database, ["a", "b"])
-    cursors(database, ["a"], conductor="there")
+    cursors(database, ["a"], worker=THERE)
     assert cursors(database, ["b"]) == {"b": 0}
     assert cursors(database, []) == {}
-    assert cursors(database, ["a"], conductor="there") == {"a": 0}
+    assert cursors(database, ["a"], worker=THERE) == {"a": 0}
 
 
 def test_a_cursor_remembers_since_when_and_why_its_sink_fails(database: Database) -> None:
     cursors(database, ["a"])
     since = utcnow()
     with database.write() as connection:
-        save_cursor(connection, "here", Cursor("a", 7, since, "no answer"))
+        save_cursor(connection, HERE, Cursor("a", 7, since, "no answer"))
     with database.write() as connection:
-        (row,) = open_cursors(connection, "here", ["a"])
+        (row,) = open_cursors(connection, HERE, ["a"])
     assert (row.event_id, row.failing_since, row.last_error) == (7, since, "no answer")
 
 
-def test_only_a_conductors_own_events_are_counted(database: Database) -> None:
+def test_only_a_workers_own_events_are_counted(database: Database) -> None:
     record(database, "n1", "n2", "n3")
-    record(database, "n4", conductor="there")
+    record(database, "n4", worker=THERE)
     with database.read() as connection:
         oldest = ledger.oldest_number(connection)
         assert oldest is not None
-        assert ledger.count_after(connection, "here", oldest) == 2
-        assert ledger.count_after(connection, "there", oldest) == 1
+        assert ledger.count_after(connection, HERE, oldest) == 2
+        assert ledger.count_after(connection, THERE, oldest) == 1

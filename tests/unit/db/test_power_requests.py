@@ -16,12 +16,16 @@ from podium.db.models import utcnow
 from podium.db.operations import PowerRequest
 from podium.db.outcomes import Outcome, finish
 from podium.db.power import Begun
+from podium.db.worker import Worker
 
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[NodeRecord]]
 
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=9)
+
+
+C1, C2 = Worker("c1", 0), Worker("c2", 0)
 
 
 def only(database: Database) -> NodeRecord:
@@ -37,13 +41,13 @@ def ask(
         return power.ask(connection, rows, action, **{"who": "ada@desk", **more})
 
 
-def due(database: Database, holder: str = "c1", now: datetime | None = None) -> list[int]:
+def due(database: Database, holder: Worker = C1, now: datetime | None = None) -> list[int]:
     with database.read() as connection:
         found = power.due(connection, "", ["fake"], holder, now or NOON)
     return [row.request_id for row in found]
 
 
-def begin(database: Database, request_ids: list[int], holder: str = "c1") -> list[Begun]:
+def begin(database: Database, request_ids: list[int], holder: Worker = C1) -> list[Begun]:
     with database.write() as connection:
         return power.begin(connection, request_ids, holder, NOON)
 
@@ -57,7 +61,7 @@ def begun(database: Database, rows: list[NodeRecord], *asked: Any, **more: Any) 
 
 def end(database: Database, row: Begun, state: str | None, error: str | None = None) -> None:
     with database.write() as connection:
-        finish(connection, [Outcome(row.node.id, row.request_id, "c1", LATER, state, error, "req-1")])
+        finish(connection, [Outcome(row.node.id, row.request_id, C1, LATER, state, error, "req-1")])
 
 
 def requests(database: Database, operation_id: int | None) -> list[PowerRequest]:
@@ -126,10 +130,10 @@ def test_a_node_with_a_change_under_way_refuses_another_with_who_and_since(
 def test_a_node_that_a_driver_has_reserved_refuses_with_the_purpose(database: Database, enrol: Enrol) -> None:
     (node,) = enrol("n1")
     with database.write() as connection:
-        fleet.hold(connection, node.id, "c1", "a self test")
+        fleet.hold(connection, node.id, C1, "a self test")
     asked = ask(database, [node])
     assert asked[:2] == (None, [])
-    assert asked.refused[0].startswith("n1: reserved by c1 for a self test since ")
+    assert asked.refused[0].startswith("n1: reserved by c1/0 for a self test since ")
     with database.read() as connection:
         assert operations.list_operations(connection, 10) == []
 
@@ -186,7 +190,7 @@ def test_requests_are_those_of_a_group_and_some_drivers_oldest_first(
     ask(database, mine[1:])
     ask(database, [*others, mine[0]])
     with database.read() as connection:
-        found = power.due(connection, "east", ["ipmi", "fake"], "c1", NOON)
+        found = power.due(connection, "east", ["ipmi", "fake"], C1, NOON)
     assert [row.id for row in found] == [mine[1].id, mine[0].id]
 
 
@@ -195,23 +199,23 @@ def test_a_begun_request_reserves_its_node_for_what_is_asked(database: Database,
     assert (row.action, row.timeout, row.then_off) == (states.POWER_CYCLE, 5.0, False)
     assert (row.requested_by, row.sent_at, row.node.extra) == ("ada@desk", None, {"rack": "r1"})
     node = only(database)
-    assert (node.reservation, node.reserved_for, node.reserved_at) == ("c1", states.POWER_CYCLE, NOON)
+    assert (node.reservation, node.reserved_for, node.reserved_at) == (C1, states.POWER_CYCLE, NOON)
     assert row.node.version == node.version
 
 
 def test_a_request_is_begun_by_one_conductor_only(database: Database, enrol: Enrol) -> None:
     ask(database, enrol("n1"))
     numbers = due(database)
-    assert len(begin(database, numbers, "c1")) == 1
-    assert begin(database, numbers, "c2") == []
-    assert (due(database, "c2"), due(database, "c1")) == ([], numbers)
+    assert len(begin(database, numbers, C1)) == 1
+    assert begin(database, numbers, C2) == []
+    assert (due(database, C2), due(database, C1)) == ([], numbers)
 
 
 def test_who_did_not_hear_that_it_has_begun_may_begin_again(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1"))
     with database.write() as connection:
-        assert power.mark_sent(connection, [row.request_id], "c2", LATER) == set()
-        assert power.mark_sent(connection, [row.request_id], "c1", LATER) == {row.request_id}
+        assert power.mark_sent(connection, [row.request_id], C2, LATER) == set()
+        assert power.mark_sent(connection, [row.request_id], C1, LATER) == {row.request_id}
     (again,) = begin(database, [row.request_id])
     assert (again.request_id, again.sent_at) == (row.request_id, LATER)
     assert requests(database, row.operation_id)[0].begun_at == NOON
@@ -297,7 +301,7 @@ def test_many_ends_at_once_each_find_their_node(database: Database, enrol: Enrol
     for row in begin(database, due(database)):
         error = f"{row.node.name} does not answer" if row.node.id % 3 == 0 else None
         state = None if error else states.POWER_ON
-        outcomes.append(Outcome(row.node.id, row.request_id, "c1", LATER, state, error))
+        outcomes.append(Outcome(row.node.id, row.request_id, C1, LATER, state, error))
     with database.write() as connection:
         finish(connection, outcomes)
         found = {row.id: (row.power_state, row.last_error) for row in api.list_nodes(connection)}
@@ -318,10 +322,10 @@ def test_the_end_of_a_change_that_another_has_taken_over_is_not_written(
 ) -> None:
     row = begun(database, enrol("n1"))
     with database.write() as connection:
-        power.mark_sent(connection, [row.request_id], "c1", NOON)
-        power.cut_off(connection, ["c2", "c1"])
+        power.mark_sent(connection, [row.request_id], C1, NOON)
+        power.cut_off(connection, [C2, C1])
     end(database, row, states.POWER_ON)
-    assert (only(database).reservation, only(database).power_state) == ("c2", None)
+    assert (only(database).reservation, only(database).power_state) == (C2, None)
 
 
 # Cut off
@@ -330,29 +334,29 @@ def test_the_end_of_a_change_that_another_has_taken_over_is_not_written(
 def test_what_was_begun_and_not_sent_waits_again(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1"))
     with database.write() as connection:
-        assert power.cut_off(connection, ["c2"]) == 0
-        assert power.cut_off(connection, ["c1"]) == 1
+        assert power.cut_off(connection, [C2]) == 0
+        assert power.cut_off(connection, [C1]) == 1
     assert only(database).reservation is None
     (request,) = requests(database, row.operation_id)
     assert (request.state, request.holder, request.begun_at) == ("waiting", None, None)
-    assert len(begin(database, due(database, "c2"), "c2")) == 1
+    assert len(begin(database, due(database, C2), C2)) == 1
 
 
 def test_what_was_sent_stays_with_the_first_holder(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1"), states.REBOOTING)
     with database.write() as connection:
-        power.mark_sent(connection, [row.request_id], "c1", LATER)
-        assert power.cut_off(connection, ["c2", "c1"]) == 1
-    assert (due(database, "c1"), due(database, "c2")) == ([], [row.request_id])
-    (again,) = begin(database, [row.request_id], "c2")
+        power.mark_sent(connection, [row.request_id], C1, LATER)
+        assert power.cut_off(connection, [C2, C1]) == 1
+    assert (due(database, C1), due(database, C2)) == ([], [row.request_id])
+    (again,) = begin(database, [row.request_id], C2)
     assert again.sent_at == LATER
 
 
 def test_reservations_of_drivers_that_ended_are_given_up(database: Database, enrol: Enrol) -> None:
     (node,) = enrol("n1")
     with database.write() as connection:
-        fleet.hold(connection, node.id, "c1", "a self test")
-        assert power.cut_off(connection, ["c1"]) == 1
+        fleet.hold(connection, node.id, C1, "a self test")
+        assert power.cut_off(connection, [C1]) == 1
     assert (only(database).reservation, only(database).reserved_for) == (None, None)
 
 
@@ -422,9 +426,9 @@ def test_of_two_who_ask_at_once_the_later_replaces_the_earlier(
     assert len(due(database)) == 2
 
 
-@pytest.mark.parametrize("holder", ["c1", "c2"])
+@pytest.mark.parametrize("holder", [C1, C2])
 def test_of_two_conductors_that_begin_at_once_one_has_the_node(
-    database: Database, enrol: Enrol, contend: Contend, holder: str
+    database: Database, enrol: Enrol, contend: Contend, holder: Worker
 ) -> None:
     ask(database, enrol("n1", "n2"))
     numbers = due(database)
@@ -433,7 +437,7 @@ def test_of_two_conductors_that_begin_at_once_one_has_the_node(
     def take(connection: sa.Connection, by: str) -> None:
         rows.append(len(power.begin(connection, numbers, by, NOON)))
 
-    other = "c2" if holder == "c1" else "c1"
+    other = C2 if holder == C1 else C1
     contend(lambda connection: take(connection, holder), lambda connection: take(connection, other))
     assert rows == [2, 0]
     assert len(due(database, holder)) == 2
@@ -450,7 +454,7 @@ def test_of_a_newer_request_and_a_beginning_at_once_the_first_wins(
     refused: list[int] = []
 
     def take(connection: sa.Connection) -> None:
-        rows.append(len(power.begin(connection, numbers, "c1", NOON)))
+        rows.append(len(power.begin(connection, numbers, C1, NOON)))
 
     def replace(connection: sa.Connection) -> None:
         asked = power.ask(connection, nodes, states.POWER_OFF, who="bob@desk")
@@ -470,7 +474,7 @@ def test_of_cancelling_and_beginning_at_once_the_first_wins(
     cancelled: list[int] = []
 
     def take(connection: sa.Connection) -> None:
-        rows.append(len(power.begin(connection, numbers, "c1", NOON)))
+        rows.append(len(power.begin(connection, numbers, C1, NOON)))
 
     def cancel(connection: sa.Connection) -> None:
         cancelled.append(operations.cancel(connection, operation_id, "bob@desk").cancelled)

@@ -4,14 +4,13 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alembic import command, config
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -21,6 +20,7 @@ from podium.db import (
     api,
     changes,
     conductors,
+    follower,
     ledger,
     migrations,
     models,
@@ -30,9 +30,13 @@ from podium.db import (
     task_commands,
 )
 from podium.db.engine import Database
+from podium.db.worker import Worker
 from servers import Server
+from templates import upgrade_to
 
 Open = Callable[[str], Database]
+
+C1 = Worker("c1", 0)
 
 
 @pytest.fixture
@@ -77,24 +81,6 @@ _OF_0002 = (
 )
 
 
-def upgrade_to(bare: Database, revision: str, rows: Sequence[str]) -> None:
-    """Make an older schema with these rows in it."""
-    schema.create_sqlite_file(bare)
-    settings = config.Config()
-    settings.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with bare.write() as connection:
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, revision)
-    with bare.write() as connection:
-        booleans = {"{true}": "1", "{false}": "0"}
-        if connection.dialect.name == "postgresql":
-            booleans = {"{true}": "true", "{false}": "false"}
-        for statement in rows:
-            for word, value in booleans.items():
-                statement = statement.replace(word, value)
-            connection.exec_driver_sql(statement)
-
-
 def test_an_upgrade_from_before_numbered_changes_keeps_what_is_there(bare: Database) -> None:
     upgrade_to(bare, "0002", _OF_0002)
     schema.upgrade(bare)
@@ -103,9 +89,9 @@ def test_an_upgrade_from_before_numbered_changes_keeps_what_is_there(bare: Datab
         assert (node.version, changes.pulse(connection)) == (7, changes.Pulse(7, 0, 41))
         (conductor,) = conductors.list_conductors(connection)
         assert (conductor.hostname, conductor.workers) == ("c1", 1)
-        assert conductors.reports(connection, "c1", worker=0)["acme.poll"].runs == 9
+        assert conductors.reports(connection, C1)["acme.poll"].runs == 9
         assert task_commands.switched_off(connection, "c1") == {"acme.poll"}
-        assert [row.id for row in task_commands.unanswered(connection, "c1", 0)] == [41]
+        assert [row.id for row in task_commands.unanswered(connection, C1, 0)] == [41]
 
 
 _OF_0003 = (
@@ -128,11 +114,66 @@ def test_what_was_asked_for_before_there_were_operations_stays_asked_for(bare: D
         (operation,) = operations.list_operations(connection, 9)
         assert (operation.action, operation.requested_by) == ("rebooting", "ada@desk")
         assert operation.counts == {"waiting": 1}
-        (waiting,) = power.due(connection, "", ["fake"], "c1", models.utcnow())
-        (begun,) = power.begin(connection, [waiting.request_id], "c1", models.utcnow())
+        (waiting,) = power.due(connection, "", ["fake"], C1, models.utcnow())
+        (begun,) = power.begin(connection, [waiting.request_id], C1, models.utcnow())
         assert (begun.node.name, begun.action) == ("n1", "rebooting")
         (event,) = ledger.newest_events(connection, ledger.Chosen(), limit=9)
-        assert (event.cause, event.conductor) == ("first reading", None)
+        assert (event.cause, event.writer, event.conductor) == ("first reading", None, None)
+
+
+_OF_0004 = (
+    "INSERT INTO nodes (id, uuid, name, driver, driver_info, driver_internal_info, properties, extra,"
+    " power_failures, maintenance, conductor_group, version, created_at, updated_at, power_state,"
+    " target_power_state, power_request_id, power_requested_by, power_requested_at, reservation) VALUES"
+    " (1, 'u1', 'n1', 'fake', '{}', '{}', '{}', '{}', 0, {false}, '', 7, '2030-05-01', '2030-05-01',"
+    " 'power on', 'rebooting', 1, 'ada@desk', '2020-05-01 10:00:00', 'c1'),"
+    " (2, 'u2', 'n2', 'fake', '{}', '{}', '{}', '{}', 0, {false}, '', 8, '2030-05-01', '2030-05-01',"
+    " 'power on', 'rebooting', 2, 'ada@desk', '2020-05-01 10:00:00', 'c1/1'),"
+    " (3, 'u3', 'n3', 'fake', '{}', '{}', '{}', '{}', 0, {false}, '', 9, '2030-05-01', '2030-05-01',"
+    " 'power on', NULL, NULL, NULL, NULL, 'rack/7'),"
+    " (4, 'u4', 'n4', 'fake', '{}', '{}', '{}', '{}', 0, {false}, '', 9, '2030-05-01', '2030-05-01',"
+    " 'power on', NULL, NULL, NULL, NULL, 'rack')",
+    "INSERT INTO conductors (hostname, process, drivers, conductor_group, workers, online, started_at,"
+    " heartbeat_at) VALUES ('c1', 'p', '[]', '', 2, {false}, '2030-05-01', '2030-05-01'),"
+    " ('rack/7', 'p', '[]', '', 1, {false}, '2030-05-01', '2030-05-01')",
+    "INSERT INTO operations (id, action, requested_by, requested_at, nodes, then_off) VALUES"
+    " (1, 'rebooting', 'ada@desk', '2020-05-01 10:00:00', 2, {false})",
+    "INSERT INTO power_requests (id, operation_id, node_id, node_uuid, node_name, action, state, not_before,"
+    " then_off, requested_by, requested_at, holder, begun_at, sent_at) VALUES"
+    " (1, 1, 1, 'u1', 'n1', 'rebooting', 'begun', '2020-05-01 10:00:00', {false}, 'ada@desk',"
+    " '2020-05-01 10:00:00', 'c1', '2020-05-01 10:00:01', '2020-05-01 10:00:02'),"
+    " (2, 1, 2, 'u2', 'n2', 'rebooting', 'begun', '2020-05-01 10:00:00', {false}, 'ada@desk',"
+    " '2020-05-01 10:00:00', 'c1/1', '2020-05-01 10:00:01', NULL)",
+    "INSERT INTO power_events (node_uuid, node_name, at, cause, conductor) VALUES"
+    " ('u1', 'n1', '2030-05-01', 'first reading', 'c1'), ('u2', 'n2', '2030-05-01', 'first reading', 'c1/1'),"
+    " ('u3', 'n3', '2030-05-01', 'first reading', NULL)",
+    "INSERT INTO notification_cursors (conductor, sink, event_id) VALUES ('c1', 's', 1), ('c1/1', 's', 2)",
+)
+
+
+def test_an_upgrade_gives_every_worker_its_one_name(bare: Database) -> None:
+    upgrade_to(bare, "0004", _OF_0004)
+    schema.upgrade(bare)
+    second, rack = Worker("c1", 1), Worker("rack/7", 0)
+    with bare.write() as connection:
+        reservations = [node.reservation for node in api.list_nodes(connection)]
+        assert reservations == [C1, second, rack, Worker("rack", 0)]
+        assert [one.holder for one in operations.requests_of(connection, 1)] == [C1, second]
+        events = ledger.newest_events(connection, ledger.Chosen(), limit=9)
+        assert [event.writer for event in events] == [C1, second, None]
+        for worker, number in ((C1, 1), (second, 2)):
+            (cursor,) = follower.open_cursors(connection, worker, ["s"])
+            assert cursor.event_id == number
+
+
+def test_requests_that_were_begun_before_an_upgrade_are_resumed_after_it(bare: Database) -> None:
+    upgrade_to(bare, "0004", _OF_0004)
+    schema.upgrade(bare)
+    with bare.write() as connection:
+        assert power.cut_off(connection, [C1, Worker("c1", 1)]) == 2
+        found = power.due(connection, "", ["fake"], C1, models.utcnow())
+        begun = power.begin(connection, [one.request_id for one in found], C1, models.utcnow())
+    assert [(one.node.name, one.sent_at is not None) for one in begun] == [("n1", True), ("n2", False)]
 
 
 def test_numbers_of_commands_are_not_given_again_after_an_upgrade(bare: Database) -> None:
@@ -280,6 +321,7 @@ _PREPARE = """
 import sys
 from podium.db import schema
 from podium.db.engine import Database
+from podium.db.worker import Worker
 print("ready", flush=True)
 for path in sys.stdin.read().split():
     database = Database(f"sqlite:///{path}")

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from fakes import PATIENCE, Pieces, until
+from fakes import HERE, PATIENCE, Pieces, until
 from machines import Connection, Fuse, Machine, RackDriver
 from podium import errors, states
 from podium.conductor.power.actions import PowerActions, Timeouts
@@ -71,8 +71,8 @@ class Story(RuleBasedStateMachine):
         await asyncio.to_thread(self.it.rooms["rack"].open, PATIENCE)
         timeouts = Timeouts(TIMEOUT, TIMEOUT)
         parts = self.sql, self.it.fleet, self.it.rooms, self.it.recorder
-        self.actions = PowerActions(*parts, holder="here", timeouts=timeouts)
-        await self.sql.write(lambda connection: power.cut_off(connection, ["here"]))
+        self.actions = PowerActions(*parts, worker=HERE, timeouts=timeouts)
+        await self.sql.write(lambda connection: power.cut_off(connection, [HERE]))
 
     async def _kill(self) -> None:
         """End the process where it is; nothing of it is written or sent any more."""

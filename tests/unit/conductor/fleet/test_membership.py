@@ -1,22 +1,22 @@
 import subprocess
 import sys
 
-from podium.conductor.fleet.membership import is_dead, process_identity
+from podium.conductor.fleet.membership import is_dead, process_name
 
 
 def test_this_process_is_not_dead() -> None:
-    assert not is_dead(process_identity())
+    assert not is_dead(process_name())
 
 
 def test_a_process_that_has_ended_is_dead() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        identity = process_identity(child.pid)
-        assert not is_dead(identity)
-    assert is_dead(identity)
+        process = process_name(child.pid)
+        assert not is_dead(process)
+    assert is_dead(process)
 
 
 def test_a_number_that_another_process_has_now_does_not_keep_the_dead_alive() -> None:
-    own = process_identity()
+    own = process_name()
     assert is_dead(own.rpartition(":")[0] + ":1")
 
 

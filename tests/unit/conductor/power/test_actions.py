@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fakes import Pieces, StillDriver, happened, pieces, until
+from fakes import HERE, THERE, Pieces, StillDriver, happened, pieces, until
 from podium import errors, states
 from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.power.limits import Limits
@@ -36,7 +36,7 @@ class Asked:
             self.it.fleet,
             self.it.rooms,
             self.it.recorder,
-            holder="here",
+            worker=HERE,
             timeouts=Timeouts(self.timeout, self.timeout),
             limits=self.limits,
             now=lambda: self.start + timedelta(minutes=1, seconds=self.later),
@@ -275,7 +275,7 @@ def test_a_beginning_that_the_conductor_never_heard_of_does_not_lose_the_request
             it.it.sql.write = commit_unheard  # type: ignore[method-assign]
             with pytest.raises(errors.DatabaseUnavailable):
                 await it.done()
-            assert (driver.states, it.it.node("a").reservation) == ({}, "here")
+            assert (driver.states, it.it.node("a").reservation) == ({}, HERE)
             assert it.actions.unfinished
             await it.done()
             row = it.it.node("a")
@@ -308,7 +308,7 @@ def test_a_change_whose_end_is_not_written_yet_is_not_carried_out_again(tmp_path
             await it.actions.drain(10)
             await it.begin()
             await it.actions.drain(10)
-            assert (driver.sets, it.it.node("a").reservation) == (1, "here")
+            assert (driver.sets, it.it.node("a").reservation) == (1, HERE)
             it.it.sql.write = real  # type: ignore[method-assign]
             await it.done()
             assert driver.sets == 1
@@ -327,8 +327,8 @@ def test_a_reboot_that_another_conductor_has_taken_over_is_not_sent(tmp_path: Pa
                 writes.append(function)
                 if len(writes) == 2:
                     with it.it.database.write() as connection:
-                        power.cut_off(connection, ["there", "here"])
-                        assert power.begin(connection, [it.request().id], "there", utcnow())
+                        power.cut_off(connection, [THERE, HERE])
+                        assert power.begin(connection, [it.request().id], THERE, utcnow())
                 return await real(function)
 
             it.it.sql.write = take_over_after_the_beginning  # type: ignore[method-assign]
@@ -336,7 +336,7 @@ def test_a_reboot_that_another_conductor_has_taken_over_is_not_sent(tmp_path: Pa
             await it.begin()
             await it.actions.drain(10)
             assert driver.sent == []
-            assert (it.it.node("a").reservation, it.request().sent_at) == ("there", None)
+            assert (it.it.node("a").reservation, it.request().sent_at) == (THERE, None)
 
     asyncio.run(main())
 
@@ -352,7 +352,7 @@ def test_a_change_cut_off_by_the_end_of_the_daemon_is_gone_on_with(tmp_path: Pat
             await it.actions.drain(0.01)
             await until(lambda: not it.it.fleet.taken)
             with it.it.database.write() as connection:
-                power.cut_off(connection, ["here"])
+                power.cut_off(connection, [HERE])
             driver.let_go.set()
             it.restart()
             await it.done()

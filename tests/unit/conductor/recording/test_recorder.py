@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fakes import Pieces, StillDriver, pieces
+from fakes import HERE, Pieces, StillDriver, pieces
 from podium import errors
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.sql import Sql
@@ -32,7 +32,7 @@ class Outage(Sql):
 
 async def outage_of(it: Pieces) -> Recorder:
     it.sql = Outage(it.database)
-    it.recorder = Recorder(it.sql, it.fleet, "here")
+    it.recorder = Recorder(it.sql, it.fleet, HERE)
     await it.fleet.refresh(it.sql)
     return it.recorder
 
@@ -69,9 +69,9 @@ def test_the_end_of_a_power_change_is_not_lost_by_an_outage(tmp_path: Path) -> N
                 power.ask(connection, [it.node("a")], "power on", who="me")
             request = it.node("a").power_request_id
             with it.database.write() as connection:
-                power.begin(connection, [request], "here", utcnow())
+                power.begin(connection, [request], HERE, utcnow())
             recorder = await outage_of(it)
-            recorder.add_outcome(Outcome(it.node("a").id, request, "here", utcnow(), "power on", None))
+            recorder.add_outcome(Outcome(it.node("a").id, request, HERE, utcnow(), "power on", None))
             assert not await recorder.flush()
             it.sql.away = False  # type: ignore[attr-defined]
             assert await recorder.flush()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fakes import Clock, Pieces, StillDriver, happened
+from fakes import HERE, Clock, Pieces, StillDriver, happened
 from peers import PATIENCE
 from podium import errors
 from podium.conductor.tasks.commands import TaskCommands
@@ -50,7 +50,7 @@ class Desk:
     def __init__(self, stage: Conducted) -> None:
         self.stage = stage
         self.parts: Pieces = stage.parts
-        self.commands = TaskCommands(stage.parts.sql, stage.manager, "here")
+        self.commands = TaskCommands(stage.parts.sql, stage.manager, HERE)
 
     async def begin(self, task: str, action: str, node: str | None = None, host: str = "here") -> int:
         def ask(connection: sa.Connection) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fakes import PATIENCE, make_conf, until
+from fakes import HERE, PATIENCE, THERE, make_conf, until
 from podium import errors
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.telling.notification_metrics import of_notifications
@@ -24,6 +24,7 @@ from podium.conductor.telling.sinks import ProgramSink, WebhookSink, cloud_event
 from podium.db.engine import Database
 from podium.db.figures import SinkFigures
 from podium.db.models import notification_cursors, power_events
+from podium.db.worker import Worker
 from servers import RestartablePostgreSQL
 from templates import prepared
 
@@ -92,7 +93,7 @@ def settings(*urls: str, program: str = "", token: str = "", timeout: float = 5.
     return NotificationSettings(program, urls, token, timeout)
 
 
-def happen(database: Database, *names: str, conductor: str = "here") -> None:
+def happen(database: Database, *names: str, writer: Worker = HERE) -> None:
     with database.write() as connection:
         for name in names:
             connection.execute(
@@ -103,7 +104,7 @@ def happen(database: Database, *names: str, conductor: str = "here") -> None:
                     from_state="power on",
                     to_state="power off",
                     cause="out-of-band",
-                    conductor=conductor,
+                    writer=writer,
                 )
             )
 
@@ -126,11 +127,11 @@ class Pauses:
 
 @contextlib.asynccontextmanager
 async def running(
-    database: Database, given: NotificationSettings, holder: str = "here", **options: Any
+    database: Database, given: NotificationSettings, worker: Worker = HERE, **options: Any
 ) -> AsyncIterator[Notifications]:
     """Notifications that know their cursors; nothing is lost of what happens from now on."""
     sql = Sql(database)
-    made = Notifications(sql, holder, "here", given, **{"sleep": Pauses(), **options})
+    made = Notifications(sql, worker, given, **{"sleep": Pauses(), **options})
     task = asyncio.create_task(made.run())
     try:
         wanted = set(given.sinks())
@@ -154,7 +155,7 @@ def test_an_event_is_a_cloud_event(database: Database, receiver: Receiver) -> No
     assert receiver.taken == [
         {
             "specversion": "1.0",
-            "id": "here/1",
+            "id": "here/0/1",
             "source": "/podium/conductors/here",
             "type": "org.podium.power.out-of-band",
             "subject": "n1",
@@ -182,7 +183,7 @@ def test_a_type_has_no_blanks_and_a_source_is_a_uri(database: Database) -> None:
     with database.write() as connection:
         connection.execute(sa.update(power_events).values(cause="first reading"))
         (row,) = connection.execute(sa.select(power_events))
-    document = json.loads(cloud_event(row, "büro 1/2", "büro 1"))
+    document = json.loads(cloud_event(row, Worker("büro 1", 2)))
     assert document["type"] == "org.podium.power.first-reading"
     assert document["source"] == "/podium/conductors/b%C3%BCro%201"
 
@@ -192,7 +193,7 @@ def test_a_sink_gets_this_conductors_events_only_and_in_order(database: Database
         async with running(database, settings(receiver.url())):
             for number in range(0, 250, 5):
                 happen(database, *(f"n{one}" for one in range(number, number + 5)))
-                happen(database, "other", conductor="there")
+                happen(database, "other", writer=THERE)
             await until(lambda: len(receiver.taken) >= 250)
 
     asyncio.run(scenario())
