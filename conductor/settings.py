@@ -1,4 +1,4 @@
-"""What the conductor is told by the config file, read once."""
+"""The conductor's part of the config file, read once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from podium.conf import conductor, metrics
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the conductor is told once, at its start; times in seconds.
+    """The options that are in force from the start to the end; times in seconds.
 
-    :param shutdown_timeout: what an orderly end may take
-    :param metrics: host and port to serve metrics at, if any
+    :param shutdown_timeout: the longest that an orderly end may take
+    :param metrics: host and port at which metrics are served, if any
     :param skip_faulty: start without drivers that cannot be started
-    :param max_age: how old readings should be at the most
-    :param in_flight: reads at the same time, by driver
-    :param rate: reads a second, by driver
-    :param power_on_limits: nodes of a domain that are switched on within some seconds, by domain
-    :param notifications: who is told of power events
+    :param max_age: the age that readings should not exceed
+    :param in_flight: concurrent reads, by driver
+    :param rate: reads per second, by driver
+    :param power_on_limits: by domain, how many nodes may be switched on within how many seconds
+    :param notifications: where power events are reported
     """
 
     host: str

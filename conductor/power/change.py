@@ -1,8 +1,9 @@
-"""One power change, inside of the driver's room: what is sent when, and how it is known what came of it.
+"""Carries out one power change inside of the driver's room, and finds out whether it happened.
 
-Switching on or off does no harm twice: it is read first, sent, read, and sent again where hardware refuses
-for a while, is silent, or forgets. Everything else (reboots, soft changes, NMIs) is sent once, and written
-down before: where it stays open whether the hardware heard it, it is read, never repeated.
+Switching on or off twice does no harm: the state is read first, the command is sent, the state is read
+again, and the command is repeated when the hardware refuses for a while, is silent, or forgets. Everything
+else (reboots, soft changes, NMIs) is sent once and written down before. If it is unknown whether the hardware
+heard it, the state is read and the command never repeated.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ _SILENCE: Final = (errors.BMCUnreachable, TimeoutError)
 
 
 class Ended(NamedTuple):
-    """How a change ended: the last state read, None when that failed, and why it failed, if it did."""
+    """How a change ended: the last state read, None if that failed, and why the change failed, if it did."""
 
     state: str | None
     error: str | None
@@ -34,13 +35,13 @@ class Ended(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for; times in seconds.
+    """The requested change; times in seconds.
 
     :param action: one of podium.states.ACTIONS
-    :param timeout: until hardware that was switched must show it, for each half of a power cycle
-    :param soft_timeout: until an operating system that was asked to must have shut down
-    :param then_off: whether one that did not is switched off
-    :param sent: whether it had been sent when an earlier run of the conductor ended
+    :param timeout: until the hardware must show its new state, for each half of a power cycle
+    :param soft_timeout: until the operating system must have shut down
+    :param then_off: whether the machine is switched off if the operating system has not shut down by then
+    :param sent: whether an earlier run of the conductor had sent the command when it ended
     """
 
     action: str
@@ -51,23 +52,23 @@ class Request:
 
 
 class _Failed(Exception):
-    """It ends here, for the reason that is told."""
+    """The change ends here, for the reason in the message."""
 
 
 class _Refused(Exception):
-    """The hardware refuses, for now perhaps; nothing happened."""
+    """The hardware refused, perhaps only for now; nothing happened."""
 
 
 class _Unheard(Exception):
-    """No answer: it may have been carried out or not."""
+    """There was no answer: the command may have been carried out or not."""
 
 
 class PowerChange:
-    """One request on its way.
+    """One requested change under way. Used by the loop of its room alone.
 
-    :param mark_sent: writes down that the request is about to be sent
+    :param mark_sent: writes to the database that the command is about to be sent
     :param clock: seconds, monotonic
-    :param pause: waits for some seconds
+    :param pause: waits for so many seconds
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class PowerChange:
         self._silent = False
 
     async def carry_out(self) -> Ended:
-        """Do what is asked, and see that it is done."""
+        """Carry out the request, and verify the outcome."""
         try:
             self._driver.validate(self._node)
             self._check_support()
@@ -135,7 +136,7 @@ class PowerChange:
             await self._do_once(action)
 
     async def _switch(self, target: str, seconds: float) -> None:
-        """Bring the machine on or off, whatever it takes."""
+        """Switch the machine on or off, with as many attempts as the time allows."""
         start = self._clock()
         end, send_at, accepted, told = start + seconds, start, False, ""
         gaps, pauses = iter(_GAPS), iter(_PAUSES)
@@ -151,15 +152,15 @@ class PowerChange:
                 except (_Refused, _Unheard) as failure:
                     told, send_at = str(failure), self._clock() + next(gaps)
                 else:
-                    # Once more later, for hardware that acknowledged and forgot.
+                    # Once more later, in case the hardware acknowledged the command and forgot it.
                     send_at = float("inf") if accepted else self._clock() + seconds / 3
                     accepted, pauses = True, iter(_PAUSES)
             await self._rest(next(pauses), end)
 
     async def _soft_off(self) -> None:
-        """Have the operating system shut down, and switch it off where that is asked for."""
+        """Have the operating system shut down; afterwards switch the machine off, if requested."""
         request = self._request
-        # A reboot that was cut off may be over already: nothing more is waited for than a shutdown under way.
+        # A reboot that was cut off may be over already: wait only for a shutdown that is under way.
         over = request.sent and request.action == states.SOFT_REBOOTING
         seconds = min(request.timeout, request.soft_timeout) if over else request.soft_timeout
         end = self._clock() + seconds
@@ -182,7 +183,7 @@ class PowerChange:
         await self._switch(states.POWER_OFF, request.timeout)
 
     async def _do_once(self, action: str) -> None:
-        """Send what the driver does by itself and what must not be done twice."""
+        """Send a command that the driver carries out as a whole and that must not be repeated."""
         seconds = self._request.soft_timeout if action == states.SOFT_REBOOTING else self._request.timeout
         end = self._clock() + seconds
         await self._until_answered(end)
@@ -196,7 +197,7 @@ class PowerChange:
             raise _Failed(self._unmet(action, seconds))
 
     async def _find_out(self, story: str) -> None:
-        """See what became of something that the hardware may have heard: off, a reboot is half done."""
+        """Find out what became of a command that may have been heard: off, a reboot is half done."""
         timeout = self._request.timeout
         try:
             await self._until_answered(self._clock() + timeout)
@@ -208,7 +209,7 @@ class PowerChange:
             raise _Failed(f"{story}; it is {self._state}; ask again if need be")
 
     async def _once(self, end: float, method: Callable[..., Any], *args: Any) -> str | None:
-        """Send something until it is not refused; None when it was accepted, or words about the silence."""
+        """Send a command until it is not refused; return None if it was accepted, or words about silence."""
         gaps = iter(_GAPS)
         while True:
             try:
@@ -239,7 +240,7 @@ class PowerChange:
         self._tried = True
 
     async def _mark(self, end: float) -> None:
-        """Have it written, before something is sent that must not be done twice; an outage is waited for."""
+        """Write down what must not be sent twice before it is sent; wait while the database is away."""
         while not self._marked:
             try:
                 await self._mark_sent()
@@ -252,7 +253,7 @@ class PowerChange:
                 await self._rest(1.0, end)
 
     async def _shows(self, state: str, end: float) -> bool:
-        """Read until the machine is in a state; False when the time is over before."""
+        """Read until the machine is in a state; return False when the time is over before that."""
         pauses = iter(_PAUSES)
         while await self._read(end) != state:
             if self._clock() >= end:
@@ -276,7 +277,7 @@ class PowerChange:
         except Exception as error:
             self._silent = isinstance(error, _SILENCE)
             if not (self._problem and isinstance(error, TimeoutError)):
-                self._problem = self._words(error)  # that the time was over says less than the driver before
+                self._problem = self._words(error)  # a timeout says less than the driver's own error
             if isinstance(error, _PERMANENT) and not self._tried:
                 raise _Failed(self._problem) from None
             return None

@@ -1,4 +1,4 @@
-"""How many machines of one rack or power feed are switched on within a time, whoever asks for them."""
+"""Limits how many machines of a rack or power feed are switched on within a time."""
 
 import math
 from collections import deque
@@ -10,22 +10,25 @@ Limits = Mapping[str, tuple[int, float]]
 
 
 class PowerLimits:
-    """Counts what is switched on in each domain that has a limit, in a window that slides."""
+    """Counts the machines switched on in each domain with a limit, in a sliding window.
+
+    Used by the conductor's loop alone.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = dict(limits)
         self._begun = {domain: deque[float](maxlen=most) for domain, (most, _) in self._limits.items()}
 
     def domains(self, extra: Mapping[str, Any]) -> list[str]:
-        """The domains with a limit that a node's ``extra`` names, as ``power_domain`` or ``rack``."""
+        """Return the domains with a limit that a node's ``extra`` names as ``power_domain`` or ``rack``."""
         named = {str(extra[key]) for key in ("power_domain", "rack") if key in extra}
         return sorted(named & self._limits.keys())
 
     def admit(self, domains: Iterable[str], now: float) -> float:
-        """Count one machine that is to be switched on now, unless a domain of it has no room.
+        """Count one machine that is to be switched on now, unless one of its domains has no room.
 
         :param now: seconds, monotonic
-        :returns: after how many seconds to ask again; 0 when it was counted
+        :returns: seconds after which to ask again; 0 when the machine was counted
         """
         concerned = list(domains)
         wait = max((self._wait(domain, now) for domain in concerned), default=0.0)

@@ -1,1 +1,1 @@
-"""What leaves the conductor for people and programs: figures, metrics, notifications."""
+"""Reports for people and programs: figures, metrics and notifications."""

@@ -75,7 +75,7 @@ class Deliveries:
         self._pending = 0
 
     def begin(self, cursor: Cursor) -> None:
-        """Go on where the last run ended."""
+        """Continue where the last run ended."""
         self._follower = Follower(cursor.event_id, self._clock)
         self._failing_since, self._last_error = cursor.failing_since, cursor.last_error
         self._saved = cursor
@@ -100,7 +100,7 @@ class Deliveries:
 
     async def count(self) -> None:
         """Count the events that wait."""
-        with contextlib.suppress(errors.DatabaseUnavailable):  # the count stays what it was
+        with contextlib.suppress(errors.DatabaseUnavailable):  # the count stays as it was
             self._pending = await self._sql.read(
                 lambda connection: ledger.count_after(connection, self._worker, self._follower.last)
             )

@@ -1,6 +1,6 @@
-"""Where notifications go: programs and webhooks, which take one event at a time or say why they did not.
+"""Programs and webhooks that take notifications, one event at a time.
 
-A delivery blocks, so it is made in a thread, and ends within a time that is known.
+A delivery blocks, so it is made in a thread, and ends within a known time.
 """
 
 import base64
@@ -62,14 +62,14 @@ def _rfc3339(at: datetime) -> str:
 
 
 class Sink(Protocol):
-    """Takes events; its name holds no secrets."""
+    """Takes events. Its name holds no secrets."""
 
     name: str
 
     def deliver(self, document: str) -> None:
-        """Hand over one event.
+        """Deliver one event.
 
-        :raises Exception: when it was not taken
+        :raises Exception: when the event was not taken, with the reason
         """
 
 
@@ -87,7 +87,7 @@ class ProgramSink:
 
     def deliver(self, document: str) -> None:
         """:raises podium.errors.PodiumError: when it cannot be run, or its exit status is not 0"""
-        # Options may come from such variables, the database's password among them.
+        # Such variables may hold options, such as the password of the database.
         env = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
         done = command.run(self._argv, timeout=self._timeout, input=document, env=env)
         if done.returncode != 0:
@@ -126,7 +126,7 @@ class WebhookSink:
         """:raises podium.errors.PodiumError, OSError, http.client.HTTPException: when it was not taken"""
         connection = self._connection(self._host, self._port, timeout=self._timeout)
         late = threading.Event()
-        # The socket's own timeout begins anew with every byte of a server that dawdles.
+        # The timeout of the socket begins anew with every byte from a slow server.
         end = threading.Timer(self._timeout, _break_off, (connection, late))
         end.daemon = True
         end.start()

@@ -1,4 +1,4 @@
-"""How fresh what the conductor knows is, and how its sweeps fare: figures for people and for Prometheus."""
+"""How fresh the readings are, and how the sweeps fare: figures for people and for Prometheus."""
 
 import bisect
 import math
@@ -26,9 +26,12 @@ AGE_BUCKETS: Final = (5, 10, 15, 30, 60, 120, 300, 600)
 
 
 class Statistics:
-    """Figures of one conductor, for any thread.
+    """Computes the figures of one worker.
 
-    :param max_age: seconds that readings should be old at the most
+    Any thread may ask; the conductor does every few seconds, and the server of metrics for each reader. The
+    lock guards the rates, which are computed from one call to the next.
+
+    :param max_age: seconds that the age of a reading should not exceed
     :param now: the wall clock, in Unix time
     :param clock: seconds, for rates
     """
@@ -61,7 +64,7 @@ class Statistics:
         self._lock = threading.Lock()
 
     def figures(self) -> Figures:
-        """All of them; nodes in maintenance, or not to be read, are only counted."""
+        """Compute all figures. Nodes in maintenance, and nodes that are not to be read, are only counted."""
         entries = self._fleet.entries()
         read = [entry for entry in entries if not entry.node.maintenance and entry.policy != IGNORE]
         now = self._now()
@@ -106,7 +109,7 @@ class Statistics:
         )
 
     def _rate(self, name: str, reads: int) -> float:
-        """Reads a second since the figures were asked for last, but over a second or more."""
+        """Reads per second since the last figures, over at least a second."""
         now = self._clock()
         with self._lock:
             since, before = self._counted.get(name, (now, reads))
@@ -123,10 +126,10 @@ class Statistics:
                 self._complained.add(driver.name)
                 LOG.exception("Driver %s: statistics() failed", driver.name)
             return {}
-        # JSON has no word for the others.
+        # JSON cannot express the others.
         return {key: value for key, value in counters.items() if math.isfinite(value)}
 
 
 def _at(ordered: list[float], share: float) -> float | None:
-    """The value below which that share of some ordered ones lies; None where there are none."""
+    """The value below which this share of the ordered values lies; None without values."""
     return round(ordered[min(int(len(ordered) * share), len(ordered) - 1)], 3) if ordered else None
