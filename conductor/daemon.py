@@ -1,9 +1,8 @@
-"""The conductor as a whole: everything it is made of, opened in order and closed in the opposite one."""
+"""One worker of the conductor: makes all its parts, opens them in order, and closes them in reverse."""
 
 import asyncio
 import contextlib
 import functools
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from podium.conductor.manager import ConductorManager
 from podium.conductor.power.actions import PowerActions
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
-from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.driver_rooms import DriverRooms
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.settings import Settings
 from podium.conductor.sweep.power_sync import PowerSync
@@ -46,15 +45,12 @@ LOG = log.getLogger(__name__)
 _FOLLOW_INTERVAL: Final = 0.2
 #: Seconds between two looks for what is due without a change, while no power change is under way.
 _IDLE_INTERVAL: Final = 1.0
-_WATCH_INTERVAL: Final = 1.0
 _TASK_REPORT_INTERVAL: Final = 2.0
 _FIGURES_INTERVAL: Final = 5.0
-#: Seconds that a driver's start may take.
-_START_TIMEOUT: Final = 30.0
 
 
 class Conductor:
-    """Made and run in one event loop, which never runs a driver's code.
+    """Made and run in one event loop, the conductor's, which never runs a driver's code.
 
     :param drivers: the loaded drivers by name
     :param process: the name of the daemon's process, which its workers share; by default this process's
@@ -80,7 +76,7 @@ class Conductor:
             settings.group,
             settings.workers,
         )
-        self._rooms = {name: DriverRoom(driver) for name, driver in drivers.items()}
+        self._rooms = DriverRooms(drivers)
         self._sql = Sql(database)
         self._fleet = Fleet(settings.group, tuple(drivers), share_of(index, settings.workers))
         self._recorder = Recorder(self._sql, self._fleet, worker)
@@ -122,7 +118,6 @@ class Conductor:
             timeout=settings.heartbeat_timeout,
         )
         self._loop = asyncio.get_running_loop()
-        self._left_behind: list[DriverRoom] = []
         self._stop = asyncio.Event()
         self._reloaded = asyncio.Event()
 
@@ -130,7 +125,7 @@ class Conductor:
         """Conduct until :meth:`stop`.
 
         :param ready: called once, when requests are carried out and tasks run
-        :raises podium.errors.PodiumError: when the conductor cannot start, or must not go on
+        :raises podium.errors.PodiumError: when the conductor cannot start, or must not continue
         """
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._sql.close)
@@ -156,7 +151,7 @@ class Conductor:
             await self._fleet.refresh(self._sql)
             await self._enforcement.resume()
             await self._actions.poll()
-            # Who waits for readiness finds the tasks listed. In an outage they are written later.
+            # Whoever waits for readiness finds the tasks listed. In an outage they are written later.
             manager.record_tasks()
             await self._recorder.flush()
             if self._settings.metrics is not None:
@@ -183,24 +178,24 @@ class Conductor:
 
     def stop(self) -> None:
         """Ask the conductor to end; from any thread."""
-        self._tell(self._stop)
+        self._set(self._stop)
 
     def reload(self) -> None:
-        """Ask the conductor to take over what the config file says now; from any thread."""
-        self._tell(self._reloaded)
+        """Ask the conductor to apply what the config file says now; from any thread."""
+        self._set(self._reloaded)
 
-    def _tell(self, event: asyncio.Event) -> None:
+    def _set(self, event: asyncio.Event) -> None:
         with contextlib.suppress(RuntimeError):  # it has ended already
             self._loop.call_soon_threadsafe(event.set)
 
     async def _conduct(self, manager: ConductorManager, ready: Callable[[], None]) -> None:
-        """Run what never ends until told to stop; when one of these fails, all end with its error."""
+        """Run the endless tasks until :meth:`stop`; when one of them fails, all end with its error."""
         endless = {
             "timer": self._tick(manager),
             "fleet": self._follow(),
             "recorder": self._recorder.run(),
             "heartbeat": self._heartbeat.run(),
-            "watchdog": self._watch(),
+            "watchdog": self._rooms.watch(),
             "task reports": self._report(manager),
             "figures": self._record_figures(),
             "notifications": self._notifications.run(),
@@ -225,7 +220,7 @@ class Conductor:
             manager.record_tasks()
 
     async def _tick(self, manager: ConductorManager) -> None:
-        """Start what is due, whenever something is."""
+        """Start periodic tasks when they are due, and apply the config file after a reload."""
         request = contexts.new()
         while True:
             idle = manager.run_periodic_tasks(request)
@@ -239,7 +234,7 @@ class Conductor:
                 self._enforcement.apply(Rules.read(self._conf))
 
     async def _follow(self) -> None:
-        """Take over what people did: new nodes are read and power requests begun at once."""
+        """Follow what people do: read new nodes, and begin power changes and commands to tasks."""
         look, changed = True, False
         while True:
             with contextlib.suppress(errors.DatabaseUnavailable):
@@ -252,17 +247,11 @@ class Conductor:
                 if changed or self._actions.unfinished:
                     await self._actions.poll()
                 await self._enforcement.poll()
-                changed = False  # not before all of it was done: an outage in between loses nothing
+                changed = False  # only now: an outage in between loses nothing
             look = True
             with contextlib.suppress(errors.DatabaseUnavailable):
                 most = _IDLE_INTERVAL if self._actions.idle else _FOLLOW_INTERVAL
                 look = await self._fleet.wait_for_change(self._sql, every=_FOLLOW_INTERVAL, most=most)
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(_WATCH_INTERVAL)
-            for room in self._rooms.values():
-                room.watch(time.monotonic())
 
     async def _report(self, manager: ConductorManager) -> None:
         while True:
@@ -304,31 +293,9 @@ class Conductor:
             await self._sql.write(lambda connection: power.cut_off(connection, [self._worker]))
 
     async def _open_rooms(self) -> None:
-        """Start the drivers, all at once; go on without one that does not start where that is allowed.
-
-        :raises podium.errors.DriverLoadError: when one, or none of them, starts
-        """
-        opening = (asyncio.to_thread(room.open, _START_TIMEOUT) for room in self._rooms.values())
-        results = await asyncio.gather(*opening, return_exceptions=True)
-        failed = {
-            name: result
-            for name, result in zip(self._rooms, results, strict=True)
-            if isinstance(result, BaseException)
-        }
-        for error in failed.values():
-            if not self._settings.skip_faulty or len(failed) == len(self._rooms):
-                raise error
-            LOG.error("Started without it: %s", error)
-        if failed:
-            for name in failed:
-                self._left_behind.append(self._rooms.pop(name))
+        if await self._rooms.open(skip_faulty=self._settings.skip_faulty):
             self._fleet.drivers = tuple(self._rooms)
             await self._heartbeat.enter(self._fleet.drivers)
 
     async def _close_rooms(self) -> None:
-        seconds = self._settings.shutdown_timeout * 0.25
-        rooms = [*self._rooms.values(), *self._left_behind]
-        ended = await asyncio.gather(*(asyncio.to_thread(room.close, seconds) for room in rooms))
-        for room, done in zip(rooms, ended, strict=True):
-            if not done:
-                LOG.error("Driver %s did not close within %.0f s: left behind", room.driver.name, seconds)
+        await self._rooms.close(self._settings.shutdown_timeout * 0.25)
