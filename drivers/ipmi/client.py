@@ -117,12 +117,20 @@ class Connection:
         deadline = now + allowed
         self._under_way += 1
         try:
-            session = self._ready(privilege) if repeatable else None
-            if session is None:
+            session, endpoint = self._session, self._endpoint
+            if (
+                session is None
+                or endpoint is None
+                or session.endpoint is not endpoint
+                or endpoint.busy
+                or self._moved
+                or client.clock() - self._used > _IDLE
+                or privilege > session.privilege
+                or not repeatable
+            ):
                 order = _Order(command, data, privilege, repeatable, deadline)
                 code, answer = await self._run(order, allowed)
-            else:  # nearly always; so this coroutine sends and waits for the answer itself
-                endpoint = session.endpoint
+            else:  # nearly always, so it is done here: another coroutine would cost as much as the encryption
                 endpoint.busy = True
                 try:
                     session.prepare(command, data)
@@ -163,15 +171,6 @@ class Connection:
         if self._endpoint is not None:
             self._client.network.give_back(self._endpoint)
             self._endpoint = None
-
-    def _ready(self, privilege: int) -> Session | None:
-        """The session, when a command can be sent into it at once."""
-        session = self._session
-        if session is None or self._moved or privilege > session.privilege:
-            return None
-        endpoint = session.endpoint
-        stale = self._client.clock() - self._used > _IDLE
-        return None if stale or endpoint.busy or endpoint is not self._endpoint else session
 
     async def _run(self, order: _Order, allowed: float) -> _Said:
         """Carry out a command with all that may have to be done before: resolve, wait, log in."""

@@ -183,8 +183,10 @@ class SessionKeys:
         outer.update(inner.digest())
         return _RMCP + covered + outer.digest()[: self._code_size]
 
-    def open_usual(self, datagram: bytes, header: bytes, begin: bytes) -> tuple[int, int, bytes] | None:
-        """Session sequence number, completion code and data, for a datagram that is as nearly all are.
+    def open_usual(
+        self, datagram: bytes, header: bytes, begin: bytes
+    ) -> tuple[int, tuple[int, bytes]] | None:
+        """Session sequence number, and completion code and data, of a datagram that is as nearly all are.
 
         None for any other, which :meth:`open` then opens or refuses: it makes the same demands, of all forms
         that a datagram and a response may have.
@@ -207,7 +209,7 @@ class SessionKeys:
         end = 31 - plain[31]
         if end < 24 or not plain.startswith(begin, 16) or sum(plain[19:end]) & 0xFF:
             return None
-        return sequence, plain[22], plain[23 : end - 1]
+        return sequence, (plain[22], plain[23 : end - 1])
 
     def open(self, datagram: bytes) -> tuple[int, bytes]:
         """Session sequence number and IPMI message of a datagram of this session.

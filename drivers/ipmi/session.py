@@ -108,9 +108,9 @@ class Session:
 
         :raises podium.drivers.ipmi.packet.Malformed: when it cannot be decoded, or is not authentic
         """
-        usual = self._keys.open_usual(datagram, self._header, self._request[1])
-        if usual is not None and self._window.accept(usual[0]):
-            return usual[1:]
+        opened = self._keys.open_usual(datagram, self._header, self._request[1])
+        if opened is not None and self._window.accept(opened[0]):
+            return opened[1]
         return self._accept_any(datagram)
 
     def _accept_any(self, datagram: bytes) -> tuple[int, bytes] | None:
