@@ -1,4 +1,4 @@
-"""The request context of the run that is under way, so that every log line of it carries its request id.
+"""The request context of the present run: each of its log lines carries its request id.
 
 oslo.context keeps the present context for each thread; runs that share an event loop share a thread, so
 it is kept in a context variable here and handed to oslo.log by a filter.
@@ -15,12 +15,12 @@ _current: contextvars.ContextVar[RequestContext | None] = contextvars.ContextVar
 
 
 def new(*, on_demand: bool = False) -> RunContext:
-    """A context with a request id of its own."""
+    """Return a context with a new request id."""
     return RunContext(on_demand=on_demand)
 
 
 def carrying(request: RequestContext) -> contextvars.Context:
-    """The variables to run in so that log lines carry the request's id."""
+    """Return the context variables in which log lines carry the request's id."""
     variables = contextvars.copy_context()
     variables.run(_current.set, request)
     return variables
@@ -28,12 +28,12 @@ def carrying(request: RequestContext) -> contextvars.Context:
 
 class _AddContext(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        # None too: oslo.log would take the thread's, which is that of whatever ran here first.
+        # None too: otherwise oslo.log uses the thread's context, which is that of the first run in it.
         record.__dict__.setdefault("context", _current.get())
         return True
 
 
 def install() -> None:
-    """Let every handler of the root logger know the present context."""
+    """Make every handler of the root logger use the present context."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(_AddContext())

@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Mailbox:
-    """The way into one event loop."""
+    """Hands callbacks to one event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -19,9 +19,9 @@ class Mailbox:
         self._woken = False
 
     def post(self, callback: Callable[[], Any]) -> None:
-        """Have the loop call ``callback()`` soon, in order; from any thread.
+        """Make the loop call ``callback()`` soon, in order; from any thread.
 
-        :raises RuntimeError: when the loop is closed
+        :raises RuntimeError: if the loop is closed
         """
         self._waiting.append(callback)
         if not self._woken:
@@ -29,7 +29,7 @@ class Mailbox:
             self._loop.call_soon_threadsafe(self._open)
 
     def _open(self) -> None:
-        # First this, then the letters: what is posted from now on wakes the loop again.
+        # First this, then the callbacks: later ones wake the loop again.
         self._woken = False
         for _ in range(len(self._waiting)):
             self._waiting.popleft()()

@@ -16,8 +16,8 @@ from podium.conductor.rooms import context
 class Run:
     """A call under way in some loop.
 
-    :param future: ends when the call has really ended, with its result or exception
-    :param cancel: asks the call to end; a plain method cannot hear it
+    :param future: done when the call has really ended, with its result or exception
+    :param cancel: asks the call to end; a plain method cannot be cancelled
     """
 
     future: "concurrent.futures.Future[Any]"

@@ -1,4 +1,4 @@
-"""SQL for the event loop: transactions in threads of their own, and one word about an outage, not many."""
+"""SQL for the event loop: transactions in threads of their own, and one log line for an outage."""
 
 import asyncio
 import threading
@@ -19,14 +19,14 @@ from podium.db.engine import Database
 
 LOG = log.getLogger(__name__)
 
-#: One of them waits for changes.
+#: One of the threads waits for changes.
 _THREADS: Final = 5
 
 _T = TypeVar("_T")
 
 
 class Sql:
-    """The conductor's access to its database; closed by whoever made it.
+    """The conductor's access to its database.
 
     :param clock: seconds, monotonic
     """
@@ -44,21 +44,21 @@ class Sql:
         return not self._down
 
     async def read(self, function: Callable[[sa.Connection], _T]) -> _T:
-        """``function(connection)`` in a transaction that only reads.
+        """Call ``function(connection)`` in a transaction that only reads.
 
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
         """
         return await self._run(lambda: _in_transaction(self._database.read, function))
 
     async def pulse(self) -> Pulse:
-        """How far the changes have come.
+        """Return the present pulse, which differs after every change.
 
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
         """
         return await self._run(self._look)
 
     async def wait_for_change(self, since: Pulse, *, every: float, most: float) -> bool:
-        """Wait until the pulse is another one. The thread that looks wakes the loop only then.
+        """Wait until the pulse differs. The thread that looks wakes the loop only then.
 
         :param every: seconds before the first look, and from one look to the next
         :param most: seconds after which the wait ends without a change
@@ -78,14 +78,14 @@ class Sql:
         return await self._run(wait)
 
     async def write(self, function: Callable[[sa.Connection], _T]) -> _T:
-        """``function(connection)`` in a transaction, committed when it returns.
+        """Call ``function(connection)`` in a transaction, which is committed when it returns.
 
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
         """
         return await self._run(lambda: _in_transaction(self._database.write, function))
 
     def close(self) -> None:
-        """Close threads and connections; a statement under way is waited for, which has a timeout."""
+        """Close threads and connections, after a statement under way, which has a timeout."""
         self._closing.set()
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._database.dispose()

@@ -1,4 +1,4 @@
-"""Threads for plain driver methods: daemonic, because one that never returns must not keep the process."""
+"""Daemon threads for plain driver methods: one that never returns must not keep the process alive."""
 
 import threading
 from collections import deque
@@ -9,7 +9,7 @@ _IDLE_SECONDS: Final = 60.0
 
 
 class DaemonThreads:
-    """A small pool that makes room for a limited number of threads that do not come back.
+    """A small pool that replaces a limited number of threads that do not return.
 
     :param name: the threads' name
     :param size: threads that work at the same time
@@ -29,18 +29,18 @@ class DaemonThreads:
 
     @property
     def lost(self) -> int:
-        """How many threads are in calls that were given up."""
+        """The number of threads in calls that were given up."""
         return self._lost
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Run ``work``, which never raises, in one of the threads, now or when one is free."""
+        """Run ``work``, which never raises, in one of the threads, once one is free."""
         with self._changed:
             self._work.append(work)
             self._changed.notify()
             self._grow()
 
     def give_up(self) -> None:
-        """Count one thread as lost: another may take its place."""
+        """Count one thread as lost, so that another may take its place."""
         with self._changed:
             self._lost += 1
             self._grow()
@@ -51,7 +51,7 @@ class DaemonThreads:
             self._lost -= 1
 
     def close(self) -> None:
-        """Let idle threads end; what is still queued is dropped."""
+        """Let idle threads end, and drop queued work."""
         with self._changed:
             self._closed = True
             self._work.clear()
@@ -70,9 +70,9 @@ class DaemonThreads:
             with self._changed:
                 while not self._work:
                     self._idle += 1
-                    told = not self._closed and self._changed.wait(_IDLE_SECONDS)
+                    woken = not self._closed and self._changed.wait(_IDLE_SECONDS)
                     self._idle -= 1
-                    if self._closed or (not told and not self._work) or self._started > self._limit():
+                    if self._closed or (not woken and not self._work) or self._started > self._limit():
                         self._started -= 1
                         return
                 work = self._work.popleft()

@@ -1,7 +1,7 @@
 """One call to a node at a time, people's first, and none beside a call that has not returned.
 
 A call that was given up keeps its node until it returns: the hardware may still carry it out, and a thread
-may still be in it. Nobody waits for that; whoever wants the node meanwhile is refused.
+may still be in it. Nobody waits for that; other calls to the node are refused meanwhile.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class Visit:
     A visit takes its node, at once or in its turn, and ends when the call has returned. It may be given up
     before that, and one that gives way may be cancelled.
 
-    :param held: of a room, by the node's UUID, the visit that has the node
+    :param held: the room's visits that have a node, by its UUID
     :param uuid: the node
     :param task: the task that makes the call; :meth:`make` starts its own
     :param urgent: whether a person waits for it: it goes before visits that are not urgent
@@ -50,9 +50,9 @@ class Visit:
         self._waiting: deque[Visit] | None = None
 
     def take(self) -> bool:
-        """Take the node if it is free; False when this visit has to wait for its turn.
+        """Take the node if it is free; return False if this visit has to wait for its turn.
 
-        :raises NotAsked: when an earlier call was given up and has not returned
+        :raises NotAsked: if an earlier call was given up and has not returned
         """
         holder = self._held.setdefault(self.uuid, self)
         if holder is self:
@@ -64,7 +64,7 @@ class Visit:
     async def turn(self, seconds: float | None = None) -> None:
         """Wait for the turn of this visit, when :meth:`take` returned False.
 
-        :raises NotAsked: when it does not come within these seconds, or the call before it is given up
+        :raises NotAsked: if it does not come within these seconds, or the call before it is given up
         """
         holder = self._held[self.uuid]
         if holder._waiting is None:
@@ -87,9 +87,9 @@ class Visit:
     async def make(self, call: Coroutine[Any, Any, Any], seconds: float) -> Any:
         """Make the call, and give it up after some seconds.
 
-        :raises TimeoutError: when it was given up
+        :raises TimeoutError: if it was given up
         """
-        # A task of its own, that goes on where the driver does not hear of the end.
+        # A task of its own, which continues if the driver ignores the cancellation.
         self.task = asyncio.ensure_future(call)
         self.task.add_done_callback(lambda _: self.end())
         try:
@@ -101,7 +101,7 @@ class Visit:
             self.give_up()
 
     def give_up(self) -> None:
-        """Go on without the call, if it has not returned: it is cancelled, and whoever waits is refused."""
+        """Give up the call, if it has not returned: cancel it, and refuse the visits that wait."""
         if self.given_up or self.task is None or self.task.done():
             return
         self.given_up = True
@@ -129,7 +129,7 @@ class Visit:
             self.task.cancel()
 
     def _answer(self, has_come: bool) -> bool:
-        """Tell a visit that waits whether its turn has come; False when it no longer waits."""
+        """Wake a waiting visit: its turn has come, or never will; return False if it no longer waits."""
         if self._turn is None or self._turn.done():
             return False
         self._turn.set_result(has_come)

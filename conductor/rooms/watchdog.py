@@ -1,4 +1,4 @@
-"""Sees whether a driver's event loop still turns, and where in the driver's code it hangs."""
+"""Detects that a driver's event loop does not turn, and where in the driver's code it hangs."""
 
 import asyncio
 import sys
@@ -30,11 +30,11 @@ class Watchdog:
 
     @property
     def stalled(self) -> bool:
-        """Whether the loop was busy with one step for longer than :data:`STALLED_AFTER`."""
+        """Whether the loop has been busy with one step for longer than :data:`STALLED_AFTER`."""
         return self._stalled
 
     def watch(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
-        """See whether the loop still turns, and log it once when it does not; call it every second or so.
+        """Check whether the loop still turns, and log once if it does not; call this about every second.
 
         :param now: seconds of a monotonic clock
         """

@@ -1,4 +1,4 @@
-"""The pace of one sweep."""
+"""Spreads the reads of one sweep over its time."""
 
 import asyncio
 import math
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(slots=True, eq=False)
 class Feed:
-    """Which nodes are to be read when.
+    """Hands out the nodes of a sweep when they are due.
 
-    :param numbers: of their rows, in the order of the reads
+    :param numbers: their row numbers, in the order of the reads
     :param begun: seconds of the loop's clock
     :param spread: seconds over which the reads are spread; 0 for all at once
-    :param done: what tells that all have been read
+    :param done: its result is set once all have been read
     """
 
     numbers: Sequence[int]
@@ -23,7 +23,7 @@ class Feed:
     fed: int = 0
 
     def due(self, now: float) -> Sequence[int]:
-        """Those that are to be read by now and were not told before."""
+        """Return the nodes that are due by now and were not returned before."""
         count = len(self.numbers)
         if self.spread > 0:
             count = min(count, math.floor((now - self.begun) / self.spread * count) + 1)
@@ -31,7 +31,7 @@ class Feed:
         return self.numbers[first : self.fed]
 
     def next_due(self) -> float | None:
-        """When the next one is to be read; None when all were told."""
+        """Return when the next node is due; None if all were returned."""
         if self.fed >= len(self.numbers):
             return None
         return self.begun + self.spread * self.fed / len(self.numbers)

@@ -61,11 +61,11 @@ class Findings:
 
     @property
     def pending(self) -> bool:
-        """Whether something is to be handed over or logged."""
+        """Whether anything waits to be handed over or logged."""
         return bool(self._same or self.notices)
 
     def tick(self, now: float) -> None:
-        """Look at the clock, for all reads until the next tick, and hand over what was gathered for long.
+        """Set the time of all reads until the next tick, and hand over nodes that were gathered for long.
 
         :param now: seconds of the loop's clock
         """
@@ -75,13 +75,13 @@ class Findings:
             self.hand_over()
 
     def hand_over(self) -> None:
-        """Have the times written of nodes whose power state did not change."""
+        """Hand over the times of nodes whose power state did not change."""
         if self._same:
             self._recorder.add_checked(Checked(self._same_at, self._same_seen, self._same))
             self._same = []
 
     def take(self, asked: Entry, answer: Any, error: Exception | None) -> bool:
-        """Take in how the read of a node ended; True when it failed.
+        """Take in the result of a read; return whether it failed.
 
         :param asked: the node when the read began; if it has changed or is taken by now, the answer is void
         """
@@ -149,7 +149,7 @@ class Findings:
             self._note_fault(entry.number, failing, text)
 
     def _note_fault(self, number: int, failing: Failing, failure: str) -> None:
-        """Give a node up that failed often enough, and for long enough: a hiccup gives up no fleet."""
+        """Give up a node that failed often enough and for long enough, so that a hiccup gives up no fleet."""
         if failing.since is None:
             failing.since = self._time
         most, lasted = self._gate.rules.max_retries, self._time - failing.since

@@ -1,4 +1,4 @@
-"""What reads of the power tell people: gathered, so that a rack that goes dark is one line of the log."""
+"""Log lines about power reads, gathered so that a rack that goes dark is one line."""
 
 from collections import defaultdict
 from typing import Final
@@ -14,7 +14,7 @@ _MOST_REASONS: Final = 5
 
 
 class Notices:
-    """Names of nodes with news, until they are told."""
+    """Names of nodes with news, until they are logged."""
 
     def __init__(self) -> None:
         self._changed: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -25,19 +25,19 @@ class Notices:
         return bool(self._changed or self._failed or self._recovered)
 
     def changed(self, name: str, before: str, after: str) -> None:
-        """A node's power is another than the one that was known."""
+        """Note that a node's power state has changed."""
         self._changed[before, after].append(name)
 
     def failed(self, name: str, failure: str) -> None:
-        """A node that could be read cannot be any more."""
+        """Note that a node can no longer be read."""
         self._failed[failure].append(name)
 
     def recovered(self, name: str) -> None:
-        """A node can be read again."""
+        """Note that a node can be read again."""
         self._recovered.append(name)
 
     def tell(self) -> None:
-        """Log what was gathered, and begin anew."""
+        """Log the news, and forget them."""
         for (before, after), names in self._changed.items():
             LOG.warning("%s: %s -> %s, changed by someone else", fold_for_log(names), before, after)
         by_count = sorted(self._failed.items(), key=lambda item: -len(item[1]))

@@ -29,7 +29,7 @@ LOG = log.getLogger(__name__)
 
 #: The part of the interval over which a sweep spreads its reads.
 _SPREAD: Final = 0.8
-#: The part of it after which a sweep no longer waits for drivers that are late.
+#: The part of the interval after which a sweep no longer waits for late drivers.
 _WAIT: Final = 0.98
 #: Seconds that a sweep at full speed may take, however short the interval is.
 _AT_ONCE: Final = 3600.0
@@ -37,7 +37,7 @@ _AT_ONCE: Final = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """How the last sweep of one driver that ended went: nodes and seconds."""
+    """The nodes and seconds of a driver's last complete sweep."""
 
     nodes: int
     duration: float
@@ -54,9 +54,9 @@ class PowerSync:
     """Sweeps of the nodes of every driver.
 
     :param rooms: the drivers' rooms by name
-    :param in_flight: reads at the same time, by driver, where it is not the usual number
-    :param rate: reads a second at the most, by driver, where that is limited
-    :param gate: what is told of nodes that change and vanish; its rules say which nodes are read
+    :param in_flight: reads at the same time, by driver, if not the default
+    :param rate: greatest number of reads a second, by driver, if limited
+    :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
     :param now: the wall clock
     """
 
@@ -95,21 +95,21 @@ class PowerSync:
 
     @property
     def round(self) -> float:
-        """In how many seconds every node is read: the interval, or longer where a driver takes longer."""
+        """The seconds in which every node is read: the interval, or more if a driver takes longer."""
         longest = max((report.duration for report in list(self.reports.values())), default=0.0)
         return max(self._interval, longest)
 
     @property
     def oldest_read(self) -> float:
-        """When the oldest read under way was begun, of a node that answered until now; or infinity."""
+        """When the oldest read under way of an answering node began; infinity if there is none."""
         return min((one.oldest_read for one in self.sweepers.values()), default=math.inf)
 
     async def sweep(self, interval: float, request: RequestContext, *, at_once: bool = False) -> None:
-        """Read every owned node that is to be read and has no change under way.
+        """Read every owned node that may be read and has no change under way.
 
         :param interval: seconds from this sweep to the next; the reads are spread over most of it, but for
             the first sweep, which goes as fast as the limits allow
-        :param at_once: as fast as the limits allow
+        :param at_once: read as fast as the limits allow
         """
         at_once = at_once or self._first
         self._first = False
@@ -126,7 +126,7 @@ class PowerSync:
                 end.add_done_callback(lambda late: late.cancelled() or late.exception())
 
     def hurry(self, request: RequestContext) -> None:
-        """Have the sweeps under way begin anew and go as fast as the limits allow."""
+        """Restart the sweeps under way, as fast as the limits allow."""
         for name in self._under_way:
             self._post(name, lambda sweeper, numbers: sweeper.hurry(numbers), self._numbers(name), request)
 
@@ -146,13 +146,13 @@ class PowerSync:
         numbers: list[int],
         request: RequestContext,
     ) -> None:
-        async def tell() -> None:
+        async def deliver() -> None:
             call(self.sweepers[name], numbers)
 
-        self._rooms[name].start(tell, request)
+        self._rooms[name].start(deliver, request)
 
     def _numbers(self, name: str) -> list[int]:
-        """A driver's nodes in the order of their rows, those that failed last at the end."""
+        """Return a driver's nodes in the order of their rows, failing nodes last."""
         entries = self._fleet.entries(name)
         healthy = [entry.number for entry in entries if not entry.reads.failures]
         return healthy + [entry.number for entry in entries if entry.reads.failures]
@@ -160,7 +160,7 @@ class PowerSync:
     def _start(self, name: str, spread: float, interval: float, request: RequestContext) -> Run | None:
         last = self._under_way.get(name)
         if last is not None and not last.run.future.done():
-            self._tell_late(name, last, interval)
+            self._log_late(name, last, interval)
             return None
         if name in self.late:
             self.late.discard(name)
@@ -174,7 +174,7 @@ class PowerSync:
         )
         return run
 
-    def _tell_late(self, name: str, sweep: _UnderWay, interval: float) -> None:
+    def _log_late(self, name: str, sweep: _UnderWay, interval: float) -> None:
         if name in self.late:
             return
         self.late.add(name)

@@ -1,4 +1,4 @@
-"""When nodes that could not be read are tried again: at growing gaps, each a little different."""
+"""Plans when nodes that could not be read are retried: at growing gaps, each a little different."""
 
 import heapq
 import random
@@ -7,7 +7,7 @@ from typing import Final
 
 from podium.pacing import Gaps
 
-#: The first gap, as a part of the interval of the sweeps.
+#: The first gap, as a fraction of the interval of the sweeps.
 _FIRST: Final = 1 / 16
 _SHORTEST: Final = 1.0  # seconds
 _JITTER: Final = 0.75  # a gap is between this part of it and all of it
@@ -16,13 +16,13 @@ _JITTER: Final = 0.75  # a gap is between this part of it and all of it
 class Retries:
     """Row numbers of failing nodes and when each is due, in seconds of one clock.
 
-    :param uniform: random.uniform, or what a test puts in its place
+    :param uniform: random.uniform, or a test's replacement
     """
 
     def __init__(self, uniform: Callable[[float, float], float] = random.uniform) -> None:
         self._uniform = uniform
         self._due: dict[int, float] = {}
-        self._order: list[tuple[float, int]] = []  # what _due does not confirm is out of date
+        self._order: list[tuple[float, int]] = []  # an entry that _due does not confirm is out of date
 
     def __contains__(self, number: int) -> bool:
         return number in self._due
@@ -31,9 +31,9 @@ class Retries:
         return len(self._due)
 
     def add(self, number: int, failures: int, now: float, interval: float) -> None:
-        """Plan the next try of a node.
+        """Plan the next retry of a node.
 
-        :param failures: how many there were in a row, at least 1
+        :param failures: failures in a row, at least 1
         :param interval: seconds from one sweep to the next, which no gap exceeds: a node that answers again
             is noticed within it
         """
@@ -42,15 +42,15 @@ class Retries:
         heapq.heappush(self._order, (due, number))
 
     def forget(self, number: int) -> None:
-        """Plan no further try of a node."""
+        """Cancel the retry of a node."""
         self._due.pop(number, None)
 
     def next_due(self) -> float | None:
-        """When the next one is due, or a moment before that; None when there is none."""
+        """Return when the next node is due, or a moment earlier; None if there is none."""
         return self._order[0][0] if self._order else None
 
     def take_due(self, now: float, most: int | None = None) -> list[int]:
-        """Those that are due, which are no longer planned then; the longest due first.
+        """Take and return the nodes that are due, the longest due first.
 
         :param most: leave the others for later
         """
