@@ -1,4 +1,4 @@
-"""Carries out what was asked for: begins many changes at once, and writes down how each of them ended."""
+"""Carries out the requested power changes: begins many at once, and writes down how each of them ended."""
 
 import asyncio
 import concurrent.futures
@@ -31,25 +31,25 @@ from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
 
-#: Power changes of one async driver at the same time; of a plain one as many as its room has threads.
+#: Concurrent power changes of an async driver; a plain one has as many as its room has threads.
 _AT_ONCE: Final = 512
-#: The share of them that ends before more are looked for, so that many that wait are not listed for each.
+#: The part of them that must be free before waiting requests are listed again: listing many is expensive.
 _SHARE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds that a change may take when its request does not say: of hardware, and of a clean shutdown."""
+    """Seconds that a change may take unless its request says otherwise: by hardware, or a clean shutdown."""
 
     change: float
     soft: float
 
 
 class PowerActions:
-    """The requested power changes of every driver's nodes.
+    """The requested power changes of every driver's nodes. Used by the conductor's loop alone.
 
     :param worker: in whose name nodes are reserved
-    :param limits: how many nodes of a domain are switched on within a time, in this process
+    :param limits: how many nodes of a domain this process switches on within a time
     :param now: the wall clock
     :param clock: seconds, monotonic
     """
@@ -86,7 +86,7 @@ class PowerActions:
 
     @property
     def unfinished(self) -> bool:
-        """Whether there may be requests, due by now, that the last :meth:`poll` did not begin."""
+        """Whether the last :meth:`poll` may have left requests that are due by now."""
         later = self._next_due
         return self._unfinished or (later is not None and later <= self._now())
 
@@ -96,9 +96,9 @@ class PowerActions:
         return not (len(self._fleet.taken) or self._unfinished or self._next_due)
 
     async def poll(self) -> None:
-        """Begin every request that is due and that there is room for.
+        """Begin every request that is due and has room.
 
-        :raises podium.errors.DatabaseUnavailable: when it cannot be asked; the requests stay there
+        :raises podium.errors.DatabaseUnavailable: when the database cannot be read; the requests stay there
         """
         self._unfinished = True
         free = {name: room for name in self._rooms if (room := self._room_for(name))}
@@ -111,16 +111,16 @@ class PowerActions:
         self._unfinished = more or len(free) < len(self._rooms)
 
     def _room_for(self, driver: str) -> int:
-        """How many more changes of a driver may begin; 0 also while it is not worth looking for them."""
+        """How many more changes of a driver may begin; 0, too, while few could."""
         most = self._most[driver]
         left = most - self._count[driver]
         return left if left * _SHARE >= most else 0
 
     def _due(self, connection: sa.Connection, drivers: Sequence[str]) -> tuple[list[Due], datetime | None]:
-        """Requests that can be begun, the oldest first, and when the next one can that cannot yet."""
+        """Find the requests that can begin, the oldest first, and when the next of the others can."""
         group, share, now = self._fleet.group, self._fleet.share, self._now()
         found = power.due(connection, group, drivers, self._worker, now)
-        # What was cut off is this worker's to go on with, whoever's the node has become since.
+        # This worker resumes what its last run began, whoever owns the node now.
         mine = [
             row
             for row in found
@@ -129,14 +129,14 @@ class PowerActions:
         return mine, power.next_due(connection, group, drivers, now)
 
     def _choose(self, found: Sequence[Due], free: dict[str, int]) -> tuple[list[Due], bool]:
-        """Those that there is room for, by driver and power domain, and whether more wait for room."""
+        """Choose requests with room in their driver and power domain; return also whether others wait."""
         chosen: list[Due] = []
         more, now, soonest = False, self._clock(), 0.0
         for row in found:
             if row.id in self._fleet.taken:
                 continue
-            # A node that the fleet does not show as asked to change yet would be taken, once it has changed,
-            # for one that somebody else switched.
+            # If the fleet does not show the request yet, the change would look as if somebody else had
+            # switched the node.
             if not free[row.driver] or not self._is_shown(row):
                 more = True
                 continue
@@ -158,7 +158,7 @@ class PowerActions:
         return entry is not None and entry.node.target_power_state == row.action
 
     def _held_back(self, row: Due, now: float) -> float:
-        """For how many seconds a node must not be switched on yet."""
+        """Seconds for which a node must not be switched on yet."""
         if states.REACHED.get(row.action) != states.POWER_ON:
             return 0.0
         return self._limits.admit(self._limits.domains(row.extra), now)
@@ -185,7 +185,7 @@ class PowerActions:
             task.add_done_callback(self._tasks.discard)
 
     async def drain(self, seconds: float) -> None:
-        """Wait for the changes under way; those that take longer are gone on with after the next start."""
+        """Wait for the changes under way; the next run resumes those that take longer."""
         if self._tasks:
             LOG.info("Waiting up to %.0f s for %d power changes under way", seconds, len(self._tasks))
             _, late = await asyncio.wait(self._tasks, timeout=seconds)
@@ -208,7 +208,7 @@ class PowerActions:
             ended = True
             await self._recorder.write_outcomes()
         except errors.DatabaseUnavailable:
-            pass  # the recorder goes on trying
+            pass  # the recorder tries again
         except concurrent.futures.CancelledError:
             LOG.warning(
                 "%s: %s was cut off with its driver's room, and stays asked for", node.name, begun.action
@@ -240,14 +240,14 @@ class PowerActions:
             raise
 
     async def _mark_sent(self, request_id: int) -> None:
-        """Write that a request is about to be sent; those that come meanwhile share the next transaction.
+        """Write down that a request is about to be sent; calls in between share the next transaction.
 
-        :raises podium.errors.NodeConflict: when it is no longer this conductor's
+        :raises podium.errors.NodeConflict: when the request is no longer this conductor's
         """
         mine = self._to_mark[request_id] = asyncio.get_running_loop().create_future()
         try:
             async with self._marking:
-                if not mine.done():  # otherwise whoever was before wrote it
+                if not mine.done():  # otherwise the call before wrote it
                     await self._mark_all()
         finally:
             if self._to_mark.get(request_id) is mine:
@@ -265,9 +265,9 @@ class PowerActions:
         except BaseException:
             self._to_mark = batch | self._to_mark
             raise
-        for request_id, told in batch.items():
-            if not told.done():
-                told.set_result(request_id in marked)
+        for request_id, waiting in batch.items():
+            if not waiting.done():
+                waiting.set_result(request_id in marked)
 
 
 def _is_async(room: DriverRoom) -> bool:

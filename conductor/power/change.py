@@ -138,19 +138,19 @@ class PowerChange:
     async def _switch(self, target: str, seconds: float) -> None:
         """Switch the machine on or off, with as many attempts as the time allows."""
         start = self._clock()
-        end, send_at, accepted, told = start + seconds, start, False, ""
+        end, send_at, accepted, failed = start + seconds, start, False, ""
         gaps, pauses = iter(_GAPS), iter(_PAUSES)
         while await self._read(end) != target:
             now = self._clock()
             if now >= end:
                 raise _Failed(
-                    self._unmet(target, seconds) if accepted else told or self._problem or self._seen()
+                    self._unmet(target, seconds) if accepted else failed or self._problem or self._seen()
                 )
             if now >= send_at and not self._silent:
                 try:
                     await self._send(end, self._driver.set_power_state, target)
                 except (_Refused, _Unheard) as failure:
-                    told, send_at = str(failure), self._clock() + next(gaps)
+                    failed, send_at = str(failure), self._clock() + next(gaps)
                 else:
                     # Once more later, in case the hardware acknowledged the command and forgot it.
                     send_at = float("inf") if accepted else self._clock() + seconds / 3
@@ -248,7 +248,7 @@ class PowerChange:
             except errors.DatabaseUnavailable:
                 if self._clock() >= end:
                     raise _Failed(
-                        f"{self._request.action} was not sent: the database could not be told of it before"
+                        f"{self._request.action} was not sent: it could not be written to the database before"
                     ) from None
                 await self._rest(1.0, end)
 
