@@ -49,7 +49,7 @@ class Side(Protocol):
     acme: Acme
 
     async def settle(self) -> None:
-        """Have written what the manager was told."""
+        """Have written what was reported to the manager."""
 
     def health(self, name: str) -> base.Health | None: ...
     def sensors(self, name: str) -> list[str]: ...
@@ -107,8 +107,8 @@ class Real:
         await self.it.parts.fleet.refresh(self.it.parts.sql)
 
     def health(self, name: str) -> base.Health | None:
-        told = self.it.parts.node(name).health
-        return None if told is None else base.Health(told["status"], tuple(told["reasons"]))
+        health = self.it.parts.node(name).health
+        return None if health is None else base.Health(health["status"], tuple(health["reasons"]))
 
     def sensors(self, name: str) -> list[str]:
         text = "".join(sensor_metrics.text(self.it.manager.sensors))

@@ -148,15 +148,15 @@ def test_the_sensors_told_last_are_noted() -> None:
 
 @pytest.mark.parametrize("asked", [False, True])
 def test_a_task_can_be_run_as_if_a_person_had_asked_for_it(asked: bool) -> None:
-    told: list[bool] = []
+    asked_for: list[bool] = []
 
     class Curious(Tasked):
         @base.driver_periodic_task()
         async def check_status(self, manager: base.Manager, context: RunContext) -> None:
-            told.append(context.on_demand)
+            asked_for.append(context.on_demand)
 
     asyncio.run(FakeManager().run_task(Curious(), "check_status", on_demand=asked))
-    assert told == [asked]
+    assert asked_for == [asked]
 
 
 def test_reservations_are_recorded() -> None:

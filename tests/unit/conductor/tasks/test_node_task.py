@@ -173,12 +173,12 @@ def test_a_person_can_have_it_run_now_for_one_node(tmp_path: Path, clock: Clock)
 def test_a_task_learns_from_its_context_whether_a_person_asked_for_the_run(
     tmp_path: Path, clock: Clock
 ) -> None:
-    told: list[bool] = []
+    seen: list[bool] = []
 
     class Curious(StillDriver):
         @base.node_periodic_task(spacing=0.1)
         async def poll(self, node: base.Node, manager: base.Manager, context: RunContext) -> None:
-            told.append(context.on_demand)
+            seen.append(context.on_demand)
 
     async def main() -> None:
         async with conducted(tmp_path, clock, Curious("polling")) as it:
@@ -189,7 +189,7 @@ def test_a_task_learns_from_its_context_whether_a_person_asked_for_the_run(
             await ran(it, "polling.poll", 3)
 
     asyncio.run(main())
-    assert told == [False, True, False]
+    assert seen == [False, True, False]
 
 
 def test_the_operators_deadline_is_that_of_the_call_for_one_node(tmp_path: Path, clock: Clock) -> None:
