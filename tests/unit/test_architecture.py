@@ -1,8 +1,10 @@
 """The page about the architecture keeps up with the code, and the pages' pictures can be drawn."""
 
+import ast
 import importlib.util
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -84,3 +86,44 @@ def test_a_line_that_is_too_long_for_its_box_is_named() -> None:
 def test_a_line_that_is_not_understood_is_named() -> None:
     with pytest.raises(ValueError, match="not understood in a picture: pie title Pets"):
         pictures.parse("pie title Pets")
+
+
+def package_sources() -> Iterator[tuple[Path, ast.Module]]:
+    """The modules of the package, without its tests, examples and the like."""
+    apart = {"tests", "examples", "benchmarks", "docs", "build"}
+    for file in ROOT.rglob("*.py"):
+        place = file.relative_to(ROOT)
+        if place.parts[0] not in apart and not place.parts[0].startswith("."):
+            yield place, ast.parse(file.read_text())
+
+
+def test_every_name_of_code_on_the_page_exists() -> None:
+    sources = dict(package_sources())
+    files = {place.as_posix() for place in sources}
+    classes: dict[str, set[str]] = defaultdict(set)
+    functions = set()
+    for tree in sources.values():
+        for item in ast.walk(tree):
+            if isinstance(item, ast.ClassDef):
+                classes[item.name] |= {name for one in item.body if (name := getattr(one, "name", ""))}
+            elif isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+                functions.add(item.name)
+    page = re.sub(r"^```.*?^```$", "", PAGE.read_text(), flags=re.M | re.S)
+    for name in re.findall(r"`([\w./]+)`", page.replace("CONTRIBUTING.md", "")):
+        if name.endswith(".py"):
+            assert any(f"/{file}".endswith(f"/{name}") for file in files), f"there is no module {name}"
+        elif name[0].isupper() and name.upper() != name:
+            owner, _, method = name.partition(".")
+            assert owner in classes, f"there is no class {owner}"
+            assert not method or method in classes[owner], f"{owner} has no {method}"
+        elif name.endswith("_periodic_task"):
+            assert name in functions
+
+
+def test_every_module_of_a_wing_is_in_the_wings_row() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)/` \|.*\| (.*) \|$", PAGE.read_text(), re.M))
+    wings = {folder.parent.name for folder in ROOT.glob("conductor/*/__init__.py")}
+    assert rows.keys() >= wings
+    for wing in wings:
+        modules = {file.name for file in ROOT.glob(f"conductor/{wing}/*.py")} - {"__init__.py"}
+        assert set(re.findall(r"`(\w+\.py)`", rows[wing])) == modules, wing
