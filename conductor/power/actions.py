@@ -33,7 +33,7 @@ LOG = log.getLogger(__name__)
 
 #: Concurrent power changes of an async driver; a plain one has as many as its room has threads.
 _AT_ONCE: Final = 512
-#: The part of them that must be free before waiting requests are listed again: listing many is expensive.
+#: One in so many must be free before waiting requests are listed again: listing many is expensive.
 _SHARE: Final = 8
 
 
