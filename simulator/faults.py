@@ -211,7 +211,7 @@ def _kind(name: str) -> Kind:
 
 
 def parse_placed(text: str) -> tuple[Change, str]:
-    """Read ``KIND[=VALUE]:WHERE``; :func:`podium.simulator.places.select` reads WHERE.
+    """Read ``KIND[=VALUE]:WHERE``; :func:`podium.simulator.selection.select` reads WHERE.
 
     :raises podium.errors.ConfigError: if it does not have that form
     """

@@ -151,13 +151,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
             await asyncio.to_thread(nodes.write_file, arguments.nodes_file, text)
         # Standard output is for the nodes file if it goes there.
         stream = sys.stderr if arguments.nodes_file == "-" else sys.stdout
-        places = " and ".join(map(_place, (simulator for simulator, _ in parts)))
-        stream.write(f"podium-sim: {places}, user {arguments.user}\n")
+        described = " and ".join(map(_described, (simulator for simulator, _ in parts)))
+        stream.write(f"podium-sim: {described}, user {arguments.user}\n")
         stream.flush()
         await stop.wait()
 
 
-def _place(simulator: Simulator | RedfishSimulator) -> str:
+def _described(simulator: Simulator | RedfishSimulator) -> str:
     addresses = simulator.addresses
     first, last = nodes.text(addresses[0]), nodes.text(addresses[-1])
     return f"{len(addresses)} BMCs at {first}-{last}, port {simulator.port}"
@@ -165,8 +165,8 @@ def _place(simulator: Simulator | RedfishSimulator) -> str:
 
 def _ipmi(arguments: argparse.Namespace) -> _Part:
     settings, hex_kg_key = options.ipmi_settings(arguments)
-    place = options.ipmi_place(arguments)
-    simulator = Simulator(place.addresses, place.port, settings=settings)
+    endpoints = options.ipmi_endpoints(arguments)
+    simulator = Simulator(endpoints.addresses, endpoints.port, settings=settings)
 
     def enrol() -> nodes.Enrolment:
         password = settings.password.decode()
@@ -177,11 +177,11 @@ def _ipmi(arguments: argparse.Namespace) -> _Part:
 
 def _redfish(arguments: argparse.Namespace) -> _Part:
     settings = options.redfish_settings(arguments)
-    place = options.redfish_place(arguments)
+    endpoints = options.redfish_endpoints(arguments)
     # A certificate that nobody checks is as small as that of one BMC.
     named = _NAMED if arguments.tls_ca_file else 1
     simulator = RedfishSimulator(
-        place.addresses, place.port, settings=settings, tls=not arguments.http, named=named
+        endpoints.addresses, endpoints.port, settings=settings, tls=not arguments.http, named=named
     )
 
     def enrol() -> nodes.Enrolment:

@@ -86,12 +86,12 @@ class Enrolment:
     """The nodes of one simulator process that speak one protocol, as they are enrolled.
 
     :param driver: the name of the driver
-    :param places: the driver_info of each node
+    :param infos: the driver_info of each node
     :param common: the driver_info that all nodes share
     """
 
     driver: str
-    places: Iterable[Mapping[str, Any]]
+    infos: Iterable[Mapping[str, Any]]
     common: Mapping[str, Any]
 
 
@@ -116,12 +116,12 @@ def redfish_enrolment(
     common = {"redfish_username": user, "redfish_password": password, "redfish_verify_ca": verify_ca}
     if systems == 1:
         return Enrolment("redfish", ({"redfish_address": url} for url in urls), common)
-    places = (
+    infos = (
         {"redfish_address": url, "redfish_system_id": f"/redfish/v1/Systems/{system}"}
         for url in urls
         for system in range(1, systems + 1)
     )
-    return Enrolment("redfish", places, common)
+    return Enrolment("redfish", infos, common)
 
 
 def render_nodes(enrolments: Iterable[Enrolment], *, as_json: bool) -> Iterator[str]:
@@ -134,14 +134,14 @@ def render_nodes(enrolments: Iterable[Enrolment], *, as_json: bool) -> Iterator[
     count = 0
     for enrolment in enrolments:
         constant = json.dumps(enrolment.common, ensure_ascii=False)[1:]
-        for place in enrolment.places:
+        for info in enrolment.infos:
             if as_json:
                 yield ",\n" if count else ""
             else:
                 yield "- "
             yield (
                 f'{{"name": "{node_name(count)}", "driver": "{enrolment.driver}", '
-                f'"driver_info": {json.dumps(place)[:-1]}, {constant}}}'
+                f'"driver_info": {json.dumps(info)[:-1]}, {constant}}}'
             )
             yield "" if as_json else "\n"
             count += 1

@@ -19,7 +19,7 @@ _SYSTEMS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Endpoints:
     """The addresses and the port of the BMCs of one protocol."""
 
     addresses: range
@@ -39,19 +39,19 @@ def check(arguments: argparse.Namespace) -> None:
         raise errors.ConfigError("--tls-ca-file: only Redfish BMCs have a certificate, and not with --http")
 
 
-def ipmi_place(arguments: argparse.Namespace) -> Place:
-    """Return the place of the IPMI BMCs.
+def ipmi_endpoints(arguments: argparse.Namespace) -> Endpoints:
+    """Return the endpoints of the IPMI BMCs.
 
-    :raises podium.errors.ConfigError: if they cannot be there
+    :raises podium.errors.ConfigError: if there can be none
     """
     port = IPMI_PORT if arguments.port is None else arguments.port
-    return Place(nodes.address_range(arguments.address or IPMI_ADDRESS, arguments.ipmi), port)
+    return Endpoints(nodes.address_range(arguments.address or IPMI_ADDRESS, arguments.ipmi), port)
 
 
-def redfish_place(arguments: argparse.Namespace) -> Place:
-    """Return the place of the Redfish BMCs; without IPMI BMCs the general options are theirs.
+def redfish_endpoints(arguments: argparse.Namespace) -> Endpoints:
+    """Return the endpoints of the Redfish BMCs; without IPMI BMCs the general options are theirs.
 
-    :raises podium.errors.ConfigError: if they cannot be there
+    :raises podium.errors.ConfigError: if there can be none
     """
     first, port = arguments.redfish_address, arguments.redfish_port
     if arguments.ipmi is None:
@@ -59,13 +59,13 @@ def redfish_place(arguments: argparse.Namespace) -> Place:
         port = arguments.port if port is None else port
     addresses = nodes.address_range(first or REDFISH_ADDRESS, arguments.redfish)
     if arguments.ipmi is not None:
-        others = ipmi_place(arguments).addresses
+        others = ipmi_endpoints(arguments).addresses
         if addresses[0] in others or others[0] in addresses:
             raise errors.ConfigError(
                 f"the Redfish BMCs from {nodes.text(addresses[0])} on have addresses of the IPMI BMCs: "
                 "give others with --redfish-address"
             )
-    return Place(addresses, REDFISH_PORT if port is None else port)
+    return Endpoints(addresses, REDFISH_PORT if port is None else port)
 
 
 def ipmi_settings(arguments: argparse.Namespace) -> tuple[bmc.Settings, str | None]:

@@ -1,4 +1,4 @@
-"""The parts that simulated BMCs of all protocols share: places, faults and power."""
+"""The parts that simulated BMCs of all protocols share: addresses, faults and power."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from podium import errors
-from podium.simulator import faults, nodes, places
+from podium.simulator import faults, nodes, selection
 
 
 class Simulated(Protocol):
@@ -39,7 +39,7 @@ class Racks:
             self._change(change, where)
 
     def set_fault(self, fault: str, where: str) -> int:
-        """Give ``KIND[=VALUE]`` to BMCs, see :func:`podium.simulator.places.select`; return how many.
+        """Give ``KIND[=VALUE]`` to BMCs, see :func:`podium.simulator.selection.select`; return how many.
 
         :raises podium.errors.ConfigError: if either cannot be understood, or such BMCs cannot have the fault
         """
@@ -77,7 +77,7 @@ class Racks:
         return {nodes.text(address): rack.account(address) for rack, address in self._select(where)}
 
     def _select(self, where: str, kind: str = "") -> "list[tuple[Rack, int]]":
-        chosen = places.select(where, [rack.addresses for rack in self.racks], kind)
+        chosen = selection.select(where, [rack.addresses for rack in self.racks], kind)
         return [(rack, address) for rack in self.racks for address in chosen if address in rack.addresses]
 
     def _change(self, change: faults.Change, where: str) -> int:

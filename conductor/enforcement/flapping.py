@@ -7,7 +7,7 @@ from podium.conductor.enforcement.rules import Rules
 
 
 @dataclass(slots=True)
-class _Changes:
+class _History:
     """The unasked changes of one node.
 
     :param last: the version and the state of the newest change
@@ -27,7 +27,7 @@ class Flapping:
     """
 
     def __init__(self) -> None:
-        self._changes: dict[int, _Changes] = {}  # by node; the one that changed last is at the end
+        self._changes: dict[int, _History] = {}  # by node; the one that changed last is at the end
 
     def note(self, number: int, version: int, state: str, now: float, rules: Rules) -> None:
         """Count a change of a node that nobody asked for.
@@ -36,7 +36,7 @@ class Flapping:
             written to the database, counts once
         """
         self._forget_quiet(now, rules)
-        changes = self._changes.pop(number, None) or _Changes()
+        changes = self._changes.pop(number, None) or _History()
         self._changes[number] = changes
         if changes.last != (version, state):
             changes.last = version, state

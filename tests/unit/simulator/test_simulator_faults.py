@@ -3,13 +3,13 @@
 import pytest
 
 from podium import errors
-from podium.simulator import faults, nodes, places
+from podium.simulator import faults, nodes, selection
 
 ADDRESSES = nodes.address_range("127.20.0.1", 100)
 
 
 def chosen(where: str, kind: str = "") -> list[str]:
-    return [nodes.text(address) for address in places.select(where, [ADDRESSES], kind)]
+    return [nodes.text(address) for address in selection.select(where, [ADDRESSES], kind)]
 
 
 @pytest.mark.parametrize(
