@@ -49,7 +49,7 @@ class Command(cliff.command.Command):
 
     @contextmanager
     def database(self) -> Iterator[Database]:
-        """The configured database, made sure that its schema is the present one.
+        """The configured database, whose schema is checked.
 
         :raises podium.errors.ConfigError: when the URL cannot be used
         :raises podium.errors.DatabaseError: when it cannot be reached, or needs ``podium db upgrade``
@@ -210,8 +210,8 @@ def _entry(key: str, shown: Any, value: Any) -> str:
 
 
 def _described(name: str, help: str = "", **facts: Any) -> str:
-    told = {fact: value for fact, value in facts.items() if value is not None and value is not False}
+    shown = {fact: value for fact, value in facts.items() if value is not None and value is not False}
     words = ", ".join(
-        fact if value is True else f"{fact} {_for_people(value)}" for fact, value in told.items()
+        fact if value is True else f"{fact} {_for_people(value)}" for fact, value in shown.items()
     )
     return name + (f" ({words})" if words else "") + (f": {help}" if help else "")

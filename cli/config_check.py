@@ -1,8 +1,8 @@
 """Finds everything that is wrong with config files before a daemon reads them.
 
-The daemon stops at the first fault and tells the file, not the line. Here each assignment is judged where it
-stands, against the options and tasks of the drivers that the files enable. Nothing is started, and nothing
-connected to.
+The daemon stops at the first fault and reports the file, not the line. Here each assignment is judged where
+it stands, against the options and tasks of the drivers that the files enable. Nothing is started, and no
+connection is made.
 """
 
 from collections.abc import Iterable, Sequence
@@ -111,7 +111,7 @@ class _Check:
         section = assignment.section
         driver = self._drivers.of_section(section)
         if self._drivers.is_broken(driver):
-            return None  # its options are not known, and the driver is told where it is enabled
+            return None  # its options are not known, and the driver is reported where it is enabled
         has_options = self._config.has_section(section)
         unknown = self._config.unknown(section, assignment.name)
         if driver is not None and driver not in self._drivers.enabled:
@@ -140,7 +140,9 @@ class _Check:
         try:
             return self._config.evaluate(setting.option, setting.group, text)
         except cfg.ConfigSourceValueError:
-            self._faulty.add(setting.group)  # that of an option it refers to, which is told where it stands
+            self._faulty.add(
+                setting.group
+            )  # that of an option it refers to, which is reported where it stands
         except _FAULTS as fault:
             self._faulty.add(setting.group)
             secret = setting.secret or "$" in text  # what a reference stands for may be a secret
@@ -176,7 +178,7 @@ class _Check:
         except errors.ConfigError as fault:
             self._tell(places[-1], f"{fault}; several times as much is best")
         except _FAULTS:
-            pass  # told where they stand
+            pass  # reported where they stand
 
 
 def _read(files: Iterable[str]) -> conf.Config:

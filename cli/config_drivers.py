@@ -32,9 +32,8 @@ class Drivers:
                 self._classes[name] = found
         self.enabled: list[str] = list(self._classes)
         if not all_enabled:
-            with contextlib.suppress(
-                cfg.Error, RecursionError, ValueError
-            ):  # the option's fault, told as such
+            # A wrong value is reported as the option's fault.
+            with contextlib.suppress(cfg.Error, RecursionError, ValueError):
                 self.enabled = list(dict.fromkeys(config.enabled_drivers))
 
     def of_section(self, section: str) -> str | None:

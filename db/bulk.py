@@ -1,4 +1,4 @@
-"""Statements about many rows at once, of which Python does no more than write the numbers."""
+"""Statements about many rows at once, in which Python only writes the rows' numbers."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -48,10 +48,10 @@ class Texts:
             )
         )
 
-    def write(self, connection: sa.Connection, told: Sequence[tuple[int, str | None]]) -> None:
+    def write(self, connection: sa.Connection, texts: Sequence[tuple[int, str | None]]) -> None:
         """Write texts by the numbers of their rows."""
-        for chunk in chunks(told, _TEXTS):
-            # The last one again and again, so that there is one statement for any number of them.
+        for chunk in chunks(texts, _TEXTS):
+            # Filled with the last one, so that one statement serves any number of texts.
             filled = [*chunk, *[chunk[-1]] * (_TEXTS - len(chunk))]
             values: dict[str, Any] = {f"number{place}": number for place, (number, _) in enumerate(filled)}
             values |= {f"text{place}": text for place, (_, text) in enumerate(filled)}

@@ -1,8 +1,8 @@
-"""One number for every change that people and power actions make to nodes: nobody has to scan for them.
+"""Numbers for the changes that people and power actions make to nodes, so that nobody has to scan for them.
 
 A transaction takes the next number of ``change_counter`` and writes it as the version of every node that it
 changes. Taking it locks the counter's row until the transaction ends, so that numbers come in the order of
-commits: who has seen all up to one number finds what changed since among the higher ones, and misses none.
+commits: whoever has seen all changes up to a number finds the newer ones among the higher numbers.
 
 The order of locks is the counter first, then nodes. Changes of nodes thus wait for one another at the counter
 and never crosswise, also where one transaction changes many nodes by turns. What a sweep learned takes nodes
@@ -23,7 +23,7 @@ _TAKEN: Final = "podium_change"
 
 
 class Pulse(NamedTuple):
-    """Three numbers that are the same only while no person did anything: to nodes, or commanding a task.
+    """Three numbers that stay the same only while nobody changes a node or commands a task.
 
     :param changes: the newest change; no node has a higher version
     :param deletions: how many transactions have deleted nodes
@@ -50,7 +50,7 @@ def next_change(connection: sa.Connection, *, deleted: bool = False) -> int:
     Once for each transaction: PostgreSQL keeps every version of a row that one transaction rewrites, and
     walks through all of them at the next.
 
-    :param deleted: whether a node is deleted, which leaves no row that could tell
+    :param deleted: whether a node is deleted, which leaves no row to show it
     """
     transaction = connection.get_transaction()
     taken = connection.info.get(_TAKEN)

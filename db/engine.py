@@ -194,7 +194,7 @@ class Database:
 
 def _sqlite_connect(connection: Any, _record: object) -> None:
     # Refused at once while another connection has the file open and does the same; the file remembers the
-    # mode, so that one of them is enough. Any other cause is told by the statement that follows.
+    # mode, so that one of them is enough. Any other cause is raised by the statement that follows.
     try:
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")

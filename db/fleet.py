@@ -16,7 +16,7 @@ from podium.db.worker import Worker
 
 
 class Changed(NamedTuple):
-    """A node of which something changed: enough to see who owns it and whether the change is known."""
+    """A changed node: enough to see who owns it and whether the change is known."""
 
     id: int
     uuid: str
@@ -26,14 +26,14 @@ class Changed(NamedTuple):
 
 
 def changed(connection: sa.Connection, since: int) -> list[Changed]:
-    """The nodes of which a change has a higher number, in order of id."""
+    """The nodes whose newest change has a higher number, in order of id."""
     query = sa.select(*columns(nodes, Changed._fields)).where(nodes.c.version > since)
     # Not ordered by the database: for that, SQLite would read every node there is.
     return sorted(map(Changed._make, connection.execute(query)))
 
 
 def numbers(connection: sa.Connection) -> set[int]:
-    """The numbers of all nodes that there are."""
+    """The numbers of all nodes."""
     return set(connection.scalars(sa.select(nodes.c.id)))
 
 
@@ -78,7 +78,7 @@ def load(connection: sa.Connection, numbers: Sequence[int]) -> list[OwnedNode]:
 
 
 def record_health(connection: sa.Connection, healths: Mapping[int, Mapping[str, Any]]) -> None:
-    """Write down how nodes fare, by number."""
+    """Write down the health of nodes, by number."""
     alike: dict[str, list[int]] = {}
     for number, health in healths.items():
         alike.setdefault(json.dumps(health), []).append(number)

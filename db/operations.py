@@ -1,4 +1,4 @@
-"""What people asked of the power of many nodes at once: how far it is, and taking it back."""
+"""Operations, each a request for the power of many nodes at once: their progress, and cancelling them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -66,7 +66,7 @@ def list_operations(connection: sa.Connection, limit: int) -> list[Operation]:
 
 
 def operation(connection: sa.Connection, operation_id: int) -> Operation | None:
-    """One operation, None when there is none of that number."""
+    """The operation of that number, None when it does not exist."""
     return next(iter(_with_counts(connection, _OPERATIONS.where(operations.c.id == operation_id))), None)
 
 
@@ -120,7 +120,7 @@ class Cancelled(NamedTuple):
 
 
 def cancel(connection: sa.Connection, operation_id: int, who: str) -> Cancelled:
-    """Take back what nobody has begun yet of an operation.
+    """Cancel the requests of an operation that nobody has begun yet.
 
     :param who: user and host of the one who does
     """
@@ -137,8 +137,8 @@ def cancel(connection: sa.Connection, operation_id: int, who: str) -> Cancelled:
         connection.execute(freed, {"numbers": [node for node, _ in chunk]})
         connection.execute(ended, {"numbers": [number for _, number in chunk]})
     if waiting:
-        told = sa.update(operations).where(operations.c.id == operation_id)
-        connection.execute(told.values(cancelled_by=who, cancelled_at=now))
+        cancelled = sa.update(operations).where(operations.c.id == operation_id)
+        connection.execute(cancelled.values(cancelled_by=who, cancelled_at=now))
     under_way = sum(row.state == BEGUN for row in rows)
     return Cancelled(len(waiting), under_way, len(rows) - len(waiting) - under_way)
 

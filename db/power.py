@@ -1,4 +1,4 @@
-"""Power requests from being asked for to their end, as functions of an open connection.
+"""Power requests from the first word to their end, as functions of an open connection.
 
 A request waits, is begun by one conductor, and is done or has failed; or it is cancelled, or replaced by a
 newer one, before it was begun. What its node's row says of it (``target_power_state``, ``power_request_id``,
@@ -39,7 +39,7 @@ class Named(Protocol):
 
 
 class Asked(NamedTuple):
-    """What became of asking for a change of some nodes.
+    """The answer to a request for a power change of some nodes.
 
     :param operation_id: None when no node accepted it
     :param accepted: the numbers of the nodes that did, in the order given
@@ -146,7 +146,7 @@ def _sorted_out(
 
 
 class Due(NamedTuple):
-    """A request that can be begun or gone on with.
+    """A request that can be begun or resumed.
 
     :param id: the node's number, as uuid, driver and extra are the node's
     """
@@ -185,7 +185,7 @@ def due(
 
 
 def next_due(connection: sa.Connection, group: str, drivers: Sequence[str], now: datetime) -> datetime | None:
-    """When the next request that waits for its time can be begun, None when there is none."""
+    """When the next request that waits for its time can be begun, None when none waits."""
     query: sa.Select[Any] = (
         sa.select(sa.func.min(requests.c.not_before))
         .join_from(requests, nodes, ITS_NODE)
@@ -258,7 +258,7 @@ def begin(
 def mark_sent(
     connection: sa.Connection, request_ids: Iterable[int], holder: Worker, now: datetime
 ) -> set[int]:
-    """Write down, before they go out, that commands go out which must not be given twice.
+    """Record, before commands that must not be sent twice are sent, that they are.
 
     :returns: of ``request_ids`` those that ``holder`` still has under way; the others must not be sent
     """

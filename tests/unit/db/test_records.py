@@ -1,0 +1,32 @@
+"""The records that queries answer with have the types of the columns that they are made of."""
+
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from podium.db import api, conductors, fleet, follower, ledger, models, operations, task_commands
+
+
+@pytest.mark.parametrize(
+    ("record", "table"),
+    [
+        (api.NodeKey, models.NodeRow),
+        (api.NodeRecord, models.NodeRow),
+        (api.Claim, models.NodeRow),
+        (fleet.Changed, models.NodeRow),
+        (fleet.OwnedNode, models.NodeRow),
+        (conductors.ConductorRecord, models.ConductorRow),
+        (operations.PowerRequest, models.PowerRequestRow),
+        (ledger.Event, models.PowerEventRow),
+        (follower.Cursor, models.NotificationCursorRow),
+        (task_commands.TaskCommand, models.TaskCommandRow),
+    ],
+)
+def test_a_record_has_the_types_of_its_columns(record: type[Any], table: type[Any]) -> None:
+    columns = {name: get_args(kind)[0] for name, kind in get_type_hints(table).items() if get_args(kind)}
+    fields = get_type_hints(record)
+    assert fields == {name: columns[name] for name in fields}
+
+
+def test_the_record_of_a_node_has_every_column() -> None:
+    assert set(api.NodeRecord._fields) == {column.name for column in models.nodes.columns}
