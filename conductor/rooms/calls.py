@@ -9,7 +9,7 @@ import contextlib
 import contextvars
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import MethodType
 from typing import Any
 
@@ -28,17 +28,35 @@ async def call(threads: DaemonThreads, method: Callable[..., Any], *args: Any) -
     :raises DriverFault: for what would end the loop or the process
     """
     try:
-        if _is_async(method):
-            return await method(*args)
-        result = await _in_thread(threads, method, *args)
-        return await result if inspect.isawaitable(result) else result
+        return await bound(threads, method)(*args)
     except Exception:
         raise
     except BaseException as fault:
-        task = asyncio.current_task()
-        if isinstance(fault, asyncio.CancelledError) and task is not None and task.cancelling():
-            raise  # the conductor's own wish, and not the driver's
-        raise _driver_fault(method, fault) from fault
+        raise fault_of(method, fault) from fault
+
+
+def bound(threads: DaemonThreads, method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """Find out once how a method is called: returns what to call and await, from a task of the room.
+
+    What it raises that is no Exception is for :func:`fault_of`.
+    """
+    return method if _is_async(method) else functools.partial(_wait_for, threads, method)
+
+
+def fault_of(method: Callable[..., Any], fault: BaseException) -> DriverFault:
+    """The error that stands for what would end the loop or the process.
+
+    :raises asyncio.CancelledError: when the conductor itself cancelled the call
+    """
+    task = asyncio.current_task()
+    if isinstance(fault, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise fault
+    return _named(method, fault)
+
+
+async def _wait_for(threads: DaemonThreads, method: Callable[..., Any], *args: Any) -> Any:
+    result = await _in_thread(threads, method, *args)
+    return await result if inspect.isawaitable(result) else result
 
 
 async def _in_thread(threads: DaemonThreads, method: Callable[..., Any], *args: Any) -> Any:
@@ -62,7 +80,7 @@ async def _in_thread(threads: DaemonThreads, method: Callable[..., Any], *args: 
             error = fault
             # Futures cannot carry these, or would stop the loop.
             if isinstance(fault, StopIteration) or not isinstance(fault, Exception):
-                error = _driver_fault(method, fault)
+                error = _named(method, fault)
         with contextlib.suppress(RuntimeError):  # the room has ended meanwhile
             loop.call_soon_threadsafe(settle, result, error)
 
@@ -79,7 +97,7 @@ async def _in_thread(threads: DaemonThreads, method: Callable[..., Any], *args: 
         raise
 
 
-def _driver_fault(method: Callable[..., Any], fault: BaseException) -> DriverFault:
+def _named(method: Callable[..., Any], fault: BaseException) -> DriverFault:
     name = getattr(method, "__qualname__", repr(method))
     return DriverFault(f"{name} raised {type(fault).__name__}: {fault}")
 

@@ -7,7 +7,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from oslo_context.context import RequestContext
@@ -90,6 +90,10 @@ class DriverRoom:
         :raises podium.conductor.rooms.calls.DriverFault: for what would end the loop or the process
         """
         return calls.call(self.threads, method, *args)
+
+    def bound(self, method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+        """Prepare a method for many calls; see :func:`podium.conductor.rooms.calls.bound`."""
+        return calls.bound(self.threads, method)
 
     async def command(
         self, seconds: float, node: base.Node, method: Callable[..., Any], *args: Any, urgent: bool = False

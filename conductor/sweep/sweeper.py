@@ -20,6 +20,7 @@ from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.calls import fault_of
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.visit import Visit
 from podium.conductor.sweep.feed import Feed
@@ -49,10 +50,8 @@ class SweepFigures(NamedTuple):
     retrying: int
 
 
-class _Read(NamedTuple):
-    entry: Entry
-    visit: Visit
-    begun: float  # seconds of the loop's clock
+#: The node as it was when its read began, the visit, and when that was in seconds of the loop's clock.
+_Read = tuple[Entry, Visit, float]
 
 
 class Sweeper:
@@ -80,6 +79,7 @@ class Sweeper:
         self._gate = gate
         self._rate = rate
         self._method = room.driver.get_power_state
+        self._ask = room.bound(self._method)
         self._async = inspect.iscoroutinefunction(self._method)
         self._limit = in_flight if self._async else min(in_flight, room.size)
         self._interval = 0.0
@@ -123,7 +123,7 @@ class Sweeper:
     def oldest_read(self) -> float:
         """When the oldest read under way was begun, of a node that answered until now; or infinity."""
         reads = [*list(self._reading.values()), *list(self._lingering.values())]
-        return min((read.begun for read in reads if not read.entry.reads.failing), default=math.inf)
+        return min((begun for entry, _, begun in reads if not entry.reads.failing), default=math.inf)
 
     async def sweep(
         self, numbers: Sequence[int], spread: float, interval: float, request: RequestContext
@@ -202,25 +202,27 @@ class Sweeper:
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _lose_patience(self, now: float) -> None:
-        for number, read in list(self._reading.items()) if self._async else ():
-            if now - read.begun > (_TICK if read.entry.reads.failing else _PATIENCE):
+        for number, (entry, _, begun) in list(self._reading.items()) if self._async else ():
+            if now - begun > (_TICK if entry.reads.failing else _PATIENCE):
                 self._lingering[number] = self._reading.pop(number)
                 self._slots -= 1
         for reads in (self._reading, self._lingering):
-            while reads and now - (oldest := next(iter(reads.values()))).begun > READ_DEADLINE:
-                self._give_up(oldest)
+            while reads:
+                entry, visit, begun = next(iter(reads.values()))
+                if now - begun <= READ_DEADLINE:
+                    break
+                self._give_up(entry, visit)
 
-    def _give_up(self, read: _Read) -> None:
+    def _give_up(self, entry: Entry, visit: Visit) -> None:
         """Go on without a read that has not ended; its node is not called again until it has."""
-        if self._forget(read):
+        if self._forget(entry.number):
             self._slots -= 1
-        if not read.visit.yielded:
-            self._take(read.entry, None, TimeoutError(f"no answer within {READ_DEADLINE:g} s"))
-        read.visit.give_up()
+        if not visit.yielded:
+            self._take(entry, None, TimeoutError(f"no answer within {READ_DEADLINE:g} s"))
+        visit.give_up()
 
-    def _forget(self, read: _Read) -> bool:
+    def _forget(self, number: int) -> bool:
         """Drop a read that has ended or was given up; True when it still held its slot."""
-        number = read.entry.number
         if self._reading.pop(number, None) is not None:
             return True
         self._lingering.pop(number, None)
@@ -246,16 +248,18 @@ class Sweeper:
         try:
             while has_slot and (entry := self._next()) is not None:
                 visit, answer, error = room.visit(entry.node, task), None, None
-                read = self._reading[entry.number] = _Read(entry, visit, clock())
+                self._reading[entry.number] = entry, visit, clock()
                 try:
                     if not visit.take():
                         await visit.turn()
-                    answer = await room.call(self._method, entry.node)
+                    answer = await self._ask(entry.node)
                 except Exception as failure:
                     error = failure
+                except BaseException as fault:
+                    error = fault_of(self._method, fault)
                 finally:
                     visit.end()
-                    has_slot = not visit.given_up and self._forget(read)
+                    has_slot = not visit.given_up and self._forget(entry.number)
                 if visit.given_up or visit.yielded:
                     return
                 self._take(entry, answer, error)
