@@ -187,6 +187,7 @@ def test_a_driver_that_hangs_does_not_hold_up_the_sweep_of_another(
             await it.fleet.refresh(it.sql)
             first = asyncio.create_task(it.sync.sweep(30.0, contexts.new(), at_once=True))
             await happened(hung.began)
+            await until(lambda: "still" in it.sync.reports)
             first.cancel()
             await asyncio.wait({first})
             still.states["b"] = states.POWER_ON
