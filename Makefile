@@ -59,7 +59,7 @@ bench: $(BENCH)  ## what a sweep takes, beside others, into benchmarks/RESULTS.m
 bench-peers: $(PEERS) $(TEST_PEERS)  ## Ironic, pyghmi and sushy, each in an environment of its own, for bench
 
 clean:  ## remove what the other targets made, .venv included
-	rm -rf $(VENV) .venv-ironic .venv-pyghmi .venv-sushy .tox build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* .tox build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): $(SOURCES) | $(BIN)/pip
