@@ -193,13 +193,19 @@ class Sweeper:
     def _plan(self, now: float) -> None:
         soonest = [due for due in (self._retries.next_due(), self._feed and self._feed.next_due()) if due]
         delay = min(max(min(soonest, default=math.inf) - now, _TICK), _LONGEST_TICK)
-        if self._reading or self._queue or self._again:
+        if self._again or len(self._queue) > self._slots - len(self._reading):
             delay = _TICK
+        elif self._slots:  # what is in the queue is taken at once
+            delay = min(delay, _TICK if self._is_failing_read() else _PATIENCE)
         elif self._findings.pending:
             delay = min(delay, HAND_OVER)
         elif not soonest and not self._lingering:
             return
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _is_failing_read(self) -> bool:
+        """Whether a node that failed before is being read, and holds a slot."""
+        return any(entry.reads.failing for entry, _, _ in self._reading.values())
 
     def _lose_patience(self, now: float) -> None:
         for number, (entry, _, begun) in list(self._reading.items()) if self._async else ():
