@@ -1,4 +1,4 @@
-"""The nodes that this conductor owns, in memory, kept true by what changed in the database."""
+"""The nodes that this conductor owns, in memory, kept up to date from the changes in the database."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +25,8 @@ class Fleet:
     The conductor's loop alone replaces entries, under the lock; so do the threads of drivers that report a
     health.
 
-    :param share: whether a node of the group and drivers, by its UUID, is this process's; by default all are
+    :param share: decides by UUID whether a node of the group and drivers is this process's; by default all
+        are
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Fleet:
         self.drivers = tuple(drivers)
         self.share = share or share_of(0, 1)
         self.taken = Taken()
-        #: Numbers of nodes that are to be enforced whatever is usual.
+        #: Numbers of the nodes whose own policy is to be enforced.
         self.enforced: set[int] = set()
         self._entries: dict[int, Entry] = {}
         self._numbers: dict[str, int] = {}  # by UUID
@@ -61,12 +62,12 @@ class Fleet:
         return None if number is None else self._entries.get(number)
 
     def entries(self, driver: str | None = None) -> list[Entry]:
-        """The nodes that are enrolled with this very driver, or all."""
+        """The nodes with this driver, or all."""
         with self._lock:
             return [one for one in self._entries.values() if driver in (None, one.node.driver)]
 
     def nodes(self, driver: str) -> tuple[Node, ...]:
-        """Snapshots of the nodes that are enrolled with this very driver."""
+        """Snapshots of the nodes with this driver."""
         with self._lock:
             if driver not in self._by_driver:
                 found = (one.node for one in self._entries.values() if one.node.driver == driver)
@@ -74,7 +75,7 @@ class Fleet:
             return self._by_driver[driver]
 
     async def refresh(self, sql: Sql) -> list[Entry] | None:
-        """Take over what people and power changes did in the database.
+        """Take over what people and power changes have changed in the database.
 
         :returns: the entries that are new, or whose driver or driver_info is; None when nothing changed and
             no node became free
@@ -136,7 +137,7 @@ class Fleet:
                 self._entries[entry.number] = entry
                 self._numbers[entry.node.uuid] = entry.number
             self._by_driver.clear()
-            # Last: who reads "seen" and then an entry finds what it stands for.
+            # Last: whoever reads "seen" and then an entry finds at least what "seen" stands for.
             self._pulse = found.pulse
         return fresh
 
@@ -182,7 +183,7 @@ def _same_hardware(old: Node, new: Node) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What a fleet does not know yet: changed nodes, and numbers that it owns no more."""
+    """What a fleet does not know yet: changed nodes, and the numbers of nodes that it no longer owns."""
 
     pulse: Pulse
     entries: Sequence[Entry]

@@ -1,1 +1,1 @@
-"""What was learned, on its way into the database."""
+"""Writing down what was learned: gathered in piles, and written in few transactions."""

@@ -36,7 +36,7 @@ class Notices:
         """Note that a node can be read again."""
         self._recovered.append(name)
 
-    def tell(self) -> None:
+    def log(self) -> None:
         """Log the news, and forget them."""
         for (before, after), names in self._changed.items():
             LOG.warning("%s: %s -> %s, changed by someone else", fold_for_log(names), before, after)

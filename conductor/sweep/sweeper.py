@@ -1,7 +1,7 @@
-"""The reads of one driver's nodes, inside of its room: who is read when, and what came of it.
+"""Paces the reads of one driver's nodes, inside its room.
 
 A read costs no task of its own: a few workers take nodes from a queue, one after the other. A worker whose
-node does not answer at once gives its place to another, so that dead nodes cost a timer and not a slot.
+node does not answer soon loses its slot to another worker, so that dead nodes cost a timer and not a slot.
 """
 
 import asyncio
@@ -37,8 +37,8 @@ IN_FLIGHT: Final = 256
 
 _TICK: Final = 0.02  # seconds
 _LONGEST_TICK: Final = 1.0
-_PATIENCE: Final = 0.25  # seconds that a read keeps its slot; one of a node that failed before, for a tick
-_BURST: Final = 256  # reads that may end without waiting before other tasks of the loop have their turn
+_PATIENCE: Final = 0.25  # seconds that a read keeps its slot; a tick, if the node failed before
+_BURST: Final = 256  # reads that may end without waiting before other tasks of the loop run
 
 
 class SweepFigures(NamedTuple):
@@ -50,16 +50,16 @@ class SweepFigures(NamedTuple):
     retrying: int
 
 
-#: The node as it was when its read began, the visit, and when that was in seconds of the loop's clock.
+#: The node as it was when its read began, the visit, and when it began in seconds of the loop's clock.
 _Read = tuple[Entry, Visit, float]
 
 
 class Sweeper:
-    """Reads a driver's nodes; used from the room's loop alone, but for its figures.
+    """Reads a driver's nodes. For the room's loop alone, but for its figures.
 
-    :param gate: what is told of nodes that change and vanish; its rules say which nodes are read
-    :param in_flight: reads at the same time; plain methods never more than the room has threads
-    :param rate: reads a second at the most, if that is limited
+    :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
+    :param in_flight: reads at the same time; of plain methods never more than the room has threads
+    :param rate: greatest number of reads a second, if limited
     :param now: the wall clock
     """
 
@@ -84,14 +84,14 @@ class Sweeper:
         self._limit = in_flight if self._async else min(in_flight, room.size)
         self._interval = 0.0
         self._retry_allowance = Allowance(rate, most=max(rate, 1.0)) if rate else None
-        self._told = 0.0
+        self._logged = 0.0
         self._queue: deque[int] = deque()
-        self._again: deque[int] = deque()  # failing nodes: only when nobody else waits
+        self._again: deque[int] = deque()  # failing nodes: only when no other node waits
         self._retries = Retries()
         self._feed: Feed | None = None
         self._slots = 0
-        self._reading: dict[int, _Read] = {}  # by row number, those that hold a slot; the oldest first
-        self._lingering: dict[int, _Read] = {}  # and those that lost it
+        self._reading: dict[int, _Read] = {}  # by row number, reads that have a slot; the oldest first
+        self._lingering: dict[int, _Read] = {}  # and reads that lost theirs
         self._burst = 0
         self._findings = Findings(room, fleet, recorder, gate, now)
         self._context = contextvars.copy_context()
@@ -99,7 +99,7 @@ class Sweeper:
 
     @property
     def reads(self) -> int:
-        """How many reads ended."""
+        """How many reads have ended."""
         return self._findings.reads
 
     @property
@@ -109,7 +109,7 @@ class Sweeper:
 
     @property
     def figures(self) -> SweepFigures:
-        """How many reads are under way, wait for a slow or dead node, and are still to come."""
+        """What the sweep is doing now."""
         feed = self._feed
         still = len(feed.numbers) - feed.fed if feed is not None else 0
         return SweepFigures(
@@ -121,18 +121,18 @@ class Sweeper:
 
     @property
     def oldest_read(self) -> float:
-        """When the oldest read under way was begun, of a node that answered until now; or infinity."""
+        """When the oldest read under way of an answering node began; infinity if there is none."""
         reads = [*list(self._reading.values()), *list(self._lingering.values())]
         return min((begun for entry, _, begun in reads if not entry.reads.failing), default=math.inf)
 
     async def sweep(
         self, numbers: Sequence[int], spread: float, interval: float, request: RequestContext
     ) -> None:
-        """Read nodes once each; returns when every one has answered or has used up its patience.
+        """Read each node once. Returns when each has answered, failed or lost its slot.
 
         :param numbers: their row numbers
         :param spread: seconds over which the reads are spread; 0 for as fast as the limits allow, and then
-            failing nodes are read too, which otherwise have times of their own
+            failing nodes are read too, which otherwise are retried at times of their own
         :param interval: seconds from one sweep to the next
         """
         loop = asyncio.get_running_loop()
@@ -147,10 +147,10 @@ class Sweeper:
             if self._feed is not None and self._feed.done is done:
                 self._feed = None
             self._findings.hand_over()
-            self._findings.notices.tell()
+            self._findings.notices.log()
 
     def hurry(self, numbers: Sequence[int]) -> None:
-        """Have the sweep under way begin anew with these nodes and read them at full speed."""
+        """Restart the sweep under way, with these nodes and at full speed."""
         if self._feed is not None and not self._feed.done.done():
             self._queue.clear()
             self._begin(numbers, 0.0, self._feed.done)
@@ -164,12 +164,12 @@ class Sweeper:
         if spread > 0:
             numbers = [number for number in numbers if number not in self._retries]
         slowest = max(spread, len(numbers) / self._rate) if self._rate else spread
-        self._told = now = asyncio.get_running_loop().time()
+        self._logged = now = asyncio.get_running_loop().time()
         self._feed = Feed(numbers, now, slowest, done)
         self._tick()
 
     def _tick(self) -> None:
-        """Do what time brings, and plan the next tick while there is something to wait for."""
+        """Do what is due, and plan the next tick while there is something to wait for."""
         now = asyncio.get_running_loop().time()
         if self._timer is not None:
             self._timer.cancel()
@@ -181,13 +181,13 @@ class Sweeper:
         self._lose_patience(now)
         self._pump()
         self._end_sweep()
-        if now - self._told > _LONGEST_TICK:
-            self._told = now
-            self._findings.notices.tell()
+        if now - self._logged > _LONGEST_TICK:
+            self._logged = now
+            self._findings.notices.log()
         self._plan(now)
 
     def _allowed_retries(self, now: float) -> int | None:
-        """How many failing nodes may be tried again in this tick; None for all."""
+        """How many failing nodes may be retried in this tick; None for all."""
         return None if self._retry_allowance is None else self._retry_allowance.take_all(now)
 
     def _plan(self, now: float) -> None:
@@ -220,7 +220,7 @@ class Sweeper:
                 self._give_up(entry, visit)
 
     def _give_up(self, entry: Entry, visit: Visit) -> None:
-        """Go on without a read that has not ended; its node is not called again until it has."""
+        """Count a read as failed that has not ended. Its node is not called again until it has."""
         if self._forget(entry.number):
             self._slots -= 1
         if not visit.yielded:
@@ -235,7 +235,7 @@ class Sweeper:
         return False
 
     def _pump(self) -> None:
-        """Start workers, at a time no more than are reading: where reads end at once, one is enough."""
+        """Start workers, at most as many as are reading: if reads end at once, one worker is enough."""
         waiting = len(self._queue) + len(self._again)
         fewest = 0 if self._slots else 1
         count = min(self._limit - self._slots, max(len(self._reading), fewest), waiting)
@@ -247,7 +247,7 @@ class Sweeper:
             loop.call_soon(self._pump)
 
     async def _work(self) -> None:
-        """Read one node after the other, until none is left or a read has lost its slot."""
+        """Read one node after another, until none is left or a read has lost its slot."""
         task, room, clock = asyncio.current_task(), self._room, asyncio.get_running_loop().time
         assert task is not None
         has_slot = True
@@ -279,7 +279,7 @@ class Sweeper:
             self._end_sweep()
 
     def _next(self) -> Entry | None:
-        """Take the next node that is to be read, and may be."""
+        """Take the next node from the queues that may be read."""
         for queue in (self._queue, self._again):
             while queue:
                 entry = self._fleet.get(queue.popleft())
