@@ -1,4 +1,4 @@
-# `make help` lists what there is to make. Everything happens in .venv; no root, nothing outside this folder.
+# `make help` lists the targets. Everything happens in .venv; nothing needs root or changes files outside this folder.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,10 +12,10 @@ PEERS := .venv-ironic/.installed .venv-pyghmi/.installed
 TEST_PEERS := .venv-sushy/.installed
 SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name benchmarks -o -name examples -o -name build \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name "*.template" -o -name py.typed \) -print)
 
-# All of it anew each time: the reference pages come from code that Sphinx does not see change.
+# A complete build each time: Sphinx does not notice changes of the code that the reference pages come from.
 BUILD_DOCS := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs $(VENV)/docs
 
-# Twice as many processes as a small machine has cores: a good part of the time tests wait for daemons.
+# Twice as many processes as a small machine has cores: tests often wait for daemons.
 PYTEST := pytest -n 4 --dist worksteal
 ROUNDS ?= 20
 SEED ?= 1
@@ -28,37 +28,37 @@ install = rm -rf build *.egg-info; $(PIP) install '.[$(1)]'; status=$$?; rm -rf 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile
 
-run: $(INSTALLED)  ## a simulated rack of 48 machines and the conductor over it, until Ctrl-C; PODIUM_PORT is the BMCs' port
+run: $(INSTALLED)  ## run a simulated rack of 48 machines and a conductor, until Ctrl-C; PODIUM_PORT sets the BMCs' port
 	@sh etc/demo/run.sh
 
-test: $(INSTALLED)  ## the tests, against the installed package; PYTEST_ADDOPTS adds arguments
+test: $(INSTALLED)  ## run the tests against the installed package; PYTEST_ADDOPTS adds arguments
 	@$(BIN)/$(PYTEST)
 
-test-long: $(INSTALLED)  ## kills, models and fuzzing alone, ROUNDS (20) times as much of them; SEED varies the kills
+test-long: $(INSTALLED)  ## run only kills, models and fuzzing, ROUNDS (20) times as much; SEED varies the kills
 	@PODIUM_TEST_ROUNDS=$(ROUNDS) PODIUM_TEST_SEED=$(SEED) $(BIN)/$(PYTEST) -m 'long or hypothesis'
 
-test-peers: $(TEST_PEERS)  ## Redfish programs that nobody here wrote, in an environment of their own, for test
+test-peers: $(TEST_PEERS)  ## install the Redfish peers of the tests into an environment of their own
 
-lint: $(INSTALLED) $(LINTERS)  ## style, types, the direction of imports, and the pages
+lint: $(INSTALLED) $(LINTERS)  ## check style, types, the direction of imports, and the pages
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict -p podium
 	@$(BIN)/lint-imports --no-logo
 	@$(BUILD_DOCS)
 
-docs: $(INSTALLED) $(LINTERS)  ## the pages of docs/ as a web site, in .venv/docs
+docs: $(INSTALLED) $(LINTERS)  ## build the pages of docs/ as a web site in .venv/docs
 	@$(BUILD_DOCS)
 	@echo "Open $(VENV)/docs/index.html"
 
-genconfig: $(INSTALLED)  ## etc/podium/podium.conf.sample from the code
+genconfig: $(INSTALLED)  ## write etc/podium/podium.conf.sample from the code
 	@$(BIN)/oslo-config-generator --config-file etc/podium/config-generator.conf
 
-bench: $(BENCH)  ## what a sweep takes, beside others, into benchmarks/RESULTS.md: an hour; BENCH_ARGS=--quick tries it
+bench: $(BENCH)  ## measure sweeps, compared with others, into benchmarks/RESULTS.md: an hour; try BENCH_ARGS=--quick
 	@$(BIN)/python benchmarks/sweep.py $(BENCH_ARGS)
 
-bench-peers: $(PEERS) $(TEST_PEERS)  ## Ironic, pyghmi and sushy, each in an environment of its own, for bench
+bench-peers: $(PEERS) $(TEST_PEERS)  ## install Ironic, pyghmi and sushy for bench, each into an environment of its own
 
-clean:  ## remove what the other targets made, .venv included
+clean:  ## remove everything that the other targets made, including .venv
 	rm -rf $(VENV) .venv-* .tox build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,4 +1,4 @@
-"""What the commands of ``podium`` have in common: the configuration, the database, how results are shown."""
+"""The common parts of ``podium``'s commands: the configuration, the database, the form of results."""
 
 import argparse
 import json
@@ -25,13 +25,13 @@ _TEXT_FORMATS: Final = frozenset({"csv", "value", "shell"})
 
 
 class Command(cliff.command.Command):
-    """A command that prints what it did, if anything."""
+    """A command that prints lines, if anything."""
 
     app: App
 
     @cached_property
     def config(self) -> conf.Config:
-        """The configuration, read when it is first asked for.
+        """The configuration, read when it is first used.
 
         :raises podium.errors.ConfigError: see podium.conf.load
         """
@@ -39,7 +39,7 @@ class Command(cliff.command.Command):
         return conf.load(["--config-file", file] if file else [], prog=self.app.NAME)
 
     def get_epilog(self) -> str:
-        # cliff's own names the package a command is from, for which it reads the metadata of every package.
+        # cliff's own names the package of a command, and reads the metadata of every package for that.
         return ""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -60,7 +60,7 @@ class Command(cliff.command.Command):
 
     @contextmanager
     def any_database(self) -> Iterator[Database]:
-        """The configured database, with or without a schema."""
+        """Return the configured database, with or without a schema."""
         url = database_options.database_url(self.config)
         database = Database(url, **database_options.engine_options(self.config))
         try:
@@ -69,7 +69,7 @@ class Command(cliff.command.Command):
             database.dispose()
 
     def warn_of_unowned(self, database: Database, nodes: Iterable[NodeKey]) -> None:
-        """Warn of nodes that no online conductor owns: nothing happens to them."""
+        """Warn of nodes that no online conductor owns, because nothing happens to them."""
         timeout = self.config.conductor.heartbeat_timeout
         with database.read() as connection:
             found = conductors.list_conductors(connection)
@@ -93,7 +93,7 @@ class Command(cliff.command.Command):
         self.app.stdout.flush()
 
     def warn(self, text: str) -> None:
-        """Print one line beside the command's result."""
+        """Print one line on standard error."""
         self.app.stderr.write(f"podium: {text}\n")
 
 
@@ -140,7 +140,7 @@ class ShowOne(Command, cliff.show.ShowOne):
 
 
 def _check_columns(parser: argparse.ArgumentParser, wanted: Sequence[str], names: Sequence[str]) -> None:
-    # cliff passes over a wrong name as long as there is a right one beside it.
+    # cliff ignores a wrong name if there is a right one beside it.
     for column in wanted:
         if column not in names:
             parser.error(f"argument -c/--column: there is no column {column}; there are {', '.join(names)}")
@@ -155,7 +155,7 @@ def _sort_key(index: int) -> Callable[[Sequence[Any]], tuple[bool, Any]]:
 
 
 def shown_in(form: str, value: Any) -> Any:
-    """A value as an output format shows it.
+    """Return a value as an output format shows it.
 
     :param form: the name of cliff's formatter: people read ``table``, programs read the others
     """
@@ -190,7 +190,7 @@ def _for_people(value: Any) -> Any:
         case datetime():
             return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         case float():
-            # Shares need more: one of 100,000 nodes is not to be rounded away.
+            # Shares need more digits: one of 100,000 nodes must not be rounded away.
             return round(value, 3 if abs(value) >= 1 else 5)
         case {"status": status, "reasons": reasons, **other} if not other:
             return f"{status}: {', '.join(reasons)}" if reasons else status

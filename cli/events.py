@@ -1,4 +1,4 @@
-"""``podium events`` and ``podium node history``: the ledger of what happened to the power of nodes."""
+"""``podium events`` and ``podium node history``: the ledger of power events."""
 
 import argparse
 import csv
@@ -38,7 +38,7 @@ _SHOWN: Final = {
     "worker": "writer",
 }
 COLUMNS: Final = tuple(_SHOWN)
-#: What people see without --long, and how wide it is while following.
+#: The columns without --long, and their widths while following.
 _SHORT: Final = {
     "at": 20,
     "node": 16,
@@ -59,7 +59,7 @@ _FOLLOWED_FORMATS: Final = ("table", "json", "csv", "value")
 
 
 def ago(text: str) -> timedelta:
-    """The type of an argument that says how long ago: 90s, 5m, 1h, 2d."""
+    """Convert an age: 90s, 5m, 1h, 2d."""
     found = re.fullmatch(r"(\d{1,9})([smhd])", text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text} is not a time such as 90s, 5m, 1h or 2d")
@@ -90,7 +90,7 @@ class _Ledger(command.Lister):
     def show(
         self, wanted: Sequence[str], parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Any]]:
-        """The events of these nodes, or of all where none is named, as a table."""
+        """Return the events of these nodes, or of all if none is named, as a table."""
         with self.database() as database:
             chosen = self.find(database, wanted)
             with database.read() as connection:
@@ -99,7 +99,7 @@ class _Ledger(command.Lister):
         return columns, [_values(event, columns) for event in found]
 
     def find(self, database: Database, wanted: Sequence[str]) -> ledger.Chosen:
-        """The nodes whose events are asked for.
+        """Return the nodes whose events are wanted.
 
         :raises podium.errors.NodeNotFound: naming every node that neither exists nor existed
         """
@@ -116,7 +116,7 @@ class _Ledger(command.Lister):
     def events(
         self, connection: sa.Connection, chosen: ledger.Chosen, parsed_args: argparse.Namespace
     ) -> list[Event]:
-        """The newest events that are asked for; warns when there are more."""
+        """Return the newest events, and warn if there are more."""
         since = None if parsed_args.since is None else utcnow() - parsed_args.since
         limit = parsed_args.limit or (_LIMIT if since is None else _SINCE_LIMIT)
         found = ledger.newest_events(
@@ -127,13 +127,13 @@ class _Ledger(command.Lister):
         return found[-limit:]
 
     def columns(self, parsed_args: argparse.Namespace) -> Sequence[str]:
-        """Every column for programs, the short ones for people."""
+        """Return every column for programs, and the short ones for people."""
         short = parsed_args.formatter == "table" and not (parsed_args.long or parsed_args.columns)
         return tuple(_SHORT) if short else COLUMNS
 
 
 class History(_Ledger):
-    """Show what happened to a node's power, when, why and by whom, also of a node that was deleted."""
+    """Show what happened to a node's power, when, why and by whom, also for a deleted node."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -145,7 +145,7 @@ class History(_Ledger):
 
 
 class Events(_Ledger):
-    """Show what happened to the power of nodes, and with --follow what happens.
+    """Show what happened to the power of nodes; with --follow, also what happens from now on.
 
     With --follow, events are printed as they come, and -f json prints one object a line; it ends with Ctrl-C.
     Without --since and --limit it begins with the next event.
@@ -154,9 +154,9 @@ class Events(_Ledger):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser, nargs="*")
-        parser.add_argument("--follow", action="store_true", help="go on with new events until Ctrl-C")
+        parser.add_argument("--follow", action="store_true", help="continue with new events until Ctrl-C")
         parser.add_argument(
-            "--since", type=ago, metavar="TIME", help="only events of this last time: 90s, 5m, 1h, 2d"
+            "--since", type=ago, metavar="TIME", help="only events of the last 90s, 5m, 1h, 2d and so on"
         )
         parser.add_argument(
             "--cause", choices=CAUSES, metavar="CAUSE", help=f"only events of this cause: {', '.join(CAUSES)}"
@@ -204,7 +204,7 @@ class Events(_Ledger):
 
 
 class _Lines:
-    """Prints events one a line, at once.
+    """Prints events at once, one per line.
 
     :param form: the name of cliff's formatter
     """
@@ -248,12 +248,12 @@ def _values(event: Event, columns: Sequence[str]) -> list[Any]:
 
 
 def _reader_gone(out: TextIO, seconds: float) -> bool:
-    """Wait, but not when the other end of a pipe is closed: nothing would be written there any more."""
+    """Wait, unless the reader of a pipe has closed it."""
     try:
         poll = select.poll()
         poll.register(out.fileno(), 0)
     except (OSError, io.UnsupportedOperation):  # it is no file
         time.sleep(seconds)
         return False
-    # A file or a terminal is never in such a state, or for good.
+    # A file or a terminal is never in such a state, or stays in it.
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(seconds * 1000))

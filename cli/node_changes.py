@@ -54,7 +54,7 @@ def _typed(given: Mapping[str, str], driver: base.Driver) -> dict[str, Any]:
         try:
             value = driver.properties[key].type(text)
         except (KeyError, ValueError, TypeError):
-            continue  # the driver's validation says what is wrong with it
+            continue  # the driver's validation reports the fault
         if isinstance(value, int | float):
             values[key] = value
     return values
@@ -161,7 +161,7 @@ def _policy(word: str | None) -> dict[str, Any]:
         return {}
     changed: dict[str, Any] = {"power_policy": None if word == "default" else word}
     if word in ("record", "ignore"):
-        changed["enforcement"] = None  # what enforcement said of the node, and will not take back
+        changed["enforcement"] = None  # enforcement's text about the node, which it will not clear itself
     return changed
 
 
