@@ -73,17 +73,35 @@ def test_a_forgotten_session_is_opened_anew(fake_bmc: Any) -> None:
     run(main)
 
 
-def test_a_session_that_may_have_timed_out_is_given_up_sooner(fake_bmc: Any) -> None:
+@pytest.mark.parametrize(("idle", "transmissions"), [(0.0, 4), (60.0, 3)])
+def test_a_session_that_may_have_timed_out_is_given_up_sooner(
+    fake_bmc: Any, idle: float, transmissions: int
+) -> None:
     async def main() -> None:
         now = [0.0]
         async with fake_bmc() as bmc, connected(bmc, EAGER, lambda: now[0]) as (_, connection):
             await read(connection)
             bmc.forget_sessions()
             bmc.datagrams.clear()
-            now[0] = 60.0
+            now[0] = idle
             await read(connection)
             old = [one for one in bmc.datagrams if packet.unpack_header(one)[1] == 0x1001]
-            assert len(old) == 4  # the command three times, and Close Session
+            assert len(old) == transmissions + 1  # Close Session
+
+    run(main)
+
+
+def test_a_read_that_meets_node_busy_in_a_held_session_is_repeated(fake_bmc: Any) -> None:
+    class Once(dict[Any, int]):
+        def get(self, command: Any, default: Any = None) -> Any:
+            return self.pop(command, default)
+
+    async def main() -> None:
+        async with fake_bmc() as bmc, connected(bmc) as (_, connection):
+            await read(connection)
+            bmc.codes = Once({packet.GET_CHASSIS_STATUS: 0xC0})
+            assert await read(connection) == bmc.status
+            assert len({rq for rq, _ in bmc.requests}) == 3 and bmc.opened == 1
 
     run(main)
 
