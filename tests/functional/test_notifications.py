@@ -33,7 +33,7 @@ def identities(folder: Path) -> list[str]:
 def ledger(daemon: Daemon) -> list[str]:
     """What the notifications of all events must have as their ids."""
     rows = json.loads(daemon.podium("events", "--limit", "10000", "-f", "json").stdout)
-    return [f"{row['conductor']}/{row['id']}" for row in rows]
+    return [f"{row['worker']}/{row['id']}" for row in rows]
 
 
 def enrol(daemon: Daemon, *names: str) -> None:
