@@ -40,6 +40,16 @@ class Checkout:
                 start_new_session=True,
             )
 
+    def refusal(self, **environment: str) -> str:
+        """Run it where it cannot start, and return what it says."""
+        process = self.start(**environment)
+        try:
+            assert process.wait(PATIENCE) == 1
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+        return self.log.read_text()
+
     @contextmanager
     def running(self, **environment: str) -> Iterator[None]:
         """Run it, wait until the machines' power is known, and end it by Ctrl-C."""
@@ -79,8 +89,7 @@ def test_it_takes_another_port_where_the_usual_one_is_taken_and_the_nodes_follow
             neighbour.bind(("0.0.0.0", USUAL))
         with checkout.running():
             assert checkout.port() != USUAL
-            assert checkout.start().wait(PATIENCE) == 1
-            assert "it is running already" in checkout.log.read_text()
+            assert "it is running already" in checkout.refusal()
     wanted = free_port(socket.SOCK_DGRAM)
     with checkout.running(PODIUM_PORT=str(wanted)):
         assert checkout.port() == wanted
@@ -90,6 +99,6 @@ def test_a_wanted_port_that_is_taken_is_told_with_the_variable(checkout: Checkou
     with socket.socket(type=socket.SOCK_DGRAM) as neighbour:
         neighbour.bind(("0.0.0.0", 0))
         port = neighbour.getsockname()[1]
-        assert checkout.start(PODIUM_PORT=str(port)).wait(PATIENCE) == 1
-    assert f"UDP port {port} is in use" in checkout.log.read_text()
-    assert "PODIUM_PORT=" in checkout.log.read_text()
+        refusal = checkout.refusal(PODIUM_PORT=str(port))
+    assert f"UDP port {port} is in use" in refusal
+    assert "PODIUM_PORT=" in refusal
