@@ -181,6 +181,11 @@ class Database:
             if not error.connection_invalidated:
                 raise
             raise errors.DatabaseUnavailable(self._unavailable(error)) from error
+        except sa.exc.PendingRollbackError as error:
+            # An interrupt invalidates the connection, which oslo.db then looks at before it is rolled back.
+            if isinstance(error.__context__, Exception | None):
+                raise
+            raise error.__context__ from None
 
     def _unavailable(self, error: Exception) -> str:
         cause = getattr(error, "inner_exception", None) or error

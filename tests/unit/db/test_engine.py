@@ -244,3 +244,17 @@ def test_an_error_does_not_tell_what_was_to_be_written(database: Database, enrol
     with pytest.raises(DBDuplicateEntry, match="INSERT INTO nodes") as caught, database.write() as connection:
         connection.execute(sa.insert(models.nodes).values(node._asdict()))
     assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("transaction", ["read", "write"])
+def test_an_interrupt_during_a_statement_stays_an_interrupt(tmp_path: Path, transaction: str) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    database = Database(f"sqlite:///{tmp_path}/p.sqlite")
+    try:
+        with pytest.raises(KeyboardInterrupt), getattr(database, transaction)() as connection:
+            sa.event.listen(database.engine, "do_execute", interrupt)
+            connection.execute(sa.text("SELECT 1"))
+    finally:
+        database.dispose()
