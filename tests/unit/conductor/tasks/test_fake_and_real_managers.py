@@ -301,7 +301,7 @@ def test_a_program_gets_its_input_and_environment(on: Callable[..., None]) -> No
     ("argv", "limits"),
     [
         (("/no/such/program",), {"timeout": 30}),
-        ((*PYTHON, "input()"), {"timeout": 0.01}),
+        ((*PYTHON, "import signal; signal.pause()"), {"timeout": 0.01}),
         ((*PYTHON, "print('x' * 1000)"), {"timeout": 30, "max_output": 10}),
     ],
     ids=["no program", "too long", "too much"],
