@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from podium.drivers.ipmi import packet
+from podium.drivers.ipmi.lan import packet
 from podium.simulator import fru, sensors
 from podium.simulator.faults import HEALTHY, Faults
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from podium.drivers.ipmi import packet
+from podium.drivers.ipmi.lan import packet
 from podium.simulator.faults import Faults
 
 _FULL, _COMPACT, _EVENT_ONLY, _CONTROLLER = 0x01, 0x02, 0x03, 0x12  # record types

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Final, Self
 
-from podium.drivers.ipmi.packet import Malformed
+from podium.drivers.ipmi.lan.packet import Malformed
 from podium.simulator import faults, nodes, ports
 from podium.simulator.bmc import BMC, Settings
 from podium.simulator.rack import Rack

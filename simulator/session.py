@@ -8,7 +8,7 @@ import hmac
 import os
 from typing import Final
 
-from podium.drivers.ipmi import crypto, handshake, packet
+from podium.drivers.ipmi.lan import crypto, handshake, packet
 from podium.simulator import bmc
 
 _IDLE_SECONDS: Final = 60.0  # section 6.12.15
@@ -96,7 +96,7 @@ class LanChannel:
     def receive(self, datagram: bytes) -> bytes | None:
         """Return the answer to a datagram, if there is one.
 
-        :raises podium.drivers.ipmi.packet.Malformed: for a datagram that a BMC drops
+        :raises podium.drivers.ipmi.lan.packet.Malformed: for a datagram that a BMC drops
         """
         if datagram[3:9] == _ASF_PING and len(datagram) == 12:
             return _ASF_PONG % datagram[9]  # section 13.2.4
@@ -270,7 +270,7 @@ class LanChannel:
 def _request(message: bytes) -> tuple[int, int, int, bytes]:
     """Parse a request.
 
-    :raises podium.drivers.ipmi.packet.Malformed: also for a response: two BMCs must not answer each other
+    :raises podium.drivers.ipmi.lan.packet.Malformed: also for a response: two BMCs must not answer each other
     """
     netfn, number, command, data = packet.decode_request(message)
     if netfn & 1:

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from types import SimpleNamespace
 
-from podium.drivers.ipmi import commands, packet
+from podium.drivers.ipmi.lan import commands, packet
 
 #: Completion code and data, for a command with its data.
 Answers = Callable[[tuple[int, int], bytes], tuple[int, bytes]]
 
 
 class DirectInquiry:
-    """Stands for :class:`podium.drivers.ipmi.inquiry.Inquiry`, over a function that answers.
+    """Stands for :class:`podium.drivers.ipmi.lan.inquiry.Inquiry`, over a function that answers.
 
     :param over: whether the time is up after each command
     """

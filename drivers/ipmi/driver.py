@@ -11,10 +11,11 @@ from podium.drivers import base
 from podium.drivers.bmc.connections import Connections
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text
-from podium.drivers.ipmi import crypto, packet, power
-from podium.drivers.ipmi.client import Client, Timing
-from podium.drivers.ipmi.inquiry import Inquiries
-from podium.drivers.ipmi.session import Target
+from podium.drivers.ipmi import power
+from podium.drivers.ipmi.lan import crypto, packet
+from podium.drivers.ipmi.lan.client import Client, Timing
+from podium.drivers.ipmi.lan.inquiry import Inquiries
+from podium.drivers.ipmi.lan.session import Target
 from podium.drivers.ipmi.tasks import HealthCheck, InventoryCollector, SensorCollector
 from podium.pacing import Allowance
 

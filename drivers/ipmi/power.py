@@ -6,8 +6,8 @@ Section and table numbers are those of the IPMI v2.0 specification, revision 1.1
 from typing import Final
 
 from podium import errors, states
-from podium.drivers.ipmi import commands, packet
-from podium.drivers.ipmi.client import Connection
+from podium.drivers.ipmi.lan import commands, packet
+from podium.drivers.ipmi.lan.client import Connection
 
 #: What :func:`switch` can reach.
 TARGETS: Final = (states.POWER_ON, states.POWER_OFF, states.REBOOTING, states.SOFT_POWER_OFF)

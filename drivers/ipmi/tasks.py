@@ -13,11 +13,12 @@ from podium import errors, states
 from podium.drivers import base
 from podium.drivers.bmc import inventory
 from podium.drivers.bmc.connections import Connections
-from podium.drivers.ipmi import commands, identity, packet, repository
-from podium.drivers.ipmi.client import Connection
-from podium.drivers.ipmi.inquiry import Inquiries, Inquiry
+from podium.drivers.ipmi.lan import commands, packet
+from podium.drivers.ipmi.lan.client import Connection
+from podium.drivers.ipmi.lan.inquiry import Inquiries, Inquiry
+from podium.drivers.ipmi.machine import identity, repository
+from podium.drivers.ipmi.machine.sensor_watch import SensorWatch
 from podium.drivers.ipmi.power import chassis_status
-from podium.drivers.ipmi.sensor_watch import SensorWatch
 from podium.pacing import Allowance
 
 LOG = log.getLogger(__name__)

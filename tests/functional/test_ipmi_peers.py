@@ -16,8 +16,8 @@ import pytest
 from peers import PATIENCE, free_port, own_address
 from podium import errors, states
 from podium.drivers import base
-from podium.drivers.ipmi import packet
 from podium.drivers.ipmi.driver import IPMIDriver
+from podium.drivers.ipmi.lan import packet
 from podium.simulator import fru, sensors
 from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator

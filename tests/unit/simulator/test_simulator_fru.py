@@ -2,7 +2,7 @@
 
 import pytest
 
-from podium.drivers.ipmi import packet
+from podium.drivers.ipmi.lan import packet
 from podium.simulator import bmc, fru
 
 USER, OPERATOR = packet.PRIVILEGE_USER, packet.PRIVILEGE_OPERATOR

@@ -2,7 +2,7 @@
 
 import pytest
 
-from podium.drivers.ipmi import packet
+from podium.drivers.ipmi.lan import packet
 from podium.simulator import bmc, faults, sensors
 
 USER = packet.PRIVILEGE_USER

@@ -13,7 +13,7 @@ import pytest
 
 from peers import PATIENCE
 from podium import errors
-from podium.drivers.ipmi import packet
+from podium.drivers.ipmi.lan import packet
 from podium.simulator import bmc, control
 from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podium.drivers.ipmi import crypto, handshake, packet
+from podium.drivers.ipmi.lan import crypto, handshake, packet
 from podium.simulator import bmc, faults, session
 
 OFF, ON, CYCLE = b"\0", b"\1", b"\2"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podium.drivers.ipmi import crypto, handshake, packet
+from podium.drivers.ipmi.lan import crypto, handshake, packet
 
 
 class FakeBMC(asyncio.DatagramProtocol):

@@ -13,9 +13,9 @@ from peers import PATIENCE
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.bmc import connections
-from podium.drivers.ipmi import client as ipmi_client
-from podium.drivers.ipmi import commands, packet
 from podium.drivers.ipmi.driver import IPMIDriver
+from podium.drivers.ipmi.lan import client as ipmi_client
+from podium.drivers.ipmi.lan import commands, packet
 from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator
 

@@ -15,10 +15,11 @@ from inquiries import DirectInquiry
 from peers import PATIENCE
 from podium.drivers import base
 from podium.drivers.bmc.inventory import collected
-from podium.drivers.ipmi import commands, identity, packet
 from podium.drivers.ipmi.driver import IPMIDriver
-from podium.drivers.ipmi.inquiry import Inquiry
-from podium.drivers.ipmi.sensor_watch import SensorWatch
+from podium.drivers.ipmi.lan import commands, packet
+from podium.drivers.ipmi.lan.inquiry import Inquiry
+from podium.drivers.ipmi.machine import identity
+from podium.drivers.ipmi.machine.sensor_watch import SensorWatch
 from podium.pacing import Allowance
 from podium.simulator.bmc import BMC, Settings
 from podium.simulator.nodes import address_range

@@ -6,8 +6,9 @@ Section and table numbers are those of the IPMI v2.0 specification, revision 1.1
 from typing import Final, NamedTuple
 
 from podium.drivers import base
-from podium.drivers.ipmi import commands, discrete, packet, sdr
-from podium.drivers.ipmi.inquiry import Inquiry
+from podium.drivers.ipmi.lan import commands, packet
+from podium.drivers.ipmi.lan.inquiry import Inquiry
+from podium.drivers.ipmi.machine import discrete, sdr
 
 _SCANNED: Final = 0x40
 _UNAVAILABLE: Final = 0x20

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from podium.drivers.bmc.closing import paced
-from podium.drivers.ipmi.session import Session
+from podium.drivers.ipmi.lan.session import Session
 
 _ROUNDS: Final = 2  # a BMC that closed the session and whose answer was lost is silent from then on
 

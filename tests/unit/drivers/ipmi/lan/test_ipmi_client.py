@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from peers import PATIENCE
 from podium import errors
-from podium.drivers.ipmi import crypto, handshake, packet, transport
-from podium.drivers.ipmi.client import Client, Connection, Timing
-from podium.drivers.ipmi.commands import CommandFailed
-from podium.drivers.ipmi.session import SuiteRefused, Target
+from podium.drivers.ipmi.lan import crypto, handshake, packet, transport
+from podium.drivers.ipmi.lan.client import Client, Connection, Timing
+from podium.drivers.ipmi.lan.commands import CommandFailed
+from podium.drivers.ipmi.lan.session import SuiteRefused, Target
 from rounds import ROUNDS
 
 PATIENT = Timing(command=30, retransmit=10)  # nothing is sent twice

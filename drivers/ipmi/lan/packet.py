@@ -2,8 +2,8 @@
 
 Pure functions without any I/O, so that the client, the simulator and the tests share one reading of the
 specification. This is what runs for every read of every BMC, so it takes and returns plain values; the few
-messages that open a session are records, in :mod:`podium.drivers.ipmi.handshake`. Whatever cannot be decoded
-is :class:`Malformed`.
+messages that open a session are records, in :mod:`podium.drivers.ipmi.lan.handshake`. Whatever cannot be
+decoded is :class:`Malformed`.
 
 Section and table numbers are those of the IPMI v2.0 specification, revision 1.1.
 """

@@ -9,8 +9,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from podium.drivers.ipmi import packet
-from podium.drivers.ipmi.packet import Malformed
+from podium.drivers.ipmi.lan import packet
+from podium.drivers.ipmi.lan.packet import Malformed
 
 STATUS_OK: Final = 0x00
 STATUS_INSUFFICIENT_RESOURCES: Final = 0x01

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from inquiries import DirectInquiry
 from podium.drivers import base
-from podium.drivers.ipmi import packet, sdr, sensors
+from podium.drivers.ipmi.lan import packet
+from podium.drivers.ipmi.machine import sdr, sensors
 
 CELSIUS = sdr.Conversion(form=0, slope=1.0, offset=0.0, linearization=0, base_unit=1)
 CPU = sdr.Sensor(1, "CPU1 Temp", "3.1", 0x01, sdr.THRESHOLD, 0, "temperature", CELSIUS)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podium.drivers.ipmi import crypto, handshake, packet
+from podium.drivers.ipmi.lan import crypto, handshake, packet
 
 SUITES = pytest.mark.parametrize("suite", [crypto.SUITE_3, crypto.SUITE_17], ids=["suite 3", "suite 17"])
 BYTES_16 = st.binary(min_size=16, max_size=16)

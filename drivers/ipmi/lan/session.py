@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from podium import errors
-from podium.drivers.ipmi import crypto, handshake, packet, transport
+from podium.drivers.ipmi.lan import crypto, handshake, packet, transport
 
 _AUTHENTICATION_STATUSES: Final = frozenset({0x09, 0x0A, 0x0C, 0x0D, 0x0E, 0x0F})
 _RESOURCE_STATUSES: Final = frozenset({0x01, 0x0B})
@@ -89,7 +89,7 @@ class Session:
         """Set Session Privilege Level, section 22.18; returns the completion code.
 
         :param level: one of packet.PRIVILEGE_*
-        :raises podium.drivers.ipmi.transport.NoAnswer: after the deadline or the last transmission
+        :raises podium.drivers.ipmi.lan.transport.NoAnswer: after the deadline or the last transmission
         """
         self.prepare(packet.SET_SESSION_PRIVILEGE_LEVEL, bytes((level,)))
         code, _ = await self.endpoint.ask(self, gap, deadline, transmissions)
@@ -106,7 +106,7 @@ class Session:
     def accept(self, datagram: bytes) -> tuple[int, bytes] | None:
         """Completion code and data when this answers the command under way.
 
-        :raises podium.drivers.ipmi.packet.Malformed: when it cannot be decoded, or is not authentic
+        :raises podium.drivers.ipmi.lan.packet.Malformed: when it cannot be decoded, or is not authentic
         """
         opened = self._keys.open_usual(datagram, self._header, self._request[1])
         if opened is not None and self._window.accept(opened[0]):
@@ -193,7 +193,7 @@ async def open_session(
     :raises podium.errors.AuthenticationRefused: wrong user, password, key or privilege level
     :raises SuiteRefused: the BMC does not have the cipher suite
     :raises podium.errors.DriverError: the BMC has no free session, or refuses for another reason
-    :raises podium.drivers.ipmi.transport.NoAnswer: after the deadline, or when the BMC forgot the set-up
+    :raises podium.drivers.ipmi.lan.transport.NoAnswer: after the deadline, or when the BMC forgot the set-up
     """
     return await _SetUp(endpoint, target, suite, gap, deadline).run()
 

@@ -8,9 +8,10 @@ import asyncio
 from oslo_log import log
 
 from podium.drivers import base
-from podium.drivers.ipmi import commands, repository, sdr, sensors
-from podium.drivers.ipmi.client import Connection
-from podium.drivers.ipmi.inquiry import Inquiry
+from podium.drivers.ipmi.lan import commands
+from podium.drivers.ipmi.lan.client import Connection
+from podium.drivers.ipmi.lan.inquiry import Inquiry
+from podium.drivers.ipmi.machine import repository, sdr, sensors
 
 LOG = log.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class SensorWatch:
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        #: What the machine is, see :mod:`podium.drivers.ipmi.identity`; None until it was looked at.
+        #: What the machine is, see :mod:`podium.drivers.ipmi.machine.identity`; None until it was looked at.
         self.fingerprint = ""
         self._version: bytes | None = None
         self._repository: sdr.Repository | None = None

@@ -17,7 +17,7 @@ from oslo_log import log
 from podium.drivers.bmc.connections import Shared
 from podium.drivers.bmc.deadlines import Deadlines
 from podium.drivers.bmc.fair_lock import FairLock
-from podium.drivers.ipmi import packet
+from podium.drivers.ipmi.lan import packet
 
 LOG = log.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Step(Protocol):
     def accept(self, datagram: bytes) -> Any:
         """What the datagram answers, or None when it answers something else.
 
-        :raises podium.drivers.ipmi.packet.Malformed: when it cannot be decoded
+        :raises podium.drivers.ipmi.lan.packet.Malformed: when it cannot be decoded
         """
 
 

@@ -6,8 +6,9 @@ Section and table numbers are those of the IPMI v2.0 specification, revision 1.1
 from typing import Final
 
 from podium import errors
-from podium.drivers.ipmi import commands, packet, sdr
-from podium.drivers.ipmi.inquiry import Inquiry
+from podium.drivers.ipmi.lan import commands, packet
+from podium.drivers.ipmi.lan.inquiry import Inquiry
+from podium.drivers.ipmi.machine import sdr
 
 _WHOLE: Final = 0xFF  # bytes; as many as the record has
 _SMALLER: Final = {_WHOLE: 32, 32: 16, 16: 8}  # bytes asked for at once, after a refusal

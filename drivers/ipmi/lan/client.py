@@ -16,10 +16,10 @@ from podium import errors
 from podium.drivers.bmc import timing
 from podium.drivers.bmc.connections import Shared
 from podium.drivers.bmc.logins import NONE_REFUSED
-from podium.drivers.ipmi import closing, crypto, packet, transport
-from podium.drivers.ipmi.commands import INSUFFICIENT_PRIVILEGE, NODE_BUSY, CommandFailed
-from podium.drivers.ipmi.session import Session, SuiteRefused, Target, open_session
-from podium.drivers.ipmi.transport import NoAnswer
+from podium.drivers.ipmi.lan import closing, crypto, packet, transport
+from podium.drivers.ipmi.lan.commands import INSUFFICIENT_PRIVILEGE, NODE_BUSY, CommandFailed
+from podium.drivers.ipmi.lan.session import Session, SuiteRefused, Target, open_session
+from podium.drivers.ipmi.lan.transport import NoAnswer
 
 LOG = log.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Connection:
         :param patience: seconds for everything; by default the client's
         :raises podium.errors.BMCUnreachable: no answer within that time
         :raises podium.errors.AuthenticationRefused: the BMC refuses the login, or is left alone for that
-        :raises podium.drivers.ipmi.commands.CommandFailed: a completion code other than 00h
+        :raises podium.drivers.ipmi.lan.commands.CommandFailed: a completion code other than 00h
         :raises podium.errors.DriverError: no session to be had
         """
         client = self._client

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podium.drivers.ipmi import crypto, packet
-from podium.drivers.ipmi.session import Session
+from podium.drivers.ipmi.lan import crypto, packet
+from podium.drivers.ipmi.lan.session import Session
 
 CONSOLE, BMC = 0xA0A1A2A3, 0x02000000
 KEY: Final = bytes(range(20))

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from podium.drivers.ipmi import handshake, packet
-from podium.drivers.ipmi.packet import Malformed
+from podium.drivers.ipmi.lan import handshake, packet
+from podium.drivers.ipmi.lan.packet import Malformed
 
 if TYPE_CHECKING:
     from hashlib import _Hash

@@ -8,7 +8,7 @@ from typing import Final
 
 from podium import errors
 from podium.drivers import base
-from podium.drivers.ipmi import packet
+from podium.drivers.ipmi.lan import packet
 
 # Chassis Control, table 28-4.
 POWER_DOWN: Final = 0x00

@@ -6,8 +6,8 @@ from typing import Final
 
 from podium.drivers.base import Node
 from podium.drivers.bmc.connections import Connections
-from podium.drivers.ipmi import packet
-from podium.drivers.ipmi.client import Connection
+from podium.drivers.ipmi.lan import packet
+from podium.drivers.ipmi.lan.client import Connection
 from podium.pacing import Allowance
 
 _PATIENCE: Final = 3.0  # seconds for one command; health and sensors are not worth a longer wait
@@ -48,7 +48,7 @@ class Inquiry:
     async def ask(
         self, command: tuple[int, int], data: bytes = b"", privilege: int = packet.PRIVILEGE_USER
     ) -> bytes:
-        """As :meth:`podium.drivers.ipmi.client.Connection.command`."""
+        """As :meth:`podium.drivers.ipmi.lan.client.Connection.command`."""
         return await self.connection.command(command, data, privilege=privilege, patience=self.patience)
 
 

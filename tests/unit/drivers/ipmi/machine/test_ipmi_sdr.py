@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from inquiries import Answers, DirectInquiry
 from podium import errors
 from podium.drivers.base import SENSOR_KINDS
-from podium.drivers.ipmi import packet, repository, sdr
+from podium.drivers.ipmi.lan import packet
+from podium.drivers.ipmi.machine import repository, sdr
 from podium.simulator.bmc import BMC, Settings
 from rounds import ROUNDS
 

@@ -11,8 +11,9 @@ from typing import Final
 from oslo_log import log
 
 from podium import errors
-from podium.drivers.ipmi import commands, packet, strings
-from podium.drivers.ipmi.inquiry import Inquiry
+from podium.drivers.ipmi.lan import commands, packet
+from podium.drivers.ipmi.lan.inquiry import Inquiry
+from podium.drivers.ipmi.machine import strings
 
 LOG = log.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from inquiries import Answers, DirectInquiry
 from podium import errors
-from podium.drivers.ipmi import fru, packet
+from podium.drivers.ipmi.lan import packet
+from podium.drivers.ipmi.machine import fru
 from podium.simulator.bmc import BMC, Settings
 
 NOTHING = fru.Identity()

@@ -9,8 +9,9 @@ from typing import Final
 
 from podium import errors
 from podium.drivers.bmc.inventory import Inventory
-from podium.drivers.ipmi import commands, fru, packet
-from podium.drivers.ipmi.inquiry import Inquiry
+from podium.drivers.ipmi.lan import commands, packet
+from podium.drivers.ipmi.lan.inquiry import Inquiry
+from podium.drivers.ipmi.machine import fru
 
 _DEVICE_ID: Final = 11  # bytes; more of them are the maker's
 _THIS_CHANNEL: Final = 0x0E

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from podium.drivers.ipmi import discrete, packet, strings
+from podium.drivers.ipmi.lan import packet
+from podium.drivers.ipmi.machine import discrete, strings
 
 HEADER: Final = 5  # bytes: record ID, version, type, and how many follow
 FULL: Final = 0x01

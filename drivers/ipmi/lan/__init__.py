@@ -1,0 +1,1 @@
+"""RMCP+: datagrams, sessions and commands of IPMI over LAN."""
