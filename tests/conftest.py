@@ -32,6 +32,8 @@ hypothesis.settings.load_profile("podium")
 def pytest_configure() -> None:
     # As Ctrl-C does: otherwise what stops a test run would leave its database servers behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A background job of a shell ignores Ctrl-C, and so would the programs that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if (folder := scratch()) is not None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
 
