@@ -92,7 +92,9 @@ class Fleet:
 
         :raises podium.errors.DatabaseUnavailable: when the database cannot be asked
         """
-        return await sql.wait_for_change(self._pulse, every=every, most=most)
+        changed = await sql.wait_for_change(self._pulse, every=every, most=most)
+        # An outcome may be seen here before whoever wrote it hears of that: no other change need follow.
+        return changed or self.taken.has_ended
 
     def _find(self, connection: sa.Connection) -> "_Changes":
         # The pulse first: what changes after it is asked for again, and never missed.
@@ -129,7 +131,8 @@ class Fleet:
                     fresh.append(entry)
                 else:
                     reads = entry.reads.following(old.reads, is_forgiven=old.node.maintenance)
-                    entry = replace(entry, reads=reads)
+                    # A health that was reported may not be written yet either.
+                    entry = replace(entry, reads=reads, health=old.health)
                 if entry.policy == ENFORCE:
                     self.enforced.add(entry.number)
                 else:

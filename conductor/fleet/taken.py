@@ -21,6 +21,11 @@ class Taken:
     def __len__(self) -> int:
         return len(self._numbers)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nodes wait for the fleet to show that their power changes ended."""
+        return bool(self._ended)
+
     def take(self, number: int) -> bool:
         """Take a node; False when somebody else has it."""
         if number in self._numbers:

@@ -1,6 +1,7 @@
 """SQL for the event loop: transactions in threads of their own, and one log line for an outage."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,9 @@ LOG = log.getLogger(__name__)
 #: One of the threads waits for changes.
 _THREADS: Final = 5
 
+#: Seconds for which looks go without a transaction.
+_TRUST: Final = 1.0
+
 _T = TypeVar("_T")
 
 
@@ -37,6 +41,7 @@ class Sql:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sql")
         self._closing = threading.Event()
         self._down = False
+        self._peek_until = -math.inf
 
     @property
     def up(self) -> bool:
@@ -91,7 +96,13 @@ class Sql:
         self._database.dispose()
 
     def _look(self) -> Pulse:
-        return changes.peek(self._database) or _in_transaction(self._database.read, changes.pulse)
+        now = self._clock()
+        if now < self._peek_until and (found := changes.peek(self._database)) is not None:
+            return found
+        # A connection that is held open does not notice that another file has taken the place of its own.
+        self._peek_until = now + _TRUST
+        pulse: Pulse = _in_transaction(self._database.read, changes.pulse)
+        return pulse
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         try:

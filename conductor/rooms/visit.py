@@ -108,7 +108,8 @@ class Visit:
         for visit in self._waiting or ():
             visit._answer(False)
         self._waiting = None
-        self.task.cancel()
+        if not self.yielded:  # a second cancellation would end the wait for a plain method that is under way
+            self.task.cancel()
 
     def end(self) -> None:
         """Hand the node on: the call has returned, or was not made."""

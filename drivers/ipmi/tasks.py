@@ -32,12 +32,13 @@ class HealthCheck:
 
     async def run(self, node: base.Node, manager: base.Manager) -> None:
         """Report the health of one node; nothing while its BMC is silent or refuses."""
-        inquiry = self._inquiries.held(node)
-        if inquiry is None:
+        held = self._inquiries.held(node)
+        if held is None:
             return
         try:
-            watch = SensorWatch.of(inquiry.connection)
+            watch = SensorWatch.of(held.connection)
             async with watch.lock:
+                inquiry = self._inquiries.begin(held.connection)  # not before: its time runs
                 manager.report_health(node, await _health(inquiry, watch))
         except errors.DriverError as failure:
             LOG.debug("no health of node %s: %s", node.name, failure)

@@ -75,7 +75,7 @@ class Inquiries:
             return None
         return self.begin(connection, patience)
 
-    def begin(self, connection: Connection, patience: float) -> Inquiry:
+    def begin(self, connection: Connection, patience: float = _PATIENCE) -> Inquiry:
         """An inquiry over a connection, which opens a session when it has none."""
         return Inquiry(
             connection,

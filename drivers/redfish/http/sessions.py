@@ -111,8 +111,9 @@ class Account:
             LOG.info(text, self._target, answer.status)
 
     def accept(self) -> None:
-        """Note that the BMC accepted the login."""
-        self._refused = NONE_REFUSED
+        """Note that the BMC accepted the login; an answer to an earlier request changes nothing."""
+        if not self.left_alone:
+            self._refused = NONE_REFUSED
 
     def refuse(self, answer: Answer) -> None:
         """Note that the BMC refused the login.

@@ -180,3 +180,31 @@ def test_a_node_that_became_free_is_noticed_where_nothing_else_changed(tmp_path:
         assert await it.fleet.refresh(it.sql) is None
 
     enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_a_node_whose_outcome_is_reported_after_the_fleet_saw_it_is_freed_without_another_change(
+    tmp_path: Path,
+) -> None:
+    async def then(it: Pieces) -> None:
+        assert it.fleet.taken.take(1)
+        assert not await it.fleet.wait_for_change(it.sql, every=0.0, most=0.0)
+        it.fleet.taken.free_when_seen(it.fleet.seen, [1])
+        assert await it.fleet.wait_for_change(it.sql, every=0.0, most=0.0)
+        assert await it.fleet.refresh(it.sql) == []
+        assert 1 not in it.fleet.taken
+        assert not await it.fleet.wait_for_change(it.sql, every=0.0, most=0.0)
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_a_health_that_is_not_written_yet_outlasts_a_change_of_its_node(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        node, health = it.node("a"), {"status": "Warning", "reasons": ["fan"]}
+        assert it.fleet.note_health(node.uuid, health) == node.id
+        change(it, lambda sql: api.update_node(sql, node.id, {"extra": {"rack": "r1"}}))
+        await it.fleet.refresh(it.sql)
+        entry = it.fleet.find(node.uuid)
+        assert entry is not None
+        assert (entry.node.extra, entry.health) == ({"rack": "r1"}, health)
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)

@@ -93,10 +93,26 @@ def test_a_wait_for_a_change_ends_without_one_when_its_time_is_over_or_the_daemo
     looking(f"sqlite:///{tmp_path}/p", then)
 
 
-def test_a_look_at_sqlite_needs_no_transaction(tmp_path: Path) -> None:
+def test_a_look_at_sqlite_needs_no_transaction_for_a_second(tmp_path: Path) -> None:
     async def then(it: Looking) -> None:
+        await it.sql.pulse()
         asked = it.queries
+        it.now += 0.9
         await it.sql.pulse()
         assert it.queries == asked
+
+    looking(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_a_database_that_was_put_in_the_place_of_the_open_file_is_noticed(tmp_path: Path) -> None:
+    async def then(it: Looking) -> None:
+        before = await it.sql.pulse()
+        it.other.dispose()
+        (tmp_path / "p").rename(tmp_path / "old")
+        prepared(f"sqlite:///{tmp_path}/p").dispose()
+        for _ in range(3):
+            it.change()
+        it.now += 2.0
+        assert (await it.sql.pulse()).changes == before.changes + 3
 
     looking(f"sqlite:///{tmp_path}/p", then)

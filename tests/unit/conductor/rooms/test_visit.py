@@ -197,3 +197,25 @@ def test_a_visit_that_is_given_up_while_it_waits_leaves_the_one_before_it_alone(
         assert held == {}
 
     asyncio.run(main())
+
+
+def test_a_visit_that_gave_way_and_is_given_up_is_not_cancelled_again() -> None:
+    async def main() -> None:
+        held, order, go = Held(), list[str](), asyncio.Event()
+        sweep = Background(held)
+        await turns()
+        person = asyncio.create_task(speak(Visit(held, "node", urgent=True), order, "person", go))
+        await turns()
+        assert (sweep.cancelled, sweep.visit.yielded) == (1, True)
+        sweep.visit.give_up()
+        await turns()
+        assert sweep.cancelled == 1
+        with pytest.raises(NotAsked):
+            await person
+        with pytest.raises(NotAsked):
+            Visit(held, "node").take()
+        sweep.returned.set()
+        await turns()
+        assert Visit(held, "node").take()
+
+    asyncio.run(main())

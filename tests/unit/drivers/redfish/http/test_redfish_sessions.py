@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from fakes import Clock
 from podium import errors
 from podium.drivers.redfish.http.client import BMCBusy, Refused
+from podium.drivers.redfish.http.connection import Answer
+from podium.drivers.redfish.http.sessions import Account
+from podium.drivers.redfish.http.wire import Counts, Target, Timing
 
 ROOT = "/redfish/v1/"
 SESSIONS = "/redfish/v1/SessionService/Sessions"
@@ -337,3 +341,16 @@ def test_hundreds_of_sessions_are_closed_at_once(http_bmc: Any) -> None:
         return request
 
     run(main)
+
+
+def test_a_late_answer_does_not_end_the_time_for_which_a_bmc_is_left_alone() -> None:
+    clock, timing = Clock(), Timing(authentication_retry=600)
+    account = Account(Target("https", "bmc", 443, "user", "wrong"), Counts(), timing, clock)
+    for _ in range(3):
+        with pytest.raises(errors.AuthenticationRefused):
+            account.refuse(Answer(401, {}, b""))
+    account.accept()
+    assert account.left_alone
+    clock.advance(601)
+    account.accept()
+    assert not account.left_alone
