@@ -64,9 +64,9 @@ class ConductorCollector(Collector):
         )
 
     def _reports(self) -> list[TaskReport]:
-        told: concurrent.futures.Future[list[TaskReport]] = concurrent.futures.Future()
-        self._loop.call_soon_threadsafe(lambda: told.set_result(self._task_reports()))
-        return told.result(_PATIENCE)
+        reports: concurrent.futures.Future[list[TaskReport]] = concurrent.futures.Future()
+        self._loop.call_soon_threadsafe(lambda: reports.set_result(self._task_reports()))
+        return reports.result(_PATIENCE)
 
     def _of_drivers(self) -> Iterator[Metric]:
         count = GaugeMetricFamily(

@@ -189,7 +189,7 @@ class Network:
         return found[0][0], found[0][4]
 
     def endpoint(self, family: int, address: Any) -> Endpoint:
-        """The one endpoint with an address as :meth:`resolve` tells it, until it is given back.
+        """The one endpoint with an address as :meth:`resolve` returns it, until it is given back.
 
         :raises OSError: when the system does not have the address family
         """
@@ -205,19 +205,19 @@ class Network:
         return list(self._sockets.values())
 
     def statistics(self) -> dict[str, float]:
-        """Counts and sizes by name; receive_overflows is left out where the kernel does not tell."""
+        """Counts and sizes by name; receive_overflows is left out where the kernel does not report it."""
         sockets = self.sockets
-        told: dict[str, float] = {
+        figures: dict[str, float] = {
             "datagrams_sent": self.sent,
             "retransmissions": self.retransmissions,
             "datagrams_dropped": self.dropped,
         }
         try:
-            told["receive_buffer"] = sum(_granted(sock) for sock in sockets)
-            told["receive_overflows"] = sum(_overflows(sock) for sock in sockets)
+            figures["receive_buffer"] = sum(_granted(sock) for sock in sockets)
+            figures["receive_overflows"] = sum(_overflows(sock) for sock in sockets)
         except OSError:  # an old kernel, or a socket that is being closed
-            return told
-        return told
+            return figures
+        return figures
 
     def _sender(self, family: int) -> Callable[[bytes, Any], int]:
         """What sends a datagram to an address; one for all, as a bound method for each takes its memory."""
@@ -272,8 +272,8 @@ def _granted(sock: socket.socket) -> int:
 
 
 def _overflows(sock: socket.socket) -> int:
-    told = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-    return int(_MEMINFO.unpack(told)[8])
+    found = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+    return int(_MEMINFO.unpack(found)[8])
 
 
 def _enlarge(sock: socket.socket) -> None:

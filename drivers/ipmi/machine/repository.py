@@ -104,7 +104,7 @@ class Walk:
             _, more = await self._get(inquiry, len(record), size - len(record))
             if not more:
                 raise self._broken(
-                    inquiry, f"does not have the {size} bytes that record {self._next:04X}h tells"
+                    inquiry, f"does not have the {size} bytes that record {self._next:04X}h states"
                 )
             record += more
         return following, record[:size]
