@@ -29,8 +29,14 @@ start_simulator() {
     setsid "$bin/podium-sim" --ipmi 48 --port "$1" --nodes-file "$state/rack.yaml" --control "$state/simulator.sock" \
         >"$state/simulator.ready" 2>"$state/simulator.log" 9>&- &
     simulator=$!
+    tries=0
     until [ -s "$state/simulator.ready" ]; do
         kill -0 "$simulator" 2>/dev/null || return 1
+        tries=$((tries + 1))
+        if [ "$tries" -gt 600 ]; then
+            kill "$simulator"
+            return 1
+        fi
         sleep 0.1
     done
 }
