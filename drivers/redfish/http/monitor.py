@@ -36,6 +36,8 @@ async def follow(who: str, path: str, answer: Answer, poll: Poll, deadline: floa
     while True:
         task = answers.resource(answer) or {}
         state = task.get("TaskState")
+        if not isinstance(state, str):
+            state = None
         if state in _FAILED:
             raise _failure(f"{who} did not finish POST {path}: its task ended in {state}", answer, task)
         if answer.status != ACCEPTED and state is None:
@@ -47,7 +49,7 @@ async def follow(who: str, path: str, answer: Answer, poll: Poll, deadline: floa
         if loop.time() + pause >= deadline:
             raise errors.DriverError(
                 f"{who} has not finished POST {path} after {loop.time() - begun:.0f} s: "
-                f"{monitor} is {answers.clean(str(state or 'not done'))}"
+                f"{monitor} is {answers.clean(state or 'not done')}"
             )
         await asyncio.sleep(pause)
         answer = await poll(monitor, deadline)

@@ -248,6 +248,7 @@ def test_random_bytes_end_in_nothing_but_errors_of_a_driver(noise: bytes, places
 @FUZZ
 @given(ANYTHING, STATUS, HEADERS, PLACES)
 @example(None, 202, ["Location: /redfish/v1/x"], [])
+@example({"TaskState": []}, 202, [], [])
 def test_random_json_ends_in_nothing_but_errors_of_a_driver(
     body: Any, status: int, headers: list[str], places: list[int]
 ) -> None:

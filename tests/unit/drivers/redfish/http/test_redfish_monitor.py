@@ -17,7 +17,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(main())
 
 
-def task(state: str, *told: str) -> dict[str, Any]:
+def task(state: object, *told: str) -> dict[str, Any]:
     messages = [{"MessageId": f"Task.{text}", "Message": text} for text in told]
     return {"@odata.id": "/redfish/v1/TaskService/Tasks/7", "TaskState": state, "Messages": messages}
 
@@ -77,6 +77,18 @@ def test_a_task_that_fails_is_a_refusal_in_its_words(http_bmc: Any, state: str, 
             with pytest.raises(Refused, match=f"its task ended in {state}: Too hot; Give up") as told:
                 await one.post(RESET, {}, repeatable=False)
             assert told.value.messages == ("Task.Too hot", "Task.Give up")
+
+    run(main)
+
+
+@pytest.mark.parametrize("state", [[], {"Completed": 1}, 7, True, None])
+def test_a_task_whose_state_is_no_word_is_done_when_its_status_says_so(http_bmc: Any, state: object) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            begun = bmc.reply(202, task(state), Retry_After="0", Location=MONITOR)
+            doing(bmc, begun, bmc.reply(202, task(state), Retry_After="0"), bmc.reply(200, task(state)))
+            assert (await one.post(RESET, {}, repeatable=False)).status == 200
+            assert len(polls(bmc)) == 2
 
     run(main)
 
