@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from oslo_log import log
 
@@ -29,7 +29,7 @@ def make_database(conf: configuration.Config) -> Database:
     return Database(database_url(conf), **engine_options(conf))
 
 
-def check(conf: configuration.Config) -> None:
+def check(conf: configuration.Config, sleep: Callable[[float], object] = time.sleep) -> None:
     """Load the drivers, evaluate their options, and prepare the schema of the database.
 
     :raises podium.errors.PodiumError: for the first fault; when the database does not answer, after the
@@ -39,21 +39,25 @@ def check(conf: configuration.Config) -> None:
     conf.check()
     for line in conf.unknown_options():
         LOG.warning("%s", line)
-    _prepare_schema(conf)
+    _prepare_schema(conf, sleep)
 
 
-def _prepare_schema(conf: configuration.Config) -> None:
+def _prepare_schema(conf: configuration.Config, sleep: Callable[[float], object]) -> None:
     database = make_database(conf)
-    retries = conf.database.max_retries
+    retries, interval, waited = conf.database.max_retries, conf.database.retry_interval, False
     try:
         for left in itertools.repeat(-1) if retries < 0 else range(retries, -1, -1):
             try:
                 schema.prepare(database)
-                return
+                break
             except errors.DatabaseUnavailable as error:
                 if not left:
                     raise
-                LOG.warning("Trying again in %d s: %s", conf.database.retry_interval, error)
-                time.sleep(conf.database.retry_interval)
+                if not waited:
+                    LOG.warning("Waiting for the database, tried again every %d s: %s", interval, error)
+                waited = True
+                sleep(interval)
+        if waited:
+            LOG.warning("The database answers, and the start goes on")
     finally:
         database.dispose()

@@ -17,6 +17,7 @@ _LOG_LEVELS: Final = [
     "cotyledon=WARNING",
     "futurist=INFO",
     "oslo_db=INFO",
+    "oslo_db.sqlalchemy.exc_filters=CRITICAL",  # it logs what it raises, with a traceback
     "oslo_service=WARNING",
     "sqlalchemy=WARNING",
     "stevedore=WARNING",

@@ -174,7 +174,11 @@ class Database:
             raise errors.DatabaseUnavailable(self._unavailable(error)) from error
         except oslo_exception.DBError as error:
             # The bare class, none of its children: SQLite's word for a file that is damaged or no database.
-            if type(error.inner_exception) is not sa.exc.DatabaseError:
+            inner: Any = error.inner_exception
+            if (
+                type(inner) is not sa.exc.DatabaseError
+                and _code(getattr(inner, "orig", inner)) not in _READ_ONLY
+            ):
                 raise
             raise errors.DatabaseUnavailable(self._unavailable(error)) from error
         except sa.exc.DBAPIError as error:
@@ -188,13 +192,54 @@ class Database:
             raise error.__context__ from None
 
     def _unavailable(self, error: Exception) -> str:
-        cause = getattr(error, "inner_exception", None) or error
-        words = " ".join(str(getattr(cause, "orig", None) or cause).split())
+        cause: Any = getattr(error, "inner_exception", None) or error
+        cause = getattr(cause, "orig", None) or cause
         if self.is_sqlite:
-            return f"{self.url.database}: {words}; is the disk full, or the file another user's?"
-        words = re.sub(r" ?\(Background on this error at: \S+\)", "", words)
+            return f"{self.url.database}: {_words(cause)}; {_sqlite_remedy(cause)}"
         where = self.url.set(query={}).render_as_string(hide_password=True)
-        return f"[database] connection = {where}: {words}; is the server up, and may this login use it?"
+        return f"[database] connection = {where}: {_words(cause)}; {_server_remedy(cause)}"
+
+
+#: Said by libraries, and of no use beside the remedy: SQLAlchemy's link, libpq's guess.
+_LIBRARY_HINTS: Final = re.compile(r" ?\(Background on this error at: \S+\)| ?Is the server running [^?]*\?")
+
+
+def _words(cause: Exception) -> str:
+    """The text of an error of a database's driver, in one line."""
+    if len(cause.args) == 2 and isinstance(cause.args[0], int):  # PyMySQL's, which Python shows as a tuple
+        text = f"{cause.args[1]} (error {cause.args[0]})"
+    else:
+        text = str(cause)
+    return _LIBRARY_HINTS.sub("", " ".join(text.split())).removesuffix(";")
+
+
+def _sqlite_remedy(cause: Exception) -> str:
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest says more of the same (sqlite.org/rescode)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return "another program holds its write lock: see which with fuser or lsof, and end it"
+    if code == sqlite3.SQLITE_FULL:
+        return "make room on its disk"
+    return "is the disk full, or the file another user's?"
+
+
+#: What PostgreSQL (Appendix A, SQLSTATE) and MariaDB (error codes) call a server that only reads.
+_READ_ONLY: Final = frozenset({"25006", 1290, 1792, 1836})
+#: And a row that another transaction has, or had for too long.
+_HELD: Final = frozenset({"40P01", "55P03", 1205, 1213})
+
+
+def _code(cause: Any) -> str | int | None:
+    code = getattr(cause, "sqlstate", None) or next(iter(cause.args), None)
+    return code if isinstance(code, str | int) else None
+
+
+def _server_remedy(cause: Exception) -> str:
+    code = _code(cause)
+    if code in _READ_ONLY:
+        return "the server takes no writes: it is a standby, in recovery, or was made read-only"
+    if code in _HELD:
+        return "another transaction holds the rows"
+    return "is the server up, and may this login use it?"
 
 
 def _sqlite_connect(connection: Any, _record: object) -> None:

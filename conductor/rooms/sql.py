@@ -1,4 +1,4 @@
-"""SQL for the event loop: transactions in threads of their own, and one log line for an outage."""
+"""SQL for the event loop: transactions in threads of their own."""
 
 import asyncio
 import math
@@ -11,14 +11,12 @@ from typing import Final, TypeVar
 
 import sqlalchemy as sa
 from oslo_db.api import wrap_db_retry
-from oslo_log import log
 
 from podium import errors
+from podium.conductor.rooms.reach import READ, WRITE, Reach
 from podium.db import changes
 from podium.db.changes import Pulse
 from podium.db.engine import Database
-
-LOG = log.getLogger(__name__)
 
 #: One of the threads waits for changes.
 _THREADS: Final = 5
@@ -40,20 +38,20 @@ class Sql:
         self._clock = clock
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sql")
         self._closing = threading.Event()
-        self._down = False
+        self._reach = Reach()
         self._peek_until = -math.inf
 
     @property
     def up(self) -> bool:
-        """Whether the last statement reached the database."""
-        return not self._down
+        """Whether the database can be read and written, as far as is known."""
+        return self._reach.up
 
     async def read(self, function: Callable[[sa.Connection], _T]) -> _T:
         """Call ``function(connection)`` in a transaction that only reads.
 
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
         """
-        return await self._run(lambda: _in_transaction(self._database.read, function))
+        return await self._run(lambda: self._read(function))
 
     async def pulse(self) -> Pulse:
         """Return the present pulse, which differs after every change.
@@ -87,7 +85,7 @@ class Sql:
 
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
         """
-        return await self._run(lambda: _in_transaction(self._database.write, function))
+        return await self._run(lambda: self._write(function))
 
     def close(self) -> None:
         """Close threads and connections, after a statement under way, which has a timeout."""
@@ -101,20 +99,30 @@ class Sql:
             return found
         # A connection that is held open does not notice that another file has taken the place of its own.
         self._peek_until = now + _TRUST
-        pulse: Pulse = _in_transaction(self._database.read, changes.pulse)
-        return pulse
+        return self._read(changes.pulse)
 
     async def _run(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _read(self, function: Callable[[sa.Connection], _T]) -> _T:
+        return self._noted(READ, self._database.read, function)
+
+    def _write(self, function: Callable[[sa.Connection], _T]) -> _T:
+        return self._noted(WRITE, self._database.write, function)
+
+    def _noted(
+        self,
+        kind: str,
+        transaction: Callable[[], AbstractContextManager[sa.Connection]],
+        function: Callable[[sa.Connection], _T],
+    ) -> _T:
+        """Run a transaction, and note how it ended where it ended: in the order of the database."""
         try:
-            result = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            result: _T = _in_transaction(transaction, function)
         except errors.DatabaseUnavailable as error:
-            if not self._down:
-                self._down = True
-                LOG.error("The database is out of reach; trying again until it is back: %s", error)
+            self._reach.failed(kind, error)
             raise
-        if self._down:
-            self._down = False
-            LOG.warning("The database is back")
+        self._reach.succeeded(kind)
         return result
 
 

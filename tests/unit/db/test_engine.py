@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
+from pymysql.err import OperationalError
 
 import peers
 from podium import errors
@@ -258,3 +259,37 @@ def test_an_interrupt_during_a_statement_stays_an_interrupt(tmp_path: Path, tran
             connection.execute(sa.text("SELECT 1"))
     finally:
         database.dispose()
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "remedy"),
+    [
+        (1290, "The MariaDB server is running with the --read-only option", "the server takes no writes"),
+        (
+            1205,
+            "Lock wait timeout exceeded; try restarting transaction",
+            "another transaction holds the rows",
+        ),
+        (2003, "Can't connect to MySQL server on 'db.example'", "is the server up"),
+    ],
+)
+def test_an_error_of_a_server_is_shown_in_its_words_and_with_the_remedy_for_it(
+    code: int, words: str, remedy: str
+) -> None:
+    database = Database(f"mysql://podium:{PASSWORD}@db.example/podium")
+    with pytest.raises(errors.DatabaseUnavailable) as caught, database._translated():
+        raise sa.exc.OperationalError("UPDATE x", {}, OperationalError(code, words))
+    assert str(caught.value) == (
+        f"[database] connection = mysql+pymysql://podium:***@db.example/podium: {words} (error {code}); "
+        + str(caught.value).rpartition("; ")[2]
+    )
+    assert f"; {remedy}" in str(caught.value)
+
+
+def test_the_hints_of_libraries_are_left_out(tmp_path: Path, opened: Open, server: Server) -> None:
+    port = peers.free_port()
+    url = sa.make_url(with_login(server.url("podium"), "podium")).set(port=port)
+    text = refusal(opened(url.render_as_string(hide_password=False)))
+    assert text.count("server up") == 1
+    assert "Is the server running" not in text
+    assert "sqlalche.me" not in text

@@ -12,7 +12,6 @@ from podium import errors
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.sql import Sql
 from podium.db import power
-from podium.db.engine import Database
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome
 from podium.db.readings import Checked, Reading
@@ -136,25 +135,6 @@ def test_health_is_written_only_when_it_changed(tmp_path: Path) -> None:
             assert it.node("a").health["status"] == "Warning"
 
     asyncio.run(main())
-
-
-def test_an_outage_is_told_once_and_its_end_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async def main() -> None:
-        database = Database(f"sqlite:///{tmp_path}/not-there/p")
-        sql = Sql(database)
-        for _ in range(3):
-            with pytest.raises(errors.DatabaseUnavailable):
-                await sql.read(lambda connection: None)
-        (tmp_path / "not-there").mkdir()
-        for _ in range(2):
-            await sql.read(lambda connection: None)
-        sql.close()
-
-    asyncio.run(main())
-    assert [message.partition(";")[0] for message in caplog.messages] == [
-        "The database is out of reach",
-        "The database is back",
-    ]
 
 
 def test_nodes_that_were_found_as_they_were_are_remembered_through_an_outage(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+
+from fakes import make_conf
+from podium import errors
+from podium.conductor import preflight
+
+OPTIONS = "[database]\nconnection = sqlite:///{}\nmax_retries = {}\nretry_interval = 7\n"
+
+
+def test_a_database_that_is_waited_for_is_logged_once_and_so_is_its_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "p.sqlite"
+    file.write_bytes(b"no database" * 100)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            file.unlink()
+
+    preflight.check(make_conf(tmp_path, OPTIONS.format(file, -1)), sleep)
+    assert slept == [7, 7, 7]
+    waiting, back = caplog.messages
+    assert waiting.startswith("Waiting for the database, tried again every 7 s: ")
+    assert back == "The database answers, and the start goes on"
+
+
+def test_a_database_that_never_answers_ends_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "p.sqlite"
+    file.write_bytes(b"no database" * 100)
+    with pytest.raises(errors.DatabaseUnavailable, match=str(file)):
+        preflight.check(make_conf(tmp_path, OPTIONS.format(file, 2)), lambda seconds: None)
