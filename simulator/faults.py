@@ -55,6 +55,8 @@ class Faults:
     busy: int = 0
     half_closes: bool = False
     cuts: bool = False
+    odd_texts: bool = False
+    odd_json: bool = False
     wrong_type: bool = False
     tasks: bool = False
     redirects: bool = False
@@ -155,6 +157,8 @@ KINDS: Final[dict[str, Kind]] = {
     "busy": Kind(("busy",), "whole seconds, up to 3600", _busy, (REDFISH,)),
     "half-closes": _of_redfish("half_closes"),
     "cuts": _of_redfish("cuts"),
+    "odd-texts": _of_redfish("odd_texts"),
+    "odd-json": _of_redfish("odd_json"),
     "wrong-type": _of_redfish("wrong_type"),
     "tasks": _of_redfish("tasks"),
     "redirects": _of_redfish("redirects"),

@@ -1,6 +1,7 @@
 """Changes that faults make to the answers of a simulated Redfish BMC."""
 
 import dataclasses
+import re
 from typing import Any, Final
 
 from podium.simulator.faults import Faults
@@ -24,8 +25,25 @@ def spoil(made: Answer, wrong: Faults) -> Answer:
     wire, closes = made.wire, wrong.half_closes or wrong.cuts
     if made.streams:
         return dataclasses.replace(made, late=wrong.slow)
+    if wrong.odd_texts or wrong.odd_json:
+        wire = _with_odd_json(wire, wrong)
     if wrong.wrong_type:
         wire = wire.replace(b"application/json", b"text/html", 1)
     if wrong.cuts:
         wire = wire[: 2 * len(wire) // 3]
     return dataclasses.replace(made, wire=wire, late=made.late + wrong.slow, closes=closes)
+
+
+def _with_odd_json(wire: bytes, wrong: Faults) -> bytes:
+    """Return an answer whose JSON is not quite JSON."""
+    head, end, body = wire.partition(b"\r\n\r\n")
+    if not body:
+        return wire
+    if wrong.odd_texts:
+        body = (
+            body.replace(b'"SerialNumber":"', b'"SerialNumber":"\xff\xfe\t\x01\\x') + b'\0"PowerState":"?"}'
+        )
+    if wrong.odd_json:
+        body = b'\xef\xbb\xbf{"Oem":-nan,' + body[1:].replace(b"}", b",}").replace(b"{,}", b"{}")
+    length = b"Content-Length: %d" % len(body)
+    return re.sub(rb"Content-Length: \d+", length, head, count=1) + end + body

@@ -1,5 +1,6 @@
 """What a BMC's answer means: its resource, or the words in which it refuses (DSP0266, "Error responses")."""
 
+import contextlib
 import email.utils
 import json
 import time
@@ -9,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from podium import errors
+from podium.drivers.redfish.http import texts
 from podium.drivers.redfish.http.connection import MAX_BODY, Answer
 
 _MESSAGES: Final = 16
@@ -79,19 +81,18 @@ def resource(answer: Answer) -> dict[str, Any] | None:
     try:
         found = json.loads(answer.body)
     except (ValueError, RecursionError):
-        return _compressed_resource(answer)
+        found = _odd_resource(answer)
     return found if isinstance(found, dict) else None
 
 
-def _compressed_resource(answer: Answer) -> dict[str, Any] | None:
-    """The JSON object of a BMC that compresses without being asked to."""
-    if header(answer.headers, b"content-encoding") not in ("gzip", "deflate"):
-        return None
-    try:
-        found = json.loads(zlib.decompressobj(_GZIP_OR_ZLIB).decompress(answer.body, MAX_BODY))
-    except (zlib.error, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+def _odd_resource(answer: Answer) -> Any:
+    """The JSON of a BMC that compresses without being asked to, or whose JSON is not quite JSON."""
+    body = answer.body
+    with contextlib.suppress(zlib.error, ValueError, RecursionError):
+        if header(answer.headers, b"content-encoding") in ("gzip", "deflate"):
+            body = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(body, MAX_BODY)
+        return texts.loads(body)
+    return None
 
 
 def retry_after(answer: Answer) -> float | None:

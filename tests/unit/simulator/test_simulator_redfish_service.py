@@ -66,12 +66,19 @@ class Peer:
     def ask(
         self, method: str, target: str, body: Any = None, *, password: str = "podium-sim", **headers: str
     ) -> Reply:
+        return Reply(b"\r\n".join(self.wire(method, target, body, password=password, **headers)), method)
+
+    def wire(
+        self, method: str, target: str, body: Any = None, *, password: str = "podium-sim", **headers: str
+    ) -> tuple[bytes, bytes]:
+        """Head and body of an answer."""
         credentials = base64.b64encode(f"admin:{password}".encode())
         given = {b"authorization": b"Basic " + credentials} if password else {}
         given |= {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = Request(method.encode(), target.encode(), given, text)
-        return Reply(self.service.answer(request).wire, method)
+        head, _, content = self.service.answer(request).wire.partition(b"\r\n\r\n")
+        return head + b"\r\n", content
 
     def get(self, target: str, **headers: str) -> Reply:
         return self.ask("GET", target, **headers)
@@ -337,6 +344,20 @@ def test_the_power_state_can_be_null(peer: Peer) -> None:
 
 def test_a_wrong_type_is_that_of_a_web_page(peer: Peer) -> None:
     assert peer.wrong("wrong-type").get(SYSTEM).headers["Content-Type"] == "text/html"
+
+
+@pytest.mark.parametrize(
+    ("fault", "begins", "ends", "within"),
+    [
+        ("odd-texts", b"{", b'}\0"PowerState":"?"}', b'"SerialNumber":"\xff\xfe\t\x01\\x'),
+        ("odd-json", b"\xef\xbb\xbf{", b",}", b'{"Oem":-nan,'),
+    ],
+)
+def test_json_can_be_almost_json(peer: Peer, fault: str, begins: bytes, ends: bytes, within: bytes) -> None:
+    peer.wrong(fault)
+    head, body = peer.wire("GET", SYSTEM)
+    assert (body[: len(begins)], body[-len(ends) :]) == (begins, ends)
+    assert within in body and b"Content-Length: %d\r\n" % len(body) in head
 
 
 def test_old_sensors_are_in_thermal_and_power_alone(peer: Peer) -> None:

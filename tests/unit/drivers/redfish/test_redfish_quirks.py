@@ -1,0 +1,44 @@
+"""Simulated BMCs that break a rule of HTTP or JSON: read and switched, or refused for the right reason."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from peers import PATIENCE
+from podium import states
+from podium.drivers.redfish.driver import RedfishDriver
+from podium.simulator.nodes import address_range
+from podium.simulator.redfish.server import RedfishSimulator
+from podium.testing import make_driver, make_node
+
+BMC = "127.21.9.1"
+INFO = {"redfish_username": "admin", "redfish_password": "podium-sim", "redfish_verify_ca": False}
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
+@pytest.mark.parametrize("auth", ["auto", "basic"])
+@pytest.mark.parametrize("fault", ["odd-texts", "odd-json"])
+def test_a_bmc_with_a_quirk_is_read_and_switched(fault: str, auth: str) -> None:
+    async def main() -> None:
+        async with RedfishSimulator(address_range(BMC, 1), placed=[f"{fault}:1"]) as simulator:
+            driver: Any = make_driver(RedfishDriver, "redfish")
+            info = {**INFO, "redfish_address": simulator.url(BMC), "redfish_auth_type": auth}
+            node, machine = make_node("redfish", info), simulator.machine(BMC)
+            await driver.start()
+            try:
+                for on in (True, False) * 2:
+                    machine.power_on = on
+                    assert await driver.get_power_state(node) == (states.POWER_ON if on else states.POWER_OFF)
+                await driver.set_power_state(node, states.POWER_ON)
+                assert await driver.get_power_state(node) == states.POWER_ON
+                await driver.set_power_state(node, states.REBOOTING)
+                assert list(machine.log) == ["On", "ForceRestart"]
+            finally:
+                await driver.close()
+
+    run(main)
