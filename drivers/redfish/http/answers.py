@@ -16,6 +16,9 @@ from podium.drivers.redfish.http.connection import MAX_BODY, Answer
 _MESSAGES: Final = 16
 _TEXT: Final = 300  # characters of a BMC's words in an error of ours
 _ETAG: Final = 256  # characters
+_AROUND_ERRORS: Final = frozenset({"error", "Messages", "Name", "Type"})  # the last three in iLO 4
+_SUCCESSES: Final = frozenset({"Success", "NoOperation"})
+_SEVERITIES: Final = frozenset({"OK", "Warning", "Critical"})
 _LONGEST_PAUSE: Final = 600.0  # seconds that a BMC is left alone because it says so
 _GZIP_OR_ZLIB: Final = 47  # of zlib's wbits
 
@@ -125,7 +128,31 @@ def messages(body: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 def message_ids(body: Mapping[str, Any] | None) -> tuple[str, ...]:
     """Their MessageIds."""
-    return tuple(one["MessageId"][:_TEXT] for one in messages(body) if isinstance(one.get("MessageId"), str))
+    return tuple(words[:_TEXT] for one in messages(body) if isinstance(words := _message_id(one), str))
+
+
+def _message_id(message: Mapping[str, Any]) -> Any:
+    return message.get("MessageId") or message.get("MessageID")  # as iLO 4 spells it
+
+
+def is_error(body: Mapping[str, Any]) -> bool:
+    """Whether the body is an error and no resource, whatever the status says of it."""
+    others = body.keys() - _AROUND_ERRORS
+    return isinstance(body.get("error"), dict) and all(key.startswith("@") for key in others)
+
+
+def is_failure(body: Mapping[str, Any]) -> bool:
+    """Whether the body of an answer that claims success says that nothing was done.
+
+    Some firmware reports a success in the form of an error, of which the messages say that it is none
+    (DSP0266, section "Error responses"; the message Success of the registry Base, DSP8011).
+    """
+    if not is_error(body):
+        return False
+    found, error = messages(body), body["error"]
+    names = {name.rpartition(".")[2] for name in message_ids(body) or [str(error.get("code"))[:_TEXT]]}
+    severities = {str(one.get("MessageSeverity") or one.get("Severity")) for one in found} & _SEVERITIES
+    return not (names & _SUCCESSES or severities == {"OK"}) or "Critical" in severities
 
 
 def refusal(what: str, answer: Answer) -> Refused:
@@ -147,7 +174,7 @@ def clean(words: str) -> str:
 def words(body: Mapping[str, Any] | None) -> str:
     """What an error's body or a task says, for people; may be empty."""
     found = messages(body)
-    texts = [one.get("Message") or one.get("MessageId") for one in found]
+    texts = [one.get("Message") or _message_id(one) for one in found]
     error = (body or {}).get("error")
     if isinstance(error, dict) and not any(one.get("Message") for one in found):
         texts = [error.get("message") or error.get("code"), *texts]

@@ -17,14 +17,16 @@ ROOT: Final = "/redfish/v1/"
 _REDIRECTS: Final = 3
 _REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
 _BUSY: Final = frozenset({429, 503})
+_ROOT_AGE: Final = 3600.0  # seconds after which the service root is read again: new firmware may offer more
+_ROOT_LACKING: Final = 5.0  # the same for one that lacks something: a BMC that starts fills it by and by
 
 
 class BMC:
     """One target. One request is under way at a time; others wait for their turn."""
 
     __slots__ = (
-        "_account", "_clock", "_ended", "_left_alone_until", "_network", "_root", "_lock", "_wire", "target",
-        "users",
+        "_account", "_clock", "_ended", "_left_alone_until", "_lock", "_network", "_root", "_root_at",
+        "_wire", "target", "users",
     )  # fmt: skip
 
     def __init__(self, target: Target, network: Network, clock: Callable[[], float]) -> None:
@@ -37,6 +39,7 @@ class BMC:
         self._wire = Wire(target, network)
         self._account = sessions.Account(target, network.counts, network.timing, clock)
         self._root: dict[str, Any] | None = None
+        self._root_at = 0.0  # when it was read
         self._left_alone_until = 0.0  # at the BMC's own request
 
     @property
@@ -44,15 +47,19 @@ class BMC:
         """Whether a session is held."""
         return self._account.has_session
 
-    async def root(self) -> dict[str, Any]:
-        """The service root, read again after the BMC has been unreachable.
+    async def root(self, needed: str = "") -> dict[str, Any]:
+        """The service root, read again once an hour and after the BMC has been unreachable.
 
+        :param needed: a property; a root without it is read again, unless that was done just now
         :raises podium.errors.DriverError: as :meth:`get`
         """
-        if self._root is None:
-            await self._enter()
-        if self._root is None:
-            self._root = (await self.get(ROOT)).body
+        root = self._known_root(lambda root: not needed or bool(root.get(needed)))
+        if root is not None:
+            return root
+        before = self._root
+        await self._enter()
+        if self._root is None or self._root is before:
+            return self._keep_root((await self.get(ROOT)).body)
         return self._root
 
     async def get(self, path: str, *, etag: str | None = None, patience: float = 0.0) -> Response:
@@ -70,9 +77,7 @@ class BMC:
         deadline = self._network.deadline(patience)
         rest = "\r\n"
         if etag is not None:
-            if not answers.is_etag(etag):
-                raise errors.DriverError(f"BMC {self.target}: what is given for an ETag is none")
-            rest = f"If-None-Match: {etag}\r\n\r\n"
+            rest = f"If-None-Match: {self._checked_etag(etag)}\r\n\r\n"
         for _ in range(_REDIRECTS + 1):
             path = self._checked(path)
             answer = await self._ask("GET", path, rest, deadline)
@@ -85,17 +90,26 @@ class BMC:
         raise errors.DriverError(f"BMC {self.target} redirects more than {_REDIRECTS} times, now to {path}")
 
     async def post(
-        self, path: str, body: Mapping[str, Any], *, repeatable: bool, patience: float = 0.0
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        repeatable: bool,
+        etag: str | None = None,
+        patience: float = 0.0,
     ) -> Response:
         """Have something done; a task that this starts is polled to its end.
 
         :param repeatable: whether it does no harm if the BMC does it twice
+        :param etag: of the resource that is changed: the BMC does it only while that is so (If-Match)
         :param patience: seconds for everything, the task included; by default the client's
         :raises podium.errors.DriverError: as :meth:`get`, and :class:`Refused` of a task that failed
         """
         deadline = self._network.deadline(patience)
         path = self._checked(path)
         content = requests.content(body)
+        if etag is not None:
+            content = f"If-Match: {self._checked_etag(etag)}\r\n{content}"
         answer = await self._ask("POST", path, content, deadline, repeatable=repeatable)
         if answer.status in _REDIRECTING:
             raise errors.DriverError(
@@ -103,9 +117,10 @@ class BMC:
             )
         if answer.status == monitor.ACCEPTED:
             answer = await monitor.follow(f"BMC {self.target}", path, answer, self._poll, deadline)
-        if answer.status >= 300:
+        found = answers.resource(answer) or {}
+        if answer.status >= 300 or answers.is_failure(found):
             raise answers.refusal(f"BMC {self.target} refuses POST {path}", answer)
-        return Response(answer.status, answer.headers, answers.resource(answer) or {})
+        return Response(answer.status, answer.headers, found)
 
     @contextlib.asynccontextmanager
     async def stream(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -145,8 +160,28 @@ class BMC:
             raise answers.refusal(f"BMC {self.target} refuses GET {path}", answer)
         body = answers.resource(answer)
         if body is None:
-            raise errors.DriverError(f"BMC {self.target} answers GET {path} with no JSON object")
+            empty = "" if answer.body else f": the body is empty (HTTP {answer.status})"
+            raise errors.DriverError(f"BMC {self.target} answers GET {path} with no JSON object{empty}")
+        if "error" in body and answers.is_error(body):
+            raise answers.refusal(f"BMC {self.target} refuses GET {path}", answer)
         return Response(answer.status, answer.headers, body)
+
+    def _known_root(self, is_enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
+        """The service root as it was read, while that may be taken for what it is now."""
+        root = self._root
+        if root is None:
+            return None
+        age = _ROOT_AGE if is_enough(root) else _ROOT_LACKING
+        return root if self._clock() < self._root_at + age else None
+
+    def _keep_root(self, root: dict[str, Any]) -> dict[str, Any]:
+        self._root, self._root_at = root, self._clock()
+        return root
+
+    def _checked_etag(self, etag: str) -> str:
+        if not answers.is_etag(etag):
+            raise errors.DriverError(f"BMC {self.target}: what is given for an ETag is none")
+        return etag
 
     def _checked(self, path: str) -> str:
         path = path.partition("#")[0]
@@ -253,10 +288,12 @@ class BMC:
             return await self._talk(request, deadline)
 
         account = self._account
-        if account.needs_sessions and not account.left_alone and self._root is None:
+        root = self._known_root(lambda root: sessions.place(root) is not None)
+        if account.needs_sessions and not account.left_alone and root is None:
             answer = await talk(requests.request("GET", ROOT, account.head))
-            if answer.status == 200:
-                self._root = answers.resource(answer)
+            found = answers.resource(answer) if answer.status == 200 else None
+            if found is not None:
+                self._keep_root(found)
         await account.log_in(talk, sessions.place(self._root))
 
     async def _open_stream(self, path: str) -> Stream:

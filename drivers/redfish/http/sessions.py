@@ -23,6 +23,8 @@ LOG = log.getLogger(__name__)
 _DEFAULT: Final = "/redfish/v1/SessionService/Sessions"
 _LONGEST_TOKEN: Final = 8192  # characters
 _NONE_OFFERED: Final = (401, 404, 405, 501)
+_WITHOUT: Final = 3600.0  # seconds after which a BMC that offered no sessions is asked for one again
+_PROVEN: Final = 60.0  # seconds after which user name and password must have been accepted
 #: MessageIds of a full session table, in the Base registry and in Dell's.
 _LIMITS: Final = ("SessionLimitExceeded", "RAC0218")
 
@@ -44,7 +46,7 @@ class Account:
     """
 
     __slots__ = (
-        "_clock", "_counts", "_plain", "_refused", "_session", "_target", "_timing", "_token",
+        "_basic_at", "_clock", "_counts", "_plain", "_refused", "_session", "_target", "_timing", "_token",
         "_without_sessions", "head", "valid_until",
     )  # fmt: skip
 
@@ -55,6 +57,7 @@ class Account:
         self._clock = clock
         self._refused = NONE_REFUSED
         self._without_sessions = False  # as was logged
+        self._basic_at = math.inf  # since when user name and password stand in for a session
         self._token: str | None = None
         self._session: str | None = None  # its path
         self._plain = (
@@ -104,7 +107,8 @@ class Account:
         if self._target.auth == "session":
             raise answers.refusal(f"BMC {self._target} opens no session", answer)
         offered = answer.status not in _NONE_OFFERED
-        self._use_basic(self._clock() + self._timing.authentication_retry if offered else math.inf)
+        self._basic_at = self._clock()
+        self._use_basic(self._basic_at + (self._timing.authentication_retry if offered else _WITHOUT))
         if not self._without_sessions:
             self._without_sessions = True
             text = "BMC %s has no session to give (HTTP %d): user name and password go with each request"
@@ -137,10 +141,11 @@ class Account:
         """
         if head != self.head:
             return True
-        held = self.has_session
-        if held:
+        # What was accepted for a while, because there were no sessions, is a reason to ask for one again.
+        may_help = self.has_session or self._clock() >= self._basic_at + _PROVEN
+        if may_help:
             self._forget()
-        return held
+        return may_help
 
     def log_out(self) -> bytes | None:
         """The request that ends the session; from now on the session counts as ended."""
@@ -154,6 +159,7 @@ class Account:
         """Log in before the next request."""
         self._counts.sessions -= self.has_session
         self._token = self._session = None
+        self._basic_at = math.inf
         self.head = self._plain
         self.valid_until = -math.inf
 
@@ -172,6 +178,7 @@ class Account:
         self.head = f"{self._plain}X-Auth-Token: {token}\r\n"
         self.valid_until = math.inf
         self._without_sessions = False
+        self._basic_at = math.inf
         self._counts.logins += 1
         self._counts.sessions += 1
         return True
