@@ -3,15 +3,13 @@
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any, Final
 
 from podium import errors
 from podium.cli import command
-from podium.db import conductors
+from podium.db import clock, conductors
 from podium.db.conductors import ConductorRecord
 from podium.db.figures import Figures
-from podium.db.models import utcnow
 
 _COLUMNS: Final = (
     "hostname",
@@ -78,7 +76,7 @@ class Show(command.ShowOne):
         written_at = min((one.updated_at for one in written), default=None)
         if written_at is not None and not found.is_alive(timeout):
             self.warn(f"warning: {found.hostname} is offline; its figures are of {written_at:%F %T} UTC")
-        elif written_at is not None and utcnow() - written_at > timedelta(seconds=timeout):
+        elif not all(conductors.is_fresh(one.age, timeout) for one in written):
             self.warn(f"warning: {found.hostname} has written no new figures since {written_at:%F %T} UTC")
         figures = asdict(Figures.merged([one.figures for one in written])) if written else {}
         names = (*_DETAILS, "statistics_at", *_FIGURES)
@@ -106,7 +104,7 @@ class Thaw(command.Command):
         timeout = self.config.conductor.heartbeat_timeout
         with self.database() as database, database.write() as connection:
             found = _frozen(conductors.list_conductors(connection), parsed_args.hostname, timeout)
-            conductors.ask_thaw(connection, found.hostname, utcnow())
+            conductors.ask_thaw(connection, found.hostname, clock.now(connection))
         if not found.is_alive(timeout):
             self.warn(f"warning: {found.hostname} is offline; it thaws when it runs")
         self.say(f"{found.hostname}: asked to thaw")

@@ -16,11 +16,10 @@ import sqlalchemy as sa
 
 from podium import errors, node_ranges
 from podium.cli import arguments, command
-from podium.db import ledger
+from podium.db import clock, ledger
 from podium.db.engine import Database
 from podium.db.follower import Follower
 from podium.db.ledger import Event
-from podium.db.models import utcnow
 
 #: Columns, and the field of an event that each shows.
 _SHOWN: Final = {
@@ -117,7 +116,7 @@ class _Ledger(command.Lister):
         self, connection: sa.Connection, chosen: ledger.Chosen, parsed_args: argparse.Namespace
     ) -> list[Event]:
         """Return the newest events, and warn if there are more."""
-        since = None if parsed_args.since is None else utcnow() - parsed_args.since
+        since = None if parsed_args.since is None else clock.now(connection) - parsed_args.since
         limit = parsed_args.limit or (_LIMIT if since is None else _SINCE_LIMIT)
         found = ledger.newest_events(
             connection, chosen, limit=limit + 1, since=since, cause=parsed_args.cause

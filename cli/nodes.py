@@ -8,12 +8,12 @@ from typing import Any, Final
 from podium import node_ranges, states
 from podium.cli import arguments, command
 from podium.cli.catalog import MAPPINGS, Catalog
-from podium.db import api, node_list
-from podium.db.models import nodes, utcnow
+from podium.db import api, clock, node_list
+from podium.db.models import nodes
 
 #: Every column about the node; the others are the database's own.
 COLUMNS: Final = tuple(column.name for column in nodes.columns if column.name not in ("id", "version"))
-#: Seconds since power_checked_at, by this command's clock; not a column of the table.
+#: Seconds since power_checked_at, by the database's clock; not a column of the table.
 _AGE: Final = "power_state_age"
 _ALL: Final = (*COLUMNS, _AGE)
 _DEFAULT_COLUMNS: Final = (
@@ -73,17 +73,17 @@ class List(command.Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        now = utcnow()
         columns = _columns(parsed_args)
         needed = {*(parsed_args.columns or columns), *parsed_args.sort_columns}
         read = {"power_checked_at" if column == _AGE else column for column in needed} & {*COLUMNS}
         with self.database() as database, database.read() as connection:
+            now = clock.now(connection)
             rows: Iterable[dict[str, Any]] = node_list.select_nodes(
                 connection,
                 read | {"driver"},
                 wanted=node_ranges.expand(parsed_args.nodes),
                 failing=parsed_args.failing,
-                checked_before=_limit(parsed_args.stale, now),
+                fresh=_fresh(parsed_args.stale, now),
                 enforced_by_default=self._by_default() if parsed_args.would_enforce else None,
                 **_equal(parsed_args),
             )
@@ -118,12 +118,15 @@ def _equal(parsed_args: argparse.Namespace) -> dict[str, Any]:
     return equal
 
 
-def _limit(stale: float | None, now: datetime) -> datetime | None:
-    return None if stale is None else now - timedelta(seconds=stale)
+def _fresh(stale: float | None, now: datetime) -> tuple[datetime, datetime] | None:
+    ahead = now + timedelta(seconds=clock.AHEAD)
+    return None if stale is None else (now - timedelta(seconds=stale), ahead)
 
 
 def _age(checked_at: datetime | None, now: datetime) -> float | None:
-    return None if checked_at is None else max(0.0, round((now - checked_at).total_seconds(), 1))
+    """Return how old a reading is, in seconds; None if it was made before the clock was set back."""
+    age = None if checked_at is None else clock.age(checked_at, now)
+    return None if age is None else round(age, 1)
 
 
 class Show(command.ShowOne):

@@ -18,7 +18,6 @@ from podium.cli import command
 from podium.conf import conductor as conductor_options
 from podium.db import operations
 from podium.db.engine import Database
-from podium.db.models import utcnow
 from podium.db.operations import PowerRequest
 
 _POLL_SECONDS: Final = 0.2
@@ -133,9 +132,10 @@ class Waiting(command.Command):
     def _watch(self, database: Database, number: int) -> None:
         with database.read() as connection:
             operation = find(connection, number)
-            starts = [request.not_before for request in operations.requests_of(connection, number)]
-        ahead = (max(starts, default=utcnow()) - utcnow()).total_seconds()
-        patience = Patience(max(0.0, ahead) + patience_for(self.config, operation))
+            requests = operations.requests_of(connection, number)
+        # Both times are of one clock, which may be another than this command's.
+        stagger = max(((one.not_before - one.requested_at).total_seconds() for one in requests), default=0.0)
+        patience = Patience(stagger + patience_for(self.config, operation))
         with Progress(
             *Progress.get_default_columns(),
             MofNCompleteColumn(),

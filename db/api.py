@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
+from podium.db import clock
 from podium.db.changes import next_change
-from podium.db.models import columns, nodes, power_requests, utcnow
+from podium.db.models import columns, nodes, power_requests
 from podium.db.worker import Worker
 
 _T = TypeVar("_T")
@@ -106,7 +107,7 @@ def create_nodes(
     :returns: their UUIDs, in order
     :raises podium.errors.InvalidNode: naming each name or UUID that is given twice or already taken
     """
-    now = utcnow()
+    now = clock.now(connection)
     # Marks these rows until they have a number: taken first, the number would keep everyone else waiting.
     mark = -1 - random.getrandbits(62)
     filled = [
@@ -216,7 +217,8 @@ def update_node(connection: sa.Connection, node_id: int, values: Mapping[str, An
         if connection.execute(others).first():
             raise errors.InvalidNode([f"name {values['name']} is already enrolled"])
     changed = sa.update(nodes).where(*_unreserved(node_id))
-    changed = changed.values(**values, updated_at=utcnow(), version=next_change(connection))
+    version, now = next_change(connection), clock.now(connection)
+    changed = changed.values(**values, updated_at=now, version=version)
     with _nobody_faster():
         if not connection.execute(changed).rowcount:
             _refuse(connection, node_id)
@@ -233,7 +235,8 @@ def delete_node(connection: sa.Connection, node_id: int) -> None:
     asked = sa.update(power_requests).where(
         power_requests.c.node_id == node_id, power_requests.c.state == "waiting"
     )
-    connection.execute(asked.values(state="failed", finished_at=utcnow(), error="the node was deleted"))
+    now = clock.now(connection)
+    connection.execute(asked.values(state="failed", finished_at=now, error="the node was deleted"))
 
 
 def _unreserved(node_id: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

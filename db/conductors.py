@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
+from podium.db import clock
 from podium.db.figures import Figures
-from podium.db.models import columns, conductors, utcnow
+from podium.db.models import columns, conductors
 from podium.db.models import conductor_workers as workers
 from podium.db.models import periodic_tasks as tasks
 from podium.db.worker import Worker
@@ -44,7 +45,7 @@ def claim(
     :param is_dead: whether the process that a row names is known to have ended
     :raises podium.errors.ConductorAlreadyRunning: while another one has that name
     """
-    now = utcnow()
+    now = clock.now(connection)
     here = conductors.c.hostname == member.hostname
     values = {
         "process": member.process,
@@ -66,7 +67,9 @@ def claim(
             ) from None
         return
     age = (now - row.heartbeat_at).total_seconds()
-    if row.online and row.process != member.process and age < heartbeat_timeout and not is_dead(row.process):
+    is_another = row.online and row.process != member.process
+    if is_another and is_fresh(age, heartbeat_timeout) and not is_dead(row.process):
+        age = max(age, 0.0)
         raise errors.ConductorAlreadyRunning(
             f"a conductor with the host name {member.hostname} is alive on this database (last heard of"
             f" {age:.0f} s ago); stop it, give this one another [DEFAULT] host, or, if it is gone, wait"
@@ -81,7 +84,7 @@ def claim(
 def heartbeat(connection: sa.Connection, member: Membership) -> bool:
     """Renew a daemon's heartbeat; False when another daemon has taken its host name."""
     mine = conductors.c.hostname == member.hostname, conductors.c.process == member.process
-    alive = sa.update(conductors).where(*mine).values(heartbeat_at=utcnow())
+    alive = sa.update(conductors).where(*mine).values(heartbeat_at=clock.now(connection))
     return bool(connection.execute(alive).rowcount)
 
 
@@ -111,7 +114,10 @@ def ask_thaw(connection: sa.Connection, hostname: str, at: datetime) -> bool:
 
 
 class ConductorRecord(NamedTuple):
-    """A daemon, see :class:`podium.db.models.ConductorRow`."""
+    """A daemon, see :class:`podium.db.models.ConductorRow`.
+
+    :param age: seconds since its last heartbeat when this was read, by the database's clock
+    """
 
     hostname: str
     process: str
@@ -124,48 +130,70 @@ class ConductorRecord(NamedTuple):
     frozen_at: datetime | None
     frozen_reason: str | None
     thaw_requested_at: datetime | None
+    age: float
 
     def is_alive(self, heartbeat_timeout: float) -> bool:
         """Whether it was heard of within ``heartbeat_timeout`` seconds and has not left."""
-        return self.online and utcnow() - self.heartbeat_at < timedelta(seconds=heartbeat_timeout)
+        return self.online and is_fresh(self.age, heartbeat_timeout)
 
 
-_CONDUCTORS: Final = sa.select(*columns(conductors, ConductorRecord._fields))
+def is_fresh(age: float, timeout: float) -> bool:
+    """Whether what is renewed every few seconds is.
+
+    What lies further ahead than that was written before the database's clock was set back, and not since.
+
+    :param age: seconds, by the database's clock
+    """
+    return abs(age) < timeout
+
+
+_CONDUCTORS: Final = sa.select(*columns(conductors, ConductorRecord._fields[:-1]))
 
 
 def list_conductors(connection: sa.Connection) -> list[ConductorRecord]:
     """Every conductor that ever ran on this database, in order of host name."""
-    rows = connection.execute(_CONDUCTORS.order_by(conductors.c.hostname))
-    return list(map(ConductorRecord._make, rows))
+    return _records(connection, _CONDUCTORS.order_by(conductors.c.hostname))
 
 
 def find(connection: sa.Connection, hostname: str) -> ConductorRecord | None:
     """The conductor with that host name, None when it never ran on this database."""
-    row = connection.execute(_CONDUCTORS.where(conductors.c.hostname == hostname)).first()
-    return None if row is None else ConductorRecord._make(row)
+    return next(iter(_records(connection, _CONDUCTORS.where(conductors.c.hostname == hostname))), None)
+
+
+def _records(connection: sa.Connection, query: sa.Select[Any]) -> list[ConductorRecord]:
+    rows, now = connection.execute(query).all(), clock.now(connection)
+    return [ConductorRecord._make((*row, (now - row.heartbeat_at).total_seconds())) for row in rows]
 
 
 def save_figures(connection: sa.Connection, worker: Worker, figures: Figures) -> None:
     """Write down the figures of one worker, in the place of those before."""
-    values = {"statistics": figures.to_json(), "updated_at": utcnow()}
+    values = {"statistics": figures.to_json(), "updated_at": clock.now(connection)}
     mine = workers.c.conductor == worker.host, workers.c.worker == worker.index
     if not connection.execute(sa.update(workers).where(*mine).values(values)).rowcount:
         connection.execute(sa.insert(workers).values(conductor=worker.host, worker=worker.index, **values))
 
 
 class WorkerFigures(NamedTuple):
-    """The figures that one worker wrote down last."""
+    """The figures that one worker wrote down last.
+
+    :param age: seconds since then when they were read, by the database's clock
+    """
 
     worker: int
     figures: Figures
     updated_at: datetime
+    age: float
 
 
 def figures(connection: sa.Connection, conductor: str) -> list[WorkerFigures]:
     """The figures of each worker of a conductor, in order of worker."""
     query = sa.select(*columns(workers, ("worker", "statistics", "updated_at")))
-    rows = connection.execute(query.where(workers.c.conductor == conductor).order_by(workers.c.worker))
-    return [WorkerFigures(worker, Figures.from_json(document), at) for worker, document, at in rows]
+    query = query.where(workers.c.conductor == conductor).order_by(workers.c.worker)
+    rows, now = connection.execute(query).all(), clock.now(connection)
+    return [
+        WorkerFigures(worker, Figures.from_json(document), at, (now - at).total_seconds())
+        for worker, document, at in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium.db import bulk
+from podium.db import bulk, clock
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE
 from podium.db.changes import next_change
-from podium.db.models import columns, nodes, utcnow
+from podium.db.models import columns, nodes
 from podium.db.worker import Worker
 
 
@@ -133,7 +133,7 @@ def record_maintenance(connection: sa.Connection, wishes: Mapping[int, tuple[str
         for chunk in chunks(sorted(members), AT_ONCE):
             # Drivers wish the same again and again, which is no change and takes no number.
             if connection.execute(sa.select(nodes.c.id).where(mine).limit(1), {"numbers": chunk}).first():
-                values |= {"version": next_change(connection), "updated_at": utcnow()}
+                values |= {"version": next_change(connection), "updated_at": clock.now(connection)}
                 connection.execute(sa.update(nodes).where(mine).values(values), {"numbers": chunk})
 
 
@@ -143,7 +143,7 @@ def hold(connection: sa.Connection, number: int, holder: Worker, purpose: str) -
     :param purpose: shown to those who are refused meanwhile
     """
     free = nodes.c.id == number, nodes.c.reservation.is_(None), nodes.c.target_power_state.is_(None)
-    values = {"reservation": holder, "reserved_for": purpose[:255], "reserved_at": utcnow()}
+    values = {"reservation": holder, "reserved_for": purpose[:255], "reserved_at": clock.now(connection)}
     held = sa.update(nodes).where(*free).values(**values, version=next_change(connection))
     return bool(connection.execute(held).rowcount)
 

@@ -20,7 +20,7 @@ def select_nodes(
     *,
     wanted: Sequence[str] = (),
     failing: bool = False,
-    checked_before: datetime | None = None,
+    fresh: tuple[datetime, datetime] | None = None,
     enforced_by_default: bool | None = None,
     **equal: Any,
 ) -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ def select_nodes(
     :param shown: the columns to read
     :param wanted: names or UUIDs of the only nodes to look at
     :param failing: only those whose last read of the power failed
-    :param checked_before: only those whose power was last read before that, or never
+    :param fresh: only those whose power was not last read within that time, or never
     :param enforced_by_default: only those whose power is to be restored; whether nodes without a policy of
         their own are enforced
     :param equal: the values that columns must have
@@ -41,9 +41,9 @@ def select_nodes(
     query = query.where(*(nodes.c[column] == value for column, value in equal.items()))
     if failing:
         query = query.where(nodes.c.power_failures > 0)
-    if checked_before is not None:
+    if fresh is not None:
         checked_at = nodes.c.power_checked_at
-        query = query.where(sa.or_(checked_at.is_(None), checked_at < checked_before))
+        query = query.where(sa.or_(checked_at.is_(None), ~checked_at.between(*fresh)))
     if enforced_by_default is not None:
         query = query.where(_to_be_enforced(enforced_by_default))
     if not wanted:

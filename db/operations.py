@@ -6,10 +6,11 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from podium.db import clock
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE, among
 from podium.db.changes import next_change
-from podium.db.models import columns, nodes, operations, utcnow
+from podium.db.models import columns, nodes, operations
 from podium.db.models import power_requests as requests
 from podium.db.worker import Worker
 
@@ -124,7 +125,7 @@ def cancel(connection: sa.Connection, operation_id: int, who: str) -> Cancelled:
 
     :param who: user and host of the one who does
     """
-    version, now = next_change(connection), utcnow()
+    version, now = next_change(connection), clock.now(connection)
     mine = sa.select(requests.c.id, requests.c.node_id, requests.c.state)
     mine = mine.where(requests.c.operation_id == operation_id).with_for_update()
     rows = connection.execute(mine).all()

@@ -8,16 +8,17 @@ podium.db.changes first, and thereby waits for all others who do: of two who wan
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
-from podium.db import bulk
+from podium.db import bulk, clock
 from podium.db.api import CLAIM, Claim, chunks, refusal
 from podium.db.bulk import AMONG, AT_ONCE, among
 from podium.db.changes import next_change
 from podium.db.fleet import OWNED_NODE, OwnedNode
-from podium.db.models import columns, nodes, operations, utcnow
+from podium.db.models import columns, nodes, operations
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, FREE, ITS_NODE, REPLACED, WAITING
 from podium.db.worker import Worker
@@ -71,9 +72,10 @@ def ask(
     :param who: user and host of the one who asks
     :param timeout: seconds that each node may take, None for what the conductor's configuration says
     :param then_off: whether a soft power off that is not heeded is followed by a hard one
-    :param stagger: begin at most so many within so many seconds
+    :param stagger: begin at most so many within so many seconds; written as times after ``requested_at``, so
+        that conductors can measure them by a clock that nobody sets
     """
-    version, now = next_change(connection), utcnow()
+    version, now = next_change(connection), clock.now(connection)
     accepted, refused, older = _sorted_out(connection, wanted)
     if not accepted:
         return Asked(None, [], refused, 0)
@@ -161,15 +163,63 @@ class Due(NamedTuple):
     sent_at: datetime | None
 
 
+class Stagger(NamedTuple):
+    """An operation that does not begin all its requests at once, and has not begun all.
+
+    :param asked_at: when it was asked for
+    :param next_at: the least ``not_before`` of the requests that wait
+    """
+
+    operation_id: int
+    asked_at: datetime
+    next_at: datetime
+
+
+_STAGGERED: Final = (
+    sa.select(requests.c.operation_id, requests.c.requested_at, sa.func.min(requests.c.not_before))
+    .where(requests.c.state == WAITING)
+    .group_by(requests.c.operation_id, requests.c.requested_at)
+    .having(sa.func.max(requests.c.not_before) > requests.c.requested_at)
+)
+
+
+def staggered(connection: sa.Connection) -> list[Stagger]:
+    """The staggered operations of which something waits, of every group and driver."""
+    return list(map(Stagger._make, connection.execute(_STAGGERED)))
+
+
+#: By staggered operation: the ``not_before`` up to which its requests are due.
+Reached = Mapping[int, datetime]
+
+
+def _later(reached: Reached, is_due: bool) -> sa.ColumnElement[bool]:
+    """The condition to be a request of a staggered operation that is due, or is not due."""
+    each = (
+        sa.and_(
+            requests.c.operation_id == number,
+            requests.c.not_before <= moment if is_due else requests.c.not_before > moment,
+        )
+        for number, moment in reached.items()
+    )
+    return sa.or_(sa.false(), *each)
+
+
 def due(
-    connection: sa.Connection, group: str, drivers: Sequence[str], holder: Worker, now: datetime
+    connection: sa.Connection,
+    group: str,
+    drivers: Sequence[str],
+    holder: Worker,
+    reached: Reached = MappingProxyType({}),
 ) -> list[Due]:
     """The requests that can be begun, and those that ``holder`` has begun, oldest first.
 
     One of the latter that the process does not know was cut off: an earlier run of it, or an outage of the
     database that came just then, began it.
+
+    A request that was not staggered is due at once, whatever time it is anywhere.
     """
-    free = requests.c.state == WAITING, requests.c.not_before <= now, nodes.c.reservation.is_(None)
+    begins = sa.or_(requests.c.not_before <= requests.c.requested_at, _later(reached, is_due=True))
+    free = requests.c.state == WAITING, begins, nodes.c.reservation.is_(None)
     mine = requests.c.state == BEGUN, nodes.c.reservation == holder
     of_node = columns(nodes, ("id", "uuid", "driver", "extra"))
     of_request = columns(requests, ("id", "action", "state", "sent_at"))
@@ -184,16 +234,19 @@ def due(
     return list(map(Due._make, connection.execute(query)))
 
 
-def next_due(connection: sa.Connection, group: str, drivers: Sequence[str], now: datetime) -> datetime | None:
-    """When the next request that waits for its time can be begun, None when none waits."""
+def next_due(connection: sa.Connection, group: str, drivers: Sequence[str], reached: Reached) -> float | None:
+    """Seconds until the next request that waits for its time can be begun, None when none waits."""
+    if not reached:
+        return None
     query: sa.Select[Any] = (
-        sa.select(sa.func.min(requests.c.not_before))
+        sa.select(requests.c.operation_id, sa.func.min(requests.c.not_before))
         .join_from(requests, nodes, ITS_NODE)
-        .where(requests.c.state == WAITING, requests.c.not_before > now)
+        .where(requests.c.state == WAITING, _later(reached, is_due=False))
         .where(nodes.c.conductor_group == group, _DRIVER.in_(drivers))
+        .group_by(requests.c.operation_id)
     )
-    moment: datetime | None = connection.scalar(query)
-    return moment
+    rows = connection.execute(query)
+    return min(((moment - reached[number]).total_seconds() for number, moment in rows), default=None)
 
 
 class Begun(NamedTuple):

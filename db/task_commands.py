@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium.db.models import columns, conductors, periodic_tasks, task_commands, utcnow
+from podium.db import clock
+from podium.db.models import columns, conductors, periodic_tasks, task_commands
 from podium.db.worker import Worker
 
 
@@ -25,10 +26,11 @@ def ask(
     here = conductors.c.hostname == conductor
     workers = connection.scalar(sa.select(conductors.c.workers).where(here)) or 1
     values = {"conductor": conductor, "task": task, "action": action, "node_uuid": node_uuid}
+    now = clock.now(connection)
     numbers = []
     for worker in range(workers):
         asked = sa.insert(task_commands).values(**values, worker=worker, requested_by=who)
-        (number,) = connection.execute(asked.values(requested_at=utcnow())).inserted_primary_key or (0,)
+        (number,) = connection.execute(asked.values(requested_at=now)).inserted_primary_key or (0,)
         numbers.append(int(number))
     return numbers
 
@@ -64,7 +66,7 @@ def _left_to(worker: Worker) -> sa.ColumnElement[bool]:
 def answer(connection: sa.Connection, number: int, error: str | None, duration: float | None = None) -> None:
     """Record how a command ended: why it failed, or None, and the seconds of a run."""
     answered = sa.update(task_commands).where(task_commands.c.id == number)
-    connection.execute(answered.values(finished_at=utcnow(), error=error, duration=duration))
+    connection.execute(answered.values(finished_at=clock.now(connection), error=error, duration=duration))
 
 
 def find(connection: sa.Connection, numbers: Sequence[int]) -> list[TaskCommand]:
@@ -76,7 +78,9 @@ def find(connection: sa.Connection, numbers: Sequence[int]) -> list[TaskCommand]
 def abandon(connection: sa.Connection, worker: Worker) -> None:
     """Answer the commands to a worker that an earlier run of it left unanswered."""
     left = sa.update(task_commands).where(_left_to(worker))
-    connection.execute(left.values(finished_at=utcnow(), error="the conductor was restarted; ask again"))
+    connection.execute(
+        left.values(finished_at=clock.now(connection), error="the conductor was restarted; ask again")
+    )
 
 
 def prune(connection: sa.Connection, before: datetime) -> None:

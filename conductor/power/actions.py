@@ -3,11 +3,10 @@
 import asyncio
 import concurrent.futures
 import inspect
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
@@ -15,14 +14,17 @@ from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium import errors, states
+from podium.clocks import boottime
 from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.power.change import Ended, PowerChange, Request
 from podium.conductor.power.limits import Limits, PowerLimits
+from podium.conductor.power.staggers import Staggers
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
+from podium.db import clock as clocks
 from podium.db import operations, power
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome
@@ -50,7 +52,7 @@ class PowerActions:
 
     :param worker: in whose name nodes are reserved
     :param limits: how many nodes of a domain this process switches on within a time
-    :param now: the wall clock
+    :param now: the database's clock
     :param clock: seconds, monotonic
     """
 
@@ -65,7 +67,7 @@ class PowerActions:
         timeouts: Timeouts,
         limits: Limits | None = None,
         now: Callable[[], datetime] = utcnow,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boottime,
     ) -> None:
         self._sql = sql
         self._fleet = fleet
@@ -77,10 +79,11 @@ class PowerActions:
         self._most = {name: _AT_ONCE if _is_async(room) else room.size for name, room in rooms.items()}
         self._now = now
         self._clock = clock
+        self._staggers = Staggers(clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._count: Counter[str] = Counter()
         self._unfinished = True
-        self._next_due: datetime | None = None
+        self._next_due: float | None = None  # by the clock
         self._to_mark: dict[int, asyncio.Future[bool]] = {}  # by request, whether it is still under way
         self._marking = asyncio.Lock()
 
@@ -88,7 +91,7 @@ class PowerActions:
     def unfinished(self) -> bool:
         """Whether the last :meth:`poll` may have left requests that are due by now."""
         later = self._next_due
-        return self._unfinished or (later is not None and later <= self._now())
+        return self._unfinished or (later is not None and later <= self._clock())
 
     @property
     def idle(self) -> bool:
@@ -116,17 +119,21 @@ class PowerActions:
         left = most - self._count[driver]
         return left if left * _SHARE >= most else 0
 
-    def _due(self, connection: sa.Connection, drivers: Sequence[str]) -> tuple[list[Due], datetime | None]:
+    def _due(self, connection: sa.Connection, drivers: Sequence[str]) -> tuple[list[Due], float | None]:
         """Find the requests that can begin, the oldest first, and when the next of the others can."""
-        group, share, now = self._fleet.group, self._fleet.share, self._now()
-        found = power.due(connection, group, drivers, self._worker, now)
+        group, share = self._fleet.group, self._fleet.share
+        staggered = power.staggered(connection)
+        reached = self._staggers.reached(staggered, clocks.now(connection)) if staggered else {}
+        asked = self._clock()
+        found = power.due(connection, group, drivers, self._worker, reached)
         # This worker resumes what its last run began, whoever owns the node now.
         mine = [
             row
             for row in found
             if row.id not in self._fleet.taken and (row.state == operations.BEGUN or share(row.uuid))
         ]
-        return mine, power.next_due(connection, group, drivers, now)
+        seconds = power.next_due(connection, group, drivers, reached)
+        return mine, None if seconds is None else asked + seconds
 
     def _choose(self, found: Sequence[Due], free: dict[str, int]) -> tuple[list[Due], bool]:
         """Choose requests with room in their driver and power domain; return also whether others wait."""
@@ -147,7 +154,7 @@ class PowerActions:
             free[row.driver] -= 1
             chosen.append(row)
         if soonest:
-            allowed = self._now() + timedelta(seconds=soonest)
+            allowed = now + soonest
             self._next_due = min(allowed, self._next_due or allowed)
         return chosen, more
 

@@ -79,13 +79,13 @@ class Head:
     def begin(self, count: int) -> None:
         """Have the oldest requests under way."""
         with self._database.write() as connection:
-            found = power.due(connection, "", ["fake"], HEAD, utcnow())
+            found = power.due(connection, "", ["fake"], HEAD)
             power.begin(connection, [row.request_id for row in found[:count]], HEAD, utcnow())
 
     def carry_out(self, failures: Mapping[str, str]) -> None:
         """Carry out everything that is asked for, apart from what fails, by the name of the node."""
         with self._database.write() as connection:
-            found = power.due(connection, "", ["fake"], HEAD, utcnow())
+            found = power.due(connection, "", ["fake"], HEAD)
             rows = power.begin(connection, [row.request_id for row in found], HEAD, utcnow())
             ends = [(row, failures.get(row.node.name)) for row in rows]
             finish(

@@ -35,7 +35,7 @@ def reserved(database: Database, node: NodeRecord) -> NodeRecord:
     """The node as it is once a conductor has begun to switch it."""
     with database.write() as connection:
         power.ask(connection, [node], states.POWER_ON, who="ada@desk")
-        (waiting,) = power.due(connection, "", ["fake"], C1, utcnow())
+        (waiting,) = power.due(connection, "", ["fake"], C1)
         power.begin(connection, [waiting.request_id], C1, utcnow())
     return only(database)
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from podium import states
-from podium.db import api, changes, faults, fleet, models, operations, power, task_commands
+from podium.db import api, changes, faults, fleet, operations, power, task_commands
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.outcomes import Outcome, finish
@@ -42,12 +42,12 @@ def ask(connection: sa.Connection, node: NodeRecord) -> None:
 
 
 def take(connection: sa.Connection, _node: NodeRecord) -> None:
-    (waiting,) = power.due(connection, "", ["fake"], C1, models.utcnow())
+    (waiting,) = power.due(connection, "", ["fake"], C1)
     assert power.begin(connection, [waiting.request_id], C1, NOON)
 
 
 def end(connection: sa.Connection, node: NodeRecord) -> None:
-    (begun,) = power.due(connection, "", ["fake"], C1, models.utcnow())
+    (begun,) = power.due(connection, "", ["fake"], C1)
     finish(connection, [Outcome(node.id, begun.request_id, C1, NOON, states.POWER_ON)])
 
 

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import api, fleet, ledger, operations, power
+from podium.db import api, fleet, ledger, models, operations, power
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.ledger import Event
@@ -41,9 +41,9 @@ def ask(
         return power.ask(connection, rows, action, **{"who": "ada@desk", **more})
 
 
-def due(database: Database, holder: Worker = C1, now: datetime | None = None) -> list[int]:
+def due(database: Database, holder: Worker = C1, reached: power.Reached | None = None) -> list[int]:
     with database.read() as connection:
-        found = power.due(connection, "", ["fake"], holder, now or NOON)
+        found = power.due(connection, "", ["fake"], holder, reached or {})
     return [row.request_id for row in found]
 
 
@@ -159,13 +159,53 @@ def test_staggered_requests_are_due_by_and_by(database: Database, enrol: Enrol) 
     nodes = enrol(*(f"n{number}" for number in range(5)))
     asked = ask(database, nodes, stagger=(2, 10.0))
     rows = requests(database, asked.operation_id)
-    start = rows[0].requested_at
+    start, number = rows[0].requested_at, rows[0].operation_id
     assert [(row.not_before - start).total_seconds() for row in rows] == [0, 0, 10, 10, 20]
+
+    def later(seconds: float) -> power.Reached:
+        return {number: start + timedelta(seconds=seconds)}
+
     with database.read() as connection:
         scope = connection, "", ["fake"]
-        assert power.next_due(*scope, start) == start + timedelta(seconds=10)
-        assert power.next_due(*scope, start + timedelta(seconds=20)) is None
-    assert len(due(database, now=start + timedelta(seconds=10))) == 4
+        assert power.next_due(*scope, later(0)) == 10
+        assert power.next_due(*scope, later(12)) == 8
+        assert power.next_due(*scope, later(20)) is None
+    assert [len(due(database, reached=later(seconds))) for seconds in (0, 9.9, 10, 20)] == [2, 2, 4, 5]
+
+
+def test_staggered_operations_are_listed_until_all_of_them_has_begun(
+    database: Database, enrol: Enrol
+) -> None:
+    nodes = enrol(*(f"n{number}" for number in range(4)))
+    ask(database, nodes[:1])
+    asked = ask(database, nodes[1:], stagger=(1, 10.0))
+    rows = requests(database, asked.operation_id)
+    start = rows[0].requested_at
+    for begun_by_now, next_at in ((0, 0), (1, 10), (2, 20)):
+        begin(database, [row.id for row in rows[:begun_by_now]])
+        with database.read() as connection:
+            (found,) = power.staggered(connection)
+        assert found == (asked.operation_id, start, start + timedelta(seconds=next_at))
+    begin(database, [row.id for row in rows])
+    with database.read() as connection:
+        assert power.staggered(connection) == []
+
+
+@pytest.mark.parametrize("hours", [-24 * 365 * 56, -1, 1, 24 * 365 * 10])
+def test_a_request_is_due_at_once_whatever_the_clock_of_the_host_that_made_it(
+    database: Database, enrol: Enrol, hours: int
+) -> None:
+    nodes = enrol("n1", "n2", "n3")
+    operations = ask(database, nodes[:1]), ask(database, nodes[1:], stagger=(1, 10.0))
+    wrong = timedelta(hours=hours)
+    with database.write() as connection:  # as an older Podium on such a host would have written it
+        for row in connection.execute(sa.select(models.power_requests)).all():
+            moved = {"requested_at": row.requested_at + wrong, "not_before": row.not_before + wrong}
+            mine = models.power_requests.c.id == row.id
+            connection.execute(sa.update(models.power_requests).where(mine).values(moved))
+        (found,) = power.staggered(connection)
+    first, second, _ = [row.id for one in operations for row in requests(database, one.operation_id)]
+    assert due(database, reached={found.operation_id: found.asked_at}) == [first, second]
 
 
 def test_thousands_of_nodes_each_get_their_own_request(database: Database, enrol: Enrol) -> None:
@@ -190,7 +230,7 @@ def test_requests_are_those_of_a_group_and_some_drivers_oldest_first(
     ask(database, mine[1:])
     ask(database, [*others, mine[0]])
     with database.read() as connection:
-        found = power.due(connection, "east", ["ipmi", "fake"], C1, NOON)
+        found = power.due(connection, "east", ["ipmi", "fake"], C1)
     assert [row.id for row in found] == [mine[1].id, mine[0].id]
 
 

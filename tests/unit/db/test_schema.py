@@ -114,7 +114,7 @@ def test_what_was_asked_for_before_there_were_operations_stays_asked_for(bare: D
         (operation,) = operations.list_operations(connection, 9)
         assert (operation.action, operation.requested_by) == ("rebooting", "ada@desk")
         assert operation.counts == {"waiting": 1}
-        (waiting,) = power.due(connection, "", ["fake"], C1, models.utcnow())
+        (waiting,) = power.due(connection, "", ["fake"], C1)
         (begun,) = power.begin(connection, [waiting.request_id], C1, models.utcnow())
         assert (begun.node.name, begun.action) == ("n1", "rebooting")
         (event,) = ledger.newest_events(connection, ledger.Chosen(), limit=9)
@@ -171,7 +171,7 @@ def test_requests_that_were_begun_before_an_upgrade_are_resumed_after_it(bare: D
     schema.upgrade(bare)
     with bare.write() as connection:
         assert power.cut_off(connection, [C1, Worker("c1", 1)]) == 2
-        found = power.due(connection, "", ["fake"], C1, models.utcnow())
+        found = power.due(connection, "", ["fake"], C1)
         begun = power.begin(connection, [one.request_id for one in found], C1, models.utcnow())
     assert [(one.node.name, one.sent_at is not None) for one in begun] == [("n1", True), ("n2", False)]
 
