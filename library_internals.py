@@ -1,17 +1,21 @@
 """The private names of libraries that Podium depends on, and nothing else in Podium reads one.
 
 A new version of a library may rename them without notice. ``tests/unit/test_library_internals.py`` uses each
-of them and says what to do when it is gone. They were seen with oslo.config 10.7.0, oslo.service 4.8.0,
-cotyledon 2.2.0 and futurist 3.5.0.
+of them and says what to do when it is gone. They were seen with oslo.config 10.7.0, oslo.log 8.3.2,
+oslo.service 4.8.0, cotyledon 2.2.0 and futurist 3.5.0.
 """
 
+import contextlib
 import math
+import os
+import signal
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from oslo_config import cfg, iniparser
+from oslo_log import formatters
 from oslo_service import _options, periodic_task
 
 #: The values that oslo.config read from the config files and the command line at one time.
@@ -201,6 +205,29 @@ def on_new_worker(launcher: Any, prepare: Callable[[Any, int], None]) -> None:
         worker.reload = worker.service_instance.reset
 
     launcher._manager.register_hooks(on_new_worker=hook)
+
+
+def reload_one_by_one(launcher: Any) -> None:
+    """Have the master process of oslo.service's launcher send SIGHUP to its workers, and to nobody else.
+
+    By default it ignores SIGHUP for a moment and sends it to its whole process group. A second one in that
+    moment is a traceback on standard error, and a program that a driver runs is killed.
+    """
+    manager = launcher._manager
+
+    def reload() -> None:
+        manager._run_hooks("reload")
+        for service in list(manager._running_services.values()):
+            for process in list(service):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGHUP)
+
+    manager._reload = reload
+
+
+def log_errors_once() -> None:
+    """Keep oslo.log from adding the error that is being handled to a line that has it already."""
+    formatters._get_error_summary = lambda record: ""
 
 
 def import_without_eventlet() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableSequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from podium.conductor.power.actions import PowerActions
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.driver_rooms import DriverRooms
+from podium.conductor.rooms.reach import Reach
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.settings import Settings
 from podium.conductor.sweep.power_sync import PowerSync
@@ -55,6 +56,7 @@ class Conductor:
     :param drivers: the loaded drivers by name
     :param process: the name of the daemon's process, which its workers share; by default this process's
     :param index: which of the daemon's workers this is, counted from 0
+    :param away: which of them cannot use the database, see podium.conductor.rooms.reach
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Conductor:
         *,
         process: str | None = None,
         index: int = 0,
+        away: MutableSequence[int] | None = None,
     ) -> None:
         self._conf = conf
         self._settings = settings = Settings.read(conf)
@@ -77,7 +80,7 @@ class Conductor:
             settings.workers,
         )
         self._rooms = DriverRooms(drivers)
-        self._sql = Sql(database)
+        self._sql = Sql(database, Reach(away, index))
         self._fleet = Fleet(settings.group, tuple(drivers), share_of(index, settings.workers))
         self._recorder = Recorder(self._sql, self._fleet, worker)
         self._sync = PowerSync(

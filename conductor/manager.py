@@ -60,6 +60,7 @@ class ConductorManager(DriverServices, OwnTasks):
         self._timers = LoopTimers(loop)
         self._schedule = Schedule.read(conf)
         self._switched_off: set[str] = set()
+        self._unknown: set[str] = set()
         self._add(SweepTask(self._schedule, loop, sync))
         self._add(PruneTask(self._schedule, loop, sql))
         for room in rooms.values():
@@ -85,8 +86,10 @@ class ConductorManager(DriverServices, OwnTasks):
     def apply(self, schedule: Schedule) -> None:
         """Put the values of the config file into force at once: PeriodicTasks looks them up at every tick."""
         self._schedule = schedule
-        for name in sorted(schedule.names - self._jobs.keys()):
+        unknown = schedule.names - self._jobs.keys()
+        for name in sorted(unknown - self._unknown) if self._worker.index == 0 else ():
             LOG.warning("[periodic_tasks]: %s", no_such_task(name, self._jobs.keys()))
+        self._unknown = unknown
         for name, job in self._jobs.items():
             job.configure(schedule, switched_off=name in self._switched_off)
         self.call_when_due({name: job for name, job in self._jobs.items() if job.enabled})

@@ -16,12 +16,14 @@ from podium.drivers import base, registry
 LOG = log.getLogger(__name__)
 
 
-def load_drivers(conf: configuration.Config) -> Mapping[str, base.Driver]:
+def load_drivers(conf: configuration.Config, *, log_faults: bool = True) -> Mapping[str, base.Driver]:
     """The enabled drivers by name.
 
+    :param log_faults: whether the error of a driver that is skipped is logged
     :raises podium.errors.DriverLoadError: when one of them does not load and must not be skipped
     """
-    return registry.load(conf.enabled_drivers, conf, skip_faulty=conf.driver_startup_errors == "skip")
+    skip = conf.driver_startup_errors == "skip"
+    return registry.load(conf.enabled_drivers, conf, skip_faulty=skip, log_faults=log_faults)
 
 
 def make_database(conf: configuration.Config) -> Database:

@@ -25,6 +25,8 @@ class Processes:
         # Taken away from the launcher, which would report readiness before the workers are ready.
         self._notify_socket = os.environ.pop(_NOTIFY, None)
         self._failed = shared.Event()
+        #: Which workers cannot use the database, see podium.conductor.rooms.reach.
+        self.away = shared.RawArray("b", workers)
         self._ready = shared.Value("i", 0)
         #: The daemon's identity, by which its workers know each other.
         self.process = process_name()
@@ -58,12 +60,18 @@ def interrupt_as_terminate() -> None:
     block_interrupts()
 
     def wait() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # all others are the main thread's
         signal.sigwait({signal.SIGINT})
         os.kill(os.getpid(), signal.SIGTERM)
         signal.sigwait({signal.SIGINT})
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=wait, name="interrupt", daemon=True).start()
+
+
+def block_reloads() -> None:
+    """Keep SIGHUP from the thread that ends the process: Python's own end would let it kill it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
 def block_interrupts() -> None:

@@ -19,7 +19,12 @@ from podium import conf as configuration
 from podium import errors, library_internals
 from podium.conductor import preflight
 from podium.conductor.daemon import Conductor
-from podium.conductor.processes import Processes, block_interrupts, interrupt_as_terminate
+from podium.conductor.processes import (
+    Processes,
+    block_interrupts,
+    block_reloads,
+    interrupt_as_terminate,
+)
 from podium.conductor.rooms import context
 from podium.db.engine import Database
 from podium.drivers import base
@@ -44,13 +49,14 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
         self._conf = conf
         self._processes = processes
         self._conductor: Conductor | None = None
-        self._stopping = False
+        self._stopping = self._reloaded = False
         self._thread: threading.Thread | None = None
         self._end: concurrent.futures.Future[None] = concurrent.futures.Future()
 
     def become(self, index: int) -> None:
         """Learn, after the fork, which of the workers this is."""
         self.index = index
+        self._conf.is_quiet = True  # the master process reads the same files, and logs what changed
 
     def start(self) -> None:
         """Begin to conduct in a thread of its own."""
@@ -74,12 +80,13 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
     def reset(self) -> None:
         """Reload the options that need no restart from the config files."""
         self._conf.mutate_config_files()
+        self._reloaded = True
         if self._conductor is not None:
             self._conductor.reload()
 
     def _run(self) -> None:
         try:
-            drivers = preflight.load_drivers(self._conf)
+            drivers = preflight.load_drivers(self._conf, log_faults=False)  # the master process has
             asyncio.run(self._conduct(preflight.make_database(self._conf), drivers))
         except errors.PodiumError as error:
             LOG.error("%s", error)
@@ -93,8 +100,15 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
     async def _conduct(self, database: Database, drivers: Mapping[str, base.Driver]) -> None:
         database.keep_open()
         self._conductor = Conductor(
-            self._conf, database, drivers, process=self._processes.process, index=self.index
+            self._conf,
+            database,
+            drivers,
+            process=self._processes.process,
+            index=self.index,
+            away=self._processes.away,
         )
+        if self._reloaded:  # while it was made, perhaps of options that changed
+            self._conductor.reload()
         if self._stopping:
             self._conductor.stop()
         await self._conductor.run(self._processes.report_ready)
@@ -107,6 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         conf = configuration.load(sys.argv[1:] if argv is None else argv, prog="podium-conductor")
+        library_internals.log_errors_once()
         log.setup(conf, "podium")
         context.install()
         preflight.check(conf)
@@ -120,7 +135,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         conf, ConductorService(conf, processes), workers=workers, restart_method="mutate"
     )
     library_internals.on_new_worker(launcher, ConductorService.become)
-    code = launcher.wait()
+    library_internals.reload_one_by_one(launcher)
+    try:
+        code = launcher.wait()
+    finally:
+        block_reloads()
     return 1 if processes.have_failed else int(code or 0)
 
 

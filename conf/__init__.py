@@ -6,10 +6,12 @@ would show hours after the start. Here every registered option is evaluated at s
 
 import contextlib
 import difflib
+import logging
 import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from oslo_config import cfg, iniparser
 from oslo_log import log
@@ -20,9 +22,19 @@ from podium.library_internals import OpenOptions, Values, sections, written
 
 LOG = log.getLogger(__name__)
 
+#: Python's words for a text that is no number.
+_NO_NUMBER: Final = re.compile(
+    r"(?:invalid literal for int\(\) with base 10|could not convert string to float): (.*)"
+)
+#: Where oslo.config logs which options a reload changes.
+_OSLO_LOG: Final = logging.getLogger("oslo_config.cfg")
+
 
 class Config(OpenOptions):
     """The options of one program. Reading a value never fails once :meth:`check` has passed."""
+
+    #: Whether reloads are not logged, because another process of the program logs them.
+    is_quiet = False
 
     def check(self) -> None:
         """Evaluate every option registered so far.
@@ -76,13 +88,32 @@ class Config(OpenOptions):
             value is wrong, which is logged
         """
         try:
-            return super().mutate_config_files()
+            with _not_logged(_OSLO_LOG) if self.is_quiet else contextlib.nullcontext():
+                changed = super().mutate_config_files()
+            self._log_reload(changed)
+            return changed
         except errors.ConfigError as fault:
             reason = str(fault)
         except Exception as fault:  # hooks may raise anything, and a reload must not end a daemon
             reason = _file_fault(fault)
-        LOG.error("The configuration is not reloaded, all values stay as they were: %s", reason)
+        if not self.is_quiet:
+            LOG.error("The configuration is not reloaded, all values stay as they were: %s", reason)
         return {}
+
+    def _log_reload(self, changed: Sized) -> None:
+        if self.is_quiet:
+            return
+        folders = self.config_dir or ()
+        files = [
+            *self.config_file,
+            *(str(one) for path in folders for one in sorted(Path(path).glob("*.conf"))),
+        ]
+        if not files:
+            LOG.info("There is no config file to reload, so all values stay as they were")
+        elif changed:
+            LOG.info("Reloaded %s: values changed: %d", ", ".join(files), len(changed))
+        else:
+            LOG.info("Reloaded %s: no value changed", ", ".join(files))
 
     def vet(self, values: Values) -> None:
         """Refuse values that a reload would put into force; raises as :meth:`check`."""
@@ -159,7 +190,17 @@ def explain(option: cfg.Opt, fault: Exception, *, secret: bool) -> str:
     else:
         remedy = f"expected: {getattr(option.type, 'type_name', 'value')}"
     reason = " ".join(str(fault).rpartition("is not valid: ")[2].split())
+    reason = _NO_NUMBER.sub(r"\1 is not a number", reason)
     return remedy if secret else f"{reason[:300]}; {remedy}"
+
+
+@contextlib.contextmanager
+def _not_logged(logger: logging.Logger) -> Iterator[None]:
+    logger.disabled, before = True, logger.disabled
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _raw_value(option: cfg.Opt, group: str | None, values: Values | None) -> tuple[Any, str]:

@@ -89,10 +89,13 @@ def _fault(extension: Any, twice: bool) -> str | None:
     return None
 
 
-def load(names: Sequence[str], conf: cfg.ConfigOpts, *, skip_faulty: bool = False) -> dict[str, base.Driver]:
+def load(
+    names: Sequence[str], conf: cfg.ConfigOpts, *, skip_faulty: bool = False, log_faults: bool = True
+) -> dict[str, base.Driver]:
     """One instance of each named driver, its options registered in ``conf`` under its name.
 
-    :param skip_faulty: log the error of a driver that cannot be used and go on without it
+    :param skip_faulty: go on without a driver that cannot be used
+    :param log_faults: log its error then
     :raises podium.errors.ConfigError: when there is no driver of that name, or none is named
     :raises podium.errors.DriverLoadError: when one, or none of them, can be used
     """
@@ -116,7 +119,8 @@ def load(names: Sequence[str], conf: cfg.ConfigOpts, *, skip_faulty: bool = Fals
         except errors.DriverLoadError as error:
             if not skip_faulty:
                 raise
-            LOG.error("Started without it: %s", error)
+            if log_faults:
+                LOG.error("Started without it: %s", error)
     if not drivers:
         raise errors.DriverLoadError(f"none of the drivers {', '.join(names)} can be used")
     return drivers

@@ -1,6 +1,7 @@
 """Whether the database can be used: decided in one place, with one log line for each change."""
 
 import threading
+from collections.abc import MutableSequence
 from typing import Final
 
 from oslo_log import log
@@ -19,9 +20,16 @@ class Reach:
     A database that only reads work on is of no use to a conductor: SQLite while another program holds the
     write lock, PostgreSQL in recovery. So an outage ends with a write, and not before a transaction of the
     kind that failed has succeeded too.
+
+    :param away: of each worker of this daemon whether it cannot use the database; all share it, so that the
+        first and the last of them log what is the same for all
+    :param index: which of the workers this is
     """
 
-    def __init__(self) -> None:
+    def __init__(self, away: MutableSequence[int] | None = None, index: int = 0) -> None:
+        self._away = [0] if away is None else away
+        self._index = index
+        self._away[index] = 0  # a worker that was killed may have left it
         self._lock = threading.Lock()
         self._awaited: set[str] = set()
 
@@ -36,15 +44,20 @@ class Reach:
         :param kind: :data:`READ` or :data:`WRITE`
         """
         with self._lock:
-            if not self._awaited:
+            if not any(self._away):
                 LOG.error("The database is out of reach; trying again until it is back: %s", error)
             self._awaited |= {kind, WRITE}
+            self._away[self._index] = 1
 
     def succeeded(self, kind: str) -> None:
         """Note that a transaction succeeded."""
         if not self._awaited:  # the usual case, without the lock
             return
         with self._lock:
-            if self._awaited == {kind}:
-                LOG.warning("The database is back")
+            if kind not in self._awaited:
+                return
             self._awaited.discard(kind)
+            if not self._awaited:
+                self._away[self._index] = 0
+                if not any(self._away):
+                    LOG.warning("The database is back")

@@ -30,15 +30,22 @@ _T = TypeVar("_T")
 class Sql:
     """The conductor's access to its database.
 
+    :param reach: learns how transactions end
     :param clock: seconds, monotonic
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        reach: Reach | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sql")
         self._closing = threading.Event()
-        self._reach = Reach()
+        self._reach = reach or Reach()
         self._peek_until = -math.inf
 
     @property

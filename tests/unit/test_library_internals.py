@@ -5,11 +5,14 @@ podium/library_internals.py alone, and the versions in its docstring.
 """
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import cotyledon
 import pytest
 from oslo_config import cfg
 from oslo_service import opts as service_opts
@@ -285,3 +288,52 @@ def test_the_conductor_loads_no_eventlet() -> None:
     """futurist: import_without_eventlet. When it fails: see who imports it now, for 9 MB and a warning."""
     text = "import podium.conductor.service, sys; sys.exit('eventlet' in sys.modules)"
     subprocess.run([sys.executable, "-W", "error", "-c", text], check=True)
+
+
+def test_a_line_logged_while_an_error_is_handled_has_it_once(tmp_path: Path) -> None:
+    """oslo.log: log_errors_once. When it fails: see what ContextFormatter.format appends to a line."""
+    program = f"""
+from oslo_config import cfg
+from oslo_log import log
+from podium import library_internals
+
+library_internals.log_errors_once()
+conf = cfg.ConfigOpts()
+log.register_options(conf)
+conf(["--log-file", "{tmp_path}/log"], project="test", default_config_files=[], default_config_dirs=[])
+log.setup(conf, "test")
+try:
+    raise ValueError("boom")
+except ValueError as error:
+    log.getLogger("test").error("It failed: %s", error)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=50)
+    assert (tmp_path / "log").read_text().endswith("It failed: boom\n")
+
+
+def test_a_reload_is_sent_to_the_workers_and_to_nobody_else_in_their_process_group() -> None:
+    """cotyledon by way of oslo.service: reload_one_by_one. When it fails: see ServiceManager._reload."""
+    sent: list[str] = []
+
+    class Manager:
+        def __init__(self) -> None:
+            self._running_services: dict[str, dict[Any, None]] = {}
+
+        def _run_hooks(self, name: str) -> None:
+            sent.append(name)
+
+    manager = Manager()
+    library_internals.reload_one_by_one(SimpleNamespace(_manager=manager))
+    with (
+        subprocess.Popen(["sleep", "600"]) as worker,
+        subprocess.Popen(["sleep", "600"]) as other,
+    ):
+        manager._running_services["service"] = {worker: None}
+        manager._reload()  # type: ignore[attr-defined]
+        assert worker.wait(50) == -signal.SIGHUP
+        assert other.poll() is None
+        other.kill()
+    manager._reload()  # type: ignore[attr-defined]
+    assert sent == ["reload"] * 2
+    for name in ("_reload", "_run_hooks"):
+        assert callable(getattr(cotyledon.ServiceManager, name))

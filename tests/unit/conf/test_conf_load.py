@@ -170,3 +170,13 @@ def test_two_programs_in_one_process_do_not_share_values(load: Load) -> None:
     first = load("[conductor]", "heartbeat_interval = 7")
     load("[conductor]", "heartbeat_interval = 8")
     assert first.conductor.heartbeat_interval == 7
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("sync_power_state_interval", "soon"), ("heartbeat_timeout", "1,5")]
+)
+def test_a_text_that_is_no_number_is_said_to_be_none_in_no_words_of_python(
+    load: Load, option: str, value: str
+) -> None:
+    text = refusal(load, "[conductor]", f"{option} = {value}")
+    assert f"cannot be used: '{value}' is not a number; expected: " in text

@@ -96,3 +96,43 @@ def test_a_misspelt_option_that_a_reload_brought_is_told(load: Load, config_file
     assert loaded.unknown_options() == [
         "[conductor] heartbeat_intervall is not an option; did you mean heartbeat_interval?"
     ]
+
+
+def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_a_reload_says_what_it_did_even_when_that_is_nothing(
+    load: Load, config_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    loaded = load(*BEFORE)
+    loaded.mutate_config_files()
+    config_file.write_text("[conductor]\nsync_power_state_interval = 30\n")
+    loaded.mutate_config_files()
+    said = [text for text in messages(caplog) if text.startswith("Reloaded")]
+    assert said == [
+        f"Reloaded {config_file}: no value changed",
+        f"Reloaded {config_file}: values changed: 1",
+    ]
+
+
+def test_a_reload_without_a_config_file_says_that_there_is_none(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(conf, "_default_files", lambda prog: ([], []))
+    conf.load([], prog="test").mutate_config_files()
+    assert messages(caplog) == ["There is no config file to reload, so all values stay as they were"]
+
+
+@pytest.mark.parametrize("text", ["[conductor]\nsync_power_state_interval = 30\n", "[conductor\n"])
+def test_a_process_that_leaves_it_to_another_logs_nothing_of_a_reload(
+    load: Load, config_file: Path, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    loaded = load(*BEFORE)
+    loaded.is_quiet = True
+    config_file.write_text(text)
+    loaded.mutate_config_files()
+    assert messages(caplog) == []
+    loaded.is_quiet = False
+    loaded.mutate_config_files()
+    assert messages(caplog)

@@ -130,3 +130,21 @@ def test_a_file_that_is_not_there_is_one_outage(tmp_path: Path, caplog: pytest.L
 
     asyncio.run(main())
     assert messages(caplog) == [AWAY, BACK]
+
+
+def test_the_workers_of_a_daemon_log_an_outage_of_all_once(caplog: pytest.LogCaptureFixture) -> None:
+    away = [0, 0]
+    first, second = Reach(away, 0), Reach(away, 1)
+    for reach in (first, second):
+        reach.failed(WRITE, errors.DatabaseUnavailable("gone"))
+    first.succeeded(WRITE)
+    assert messages(caplog) == [AWAY]
+    second.succeeded(WRITE)
+    assert messages(caplog) == [AWAY, BACK]
+
+
+def test_a_worker_that_was_killed_in_an_outage_does_not_keep_the_database_away() -> None:
+    away = [0, 0]
+    Reach(away, 1).failed(WRITE, errors.DatabaseUnavailable("gone"))
+    Reach(away, 1)
+    assert away == [0, 0]
