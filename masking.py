@@ -18,6 +18,11 @@ def is_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(name))
 
 
+def is_masked(value: Any) -> bool:
+    """Return whether a value is what :func:`mask` shows instead of a secret."""
+    return isinstance(value, str) and value.strip() == MASK
+
+
 def mask(values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Return a copy with every secret value as ``******``, in nested mappings and lists too.
 
@@ -36,6 +41,24 @@ def _inside(value: Any, secret: frozenset[str]) -> Any:
     if isinstance(value, list | tuple):
         return [_inside(one, secret) for one in value]
     return value
+
+
+def masked_places(
+    value: Any, secret: frozenset[str] = frozenset(), place: str = "", hidden: bool = False
+) -> Iterator[str]:
+    """Return where a secret is ``******``: the keys that lead there, joined by dots.
+
+    :param secret: names that a driver declared as secret
+    """
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            inside = hidden or name in secret or is_secret(name)
+            yield from masked_places(one, secret, f"{place}.{name}" if place else name, inside)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from masked_places(one, secret, place, hidden)
+    elif hidden and is_masked(value):
+        yield place
 
 
 def scrub(text: str, values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from podium import errors, masking
+from podium.cli import driver_values, scalars
 from podium.cli.catalog import Catalog
 from podium.drivers import base
 
@@ -37,25 +38,14 @@ def _group(value: str) -> str | None:
     return None
 
 
-def _json(column: str) -> Callable[[Any], str | None]:
-    def check(value: Mapping[Any, Any]) -> str | None:
-        try:
-            _measure(value, _DEEPEST, [_MOST_VALUES])
-        except ValueError as fault:
-            return f"{column}: {fault}"
-        return None
-
-    return check
-
-
 #: The fields of a node: the type, its name for people, and further conditions.
 FIELDS: Final[Mapping[str, tuple[type, str, Callable[[Any], str | None] | None]]] = {
     "name": (str, "text", _name),
     "uuid": (str, "text", _uuid),
     "driver": (str, "text", None),
-    "driver_info": (dict, "a mapping", _json("driver_info")),
-    "properties": (dict, "a mapping", _json("properties")),
-    "extra": (dict, "a mapping", _json("extra")),
+    "driver_info": (dict, "a mapping", None),
+    "properties": (dict, "a mapping", None),
+    "extra": (dict, "a mapping", None),
     "conductor_group": (str, "text", _group),
     "maintenance": (bool, "true or false", None),
 }
@@ -69,64 +59,107 @@ def canonical(text: str) -> str | None:
         return None
 
 
-def faults(row: Any, catalog: Catalog) -> list[str]:
-    """Return all faults of the values for one node, without regard to other nodes.
+def settle(row: Any, catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
+    """Return the columns of a node, and all faults of the values for it, without regard to other nodes.
 
-    :param row: values by the names in :data:`FIELDS`; may be anything, because it comes from a file
+    :param row: values by the names in :data:`FIELDS`; may be anything, because it comes from a file. Scalars
+        are as :mod:`podium.cli.scalars` describes them.
     """
     if not isinstance(row, dict):
-        return [f"it is {_kind(row)}, not a mapping with name and driver"]
-    found = [f"{key} is missing" for key in ("name", "driver") if row.get(key) is None]
+        return {}, [f"it is {_kind(row)}, not a mapping with name and driver"]
+    settled: dict[str, Any] = {}
+    found = []
     for key, value in row.items():
         if key not in FIELDS:
             found.append(_unknown(key))
             continue
-        kind, words, check = FIELDS[key]
-        if value is None:
-            continue
-        wrong = check(value) if check and isinstance(value, kind) else None
-        if not isinstance(value, kind):
-            quotes = ": put it in quotes" if kind is str and isinstance(value, int | float) else ""
-            wrong = f"{key} is {_kind(value)}, not {words}{quotes}"
-        found += [wrong] if wrong else []
-    return found or _identity_faults(row) or driver_faults(row, catalog)
+        try:
+            settled[key] = _field(key, value)
+        except ValueError as fault:
+            found.append(str(fault))
+    settled = {key: value for key, value in settled.items() if value is not None}
+    found += [f"{key} is missing" for key in ("name", "driver") if row.get(key) is None]
+    if "uuid" in settled:
+        settled["uuid"] = canonical(settled["uuid"])
+    return settled, found or _name_faults(settled) or _settle_driver_info(settled, catalog)
 
 
-def _unknown(key: Any) -> str:
-    if not isinstance(key, str):
-        return f"a key is {_kind(key)}, not text; there are {', '.join(FIELDS)}"
+def _field(key: str, value: Any) -> Any:
+    """Return the value of a column.
+
+    :raises ValueError: with what is wrong with it
+    """
+    kind, words, check = FIELDS[key]
+    if scalars.is_null(value):
+        if value is not None and kind is str and key != "uuid":
+            raise ValueError(
+                f"{key} is {value}: put it in quotes if it is that word, and leave it out if it is none"
+            )
+        return None
+    if kind is str and not isinstance(value, dict | list):
+        value = scalars.text(value)
+    elif kind is bool and isinstance(value, scalars.Written):
+        value = value.value
+    if not isinstance(value, kind):
+        raise ValueError(f"{key} is {_kind(value)}, not {words}")
+    if kind is dict:
+        try:
+            return _plain(value, _DEEPEST, [_MOST_VALUES], texts=key == "driver_info")
+        except ValueError as fault:
+            raise ValueError(f"{key}: {fault}") from None
+    wrong = check(value) if check else None
+    if wrong:
+        raise ValueError(wrong)
+    return value
+
+
+def _unknown(key: str) -> str:
     near = difflib.get_close_matches(key, FIELDS, 1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS)}"
     return f"{key[:80]!r} is not known; {hint}"
 
 
-def _identity_faults(row: Mapping[str, Any]) -> list[str]:
+def _name_faults(row: Mapping[str, Any]) -> list[str]:
     as_uuid = canonical(row["name"])
     if as_uuid and as_uuid != canonical(row.get("uuid") or ""):
         return [f"name {row['name']} is the UUID of another node"]
     return []
 
 
-def driver_faults(row: Mapping[str, Any], catalog: Catalog) -> list[str]:
+def _settle_driver_info(row: dict[str, Any], catalog: Catalog) -> list[str]:
+    """Settle the row's driver_info as its driver declares it, and return the faults that are found."""
+    try:
+        driver = catalog.driver(row["driver"])
+    except errors.DriverLoadError as fault:
+        return [errors.one_line(fault)]
+    row["driver_info"], found = driver_values.settle(row.get("driver_info", {}), driver.properties)
+    secrets = catalog.secrets(driver.name)
+    for column in ("driver_info", "properties", "extra"):
+        found += [
+            f"{column}: {place[:80]} is {masking.MASK}, which Podium shows instead of a secret;"
+            " give the secret itself"
+            for place in masking.masked_places(row.get(column, {}), secrets)
+        ]
+    return found or _driver_faults(row, driver, secrets)
+
+
+def _driver_faults(row: Mapping[str, Any], driver: base.Driver, secrets: frozenset[str]) -> list[str]:
     """Return the faults that the node's driver finds."""
-    info = row.get("driver_info") or {}
     node = base.Node(
-        uuid=row.get("uuid") or "",
+        uuid=row.get("uuid", ""),
         name=row["name"],
-        driver=row["driver"],
-        driver_info=info,
-        properties=row.get("properties") or {},
-        extra=row.get("extra") or {},
+        driver=driver.name,
+        driver_info=row["driver_info"],
+        properties=row.get("properties", {}),
+        extra=row.get("extra", {}),
     )
     try:
-        catalog.driver(row["driver"]).validate(node)
-    except (errors.InvalidDriverInfo, errors.DriverLoadError) as fault:
+        driver.validate(node)
+    except errors.InvalidDriverInfo as fault:
         return [errors.one_line(fault)]
-    except errors.ConfigError:
-        raise
     except Exception as fault:
-        text = masking.scrub(errors.one_line(fault), info, catalog.secrets(row["driver"]))
-        return [f"driver {row['driver']} failed to check driver_info: {text}"]
+        text = masking.scrub(errors.one_line(fault), node.driver_info, secrets)
+        return [f"driver {driver.name} failed to check driver_info: {text}"]
     return []
 
 
@@ -148,7 +181,15 @@ def _kind(value: Any) -> str:
             return f"a {type(value).__name__}"
 
 
-def _measure(value: Any, depth: int, budget: list[int]) -> None:
+def _plain(value: Any, depth: int, budget: list[int], *, texts: bool) -> Any:
+    """Return a copy of a value with scalars that can be saved as JSON.
+
+    :param depth: how many levels it may have
+    :param budget: how many values it may still have
+    :param texts: keep the text of every scalar that is not the number, true or false that JSON writes like
+        it; otherwise a number of a JSON file stays a number in any form
+    :raises ValueError: with what cannot be saved
+    """
     budget[0] -= 1
     if budget[0] < 0:
         raise ValueError(f"it has more than {_MOST_VALUES} values")
@@ -156,20 +197,20 @@ def _measure(value: Any, depth: int, budget: list[int]) -> None:
         raise ValueError(f"it is more than {_DEEPEST} levels deep")
     match value:
         case dict():
-            if any(not isinstance(key, str) for key in value):
-                raise ValueError("a key is not text: put it in quotes")
-            for one in value.values():
-                _measure(one, depth - 1, budget)
+            return {key: _plain(one, depth - 1, budget, texts=texts) for key, one in value.items()}
         case list():
-            for one in value:
-                _measure(one, depth - 1, budget)
+            return [_plain(one, depth - 1, budget, texts=texts) for one in value]
+        case scalars.Written() if not texts and (value.value is None or type(value.value) in (int, float)):
+            return _plain(value.value, depth, budget, texts=texts)
         case str() if len(value) > _LONGEST:
             raise ValueError(f"a text has more than {_LONGEST} characters")
         case int() if value.bit_length() > 64:
-            raise ValueError("a number has more than 64 bits")
+            if not texts:
+                raise ValueError("a number has more than 64 bits")
+            return scalars.text(value)
         case float() if not math.isfinite(value):
             raise ValueError("infinity and not-a-number cannot be saved")
         case None | bool() | int() | float() | str():
-            pass
+            return value
         case _:
             raise ValueError(f"a {type(value).__name__} cannot be saved: put it in quotes")

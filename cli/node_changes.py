@@ -10,7 +10,6 @@ from podium.cli import arguments, command, enrolment
 from podium.cli.catalog import Catalog
 from podium.db import api
 from podium.db.api import NodeRecord
-from podium.drivers import base
 
 _SECRETS: Final = (
     "A secret does not belong on a command line, where other users can see it: KEY=@FILE takes a value from"
@@ -46,20 +45,6 @@ class _Change(command.Command):
         return arguments.read_values(parsed_args.driver_info, self.app.stdin, self.warn, catalog.is_secret)
 
 
-def _typed(given: Mapping[str, str], driver: base.Driver) -> dict[str, Any]:
-    """Return numbers and truth values as the driver declares them, the same as from a file."""
-    values: dict[str, Any] = {}
-    for key, text in given.items():
-        values[key] = text
-        try:
-            value = driver.properties[key].type(text)
-        except (KeyError, ValueError, TypeError):
-            continue  # the driver's validation reports the fault
-        if isinstance(value, int | float):
-            values[key] = value
-    return values
-
-
 class Create(_Change):
     """Enrol a node."""
 
@@ -79,18 +64,17 @@ class Create(_Change):
             "name": parsed_args.name or number,
             "uuid": number,
             "driver": driver.name,
-            "driver_info": _typed(self.driver_info(parsed_args, catalog), driver),
+            "driver_info": self.driver_info(parsed_args, catalog),
             "properties": dict(parsed_args.property),
             "extra": dict(parsed_args.extra),
             "conductor_group": parsed_args.conductor_group or "",
         }
-        faults = enrolment.faults(row, catalog)
+        settled, faults = enrolment.settle(row, catalog)
         if faults:
             raise errors.InvalidNode([f"{row['name']}: {fault}" for fault in faults])
-        row["uuid"] = enrolment.canonical(number)
         with self.database() as database:
             with database.write() as connection:
-                uuids = api.create_nodes(connection, [row])
+                uuids = api.create_nodes(connection, [settled])
                 (node,) = api.find_keys(connection, uuids)
             self.say(f"{node.name} enrolled, UUID {node.uuid}")
             self.warn_of_unowned(database, [node])
@@ -124,15 +108,16 @@ class Set(_Change):
         given = self.driver_info(parsed_args, catalog)
         with self.database() as database, database.write() as connection:
             nodes = api.find_nodes(connection, wanted)
-            changes = [_changed(node, parsed_args, given, catalog) for node in nodes]
+            wanted_values = [_changed(node, parsed_args, given, catalog) for node in nodes]
+            changes = [enrolment.settle(values, catalog) for values in wanted_values]
             faults = [
                 f"{node.name}: {fault}"
-                for node, values in zip(nodes, changes, strict=True)
-                for fault in enrolment.faults({"uuid": node.uuid, **values}, catalog)
+                for node, (_, found) in zip(nodes, changes, strict=True)
+                for fault in found
             ]
             if faults:
                 raise errors.InvalidNode(faults)
-            for node, values in zip(nodes, changes, strict=True):
+            for node, (values, _) in zip(nodes, changes, strict=True):
                 api.update_node(connection, node.id, values | _policy(parsed_args.power_policy))
         self.say(f"{len(nodes)} changed")
 
@@ -140,12 +125,13 @@ class Set(_Change):
 def _changed(
     node: NodeRecord, parsed_args: argparse.Namespace, given: Mapping[str, str], catalog: Catalog
 ) -> dict[str, Any]:
-    """Return the new columns of a node."""
+    """Return the new values of a node."""
     driver = catalog.driver(parsed_args.driver or node.driver)
-    info = node.driver_info | _typed(given, driver)
+    info = {**node.driver_info, **given}
     unset = parsed_args.unset_driver_info
     group = parsed_args.conductor_group
     return {
+        "uuid": node.uuid,
         "name": parsed_args.name or node.name,
         "driver": driver.name,
         "driver_info": {key: value for key, value in info.items() if key not in unset},

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import yaml
 
-from podium import errors
-from podium.cli import yaml_values
+from podium import errors, masking
+from podium.cli import scalars, yaml_values
 
 #: Bytes: 100,000 nodes of 1,300 each. Reading takes five to nine times as much memory.
 _LARGEST: Final = 128 * 1024 * 1024
@@ -54,19 +54,26 @@ def _text(name: str, where: str) -> str:
 def _parse(text: str, where: str, progress: Callable[[float], None]) -> Any:
     if text.lstrip().startswith("{"):
         try:
-            return json.loads(text)
+            return json.loads(
+                text, parse_int=scalars.of_json, parse_float=scalars.of_json, parse_constant=scalars.of_json
+            )
         except (ValueError, RecursionError):
             pass  # YAML may begin like this too, and names the place of what is wrong in both
     try:
         return yaml_values.load(text, lambda read: progress(read / len(text)))
     except yaml.MarkedYAMLError as fault:
-        raise errors.InvalidNode([f"{where} is neither YAML nor JSON: {_place(fault)}"]) from None
+        raise errors.InvalidNode([f"{where} is neither YAML nor JSON: {_place(fault, text)}"]) from None
     except yaml.YAMLError:
         raise errors.InvalidNode([f"{where} is neither YAML nor JSON that can be understood"]) from None
 
 
-def _place(fault: yaml.MarkedYAMLError) -> str:
+def _place(fault: yaml.MarkedYAMLError, text: str) -> str:
     # The quoted text is from the file, and may be a password that begins with a star.
     problem = str(fault.problem or "").split("'")[0].split('"')[0].strip()
     mark = fault.problem_mark or fault.context_mark
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
+    if mark is None:
+        return problem
+    line = text.splitlines()[mark.line : mark.line + 1]
+    if masking.MASK in "".join(line):
+        problem = f"{masking.MASK} is what Podium shows instead of a secret; give the secret itself"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from podium import errors
-from podium.cli import command, enrolment, node_file
+from podium.cli import command, enrolment, node_file, scalars
 from podium.cli.catalog import Catalog
 from podium.db import api
 
@@ -44,9 +44,11 @@ class Import(command.Command):
         given = node_file.read(file, lambda share: progress.update(reading, completed=share))
         progress.update(reading, completed=1)
         catalog = Catalog(self.config)
-        found = [enrolment.faults(row, catalog) for row in progress.track(given, description="checking")]
+        settled = [enrolment.settle(row, catalog) for row in progress.track(given, description="checking")]
+        rows = [row for row, _ in settled]
+        found = [wrong for _, wrong in settled]
         with self.database() as database, database.write() as connection:
-            _find_duplicates(given, found, connection)
+            _find_duplicates(rows, found, connection)
             lines = [
                 f"node {position} ({_label(row)}): {fault}"
                 for position, (row, wrong) in enumerate(zip(given, found, strict=True), 1)
@@ -54,31 +56,27 @@ class Import(command.Command):
             ]
             if lines:
                 raise errors.InvalidNode(lines)
-            writing = progress.add_task("writing", total=len(given))
+            writing = progress.add_task("writing", total=len(rows))
             api.create_nodes(
                 connection,
-                [_complete(row) for row in given],
+                rows,
                 progress=lambda written: progress.advance(writing, written),
             )
-        return len(given)
+        return len(rows)
 
 
 def _label(row: Any) -> str:
     name = row.get("name") if isinstance(row, dict) else None
-    return repr(name)[1:-1][:80] if isinstance(name, str) else "no name"
+    named = name is not None and not isinstance(name, dict | list)
+    return repr(scalars.text(name))[1:-1][:80] if named else "no name"
 
 
-def _complete(row: Mapping[str, Any]) -> dict[str, Any]:
-    filled = {key: value for key, value in row.items() if value is not None}
-    if "uuid" in filled:
-        filled["uuid"] = enrolment.canonical(filled["uuid"])
-    return filled
-
-
-def _find_duplicates(given: Sequence[Any], found: Sequence[list[str]], connection: sa.Connection) -> None:
+def _find_duplicates(
+    rows: Sequence[Mapping[str, Any]], found: Sequence[list[str]], connection: sa.Connection
+) -> None:
     """Add to each row's faults the names and UUIDs that another row or an enrolled node has."""
     for column in ("name", "uuid"):
-        values = [_text(row, column) for row in given]
+        values = [row.get(column) for row in rows]
         enrolled = set(api.taken(connection, column, list({value for value in values if value})))
         first: dict[str, int] = {}
         for position, value in enumerate(values, 1):
@@ -88,10 +86,3 @@ def _find_duplicates(given: Sequence[Any], found: Sequence[list[str]], connectio
                 found[position - 1].append(f"{column} {value[:80]!r} is already enrolled")
             if first.setdefault(value, position) != position:
                 found[position - 1].append(f"{column} {value[:80]!r} is that of node {first[value]} too")
-
-
-def _text(row: Any, column: str) -> str | None:
-    value = row.get(column) if isinstance(row, dict) else None
-    if not isinstance(value, str):
-        return None
-    return enrolment.canonical(value) if column == "uuid" else value

@@ -1,5 +1,7 @@
 """Converts YAML text to values: only plain data, within bounds, in one pass over the parser's events.
 
+A scalar without quotes and tag keeps its text, see podium.cli.scalars.
+
 PyYAML's own loaders first compose a tree of the whole document, for which a file of 100,000 nodes takes a
 minute and 2 GB, and their C code overruns the stack on what is nested deeply.
 """
@@ -8,6 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 import yaml
+
+from podium.cli import scalars
 
 _DEEPEST: Final = 100
 _MOST_MERGED: Final = 2_000_000
@@ -112,9 +116,7 @@ class _Builder:
             if len(self._open) == 2 and len(into.value) % _EVERY == 0:
                 self._progress(_place(event).index)
         elif into.key is _NO_KEY:
-            if isinstance(value, dict | list):
-                raise _fault("a key that is a mapping or a list", event)
-            into.key = value
+            into.key = _key(value, event)
         elif into.key is _MERGE:
             merged = value if isinstance(value, list) else [value]
             if not all(isinstance(one, dict) for one in merged):
@@ -127,32 +129,37 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
         text: str = event.value
-        if event.tag is None:
-            if not event.implicit[0]:
-                return text
-            if text in self._known:
-                return self._known[text]
-        value = self._converted(text, event)
-        if event.tag is None and len(self._known) < _REMEMBERED:
-            self._known[text] = value
-        return value
-
-    def _converted(self, text: str, event: yaml.ScalarEvent) -> Any:
-        tag = event.tag
-        if tag in (None, "!"):
-            tag = self._resolver.resolve(yaml.ScalarNode, text, event.implicit)  # type: ignore[no-untyped-call]
-        if tag == _TAG + "str":
+        if event.tag is not None:
+            return text if event.tag == "!" else self._tagged(text, event)
+        if not event.implicit[0]:
             return text
-        if tag == _TAG + "merge":
-            return _MERGE
-        if tag not in _SCALARS:
+        if text not in self._known:
+            value = _MERGE if text == "<<" else scalars.of_yaml(text)
+            if len(self._known) == _REMEMBERED:
+                return value
+            self._known[text] = value
+        return self._known[text]
+
+    def _tagged(self, text: str, event: yaml.ScalarEvent) -> Any:
+        if event.tag not in _SCALARS:
             raise _fault("a tag that is not known", event)
+        if event.tag == _TAG + "str":
+            return text
         if len(text) > _LONGEST_NUMBER:
             raise _fault("too long for what it is: put it in quotes", event)
         try:
-            return _SCALARS[tag](self._resolver, yaml.ScalarNode(tag, text))
+            return _SCALARS[event.tag](self._resolver, yaml.ScalarNode(event.tag, text))
         except Exception:  # PyYAML's constructors raise any of Python's errors for a bad value
-            raise _fault("a value that is not what its form or tag says: put it in quotes", event) from None
+            raise _fault("a value that is not what its tag says: put it in quotes", event) from None
+
+
+def _key(value: Any, event: yaml.Event) -> Any:
+    """Return the text of a key, as JSON has it."""
+    if value is None or value is _MERGE:
+        return value or ""
+    if not isinstance(value, str | bool | int | float):
+        raise _fault("a key that is not a text", event)
+    return scalars.text(value)
 
 
 def _no_merge(value: Any, event: yaml.Event) -> Any:

@@ -47,10 +47,15 @@ def _value(key: str, wanted: Property, value: Any) -> Any:
         if wanted.required:
             raise errors.InvalidDriverInfo(f"driver_info lacks {key} ({wanted.help})")
         value = wanted.default
+    secret = wanted.secret or masking.is_secret(key)
+    if secret and masking.is_masked(value):  # never sent as a password, wherever it was enrolled
+        raise errors.InvalidDriverInfo(
+            f"driver_info: {key} is {masking.MASK}, which Podium shows instead of a secret;"
+            " set the secret itself"
+        )
     try:
         return None if value is None else wanted.type(value)
     except (ValueError, TypeError) as wrong:
-        secret = wanted.secret or masking.is_secret(key)
         what = "has a wrong value" if secret else f"is wrong: {wrong}"
         raise errors.InvalidDriverInfo(f"driver_info: {key} {what} ({wanted.help})") from None
 

@@ -86,3 +86,14 @@ def test_a_secret_that_was_not_given_takes_no_words_from_a_text(nothing: object)
 def test_a_secret_is_lost_in_quotes_too() -> None:
     secret = "back\\slash"
     assert masking.scrub(f"bad value {secret!r}", {"password": secret}) == "bad value '******'"
+
+
+def test_places_with_the_mask_instead_of_a_secret_are_found() -> None:
+    values = {
+        "address": "******",
+        "pin": " ******\n",
+        "hosts": [{"token": ["a", "******"]}, {"note": "******"}],
+        "secret": {"user": "******"},
+        "password": "a******",
+    }
+    assert list(masking.masked_places(values, frozenset({"pin"}))) == ["pin", "hosts.token", "secret.user"]

@@ -13,6 +13,7 @@ from podium import errors, states
 from podium.drivers import base
 from podium.testing import DriverContract, FakeManager, make_node
 
+from podium_driver_fence.agent import agent_options
 from podium_driver_fence.driver import FenceDriver
 
 DUMMY = shutil.which("fence_dummy", path="/usr/sbin:/usr/bin:/sbin:/bin")
@@ -126,6 +127,11 @@ def test_no_program_but_an_agent_can_be_named(driver: FenceDriver, name: object)
 def test_options_cannot_smuggle_in_another_action(driver: FenceDriver, options: object) -> None:
     with pytest.raises(errors.InvalidDriverInfo, match="fence_options"):
         driver.validate(node(fence_agent="fence_dummy", fence_options=options))
+
+
+def test_options_of_a_file_have_its_text() -> None:
+    given = {"ssl": True, "plug": 3, "delay": 1.5, "login": "0123"}
+    assert agent_options(given) == {"ssl": "true", "plug": "3", "delay": "1.5", "login": "0123"}
 
 
 def test_a_secret_among_the_public_options_is_refused_and_not_shown(driver: FenceDriver) -> None:

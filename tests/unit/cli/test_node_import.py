@@ -49,7 +49,7 @@ def test_every_bad_row_is_named_with_its_place_and_what_is_wrong(
     rows = [
         fake("good"),
         fake("typo", driver_info={"fake_latncy": 1}),
-        fake(7),
+        fake(["listed"]),
         {"name": "homeless"},
         fake("listed", driver_info=["a"]),
         "text",
@@ -66,7 +66,7 @@ def test_every_bad_row_is_named_with_its_place_and_what_is_wrong(
     faults = dict(line.removeprefix("podium: ").split("): ", 1) for line in done.stderr.splitlines()[:-1])
     assert faults == {
         "node 2 (typo": "driver_info has no property fake_latncy; did you mean fake_latency?",
-        "node 3 (no name": "name is a number, not text: put it in quotes",
+        "node 3 (no name": "name is a list, not text",
         "node 4 (homeless": "driver is missing",
         "node 5 (listed": "driver_info is a list, not a mapping",
         "node 6 (no name": "it is text, not a mapping with name and driver",
@@ -131,10 +131,10 @@ def test_what_stands_beside_the_nodes_is_refused(podium: Run, nodes_file: Callab
 def test_what_is_wrong_with_yaml_is_told_with_its_place(
     podium: Run, nodes_file: Callable[[Any], str]
 ) -> None:
-    file = nodes_file("nodes:\n- name: a\n  extra: {when: 2024-99-01}\n")
+    file = nodes_file("nodes:\n- name: a\n  extra: {when: !!timestamp 2024-99-01}\n")
     assert podium("node", "import", file).stderr.splitlines()[0] == (
-        f"podium: {file} is neither YAML nor JSON: line 3, column 17: a value that is not what its form or"
-        " tag says: put it in quotes"
+        f"podium: {file} is neither YAML nor JSON: line 3, column 17: a value that is not what its tag"
+        " says: put it in quotes"
     )
 
 
@@ -211,8 +211,8 @@ _MERGE_BOMB = "\n".join(
         "nodes: " + "[" * 100_000,
         '{"nodes": [' + "9" * 5000 + "]}",
         '{"nodes": [{"name": "a", "driver": "fake", "extra": {"a": NaN}}]}',
-        "nodes:\n- {name: a, driver: fake, extra: {when: 2024-01-01}}",
-        "nodes:\n- {name: a, driver: fake, extra: {1: b}}",
+        "nodes:\n- {name: a, driver: fake, extra: {when: !!timestamp 2024-01-01}}",
+        "nodes:\n- {name: a, driver: fake, extra: {!!binary aGk=: b}}",
         "nodes:\n- {1: b}",
         "nodes:\n- {? [a, b] : c}",
         "nodes:\n- !!python/object/apply:os.system [id]",
@@ -220,7 +220,7 @@ _MERGE_BOMB = "\n".join(
         "nodes:\n- !!int ''",
         "nodes: &n [*n]",
         "nodes:\n- &n {name: a, driver: fake, extra: {a: *n}}",
-        "nodes:\n- {name: a, driver: fake, extra: {a: 0x" + "f" * 10_000 + "}}",
+        "nodes:\n- {name: a, driver: fake, extra: {a: 0x" + "f" * 100_000 + "}}",
         "nodes:\n- {name: a\0b, driver: fake}",
         'nodes:\n- {name: "a\\0b", driver: fake}',
         _BOMB,

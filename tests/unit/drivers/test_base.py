@@ -85,6 +85,12 @@ def test_a_required_property_that_is_missing_is_named_with_its_help(info: dict[s
         parse(**info)
 
 
+@pytest.mark.parametrize("key", ["acme_password", "acme_pin"])
+def test_the_mask_is_never_taken_for_a_secret(key: str) -> None:
+    with pytest.raises(errors.InvalidDriverInfo, match=rf"{key} is \*{{6}}, which Podium shows instead"):
+        parse(acme_address="bmc1", **{key: "******"})
+
+
 def test_an_unknown_property_is_named_with_the_nearest() -> None:
     told = r"driver_info has no property acme_adress; did you mean acme_address\?"
     with pytest.raises(errors.InvalidDriverInfo, match=told):

@@ -6,6 +6,7 @@ on standard input, so that no secret is in the arguments, which every user can s
 that lists the options.
 """
 
+import json
 import os
 import re
 import shutil
@@ -42,7 +43,7 @@ def agent_options(value: object) -> dict[str, str]:
         value = {key: text for key, _, text in pairs}
     if not isinstance(value, Mapping):
         raise TypeError("options are a mapping, or a text such as ip=192.0.2.1 plug=3")
-    options = {str(key): str(text) for key, text in value.items()}
+    options = {str(key): one if isinstance(one, str) else json.dumps(one) for key, one in value.items()}
     for key, text in options.items():
         if not _OPTION.fullmatch(key) or key == "action":
             raise ValueError(f"an agent's option cannot be called {key!r}")

@@ -1,0 +1,85 @@
+"""The values of ``driver_info`` as a driver declares them, from the texts of a file or a command line.
+
+A password of digits stays the text that the file has, and a port becomes a number, but only in a form that
+nobody can read as two numbers: 010 is 8 in YAML and 10 elsewhere.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from podium import masking
+from podium.cli import scalars
+from podium.drivers.base import Property
+
+#: Digits that Python reads as a decimal number, and YAML, C or the shell as another or none.
+_AMBIGUOUS: Final = re.compile(r"-?\d{1,100}(?:_\d{1,100}){0,9}")
+
+
+def settle(given: Mapping[str, Any], declared: Mapping[str, Property]) -> tuple[dict[str, Any], list[str]]:
+    """Return what is to be saved, and a line for each fault.
+
+    Whatever else is wrong with a value is left to the driver, which refuses it.
+
+    :param given: scalars as :mod:`podium.cli.scalars` describes them, or mappings and lists
+    """
+    settled, faults = {}, []
+    for key, value in given.items():
+        wanted = declared.get(key)
+        try:
+            settled[key] = _value(value, wanted, secret=_is_secret(key, wanted))
+        except ValueError as fault:
+            faults.append(f"driver_info: {key[:80]} {fault}")
+    return settled, faults
+
+
+def _is_secret(key: str, wanted: Property | None) -> bool:
+    return masking.is_secret(key) or (wanted is not None and wanted.secret)
+
+
+def _value(value: Any, wanted: Property | None, *, secret: bool) -> Any:
+    if masking.is_masked(value):
+        raise ValueError(f"is {masking.MASK}, which Podium shows instead of a secret; give the value itself")
+    if scalars.is_null(value):
+        return _null(value, wanted, secret=secret)
+    if isinstance(value, dict | list):
+        if wanted is not None and wanted.type is str:
+            raise ValueError(f"is a {'mapping' if isinstance(value, dict) else 'list'}, not text")
+        return value
+    text = scalars.text(value)
+    if wanted is None:
+        return text
+    converted = _converted(wanted.type, text)
+    if isinstance(converted, bool):
+        return converted
+    if isinstance(converted, int | float):
+        return _number(text, converted, secret=secret)
+    if converted is None and not isinstance(value, str | bool) and _converted(wanted.type, value) == value:
+        return value  # the type understands this number, but not its text
+    return text
+
+
+def _null(value: Any, wanted: Property | None, *, secret: bool) -> None:
+    if secret:
+        raise ValueError("has no value; leave it out if there is none, and put it in quotes if it is a word")
+    if value is not None and wanted is not None and _converted(wanted.type, str(value)) is not None:
+        raise ValueError(f"is {value}: put it in quotes if it is that word, and leave it out if it is none")
+
+
+def _number(text: str, converted: int | float, *, secret: bool) -> Any:
+    text = text.strip().removeprefix("+")
+    number = scalars.decimal(text)
+    if number == converted:
+        return number
+    if _AMBIGUOUS.fullmatch(text) and int(text) == converted:
+        shown = "written in a form" if secret else f"{text[:80]}, a form"
+        raise ValueError(f"is {shown} in which not everybody reads one number; write plain decimal digits")
+    return text  # such as a name, or hexadecimal digits, for which the driver has a number
+
+
+def _converted(convert: Callable[[Any], Any], value: Any) -> Any:
+    """Return what a property's type makes of a value; None if it refuses the value."""
+    try:
+        return convert(value)
+    except Exception:  # whatever it raises, the driver's validation raises it too, and is reported
+        return None
