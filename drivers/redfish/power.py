@@ -6,6 +6,8 @@ Source: DMTF DSP2046, schema ``Resource``: PowerState and ResetType; ``ComputerS
 from typing import Any, Final
 
 from podium import errors, states
+from podium.drivers.redfish import resources
+from podium.drivers.redfish.http import answers
 
 ON: Final = "On"
 OFF: Final = "Off"
@@ -36,6 +38,8 @@ _UNDER_WAY: Final = {
     states.POWER_OFF: (OFF, POWERING_OFF),
     states.SOFT_POWER_OFF: (OFF, POWERING_OFF),
 }
+_STATES: Final = frozenset({*SETTLED, *PASSING})
+_SPELLINGS: Final = {state.lower(): state for state in _STATES}
 _NOT_SUPPORTED: Final = frozenset(
     {
         "ActionNotSupported",
@@ -44,15 +48,56 @@ _NOT_SUPPORTED: Final = frozenset(
         "PropertyValueNotInList",
     }
 )
+#: Messages of refusals that depend on the moment, or on who asks.
+_NOT_NOW: Final = frozenset(
+    {
+        "ActionParameterValueConflict",
+        "InsufficientPrivilege",
+        "InternalError",
+        "OperationTimeout",
+        "ResourceInStandby",
+        "ResourceInUse",
+        "ServiceInUnknownState",
+        "ServiceShuttingDown",
+        "ServiceTemporarilyUnavailable",
+    }
+)
+_CONDITIONS: Final = frozenset({"PreconditionFailed", "PreconditionRequired"})
+_BAD_REQUEST: Final = 400
 _METHOD_NOT_ALLOWED: Final = 405
 _NOT_IMPLEMENTED: Final = 501
+_PRECONDITION_FAILED: Final = 412
+_PRECONDITION_REQUIRED: Final = 428
 
 
-def resets(action: str, power: Any) -> tuple[str, ...]:
+def known(value: Any) -> str | None:
+    """The PowerState that a BMC means, in whichever case it writes it; None for what is none.
+
+    :param value: any JSON value
+    """
+    if not isinstance(value, str):
+        return None
+    return value if value in _STATES else _SPELLINGS.get(value[:20].strip().lower())
+
+
+def missing(bmc: object, path: str, body: dict[str, Any]) -> errors.DriverError:
+    """The error for a resource without a power state, with what the BMC says of that.
+
+    :param bmc: its name, and ``path`` the resource's
+    """
+    own = answers.words({"@Message.ExtendedInfo": body.get("PowerState@Message.ExtendedInfo")})
+    why = resources.line(own or answers.words(body))
+    word = resources.line(repr(body.get("PowerState")), 40)
+    return errors.DriverError(
+        f"BMC {bmc} tells no power state of {path}: PowerState is {word}{'; ' if why else ''}{why}"
+    )
+
+
+def resets(action: str, power: str | None) -> tuple[str, ...]:
     """The ResetTypes that do what is asked for, the usual one first.
 
     :param action: one of podium.states.TARGETS or INJECT_NMI
-    :param power: the PowerState that was just read; any JSON value
+    :param power: the PowerState that was just read; None for what is none
     :raises podium.errors.UnsupportedPowerState: no reset does that
     """
     if action == states.REBOOTING and power == OFF:
@@ -66,7 +111,7 @@ def resets(action: str, power: Any) -> tuple[str, ...]:
     return _RESETS[action]
 
 
-def is_under_way(action: str, power: Any) -> bool:
+def is_under_way(action: str, power: str | None) -> bool:
     """Whether a machine is, or is about to be, where an action leads, whoever brought it there."""
     return power in _UNDER_WAY.get(action, ())
 
@@ -77,5 +122,22 @@ def is_unsupported(status: int, messages: tuple[str, ...]) -> bool:
     :param status: of the HTTP answer
     :param messages: MessageIds, ``Base.1.8.ActionNotSupported`` (DSP0266, section on message registries)
     """
-    names = {message.rpartition(".")[2] for message in messages}
-    return status in (_METHOD_NOT_ALLOWED, _NOT_IMPLEMENTED) or not names.isdisjoint(_NOT_SUPPORTED)
+    return status in (_METHOD_NOT_ALLOWED, _NOT_IMPLEMENTED) or not _names(messages).isdisjoint(
+        _NOT_SUPPORTED
+    )
+
+
+def may_be_unsupported(status: int, messages: tuple[str, ...]) -> bool:
+    """Whether a refused reset may be one that the BMC does not have: it takes the request for a wrong one."""
+    return status == _BAD_REQUEST and _names(messages).isdisjoint(_NOT_NOW)
+
+
+def is_conditional(status: int, messages: tuple[str, ...]) -> bool:
+    """Whether a request was not carried out because it needs another ETag, or one at all."""
+    return status in (_PRECONDITION_FAILED, _PRECONDITION_REQUIRED) or (
+        not _names(messages).isdisjoint(_CONDITIONS)
+    )
+
+
+def _names(messages: tuple[str, ...]) -> set[str]:
+    return {message.rpartition(".")[2] for message in messages}

@@ -1,33 +1,36 @@
-"""The computer system of one node: where it is, what its power was, how it is reset.
+"""The computer system of one node: what its power was, and how it is reset.
 
 A read costs one request, and less where the BMC allows: ``$select`` leaves out all but the power, an ETag the
-whole body, and a stream of events the request itself. Each is given up where it turns out not to work.
+whole body, and a stream of events the request itself. What does not work is done without for a while.
 """
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from oslo_log import log
 
 from podium import errors, states
 from podium.drivers import base
-from podium.drivers.redfish import power, resources
+from podium.drivers.redfish import finding, power, resets, resources
+from podium.drivers.redfish.http.answers import ENDS
 from podium.drivers.redfish.http.client import BMC, Refused, Response
 from podium.drivers.redfish.machine.sensors import Places
 
 LOG = log.getLogger(__name__)
 
 _SELECT: Final = "?$select=PowerState"
-_WITHOUT_SELECT: Final = frozenset({400, 404, 501})  # how a BMC may refuse a query that it said it knows
+_WITHOUT: Final = 3600.0  # seconds for which something that failed is done without, or not looked for again
+_LYING: Final = 86400.0  # the same for ETags that hid a change of the power
 _ETAG_TRUST: Final = 600.0  # seconds after which an ETag must show again that it follows the power
 _SETTLING: Final = 60.0  # seconds after a reset in which the power may still pass through other states
 _AWAITED: Final = 600.0  # seconds after which a reset that did not lead where it should is given up
-_NOT_FOUND: Final = 404
+_GONE: Final = (404, 410)
 _NOT_MODIFIED: Final = 304
-_NAMED: Final = 8  # systems named when the choice is not clear
+_NAMED: Final = 8  # ResetTypes named in an error
 
 
 class System:
@@ -39,8 +42,9 @@ class System:
     """
 
     __slots__ = (
-        "_awaited_until", "_clock", "_configured", "_confirm_interval", "_etag", "_etag_until", "_etag_word",
-        "_etags", "_expected", "_fresh_until", "_info_resets", "_read_path", "_settling_until", "_state",
+        "_awaited_until", "_clock", "_conditions_until", "_configured", "_confirm_interval", "_etag",
+        "_etag_until", "_etag_word", "_etag_worked", "_etags_from", "_expected", "_find_at", "_fresh_until",
+        "_logged", "_read_path", "_select_from", "_select_worked", "_settling_until", "_state",
         "_stream_alive", "bmc", "fingerprint", "path", "places", "was_read",
     )  # fmt: skip
 
@@ -58,13 +62,16 @@ class System:
         self._configured = bool(path)
         self._stream_alive = False
         self._read_path = ""
+        self._find_at = -math.inf  # when what the BMC has and offers is to be looked at again
         self._state: str | None = None  # of the last PowerState that stays
         self._fresh_until = 0.0
-        self._etags = True
         self._etag: str | None = None
         self._etag_word = ""  # the PowerState that came with it
         self._etag_until = 0.0
-        self._info_resets: tuple[str, ...] = ()
+        self._select_from = self._etags_from = -math.inf  # until when they are done without
+        self._select_worked = self._etag_worked = False  # since the last failure
+        self._conditions_until = -math.inf  # until when a reset names an ETag without being asked to
+        self._logged: tuple[str, ...] = ()  # what was done without, or is demanded
         self._expected: str | None = None  # where the last reset leads
         self._settling_until = self._awaited_until = 0.0
 
@@ -90,11 +97,10 @@ class System:
             return self._state
         etag = None if force or alive or now >= self._etag_until else self._etag
         try:
-            response = await self._get_power(etag)
-            unchanged = etag is not None and response.status == _NOT_MODIFIED
-            word = self._etag_word if unchanged else self._learn(response, now)
+            word = await self._read(etag, now)
         except (errors.DriverError, asyncio.CancelledError):
-            self.was_read = False
+            self.was_read = self._select_worked = self._etag_worked = False
+            self._find_at = -math.inf
             self._distrust()
             raise
         self.was_read = True
@@ -116,83 +122,149 @@ class System:
         :raises podium.errors.UnsupportedPowerState: it allows none that does this
         :raises podium.errors.DriverError: it refuses or does not answer
         """
-        system = await self._get_system()
-        current = system.get("PowerState")
+        response = await self._get_system()
+        current = power.known(response.body.get("PowerState"))
         if action == states.SOFT_POWER_OFF and power.is_under_way(action, current):
             return
-        reset = resources.part(system, "Actions", "#ComputerSystem.Reset")
-        allowed = await self._allowed(reset)
-        usable = [kind for kind in power.resets(action, current) if not allowed or kind in allowed]
-        target = resources.member(reset, "target", str)
-        target = target or f"{self.path.rstrip('/')}/Actions/ComputerSystem.Reset"
+        reset = resources.part(response.body, "Actions", "#ComputerSystem.Reset")
+        allowed = await resets.allowed(self.bmc, reset)
+        target = resets.target(reset, self.path)
         refusal = f"BMC {self.bmc.target} allows {self.path} no reset but {', '.join(allowed[:_NAMED])}"
-        for kind in usable:
+        doubtful: Refused | None = None
+        for kind in resets.choices(power.resets(action, current), allowed):
+            if doubtful is not None and kind.is_button:
+                break
             self._expect(action)
             try:
-                await self.bmc.post(target, {"ResetType": kind}, repeatable=kind in power.REPEATABLE)
+                await self._reset(target, kind, resets.etags(response))
                 return
             except Refused as refused:
-                self._info_resets = ()
                 if await self._is_under_way(action):
                     return
                 if not power.is_unsupported(refused.status, refused.messages):
-                    raise
+                    if not power.may_be_unsupported(refused.status, refused.messages):
+                        raise
+                    doubtful = refused
                 refusal = str(refused)
+        if doubtful is not None:
+            raise doubtful
         remedy = f"; {states.POWER_CYCLE} does it in two steps" if action == states.REBOOTING else ""
         raise errors.UnsupportedPowerState(f"{refusal}; asked for {action}{remedy}")
 
-    async def _get_power(self, etag: str | None) -> Response:
-        """Ask for the resource that has the power, and for nothing else of it where the BMC can select."""
-        path = self._read_path or await self._find()
-        if path == self.path:
-            return await self._get(path, etag)
+    async def _read(self, etag: str | None, now: float, *, is_renamed: bool = False) -> str:
+        """Ask for the resource that has the power, and for nothing else of it where the BMC can select.
+
+        :returns: the PowerState
+        """
+        path = self._read_path
+        if now >= self._find_at:
+            path = await self._find(now)
+            etag = etag and self._etag  # that of another path says nothing
         try:
             response = await self.bmc.get(path, etag=etag)
-            if response.status == _NOT_MODIFIED or "PowerState" in response.body:
-                return response
-        except Refused as refused:
-            if refused.status not in _WITHOUT_SELECT:
+            if etag is not None and response.status == _NOT_MODIFIED:
+                self._etag_worked = True
+                return self._etag_word
+            word = power.known(response.body.get("PowerState"))
+            if word is not None:
+                return self._learn(response, word, now)
+            failure: errors.DriverError = power.missing(self.bmc.target, self.path, response.body)
+        except errors.BMCUnreachable as silence:
+            # A BMC may be silent because of what it says it can do; one that did it before is gone.
+            if self._select_worked if etag is None else self._etag_worked:
                 raise
-        response = await self._get(self.path, None)
-        LOG.info("BMC %s does not do $select on %s: all of it is read", self.bmc.target, self.path)
-        self._read_path, self._etag = self.path, None
-        return response
-
-    async def _get_system(self) -> dict[str, Any]:
-        if not self._read_path:
-            await self._find()
-        return (await self._get(self.path, None)).body
-
-    async def _get(self, path: str, etag: str | None) -> Response:
+            failure = silence
+        except ENDS:
+            raise
+        except errors.DriverError as odd:
+            failure = odd
         try:
-            return await self.bmc.get(path, etag=etag)
+            return await self._read_plainly(path, etag, now, failure)
         except Refused as refused:
-            if refused.status != _NOT_FOUND:
+            if refused.status not in _GONE or is_renamed:
                 raise
+            await self._find_again(refused)
+        return await self._read(None, now, is_renamed=True)
+
+    async def _read_plainly(
+        self, path: str, etag: str | None, now: float, failure: errors.DriverError
+    ) -> str:
+        """Read again without what may have failed, and do without it for a while if that helps.
+
+        :param failure: raised when nothing helps, unless a later one is
+        """
+        without = [("conditional requests", path)] if etag is not None else []
+        if path != self.path:
+            without.append(("$select", self.path))
+        if not without and isinstance(failure, Refused) and failure.status == _NOT_MODIFIED:
+            without.append(("conditional requests", path))  # it takes any request for one
+        for feature, plain in without:
+            try:
+                response = await self.bmc.get(plain)
+            except ENDS:
+                raise
+            except errors.DriverError as again:
+                failure = again
+                continue
+            word = power.known(response.body.get("PowerState"))
+            if word is not None:
+                self._etag = None
+                if plain != path:
+                    self._read_path = plain
+                    self._find_at = self._select_from = now + _WITHOUT
+                else:
+                    self._etags_from = now + _WITHOUT
+                self._log_once(f"does not do {feature}, done without for a while", failure)
+                return self._learn(response, word, now)
+            failure = power.missing(self.bmc.target, self.path, response.body)
+        raise failure
+
+    async def _find(self, now: float) -> str:
+        """Find out where the power is read, and with what."""
+        if not self.path:
+            self.path = await finding.only_system(self.bmc)
+        root = await self.bmc.root()
+        selects = resources.member(resources.part(root, "ProtocolFeaturesSupported"), "SelectQuery", bool)
+        path = f"{self.path}{_SELECT}" if selects and now >= self._select_from else self.path
+        if path != self._read_path:
+            self._read_path, self._etag, self._select_worked = path, None, False
+        self._find_at = now + _WITHOUT if path == self.path else math.inf
+        return path
+
+    async def _find_again(self, refused: Refused) -> None:
+        """Find the system under another name: new firmware may have given it one."""
         if self._configured:
             raise errors.DriverError(
-                f"BMC {self.bmc.target} has no {path}; set redfish_system_id to one of its systems"
-            )
-        self.path = self._read_path = ""  # new firmware may have given it another name
-        raise errors.DriverError(f"BMC {self.bmc.target} has no {path} any more")
+                f"BMC {self.bmc.target} has no {self.path}; set redfish_system_id to one of its systems"
+            ) from refused
+        found = await finding.only_system(self.bmc)
+        if found == self.path:
+            raise refused
+        self.path, self._find_at = found, -math.inf
 
-    async def _find(self) -> str:
-        root = await self.bmc.root()
+    async def _get_system(self) -> Response:
         if not self.path:
-            self.path = await _only_system(self.bmc, root)
-        selects = resources.member(resources.part(root, "ProtocolFeaturesSupported"), "SelectQuery", bool)
-        self._read_path = f"{self.path}{_SELECT}" if selects else self.path
-        return self._read_path
+            await self._find(self._clock())
+        try:
+            return await self.bmc.get(self.path)
+        except Refused as refused:
+            if refused.status not in _GONE:
+                raise
+            await self._find_again(refused)
+        return await self.bmc.get(self.path)
 
-    def _learn(self, response: Response, now: float) -> str:
-        """The PowerState of a whole answer; also learns whether ETags can be trusted with it."""
-        word = response.body.get("PowerState")
-        if not isinstance(word, str) or not (word in power.SETTLED or word in power.PASSING):
-            raise errors.DriverError(
-                f"BMC {self.bmc.target} tells no power state of {self.path}: "
-                f"PowerState is {resources.line(repr(word), 40)}"
-            )
-        if self._etags:
+    async def _reset(self, target: str, kind: resets.Kind, etags: tuple[str, ...]) -> None:
+        """Post a reset, with the ETag of the system where the BMC demands that."""
+        demanded = self._clock() < self._conditions_until
+        refused = await resets.send(self.bmc, target, kind, etags if demanded else (None, *etags))
+        if refused is not None:
+            self._conditions_until = self._clock() + _WITHOUT
+            self._log_once("demands the ETag of a system for a reset", refused)
+
+    def _learn(self, response: Response, word: str, now: float) -> str:
+        """Take over the PowerState of a whole answer; also learn whether ETags can be trusted with it."""
+        self._select_worked = True
+        if now >= self._etags_from:
             etag = response.etag
             if etag and etag == self._etag and word != self._etag_word:
                 LOG.warning(
@@ -200,9 +272,14 @@ class System:
                     self.bmc.target,
                     self.path,
                 )
-                self._etags, etag = False, None
+                self._etags_from, etag = now + _LYING, None
             self._etag, self._etag_word, self._etag_until = etag, word, now + _ETAG_TRUST
         return word
+
+    def _log_once(self, what: str, failure: errors.DriverError) -> None:
+        if what not in self._logged:
+            self._logged += (what,)
+            LOG.info("BMC %s %s: %s: %s", self.bmc.target, what, self.path, errors.one_line(failure))
 
     def _distrust(self) -> None:
         """Have the next read ask the BMC for the power itself."""
@@ -217,48 +294,10 @@ class System:
 
     async def _is_under_way(self, action: str) -> bool:
         with contextlib.suppress(errors.DriverError):
-            return power.is_under_way(action, (await self._get_system()).get("PowerState"))
+            body = (await self._get_system()).body
+            return power.is_under_way(action, power.known(body.get("PowerState")))
         return False
-
-    async def _allowed(self, reset: dict[str, Any]) -> tuple[str, ...]:
-        """The ResetTypes that the BMC allows; empty when it does not list them."""
-        listed = _words(reset, "ResetType@Redfish.AllowableValues")
-        info = resources.member(reset, "@Redfish.ActionInfo", str)
-        if listed or not info:
-            return listed
-        if not self._info_resets:
-            with contextlib.suppress(Refused):
-                self._info_resets = _parameter_values((await self.bmc.get(info)).body)
-        return self._info_resets
-
-
-async def _only_system(bmc: BMC, root: dict[str, Any]) -> str:
-    collection = resources.link(root, "Systems")
-    if collection is None:
-        raise errors.DriverError(f"BMC {bmc.target} has no systems in its service root")
-    systems = resources.links((await bmc.get(collection)).body, "Members")
-    if not systems:
-        raise errors.DriverError(f"BMC {bmc.target} has no system")
-    if len(systems) > 1:
-        raise errors.InvalidDriverInfo(
-            f"driver_info lacks redfish_system_id: BMC {bmc.target} has {len(systems)} systems, "
-            f"{', '.join(systems[:_NAMED])}"
-        )
-    return systems[0]
 
 
 def _known(node: base.Node) -> str | None:
     return node.power_state if node.power_state in (states.POWER_ON, states.POWER_OFF) else None
-
-
-def _words(body: dict[str, Any], key: str) -> tuple[str, ...]:
-    words = resources.member(body, key, list) or []
-    return tuple(word for word in words[: resources.MAX_ENTRIES] if isinstance(word, str))
-
-
-def _parameter_values(info: dict[str, Any]) -> tuple[str, ...]:
-    """What an ActionInfo allows for ResetType (DSP0266, section on the ActionInfo resource)."""
-    for parameter in resources.objects(info, "Parameters"):
-        if parameter.get("Name") == "ResetType":
-            return _words(parameter, "AllowableValues")
-    return ()

@@ -40,6 +40,10 @@ class BMCBusy(errors.DriverError):
     """The BMC asked to be left alone for a time that is not over."""
 
 
+#: Failures of the whole BMC rather than of the resource that was asked for.
+ENDS: Final = (errors.BMCUnreachable, errors.AuthenticationRefused, BMCBusy)
+
+
 class Response:
     """What a BMC answered to a request that it carried out.
 

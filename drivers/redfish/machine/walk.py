@@ -8,12 +8,10 @@ from oslo_log import log
 
 from podium import errors
 from podium.drivers.redfish import resources
-from podium.drivers.redfish.http.answers import BMCBusy
+from podium.drivers.redfish.http.answers import ENDS
 
 LOG = log.getLogger(__name__)
 
-#: Failures of the whole BMC rather than of the resource that was asked for.
-_ENDS: Final = (errors.BMCUnreachable, errors.AuthenticationRefused, BMCBusy)
 _MAX_PAGES: Final = 8
 
 
@@ -66,7 +64,7 @@ class Walk:
             return {}
         try:
             return await self.read(path)
-        except _ENDS:
+        except ENDS:
             raise
         except errors.DriverError as failure:
             LOG.debug("left out: %s", failure)

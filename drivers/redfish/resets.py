@@ -1,0 +1,116 @@
+"""The action ComputerSystem.Reset of one system (DSP2046): where it is, what it takes, and how it is sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from podium import errors
+from podium.drivers.redfish import power, resources
+from podium.drivers.redfish.http import answers
+from podium.drivers.redfish.http.client import BMC, Refused, Response
+
+_PUSH: Final = "PushPowerButton"
+_ANY: Final = "*"  # whatever the resource is like, as long as there is one (RFC 9110, 13.1.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A ResetType.
+
+    :param spelled: as the BMC writes it
+    """
+
+    name: str
+    spelled: str
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it does no harm when the BMC hears it twice."""
+        return self.name in power.REPEATABLE
+
+    @property
+    def is_button(self) -> bool:
+        """Whether it presses the power button, which does the opposite when it is pressed too often."""
+        return self.name == _PUSH
+
+
+def target(reset: dict[str, Any], path: str) -> str:
+    """Where a reset is posted to.
+
+    :param reset: the action, from the system's resource
+    :param path: the system's
+    """
+    given = resources.member(reset, "target", str)
+    return given or f"{path.rstrip('/')}/Actions/ComputerSystem.Reset"
+
+
+async def allowed(bmc: BMC, reset: dict[str, Any]) -> tuple[str, ...]:
+    """The ResetTypes that the BMC allows; empty when it does not list them."""
+    listed = _words(reset, "ResetType@Redfish.AllowableValues")
+    info = resources.member(reset, "@Redfish.ActionInfo", str)
+    if listed or not info:
+        return listed
+    try:
+        return _parameter_values((await bmc.get(info)).body)
+    except answers.ENDS:
+        raise
+    except errors.DriverError:
+        return ()
+
+
+def choices(wanted: tuple[str, ...], allowed: tuple[str, ...]) -> list[Kind]:
+    """The resets that do what is asked for and that the BMC lists; none of them where it lists none that do.
+
+    The others follow, for a BMC that refuses what it lists: then its list says nothing.
+    """
+    if not allowed:
+        return [Kind(name, name) for name in wanted]
+    spellings = {word.lower(): word for word in reversed(allowed)}
+    listed = [Kind(name, spellings[name.lower()]) for name in wanted if name.lower() in spellings]
+    others = [Kind(name, name) for name in wanted if name.lower() not in spellings and name != _PUSH]
+    return listed + others if listed else []
+
+
+def etags(response: Response) -> tuple[str, ...]:
+    """What an action may have to name as the ETag of the resource that was just read, the best first.
+
+    A weak ETag, as many BMCs have it, matches no condition (RFC 9110, 8.8.3.2): so without its mark, too.
+    """
+    etag = response.etag or resources.member(response.body, "@odata.etag", str)
+    if not etag or not answers.is_etag(etag):
+        return (_ANY,)
+    return tuple(dict.fromkeys((etag, etag.removeprefix("W/"), _ANY)))
+
+
+async def send(bmc: BMC, target: str, kind: Kind, etags: Sequence[str | None]) -> Refused | None:
+    """Post a reset with the first of these ETags; with the next while the BMC demands another one.
+
+    What it refuses for want of the right ETag it has not carried out, so it may be sent again.
+
+    :returns: the last refusal before it was taken, if there was one
+    :raises podium.errors.DriverError: it is refused for another reason, or with each ETag, or not answered
+    """
+    refusal: Refused | None = None
+    for etag in etags:
+        try:
+            await bmc.post(target, {"ResetType": kind.spelled}, repeatable=kind.is_repeatable, etag=etag)
+            return refusal
+        except Refused as refused:
+            if not power.is_conditional(refused.status, refused.messages):
+                raise
+            refusal = refused
+    assert refusal is not None
+    raise refusal
+
+
+def _words(body: dict[str, Any], key: str) -> tuple[str, ...]:
+    words = resources.member(body, key, list) or []
+    return tuple(word for word in words[: resources.MAX_ENTRIES] if isinstance(word, str))
+
+
+def _parameter_values(info: dict[str, Any]) -> tuple[str, ...]:
+    """What an ActionInfo allows for ResetType (DSP0266, section on the ActionInfo resource)."""
+    for parameter in resources.objects(info, "Parameters"):
+        if parameter.get("Name") == "ResetType":
+            return _words(parameter, "AllowableValues")
+    return ()
