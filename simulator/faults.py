@@ -26,6 +26,7 @@ class Faults:
     :param lies: whether power controls are acknowledged and not carried out
     :param slow_reset: seconds by which the answer to a reset is late
     :param busy: seconds for which it answers only 503 with Retry-After, in every other such span
+    :param redirects_posts: the status with which each POST and DELETE is redirected to its path with a slash
     :param drops_events: seconds after which an event stream is closed
     """
 
@@ -57,6 +58,9 @@ class Faults:
     cuts: bool = False
     odd_texts: bool = False
     odd_json: bool = False
+    redirects_posts: int = 0
+    absolute_links: bool = False
+    relative_links: bool = False
     wrong_type: bool = False
     tasks: bool = False
     redirects: bool = False
@@ -92,6 +96,12 @@ def _busy(value: str) -> dict[str, Any]:
     if not 0 < seconds <= 3600:
         raise ValueError
     return {"busy": seconds}
+
+
+def _redirects(value: str) -> dict[str, Any]:
+    if value not in ("301", "302", "307", "308"):
+        raise ValueError
+    return {"redirects_posts": int(value)}
 
 
 def _forgets(value: str) -> dict[str, Any]:
@@ -159,6 +169,9 @@ KINDS: Final[dict[str, Kind]] = {
     "cuts": _of_redfish("cuts"),
     "odd-texts": _of_redfish("odd_texts"),
     "odd-json": _of_redfish("odd_json"),
+    "redirects-posts": Kind(("redirects_posts",), "301, 302, 307 or 308", _redirects, (REDFISH,)),
+    "absolute-links": _of_redfish("absolute_links"),
+    "relative-links": _of_redfish("relative_links"),
     "wrong-type": _of_redfish("wrong_type"),
     "tasks": _of_redfish("tasks"),
     "redirects": _of_redfish("redirects"),

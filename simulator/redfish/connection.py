@@ -13,7 +13,7 @@ from podium.simulator.redfish.service import Request, Service
 _REQUEST_LIMIT: Final = 128 << 10  # bytes, head and body
 _LATE_LIMIT: Final = 64
 _HEADERS: Final = frozenset(
-    (b"authorization", b"if-match", b"if-none-match", b"odata-version", b"x-auth-token")
+    (b"authorization", b"host", b"if-match", b"if-none-match", b"odata-version", b"x-auth-token")
 )
 _BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -120,7 +120,7 @@ class Connection(Link):
         self._taken = 0
         if parser is None or self.service is None:
             return
-        request.method = parser.get_method()
+        request.method, request.secure = parser.get_method(), self._tls is not None
         answer = self.service.answer(request)
         keeps = parser.should_keep_alive() and not answer.closes
         if answer.late or self._late:

@@ -1,6 +1,7 @@
 """Changes that faults make to the answers of a simulated Redfish BMC."""
 
 import dataclasses
+import posixpath
 import re
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ from podium.simulator.faults import Faults
 from podium.simulator.redfish.answers import Answer
 from podium.simulator.redfish.documents import ROOT
 
+_LINK: Final = re.compile(rb'("|Location: )(/redfish/v1[^"\r#]*)')
 _FOREIGN: Final = "https://192.0.2.1"  # nobody's (RFC 5737)
 
 
@@ -20,13 +22,24 @@ def with_foreign_links(value: Any) -> Any:
     return f"{_FOREIGN}{value}" if isinstance(value, str) and value.startswith(f"{ROOT}/") else value
 
 
-def spoil(made: Answer, wrong: Faults) -> Answer:
-    """Return an answer as faults change it."""
+def spoil(made: Answer, wrong: Faults, path: str, origin: str) -> Answer:
+    """Return an answer as faults change it.
+
+    :param path: path of the request
+    :param origin: the URL of the BMC, as the request has it
+    """
     wire, closes = made.wire, wrong.half_closes or wrong.cuts
     if made.streams:
         return dataclasses.replace(made, late=wrong.slow)
+    if wrong.absolute_links:
+        wire = _LINK.sub(rf"\1{origin}\2".encode(), wire)
+    if wrong.relative_links:
+        folder = path.rpartition("/")[0]
+        wire = _LINK.sub(lambda link: link[1] + posixpath.relpath(link[2].decode(), folder).encode(), wire)
     if wrong.odd_texts or wrong.odd_json:
         wire = _with_odd_json(wire, wrong)
+    if wire is not made.wire:
+        wire = _with_length(wire)
     if wrong.wrong_type:
         wire = wire.replace(b"application/json", b"text/html", 1)
     if wrong.cuts:
@@ -45,5 +58,10 @@ def _with_odd_json(wire: bytes, wrong: Faults) -> bytes:
         )
     if wrong.odd_json:
         body = b'\xef\xbb\xbf{"Oem":-nan,' + body[1:].replace(b"}", b",}").replace(b"{,}", b"{}")
+    return head + end + body
+
+
+def _with_length(wire: bytes) -> bytes:
+    head, end, body = wire.partition(b"\r\n\r\n")
     length = b"Content-Length: %d" % len(body)
     return re.sub(rb"Content-Length: \d+", length, head, count=1) + end + body

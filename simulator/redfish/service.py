@@ -53,12 +53,20 @@ class Request:
 
     :param target: path and query
     :param headers: the headers that matter here, with names in lower case
+    :param secure: whether it came over TLS
     """
 
     method: bytes
     target: bytes
     headers: dict[bytes, bytes] = field(default_factory=dict)
     body: bytes = b""
+    secure: bool = True
+
+    @property
+    def origin(self) -> str:
+        """Return the URL of the BMC, as the client calls it."""
+        host = self.headers.get(b"host", b"").decode("latin-1")
+        return f"{'https' if self.secure else 'http'}://{host}"
 
 
 class Service:
@@ -90,7 +98,8 @@ class Service:
             text = f"The service is temporarily unavailable. Retry in {seconds} seconds."
             message = Message(503, "ServiceTemporarilyUnavailable", text, (str(seconds),))
             return refusal(message, {"Retry-After": str(seconds)})
-        return spoil(self._answer(request), bmc.faults)
+        path = request.target.partition(b"?")[0].decode("ascii", "replace")
+        return spoil(self._answer(request), bmc.faults, path, request.origin)
 
     def _changed(self) -> None:
         self._rendered.clear()
@@ -110,6 +119,9 @@ class Service:
         path = request.target.partition(b"?")[0].rstrip(b"/").decode("ascii", "replace")
         if headers.get(b"odata-version", b"4.0") != b"4.0":
             return refusal(_ODATA_VERSION)
+        redirects = self.bmc.faults.redirects_posts
+        if redirects and method in (b"POST", b"DELETE") and not request.target.endswith(b"/"):
+            return answer(redirects, headers={"Location": f"{path}/"})
         if method == b"POST" and path in (SESSIONS, f"{SESSIONS}/Members"):
             return _not_found(path) if self.bmc.faults.no_sessions else self._log_in(request)
         if path not in (ROOT, "/redfish") and not self._is_known(headers):

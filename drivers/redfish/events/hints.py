@@ -3,7 +3,6 @@
 An event is never taken for the state itself: BMCs send events early, late, twice and not at all.
 """
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from podium import errors, states
+from podium.drivers.redfish.http import requests, texts
 from podium.pacing import Gaps
 
 _MOST: Final = 256  # entries of one event that are looked at; the standard limit for messages is 100 or less
@@ -88,7 +88,7 @@ def hints(data: bytes) -> list[Hint]:
     if b'"Events"' not in data and data.lstrip()[:1] == b"{":
         return []
     try:
-        event = json.loads(data)
+        event = texts.loads(data)
     except (ValueError, RecursionError):
         raise errors.DriverError("its event stream has an event that is no JSON") from None
     entries = event.get("Events") if isinstance(event, dict) else None
@@ -117,7 +117,9 @@ def _expected(name: str) -> str | None:
 
 def _origin(given: Any) -> str:
     # A link since schema version 1.1 or so, its bare path in older ones.
-    return _text(given.get("@odata.id") if isinstance(given, dict) else given).rstrip("/")
+    link = _text(given.get("@odata.id") if isinstance(given, dict) else given)
+    # A whole URL counts by its path, whatever name the BMC has there: a hint does no harm.
+    return (link if requests.is_path(link) else requests.own_path(link) or "").rstrip("/")
 
 
 def _text(value: Any) -> str:

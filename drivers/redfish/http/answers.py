@@ -165,7 +165,7 @@ def refusal(what: str, answer: Answer) -> Refused:
     :param what: what was refused by whom, as the beginning of a sentence
     """
     body = resource(answer)
-    why = clean(words(body) or _phrase(answer.status))
+    why = clean(words(body) or _phrase(answer))
     return Refused(f"{what} (HTTP {answer.status}): {why}", answer.status, message_ids(body))
 
 
@@ -185,8 +185,11 @@ def words(body: Mapping[str, Any] | None) -> str:
     return "; ".join(text for text in texts if isinstance(text, str))
 
 
-def _phrase(status: int) -> str:
+def _phrase(answer: Answer) -> str:
+    location = header(answer.headers, b"location")
+    if 300 <= answer.status < 400 and location:
+        return f"it redirects to {location!r}"
     try:
-        return HTTPStatus(status).phrase
+        return HTTPStatus(answer.status).phrase
     except ValueError:
         return "no reason given"

@@ -1,22 +1,20 @@
 """Requests to one BMC, one after another, with the logins, redirects, pauses and tasks that it asks for."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 from podium import errors
 from podium.drivers.bmc.fair_lock import FairLock
-from podium.drivers.redfish.http import answers, monitor, requests, sessions
-from podium.drivers.redfish.http.answers import BMCBusy, Response
+from podium.drivers.redfish.http import answers, monitor, origin, requests, sessions
+from podium.drivers.redfish.http.answers import Response
 from podium.drivers.redfish.http.connection import Answer
+from podium.drivers.redfish.http.exchange import Exchange
 from podium.drivers.redfish.http.stream import Stream
-from podium.drivers.redfish.http.wire import Network, Target, Wire
+from podium.drivers.redfish.http.wire import Network, Target
 
 ROOT: Final = "/redfish/v1/"
-_REDIRECTS: Final = 3
-_REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
-_BUSY: Final = frozenset({429, 503})
+_STREAM_REDIRECTS: Final = 3
 _ROOT_AGE: Final = 3600.0  # seconds after which the service root is read again: new firmware may offer more
 _ROOT_LACKING: Final = 5.0  # the same for one that lacks something: a BMC that starts fills it by and by
 
@@ -25,8 +23,8 @@ class BMC:
     """One target. One request is under way at a time; others wait for their turn."""
 
     __slots__ = (
-        "_account", "_clock", "_ended", "_left_alone_until", "_lock", "_network", "_root", "_root_at",
-        "_wire", "target", "users",
+        "_account", "_clock", "_ended", "_exchange", "_lock", "_network", "_root", "_root_at", "target",
+        "users",
     )  # fmt: skip
 
     def __init__(self, target: Target, network: Network, clock: Callable[[], float]) -> None:
@@ -36,11 +34,10 @@ class BMC:
         self._clock = clock
         self._ended = False
         self._lock = FairLock()
-        self._wire = Wire(target, network)
+        self._exchange = Exchange(target, network, clock)
         self._account = sessions.Account(target, network.counts, network.timing, clock)
         self._root: dict[str, Any] | None = None
         self._root_at = 0.0  # when it was read
-        self._left_alone_until = 0.0  # at the BMC's own request
 
     @property
     def has_session(self) -> bool:
@@ -62,11 +59,14 @@ class BMC:
             return self._keep_root((await self.get(ROOT)).body)
         return self._root
 
-    async def get(self, path: str, *, etag: str | None = None, patience: float = 0.0) -> Response:
+    async def get(
+        self, path: str, *, etag: str | None = None, links: bool = True, patience: float = 0.0
+    ) -> Response:
         """Read a resource.
 
         :param path: from the BMC's root, may have a query; a fragment is left out
         :param etag: of the resource as it is known already: status 304 says that it has not changed
+        :param links: whether its links are to be followed: they are made paths of the BMC's own then
         :param patience: seconds for everything; by default the client's
         :raises podium.errors.BMCUnreachable: no answer, a broken one, or a certificate that is not trusted
         :raises podium.errors.AuthenticationRefused: the BMC refuses the login, or is left alone for that
@@ -78,16 +78,14 @@ class BMC:
         rest = "\r\n"
         if etag is not None:
             rest = f"If-None-Match: {self._checked_etag(etag)}\r\n\r\n"
-        for _ in range(_REDIRECTS + 1):
-            path = self._checked(path)
-            answer = await self._ask("GET", path, rest, deadline)
-            if answer.status == 304 and etag is not None:
-                self._network.counts.not_modified += 1
-                return Response(304, answer.headers, {})
-            if answer.status not in _REDIRECTING:
-                return self._read(path, answer)
-            path = self._redirected(path, answer)
-        raise errors.DriverError(f"BMC {self.target} redirects more than {_REDIRECTS} times, now to {path}")
+        answer, place = await self._ask("GET", self._checked(path), rest, deadline)
+        if answer.status == 304 and etag is not None:
+            self._network.counts.not_modified += 1
+            return Response(304, answer.headers, {})
+        response = self._read(path, answer)
+        if links:
+            origin.settle(response.body, place, self._exchange.own_path)
+        return response
 
     async def post(
         self,
@@ -110,13 +108,12 @@ class BMC:
         content = requests.content(body)
         if etag is not None:
             content = f"If-Match: {self._checked_etag(etag)}\r\n{content}"
-        answer = await self._ask("POST", path, content, deadline, repeatable=repeatable)
-        if answer.status in _REDIRECTING:
-            raise errors.DriverError(
-                f"BMC {self.target} redirects POST {path}; set redfish_address to where it leads"
-            )
+        answer, place = await self._ask("POST", path, content, deadline, repeatable=repeatable)
+        if answer.status in origin.REDIRECTING:
+            raise origin.astray(f"BMC {self.target}", "POST", path, answer)
         if answer.status == monitor.ACCEPTED:
-            answer = await monitor.follow(f"BMC {self.target}", path, answer, self._poll, deadline)
+            own = self._exchange.own_path
+            answer = await monitor.follow(f"BMC {self.target}", place, answer, self._poll, own, deadline)
         found = answers.resource(answer) or {}
         if answer.status >= 300 or answers.is_failure(found):
             raise answers.refusal(f"BMC {self.target} refuses POST {path}", answer)
@@ -143,19 +140,21 @@ class BMC:
             await self._take_turn(deadline)
             try:
                 self._ended = True
-                request = self._account.log_out()
-                if request is not None:
-                    await self._wire.talk(request, deadline)
+                session, head = self._account.log_out()
+                if session:
+                    await self._exchange.ask("DELETE", session, head, "\r\n", deadline)
             finally:
                 self._lock.release()
         except errors.DriverError:
             return False
         finally:
             self._ended = True
-            self._wire.close()
+            self._exchange.wire.close()
         return True
 
     def _read(self, path: str, answer: Answer) -> Response:
+        if answer.status in origin.REDIRECTING:
+            raise origin.astray(f"BMC {self.target}", "GET", path, answer)
         if answer.status >= 300:
             raise answers.refusal(f"BMC {self.target} refuses GET {path}", answer)
         body = answers.resource(answer)
@@ -189,16 +188,6 @@ class BMC:
             raise errors.DriverError(f"BMC {self.target}: {answers.clean(path)!r} is no path of its own")
         return path
 
-    def _redirected(self, path: str, answer: Answer) -> str:
-        location = answers.header(answer.headers, b"location") or ""
-        own = self.target.path_of(location)
-        if own is None:
-            raise errors.DriverError(
-                f"BMC {self.target} redirects GET {path} to {answers.clean(location)!r}; "
-                "that is not its own, so set redfish_address to it if it is right"
-            )
-        return own
-
     async def _take_turn(self, deadline: float) -> None:
         lock = self._lock
         if lock.busy:
@@ -215,10 +204,11 @@ class BMC:
 
     async def _ask(
         self, method: str, path: str, rest: str, deadline: float, *, repeatable: bool = True
-    ) -> Answer:
+    ) -> tuple[Answer, str]:
         """One request in its turn, with a login if it needs one.
 
         :param rest: lines of the head, and the body
+        :return: the answer, and the path that was asked for last
         """
         account = self._account
         if self._lock.busy or self._ended:
@@ -229,14 +219,18 @@ class BMC:
                 if self._clock() >= account.valid_until:
                     await self._log_in(deadline)
                 head = account.head
-                request = requests.request(method, path, head, rest)
-                answer = await self._talk(request, deadline, repeatable=repeatable)
+                answer, place = await self._exchange.ask(
+                    method, path, head, rest, deadline, repeatable=repeatable
+                )
                 if answer.status != 401:
                     break
                 if last or not account.expired(head):
                     account.refuse(answer)
             account.accept()
-            return answer
+            return answer, place
+        except errors.BMCUnreachable:
+            self._root = None  # the BMC may come back with other firmware
+            raise
         finally:
             self._lock.release()
 
@@ -247,64 +241,38 @@ class BMC:
         try:
             if self._clock() >= self._account.valid_until:
                 await self._log_in(deadline)
+        except errors.BMCUnreachable:
+            self._root = None
+            raise
         finally:
             self._lock.release()
 
-    async def _talk(self, request: bytes, deadline: float, *, repeatable: bool = True) -> Answer:
-        """One request, sent once more if the BMC asks for a pause and there is time for it."""
-        for _ in range(2):
-            pause = self._left_alone_until - self._clock()
-            if pause > 0:
-                if self._network.loop.time() + pause > deadline:
-                    break
-                await asyncio.sleep(pause)
-            try:
-                answer = await self._wire.talk(request, deadline, repeatable=repeatable)
-            except errors.BMCUnreachable:
-                self._root = None  # the BMC may come back with other firmware
-                raise
-            if answer.status not in _BUSY or not self._leave_alone(answer):
-                return answer
-        raise self._busy()
-
-    def _leave_alone(self, answer: Answer) -> bool:
-        """Leave a busy BMC alone if it says for how long; returns whether it does."""
-        asked = answers.retry_after(answer)
-        if asked is None or sessions.is_session_limit(answer):
-            return False
-        self._network.counts.busy += 1
-        self._left_alone_until = self._clock() + asked
-        return True
-
-    def _busy(self) -> BMCBusy:
-        seconds = max(self._left_alone_until - self._clock(), 0.0)
-        return BMCBusy(f"BMC {self.target} is busy and asks to be left alone for {seconds:.0f} s")
-
     async def _poll(self, path: str, deadline: float) -> Answer:
-        return await self._ask("GET", path, "\r\n", deadline)
+        answer, _ = await self._ask("GET", path, "\r\n", deadline)
+        return answer
 
     async def _log_in(self, deadline: float) -> None:
-        async def talk(request: bytes) -> Answer:
-            return await self._talk(request, deadline)
+        async def ask(method: str, path: str, head: str, rest: str) -> tuple[Answer, str]:
+            return await self._exchange.ask(method, path, head, rest, deadline)
 
         account = self._account
         root = self._known_root(lambda root: sessions.place(root) is not None)
         if account.needs_sessions and not account.left_alone and root is None:
-            answer = await talk(requests.request("GET", ROOT, account.head))
+            answer, place = await ask("GET", ROOT, account.head, "\r\n")
             found = answers.resource(answer) if answer.status == 200 else None
             if found is not None:
+                origin.settle(found, place, self._exchange.own_path)
                 self._keep_root(found)
-        await account.log_in(talk, sessions.place(self._root))
+        await account.log_in(ask, sessions.place(self._root), self._exchange.own_path)
 
     async def _open_stream(self, path: str) -> Stream:
         deadline = self._network.deadline(0.0)
-        account = self._account
+        account, exchange = self._account, self._exchange
         for last in (False, True):
-            if self._clock() < self._left_alone_until:
-                raise self._busy()
+            exchange.check_pause()
             await self._enter()
             head = account.head
-            found = await Stream.open(self._network, self.target, path, head, deadline)
+            found = await self._begin_stream(path, head, deadline)
             if isinstance(found, Stream):
                 return found
             answer = found
@@ -312,8 +280,19 @@ class BMC:
                 break
             if last or not account.expired(head):
                 account.refuse(answer)
-        if answer.status in _BUSY and self._leave_alone(answer):
-            raise self._busy()
+        if exchange.is_busy(answer):
+            raise exchange.busy()
         if answer.status < 300:
             raise errors.DriverError(f"BMC {self.target} answers GET {path} with JSON rather than a stream")
         raise answers.refusal(f"BMC {self.target} refuses GET {path}", answer)
+
+    async def _begin_stream(self, path: str, head: str, deadline: float) -> Stream | Answer:
+        for _ in range(_STREAM_REDIRECTS + 1):
+            found = await Stream.open(self._network, self.target, path, head, deadline)
+            if isinstance(found, Stream) or found.status not in origin.REDIRECTING:
+                break
+            step = origin.redirected("GET", path, found, self._exchange.own_path)
+            if step is None:
+                break
+            path = step[1]
+        return found

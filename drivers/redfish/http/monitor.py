@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from podium import errors
-from podium.drivers.redfish.http import answers, requests
+from podium.drivers.redfish.http import answers, origin, requests
 from podium.drivers.redfish.http.connection import Answer
 
 ACCEPTED: Final = 202
@@ -17,7 +17,7 @@ _OVER: Final = _FAILED | {"Completed"}
 Poll = Callable[[str, float], Awaitable[Answer]]
 
 
-async def follow(who: str, path: str, answer: Answer, poll: Poll, deadline: float) -> Answer:
+async def follow(who: str, path: str, answer: Answer, poll: Poll, own: origin.Own, deadline: float) -> Answer:
     """Poll the monitor until the work is done; returns the answer that says so.
 
     Where a BMC names no monitor, or has forgotten it, the work counts as done: the caller reads the result
@@ -26,13 +26,14 @@ async def follow(who: str, path: str, answer: Answer, poll: Poll, deadline: floa
     :param who: the BMC, for errors
     :param path: what was posted to, for errors
     :param answer: with status 202
+    :param own: makes paths of the BMC's links
     :param deadline: by the loop's clock
     :raises podium.drivers.redfish.http.answers.Refused: the work failed
     :raises podium.errors.DriverError: it is not done by the deadline
     """
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    monitor = _monitor(answer)
+    monitor = _monitor(answer, path, own)
     while True:
         task = answers.resource(answer) or {}
         state = task.get("TaskState")
@@ -57,17 +58,15 @@ async def follow(who: str, path: str, answer: Answer, poll: Poll, deadline: floa
             return Answer(ACCEPTED, answer.headers, b"")
 
 
-def _monitor(answer: Answer) -> str | None:
+def _monitor(answer: Answer, path: str, own: origin.Own) -> str | None:
     """The path to poll: from the head, else from the task in the body."""
-    place = requests.own_path(answers.header(answer.headers, b"location"))
-    if place is not None:
-        return place
+    place = answers.header(answer.headers, b"location") or ""
+    found = own(place, path) or requests.own_path(place)
     task = answers.resource(answer) or {}
-    for key in ("TaskMonitor", "@odata.id"):
-        path = task.get(key)
-        if "TaskState" in task and isinstance(path, str) and requests.is_path(path):
-            return path
-    return None
+    for key in ("TaskMonitor", "@odata.id") if "TaskState" in task else ():
+        link = task.get(key)
+        found = found or (own(link, path) if isinstance(link, str) else None)
+    return found
 
 
 def _failure(what: str, answer: Answer, task: dict[str, Any]) -> answers.Refused:

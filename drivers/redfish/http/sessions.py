@@ -6,6 +6,7 @@ BMCs have few sessions, so one is held and used again. For BMCs that refuse logi
 """
 
 import base64
+import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -28,7 +29,10 @@ _PROVEN: Final = 60.0  # seconds after which user name and password must have be
 #: MessageIds of a full session table, in the Base registry and in Dell's.
 _LIMITS: Final = ("SessionLimitExceeded", "RAC0218")
 
-Talk = Callable[[bytes], Awaitable[Answer]]
+#: Sends a request (method, path, head and rest); returns the answer, and the path that was asked for last.
+Ask = Callable[[str, str, str, str], Awaitable[tuple[Answer, str]]]
+#: Makes a path of a BMC's link, see :data:`podium.drivers.redfish.http.origin.Own`.
+Own = Callable[[str, str], str | None]
 
 
 def place(root: Mapping[str, Any] | None) -> str | None:
@@ -82,10 +86,9 @@ class Account:
         """Whether a login begins with asking for a session."""
         return self._target.auth in ("auto", "session")
 
-    async def log_in(self, talk: Talk, sessions: str | None) -> None:
+    async def log_in(self, ask: Ask, sessions: str | None, own: Own) -> None:
         """Open a session, or prepare user name and password for each request.
 
-        :param talk: sends a request and returns the answer
         :param sessions: the path; None when the service root does not say, or needs a login itself: then the
             usual path is tried, and a 401 may mean that there is nothing but user name and password
         :raises podium.errors.AuthenticationRefused: when the BMC refuses, or is left alone for that
@@ -96,13 +99,11 @@ class Account:
             self._use_basic(math.inf)
             return
         who = {"UserName": self._target.username, "Password": self._target.password}
-        answer = await talk(
-            requests.request("POST", sessions or _DEFAULT, self._plain, requests.content(who))
-        )
+        answer, place = await ask("POST", sessions or _DEFAULT, self._plain, requests.content(who))
         may_be_basic = answer.status == 401 and sessions is None and self._target.auth == "auto"
         if answer.status in (401, 403) and not may_be_basic and not is_session_limit(answer):
             self.refuse(answer)
-        if self._hold(answer):
+        if self._hold(answer, place, own):
             return
         if self._target.auth == "session":
             raise answers.refusal(f"BMC {self._target} opens no session", answer)
@@ -111,8 +112,9 @@ class Account:
         self._use_basic(self._basic_at + (self._timing.authentication_retry if offered else _WITHOUT))
         if not self._without_sessions:
             self._without_sessions = True
-            text = "BMC %s has no session to give (HTTP %d): user name and password go with each request"
-            LOG.info(text, self._target, answer.status)
+            level = logging.WARNING if offered and not is_session_limit(answer) else logging.INFO
+            why = answers.refusal(f"BMC {self._target} opens no session", answer)
+            LOG.log(level, "%s; user name and password go with each request to it", why)
 
     def accept(self) -> None:
         """Note that the BMC accepted the login; an answer to an earlier request changes nothing."""
@@ -147,13 +149,15 @@ class Account:
             self._forget()
         return may_help
 
-    def log_out(self) -> bytes | None:
-        """The request that ends the session; from now on the session counts as ended."""
-        path, head = self._session, self.head
-        if not self.has_session:
-            return None
-        self._forget()
-        return requests.request("DELETE", path, head) if path else None
+    def log_out(self) -> tuple[str, str]:
+        """The session's path, empty if there is none, and the head with which to delete it.
+
+        From now on the session counts as ended.
+        """
+        session, head = self._session or "", self.head
+        if self.has_session:
+            self._forget()
+        return session, head
 
     def _forget(self) -> None:
         """Log in before the next request."""
@@ -163,18 +167,17 @@ class Account:
         self.head = self._plain
         self.valid_until = -math.inf
 
-    def _hold(self, answer: Answer) -> bool:
-        """Hold the session that the answer opened; returns whether it opened one."""
+    def _hold(self, answer: Answer, place: str, own: Own) -> bool:
+        """Hold the session that the answer opened; returns whether it opened one.
+
+        :param place: the path that answered
+        """
         token = answers.header(answer.headers, b"x-auth-token")
         if answer.status >= 300 or not token or len(token) > _LONGEST_TOKEN:
             return False
         if not token.isascii() or not token.isprintable():
             return False
-        place = answers.header(answer.headers, b"location")
-        if place is None:
-            path = (answers.resource(answer) or {}).get("@odata.id")
-            place = path if isinstance(path, str) else None
-        self._token, self._session = token, requests.own_path(place)
+        self._token, self._session = token, _session(answer, place, own)
         self.head = f"{self._plain}X-Auth-Token: {token}\r\n"
         self.valid_until = math.inf
         self._without_sessions = False
@@ -195,3 +198,13 @@ def is_session_limit(answer: Answer) -> bool:
         return False
     messages = answers.message_ids(answers.resource(answer))
     return any(limit in message for message in messages for limit in _LIMITS)
+
+
+def _session(answer: Answer, place: str, own: Own) -> str | None:
+    """The path of a session that was opened; of a Location it counts whatever name the BMC has there."""
+    body = answers.resource(answer) or {}
+    for link in (answers.header(answer.headers, b"location"), body.get("@odata.id")):
+        path = (own(link, place) or requests.own_path(link)) if isinstance(link, str) else None
+        if path is not None:
+            return path
+    return None

@@ -39,7 +39,7 @@ def loads(body: bytes) -> Any:
     try:
         return _whole(text)
     except ValueError:
-        if len(body) > _LONGEST:
+        if len(body) > _LONGEST or not text.startswith(("{", "[")):
             raise
         return _whole(_TOKEN.sub(_mended, text))
 

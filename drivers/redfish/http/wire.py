@@ -8,11 +8,9 @@ import ssl
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 from podium import errors
 from podium.drivers.bmc import timing
-from podium.drivers.redfish.http import requests
 from podium.drivers.redfish.http.connection import Answer, Connection, NoAnswer, Watchdog
 from podium.drivers.redfish.http.link import Resumable
 from podium.drivers.redfish.http.tls import Trust
@@ -20,7 +18,7 @@ from podium.drivers.redfish.http.tls import Trust
 #: Seconds of silence after which a held connection may be gone without notice.
 _STALE: Final = 30.0
 
-_PORTS: Final = MappingProxyType({"https": 443, "http": 80})
+PORTS: Final = MappingProxyType({"https": 443, "http": 80})
 
 _Connection = TypeVar("_Connection", bound=Connection)
 
@@ -46,20 +44,8 @@ class Target:
     @property
     def authority(self) -> str:
         """The value of the Host header (RFC 9110, 7.2)."""
-        usual = self.port == _PORTS[self.scheme]
+        usual = self.port == PORTS[self.scheme]
         return self._bracketed if usual else f"{self._bracketed}:{self.port}"
-
-    def path_of(self, location: str) -> str | None:
-        """The path that a Location leads to; None if it is not on this BMC, as far as is known."""
-        try:
-            parts = urlsplit(location)
-            port = parts.port or _PORTS.get(parts.scheme)
-        except ValueError:
-            return None
-        here = (self.scheme, self.host.lower(), self.port)
-        if (parts.scheme or parts.netloc) and (parts.scheme, parts.hostname, port) != here:
-            return None
-        return requests.own_path(location)
 
     @property
     def _bracketed(self) -> str:
@@ -185,6 +171,12 @@ class Wire:
         self._target = target
         self._network = network
         self._connection: Connection | None = None
+
+    @property
+    def peer(self) -> str:
+        """The address at which the BMC was connected last, empty before that."""
+        name = self._connection.transport.get_extra_info("peername") if self._connection else None
+        return str(name[0]) if name else ""
 
     async def talk(self, request: bytes, deadline: float, *, repeatable: bool = True) -> Answer:
         """One request and its answer, whatever that is.

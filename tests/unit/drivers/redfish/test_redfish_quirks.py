@@ -15,6 +15,16 @@ from podium.testing import make_driver, make_node
 
 BMC = "127.21.9.1"
 INFO = {"redfish_username": "admin", "redfish_password": "podium-sim", "redfish_verify_ca": False}
+FAULTS = [
+    "odd-texts",
+    "odd-json",
+    "redirects-posts=301",
+    "redirects-posts=302",
+    "redirects-posts=307",
+    "redirects-posts=308",
+    "absolute-links",
+    "relative-links",
+]
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
@@ -22,7 +32,7 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
 
 
 @pytest.mark.parametrize("auth", ["auto", "basic"])
-@pytest.mark.parametrize("fault", ["odd-texts", "odd-json"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_bmc_with_a_quirk_is_read_and_switched(fault: str, auth: str) -> None:
     async def main() -> None:
         async with RedfishSimulator(address_range(BMC, 1), placed=[f"{fault}:1"]) as simulator:
@@ -38,7 +48,9 @@ def test_a_bmc_with_a_quirk_is_read_and_switched(fault: str, auth: str) -> None:
                 assert await driver.get_power_state(node) == states.POWER_ON
                 await driver.set_power_state(node, states.REBOOTING)
                 assert list(machine.log) == ["On", "ForceRestart"]
+                assert simulator.status()["sessions_opened"] == (auth == "auto")
             finally:
                 await driver.close()
+            assert simulator.status()["sessions"] == 0
 
     run(main)

@@ -98,6 +98,26 @@ def test_what_an_event_says_of_the_power_is_kept_as_an_expectation(name: str, ex
     assert only(event(MessageId=name)).expected == expected
 
 
+@pytest.mark.parametrize(
+    ("origin", "urgency"),
+    [
+        (f"https://192.0.2.9:8443{HOME}", Urgency.NAMED),
+        (f"//bmc.example{HOME}/", Urgency.NAMED),
+        (f"https://bmc.example{HOME}/Memory/1", Urgency.VAGUE),
+        ("https://bmc.example/redfish/v1/Chassis/1", Urgency.NONE),
+        ("Systems/1", Urgency.VAGUE),
+        ("[", Urgency.VAGUE),
+    ],
+)
+def test_an_origin_counts_by_its_path_and_one_without_may_be_anything(origin: str, urgency: Urgency) -> None:
+    assert only(event(MessageId="X.1.0.Changed", OriginOfCondition=origin)).urgency(HOME) is urgency
+
+
+def test_an_event_whose_texts_are_damaged_is_a_hint_all_the_same() -> None:
+    data = event(MessageId="X.1.0.Changed", Message="?", OriginOfCondition=HOME).replace(b"?", b"\xff\x01\t")
+    assert only(data + b"\0").urgency(HOME) is Urgency.NAMED
+
+
 def test_telemetry_and_heartbeats_hint_at_nothing() -> None:
     assert hints(b'{"@odata.type": "#MetricReport.v1_4_2.MetricReport", "MetricValues": []}') == []
     assert hints(event(MessageId="HeartbeatEvent.1.0.RedfishServiceFunctional")) == []

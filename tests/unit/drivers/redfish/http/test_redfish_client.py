@@ -520,7 +520,6 @@ def test_redirects_are_followed_within_the_bmc(fake_bmc: Any) -> None:
     [
         None,
         "",
-        "x",
         "//evil.example/",
         "http://evil.example/x",
         "https://127.0.0.1.evil.example/",

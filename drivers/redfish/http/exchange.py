@@ -1,0 +1,101 @@
+"""A request to one BMC and its answer, with the pauses and redirects that the BMC asks for."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from podium import errors
+from podium.drivers.redfish.http import answers, origin, requests, sessions
+from podium.drivers.redfish.http.answers import BMCBusy
+from podium.drivers.redfish.http.connection import Answer
+from podium.drivers.redfish.http.wire import Network, Target, Wire
+
+_BUSY: Final = frozenset({429, 503})
+_REDIRECTS: Final = 3
+_OK: Final = 200
+
+
+class Exchange:
+    """What is asked of one target; whoever uses it makes sure that nobody else does meanwhile."""
+
+    __slots__ = ("_clock", "_left_alone_until", "_network", "_target", "wire")
+
+    def __init__(self, target: Target, network: Network, clock: Callable[[], float]) -> None:
+        self.wire = Wire(target, network)
+        self._target = target
+        self._network = network
+        self._clock = clock
+        self._left_alone_until = 0.0  # at the BMC's own request
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        head: str,
+        rest: str,
+        deadline: float,
+        *,
+        repeatable: bool = True,
+        redirects: int = _REDIRECTS,
+    ) -> tuple[Answer, str]:
+        """One request, sent once more if the BMC asks for a pause and there is time for it.
+
+        :param head: the lines of the head that all requests have; ``rest``: the others, and the body
+        :param repeatable: as of :meth:`podium.drivers.redfish.http.wire.Wire.talk`
+        :param redirects: how many are followed, as long as they lead to the BMC itself
+        :return: the answer, a redirect if it must not be followed, and the path that was asked for last
+        """
+        request = requests.request(method, path, head, rest)
+        for _ in range(2):
+            pause = self._left_alone_until - self._clock()
+            if pause > 0:
+                if self._network.loop.time() + pause > deadline:
+                    break
+                await asyncio.sleep(pause)
+            answer = await self.wire.talk(request, deadline, repeatable=repeatable)
+            if answer.status in origin.REDIRECTING:
+                step = origin.redirected(method, path, answer, self.own_path)
+                if step is None:
+                    return answer, path
+                if not redirects:
+                    text = f"BMC {self._target} redirects more than {_REDIRECTS} times, now to {step[1]}"
+                    raise errors.DriverError(text)
+                if step[0] != method:
+                    return await self._see(step[1], head, deadline, redirects)
+                return await self.ask(
+                    *step, head, rest, deadline, repeatable=repeatable, redirects=redirects - 1
+                )
+            if answer.status not in _BUSY or not self.is_busy(answer):
+                return answer, path
+        raise self.busy()
+
+    async def _see(self, path: str, head: str, deadline: float, redirects: int) -> tuple[Answer, str]:
+        """Read what came of a request that was answered with 303: whatever that is, the request was done."""
+        answer, path = await self.ask("GET", path, head, "\r\n", deadline, redirects=redirects - 1)
+        return (answer if answer.status < 300 else Answer(_OK, answer.headers, b"")), path
+
+    def own_path(self, link: str, base: str) -> str | None:
+        """See :func:`podium.drivers.redfish.http.origin.own_path`."""
+        return origin.own_path(link, base, self._target, self.wire.peer)
+
+    def check_pause(self) -> None:
+        """Make sure that the BMC may be asked.
+
+        :raises BMCBusy: it asked to be left alone
+        """
+        if self._clock() < self._left_alone_until:
+            raise self.busy()
+
+    def is_busy(self, answer: Answer) -> bool:
+        """Leave a busy BMC alone if it says for how long; returns whether it does."""
+        asked = answers.retry_after(answer) if answer.status in _BUSY else None
+        if asked is None or sessions.is_session_limit(answer):
+            return False
+        self._network.counts.busy += 1
+        self._left_alone_until = self._clock() + asked
+        return True
+
+    def busy(self) -> BMCBusy:
+        """The error for a BMC that is left alone."""
+        seconds = max(self._left_alone_until - self._clock(), 0.0)
+        return BMCBusy(f"BMC {self._target} is busy and asks to be left alone for {seconds:.0f} s")

@@ -1,0 +1,129 @@
+"""Where the links and redirects of a BMC lead: to a path of its own, or nowhere.
+
+DSP0266 wants links that are paths from the root. Some firmware writes whole URLs of itself, or references
+that are relative to the resource they stand in (RFC 3986, section 5.2). Every link becomes a path here, and a
+path is only ever asked for at the address that the node has: what names another host or port leads nowhere.
+"""
+
+import ipaddress
+import re
+import urllib.parse
+from collections.abc import Callable
+from typing import Any, Final
+
+from podium import errors
+from podium.drivers.redfish.http import answers, requests
+from podium.drivers.redfish.http.connection import Answer
+from podium.drivers.redfish.http.wire import PORTS, Target
+
+REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
+_SEE_OTHER: Final = 303
+_SAME_METHOD: Final = (307, 308)
+_LINKS: Final = frozenset({"@odata.id", "target", "@Redfish.ActionInfo", "TaskMonitor", "ServerSentEventUri"})
+_NEXT: Final = "@odata.nextLink"
+_REFERENCE: Final = re.compile(r"[\w.~!$&'()*+,;=:@%/?#-]*", re.ASCII)  # RFC 3986, appendix A
+_MOST: Final = 10_000  # objects and arrays of one body that are looked at for links
+_LONGEST: Final = 2048  # characters
+
+#: Gives the BMC's own path for a link and the path of the resource that it stands in; None if there is none.
+Own = Callable[[str, str], str | None]
+
+
+def own_path(link: str, base: str, target: Target, peer: str) -> str | None:
+    """The path on the BMC that a link leads to; None when it leads elsewhere or is no link.
+
+    :param base: the path of the resource in which it stands
+    :param peer: the address at which the BMC is connected, empty if that is unknown
+    """
+    if requests.is_path(link):
+        return link
+    if not link or len(link) > _LONGEST or not link.isprintable():  # urlsplit leaves out what is not
+        return None
+    try:
+        parts = urllib.parse.urlsplit(link)
+        if parts.scheme or link.startswith("//"):
+            if not _is_own(parts, target, peer):
+                return None
+            path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, parts.fragment))
+        elif link.startswith("redfish/v1"):  # from the root, without its slash
+            path = f"/{link}"
+        else:
+            path = urllib.parse.urljoin(base, link) if _REFERENCE.fullmatch(link) else ""
+    except ValueError:
+        return None
+    return path if requests.is_path(path) else None
+
+
+def _is_own(parts: urllib.parse.SplitResult, target: Target, peer: str) -> bool:
+    """Whether a URL names the BMC itself.
+
+    A proxy in front of a BMC may do the TLS, so the scheme may differ. Another port is another machine,
+    because one address may forward its ports to many BMCs.
+    """
+    scheme, host = parts.scheme or target.scheme, parts.hostname
+    if scheme not in PORTS or not host or "@" in parts.netloc:
+        return False
+    if _name(host) not in (_name(target.host), _name(peer)):
+        return False
+    port = parts.port or PORTS[scheme]
+    return port == target.port or (port == PORTS[scheme] and target.port == PORTS[target.scheme])
+
+
+def _name(host: str) -> str:
+    """A host in the form in which it can be compared."""
+    host = host.lower().rstrip(".")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+def settle(body: Any, base: str, own: Own) -> None:
+    """Make paths of all links in a resource; those that lead elsewhere stay, for whoever follows to refuse.
+
+    :param base: the resource's own path
+    """
+    waiting = [body]
+    for _ in range(_MOST):
+        if not waiting:
+            return
+        within = waiting.pop()
+        if isinstance(within, list):
+            waiting.extend(one for one in within if isinstance(one, dict | list))
+            continue
+        for key, value in within.items():
+            if isinstance(value, dict | list):
+                waiting.append(value)
+            elif (key in _LINKS or key.endswith(_NEXT)) and isinstance(value, str):
+                within[key] = own(value, base) or value
+
+
+def redirected(method: str, path: str, answer: Answer, own: Own) -> tuple[str, str] | None:
+    """Method and path with which a redirected request goes on; None when it must not.
+
+    After a 301 or 302 many clients go on with GET instead of POST (RFC 9110, 15.4.2), so what a BMC means by
+    one is not clear, except for the same path with or without a slash at its end.
+    """
+    location = answers.header(answer.headers, b"location")
+    to = own(location, path) if location else None
+    if to is None:
+        return None
+    to = to.partition("#")[0]
+    if answer.status == _SEE_OTHER:
+        method = "GET"
+    elif to == path:
+        return None
+    if method == "GET" or answer.status in _SAME_METHOD or to.rstrip("/") == path.rstrip("/"):
+        return method, to
+    return None
+
+
+def astray(bmc: str, method: str, path: str, answer: Answer) -> errors.DriverError:
+    """The error for a redirect that must not be followed."""
+    location = answers.clean(answers.header(answer.headers, b"location") or "")
+    return errors.DriverError(
+        f"{bmc} redirects {method} {path} to {location!r}; that is not its own, or not another place, "
+        "so set redfish_address to it if it is right"
+    )
