@@ -15,6 +15,7 @@ from rich.progress import MofNCompleteColumn, Progress
 
 from podium import conf, errors, node_ranges, states
 from podium.cli import command
+from podium.cli.owners import OwnersWatch
 from podium.conf import conductor as conductor_options
 from podium.db import operations
 from podium.db.engine import Database
@@ -40,6 +41,8 @@ _WORDS: Final = {
     operations.WAITING: "not begun yet",
     operations.BEGUN: "under way",
 }
+
+_NOTHING_ENDED: Final = "nothing of it has ended for long, but it goes on"
 
 _ADDRESS: Final = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?"
 #: The parts of a driver's messages that only name the BMC, and their replacements.
@@ -117,7 +120,7 @@ class Waiting(command.Command):
 
         :returns: whether every node reached the requested state
         """
-        self._watch(database, number)
+        verdict = self._watch(database, number)
         with database.read() as connection:
             requests = operations.requests_of(connection, number)
         lines = [f"{names}: {outcome}" for names, outcome in folded(requests).items()]
@@ -126,16 +129,19 @@ class Waiting(command.Command):
         if len(lines) > _SHOWN:
             self.say(f"and {len(lines) - _SHOWN} more; see: podium operation show {number}")
         if any(request.state in (operations.WAITING, operations.BEGUN) for request in requests):
-            self.warn(f"operation {number}: nothing of it has ended for long, but it goes on; {_see(number)}")
+            reason = f"{verdict}; it stays requested" if verdict else _NOTHING_ENDED
+            self.warn(f"operation {number}: {reason}; {_see(number)}")
         return all(request.state == operations.DONE for request in requests)
 
-    def _watch(self, database: Database, number: int) -> None:
+    def _watch(self, database: Database, number: int) -> str | None:
+        """Wait; return why it ended early, if nobody lives who can do the rest."""
         with database.read() as connection:
             operation = find(connection, number)
             requests = operations.requests_of(connection, number)
         # Both times are of one clock, which may be another than this command's.
         stagger = max(((one.not_before - one.requested_at).total_seconds() for one in requests), default=0.0)
         patience = Patience(stagger + patience_for(self.config, operation))
+        owners = OwnersWatch(number, self.config.conductor.heartbeat_timeout)
         with Progress(
             *Progress.get_default_columns(),
             MofNCompleteColumn(),
@@ -146,19 +152,23 @@ class Waiting(command.Command):
             disable=not self.app.stderr.isatty(),
         ) as progress:
             bar = progress.add_task(f"operation {number}", total=operation.nodes)
-            for found in _looks(database, number, progress.console):
+            for found in _looks(database, number, owners, progress.console):
                 progress.update(bar, completed=operation.nodes - found.unfinished)
-                if not found.unfinished or patience.ends(found.counts):
-                    return
+                if not found.unfinished or owners.verdict or patience.ends(found.counts):
+                    break
+        return owners.verdict
 
 
-def _looks(database: Database, number: int, console: Console) -> Iterator[operations.Operation]:
+def _looks(
+    database: Database, number: int, owners: OwnersWatch, console: Console
+) -> Iterator[operations.Operation]:
     """Yield an operation again and again; the last one while the database is away, which is shown once."""
     found, lost = None, False
     while True:
         try:
             with database.read() as connection:
                 found = find(connection, number)
+                owners.look(connection)
             lost = False
         except errors.DatabaseUnavailable as fault:
             if not lost:

@@ -112,6 +112,18 @@ def requests_of(connection: sa.Connection, operation_id: int) -> list[PowerReque
     return list(map(PowerRequest._make, connection.execute(mine.order_by(requests.c.id))))
 
 
+def unfinished_owners(connection: sa.Connection, operation_id: int) -> list[tuple[str, str, str | None]]:
+    """Who must live for an operation to end: driver, conductor group, and the host of who has begun."""
+    query = sa.select(nodes.c.driver, nodes.c.conductor_group, requests.c.holder).join_from(
+        requests, nodes, ITS_NODE
+    )
+    mine = requests.c.operation_id == operation_id, requests.c.state.in_((WAITING, BEGUN))
+    rows = connection.execute(query.where(*mine).distinct()).all()
+    return sorted(
+        {(row.driver, row.conductor_group, row.holder and row.holder.host) for row in rows}, key=str
+    )
+
+
 class Cancelled(NamedTuple):
     """How many requests of an operation were cancelled, and how many were too far for it."""
 

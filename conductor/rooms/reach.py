@@ -44,10 +44,11 @@ class Reach:
         :param kind: :data:`READ` or :data:`WRITE`
         """
         with self._lock:
-            if not any(self._away):
-                LOG.error("The database is out of reach; trying again until it is back: %s", error)
+            is_first = not any(self._away)
             self._awaited |= {kind, WRITE}
             self._away[self._index] = 1
+            if is_first:
+                LOG.error("The database is out of reach; trying again until it is back: %s", error)
 
     def succeeded(self, kind: str) -> None:
         """Note that a transaction succeeded."""

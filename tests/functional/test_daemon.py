@@ -1,8 +1,11 @@
 """The daemon as an operator meets it: real processes, a real database, simulated BMCs on the wire."""
 
+import contextlib
+import os
 import re
 import signal
 import socket
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,10 @@ from daemons import PATIENCE, Daemon, Rack, eventually
 from podium.db import ledger
 from podium.db.engine import Database
 from servers import RestartablePostgreSQL
+from templates import prepared
 
+#: Seconds for which another program holds the lock: some looks of the conductor, and writes.
+LONG_LOCK = 3.0
 FAST = "[conductor]\nsync_power_state_interval = 1\n"
 
 
@@ -152,6 +158,39 @@ def test_the_daemon_ends_in_order_when_told_to(tmp_path: Path, number: signal.Si
         assert (row["power_state"], row["reservation"]) == ("power on", None)
         assert daemon.rows("conductor", "list")["here"]["online"] is False
         assert "Traceback" not in daemon.text()
+
+
+def test_waiting_for_a_conductor_that_was_killed_ends_and_the_request_stays(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        enrol_fakes(daemon, web="")
+        daemon.kill()
+        done = daemon.podium("node", "power", "on", "web", "--wait", expect=1)
+        assert "no conductor with the driver fake has been heard of for 2 s" in done.stderr
+        assert daemon.nodes()["web"]["target_power_state"] == "power on"
+        daemon.start()
+        assert daemon.podium("operation", "wait", "1").stdout == "web: power on\n"
+        assert daemon.stop() == 0
+
+
+def test_another_programs_write_lock_is_one_outage_of_both_workers(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/podium.sqlite?timeout=0.2"
+    prepared(url).dispose()
+    with Daemon(tmp_path, f"{FAST}workers = 2\n", url=url) as daemon:
+        enrol_fakes(daemon, web="")
+        eventually(lambda: daemon.nodes()["web"]["power_state"], "the state appears")
+        with contextlib.closing(sqlite3.connect(tmp_path / "podium.sqlite")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            eventually(
+                lambda: "another program holds its write lock" in daemon.text(), "the lock is reported"
+            )
+            before = os.times().elapsed
+            eventually(lambda: os.times().elapsed - before > LONG_LOCK, "many reads succeed meanwhile")
+            assert "The database is back" not in daemon.text()
+        eventually(lambda: "The database is back" in daemon.text(), "its end is told")
+        daemon.podium("node", "power", "on", "web", "--wait")
+        assert daemon.text().count("out of reach") == 1
+        assert daemon.text().count("The database is back") == 1
+        assert daemon.stop() == 0
 
 
 def test_a_database_that_goes_away_is_waited_for_and_nothing_is_lost(

@@ -1,0 +1,158 @@
+"""A command that waits ends when nobody lives who could carry out what it waits for."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from podium.cli import outcomes
+from podium.cli.owners import OwnersWatch
+from podium.db import conductors
+from podium.db.conductors import Membership
+from podium.db.engine import Database
+from podium.db.models import conductors as table
+
+TIMEOUT = 60.0
+
+
+class Watched:
+    """An operation that is waited for, and a clock."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now = 1000.0
+        self.watch = OwnersWatch(1, TIMEOUT, clock=lambda: self.now)
+
+    def after(self, seconds: float) -> str | None:
+        self.now += seconds
+        with self.database.read() as connection:
+            self.watch.look(connection)
+        return self.watch.verdict
+
+
+@pytest.fixture
+def watched(database: Database, podium: Any) -> Watched:
+    for name in ("n1", "n2"):
+        podium("node", "create", "--driver", "fake", "--name", name)
+    podium("node", "power", "on", "n[1-2]")
+    return Watched(database)
+
+
+def heard_of(database: Database, seconds_ago: float, host: str = "head", **values: Any) -> None:
+    """Enter a conductor whose last heartbeat was so long ago."""
+    member = replace(Membership(host, "1", ("fake",), ""), **values)
+    with database.write() as connection:
+        conductors.claim(connection, member, 0, lambda _process: True)
+        at = table.c.heartbeat_at
+        row = connection.execute(sa.select(at).where(table.c.hostname == host)).one()
+        moved = sa.update(table).where(table.c.hostname == host)
+        connection.execute(moved.values(heartbeat_at=row.heartbeat_at - timedelta(seconds=seconds_ago)))
+
+
+def test_a_conductor_that_has_never_been_is_waited_for_as_long_as_one_may_be_silent(watched: Watched) -> None:
+    assert watched.after(59.0) is None
+    assert watched.after(1.0) == "no conductor with the driver fake has been heard of for 60 s (online: none)"
+
+
+def test_one_that_ended_long_ago_is_none(watched: Watched) -> None:
+    heard_of(watched.database, 86400.0)
+    assert watched.after(59.0) is None
+    assert watched.after(1.0) is not None
+
+
+def test_one_that_dies_meanwhile_counts_until_it_has_been_silent_for_long(watched: Watched) -> None:
+    heard_of(watched.database, 0.0)
+    assert watched.after(30.0) is None  # just heard of, by the database's clock
+    heard_of(watched.database, 61.0)
+    assert watched.after(59.0) is None
+    assert watched.after(1.5) is not None
+
+
+def test_one_that_lives_is_waited_for_for_ever(watched: Watched) -> None:
+    for _ in range(100):
+        heard_of(watched.database, 10.0)
+        assert watched.after(30.0) is None
+
+
+def test_one_whose_clock_was_set_does_not_count_as_dead_at_once(watched: Watched) -> None:
+    heard_of(watched.database, -3600.0)
+    assert watched.after(2.0) is None
+    heard_of(watched.database, 0.0)
+    assert watched.after(59.0) is None
+
+
+@pytest.mark.parametrize(
+    ("there", "online"),
+    [
+        ({"drivers": ("ipmi", "redfish")}, "head with ipmi, redfish"),
+        ({"conductor_group": "rack9"}, "head with fake and the conductor_group rack9"),
+    ],
+)
+def test_one_with_another_driver_or_group_is_named_but_is_not_enough(
+    watched: Watched, there: dict[str, Any], online: str
+) -> None:
+    heard_of(watched.database, 1.0, **there)
+    assert watched.after(30.0) is None
+    assert watched.after(30.0) == (
+        f"no conductor with the driver fake has been heard of for 60 s (online: {online})"
+    )
+
+
+def test_a_group_that_nobody_has_is_named(database: Database, podium: Any) -> None:
+    podium("node", "create", "--driver", "fake", "--name", "n1", "--conductor-group", "rack9")
+    podium("node", "power", "on", "n1")
+    watched = Watched(database)
+    heard_of(database, 1.0)
+    verdict = watched.after(60.0)
+    assert verdict is not None
+    assert verdict.startswith(
+        "no conductor with the driver fake and the conductor_group rack9 has been heard"
+    )
+
+
+def test_what_was_begun_needs_the_conductor_that_began_it(watched: Watched, head: Any) -> None:
+    heard_of(watched.database, 61.0)
+    head.begin(2)
+    heard_of(watched.database, 1.0, "other")
+    assert watched.after(59.0) is None
+    assert watched.after(1.0) == (
+        "the conductor head, which has begun it, has not been heard of for 60 s (online: other with fake)"
+    )
+
+
+def test_as_long_as_a_part_can_end_it_is_waited_for(watched: Watched, head: Any) -> None:
+    heard_of(watched.database, 61.0)
+    head.begin(1)
+    for _ in range(10):
+        heard_of(watched.database, 1.0, "other")
+        assert watched.after(30.0) is None
+
+
+def test_waiting_without_a_conductor_ends_with_what_is_missing_and_how_to_cancel(
+    podium: Any, monkeypatch: pytest.MonkeyPatch, impatient: Callable[..., OwnersWatch]
+) -> None:
+    podium("node", "create", "--driver", "fake", "--name", "n1")
+    monkeypatch.setattr(outcomes, "OwnersWatch", impatient)
+    done = podium("node", "power", "on", "n1", "--wait")
+    assert done.returncode == 1
+    assert done.stdout == "operation 1: 1 requested\nn1: not begun yet\n"
+    assert done.stderr.splitlines()[-1] == (
+        "podium: operation 1: no conductor with the driver fake has been heard of for 60 s (online: none);"
+        " it stays requested; look: podium operation show 1; take back what has not begun: podium operation"
+        " cancel 1"
+    )
+    assert podium("operation", "wait", "1").returncode == 1
+
+
+@pytest.fixture
+def impatient() -> Callable[..., OwnersWatch]:
+    """A watch whose clock is an hour further at every look."""
+
+    def make(number: int, timeout: float) -> OwnersWatch:
+        hours = iter(range(1000))
+        return OwnersWatch(number, timeout, clock=lambda: next(hours) * 3600.0)
+
+    return make
