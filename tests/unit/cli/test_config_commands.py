@@ -94,7 +94,7 @@ def test_a_file_without_a_fault_is_told_in_one_line(check: Check) -> None:
         pytest.param(
             ["[conductor]", "heartbeat_interval = soon"],
             "podium.conf:2: [conductor] heartbeat_interval = soon:"
-            " could not convert string to float: 'soon'; expected: floating point value",
+            " 'soon' is not a number; expected: floating point value",
             id="a value of the wrong type",
         ),
         pytest.param(
