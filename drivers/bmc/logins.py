@@ -27,6 +27,11 @@ class RefusedLogins:
         """Whether no login should be tried for now."""
         return now < self.left_alone_until
 
+    @property
+    def in_quick_succession(self) -> bool:
+        """Whether the last login was refused, and the next ones are not yet as far apart as the interval."""
+        return 0 < self.count < _MOST
+
     def check(self, bmc: object, now: float, interval: float) -> None:
         """Make sure that a login may be tried.
 

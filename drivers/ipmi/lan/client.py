@@ -16,9 +16,9 @@ from podium import errors
 from podium.drivers.bmc import timing
 from podium.drivers.bmc.connections import Shared
 from podium.drivers.bmc.logins import NONE_REFUSED
-from podium.drivers.ipmi.lan import closing, crypto, packet, transport
+from podium.drivers.ipmi.lan import closing, opening, packet, refusals, transport
 from podium.drivers.ipmi.lan.commands import INSUFFICIENT_PRIVILEGE, NODE_BUSY, CommandFailed
-from podium.drivers.ipmi.lan.session import Session, SuiteRefused, Target, open_session
+from podium.drivers.ipmi.lan.session import Session, Target
 from podium.drivers.ipmi.lan.transport import NoAnswer
 
 LOG = log.getLogger(__name__)
@@ -26,6 +26,7 @@ LOG = log.getLogger(__name__)
 _HELD_TRANSMISSIONS: Final = 4  # into a held session; real BMCs meet a session that they forgot with silence
 _IDLE_TRANSMISSIONS: Final = 3  # into one that has been idle so long that it may be forgotten
 _IDLE: Final = 55.0  # seconds; a BMC forgets a session after 60 without a packet, give or take 3 (6.12.15)
+_MANNER_KEPT: Final = 86400.0  # seconds; a BMC may have got better
 _BUSY_PAUSES: Final = (0.1, 0.3, 0.6)  # seconds before a command is repeated that met "node busy"
 _LEVELS: Final = {
     packet.PRIVILEGE_USER: "USER",
@@ -62,8 +63,8 @@ class Connection:
     """What is kept for one target: its address, its session, and how its last logins went."""
 
     __slots__ = (
-        "_client", "_endpoint", "_moved", "_refused", "_session", "_suite", "_under_way", "_used", "learned",
-        "target", "users",
+        "_client", "_endpoint", "_manner", "_manner_until", "_moved", "_refused", "_session", "_under_way",
+        "_used", "learned", "target", "users",
     )  # fmt: skip
 
     def __init__(self, target: Target, client: "Client") -> None:
@@ -74,7 +75,8 @@ class Connection:
         self._endpoint: transport.Endpoint | None = None
         self._moved = False  # a name may lead elsewhere by now
         self._session: Session | None = None
-        self._suite = crypto.SUITES[target.suite or crypto.SUITE_17.number]
+        self._manner = refusals.usual(target.suite, target.privilege)
+        self._manner_until = 0.0  # when it is asked again in the usual manner
         self._under_way = 0  # commands
         self._used = 0.0  # when a command was last answered
         self._refused = NONE_REFUSED
@@ -201,7 +203,7 @@ class Connection:
         gap = client.timing.retransmit
         try:
             if order.privilege > session.privilege:
-                await self._raise(session, gap, order.deadline, transmissions)
+                await self._raise(session, order.privilege, gap, order.deadline, transmissions)
             session.prepare(order.command, order.data)
             said = await endpoint.ask(session, gap, order.deadline, transmissions)
             return await self._settle(session, said, order, transmissions)
@@ -230,9 +232,10 @@ class Connection:
         gap = self._client.timing.retransmit
         if said[0] == NODE_BUSY:
             said = await self._ask_again(session, order)
-        if said[0] == INSUFFICIENT_PRIVILEGE and self.target.privilege > session.privilege:
+        if said[0] == INSUFFICIENT_PRIVILEGE and session.limit > session.privilege:
             # It asks for more than appendix G says.
-            await self._raise(session, gap, order.deadline, transmissions)
+            least = session.privilege + 1
+            await self._raise(session, least, gap, order.deadline, transmissions)
             session.prepare(order.command, order.data)
             said = await session.endpoint.ask(session, gap, order.deadline, transmissions)
         return said
@@ -249,43 +252,47 @@ class Connection:
             said = await session.endpoint.ask(session, gap, order.deadline)
         return said
 
-    async def _raise(self, session: Session, gap: float, deadline: float, transmissions: int) -> None:
-        level = self.target.privilege
-        if level == session.privilege:
-            return
-        code = await session.raise_privilege(level, gap, deadline, transmissions)
+    async def _raise(
+        self, session: Session, least: int, gap: float, deadline: float, transmissions: int
+    ) -> None:
+        """Raise the session's privilege level as far as the BMC lets this user.
+
+        :param least: the level that would do
+        """
+        code = 0
+        for level in range(session.limit, max(least, session.privilege + 1) - 1, -1):
+            code = await session.raise_privilege(level, gap, deadline, transmissions)
+            if code == 0:
+                session.limit = level
+                return
         if code:
             raise errors.AuthenticationRefused(
-                f"BMC {self.target} does not give this user the privilege level {_LEVELS[level]} "
+                f"BMC {self.target} does not give this user the privilege level {_LEVELS[session.limit]} "
                 f"(completion code {code:02X}h); set ipmi_priv_level to what it may have"
             )
 
     async def _login(self, endpoint: transport.Endpoint, deadline: float) -> Session:
         """Open a session and count what the BMC says to the login; the caller has the endpoint's turn."""
-        client = self._client
-        interval = client.timing.authentication_retry
-        self._refused.check(self.target, client.clock(), interval)
+        client, target = self._client, self.target
+        interval, now = client.timing.authentication_retry, client.clock()
+        self._refused.check(target, now, interval)
+        # What was learned of a BMC counts until the next failure.
+        usual, learned = refusals.usual(target.suite, target.privilege), self._manner
+        manner = learned if now < self._manner_until else usual
+        self._manner = usual
+        gap, spare = client.timing.retransmit, self._refused.in_quick_succession
         try:
-            self._session = await self._open(endpoint, deadline)
+            found = await opening.open_session(endpoint, target, manner, gap, deadline, spare=spare)
         except errors.AuthenticationRefused:
-            self._refused = self._refused.one_more(self.target, client.clock(), interval)
+            self._refused = self._refused.one_more(target, client.clock(), interval)
             raise
+        self._session, self._manner = found
+        if self._manner != manner:
+            self._manner_until = now + _MANNER_KEPT
         self._refused = NONE_REFUSED
         client.logins += 1
         client.sessions += 1
         return self._session
-
-    async def _open(self, endpoint: transport.Endpoint, deadline: float) -> Session:
-        gap = self._client.timing.retransmit
-        try:
-            return await open_session(endpoint, self.target, self._suite, gap, deadline)
-        except SuiteRefused:
-            if self.target.suite is not None or self._suite is crypto.SUITE_3:
-                raise
-            self._suite = crypto.SUITE_3
-        except NoAnswer:  # with time left: the BMC forgot the set-up halfway
-            pass
-        return await open_session(endpoint, self.target, self._suite, gap, deadline)
 
     async def _resolve(self, allowed: float) -> transport.Endpoint:
         target, network = self.target, self._client.network

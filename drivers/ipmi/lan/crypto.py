@@ -39,6 +39,7 @@ _ZEROS: Final = bytes(16)
 _CBC: Final = modes.CBC(_ZEROS)
 #: Pad to a multiple of 4 bytes, pad length and next header. With whole AES blocks it is always the same.
 _TRAILER: Final = b"\xff\xff\x02\x07"
+_TRAILER_END: Final = packet.SESSION_HEADER_SIZE + len(_TRAILER)  # and the length of the payload
 
 
 def padded(message: bytes) -> bytes:
@@ -217,13 +218,11 @@ class SessionKeys:
         :raises Malformed: when it is not encrypted and authenticated with the keys of this session
         """
         payload_type, _, sequence, length = packet.unpack_header(datagram)
-        end = len(datagram) - self._code_size
-        if payload_type != _SEALED or length < 32 or length & 15 or end < 18 + length:
+        if payload_type != _SEALED or length < 32 or length & 15:
             raise Malformed("not an encrypted and authenticated IPMI message")
-        if end != 18 + length + datagram[end - 2] or datagram[end - 1] != 0x07:
-            raise Malformed("wrong session trailer")
-        code = _mac(self._inner, self._outer, datagram[4:end])[: self._code_size]
-        if not compare_digest(code, datagram[end:]):
+        # The code covers the trailer, whatever is in it. Without the usual one, bytes follow behind the code.
+        ends = len(datagram) - self._code_size, _TRAILER_END + length
+        if not any(end >= 16 + length and self._is_authentic(datagram, end) for end in ends):
             raise Malformed("wrong authentication code")
         # The first block comes out as noise, the IV being for the next: so no new context here either.
         plain = self._decryptor.update(datagram[16 : 16 + length])
@@ -231,6 +230,11 @@ class SessionKeys:
         if pad > 15:
             raise Malformed("wrong confidentiality pad")
         return sequence, plain[16 : -pad - 1]
+
+    def _is_authentic(self, datagram: bytes, end: int) -> bool:
+        """Whether the authentication code at ``end`` is right for all that precedes it."""
+        code = _mac(self._inner, self._outer, datagram[4:end])[: self._code_size]
+        return compare_digest(code, datagram[end : end + self._code_size])
 
 
 class SequenceWindow:

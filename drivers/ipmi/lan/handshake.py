@@ -69,6 +69,11 @@ def _decode_algorithms(*pieces: bytes) -> Algorithms:
     for kind, header in enumerate(pieces[::2]):
         if header[0] != kind or header[3] != 8:
             raise Malformed("not an algorithm payload")
+    return _numbers(*pieces)
+
+
+@functools.lru_cache(maxsize=64)
+def _numbers(*pieces: bytes) -> Algorithms:
     return Algorithms(*(piece[0] & 0x3F for piece in pieces[1::2]))
 
 
@@ -190,6 +195,8 @@ class Refusal:
     """Any answer of the BMC with a status other than 0, which ends after the console's session id.
 
     OpenIPMI's simulator ends an Open Session Response after the status already: then ``console_id`` is 0.
+    OpenBMC (phosphor-net-ipmid) sends RAKP messages 2 and 4 in full length, and in nearly all of its refusals
+    everything but the status is 0.
     """
 
     tag: int
@@ -206,26 +213,27 @@ Answer = OpenSessionResponse | Rakp2 | Rakp4 | Refusal
 def decode_answer(payload_type: int, payload: bytes) -> Answer:
     """What a BMC answers to Open Session Request, RAKP message 1 or RAKP message 3.
 
-    :raises Malformed: for other payload types and for wrong lengths
+    Bytes behind the end are left alone, as are the headers of the algorithms in an Open Session Response.
+
+    :raises Malformed: for other payload types, and for what is too short
     """
-    if payload_type == packet.OPEN_SESSION_RESPONSE and 2 <= len(payload) < _REFUSAL.size and payload[1]:
-        return Refusal(payload[0], payload[1], 0)
-    if len(payload) < _REFUSAL.size:
-        raise Malformed("shorter than any answer of a session set-up")
-    tag, status, console_id = _REFUSAL.unpack_from(payload)
     if payload_type not in (packet.OPEN_SESSION_RESPONSE, packet.RAKP_2, packet.RAKP_4):
         raise Malformed("not an answer of a session set-up")
+    if len(payload) < _REFUSAL.size:
+        if len(payload) < 2 or payload[1] == STATUS_OK:
+            raise Malformed("shorter than any answer of a session set-up")
+        return Refusal(payload[0], payload[1], 0)
+    tag, status, console_id = _REFUSAL.unpack_from(payload)
     if status:
         return Refusal(tag, status, console_id)
     if payload_type == packet.OPEN_SESSION_RESPONSE:
-        if len(payload) != _OPEN_RESPONSE.size:
-            raise Malformed("wrong length of an Open Session Response")
-        _, _, privilege, _, bmc_id, *pieces = _OPEN_RESPONSE.unpack(payload)
-        algorithms = _decode_algorithms(*pieces)
-        return OpenSessionResponse(tag, privilege & 0x0F, console_id, bmc_id, algorithms)
+        if len(payload) < _OPEN_RESPONSE.size:
+            raise Malformed("too short an Open Session Response")
+        _, _, privilege, _, bmc_id, *pieces = _OPEN_RESPONSE.unpack_from(payload)
+        return OpenSessionResponse(tag, privilege & 0x0F, console_id, bmc_id, _numbers(*pieces))
     if payload_type == packet.RAKP_2:
         if len(payload) < _RAKP_2.size:
-            raise Malformed("wrong length of RAKP message 2")
+            raise Malformed("too short a RAKP message 2")
         bmc_random, guid = _RAKP_2.unpack_from(payload)[3:]
         return Rakp2(tag, console_id, bmc_random, guid, payload[_RAKP_2.size :])
     return Rakp4(tag, console_id, payload[_REFUSAL.size :])

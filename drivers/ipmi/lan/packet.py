@@ -147,6 +147,20 @@ def unwrap_plain(datagram: bytes) -> tuple[int, bytes]:
     return payload_type, datagram[16:]
 
 
+def unwrap_answer(datagram: bytes) -> tuple[int, bytes]:
+    """Payload type and payload of an answer to a message that opens a session.
+
+    Takes more forms than :func:`unwrap_plain`: bytes behind the payload, and a length that counts bytes that
+    are not there. What counts in such an answer is its code, or the session id that the console drew.
+
+    :raises Malformed: when the datagram is not RMCP+
+    """
+    if len(datagram) < SESSION_HEADER_SIZE or auth_type(datagram) != AUTH_RMCP_PLUS:
+        raise Malformed("not an RMCP+ datagram")
+    end = SESSION_HEADER_SIZE + int.from_bytes(datagram[14:16], "little")
+    return datagram[5], datagram[SESSION_HEADER_SIZE:end]
+
+
 # -- IPMI messages, section 13.8
 
 
@@ -189,6 +203,19 @@ def decode_response(message: bytes) -> tuple[int, int, int, int, bytes]:
 
     :raises Malformed: for wrong checksums and for what is shorter than a response
     """
-    if len(message) < 8 or sum(message[:3]) & 0xFF or sum(message[3:]) & 0xFF:
+    if sum(message[:3]) & 0xFF or sum(message[3:]) & 0xFF:
+        raise Malformed("wrong checksum of an IPMI response")
+    return decode_authentic_response(message)
+
+
+def decode_authentic_response(message: bytes) -> tuple[int, int, int, int, bytes]:
+    """As :func:`decode_response`, with any checksums, for a message whose authentication code was right.
+
+    Some Supermicro BMCs (X9) miscalculate the checksums, FreeIPMI's workaround nochecksumcheck. The addresses
+    show that the message was decrypted with the right key.
+
+    :raises Malformed: for other addresses and for what is shorter than a response
+    """
+    if len(message) < 8 or message[0] != CONSOLE_ADDRESS or message[3] != BMC_ADDRESS:
         raise Malformed("not an IPMI response")
     return message[1] >> 2, message[4] >> 2, message[5], message[6], message[7:-1]

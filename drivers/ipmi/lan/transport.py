@@ -41,6 +41,10 @@ class NoAnswer(Exception):
     """All transmissions were met by silence."""
 
 
+def _nothing() -> Any:
+    return None
+
+
 class Step(Protocol):
     """One request and what counts as its answer."""
 
@@ -104,12 +108,20 @@ class Endpoint(FairLock):
             return answer  # as in send
         return answer
 
-    async def ask(self, step: Step, gap: float, deadline: float, transmissions: int = UNLIMITED) -> Any:
+    async def ask(
+        self,
+        step: Step,
+        gap: float,
+        deadline: float,
+        transmissions: int = UNLIMITED,
+        held: Callable[[], Any] = _nothing,
+    ) -> Any:
         """Send until answered; returns what ``step.accept`` made of the answer.
 
         :param gap: seconds from the first transmission to the next; further gaps grow
         :param deadline: by the loop's clock
         :param transmissions: how many at most
+        :param held: returns what counts as the answer if a gap has ended without a better one
         :raises NoAnswer: after the deadline or the last transmission
         :raises OSError: when there is no way to the address
         """
@@ -117,9 +129,18 @@ class Endpoint(FairLock):
         if now >= deadline:
             raise NoAnswer
         accepted = await self.transmit(step, now, gap, deadline)
-        return await self.repeat(step, gap, deadline, transmissions) if accepted is None else accepted
+        if accepted is None:
+            accepted = held()
+        return await self.repeat(step, gap, deadline, transmissions, held) if accepted is None else accepted
 
-    async def repeat(self, step: Step, gap: float, deadline: float, transmissions: int) -> Any:
+    async def repeat(
+        self,
+        step: Step,
+        gap: float,
+        deadline: float,
+        transmissions: int,
+        held: Callable[[], Any] = _nothing,
+    ) -> Any:
         """Go on as :meth:`ask` after a first transmission that met silence.
 
         :param gap: seconds that there were from the first transmission to now
@@ -133,6 +154,8 @@ class Endpoint(FairLock):
             network.retransmissions += 1
             gap *= _GROWTH
             accepted = await self.transmit(step, now, gap, deadline)
+            if accepted is None:
+                accepted = held()
             if accepted is not None:
                 return accepted
         self._answer = self._step = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +27,11 @@ class FakeBMC(asyncio.DatagramProtocol):
         self.lose_requests = 0  # so many of the next datagrams are not even looked at
         self.lose_answers = 0  # so many of the next answers are not sent
         self.hold: asyncio.Event | None = None  # answers wait for it
+        self.highest = packet.PRIVILEGE_ADMINISTRATOR  # of the user
+        #: Makes another payload of an answer that opens a session, by its type.
+        self.bend: Callable[[int, bytes], bytes] = lambda kind, payload: payload
+        #: Makes another exchange of one: what the BMC computes its codes from.
+        self.misread: Callable[[crypto.Exchange], crypto.Exchange] = lambda exchange: exchange
         self.arrived = asyncio.Event()  # set by every datagram
         self.datagrams: list[bytes] = []
         self.sent: list[bytes] = []
@@ -91,7 +97,9 @@ class FakeBMC(asyncio.DatagramProtocol):
             packet.RAKP_3: self._rakp_3,
         }[kind]
         answer = step(payload)
-        return None if answer is None else packet.wrap_plain(kind + 1, answer.encode())
+        if answer is None:
+            return None
+        return packet.wrap_plain(kind + 1, self.bend(kind + 1, answer.encode()))
 
     def _open(self, payload: bytes) -> handshake.OpenSessionResponse | handshake.Refusal:
         asked = handshake.OpenSessionRequest.decode(payload)
@@ -114,7 +122,9 @@ class FakeBMC(asyncio.DatagramProtocol):
             return None
         if asked.user != self.user:
             return handshake.Refusal(asked.tag, 0x0D, session["console_id"])
-        session["exchange"] = exchange = crypto.Exchange(
+        if asked.role & 0x0F > self.highest:
+            return handshake.Refusal(asked.tag, 0x0A, session["console_id"])
+        exchange = crypto.Exchange(
             suite=session["suite"],
             console_id=session["console_id"],
             bmc_id=asked.bmc_id,
@@ -126,6 +136,7 @@ class FakeBMC(asyncio.DatagramProtocol):
             user_key=self.password,
             bmc_key=self.kg,
         )
+        session["exchange"] = exchange = self.misread(exchange)
         code = exchange.rakp_2_code()
         return handshake.Rakp2(asked.tag, exchange.console_id, exchange.bmc_random, exchange.guid, code)
 
@@ -156,6 +167,8 @@ class FakeBMC(asyncio.DatagramProtocol):
             code = self.codes.get(command, 0)
             if command == packet.GET_CHASSIS_STATUS and session["level"] < self.status_level:
                 code = 0xD4
+            if command == packet.SET_SESSION_PRIVILEGE_LEVEL and data[0] > self.highest:
+                code = 0x81
             if command == packet.CHASSIS_CONTROL and self.busy:
                 self.busy -= 1
                 code = 0xC0

@@ -180,9 +180,10 @@ def test_answers_of_the_set_up_come_back_as_they_went(sent: tuple[int, handshake
     assert handshake.decode_answer(payload_type, message.encode()) == message
 
 
-def test_a_refusal_that_ends_after_its_status_is_understood() -> None:
-    answer = handshake.decode_answer(packet.OPEN_SESSION_RESPONSE, b"\x21\x04")
-    assert answer == handshake.Refusal(0x21, 0x04, 0)
+@pytest.mark.parametrize("kind", [packet.OPEN_SESSION_RESPONSE, packet.RAKP_2, packet.RAKP_4])
+@pytest.mark.parametrize("rest", range(39))
+def test_a_refusal_of_any_length_is_understood(kind: int, rest: int) -> None:
+    assert handshake.decode_answer(kind, b"\x21\x04" + bytes(rest)) == handshake.Refusal(0x21, 0x04, 0)
 
 
 ANYTHING = st.binary(max_size=100)
@@ -192,8 +193,10 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "unwrap_sessionless": packet.unwrap_sessionless,
     "unpack_header": packet.unpack_header,
     "unwrap_plain": packet.unwrap_plain,
+    "unwrap_answer": packet.unwrap_answer,
     "decode_request": packet.decode_request,
     "decode_response": packet.decode_response,
+    "decode_authentic_response": packet.decode_authentic_response,
     "OpenSessionRequest": handshake.OpenSessionRequest.decode,
     "Rakp1": handshake.Rakp1.decode,
     "Rakp3": handshake.Rakp3.decode,

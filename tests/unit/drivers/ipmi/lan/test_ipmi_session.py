@@ -125,3 +125,61 @@ def test_a_usual_answer_with_any_bit_changed_is_malformed(place: int) -> None:
     datagram[place] ^= 0x10
     assert session.accept(bytes(datagram)) == (0, b"\x01\0\0")
     assert session.accept(bytes(datagram)) is None  # a replay
+
+
+def with_wrong_checksums(message: bytes) -> bytes:
+    changed = bytearray(message)
+    changed[2] ^= 0x55
+    changed[-1] ^= 0x55
+    return bytes(changed)
+
+
+@SUITES
+def test_an_authentic_answer_that_bends_the_rules_is_an_answer(suite: crypto.CipherSuite) -> None:
+    keys = crypto.SessionKeys(suite, KEY)
+    answer = packet.encode_response(packet.NETFN_CHASSIS, 1, 0x01, 0, b"\x01\0\0")
+    sealed = keys.seal(CONSOLE, 1, answer)
+    without_trailer = sealed[4 : -suite.code_size - 4]
+    for datagram in (
+        keys.seal(CONSOLE, 1, with_wrong_checksums(answer)),
+        keys.seal(0, 1, answer),  # the session id is empty
+        sealed + b"\0",
+        sealed + bytes(40),
+        authenticated(suite, without_trailer),
+        authenticated(suite, without_trailer + b"\0\0\0\0"),
+    ):
+        assert asking(suite).accept(datagram) == (0, b"\x01\0\0")
+
+
+@SUITES
+def test_what_bends_the_rules_and_is_not_authentic_is_no_answer(suite: crypto.CipherSuite) -> None:
+    forger = crypto.SessionKeys(suite, b"another key")
+    answer = packet.encode_response(packet.NETFN_CHASSIS, 1, 0x01, 0, b"\x01\0\0")
+    sealed = forger.seal(CONSOLE, 1, answer)
+    for datagram in (
+        forger.seal(CONSOLE, 1, with_wrong_checksums(answer)),
+        forger.seal(0, 1, answer),
+        sealed + b"\0",
+        sealed[: -suite.code_size],
+        sealed[: -suite.code_size] + bytes(suite.code_size),
+        packet.pack_header(0xC0, 0, 1, 32) + bytes(36 + suite.code_size),
+        packet.wrap_plain(packet.PAYLOAD_IPMI, answer),
+    ):
+        with pytest.raises(packet.Malformed):
+            asking(suite).accept(datagram)
+
+
+def test_a_replayed_answer_without_session_id_is_none() -> None:
+    session, keys = asking(), crypto.SessionKeys(crypto.SUITE_17, KEY)
+    answer = packet.encode_response(packet.NETFN_CHASSIS, 1, 0x01, 0, b"\x01\0\0")
+    datagram = keys.seal(0, 7, with_wrong_checksums(answer))
+    assert session.accept(datagram) == (0, b"\x01\0\0")
+    assert session.accept(datagram) is None
+
+
+def test_an_authentic_message_that_is_no_answer_is_malformed() -> None:
+    keys = crypto.SessionKeys(crypto.SUITE_17, KEY)
+    answer = bytearray(packet.encode_response(packet.NETFN_CHASSIS, 1, 0x01, 0, b"\x01\0\0"))
+    answer[3] ^= 0x01  # not the BMC's address, as in what was decrypted with another key
+    with pytest.raises(packet.Malformed):
+        asking().accept(keys.seal(CONSOLE, 1, bytes(answer)))

@@ -1,0 +1,116 @@
+"""What it means that a BMC opens no session, and in which other manner it may open one.
+
+A BMC that refuses for a reason with another explanation than the password is asked once with that
+explanation before the refusal counts. Section and table numbers are those of the IPMI v2.0 specification,
+revision 1.1.
+"""
+
+import functools
+from dataclasses import dataclass, replace
+from typing import Final
+
+from podium import errors
+from podium.drivers.ipmi.lan import crypto, handshake, packet
+from podium.drivers.ipmi.lan.session import SuiteRefused, Target
+
+# Statuses, table 13-15. What is in none of these has no meaning that helps.
+_LEVEL: Final = frozenset({0x09, 0x0A, 0x0B})
+_AUTHENTICATION: Final = frozenset({0x09, 0x0A, 0x0C, 0x0D, 0x0E, 0x0F})
+_RESOURCES: Final = frozenset({0x01, 0x0B})
+_SUITE: Final = frozenset({0x03, 0x04, 0x05, 0x06, 0x07, 0x10, 0x11, 0x12})
+_LOST: Final = frozenset({0x02, 0x08})
+_INVALID_INTEGRITY_CHECK: Final = 0x0F
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a BMC is asked for a session; nearly all of a fleet share one.
+
+    :param privilege: one of packet.PRIVILEGE_*
+    :param flips_lookup: whether the code in RAKP message 3 has the other lookup bit than message 1
+    """
+
+    suite: crypto.CipherSuite
+    privilege: int
+    flips_lookup: bool = False
+
+
+@functools.lru_cache(maxsize=64)
+def usual(suite: int | None, privilege: int) -> Manner:
+    """How a BMC is asked at first.
+
+    :param suite: as of a :class:`Target`
+    """
+    return Manner(crypto.SUITES[suite or crypto.SUITE_17.number], privilege)
+
+
+class Refused(Exception):
+    """No session in this manner.
+
+    :param error: what to raise when no other manner helps
+    :param others: manners that may help
+    :param costly: whether the BMC counts the attempt as one with a wrong password
+    """
+
+    def __init__(
+        self, error: errors.DriverError, others: tuple[Manner, ...] = (), *, costly: bool = False
+    ) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.others = others
+        self.costly = costly
+
+
+def by_status(target: Target, manner: Manner, request: int, status: int, *, ambiguous: bool) -> Refused:
+    """The BMC answered with a status other than 0.
+
+    :param request: the payload type of the message that met it
+    :param ambiguous: whether RAKP message 1 was sent more than once
+    """
+    meaning = handshake.STATUS_MEANINGS.get(status, "a reserved status")
+    reason = f"{meaning} (status {status:02X}h)"
+    if status in _SUITE:
+        return without_suite(target, manner, reason)
+    if status in _RESOURCES:
+        full = f"BMC {target} has no free session: {reason}; close other sessions with it or wait"
+        return Refused(errors.DriverError(full), _one_level_less(manner) if status in _LEVEL else ())
+    if status not in _AUTHENTICATION:
+        error = errors.DriverError(f"BMC {target} does not open a session: {reason}")
+        same = (manner,) if status in _LOST else ()  # it may have forgotten the set-up halfway
+        return Refused(error, same + _in_suite_3(target, manner))
+    error = errors.AuthenticationRefused(
+        f"BMC {target} refused the login: {reason}; check ipmi_username, ipmi_password and ipmi_priv_level"
+    )
+    if status in _LEVEL:
+        # In the first message there is no user yet: the level is too high for the suite.
+        less, suite_3 = _one_level_less(manner), _in_suite_3(target, manner)
+        return Refused(error, suite_3 + less if request == packet.OPEN_SESSION_REQUEST else less + suite_3)
+    if request == packet.RAKP_3 and status == _INVALID_INTEGRITY_CHECK and not manner.flips_lookup:
+        # The password is right, as RAKP message 2 was. The BMC leaves out the lookup bit here (FreeIPMI's
+        # intel20, ipmitool's intelplus), or drew another number for a message 1 that was sent again.
+        same = (manner,) if ambiguous else ()
+        return Refused(error, (*same, replace(manner, flips_lookup=True)), costly=True)
+    return Refused(error)
+
+
+def without_suite(target: Target, manner: Manner, reason: str) -> Refused:
+    """The cipher suite does not work, which says nothing of the password."""
+    number = manner.suite.number
+    other = next(one for one in crypto.SUITES if one != number)
+    error = SuiteRefused(
+        f"BMC {target} does not have cipher suite {number} in working order: {reason}; "
+        f"set ipmi_cipher_suite to {other}"
+    )
+    return Refused(error, _in_suite_3(target, manner))
+
+
+def _in_suite_3(target: Target, manner: Manner) -> tuple[Manner, ...]:
+    if target.suite is not None or manner.suite is crypto.SUITE_3:
+        return ()
+    return (replace(manner, suite=crypto.SUITE_3),)
+
+
+def _one_level_less(manner: Manner) -> tuple[Manner, ...]:
+    """A user with less than was asked for may still read, and perhaps switch."""
+    level = manner.privilege
+    return (replace(manner, privilege=level - 1),) if level > packet.PRIVILEGE_USER else ()
