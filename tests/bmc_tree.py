@@ -31,7 +31,7 @@ class TreeBMC:
         self.asked: list[str] = []
         self.target = SimpleNamespace(host="192.0.2.1")
 
-    async def root(self) -> dict[str, Any]:
+    async def root(self, needed: str = "") -> dict[str, Any]:
         return dict(self.documents.get(ROOT, {}))
 
     async def get(self, path: str, *, etag: str | None = None, patience: float = 0.0) -> Response:

@@ -18,7 +18,7 @@ from podium.drivers import base
 from podium.drivers.redfish import finding, power, resets, resources
 from podium.drivers.redfish.http.answers import ENDS
 from podium.drivers.redfish.http.client import BMC, Refused, Response
-from podium.drivers.redfish.machine.sensors import Places
+from podium.drivers.redfish.machine.walk import Places
 
 LOG = log.getLogger(__name__)
 

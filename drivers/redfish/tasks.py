@@ -36,7 +36,7 @@ class HealthCheck:
         if system is None:
             return
         try:
-            walk = Walk(system.bmc, *_HEALTH)
+            walk = Walk(system.bmc, *_HEALTH, places=system.places)
             resource = await walk.read(system.path)
             system.fingerprint = inventory.fingerprint(resource) or system.fingerprint
             manager.report_health(node, await health.health(walk, resource, system.path))
@@ -66,7 +66,7 @@ class InventoryCollector:
             await system.read_power(node)
         elif system is None or not is_due(node.driver_internal_info, system.fingerprint, now, self._interval):
             return
-        walk = Walk(system.bmc, *_INVENTORY)
+        walk = Walk(system.bmc, *_INVENTORY, places=system.places)
         resource = await walk.read(system.path)
         found = await inventory.inventory(walk, resource, system.bmc.target.host)
         system.fingerprint = inventory.fingerprint(resource) or system.fingerprint
@@ -87,7 +87,7 @@ class SensorCollector:
         """
         system = _answering(self._connections, node)
         if system is not None:
-            walk = Walk(system.bmc, *_SENSORS)
+            walk = Walk(system.bmc, *_SENSORS, places=system.places)
             manager.report_sensors(node, await sensors.sensors(walk, system.path, system.places))
 
 

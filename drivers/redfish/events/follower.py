@@ -16,6 +16,7 @@ from podium.drivers import base
 from podium.drivers.redfish import resources
 from podium.drivers.redfish.events import hints, sse
 from podium.drivers.redfish.events.watched import Watched
+from podium.drivers.redfish.http.answers import ENDS
 from podium.drivers.redfish.http.client import BMC, Refused
 from podium.drivers.redfish.system import System
 from podium.pacing import Gaps
@@ -26,7 +27,9 @@ _OPENING: Final = 256  # streams that are opened at the same time
 _READING: Final = 128  # reads for events at the same time: a whole room may lose its power at once
 _CHECKING: Final = 64  # health checks
 _GAPS: Final = Gaps(5.0, 600.0)  # seconds between two attempts to open a stream
-_NOT_OFFERED: Final = 3600.0  # seconds until a BMC without events is asked again; new firmware may have them
+#: Seconds until a BMC without events is asked again: it may be starting, or get firmware that has them.
+_NOT_OFFERED: Final = Gaps(60.0, 3600.0, 4.0)
+_WITHOUT: Final = 3600.0  # seconds for which a filter that failed is done without
 _LONG: Final = 600.0  # seconds; that BMCs end streams now and then, some every hour, is in order
 _DOUBTS: Final = Gaps(1.0, 64.0)  # factors of the silence after which a stream counts as dead
 _BREATH: Final = (
@@ -35,7 +38,6 @@ _BREATH: Final = (
 _PATIENCE: Final = 5.0  # seconds for tasks to end that were cancelled
 _PRUNE: Final = 60.0  # seconds between two looks for nodes that are gone
 _FILTER: Final = "?$filter=EventFormatType%20eq%20Event"
-_FILTER_REFUSED: Final = frozenset({400, 404, 501})
 
 _Check = Callable[[base.Node, base.Manager], Awaitable[None]]
 
@@ -50,7 +52,9 @@ class Subscription:
     __slots__ = (
         "_bmc",
         "_follower",
+        "_absences",
         "_failures",
+        "_filter_from",
         "_not_before",
         "_opened_at",
         "_silences",
@@ -66,6 +70,8 @@ class Subscription:
         self._task: asyncio.Task[None] | None = None
         self._opened_at: float | None = None
         self._not_before = 0.0
+        self._absences = 0  # of events, one after another
+        self._filter_from = 0.0
         self._failures = 0  # since a stream lived long
         self._silences = 0  # that ended a stream
         self._trouble_logged = False
@@ -102,18 +108,29 @@ class Subscription:
     async def _follow(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
             async with self._follower.opening:
+                now = asyncio.get_running_loop().time()
                 path, filtered = await _offered(self._bmc)
                 if not path:
-                    self._not_before = asyncio.get_running_loop().time() + _NOT_OFFERED
+                    self._not_before = now + _NOT_OFFERED[self._absences]
+                    self._absences += 1
                     return
-                try:
-                    chunks = await stack.enter_async_context(self._bmc.stream(path + filtered))
-                except Refused as refused:
-                    if not filtered or refused.status not in _FILTER_REFUSED:
-                        raise
-                    chunks = await stack.enter_async_context(self._bmc.stream(path))
+                self._absences = 0
+                chunks = await self._enter(stack, path, filtered if now >= self._filter_from else "")
             self._opened()
             await self._listen(chunks)
+
+    async def _enter(
+        self, stack: contextlib.AsyncExitStack, path: str, filtered: str
+    ) -> AsyncIterator[bytes]:
+        """Open the stream, without the filter if that fails."""
+        if filtered:
+            try:
+                return await stack.enter_async_context(self._bmc.stream(path + filtered))
+            except ENDS:
+                raise
+            except errors.DriverError:
+                self._filter_from = asyncio.get_running_loop().time() + _WITHOUT
+        return await stack.enter_async_context(self._bmc.stream(path))
 
     def _opened(self) -> None:
         self._opened_at = asyncio.get_running_loop().time()
@@ -170,7 +187,7 @@ async def _offered(bmc: BMC) -> tuple[str, str]:
 
     Sources: schema ``EventService`` (DSP2046); DSP0266, section "Server-sent events".
     """
-    service_path = resources.link(await bmc.root(), "EventService")
+    service_path = resources.link(await bmc.root("EventService"), "EventService")
     if service_path is None:
         return "", ""
     service = (await bmc.get(service_path)).body

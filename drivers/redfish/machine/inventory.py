@@ -10,7 +10,7 @@ import re
 from typing import Any, Final
 
 from podium.drivers.bmc.inventory import Inventory
-from podium.drivers.redfish import resources
+from podium.drivers.redfish import power, resources
 from podium.drivers.redfish.machine.walk import Walk, linked
 
 _MAX_MEMBERS: Final = 64
@@ -27,7 +27,7 @@ def fingerprint(system: dict[str, Any]) -> str:
 
     BMCs leave out some of it, or forget some of it, while the machine is off.
     """
-    if system.get("PowerState") != "On":
+    if power.known(system.get("PowerState")) != power.ON:
         return ""
     processors, memory = resources.part(system, "ProcessorSummary"), resources.part(system, "MemorySummary")
     parts: list[Any] = [resources.text(system, key) for key in _IDENTITY]

@@ -7,41 +7,19 @@ so these are looked for first. A walk remembers where it found something, and th
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from podium import errors
 from podium.drivers import base
 from podium.drivers.redfish import resources
 from podium.drivers.redfish.machine import readings
 from podium.drivers.redfish.machine.readings import Reading
-from podium.drivers.redfish.machine.walk import Walk, linked
+from podium.drivers.redfish.machine.walk import Place, Places, Walk, linked
 
 _MAX_SENSORS: Final = 256
 _MAX_ONE_BY_ONE: Final = 48
 _MAX_CHASSIS: Final = 4
 _WALKS_REMEMBERED: Final = 500  # a chassis may get something new
-_WALKS_REMEMBERED_CUT: Final = 10  # after a search that did not come to its end
-
-
-class Place(NamedTuple):
-    """Where some of a system's sensors are.
-
-    :param chassis: the number of the chassis, from 0
-    :param kind: the number of the kind of place, from 0
-    """
-
-    chassis: int
-    kind: int
-    path: str
-
-
-@dataclass(slots=True)
-class Places:
-    """Where the sensors of one system are, as walks have found; empty before the first."""
-
-    found: tuple[Place, ...] = ()
-    walks_left: int = 0
+_WALKS_REMEMBERED_NEW: Final = 10  # after a search that found something else than the last, or was cut
 
 
 class _Kind(NamedTuple):
@@ -75,19 +53,14 @@ async def _search(walk: Walk, system: str, places: Places) -> list[Reading]:
             path = linked(chassis, kind.link)
             if not path or kind.measures <= known:
                 continue
-            try:
-                new = _new(await kind.read(walk, path), known)
-            except errors.BMCUnreachable:
-                # Some BMCs take too long over all at once; one that is gone does not answer the next request.
-                if kind.read is not _all_sensors:
-                    raise
-                continue
+            new = _new(await kind.read(walk, path), known)
             if new:
                 # Most of a fleet is alike: its paths are kept once.
                 useful.append(Place(number, index, sys.intern(path)))
                 found += new
+    is_new = walk.was_cut or places.found != tuple(useful)  # a BMC that starts shows its parts by and by
     places.found = tuple(useful)
-    places.walks_left = _WALKS_REMEMBERED_CUT if walk.was_cut else _WALKS_REMEMBERED
+    places.walks_left = _WALKS_REMEMBERED_NEW if is_new else _WALKS_REMEMBERED
     return found
 
 
@@ -149,7 +122,9 @@ def _named(found: Iterable[Reading]) -> list[base.Sensor]:
 
 
 async def _all_sensors(walk: Walk, path: str) -> list[Reading]:
-    return readings.of_sensors(await walk.members(path, _MAX_SENSORS)) if await walk.expand() else []
+    if not await walk.expand():
+        return []
+    return readings.of_sensors(await walk.members(path, _MAX_SENSORS, one_by_one=False))
 
 
 async def _each_sensor(walk: Walk, path: str) -> list[Reading]:

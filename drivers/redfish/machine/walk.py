@@ -1,18 +1,21 @@
 """Going from one resource of a BMC to the next, within limits of requests and time."""
 
+import math
 import time
-from collections.abc import Callable
-from typing import Any, Final, Protocol
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
 
 from oslo_log import log
 
 from podium import errors
 from podium.drivers.redfish import resources
 from podium.drivers.redfish.http.answers import ENDS
+from podium.drivers.redfish.paging import pages
 
 LOG = log.getLogger(__name__)
 
-_MAX_PAGES: Final = 8
+_WITHOUT: Final = 3600.0  # seconds for which $expand is done without where it failed
 
 
 class Response(Protocol):
@@ -25,8 +28,34 @@ class Response(Protocol):
 class BMC(Protocol):
     """See podium.drivers.redfish.http.client.BMC."""
 
-    async def root(self) -> dict[str, Any]: ...
+    async def root(self, needed: str = "", /) -> dict[str, Any]: ...
     async def get(self, path: str, /) -> Response: ...
+
+
+class Place(NamedTuple):
+    """Where some of a system's sensors are.
+
+    :param chassis: the number of the chassis, from 0
+    :param kind: the number of the kind of place, from 0
+    """
+
+    chassis: int
+    kind: int
+    path: str
+
+
+@dataclass(slots=True)
+class Places:
+    """What walks have learned of the BMC of one system.
+
+    :param found: where its sensors are; empty before the first walk
+    :param walks_left: how many go there before one searches again
+    :param expand_from: when ``$expand`` may be asked for again, by the walks' clock
+    """
+
+    found: tuple[Place, ...] = ()
+    walks_left: int = 0
+    expand_from: float = -math.inf
 
 
 class Walk:
@@ -34,16 +63,23 @@ class Walk:
 
     :param requests: how many it may take
     :param seconds: after which it begins no request; reads and changes of the power wait meanwhile
+    :param places: what earlier walks learned
     """
 
     def __init__(
-        self, bmc: BMC, requests: int, seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        bmc: BMC,
+        requests: int,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        places: Places | None = None,
     ) -> None:
         self._bmc = bmc
         self._requests = requests
         self._clock = clock
         self._end = clock() + seconds
         self._expand: str | None = None
+        self._places = places or Places()
         self.was_cut = False  #: whether something was left out for want of requests or time
 
     async def read(self, path: str) -> dict[str, Any]:
@@ -75,27 +111,48 @@ class Walk:
         path = linked(body, *keys)
         return await self.look(path) if path else {}
 
-    async def members(self, path: str, limit: int) -> list[dict[str, Any]]:
+    async def members(self, path: str, limit: int, *, one_by_one: bool = True) -> list[dict[str, Any]]:
         """The resources in a collection: all in one answer where the BMC can do that, else one by one.
 
         :param limit: how many are read at most
+        :param one_by_one: whether those are read that come as links
         """
-        expand = await self.expand()
-        page = await self.look(path + expand)
-        if expand and "Members" not in page:
-            page = await self.look(path)
         found: list[dict[str, Any]] = []
-        for _ in range(_MAX_PAGES):
-            for entry in resources.objects(page, "Members")[: limit - len(found)]:
-                resource = await self.follow(entry) if _is_reference(entry) else entry
-                if resource:
-                    found.append(resource)
-            more = page.get("Members@odata.nextLink")
-            path = linked({"@odata.id": more})
-            if not path or len(found) >= limit:
+        async for entry in self._entries(path, await self._first_page(path)):
+            if not _is_reference(entry):
+                found.append(entry)
+            elif one_by_one and (resource := await self.follow(entry)):
+                found.append(resource)
+            if len(found) >= limit:
                 break
-            page = await self.look(path)
         return found
+
+    async def _entries(self, path: str, first: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """What stands in a collection; pages that cannot be read are left out."""
+        try:
+            async for page in pages(self.look, path, first):
+                for entry in resources.objects(page, "Members"):
+                    yield entry
+        except ENDS:
+            raise
+        except errors.DriverError as failure:
+            LOG.debug("left out: %s", failure)
+
+    async def _first_page(self, path: str) -> dict[str, Any]:
+        """The first page of a collection, with its members in it where the BMC can do that."""
+        expand = await self.expand()
+        if not expand:
+            return await self.look(path)
+        try:
+            page = await self.look(path + expand)
+        except errors.BMCUnreachable:
+            page = {}  # some take too long over it; one that is gone does not answer the next request either
+        if "Members" in page:
+            return page
+        page = await self.look(path)
+        if "Members" in page:
+            self._expand, self._places.expand_from = "", self._clock() + _WITHOUT
+        return page
 
     async def expand(self) -> str:
         """The query that has a collection answered with its members; empty where the BMC has none.
@@ -106,20 +163,38 @@ class Walk:
             offered = resources.part(await self._bmc.root(), "ProtocolFeaturesSupported", "ExpandQuery")
             levels = "($levels=1)" if offered.get("Levels") is True else ""
             what = "." if offered.get("NoLinks") is True else "*" if offered.get("ExpandAll") is True else ""
-            self._expand = f"?$expand={what}{levels}" if what else ""
+            usable = what and self._clock() >= self._places.expand_from
+            self._expand = f"?$expand={what}{levels}" if usable else ""
         return self._expand
 
     async def related(self, system: dict[str, Any], name: str, collection: str, limit: int) -> list[str]:
-        """The paths of what a system links to; without links, of the only one that the BMC has.
+        """The paths of what a system links to; without links, of the only one that the BMC lists.
 
         :param name: of the links, as ``Chassis`` or ``ManagedBy``
         :param collection: of the service root that has all of its kind, as ``Chassis`` or ``Managers``
         """
         entries = resources.objects(resources.part(system, "Links"), name)
         if not entries:
-            entries = resources.objects(await self.follow(await self._bmc.root(), collection), "Members")
-            entries = entries if len(entries) == 1 else []
+            path = linked(await self._bmc.root(), collection)
+            entries = await self._only_entry(path) if path else []
         return [path for entry in entries[:limit] if (path := linked(entry))]
+
+    async def _only_entry(self, path: str) -> list[dict[str, Any]]:
+        """The only entry of a collection; none when there may be others."""
+        found: list[dict[str, Any]] = []
+        told = 0.0
+        try:
+            async for page in pages(self.read, path, await self.look(path)):
+                found += resources.objects(page, "Members")
+                told = max(told, len(found), resources.number(page, "Members@odata.count") or 0.0)
+                if told > 1:
+                    return []
+        except ENDS:
+            raise
+        except errors.DriverError as failure:
+            LOG.debug("left out: %s", failure)
+            return []
+        return found
 
 
 def _is_reference(entry: dict[str, Any]) -> bool:

@@ -51,16 +51,19 @@ class BMC:
         self.service: dict[str, Any] = {"ServiceEnabled": True, "ServerSentEventUri": "/redfish/v1/SSE"}
         self.failure: Exception | None = None  # of reads
         self.refusal: Exception | None = None  # of streams
+        self.failures: dict[str, Exception] = {}  # by the path of a stream
+        self.services = 0  # reads of the event service
         self.asked: list[str] = []
         self.asked_at: list[float] = []
         self.open: list[asyncio.Queue[bytes | None]] = []
 
-    async def root(self) -> dict[str, Any]:
+    async def root(self, needed: str = "") -> dict[str, Any]:
         return {"EventService": {"@odata.id": "/redfish/v1/EventService"}}
 
     async def get(self, path: str, *, etag: str | None = None, patience: float = 0.0) -> Response:
         await asyncio.sleep(self.latency)
         if path == "/redfish/v1/EventService":
+            self.services += 1
             return Response(200, [], self.service)
         self.reads.append(asyncio.get_running_loop().time())
         if self.failure is not None:
@@ -73,6 +76,8 @@ class BMC:
         self.asked_at.append(asyncio.get_running_loop().time())
         if self.refusal is not None:
             raise self.refusal
+        if path in self.failures:
+            raise self.failures[path]
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.open.append(queue)
 
@@ -423,7 +428,7 @@ def test_a_bmc_that_refuses_a_stream_is_asked_again_rarely(
     "service",
     [{}, {"ServiceEnabled": False, "ServerSentEventUri": "/redfish/v1/SSE"}, {"ServerSentEventUri": None}],
 )
-def test_a_bmc_without_events_is_asked_for_them_once_an_hour_and_no_line_is_logged(
+def test_a_bmc_without_events_is_asked_for_them_again_ever_more_rarely_and_no_line_is_logged(
     service: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -434,16 +439,32 @@ def test_a_bmc_without_events_is_asked_for_them_once_an_hour_and_no_line_is_logg
         async with following(bmc, web) as (driver, manager):
             await manager.run_task(driver, "follow_events")
             assert (bmc.asked, driver.is_alive(web)) == ([], False)
+            for _ in range(10 * 60):
+                await asyncio.sleep(60)
+                await manager.run_task(driver, "follow_events")
+            assert 9 <= bmc.services <= 15
             bmc.service = BMC().service
-            for _ in range(6):
-                await asyncio.sleep(600)
-                assert not driver.is_alive(web)
+            for _ in range(60):
+                await asyncio.sleep(60)
+                await manager.run_task(driver, "follow_events")
+            assert driver.is_alive(web)
+
+    run(main)
+    assert caplog.records == []
+
+
+def test_events_that_a_bmc_offers_only_once_it_has_started_are_followed_soon() -> None:
+    async def main() -> None:
+        bmc, web = BMC(), node()
+        whole, bmc.service = bmc.service, {}
+        async with following(bmc, web) as (driver, manager):
+            bmc.service = whole
+            await asyncio.sleep(60)
             await manager.run_task(driver, "follow_events")
             await asyncio.sleep(1)
             assert driver.is_alive(web)
 
     run(main)
-    assert caplog.records == []
 
 
 @pytest.mark.parametrize("uri", ["https://elsewhere/sse", "//elsewhere/sse", 7, "/a b"])
@@ -463,10 +484,32 @@ def test_telemetry_is_left_out_where_the_bmc_can_and_asked_for_again_without_whe
         bmc.service["SSEFilterPropertiesSupported"] = {"EventFormatType": True}
         async with following(bmc, web) as (driver, _):
             assert bmc.asked == ["/redfish/v1/SSE?$filter=EventFormatType%20eq%20Event"]
-        bmc.asked.clear()
-        bmc.refusal = Refused("BMC https://bmc:443 knows no $filter", 400)
-        async with following(bmc, web) as (driver, _):
-            assert bmc.asked == ["/redfish/v1/SSE?$filter=EventFormatType%20eq%20Event", "/redfish/v1/SSE"]
+
+    run(main)
+
+
+@pytest.mark.parametrize("failure", [Refused("no", 400), Refused("no", 500), errors.DriverError("JSON")])
+def test_a_filter_that_fails_is_done_without_at_once_and_for_an_hour(failure: Exception) -> None:
+    filtered = "/redfish/v1/SSE?$filter=EventFormatType%20eq%20Event"
+
+    async def main() -> None:
+        bmc, web = BMC(), node()
+        bmc.service["SSEFilterPropertiesSupported"] = {"EventFormatType": True}
+        bmc.failures = {filtered: failure}
+        async with following(bmc, web) as (driver, manager):
+
+            async def ended() -> list[str]:
+                bmc.asked.clear()
+                bmc.send(None)
+                for _ in range(2):
+                    await manager.run_task(driver, "follow_events")
+                    await asyncio.sleep(600)
+                return bmc.asked
+
+            assert (bmc.asked, driver.is_alive(web)) == ([filtered, "/redfish/v1/SSE"], True)
+            for _ in range(3):
+                assert await ended() == ["/redfish/v1/SSE"]
+            assert await ended() == [filtered, "/redfish/v1/SSE"]
 
     run(main)
 
