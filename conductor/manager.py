@@ -62,7 +62,7 @@ class ConductorManager(DriverServices, OwnTasks):
         self._switched_off: set[str] = set()
         self._unknown: set[str] = set()
         self._add(SweepTask(self._schedule, loop, sync))
-        self._add(PruneTask(self._schedule, loop, sql))
+        self._add(PruneTask(self._schedule, loop, sql, worker.host))
         for room in rooms.values():
             for task, method in base.periodic_tasks(room.driver):
                 if task.per_node:
@@ -81,7 +81,7 @@ class ConductorManager(DriverServices, OwnTasks):
         self._jobs[task.name] = task
 
     def _add(self, kind: Kind) -> None:
-        self.add_periodic_task(PeriodicJob(kind, self._timers))
+        self.add_periodic_task(PeriodicJob(kind, self._timers, now=self._now))
 
     def apply(self, schedule: Schedule) -> None:
         """Put the values of the config file into force at once: PeriodicTasks looks them up at every tick."""

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from podium.db import retention
 from podium.db.api import chunks
 from podium.db.models import columns, nodes
 from podium.db.models import power_events as events
@@ -162,7 +163,8 @@ def prune_events(connection: sa.Connection, before: datetime, most: int) -> int:
 
     :returns: how many were deleted
     """
-    too_old = connection.execute(sa.delete(events).where(events.c.at < before)).rowcount
+    old = retention.is_old(connection, events.c.id, events.c.at, before)
+    too_old = connection.execute(sa.delete(events).where(old)).rowcount
     first = connection.scalar(sa.select(events.c.id).order_by(events.c.id.desc()).offset(most).limit(1))
     if first is None:
         return too_old

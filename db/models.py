@@ -126,7 +126,10 @@ class ChangeCounterRow(Base):
 
 
 class ConductorRow(Base):
-    """A daemon, by its host name; ``process`` distinguishes one run of it from the next."""
+    """A daemon, by its host name; ``process`` distinguishes one run of it from the next.
+
+    ``retention_at`` is up to when it has measured that time passed, see podium.db.retention.
+    """
 
     __tablename__ = "conductors"
 
@@ -141,6 +144,7 @@ class ConductorRow(Base):
     frozen_at: Mapped[datetime | None]
     frozen_reason: Mapped[str | None] = mapped_column(sa.Text)
     thaw_requested_at: Mapped[datetime | None]
+    retention_at: Mapped[datetime | None]
 
 
 class ConductorWorkerRow(Base):

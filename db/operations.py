@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium.db import clock
+from podium.db import clock, retention
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE, among
 from podium.db.changes import next_change
@@ -161,8 +161,8 @@ def prune_operations(connection: sa.Connection, before: datetime) -> int:
     unfinished = sa.exists().where(
         requests.c.operation_id == operations.c.id, requests.c.state.in_((WAITING, BEGUN))
     )
-    old = sa.select(operations.c.id).where(operations.c.requested_at < before, ~unfinished)
-    numbers = connection.scalars(old).all()
+    old = retention.is_old(connection, operations.c.id, operations.c.requested_at, before)
+    numbers = connection.scalars(sa.select(operations.c.id).where(old, ~unfinished)).all()
     for chunk in chunks(numbers):
         connection.execute(sa.delete(requests).where(requests.c.operation_id.in_(chunk)))
         connection.execute(sa.delete(operations).where(operations.c.id.in_(chunk)))

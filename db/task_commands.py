@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium.db import clock
+from podium.db import clock, retention
 from podium.db.models import columns, conductors, periodic_tasks, task_commands
 from podium.db.worker import Worker
 
@@ -85,7 +85,8 @@ def abandon(connection: sa.Connection, worker: Worker) -> None:
 
 def prune(connection: sa.Connection, before: datetime) -> None:
     """Delete commands from before a moment."""
-    connection.execute(sa.delete(task_commands).where(task_commands.c.requested_at < before))
+    old = retention.is_old(connection, task_commands.c.id, task_commands.c.requested_at, before)
+    connection.execute(sa.delete(task_commands).where(old))
 
 
 def switch(connection: sa.Connection, conductor: str, task: str, off: bool) -> None:

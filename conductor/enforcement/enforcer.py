@@ -11,7 +11,6 @@ import math
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from typing import Final, Protocol
 
 import sqlalchemy as sa
@@ -31,7 +30,6 @@ from podium.db import changes, operations, outcomes, power
 from podium.db import fleet as statements
 from podium.db.api import chunks
 from podium.db.figures import EnforcementFigures
-from podium.db.models import utcnow
 from podium.node_ranges import fold_for_log
 
 LOG = log.getLogger(__name__)
@@ -70,7 +68,6 @@ class Enforcement:
     """Switches nodes back, as far as the gate allows. For the conductor's loop, except for ``figures``.
 
     :param hostname: the conductor whose row says that enforcement is frozen
-    :param now: the wall clock
     :param clock: seconds, the monotonic clock of the rooms' loops
     """
 
@@ -82,7 +79,6 @@ class Enforcement:
         sync: Sweeps,
         *,
         hostname: str,
-        now: Callable[[], datetime] = utcnow,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sql = sql
@@ -90,7 +86,7 @@ class Enforcement:
         self._recorder = recorder
         self._sync = sync
         self._gate = sync.gate
-        self._freeze = Freeze(sql, sync.gate, hostname, now)
+        self._freeze = Freeze(sql, sync.gate, hostname)
         self._clock = clock
         self._looked = self._counted = -math.inf
         self._counted_of: tuple[int, int, Rules] | None = None

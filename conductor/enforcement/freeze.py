@@ -1,6 +1,5 @@
 """Shows operators that enforcement is frozen, and thaws it when they ask for it."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -20,14 +19,12 @@ class Freeze:
     """The gate's freeze in the conductor's row and in the log.
 
     :param hostname: whose row it is
-    :param now: the wall clock
     """
 
-    def __init__(self, sql: Sql, gate: Gate, hostname: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, sql: Sql, gate: Gate, hostname: str) -> None:
         self._sql = sql
         self._gate = gate
         self._hostname = hostname
-        self._now = now
         self._since: datetime | None = None  # when the freeze that operators see began
         self._written = False
         self._clear_at: float | None = None
@@ -56,7 +53,7 @@ class Freeze:
         """
         frozen = self._gate.frozen
         if frozen is not None and self._since is None:
-            self._since, self._written = self._now(), False
+            self._since, self._written = self._sql.now(), False
             LOG.error(
                 "Enforcement is frozen, no node is switched back: %s; it goes on by itself once few nodes"
                 " change, or by podium conductor thaw %s",
@@ -78,7 +75,7 @@ class Freeze:
 
     async def _keep(self, reason: str) -> bool:
         """Keep the freeze written in the row; True when somebody has asked there to end it."""
-        since = self._since or self._now()
+        since = self._since or self._sql.now()
         mine = await self._find() if self._written else None
         if mine is not None and mine.thaw_requested_at is not None:
             return True

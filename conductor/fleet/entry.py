@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from podium.conductor.fleet.reads import Reads
+from podium.conductor.rooms.clock import DatabaseClock
 from podium.db.faults import POWER_FAILURE
 from podium.db.fleet import OwnedNode
 from podium.drivers.base import Node
@@ -62,9 +63,9 @@ class Entry:
         )
 
 
-def entry_of(owned: OwnedNode) -> Entry:
+def entry_of(owned: OwnedNode, clock: DatabaseClock) -> Entry:
     """The entry of a node that was read from the database."""
-    checked = None if owned.power_checked_at is None else owned.power_checked_at.timestamp()
+    checked = None if owned.power_checked_at is None else clock.seconds_of(owned.power_checked_at)
     return Entry(
         number=owned.id,
         version=owned.version,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from podium.conductor.fleet.entry import ENFORCE, Entry, entry_of
 from podium.conductor.fleet.share import share_of
 from podium.conductor.fleet.taken import Taken
+from podium.conductor.rooms.clock import DatabaseClock
 from podium.conductor.rooms.sql import Sql
 from podium.db import changes
 from podium.db import fleet as statements
@@ -83,7 +84,7 @@ class Fleet:
         """
         if await sql.pulse() == self._pulse:
             return [] if self.taken.note_seen(self.seen) else None
-        fresh = self._apply(await sql.read(self._find))
+        fresh = self._apply(await sql.read(lambda connection: self._find(connection, sql.now)))
         self.taken.note_seen(self.seen)
         return fresh
 
@@ -96,7 +97,7 @@ class Fleet:
         # An outcome may be seen here before whoever wrote it hears of that: no other change need follow.
         return changed or self.taken.has_ended
 
-    def _find(self, connection: sa.Connection) -> "_Changes":
+    def _find(self, connection: sa.Connection, clock: DatabaseClock) -> "_Changes":
         # The pulse first: what changes after it is asked for again, and never missed.
         pulse = changes.pulse(connection)
         differ, gone = [], []
@@ -111,7 +112,7 @@ class Fleet:
             gone += [number for number in list(self._entries) if number not in left]
         entries: list[Entry] = []
         for chunk in chunks(differ):  # the rows of a large fleet at once are larger than its entries
-            entries += map(entry_of, statements.load(connection, chunk))
+            entries += (entry_of(row, clock) for row in statements.load(connection, chunk))
         return _Changes(pulse, entries, gone)
 
     def _owns(self, node: Changed) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import sqlalchemy as sa
 from oslo_log import log
 
 from podium import errors
@@ -54,7 +55,7 @@ def _started(pid: int) -> str:
 
 
 class Heartbeat:
-    """Keeps a membership fresh.
+    """Keeps a membership fresh, and learns each time what time it is in the database.
 
     :param worker: which of the daemon's workers this is; the first enters and leaves for all
     :param interval: seconds between two heartbeats
@@ -80,12 +81,10 @@ class Heartbeat:
         if drivers is not None:
             self._member = replace(self._member, drivers=drivers)
         if self._worker.index == 0:
-            await self._sql.write(
-                lambda connection: conductors.claim(connection, self._member, self._timeout, is_dead)
-            )
+            await self._sql.write(self._claim)
             return
         for _ in range(_LOOKS):
-            if await self._sql.write(lambda sql: conductors.heartbeat(sql, self._member)):
+            if await self._sql.write(self._renew):
                 return
             await asyncio.sleep(_ENTERING)
         raise errors.ConductorAlreadyRunning(
@@ -100,13 +99,21 @@ class Heartbeat:
         while True:
             await asyncio.sleep(self._interval)
             try:
-                alive = await self._sql.write(lambda sql: conductors.heartbeat(sql, self._member))
+                alive = await self._sql.write(self._renew)
             except errors.DatabaseUnavailable:
                 continue
             if not alive:
                 raise errors.ConductorAlreadyRunning(
                     f"another conductor has taken the host name {self._member.hostname}; this one stops"
                 )
+
+    def _claim(self, connection: sa.Connection) -> None:
+        self._sql.now.ask(connection)
+        conductors.claim(connection, self._member, self._timeout, is_dead)
+
+    def _renew(self, connection: sa.Connection) -> bool:
+        self._sql.now.ask(connection)
+        return conductors.heartbeat(connection, self._member)
 
     async def leave(self) -> None:
         """Leave, if the database can be reached."""

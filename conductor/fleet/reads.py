@@ -24,7 +24,8 @@ class Reads:
     reads; a driver that reports a state by itself, from any of its threads, moves ``checked`` alone. Any
     thread may look at it. The fleet makes another record for each new version of the node, and changes none.
 
-    :param checked: when the power was last read, in Unix time; None when it never was
+    :param checked: when the power was last read, by :func:`podium.clocks.boottime`; None when it never was,
+        and when nobody knows, because the database's clock was set back
     :param failures: failed reads in a row that the database knows of
     """
 
@@ -53,7 +54,8 @@ class Reads:
 
         :param is_forgiven: whether the time for which the node has failed begins anew
         """
-        checked = max(self.checked or 0.0, old.checked or 0.0) or None
+        # Negative for reads from before the machine was started.
+        checked = max((one for one in (self.checked, old.checked) if one is not None), default=None)
         following = Reads(checked, old.failures)
         known = old.failing
         if following.failing is not None and known is not None and not (is_forgiven or known.is_reported):

@@ -2,11 +2,11 @@
 
 import math
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.drivers.base import SENSOR_KINDS, Node, Sensor
 
@@ -48,10 +48,10 @@ class _Report:
 class Sensors:
     """The last report of each node's sensors, for any thread.
 
-    :param clock: seconds, monotonic
+    :param clock: seconds, which nobody sets
     """
 
-    def __init__(self, fleet: Fleet, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, fleet: Fleet, clock: Callable[[], float] = boottime) -> None:
         self._fleet = fleet
         self._clock = clock
         self._reports: dict[str, _Report] = {}  # by UUID, the oldest first

@@ -6,7 +6,6 @@ import inspect
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
@@ -26,7 +25,6 @@ from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
 from podium.db import clock as clocks
 from podium.db import operations, power
-from podium.db.models import utcnow
 from podium.db.outcomes import Outcome
 from podium.db.power import Begun, Due
 from podium.db.worker import Worker
@@ -52,7 +50,6 @@ class PowerActions:
 
     :param worker: in whose name nodes are reserved
     :param limits: how many nodes of a domain this process switches on within a time
-    :param now: the database's clock
     :param clock: seconds, monotonic
     """
 
@@ -66,7 +63,6 @@ class PowerActions:
         worker: Worker,
         timeouts: Timeouts,
         limits: Limits | None = None,
-        now: Callable[[], datetime] = utcnow,
         clock: Callable[[], float] = boottime,
     ) -> None:
         self._sql = sql
@@ -77,7 +73,7 @@ class PowerActions:
         self._timeouts = timeouts
         self._limits = PowerLimits(limits or {})
         self._most = {name: _AT_ONCE if _is_async(room) else room.size for name, room in rooms.items()}
-        self._now = now
+        self._now = sql.now
         self._clock = clock
         self._staggers = Staggers(clock)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -22,10 +22,9 @@ from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.checked import CheckedPile
 from podium.conductor.recording.pile import Pile
 from podium.conductor.rooms.sql import Sql
-from podium.db import conductors, faults, fleet, readings
+from podium.db import clock, conductors, faults, fleet, readings
 from podium.db.changes import next_change
 from podium.db.conductors import TaskReport
-from podium.db.models import utcnow
 from podium.db.outcomes import Outcome, finish
 from podium.db.readings import Checked, Reading
 from podium.db.worker import Worker
@@ -58,11 +57,11 @@ class Recorder:
         self._readings: Pile[int, Reading, _Numbers] = Pile(self._record_readings, self._note_power)
         self._checked = CheckedPile(lambda: len(self._fleet))
         self._faults: Pile[int, str, _Numbers] = Pile(
-            lambda sql, reasons: faults.record_faults(sql, reasons, utcnow(), self._worker),
+            lambda sql, reasons: faults.record_faults(sql, reasons, clock.now(sql), self._worker),
             self._report_faults,
         )
         self._recoveries: Pile[int, None, _Numbers] = Pile(
-            lambda sql, numbers: faults.record_recoveries(sql, list(numbers), utcnow(), self._worker),
+            lambda sql, numbers: faults.record_recoveries(sql, list(numbers), clock.now(sql), self._worker),
             self._report_recoveries,
         )
         self._enforcement: Pile[int, str | None, None] = Pile(faults.record_enforcement)

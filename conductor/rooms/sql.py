@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from oslo_db.api import wrap_db_retry
 
 from podium import errors
+from podium.conductor.rooms.clock import DatabaseClock
 from podium.conductor.rooms.reach import READ, WRITE, Reach
 from podium.db import changes
 from podium.db.changes import Pulse
@@ -28,10 +29,11 @@ _T = TypeVar("_T")
 
 
 class Sql:
-    """The conductor's access to its database.
+    """The conductor's access to its database, and to its clock.
 
     :param reach: learns how transactions end
     :param clock: seconds, monotonic
+    :ivar now: the database's clock, as far as it is known without asking
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Sql:
     ) -> None:
         self._database = database
         self._clock = clock
+        self.now = DatabaseClock()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sql")
         self._closing = threading.Event()
         self._reach = reach or Reach()

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from podium import errors, masking, states
+from podium.clocks import boottime
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
@@ -33,7 +34,7 @@ class Findings:
     """The results of the reads of one driver's nodes. For the room's loop alone, but for the counts.
 
     :param gate: hears of nodes that change, vanish or differ from what is wanted
-    :param now: the wall clock
+    :param now: the database's clock
     """
 
     def __init__(
@@ -44,8 +45,7 @@ class Findings:
         self._recorder = recorder
         self._gate = gate
         self._now = now
-        self._wall = now()
-        self._unix = self._wall.timestamp()
+        self._wall, self._moment = now(), boottime()
         self._same: list[int] = []
         self._same_seen = 0
         self._same_at = self._wall
@@ -69,8 +69,7 @@ class Findings:
 
         :param now: seconds of the loop's clock
         """
-        self._time, self._wall = now, self._now()
-        self._unix = self._wall.timestamp()
+        self._time, self._wall, self._moment = now, self._now(), boottime()
         if now - self._same_since > HAND_OVER:
             self.hand_over()
 
@@ -95,7 +94,7 @@ class Findings:
             self._note_failure(entry, answer, error)
             return True
         reads = entry.reads
-        reads.checked = self._unix
+        reads.checked = self._moment
         if self._gate.concerns(entry, answer) and entry.is_watched:
             self._gate.answered(entry, answer, self._time)
         failing = reads.failing

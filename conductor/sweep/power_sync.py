@@ -57,7 +57,7 @@ class PowerSync:
     :param in_flight: reads at the same time, by driver, if not the default
     :param rate: greatest number of reads a second, by driver, if limited
     :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
-    :param now: the wall clock
+    :param now: the database's clock
     """
 
     def __init__(

@@ -60,7 +60,7 @@ class Sweeper:
     :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
     :param in_flight: reads at the same time; of plain methods never more than the room has threads
     :param rate: greatest number of reads a second, if limited
-    :param now: the wall clock
+    :param now: the database's clock
     """
 
     def __init__(

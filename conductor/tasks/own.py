@@ -3,20 +3,21 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+import sqlalchemy as sa
 from oslo_context.context import RequestContext
 from oslo_log import log
 
+from podium.clocks import boottime
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.run import Run, start_in
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.tasks.kinds import UNBOUNDED, Kind, Start
 from podium.conductor.tasks.schedule import Schedule
-from podium.db import ledger, operations, task_commands
-from podium.db.models import utcnow
+from podium.db import clock, ledger, operations, retention, task_commands
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
@@ -27,6 +28,8 @@ OWN_TASKS: Final = ("conductor.sync_power_status", "conductor.prune_power_events
 _PRUNE_SPACING: Final = 3600.0
 #: How long commands to tasks are kept.
 _COMMANDS_MAX_AGE: Final = timedelta(days=1)
+#: How many times as fast as it was measured time goes on for retention, where it is behind.
+_CATCHING_UP: Final = 2
 
 
 class ConductorTask(Kind):
@@ -94,16 +97,54 @@ class SweepTask(ConductorTask):
         return True
 
 
-class PruneTask(ConductorTask):
-    """Keeps the tables of the past within the limits of the config file."""
+class MeasuredTime:
+    """The time by which the past is deleted: the database's, but no faster than it was measured.
 
-    def __init__(self, schedule: Schedule, loop: asyncio.AbstractEventLoop, sql: Sql) -> None:
+    So a clock that leaps ten years ahead makes nothing ten years old. It may go twice as fast, to catch up
+    with the time in which no conductor ran.
+
+    :param seconds: a clock that nobody sets
+    """
+
+    def __init__(self, seconds: Callable[[], float] = boottime) -> None:
+        self._seconds = seconds
+        self._since = seconds()
+        self._start: datetime | None = None
+
+    def now(self, reached: datetime | None, now: datetime) -> datetime:
+        """How late it is.
+
+        :param reached: how far any conductor had come; None the first time, when the clock is believed
+        :param now: by the database's clock
+        """
+        if self._start is None:
+            self._start = reached or now
+        measured = self._start + _CATCHING_UP * timedelta(seconds=self._seconds() - self._since)
+        return min(now, max(measured, reached or measured))
+
+
+class PruneTask(ConductorTask):
+    """Keeps the tables of the past within the limits of the config file.
+
+    :param hostname: the conductor's
+    """
+
+    def __init__(self, schedule: Schedule, loop: asyncio.AbstractEventLoop, sql: Sql, hostname: str) -> None:
         super().__init__("prune_power_events", schedule, loop, spacing=_PRUNE_SPACING)
         self._sql = sql
+        self._hostname = hostname
+        self._time = MeasuredTime()
+
+    def _look(self, connection: sa.Connection) -> datetime:
+        """What time it is for retention, which is written down."""
+        reached = retention.reached(connection)
+        now = self._time.now(reached, clock.now(connection))
+        retention.reach(connection, self._hostname, max(now, reached or now))
+        return now
 
     async def run(self, request: RequestContext, spacing: float) -> None:
         """Delete the power events and operations that are too old or too many, and yesterday's commands."""
-        now = utcnow()
+        now = await self._sql.write(self._look)
         before, most = now - self.schedule.events_max_age, self.schedule.events_max_count
         count = await self._sql.write(lambda connection: ledger.prune_events(connection, before, most))
         await self._sql.write(lambda connection: operations.prune_operations(connection, before))

@@ -56,7 +56,7 @@ class PeriodicJob(OwnTask):
     """A periodic task as PeriodicTasks knows it.
 
     :param kind: what the task is
-    :param now: the wall clock
+    :param now: the database's clock
     """
 
     def __init__(self, kind: Kind, timers: Timers, *, now: Callable[[], datetime] = utcnow) -> None:

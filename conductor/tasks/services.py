@@ -7,13 +7,13 @@ import asyncio
 import concurrent.futures
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from oslo_log import log
 
 from podium import errors, states
+from podium.clocks import boottime
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
@@ -21,7 +21,6 @@ from podium.conductor.fleet.sensors import Sensors
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.sql import Sql
 from podium.db import fleet as statements
-from podium.db.models import utcnow
 from podium.db.readings import Reading
 from podium.db.worker import Worker
 from podium.drivers import base, command
@@ -48,7 +47,6 @@ class DriverServices:
         sql: Sql,
         gate: Gate,
         worker: Worker,
-        now: Callable[[], datetime] = utcnow,
         **more: Any,
     ) -> None:
         super().__init__(**more)
@@ -58,7 +56,7 @@ class DriverServices:
         self._sql = sql
         self._gate = gate
         self._worker = worker
-        self._now = now
+        self._now = sql.now
         self.sensors = Sensors(fleet)
 
     def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
@@ -80,7 +78,7 @@ class DriverServices:
             if entry.is_watched:
                 self._gate.changed(entry, state, time.monotonic())
         now = self._now()
-        entry.reads.checked = now.timestamp()
+        entry.reads.checked = boottime()
         self._recorder.add_reading(Reading(entry.number, entry.version, now, state))
 
     def report_health(self, node: base.Node, health: base.Health) -> None:

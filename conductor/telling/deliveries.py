@@ -20,7 +20,6 @@ from podium.db import follower, ledger
 from podium.db.figures import SinkFigures
 from podium.db.follower import Cursor, Follower
 from podium.db.ledger import Event
-from podium.db.models import utcnow
 from podium.db.worker import Worker
 from podium.drivers import command
 from podium.pacing import Gaps
@@ -172,7 +171,7 @@ class Deliveries:
             )
         gap = _GAPS[self._failures]
         self._failures += 1
-        self._failing_since = self._failing_since or utcnow()
+        self._failing_since = self._failing_since or self._sql.now()
         self._last_error = errors.one_line(error)
         self._look_back = True
         await self._save()

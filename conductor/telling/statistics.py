@@ -9,6 +9,7 @@ from typing import Final
 
 from oslo_log import log
 
+from podium.clocks import boottime
 from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.fleet.entry import IGNORE
 from podium.conductor.fleet.fleet import Fleet
@@ -32,7 +33,7 @@ class Statistics:
     lock guards the rates, which are computed from one call to the next.
 
     :param max_age: seconds that the age of a reading should not exceed
-    :param now: the wall clock, in Unix time
+    :param now: the clock of the reads, in seconds
     :param clock: seconds, for rates
     """
 
@@ -46,7 +47,7 @@ class Statistics:
         notifications: Notifications | None = None,
         *,
         max_age: float,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = boottime,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fleet = fleet

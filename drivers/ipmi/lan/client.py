@@ -5,7 +5,6 @@ opened again when the BMC forgot it, and closed when its target is released or t
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
@@ -13,6 +12,7 @@ from typing import Final, Self
 from oslo_log import log
 
 from podium import errors
+from podium.clocks import boottime
 from podium.drivers.bmc import timing
 from podium.drivers.bmc.connections import Shared
 from podium.drivers.bmc.logins import NONE_REFUSED
@@ -307,10 +307,10 @@ class Connection:
 class Client:
     """All connections and the sockets under them; made inside of the event loop that it runs in.
 
-    :param clock: seconds, for how long BMCs are left alone
+    :param clock: seconds, for how long BMCs are left alone and sessions idle
     """
 
-    def __init__(self, timing: Timing, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, timing: Timing, clock: Callable[[], float] = boottime) -> None:
         self.network = transport.Network()
         self.timing = timing
         self.clock = clock

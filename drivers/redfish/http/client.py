@@ -6,13 +6,13 @@ resolve names and load certificates. Nothing is opened before a BMC's first requ
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Self
 
 from oslo_log import log
 
 from podium import errors
+from podium.clocks import boottime
 from podium.drivers.bmc import closing
 from podium.drivers.bmc.connections import Shared
 from podium.drivers.redfish.http.answers import BMCBusy, Refused, Response
@@ -27,10 +27,10 @@ LOG = log.getLogger(__name__)
 class Client:
     """All BMCs and the connections to them; made inside of the event loop that it runs in.
 
-    :param clock: seconds, for how long BMCs are left alone
+    :param clock: seconds, for how long BMCs are left alone and sessions idle
     """
 
-    def __init__(self, timing: Timing, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, timing: Timing, clock: Callable[[], float] = boottime) -> None:
         self.network = Network(timing)
         self.clock = clock
         self._bmcs = Shared[Target, BMC]()

@@ -26,6 +26,7 @@ from podium.db import (
     models,
     operations,
     power,
+    retention,
     schema,
     task_commands,
 )
@@ -174,6 +175,15 @@ def test_requests_that_were_begun_before_an_upgrade_are_resumed_after_it(bare: D
         found = power.due(connection, "", ["fake"], C1)
         begun = power.begin(connection, [one.request_id for one in found], C1, models.utcnow())
     assert [(one.node.name, one.sent_at is not None) for one in begun] == [("n1", True), ("n2", False)]
+
+
+def test_what_0006_adds_is_empty_and_keeps_what_is_there(bare: Database) -> None:
+    conductor = _OF_0002[1].replace("conductor_group, ", "conductor_group, workers, ")
+    upgrade_to(bare, "0005", (conductor.replace("'', {true}", "'', 1, {true}"),))
+    schema.upgrade(bare)
+    with bare.read() as connection:
+        assert [row.hostname for row in conductors.list_conductors(connection)] == ["c1"]
+        assert retention.reached(connection) is None
 
 
 def test_numbers_of_commands_are_not_given_again_after_an_upgrade(bare: Database) -> None:

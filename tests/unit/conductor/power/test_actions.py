@@ -2,7 +2,6 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ class Asked:
 
     def __init__(self, it: Pieces, timeout: float, limits: Limits | None = None) -> None:
         self.it = it
-        self.start = utcnow()
         self.later = 0.0
         self.timeout = timeout
         self.limits = limits
@@ -39,7 +37,6 @@ class Asked:
             worker=HERE,
             timeouts=Timeouts(self.timeout, self.timeout),
             limits=self.limits,
-            now=lambda: self.start + timedelta(minutes=1, seconds=self.later),
             clock=lambda: self.later,
         )
 

@@ -2,14 +2,18 @@
 
 import asyncio
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fakes import Clock, StillDriver, until
 from podium import states
-from podium.conductor.tasks.own import OWN_TASKS
-from podium.db import task_commands
+from podium.conductor.tasks.own import OWN_TASKS, MeasuredTime
+from podium.db import clock as clocks
+from podium.db import conductors, ledger, models, task_commands
+from podium.db.conductors import Membership
 from podium.db.models import utcnow
 from podium.drivers import base
 from stage import Conducted, conducted
@@ -103,5 +107,94 @@ def test_commands_to_tasks_are_kept_for_a_day(tmp_path: Path, clock: Clock) -> N
             await it.ended(PRUNE, 1)
             kept = await it.parts.sql.read(lambda connection: task_commands.find(connection, [old, new]))
             assert [command.id for command in kept] == [new]
+
+    asyncio.run(main())
+
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class Retention:
+    """How late it is for retention, by hour; what one run found is written down for the next."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+        self.reached: datetime | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        self.time = MeasuredTime(lambda: self.passed)
+
+    def after(self, hours: float, now: datetime) -> datetime:
+        self.passed += hours * 3600
+        found = self.time.now(self.reached, now)
+        self.reached = max(found, self.reached or found)
+        return found
+
+
+def test_retention_goes_by_the_clock_that_goes_right() -> None:
+    retention = Retention()
+    for hours in range(1, 5):
+        assert retention.after(1, NOON + hours * HOUR) == NOON + hours * HOUR
+
+
+def test_ten_years_do_not_pass_for_retention_when_the_clock_leaps_ahead() -> None:
+    retention = Retention()
+    retention.after(1, NOON)
+    leapt = NOON.replace(year=2036)
+    assert retention.after(1, leapt) <= NOON + 4 * HOUR
+    retention.restart()
+    assert retention.after(1, leapt + HOUR) <= NOON + 6 * HOUR
+    assert retention.after(1, NOON + 3 * HOUR) == NOON + 3 * HOUR
+
+
+def test_a_leap_to_1970_and_back_does_not_hold_retention_up() -> None:
+    retention = Retention()
+    retention.after(1, NOON)
+    assert retention.after(1, NOON.replace(year=1970)).year == 1970
+    retention.restart()
+    assert retention.after(1, NOON.replace(year=1970) + HOUR).year == 1970
+    assert retention.after(1, NOON + 3 * HOUR) == NOON + 3 * HOUR
+
+
+def test_retention_catches_up_with_the_time_in_which_no_conductor_ran() -> None:
+    retention = Retention()
+    retention.after(1, NOON)
+    retention.restart()
+    late = [retention.after(1, NOON + (10 + hours) * HOUR) for hours in range(1, 12)]
+    assert late[0] == NOON + 2 * HOUR
+    assert late[-1] == NOON + 21 * HOUR
+
+
+@pytest.mark.parametrize("year", [1970, 2036, 9999])
+def test_a_leap_of_the_clock_deletes_nothing(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, year: int
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Slow()) as it:
+
+            def happen(connection: Any) -> None:
+                event = {"node_uuid": "u", "node_name": "n", "cause": "request", "at": clocks.now(connection)}
+                connection.execute(models.power_events.insert().values(event))
+                task_commands.ask(connection, "here", SWEEP, "run", "me", None)
+
+            async def left() -> tuple[int, int]:
+                def count(connection: Any) -> tuple[int, int]:
+                    events = ledger.newest_events(connection, ledger.Chosen(), limit=9)
+                    return len(events), len(task_commands.find(connection, range(1, 9)))
+
+                return await it.parts.sql.read(count)
+
+            member = Membership("here", "1", (), "")
+            await it.parts.sql.write(lambda sql: conductors.claim(sql, member, 60, lambda _process: False))
+            now = [NOON, NOON, NOON.replace(year=year), NOON.replace(year=year), NOON]
+            for runs, moment in enumerate(now, start=1):
+                monkeypatch.setattr(models, "utcnow", lambda moment=moment: moment)
+                await it.parts.sql.write(happen)
+                it.tick(7200)
+                await it.ended(PRUNE, runs)
+                assert it.report(PRUNE).last_error is None
+                assert await left() == (runs, runs)
 
     asyncio.run(main())
