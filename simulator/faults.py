@@ -58,6 +58,9 @@ class Faults:
     cuts: bool = False
     odd_texts: bool = False
     odd_json: bool = False
+    cut_errors: bool = False
+    cut_actions: bool = False
+    wrong_lengths: bool = False
     redirects_posts: int = 0
     absolute_links: bool = False
     relative_links: bool = False
@@ -169,6 +172,9 @@ KINDS: Final[dict[str, Kind]] = {
     "cuts": _of_redfish("cuts"),
     "odd-texts": _of_redfish("odd_texts"),
     "odd-json": _of_redfish("odd_json"),
+    "cut-errors": _of_redfish("cut_errors"),
+    "cut-actions": _of_redfish("cut_actions"),
+    "wrong-lengths": _of_redfish("wrong_lengths"),
     "redirects-posts": Kind(("redirects_posts",), "301, 302, 307 or 308", _redirects, (REDFISH,)),
     "absolute-links": _of_redfish("absolute_links"),
     "relative-links": _of_redfish("relative_links"),

@@ -8,7 +8,8 @@ import httptools
 
 from podium.drivers.redfish.http.link import Link
 from podium.simulator.redfish.answers import Answer
-from podium.simulator.redfish.service import Request, Service
+from podium.simulator.redfish.request import Request
+from podium.simulator.redfish.service import Service
 
 _REQUEST_LIMIT: Final = 128 << 10  # bytes, head and body
 _LATE_LIMIT: Final = 64

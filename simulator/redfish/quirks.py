@@ -8,6 +8,7 @@ from typing import Any, Final
 from podium.simulator.faults import Faults
 from podium.simulator.redfish.answers import Answer
 from podium.simulator.redfish.documents import ROOT
+from podium.simulator.redfish.request import Request
 
 _LINK: Final = re.compile(rb'("|Location: )(/redfish/v1[^"\r#]*)')
 _FOREIGN: Final = "https://192.0.2.1"  # nobody's (RFC 5737)
@@ -22,19 +23,15 @@ def with_foreign_links(value: Any) -> Any:
     return f"{_FOREIGN}{value}" if isinstance(value, str) and value.startswith(f"{ROOT}/") else value
 
 
-def spoil(made: Answer, wrong: Faults, path: str, origin: str) -> Answer:
-    """Return an answer as faults change it.
-
-    :param path: path of the request
-    :param origin: the URL of the BMC, as the request has it
-    """
+def spoil(made: Answer, wrong: Faults, request: Request) -> Answer:
+    """Return an answer as faults change it."""
     wire, closes = made.wire, wrong.half_closes or wrong.cuts
     if made.streams:
         return dataclasses.replace(made, late=wrong.slow)
     if wrong.absolute_links:
-        wire = _LINK.sub(rf"\1{origin}\2".encode(), wire)
+        wire = _LINK.sub(rf"\1{request.origin}\2".encode(), wire)
     if wrong.relative_links:
-        folder = path.rpartition("/")[0]
+        folder = request.path.rpartition("/")[0]
         wire = _LINK.sub(lambda link: link[1] + posixpath.relpath(link[2].decode(), folder).encode(), wire)
     if wrong.odd_texts or wrong.odd_json:
         wire = _with_odd_json(wire, wrong)
@@ -42,6 +39,11 @@ def spoil(made: Answer, wrong: Faults, path: str, origin: str) -> Answer:
         wire = _with_length(wire)
     if wrong.wrong_type:
         wire = wire.replace(b"application/json", b"text/html", 1)
+    done = made.status < 300 and request.method in (b"POST", b"DELETE")
+    if (wrong.cut_errors and made.status >= 400) or (wrong.cut_actions and done):
+        wire, closes = _without_body(wire), True
+    elif wrong.wrong_lengths and made.status not in (204, 304):
+        wire, closes = _with_length(wire, 7), True
     if wrong.cuts:
         wire = wire[: 2 * len(wire) // 3]
     return dataclasses.replace(made, wire=wire, late=made.late + wrong.slow, closes=closes)
@@ -61,7 +63,14 @@ def _with_odd_json(wire: bytes, wrong: Faults) -> bytes:
     return head + end + body
 
 
-def _with_length(wire: bytes) -> bytes:
+def _without_body(wire: bytes) -> bytes:
+    """Return the head of an answer that announces a body in chunks."""
+    head, end, _ = wire.partition(b"\r\n\r\n")
+    return re.sub(rb"\r\nContent-Length: \d+", b"", head) + b"\r\nTransfer-Encoding: chunked" + end
+
+
+def _with_length(wire: bytes, more: int = 0) -> bytes:
+    """Return an answer that announces its length, or more than that."""
     head, end, body = wire.partition(b"\r\n\r\n")
-    length = b"Content-Length: %d" % len(body)
+    length = b"Content-Length: %d" % (len(body) + more)
     return re.sub(rb"Content-Length: \d+", length, head, count=1) + end + body

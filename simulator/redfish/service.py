@@ -5,7 +5,6 @@ import dataclasses
 import hmac
 import json
 import math
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from podium.simulator import faults
@@ -23,6 +22,7 @@ from podium.simulator.redfish.bmc import BMC
 from podium.simulator.redfish.documents import ROOT, SESSIONS, SSE, TASK_MONITORS, Document
 from podium.simulator.redfish.publisher import Publisher
 from podium.simulator.redfish.quirks import spoil, with_foreign_links
+from podium.simulator.redfish.request import Request
 from podium.simulator.redfish.systems import allowed_resets
 
 #: Renderings kept for each BMC; in a rack that is read all the time, each BMC needs one or two.
@@ -45,28 +45,6 @@ _IN_USE: Final = Message(
 )
 _ODATA_VERSION: Final = Message(412, "PreconditionFailed", "The OData-Version is not 4.0.")
 _PRECONDITION: Final = Message(412, "PreconditionFailed", "The ETag did not match the resource's.")
-
-
-@dataclass(slots=True)
-class Request:
-    """One HTTP request.
-
-    :param target: path and query
-    :param headers: the headers that matter here, with names in lower case
-    :param secure: whether it came over TLS
-    """
-
-    method: bytes
-    target: bytes
-    headers: dict[bytes, bytes] = field(default_factory=dict)
-    body: bytes = b""
-    secure: bool = True
-
-    @property
-    def origin(self) -> str:
-        """Return the URL of the BMC, as the client calls it."""
-        host = self.headers.get(b"host", b"").decode("latin-1")
-        return f"{'https' if self.secure else 'http'}://{host}"
 
 
 class Service:
@@ -98,8 +76,7 @@ class Service:
             text = f"The service is temporarily unavailable. Retry in {seconds} seconds."
             message = Message(503, "ServiceTemporarilyUnavailable", text, (str(seconds),))
             return refusal(message, {"Retry-After": str(seconds)})
-        path = request.target.partition(b"?")[0].decode("ascii", "replace")
-        return spoil(self._answer(request), bmc.faults, path, request.origin)
+        return spoil(self._answer(request), bmc.faults, request)
 
     def _changed(self) -> None:
         self._rendered.clear()
@@ -116,7 +93,7 @@ class Service:
 
     def _answer(self, request: Request) -> Answer:
         method, headers = request.method, request.headers
-        path = request.target.partition(b"?")[0].rstrip(b"/").decode("ascii", "replace")
+        path = request.path.rstrip("/")
         if headers.get(b"odata-version", b"4.0") != b"4.0":
             return refusal(_ODATA_VERSION)
         redirects = self.bmc.faults.redirects_posts

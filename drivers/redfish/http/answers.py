@@ -92,6 +92,17 @@ def resource(answer: Answer) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def is_enough(came: Answer, *, reads: bool) -> bool:
+    """Whether an answer that is not whole says what is to be known all the same.
+
+    A refusal and a redirect are in the head, and so is that something was done. A JSON object ends itself: no
+    part of it is a whole object.
+
+    :param reads: whether it answers a GET
+    """
+    return came.status >= 200 and (came.status >= 300 or not reads or resource(came) is not None)
+
+
 def _odd_resource(answer: Answer) -> Any:
     """The JSON of a BMC that compresses without being asked to, or whose JSON is not quite JSON."""
     body = answer.body

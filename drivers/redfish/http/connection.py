@@ -20,6 +20,7 @@ MAX_BODY: Final = 2 << 20  # bytes
 MAX_HEAD: Final = 64 << 10  # bytes
 _ROUNDING: Final = 0.001  # seconds
 _CONTINUE: Final = range(100, 200)
+_REDIRECTS_AND_REFUSALS: Final = 300  # the first status of them
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -41,6 +42,7 @@ class NoAnswer(Exception):
     def __init__(self, why: str, *, silent: bool = False) -> None:
         super().__init__(why)
         self.silent = silent
+        self.came: Answer | None = None  #: what came of it, if that is the whole head at least
 
 
 def reason(error: Exception) -> str:
@@ -55,8 +57,8 @@ class Connection(Link):
     """
 
     __slots__ = (
-        "_answer", "_body", "_forget", "_head_done", "_headers", "_loop", "_parser", "_size", "alive",
-        "deadline", "heard", "look_at", "opening",
+        "_answer", "_body", "_forget", "_head_done", "_headers", "_loop", "_parser", "_reads", "_rest",
+        "_size", "alive", "body_patience", "deadline", "heard", "look_at", "opening",
     )  # fmt: skip
 
     def __init__(
@@ -74,7 +76,10 @@ class Connection(Link):
         self.look_at = math.inf  # when a watchdog looks at it next
         self.heard = loop.time()  # when the peer said something, or was asked
         self.opening: asyncio.Future[None] = loop.create_future()  # to be awaited before anything is asked
+        self.body_patience = math.inf  # seconds of silence after a head that says enough
         self._forget = forget
+        self._reads = False  # whether the request under way is a GET
+        self._rest: asyncio.TimerHandle | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._begin()
 
@@ -93,6 +98,9 @@ class Connection(Link):
         self._body: list[bytes] = []
         self._head_done = False
         self._size = 0
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
 
     @property
     def is_asked(self) -> bool:
@@ -105,6 +113,7 @@ class Connection(Link):
         :param deadline: for whoever watches over this connection
         """
         self._answer = answer = self._loop.create_future()
+        self._reads = request.startswith(b"GET ")
         self.heard = self._loop.time()
         self.deadline = deadline
         self.send(request)
@@ -113,9 +122,7 @@ class Connection(Link):
     def give_up(self, lost: NoAnswer) -> None:
         """End the request and the connection."""
         self.alive = False
-        answer, self._answer = self._answer, None
-        if answer is not None and not answer.done():
-            answer.set_exception(lost)
+        self._lose(lost)
         self.abort()
 
     def opened(self) -> None:
@@ -140,6 +147,9 @@ class Connection(Link):
                 self.abort()
             else:
                 self.give_up(NoAnswer(f"what it speaks is not HTTP/1.1: {error}"))
+        else:
+            if self._head_done and self._rest is None and self._says_enough():
+                self._wait_for_rest()
 
     def ended(self, error: Exception | None) -> None:
         self.alive = False
@@ -151,8 +161,9 @@ class Connection(Link):
                 self._finish()
             else:
                 why = "the BMC closed the connection before its answer was whole"
-                answer.set_exception(NoAnswer(reason(error) if error else why))
+                self._lose(NoAnswer(reason(error) if error else why))
         self._answer = self._parser = None  # which refers back
+        self._clear()
         self._forget(self)
 
     def on_message_begin(self) -> None:
@@ -186,9 +197,31 @@ class Connection(Link):
     def _finish(self) -> None:
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
-            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-            answer.set_result(Answer(self._parser.get_status_code(), self._headers, body))
+            answer.set_result(self._came())
         self._clear()
+
+    def _lose(self, lost: NoAnswer) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            if self._head_done and self._parser is not None:
+                lost.came = self._came()
+            answer.set_exception(lost)
+
+    def _came(self) -> Answer:
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        return Answer(self._parser.get_status_code(), self._headers, body)
+
+    def _says_enough(self) -> bool:
+        """Whether the head says what is to be known: a refusal, or that what was asked for is done."""
+        return self._parser.get_status_code() >= _REDIRECTS_AND_REFUSALS or not self._reads
+
+    def _wait_for_rest(self) -> None:
+        """Give up a body that does not come sooner than other answers."""
+        seconds = self.heard + self.body_patience - self._loop.time()
+        if seconds > 0:
+            self._rest = self._loop.call_later(seconds, self._wait_for_rest)
+        else:
+            self.give_up(NoAnswer("its answer has no body, though it announces one", silent=True))
 
     def _until_close(self) -> bool:
         """Whether the end of the connection is the end of the body."""

@@ -61,6 +61,8 @@ class Stream(Connection):
         try:
             answer = await network.watchdog.ask(stream, request, deadline)
         except NoAnswer as lost:
+            if lost.came is not None and answers.is_enough(lost.came, reads=True):
+                return lost.came
             raise errors.BMCUnreachable(f"{stream._where} does not begin: {lost}") from None
         if stream._streaming:
             return stream

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from podium import errors
 from podium.drivers.bmc import timing
+from podium.drivers.redfish.http import answers
 from podium.drivers.redfish.http.connection import Answer, Connection, NoAnswer, Watchdog
 from podium.drivers.redfish.http.link import Resumable
 from podium.drivers.redfish.http.tls import Trust
@@ -140,6 +141,7 @@ class Network:
     async def _open(self, target: Target, kind: type[_Connection], resumes: Resumable | None) -> _Connection:
         tls = await self.trust.context(target.verify) if target.scheme == "https" else None
         connection = kind(tls, target.host if tls else None, resumes, self.connections.discard)
+        connection.body_patience = self.timing.read / 5
         await self.loop.create_connection(lambda: connection, target.host, target.port)
         try:
             await connection.opening
@@ -196,6 +198,8 @@ class Wire:
             try:
                 return await network.watchdog.ask(connection, request, deadline)
             except NoAnswer as lost:
+                if lost.came is not None and answers.is_enough(lost.came, reads=request.startswith(b"GET ")):
+                    return lost.came
                 if not repeats or (lost.silent and not stale):
                     raise self._unreachable(request, lost, repeatable) from None
             repeats -= 1

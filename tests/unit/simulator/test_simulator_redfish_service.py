@@ -17,7 +17,8 @@ from podium.simulator.redfish import tree
 from podium.simulator.redfish.bmc import BMC, Settings
 from podium.simulator.redfish.machine import ODD_RESETS
 from podium.simulator.redfish.publisher import Publisher
-from podium.simulator.redfish.service import Request, Service
+from podium.simulator.redfish.request import Request
+from podium.simulator.redfish.service import Service
 
 SYSTEM = "/redfish/v1/Systems/1"
 RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
@@ -358,6 +359,38 @@ def test_json_can_be_almost_json(peer: Peer, fault: str, begins: bytes, ends: by
     head, body = peer.wire("GET", SYSTEM)
     assert (body[: len(begins)], body[-len(ends) :]) == (begins, ends)
     assert within in body and b"Content-Length: %d\r\n" % len(body) in head
+
+
+def test_links_can_be_urls_or_relative(peer: Peer) -> None:
+    systems = "/redfish/v1/Systems"
+    (member,) = peer.wrong("absolute-links").get(systems, host="bmc:8443").body["Members"]
+    assert member["@odata.id"] == f"https://bmc:8443{systems}/1"
+    (member,) = peer.wrong("relative-links").get(systems).body["Members"]
+    assert member["@odata.id"] == "Systems/1"
+    (member,) = peer.get(f"{systems}/").body["Members"]
+    assert member["@odata.id"] == "1"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_posts_can_be_redirected_to_a_slash(peer: Peer, status: int) -> None:
+    peer.wrong(f"redirects-posts={status}")
+    redirected = peer.ask("POST", RESET, {"ResetType": "On"})
+    assert (redirected.status, redirected.headers["Location"]) == (status, f"{RESET}/")
+    assert peer.ask("POST", f"{RESET}/", {"ResetType": "On"}).status == 204
+    assert peer.power() == "On"
+
+
+def test_errors_and_what_was_done_can_lack_their_bodies(peer: Peer) -> None:
+    chunked = b"Transfer-Encoding: chunked\r\n"
+    peer.wrong("cut-errors", "cut-actions")
+    told = [peer.wire("GET", "/redfish/v1/nowhere"), peer.wire("POST", RESET, {"ResetType": "On"})]
+    assert all(chunked in head and b"Content-Length" not in head and not body for head, body in told)
+    assert peer.power() == "On"
+
+
+def test_lengths_can_be_wrong(peer: Peer) -> None:
+    head, body = peer.wrong("wrong-lengths").wire("GET", SYSTEM)
+    assert b"Content-Length: %d\r\n" % (len(body) + 7) in head
 
 
 def test_old_sensors_are_in_thermal_and_power_alone(peer: Peer) -> None:

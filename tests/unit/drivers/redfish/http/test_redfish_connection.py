@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from peers import PATIENCE
 from podium import errors
-from podium.drivers.redfish.http.client import Client, Target, Timing
+from podium.drivers.redfish.http.client import BMCBusy, Client, Refused, Target, Timing
 from rounds import ROUNDS
 
 SYSTEM = "/redfish/v1/Systems/1"
@@ -56,6 +56,18 @@ GOOD = {
     "many headers": head(*(f"X-{number}: {'y' * 200}" for number in range(200)), "Content-Length: 20") + BODY,
     "names in any case": WHOLE.replace(b"Content-Length", b"cONTENT-lENGTH"),
     "no reason": WHOLE.replace(b" OK", b""),
+    "a reason of any bytes": WHOLE.replace(b"OK", b"\xff\x01"),
+    "header of any bytes": head("Server: caf\xe9\xff", "Content-Length: 20") + BODY,
+    "NUL behind it": head("Content-Length: 21") + BODY + b"\0",
+}
+
+#: What does not come to an end, but says what is to be known.
+CUT = {
+    "chunked, and no chunk": head("Transfer-Encoding: chunked", status="{status}"),
+    "chunked, and no end": head("Transfer-Encoding: chunked", status="{status}") + b'4\r\n{"a"',
+    "a chunk that is none": head("Transfer-Encoding: chunked", status="{status}") + b"<html>",
+    "no body": head("Content-Length: 20", status="{status}"),
+    "half a body": head("Content-Length: 20", status="{status}") + b'{"a"',
 }
 
 UNTIL_CLOSE = {
@@ -128,6 +140,121 @@ def test_a_broken_answer_is_an_error_and_the_next_one_is_read(
             bmc.closes = False
             bmc.answer = lambda request: WHOLE
             assert (await one.get(SYSTEM)).body == {"PowerState": "On"}
+
+    run(main)
+
+
+@pytest.mark.parametrize("closes", [True, False])
+@pytest.mark.parametrize("answer", CUT.values(), ids=CUT)
+def test_the_status_line_is_enough_for_a_refusal(fake_bmc: Any, answer: bytes, closes: bool) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, bmc.connected(SHORT, auth="none") as (_, one):
+            bmc.closes = closes
+            bmc.answer = lambda request: answer.replace(b"{status}", b"409 Conflict")
+            for ask in (one.get(SYSTEM), one.post("/reset", {}, repeatable=False)):
+                with pytest.raises(Refused, match=r"HTTP 409\): Conflict"):
+                    await ask
+            assert len(bmc.requests) == 2
+
+    run(main)
+
+
+@pytest.mark.parametrize("answer", CUT.values(), ids=CUT)
+def test_the_status_line_is_enough_for_what_was_done(fake_bmc: Any, answer: bytes) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, bmc.connected(SHORT, auth="none") as (_, one):
+            bmc.answer = lambda request: answer.replace(b"{status}", b"200 OK")
+            assert (await one.post("/reset", {}, repeatable=False)).status == 200
+            assert len(bmc.requests) == 1
+            with pytest.raises(errors.BMCUnreachable):
+                await one.get(SYSTEM)
+
+    run(main)
+
+
+@pytest.mark.parametrize("auth", ["auto", "basic"])
+@pytest.mark.parametrize("closes", [True, False])
+@pytest.mark.parametrize("answer", CUT.values(), ids=CUT)
+def test_a_session_that_ended_is_renewed_though_the_refusal_has_no_body(
+    fake_bmc: Any, answer: bytes, closes: bool, auth: str
+) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, bmc.connected(SHORT, auth=auth) as (_, one):
+
+            def refuse(request: Any) -> Any:
+                usual = bmc.usual(request)
+                refused = usual.startswith(b"HTTP/1.1 401")
+                bmc.closes = refused and closes
+                return answer.replace(b"{status}", b"401 Unauthorized") if refused else usual
+
+            bmc.answer = refuse
+            for _ in range(3):
+                assert (await one.get(SYSTEM)).body["PowerState"] == "On"
+                bmc.sessions.clear()
+            assert bmc.logins == (3 if auth == "auto" else 0)
+            bmc.user = "another"
+            with pytest.raises(errors.AuthenticationRefused):
+                await one.get(SYSTEM)
+
+    run(main)
+
+
+def test_a_refusal_without_its_body_is_not_waited_for_as_long_as_an_answer(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected(Timing(read=1.5), auth="none") as (_, one):
+            bmc.answer = lambda request: CUT["no body"].replace(b"{status}", b"409 Conflict")
+            waited = asyncio.get_running_loop().time()
+            with pytest.raises(Refused):
+                await one.get(SYSTEM)
+            assert asyncio.get_running_loop().time() - waited >= 0.3
+            bmc.answer = lambda request: CUT["no body"].replace(b"{status}", b"200 OK")
+            with pytest.raises(errors.BMCUnreachable, match="has said nothing for 1.5 s"):
+                await one.get(SYSTEM)
+
+    run(main)
+
+
+def test_a_busy_bmc_says_so_in_the_head(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected(SHORT, auth="none") as (_, one):
+            bmc.answer = lambda request: head("Retry-After: 60", "Content-Length: 9", status="503 Busy")
+            with pytest.raises(BMCBusy, match="for 60 s"):
+                await one.get(SYSTEM)
+
+    run(main)
+
+
+@pytest.mark.parametrize("closes", [True, False])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        head("Content-Length: 23") + BODY,
+        head("Content-Length: 9999") + BODY + b"\r\n",
+        head("Transfer-Encoding: chunked") + b"14\r\n" + BODY,
+        head("Transfer-Encoding: chunked") + b"14\r\n" + BODY + b"\r\n0\r\n",
+        head("Transfer-Encoding: identity", "Content-Length: 20") + BODY,
+    ],
+)
+def test_json_that_is_whole_is_read_whatever_length_was_announced(
+    fake_bmc: Any, answer: bytes, closes: bool
+) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, bmc.connected(SHORT, auth="none") as (_, one):
+            bmc.closes = closes
+            bmc.answer = lambda request: answer
+            assert (await one.get(SYSTEM)).body == {"PowerState": "On"}
+
+    run(main)
+
+
+@pytest.mark.parametrize("length", range(1, len(BODY)))
+def test_no_part_of_an_answer_is_taken_for_the_whole(http_bmc: Any, length: int) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected(SHORT, auth="none") as (_, one):
+            bmc.closes = True
+            bmc.answer = lambda request: head("Content-Length: 20") + BODY[:length]
+            with pytest.raises(errors.BMCUnreachable):
+                await one.get(SYSTEM)
 
     run(main)
 
