@@ -2,21 +2,24 @@
 
 import argparse
 
-from podium.cli import command
+from podium.cli import command, identities
+from podium.cli.catalog import Catalog
 from podium.db import schema
 
 
 class Upgrade(command.Command):
     """Create the database's schema or bring it up to date.
 
-    Stop every conductor before. An SQLite file is created together with its folder, for its owner alone:
-    run this as the user that runs the conductor.
+    Stop every conductor before. The drivers are asked which machines the nodes are. An SQLite file is created
+    together with its folder, for its owner alone: run this as the user that runs the conductor.
     """
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         with self.any_database() as database:
             before = schema.current(database)
             after = schema.upgrade(database)
+            with database.write() as connection:
+                identities.renew(connection, Catalog(self.config))
             where = database.url.set(query={}).render_as_string(hide_password=True)
         if before == after:
             self.say(f"{where}: the schema is at revision {after} already")

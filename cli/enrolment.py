@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from podium import errors, masking
-from podium.cli import driver_values, scalars
+from podium.cli import driver_values, identities, scalars
 from podium.cli.catalog import Catalog
+from podium.db import machines
 from podium.drivers import base
 
 #: Letters, digits, _, - and dots, as in host names.
@@ -133,18 +134,18 @@ def _settle_driver_info(row: dict[str, Any], catalog: Catalog) -> list[str]:
     except errors.DriverLoadError as fault:
         return [errors.one_line(fault)]
     row["driver_info"], found = driver_values.settle(row.get("driver_info", {}), driver.properties)
-    secrets = catalog.secrets(driver.name)
+    secrets = identities.secrets(driver)
     for column in ("driver_info", "properties", "extra"):
         found += [
             f"{column}: {place[:80]} is {masking.MASK}, which Podium shows instead of a secret;"
             " give the secret itself"
             for place in masking.masked_places(row.get(column, {}), secrets)
         ]
-    return found or _driver_faults(row, driver, secrets)
+    return found or _ask_driver(row, driver, secrets)
 
 
-def _driver_faults(row: Mapping[str, Any], driver: base.Driver, secrets: frozenset[str]) -> list[str]:
-    """Return the faults that the node's driver finds."""
+def _ask_driver(row: dict[str, Any], driver: base.Driver, secrets: frozenset[str]) -> list[str]:
+    """Put the identity into the row that its driver gives it, and return the faults that the driver finds."""
     node = base.Node(
         uuid=row.get("uuid", ""),
         name=row["name"],
@@ -160,6 +161,10 @@ def _driver_faults(row: Mapping[str, Any], driver: base.Driver, secrets: frozens
     except Exception as fault:
         text = masking.scrub(errors.one_line(fault), node.driver_info, secrets)
         return [f"driver {driver.name} failed to check driver_info: {text}"]
+    try:
+        row |= machines.columns_of(identities.identity(driver, node))
+    except ValueError as fault:
+        return [str(fault)]
     return []
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from podium import errors, node_ranges
-from podium.cli import arguments, command, enrolment
+from podium.cli import arguments, command, enrolment, identities
 from podium.cli.catalog import Catalog
-from podium.db import api
+from podium.db import api, machines
 from podium.db.api import NodeRecord
 
 _SECRETS: Final = (
@@ -54,6 +54,7 @@ class Create(_Change):
         parser.add_argument("--name", help="a host name, by default the UUID")
         parser.add_argument("--uuid", help="by default a new one")
         self.add_values(parser)
+        identities.add_force(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -75,6 +76,8 @@ class Create(_Change):
         with self.database() as database:
             with database.write() as connection:
                 uuids = api.create_nodes(connection, [settled])
+                if not parsed_args.force:
+                    identities.refuse(machines.shared(connection))
                 (node,) = api.find_keys(connection, uuids)
             self.say(f"{node.name} enrolled, UUID {node.uuid}")
             self.warn_of_unowned(database, [node])
@@ -89,6 +92,7 @@ class Set(_Change):
         parser.add_argument("--name", help="a new name, for a single node")
         parser.add_argument("--driver", help="another driver")
         self.add_values(parser)
+        identities.add_force(parser)
         parser.add_argument(
             "--unset-driver-info", action="append", default=[], metavar="KEY", help="a setting to remove"
         )
@@ -119,6 +123,13 @@ class Set(_Change):
                 raise errors.InvalidNode(faults)
             for node, (values, _) in zip(nodes, changes, strict=True):
                 api.update_node(connection, node.id, values | _policy(parsed_args.power_policy))
+            moved = [
+                node.id
+                for node, (values, _) in zip(nodes, changes, strict=True)
+                if values["identity"] != node.identity
+            ]
+            if moved and not parsed_args.force:
+                identities.refuse(machines.shared(connection, moved))
         self.say(f"{len(nodes)} changed")
 
 

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from podium import errors
-from podium.cli import command, enrolment, node_file, scalars
+from podium.cli import command, enrolment, identities, node_file, scalars
 from podium.cli.catalog import Catalog
-from podium.db import api
+from podium.db import api, machines
 
 
 class Import(command.Command):
@@ -24,6 +24,7 @@ class Import(command.Command):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument("file", metavar="FILE", help="its path, or - for standard input")
+        identities.add_force(parser)
         parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
         return parser
 
@@ -35,11 +36,11 @@ class Import(command.Command):
             redirect_stderr=False,
             disable=parsed_args.quiet or not self.app.stderr.isatty(),
         ) as progress:
-            count = self._import(parsed_args.file, progress)
+            count = self._import(parsed_args.file, parsed_args.force, progress)
         if not parsed_args.quiet:
             self.say(f"{count} imported")
 
-    def _import(self, file: str, progress: Progress) -> int:
+    def _import(self, file: str, force: bool, progress: Progress) -> int:
         reading = progress.add_task("reading", total=1)
         given = node_file.read(file, lambda share: progress.update(reading, completed=share))
         progress.update(reading, completed=1)
@@ -62,6 +63,9 @@ class Import(command.Command):
                 rows,
                 progress=lambda written: progress.advance(writing, written),
             )
+            if not force:
+                places = {row["name"]: place for place, row in enumerate(rows, 1)}
+                identities.refuse(machines.shared(connection), places)
         return len(rows)
 
 

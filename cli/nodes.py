@@ -12,7 +12,9 @@ from podium.db import api, clock, node_list
 from podium.db.models import nodes
 
 #: Every column about the node; the others are the database's own.
-COLUMNS: Final = tuple(column.name for column in nodes.columns if column.name not in ("id", "version"))
+COLUMNS: Final = tuple(
+    column.name for column in nodes.columns if column.name not in ("id", "version", "identity", "controller")
+)
 #: Seconds since power_checked_at, by the database's clock; not a column of the table.
 _AGE: Final = "power_state_age"
 _ALL: Final = (*COLUMNS, _AGE)

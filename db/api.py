@@ -65,6 +65,8 @@ class NodeRecord(NamedTuple):
     reserved_for: str | None
     reserved_at: datetime | None
     conductor_group: str
+    identity: str | None
+    controller: str | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -120,6 +122,8 @@ def create_nodes(
             "power_failures": 0,
             "maintenance": False,
             "conductor_group": "",
+            "identity": None,
+            "controller": None,
             **row,
             "version": mark,
             "created_at": now,

@@ -47,6 +47,9 @@ class WorkerName(sa.types.TypeDecorator[Worker]):
         return None if value is None else Worker.parse(value)
 
 
+#: A text that is compared to the letter, also where the server's default ignores case.
+Exact = sa.String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
+
 #: SQLite only numbers rows by itself in a column declared INTEGER.
 RowId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -77,10 +80,12 @@ class NodeRow(Base):
     record, enforce or ignore, None for what the configuration says; ``enforcement`` is why enforcement waits
     with this node or what it would do. ``target_power_state`` and ``power_request_id`` are those of the
     request that waits or is under way; ``reservation`` is the worker that has the node to itself.
+    ``identity`` is the machine as the driver names it and ``controller`` what it is behind, see
+    podium.db.machines.
     """
 
     __tablename__ = "nodes"
-    __table_args__ = _NUMBERED
+    __table_args__ = (sa.Index("ix_nodes_controller", "controller", "identity"), _NUMBERED)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     uuid: Mapped[str] = mapped_column(sa.String(36), unique=True)
@@ -110,6 +115,8 @@ class NodeRow(Base):
     reserved_for: Mapped[str | None] = mapped_column(sa.String(255))
     reserved_at: Mapped[datetime | None]
     conductor_group: Mapped[str] = mapped_column(sa.String(255))
+    identity: Mapped[str | None] = mapped_column(Exact)
+    controller: Mapped[str | None] = mapped_column(Exact)
     version: Mapped[int] = mapped_column(RowId, index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

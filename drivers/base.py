@@ -80,6 +80,19 @@ class Driver(ABC):
         """
         self.parse_driver_info(node)
 
+    def identity(self, node: Node) -> str | None:
+        """Name the machine behind a node, without any I/O, so that no machine is enrolled twice; optional.
+
+        It follows from a ``driver_info`` that :meth:`validate` has accepted, and from nothing else of the
+        node. It is the same in whatever form people write a place, and has no secret in it. Podium compares
+        the identities of all drivers, so begin with a word of your own: ``acme:192.0.2.1``. If several
+        machines are behind one controller, add a ``#`` and the machine: ``acme:192.0.2.1#3``. Without a ``#``
+        it is the only machine there, the same as any that begins so.
+
+        :returns: None, as by default, if it is not known; then nothing is compared
+        """
+        return None
+
     def start(self) -> None | Awaitable[None]:
         """Acquire what the driver needs; runs before any other method, in the driver's own room."""
         return None

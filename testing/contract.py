@@ -89,6 +89,9 @@ class DriverContract:
     def test_validate_shows_no_secret(self) -> None:
         structure.enforce(structure.secrets_kept(self.make_driver(), self.make_node()))
 
+    def test_its_identity_names_the_machine(self) -> None:
+        structure.enforce(structure.identity_names_the_machine(self.make_driver(), self.make_node()))
+
     def test_a_power_state_is_read(self) -> None:
         async def part(driver: base.Driver) -> None:
             await behaviour.read(driver, self.make_node(), self.patience)

@@ -24,6 +24,7 @@ _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "set_power_state": ("node", "target"),
     "inject_nmi": ("node",),
     "validate": ("node",),
+    "identity": ("node",),
     "start": (),
     "close": (),
 }
@@ -151,6 +152,38 @@ def secrets_kept(driver: base.Driver, node: base.Node | None = None) -> Iterator
                 break
 
 
+def identity_names_the_machine(driver: base.Driver, node: base.Node | None = None) -> Iterator[str]:
+    """``identity`` follows from ``driver_info`` alone, without input or output, and from no secret in it.
+
+    :param node: as for :func:`validate_does_no_input_output`
+    """
+    one = node or _filled(driver)
+    if inspect.iscoroutinefunction(driver.identity):
+        yield "identity is async; it is called as a plain method and does no input or output"
+        return
+    if any(_misfits(driver.identity, "identity", ("node",))) or _validate(driver, one)[0]:
+        return  # reported by signatures_fit, or not a node for which it would be called
+    with watch.no_input_output() as tried:
+        named = driver.identity(one)
+    for place in dict.fromkeys(tried):
+        yield f"identity does input or output: {place}"
+    if named is not None and not (
+        isinstance(named, str) and named.isprintable() and named.split() == [named]
+    ):
+        yield f"identity returns {named!r}, which is neither None nor a text without blanks"
+        return
+    fields = {"power_state": states.POWER_ON, "properties": {"model": "A-17"}, "extra": {"a": "b"}}
+    for other in (one, make_node(driver.name, one.driver_info, name=f"{one.name}-2", **fields)):
+        if driver.identity(other) != named:
+            yield "identity is not the same for the same driver_info: it must not follow from anything else"
+            return
+    for key, declared in driver.properties.items():
+        if getattr(declared, "secret", False):
+            changed = make_node(driver.name, {**one.driver_info, key: _SECRET})
+            if _validate(driver, changed)[0] is None and driver.identity(changed) != named:
+                yield f"identity changes with the secret {key}: it is saved and shown, and must not hold it"
+
+
 #: Every check that needs neither hardware nor a valid node, by its name.
 STATIC: Final[Mapping[str, Check]] = {
     check.__name__: check
@@ -165,6 +198,7 @@ STATIC: Final[Mapping[str, Check]] = {
         empty_driver_info_refused,
         validate_does_no_input_output,
         secrets_kept,
+        identity_names_the_machine,
     )
 }
 

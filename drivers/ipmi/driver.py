@@ -9,6 +9,7 @@ from oslo_config import cfg, types
 
 from podium.drivers import base
 from podium.drivers.bmc.connections import Connections
+from podium.drivers.bmc.identity import of_bmc
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text
 from podium.drivers.ipmi import power
@@ -19,6 +20,7 @@ from podium.drivers.ipmi.lan.session import Target
 from podium.drivers.ipmi.tasks import HealthCheck, InventoryCollector, SensorCollector
 from podium.pacing import Allowance
 
+_PORT: Final = 623  # IPMI 2.0, section 13.1.2: the primary RMCP port
 _PRIVILEGES: Final = {
     "ADMINISTRATOR": packet.PRIVILEGE_ADMINISTRATOR,
     "OPERATOR": packet.PRIVILEGE_OPERATOR,
@@ -69,7 +71,7 @@ class IPMIDriver(base.Driver):
 
     properties: ClassVar[Mapping[str, base.Property]] = {
         "ipmi_address": base.Property("address or host name of the BMC", required=True, type=_address),
-        "ipmi_port": base.Property("UDP port of the BMC", default=623, type=types.Port(min=1)),
+        "ipmi_port": base.Property("UDP port of the BMC", default=_PORT, type=types.Port(min=1)),
         "ipmi_username": base.Property("user name, at most 16 bytes", default="", type=_bytes(16)),
         "ipmi_password": base.Property(
             "password, at most 20 bytes", secret=True, default="", type=_bytes(20)
@@ -114,6 +116,11 @@ class IPMIDriver(base.Driver):
     inquiry_seconds: ClassVar[float] = 3.0
     reads_per_second: ClassVar[float] = _READS_PER_SECOND
     inventories_per_second: ClassVar[float] = _INVENTORIES_PER_SECOND
+
+    def identity(self, node: base.Node) -> str:
+        """The BMC, which has one machine behind it."""
+        info = self.parse_driver_info(node)
+        return of_bmc("ipmi", info["ipmi_address"], info["ipmi_port"], usual=(_PORT,))
 
     async def start(self) -> None:
         """Make the client, in the event loop that it runs in."""

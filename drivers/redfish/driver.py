@@ -12,6 +12,7 @@ from oslo_utils import strutils
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.bmc.connections import Connections
+from podium.drivers.bmc.identity import of_bmc
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text
 from podium.drivers.redfish.events.follower import Follower
@@ -161,6 +162,13 @@ class RedfishDriver(base.Driver):
         states.REBOOTING,
         states.SOFT_POWER_OFF,
     )
+
+    def identity(self, node: base.Node) -> str:
+        """The system behind the BMC; without redfish_system_id it is the only one."""
+        info = self.parse_driver_info(node)
+        _, host, port = info["redfish_address"]
+        path = re.sub("/+", "/", urllib.parse.unquote(info["redfish_system_id"] or "")).rstrip("/")
+        return of_bmc("redfish", host, port, usual=(*_PORTS.values(),), part=path)
 
     async def start(self) -> None:
         """Make the client and what uses it, in the event loop that they run in."""

@@ -1,4 +1,7 @@
-"""How far retention has come, see podium.db.retention."""
+"""How far retention has come, see podium.db.retention; which machine a node is, as its driver names it.
+
+Drivers cannot be asked here: ``podium db upgrade`` does that afterwards.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +11,12 @@ revision = "0006"
 down_revision = "0005"
 
 _TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+#: Compared to the letter, also where the server's default ignores case.
+_EXACT = sa.String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
 
 
 def upgrade() -> None:
     op.add_column("conductors", sa.Column("retention_at", _TIME))
+    for column in ("identity", "controller"):
+        op.add_column("nodes", sa.Column(column, _EXACT))
+    op.create_index("ix_nodes_controller", "nodes", ["controller", "identity"])

@@ -129,6 +129,22 @@ def test_options_cannot_smuggle_in_another_action(driver: FenceDriver, options: 
         driver.validate(node(fence_agent="fence_dummy", fence_options=options))
 
 
+@pytest.mark.parametrize(
+    ("options", "identity"),
+    [
+        ({"ip": "PDU1", "plug": 3}, "fence:pdu1#3"),
+        ("ipaddr=pdu1 port=3", "fence:pdu1#3"),
+        ({"ip": "192.0.2.1", "ipport": "6230"}, "fence:192.0.2.1:6230"),
+        ({"ip": "host", "plug": "my machine"}, "fence:host#my%20machine"),
+        ({"status_file": "/tmp/x"}, None),
+    ],
+)
+def test_the_machine_is_the_plug_of_the_device(
+    driver: FenceDriver, options: object, identity: str | None
+) -> None:
+    assert driver.identity(node(fence_agent="fence_apc", fence_options=options)) == identity
+
+
 def test_options_of_a_file_have_its_text() -> None:
     given = {"ssl": True, "plug": 3, "delay": 1.5, "login": "0123"}
     assert agent_options(given) == {"ssl": "true", "plug": "3", "delay": "1.5", "login": "0123"}

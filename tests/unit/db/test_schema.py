@@ -167,6 +167,14 @@ def test_an_upgrade_gives_every_worker_its_one_name(bare: Database) -> None:
             assert cursor.event_id == number
 
 
+def test_an_upgrade_leaves_open_which_machines_the_nodes_are(bare: Database) -> None:
+    upgrade_to(bare, "0005", _OF_0004[:1])
+    schema.upgrade(bare)
+    with bare.read() as connection:
+        found = connection.execute(sa.select(models.nodes.c["name", "identity", "controller"]))
+        assert sorted(found) == [(f"n{number}", None, None) for number in range(1, 5)]
+
+
 def test_requests_that_were_begun_before_an_upgrade_are_resumed_after_it(bare: Database) -> None:
     upgrade_to(bare, "0004", _OF_0004)
     schema.upgrade(bare)

@@ -1,5 +1,7 @@
 """Findings about a driver without its hardware."""
 
+import contextlib
+import socket
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -10,6 +12,7 @@ from podium import states
 from podium.drivers import base
 from podium.drivers.fake import FakeDriver
 from podium.drivers.ipmi.driver import IPMIDriver
+from podium.drivers.redfish.driver import RedfishDriver
 from podium.testing import make_driver, structure
 
 
@@ -80,7 +83,66 @@ class SecretOption(Sound):
     options = (cfg.StrOpt("vault_token", help="Token of the vault."),)
 
 
-@pytest.mark.parametrize("driver", [FakeDriver, IPMIDriver, Sound])
+class Addressed(Sound):
+    """Machines."""
+
+    properties = {
+        "acme_address": base.Property("address", required=True),
+        "acme_password": base.Property("password", secret=True),
+    }
+
+    def identity(self, node: base.Node) -> Any:
+        return f"acme:{self.parse_driver_info(node)['acme_address']}"
+
+
+class AsyncIdentity(Addressed):
+    """Machines."""
+
+    async def identity(self, node: base.Node) -> str:
+        return "acme:1"
+
+
+class NamesByName(Addressed):
+    """Machines."""
+
+    def identity(self, node: base.Node) -> str:
+        return f"acme:{node.name}"
+
+
+class NamesBySecret(Addressed):
+    """Machines."""
+
+    def identity(self, node: base.Node) -> str:
+        return f"acme:{hash(node.driver_info.get('acme_password'))}"
+
+
+class NamesByNumber(Addressed):
+    """Machines."""
+
+    def identity(self, node: base.Node) -> int:
+        return 7
+
+
+class NamesByCount(Addressed):
+    """Machines."""
+
+    calls = 0
+
+    def identity(self, node: base.Node) -> str:
+        self.calls += 1
+        return f"acme:{self.calls}"
+
+
+class NamesByResolving(Addressed):
+    """Machines."""
+
+    def identity(self, node: base.Node) -> str:
+        with contextlib.suppress(OSError):
+            socket.getaddrinfo("localhost", 1)
+        return "acme:1"
+
+
+@pytest.mark.parametrize("driver", [FakeDriver, IPMIDriver, RedfishDriver, Sound, Addressed])
 def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
     assert list(structure.findings(make_driver(driver))) == []
 
@@ -100,6 +162,20 @@ def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
             TaskWithoutContext,
             "periodic task look cannot be called with (manager, context): too many positional arguments",
         ),
+        (AsyncIdentity, "identity is async; it is called as a plain method and does no input or output"),
+        (
+            NamesByName,
+            "identity is not the same for the same driver_info: it must not follow from anything else",
+        ),
+        (
+            NamesByCount,
+            "identity is not the same for the same driver_info: it must not follow from anything else",
+        ),
+        (
+            NamesBySecret,
+            "identity changes with the secret acme_password: it is saved and shown, and must not hold it",
+        ),
+        (NamesByNumber, "identity returns 7, which is neither None nor a text without blanks"),
         (ShoutsAProperty, "property ACME-ADDRESS is not a lowercase identifier"),
         (SecretOption, "option vault_token is called like a secret; declare it with secret=True"),
     ],
@@ -107,6 +183,11 @@ def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
 )
 def test_a_fault_of_structure_is_found_once(driver: type[base.Driver], finding: str) -> None:
     assert list(structure.findings(make_driver(driver))) == [finding]
+
+
+def test_an_identity_that_asks_the_resolver_is_found() -> None:
+    (finding,) = structure.findings(make_driver(NamesByResolving))
+    assert finding.startswith("identity does input or output: socket.getaddrinfo")
 
 
 def test_a_default_that_its_own_type_refuses_is_found() -> None:

@@ -3,6 +3,7 @@
 The methods are plain, because they wait for a program, the agent. The conductor runs them in threads.
 """
 
+import urllib.parse
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -51,6 +52,18 @@ class FenceDriver(base.Driver):
         #: The faults of agents in use, and the options of each agent without a fault.
         self._faults: dict[str, str] = {}
         self._known: dict[str, frozenset[str]] = {}
+
+    def identity(self, node: base.Node) -> str | None:
+        """The device that the agent speaks to, and the plug or machine behind it."""
+        given = self.parse_driver_info(node)["fence_options"]
+        device, port, plug = (
+            next((given[key] for key in keys if given.get(key)), "")
+            for keys in (("ip", "ipaddr"), ("ipport",), ("plug", "port"))
+        )
+        if not device:
+            return None
+        place = f"fence:{urllib.parse.quote(device.lower())}" + (f":{port}" if port else "")
+        return f"{place}#{urllib.parse.quote(plug)}" if plug else place
 
     def get_power_state(self, node: base.Node) -> str:
         result = self._call(node, "status")

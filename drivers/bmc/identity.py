@@ -1,0 +1,36 @@
+"""Which machine is behind the address of a BMC, in whatever form people write it; no names are looked up."""
+
+import ipaddress
+import re
+import socket
+from typing import Final
+
+#: What the resolver takes for an IPv4 address: also 10.1, 0x0a000001 and the like (inet_aton(3)).
+_IPV4: Final = re.compile(r"(?:0[xX][0-9a-fA-F]+|[0-9]+)(?:\.(?:0[xX][0-9a-fA-F]+|[0-9]+)){0,3}")
+
+
+def of_bmc(protocol: str, host: str, port: int, usual: tuple[int, ...], part: str = "") -> str:
+    """Return the identity of a machine behind a BMC.
+
+    At their usual ports, IPMI and Redfish of one address are the same BMC. At other ports they may be
+    different BMCs, such as those behind a gateway or in a simulator.
+
+    :param usual: the ports at which the protocol is spoken by default
+    :param part: one of several machines behind the BMC
+    """
+    place = f"bmc:{canonical_host(host)}" if port in usual else f"{protocol}:{canonical_host(host)}:{port}"
+    return f"{place}#{part}" if part else place
+
+
+def canonical_host(host: str) -> str:
+    """Return the one form of an address or host name."""
+    text = host.strip().lower().rstrip(".")
+    if ":" in text:
+        address = ipaddress.IPv6Address(text)
+        return str(address.ipv4_mapped or f"[{address}]")
+    if _IPV4.fullmatch(text):
+        try:
+            return socket.inet_ntoa(socket.inet_aton(text))
+        except OSError:
+            return text
+    return text

@@ -1,0 +1,176 @@
+"""A machine is enrolled once, unless --force says otherwise."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podium.db import api
+from podium.db.engine import Database
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+_REMEDY = "correct the address, or use --force"
+
+
+def create(
+    podium: Run, name: str, driver: str, *more: str, **info: Any
+) -> "subprocess.CompletedProcess[str]":
+    given = [f"--driver-info={driver}_{key}={value}" for key, value in info.items()]
+    return podium("node", "create", "--driver", driver, "--name", name, *given, *more)
+
+
+def enrolled(database: Database) -> dict[str, api.NodeRecord]:
+    with database.read() as connection:
+        return {node.name: node for node in api.list_nodes(connection)}
+
+
+@pytest.fixture
+def import_file(podium: Run, tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Imports a file with these nodes, each a name, a driver and its driver_info."""
+
+    def run(
+        *nodes: tuple[str, str, dict[str, Any]], force: bool = False
+    ) -> "subprocess.CompletedProcess[str]":
+        rows = [{"name": name, "driver": driver, "driver_info": info} for name, driver, info in nodes]
+        file = tmp_path / "nodes.json"
+        file.write_text(json.dumps({"nodes": rows}))
+        return podium("node", "import", str(file), *(["--force"] if force else []))
+
+    return run
+
+
+def test_a_second_node_for_a_machine_is_refused_and_names_the_first(podium: Run, database: Database) -> None:
+    create(podium, "first", "ipmi", address="10.0.0.1")
+    done = create(podium, "second", "ipmi", address="10.0.0.1", port=623)
+    number = enrolled(database)["first"].uuid
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        f"podium: second: by its address it is the same machine as first ({number}); {_REMEDY}",
+        "podium: nothing was changed",
+    ]
+    assert [*enrolled(database)] == ["first"]
+
+
+def test_a_machine_may_be_enrolled_twice_by_force(podium: Run, database: Database) -> None:
+    create(podium, "first", "ipmi", address="10.0.0.1")
+    assert create(podium, "second", "ipmi", "--force", address="10.0.0.1").returncode == 0
+    assert [*enrolled(database)] == ["first", "second"]
+
+
+def test_another_protocol_at_the_same_address_is_the_same_machine(podium: Run) -> None:
+    create(podium, "first", "ipmi", address="bmc7")
+    assert "same machine as first" in create(podium, "second", "redfish", address="https://BMC7").stderr
+    assert create(podium, "third", "redfish", address="https://bmc7:8443").returncode == 0
+
+
+def test_systems_behind_one_bmc_differ(podium: Run) -> None:
+    assert create(podium, "one", "redfish", address="bmc7", system_id="1").returncode == 0
+    assert create(podium, "two", "redfish", address="bmc7", system_id="2").returncode == 0
+    assert "same machine as two" in create(podium, "again", "redfish", address="bmc7", system_id="2").stderr
+    assert "same machine as one" in create(podium, "only", "redfish", address="bmc7").stderr
+
+
+def test_a_node_that_moves_to_the_address_of_another_is_refused(podium: Run, database: Database) -> None:
+    create(podium, "first", "ipmi", address="10.0.0.1")
+    create(podium, "second", "ipmi", address="10.0.0.2")
+    for mover, address, other in (("first", "10.0.0.2", "second"), ("second", "10.0.0.1", "first")):
+        done = podium("node", "set", mover, "--driver-info", f"ipmi_address={address}")
+        assert done.stderr.startswith(f"podium: {mover}: by its address it is the same machine as {other} (")
+        assert enrolled(database)[mover].driver_info["ipmi_address"] != address
+    done = podium("node", "set", "first", "--force", "--driver-info", "ipmi_address=10.0.0.2")
+    assert done.stdout == "1 changed\n"
+
+
+def test_nodes_that_move_to_one_address_together_are_refused(podium: Run, database: Database) -> None:
+    create(podium, "n1", "ipmi", address="10.0.0.1")
+    create(podium, "n2", "ipmi", address="10.0.0.2")
+    done = podium("node", "set", "n[1-2]", "--driver-info", "ipmi_address=10.0.0.3")
+    assert "n2: by its address it is the same machine as n1" in done.stderr
+    assert enrolled(database)["n1"].driver_info["ipmi_address"] == "10.0.0.1"
+
+
+def test_a_node_that_shares_its_machine_already_can_be_changed_otherwise(podium: Run) -> None:
+    create(podium, "first", "ipmi", address="10.0.0.1")
+    create(podium, "second", "ipmi", "--force", address="10.0.0.1")
+    assert (
+        podium("node", "set", "second", "--extra", "owner=me", "--driver-info", "ipmi_username=root").stderr
+        == ""
+    )
+
+
+def test_a_node_that_moved_away_leaves_its_place(podium: Run) -> None:
+    create(podium, "first", "ipmi", address="10.0.0.1")
+    podium("node", "set", "first", "--driver-info", "ipmi_address=10.0.0.2")
+    assert create(podium, "second", "ipmi", address="10.0.0.1").returncode == 0
+    assert (
+        "same machine as second"
+        in podium("node", "set", "first", "--driver-info", "ipmi_address=10.1").stderr
+    )
+    podium("node", "delete", "second")
+    assert podium("node", "set", "first", "--driver-info", "ipmi_address=10.1").returncode == 0
+
+
+def test_machines_of_a_file_are_compared_with_one_another_and_with_those_enrolled(
+    podium: Run, database: Database, import_file: Callable[..., "subprocess.CompletedProcess[str]"]
+) -> None:
+    create(podium, "old", "ipmi", address="10.0.0.1")
+    rows = [
+        ("one", "ipmi", {"ipmi_address": "10.0.0.2"}),
+        ("two", "ipmi", {"ipmi_address": "10.2"}),
+        ("three", "ipmi", {"ipmi_address": "10.0.0.3"}),
+        ("four", "redfish", {"redfish_address": "10.0.0.1"}),
+    ]
+    done = import_file(*rows)
+    number = enrolled(database)["old"].uuid
+    assert done.stderr.splitlines() == [
+        f"podium: node 2 (two): by its address it is the same machine as node 1 (one); {_REMEDY}",
+        f"podium: node 4 (four): by its address it is the same machine as old ({number}); {_REMEDY}",
+        "podium: nothing was changed",
+    ]
+    assert [*enrolled(database)] == ["old"]
+    assert import_file(*rows, force=True).stdout == "4 imported\n"
+
+
+def test_a_thousand_nodes_of_one_machine_are_reported_in_fifty_lines_and_a_count(
+    import_file: Callable[..., "subprocess.CompletedProcess[str]"],
+) -> None:
+    rows = [(f"n{number}", "ipmi", {"ipmi_address": "10.0.0.1"}) for number in range(1000)]
+    lines = import_file(*rows).stderr.splitlines()
+    assert (len(lines), lines[-2]) == (52, "podium: and 949 more")
+
+
+def test_nodes_whose_driver_names_no_machine_are_not_compared(podium: Run) -> None:
+    assert create(podium, "first", "fake").returncode == 0
+    assert create(podium, "second", "fake").returncode == 0
+
+
+def test_an_identity_is_not_shown(podium: Run) -> None:
+    create(podium, "first", "ipmi", address="10.0.0.1")
+    for command in (["show", "first"], ["list", "--long"]):
+        assert "bmc:10.0.0.1" not in podium("node", *command, "-f", "json").stdout
+
+
+def test_an_upgrade_names_the_machines_of_nodes_that_are_there(podium: Run, database: Database) -> None:
+    rows = [
+        {"name": "old", "driver": "ipmi", "driver_info": {"ipmi_address": "10.0.0.1"}},
+        {"name": "broken", "driver": "ipmi", "driver_info": {"ipmi_adress": "10.0.0.1"}},
+        {
+            "name": "foreign",
+            "driver": "acme",
+            "driver_info": {},
+            "identity": "acme:1",
+            "controller": "acme:1",
+        },
+    ]
+    with database.write() as connection:
+        api.create_nodes(connection, rows)
+    assert create(podium, "unseen", "ipmi", address="10.0.0.1").returncode == 0
+    podium("node", "delete", "unseen")
+    assert podium("db", "upgrade").returncode == 0
+    assert "same machine as old" in create(podium, "seen", "ipmi", address="10.0.0.1").stderr
+    nodes = enrolled(database)
+    assert (nodes["broken"].identity, nodes["foreign"].identity) == (None, "acme:1")
