@@ -24,6 +24,7 @@ class Faults:
     :param stale: seconds for which the power state from before a switch is reported
     :param refuses: seconds after a power control for which the next one is refused
     :param lies: whether power controls are acknowledged and not carried out
+    :param no_suite_17: the status that an Open Session Request for cipher suite 17 meets; 0 for none
     :param slow_reset: seconds by which the answer to a reset is late
     :param busy: seconds for which it answers only 503 with Retry-After, in every other such span
     :param redirects_posts: the status with which each POST and DELETE is redirected to its path with a slash
@@ -45,6 +46,20 @@ class Faults:
     drive_fault: bool = False
     intrusion: bool = False
     self_test_failed: bool = False
+    no_suite_17: int = 0
+    blank_refusals: bool = False
+    short_refusals: bool = False
+    zero_codes: bool = False
+    zero_tags: bool = False
+    zero_ids: bool = False
+    open_privilege: bool = False
+    short_passwords: bool = False
+    no_lookup_bit: bool = False
+    long_codes: bool = False
+    wrong_checksums: bool = False
+    trailing_bytes: bool = False
+    operator_only: bool = False
+    operator_session: bool = False
     no_sessions: bool = False
     no_events: bool = False
     no_etags: bool = False
@@ -115,6 +130,13 @@ def _forgets(value: str) -> dict[str, Any]:
     return {"forgets_after_commands": int(value), "forgets_after_seconds": None}
 
 
+def _status(value: str) -> dict[str, Any]:
+    status = int(value, 16)
+    if not 0x01 <= status <= 0x12:  # table 13-15
+        raise ValueError
+    return {"no_suite_17": status}
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of fault, as people write it.
@@ -138,6 +160,10 @@ def _lasting(field: str, *protocols: str) -> Kind:
     return Kind((field,), _SECONDS, _in_seconds(field), protocols or (IPMI, REDFISH))
 
 
+def _of_ipmi(field: str) -> Kind:
+    return Kind((field,), protocols=(IPMI,))
+
+
 def _of_redfish(field: str) -> Kind:
     return Kind((field,), protocols=(REDFISH,))
 
@@ -158,7 +184,21 @@ KINDS: Final[dict[str, Kind]] = {
     "cooling-fault": Kind(("cooling_fault",)),
     "drive-fault": Kind(("drive_fault",)),
     "intrusion": Kind(("intrusion",)),
-    "self-test-failed": Kind(("self_test_failed",), protocols=(IPMI,)),
+    "self-test-failed": _of_ipmi("self_test_failed"),
+    "no-suite-17": Kind(("no_suite_17",), "a status from 01 to 12, in hexadecimal", _status, (IPMI,)),
+    "blank-refusals": _of_ipmi("blank_refusals"),
+    "short-refusals": _of_ipmi("short_refusals"),
+    "zero-codes": _of_ipmi("zero_codes"),
+    "zero-tags": _of_ipmi("zero_tags"),
+    "zero-ids": _of_ipmi("zero_ids"),
+    "open-privilege": _of_ipmi("open_privilege"),
+    "short-passwords": _of_ipmi("short_passwords"),
+    "no-lookup-bit": _of_ipmi("no_lookup_bit"),
+    "long-codes": _of_ipmi("long_codes"),
+    "wrong-checksums": _of_ipmi("wrong_checksums"),
+    "trailing-bytes": _of_ipmi("trailing_bytes"),
+    "operator-only": _of_ipmi("operator_only"),
+    "operator-session": _of_ipmi("operator_session"),
     "no-sessions": _of_redfish("no_sessions"),
     "no-events": _of_redfish("no_events"),
     "no-etags": _of_redfish("no_etags"),

@@ -9,10 +9,11 @@ import os
 from typing import Final
 
 from podium.drivers.ipmi.lan import crypto, handshake, packet
-from podium.simulator import bmc
+from podium.simulator import anonymous, bmc, quirks
+from podium.simulator.faults import Faults
 
 _IDLE_SECONDS: Final = 60.0  # section 6.12.15
-_CHANNEL: Final = 1
+_OPERATOR: Final = packet.PRIVILEGE_OPERATOR
 _NO_ROOM: Final = handshake.STATUS_INSUFFICIENT_RESOURCES
 _INVALID_SESSION: Final = 0x02
 _INVALID_ROLE: Final = 0x09
@@ -23,12 +24,6 @@ _NO_SUITE: Final = 0x11
 # Completion codes of Set Session Privilege Level (table 22-19) and Close Session (table 22-20).
 _EXCEEDS_LIMIT: Final = 0x81
 _NO_SUCH_SESSION: Final = 0x87
-
-_GET_SYSTEM_GUID: Final = (packet.NETFN_APP, 0x37)
-_GET_CHANNEL_CIPHER_SUITES: Final = (packet.NETFN_APP, 0x54)
-_RMCP_CLASS_ASF: Final = 0x06
-_ASF_PING: Final = bytes((_RMCP_CLASS_ASF,)) + b"\x00\x00\x11\xbe\x80"
-_ASF_PONG: Final = b"\x06\x00\xff\x06\x00\x00\x11\xbe\x40%c\x00\x10\x00\x00\x11\xbe\0\0\0\0\x81" + bytes(7)
 
 
 class Session:
@@ -98,8 +93,10 @@ class LanChannel:
 
         :raises podium.drivers.ipmi.lan.packet.Malformed: for a datagram that a BMC drops
         """
-        if datagram[3:9] == _ASF_PING and len(datagram) == 12:
-            return _ASF_PONG % datagram[9]  # section 13.2.4
+        answer = anonymous.pong(datagram) or self._answer(datagram)
+        return None if answer is None else quirks.datagram(self.bmc.faults, answer)
+
+    def _answer(self, datagram: bytes) -> bytes | None:
         if packet.auth_type(datagram) == packet.AUTH_NONE:
             return packet.wrap_sessionless(self._outside(packet.unwrap_sessionless(datagram)))
         session_id = int.from_bytes(datagram[6:10], "little")
@@ -110,13 +107,17 @@ class LanChannel:
         if payload_type == packet.PAYLOAD_IPMI:
             return packet.wrap_plain(payload_type, self._outside(payload))
         if payload_type == packet.OPEN_SESSION_REQUEST:
-            return packet.wrap_plain(packet.OPEN_SESSION_RESPONSE, self._open(payload))
-        if payload_type == packet.RAKP_1:
-            return packet.wrap_plain(packet.RAKP_2, self._rakp_1(payload))
-        if payload_type == packet.RAKP_3:
+            answer: bytes | None = self._open(payload)
+        elif payload_type == packet.RAKP_1:
+            answer = self._rakp_1(payload)
+        elif payload_type == packet.RAKP_3:
             answer = self._rakp_3(payload)
-            return packet.wrap_plain(packet.RAKP_4, answer) if answer else None
-        raise packet.Malformed("unknown payload type")
+        else:
+            raise packet.Malformed("unknown payload type")
+        if answer is None:
+            return None
+        kind = payload_type + 1
+        return packet.wrap_plain(kind, quirks.opening(self.bmc.faults, kind, answer))
 
     # -- opening a session, sections 13.17 to 13.24 ---------------------------------------------------------
 
@@ -128,6 +129,8 @@ class LanChannel:
             return handshake.Refusal(request.tag, _NO_SUITE, request.console_id).encode()
         if limit > packet.PRIVILEGE_ADMINISTRATOR:
             return handshake.Refusal(request.tag, _INVALID_ROLE, request.console_id).encode()
+        if suite is crypto.SUITE_17 and self.bmc.faults.no_suite_17:
+            return handshake.Refusal(request.tag, self.bmc.faults.no_suite_17, request.console_id).encode()
         now = self._settings.clock()
         if self.bmc.faults.session_table_full or not self._make_room(request.console_id, now):
             return handshake.Refusal(request.tag, _NO_ROOM, request.console_id).encode()
@@ -156,14 +159,15 @@ class LanChannel:
         if session is None or session.keys:
             return handshake.Refusal(message.tag, _INVALID_SESSION, 0).encode()
         role = message.role & 0x0F
-        if not 1 <= role <= session.limit:
+        highest = _OPERATOR if self.bmc.faults.operator_only else session.limit
+        if not 1 <= role <= min(session.limit, highest):
             return self._refuse(session, message.tag, _UNAUTHORIZED_ROLE)
         if message.user != self._settings.user.encode():
             return self._refuse(session, message.tag, _UNAUTHORIZED_NAME)
-        session.limit = role
+        opened_for, session.limit = session.limit, role
         session.privilege = min(role, packet.PRIVILEGE_USER)
         password = b"another password" if self.bmc.faults.wrong_password else self._settings.password
-        exchange = session.exchange = crypto.Exchange(
+        exchange = crypto.Exchange(
             suite=session.suite,
             console_id=session.console_id,
             bmc_id=session.bmc_id,
@@ -175,6 +179,7 @@ class LanChannel:
             user_key=password,
             bmc_key=self._settings.kg,
         )
+        session.exchange = exchange = quirks.exchange(self.bmc.faults, exchange, opened_for)
         code = exchange.rakp_2_code()
         return handshake.Rakp2(message.tag, session.console_id, exchange.bmc_random, self.guid, code).encode()
 
@@ -187,7 +192,8 @@ class LanChannel:
             if session.keys is None:  # the console found that we do not know the password
                 self._refuse(session, message.tag, message.status)
             return None
-        if not hmac.compare_digest(message.code, session.exchange.rakp_3_code()):
+        wanted = quirks.confirmed(self.bmc.faults, session.exchange).rakp_3_code()
+        if not hmac.compare_digest(message.code, wanted):
             return self._refuse(session, message.tag, _INVALID_INTEGRITY_CHECK)
         session_key = session.exchange.session_key()
         if session.keys is None:
@@ -224,7 +230,9 @@ class LanChannel:
             session.exchange = None  # it was kept for a RAKP message 3 that is sent again
             self.bmc.commands += 1
         session.sequence = session.sequence % 0xFFFFFFFF + 1
-        return session.keys.seal(session.console_id, session.sequence, session.answer)
+        answer_id = 0 if self.bmc.faults.zero_ids else session.console_id
+        sealed = quirks.message(self.bmc.faults, session.answer)
+        return session.keys.seal(answer_id, session.sequence, sealed)
 
     def _forgets(self, session: Session, now: float) -> bool:
         commands, seconds = self.bmc.faults.forgets_after_commands, self.bmc.faults.forgets_after_seconds
@@ -234,7 +242,7 @@ class LanChannel:
 
     def _carry_out(self, session: Session, netfn: int, command: int, data: bytes) -> bmc.Answer:
         if (netfn, command) == packet.SET_SESSION_PRIVILEGE_LEVEL:
-            return _set_privilege(session, data)
+            return _set_privilege(session, data, self.bmc.faults)
         if (netfn, command) == packet.CLOSE_SESSION:
             return self._close(data)
         return self._anonymous(netfn, command, data) or self.bmc.execute(
@@ -255,16 +263,7 @@ class LanChannel:
         return packet.encode_response(netfn, number, command, code, answer)
 
     def _anonymous(self, netfn: int, command: int, data: bytes) -> bmc.Answer | None:
-        """Return the answer to a command that needs no session; None for one that does."""
-        if netfn != packet.NETFN_APP:
-            return None
-        if (netfn, command) == packet.GET_CHANNEL_AUTHENTICATION_CAPABILITIES:
-            return _capabilities(data, two_keys=bool(self._settings.kg))
-        if (netfn, command) == _GET_CHANNEL_CIPHER_SUITES:
-            return _cipher_suites(data)
-        if (netfn, command) == _GET_SYSTEM_GUID:
-            return bmc.OK, self.guid
-        return None
+        return anonymous.answer(netfn, command, data, guid=self.guid, two_keys=bool(self._settings.kg))
 
 
 def _request(message: bytes) -> tuple[int, int, int, bytes]:
@@ -278,40 +277,14 @@ def _request(message: bytes) -> tuple[int, int, int, bytes]:
     return netfn, number, command, data
 
 
-def _set_privilege(session: Session, data: bytes) -> bmc.Answer:
+def _set_privilege(session: Session, data: bytes, faults: Faults) -> bmc.Answer:
     """Section 22.18; level 0 asks for the present level."""
     if len(data) != 1:
         return bmc.WRONG_LENGTH, b""
     level = data[0] & 0x0F
     if level == 1 or level > packet.PRIVILEGE_ADMINISTRATOR:
         return bmc.INVALID_FIELD, b""
-    if level > session.limit:
+    if level > (_OPERATOR if faults.operator_session else session.limit):
         return _EXCEEDS_LIMIT, b""
     session.privilege = level or session.privilege
     return bmc.OK, bytes((session.privilege,))
-
-
-def _capabilities(data: bytes, two_keys: bool) -> bmc.Answer:
-    """Section 22.13, table 22-15: IPMI v2.0 only, users with names; bit 5 shows that Kg is set."""
-    if len(data) != 2:
-        return bmc.WRONG_LENGTH, b""
-    if data[0] & 0x0F not in (_CHANNEL, 0x0E):
-        return bmc.INVALID_FIELD, b""
-    extended = data[0] & 0x80
-    status = 0x04 | two_keys << 5
-    return bmc.OK, bytes((_CHANNEL, extended, status, 0x02 if extended else 0, 0, 0, 0, 0))
-
-
-def _cipher_suites(data: bytes) -> bmc.Answer:
-    """Section 22.15: the records of the suites (table 22-18), of which 16 bytes fit into an answer."""
-    if len(data) != 3:
-        return bmc.WRONG_LENGTH, b""
-    if data[0] & 0x0F not in (_CHANNEL, 0x0E):
-        return bmc.INVALID_FIELD, b""
-    records = b"".join(
-        bytes((0xC0, number, made.authentication, 0x40 | made.integrity, 0x80 | made.confidentiality))
-        for number, suite in crypto.SUITES.items()
-        for made in (suite.algorithms,)
-    )
-    start = 16 * (data[2] & 0x3F)
-    return bmc.OK, bytes((_CHANNEL,)) + records[start : start + 16]

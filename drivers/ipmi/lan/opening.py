@@ -201,7 +201,7 @@ class _SetUp:
             raise refusals.without_suite(
                 self._target, self._manner, "the code in its RAKP message 2 is of no password"
             )
-        raise self._other_key(found, "password; check ipmi_password")
+        raise Refused(errors.AuthenticationRefused(f"BMC {target} has another password; check ipmi_password"))
 
     async def _confirm(self, exchange: crypto.Exchange) -> bytes:
         """RAKP messages 3 and 4; returns the session key."""
@@ -224,13 +224,9 @@ class _SetUp:
             raise refusals.without_suite(
                 self._target, self._manner, "the code in its RAKP message 4 is of no key"
             )
-        raise self._other_key(answer, "key Kg; check ipmi_hex_kg_key")
-
-    def _other_key(self, answer: handshake.Rakp2 | handshake.Rakp4, what: str) -> Refused:
-        # Without the session id anybody may have sent it: no verdict, and the guard against lockouts rests.
-        ours = answer.console_id == self._console_id
-        kind = errors.AuthenticationRefused if ours else errors.DriverError
-        return Refused(kind(f"BMC {self._target} has another {what}"))
+        raise Refused(
+            errors.AuthenticationRefused(f"BMC {self._target} has another key Kg; check ipmi_hex_kg_key")
+        )
 
     async def _ask(
         self,
