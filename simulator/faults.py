@@ -28,6 +28,7 @@ class Faults:
     :param slow_reset: seconds by which the answer to a reset is late
     :param busy: seconds for which it answers only 503 with Retry-After, in every other such span
     :param redirects_posts: the status with which each POST and DELETE is redirected to its path with a slash
+    :param starts: seconds for which its service root has hardly anything in it
     :param drops_events: seconds after which an event stream is closed
     """
 
@@ -84,6 +85,25 @@ class Faults:
     redirects: bool = False
     foreign_links: bool = False
     null_power: bool = False
+    starts: float = 0.0
+    no_systems_link: bool = False
+    renamed: bool = False
+    pages: bool = False
+    short_lists: bool = False
+    select_fails: bool = False
+    slow_queries: bool = False
+    expand_fails: bool = False
+    filter_fails: bool = False
+    odd_conditions: bool = False
+    unasked_304: bool = False
+    body_304: bool = False
+    demands_etags: bool = False
+    error_200: bool = False
+    empty_bodies: bool = False
+    null_health: bool = False
+    lower_case: bool = False
+    lying_resets: bool = False
+    no_actions: bool = False
     event_silence: bool = False
     drops_events: float = 0.0
 
@@ -223,6 +243,25 @@ KINDS: Final[dict[str, Kind]] = {
     "redirects": _of_redfish("redirects"),
     "foreign-links": _of_redfish("foreign_links"),
     "null-power": _of_redfish("null_power"),
+    "starts": _lasting("starts", REDFISH),
+    "no-systems-link": _of_redfish("no_systems_link"),
+    "renamed": _of_redfish("renamed"),
+    "pages": _of_redfish("pages"),
+    "short-lists": _of_redfish("short_lists"),
+    "select-fails": _of_redfish("select_fails"),
+    "slow-queries": _of_redfish("slow_queries"),
+    "expand-fails": _of_redfish("expand_fails"),
+    "filter-fails": _of_redfish("filter_fails"),
+    "odd-conditions": _of_redfish("odd_conditions"),
+    "unasked-304": _of_redfish("unasked_304"),
+    "body-304": _of_redfish("body_304"),
+    "demands-etags": _of_redfish("demands_etags"),
+    "error-200": _of_redfish("error_200"),
+    "empty-bodies": _of_redfish("empty_bodies"),
+    "null-health": _of_redfish("null_health"),
+    "lower-case": _of_redfish("lower_case"),
+    "lying-resets": _of_redfish("lying_resets"),
+    "no-actions": _of_redfish("no_actions"),
     "event-silence": _of_redfish("event_silence"),
     "drops-events": _lasting("drops_events", REDFISH),
 }

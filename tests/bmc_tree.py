@@ -34,7 +34,7 @@ class TreeBMC:
     async def root(self, needed: str = "") -> dict[str, Any]:
         return dict(self.documents.get(ROOT, {}))
 
-    async def get(self, path: str, *, etag: str | None = None, patience: float = 0.0) -> Response:
+    async def get(self, path: str, *, etag: str | None = None, links: bool = True) -> Response:
         self.asked.append(path)
         if self._refuses_queries and "?" in path:
             raise Refused("BMC 192.0.2.1 does not do queries", 501)

@@ -161,7 +161,7 @@ class System:
             path = await self._find(now)
             etag = etag and self._etag  # that of another path says nothing
         try:
-            response = await self.bmc.get(path, etag=etag)
+            response = await self.bmc.get(path, etag=etag, links=False)
             if etag is not None and response.status == _NOT_MODIFIED:
                 self._etag_worked = True
                 return self._etag_word
@@ -200,7 +200,7 @@ class System:
             without.append(("conditional requests", path))  # it takes any request for one
         for feature, plain in without:
             try:
-                response = await self.bmc.get(plain)
+                response = await self.bmc.get(plain, links=False)
             except ENDS:
                 raise
             except errors.DriverError as again:

@@ -1,5 +1,6 @@
 """HTTP answers as bytes, and the bodies of errors (DSP0266, clause "Error responses")."""
 
+import dataclasses
 import functools
 import hashlib
 import http
@@ -94,6 +95,33 @@ def refusal(message: Message, headers: Mapping[str, str] | None = None) -> Answe
         }
     }
     return answer(message.status, body, headers)
+
+
+def without_body(made: Answer) -> Answer:
+    """Return the answer to a HEAD."""
+    head, end, _ = made.wire.partition(b"\r\n\r\n")
+    return dataclasses.replace(made, wire=head + end, streams=False)
+
+
+def not_found(path: str) -> Answer:
+    """Return the error for a path at which nothing is."""
+    text = f"The resource at the URI '{path}' was not found."
+    return refusal(Message(404, "ResourceMissingAtURI", text, (path,)))
+
+
+def not_allowed(method: bytes, allowed: str) -> Answer:
+    """Return the error for a method that a resource does not have."""
+    text = f"The method {method.decode('ascii', 'replace')} is not allowed here."
+    return refusal(Message(405, "OperationNotAllowed", text), {"Allow": allowed})
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in the body of a request; None if there is none."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def event_stream() -> Answer:

@@ -43,8 +43,8 @@ class BMC:
     :param address: its IPv4 address
     """
 
-    __slots__ = ("_announced", "_faults", "_unsettled", "address", "changed", "machines", "publish",
-                 "sessions", "settings", "tasks")  # fmt: skip
+    __slots__ = ("_announced", "_faults", "_faulty_since", "_unsettled", "address", "changed", "machines",
+                 "publish", "sessions", "settings", "tasks")  # fmt: skip
 
     def __init__(self, settings: Settings, address: int) -> None:
         self.settings = settings
@@ -60,6 +60,7 @@ class BMC:
         self._announced = {system: machine.power for system, machine in self.machines.items()}
         self._unsettled: dict[str, Machine] = {}
         self._faults: Faults = HEALTHY
+        self._faulty_since = 0.0
 
     @property
     def faults(self) -> Faults:
@@ -69,12 +70,20 @@ class BMC:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         before, self._faults = self._faults, faults
+        self._faulty_since = self.settings.clock()
         for machine in self.machines.values():
             machine.faults = faults
         self.changed()
         if worst(before) != worst(faults):
             for system in self.machines:
                 self.publish(status_event(system, worst(faults)))
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it has the fault of a BMC that is starting, and has not had it for long enough yet."""
+        return bool(self._faults.starts) and (
+            self.settings.clock() < self._faulty_since + self._faults.starts
+        )
 
     @property
     def power_on(self) -> bool:

@@ -36,14 +36,14 @@ def spoil(made: Answer, wrong: Faults, request: Request) -> Answer:
     if wrong.odd_texts or wrong.odd_json:
         wire = _with_odd_json(wire, wrong)
     if wire is not made.wire:
-        wire = _with_length(wire)
+        wire = with_length(wire)
     if wrong.wrong_type:
         wire = wire.replace(b"application/json", b"text/html", 1)
     done = made.status < 300 and request.method in (b"POST", b"DELETE")
     if (wrong.cut_errors and made.status >= 400) or (wrong.cut_actions and done):
         wire, closes = _without_body(wire), True
     elif wrong.wrong_lengths and made.status not in (204, 304):
-        wire, closes = _with_length(wire, 7), True
+        wire, closes = with_length(wire, 7), True
     if wrong.cuts:
         wire = wire[: 2 * len(wire) // 3]
     return dataclasses.replace(made, wire=wire, late=made.late + wrong.slow, closes=closes)
@@ -69,7 +69,7 @@ def _without_body(wire: bytes) -> bytes:
     return re.sub(rb"\r\nContent-Length: \d+", b"", head) + b"\r\nTransfer-Encoding: chunked" + end
 
 
-def _with_length(wire: bytes, more: int = 0) -> bytes:
+def with_length(wire: bytes, more: int = 0) -> bytes:
     """Return an answer that announces its length, or more than that."""
     head, end, body = wire.partition(b"\r\n\r\n")
     length = b"Content-Length: %d" % (len(body) + more)

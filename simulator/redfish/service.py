@@ -3,20 +3,23 @@
 import base64
 import dataclasses
 import hmac
-import json
 import math
-from typing import Any, Final
+from typing import Final
 
 from podium.simulator import faults
-from podium.simulator.redfish import queries, tree
+from podium.simulator.redfish import oddities, queries, tree
 from podium.simulator.redfish.answers import (
     Answer,
     Message,
     answer,
     etag_of,
     event_stream,
+    json_object,
+    not_allowed,
+    not_found,
     not_modified,
     refusal,
+    without_body,
 )
 from podium.simulator.redfish.bmc import BMC
 from podium.simulator.redfish.documents import ROOT, SESSIONS, SSE, TASK_MONITORS, Document
@@ -76,7 +79,10 @@ class Service:
             text = f"The service is temporarily unavailable. Retry in {seconds} seconds."
             message = Message(503, "ServiceTemporarilyUnavailable", text, (str(seconds),))
             return refusal(message, {"Retry-After": str(seconds)})
-        return spoil(self._answer(request), bmc.faults, request)
+        asked = request
+        if bmc.faults.renamed:
+            asked = dataclasses.replace(request, target=oddities.at_old_name(request.target))
+        return spoil(oddities.spoil(self._answer(asked), bmc.faults), bmc.faults, request)
 
     def _changed(self) -> None:
         self._rendered.clear()
@@ -100,23 +106,33 @@ class Service:
         if redirects and method in (b"POST", b"DELETE") and not request.target.endswith(b"/"):
             return answer(redirects, headers={"Location": f"{path}/"})
         if method == b"POST" and path in (SESSIONS, f"{SESSIONS}/Members"):
-            return _not_found(path) if self.bmc.faults.no_sessions else self._log_in(request)
+            missing = self.bmc.faults.no_sessions or self.bmc.is_starting
+            return not_found(path) if missing else self._log_in(request)
         if path not in (ROOT, "/redfish") and not self._is_known(headers):
             return refusal(_UNAUTHORIZED, {"WWW-Authenticate": 'Basic realm="podium-sim"'})
+        if self.bmc.faults is not faults.HEALTHY and (odd := self._odd_answer(request)):
+            return odd
         if method in (b"GET", b"HEAD"):
             found = self._get(request.target, path)
             match = headers.get(b"if-none-match")
             if found.etag and match is not None and (found.etag in match or match == b"*"):
                 return not_modified(found.etag)
-            return found if method == b"GET" else _without_body(found)
+            return found if method == b"GET" else without_body(found)
         system, action, rest = path.removeprefix(f"{ROOT}/Systems/").partition(_RESET)
         if action and not rest and system in self.bmc.machines:
-            return self._reset(system, request.body) if method == b"POST" else _not_allowed(method, "POST")
+            return self._reset(system, request.body) if method == b"POST" else not_allowed(method, "POST")
         session, slash, id = path.rpartition("/")
         if method == b"DELETE" and slash and session == SESSIONS and id in self.bmc.sessions.ids:
             return self._log_out(path, id, headers.get(b"if-match"))
         known = tree.find(self.bmc, path) is not None
-        return _not_allowed(method, _allowed(path)) if known else _not_found(path)
+        return not_allowed(method, _allowed(path)) if known else not_found(path)
+
+    def _odd_answer(self, request: Request) -> Answer | None:
+        reset = (json_object(request.body) or {}).get("ResetType")
+        target = request.target.decode("ascii", "replace")
+        return oddities.own_answer(
+            request.method, target, request.headers, reset, self.bmc, self._resource, self.requests
+        )
 
     # -- who asks -------------------------------------------------------------------------------------------
 
@@ -135,7 +151,7 @@ class Service:
     def _log_in(self, request: Request) -> Answer:
         """DSP0266, clause "Session login": the token is in a header, the session's path in another."""
         bmc = self.bmc
-        body = _json_object(request.body)
+        body = json_object(request.body)
         if body is None:
             return refusal(_MALFORMED)
         for name in ("UserName", "Password"):
@@ -165,7 +181,8 @@ class Service:
         found = self._rendered.get(target)
         if found is None:
             found = self._render(target.decode("ascii", "replace"), path)
-            if found.status == 200 and not found.streams and not path.startswith(_UNKEPT):
+            kept = not (found.streams or path.startswith(_UNKEPT) or self.bmc.is_starting)
+            if found.status == 200 and kept:
                 if len(self._rendered) >= _KEPT:
                     self._rendered.clear()
                 self._rendered[target] = found
@@ -184,7 +201,9 @@ class Service:
         document = self._resource(path)
         if document is None:
             is_action = path.endswith(_RESET)
-            return _not_allowed(b"GET", "POST") if is_action else _not_found(path)
+            return not_allowed(b"GET", "POST") if is_action else not_found(path)
+        if wrong.pages:
+            document = oddities.page(document, path, query_text)
         try:
             query = queries.parse(query_text, known=not wrong.no_queries)
         except queries.NotUnderstood as refused:
@@ -197,6 +216,8 @@ class Service:
         document, wrong = tree.find(self.bmc, path), self.bmc.faults
         if document is None:
             return None
+        if wrong is not faults.HEALTHY:
+            document = oddities.bent(document, path, self.bmc)
         if wrong.foreign_links and path not in (ROOT, "/redfish"):
             document = {**with_foreign_links(document), "@odata.id": path}
         if wrong.no_etags or path == "/redfish":
@@ -208,10 +229,10 @@ class Service:
 
     def _reset(self, system: str, body: bytes) -> Answer:
         bmc, machine = self.bmc, self.bmc.machines[system]
-        parameters = _json_object(body)
+        parameters = json_object(body)
         if parameters is None:
             return refusal(_MALFORMED)
-        reset = parameters.get("ResetType")
+        reset = oddities.meant_reset(parameters.get("ResetType"), bmc.faults)
         if reset is None:
             text = "The action ComputerSystem.Reset requires that the parameter ResetType be present."
             names = ("ComputerSystem.Reset", "ResetType")
@@ -240,28 +261,10 @@ class Service:
     def _monitor(self, path: str, id: str) -> Answer:
         task = self.bmc.tasks.find(id)
         if task is None:
-            return _not_found(path)
+            return not_found(path)
         if not task.poll(self.bmc.settings.clock()):
             return self._pending(id)
         return refusal(task.failure) if task.failure else answer(204)
-
-
-def _json_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _without_body(made: Answer) -> Answer:
-    head, end, _ = made.wire.partition(b"\r\n\r\n")
-    return dataclasses.replace(made, wire=head + end, streams=False)
-
-
-def _not_found(path: str) -> Answer:
-    text = f"The resource at the URI '{path}' was not found."
-    return refusal(Message(404, "ResourceMissingAtURI", text, (path,)))
 
 
 def _allowed(path: str) -> str:
@@ -269,8 +272,3 @@ def _allowed(path: str) -> str:
     if path == SESSIONS:
         return "GET, HEAD, POST"
     return "GET, HEAD, DELETE" if path.startswith(SESSIONS) else "GET, HEAD"
-
-
-def _not_allowed(method: bytes, allowed: str) -> Answer:
-    text = f"The method {method.decode('ascii', 'replace')} is not allowed here."
-    return refusal(Message(405, "OperationNotAllowed", text), {"Allow": allowed})

@@ -24,7 +24,7 @@ class Machine:
         self.refusals: dict[str, Refused] = {}
         self.sent: list[str] = []
 
-    async def get(self, path: str) -> Response:
+    async def get(self, path: str, *, links: bool = True, **_: Any) -> Response:
         return Response(200, [], self.system)
 
     async def post(self, path: str, body: dict[str, Any], *, repeatable: bool, etag: Any) -> Response:

@@ -56,7 +56,7 @@ class FakeBMC:
     async def root(self, needed: str = "") -> dict[str, Any]:
         return self.root_document
 
-    async def get(self, path: str, *, etag: str | None = None, patience: float = 0.0) -> Response:
+    async def get(self, path: str, *, etag: str | None = None, links: bool = True) -> Response:
         self.gets.append((path, etag))
         if path in self.refusals:
             raise self.refusals[path]
@@ -603,7 +603,7 @@ class TellsAnything:
     async def root(self, needed: str = "") -> dict[str, Any]:
         return self.root_document
 
-    async def get(self, path: str, *, etag: str | None = None, patience: float = 0.0) -> Response:
+    async def get(self, path: str, *, etag: str | None = None, links: bool = True) -> Response:
         plain = path.removesuffix("?$select=PowerState")
         if plain not in self.documents:
             raise Refused(f"no {path}", 404)

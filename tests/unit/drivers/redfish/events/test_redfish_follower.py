@@ -60,7 +60,7 @@ class BMC:
     async def root(self, needed: str = "") -> dict[str, Any]:
         return {"EventService": {"@odata.id": "/redfish/v1/EventService"}}
 
-    async def get(self, path: str, *, etag: str | None = None, patience: float = 0.0) -> Response:
+    async def get(self, path: str, *, etag: str | None = None, links: bool = True) -> Response:
         await asyncio.sleep(self.latency)
         if path == "/redfish/v1/EventService":
             self.services += 1
