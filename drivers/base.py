@@ -5,6 +5,7 @@ instance of it and calls its methods in a room of the driver's own: one event lo
 methods, a few threads for the plain ones. Any method may be either.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
 from types import MappingProxyType
@@ -121,21 +122,24 @@ class Manager(Protocol):
     """What a periodic task receives as ``manager``: all that a driver may ask of the conductor.
 
     Every method may be called from any thread and returns at once. What is saved or reported is written a
-    moment later. It is ignored for a node that is no longer this conductor's or was enrolled with another
-    driver meanwhile. What takes time returns an object to wait for, with ``await`` or ``async with`` in async
-    methods and with ``result()`` or ``with`` in plain methods.
+    moment later. It is ignored for a node that is no longer this conductor's, or has another driver or
+    driver_info than when the snapshot was made. What takes time returns an object to wait for, with ``await``
+    or ``async with`` in async methods and with ``result()`` or ``with`` in plain methods.
     """
 
     def nodes(self, driver: "Driver") -> Sequence[Node]:
         """The nodes of this conductor that are enrolled with this very driver."""
 
-    def report_power_state(self, node: Node, state: str) -> None:
+    def report_power_state(self, node: Node, state: str, *, observed_at: float | None = None) -> None:
         """Report a power state as if a sweep had read it: hardware that sends events needs no polling.
 
-        Ignored while the node is reserved or its power is being changed.
+        Ignored while the node is reserved or its power is being changed, and if a change has ended since the
+        state was observed.
 
         :param state: ``power on``, ``power off`` or ``error``
-        :raises ValueError: for any other state
+        :param observed_at: when the hardware was asked or sent its event, in seconds of ``time.monotonic()``;
+            by default when the snapshot ``node`` was made, which is right for what is read with it
+        :raises ValueError: for any other state, or a time that is still to come
         """
 
     def report_health(self, node: Node, health: Health) -> None:
@@ -187,6 +191,17 @@ class Manager(Protocol):
         :param max_output: bytes of each output, more of which is an error
         :raises podium.errors.DriverError: when waited for: it cannot be started, took longer or said more
         """
+
+
+def check_report(state: str, observed_at: float | None) -> None:
+    """Refuse what :meth:`Manager.report_power_state` must not be given.
+
+    :raises ValueError: for a state that no read returns, or a time that is still to come
+    """
+    if state not in states.READINGS:
+        raise ValueError(f"{state!r} is none of {', '.join(sorted(states.READINGS))}")
+    if observed_at is not None and observed_at > time.monotonic():
+        raise ValueError(f"observed_at={observed_at:g} is still to come; it is of the clock time.monotonic()")
 
 
 #: The earlier name of :class:`Manager`, kept until 0.2.

@@ -1,5 +1,6 @@
 """A node, and what a driver reports of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -8,7 +9,10 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node as it was when the conductor last looked: a snapshot, never changed."""
+    """A node as it was when the conductor last looked: a snapshot, never changed.
+
+    :param as_of: when that was, in seconds of ``time.monotonic()``
+    """
 
     uuid: str
     name: str
@@ -20,6 +24,7 @@ class Node:
     properties: Mapping[str, Any] = field(default_factory=dict)
     driver_internal_info: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    as_of: float = field(default=math.inf, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

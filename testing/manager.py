@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,7 +12,7 @@ from typing import Any, NamedTuple
 
 from oslo_log import log
 
-from podium import errors, states
+from podium import errors
 from podium.drivers import base
 from podium.drivers.command import CommandResult, Pending, in_event_loop
 from podium.drivers.context import RunContext
@@ -51,7 +53,8 @@ class FakeManager(base.Manager):
         self.maintenance: dict[str, str] = {}
         self.reservations: list[tuple[str, str]] = []
         self.failures: list[TaskFailure] = []
-        self._nodes = {node.uuid: node for node in nodes}
+        self._nodes = {node.uuid: replace(node, as_of=time.monotonic()) for node in nodes}
+        self._switched: dict[str, float] = {}
         self._started = now
         self._last_run: dict[str, float] = {}
         self._reserved: set[str] = set()
@@ -62,10 +65,11 @@ class FakeManager(base.Manager):
     def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
         return [node for node in self._nodes.values() if node.driver == driver.name]
 
-    def report_power_state(self, node: base.Node, state: str) -> None:
-        if state not in states.READINGS:
-            raise ValueError(f"{state!r} is none of {', '.join(sorted(states.READINGS))}")
+    def report_power_state(self, node: base.Node, state: str, *, observed_at: float | None = None) -> None:
+        base.check_report(state, observed_at)
         known = self._own(node)
+        if (node.as_of if observed_at is None else observed_at) < self._switched.get(node.uuid, -math.inf):
+            return
         if known is not None and not known.target_power_state and node.uuid not in self._reserved:
             self.power_states.setdefault(node.name, []).append(state)
             self._update(node, power_state=state)
@@ -124,6 +128,11 @@ class FakeManager(base.Manager):
             the first words of argv; the longest match counts
         """
         self._programs.answer(answers)
+
+    def change_power(self, node: base.Node, state: str) -> None:
+        """Have a node switched as a person's request does it: what was observed before no longer counts."""
+        self._switched[node.uuid] = now = time.monotonic()
+        self._update(node, power_state=state, as_of=now)
 
     def advance(self, seconds: float) -> None:
         """Move the clock; nothing runs until :meth:`run_tasks_due`."""

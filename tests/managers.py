@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from fakes import Clock, StillDriver
+from fakes import HERE, Clock, StillDriver
 from podium import errors, states
 from podium.conductor.telling import sensor_metrics
-from podium.db import power
+from podium.db import operations, power
+from podium.db.models import utcnow
+from podium.db.outcomes import Outcome, finish
 from podium.drivers import base
 from podium.drivers.context import RunContext
 from podium.testing import FakeManager, make_node
@@ -51,6 +53,9 @@ class Side(Protocol):
     async def settle(self) -> None:
         """Have written what was reported to the manager."""
 
+    async def switch(self, name: str, state: str) -> None:
+        """Have a request for a node's power made and carried out."""
+
     def health(self, name: str) -> base.Health | None: ...
     def sensors(self, name: str) -> list[str]: ...
     def reason(self, name: str) -> str | None: ...
@@ -71,6 +76,9 @@ class Fake:
 
     async def settle(self) -> None:
         pass
+
+    async def switch(self, name: str, state: str) -> None:
+        self.manager.change_power(node_of(self, name), state)
 
     def health(self, name: str) -> base.Health | None:
         return self.manager.healths.get(name)
@@ -105,6 +113,17 @@ class Real:
     async def settle(self) -> None:
         assert await self.it.parts.recorder.flush()
         await self.it.parts.fleet.refresh(self.it.parts.sql)
+
+    async def switch(self, name: str, state: str) -> None:
+        parts = self.it.parts
+        with parts.database.write() as connection:
+            asked = power.ask(connection, [parts.node(name)], state, who="somebody")
+        await parts.fleet.refresh(parts.sql)
+        with parts.database.write() as connection:
+            (request,) = operations.requests_of(connection, asked.operation_id or 0)
+            power.begin(connection, [request.id], HERE, utcnow())
+            finish(connection, [Outcome(request.node_id, request.id, HERE, utcnow(), state)])
+        await parts.fleet.refresh(parts.sql)
 
     def health(self, name: str) -> base.Health | None:
         health = self.it.parts.node(name).health

@@ -1,5 +1,6 @@
 """One owned node as the conductor knows it."""
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ class Entry:
     :param policy: what is done when the power is another: record, enforce, ignore; None for the usual
     :param fault: who put the node into maintenance, where that was no person
     :param enforcement: what was last written of why enforcement waits with the node
+    :param since: since when the node has been known with this driver and driver_info, in seconds of the
+        monotonic clock
+    :param switched_at: when its last power change ended, or as ``since``
     """
 
     number: int
@@ -37,6 +41,8 @@ class Entry:
     policy: str | None = None
     fault: str | None = None
     enforcement: str | None = None
+    since: float = -math.inf
+    switched_at: float = -math.inf
 
     @property
     def is_watched(self) -> bool:
@@ -60,26 +66,33 @@ class Entry:
             self.policy,
             self.fault,
             self.enforcement,
+            self.since,
+            self.switched_at,
         )
 
 
-def entry_of(owned: OwnedNode, clock: DatabaseClock) -> Entry:
-    """The entry of a node that was read from the database."""
+def entry_of(owned: OwnedNode, clock: DatabaseClock, now: float) -> Entry:
+    """The entry of a node that was read from the database.
+
+    :param now: seconds of the monotonic clock, after it was read
+    """
     checked = None if owned.power_checked_at is None else clock.seconds_of(owned.power_checked_at)
     return Entry(
         number=owned.id,
         version=owned.version,
-        node=node_of(owned),
+        node=node_of(owned, now),
         reads=Reads(checked, owned.power_failures),
         health=owned.health,
         wanted=_interned(owned.wanted_power_state),
         policy=_interned(owned.power_policy),
         fault=_interned(owned.fault),
         enforcement=owned.enforcement,
+        since=now,
+        switched_at=now,
     )
 
 
-def node_of(owned: OwnedNode) -> Node:
+def node_of(owned: OwnedNode, now: float) -> Node:
     """The snapshot of a node that drivers see."""
     return Node(
         uuid=owned.uuid,
@@ -92,6 +105,7 @@ def node_of(owned: OwnedNode) -> Node:
         properties=_shared(owned.properties),
         driver_internal_info=_shared(owned.driver_internal_info),
         extra=_shared(owned.extra),
+        as_of=now,
     )
 
 

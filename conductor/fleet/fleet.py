@@ -1,6 +1,7 @@
 """The nodes that this conductor owns, in memory, kept up to date from the changes in the database."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -112,7 +113,9 @@ class Fleet:
             gone += [number for number in list(self._entries) if number not in left]
         entries: list[Entry] = []
         for chunk in chunks(differ):  # the rows of a large fleet at once are larger than its entries
-            entries += (entry_of(row, clock) for row in statements.load(connection, chunk))
+            loaded = statements.load(connection, chunk)
+            now = time.monotonic()  # what the rows show of the hardware is older
+            entries += (entry_of(owned, clock, now) for owned in loaded)
         return _Changes(pulse, entries, gone)
 
     def _owns(self, node: Changed) -> bool:
@@ -133,7 +136,10 @@ class Fleet:
                 else:
                     reads = entry.reads.following(old.reads, is_forgiven=old.node.maintenance)
                     # A health that was reported may not be written yet either.
-                    entry = replace(entry, reads=reads, health=old.health)
+                    switched_at = entry.switched_at if old.node.target_power_state else old.switched_at
+                    entry = replace(
+                        entry, reads=reads, health=old.health, since=old.since, switched_at=switched_at
+                    )
                 if entry.policy == ENFORCE:
                     self.enforced.add(entry.number)
                 else:

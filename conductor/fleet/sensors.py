@@ -57,15 +57,17 @@ class Sensors:
         self._reports: dict[str, _Report] = {}  # by UUID, the oldest first
         self._lock = threading.Lock()
 
-    def report(self, node: Node, sensors: Sequence[Sensor]) -> None:
+    def report(self, node: Node, sensors: Sequence[Sensor], *, is_current: bool = True) -> None:
         """Replace the last report of a node.
 
+        :param is_current: whether it is of the hardware that the node has now; else it is ignored
         :raises ValueError: for a kind or a status that there is not
         """
         report = _Report(self._clock(), node.driver, _samples(sensors))
         with self._lock:
-            self._reports.pop(node.uuid, None)
-            if self._fleet.find(node.uuid) is not None:
+            entry = self._fleet.find(node.uuid)
+            if is_current and entry is not None and entry.node.driver == node.driver:
+                self._reports.pop(node.uuid, None)
                 self._reports[node.uuid] = report
             self._forget()
 

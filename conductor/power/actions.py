@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import inspect
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -235,7 +236,9 @@ class PowerActions:
             marking = asyncio.run_coroutine_threadsafe(self._mark_sent(begun.request_id), loop)
             await asyncio.wrap_future(marking)
 
-        run = room.start(PowerChange(room, node_of(begun.node), request, mark_sent).carry_out, context)
+        run = room.start(
+            PowerChange(room, node_of(begun.node, time.monotonic()), request, mark_sent).carry_out, context
+        )
         try:
             return await asyncio.wrap_future(run.future)
         except asyncio.CancelledError:

@@ -8,11 +8,12 @@ import concurrent.futures
 import json
 import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from oslo_log import log
 
-from podium import errors, states
+from podium import errors
 from podium.clocks import boottime
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.fleet.entry import Entry
@@ -63,27 +64,29 @@ class DriverServices:
         """The nodes of this conductor that are enrolled with this very driver."""
         return self._fleet.nodes(driver.name)
 
-    def report_power_state(self, node: base.Node, state: str) -> None:
+    def report_power_state(self, node: base.Node, state: str, *, observed_at: float | None = None) -> None:
         """Treat a power state as if a sweep had read it.
 
-        :raises ValueError: for a state that no read returns
+        :raises ValueError: for a state that no read returns, or a time that is still to come
         """
-        if state not in states.READINGS:
-            raise ValueError(f"{state!r} is none of {', '.join(sorted(states.READINGS))}")
-        entry = self._own(node)
+        base.check_report(state, observed_at)
+        entry = self._current(node)
+        if entry is not None and (node.as_of if observed_at is None else observed_at) < entry.switched_at:
+            return
         if entry is None or entry.node.target_power_state or entry.number in self._fleet.taken:
             return
         if entry.node.power_state not in (None, state):
             LOG.warning("%s: %s -> %s, reported by its driver", node.name, entry.node.power_state, state)
             if entry.is_watched:
                 self._gate.changed(entry, state, time.monotonic())
-        now = self._now()
-        entry.reads.checked = boottime()
-        self._recorder.add_reading(Reading(entry.number, entry.version, now, state))
+        age = 0.0 if observed_at is None else time.monotonic() - observed_at
+        entry.reads.checked = max(boottime() - age, entry.reads.checked or 0.0)
+        at = self._now() - timedelta(seconds=age)
+        self._recorder.add_reading(Reading(entry.number, entry.version, at, state))
 
     def report_health(self, node: base.Node, health: base.Health) -> None:
         """Save a node's health, if it changed."""
-        if self._own(node) is not None:
+        if self._current(node) is not None:
             self._recorder.add_health(node.uuid, health)
 
     def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
@@ -91,7 +94,7 @@ class DriverServices:
 
         :raises ValueError: for an unknown kind or status
         """
-        self.sensors.report(node, sensors)
+        self.sensors.report(node, sensors, is_current=self._current(node) is not None)
 
     def save_properties(self, node: base.Node, properties: Mapping[str, Any]) -> None:
         """Put values into the node's ``properties``; None removes one."""
@@ -104,17 +107,17 @@ class DriverServices:
     def _save(self, node: base.Node, column: str, values: Mapping[str, Any]) -> None:
         # A copy, and an error for what is no JSON now, where the driver can be blamed.
         copied = json.loads(json.dumps(dict(values), allow_nan=False))
-        if self._own(node) is not None:
+        if self._current(node) is not None:
             self._recorder.add_values(node.uuid, column, copied)
 
     def set_maintenance(self, node: base.Node, reason: str) -> None:
         """Put a node into maintenance, for a reason in words."""
-        if self._own(node) is not None:
+        if self._current(node) is not None:
             self._recorder.add_maintenance(node.uuid, node.driver, reason)
 
     def clear_maintenance(self, node: base.Node) -> None:
         """Take a node out of maintenance that this driver put it into."""
-        if self._own(node) is not None:
+        if self._current(node) is not None:
             self._recorder.add_maintenance(node.uuid, node.driver, None)
 
     def reserve(self, node: base.Node, purpose: str) -> base.Reservation:
@@ -160,6 +163,11 @@ class DriverServices:
             raise errors.NodeConflict(f"{node.name} is taken; it was to be reserved for: {purpose}")
         LOG.info("%s: reserved by its driver for: %s", node.name, purpose)
         return number
+
+    def _current(self, node: base.Node) -> Entry | None:
+        """As :meth:`_own`; None, too, for a snapshot that shows another driver_info than the node has now."""
+        entry = self._own(node)
+        return entry if entry is not None and node.as_of >= entry.since else None
 
     def _own(self, node: base.Node) -> Entry | None:
         """The entry of a node; None when it is not this conductor's, or has another driver now."""

@@ -1,6 +1,7 @@
 """A node whose BMC sends events: what they hint at is read soon, once at a time and with pauses."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
@@ -155,6 +156,7 @@ class Watched:
 
     async def _look(self) -> None:
         async with self._follower.reading:
+            begun = time.monotonic()
             # What is read from here on stands until the next event, of a BMC that sends them all.
             self.system.stream_alive = self._misses < _MOST_MISSES
             try:
@@ -163,7 +165,7 @@ class Watched:
                 self.system.stream_alive = self._doubtful = False
                 LOG.debug("the power of %s cannot be read after an event: %s", self.node.name, failure)
                 return
-        self._follower.manager.report_power_state(self.node, state)
+        self._follower.manager.report_power_state(self.node, state, observed_at=begun)
         changed, self._state = state != self._state, state
         if changed and self._doubtful:
             self._note_miss()

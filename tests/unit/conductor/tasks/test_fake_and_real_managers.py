@@ -5,6 +5,7 @@ What the real manager does is right: the fake follows it.
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,56 @@ def test_a_report_of_power_for_a_reserved_node_is_ignored(on: Callable[..., None
         assert node_of(side).power_state == states.POWER_OFF
 
     on(play, {"name": "n1", "power_state": states.POWER_ON})
+
+
+def test_what_was_observed_before_a_change_says_nothing_of_the_time_after_it(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        walk, before = node_of(side), time.monotonic()  # a walk begins, which takes seconds
+        await side.switch("n1", states.POWER_OFF)
+        side.manager.report_power_state(walk, states.POWER_ON)
+        side.manager.report_power_state(walk, states.POWER_ON, observed_at=before)
+        side.manager.report_power_state(node_of(side), states.POWER_ON, observed_at=before)
+        await side.settle()
+        assert node_of(side).power_state == states.POWER_OFF
+
+    on(play, {"name": "n1", "power_state": states.POWER_ON})
+
+
+@pytest.mark.parametrize("with_time", [True, False])
+def test_what_is_observed_after_a_change_counts(on: Callable[..., None], with_time: bool) -> None:
+    async def play(side: Side) -> None:
+        old = node_of(side)
+        await side.switch("n1", states.POWER_OFF)
+        node, observed_at = (old, time.monotonic()) if with_time else (node_of(side), None)
+        side.manager.report_power_state(node, states.POWER_ON, observed_at=observed_at)
+        await side.settle()
+        assert node_of(side).power_state == states.POWER_ON
+
+    on(play, {"name": "n1", "power_state": states.POWER_ON})
+
+
+def test_what_else_is_reported_counts_after_a_change_too(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        walk = node_of(side)
+        await side.switch("n1", states.POWER_OFF)
+        side.manager.report_health(walk, base.Health("Warning", ("hot",)))
+        side.manager.report_sensors(walk, [base.Sensor("Inlet", "temperature", 21)])
+        side.manager.save_properties(walk, {"cpus": 4})
+        side.manager.set_maintenance(walk, "on fire")
+        await side.settle()
+        assert side.health("n1") == base.Health("Warning", ("hot",))
+        assert (side.sensors("n1"), side.reason("n1")) == (["Inlet"], "on fire")
+        assert node_of(side).properties == {"cpus": 4}
+
+    on(play, {"name": "n1", "power_state": states.POWER_ON})
+
+
+def test_a_time_of_the_wall_clock_is_refused(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        with pytest.raises(ValueError, match=r"still to come; it is of the clock time\.monotonic\(\)"):
+            side.manager.report_power_state(node_of(side), states.POWER_ON, observed_at=time.monotonic() + 60)
+
+    on(play)
 
 
 @pytest.mark.parametrize("stranger", [elsewhere, moved])

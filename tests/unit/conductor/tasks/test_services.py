@@ -1,7 +1,9 @@
 """What drivers ask of the conductor, from async and plain methods alike."""
 
 import asyncio
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,49 @@ def test_a_change_that_a_driver_reports_counts_as_one_that_nobody_asked_for(
             assert gate.disturbed == 0  # it was not known before
             it.manager.report_power_state(node, states.POWER_OFF)
             assert gate.disturbed == 1
+
+    asyncio.run(main())
+
+
+def test_what_was_learned_of_other_hardware_is_ignored(tmp_path: Path, clock: Clock) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+            with it.parts.database.write() as connection:
+                api.update_node(connection, it.parts.node("n1").id, {"driver_info": {"address": "new"}})
+            await it.parts.fleet.refresh(it.parts.sql)
+            before = it.parts.node("n1")
+            it.manager.report_power_state(node, states.POWER_ON)
+            it.manager.report_power_state(node, states.POWER_ON, observed_at=time.monotonic())
+            it.manager.report_health(node, base.Health("Critical"))
+            it.manager.report_sensors(node, [base.Sensor("Inlet", "temperature", 21.0)])
+            it.manager.save_properties(node, {"new": 3})
+            it.manager.save_driver_internal_info(node, {"firmware": "2.1"})
+            it.manager.set_maintenance(node, "on fire")
+            assert await it.parts.recorder.flush()
+            assert it.parts.node("n1") == before
+            assert list(sensor_metrics.text(it.manager.sensors)) == []
+
+    asyncio.run(main())
+
+
+def test_an_event_that_waited_for_its_report_has_the_time_at_which_it_was_observed(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node = await stage(it)
+            earlier = time.monotonic() - 30
+            it.manager.report_power_state(node, states.POWER_ON, observed_at=node.as_of)
+            await it.parts.recorder.flush()
+            first = it.parts.node("n1").power_checked_at
+            entry = it.parts.fleet.find(node.uuid)
+            assert entry is not None
+            entry = replace(entry, switched_at=earlier)
+            it.parts.fleet._entries[entry.number] = entry
+            it.manager.report_power_state(node, states.POWER_ON, observed_at=earlier)
+            await it.parts.recorder.flush()
+            assert (first - it.parts.node("n1").power_checked_at).total_seconds() > 29
 
     asyncio.run(main())
 

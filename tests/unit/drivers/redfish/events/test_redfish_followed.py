@@ -28,8 +28,8 @@ class Manager(FakeManager):
         super().__init__(nodes)
         self._told = asyncio.Event()
 
-    def report_power_state(self, node: base.Node, state: str) -> None:
-        super().report_power_state(node, state)
+    def report_power_state(self, node: base.Node, state: str, *, observed_at: float | None = None) -> None:
+        super().report_power_state(node, state, observed_at=observed_at)
         self._told.set()
 
     def report_health(self, node: base.Node, health: base.Health) -> None:
