@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 import sqlalchemy as sa
 
 from podium import errors
-from podium.cli import arguments, command
+from podium.cli import arguments, command, outcomes
 from podium.conf.periodic_tasks import no_such_task
 from podium.db import api, conductors, task_commands
 from podium.db.conductors import ConductorTask
@@ -120,13 +120,16 @@ class _Ask(command.Command):
     ) -> tuple[str, bool]:
         """Return the result of the commands to a conductor's workers, and whether they were carried out."""
         end = time.monotonic() + timeout
+        silence = outcomes.Patience(self.config.conductor.heartbeat_timeout)
         while True:
             with database.read() as connection:
                 rows = task_commands.find(connection, numbers)
-                alive = host in _alive(connection, self.config.conductor.heartbeat_timeout)
+                found = conductors.find(connection, host)
+            # It was alive just now. Only a heartbeat that stands still shows its end, however clocks are set.
+            ended = found is None or not found.online or silence.ends(found.heartbeat_at)
             if len(rows) == len(numbers) and all(row.finished_at is not None for row in rows):
                 return self._outcome_of_all(rows)
-            if len(rows) < len(numbers) or not alive:
+            if len(rows) < len(numbers) or ended:
                 return f"failed: the conductor {host} ended before it answered", False
             if time.monotonic() >= end:
                 return f"not finished after {timeout:g} s; {host} goes on with it", False

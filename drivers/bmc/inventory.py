@@ -46,14 +46,14 @@ def is_due(internal: Mapping[str, Any], fingerprint: str, now: datetime, interva
 
     :param internal: the node's driver_internal_info
     :param fingerprint: of the machine when it was last seen; empty while it is not known
-    :param now: with its time zone
+    :param now: with its time zone; clocks may have been set since the last time, or be another host's
     :param interval: seconds
     """
     try:
         age = (now - datetime.fromisoformat(internal[_COLLECTED_AT])).total_seconds()
     except (KeyError, TypeError, ValueError):
         return True
-    return not 0 <= age < interval or fingerprint not in ("", internal.get(_COLLECTED_OF))
+    return abs(age) >= interval or fingerprint not in ("", internal.get(_COLLECTED_OF))
 
 
 def collected(fingerprint: str, now: datetime) -> dict[str, str]:

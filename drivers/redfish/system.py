@@ -7,13 +7,13 @@ whole body, and a stream of events the request itself. What does not work is don
 import asyncio
 import contextlib
 import math
-import time
 from collections.abc import Callable
 from typing import Final
 
 from oslo_log import log
 
 from podium import errors, states
+from podium.clocks import boottime
 from podium.drivers import base
 from podium.drivers.redfish import finding, power, resets, resources
 from podium.drivers.redfish.http.answers import ENDS
@@ -38,7 +38,7 @@ class System:
 
     :param path: the system's; empty to find it on a BMC that has only one
     :param confirm_interval: seconds for which a reading stands while events report every change
-    :param clock: seconds, monotonic
+    :param clock: seconds, which nobody sets
     """
 
     __slots__ = (
@@ -49,7 +49,7 @@ class System:
     )  # fmt: skip
 
     def __init__(
-        self, bmc: BMC, path: str, confirm_interval: float, clock: Callable[[], float] = time.monotonic
+        self, bmc: BMC, path: str, confirm_interval: float, clock: Callable[[], float] = boottime
     ) -> None:
         self.bmc = bmc
         self.path = path

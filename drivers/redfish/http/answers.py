@@ -114,17 +114,26 @@ def _odd_resource(answer: Answer) -> Any:
 
 
 def retry_after(answer: Answer) -> float | None:
-    """Seconds for which the BMC asks to be left alone (RFC 9110, 10.2.3), at most 600; or None."""
+    """Seconds for which the BMC asks to be left alone (RFC 9110, 10.2.3), at most 600; or None.
+
+    A date is compared with that of the answer (6.6.1): the clocks of many BMCs are wrong.
+    """
     given = header(answer.headers, b"retry-after")
     if given is None:
         return None
     if given.isascii() and given.isdigit() and len(given) < 10:
         return min(float(given), _LONGEST_PAUSE)
+    until, now = _moment(given), _moment(header(answer.headers, b"date"))
+    if until is None:
+        return None
+    return min(max(until - (time.time() if now is None else now), 0.0), _LONGEST_PAUSE)
+
+
+def _moment(date: str | None) -> float | None:
     try:
-        seconds = email.utils.parsedate_to_datetime(given).timestamp() - time.time()
+        return email.utils.parsedate_to_datetime(date).timestamp() if date else None
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 0.0), _LONGEST_PAUSE)
 
 
 def messages(body: Mapping[str, Any] | None) -> list[dict[str, Any]]:

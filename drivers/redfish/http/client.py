@@ -31,7 +31,7 @@ class Client:
     """
 
     def __init__(self, timing: Timing, clock: Callable[[], float] = boottime) -> None:
-        self.network = Network(timing)
+        self.network = Network(timing, clock)
         self.clock = clock
         self._bmcs = Shared[Target, BMC]()
         self._ending: set[asyncio.Task[bool]] = set()

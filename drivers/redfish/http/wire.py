@@ -5,11 +5,13 @@ import contextlib
 import errno
 import resource
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 from podium import errors
+from podium.clocks import boottime
 from podium.drivers.bmc import timing
 from podium.drivers.redfish.http import answers
 from podium.drivers.redfish.http.connection import Answer, Connection, NoAnswer, Watchdog
@@ -83,9 +85,13 @@ class Counts:
 
 
 class Network:
-    """What all connections of a client share."""
+    """What all connections of a client share.
 
-    def __init__(self, timing: Timing) -> None:
+    :param clock: seconds, also of the machine's sleep
+    """
+
+    def __init__(self, timing: Timing, clock: Callable[[], float] = boottime) -> None:
+        self.clock = clock
         self.loop = asyncio.get_running_loop()
         self.timing = timing
         self.counts = Counts()
@@ -167,12 +173,13 @@ class Network:
 class Wire:
     """The connection to one BMC; whoever uses it makes sure that nobody else does meanwhile."""
 
-    __slots__ = ("_connection", "_network", "_target")
+    __slots__ = ("_connection", "_network", "_target", "_used")
 
     def __init__(self, target: Target, network: Network) -> None:
         self._target = target
         self._network = network
         self._connection: Connection | None = None
+        self._used = 0.0  # when it was last, by the network's clock
 
     @property
     def peer(self) -> str:
@@ -194,15 +201,18 @@ class Wire:
             if connection is None or not connection.alive or not repeatable:
                 connection = await self._reconnect(deadline)
             network.counts.requests += 1
-            stale = network.loop.time() - connection.heard > _STALE
+            stale = network.clock() - self._used > _STALE
             try:
-                return await network.watchdog.ask(connection, request, deadline)
+                answer = await network.watchdog.ask(connection, request, deadline)
             except NoAnswer as lost:
                 if lost.came is not None and answers.is_enough(lost.came, reads=request.startswith(b"GET ")):
                     return lost.came
                 if not repeats or (lost.silent and not stale):
                     raise self._unreachable(request, lost, repeatable) from None
-            repeats -= 1
+                repeats -= 1
+            else:
+                self._used = network.clock()
+                return answer
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -216,6 +226,7 @@ class Wire:
             before.close()
         resumes = before.resumable if before is not None else None
         self._connection = await network.open(self._target, Connection, deadline, resumes)
+        self._used = network.clock()
         network.counts.reconnects += before is not None
         return self._connection
 

@@ -3,13 +3,16 @@
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
-from podium.db import api, conductors, task_commands
+from podium.db import api, clock, conductors, task_commands
 from podium.db.engine import Database
 from podium.db.models import task_commands as commands
 from podium.db.models import utcnow
@@ -122,6 +125,28 @@ def test_a_run_that_takes_longer_than_one_waits_goes_on(podium: Run, database: D
     go_online(database, "head")
     done = podium("task", "run", "acme.poll", "--timeout", "0")
     assert (done.returncode, done.stdout) == (1, "acme.poll: not finished after 0 s; head goes on with it\n")
+
+
+def test_a_clock_that_is_set_does_not_end_the_wait_for_a_conductor_that_lives(
+    podium: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_online(database, "head")
+    hours = iter([1, -1])
+
+    def pause(_seconds: float) -> None:
+        """Between two looks the clock is set an hour ahead, back by two, and then the conductor answers."""
+        hour = next(hours, None)
+        with database.write() as connection:
+            if hour is None:
+                task_commands.answer(connection, 1, None, 1.0)
+            else:
+                monkeypatch.setattr(clock, "now", lambda _connection: utcnow() + timedelta(hours=hour))
+                (head,) = conductors.list_conductors(connection)
+                assert not head.is_alive(60)
+
+    monkeypatch.setattr("podium.cli.tasks.time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
+    done = podium("task", "run", "acme.poll")
+    assert (done.stdout, done.stderr) == ("acme.poll: done in 1.0 s\n", "")
 
 
 def test_a_conductor_that_ends_meanwhile_is_not_waited_for(podium: Run, database: Database) -> None:

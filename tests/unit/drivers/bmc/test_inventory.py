@@ -28,12 +28,25 @@ def test_what_was_just_collected_is_not_due() -> None:
         ({"inventory_collected_at": 7}, "", True),
         ({"inventory_collected_at": (NOW - timedelta(seconds=59)).isoformat()}, "", False),
         ({"inventory_collected_at": (NOW - timedelta(seconds=60)).isoformat()}, "", True),
+        ({"inventory_collected_at": (NOW + timedelta(seconds=59)).isoformat()}, "", False),
         ({"inventory_collected_at": (NOW + timedelta(days=1)).isoformat()}, "", True),
         ({"inventory_collected_at": NOW.isoformat(), "inventory_of": "a"}, "a", False),
         ({"inventory_collected_at": NOW.isoformat(), "inventory_of": "a"}, "b", True),
         ({"inventory_collected_at": NOW.isoformat()}, "b", True),
     ],
-    ids=["never", "words", "no zone", "number", "young", "old", "future", "same", "other", "of nothing"],
+    ids=[
+        "never",
+        "words",
+        "no zone",
+        "number",
+        "young",
+        "old",
+        "ahead",
+        "future",
+        "same",
+        "other",
+        "of nothing",
+    ],
 )
 def test_an_inventory_is_due_when_it_is_old_or_of_something_else(
     internal: dict[str, Any], fingerprint: str, due: bool

@@ -315,6 +315,27 @@ def test_a_bmc_that_is_left_alone_gets_another_chance_after_the_interval(fake_bm
     run(main)
 
 
+def test_a_session_that_was_forgotten_while_the_machine_slept_costs_one_packet_and_a_login(
+    fake_bmc: Any,
+) -> None:
+    async def main() -> None:
+        now = [0.0]
+        async with fake_bmc() as bmc, connected(bmc, EAGER, clock=lambda: now[0]) as (client, connection):
+            await read(connection)
+            bmc.forget_sessions()
+            now[0] += 300
+            seen = len(bmc.datagrams)
+            assert await read(connection) == bmc.status
+            assert client.statistics()["logins"] == 2
+            one_login = len(bmc.datagrams) - seen
+            bmc.forget_sessions()
+            seen = len(bmc.datagrams)
+            assert await read(connection) == bmc.status
+            assert len(bmc.datagrams) - seen > one_login  # a session just used gets more chances
+
+    run(main)
+
+
 def test_a_login_that_succeeds_starts_the_count_of_failures_anew(fake_bmc: Any) -> None:
     async def main() -> None:
         async with fake_bmc() as bmc, connected(bmc, EAGER) as (_, connection):

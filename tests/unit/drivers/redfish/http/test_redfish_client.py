@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from podium import errors
+from podium.drivers.redfish.http.answers import retry_after
 from podium.drivers.redfish.http.client import BMCBusy, Client, Refused, Target, Timing
+from podium.drivers.redfish.http.connection import Answer
 
 SYSTEM = "/redfish/v1/Systems/1"
 RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
@@ -246,6 +248,23 @@ def test_a_silent_bmc_is_given_up(fake_bmc: Any) -> None:
             assert client.statistics()["connections"] == 0
             bmc.answer = lambda request: None
             assert (await one.get(SYSTEM)).body["PowerState"] == "On"
+
+    run(main)
+
+
+def test_a_connection_that_broke_while_the_machine_slept_costs_one_repetition(fake_bmc: Any) -> None:
+    async def main() -> None:
+        now = [0.0]
+        async with fake_bmc() as bmc, bmc.connected(BRISK, clock=lambda: now[0]) as (_, one):
+            await one.get(SYSTEM)
+            first = bmc.requests[-1].connection
+            bmc.answer = lambda request: b"" if request.connection == first else None
+            now[0] += 300
+            assert (await one.get(SYSTEM)).body["PowerState"] == "On"
+            assert bmc.requests[-1].connection != first
+            bmc.answer = lambda request: b""
+            with pytest.raises(errors.BMCUnreachable):  # nobody slept: the BMC is silent
+                await one.get(SYSTEM)
 
     run(main)
 
@@ -576,6 +595,21 @@ def test_a_busy_bmc_is_left_alone_until_its_time_is_over(http_bmc: Any, status: 
             await one.get(SYSTEM)
 
     run(main)
+
+
+@pytest.mark.parametrize(
+    ("date", "after", "seconds"),
+    [
+        ("Thu, 01 Jan 1970 00:00:10 GMT", "Thu, 01 Jan 1970 00:02:10 GMT", 120),
+        ("Wed, 01 Jan 2098 00:00:00 GMT", "Wed, 01 Jan 2098 00:01:00 GMT", 60),
+        ("Wed, 01 Jan 2098 01:00:00 GMT", "Wed, 01 Jan 2098 00:00:00 GMT", 0),
+        ("Fri, 31 Dec 9999 23:59:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", 59),
+        ("no date", "Wed, 01 Jan 2098 00:00:00 GMT", 600),
+    ],
+)
+def test_a_date_is_by_the_bmc_s_own_clock(date: str, after: str, seconds: float) -> None:
+    headers = [(b"Date", date.encode()), (b"Retry-After", after.encode())]
+    assert retry_after(Answer(503, headers, b"")) == seconds
 
 
 @pytest.mark.parametrize("after", [None, "soon", "-1", "١", "Fri, 99 Jan 2100 00:00:00 GMT"])
