@@ -12,8 +12,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import podium.cli.main
@@ -49,12 +50,21 @@ class Daemon:
 
     :param bin: the folder of the programs of another environment
     :param url: of its database, by default one that has its schema
+    :param environment: variables of its own
     """
 
     def __init__(
-        self, folder: Path, text: str = "", *, default: str = "", url: str | None = None, bin: Path = BIN
+        self,
+        folder: Path,
+        text: str = "",
+        *,
+        default: str = "",
+        url: str | None = None,
+        bin: Path = BIN,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.folder = folder
+        self.environment = environment
         self.bin = bin
         self.config = folder / "podium.conf"
         self.log = folder / "daemon.log"
@@ -78,7 +88,7 @@ class Daemon:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env=os.environ | environment,
+                env=os.environ | dict(self.environment) | environment,
             )
         return self.process
 
@@ -124,11 +134,17 @@ class Daemon:
 
     def podium(self, *arguments: str, expect: int = 0) -> "subprocess.CompletedProcess[str]":
         command = ["--config-file", str(self.config), *arguments]
-        if self.bin == BIN:
+        if self.bin == BIN and not self.environment:
             done = run_here(podium.cli.main.main, command)
         else:
             command = [str(self.bin / "podium"), *command]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+                env=os.environ | dict(self.environment),
+            )
         assert done.returncode == expect, (arguments, done.stdout, done.stderr)
         return done
 

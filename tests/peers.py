@@ -14,6 +14,7 @@ PATIENCE: Final = 60.0
 
 _ROOT: Final = Path(__file__).parent.parent
 _PACKAGES: Final = {
+    "cc": "gcc",
     "fence_dummy": "fence-agents",
     "initdb": "postgresql",
     "ipmi_sim": "openipmi",

@@ -30,6 +30,10 @@ _PRUNE_SPACING: Final = 3600.0
 _COMMANDS_MAX_AGE: Final = timedelta(days=1)
 #: How many times as fast as it was measured time goes on for retention, where it is behind.
 _CATCHING_UP: Final = 2
+#: Seconds by which the database's clock may differ from what was measured between two runs.
+_STEP: Final = 60.0
+#: Seconds after which it is believed, if it does not.
+_BELIEVED: Final = 7 * 86_400.0
 
 
 class ConductorTask(Kind):
@@ -101,7 +105,8 @@ class MeasuredTime:
     """The time by which the past is deleted: the database's, but no faster than it was measured.
 
     So a clock that leaps ten years ahead makes nothing ten years old. It may go twice as fast, to catch up
-    with the time in which no conductor ran.
+    with the time in which no conductor ran, and the database's clock is believed once it has gone right for a
+    week.
 
     :param seconds: a clock that nobody sets
     """
@@ -110,6 +115,8 @@ class MeasuredTime:
         self._seconds = seconds
         self._since = seconds()
         self._start: datetime | None = None
+        self._last: tuple[datetime, float] | None = None
+        self._set_at = 0.0  # when the database's clock may have been set, at the latest
 
     def now(self, reached: datetime | None, now: datetime) -> datetime:
         """How late it is.
@@ -117,9 +124,15 @@ class MeasuredTime:
         :param reached: how far any conductor had come; None the first time, when the clock is believed
         :param now: by the database's clock
         """
+        seconds = self._seconds()
         if self._start is None:
             self._start = reached or now
-        measured = self._start + _CATCHING_UP * timedelta(seconds=self._seconds() - self._since)
+        if self._last is None or abs((now - self._last[0]).total_seconds() - seconds + self._last[1]) > _STEP:
+            self._set_at = seconds
+        self._last = now, seconds
+        if seconds - self._set_at >= _BELIEVED:
+            return now
+        measured = self._start + _CATCHING_UP * timedelta(seconds=seconds - self._since)
         return min(now, max(measured, reached or measured))
 
 

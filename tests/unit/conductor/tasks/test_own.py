@@ -167,6 +167,17 @@ def test_retention_catches_up_with_the_time_in_which_no_conductor_ran() -> None:
     assert late[-1] == NOON + 21 * HOUR
 
 
+def test_a_clock_that_was_wrong_at_first_is_believed_after_a_week_in_which_it_went_right() -> None:
+    retention = Retention()
+    retention.after(1, NOON.replace(year=1970))
+    hours = range(7 * 24 + 1)
+    late = [retention.after(1, NOON + hour * HOUR) for hour in hours]
+    assert {moment.year for moment in late[:-1]} == {1970}
+    assert late[-1] == NOON + hours[-1] * HOUR
+    leapt = retention.after(1, NOON.replace(year=2036))
+    assert leapt.year < 2036
+
+
 @pytest.mark.parametrize("year", [1970, 2036, 9999])
 def test_a_leap_of_the_clock_deletes_nothing(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, year: int
