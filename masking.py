@@ -1,5 +1,6 @@
 """Hides secrets in everything that is shown: values by the name of their property, texts by their content."""
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -13,6 +14,7 @@ _SECRET_NAME: Final = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=1024)  # the same few names for every node
 def is_secret(name: str) -> bool:
     """Return whether a property's name alone shows that its value is a secret."""
     return bool(_SECRET_NAME.search(name))

@@ -16,7 +16,7 @@ from typing import Any, Final
 from oslo_config import cfg, iniparser
 from oslo_log import log
 
-from podium import errors
+from podium import errors, masking
 from podium.conf import conductor, default, opts
 from podium.library_internals import OpenOptions, Values, sections, written
 
@@ -26,8 +26,14 @@ LOG = log.getLogger(__name__)
 _NO_NUMBER: Final = re.compile(
     r"(?:invalid literal for int\(\) with base 10|could not convert string to float): (.*)"
 )
+#: What is shown instead of a secret: by Podium, by SQLAlchemy in a URL, and by oslo.config in a log.
+_STARS: Final = re.compile(rf"{re.escape(masking.MASK)}|:\*{{3,}}@|^\*{{3,}}$")
 #: Where oslo.config logs which options a reload changes.
 _OSLO_LOG: Final = logging.getLogger("oslo_config.cfg")
+
+
+class _Masked(ValueError):
+    """A secret of stars, which were copied from what a program showed."""
 
 
 class Config(OpenOptions):
@@ -79,7 +85,7 @@ class Config(OpenOptions):
 
         :raises ValueError, TypeError, RecursionError, oslo_config.cfg.Error: see :func:`explain`
         """
-        return _not_empty(option, self.convert(option, group, text))
+        return _usable(option, self.convert(option, group, text))
 
     def mutate_config_files(self) -> dict[tuple[str | None, str], tuple[Any, Any]]:
         """Read the config files again and apply the mutable options: all of them, or none.
@@ -122,7 +128,7 @@ class Config(OpenOptions):
     def _check(self, values: Values | None) -> None:
         for option, group in self.registered():
             try:
-                _not_empty(option, self.value(option, group, values))
+                _usable(option, self.value(option, group, values))
             except (ValueError, TypeError, RecursionError, cfg.Error) as fault:
                 raise errors.ConfigError(self._value_fault(option, group, values, fault)) from None
 
@@ -185,6 +191,8 @@ def explain(option: cfg.Opt, fault: Exception, *, secret: bool) -> str:
     """
     if isinstance(fault, cfg.NoSuchOptError | cfg.NoSuchGroupError | cfg.TemplateSubstitutionError):
         remedy = "a $ begins the name of another option; write $$ for the sign itself"
+    elif isinstance(fault, _Masked):
+        return "it has the stars that are shown instead of a secret; write the secret itself"
     elif isinstance(fault, RecursionError):
         return "its $ leads back to itself; write $$ for the sign itself"
     else:
@@ -216,9 +224,13 @@ def _raw_value(option: cfg.Opt, group: str | None, values: Values | None) -> tup
     return os.environ.get(variable, option.default), f"environment variable {variable}"
 
 
-def _not_empty(option: cfg.Opt, value: Any) -> Any:
+def _usable(option: cfg.Opt, value: Any) -> Any:
     if value is None and option.default is not None:
         raise ValueError("it is empty")
+    if option.secret:
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str) and _STARS.search(one):
+                raise _Masked
     return value
 
 

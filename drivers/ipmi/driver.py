@@ -43,6 +43,7 @@ def _bytes(limit: int) -> Callable[[Any], bytes]:
     return convert
 
 
+@functools.lru_cache(maxsize=1024, typed=True)  # enrolment asks three times for each
 def _address(value: Any) -> str:
     address = as_text(value).strip()
     if ":" in address:

@@ -320,6 +320,13 @@ def test_a_driver_that_cannot_be_made_is_told_without_its_secrets(check: Check, 
     assert "cannot be made: ValueError: the pin ****** is too simple" in line
 
 
+def test_the_mask_is_no_secret(check: Check) -> None:
+    assert check("[notifications]", "webhook_token = ******") == [
+        "podium.conf:2: [notifications] webhook_token = ******: it has the stars that are shown instead of a"
+        " secret; write the secret itself"
+    ]
+
+
 def test_a_secret_is_not_shown_where_another_option_refers_to_it(check: Check, install: Install) -> None:
     install(ACME)
     (line,) = check("[DEFAULT]", "enabled_drivers = fake, $acme.pin", "[acme]", "pin = hunter22")[:1]

@@ -59,6 +59,36 @@ def test_a_wrong_value_is_told_in_one_line_with_option_value_file_and_remedy(
     assert "\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("[database] connection", "postgresql://podium:***@db/podium"),
+        ("[database] connection", "postgresql://podium:******@db/podium"),
+        ("[database] connection", "postgresql://db/podium?user=podium&password=******"),
+        ("[notifications] webhook_token", "******"),
+        ("[notifications] webhook_token", "****"),
+        ("[notifications] webhook_urls", "https://one.example/,https://me:******@two.example/"),
+    ],
+)
+def test_what_is_shown_instead_of_a_secret_is_no_secret(load: Load, option: str, value: str) -> None:
+    section, name = option.split()
+    assert refusal(load, section, f"{name} = {value}") == (
+        f"the value of {option}, a secret, cannot be used: it has the stars that are shown instead of a"
+        " secret; write the secret itself"
+    )
+
+
+@pytest.mark.parametrize("token", ["a*b", "**", "a***", "*****b"])
+def test_a_secret_may_have_stars_of_its_own(load: Load, token: str) -> None:
+    config = load("[notifications]", f"webhook_token = {token}")
+    assert config.notifications.webhook_token == token
+
+
+def test_the_mask_is_refused_in_the_environment_too(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_NOTIFICATIONS__WEBHOOK_TOKEN", "******")
+    assert "[notifications] webhook_token, a secret, cannot be used" in refusal(load)
+
+
 def test_a_wrong_secret_is_told_without_its_value(load: Load) -> None:
     text = refusal(load, "[database]", "connection = mysql+pymysql://podium:se$cret@db/podium")
     assert text.startswith("the value of [database] connection, a secret, cannot be used: ")
