@@ -112,6 +112,7 @@ class Conductor:
             self._recorder,
             worker=worker,
             timeouts=settings.timeouts,
+            note_read=self._sync.take_of_change,
             limits=settings.power_on_limits,
         )
         self._heartbeat = Heartbeat(

@@ -38,6 +38,19 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadOfChange:
+    """What the last read that a power change made says of its node, if that is news.
+
+    :param failures: failed reads in a row
+    :param failure: why the last of them failed; None when it answers again
+    """
+
+    node_id: int
+    failures: int
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """Nodes whose power was read and did not change.
 
@@ -49,6 +62,26 @@ class Checked:
     at: datetime
     seen: int
     numbers: Sequence[int]
+
+
+_READ_OF_CHANGE: Final = (
+    sa.update(nodes)
+    .where(nodes.c.id == sa.bindparam("number"), nodes.c.reservation == sa.bindparam("holder"))
+    .values(power_failures=sa.bindparam("failures"), last_error=sa.bindparam("failure"))
+)
+
+
+def record_reads_of_changes(connection: sa.Connection, reads: Iterable[ReadOfChange], holder: Worker) -> None:
+    """Write down which nodes do not answer the power changes under way; those that are over stay.
+
+    :param holder: who carries the changes out
+    """
+    values = [
+        {"number": one.node_id, "holder": holder, "failures": one.failures, "failure": one.failure}
+        for one in sorted(reads, key=attrgetter("node_id"))
+    ]
+    if values:
+        connection.execute(_READ_OF_CHANGE, values)
 
 
 #: Nodes of one statement that only records that they were read.

@@ -112,16 +112,16 @@ class Connection(Sql):
         self.away = False
 
     async def read(self, function: Callable[[sa.Connection], _T]) -> _T:
-        self._reach()
+        self._arrive()
         return await super().read(function)
 
     async def write(self, function: Callable[[sa.Connection], _T]) -> _T:
-        self._reach()
+        self._arrive()
         await self.fuse.step()
         done = await super().write(function)
         await self.fuse.step()
         return done
 
-    def _reach(self) -> None:
+    def _arrive(self) -> None:
         if self.away:
             raise errors.DatabaseUnavailable("the connection is cut")

@@ -2,12 +2,13 @@
 
 import asyncio
 import concurrent.futures
+import functools
 import inspect
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from oslo_context.context import RequestContext
@@ -50,6 +51,8 @@ class PowerActions:
     """The requested power changes of every driver's nodes. Used by the conductor's loop alone.
 
     :param worker: in whose name nodes are reserved
+    :param note_read: learns, in the driver's room, of each read that a change makes: the driver, the node's
+        number, and the answer or the error
     :param limits: how many nodes of a domain this process switches on within a time
     :param clock: seconds, monotonic
     """
@@ -63,6 +66,7 @@ class PowerActions:
         *,
         worker: Worker,
         timeouts: Timeouts,
+        note_read: Callable[[str, int, Any, Exception | None], object],
         limits: Limits | None = None,
         clock: Callable[[], float] = boottime,
     ) -> None:
@@ -72,6 +76,7 @@ class PowerActions:
         self._recorder = recorder
         self._worker = worker
         self._timeouts = timeouts
+        self._note_read = note_read
         self._limits = PowerLimits(limits or {})
         self._most = {name: _AT_ONCE if _is_async(room) else room.size for name, room in rooms.items()}
         self._now = sql.now
@@ -236,9 +241,14 @@ class PowerActions:
             marking = asyncio.run_coroutine_threadsafe(self._mark_sent(begun.request_id), loop)
             await asyncio.wrap_future(marking)
 
-        run = room.start(
-            PowerChange(room, node_of(begun.node, time.monotonic()), request, mark_sent).carry_out, context
+        change = PowerChange(
+            room,
+            node_of(begun.node, time.monotonic()),
+            request,
+            mark_sent,
+            functools.partial(self._note_read, begun.node.driver, begun.node.id),
         )
+        run = room.start(change.carry_out, context)
         try:
             return await asyncio.wrap_future(run.future)
         except asyncio.CancelledError:

@@ -67,6 +67,8 @@ class PowerChange:
     """One requested change under way. Used by the loop of its room alone.
 
     :param mark_sent: writes to the database that the command is about to be sent
+    :param note_read: learns the answer or the error of each read: reads that fail show at once, and not only
+        when the change has failed
     :param clock: seconds, monotonic
     :param pause: waits for so many seconds
     """
@@ -77,6 +79,7 @@ class PowerChange:
         node: Node,
         request: Request,
         mark_sent: Callable[[], Awaitable[None]],
+        note_read: Callable[[Any, Exception | None], object],
         *,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -86,6 +89,7 @@ class PowerChange:
         self._node = node
         self._request = request
         self._mark_sent = mark_sent
+        self._note_read = note_read
         self._clock = clock
         self._pause = pause
         self._marked = request.sent or request.action in _REPEATABLE
@@ -275,12 +279,14 @@ class PowerChange:
                 self._left(end), self._node, self._driver.get_power_state, urgent=True
             )
         except Exception as error:
+            self._note_read(None, error)
             self._silent = isinstance(error, _SILENCE)
             if not (self._problem and isinstance(error, TimeoutError)):
                 self._problem = self._words(error)  # a timeout says less than the driver's own error
             if isinstance(error, _PERMANENT) and not self._tried:
                 raise _Failed(self._problem) from None
             return None
+        self._note_read(answer, None)
         known = isinstance(answer, str) and answer in states.READINGS
         self._state = answer if known else None
         self._problem = None if known else f"{answer!r} is no power state"

@@ -26,7 +26,7 @@ from podium.db import clock, conductors, faults, fleet, readings
 from podium.db.changes import next_change
 from podium.db.conductors import TaskReport
 from podium.db.outcomes import Outcome, finish
-from podium.db.readings import Checked, Reading
+from podium.db.readings import Checked, Reading, ReadOfChange
 from podium.db.worker import Worker
 from podium.drivers.base import Health
 from podium.node_ranges import fold_for_log
@@ -54,6 +54,9 @@ class Recorder:
         self._outcomes: Pile[int, Outcome, int] = Pile(
             _finish, lambda written, change: self._fleet.taken.free_when_seen(change, written)
         )
+        self._reads_of_changes: Pile[int, ReadOfChange, None] = Pile(
+            lambda sql, reads: readings.record_reads_of_changes(sql, reads.values(), self._worker)
+        )
         self._readings: Pile[int, Reading, _Numbers] = Pile(self._record_readings, self._note_power)
         self._checked = CheckedPile(lambda: len(self._fleet))
         self._faults: Pile[int, str, _Numbers] = Pile(
@@ -79,7 +82,7 @@ class Recorder:
         self._tasks: Pile[str, TaskReport, None] = Pile(
             lambda sql, reports: conductors.save_tasks(sql, self._worker, list(reports.values()))
         )
-        #: All but the outcomes, in the order in which they are written.
+        #: All but the outcomes and the reads of changes, in the order in which they are written.
         self._piles: Sequence[Pile[Any, Any, Any] | CheckedPile] = (
             self._readings,
             self._checked,
@@ -97,6 +100,10 @@ class Recorder:
         """Have a reading written, unless its node changes before that."""
         self._readings.add(reading.node_id, reading)
         self._note_time()
+
+    def add_read_of_change(self, read: ReadOfChange) -> None:
+        """Have it written that a node does not answer its power change, or answers it again."""
+        self._reads_of_changes.add(read.node_id, read)
 
     def add_checked(self, checked: Checked) -> None:
         """Have it written that nodes were read and had not changed."""
@@ -163,7 +170,7 @@ class Recorder:
         """How many records of each kind are still to be written."""
         return {
             "outcomes": len(self._outcomes),
-            "readings": len(self._readings),
+            "readings": len(self._readings) + len(self._reads_of_changes),
             "checked": len(self._checked),
             "health": len(self._healths),
             "columns": len(self._values),
@@ -198,6 +205,8 @@ class Recorder:
         :raises podium.errors.DatabaseUnavailable: when it does not take them; they are kept
         """
         async with self._writing_outcomes:
+            # First, because only a change that is under way has reads.
+            await self._reads_of_changes.write(self._sql)
             await self._outcomes.write(self._sql)
 
     def _record_readings(self, connection: sa.Connection, batch: Mapping[int, Reading]) -> _Numbers:

@@ -17,7 +17,7 @@ from podium.conductor.fleet.reads import Failing
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.sweep.notices import Notices
-from podium.db.readings import Checked, Reading
+from podium.db.readings import Checked, Reading, ReadOfChange
 
 #: Seconds for which nodes whose power state did not change are gathered.
 HAND_OVER: Final = 0.5
@@ -109,6 +109,32 @@ class Findings:
         self._note_news(entry, answer)
         return False
 
+    def take_of_change(self, number: int, answer: Any, error: Exception | None, now: float) -> int:
+        """Take in what a power change has read of its node, and return how many reads in a row have failed.
+
+        The state that it read is written at the end of the change.
+
+        :param now: seconds of the loop's clock
+        """
+        entry = self._fleet.get(number)
+        if entry is None:
+            return 0
+        self.reads += 1
+        reads, failing = entry.reads, entry.reads.failing
+        if error is not None or not isinstance(answer, str) or answer not in states.READINGS:
+            failing, text = self._count_failure(entry, answer, error)
+            if failing.since is None and not entry.node.maintenance:
+                failing.since = now
+            self._recorder.add_read_of_change(ReadOfChange(number, failing.count, text))
+            return failing.count
+        if failing is not None:
+            reads.failing = None
+            self.notices.recovered(entry.node.name)
+            self._recorder.add_read_of_change(ReadOfChange(number, 0, None))
+            if failing.is_reported:
+                self._recorder.add_recovery(number)
+        return 0
+
     def _note_same(self, number: int, seen: int) -> None:
         if not self._same or seen != self._same_seen:
             self.hand_over()
@@ -125,7 +151,8 @@ class Findings:
             Reading(entry.number, entry.version, self._wall, state, None, self.request_id)
         )
 
-    def _note_failure(self, entry: Entry, answer: Any, error: Exception | None) -> None:
+    def _count_failure(self, entry: Entry, answer: Any, error: Exception | None) -> tuple[Failing, str]:
+        """Count a failed read; return what has failed so far, and why this one did."""
         node = entry.node
         if error is None:
             kind, text = "fault", f"driver {node.driver} answered {answer!r}, which is no power state"
@@ -139,6 +166,11 @@ class Findings:
         failing = entry.reads.note_failure()
         if failing.count == 1:
             self.notices.failed(node.name, text)
+        return failing, text
+
+    def _note_failure(self, entry: Entry, answer: Any, error: Exception | None) -> None:
+        node = entry.node
+        failing, text = self._count_failure(entry, answer, error)
         self._recorder.add_reading(
             Reading(entry.number, entry.version, self._wall, None, text, self.request_id)
         )

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from oslo_context.context import RequestContext
 from oslo_log import log
@@ -138,6 +138,10 @@ class PowerSync:
         for name, numbers in by_driver.items():
             if name in self._rooms and not self._first:
                 self._post(name, lambda sweeper, some: sweeper.read_now(some), numbers, request)
+
+    def take_of_change(self, driver: str, number: int, answer: Any, error: Exception | None) -> None:
+        """Take in what a power change has read of its node, in the driver's room."""
+        self.sweepers[driver].take_of_change(number, answer, error)
 
     def _post(
         self,

@@ -160,6 +160,17 @@ class Sweeper:
         self._queue.extendleft(reversed(numbers))
         self._tick()
 
+    def take_of_change(self, number: int, answer: Any, error: Exception | None) -> None:
+        """Take in what a power change has read of its node: the sweep leaves it alone meanwhile."""
+        now = asyncio.get_running_loop().time()
+        failures = self._findings.take_of_change(number, answer, error, now)
+        if failures:
+            self._retries.add(number, failures, now, self._interval)  # for when the change has ended
+        else:
+            self._retries.forget(number)
+        if self._timer is None and self._findings.pending:
+            self._tick()
+
     def _begin(self, numbers: Sequence[int], spread: float, done: "asyncio.Future[None]") -> None:
         if spread > 0:
             numbers = [number for number in numbers if number not in self._retries]

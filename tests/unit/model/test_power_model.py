@@ -71,7 +71,9 @@ class Story(RuleBasedStateMachine):
         await asyncio.to_thread(self.it.rooms["rack"].open, PATIENCE)
         timeouts = Timeouts(TIMEOUT, TIMEOUT)
         parts = self.sql, self.it.fleet, self.it.rooms, self.it.recorder
-        self.actions = PowerActions(*parts, worker=HERE, timeouts=timeouts)
+        self.actions = PowerActions(
+            *parts, worker=HERE, timeouts=timeouts, note_read=self.it.sync.take_of_change
+        )
         await self.sql.write(lambda connection: power.cut_off(connection, [HERE]))
 
     async def _kill(self) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,6 +37,7 @@ class Asked:
             self.it.recorder,
             worker=HERE,
             timeouts=Timeouts(self.timeout, self.timeout),
+            note_read=self.it.sync.take_of_change,
             limits=self.limits,
             clock=lambda: self.later,
         )
@@ -122,6 +124,58 @@ def test_a_change_that_ended_is_no_difference_to_the_sweep_that_comes_right_afte
 
     asyncio.run(main())
     assert "changed by someone else" not in caplog.text
+
+
+class Dying(StillDriver):
+    """Machines whose BMCs do not answer, or as the test says."""
+
+    error: Exception | None = errors.BMCUnreachable("no answer")
+
+    async def get_power_state(self, node: base.Node) -> str:
+        if self.error is not None:
+            raise self.error
+        return await super().get_power_state(node)
+
+
+@pytest.mark.parametrize("recovers", [True, False])
+def test_a_bmc_that_dies_during_a_change_shows_while_the_change_is_under_way(
+    database_url: str, recovers: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def main() -> None:
+        async with asked(database_url, driver := Dying(), timeout=600.0) as it:
+            it.ask("a", states.POWER_ON)
+            await it.begin()
+            await it.it.fleet.refresh(it.it.sql)  # as the conductor does: another entry, of the same reads
+            sweeper, number = it.it.sync.sweepers["still"], it.it.node("a").id
+
+            async def written() -> bool:
+                assert await it.it.recorder.flush()
+                return bool(it.it.node("a").power_failures)
+
+            while not await written():
+                await asyncio.sleep(0.01)
+            row = it.it.node("a")
+            assert (row.target_power_state, row.last_error) == (states.POWER_ON, "no answer")
+            entry = it.it.fleet.get(number)
+            assert entry is not None
+            assert entry.reads.failures >= row.power_failures
+            assert (sweeper.failures["unreachable"], sweeper.figures.retrying) == (entry.reads.failures, 1)
+            await until(lambda: "a: power cannot be read: no answer" in caplog.text)
+            driver.error = None if recovers else errors.AuthenticationRefused("refused")
+            await it.actions.drain(60)
+            assert await it.it.recorder.flush()
+            await it.it.fleet.refresh(it.it.sql)
+            row, entry = it.it.node("a"), it.it.fleet.get(number)
+            assert entry is not None
+            assert row.power_failures == entry.reads.failures
+            assert (row.power_failures == 0, row.last_error is None) == (recovers, recovers)
+            assert it.request().state == ("done" if recovers else "failed")
+            await until(lambda: ("a: power can be read again" in caplog.text) == recovers)
+
+    asyncio.run(main())
+    assert caplog.text.count("power cannot be read") == 1
 
 
 class Liar(StillDriver):

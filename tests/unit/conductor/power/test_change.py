@@ -34,6 +34,10 @@ class Machine(base.Driver):
         self.read_errors: list[Exception] = []
         self.hears_soft = True
         self._shown = state, state, 0.0
+        self.noted: list[Any] = []
+
+    def note(self, answer: Any, error: Exception | None) -> None:
+        self.noted.append(error or answer)
 
     async def get_power_state(self, node: base.Node) -> str:
         if self.read_errors:
@@ -88,7 +92,13 @@ def carry_out(
     async def main() -> Ended:
         request = Request(action, 60.0, 600.0, then_off, sent)
         change = PowerChange(
-            DriverRoom(machine), NODE, request, mark_sent, clock=lambda: machine.now, pause=pause
+            DriverRoom(machine),
+            NODE,
+            request,
+            mark_sent,
+            machine.note,
+            clock=lambda: machine.now,
+            pause=pause,
         )
         return await asyncio.wait_for(change.carry_out(), 20)
 
@@ -120,6 +130,14 @@ def test_each_action_ends_in_the_state_it_is_asked_for(
 ) -> None:
     machine = Machine(before)
     assert (carry_out(machine, action), machine.sent) == ((after, None), sent)
+
+
+def test_every_read_of_a_change_is_noted_at_once_with_its_answer_or_its_error() -> None:
+    machine = Machine(OFF)
+    silence = errors.BMCUnreachable("no answer")
+    machine.read_errors = [silence, silence]
+    assert carry_out(machine, ON) == (ON, None)
+    assert machine.noted == [silence, silence, OFF, ON]
 
 
 @pytest.mark.parametrize("takes", [5.0, 45.0])
