@@ -8,6 +8,8 @@ from podium import errors
 
 IPMI: Final = "IPMI"
 REDFISH: Final = "Redfish"
+#: What a Redfish BMC may answer instead of 401 to whoever it does not know.
+NOBODY: Final = ("400", "403", "404", "440", "500", "page", "redirect", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Faults:
     :param no_suite_17: the status that an Open Session Request for cipher suite 17 meets; 0 for none
     :param slow_reset: seconds by which the answer to a reset is late
     :param busy: seconds for which it answers only 503 with Retry-After, in every other such span
+    :param says_nobody: the form in which it tells that there is no session, if not with 401
     :param redirects_posts: the status with which each POST and DELETE is redirected to its path with a slash
     :param starts: seconds for which its service root has hardly anything in it
     :param drops_events: seconds after which an event stream is closed
@@ -74,6 +77,7 @@ class Faults:
     cuts: bool = False
     odd_texts: bool = False
     odd_json: bool = False
+    says_nobody: str = ""
     cut_errors: bool = False
     cut_actions: bool = False
     wrong_lengths: bool = False
@@ -134,6 +138,12 @@ def _busy(value: str) -> dict[str, Any]:
     if not 0 < seconds <= 3600:
         raise ValueError
     return {"busy": seconds}
+
+
+def _nobody(value: str) -> dict[str, Any]:
+    if value not in NOBODY:
+        raise ValueError
+    return {"says_nobody": value}
 
 
 def _redirects(value: str) -> dict[str, Any]:
@@ -232,6 +242,7 @@ KINDS: Final[dict[str, Kind]] = {
     "cuts": _of_redfish("cuts"),
     "odd-texts": _of_redfish("odd_texts"),
     "odd-json": _of_redfish("odd_json"),
+    "says-nobody": Kind(("says_nobody",), f"one of {', '.join(NOBODY)}", _nobody, (REDFISH,)),
     "cut-errors": _of_redfish("cut_errors"),
     "cut-actions": _of_redfish("cut_actions"),
     "wrong-lengths": _of_redfish("wrong_lengths"),

@@ -6,11 +6,14 @@ import re
 from typing import Any, Final
 
 from podium.simulator.faults import Faults
-from podium.simulator.redfish.answers import Answer
+from podium.simulator.redfish.answers import Answer, Message, answer, refusal
 from podium.simulator.redfish.documents import ROOT
 from podium.simulator.redfish.request import Request
 
 _LINK: Final = re.compile(rb'("|Location: )(/redfish/v1[^"\r#]*)')
+_LOGIN_PAGE: Final = "/login.html"
+_STATUSES: Final = {"error": b"200 OK", "440": b"440 Login Time-out"}  # with the words of a 401
+_NOBODY: Final = Message(401, "NoValidSession", "There is no valid session established.")
 _FOREIGN: Final = "https://192.0.2.1"  # nobody's (RFC 5737)
 
 
@@ -21,6 +24,25 @@ def with_foreign_links(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: with_foreign_links(one) for name, one in value.items()}
     return f"{_FOREIGN}{value}" if isinstance(value, str) and value.startswith(f"{ROOT}/") else value
+
+
+def nobody(form: str, path: str) -> Answer:
+    """Return what a BMC answers to whoever it does not know, in another form than 401.
+
+    :param form: one of podium.simulator.faults.NOBODY
+    """
+    if form == "page" or path == _LOGIN_PAGE:
+        page = b"<!DOCTYPE html><html><body>Log in</body></html>"
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(page)
+        return Answer(head + page, 200)
+    if form == "redirect":
+        return answer(302, headers={"Location": _LOGIN_PAGE})
+    if form in _STATUSES:
+        made, line = refusal(_NOBODY), _STATUSES[form]
+        return dataclasses.replace(
+            made, wire=made.wire.replace(b"401 Unauthorized", line, 1), status=int(line[:3])
+        )
+    return refusal(Message(int(form), "GeneralError", "A general error has occurred."))
 
 
 def spoil(made: Answer, wrong: Faults, request: Request) -> Answer:

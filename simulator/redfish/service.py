@@ -24,7 +24,7 @@ from podium.simulator.redfish.answers import (
 from podium.simulator.redfish.bmc import BMC
 from podium.simulator.redfish.documents import ROOT, SESSIONS, SSE, TASK_MONITORS, Document
 from podium.simulator.redfish.publisher import Publisher
-from podium.simulator.redfish.quirks import spoil, with_foreign_links
+from podium.simulator.redfish.quirks import nobody, spoil, with_foreign_links
 from podium.simulator.redfish.request import Request
 from podium.simulator.redfish.systems import allowed_resets
 
@@ -109,6 +109,8 @@ class Service:
             missing = self.bmc.faults.no_sessions or self.bmc.is_starting
             return not_found(path) if missing else self._log_in(request)
         if path not in (ROOT, "/redfish") and not self._is_known(headers):
+            if form := self.bmc.faults.says_nobody:
+                return nobody(form, path)
             return refusal(_UNAUTHORIZED, {"WWW-Authenticate": 'Basic realm="podium-sim"'})
         if self.bmc.faults is not faults.HEALTHY and (odd := self._odd_answer(request)):
             return odd

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from podium import errors
 from podium.drivers.bmc.fair_lock import FairLock
-from podium.drivers.redfish.http import answers, monitor, origin, requests, sessions
+from podium.drivers.redfish.http import answers, doubts, monitor, origin, requests, sessions
 from podium.drivers.redfish.http.answers import Response
 from podium.drivers.redfish.http.connection import Answer
 from podium.drivers.redfish.http.exchange import Exchange
@@ -14,7 +14,6 @@ from podium.drivers.redfish.http.stream import Stream
 from podium.drivers.redfish.http.wire import Network, Target
 
 ROOT: Final = "/redfish/v1/"
-_STREAM_REDIRECTS: Final = 3
 _ROOT_AGE: Final = 3600.0  # seconds after which the service root is read again: new firmware may offer more
 _ROOT_LACKING: Final = 5.0  # the same for one that lacks something: a BMC that starts fills it by and by
 
@@ -23,8 +22,8 @@ class BMC:
     """One target. One request is under way at a time; others wait for their turn."""
 
     __slots__ = (
-        "_account", "_clock", "_ended", "_exchange", "_lock", "_network", "_root", "_root_at", "target",
-        "users",
+        "_account", "_clock", "_doubts", "_ended", "_exchange", "_lock", "_network", "_root", "_root_at",
+        "target", "users",
     )  # fmt: skip
 
     def __init__(self, target: Target, network: Network, clock: Callable[[], float]) -> None:
@@ -36,6 +35,7 @@ class BMC:
         self._lock = FairLock()
         self._exchange = Exchange(target, network, clock)
         self._account = sessions.Account(target, network.counts, network.timing, clock)
+        self._doubts = doubts.Doubts(self._account, self._exchange, clock)
         self._root: dict[str, Any] | None = None
         self._root_at = 0.0  # when it was read
 
@@ -216,16 +216,19 @@ class BMC:
         self._lock.busy = True
         try:
             for last in (False, True):
+                fresh = last
                 if self._clock() >= account.valid_until:
                     await self._log_in(deadline)
+                    fresh = True
                 head = account.head
                 answer, place = await self._exchange.ask(
                     method, path, head, rest, deadline, repeatable=repeatable
                 )
-                if answer.status != 401:
+                reads = method == "GET"
+                if doubts.is_plain(answer, reads=reads) or not await self._doubts.ask_for_login(
+                    answer, head, deadline, reads=reads, repeatable=repeatable, fresh=fresh, last=last
+                ):
                     break
-                if last or not account.expired(head):
-                    account.refuse(answer)
             account.accept()
             return answer, place
         except errors.BMCUnreachable:
@@ -272,27 +275,21 @@ class BMC:
             exchange.check_pause()
             await self._enter()
             head = account.head
-            found = await self._begin_stream(path, head, deadline)
+            found = await Stream.open(self._network, self.target, path, head, deadline, exchange.own_path)
             if isinstance(found, Stream):
                 return found
             answer = found
-            if answer.status != 401:
+            if answer.status in doubts.NOBODY:
+                if last or not account.expired(head):
+                    account.refuse(answer)
+            elif account.session and doubts.may_be(answer, reads=True):
+                await self._ask("GET", account.session, "\r\n", deadline)  # which logs in if it is gone
+                if last or account.head == head:
+                    break
+            else:
                 break
-            if last or not account.expired(head):
-                account.refuse(answer)
         if exchange.is_busy(answer):
             raise exchange.busy()
         if answer.status < 300:
             raise errors.DriverError(f"BMC {self.target} answers GET {path} with JSON rather than a stream")
         raise answers.refusal(f"BMC {self.target} refuses GET {path}", answer)
-
-    async def _begin_stream(self, path: str, head: str, deadline: float) -> Stream | Answer:
-        for _ in range(_STREAM_REDIRECTS + 1):
-            found = await Stream.open(self._network, self.target, path, head, deadline)
-            if isinstance(found, Stream) or found.status not in origin.REDIRECTING:
-                break
-            step = origin.redirected("GET", path, found, self._exchange.own_path)
-            if step is None:
-                break
-            path = step[1]
-        return found

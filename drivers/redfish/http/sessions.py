@@ -77,6 +77,16 @@ class Account:
         return self._token is not None
 
     @property
+    def session(self) -> str | None:
+        """Its path, if the BMC said that."""
+        return self._session
+
+    @property
+    def pause(self) -> float:
+        """Seconds for which what a login did not help with is not tried again."""
+        return self._timing.authentication_retry
+
+    @property
     def left_alone(self) -> bool:
         """Whether no login is tried for a while."""
         return self._refused.is_left_alone(self._clock())

@@ -10,13 +10,15 @@ from typing import Final, Self
 import httptools
 
 from podium import errors
-from podium.drivers.redfish.http import answers, requests
+from podium.drivers.redfish.http import answers, origin, requests
 from podium.drivers.redfish.http.connection import MAX_HEAD, Answer, Connection, NoAnswer, reason
 from podium.drivers.redfish.http.link import Resumable
 from podium.drivers.redfish.http.wire import Network, Target
 
 _WAITING: Final = 64 << 10  # bytes not taken yet, from which on the BMC is made to wait
 _OK: Final = 200
+_REDIRECTS: Final = 3
+_NO_STREAM: Final = ("application/json", "text/html")
 # Seconds after which TCP probes a silent peer, and how often.
 _KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 
@@ -43,13 +45,28 @@ class Stream(Connection):
 
     @classmethod
     async def open(
-        cls, network: Network, target: Target, path: str, head: str, deadline: float
+        cls, network: Network, target: Target, path: str, head: str, deadline: float, own: origin.Own
     ) -> Self | Answer:
         """Ask for a stream; returns the BMC's answer instead if it opens none.
 
         :param deadline: by the loop's clock, for the beginning
+        :param own: makes paths of the BMC's links, for redirects
         :raises podium.errors.DriverError: no connection, no answer
         """
+        for _ in range(_REDIRECTS + 1):
+            found = await cls._ask(network, target, path, head, deadline)
+            if not isinstance(found, Answer) or found.status not in origin.REDIRECTING:
+                break
+            step = origin.redirected("GET", path, found, own)
+            if step is None:
+                break
+            path = step[1]
+        return found
+
+    @classmethod
+    async def _ask(
+        cls, network: Network, target: Target, path: str, head: str, deadline: float
+    ) -> Self | Answer:
         stream = await network.open(target, cls, deadline)
         stream._where = f"the stream {path} of BMC {target}"
         network.counts.requests += 1
@@ -118,7 +135,7 @@ class Stream(Connection):
         """Of httptools."""
         super().on_headers_complete()
         kind = answers.header(self._headers, b"content-type") or ""
-        if self._parser.get_status_code() == _OK and not kind.startswith("application/json"):
+        if self._parser.get_status_code() == _OK and not kind.lower().startswith(_NO_STREAM):
             self._streaming = True
             self._framed = not self._until_close()
             self._finish()

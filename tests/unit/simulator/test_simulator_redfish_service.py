@@ -388,6 +388,28 @@ def test_errors_and_what_was_done_can_lack_their_bodies(peer: Peer) -> None:
     assert peer.power() == "On"
 
 
+@pytest.mark.parametrize(
+    ("form", "status", "message_id"),
+    [("403", 403, "GeneralError"), ("440", 440, "NoValidSession"), ("error", 200, "NoValidSession")],
+)
+def test_who_has_no_session_can_be_answered_in_another_form(
+    peer: Peer, form: str, status: int, message_id: str
+) -> None:
+    reply = peer.wrong(f"says-nobody={form}").ask("GET", SYSTEM, password="")
+    assert (reply.status, reply.message_id) == (status, message_id)
+    assert peer.get(SYSTEM).status == 200
+
+
+def test_who_has_no_session_can_be_led_to_a_page(peer: Peer) -> None:
+    head, _ = peer.wrong("says-nobody=redirect").wire("GET", SYSTEM, password="")
+    assert head.startswith(b"HTTP/1.1 302 ") and b"Location: /login.html\r\n" in head
+    for path in ("/login.html", SYSTEM):
+        _, body = peer.wire("GET", path, password="")
+        assert body.startswith(b"<!DOCTYPE html>") == (path != SYSTEM)
+    _, body = peer.wrong("says-nobody=page").wire("GET", SYSTEM, password="")
+    assert body.startswith(b"<!DOCTYPE html>")
+
+
 def test_lengths_can_be_wrong(peer: Peer) -> None:
     head, body = peer.wrong("wrong-lengths").wire("GET", SYSTEM)
     assert b"Content-Length: %d\r\n" % (len(body) + 7) in head

@@ -178,6 +178,8 @@ class FakeBMC:
             self.sessions = {key: path for key, path in self.sessions.items() if path != request.path}
             return reply(204)
         found = self.resources.get(request.path)
+        if request.method == "GET" and request.path in self.sessions.values():
+            found = {"@odata.id": request.path, "UserName": self.user}
         if found is None:
             return reply(404, error(("Base.1.8.ResourceMissingAtURI", f"{request.path} is not there")))
         if request.method == "POST":

@@ -9,6 +9,7 @@ import pytest
 from peers import PATIENCE
 from podium import states
 from podium.drivers.redfish.driver import RedfishDriver
+from podium.simulator.faults import NOBODY
 from podium.simulator.nodes import address_range
 from podium.simulator.redfish.server import RedfishSimulator
 from podium.testing import make_driver, make_node
@@ -25,6 +26,8 @@ FAULTS = [
     "cut-errors forgets-sessions=2",
     "cut-actions",
     "wrong-lengths",
+    *(f"says-nobody={form} forgets-sessions=5" for form in NOBODY),
+    *(f"says-nobody={form} forgets-sessions=3" for form in NOBODY if form != "500"),  # at the reset itself
     "absolute-links",
     "relative-links",
 ]

@@ -1,0 +1,135 @@
+"""Whether an answer means that the BMC no longer knows who asks.
+
+DSP0266 ("Authentication") wants 401 then. Some firmware says it with 403, 404 or 500, with a page for people
+to log in at, or with success and an error in the body. Where the answer may as well mean what it says, the
+session itself is asked for: that costs nothing but a request, and no session of the few that a BMC has.
+"""
+
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+from podium import errors
+from podium.drivers.redfish.http import answers, origin
+from podium.drivers.redfish.http.connection import Answer
+from podium.drivers.redfish.http.exchange import Exchange
+from podium.drivers.redfish.http.sessions import Account
+
+#: Statuses that mean nothing else. The last three are of other servers: login time-out, invalid token.
+NOBODY: Final = frozenset({401, 419, 440, 498})
+#: Answers that are about the request: a condition, a conflict, too many.
+_OF_THE_REQUEST: Final = frozenset({304, 409, 412, 428, 429})
+_NOT_DONE: Final = range(400, 500)  # refusals of what was certainly not done
+#: Names in the registry Base (DSP8011).
+_MESSAGES: Final = frozenset(
+    {"NoValidSession", "SessionTerminated", "AuthenticationTokenRequired", "ResourceAtUriUnauthorized"}
+)
+_ALIVE: Final = 5.0  # seconds for which a session that was asked for counts as alive
+_MOST: Final = 16  # kinds of answers that are remembered
+
+_Kind = tuple[int, tuple[str, ...]]
+
+
+class Doubts:
+    """The answers of one BMC that may mean "you are nobody"; used in turn, as its exchange."""
+
+    __slots__ = ("_account", "_clock", "_exchange", "_meant")
+
+    def __init__(self, account: Account, exchange: Exchange, clock: Callable[[], float]) -> None:
+        self._account = account
+        self._exchange = exchange
+        self._clock = clock
+        self._meant: dict[_Kind, float] = {}  # until when a kind of answer means what it says
+
+    async def ask_for_login(
+        self,
+        answer: Answer,
+        head: str,
+        deadline: float,
+        *,
+        reads: bool,
+        repeatable: bool,
+        fresh: bool,
+        last: bool,
+    ) -> bool:
+        """Whether to log in and ask once more; the old session is forgotten then.
+
+        :param answer: to a request with this head
+        :param reads: whether that was a GET
+        :param fresh: whether it came right after a login: then it means what it says, for a while
+        :param last: whether there was another answer before this login
+        :raises podium.errors.AuthenticationRefused: for a login that the BMC refuses
+        """
+        account = self._account
+        if answer.status in NOBODY:
+            if last or not account.expired(head):
+                account.refuse(answer)
+            return True
+        kind = _kind(answer)
+        if fresh:
+            self._means_it(kind, account.pause)
+        if fresh or self._clock() < self._meant.get(kind, 0.0):
+            return False
+        if _says_so(kind):
+            return account.expired(head)
+        if not account.has_session or not may_be(answer, reads=reads):
+            return False
+        session = account.session
+        if not session:
+            return account.expired(head) and (repeatable or answer.status in _NOT_DONE)
+        seen, place = await self._exchange.ask("GET", session, head, "\r\n", deadline)
+        if seen.status == 200 and not answers.is_error(answers.resource(seen) or {"error": {}}):
+            self._means_it(kind, _ALIVE)
+            return False
+        if seen.status not in NOBODY:  # one that cannot be seen would take the place of the next
+            with contextlib.suppress(errors.DriverError):
+                await self._exchange.ask("DELETE", session, head, "\r\n", deadline)
+        is_same = _is_page(answer) and (seen.status, seen.body) == (answer.status, answer.body)
+        is_same = is_same or self._leads_to(answer, seen, place)
+        return account.expired(head) and (repeatable or answer.status in _NOT_DONE or is_same)
+
+    def _leads_to(self, answer: Answer, seen: Answer, place: str) -> bool:
+        """Whether a redirect leads where that of another request led: to where people log in."""
+        location = answers.header(answer.headers, b"location")
+        if answer.status not in origin.REDIRECTING or not location:
+            return False
+        return place == self._exchange.own_path(location, place) or location == answers.header(
+            seen.headers, b"location"
+        )
+
+    def _means_it(self, kind: _Kind, seconds: float) -> None:
+        if len(self._meant) >= _MOST:
+            self._meant.clear()
+        self._meant[kind] = self._clock() + seconds
+
+
+def is_plain(answer: Answer, *, reads: bool) -> bool:
+    """Whether an answer is no matter of doubt: a resource, what there was before, or something done."""
+    status, body = answer.status, answer.body
+    if status >= 300:
+        return status == 304
+    return (body.startswith(b"{") or not (reads or _is_page(answer))) and b'"error"' not in body[:64]
+
+
+def may_be(answer: Answer, *, reads: bool) -> bool:
+    """Whether an answer may mean "you are nobody"."""
+    status = answer.status
+    if status >= 300:
+        return status not in _OF_THE_REQUEST
+    return _is_page(answer) or (reads and (not answer.body.strip() or _is_error(answer)))
+
+
+def _is_page(answer: Answer) -> bool:
+    return answer.body.lstrip().startswith(b"<")
+
+
+def _is_error(answer: Answer) -> bool:
+    return answers.is_error(answers.resource(answer) or {})
+
+
+def _kind(answer: Answer) -> _Kind:
+    return answer.status, answers.message_ids(answers.resource(answer))
+
+
+def _says_so(kind: _Kind) -> bool:
+    return any(message.rpartition(".")[2] in _MESSAGES for message in kind[1])
