@@ -109,7 +109,12 @@ class Sql:
             return found
         # A connection that is held open does not notice that another file has taken the place of its own.
         self._peek_until = now + _TRUST
-        return self._read(changes.pulse)
+        return self._read(self._pulse)
+
+    def _pulse(self, connection: sa.Connection) -> Pulse:
+        if self._database.is_sqlite:  # of which the clock costs nothing
+            self.now.ask(connection)
+        return changes.pulse(connection)
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

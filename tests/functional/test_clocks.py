@@ -72,17 +72,19 @@ def test_no_host_needs_the_time_of_another(
 def test_a_clock_that_is_set_while_the_daemon_runs_does_no_harm(tmp_path: Path, library: Path) -> None:
     clock = ShiftedClock(library, tmp_path / "clock")
     times = [HOUR, -HOUR, BIRTH, LATE, timedelta(0)]
-    with Rack(tmp_path, 4) as rack, Daemon(tmp_path, FAST, environment=clock.environment) as daemon:
+    rack = Rack(tmp_path, 4, "--power-delay", "1")
+    with rack, Daemon(tmp_path, FAST, environment=clock.environment) as daemon:
         daemon.podium("node", "import", str(rack.nodes))
         eventually(
             lambda: {row["power_state"] for row in daemon.nodes().values()} == {"power off"}, "all are read"
         )
         for place, time in enumerate(times):
+            daemon.podium("node", "power", ("on", "off")[place % 2], "r1n01", "--timeout", "30")
             if isinstance(time, datetime):
                 clock.set(time)
             else:
                 clock.shift(time)
-            daemon.podium("node", "power", ("on", "off")[place % 2], "r1n01", "--wait", "--timeout", "30")
+            daemon.podium("operation", "wait", str(place + 1))
 
             def all_are_fresh() -> bool:
                 ages = [clock.now() - row["power_checked_at"] for row in daemon.nodes().values()]

@@ -198,12 +198,15 @@ def test_old_figures_of_a_conductor_that_is_offline_are_told_as_such(podium: Run
     assert json.loads(done.stdout)["nodes"] == 10
 
 
-def test_figures_that_one_worker_no_longer_writes_are_told_as_old(podium: Run, database: Database) -> None:
+@pytest.mark.parametrize("hours", [1, -1])
+def test_figures_that_one_worker_no_longer_writes_are_told_as_old(
+    podium: Run, database: Database, hours: float
+) -> None:
     go_online(database, "head", workers=2)
     write(database, "head", figures(10, 1.0, {}), figures(10, 1.0, {}))
     with database.write() as connection:
         stuck = sa.update(conductor_workers).where(conductor_workers.c.worker == 1)
-        connection.execute(stuck.values(updated_at=utcnow() - timedelta(hours=1)))
+        connection.execute(stuck.values(updated_at=utcnow() - timedelta(hours=hours)))
     done = podium("conductor", "show")
     assert done.stderr.startswith("podium: warning: head has written no new figures since 20")
 

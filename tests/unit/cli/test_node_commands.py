@@ -287,9 +287,12 @@ def test_lists_are_narrowed_by_filters(podium: Run, filters: list[str], names: l
 
 @pytest.fixture
 def nodes_of_ages(podium_anywhere: Run, migrated_url: str) -> Run:
-    """``podium`` on nodes whose power was read 10 and 1,000 seconds ago, or never, and one in maintenance."""
+    """``podium`` on nodes whose power was read 10 and 1,000 seconds ago, or never, and one in maintenance.
+
+    One was read an hour ahead: the clock was set back since.
+    """
     now = utcnow()
-    ages = {"fresh": 10, "old": 1000, "parked": 1000}
+    ages = {"fresh": 10, "old": 1000, "parked": 1000, "ahead": -3600}
     rows = [{"name": name, "power_checked_at": now - timedelta(seconds=age)} for name, age in ages.items()]
     rows[2]["maintenance"] = True
     database = Database(migrated_url)
@@ -307,11 +310,11 @@ def nodes_of_ages(podium_anywhere: Run, migrated_url: str) -> Run:
 @pytest.mark.parametrize(
     ("filters", "names"),
     [
-        (["--stale", "600"], ["old", "unread"]),
-        (["--stale", "5"], ["fresh", "old", "unread"]),
-        (["--stale", "9999"], ["unread"]),
+        (["--stale", "600"], ["ahead", "old", "unread"]),
+        (["--stale", "5"], ["ahead", "fresh", "old", "unread"]),
+        (["--stale", "9999"], ["ahead", "unread"]),
         (["--stale", "600", "--maintenance"], ["parked"]),
-        (["--stale", "600", "--power-state", "none", "--driver", "fake"], ["old", "unread"]),
+        (["--stale", "600", "--power-state", "none", "--driver", "fake"], ["ahead", "old", "unread"]),
         (["--stale", "600", "--failing"], []),
         (["--stale", "600", "unread", "fresh", "old"], ["unread", "old"]),
     ],

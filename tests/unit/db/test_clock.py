@@ -102,6 +102,21 @@ def test_a_conductor_whose_heartbeat_lies_ahead_is_not_alive_until_it_is_renewed
     assert not is_alive()
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [datetime(1970, 1, 1), datetime(1960, 2, 3, 4, 5, 6, 7), datetime(9999, 12, 31, 23, 59, 59, 999999)],
+)
+def test_any_time_comes_back_as_it_went_and_one_without_a_zone_is_utc(
+    database: Database, moment: datetime
+) -> None:
+    with database.write() as connection:
+        rows = [{"name": "aware", "power_checked_at": moment.replace(tzinfo=UTC)}]
+        rows.append({"name": "naive", "power_checked_at": moment})
+        api.create_nodes(connection, [{"driver": "fake", **row} for row in rows])
+        found = [node.power_checked_at for node in api.list_nodes(connection)]
+    assert found == [moment.replace(tzinfo=UTC)] * 2
+
+
 def test_a_reading_that_lies_ahead_is_not_fresh(database: Database) -> None:
     checked = {"old": -121.0, "fresh": -119.0, "ahead": 3600.0, "a second ahead": 1.0, "never": None}
     rows = [

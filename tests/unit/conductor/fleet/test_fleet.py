@@ -2,15 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import pytest
 import sqlalchemy as sa
 
 from fakes import Pieces, StillDriver, pieces
 from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
-from podium.db import api
+from podium.conductor.rooms.clock import DatabaseClock
+from podium.db import api, models
+
+NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def change(it: Pieces, function: Callable[[sa.Connection], Any]) -> None:
@@ -88,6 +94,42 @@ def test_a_change_that_leaves_the_hardware_alone_keeps_what_was_read(tmp_path: P
         assert (after.reads.checked, after.reads.failures) == (1234.5, 3)
         assert after.reads.failing is not None
         assert after.reads.failing.since == 99.0
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def set_clocks(it: Pieces, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """It is noon for the database, and the machine was started so many seconds ago."""
+    monkeypatch.setattr(models, "utcnow", lambda: NOON)
+    it.sql.now = DatabaseClock(lambda: NOON, lambda: seconds)
+
+
+def test_an_age_is_that_of_the_row_by_the_database_s_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def then(it: Pieces) -> None:
+        set_clocks(it, monkeypatch, 50)
+        for age, checked in ((10, 40), (3600, -3550), (-2, 50), (-3600, None)):
+            values = {"power_checked_at": NOON - timedelta(seconds=age), "driver_info": {"x": age}}
+            change(it, partial(api.update_node, node_id=it.node("a").id, values=values))
+            await it.fleet.refresh(it.sql)
+            assert entry_of(it, "a").reads.checked == checked
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_reading_keeps_its_age_when_the_database_s_clock_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: float
+) -> None:
+    async def then(it: Pieces) -> None:
+        set_clocks(it, monkeypatch, 1300)
+        entry_of(it, "a").reads.checked = 1234.5
+        # What the row says is from before the clock was set.
+        values = {"power_checked_at": NOON - timedelta(hours=hours), "extra": {"rack": 1}}
+        change(it, lambda sql: api.update_node(sql, it.node("a").id, values))
+        await it.fleet.refresh(it.sql)
+        assert entry_of(it, "a").reads.checked == 1234.5
 
     enrolled(f"sqlite:///{tmp_path}/p", then)
 

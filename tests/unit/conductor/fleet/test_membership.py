@@ -1,7 +1,42 @@
+"""A daemon among others: which process it is, and its heartbeat."""
+
+import asyncio
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from podium.conductor.fleet.membership import is_dead, process_name
+import pytest
+
+from fakes import HERE, StillDriver, pieces, until
+from podium.conductor.fleet.membership import Heartbeat, is_dead, process_name
+from podium.conductor.rooms.clock import DatabaseClock
+from podium.db import clock
+from podium.db.conductors import Membership
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_a_heartbeat_learns_what_time_it_is_in_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        passed = [0.0]
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.sql.now = DatabaseClock(lambda: NOON, lambda: passed[0])
+            heartbeat = Heartbeat(it.sql, Membership("here", "1", (), ""), HERE, interval=0.001, timeout=60)
+            monkeypatch.setattr(clock, "now", lambda _connection: NOON.replace(year=1970))
+            await heartbeat.enter()
+            assert it.sql.now() == NOON.replace(year=1970)
+            monkeypatch.setattr(clock, "now", lambda _connection: NOON.replace(year=2036))
+            beating = asyncio.create_task(heartbeat.run())
+            await until(lambda: it.sql.now().year == 2036)
+            beating.cancel()
+            await asyncio.wait([beating])
+            passed[0] += 300  # while the database is away, or the machine sleeps
+            assert it.sql.now() == NOON.replace(year=2036) + timedelta(seconds=300)
+
+    asyncio.run(main())
 
 
 def test_this_process_is_not_dead() -> None:
