@@ -9,14 +9,19 @@ from podium import node_ranges, states
 from podium.cli import arguments, command
 from podium.cli.catalog import MAPPINGS, Catalog
 from podium.db import api, clock, node_list
+from podium.db.fleet import known_health
 from podium.db.models import nodes
 
 #: Every column about the node; the others are the database's own.
 COLUMNS: Final = tuple(
-    column.name for column in nodes.columns if column.name not in ("id", "version", "identity", "controller")
+    column.name
+    for column in nodes.columns
+    if column.name not in ("id", "version", "identity", "controller", "health_lasts")
 )
 #: Seconds since power_checked_at, by the database's clock; not a column of the table.
 _AGE: Final = "power_state_age"
+#: What is needed to see whether a health is still true.
+_HEALTH: Final = ("health", "health_checked_at", "health_lasts")
 _ALL: Final = (*COLUMNS, _AGE)
 _DEFAULT_COLUMNS: Final = (
     "name",
@@ -43,6 +48,8 @@ class List(command.Lister):
 
     A node whose power was never read has no power_state. power_checked_at is when it was last read: a node
     that does not answer keeps its last known state, and this grows old: power_state_age, in seconds.
+    health is empty once its report, of health_checked_at, is three times as old as the spacing of the task
+    that reports it.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -82,7 +89,7 @@ class List(command.Lister):
             now = clock.now(connection)
             rows: Iterable[dict[str, Any]] = node_list.select_nodes(
                 connection,
-                read | {"driver"},
+                read | {"driver"} | ({*_HEALTH} if "health" in read else set()),
                 wanted=node_ranges.expand(parsed_args.nodes),
                 failing=parsed_args.failing,
                 fresh=_fresh(parsed_args.stale, now),
@@ -91,6 +98,8 @@ class List(command.Lister):
             )
         if read & {*MAPPINGS}:
             rows = map(Catalog(self.config).masked, rows)
+        if "health" in read:
+            rows = (_with_known_health(row, now) for row in rows)
         if _AGE in needed:
             rows = ({**row, _AGE: _age(row["power_checked_at"], now)} for row in rows)
         return columns, [[row.get(column) for column in columns] for row in rows]
@@ -131,6 +140,12 @@ def _age(checked_at: datetime | None, now: datetime) -> float | None:
     return None if age is None else round(age, 1)
 
 
+def _with_known_health(row: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Return a row without a health that is outdated."""
+    health, checked_at, lasts = (row[column] for column in _HEALTH)
+    return {**row, "health": known_health(health, checked_at, lasts, now)}
+
+
 class Show(command.ShowOne):
     """Show everything that Podium knows about a node, with its secrets masked."""
 
@@ -142,5 +157,6 @@ class Show(command.ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         with self.database() as database, database.read() as connection:
             (node,) = api.find_nodes(connection, [parsed_args.node])
-        shown = Catalog(self.config).masked(node._asdict())
+            now = clock.now(connection)
+        shown = Catalog(self.config).masked(_with_known_health(node._asdict(), now))
         return COLUMNS, [shown[column] for column in COLUMNS]

@@ -57,6 +57,8 @@ class NodeRecord(NamedTuple):
     power_changed_at: datetime | None
     power_failures: int
     health: dict[str, Any] | None
+    health_checked_at: datetime | None
+    health_lasts: float | None
     last_error: str | None
     maintenance: bool
     maintenance_reason: str | None

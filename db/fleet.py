@@ -59,6 +59,8 @@ class OwnedNode(NamedTuple):
     power_checked_at: datetime | None
     power_failures: int
     health: dict[str, Any] | None
+    health_checked_at: datetime | None
+    health_lasts: float | None
     maintenance: bool
     fault: str | None
     version: int
@@ -77,14 +79,49 @@ def load(connection: sa.Connection, numbers: Sequence[int]) -> list[OwnedNode]:
     return found
 
 
-def record_health(connection: sa.Connection, healths: Mapping[int, Mapping[str, Any]]) -> None:
+def record_health(connection: sa.Connection, healths: Mapping[int, Mapping[str, Any] | None]) -> None:
     """Write down the health of nodes, by number."""
     alike: dict[str, list[int]] = {}
     for number, health in healths.items():
         alike.setdefault(json.dumps(health), []).append(number)
     for members in alike.values():
-        written = sa.update(nodes).where(AMONG).values(health=dict(healths[members[0]]))
+        written = sa.update(nodes).where(AMONG).values(health=healths[members[0]])
         bulk.execute(connection, written, members)
+
+
+_HEALTH_TIMES: Final = (
+    sa.update(nodes)
+    .where(AMONG)
+    .values(health_checked_at=sa.bindparam("at"), health_lasts=sa.bindparam("lasts"))
+)
+
+
+def record_health_times(connection: sa.Connection, times: Mapping[int, tuple[datetime, float]]) -> None:
+    """Write down when the health of nodes was reported, and for how many seconds that is true.
+
+    Those of one second share a statement, and with it the oldest of their times.
+    """
+    alike: dict[tuple[int, float], list[int]] = {}
+    for number, (at, lasts) in times.items():
+        alike.setdefault((int(at.timestamp()), lasts), []).append(number)
+    for (_, lasts), members in alike.items():
+        at = min(times[number][0] for number in members)
+        for chunk in chunks(sorted(members), AT_ONCE):
+            connection.execute(_HEALTH_TIMES, {"numbers": chunk, "at": at, "lasts": lasts})
+
+
+def known_health(
+    health: dict[str, Any] | None, checked_at: datetime | None, lasts: float | None, now: datetime
+) -> dict[str, Any] | None:
+    """A health as it was written; None once its report is outdated.
+
+    :param checked_at: when it was reported, and ``lasts`` the seconds for which that is true
+    :param now: by the database's clock
+    """
+    if checked_at is None or lasts is None:
+        return health
+    age = clock.age(checked_at, now)
+    return None if age is None or age > lasts else health
 
 
 def record_patches(

@@ -82,6 +82,7 @@ class NodeRow(Base):
     record, enforce or ignore, None for what the configuration says; ``enforcement`` is why enforcement waits
     with this node or what it would do. ``target_power_state`` and ``power_request_id`` are those of the
     request that waits or is under way; ``reservation`` is the worker that has the node to itself.
+    ``health_lasts`` are the seconds after which a health counts as unknown, see podium.db.fleet.
     ``identity`` is the machine as the driver names it and ``controller`` what it is behind, see
     podium.db.machines.
     """
@@ -109,6 +110,8 @@ class NodeRow(Base):
     power_changed_at: Mapped[datetime | None]
     power_failures: Mapped[int]
     health: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    health_checked_at: Mapped[datetime | None]
+    health_lasts: Mapped[float | None]
     last_error: Mapped[str | None] = mapped_column(sa.Text)
     maintenance: Mapped[bool]
     maintenance_reason: Mapped[str | None] = mapped_column(sa.Text)

@@ -142,8 +142,11 @@ class Manager(Protocol):
         :raises ValueError: for any other state, or a time that is still to come
         """
 
-    def report_health(self, node: Node, health: Health) -> None:
-        """Report a node's health; the conductor writes it to the database when it changed."""
+    def report_health(self, node: Node, health: Health | None) -> None:
+        """Report a node's health, or that the hardware does not say how the node fares.
+
+        It counts as unknown once it is three times as old as the spacing of the task that reports it.
+        """
 
     def report_sensors(self, node: Node, sensors: Sequence[Sensor]) -> None:
         """Report all sensors of a node at once. They are metrics until the next report, or for an hour.

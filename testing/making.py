@@ -1,5 +1,6 @@
 """Nodes and drivers for tests: every value has a usable default."""
 
+import contextvars
 import inspect
 import uuid
 from collections.abc import Callable, Mapping
@@ -41,5 +42,6 @@ async def call(method: Callable[..., Any], *args: Any) -> Any:
     """Call a driver's method as the conductor does: async here, plain in a thread."""
     if inspect.iscoroutinefunction(method):
         return await method(*args)
-    result = await command.in_thread(partial(method, *args), "testing-plain")
+    within = contextvars.copy_context()
+    result = await command.in_thread(partial(within.run, method, *args), "testing-plain")
     return await result if inspect.isawaitable(result) else result

@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,11 +16,13 @@ from oslo_log import log
 from podium import errors
 from podium.drivers import base
 from podium.drivers.command import CommandResult, Pending, in_event_loop
-from podium.drivers.context import RunContext
+from podium.drivers.context import Lifetimes, RunContext
 from podium.testing.making import call
 from podium.testing.programs import Answer, Programs
 
 LOG = log.getLogger(__name__)
+
+_running: ContextVar[RunContext | None] = ContextVar("running", default=None)
 
 
 class TaskFailure(NamedTuple):
@@ -33,7 +36,8 @@ class TaskFailure(NamedTuple):
 class FakeManager(base.Manager):
     """What a periodic task receives as ``manager``; its attributes hold what drivers reported.
 
-    ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health}, ``sensors``
+    ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health, until it
+    is outdated}, ``sensors``
     {node name: the sensors reported last}, ``properties`` and ``driver_internal_info`` {node name: what was
     saved}, ``maintenance`` {node name: reason}, ``reservations`` [(node name, purpose)], ``commands`` [argv]
     with ``command_inputs`` beside it, and ``failures``. What the conductor would ignore is not in there. The
@@ -46,13 +50,14 @@ class FakeManager(base.Manager):
     def __init__(self, nodes: Iterable[base.Node] = (), now: float = 0.0) -> None:
         self.now = now
         self.power_states: dict[str, list[str]] = {}
-        self.healths: dict[str, base.Health] = {}
         self.sensors: dict[str, list[base.Sensor]] = {}
         self.properties: dict[str, dict[str, Any]] = {}
         self.driver_internal_info: dict[str, dict[str, Any]] = {}
         self.maintenance: dict[str, str] = {}
         self.reservations: list[tuple[str, str]] = []
         self.failures: list[TaskFailure] = []
+        self._healths: dict[str, tuple[base.Health, float]] = {}  # and until when it is true
+        self._lifetimes = Lifetimes()
         self._nodes = {node.uuid: replace(node, as_of=time.monotonic()) for node in nodes}
         self._switched: dict[str, float] = {}
         self._started = now
@@ -74,9 +79,18 @@ class FakeManager(base.Manager):
             self.power_states.setdefault(node.name, []).append(state)
             self._update(node, power_state=state)
 
-    def report_health(self, node: base.Node, health: base.Health) -> None:
-        if self._own(node) is not None:
-            self.healths[node.name] = health
+    @property
+    def healths(self) -> dict[str, base.Health]:
+        """The health that was reported last, by the node's name, as long as it is not outdated."""
+        return {name: health for name, (health, until) in self._healths.items() if self.now <= until}
+
+    def report_health(self, node: base.Node, health: base.Health | None) -> None:
+        if self._own(node) is None:
+            return
+        self._healths.pop(node.name, None)
+        if health is not None:
+            until = self.now + self._lifetimes.of(node.driver, _running.get())
+            self._healths[node.name] = health, until
 
     def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
         for sensor in sensors:
@@ -152,7 +166,8 @@ class FakeManager(base.Manager):
             raise LookupError(f"driver {driver.name} has no task {name}, only {', '.join(tasks) or 'none'}")
         task, method = tasks[name]
         self._last_run[f"{driver.name}.{name}"] = self.now
-        context = RunContext(on_demand=on_demand)
+        context = RunContext(on_demand=on_demand, task=f"{driver.name}.{name}", spacing=task.spacing)
+        _running.set(context)
         if task.per_node:
             await self._run_for_nodes(driver, task, partial(_for_node, method, self, context))
         else:

@@ -154,7 +154,9 @@ async def explore(documents: dict[str, Any]) -> None:
     assert len(places.found) <= 4 * 8
 
 
-def _judge_health(found: base.Health) -> None:
+def _judge_health(found: base.Health | None) -> None:
+    if found is None:
+        return
     assert found.status in ("OK", "Warning", "Critical")
     assert found.reasons or found.status == "OK"
     assert len(found.reasons) <= 16

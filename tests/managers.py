@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ from fakes import HERE, Clock, StillDriver
 from podium import errors, states
 from podium.conductor.telling import sensor_metrics
 from podium.db import operations, power
+from podium.db.fleet import known_health
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome, finish
 from podium.drivers import base
@@ -26,6 +28,7 @@ class Acme(StillDriver):
         super().__init__(name)
         self.broken: set[str] = set()
         self.on_demand: list[bool] = []
+        self.fares: dict[str, base.Health | None] = {}
 
     @base.driver_periodic_task(spacing=10)
     async def discover(self, manager: base.Manager, context: RunContext) -> None:
@@ -43,6 +46,14 @@ class Acme(StillDriver):
     def look_plainly(self, node: base.Node, manager: base.Manager, context: RunContext) -> None:
         self.ran.append(node.name)
 
+    @base.node_periodic_task(spacing=20, enabled=False)
+    async def check(self, node: base.Node, manager: base.Manager, context: RunContext) -> None:
+        manager.report_health(node, self.fares.get(node.name))
+
+    @base.node_periodic_task(spacing=60, enabled=False)
+    def check_plainly(self, node: base.Node, manager: base.Manager, context: RunContext) -> None:
+        manager.report_health(node, self.fares.get(node.name))
+
 
 class Side(Protocol):
     """One of the two managers, with the same nodes of the drivers ``acme`` and ``other``."""
@@ -57,6 +68,9 @@ class Side(Protocol):
         """Have a request for a node's power made and carried out."""
 
     def health(self, name: str) -> base.Health | None: ...
+    def advance(self, seconds: float) -> None:
+        """Let time pass, as far as it makes what was reported older."""
+
     def sensors(self, name: str) -> list[str]: ...
     def reason(self, name: str) -> str | None: ...
     async def run(self, task: str, *, on_demand: bool) -> str | None:
@@ -83,6 +97,9 @@ class Fake:
     def health(self, name: str) -> base.Health | None:
         return self.manager.healths.get(name)
 
+    def advance(self, seconds: float) -> None:
+        self.manager.advance(seconds)
+
     def sensors(self, name: str) -> list[str]:
         return [sensor.name for sensor in self.manager.sensors.get(name, [])]
 
@@ -99,6 +116,10 @@ class Real:
     def __init__(self, it: Conducted, acme: Acme) -> None:
         self.it, self.acme = it, acme
         self.manager = it.manager
+        self.later = 0.0
+
+    def advance(self, seconds: float) -> None:
+        self.later += seconds
 
     async def enrol(self, *nodes: NodeColumns) -> None:
         for columns in nodes:
@@ -126,7 +147,9 @@ class Real:
         await parts.fleet.refresh(parts.sql)
 
     def health(self, name: str) -> base.Health | None:
-        health = self.it.parts.node(name).health
+        row = self.it.parts.node(name)
+        now = utcnow() + timedelta(seconds=self.later)
+        health = known_health(row.health, row.health_checked_at, row.health_lasts, now)
         return None if health is None else base.Health(health["status"], tuple(health["reasons"]))
 
     def sensors(self, name: str) -> list[str]:

@@ -3,9 +3,10 @@
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from podium.conductor.fleet.fare import Fare
 from podium.conductor.fleet.reads import Reads
 from podium.conductor.rooms.clock import DatabaseClock
 from podium.db.faults import POWER_FAILURE
@@ -23,6 +24,7 @@ class Entry:
 
     :param version: the number of the change that the entry was made of: a person's or a power action's
     :param reads: changed by the room of the node's driver
+    :param fare: changed by the recorder
     :param wanted: the power state that the last request reached
     :param policy: what is done when the power is another: record, enforce, ignore; None for the usual
     :param fault: who put the node into maintenance, where that was no person
@@ -36,7 +38,7 @@ class Entry:
     version: int
     node: Node
     reads: Reads
-    health: Mapping[str, Any] | None = None
+    fare: Fare = field(default_factory=Fare)
     wanted: str | None = None
     policy: str | None = None
     fault: str | None = None
@@ -54,14 +56,14 @@ class Entry:
         """Whether the node is in maintenance because its power could not be read, and for nothing else."""
         return self.node.maintenance and self.fault == POWER_FAILURE
 
-    def updated(self, *, node: Node | None = None, health: Mapping[str, Any] | None = None) -> "Entry":
-        """The entry with another node or health. (``dataclasses.replace`` takes three times as long.)"""
+    def with_node(self, node: Node) -> "Entry":
+        """The entry with another node. (``dataclasses.replace`` takes three times as long.)"""
         return Entry(
             self.number,
             self.version,
-            node or self.node,
+            node,
             self.reads,
-            health or self.health,
+            self.fare,
             self.wanted,
             self.policy,
             self.fault,
@@ -82,7 +84,7 @@ def entry_of(owned: OwnedNode, clock: DatabaseClock, now: float) -> Entry:
         version=owned.version,
         node=node_of(owned, now),
         reads=Reads(checked, owned.power_failures),
-        health=owned.health,
+        fare=_fare_of(owned, clock),
         wanted=_interned(owned.wanted_power_state),
         policy=_interned(owned.power_policy),
         fault=_interned(owned.fault),
@@ -90,6 +92,13 @@ def entry_of(owned: OwnedNode, clock: DatabaseClock, now: float) -> Entry:
         since=now,
         switched_at=now,
     )
+
+
+def _fare_of(owned: OwnedNode, clock: DatabaseClock) -> Fare:
+    if owned.health_checked_at is None or owned.health_lasts is None:
+        return Fare(owned.health, math.inf)
+    reported = clock.seconds_of(owned.health_checked_at)
+    return Fare(owned.health, -math.inf if reported is None else reported + owned.health_lasts)
 
 
 def node_of(owned: OwnedNode, now: float) -> Node:

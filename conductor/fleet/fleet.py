@@ -138,7 +138,7 @@ class Fleet:
                     # A health that was reported may not be written yet either.
                     switched_at = entry.switched_at if old.node.target_power_state else old.switched_at
                     entry = replace(
-                        entry, reads=reads, health=old.health, since=old.since, switched_at=switched_at
+                        entry, reads=reads, fare=old.fare, since=old.since, switched_at=switched_at
                     )
                 if entry.policy == ENFORCE:
                     self.enforced.add(entry.number)
@@ -150,21 +150,6 @@ class Fleet:
             # Last: whoever reads "seen" and then an entry finds at least what "seen" stands for.
             self._pulse = found.pulse
         return fresh
-
-    def note_health(self, uuid: str, health: Mapping[str, Any]) -> int | None:
-        """Take over a node's health, from any thread.
-
-        :returns: the node's number; None when it is not owned or its health did not change
-        """
-        entry = self.find(uuid)
-        if entry is None or entry.health == health:  # the usual case, without the lock
-            return None
-        with self._lock:
-            entry = self.find(uuid)
-            if entry is None:
-                return None
-            self._entries[entry.number] = entry.updated(health=health)
-            return entry.number
 
     def note_columns(self, written: Mapping[int, Mapping[str, Any]]) -> None:
         """Take over JSON columns that were written, by number and name."""
@@ -183,7 +168,7 @@ class Fleet:
                     self._put_node(entry, replace(entry.node, power_state=state))
 
     def _put_node(self, entry: Entry, node: Node) -> None:
-        self._entries[entry.number] = entry.updated(node=node)
+        self._entries[entry.number] = entry.with_node(node)
         self._by_driver.pop(node.driver, None)
 
 

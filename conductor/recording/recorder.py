@@ -12,12 +12,14 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 from oslo_log import log
 
 from podium import errors
+from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.checked import CheckedPile
 from podium.conductor.recording.pile import Pile
@@ -69,7 +71,8 @@ class Recorder:
         )
         self._enforcement: Pile[int, str | None, None] = Pile(faults.record_enforcement)
         self._health_order = threading.Lock()
-        self._healths: Pile[int, Mapping[str, Any], None] = Pile(fleet.record_health)
+        self._healths: Pile[int, Mapping[str, Any] | None, None] = Pile(fleet.record_health)
+        self._health_times: Pile[int, tuple[datetime, float], None] = Pile(fleet.record_health_times)
         self._values: Pile[tuple[int, str, str], Any, Mapping[int, Mapping[str, Any]]] = Pile(
             lambda sql, values: fleet.record_patches(sql, _by_column(values)),
             lambda _, columns: self._fleet.note_columns(columns),
@@ -90,6 +93,7 @@ class Recorder:
             self._recoveries,
             self._enforcement,
             self._healths,
+            self._health_times,
             self._values,
             self._maintenance,
             self._releases,
@@ -114,13 +118,20 @@ class Recorder:
         """Have the end of a power change written."""
         self._outcomes.add(outcome.node_id, outcome)
 
-    def add_health(self, uuid: str, health: Health) -> None:
-        """Have a node's health written if it changed."""
-        document = {"status": health.status, "reasons": list(health.reasons)}
+    def add_health(self, uuid: str, health: Health | None, lasts: float) -> None:
+        """Have a node's health written if it changed, and that it was reported.
+
+        :param health: None where it is unknown
+        :param lasts: seconds for which the report is true
+        """
+        document = None if health is None else {"status": health.status, "reasons": list(health.reasons)}
         with self._health_order:  # so that what the fleet shows last is written last
-            number = self._fleet.note_health(uuid, document)
-            if number is not None:
-                self._healths.add(number, document)
+            entry = self._fleet.find(uuid)
+            if entry is None:
+                return
+            if entry.fare.report(document, boottime() + lasts):
+                self._healths.add(entry.number, document)
+            self._health_times.add(entry.number, (self._sql.now(), lasts))
 
     def add_values(self, uuid: str, column: str, values: Mapping[str, Any]) -> None:
         """Have values put into a JSON column of a node."""
@@ -172,7 +183,7 @@ class Recorder:
             "outcomes": len(self._outcomes),
             "readings": len(self._readings) + len(self._reads_of_changes),
             "checked": len(self._checked),
-            "health": len(self._healths),
+            "health": len(self._health_times),
             "columns": len(self._values),
             "maintenance": len(self._maintenance),
             "faults": len(self._faults) + len(self._recoveries),

@@ -14,9 +14,14 @@ from podium.drivers.context import RunContext
 _current: contextvars.ContextVar[RequestContext | None] = contextvars.ContextVar("request", default=None)
 
 
-def new(*, on_demand: bool = False) -> RunContext:
-    """Return a context with a new request id."""
-    return RunContext(on_demand=on_demand)
+def new(*, on_demand: bool = False, task: str = "", spacing: float = 0.0) -> RunContext:
+    """Return a context with a new request id, see RunContext."""
+    return RunContext(on_demand=on_demand, task=task, spacing=spacing)
+
+
+def current() -> RequestContext | None:
+    """Return the context of the run that this is a part of, if it is part of one."""
+    return _current.get()
 
 
 def carrying(request: RequestContext) -> contextvars.Context:

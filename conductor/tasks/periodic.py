@@ -129,7 +129,7 @@ class PeriodicJob(OwnTask):
 
     def _begin(self, manager: Any, start: Start, *, on_demand: bool = False) -> None:
         self._called = False
-        self._request = request = contexts.new(on_demand=on_demand)
+        self._request = request = contexts.new(on_demand=on_demand, task=self.name, spacing=self.interval)
         self._started = self._timers.time()
         self._history.begin(self._now())
         try:

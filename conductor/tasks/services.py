@@ -20,11 +20,13 @@ from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.sensors import Sensors
 from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.sql import Sql
 from podium.db import fleet as statements
 from podium.db.readings import Reading
 from podium.db.worker import Worker
 from podium.drivers import base, command
+from podium.drivers.context import Lifetimes
 
 LOG = log.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class DriverServices:
         self._gate = gate
         self._worker = worker
         self._now = sql.now
+        self._lifetimes = Lifetimes()
         self.sensors = Sensors(fleet)
 
     def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
@@ -84,10 +87,10 @@ class DriverServices:
         at = self._now() - timedelta(seconds=age)
         self._recorder.add_reading(Reading(entry.number, entry.version, at, state))
 
-    def report_health(self, node: base.Node, health: base.Health) -> None:
-        """Save a node's health, if it changed."""
+    def report_health(self, node: base.Node, health: base.Health | None) -> None:
+        """Save a node's health, and for how long it is true."""
         if self._current(node) is not None:
-            self._recorder.add_health(node.uuid, health)
+            self._recorder.add_health(node.uuid, health, self._lifetimes.of(node.driver, contexts.current()))
 
     def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
         """Serve a node's sensors as metrics, until the next report or for an hour.

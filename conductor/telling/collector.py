@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from podium import states
+from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
@@ -43,6 +44,7 @@ class ConductorCollector(Collector):
         rooms: Mapping[str, DriverRoom],
         statistics: Statistics,
         sql: Sql,
+        now: Callable[[], float] = boottime,
     ) -> None:
         self._loop = loop
         self._task_reports = reports
@@ -50,6 +52,7 @@ class ConductorCollector(Collector):
         self._rooms = rooms
         self._statistics = statistics
         self._sql = sql
+        self._now = now
 
     def collect(self) -> Iterable[Metric]:
         """All metrics. Those of tasks are missing, rather than old, when the conductor's loop is stuck."""
@@ -76,7 +79,7 @@ class ConductorCollector(Collector):
         )
         health = GaugeMetricFamily(
             "podium_node_health",
-            "Nodes of this conductor, by the health reported last",
+            "Nodes of this conductor, by their health as long as its report is not outdated",
             labels=("driver", "status"),
         )
         failing = _by_driver("podium_nodes_failing", "Nodes whose last read of the power failed")
@@ -87,7 +90,8 @@ class ConductorCollector(Collector):
             found = Counter(entry.node.power_state or _UNKNOWN for entry in entries)
             for state in sorted({*found, *states.READINGS, _UNKNOWN}):
                 count.add_metric([driver, state], found[state])
-            fare = Counter((entry.health or {}).get("status") for entry in entries)
+            now = self._now()
+            fare = Counter((entry.fare.at(now) or {}).get("status") for entry in entries)
             for status in _HEALTHS[:-1]:
                 health.add_metric([driver, status], fare.pop(status, 0))
             health.add_metric([driver, _UNKNOWN], fare.total())

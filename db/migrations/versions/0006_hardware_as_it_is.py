@@ -1,4 +1,5 @@
-"""How far retention has come, see podium.db.retention; which machine a node is, as its driver names it.
+"""How far retention has come, see podium.db.retention; which machine a node is, as its driver names it;
+when a health was reported, and for how many seconds that is true.
 
 Drivers cannot be asked here: ``podium db upgrade`` does that afterwards.
 """
@@ -17,6 +18,9 @@ _EXACT = sa.String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin")
 
 def upgrade() -> None:
     op.add_column("conductors", sa.Column("retention_at", _TIME))
+    op.add_column("nodes", sa.Column("health_checked_at", _TIME))
+    op.add_column("nodes", sa.Column("health_lasts", sa.Double))
+    op.execute("UPDATE nodes SET health = NULL")  # of which nobody knows how old it is
     for column in ("identity", "controller"):
         op.add_column("nodes", sa.Column(column, _EXACT))
     op.create_index("ix_nodes_controller", "nodes", ["controller", "identity"])

@@ -72,13 +72,14 @@ def faults(body: dict[str, Any]) -> list[Fault]:
     return found
 
 
-async def health(walk: Walk, system: dict[str, Any], path: str) -> base.Health:
+async def health(walk: Walk, system: dict[str, Any], path: str) -> base.Health | None:
     """The health of a system, from its resource and, where that is not enough, from others.
 
     A system without a HealthRollup speaks for itself alone, so its chassis is read as well.
 
     :param system: the system's resource, and ``path`` its own
-    :raises podium.errors.DriverError: the BMC does not answer, or says nothing of the system's health
+    :returns: None if the BMC does not say, as many do while the machine is off
+    :raises podium.errors.DriverError: the BMC does not answer, or there was no time to ask for all of it
     """
     own = worst_word(system)
     found = conditions(system)
@@ -89,8 +90,10 @@ async def health(walk: Walk, system: dict[str, Any], path: str) -> base.Health:
     if not rolled_up or not _explain(found, own):
         heard += await _look_around(walk, system, own, found)
     rank = _worst(heard + [fault.rank for fault in found])
+    if rank is None and walk.was_cut:
+        raise errors.DriverError(f"there was no time to ask for the health of {path}")
     if rank is None:
-        raise errors.DriverError(f"the BMC says nothing of the health of {path}")
+        return None
     if not _explain(found, rank):
         found.append(Fault(rank, f"{path} is {rank}, and the BMC does not say why"))
     found.sort(key=lambda fault: -_RANKS[fault.rank])

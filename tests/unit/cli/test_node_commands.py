@@ -367,6 +367,21 @@ def test_a_list_in_json_has_the_columns_of_the_table(podium: Run, database: Data
     ]
 
 
+@pytest.mark.parametrize(("age", "status"), [(100, "Critical"), (1000, None)])
+def test_an_outdated_health_is_not_shown_and_the_time_of_its_report_is(
+    podium: Run, database: Database, age: float, status: str | None
+) -> None:
+    at = utcnow() - timedelta(seconds=age)
+    health = {"status": "Critical", "reasons": ["hot"]}
+    enrol(database, name="n1", driver="fake", health=health, health_checked_at=at, health_lasts=900.0)
+    for command in (["list", "--long"], ["list", "-c", "health"], ["show", "n1"]):
+        text = podium("node", *command, "-f", "json").stdout
+        found = json.loads(text) if command[0] == "show" else json.loads(text)[0]
+        assert (found["health"] or {}).get("status") == status
+        assert "health_lasts" not in found
+        assert found.get("health_checked_at", at.isoformat())[:19] == at.isoformat()[:19]
+
+
 def test_health_is_one_line_in_a_table(podium: Run, database: Database) -> None:
     health = {"status": "Critical", "reasons": ["power fault", "hot"]}
     enrol(database, name="n1", driver="fake", health=health)

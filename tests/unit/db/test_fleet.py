@@ -231,6 +231,41 @@ def test_health_is_written_and_does_not_show_in_the_pulse(database: Database, en
     assert pulse(database) == before
 
 
+def test_when_health_was_reported_is_written_for_many_nodes_at_once(database: Database, enrol: Enrol) -> None:
+    nodes = enrol(*(f"n{number:04}" for number in range(1500)))
+    before = pulse(database)
+    times = {
+        node.id: (NOON + timedelta(milliseconds=number % 999), 900.0 if number % 3 else 180.0)
+        for number, node in enumerate(nodes)
+    }
+    with database.write() as connection:
+        fleet.record_health_times(connection, times)
+    with database.read() as connection:
+        rows = api.list_nodes(connection)
+    assert [row.health_lasts for row in rows] == [lasts for _, lasts in times.values()]
+    for row in rows:
+        assert row.health_checked_at is not None
+        assert timedelta(0) <= times[row.id][0] - row.health_checked_at < timedelta(seconds=1)
+    assert pulse(database) == before
+
+
+@pytest.mark.parametrize(
+    ("age", "lasts", "known"),
+    [
+        (0, 900, True),
+        (899, 900, True),
+        (901, 900, False),
+        (-3, 900, True),
+        (-60, 900, False),
+        (0, None, True),
+    ],
+)
+def test_a_health_is_known_for_as_long_as_its_report_is_true(age: float, lasts: float, known: bool) -> None:
+    health = {"status": "OK", "reasons": []}
+    found = fleet.known_health(health, NOON, lasts, NOON + timedelta(seconds=age))
+    assert found == (health if known else None)
+
+
 def test_patches_of_many_nodes_are_put_beside_what_each_has(database: Database, enrol: Enrol) -> None:
     known = {"cpus": 2, "memory_mb": 1024}
     a, b, c = enrol("a", "b", "c", properties=known)

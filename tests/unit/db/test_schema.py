@@ -194,6 +194,15 @@ def test_what_0006_adds_is_empty_and_keeps_what_is_there(bare: Database) -> None
         assert retention.reached(connection) is None
 
 
+def test_a_health_of_which_nobody_knows_when_it_was_reported_does_not_outlast_0006(bare: Database) -> None:
+    node = _OF_0002[0]
+    upgrade_to(bare, "0005", (node, 'UPDATE nodes SET health = \'{"status": "Critical", "reasons": []}\''))
+    schema.upgrade(bare)
+    with bare.read() as connection:
+        (row,) = api.list_nodes(connection)
+    assert (row.health, row.health_checked_at, row.health_lasts) == (None, None, None)
+
+
 def test_numbers_of_commands_are_not_given_again_after_an_upgrade(bare: Database) -> None:
     schema.upgrade(bare)
     with bare.write() as connection:

@@ -1,6 +1,7 @@
 """The nodes in memory follow the database by what changed."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -150,16 +151,10 @@ def test_what_is_learned_makes_another_entry_and_leaves_the_old_one_as_it_was(tm
         assert it.fleet.nodes("still")[0].power_state is None
         it.fleet.note_power([(old.number, old.version, "power on")])
         it.fleet.note_columns({old.number: {"properties": {"cpus": 4}}})
-        assert it.fleet.note_health(old.node.uuid, {"status": "OK"}) == old.number
-        assert it.fleet.note_health(old.node.uuid, {"status": "OK"}) is None
         new = entry_of(it, "a")
-        assert (new.node.power_state, new.node.properties, new.health) == (
-            "power on",
-            {"cpus": 4},
-            {"status": "OK"},
-        )
-        assert (old.node.power_state, old.node.properties, old.health) == (None, {}, None)
-        assert new.reads is old.reads
+        assert (new.node.power_state, new.node.properties) == ("power on", {"cpus": 4})
+        assert (old.node.power_state, old.node.properties) == (None, {})
+        assert (new.reads, new.fare) == (old.reads, old.fare)
         assert it.fleet.nodes("still")[0] is new.node
 
     enrolled(f"sqlite:///{tmp_path}/p", then)
@@ -242,11 +237,11 @@ def test_a_node_whose_outcome_is_reported_after_the_fleet_saw_it_is_freed_withou
 def test_a_health_that_is_not_written_yet_outlasts_a_change_of_its_node(tmp_path: Path) -> None:
     async def then(it: Pieces) -> None:
         node, health = it.node("a"), {"status": "Warning", "reasons": ["fan"]}
-        assert it.fleet.note_health(node.uuid, health) == node.id
+        assert entry_of(it, "a").fare.report(health, math.inf)
         change(it, lambda sql: api.update_node(sql, node.id, {"extra": {"rack": "r1"}}))
         await it.fleet.refresh(it.sql)
         entry = it.fleet.find(node.uuid)
         assert entry is not None
-        assert (entry.node.extra, entry.health) == ({"rack": "r1"}, health)
+        assert (entry.node.extra, entry.fare.at(0.0)) == ({"rack": "r1"}, health)
 
     enrolled(f"sqlite:///{tmp_path}/p", then)

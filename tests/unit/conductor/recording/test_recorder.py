@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from fakes import HERE, Pieces, StillDriver, pieces
 from podium import errors
@@ -49,7 +50,7 @@ def test_what_is_learned_while_the_database_is_away_is_written_when_it_is_back(t
             recorder.add_reading(reading(it, "a", "power on"))
             assert not await recorder.flush()
             recorder.add_reading(reading(it, "a", "power off"))
-            recorder.add_health(it.node("a").uuid, Health("Critical", ("fan",)))
+            recorder.add_health(it.node("a").uuid, Health("Critical", ("fan",)), 900.0)
             assert not await recorder.flush()
             it.sql.away = False  # type: ignore[attr-defined]
             assert await recorder.flush()
@@ -88,7 +89,7 @@ def test_a_record_that_the_database_cannot_take_does_not_stop_the_others(
             it.enrol({"name": "a", "driver": "still"})
             await it.fleet.refresh(it.sql)
             it.recorder.add_reading(Reading(it.node("a").id, 1, utcnow(), object()))  # type: ignore[arg-type]
-            it.recorder.add_health(it.node("a").uuid, Health("OK"))
+            it.recorder.add_health(it.node("a").uuid, Health("OK"), 900.0)
             assert await it.recorder.flush()
             assert it.node("a").health == {"status": "OK", "reasons": []}
 
@@ -117,22 +118,58 @@ def test_what_is_saved_while_a_write_fails_joins_what_it_was_to_write(tmp_path: 
     asyncio.run(main())
 
 
-def test_health_is_written_only_when_it_changed(tmp_path: Path) -> None:
+def test_health_is_written_only_when_it_changed_and_its_time_at_each_report(tmp_path: Path) -> None:
     async def main() -> None:
         async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
             it.enrol({"name": "a", "driver": "still"})
             await it.fleet.refresh(it.sql)
             uuid = it.node("a").uuid
-            it.recorder.add_health(uuid, Health("OK"))
+            it.recorder.add_health(uuid, Health("OK"), 900.0)
             await it.recorder.flush()
+            first = it.node("a").health_checked_at
             with it.database.write() as connection:
                 connection.execute(sa.text("UPDATE nodes SET health = NULL"))
-            it.recorder.add_health(uuid, Health("OK"))
+            it.recorder.add_health(uuid, Health("OK"), 180.0)
             await it.recorder.flush()
-            assert it.node("a").health is None
-            it.recorder.add_health(uuid, Health("Warning"))
+            assert (it.node("a").health, it.node("a").health_lasts) == (None, 180.0)
+            assert it.node("a").health_checked_at > first
+            it.recorder.add_health(uuid, Health("Warning"), 900.0)
             await it.recorder.flush()
             assert it.node("a").health["status"] == "Warning"
+            it.recorder.add_health(uuid, None, 900.0)
+            await it.recorder.flush()
+            assert it.node("a").health is None
+
+
+def test_a_health_that_waited_for_the_database_is_as_old_as_it_is(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"})
+            await it.fleet.refresh(it.sql)
+            reported = it.sql.now()
+            it.recorder.add_health(it.node("a").uuid, Health("OK"), 900.0)
+            it.sql.now = lambda: reported + timedelta(hours=1)  # type: ignore[assignment,method-assign]
+            await it.recorder.flush()
+            assert it.node("a").health_checked_at - reported < timedelta(seconds=60)
+
+    asyncio.run(main())
+
+
+def test_many_reports_that_changed_nothing_are_one_statement(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol(*({"name": f"n{number}", "driver": "still"} for number in range(5, 505)))
+            await it.fleet.refresh(it.sql)
+            now = it.sql.now()
+            it.sql.now = lambda: now  # type: ignore[assignment,method-assign]
+            written: list[str] = []
+            event.listen(it.database.engine, "before_cursor_execute", lambda *of: written.append(of[2]))
+            for _ in range(2):
+                written.clear()
+                for entry in it.fleet.entries():
+                    it.recorder.add_health(entry.node.uuid, Health("Warning", (entry.node.name,)), 900.0)
+                await it.recorder.flush()
+            assert len([text for text in written if text.startswith("UPDATE")]) == 1
 
     asyncio.run(main())
 

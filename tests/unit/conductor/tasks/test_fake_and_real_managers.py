@@ -167,6 +167,33 @@ def test_the_health_that_was_reported_last_counts(on: Callable[..., None]) -> No
     on(play)
 
 
+def test_a_health_is_unknown_after_three_times_the_spacing_of_the_task_that_reports_it(
+    on: Callable[..., None],
+) -> None:
+    async def play(side: Side) -> None:
+        side.acme.fares["n1"] = health = base.Health("Critical", ("on fire",))
+        for task, seconds in (("check", 60.0), ("check_plainly", 180.0), ("check", 180.0)):
+            await side.run(task, on_demand=True)
+            await side.settle()
+            side.advance(seconds - 5)
+            assert side.health("n1") == health
+            side.advance(10)
+            assert side.health("n1") is None
+            side.advance(-seconds - 5)
+
+    on(play)
+
+
+def test_a_health_that_nobody_knows_any_more_is_unknown_at_once(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        for health in (base.Health("Critical", ("on fire",)), None, base.Health("OK"), None, None):
+            side.manager.report_health(node_of(side), health)
+            await side.settle()
+            assert side.health("n1") == health
+
+    on(play)
+
+
 def test_the_sensors_that_were_reported_last_count(on: Callable[..., None]) -> None:
     async def play(side: Side) -> None:
         for names in (["Inlet", "Outlet"], ["CPU"]):

@@ -16,6 +16,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from fakes import Clock, StillDriver, happened
 from podium import errors, states
+from podium.clocks import boottime
 from podium.conductor.fleet.reads import Failing
 from podium.conductor.rooms import context as contexts
 from podium.conductor.telling import sensor_metrics
@@ -178,6 +179,12 @@ def test_nodes_are_counted_by_the_health_reported_last(tmp_path: Path, clock: Cl
                 for status in ("OK", "Warning", "Critical", "unknown")
             }
             assert counts == {"OK": 0, "Warning": 0, "Critical": 1, "unknown": 2}
+            entry = parts.fleet.find(one.uuid)
+            assert entry is not None
+            entry.fare.report({"status": "Critical", "reasons": []}, boottime() - 1)
+            scraped = await conductor.scrape()
+            assert scraped.value("podium_node_health", driver="acme", status="Critical") == 0
+            assert scraped.value("podium_node_health", driver="acme", status="unknown") == 3
 
     asyncio.run(main())
 

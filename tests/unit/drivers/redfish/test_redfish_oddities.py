@@ -163,6 +163,35 @@ def test_what_says_nothing_of_the_power_is_an_error_in_the_bmcs_words(fault: str
     run(main)
 
 
+def test_a_health_that_a_machine_shows_only_while_it_is_on_is_unknown_while_it_is_off() -> None:
+    async def main() -> None:
+        async with rack("null-health", "power-fault") as one:
+            manager = FakeManager([one.node])
+            for on, status in ((True, "Critical"), (False, None), (True, "Critical")):
+                one.machine.power_on = on
+                await one.read()
+                await manager.run_task(one.driver, "check_status")
+                health = manager.healths.get(one.node.name)
+                assert (health and health.status) == status
+
+    run(main)
+
+
+def test_a_health_that_a_silent_bmc_does_not_confirm_is_unknown_after_three_checks() -> None:
+    async def main() -> None:
+        async with rack("power-fault") as one:
+            manager = FakeManager([one.node])
+            await one.read()
+            await manager.run_task(one.driver, "check_status")
+            one.simulator.set_fault("empty-bodies", BMC)
+            for status in ("Critical", "Critical", "Critical", None):
+                assert (one.node.name in manager.healths) == (status is not None)
+                manager.advance(301)
+                await manager.run_task(one.driver, "check_status")
+
+    run(main)
+
+
 def test_sensors_are_read_though_they_cannot_come_all_at_once() -> None:
     async def main() -> None:
         async with rack("expand-fails", "pages") as one:
