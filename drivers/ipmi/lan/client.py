@@ -78,7 +78,7 @@ class Connection:
         self._manner = refusals.usual(target.suite, target.privilege)
         self._manner_until = 0.0  # when it is asked again in the usual manner
         self._under_way = 0  # commands
-        self._used = 0.0  # when a command was last answered
+        self._used = 0.0  # when the last command that was answered began
         self._refused = NONE_REFUSED
 
     @property
@@ -115,7 +115,7 @@ class Connection:
         """
         client = self._client
         allowed = patience or client.timing.command
-        now = client.network.loop.time()
+        now, begun = client.network.loop.time(), client.clock()
         deadline = now + allowed
         self._under_way += 1
         try:
@@ -126,7 +126,7 @@ class Connection:
                 or session.endpoint is not endpoint
                 or endpoint.busy
                 or self._moved
-                or client.clock() - self._used > _IDLE
+                or begun - self._used > _IDLE
                 or privilege > session.privilege
                 or not repeatable
             ):
@@ -154,7 +154,7 @@ class Connection:
             self._under_way -= 1
             if not self.users:
                 self.end()
-        self._used = client.clock()
+        self._used = begun
         if code:
             raise CommandFailed(str(self.target), command, code)
         return answer

@@ -208,19 +208,22 @@ class _SetUp:
         asked = exchange
         if self._manner.flips_lookup:
             asked = replace(exchange, role=exchange.role ^ packet.NAME_ONLY_LOOKUP)
-        code, session_key = asked.rakp_3_code(), exchange.session_key()
-        wanted = exchange.rakp_4_code(session_key)
+        code = asked.rakp_3_code()
 
         def build(tag: int) -> bytes:
             return handshake.Rakp3(tag, handshake.STATUS_OK, exchange.bmc_id, code).encode()
 
         def understand(answer: handshake.Rakp4) -> tuple[Any, bool]:
-            return answer, _begins(answer.code, wanted)
+            for one in _readings(exchange):
+                session_key = one.session_key()
+                if _begins(answer.code, one.rakp_4_code(session_key)):
+                    return session_key, True
+            return answer, False
 
-        answer = await self._ask(packet.RAKP_3, build, understand)
-        if _begins(answer.code, wanted):
-            return session_key
-        if _is_impossible(answer.code, self._suite.code_size):
+        found = await self._ask(packet.RAKP_3, build, understand)
+        if isinstance(found, bytes):
+            return found
+        if _is_impossible(found.code, self._suite.code_size):
             raise refusals.without_suite(
                 self._target, self._manner, "the code in its RAKP message 4 is of no key"
             )
@@ -253,7 +256,7 @@ def _readings(exchange: crypto.Exchange) -> Iterator[crypto.Exchange]:
     lookup bit (FreeIPMI's workaround opensesspriv, ipmitool's i82571spt). Some keep only 16 bytes of a
     password, as IPMI 1.5 does, and ipmitool sets no more of it unless it is told to.
     """
-    roles = dict.fromkeys((exchange.role, exchange.role & 0x0F))
+    roles = exchange.role, exchange.role ^ packet.NAME_ONLY_LOOKUP
     keys = dict.fromkeys((exchange.user_key, exchange.user_key[:_SHORT_PASSWORD]))
     for key, role in itertools.product(keys, roles):
         yield replace(exchange, role=role, user_key=key)

@@ -27,14 +27,28 @@ BEFORE_CODE: Final = {RAKP_2: 40, RAKP_4: 8}
 Bend = Callable[[int, bytes], bytes]
 
 
+@pytest.fixture
+def fake_bmc(fake_bmc: Any) -> Any:
+    """With room for all that is never finished."""
+
+    def make() -> Any:
+        bmc = fake_bmc()
+        bmc.most_sessions = 1000
+        return bmc
+
+    return make
+
+
 def run(main: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(main(), PATIENCE))
 
 
 @asynccontextmanager
-async def connected(bmc: Any, timing: Timing = PATIENT, **changes: Any) -> AsyncIterator[Connection]:
+async def connected(
+    bmc: Any, timing: Timing = PATIENT, clock: Callable[[], float] = lambda: 0.0, **changes: Any
+) -> AsyncIterator[Connection]:
     known = {"address": bmc.host, "port": bmc.port, "user": b"podium", "password": b"secret"}
-    async with Client(timing, lambda: 0.0) as client:
+    async with Client(timing, clock) as client:
         yield client.connect(Target(**known | changes))
 
 
@@ -95,7 +109,6 @@ def test_a_refused_login_in_a_wrong_form_is_a_refused_login(
 ) -> None:
     async def main() -> None:
         async with fake_bmc() as bmc, connected(bmc, EAGER) as connection:
-            bmc.most_sessions = 100
             bmc.bend = instead(kind, form(status))
             for _ in range(3):
                 with pytest.raises(errors.AuthenticationRefused, match=words):
@@ -131,7 +144,6 @@ def test_what_suite_17_is_refused_for_leads_to_suite_3(
     async def main() -> None:
         async with fake_bmc() as bmc, connected(bmc, EAGER) as connection:
             bmc.bend = in_suite_17(bmc, instead(kind, form(status)))
-            bmc.most_sessions = 10
             assert await read(connection) == bmc.status
             assert suite_of(bmc) == 3
 
@@ -149,6 +161,21 @@ def test_what_a_bmc_lacks_is_asked_for_again_after_a_failure(fake_bmc: Any) -> N
                 await read(connection)
             assert await read(connection) == bmc.status
             assert suite_of(bmc) == 17
+
+    run(main)
+
+
+def test_what_a_bmc_lacks_is_asked_for_again_after_a_day(fake_bmc: Any) -> None:
+    async def main() -> None:
+        now = [0.0]
+        async with fake_bmc() as bmc, connected(bmc, clock=lambda: now[0]) as connection:
+            bmc.suites = [crypto.SUITE_3]
+            for hours, asked in ((0, 2), (1, 3), (25, 5), (26, 6)):
+                now[0] = hours * 3600.0
+                connection.abandon()
+                await read(connection)
+                kinds = [packet.unpack_header(one)[0] for one in bmc.datagrams]
+                assert kinds.count(packet.OPEN_SESSION_REQUEST) == asked
 
     run(main)
 
@@ -492,11 +519,31 @@ def test_a_bmc_that_leaves_out_the_lookup_bit_in_rakp_message_3_is_logged_into(f
     run(main)
 
 
+@pytest.mark.parametrize("kg", [b"", b"K" * 20], ids=["no Kg", "Kg"])
+def test_a_bmc_with_a_right_code_in_rakp_message_2_alone_is_logged_into(fake_bmc: Any, kg: bytes) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, connected(bmc, bmc_key=kg) as connection:
+            bmc.kg, bmc.misread = kg, with_open_privilege
+
+            def right_code(kind: int, payload: bytes) -> bytes:
+                if kind != RAKP_2:
+                    return payload
+                exchange = list(bmc.sessions.values())[-1]["exchange"]
+                return payload[:40] + replace(exchange, role=0x14).rakp_2_code()
+
+            bmc.bend = right_code
+            assert await read(connection) == bmc.status
+            assert bmc.opened == 2
+
+    run(main)
+
+
 def test_a_bmc_that_refuses_right_codes_gets_one_more_of_them_and_then_is_spared(fake_bmc: Any) -> None:
     async def main() -> None:
-        async with fake_bmc() as bmc, connected(bmc, EAGER) as connection:
-            bmc.most_sessions = 10
-            bmc.bend = instead(RAKP_4, b"\0\x0f" + bytes(14))
+        async with fake_bmc() as bmc, connected(bmc) as connection:
+            bmc.bend = lambda kind, payload: (
+                payload[:1] + b"\x0f" + payload[2:8] if kind == RAKP_4 else payload
+            )
             for opened in (2, 3, 4):
                 with pytest.raises(errors.AuthenticationRefused, match="invalid integrity check value"):
                     await read(connection)
@@ -511,7 +558,6 @@ def test_a_bmc_that_drew_again_for_a_message_that_was_lost_is_logged_into(fake_b
     async def main() -> None:
         async with fake_bmc() as bmc, connected(bmc, EAGER) as connection:
             bmc.bend = with_head(0, None)
-            bmc.most_sessions = 10
             rakp_1 = bmc._rakp_1
 
             def twice(payload: bytes) -> Any:
@@ -531,7 +577,7 @@ def test_a_bmc_that_drew_again_for_a_message_that_was_lost_is_logged_into(fake_b
 def test_a_user_with_less_than_was_asked_for_is_logged_in_with_less(fake_bmc: Any, highest: int) -> None:
     async def main() -> None:
         async with fake_bmc() as bmc, connected(bmc) as connection:
-            bmc.highest, bmc.most_sessions = highest, 10
+            bmc.highest = highest
             assert await read(connection) == bmc.status
             assert suite_of(bmc) == 17
             if highest == packet.PRIVILEGE_OPERATOR:
