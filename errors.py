@@ -21,7 +21,9 @@
 Every other exception that a driver raises is a fault of the driver and is reported as one.
 """
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 
 class PodiumError(Exception):
@@ -99,9 +101,18 @@ class UnsupportedPowerState(DriverError):
     """The hardware cannot be brought into that power state."""
 
 
+#: Characters of an error that are looked at.
+_LONGEST: Final = 2000
+#: What libraries add to their errors and nobody reads in a log: SQLAlchemy's link and the class of its cause.
+_LIBRARY_WORDS: Final = re.compile(r" ?\(Background on this error at: \S+\)|^\((?:\w+\.)+\w+\) ")
+#: Words that come twice: an error that was put into the text of another with its own name.
+_TWICE: Final = re.compile(r"(?:^|(?<=: ))(\S.{3,}?): (?=\1(?:: |$))")
+
+
 def one_line(error: BaseException) -> str:
     """Return an error's text for a column or a log line: printable, one line, at most 500 characters."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())
+    words = " ".join("".join(c if c.isprintable() else " " for c in str(error)[:_LONGEST]).split())
+    words = _LIBRARY_WORDS.sub("", words)
     text = words if isinstance(error, PodiumError) else f"{type(error).__name__}: {words}"
-    text = text.removesuffix(": ") or type(error).__name__
+    text = _TWICE.sub("", text.removesuffix(": ")) or type(error).__name__
     return text if len(text) <= 500 else f"{text[:497]}..."

@@ -142,7 +142,7 @@ class _Ask(command.Command):
             rows = [row for row in rows if row.duration is not None]
         failed = [row.error for row in rows if row.error is not None]
         if failed:
-            return f"failed: {failed[0]}", False
+            return failed[0] if failed[0].startswith("failed for ") else f"failed: {failed[0]}", False
         return self.outcome(max(rows, key=lambda row: row.duration or 0.0)), True
 
 

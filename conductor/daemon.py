@@ -134,7 +134,8 @@ class Conductor:
         """
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._sql.close)
-            await self._heartbeat.enter()
+            if not await self._has_entered():
+                return
             stack.push_async_callback(self._heartbeat.leave)
             await self._take_over()
             stack.push_async_callback(self._release)
@@ -169,6 +170,19 @@ class Conductor:
                 ", ".join(self._rooms),
             )
             await self._conduct(manager, ready)
+
+    async def _has_entered(self) -> bool:
+        """Enter this daemon; False when it is stopped before that, as a worker may wait for long."""
+        entering = asyncio.create_task(self._heartbeat.enter(), name="enter")
+        stopped: asyncio.Task[Any] = asyncio.create_task(self._stop.wait(), name="stop")
+        await asyncio.wait([entering, stopped], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if entering.done():
+            entering.result()
+            return True
+        entering.cancel()
+        await asyncio.wait([entering])
+        return False
 
     def _metrics(self, manager: ConductorManager, host: str, port: int) -> MetricsServer:
         collector = ConductorCollector(

@@ -89,7 +89,8 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
             drivers = preflight.load_drivers(self._conf, log_faults=False)  # the master process has
             asyncio.run(self._conduct(preflight.make_database(self._conf), drivers))
         except errors.PodiumError as error:
-            LOG.error("%s", error)
+            if not self._processes.have_failed:  # mostly all workers fail, for one reason
+                LOG.error("%s", error)
             self._processes.give_up()
         except Exception:
             LOG.exception("The conductor ended")
@@ -138,6 +139,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     library_internals.reload_one_by_one(launcher)
     try:
         code = launcher.wait()
+    except SystemExit as end:  # with several workers
+        code = end.code
     finally:
         block_reloads()
     return 1 if processes.have_failed else int(code or 0)

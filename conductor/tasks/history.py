@@ -21,6 +21,10 @@ _PATIENCE: Final = 3
 _SLOWER: Final = Gaps(2, 10)
 
 
+class LoggedBefore(errors.PodiumError):
+    """An error whose parts were logged where they happened."""
+
+
 class TaskHistory:
     """The history of one task, kept by the thread of the conductor's loop.
 
@@ -37,6 +41,7 @@ class TaskHistory:
         self.failures_in_a_row = 0
         self.last_error: str | None = None
         self._complaint: object = None
+        self._is_logged = False  # whether a complaint was logged since the last success
         self._last_run: datetime | None = None
         self._duration: float | None = None
         self._runs = self._failures = self._skipped = self._misses = 0
@@ -122,8 +127,9 @@ class TaskHistory:
         else:
             self.failures_in_a_row = 0
             self.last_error = partial
-            if self._complaint is not None:
-                self._complaint = None
+            self._complaint = None
+            if self._is_logged:
+                self._is_logged = False
                 LOG.info("Periodic task %s succeeds again", self._name)
 
     def _fail(self) -> None:
@@ -136,5 +142,8 @@ class TaskHistory:
         if kind == self._complaint:
             return
         self._complaint = kind
+        if isinstance(error, LoggedBefore):
+            return
+        self._is_logged = True
         trace = None if error.__traceback__ is None else (type(error), error, error.__traceback__)
         LOG.error("Periodic task %s failed: %s", self._name, self.last_error, exc_info=trace)

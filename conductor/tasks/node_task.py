@@ -12,6 +12,7 @@ from podium import errors, masking
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.run import Run
+from podium.conductor.tasks.history import LoggedBefore
 from podium.conductor.tasks.kinds import UNBOUNDED, DriverTask, Start
 from podium.conductor.tasks.schedule import Schedule
 from podium.drivers import base
@@ -27,7 +28,7 @@ _TICK: Final = 0.02
 _SHORTEST, _LONGEST = 10.0, 60.0
 
 
-class AllNodesFailed(errors.PodiumError):
+class AllNodesFailed(LoggedBefore):
     """The task failed for all of its nodes."""
 
 
@@ -48,6 +49,7 @@ class NodeTask(DriverTask):
         super().__init__(room, task, method, schedule)
         self._fleet = fleet
         self._failing: dict[str, str] = {}  # by UUID, the last error of a node
+        self._faults: dict[str, Exception] = {}  # of the driver, by their text, until they are logged
         self._in_flight = task.max_in_flight if self.hears_cancel else min(task.max_in_flight, room.size)
         self.hears_cancel = True  # the run is a coroutine, whatever the method is
 
@@ -123,10 +125,10 @@ class NodeTask(DriverTask):
         try:
             await self._room.command(self._call_deadline, entry.node, self._method, manager, request)
         except Exception as error:
-            text = errors.one_line(error)
-            if not isinstance(error, errors.PodiumError | TimeoutError) and node.uuid not in self._failing:
-                LOG.exception("Periodic task %s failed for %s", self.name, node.name)
-            return masking.scrub(text, node.driver_info, self._room.secret)
+            text = masking.scrub(errors.one_line(error), node.driver_info, self._room.secret)
+            if not isinstance(error, errors.PodiumError | TimeoutError):
+                self._faults[text] = error
+            return text
         return None
 
     def _log_changes(self, nodes: list[base.Node], failed: dict[str, str]) -> None:
@@ -136,7 +138,9 @@ class NodeTask(DriverTask):
             if node.uuid in failed and node.uuid not in self._failing:
                 fresh[failed[node.uuid]].append(node.name)
         for failure, names in sorted(fresh.items(), key=lambda item: -len(item[1]))[:5]:
-            LOG.warning("Periodic task %s failed for %s: %s", self.name, fold_for_log(names), failure)
+            fault, where = self._faults.get(failure), fold_for_log(names)
+            LOG.warning("Periodic task %s failed for %s: %s", self.name, where, failure, exc_info=fault)
+        self._faults.clear()
         ran = {node.uuid: node.name for node in nodes}
         recovered = [ran[uuid] for uuid in self._failing if uuid in ran and uuid not in failed]
         if recovered:

@@ -4,6 +4,8 @@ import inspect
 import re
 
 import pytest
+import sqlalchemy as sa
+from psycopg.errors import UndefinedTable
 
 from podium import errors
 
@@ -48,6 +50,18 @@ def test_every_fault_of_what_was_given_is_kept_and_shown() -> None:
         (KeyError("state"), "KeyError: 'state'"),
         (errors.InvalidNode(["one", "two"]), "one two"),
         (ValueError("two\r\nlines \t and\x0b\x85\u2028more"), "ValueError: two lines and more"),
+        (ConnectionRefusedError("ConnectionRefusedError: nobody"), "ConnectionRefusedError: nobody"),
+        (errors.BMCUnreachable("bmc1: refused: bmc1: refused"), "bmc1: refused"),
+        (
+            errors.BMCUnreachable("no way to bmc1: OSError: no way to bmc1: OSError: x"),
+            "no way to bmc1: OSError: x",
+        ),
+        (errors.DriverError("sensor: sensors: 1: 1: 2"), "sensor: sensors: 1: 1: 2"),
+        (
+            sa.exc.ProgrammingError("SELECT x", {}, UndefinedTable("no x"), code="f405"),
+            "ProgrammingError: no x [SQL: SELECT x]",
+        ),
+        (sa.exc.TimeoutError("pool is full", code="3o7r"), "TimeoutError: pool is full"),
         (errors.DriverError("\x1b[2Jgone\x00 \ud800 \u202etxt"), "[2Jgone txt"),
     ],
 )

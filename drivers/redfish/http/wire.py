@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import os
 import resource
 import ssl
 from collections.abc import Callable
@@ -137,7 +138,10 @@ class Network:
             if error.reason == "WRONG_VERSION_NUMBER":
                 text += "; if it speaks plain HTTP, redfish_address begins with http://"
         except OSError as error:
-            text = f"no way to BMC {target}: {error.strerror or error}"
+            # asyncio's words repeat the address, the system's do not.
+            number = error.errno or 0
+            reason = os.strerror(number) if number > 0 else error.strerror or str(error)
+            text = f"no way to BMC {target}: {reason}"
             if error.errno == errno.EMFILE:
                 text += "; this process may open too few files (LimitNOFILE, ulimit -n)"
         except ValueError as error:  # of a host's name that cannot be one

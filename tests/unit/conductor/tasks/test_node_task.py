@@ -88,6 +88,39 @@ def test_one_nodes_failure_is_told_and_does_not_touch_the_others(
     ]
 
 
+@pytest.mark.parametrize("error", [errors.BMCUnreachable("no answer"), OSError("no answer")])
+def test_a_run_that_fails_for_every_node_is_one_line_with_the_traceback_of_a_fault(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    caplog.set_level("INFO", logger="podium")
+
+    class Broken(StillDriver):
+        error: Exception | None = None
+
+        @base.node_periodic_task(spacing=0.1)
+        async def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
+            if self.error is not None:
+                raise self.error
+
+    driver = Broken("polling")
+    driver.error = error
+
+    async def main() -> None:
+        async with conducted(tmp_path, clock, driver) as it:
+            await enrolled(it, "n1", "n2")
+            assert (await ran(it, "polling.poll", 1)).state == "failing"
+            await ran(it, "polling.poll", 2)
+            driver.error = None
+            assert (await ran(it, "polling.poll", 3)).state == "idle"
+
+    asyncio.run(main())
+    assert caplog.messages == [
+        f"Periodic task polling.poll failed for n[1-2]: {errors.one_line(error)}",
+        "Periodic task polling.poll succeeds again for n[1-2]",
+    ]
+    assert caplog.text.count("Traceback") == isinstance(error, OSError)
+
+
 def test_a_run_that_fails_for_every_node_has_failed(tmp_path: Path, clock: Clock) -> None:
     driver = Polling()
 
