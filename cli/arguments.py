@@ -138,7 +138,7 @@ def _read_file(key: str, name: str) -> str:
 
 
 def _first_line(key: str, file: TextIO) -> str:
-    line = file.readline(_LONGEST_SECRET).rstrip("\r\n")
+    line = file.readline(_LONGEST_SECRET).removeprefix("\ufeff").rstrip("\r\n")  # Windows marks UTF-8 so
     if not line:
         raise errors.InvalidNode([f"{key}: a value was to be read, but the first line is empty"])
     return line

@@ -1,10 +1,13 @@
 """``podium db upgrade``."""
 
 import argparse
+from typing import Final
 
 from podium.cli import command, identities
 from podium.cli.catalog import Catalog
 from podium.db import schema
+
+_SHOWN: Final = 20
 
 
 class Upgrade(command.Command):
@@ -19,7 +22,7 @@ class Upgrade(command.Command):
             before = schema.current(database)
             after = schema.upgrade(database)
             with database.write() as connection:
-                identities.renew(connection, Catalog(self.config))
+                shared = identities.renew(connection, Catalog(self.config))
             where = database.url.set(query={}).render_as_string(hide_password=True)
         if before == after:
             self.say(f"{where}: the schema is at revision {after} already")
@@ -27,3 +30,7 @@ class Upgrade(command.Command):
             self.say(f"{where}: created the schema, revision {after}")
         else:
             self.say(f"{where}: upgraded the schema from revision {before} to {after}")
+        for one in shared[:_SHOWN]:
+            self.warn(f"warning: {one.name}: by its address it is the same machine as {one.other}")
+        if shared[_SHOWN:]:
+            self.warn(f"warning: and {len(shared) - _SHOWN} more")

@@ -16,7 +16,7 @@ from podium.drivers import base
 def add_force(parser: argparse.ArgumentParser) -> None:
     """Add the option --force."""
     parser.add_argument(
-        "--force", action="store_true", help="also if it is the same machine as another node, by its address"
+        "--force", action="store_true", help="even if by its address it is the same machine as another node"
     )
 
 
@@ -61,8 +61,11 @@ def refuse(shared: Iterable[machines.Shared], places: Mapping[str, int] = Mappin
         raise errors.InvalidNode(faults)
 
 
-def renew(connection: sa.Connection, catalog: Catalog) -> None:
-    """Write the identities of nodes that were enrolled by an earlier version of Podium or of their driver."""
+def renew(connection: sa.Connection, catalog: Catalog) -> list[machines.Shared]:
+    """Write the identities of nodes that were enrolled by an earlier version of Podium or of their driver.
+
+    :returns: nodes that turn out to be machines of other nodes
+    """
     drivers = {}
     for name in catalog.classes:
         try:
@@ -79,4 +82,4 @@ def renew(connection: sa.Connection, catalog: Catalog) -> None:
         except Exception:  # of a node that does not fit the driver, which its reads report
             return None
 
-    machines.renew(connection, named, list(drivers))
+    return machines.shared(connection, machines.renew(connection, named, list(drivers)))

@@ -138,7 +138,7 @@ def _changed(
 ) -> dict[str, Any]:
     """Return the new values of a node."""
     driver = catalog.driver(parsed_args.driver or node.driver)
-    info = {**node.driver_info, **given}
+    info = {key: value for key, value in node.driver_info.items() if value is not None} | dict(given)
     unset = parsed_args.unset_driver_info
     group = parsed_args.conductor_group
     return {

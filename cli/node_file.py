@@ -14,6 +14,9 @@ from podium.cli import scalars, yaml_values
 #: Bytes: 100,000 nodes of 1,300 each. Reading takes five to nine times as much memory.
 _LARGEST: Final = 128 * 1024 * 1024
 
+#: How messages of libyaml begin that quote YAML's own signs, and nothing of the file.
+_UNQUOTING: Final = "did not find expected '"
+
 
 def read(name: str, progress: Callable[[float], None]) -> list[Any]:
     """Return the list under ``nodes``, with unchecked rows.
@@ -54,9 +57,7 @@ def _text(name: str, where: str) -> str:
 def _parse(text: str, where: str, progress: Callable[[float], None]) -> Any:
     if text.lstrip().startswith("{"):
         try:
-            return json.loads(
-                text, parse_int=scalars.of_json, parse_float=scalars.of_json, parse_constant=scalars.of_json
-            )
+            return _from_json(text)
         except (ValueError, RecursionError):
             pass  # YAML may begin like this too, and names the place of what is wrong in both
     try:
@@ -67,9 +68,25 @@ def _parse(text: str, where: str, progress: Callable[[float], None]) -> Any:
         raise errors.InvalidNode([f"{where} is neither YAML nor JSON that can be understood"]) from None
 
 
+def _from_json(text: str) -> Any:
+    number = scalars.of_json
+    return json.loads(
+        text, parse_int=number, parse_float=number, parse_constant=number, object_pairs_hook=_mapping
+    )
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        raise ValueError("a key is there twice")
+    return mapping
+
+
 def _place(fault: yaml.MarkedYAMLError, text: str) -> str:
     # The quoted text is from the file, and may be a password that begins with a star.
-    problem = str(fault.problem or "").split("'")[0].split('"')[0].strip()
+    problem = str(fault.problem or "")
+    if not problem.startswith(_UNQUOTING):
+        problem = problem.split("'")[0].split('"')[0].strip()
     mark = fault.problem_mark or fault.context_mark
     if mark is None:
         return problem

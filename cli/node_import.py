@@ -18,7 +18,8 @@ class Import(command.Command):
     """Enrol the nodes that a YAML or JSON file lists: all of them or, if any is wrong, none.
 
     The file is {"nodes": [{"name": ..., "driver": ..., "driver_info": {...}}, ...]}; a node may also have
-    uuid, properties, extra, conductor_group and maintenance. On a terminal a bar shows how far it is.
+    uuid, properties, extra, conductor_group and maintenance. Passwords, names and other texts are those of
+    the file, quoted or not: 0123456 and no are texts. On a terminal a bar shows how far it is.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -117,6 +117,8 @@ class _Builder:
                 self._progress(_place(event).index)
         elif into.key is _NO_KEY:
             into.key = _key(value, event)
+            if into.key in into.value:
+                raise _fault("a key that is there twice", event)
         elif into.key is _MERGE:
             merged = value if isinstance(value, list) else [value]
             if not all(isinstance(one, dict) for one in merged):

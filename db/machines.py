@@ -5,7 +5,7 @@ machine there, and so the same as each of those that are named with one.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from podium.db.api import chunks
 from podium.db.bulk import Texts
 from podium.db.changes import next_change
-from podium.db.models import nodes
+from podium.db.models import columns, nodes
 
 _LONGEST: Final = 255
+_AT_ONCE: Final = 2000
 
 
 class Shared(NamedTuple):
@@ -37,6 +38,17 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
+class _Place(NamedTuple):
+    """A node that its driver has named."""
+
+    id: int
+    uuid: str
+    name: str
+    identity: str
+    controller: str
+    version: int
+
+
 def shared(connection: sa.Connection, moved: Sequence[int] | None = None) -> list[Shared]:
     """Return nodes of this transaction that are machines of other nodes.
 
@@ -48,41 +60,50 @@ def shared(connection: sa.Connection, moved: Sequence[int] | None = None) -> lis
     """
     number = next_change(connection)
     if moved is None:
-        earlier = sa.or_(_other.c.id < _node.c.id, _other.c.version != number)
-        return _shared(connection, _node.c.version == number, earlier)
-    chosen = (_node.c.id.in_(chunk) for chunk in chunks(moved))
-    return [one for which in chosen for one in _shared(connection, which, _other.c.id != _node.c.id)]
+        asked = _places(connection, nodes.c.version == number)
+    else:
+        asked = [one for chunk in chunks(moved) for one in _places(connection, nodes.c.id.in_(chunk))]
+    there: dict[str, list[_Place]] = {}
+    # In Python: for one statement that compares, PostgreSQL chooses slow plans while it has no statistics.
+    for chunk in chunks(sorted({one.controller for one in asked}), _AT_ONCE):
+        places = _places(connection, nodes.c.controller.in_(chunk))
+        # Those of others first: a transaction that ended meanwhile may have begun later.
+        for place in sorted(places, key=lambda place: (place.version == number, place.id)):
+            there.setdefault(place.identity, []).append(place)
+            if place.identity != place.controller:
+                there.setdefault(f"{place.controller}#", []).append(place)
+    found = []
+    for one in asked:
+        for other in _others(one, there):
+            if moved is not None or other.version != number or other.id < one.id:
+                found.append(Shared(one.name, other.name, other.uuid))
+                break
+    return found
 
 
-_node: Final = nodes.alias("node")
-_other: Final = nodes.alias("other")
+def _places(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[_Place]:
+    query = sa.select(*columns(nodes, _Place._fields)).where(which, nodes.c.identity.is_not(None))
+    return list(map(_Place._make, connection.execute(query.order_by(nodes.c.id))))
 
 
-def _shared(
-    connection: sa.Connection, which: sa.ColumnElement[bool], beside: sa.ColumnElement[bool]
-) -> list[Shared]:
-    def first(same: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
-        there = _other.c.controller == _node.c.controller, _other.c.id != _node.c.id
-        found = sa.select(_other.c.id).where(*there, beside, same)
-        return found.limit(1).correlate(_node).scalar_subquery()
+def _others(one: _Place, there: Mapping[str, Sequence[_Place]]) -> Iterator[_Place]:
+    """Yield the first nodes that are the same machine.
 
-    # Two queries, each of which an index answers.
-    equal = first(_other.c.identity.in_([_node.c.identity, _node.c.controller]))
-    part = first(_node.c.identity == _node.c.controller)
-    asked = sa.select(_node.c.id, _node.c.name, sa.func.coalesce(equal, part).label("other"))
-    found = asked.where(which, _node.c.identity.is_not(None)).subquery()
-    pairs = sa.select(found.c.name, nodes.c.name, nodes.c.uuid).join(nodes, nodes.c.id == found.c.other)
-    return list(map(Shared._make, connection.execute(pairs.order_by(found.c.id))))
+    :param there: nodes by their identity, and parts of a controller also by its name and a ``#``
+    """
+    parts = [f"{one.controller}#"] if one.identity == one.controller else []
+    for name in dict.fromkeys([one.identity, one.controller, *parts]):
+        yield from (place for place in there.get(name, ())[:2] if place.id != one.id)
 
 
 def renew(
     connection: sa.Connection, identity: Callable[[Mapping[Any, Any]], str | None], drivers: list[str]
-) -> int:
+) -> list[int]:
     """Write the identities of nodes that were enrolled by an earlier version of Podium or of a driver.
 
     :param identity: returns the identity of a node, of which it gets uuid, name, driver and driver_info
     :param drivers: the only drivers to ask; the identities of other nodes stay
-    :returns: how many have changed
+    :returns: the numbers of the nodes whose identity has changed
     """
     shown = ("id", "uuid", "name", "driver", "driver_info", "identity", "controller")
     query = sa.select(*(nodes.c[name] for name in shown)).where(nodes.c.driver.in_(drivers))
@@ -93,4 +114,4 @@ def renew(
             changed.append((row["id"], new))
     for column in ("identity", "controller"):
         Texts(nodes.c[column]).write(connection, [(number, new[column]) for number, new in changed])
-    return len(changed)
+    return [number for number, _ in changed]

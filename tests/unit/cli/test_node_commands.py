@@ -86,10 +86,11 @@ def stored_password(database: Database) -> str:
     return str(row.driver_info["fake_password"])
 
 
+@pytest.mark.parametrize("text", ["hunter2\nnot this\n", "\ufeffhunter2\r\n"])
 def test_a_secret_is_read_from_the_first_line_of_a_file(
-    podium: Run, database: Database, tmp_path: Path
+    podium: Run, database: Database, tmp_path: Path, text: str
 ) -> None:
-    (tmp_path / "secret").write_text("hunter2\nnot this\n")
+    (tmp_path / "secret").write_text(text)
     done = create(podium, "n1", "--driver-info", f"fake_password=@{tmp_path}/secret")
     assert stored_password(database) == "hunter2"
     assert "other users" not in done.stderr

@@ -154,6 +154,18 @@ def test_an_identity_is_not_shown(podium: Run) -> None:
         assert "bmc:10.0.0.1" not in podium("node", *command, "-f", "json").stdout
 
 
+def test_an_upgrade_warns_of_machines_that_are_enrolled_twice(podium: Run, database: Database) -> None:
+    info = {"ipmi_address": "10.0.0.1"}
+    with database.write() as connection:
+        api.create_nodes(
+            connection, [{"name": f"n{i:02}", "driver": "ipmi", "driver_info": info} for i in range(30)]
+        )
+    lines = podium("db", "upgrade").stderr.splitlines()
+    assert lines[0] == "podium: warning: n00: by its address it is the same machine as n01"
+    assert (len(lines), lines[-1]) == (21, "podium: warning: and 10 more")
+    assert podium("db", "upgrade").stderr == ""
+
+
 def test_an_upgrade_names_the_machines_of_nodes_that_are_there(podium: Run, database: Database) -> None:
     rows = [
         {"name": "old", "driver": "ipmi", "driver_info": {"ipmi_address": "10.0.0.1"}},

@@ -138,6 +138,22 @@ def test_what_is_wrong_with_yaml_is_told_with_its_place(
     )
 
 
+@pytest.mark.parametrize("form", ["nodes:\n- {0}\n", '{{"nodes": [\n  {0}\n]}}'])
+def test_a_secret_that_is_there_twice_is_refused_with_its_place(
+    podium: Run, nodes_file: Callable[[Any], str], form: str
+) -> None:
+    row = '{"name": "a", "driver": "fake", "driver_info": {"fake_password": "b", "fake_password": "c"}}'
+    file = nodes_file(form.format(row))
+    assert podium("node", "import", file).stderr.splitlines()[0] == (
+        f"podium: {file} is neither YAML nor JSON: line 2, column 73: a key that is there twice"
+    )
+
+
+def test_a_file_that_ends_too_early_is_told_what_lacks(podium: Run, nodes_file: Callable[[Any], str]) -> None:
+    file = nodes_file('{"nodes": [{"name": "a"}')
+    assert "did not find expected ',' or ']'" in podium("node", "import", file).stderr
+
+
 def test_a_file_can_come_from_standard_input(podium: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     content = json.dumps({"nodes": [fake("piped")]}).encode()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
@@ -215,6 +231,9 @@ _MERGE_BOMB = "\n".join(
         "nodes:\n- {name: a, driver: fake, extra: {!!binary aGk=: b}}",
         "nodes:\n- {1: b}",
         "nodes:\n- {? [a, b] : c}",
+        "nodes:\n- {name: a, driver: fake, driver: fake}",
+        '{"nodes": [{"name": "a", "driver": "fake", "driver": "fake"}]}',
+        '{"nodes": [{"name": "a", "driver": "fake"}',
         "nodes:\n- !!python/object/apply:os.system [id]",
         "nodes:\n- !!timestamp x",
         "nodes:\n- !!int ''",
