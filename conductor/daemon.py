@@ -90,7 +90,6 @@ class Conductor:
             in_flight=settings.in_flight,
             rate=settings.rate,
             gate=Gate(Rules.read(conf)),
-            now=self._sql.now,
         )
         self._enforcement = Enforcement(
             self._sql, self._fleet, self._recorder, self._sync, hostname=settings.host

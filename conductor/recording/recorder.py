@@ -23,6 +23,7 @@ from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.checked import CheckedPile
 from podium.conductor.recording.pile import Pile
+from podium.conductor.rooms.clock import DatabaseClock
 from podium.conductor.rooms.sql import Sql
 from podium.db import clock, conductors, faults, fleet, readings
 from podium.db.changes import next_change
@@ -169,6 +170,11 @@ class Recorder:
     def _note_time(self) -> None:
         if self._oldest is None:
             self._oldest = time.monotonic()
+
+    @property
+    def now(self) -> DatabaseClock:
+        """The clock of the database that this writes to."""
+        return self._sql.now
 
     @property
     def lag(self) -> float:

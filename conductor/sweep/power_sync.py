@@ -10,7 +10,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from oslo_context.context import RequestContext
@@ -23,7 +22,6 @@ from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.run import Run
 from podium.conductor.sweep.sweeper import IN_FLIGHT, Sweeper
-from podium.db.models import utcnow
 
 LOG = log.getLogger(__name__)
 
@@ -57,7 +55,6 @@ class PowerSync:
     :param in_flight: reads at the same time, by driver, if not the default
     :param rate: greatest number of reads a second, by driver, if limited
     :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
-    :param now: the database's clock
     """
 
     def __init__(
@@ -69,7 +66,6 @@ class PowerSync:
         in_flight: Mapping[str, int] | None = None,
         rate: Mapping[str, float] | None = None,
         gate: Gate | None = None,
-        now: Callable[[], datetime] = utcnow,
     ) -> None:
         self._fleet = fleet
         self._rooms = rooms
@@ -82,7 +78,6 @@ class PowerSync:
                 self.gate,
                 in_flight=(in_flight or {}).get(name, IN_FLIGHT),
                 rate=(rate or {}).get(name),
-                now=now,
             )
             for name, room in rooms.items()
         }

@@ -9,8 +9,7 @@ import contextvars
 import inspect
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from oslo_context.context import RequestContext
@@ -26,7 +25,6 @@ from podium.conductor.rooms.visit import Visit
 from podium.conductor.sweep.feed import Feed
 from podium.conductor.sweep.findings import HAND_OVER, Findings
 from podium.conductor.sweep.retries import Retries
-from podium.db.models import utcnow
 from podium.pacing import Allowance
 
 #: Seconds after which a read counts as failed, whatever the driver does meanwhile.
@@ -60,7 +58,6 @@ class Sweeper:
     :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
     :param in_flight: reads at the same time; of plain methods never more than the room has threads
     :param rate: greatest number of reads a second, if limited
-    :param now: the database's clock
     """
 
     def __init__(
@@ -72,7 +69,6 @@ class Sweeper:
         *,
         in_flight: int = IN_FLIGHT,
         rate: float | None = None,
-        now: Callable[[], datetime] = utcnow,
     ) -> None:
         self._room = room
         self._fleet = fleet
@@ -93,7 +89,7 @@ class Sweeper:
         self._reading: dict[int, _Read] = {}  # by row number, reads that have a slot; the oldest first
         self._lingering: dict[int, _Read] = {}  # and reads that lost theirs
         self._burst = 0
-        self._findings = Findings(room, fleet, recorder, gate, now)
+        self._findings = Findings(room, fleet, recorder, gate, recorder.now)
         self._context = contextvars.copy_context()
         self._timer: asyncio.TimerHandle | None = None
 

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from podium import errors, states
 from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep import sweeper as sweeping
 from podium.conductor.sweep.power_sync import PowerSync
-from podium.db import api
+from podium.conductor.telling.statistics import Statistics
+from podium.db import api, models
 from podium.drivers import base
 
 
@@ -130,6 +132,39 @@ def test_a_node_that_failed_is_tried_again_before_the_next_sweep(tmp_path: Path)
             await it.recorder.flush()
             assert it.node("a").power_state == "power off"
             assert driver.order.count("b") == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("year", [1970, 2036])
+def test_retries_and_ages_go_on_when_the_clock_leaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, year: int
+) -> None:
+    class Failing(StillDriver):
+        reads = 0
+
+        async def get_power_state(self, node: base.Node) -> str:
+            self.reads += 1
+            if self.reads < 3:
+                raise errors.BMCUnreachable("no answer")
+            return states.POWER_ON
+
+    async def main() -> None:
+        async with swept(tmp_path, Failing(), "n1", "n2") as it:
+            await sweep(it)
+            monkeypatch.setattr(models, "utcnow", lambda: datetime(year, 1, 2, tzinfo=UTC))
+            await it.fleet.refresh(it.sql)
+
+            def found() -> set[tuple[str | None, int]]:
+                return {(it.node(name).power_state, it.node(name).power_failures) for name in ("n1", "n2")}
+
+            async with asyncio.timeout(PATIENCE):  # each failed once, and is retried after a second
+                while found() != {(states.POWER_ON, 0)}:
+                    await it.recorder.flush()
+                    await asyncio.sleep(0.01)
+            assert it.node("n1").power_checked_at.year == year
+            figures = Statistics(it.fleet, it.rooms, it.sync, it.recorder, max_age=60).figures()
+            assert figures.fresh_share == 1.0
 
     asyncio.run(main())
 

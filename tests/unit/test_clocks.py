@@ -1,0 +1,43 @@
+"""Which clocks Podium reads: one that nobody sets, the database's, and the host's where it does no harm."""
+
+import ast
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from podium.clocks import boottime
+
+ROOT: Final = Path(__file__).parents[2]
+
+#: Where the wall clock of a host is read, and why it may be.
+WALL_CLOCKS: Final = {
+    "db/models.py": "what is read in the next two",
+    "db/clock.py": "SQLite's clock is that of its host",
+    "conductor/rooms/clock.py": "until the database was asked first",
+    "drivers/ipmi/tasks.py": "dates an inventory, which is collected once more where clocks differ by a day",
+    "drivers/redfish/tasks.py": "the same",
+    "conductor/tasks/periodic.py": "the default of a parameter that the manager gives",
+    "drivers/redfish/http/answers.py": "a BMC's date without its time, of which at most 600 s count",
+}
+
+
+def test_the_clock_that_nobody_sets_is_no_slower_than_the_monotonic_one() -> None:
+    before, earlier = boottime(), time.monotonic()
+    later, after = time.monotonic(), boottime()
+    assert after - before >= later - earlier
+
+
+def readers(folder: str) -> Iterator[str]:
+    """The modules that read a clock that can be set."""
+    for file in (ROOT / folder).rglob("*.py"):
+        for item in ast.walk(ast.parse(file.read_text())):
+            called = ast.unparse(item) if isinstance(item, ast.Attribute | ast.ImportFrom | ast.Name) else ""
+            if called in ("time.time", "datetime.now", "datetime.utcnow", "utcnow", "models.utcnow"):
+                yield str(file.relative_to(ROOT))
+
+
+def test_no_other_module_reads_the_wall_clock_of_its_host() -> None:
+    assert {name for folder in ("cli", "conductor", "db", "drivers") for name in readers(folder)} == set(
+        WALL_CLOCKS
+    )
