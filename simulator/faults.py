@@ -82,6 +82,7 @@ class Faults:
     cut_actions: bool = False
     wrong_lengths: bool = False
     redirects_posts: int = 0
+    old_tls: bool = False
     absolute_links: bool = False
     relative_links: bool = False
     wrong_type: bool = False
@@ -247,6 +248,7 @@ KINDS: Final[dict[str, Kind]] = {
     "cut-actions": _of_redfish("cut_actions"),
     "wrong-lengths": _of_redfish("wrong_lengths"),
     "redirects-posts": Kind(("redirects_posts",), "301, 302, 307 or 308", _redirects, (REDFISH,)),
+    "old-tls": _of_redfish("old_tls"),
     "absolute-links": _of_redfish("absolute_links"),
     "relative-links": _of_redfish("relative_links"),
     "wrong-type": _of_redfish("wrong_type"),

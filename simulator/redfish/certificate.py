@@ -4,8 +4,9 @@ import datetime
 import ipaddress
 import ssl
 import tempfile
+import warnings
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,8 +16,21 @@ from cryptography.x509.oid import NameOID
 _LIFE: Final = datetime.timedelta(days=365)
 
 
-def server_context(addresses: range) -> tuple[ssl.SSLContext, str]:
-    """Return the TLS context of the BMCs, and the certificate in PEM, which is its own authority.
+class Contexts(NamedTuple):
+    """The TLS of simulated BMCs.
+
+    :param usual: TLS of today
+    :param old: TLS 1.0 and 1.1 alone
+    :param certificate: in PEM, its own authority
+    """
+
+    usual: ssl.SSLContext
+    old: ssl.SSLContext
+    certificate: str
+
+
+def server_contexts(addresses: range) -> Contexts:
+    """Return the TLS contexts of the BMCs, and their certificate.
 
     Its key is only for a moment in a file, which only its owner can read. It blocks.
 
@@ -27,13 +41,22 @@ def server_context(addresses: range) -> tuple[ssl.SSLContext, str]:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    usual, old = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    usual.minimum_version = ssl.TLSVersion.TLSv1_2
     with tempfile.TemporaryDirectory(prefix="podium-sim.") as folder:  # mode 0700
         path = Path(folder, "bmc.pem")
         path.write_bytes(private + certificate)
-        context.load_cert_chain(path)
-    return context, certificate.decode()
+        usual.load_cert_chain(path)
+        old.load_cert_chain(path)
+    return Contexts(usual, old, certificate.decode())
+
+
+def make_old(context: ssl.SSLContext) -> None:
+    """Have a context speak TLS 1.0 and 1.1 alone, of which Python warns; not for threads, as all warnings."""
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
 
 
 def _certificate(key: ec.EllipticCurvePrivateKey, addresses: range) -> x509.Certificate:

@@ -22,6 +22,8 @@ _BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnect
 class Directory(Protocol):
     """The part of the simulator that its connections use."""
 
+    old_tls: ssl.SSLContext | None
+
     def accept(self, connection: "Connection") -> Service | None:
         """Return the BMC of the address, if it accepts another connection."""
 
@@ -59,6 +61,9 @@ class Connection(Link):
         if self.service is None:
             transport.abort()
         else:
+            old = self._directory.old_tls
+            if self.service.bmc.faults.old_tls and old is not None:
+                self._tls = old.wrap_bio(self._incoming, self._outgoing, server_side=True)
             super().connection_made(transport)
 
     def buffer_updated(self, nbytes: int) -> None:

@@ -11,7 +11,7 @@ from typing import ClassVar, Final, Self
 from podium.simulator import faults, nodes, ports
 from podium.simulator.rack import Rack
 from podium.simulator.redfish.bmc import BMC, Settings
-from podium.simulator.redfish.certificate import server_context
+from podium.simulator.redfish.certificate import make_old, server_contexts
 from podium.simulator.redfish.connection import Connection
 from podium.simulator.redfish.machine import Machine
 from podium.simulator.redfish.publisher import Publisher
@@ -51,6 +51,7 @@ class RedfishSimulator(Rack):
         self.port = port
         self.settings = settings or Settings()
         self.certificate: str | None = None  #: in PEM, while it serves with TLS
+        self.old_tls: ssl.SSLContext | None = None  #: of BMCs that speak TLS 1.0 and 1.1 alone
         self._tls = tls
         self._named = named
         self._bmcs: dict[int, BMC] = {}
@@ -64,7 +65,9 @@ class RedfishSimulator(Rack):
         self._loop = asyncio.get_running_loop()
         context: ssl.SSLContext | None = None
         if self._tls:
-            context, self.certificate = await asyncio.to_thread(server_context, self.addresses[: self._named])
+            made = await asyncio.to_thread(server_contexts, self.addresses[: self._named])
+            context, self.old_tls, self.certificate = made
+            make_old(self.old_tls)
         opened = _open_socket(self.port, nodes.is_loopback(self.addresses))
         self.port = opened.getsockname()[1]
         self._server = await self._loop.create_server(

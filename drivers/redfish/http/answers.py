@@ -86,7 +86,7 @@ def header(received: list[tuple[bytes, bytes]], wanted: bytes) -> str | None:
 def resource(answer: Answer) -> dict[str, Any] | None:
     """The JSON object in an answer, whatever content type it claims; None when there is none."""
     try:
-        found = json.loads(answer.body)
+        found = json.loads(answer.body.decode())  # UTF-8 is not to be guessed each time
     except (ValueError, RecursionError):
         found = _odd_resource(answer)
     return found if isinstance(found, dict) else None

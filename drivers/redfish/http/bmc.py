@@ -14,6 +14,7 @@ from podium.drivers.redfish.http.stream import Stream
 from podium.drivers.redfish.http.wire import Network, Target
 
 ROOT: Final = "/redfish/v1/"
+_RESOURCE: Final = b'{"@odata.'
 _ROOT_AGE: Final = 3600.0  # seconds after which the service root is read again: new firmware may offer more
 _ROOT_LACKING: Final = 5.0  # the same for one that lacks something: a BMC that starts fills it by and by
 
@@ -153,9 +154,9 @@ class BMC:
         return True
 
     def _read(self, path: str, answer: Answer) -> Response:
-        if answer.status in origin.REDIRECTING:
-            raise origin.astray(f"BMC {self.target}", "GET", path, answer)
         if answer.status >= 300:
+            if answer.status in origin.REDIRECTING:
+                raise origin.astray(f"BMC {self.target}", "GET", path, answer)
             raise answers.refusal(f"BMC {self.target} refuses GET {path}", answer)
         body = answers.resource(answer)
         if body is None:
@@ -224,6 +225,8 @@ class BMC:
                 answer, place = await self._exchange.ask(
                     method, path, head, rest, deadline, repeatable=repeatable
                 )
+                if answer.status == 304 or (answer.status == 200 and answer.body.startswith(_RESOURCE)):
+                    break  # as nearly always
                 reads = method == "GET"
                 if doubts.is_plain(answer, reads=reads) or not await self._doubts.ask_for_login(
                     answer, head, deadline, reads=reads, repeatable=repeatable, fresh=fresh, last=last

@@ -57,7 +57,7 @@ class Connection(Link):
     """
 
     __slots__ = (
-        "_answer", "_body", "_forget", "_head_done", "_headers", "_loop", "_parser", "_reads", "_rest",
+        "_answer", "_body", "_forget", "_head_done", "_headers", "_loop", "_parser", "_request", "_rest",
         "_size", "alive", "body_patience", "deadline", "heard", "look_at", "opening",
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ class Connection(Link):
         self.opening: asyncio.Future[None] = loop.create_future()  # to be awaited before anything is asked
         self.body_patience = math.inf  # seconds of silence after a head that says enough
         self._forget = forget
-        self._reads = False  # whether the request under way is a GET
+        self._request = b""  # the last one
         self._rest: asyncio.TimerHandle | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._begin()
@@ -113,7 +113,7 @@ class Connection(Link):
         :param deadline: for whoever watches over this connection
         """
         self._answer = answer = self._loop.create_future()
-        self._reads = request.startswith(b"GET ")
+        self._request = request
         self.heard = self._loop.time()
         self.deadline = deadline
         self.send(request)
@@ -197,23 +197,22 @@ class Connection(Link):
     def _finish(self) -> None:
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
-            answer.set_result(self._came())
+            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            answer.set_result(Answer(self._parser.get_status_code(), self._headers, body))
         self._clear()
 
     def _lose(self, lost: NoAnswer) -> None:
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
             if self._head_done and self._parser is not None:
-                lost.came = self._came()
+                lost.came = Answer(self._parser.get_status_code(), self._headers, b"".join(self._body))
             answer.set_exception(lost)
-
-    def _came(self) -> Answer:
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return Answer(self._parser.get_status_code(), self._headers, body)
 
     def _says_enough(self) -> bool:
         """Whether the head says what is to be known: a refusal, or that what was asked for is done."""
-        return self._parser.get_status_code() >= _REDIRECTS_AND_REFUSALS or not self._reads
+        return self._parser.get_status_code() >= _REDIRECTS_AND_REFUSALS or not self._request.startswith(
+            b"GET "
+        )
 
     def _wait_for_rest(self) -> None:
         """Give up a body that does not come sooner than other answers."""

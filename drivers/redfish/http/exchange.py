@@ -50,10 +50,13 @@ class Exchange:
             pause = self._left_alone_until - self._clock()
             if pause > 0:
                 if self._network.loop.time() + pause > deadline:
-                    break
+                    raise self.busy()
                 await asyncio.sleep(pause)
             answer = await self.wire.talk(request, deadline, repeatable=repeatable)
-            if answer.status in origin.REDIRECTING:
+            status = answer.status
+            if status < 300:
+                break
+            if status in origin.REDIRECTING:
                 step = origin.redirected(method, path, answer, self.own_path)
                 if step is None:
                     return answer, path
@@ -65,9 +68,11 @@ class Exchange:
                 return await self.ask(
                     *step, head, rest, deadline, repeatable=repeatable, redirects=redirects - 1
                 )
-            if answer.status not in _BUSY or not self.is_busy(answer):
-                return answer, path
-        raise self.busy()
+            if status not in _BUSY or not self.is_busy(answer):
+                break
+        else:
+            raise self.busy()
+        return answer, path
 
     async def _see(self, path: str, head: str, deadline: float, redirects: int) -> tuple[Answer, str]:
         """Read what came of a request that was answered with 303: whatever that is, the request was done."""

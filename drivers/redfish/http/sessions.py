@@ -128,7 +128,7 @@ class Account:
 
     def accept(self) -> None:
         """Note that the BMC accepted the login; an answer to an earlier request changes nothing."""
-        if not self.left_alone:
+        if self._refused is not NONE_REFUSED and not self.left_alone:
             self._refused = NONE_REFUSED
 
     def refuse(self, answer: Answer) -> None:

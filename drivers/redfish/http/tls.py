@@ -54,7 +54,8 @@ def _load(verify: bool | str) -> ssl.SSLContext:
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        # Many a BMC keeps its first certificate and its first TLS for ten years.
+        # Many a BMC keeps its first certificate and its first TLS, 1.0 or 1.1, for ten years.
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.set_ciphers("DEFAULT@SECLEVEL=0")
         context.options |= _LEGACY_SERVER_CONNECT
     return context

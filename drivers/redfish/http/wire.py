@@ -137,6 +137,8 @@ class Network:
             text = f"BMC {target} does not agree on TLS: {error.reason or error}"
             if error.reason == "WRONG_VERSION_NUMBER":
                 text += "; if it speaks plain HTTP, redfish_address begins with http://"
+            elif target.verify is not False:
+                text += "; if its firmware has no TLS of today, redfish_verify_ca: false accepts older TLS"
         except OSError as error:
             # asyncio's words repeat the address, the system's do not.
             number = error.errno or 0

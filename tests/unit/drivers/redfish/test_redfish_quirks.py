@@ -28,6 +28,7 @@ FAULTS = [
     "wrong-lengths",
     *(f"says-nobody={form} forgets-sessions=5" for form in NOBODY),
     *(f"says-nobody={form} forgets-sessions=3" for form in NOBODY if form != "500"),  # at the reset itself
+    "old-tls",
     "absolute-links",
     "relative-links",
 ]

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import ssl
+import warnings
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -400,6 +402,27 @@ def test_a_certificate_for_another_host_is_not_believed(
             with pytest.raises(errors.BMCUnreachable, match="is not believed"):
                 await one.get(SYSTEM)
             await client.connect(bmc.target(verify=False)).get(SYSTEM)
+
+    run(main)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_old_tls_is_accepted_where_certificates_are_not_looked_at(
+    certificate: Path, http_bmc: Any, version: ssl.TLSVersion
+) -> None:
+    async def main() -> None:
+        async with http_bmc(certificate) as bmc, Client(Timing()) as client:
+            bmc.tls.set_ciphers("DEFAULT@SECLEVEL=0")
+            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+                bmc.tls.minimum_version = bmc.tls.maximum_version = version
+            for verify in (True, str(certificate)):
+                with pytest.raises(errors.BMCUnreachable, match="on TLS: .*redfish_verify_ca: false accepts"):
+                    await client.connect(bmc.target(verify=verify)).get(SYSTEM)
+            assert not bmc.requests
+            one = client.connect(bmc.target(verify=False))
+            assert (await one.get(SYSTEM)).body["PowerState"] == "On"
+            bmc.resources[RESET] = {}
+            await one.post(RESET, {}, repeatable=False)
 
     run(main)
 
