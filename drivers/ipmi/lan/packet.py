@@ -203,19 +203,19 @@ def decode_response(message: bytes) -> tuple[int, int, int, int, bytes]:
 
     :raises Malformed: for wrong checksums and for what is shorter than a response
     """
-    if sum(message[:3]) & 0xFF or sum(message[3:]) & 0xFF:
-        raise Malformed("wrong checksum of an IPMI response")
-    return decode_authentic_response(message)
+    if len(message) < 8 or sum(message[:3]) & 0xFF or sum(message[3:]) & 0xFF:
+        raise Malformed("not an IPMI response")
+    return message[1] >> 2, message[4] >> 2, message[5], message[6], message[7:-1]
 
 
 def decode_authentic_response(message: bytes) -> tuple[int, int, int, int, bytes]:
-    """As :func:`decode_response`, with any checksums, for a message whose authentication code was right.
+    """As :func:`decode_response`, for a message whose authentication code was right.
 
-    Some Supermicro BMCs (X9) miscalculate the checksums, FreeIPMI's workaround nochecksumcheck. The addresses
-    show that the message was decrypted with the right key.
+    Some Supermicro BMCs (X9) miscalculate the checksums, FreeIPMI's workaround nochecksumcheck. Then the
+    addresses show that the message was decrypted with the right key.
 
-    :raises Malformed: for other addresses and for what is shorter than a response
+    :raises Malformed: for wrong checksums together with other addresses, and for what is too short
     """
     if len(message) < 8 or message[0] != CONSOLE_ADDRESS or message[3] != BMC_ADDRESS:
-        raise Malformed("not an IPMI response")
+        return decode_response(message)
     return message[1] >> 2, message[4] >> 2, message[5], message[6], message[7:-1]

@@ -1,8 +1,11 @@
 """What simulated BMCs send when they bend the rules."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from podium import errors
 from podium.drivers.ipmi.lan import crypto, handshake, packet
@@ -150,3 +153,18 @@ def test_a_user_is_an_operator_at_the_most() -> None:
 def test_a_status_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(errors.ConfigError, match="in hexadecimal"):
         faults.parse_fault(text)
+
+
+QUIRKS = [name for name, kind in faults.KINDS.items() if kind.protocols == (faults.IPMI,) and not kind.value]
+
+
+@given(
+    quirks=st.lists(st.sampled_from([*QUIRKS, "no-suite-17=04"]), max_size=4),
+    kind=st.sampled_from([packet.OPEN_SESSION_REQUEST, packet.RAKP_1, packet.RAKP_3]),
+    payload=st.binary(max_size=60),
+)
+def test_garbage_does_no_harm_to_a_bmc_with_any_quirks(quirks: list[str], kind: int, payload: bytes) -> None:
+    channel = channel_with(*quirks)
+    with contextlib.suppress(packet.Malformed):
+        channel.receive(packet.wrap_plain(kind, payload))
+    assert open_session(channel, crypto.SUITE_3)[1] == 0

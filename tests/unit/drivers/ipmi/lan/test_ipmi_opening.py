@@ -631,3 +631,35 @@ def test_no_answer_in_the_name_of_a_bmc_keeps_it_from_being_read(fake_bmc: Any, 
             assert bmc.opened == 1 and suite_of(bmc) == 17
 
     run(main)
+
+
+@settings(
+    max_examples=40 * ROUNDS,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    kind=st.sampled_from([RAKP_2, RAKP_4]),
+    tag=st.one_of(st.none(), st.just(0)),
+    session_id=st.one_of(st.none(), st.just(bytes(4))),
+    keep=st.booleans(),
+    tail=st.one_of(st.just(b""), st.sampled_from([bytes(20), bytes(32)]), st.binary(max_size=80)),
+    suite=st.sampled_from([None, 3, 17]),
+)
+def test_nothing_opens_a_session_without_the_password(
+    fake_bmc: Any, kind: int, tag: int | None, session_id: bytes | None, keep: bool, tail: bytes, suite: Any
+) -> None:
+    head = with_head(tag, session_id)
+
+    def bent(of: int, payload: bytes) -> bytes:
+        start = BEFORE_CODE.get(of, 0) if keep else 8
+        return head(of, payload)[:start] + tail if of == kind else payload
+
+    async def main() -> None:
+        async with fake_bmc() as bmc, connected(bmc, EAGER, suite=suite) as connection:
+            bmc.bend = bent
+            with pytest.raises(errors.DriverError):
+                await connection.command(packet.GET_CHASSIS_STATUS, patience=0.3)
+            assert not connection.has_session and not bmc.executed
+
+    run(main)

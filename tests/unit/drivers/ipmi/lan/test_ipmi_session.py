@@ -151,6 +151,13 @@ def test_an_authentic_answer_that_bends_the_rules_is_an_answer(suite: crypto.Cip
         assert asking(suite).accept(datagram) == (0, b"\x01\0\0")
 
 
+def test_an_answer_from_another_address_is_an_answer() -> None:
+    keys = crypto.SessionKeys(crypto.SUITE_17, KEY)
+    answer = bytearray(packet.encode_response(packet.NETFN_CHASSIS, 1, 0x01, 0, b"\x01\0\0"))
+    answer[3], answer[-1] = answer[3] + 2, answer[-1] - 2
+    assert asking().accept(keys.seal(CONSOLE, 1, bytes(answer))) == (0, b"\x01\0\0")
+
+
 @SUITES
 def test_what_bends_the_rules_and_is_not_authentic_is_no_answer(suite: crypto.CipherSuite) -> None:
     forger = crypto.SessionKeys(suite, b"another key")
