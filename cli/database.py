@@ -22,7 +22,7 @@ class Upgrade(command.Command):
             before = schema.current(database)
             after = schema.upgrade(database)
             with database.write() as connection:
-                shared = identities.renew(connection, Catalog(self.config))
+                warnings = identities.renew(connection, Catalog(self.config))
             where = database.url.set(query={}).render_as_string(hide_password=True)
         if before == after:
             self.say(f"{where}: the schema is at revision {after} already")
@@ -30,7 +30,7 @@ class Upgrade(command.Command):
             self.say(f"{where}: created the schema, revision {after}")
         else:
             self.say(f"{where}: upgraded the schema from revision {before} to {after}")
-        for one in shared[:_SHOWN]:
-            self.warn(f"warning: {one.name}: by its address it is the same machine as {one.other}")
-        if shared[_SHOWN:]:
-            self.warn(f"warning: and {len(shared) - _SHOWN} more")
+        for warning in warnings[:_SHOWN]:
+            self.warn(f"warning: {warning}")
+        if warnings[_SHOWN:]:
+            self.warn(f"warning: and {len(warnings) - _SHOWN} more")

@@ -46,9 +46,9 @@ def _value(value: Any, wanted: Property | None, *, secret: bool) -> Any:
         if wanted is not None and wanted.type is str:
             raise ValueError(f"is a {'mapping' if isinstance(value, dict) else 'list'}, not text")
         return value
-    text = scalars.text(value)
     if wanted is None:
-        return text
+        return value
+    text = scalars.text(value)
     converted = _converted(wanted.type, text)
     if isinstance(converted, bool):
         return converted

@@ -61,17 +61,17 @@ def refuse(shared: Iterable[machines.Shared], places: Mapping[str, int] = Mappin
         raise errors.InvalidNode(faults)
 
 
-def renew(connection: sa.Connection, catalog: Catalog) -> list[machines.Shared]:
+def renew(connection: sa.Connection, catalog: Catalog) -> list[str]:
     """Write the identities of nodes that were enrolled by an earlier version of Podium or of their driver.
 
-    :returns: nodes that turn out to be machines of other nodes
+    :returns: warnings of drivers that cannot be asked, and of nodes that are machines of other nodes
     """
-    drivers = {}
-    for name in catalog.classes:
+    drivers, warnings = {}, []
+    for name in machines.drivers(connection):
         try:
             drivers[name] = catalog.driver(name)
-        except errors.DriverLoadError:
-            continue
+        except (errors.DriverLoadError, errors.ConfigError) as fault:
+            warnings.append(f"which machines the nodes with the driver {name} are is not known: {fault}")
 
     def named(row: Mapping[Any, Any]) -> str | None:
         driver = drivers[row["driver"]]
@@ -82,4 +82,8 @@ def renew(connection: sa.Connection, catalog: Catalog) -> list[machines.Shared]:
         except Exception:  # of a node that does not fit the driver, which its reads report
             return None
 
-    return machines.shared(connection, machines.renew(connection, named, list(drivers)))
+    changed = machines.renew(connection, named, drivers)
+    return warnings + [
+        f"{one.name}: by its address it is the same machine as {one.other}"
+        for one in machines.shared(connection, changed)
+    ]

@@ -5,7 +5,7 @@ machine there, and so the same as each of those that are named with one.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -96,17 +96,22 @@ def _others(one: _Place, there: Mapping[str, Sequence[_Place]]) -> Iterator[_Pla
         yield from (place for place in there.get(name, ())[:2] if place.id != one.id)
 
 
+def drivers(connection: sa.Connection) -> list[str]:
+    """Return the names of the drivers that nodes have."""
+    return list(connection.scalars(sa.select(nodes.c.driver).distinct().order_by(nodes.c.driver)))
+
+
 def renew(
-    connection: sa.Connection, identity: Callable[[Mapping[Any, Any]], str | None], drivers: list[str]
+    connection: sa.Connection, identity: Callable[[Mapping[Any, Any]], str | None], asked: Collection[str]
 ) -> list[int]:
     """Write the identities of nodes that were enrolled by an earlier version of Podium or of a driver.
 
     :param identity: returns the identity of a node, of which it gets uuid, name, driver and driver_info
-    :param drivers: the only drivers to ask; the identities of other nodes stay
+    :param asked: the only drivers to ask; the identities of other nodes stay
     :returns: the numbers of the nodes whose identity has changed
     """
     shown = ("id", "uuid", "name", "driver", "driver_info", "identity", "controller")
-    query = sa.select(*(nodes.c[name] for name in shown)).where(nodes.c.driver.in_(drivers))
+    query = sa.select(*(nodes.c[name] for name in shown)).where(nodes.c.driver.in_(asked))
     changed = []
     for row in connection.execute(query.order_by(nodes.c.id)).mappings():
         new = columns_of(identity(row))
