@@ -113,6 +113,8 @@ class App(cliff.app.App):
             factory, name, rest = self.command_manager.find_command(words)
         except ValueError:
             return self._unknown_command(words)
+        if name not in self.command_manager.commands:  # cliff would take nod del for node delete
+            return self._unknown_command(words)
         command = factory(self, self.options)
         arguments = command.get_parser(f"{self.NAME} {name}").parse_args(rest)
         for option in ("config_file", "debug"):

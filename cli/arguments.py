@@ -50,9 +50,16 @@ def one_line(text: str) -> str:
     return text
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+
+
 def seconds(text: str) -> float:
     """Convert a time to wait, in seconds."""
-    given = float(text)
+    given = _number(text)
     if not 0 <= given <= 86_400:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 seconds")
     return given
@@ -60,7 +67,7 @@ def seconds(text: str) -> float:
 
 def count(text: str) -> int:
     """Convert a whole number from 1 on."""
-    given = int(text)
+    given = int(text) if re.fullmatch(r"\d{1,19}", text, re.ASCII) else 0
     if not 1 <= given <= 2**63 - 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
     return given
@@ -84,7 +91,7 @@ def stagger(text: str) -> tuple[int, float]:
 
 def age(text: str) -> float:
     """Convert an age: seconds, up to ten years."""
-    given = float(text)
+    given = _number(text)
     if not 0 <= given <= 315_360_000:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 315360000 seconds")
     return given

@@ -121,6 +121,8 @@ class Lister(Command, cliff.lister.Lister):
             if not parsed_args.columns or name in parsed_args.columns
         ]
         names = [column_names[index] for index in wanted]
+        if not rows and parsed_args.formatter == "table" and not parsed_args.print_empty:
+            return 0  # cliff would print an empty line
         shown = [[shown_in(parsed_args.formatter, row[index]) for index in wanted] for row in rows]
         return super().produce_output(parsed_args, names, shown)
 

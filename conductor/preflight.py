@@ -50,7 +50,8 @@ def _prepare_schema(conf: configuration.Config, sleep: Callable[[float], object]
     try:
         for left in itertools.repeat(-1) if retries < 0 else range(retries, -1, -1):
             try:
-                schema.prepare(database)
+                if schema.prepare(database):
+                    LOG.warning("There was no database %s, so an empty one was made", database.sqlite_file)
                 break
             except errors.DatabaseUnavailable as error:
                 if not left:

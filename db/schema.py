@@ -43,6 +43,11 @@ def check(database: Database) -> None:
     if revision == head():
         return
     where = database.url.set(query={}).render_as_string(hide_password=True)
+    if database.sqlite_file is not None and not database.sqlite_file.exists():
+        raise errors.SchemaMismatch(
+            f"[database] connection = {where}: there is no database {database.sqlite_file}; correct the path"
+            f" or, for a new one, run: {_COMMAND}"
+        )
     if revision is None:
         raise errors.SchemaMismatch(f"[database] connection = {where}: no schema there yet; run: {_COMMAND}")
     if revision in REVISIONS:
@@ -95,15 +100,18 @@ def create_sqlite_file(database: Database) -> None:
         ) from None
 
 
-def prepare(database: Database) -> None:
+def prepare(database: Database) -> bool:
     """What a daemon does at its start: an embedded database is created, any other must be there and fit.
 
+    :returns: whether it was created
     :raises podium.errors.PodiumError: when the daemon cannot work with the database
     """
     file = database.sqlite_file
     if file is not None and (not file.exists() or _is_empty(file)):
         upgrade(database)
+        return True
     check(database)
+    return False
 
 
 def _is_empty(file: Path) -> bool:

@@ -12,14 +12,57 @@ from podium.db.engine import Database
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def test_a_missing_schema_is_told_with_the_command_that_makes_it(bare_podium: Run, tmp_path: Path) -> None:
+def test_a_missing_database_is_told_with_its_path_and_not_made(bare_podium: Run, tmp_path: Path) -> None:
+    file = tmp_path / "podium.sqlite"
     done = bare_podium("node", "list")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"podium: [database] connection = sqlite:///{tmp_path}/podium.sqlite: no schema there yet;"
-        " run: podium db upgrade\n"
+        f"podium: [database] connection = sqlite:///{file}: there is no database {file}; correct the path or,"
+        " for a new one, run: podium db upgrade\n"
     )
-    assert not (tmp_path / "podium.sqlite").exists()
+    assert not file.exists()
+
+
+def test_a_missing_schema_is_told_with_the_command_that_makes_it(bare_podium: Run, tmp_path: Path) -> None:
+    (tmp_path / "podium.sqlite").touch()
+    done = bare_podium("node", "list")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(": no schema there yet; run: podium db upgrade\n")
+
+
+@pytest.mark.parametrize(
+    "words", ["nod del web2", "node del web2", "n l", "node power of web2", "operation canc 1"]
+)
+def test_a_command_is_not_guessed_from_the_beginning_of_its_name(podium: Run, words: str) -> None:
+    podium("node", "create", "--driver", "fake", "--name", "web2")
+    done = podium(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"there is no command {words}; there are: " in done.stderr
+    assert "web2" in podium("node", "list").stdout
+
+
+@pytest.mark.parametrize("words", ["node list", "task list", "operation list", "events", "conductor list"])
+def test_a_list_without_rows_prints_nothing(podium: Run, words: str) -> None:
+    done = podium(*words.split())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert podium(*words.split(), "-f", "json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("operation show x", "argument ID: x is not a number from 1 on"),
+        ("operation show 1_000", "argument ID: 1_000 is not a number from 1 on"),
+        ("node power on n1 --timeout soon", "argument --timeout: 'soon' is not a number of seconds"),
+        ("node power on n1 --timeout nan", "argument --timeout: nan is not between 0 and 86400 seconds"),
+        ("node list --stale soon", "argument --stale: 'soon' is not a number of seconds"),
+    ],
+)
+def test_a_number_that_is_none_is_told_without_names_of_the_program(
+    podium: Run, words: str, fault: str
+) -> None:
+    done = podium(*words.split())
+    assert (done.returncode, done.stderr.splitlines()[-1].partition("error: ")[2]) == (2, fault)
 
 
 def test_an_upgrade_creates_the_folder_and_says_the_revision(
