@@ -33,19 +33,22 @@ _INVENTORIES_PER_SECOND: Final = 50  # about a twentieth of a core
 
 
 def _bytes(limit: int) -> Callable[[Any], bytes]:
-    @functools.lru_cache(maxsize=1024, typed=True)  # most nodes of a fleet share theirs
-    def convert(value: Any) -> bytes:
-        encoded = as_text(value).encode()
+    @functools.lru_cache(maxsize=1024)  # most nodes of a fleet share theirs
+    def encode(text: str) -> bytes:
+        encoded = text.encode()
         if len(encoded) > limit or b"\0" in encoded:
             raise ValueError(f"at most {limit} bytes, none of them zero")
         return encoded
 
-    return convert
+    return lambda value: encode(as_text(value))
 
 
-@functools.lru_cache(maxsize=1024, typed=True)  # enrolment asks three times for each
 def _address(value: Any) -> str:
-    address = as_text(value).strip()
+    return _host(as_text(value).strip())
+
+
+@functools.lru_cache(maxsize=1024)  # enrolment asks three times for each
+def _host(address: str) -> str:
     if ":" in address:
         ipaddress.IPv6Address(address)
     elif not address or any(letter.isspace() or letter in "/[]@" for letter in address):

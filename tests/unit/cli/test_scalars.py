@@ -289,3 +289,10 @@ def test_stars_that_are_no_secret_may_be_noted(imported: Callable[[str], api.Nod
     assert imported("nodes:\n- {name: a, driver: fake, extra: {rating: '******'}}\n").extra == {
         "rating": "******"
     }
+
+
+@pytest.mark.parametrize("key", ["ipmi_address", "ipmi_username"])
+def test_a_list_for_a_text_with_a_form_of_its_own_is_no_text(refused: Callable[[str], str], key: str) -> None:
+    info = {"ipmi_address": "h", key: ["a"]}
+    line = refused(json.dumps({"nodes": [{"name": "a", "driver": "ipmi", "driver_info": info}]}))
+    assert line.startswith(f"node 1 (a): driver_info: {key} is wrong: neither text nor a whole number")
