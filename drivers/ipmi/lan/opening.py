@@ -70,7 +70,7 @@ async def open_session(
             break
         else:
             if failures:
-                LOG.info("%s; a session was opened in another way", failures[0])
+                LOG.debug("%s; a session was opened in another way", failures[0])
             return session, manner
     verdicts = [one for one in failures if isinstance(one, errors.AuthenticationRefused)]
     raise verdicts[-1] if verdicts else failures[0]

@@ -49,7 +49,7 @@ class Refused(Exception):
 
     :param error: what to raise when no other manner helps
     :param others: manners that may help
-    :param costly: whether the BMC counts the attempt as one with a wrong password
+    :param costly: whether the BMC counts the attempt, or logs it, as one with a wrong user or password
     """
 
     def __init__(
@@ -84,7 +84,9 @@ def by_status(target: Target, manner: Manner, request: int, status: int, *, ambi
     if status in _LEVEL:
         # In the first message there is no user yet: the level is too high for the suite.
         less, suite_3 = _one_level_less(manner), _in_suite_3(target, manner)
-        return Refused(error, suite_3 + less if request == packet.OPEN_SESSION_REQUEST else less + suite_3)
+        if request == packet.OPEN_SESSION_REQUEST:
+            return Refused(error, suite_3 + less)
+        return Refused(error, less + suite_3, costly=True)
     if request == packet.RAKP_3 and status == _INVALID_INTEGRITY_CHECK and not manner.flips_lookup:
         # The password is right, as RAKP message 2 was. The BMC leaves out the lookup bit here (FreeIPMI's
         # intel20, ipmitool's intelplus), or drew another number for a message 1 that was sent again.

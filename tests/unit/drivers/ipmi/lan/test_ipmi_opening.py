@@ -586,6 +586,18 @@ def test_a_user_with_less_than_was_asked_for_is_logged_in_with_less(fake_bmc: An
     run(main)
 
 
+def test_a_user_with_no_level_is_asked_for_all_levels_once(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, connected(bmc) as connection:
+            bmc.highest = 1
+            for attempts in (6, 7, 8):  # three levels in two suites at first
+                with pytest.raises(errors.AuthenticationRefused, match="unauthorized role"):
+                    await read(connection)
+                assert bmc.opened == attempts
+
+    run(main)
+
+
 def test_a_session_is_raised_as_far_as_the_user_may_go(fake_bmc: Any) -> None:
     async def main() -> None:
         async with fake_bmc() as bmc, connected(bmc) as connection:
