@@ -1,9 +1,10 @@
-"""Finds the only system of a BMC whose node does not name one."""
+"""Finds the system of a node on its BMC, where the node does not name one, and how it can be read."""
 
 from typing import Any, Final
 
 from podium import errors
 from podium.drivers.redfish import resources
+from podium.drivers.redfish.http.answers import ENDS
 from podium.drivers.redfish.http.client import BMC, Refused
 from podium.drivers.redfish.paging import pages
 
@@ -48,9 +49,54 @@ async def only_system(bmc: BMC) -> str:
     return systems[0]
 
 
+async def located(bmc: BMC, known: str) -> str:
+    """As :func:`only_system`, for a BMC that may show its systems one by one while it starts.
+
+    :param known: the path that was found before, which stands where the BMC cannot say; may be empty
+    """
+    try:
+        return await only_system(bmc)
+    except (*ENDS, errors.InvalidDriverInfo):
+        raise
+    except errors.DriverError:
+        if not known:
+            raise
+        return known
+
+
+async def renamed(bmc: BMC, path: str, refused: Refused, *, is_configured: bool) -> str:
+    """The path of a system that is not where it was: new firmware may have given it another name.
+
+    :param refused: raised if it has none
+    """
+    if is_configured:
+        raise errors.DriverError(
+            f"BMC {bmc.target} has no {path}; set redfish_system_id to one of its systems"
+        ) from refused
+    found = await only_system(bmc)
+    if found == path:
+        raise refused
+    return found
+
+
+async def selects(bmc: BMC) -> bool:
+    """Whether a BMC offers ``$select``; one whose service root cannot be read offers nothing."""
+    features = resources.part(await _root(bmc), "ProtocolFeaturesSupported")
+    return resources.member(features, "SelectQuery", bool) is True
+
+
+async def _root(bmc: BMC, needed: str = "") -> dict[str, Any]:
+    try:
+        return await bmc.root(needed)
+    except ENDS:
+        raise
+    except errors.DriverError:
+        return {}
+
+
 async def _collection(bmc: BMC) -> tuple[str, dict[str, Any]]:
     """The collection of systems: its path, and its first page."""
-    root = await bmc.root("Systems")
+    root = await _root(bmc, "Systems")
     linked = resources.link(root, "Systems") or resources.link(root, "Links", "Systems")
     if linked is not None:
         return linked, (await bmc.get(linked)).body

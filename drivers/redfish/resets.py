@@ -1,6 +1,6 @@
 """The action ComputerSystem.Reset of one system (DSP2046): where it is, what it takes, and how it is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -80,6 +80,37 @@ def etags(response: Response) -> tuple[str, ...]:
     if not etag or not answers.is_etag(etag):
         return (_ANY,)
     return tuple(dict.fromkeys((etag, etag.removeprefix("W/"), _ANY)))
+
+
+async def attempt(
+    kinds: Sequence[Kind],
+    send: Callable[[Kind], Awaitable[None]],
+    is_under_way: Callable[[], Awaitable[bool]],
+) -> Refused | None:
+    """Try one reset after another, until the BMC takes one, or refuses one that it has.
+
+    :param is_under_way: whether what the resets are for happens already
+    :returns: why the BMC took none; None once it took one
+    :raises podium.errors.DriverError: a refusal for another reason, or for none that is certain, or no answer
+    """
+    refusal = doubtful = None
+    for kind in kinds:
+        if doubtful is not None and kind.is_button:
+            break
+        try:
+            await send(kind)
+            return None
+        except Refused as refused:
+            if await is_under_way():
+                return None
+            refusal = refused
+        if not power.is_unsupported(refusal.status, refusal.messages):
+            if not power.may_be_unsupported(refusal.status, refusal.messages):
+                raise refusal
+            doubtful = refusal
+    if doubtful is not None:
+        raise doubtful
+    return refusal
 
 
 async def send(bmc: BMC, target: str, kind: Kind, etags: Sequence[str | None]) -> Refused | None:

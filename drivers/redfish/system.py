@@ -122,34 +122,27 @@ class System:
         :raises podium.errors.UnsupportedPowerState: it allows none that does this
         :raises podium.errors.DriverError: it refuses or does not answer
         """
+        if not self._configured:
+            self.path = await finding.located(self.bmc, self.path)
         response = await self._get_system()
         current = power.known(response.body.get("PowerState"))
         if action == states.SOFT_POWER_OFF and power.is_under_way(action, current):
             return
         reset = resources.part(response.body, "Actions", "#ComputerSystem.Reset")
         allowed = await resets.allowed(self.bmc, reset)
-        target = resets.target(reset, self.path)
-        refusal = f"BMC {self.bmc.target} allows {self.path} no reset but {', '.join(allowed[:_NAMED])}"
-        doubtful: Refused | None = None
-        for kind in resets.choices(power.resets(action, current), allowed):
-            if doubtful is not None and kind.is_button:
-                break
+        target, etags = resets.target(reset, self.path), resets.etags(response)
+
+        async def send(kind: resets.Kind) -> None:
             self._expect(action)
-            try:
-                await self._reset(target, kind, resets.etags(response))
-                return
-            except Refused as refused:
-                if await self._is_under_way(action):
-                    return
-                if not power.is_unsupported(refused.status, refused.messages):
-                    if not power.may_be_unsupported(refused.status, refused.messages):
-                        raise
-                    doubtful = refused
-                refusal = str(refused)
-        if doubtful is not None:
-            raise doubtful
+            await self._reset(target, kind, etags)
+
+        kinds = resets.choices(power.resets(action, current), allowed)
+        refused = await resets.attempt(kinds, send, lambda: self._is_under_way(action))
+        if kinds and refused is None:
+            return
+        listed = f"BMC {self.bmc.target} allows {self.path} no reset but {', '.join(allowed[:_NAMED])}"
         remedy = f"; {states.POWER_CYCLE} does it in two steps" if action == states.REBOOTING else ""
-        raise errors.UnsupportedPowerState(f"{refusal}; asked for {action}{remedy}")
+        raise errors.UnsupportedPowerState(f"{refused or listed}; asked for {action}{remedy}")
 
     async def _read(self, etag: str | None, now: float, *, is_renamed: bool = False) -> str:
         """Ask for the resource that has the power, and for nothing else of it where the BMC can select.
@@ -196,8 +189,6 @@ class System:
         without = [("conditional requests", path)] if etag is not None else []
         if path != self.path:
             without.append(("$select", self.path))
-        if not without and isinstance(failure, Refused) and failure.status == _NOT_MODIFIED:
-            without.append(("conditional requests", path))  # it takes any request for one
         for feature, plain in without:
             try:
                 response = await self.bmc.get(plain, links=False)
@@ -221,30 +212,21 @@ class System:
 
     async def _find(self, now: float) -> str:
         """Find out where the power is read, and with what."""
-        if not self.path:
-            self.path = await finding.only_system(self.bmc)
-        root = await self.bmc.root()
-        selects = resources.member(resources.part(root, "ProtocolFeaturesSupported"), "SelectQuery", bool)
+        if not self._configured:
+            self.path = await finding.located(self.bmc, self.path)
+        selects = await finding.selects(self.bmc)
         path = f"{self.path}{_SELECT}" if selects and now >= self._select_from else self.path
         if path != self._read_path:
             self._read_path, self._etag, self._select_worked = path, None, False
-        self._find_at = now + _WITHOUT if path == self.path else math.inf
+        self._find_at = math.inf if self._configured and path != self.path else now + _WITHOUT
         return path
 
     async def _find_again(self, refused: Refused) -> None:
-        """Find the system under another name: new firmware may have given it one."""
-        if self._configured:
-            raise errors.DriverError(
-                f"BMC {self.bmc.target} has no {self.path}; set redfish_system_id to one of its systems"
-            ) from refused
-        found = await finding.only_system(self.bmc)
-        if found == self.path:
-            raise refused
-        self.path, self._find_at = found, -math.inf
+        """Find the system under another name."""
+        self.path = await finding.renamed(self.bmc, self.path, refused, is_configured=self._configured)
+        self._find_at = -math.inf
 
     async def _get_system(self) -> Response:
-        if not self.path:
-            await self._find(self._clock())
         try:
             return await self.bmc.get(self.path)
         except Refused as refused:

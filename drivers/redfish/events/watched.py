@@ -18,6 +18,7 @@ LOG = log.getLogger(__name__)
 #: Seconds after which the power is read again while it does not show what an event announced.
 _AGAIN: Final = (0.5, 1.0, 3.0, 10.0, 30.0)
 _MOST_MISSES: Final = 2  # changes without an event, after which silence proves nothing
+_DOUBT: Final = 86400.0  # seconds without another, after which it does again: new firmware may send them all
 _BETWEEN_CHECKS: Final = 30.0  # seconds at the least
 
 _SEEN: Final = frozenset({states.POWER_ON, states.POWER_OFF})
@@ -104,8 +105,8 @@ class Watched:
     """One node, as long as it is followed."""
 
     __slots__ = (
-        "_again", "_checked", "_doubtful", "_expected", "_follower", "_health", "_misses", "_pace", "_power",
-        "_state", "node", "system",
+        "_again", "_checked", "_doubtful", "_expected", "_follower", "_health", "_missed", "_misses", "_pace",
+        "_power", "_state", "node", "system",
     )  # fmt: skip
 
     def __init__(self, node: base.Node, system: System, follower: Follower) -> None:
@@ -120,6 +121,7 @@ class Watched:
         self._state: str | None = None
         self._doubtful = False  # others read another state, and no event announced it
         self._misses = 0
+        self._missed = 0.0  # when that was last
         self._checked = float("-inf")
 
     def hear(self, hint: Hint) -> None:
@@ -136,6 +138,8 @@ class Watched:
 
     def examine(self) -> None:
         """Look again if the last look failed, or if somebody else has read another state since."""
+        if self._misses and asyncio.get_running_loop().time() >= self._missed + _DOUBT:
+            self._misses = 0
         if not self.system.stream_alive:
             if self._misses < _MOST_MISSES:
                 self.look()
@@ -183,6 +187,7 @@ class Watched:
 
     def _note_miss(self) -> None:
         self._misses += 1
+        self._missed = asyncio.get_running_loop().time()
         if self._misses == _MOST_MISSES:
             self.system.stream_alive = False
             LOG.info(

@@ -171,11 +171,12 @@ def is_failure(body: Mapping[str, Any]) -> bool:
     Some firmware reports a success in the form of an error, of which the messages say that it is none
     (DSP0266, section "Error responses"; the message Success of the registry Base, DSP8011).
     """
+    told = {str(one.get("MessageSeverity") or one.get("Severity")) for one in messages(body)}
+    severities = told & _SEVERITIES
     if not is_error(body):
-        return False
-    found, error = messages(body), body["error"]
-    names = {name.rpartition(".")[2] for name in message_ids(body) or [str(error.get("code"))[:_TEXT]]}
-    severities = {str(one.get("MessageSeverity") or one.get("Severity")) for one in found} & _SEVERITIES
+        return "@Message.ExtendedInfo" in body and "Critical" in severities
+    code = str(body["error"].get("code"))[:_TEXT]
+    names = {name.rpartition(".")[2] for name in message_ids(body) or [code]}
     return not (names & _SUCCESSES or severities == {"OK"}) or "Critical" in severities
 
 

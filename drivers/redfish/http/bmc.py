@@ -80,9 +80,12 @@ class BMC:
         if etag is not None:
             rest = f"If-None-Match: {self._checked_etag(etag)}\r\n\r\n"
         answer, place = await self._ask("GET", self._checked(path), rest, deadline)
-        if answer.status == 304 and etag is not None:
-            self._network.counts.not_modified += 1
-            return Response(304, answer.headers, {})
+        if answer.status == 304:
+            if etag is not None:
+                self._network.counts.not_modified += 1
+                return Response(304, answer.headers, {})
+            # Some take any request for a conditional one, now and then.
+            answer, place = await self._ask("GET", self._checked(path), rest, deadline)
         response = self._read(path, answer)
         if links:
             origin.settle(response.body, place, self._exchange.own_path)

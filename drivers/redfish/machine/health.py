@@ -18,6 +18,7 @@ from podium.drivers.redfish.machine.walk import Walk, linked
 _OK: Final = "OK"
 _WARNING: Final = "Warning"
 _RANKS: Final = {_OK: 0, _WARNING: 1, "Critical": 2}
+_SPELLINGS: Final = {word.lower(): word for word in _RANKS}
 # Early services spell it as the last one.
 _ROLLUPS: Final = ("HealthRollup", "HealthRollUp")
 _MAX_REASONS: Final = 16
@@ -181,8 +182,8 @@ def _reason(condition: dict[str, Any]) -> str:
 
 
 def _rank(body: dict[str, Any], key: str) -> str | None:
-    word = resources.member(body, key, str)
-    return word if word in _RANKS else None
+    word = resources.member(body, key, str) or ""
+    return word if word in _RANKS else _SPELLINGS.get(word[:20].strip().lower())
 
 
 def _explain(found: list[Fault], rank: str | None) -> bool:

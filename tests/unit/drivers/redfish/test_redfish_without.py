@@ -94,7 +94,7 @@ def is_conditional(request: Any) -> bool:
 @pytest.mark.parametrize(
     ("status", "body"),
     [
-        (500, None), (400, None), (501, None), (304, None), (503, None), (204, None), (200, b""),
+        (500, None), (400, None), (501, None), (503, None), (204, None), (200, b""),
         (200, b"<html>"), (200, b"[]"), (200, b"{}"), (200, b'{"PowerState": null}'),
         (200, b'{"error": {"code": "Base.1.0.QueryNotSupported", "message": "No."}}'),
     ],
@@ -120,6 +120,17 @@ def test_a_select_that_fails_is_done_without_in_the_same_read_and_for_an_hour(
     with caplog.at_level(logging.INFO):
         play(scene, http_bmc)
     assert caplog.text.count("does not do $select") == 1
+
+
+def test_a_select_that_is_always_answered_with_not_modified_is_done_without(http_bmc: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.bmc.answer = odd(304, is_selected)
+        for word, state in (("On", states.POWER_ON), ("Off", states.POWER_OFF)):
+            stage.becomes(word)
+            assert await stage.read() == state
+        assert [path for path, _ in stage.asked] == [SELECTED, SELECTED, SYSTEM, SYSTEM]
+
+    play(scene, http_bmc)
 
 
 def test_a_select_that_is_never_answered_is_done_without(http_bmc: Any) -> None:
@@ -245,6 +256,37 @@ def test_select_is_found_although_the_root_did_not_offer_it_at_first(http_bmc: A
         assert [path for path, _ in stage.asked] == [SELECTED]
 
     play(scene, http_bmc)
+
+
+def test_a_second_system_that_shows_late_ends_the_choice_of_the_first(http_bmc: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        assert await stage.read() == states.POWER_ON
+        other = [{"@odata.id": f"{SYSTEMS}/2"}]
+        stage.bmc.resources[SYSTEMS] = {"Members": [*stage.bmc.resources[SYSTEMS]["Members"], *other]}
+        with pytest.raises(errors.InvalidDriverInfo, match="has 2 systems"):
+            await stage.change(states.REBOOTING)
+        assert not stage.bmc.asked(RESET, "POST")
+        assert await stage.read() == states.POWER_ON
+        stage.now += 3600
+        with pytest.raises(errors.InvalidDriverInfo, match="has 2 systems"):
+            await stage.read()
+
+    play(scene, http_bmc, path="")
+
+
+@pytest.mark.parametrize("failing", [(ROOT,), (SYSTEMS,), (ROOT, SYSTEMS)])
+def test_a_system_that_is_known_is_read_though_root_and_collection_fail(
+    http_bmc: Any, failing: tuple[str, ...]
+) -> None:
+    async def scene(stage: Stage) -> None:
+        assert await stage.read() == states.POWER_ON
+        stage.bmc.answer = lambda request: stage.bmc.reply(500) if request.path in failing else None
+        stage.now += 3600
+        assert await stage.read() == states.POWER_ON
+        await stage.change(states.REBOOTING)
+        assert len(stage.bmc.asked(RESET, "POST")) == 1
+
+    play(scene, http_bmc, path="")
 
 
 @pytest.mark.parametrize("status", [412, 428])

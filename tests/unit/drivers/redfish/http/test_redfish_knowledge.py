@@ -150,6 +150,8 @@ def told(*messages: dict[str, Any], code: str = "iLO.0.10.ExtendedInfo") -> dict
         told(message("Base.1.8.Success", "OK"), message("Base.1.8.ResetRequired", "Warning")),
         told(message("Acme.1.0.Started", "OK")),
         told(code="Base.1.0.Success"),
+        {"@Message.ExtendedInfo": [message("Base.1.8.Success", "OK")]},
+        {"@Message.ExtendedInfo": [message("Acme.1.0.Started")]},
     ],
     ids=str,
 )
@@ -171,6 +173,7 @@ def test_a_success_in_the_form_of_an_error_is_one(http_bmc: Any, body: Any) -> N
         told(message("Acme.1.0.Oops", "Warning")),
         told(),
         {"error": {}},
+        {"@Message.ExtendedInfo": [message("Base.1.8.ActionNotSupported", "Critical")]},
     ],
     ids=str,
 )

@@ -65,6 +65,12 @@ def test_a_system_that_speaks_for_itself_alone_has_its_chassis_asked() -> None:
     assert (found, asked) == (base.Health("OK"), [CHASSIS])
 
 
+@pytest.mark.parametrize(("word", "rank"), [("ok", "OK"), ("CRITICAL", "Critical"), (" warning", "Warning")])
+def test_a_word_of_health_in_another_case_is_one(word: str, rank: str) -> None:
+    found, _ = check({"Status": status(word, HealthRollup=word)})
+    assert found.status == rank
+
+
 def test_an_open_chassis_is_a_warning() -> None:
     chassis = {"Status": status("OK"), "PhysicalSecurity": {"IntrusionSensor": "HardwareIntrusion"}}
     found, _ = check({"Status": status("OK")}, {CHASSIS: chassis})
