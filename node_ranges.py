@@ -1,4 +1,4 @@
-"""Node names written as ranges: ``r1n[01-48]``."""
+"""Node names written as ranges, ``r1n[01-48]``, and what is alike of many nodes written once."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -35,6 +35,39 @@ def fold_for_log(names: Sequence[str]) -> str:
     """Return names as ranges, shortened to fit into a line of the log."""
     text = fold(names)
     return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}... ({len(names)} nodes)"
+
+
+_ADDRESS: Final = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?"
+#: The parts of a driver's messages that only name the BMC, and their replacements.
+_WHOSE: Final = (
+    (re.compile(rf"^(?:BMC )?{_ADDRESS}: |^{_ADDRESS} "), ""),
+    (re.compile(rf"\bBMC (?:{_ADDRESS}|\S+:\d+)"), "BMC"),
+    (re.compile(_ADDRESS), "its address"),
+)
+
+
+def anonymous(message: str) -> str:
+    """Return a driver's message without the address of its BMC."""
+    for pattern, instead in _WHOSE:
+        message = pattern.sub(instead, message)
+    return message
+
+
+def by_reason(failures: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """Group what failed: each reason with the names, the most frequent first.
+
+    Reasons that differ only in the address of a BMC become one without it.
+
+    :param failures: names and reasons
+    """
+    alike: dict[str, dict[str, str]] = {}
+    for name, reason in failures:
+        alike.setdefault(anonymous(reason), {})[name] = reason
+    grouped = []
+    for shared, members in alike.items():
+        reasons = set(members.values())
+        grouped.append((reasons.pop() if len(reasons) == 1 else shared, list(members)))
+    return sorted(grouped, key=lambda group: -len(group[1]))
 
 
 def _range(text: str) -> Sequence[str]:

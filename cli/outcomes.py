@@ -3,7 +3,6 @@
 A request ends when a conductor writes down how it went; the command looks at the database until then.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -44,14 +43,6 @@ _WORDS: Final = {
 
 _NOTHING_ENDED: Final = "nothing of it has ended for long, but it goes on"
 
-_ADDRESS: Final = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?"
-#: The parts of a driver's messages that only name the BMC, and their replacements.
-_WHOSE: Final = (
-    (re.compile(rf"^(?:BMC )?{_ADDRESS}: |^{_ADDRESS} "), ""),
-    (re.compile(rf"\bBMC (?:{_ADDRESS}|\S+:\d+)"), "BMC"),
-    (re.compile(_ADDRESS), "its address"),
-)
-
 
 def find(connection: sa.Connection, number: int) -> operations.Operation:
     """Return one operation.
@@ -88,9 +79,7 @@ def folded(requests: Iterable[PowerRequest]) -> dict[str, str]:
 
 
 def _anonymous(outcome: str) -> str:
-    failed, words = outcome.startswith("failed: "), outcome.removeprefix("failed: ")
-    for pattern, instead in _WHOSE:
-        words = pattern.sub(instead, words)
+    failed, words = outcome.startswith("failed: "), node_ranges.anonymous(outcome.removeprefix("failed: "))
     return f"failed: {words}" if failed else words
 
 

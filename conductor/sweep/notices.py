@@ -5,7 +5,7 @@ from typing import Final
 
 from oslo_log import log
 
-from podium.node_ranges import fold_for_log
+from podium.node_ranges import by_reason, fold_for_log
 
 LOG = log.getLogger(__name__)
 
@@ -18,7 +18,7 @@ class Notices:
 
     def __init__(self) -> None:
         self._changed: dict[tuple[str, str], list[str]] = defaultdict(list)
-        self._failed: dict[str, list[str]] = defaultdict(list)
+        self._failed: list[tuple[str, str]] = []
         self._recovered: list[str] = []
 
     def __bool__(self) -> bool:
@@ -30,7 +30,7 @@ class Notices:
 
     def failed(self, name: str, failure: str) -> None:
         """Note that a node can no longer be read."""
-        self._failed[failure].append(name)
+        self._failed.append((name, failure))
 
     def recovered(self, name: str) -> None:
         """Note that a node can be read again."""
@@ -40,7 +40,7 @@ class Notices:
         """Log the news, and forget them."""
         for (before, after), names in self._changed.items():
             LOG.warning("%s: %s -> %s, changed by someone else", fold_for_log(names), before, after)
-        by_count = sorted(self._failed.items(), key=lambda item: -len(item[1]))
+        by_count = by_reason(self._failed)
         for failure, names in by_count[:_MOST_REASONS]:
             LOG.warning("%s: power cannot be read: %s", fold_for_log(names), failure)
         rest = [name for _, names in by_count[_MOST_REASONS:] for name in names]

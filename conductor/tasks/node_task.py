@@ -1,7 +1,6 @@
 """A driver's task for each node: calls are spread over the spacing, and a failing node affects no other."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from podium.conductor.tasks.history import LoggedBefore
 from podium.conductor.tasks.kinds import UNBOUNDED, DriverTask, Start
 from podium.conductor.tasks.schedule import Schedule
 from podium.drivers import base
-from podium.node_ranges import fold_for_log
+from podium.node_ranges import anonymous, by_reason, fold_for_log
 
 LOG = log.getLogger(__name__)
 
@@ -127,18 +126,19 @@ class NodeTask(DriverTask):
         except Exception as error:
             text = masking.scrub(errors.one_line(error), node.driver_info, self._room.secret)
             if not isinstance(error, errors.PodiumError | TimeoutError):
-                self._faults[text] = error
+                self._faults[anonymous(text)] = error
             return text
         return None
 
     def _log_changes(self, nodes: list[base.Node], failed: dict[str, str]) -> None:
         """Log which nodes fail now and did not before, and which do not any more."""
-        fresh: dict[str, list[str]] = defaultdict(list)
-        for node in nodes:
-            if node.uuid in failed and node.uuid not in self._failing:
-                fresh[failed[node.uuid]].append(node.name)
-        for failure, names in sorted(fresh.items(), key=lambda item: -len(item[1]))[:5]:
-            fault, where = self._faults.get(failure), fold_for_log(names)
+        fresh = [
+            (node.name, failed[node.uuid])
+            for node in nodes
+            if node.uuid in failed and node.uuid not in self._failing
+        ]
+        for failure, names in by_reason(fresh)[:5]:
+            fault, where = self._faults.get(anonymous(failure)), fold_for_log(names)
             LOG.warning("Periodic task %s failed for %s: %s", self.name, where, failure, exc_info=fault)
         self._faults.clear()
         ran = {node.uuid: node.name for node in nodes}

@@ -30,5 +30,14 @@ def test_a_range_without_bounds_is_refused_before_it_fills_memory(text: str) -> 
         node_ranges.expand([text])
 
 
+def test_failures_that_differ_in_an_address_alone_are_one_reason() -> None:
+    silent = [(f"n{number}", f"BMC 10.0.0.{number}:623 does not answer within 10 s") for number in (1, 2, 3)]
+    refused = ("m1", "no way to BMC https://10.0.0.9:443: Connection refused")
+    assert node_ranges.by_reason([refused, *silent]) == [
+        ("BMC does not answer within 10 s", ["n1", "n2", "n3"]),
+        ("no way to BMC https://10.0.0.9:443: Connection refused", ["m1"]),
+    ]
+
+
 def test_names_are_folded_into_ranges() -> None:
     assert node_ranges.fold(["r1n01", "r1n03", "r1n02"]) == "r1n[01-03]"
