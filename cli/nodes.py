@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from podium import node_ranges, states
@@ -130,8 +130,7 @@ def _equal(parsed_args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _fresh(stale: float | None, now: datetime) -> tuple[datetime, datetime] | None:
-    ahead = now + timedelta(seconds=clock.AHEAD)
-    return None if stale is None else (now - timedelta(seconds=stale), ahead)
+    return None if stale is None else (clock.later(now, -stale), clock.later(now, clock.AHEAD))
 
 
 def _age(checked_at: datetime | None, now: datetime) -> float | None:

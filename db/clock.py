@@ -4,7 +4,7 @@ A server has a clock of its own, and no other host's time is compared with it. S
 clock is that of the only host that uses the file.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -30,6 +30,14 @@ def now(connection: sa.Connection) -> datetime:
         return models.utcnow()
     found: datetime = connection.execute(asked).scalar_one()
     return found.replace(tzinfo=UTC)
+
+
+def later(moment: datetime, seconds: float) -> datetime:
+    """A moment so many seconds later, negative ones for earlier; at most the last that has a date."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return (datetime.max if seconds > 0 else datetime.min).replace(tzinfo=UTC)
 
 
 def age(moment: datetime, now: datetime) -> float | None:

@@ -7,7 +7,7 @@ podium.db.changes first, and thereby waits for all others who do: of two who wan
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -116,7 +116,7 @@ def _insert(
                 "node_uuid": node.uuid,
                 "node_name": node.name,
                 "state": WAITING,
-                "not_before": asked["requested_at"] + timedelta(seconds=place // at_once * pause),
+                "not_before": clock.later(asked["requested_at"], place // at_once * pause),
             }
             for place, node in enumerate(accepted[first : first + AT_ONCE], start=first)
         ]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from podium.clocks import boottime
+from podium.db.clock import later
 from podium.db.power import Reached, Stagger
 
 
@@ -35,6 +36,6 @@ class Staggers:
                 passed = max(min(now, next_at) - asked_at, timedelta(0))
                 began = moment - passed.total_seconds()
             begun[number] = began
-            reached[number] = asked_at + timedelta(seconds=moment - began)
+            reached[number] = later(asked_at, moment - began)
         self._begun = begun
         return reached

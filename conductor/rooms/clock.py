@@ -6,7 +6,7 @@ itself.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -30,7 +30,7 @@ class DatabaseClock:
 
     def __call__(self) -> datetime:
         moment, since = self._known
-        return moment + timedelta(seconds=self.seconds() - since)
+        return clock.later(moment, self.seconds() - since)
 
     def ask(self, connection: sa.Connection) -> datetime:
         """Learn from the database what time it is."""

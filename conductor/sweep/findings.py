@@ -5,7 +5,7 @@ Most nodes are as they were. Of these only the number is handed over, with a tim
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from podium import errors, masking, states
@@ -17,6 +17,7 @@ from podium.conductor.fleet.reads import Failing
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.sweep.notices import Notices
+from podium.db.clock import later
 from podium.db.readings import Checked, Reading, ReadOfChange
 
 #: Seconds for which nodes whose power state did not change are gathered.
@@ -186,6 +187,6 @@ class Findings:
         most, lasted = self._gate.rules.max_retries, self._time - failing.since
         if most and failing.count >= most and lasted >= most * self.interval and not failing.is_reported:
             failing.is_reported = True
-            since = (self._wall - timedelta(seconds=lasted)).strftime("%Y-%m-%d %H:%M:%S UTC")
+            since = later(self._wall, -lasted).strftime("%Y-%m-%d %H:%M:%S UTC")
             times = f"{failing.count} times in a row since {since}"
             self._recorder.add_fault(number, f"power could not be read {times}; last: {failure}")

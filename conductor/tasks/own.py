@@ -3,7 +3,7 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -26,8 +26,8 @@ OWN_TASKS: Final = ("conductor.sync_power_status", "conductor.prune_power_events
 
 #: Seconds from one pruning to the next.
 _PRUNE_SPACING: Final = 3600.0
-#: How long commands to tasks are kept.
-_COMMANDS_MAX_AGE: Final = timedelta(days=1)
+#: Seconds for which commands to tasks are kept.
+_COMMANDS_MAX_AGE: Final = 86_400.0
 #: How many times as fast as it was measured time goes on for retention, where it is behind.
 _CATCHING_UP: Final = 2
 #: Seconds by which the database's clock may differ from what was measured between two runs.
@@ -132,7 +132,7 @@ class MeasuredTime:
         self._last = now, seconds
         if seconds - self._set_at >= _BELIEVED:
             return now
-        measured = self._start + _CATCHING_UP * timedelta(seconds=seconds - self._since)
+        measured = clock.later(self._start, _CATCHING_UP * (seconds - self._since))
         return min(now, max(measured, reached or measured))
 
 
@@ -158,10 +158,12 @@ class PruneTask(ConductorTask):
     async def run(self, request: RequestContext, spacing: float) -> None:
         """Delete the power events and operations that are too old or too many, and yesterday's commands."""
         now = await self._sql.write(self._look)
-        before, most = now - self.schedule.events_max_age, self.schedule.events_max_count
+        schedule = self.schedule
+        before = clock.later(now, -schedule.events_max_age.total_seconds())
+        most = schedule.events_max_count
         count = await self._sql.write(lambda connection: ledger.prune_events(connection, before, most))
         await self._sql.write(lambda connection: operations.prune_operations(connection, before))
-        yesterday = now - _COMMANDS_MAX_AGE
+        yesterday = clock.later(now, -_COMMANDS_MAX_AGE)
         await self._sql.write(lambda connection: task_commands.prune(connection, yesterday))
         if count:
             LOG.info("%d power events were deleted, from before %s or more than %d", count, before, most)

@@ -3,12 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
 
 from oslo_config import cfg
-
-#: Days. By no clock is it earlier than that many days after the first day that a date can have.
-_LONGEST: Final = 365_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ class Schedule:
         """The values in force now."""
         return cls(
             sync_interval=float(conf.conductor.sync_power_state_interval),
-            events_max_age=timedelta(days=min(conf.conductor.power_events_max_age, _LONGEST)),
+            events_max_age=timedelta(days=min(conf.conductor.power_events_max_age, timedelta.max.days)),
             events_max_count=conf.conductor.power_events_max_count,
             spacing=dict(conf.periodic_tasks.spacing),
             deadline=dict(conf.periodic_tasks.deadline),

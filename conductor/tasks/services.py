@@ -8,7 +8,6 @@ import concurrent.futures
 import json
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 from oslo_log import log
@@ -23,6 +22,7 @@ from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.sql import Sql
 from podium.db import fleet as statements
+from podium.db.clock import later
 from podium.db.readings import Reading
 from podium.db.worker import Worker
 from podium.drivers import base, command
@@ -84,7 +84,7 @@ class DriverServices:
                 self._gate.changed(entry, state, time.monotonic())
         age = 0.0 if observed_at is None else time.monotonic() - observed_at
         entry.reads.checked = max(boottime() - age, entry.reads.checked or 0.0)
-        at = self._now() - timedelta(seconds=age)
+        at = later(self._now(), -age)
         self._recorder.add_reading(Reading(entry.number, entry.version, at, state))
 
     def report_health(self, node: base.Node, health: base.Health | None) -> None:

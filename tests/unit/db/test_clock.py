@@ -64,6 +64,13 @@ def test_what_is_written_has_the_database_s_time(database: Database, wrong_host:
     assert 0 <= figures.age < 60
 
 
+def test_no_date_is_too_late_or_too_early_to_be_counted_on_from() -> None:
+    first, last = (one.replace(tzinfo=UTC) for one in (datetime.min, datetime.max))
+    assert clock.later(NOW, 90.5) == NOW + timedelta(seconds=90.5)
+    assert (clock.later(last, 1), clock.later(first, -1)) == (last, first)
+    assert (clock.later(NOW, 1e12), clock.later(NOW, -1e12)) == (last, first)
+
+
 @pytest.mark.parametrize(
     ("seconds", "age"), [(0, 0), (7.5, 7.5), (-1, 0), (-clock.AHEAD, 0), (-clock.AHEAD - 1, None)]
 )
