@@ -2,7 +2,8 @@
 
 What was deleted stays so when a clock is set right again. Therefore the time that counts here goes on no
 faster than a conductor measures, in :mod:`podium.conductor.tasks.own`, and each conductor writes down how far
-it has come. And what was recorded after something that is to be kept is kept too, whatever its date.
+it has come; the first one begins with the time at which it enters. And what was recorded after something that
+is to be kept is kept too, whatever its date.
 """
 
 from datetime import datetime

@@ -11,7 +11,7 @@ from oslo_log import log
 
 from podium import errors
 from podium.conductor.rooms.sql import Sql
-from podium.db import conductors
+from podium.db import conductors, retention
 from podium.db.conductors import Membership
 from podium.db.worker import Worker
 
@@ -108,8 +108,10 @@ class Heartbeat:
                 )
 
     def _claim(self, connection: sa.Connection) -> None:
-        self._sql.now.ask(connection)
+        now = self._sql.now.ask(connection)
         conductors.claim(connection, self._member, self._timeout, is_dead)
+        if retention.reached(connection) is None:
+            retention.reach(connection, self._member.hostname, now)
 
     def _renew(self, connection: sa.Connection) -> bool:
         self._sql.now.ask(connection)

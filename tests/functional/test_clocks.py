@@ -71,6 +71,7 @@ def test_no_host_needs_the_time_of_another(
 
 def test_a_clock_that_is_set_while_the_daemon_runs_does_no_harm(tmp_path: Path, library: Path) -> None:
     clock = ShiftedClock(library, tmp_path / "clock")
+    clock.set(BIRTH)
     times = [HOUR, -HOUR, BIRTH, LATE, timedelta(0)]
     rack = Rack(tmp_path, 4, "--power-delay", "1")
     with rack, Daemon(tmp_path, FAST, environment=clock.environment) as daemon:

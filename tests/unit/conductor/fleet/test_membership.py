@@ -11,10 +11,25 @@ import pytest
 from fakes import HERE, StillDriver, pieces, until
 from podium.conductor.fleet.membership import Heartbeat, is_dead, process_name
 from podium.conductor.rooms.clock import DatabaseClock
-from podium.db import clock
+from podium.db import clock, retention
 from podium.db.conductors import Membership
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_retention_begins_with_the_time_at_which_the_first_conductor_enters(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            before = it.sql.now()
+            heartbeat = Heartbeat(it.sql, Membership("here", "1", (), ""), HERE, interval=1, timeout=60)
+            await heartbeat.enter()
+            first = await it.sql.read(retention.reached)
+            assert first is not None
+            assert before <= first <= it.sql.now()
+            await heartbeat.enter()
+            assert await it.sql.read(retention.reached) == first
+
+    asyncio.run(main())
 
 
 def test_a_heartbeat_learns_what_time_it_is_in_the_database(
