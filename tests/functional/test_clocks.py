@@ -111,7 +111,8 @@ def test_after_minutes_of_sleep_the_sessions_are_gone_and_no_node_fails(
     clock = ShiftedClock(library, tmp_path / "clock")
     with Rack(tmp_path, 8) as rack, Daemon(tmp_path, FAST, environment=clock.environment) as daemon:
         daemon.podium("node", "import", str(rack.nodes))
-        eventually(lambda: "sessions: 8" in rack.ctl("status"), "sessions are held")
+        eventually(lambda: all(row["power_state"] for row in daemon.nodes().values()), "all are read")
+        assert "sessions: 8" in rack.ctl("status")
         assert daemon.process is not None
         os.killpg(daemon.process.pid, signal.SIGSTOP)
         rack.kill()  # it forgets its sessions
