@@ -77,6 +77,7 @@ class Faults:
     cuts: bool = False
     odd_texts: bool = False
     odd_json: bool = False
+    odd_heads: bool = False
     says_nobody: str = ""
     cut_errors: bool = False
     cut_actions: bool = False
@@ -243,6 +244,7 @@ KINDS: Final[dict[str, Kind]] = {
     "cuts": _of_redfish("cuts"),
     "odd-texts": _of_redfish("odd_texts"),
     "odd-json": _of_redfish("odd_json"),
+    "odd-heads": _of_redfish("odd_heads"),
     "says-nobody": Kind(("says_nobody",), f"one of {', '.join(NOBODY)}", _nobody, (REDFISH,)),
     "cut-errors": _of_redfish("cut_errors"),
     "cut-actions": _of_redfish("cut_actions"),

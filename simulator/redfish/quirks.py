@@ -66,6 +66,8 @@ def spoil(made: Answer, wrong: Faults, request: Request) -> Answer:
         wire, closes = _without_body(wire), True
     elif wrong.wrong_lengths and made.status not in (204, 304):
         wire, closes = with_length(wire, 7), True
+    if wrong.odd_heads:
+        wire = _with_odd_head(wire)
     if wrong.cuts:
         wire = wire[: 2 * len(wire) // 3]
     return dataclasses.replace(made, wire=wire, late=made.late + wrong.slow, closes=closes)
@@ -83,6 +85,12 @@ def _with_odd_json(wire: bytes, wrong: Faults) -> bytes:
     if wrong.odd_json:
         body = b'\xef\xbb\xbf{"Oem":-nan,' + body[1:].replace(b"}", b",}").replace(b"{,}", b"{}")
     return head + end + body
+
+
+def _with_odd_head(wire: bytes) -> bytes:
+    line, _, rest = wire.partition(b"\r\n")
+    odd = line.replace(b"HTTP", b"http") + b"\r\nX-Caf\xe9: 1\r\nno header\r\n"
+    return odd + re.sub(rb"(Content-Length: \d+\r\n)", rb"\1\1", rest, count=1)
 
 
 def _without_body(wire: bytes) -> bytes:

@@ -95,8 +95,8 @@ def resource(answer: Answer) -> dict[str, Any] | None:
 def is_enough(came: Answer, *, reads: bool) -> bool:
     """Whether an answer that is not whole says what is to be known all the same.
 
-    A refusal and a redirect are in the head, and so is that something was done. A JSON object ends itself: no
-    part of it is a whole object.
+    A refusal and a redirect are in the head, and so is that something was done. An iDRAC 8 announces a body
+    to whoever it does not know, and closes. A JSON object ends itself: no part of it is a whole object.
 
     :param reads: whether it answers a GET
     """

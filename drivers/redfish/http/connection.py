@@ -2,7 +2,7 @@
 
 llhttp parses, strict where two readings are possible and lenient where only the form is wrong. Every request
 ends with an :class:`Answer` or with :class:`NoAnswer`, provided that somebody gives it up when it takes too
-long: see :class:`Watchdog`.
+long: see :mod:`podium.drivers.redfish.http.watchdog`.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from typing import Any, Final, NamedTuple
 
 import httptools
 
-from podium.drivers.bmc.deadlines import Deadlines
+from podium.drivers.redfish.http import heads, texts
 from podium.drivers.redfish.http.link import Link, Resumable
 
 MAX_BODY: Final = 2 << 20  # bytes
 MAX_HEAD: Final = 64 << 10  # bytes
-_ROUNDING: Final = 0.001  # seconds
 _CONTINUE: Final = range(100, 200)
+_NOT_HTTP: Final = (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError)
 _REDIRECTS_AND_REFUSALS: Final = 300  # the first status of them
 
 Headers = list[tuple[bytes, bytes]]
@@ -57,8 +57,8 @@ class Connection(Link):
     """
 
     __slots__ = (
-        "_answer", "_body", "_forget", "_head_done", "_headers", "_loop", "_parser", "_request", "_rest",
-        "_size", "alive", "body_patience", "deadline", "heard", "look_at", "opening",
+        "_answer", "_body", "_forget", "_head_done", "_headers", "_is_odd", "_loop", "_parser", "_raw",
+        "_request", "_rest", "_size", "alive", "body_patience", "deadline", "heard", "look_at", "opening",
     )  # fmt: skip
 
     def __init__(
@@ -86,7 +86,10 @@ class Connection(Link):
     def _begin(self) -> None:
         self._parser: Any = httptools.HttpResponseParser(self)
         self._parser.set_dangerous_leniencies(
+            lenient_headers=True,
             lenient_chunked_length=True,
+            lenient_transfer_encoding=True,
+            lenient_optional_crlf_after_chunk=True,
             lenient_optional_lf_after_cr=True,
             lenient_optional_cr_before_lf=True,
             lenient_spaces_after_chunk_size=True,
@@ -97,6 +100,8 @@ class Connection(Link):
         self._headers: Headers = []
         self._body: list[bytes] = []
         self._head_done = False
+        self._is_odd = False  # whether llhttp refuses the head
+        self._raw: list[bytes] | None = []  # what came of the head; None of one that was mended
         self._size = 0
         if self._rest is not None:
             self._rest.cancel()
@@ -139,17 +144,45 @@ class Connection(Link):
         if self._size > MAX_HEAD and (not self._head_done or self._size > MAX_BODY + MAX_HEAD):
             self.give_up(NoAnswer("the answer is too long"))
             return
+        if not self._head_done and self._raw is not None:
+            self._raw.append(data)
         try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if self._answer is None:  # it was whole, and more came behind it
-                self.alive = False
-                self.abort()
+            if self._is_odd:
+                self._mend()
             else:
-                self.give_up(NoAnswer(f"what it speaks is not HTTP/1.1: {error}"))
+                self._parser.feed_data(data)
+        except _NOT_HTTP as error:
+            self._misunderstood(error)
         else:
             if self._head_done and self._rest is None and self._says_enough():
                 self._wait_for_rest()
+
+    def _misunderstood(self, error: Exception) -> None:
+        if self._answer is None:  # it was whole, and more came behind it
+            self.alive = False
+            self.abort()
+            return
+        if self._raw and not (self._head_done or self._is_odd):
+            self._is_odd = True
+            try:
+                self._mend()
+            except _NOT_HTTP:
+                pass
+            else:
+                return
+        self.give_up(NoAnswer(f"what it speaks is not HTTP/1.1: {error}"))
+
+    def _mend(self) -> None:
+        """Parse an odd head once it is whole.
+
+        :raises ValueError: it means nothing, or more than one thing
+        """
+        raw = b"".join(self._raw or ())
+        head = heads.mended(raw)
+        if head is not None:
+            self._begin()
+            self._raw, self._size = None, len(raw)
+            self._parser.feed_data(head)
 
     def ended(self, error: Exception | None) -> None:
         self.alive = False
@@ -209,70 +242,34 @@ class Connection(Link):
             answer.set_exception(lost)
 
     def _says_enough(self) -> bool:
-        """Whether the head says what is to be known: a refusal, or that what was asked for is done."""
+        """Whether what came may be all: a refusal, that something is done, or an object to its end."""
+        if self._body and self._body[-1].rstrip().endswith(b"}"):
+            return True
         return self._parser.get_status_code() >= _REDIRECTS_AND_REFUSALS or not self._request.startswith(
             b"GET "
         )
 
     def _wait_for_rest(self) -> None:
-        """Give up a body that does not come sooner than other answers."""
+        """Give up the rest of an answer that says enough sooner than other answers."""
         seconds = self.heard + self.body_patience - self._loop.time()
         if seconds > 0:
             self._rest = self._loop.call_later(seconds, self._wait_for_rest)
+        elif self._is_part():
+            self._rest = None
         else:
-            self.give_up(NoAnswer("its answer has no body, though it announces one", silent=True))
+            self.give_up(NoAnswer("its answer is shorter than it announces", silent=True))
+
+    def _is_part(self) -> bool:
+        """Whether more has to come of the answer to a GET, which is nothing but a whole object."""
+        if self._parser.get_status_code() >= _REDIRECTS_AND_REFUSALS or not self._request.startswith(b"GET "):
+            return False
+        try:
+            texts.loads(b"".join(self._body))
+        except (ValueError, RecursionError):
+            return True
+        return False
 
     def _until_close(self) -> bool:
         """Whether the end of the connection is the end of the body."""
         framed = (b"content-length", b"transfer-encoding")
         return self._head_done and not any(name.lower() in framed for name, _ in self._headers)
-
-
-class Watchdog:
-    """Gives up requests that take too long.
-
-    :param silence: seconds without a byte from the peer
-    """
-
-    def __init__(self, silence: float) -> None:
-        self._silence = silence
-        self._loop = asyncio.get_running_loop()
-        self._deadlines = Deadlines[Connection](self._look, self._loop)
-
-    async def ask(self, connection: Connection, request: bytes, deadline: float) -> Answer:
-        """One request and its answer.
-
-        :param deadline: by the loop's clock
-        :raises NoAnswer: when there is none in time, or ever
-        """
-        answer = connection.ask(request, deadline)
-        # A connection that is looked at soon enough for an earlier request is not planned again.
-        if connection.heard + self._silence < connection.look_at or deadline < connection.look_at:
-            self._plan(connection)
-        try:
-            return await answer
-        except asyncio.CancelledError:
-            connection.give_up(NoAnswer("nobody waits for its answer any longer"))
-            raise
-
-    def close(self) -> None:
-        """Watch no longer."""
-        self._deadlines.close()
-
-    def _plan(self, connection: Connection) -> None:
-        connection.look_at = min(connection.heard + self._silence, connection.deadline)
-        self._deadlines.add(connection.look_at, connection)
-
-    def _look(self, connection: Connection) -> None:
-        now = self._loop.time()
-        if connection.look_at > now + _ROUNDING:  # it was looked at sooner than this, and is planned again
-            return
-        connection.look_at = math.inf
-        if not connection.is_asked:
-            return
-        if now - connection.heard >= self._silence:
-            connection.give_up(NoAnswer(f"it has said nothing for {self._silence:g} s", silent=True))
-        elif now >= connection.deadline:
-            connection.give_up(NoAnswer("its answer was not whole in time", silent=True))
-        else:
-            self._plan(connection)

@@ -108,7 +108,7 @@ def redirected(method: str, path: str, answer: Answer, own: Own) -> tuple[str, s
     """
     location = answers.header(answer.headers, b"location")
     to = own(location, path) if location else None
-    if to is None:
+    if to is None or answers.header(answer.headers, b"x-auth-token"):  # a session was opened all the same
         return None
     to = to.partition("#")[0]
     if answer.status == _SEE_OTHER:

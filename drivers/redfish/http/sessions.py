@@ -183,7 +183,7 @@ class Account:
         :param place: the path that answered
         """
         token = answers.header(answer.headers, b"x-auth-token")
-        if answer.status >= 300 or not token or len(token) > _LONGEST_TOKEN:
+        if answer.status >= 400 or not token or len(token) > _LONGEST_TOKEN:
             return False
         if not token.isascii() or not token.isprintable():
             return False
@@ -213,7 +213,8 @@ def is_session_limit(answer: Answer) -> bool:
 def _session(answer: Answer, place: str, own: Own) -> str | None:
     """The path of a session that was opened; of a Location it counts whatever name the BMC has there."""
     body = answers.resource(answer) or {}
-    for link in (answers.header(answer.headers, b"location"), body.get("@odata.id")):
+    within = f"{place.rstrip('/')}/{body['Id']}" if isinstance(body.get("Id"), str) else None
+    for link in (answers.header(answer.headers, b"location"), body.get("@odata.id"), within):
         path = (own(link, place) or requests.own_path(link)) if isinstance(link, str) else None
         if path is not None:
             return path

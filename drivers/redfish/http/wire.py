@@ -15,9 +15,10 @@ from podium import errors
 from podium.clocks import boottime
 from podium.drivers.bmc import timing
 from podium.drivers.redfish.http import answers
-from podium.drivers.redfish.http.connection import Answer, Connection, NoAnswer, Watchdog
+from podium.drivers.redfish.http.connection import Answer, Connection, NoAnswer
 from podium.drivers.redfish.http.link import Resumable
 from podium.drivers.redfish.http.tls import Trust
+from podium.drivers.redfish.http.watchdog import Watchdog
 
 #: Seconds of silence after which a held connection may be gone without notice.
 _STALE: Final = 30.0

@@ -410,6 +410,12 @@ def test_who_has_no_session_can_be_led_to_a_page(peer: Peer) -> None:
     assert body.startswith(b"<!DOCTYPE html>")
 
 
+def test_heads_can_be_odd(peer: Peer) -> None:
+    head, body = peer.wrong("odd-heads").wire("GET", SYSTEM)
+    length = b"Content-Length: %d\r\n" % len(body)
+    assert head.startswith(b"http/1.1 200 OK\r\nX-Caf\xe9: 1\r\nno header\r\n") and length * 2 in head
+
+
 def test_lengths_can_be_wrong(peer: Peer) -> None:
     head, body = peer.wrong("wrong-lengths").wire("GET", SYSTEM)
     assert b"Content-Length: %d\r\n" % (len(body) + 7) in head

@@ -19,6 +19,7 @@ INFO = {"redfish_username": "admin", "redfish_password": "podium-sim", "redfish_
 FAULTS = [
     "odd-texts",
     "odd-json",
+    "odd-heads",
     "redirects-posts=301",
     "redirects-posts=302",
     "redirects-posts=307",

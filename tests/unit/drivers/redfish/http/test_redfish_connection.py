@@ -70,6 +70,26 @@ CUT = {
     "half a body": head("Content-Length: 20", status="{status}") + b'{"a"',
 }
 
+GOOD |= {
+    "names of any bytes": head("X-caf\xe9: a", "X Y: b", ": c", "(x): d", "Content-Length: 20") + BODY,
+    "a line without a colon": head("Server", "Content-Length: 20") + BODY,
+    "a folded header": head("Server: a", "  b", "Content-Length: 20") + BODY,
+    "controls in a header": head("Server: a\x01\0b", "Content-Length: 20") + BODY,
+    "space before the colon": head("Server : a", "Content-Length : 20") + BODY,
+    "a length twice": head("Content-Length: 20", "content-length: 20") + BODY,
+    "a length twice in one line": head("Content-Length: 20, 20") + BODY,
+    "a length with a sign": head("Content-Length: +20") + BODY,
+    "an empty length beside another": head("Content-Length:", "Content-Length: 20") + BODY,
+    "a status line in lower case": WHOLE.replace(b"HTTP/1.1", b"http/1.1"),
+    "a status line with more space": WHOLE.replace(b"HTTP/1.1 ", b"HTTP/1.1   "),
+    "HTTP/1": WHOLE.replace(b"HTTP/1.1", b"HTTP/1"),
+    "NUL before it": b"\0" + WHOLE,
+    "empty lines before it": b"\r\n\r\n" + WHOLE,
+    "odd and with line feeds alone": head("X Y: b", "Content-Length: 20").replace(b"\r\n", b"\n") + BODY,
+    "odd and chunked": head("X Y: b", "Transfer-Encoding: chunked") + b"14\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "chunks without line ends": head("Transfer-Encoding: chunked") + b"14\r\n" + BODY + b"0\r\n\r\n",
+}
+
 UNTIL_CLOSE = {
     "without a length": head() + BODY,
     "HTTP/1.0 without a length": head().replace(b"1.1", b"1.0") + BODY,
@@ -79,6 +99,10 @@ UNTIL_CLOSE = {
 BROKEN = {
     "no HTTP": b"SSH-2.0-OpenSSH_9.9\r\n",
     "another HTTP": b"HTTP/2.0 200 OK\r\n\r\n",
+    "odd and two lengths": head("X Y: b", "Content-Length: 20", "Content-Length: 21") + BODY,
+    "two lengths in one line": head("Content-Length: 20, 21") + BODY,
+    "a status that is none": head("Content-Length: 20", status="2000 OK") + BODY,
+    "odd without end": b"HTTP/1.1 200 OK\r\n" + b"X Y: z\r\n" * 5_000,
     "two lengths": head("Content-Length: 20", "Content-Length: 21") + BODY,
     "a negative length": head("Content-Length: -1") + BODY,
     "a huge length": head("Content-Length: 99999999999999999999999") + BODY,
@@ -210,6 +234,21 @@ def test_a_refusal_without_its_body_is_not_waited_for_as_long_as_an_answer(http_
             bmc.answer = lambda request: CUT["no body"].replace(b"{status}", b"200 OK")
             with pytest.raises(errors.BMCUnreachable, match="has said nothing for 1.5 s"):
                 await one.get(SYSTEM)
+
+    run(main)
+
+
+def test_an_object_that_came_to_its_end_is_not_waited_for_as_long_as_an_answer(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected(Timing(read=1.5), auth="none") as (client, one):
+            bmc.answer = lambda request: b""
+            read = asyncio.create_task(one.get(SYSTEM))
+            await bmc.arrived.wait()
+            bmc.peers[0].send(head("Content-Length: 999") + b'{"a": {}')  # ends with what may be the end
+            await asyncio.sleep(0.6)  # longer than whole objects are waited for
+            bmc.peers[0].send(b"}")
+            assert (await read).body == {"a": {}}
+            assert client.statistics()["requests"] == 1
 
     run(main)
 

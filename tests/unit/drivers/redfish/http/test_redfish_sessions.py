@@ -111,6 +111,35 @@ def test_a_session_is_closed_wherever_its_location_says_that_the_bmc_is(
     run(main)
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (200, {"@odata.id": f"{SESSIONS}/7"}, {}),
+        (201, {"@odata.id": "Sessions/7"}, {}),
+        (201, {"Id": "7"}, {}),
+        (201, b"", {"Location": "Sessions/7"}),
+        (204, None, {"Location": f"{SESSIONS}/7"}),
+        (303, None, {"Location": f"{SESSIONS}/7"}),
+        (201, b"<html>", {"Location": f"{SESSIONS}/7/"}),
+    ],
+)
+def test_a_session_is_held_and_closed_in_whatever_form_it_is_given(
+    http_bmc: Any, status: int, body: Any, headers: dict[str, str]
+) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (client, one):
+            bmc.sessions["t"] = f"{SESSIONS}/7"
+            opened = bmc.reply(status, body, X_Auth_Token="t", **headers)
+            bmc.answer = lambda request: opened if request.method == "POST" else None
+            await one.get(SYSTEM)
+            assert one.has_session
+            await client.close()
+            (deleted,) = [request.path for request in bmc.requests if request.method == "DELETE"]
+            assert deleted.rstrip("/") == f"{SESSIONS}/7"
+
+    run(main)
+
+
 @pytest.mark.parametrize("token", ["", "x" * 10_000, "a\tb", "\xe4"])
 def test_a_token_that_cannot_be_one_is_not_used(http_bmc: Any, token: str) -> None:
     async def main() -> None:
