@@ -228,6 +228,10 @@ _READ_ONLY: Final = frozenset({"25006", 1290, 1792, 1836})
 _HELD: Final = frozenset({"40P01", "55P03", 1205, 1213})
 
 
+#: And a disk without room.
+_FULL: Final = frozenset({"53100", 1021, 1114})
+
+
 def _code(cause: Any) -> str | int | None:
     code = getattr(cause, "sqlstate", None) or next(iter(cause.args), None)
     return code if isinstance(code, str | int) else None
@@ -239,6 +243,8 @@ def _server_remedy(cause: Exception) -> str:
         return "the server takes no writes: it is a standby, in recovery, or was made read-only"
     if code in _HELD:
         return "another transaction holds the rows"
+    if code in _FULL:
+        return "make room on the server's disk"
     return "is the server up, and may this login use it?"
 
 

@@ -60,6 +60,7 @@ class FakeManager(base.Manager):
         self._lifetimes = Lifetimes()
         self._nodes = {node.uuid: replace(node, as_of=time.monotonic()) for node in nodes}
         self._switched: dict[str, float] = {}
+        self._since: dict[str, float] = {}  # when a node got another driver_info
         self._started = now
         self._last_run: dict[str, float] = {}
         self._reserved: set[str] = set()
@@ -72,7 +73,7 @@ class FakeManager(base.Manager):
 
     def report_power_state(self, node: base.Node, state: str, *, observed_at: float | None = None) -> None:
         base.check_report(state, observed_at)
-        known = self._own(node)
+        known = self._current(node)
         if (node.as_of if observed_at is None else observed_at) < self._switched.get(node.uuid, -math.inf):
             return
         if known is not None and not known.target_power_state and node.uuid not in self._reserved:
@@ -85,7 +86,7 @@ class FakeManager(base.Manager):
         return {name: health for name, (health, until) in self._healths.items() if self.now <= until}
 
     def report_health(self, node: base.Node, health: base.Health | None) -> None:
-        if self._own(node) is None:
+        if self._current(node) is None:
             return
         self._healths.pop(node.name, None)
         if health is not None:
@@ -96,29 +97,29 @@ class FakeManager(base.Manager):
         for sensor in sensors:
             if sensor.kind not in base.SENSOR_KINDS or sensor.status not in ("OK", "Warning", "Critical"):
                 raise ValueError(f"{sensor} is of no known kind or status: see podium.drivers.base.Sensor")
-        if self._own(node) is not None:
+        if self._current(node) is not None:
             self.sensors[node.name] = list(sensors)
 
     def save_properties(self, node: base.Node, properties: Mapping[str, Any]) -> None:
         saved = _as_json(properties)
-        if (known := self._own(node)) is not None:
+        if (known := self._current(node)) is not None:
             self.properties.setdefault(node.name, {}).update(saved)
             self._update(node, properties=_merged(known.properties, saved))
 
     def save_driver_internal_info(self, node: base.Node, info: Mapping[str, Any]) -> None:
         saved = _as_json(info)
-        if (known := self._own(node)) is not None:
+        if (known := self._current(node)) is not None:
             self.driver_internal_info.setdefault(node.name, {}).update(saved)
             self._update(node, driver_internal_info=_merged(known.driver_internal_info, saved))
 
     def set_maintenance(self, node: base.Node, reason: str) -> None:
-        known = self._own(node)
+        known = self._current(node)
         if known is not None and not known.maintenance:
             self.maintenance[node.name] = reason
             self._update(node, maintenance=True)
 
     def clear_maintenance(self, node: base.Node) -> None:
-        if self._own(node) is not None and self.maintenance.pop(node.name, None) is not None:
+        if self._current(node) is not None and self.maintenance.pop(node.name, None) is not None:
             self._update(node, maintenance=False)
 
     def reserve(self, node: base.Node, purpose: str) -> "_Reservation":
@@ -147,6 +148,11 @@ class FakeManager(base.Manager):
         """Have a node switched as a person's request does it: what was observed before no longer counts."""
         self._switched[node.uuid] = now = time.monotonic()
         self._update(node, power_state=state, as_of=now)
+
+    def change_driver_info(self, node: base.Node, driver_info: Mapping[str, Any]) -> None:
+        """Have a person give a node another ``driver_info``: older snapshots are of other hardware."""
+        self._since[node.uuid] = now = time.monotonic()
+        self._update(node, driver_info=dict(driver_info), as_of=now)
 
     def advance(self, seconds: float) -> None:
         """Move the clock; nothing runs until :meth:`run_tasks_due`."""
@@ -214,6 +220,10 @@ class FakeManager(base.Manager):
         LOG.warning(
             "Task %s failed for %s", failure.task, failure.node or "the driver", exc_info=failure.error
         )
+
+    def _current(self, node: base.Node) -> base.Node | None:
+        """As :meth:`_own`; None, too, for a snapshot that shows another driver_info than the node has now."""
+        return self._own(node) if node.as_of >= self._since.get(node.uuid, -math.inf) else None
 
     def _own(self, node: base.Node) -> base.Node | None:
         """The present state of a node; None when it is not this conductor's or has another driver now."""

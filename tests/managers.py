@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from fakes import HERE, Clock, StillDriver
 from podium import errors, states
 from podium.conductor.telling import sensor_metrics
-from podium.db import operations, power
+from podium.db import api, operations, power
 from podium.db.fleet import known_health
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome, finish
@@ -67,6 +67,9 @@ class Side(Protocol):
     async def switch(self, name: str, state: str) -> None:
         """Have a request for a node's power made and carried out."""
 
+    async def change_driver_info(self, name: str, driver_info: Mapping[str, Any]) -> None:
+        """Have a person change a node's driver_info."""
+
     def health(self, name: str) -> base.Health | None: ...
     def advance(self, seconds: float) -> None:
         """Let time pass, as far as it makes what was reported older."""
@@ -93,6 +96,9 @@ class Fake:
 
     async def switch(self, name: str, state: str) -> None:
         self.manager.change_power(node_of(self, name), state)
+
+    async def change_driver_info(self, name: str, driver_info: Mapping[str, Any]) -> None:
+        self.manager.change_driver_info(node_of(self, name), driver_info)
 
     def health(self, name: str) -> base.Health | None:
         return self.manager.healths.get(name)
@@ -144,6 +150,12 @@ class Real:
             (request,) = operations.requests_of(connection, asked.operation_id or 0)
             power.begin(connection, [request.id], HERE, utcnow())
             finish(connection, [Outcome(request.node_id, request.id, HERE, utcnow(), state)])
+        await parts.fleet.refresh(parts.sql)
+
+    async def change_driver_info(self, name: str, driver_info: Mapping[str, Any]) -> None:
+        parts = self.it.parts
+        with parts.database.write() as connection:
+            api.update_node(connection, parts.node(name).id, {"driver_info": driver_info})
         await parts.fleet.refresh(parts.sql)
 
     def health(self, name: str) -> base.Health | None:

@@ -270,6 +270,7 @@ def test_an_interrupt_during_a_statement_stays_an_interrupt(tmp_path: Path, tran
             "Lock wait timeout exceeded; try restarting transaction",
             "another transaction holds the rows",
         ),
+        (1114, "The table 'nodes' is full", "make room on the server's disk"),
         (2003, "Can't connect to MySQL server on 'db.example'", "is the server up"),
     ],
 )

@@ -128,6 +128,27 @@ def test_what_else_is_reported_counts_after_a_change_too(on: Callable[..., None]
     on(play, {"name": "n1", "power_state": states.POWER_ON})
 
 
+def test_what_was_learned_of_other_hardware_is_ignored(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        node = node_of(side)
+        await side.change_driver_info("n1", {"address": "new"})
+        before, manager = node_of(side), side.manager
+        manager.report_power_state(node, states.POWER_ON)
+        manager.report_power_state(node, states.POWER_ON, observed_at=time.monotonic())
+        manager.report_health(node, base.Health("Critical"))
+        manager.report_sensors(node, [base.Sensor("Inlet", "temperature", 21)])
+        manager.save_properties(node, {"cpus": 4})
+        manager.save_driver_internal_info(node, {"firmware": "2.1"})
+        manager.set_maintenance(node, "on fire")
+        await side.settle()
+        assert (node_of(side), side.health("n1"), side.sensors("n1")) == (before, None, [])
+        manager.report_power_state(before, states.POWER_ON)
+        await side.settle()
+        assert node_of(side).power_state == states.POWER_ON
+
+    on(play)
+
+
 def test_a_time_of_the_wall_clock_is_refused(on: Callable[..., None]) -> None:
     async def play(side: Side) -> None:
         with pytest.raises(ValueError, match=r"still to come; it is of the clock time\.monotonic\(\)"):

@@ -78,28 +78,6 @@ def test_a_change_that_a_driver_reports_counts_as_one_that_nobody_asked_for(
     asyncio.run(main())
 
 
-def test_what_was_learned_of_other_hardware_is_ignored(tmp_path: Path, clock: Clock) -> None:
-    async def main() -> None:
-        async with conducted(tmp_path, clock, Asking()) as it:
-            node = await stage(it)
-            with it.parts.database.write() as connection:
-                api.update_node(connection, it.parts.node("n1").id, {"driver_info": {"address": "new"}})
-            await it.parts.fleet.refresh(it.parts.sql)
-            before = it.parts.node("n1")
-            it.manager.report_power_state(node, states.POWER_ON)
-            it.manager.report_power_state(node, states.POWER_ON, observed_at=time.monotonic())
-            it.manager.report_health(node, base.Health("Critical"))
-            it.manager.report_sensors(node, [base.Sensor("Inlet", "temperature", 21.0)])
-            it.manager.save_properties(node, {"new": 3})
-            it.manager.save_driver_internal_info(node, {"firmware": "2.1"})
-            it.manager.set_maintenance(node, "on fire")
-            assert await it.parts.recorder.flush()
-            assert it.parts.node("n1") == before
-            assert list(sensor_metrics.text(it.manager.sensors)) == []
-
-    asyncio.run(main())
-
-
 def test_an_event_that_waited_for_its_report_has_the_time_at_which_it_was_observed(
     tmp_path: Path, clock: Clock
 ) -> None:
