@@ -4,6 +4,7 @@ import os
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from daemons import Daemon, Rack, eventually
 from podium.db import ledger, operations
 from podium.db.engine import Database
 from podium.db.operations import PowerRequest
-from servers import Server
+from servers import PostgreSQL, Server
 from shifted_clock import ShiftedClock
 from templates import prepared
 
@@ -67,6 +68,39 @@ def test_no_host_needs_the_time_of_another(
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.text()
     database.dispose()
+
+
+class ShiftedServer(PostgreSQL):
+    """A PostgreSQL server whose clock the test sets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = ShiftedClock(shifted_clock.build(self.folder), self.folder / "clock")
+
+    def _surroundings(self) -> dict[str, Any]:
+        surroundings = super()._surroundings()
+        return surroundings | {"env": surroundings["env"] | self.clock.environment}
+
+
+def test_the_clock_of_the_database_may_be_set_while_the_daemon_runs(tmp_path: Path) -> None:
+    with ShiftedServer() as server:
+        url = server.url(server.create_migrated_database())
+        with Daemon(tmp_path, FAST, url=url) as daemon:
+            for name in ("n1", "n2", "n3"):
+                daemon.podium("node", "create", "--driver", "fake", "--name", name)
+            eventually(lambda: all(row["power_state"] for row in daemon.nodes().values()), "all are read")
+            for place, time in enumerate((HOUR, -HOUR, timedelta(0))):
+                daemon.podium("node", "power", ("on", "off")[place % 2], "n[1-3]", "--stagger", "1/0.5")
+                server.clock.shift(time)
+                ((now,),) = server.execute("SELECT clock_timestamp()")
+                assert abs(now - server.clock.now()) < timedelta(seconds=60)
+                daemon.podium("operation", "wait", str(place + 1))
+                eventually(lambda: daemon.rows("conductor", "list")["here"]["online"], "it is online")
+                eventually(lambda: not daemon.rows("node", "list", "--stale", "60"), "all are fresh")
+                daemon.podium("task", "run", "conductor.prune_power_events")
+            assert len(daemon.rows("events", "--since", "2d")) == 3 + 3 * 3
+            assert daemon.stop() == 0
+            assert "Traceback" not in daemon.text()
 
 
 def test_a_clock_that_is_set_while_the_daemon_runs_does_no_harm(tmp_path: Path, library: Path) -> None:
