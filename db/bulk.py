@@ -25,6 +25,20 @@ def among(column: sa.Column[int]) -> sa.ColumnElement[bool]:
 AMONG: Final = among(nodes.c.id)
 
 
+def listed(numbers: Sequence[int]) -> str:
+    """The condition to have one of some ascending numbers, in few words where most are consecutive."""
+    first, last = numbers[0], numbers[-1]
+    if last - first < 2 * len(numbers):
+        others = sorted(set(range(first, last)).difference(numbers))
+        condition = f"id BETWEEN {first} AND {last}"
+        return f"{condition} AND id NOT IN ({_digits(others)})" if others else condition
+    return f"id IN ({_digits(numbers)})"
+
+
+def _digits(numbers: Sequence[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
 def execute(connection: sa.Connection, statement: sa.Update, numbers: Iterable[int]) -> None:
     """Execute a statement about :func:`among` for any ``numbers``, in ascending order."""
     for chunk in chunks(sorted(numbers), AT_ONCE):

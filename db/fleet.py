@@ -89,11 +89,8 @@ def record_health(connection: sa.Connection, healths: Mapping[int, Mapping[str, 
         bulk.execute(connection, written, members)
 
 
-_HEALTH_TIMES: Final = (
-    sa.update(nodes)
-    .where(AMONG)
-    .values(health_checked_at=sa.bindparam("at"), health_lasts=sa.bindparam("lasts"))
-)
+_HEALTH_TIMES: Final = "UPDATE nodes SET health_checked_at = :at, health_lasts = :lasts WHERE {}"
+_AT: Final = sa.bindparam("at", type_=nodes.c.health_checked_at.type)
 
 
 def record_health_times(connection: sa.Connection, times: Mapping[int, tuple[datetime, float]]) -> None:
@@ -107,7 +104,10 @@ def record_health_times(connection: sa.Connection, times: Mapping[int, tuple[dat
     for (_, lasts), members in alike.items():
         at = min(times[number][0] for number in members)
         for chunk in chunks(sorted(members), AT_ONCE):
-            connection.execute(_HEALTH_TIMES, {"numbers": chunk, "at": at, "lasts": lasts})
+            # No statement is like another, see podium.db.readings.record_checked.
+            written = sa.text(_HEALTH_TIMES.format(bulk.listed(chunk))).bindparams(_AT)
+            values = {"at": at, "lasts": lasts}
+            connection.execute(written, values, execution_options={"compiled_cache": None})
 
 
 def known_health(

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from podium.db import bulk
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE, Texts
 from podium.db.ledger import event
@@ -99,23 +100,9 @@ def record_checked(connection: sa.Connection, checks: Iterable[Checked]) -> None
         # In order, so that two who write the same nodes do not wait for one another crosswise.
         for chunk in chunks(sorted(check.numbers), _CHECKED_AT_ONCE):
             # No statement is like another: a text compiles fast, and the cache would only fill up.
-            checked = sa.text(_CHECKED.format(_among(chunk))).bindparams(_AT)
+            checked = sa.text(_CHECKED.format(bulk.listed(chunk))).bindparams(_AT)
             values = {"at": check.at, "seen": check.seen}
             connection.execute(checked, values, execution_options={"compiled_cache": None})
-
-
-def _among(numbers: Sequence[int]) -> str:
-    """The condition to have one of some ascending numbers, in few words where most are consecutive."""
-    first, last = numbers[0], numbers[-1]
-    if last - first < 2 * len(numbers):
-        others = sorted(set(range(first, last)).difference(numbers))
-        condition = f"id BETWEEN {first} AND {last}"
-        return f"{condition} AND id NOT IN ({_listed(others)})" if others else condition
-    return f"id IN ({_listed(numbers)})"
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ",".join(map(str, numbers))
 
 
 def record_readings(connection: sa.Connection, readings: Sequence[Reading], writer: Worker) -> set[int]:
