@@ -11,7 +11,7 @@ from podium.drivers.redfish.http.answers import Response
 from podium.drivers.redfish.http.connection import Answer
 from podium.drivers.redfish.http.exchange import Exchange
 from podium.drivers.redfish.http.stream import Stream
-from podium.drivers.redfish.http.wire import Network, Target
+from podium.drivers.redfish.http.wire import Network, Target, Unanswered
 
 ROOT: Final = "/redfish/v1/"
 _RESOURCE: Final = b'{"@odata.'
@@ -225,9 +225,15 @@ class BMC:
                     await self._log_in(deadline)
                     fresh = True
                 head = account.head
-                answer, place = await self._exchange.ask(
-                    method, path, head, rest, deadline, repeatable=repeatable
-                )
+                try:
+                    answer, place = await self._exchange.ask(
+                        method, path, head, rest, deadline, repeatable=repeatable
+                    )
+                except Unanswered as lost:
+                    ask = self._doubts.ask_for_login_after_close
+                    if lost.silent or method != "GET" or not await ask(head, deadline, fresh=fresh):
+                        raise
+                    continue
                 if answer.status == 304 or (answer.status == 200 and answer.body.startswith(_RESOURCE)):
                     break  # as nearly always
                 reads = method == "GET"

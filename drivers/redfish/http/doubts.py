@@ -28,6 +28,8 @@ _ALIVE: Final = 5.0  # seconds for which a session that was asked for counts as 
 _MOST: Final = 16  # kinds of answers that are remembered
 
 _Kind = tuple[int, tuple[str, ...]]
+_CLOSED: Final[_Kind] = (0, ())  # no answer
+_ROOT: Final = "/redfish/v1/"  # which is for everybody
 
 
 class Doubts:
@@ -87,6 +89,27 @@ class Doubts:
         is_same = _is_page(answer) and (seen.status, seen.body) == (answer.status, answer.body)
         is_same = is_same or self._leads_to(answer, seen, place)
         return account.expired(head) and (repeatable or answer.status in _NOT_DONE or is_same)
+
+    async def ask_for_login_after_close(self, head: str, deadline: float, *, fresh: bool) -> bool:
+        """Whether to log in and ask once more, because the BMC closes the connection instead of an answer.
+
+        That means "you are nobody" at most if the BMC answers whoever does not claim to be somebody.
+
+        :param head: of the request; ``fresh``: as of :meth:`ask_for_login`
+        """
+        account, session = self._account, self._account.session
+        if fresh:
+            self._means_it(_CLOSED, account.pause)
+        if fresh or not account.has_session or self._clock() < self._meant.get(_CLOSED, 0.0):
+            return False
+        try:
+            await self._exchange.ask("GET", _ROOT, account.plain, "\r\n", deadline)
+        except errors.DriverError:
+            return False
+        if session:
+            with contextlib.suppress(errors.DriverError):
+                await self._exchange.ask("DELETE", session, head, "\r\n", deadline)
+        return account.expired(head)
 
     def _leads_to(self, answer: Answer, seen: Answer, place: str) -> bool:
         """Whether a redirect leads where that of another request led: to where people log in."""

@@ -82,6 +82,11 @@ class Account:
         return self._session
 
     @property
+    def plain(self) -> str:
+        """The head of a request without a login."""
+        return self._plain
+
+    @property
     def pause(self) -> float:
         """Seconds for which what a login did not help with is not tried again."""
         return self._timing.authentication_retry

@@ -86,6 +86,17 @@ class Counts:
     busy: int = 0  #: answers that ask to be left alone
 
 
+class Unanswered(errors.BMCUnreachable):
+    """The BMC was connected and did not answer.
+
+    :param silent: whether the connection stayed open
+    """
+
+    def __init__(self, text: str, *, silent: bool) -> None:
+        super().__init__(text)
+        self.silent = silent
+
+
 class Network:
     """What all connections of a client share.
 
@@ -237,12 +248,12 @@ class Wire:
         network.counts.reconnects += before is not None
         return self._connection
 
-    def _unreachable(self, request: bytes, lost: NoAnswer, repeatable: bool) -> errors.BMCUnreachable:
+    def _unreachable(self, request: bytes, lost: NoAnswer, repeatable: bool) -> Unanswered:
         text = f"BMC {self._target} does not answer: {lost}"
         if not repeatable:
             what = b" ".join(request.split(b" ", 2)[:2]).decode()
             text += f"; whether it carried out {what} is unknown"
-        return errors.BMCUnreachable(text)
+        return Unanswered(text, silent=lost.silent)
 
 
 def _allow_many_files() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from peers import PATIENCE
@@ -384,7 +384,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 WORDS = st.sampled_from(
     ["error", "@Message.ExtendedInfo", "Messages", "MessageId", "Message", "TaskState", "TaskMonitor", "code"]
-    + ["@odata.id", "Links", "Sessions", "message", "PowerState"]
+    + ["@odata.id", "Links", "Sessions", "message", "PowerState", "Id", "target", "Members@odata.nextLink"]
 )
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -396,11 +396,45 @@ ANYTHING = st.recursive(
 HEADERS = st.lists(
     st.sampled_from(
         ["Location: /redfish/v1/x", "Location: //[", "X-Auth-Token: t", "Retry-After: 0", "Retry-After: \xff"]
+        + [
+            "Location: x",
+            "Location: ?",
+            "Location: http://127.0.0.1:1/x",
+            "Location: /redfish/v1/x/",
+            "X Y: z",
+            "z",
+        ]
         + ['ETag: "x"', "Content-Encoding: gzip", "Connection: close", "Content-Type: text/event-stream"]
     ),
     max_size=4,
 )
-STATUS = st.sampled_from([100, 101, 200, 201, 202, 204, 302, 304, 400, 401, 403, 404, 429, 500, 503, 999])
+STATUS = st.sampled_from(
+    [
+        100,
+        101,
+        200,
+        201,
+        202,
+        204,
+        301,
+        302,
+        303,
+        304,
+        307,
+        308,
+        400,
+        401,
+        403,
+        404,
+        409,
+        419,
+        429,
+        440,
+        500,
+        503,
+    ]
+    + [999]
+)
 FUZZ = settings(max_examples=60 * ROUNDS)
 PLACES = st.lists(st.integers(0, 10_000), max_size=5)
 
@@ -421,6 +455,42 @@ def test_random_json_ends_in_nothing_but_errors_of_a_driver(
     content = json.dumps(body).encode()
     answer = head(f"Content-Length: {len(content)}", *headers, status=f"{status} X") + content
     asyncio.run(exchange(cut(answer, places)))
+
+
+@settings(FUZZ, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=ANYTHING, status=STATUS, headers=HEADERS, noise=st.binary(max_size=8), place=st.integers(0, 10_000)
+)
+def test_random_answers_after_a_login_end_in_errors_of_a_driver_and_in_few_requests(
+    http_bmc: Any, body: Any, status: int, headers: list[str], noise: bytes, place: int
+) -> None:
+    content = bytearray(json.dumps(body).encode())
+    content[place % (len(content) + 1) :] = noise + content[place % (len(content) + 1) :]
+    answer = head(f"Content-Length: {len(content)}", *headers, status=f"{status} X") + bytes(content)
+    asyncio.run(answered(http_bmc, answer))
+
+
+async def answered(http_bmc: Any, answer: bytes) -> None:
+    """A BMC that opens sessions, and answers everything else so."""
+    async with http_bmc(None) as bmc, bmc.connected(IMPATIENT) as (_, one):
+        await one.get(SYSTEM)
+        bmc.closes = bool(len(answer) % 2)
+        login = bmc.resources["/redfish/v1/"]
+        bmc.answer = lambda request: (
+            bmc.reply(200, login)
+            if request.path == "/redfish/v1/"
+            else None
+            if (request.method, request.path) == ("POST", "/redfish/v1/SessionService/Sessions")
+            else answer
+        )
+        bmc.requests.clear()
+        for ask in (one.get(SYSTEM), one.post(SYSTEM, {}, repeatable=True), one.get(SYSTEM)):
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await ask
+            except errors.DriverError as error:
+                assert errors.one_line(error).isprintable()
+        assert len(bmc.requests) < 100 and bmc.logins <= 7
 
 
 @FUZZ

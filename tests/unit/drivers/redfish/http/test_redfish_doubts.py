@@ -225,3 +225,45 @@ def test_a_stream_is_opened_after_one_login_in_whatever_form_its_refusal_comes(
             assert bmc.logins == 2
 
     run(main)
+
+
+@pytest.mark.parametrize("closes_for", ["strangers", "all"])
+def test_a_bmc_that_closes_the_connection_instead_is_given_one_login(fake_bmc: Any, closes_for: str) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, bmc.connected() as (client, one):
+
+            def answer(request: Any) -> bytes | None:
+                known = request.headers.get("x-auth-token") in bmc.sessions
+                nobody = not known and request.path != ROOT and request.method != "POST"
+                bmc.closes = nobody or (closes_for == "all" and request.path == "/denied")
+                return b"" if bmc.closes else None
+
+            bmc.answer = answer
+            for number in (1, 2):
+                assert (await one.get(SYSTEM)).body["PowerState"] == "On"
+                assert bmc.logins == number
+                bmc.sessions.clear()
+            await one.get(SYSTEM)
+            for _ in range(3 if closes_for == "all" else 0):
+                with pytest.raises(errors.BMCUnreachable, match="closed the connection"):
+                    await one.get("/denied")
+            assert bmc.logins == 3 + (closes_for == "all") and len(bmc.sessions) == 1
+            assert client.statistics()["sessions"] == 1
+
+    run(main)
+
+
+def test_a_bmc_that_answers_nobody_is_given_no_login(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            await one.get(SYSTEM)
+            bmc.closes, bmc.answer = True, lambda request: b""
+            bmc.requests.clear()
+            with pytest.raises(errors.BMCUnreachable):
+                await one.get(SYSTEM)
+            assert not any(request.method == "POST" for request in bmc.requests)
+            bmc.closes, bmc.answer = False, lambda request: None
+            await one.get(SYSTEM)
+            assert bmc.logins == 1
+
+    run(main)
