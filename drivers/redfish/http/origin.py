@@ -22,6 +22,7 @@ _SAME_METHOD: Final = (307, 308)
 _LINKS: Final = frozenset({"@odata.id", "target", "@Redfish.ActionInfo", "TaskMonitor", "ServerSentEventUri"})
 _NEXT: Final = "@odata.nextLink"
 _REFERENCE: Final = re.compile(r"[\w.~!$&'()*+,;=:@%/?#-]*", re.ASCII)  # RFC 3986, appendix A
+_SEGMENT: Final = re.compile(r"(?!\.{1,2}$)[\w.~!$&'()*+,;=@%-]+", re.ASCII)
 _MOST: Final = 10_000  # objects and arrays of one body that are looked at for links
 _LONGEST: Final = 2048  # characters
 
@@ -45,10 +46,14 @@ def own_path(link: str, base: str, target: Target, peer: str) -> str | None:
             if not _is_own(parts, target, peer):
                 return None
             path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, parts.fragment))
+        elif not _REFERENCE.fullmatch(link):
+            return None
         elif link.startswith("redfish/v1"):  # from the root, without its slash
             path = f"/{link}"
+        elif link.startswith("Actions/"):  # which a resource has beneath it, and a collection has none
+            path = _within(base, link)
         else:
-            path = urllib.parse.urljoin(base, link) if _REFERENCE.fullmatch(link) else ""
+            path = urllib.parse.urljoin(base, link)
     except ValueError:
         return None
     return path if requests.is_path(path) else None
@@ -80,12 +85,22 @@ def _name(host: str) -> str:
     return str(mapped or address)
 
 
-def settle(body: Any, base: str, own: Own) -> None:
+def _within(base: str, link: str) -> str:
+    """The path of something beneath a resource, whether or not the resource's own ends with a slash."""
+    return f"{base.partition('?')[0].rstrip('/')}/{link}"
+
+
+def settle(body: dict[str, Any], base: str, own: Own) -> None:
     """Make paths of all links in a resource; those that lead elsewhere stay, for whoever follows to refuse.
 
     :param base: the resource's own path
     """
-    waiting = [body]
+    members = body.get("Members")
+    for member in members if isinstance(members, list) else ():
+        link = member.get("@odata.id") if isinstance(member, dict) else None
+        if isinstance(link, str) and _SEGMENT.fullmatch(link):  # members are beneath their collection
+            member["@odata.id"] = _within(base, link)
+    waiting: list[Any] = [body]
     for _ in range(_MOST):
         if not waiting:
             return

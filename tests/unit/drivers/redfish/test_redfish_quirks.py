@@ -12,7 +12,7 @@ from podium.drivers.redfish.driver import RedfishDriver
 from podium.simulator.faults import NOBODY
 from podium.simulator.nodes import address_range
 from podium.simulator.redfish.server import RedfishSimulator
-from podium.testing import make_driver, make_node
+from podium.testing import FakeManager, make_driver, make_node
 
 BMC = "127.21.9.1"
 INFO = {"redfish_username": "admin", "redfish_password": "podium-sim", "redfish_verify_ca": False}
@@ -49,11 +49,17 @@ def test_a_bmc_with_a_quirk_is_read_and_switched(fault: str, auth: str) -> None:
             driver: Any = make_driver(RedfishDriver, "redfish")
             info = {**INFO, "redfish_address": simulator.url(BMC), "redfish_auth_type": auth}
             node, machine = make_node("redfish", info), simulator.machine(BMC)
+            manager = FakeManager([node])
             await driver.start()
             try:
                 for on in (True, False) * 2:
                     machine.power_on = on
                     assert await driver.get_power_state(node) == (states.POWER_ON if on else states.POWER_OFF)
+                await manager.run_task(driver, "collect_inventory", on_demand=True)
+                properties = manager.properties[node.name]
+                assert (properties["memory_mb"], len(properties["mac_addresses"])) == (262144, 2)
+                await manager.run_task(driver, "check_status")
+                assert manager.healths[node.name].status == "OK"
                 await driver.set_power_state(node, states.POWER_ON)
                 assert await driver.get_power_state(node) == states.POWER_ON
                 await driver.set_power_state(node, states.REBOOTING)

@@ -49,6 +49,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         ("?$skip=50", "/redfish/v1/Systems/?$skip=50"),
         ("#/Members", "/redfish/v1/Systems/#/Members"),
         ("redfish/v1/Systems/1", SYSTEM),
+        ("Actions/X.Reset", "/redfish/v1/Systems/Actions/X.Reset"),
     ],
 )
 def test_a_link_of_the_bmc_itself_becomes_a_path(link: str, path: str) -> None:
@@ -146,6 +147,22 @@ def test_the_links_of_a_resource_become_paths_and_nothing_else_does() -> None:
     }
     with pytest.raises(errors.DriverError, match="no path on itself"):
         resources.links(body, "Members")
+
+
+@pytest.mark.parametrize("base", [SYSTEM, f"{SYSTEM}/", f"{SYSTEM}?$select=Actions"])
+def test_actions_are_beneath_their_resource_whether_its_path_ends_with_a_slash_or_not(base: str) -> None:
+    assert origin.own_path("Actions/ComputerSystem.Reset", base, HERE, "") == RESET
+
+
+@pytest.mark.parametrize("base", [SYSTEMS, f"{SYSTEMS}/", f"{SYSTEMS}?$skip=1"])
+@pytest.mark.parametrize(
+    ("link", "path"),
+    [("1", SYSTEM), ("437XR1138R2", f"{SYSTEMS}/437XR1138R2"), (SYSTEM, SYSTEM), ("a:b", "a:b")],
+)
+def test_members_are_beneath_their_collection(base: str, link: str, path: str) -> None:
+    body: dict[str, Any] = {"Members": [{"@odata.id": link}, 1, {}, {"@odata.id": 1}]}
+    origin.settle(body, base, lambda link, base: origin.own_path(link, base, HERE, ""))
+    assert body["Members"][0]["@odata.id"] == path
 
 
 def test_links_are_relative_to_where_a_redirect_led(http_bmc: Any) -> None:
