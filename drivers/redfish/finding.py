@@ -29,7 +29,7 @@ async def only_system(bmc: BMC) -> str:
         members = resources.links(page, "Members")
         found |= {system.rstrip("/"): system for system in members}
         unnamed += len(resources.member(page, "Members", list) or []) - len(members)
-        told = max(told, resources.number(page, "Members@odata.count") or 0.0)
+        told = max(told, _count(page))
         if len(found) > _NAMED:
             break
     systems = list(found.values())
@@ -47,6 +47,13 @@ async def only_system(bmc: BMC) -> str:
     if not systems:
         raise errors.DriverError(f"BMC {bmc.target} has no system")
     return systems[0]
+
+
+def _count(page: dict[str, Any]) -> float:
+    given = page.get("Members@odata.count")
+    if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) < 10:
+        return float(given)
+    return resources.number(page, "Members@odata.count") or 0.0
 
 
 async def located(bmc: BMC, known: str) -> str:

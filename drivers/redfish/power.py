@@ -86,7 +86,7 @@ def missing(bmc: object, path: str, body: dict[str, Any]) -> errors.DriverError:
     :param bmc: its name, and ``path`` the resource's
     """
     own = answers.words({"@Message.ExtendedInfo": body.get("PowerState@Message.ExtendedInfo")})
-    why = resources.line(own or answers.words(body))
+    why = resources.line(own or answers.words(body) or body.get("message") or "")
     word = resources.line(repr(body.get("PowerState")), 40)
     return errors.DriverError(
         f"BMC {bmc} tells no power state of {path}: PowerState is {word}{'; ' if why else ''}{why}"

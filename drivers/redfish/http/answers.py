@@ -161,8 +161,9 @@ def _message_id(message: Mapping[str, Any]) -> Any:
 
 def is_error(body: Mapping[str, Any]) -> bool:
     """Whether the body is an error and no resource, whatever the status says of it."""
-    others = body.keys() - _AROUND_ERRORS
-    return isinstance(body.get("error"), dict) and all(key.startswith("@") for key in others)
+    error, others = body.get("error"), body.keys() - _AROUND_ERRORS
+    is_text = isinstance(error, str) and bool(error.strip())
+    return (is_text or isinstance(error, dict)) and all(key.startswith("@") for key in others)
 
 
 def is_failure(body: Mapping[str, Any]) -> bool:
@@ -175,7 +176,8 @@ def is_failure(body: Mapping[str, Any]) -> bool:
     severities = told & _SEVERITIES
     if not is_error(body):
         return "@Message.ExtendedInfo" in body and "Critical" in severities
-    code = str(body["error"].get("code"))[:_TEXT]
+    error = body["error"]
+    code = str(error.get("code") if isinstance(error, dict) else error)[:_TEXT]
     names = {name.rpartition(".")[2] for name in message_ids(body) or [code]}
     return not (names & _SUCCESSES or severities == {"OK"}) or "Critical" in severities
 
@@ -186,7 +188,8 @@ def refusal(what: str, answer: Answer) -> Refused:
     :param what: what was refused by whom, as the beginning of a sentence
     """
     body = resource(answer)
-    why = clean(words(body) or _phrase(answer))
+    told = (body or {}).get("error") if answer.status < 300 else None  # a phrase would call it a success
+    why = clean(words(body) or (told if isinstance(told, str) else _phrase(answer)))
     return Refused(f"{what} (HTTP {answer.status}): {why}", answer.status, message_ids(body))
 
 

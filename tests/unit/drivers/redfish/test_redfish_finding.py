@@ -68,6 +68,7 @@ def test_the_only_system_may_be_on_the_last_page(empty: dict[str, Any]) -> None:
     "first",
     [
         page(ONE, count=2),
+        page(ONE, count="2"),
         page(count=1),
         {"Members@odata.count": 1},
         {"Members": [{"@odata.id": ONE}, {"href": TWO}]},
@@ -78,6 +79,11 @@ def test_the_only_system_may_be_on_the_last_page(empty: dict[str, Any]) -> None:
 def test_a_collection_that_does_not_list_all_that_it_has_is_an_error(first: dict[str, Any]) -> None:
     with pytest.raises(errors.DriverError, match=r"lists [01] of the [12] systems .*; set redfish_system_id"):
         find(Documents({SYSTEMS: first}))
+
+
+@pytest.mark.parametrize("count", [1, 1.0, 0, -7, True, None, "many", "1", [], "9" * 5000, 10**400])
+def test_a_count_that_is_none_changes_nothing(count: Any) -> None:
+    assert find(Documents({SYSTEMS: page(ONE, count=count)})) == ONE
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,28 @@ def test_a_second_system_that_shows_late_ends_the_choice_of_the_first(http_bmc: 
     play(scene, http_bmc, path="")
 
 
+def test_a_bmc_that_renames_its_system_at_every_look_is_not_followed_for_ever(http_bmc: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.read()
+        looks = iter(range(1000))
+
+        def answer(request: Any) -> bytes | None:
+            if request.path == SYSTEMS:
+                members = [{"@odata.id": f"{SYSTEMS}/new{next(looks)}"}]
+                return stage.bmc.reply(200, {"Members": members})  # type: ignore[no-any-return]
+            return stage.bmc.reply(404) if request.path.startswith(SYSTEMS) else None  # type: ignore[no-any-return]
+
+        stage.bmc.answer = answer
+        stage.bmc.requests.clear()
+        for call in (stage.read(), stage.change(states.REBOOTING)):
+            with pytest.raises(Refused, match="HTTP 404"):
+                await call
+        assert len(stage.bmc.requests) <= 16
+        assert not any(request.method == "POST" for request in stage.bmc.requests)
+
+    play(scene, http_bmc, path="")
+
+
 @pytest.mark.parametrize("failing", [(ROOT,), (SYSTEMS,), (ROOT, SYSTEMS)])
 def test_a_system_that_is_known_is_read_though_root_and_collection_fail(
     http_bmc: Any, failing: tuple[str, ...]
@@ -369,8 +391,13 @@ def test_a_missing_power_state_is_explained_in_the_bmcs_words(http_bmc: Any) -> 
         stage.bmc.resources[SYSTEM] = stage.bmc.resources[SELECTED] = body
         with pytest.raises(errors.DriverError, match="PowerState is None; The CPLD does not answer"):
             await stage.read()
-        stage.bmc.resources[SYSTEM] = {"error": {"message": "The host interface is busy."}}
-        with pytest.raises(errors.DriverError, match="The host interface is busy"):
-            await stage.read()
+        for body in (
+            {"error": {"message": "The host interface is busy."}},
+            {"error": "The host interface is busy."},
+            {"code": 7, "message": "The host interface is busy."},
+        ):
+            stage.bmc.resources[SYSTEM] = stage.bmc.resources[SELECTED] = body
+            with pytest.raises(errors.DriverError, match="The host interface is busy"):
+                await stage.read()
 
     play(scene, http_bmc)

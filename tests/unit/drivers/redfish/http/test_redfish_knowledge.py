@@ -173,6 +173,7 @@ def test_a_success_in_the_form_of_an_error_is_one(http_bmc: Any, body: Any) -> N
         told(message("Acme.1.0.Oops", "Warning")),
         told(),
         {"error": {}},
+        {"error": "The host is not ready."},
         {"@Message.ExtendedInfo": [message("Base.1.8.ActionNotSupported", "Critical")]},
     ],
     ids=str,
@@ -184,6 +185,31 @@ def test_an_action_that_is_answered_with_an_error_was_not_done(http_bmc: Any, bo
             bmc.answer = lambda request: bmc.reply(200, body) if request.path == RESET else None
             with pytest.raises(Refused, match=r"refuses POST .*HTTP 200"):
                 await one.post(RESET, {"ResetType": "On"}, repeatable=True)
+
+    run(main)
+
+
+@pytest.mark.parametrize("status", [400, 409, 500, 503])
+def test_a_refusal_that_calls_itself_a_success_is_a_refusal(http_bmc: Any, status: int) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            await one.root()
+            body = told(message("Base.1.8.Success", "OK"))
+            bmc.answer = lambda request: bmc.reply(status, body) if request.path == RESET else None
+            with pytest.raises(Refused):
+                await one.post(RESET, {"ResetType": "On"}, repeatable=True)
+
+    run(main)
+
+
+def test_a_not_modified_that_nobody_asked_for_is_asked_about_once_more(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            await one.root()
+            bmc.answer = lambda request: bmc.reply(304)
+            with pytest.raises(Refused, match="HTTP 304"):
+                await one.get(SYSTEM)
+            assert len(bmc.asked(SYSTEM)) == 2
 
     run(main)
 
