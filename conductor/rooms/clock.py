@@ -33,9 +33,17 @@ class DatabaseClock:
         return clock.later(moment, self.seconds() - since)
 
     def ask(self, connection: sa.Connection) -> datetime:
-        """Learn from the database what time it is."""
+        """Learn from the database what time it is.
+
+        An answer that took long says no more than that it was right at some time meanwhile.
+        """
+        before = self.seconds()
         now = clock.now(connection)
-        self._known = now, self.seconds()
+        after = self.seconds()
+        moment, since = self._known
+        known = clock.later(moment, after - since)
+        if not now <= known <= clock.later(now, after - before):
+            self._known = now, after
         return now
 
     def seconds_of(self, moment: datetime) -> float | None:

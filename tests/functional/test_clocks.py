@@ -55,8 +55,8 @@ def test_no_host_needs_the_time_of_another(
         waited = [
             (one.begun_at - one.requested_at).total_seconds() for one in requests(database) if one.begun_at
         ]
-        # A tenth of a second, because the conductor counts on by itself between two heartbeats.
-        assert [seconds > place * 0.5 - 0.1 for place, seconds in enumerate(waited)] == [True] * 3
+        # A little less, because the conductor counts on by itself between two heartbeats.
+        assert [seconds > place * 0.5 - 0.25 for place, seconds in enumerate(waited)] == [True] * 3
         assert max(waited) < 60
 
         assert desk.rows("node", "list", "--stale", "60") == {}

@@ -17,8 +17,13 @@ class Told:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.passed = 50.0  # since the machine was started
         self.database = NOON
-        monkeypatch.setattr(clock, "now", lambda _connection: self.database)
+        self.delay = 0.0  # of the answer
+        monkeypatch.setattr(clock, "now", self._answer)
         self.clock = DatabaseClock(lambda: NOON - timedelta(days=1), lambda: self.passed)
+
+    def _answer(self, _connection: object) -> datetime:
+        self.passed += self.delay
+        return self.database
 
     def ask(self) -> None:
         connection: Any = None
@@ -31,6 +36,19 @@ def test_it_counts_on_by_itself_from_what_the_database_said(monkeypatch: pytest.
     told.ask()
     told.passed += 7.5
     assert told.clock() == NOON + timedelta(seconds=7.5)
+
+
+def test_an_answer_that_took_long_moves_only_a_clock_that_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told(monkeypatch)
+    told.ask()
+    told.passed += 10
+    told.delay = 2.0
+    told.database = NOON + timedelta(seconds=10.5)  # when it arrives it is between that and 2 seconds more
+    told.ask()
+    assert told.clock() == NOON + timedelta(seconds=12)
+    told.database = NOON + timedelta(seconds=20)
+    told.ask()
+    assert told.clock() == NOON + timedelta(seconds=20)
 
 
 def test_it_follows_the_database_when_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
