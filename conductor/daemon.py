@@ -80,7 +80,8 @@ class Conductor:
             settings.workers,
         )
         self._rooms = DriverRooms(drivers)
-        self._sql = Sql(database, Reach(away, index))
+        self._reach = Reach(away, index, is_logged=False)
+        self._sql = Sql(database, self._reach)
         self._fleet = Fleet(settings.group, tuple(drivers), share_of(index, settings.workers))
         self._recorder = Recorder(self._sql, self._fleet, worker)
         self._sync = PowerSync(
@@ -156,6 +157,7 @@ class Conductor:
             await self._fleet.refresh(self._sql)
             await self._enforcement.resume()
             await self._actions.poll()
+            self._reach.log_from_now()  # until here an outage ends the start
             # Whoever waits for readiness finds the tasks listed. In an outage they are written later.
             manager.record_tasks()
             await self._recorder.flush()

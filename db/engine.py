@@ -219,6 +219,8 @@ def _sqlite_remedy(cause: Exception) -> str:
         return "another program holds its write lock: see which with fuser or lsof, and end it"
     if code == sqlite3.SQLITE_FULL:
         return "make room on its disk"
+    if code == sqlite3.SQLITE_ERROR:  # of a statement, and all of Podium's are right for its own schema
+        return "does the file have the schema of this Podium? See: podium db upgrade"
     return "is the disk full, or the file another user's?"
 
 

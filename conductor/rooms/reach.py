@@ -24,14 +24,19 @@ class Reach:
     :param away: of each worker of this daemon whether it cannot use the database; all share it, so that the
         first and the last of them log what is the same for all
     :param index: which of the workers this is
+    :param is_logged: whether outages are logged already: one that ends the start is logged as that
     """
 
-    def __init__(self, away: MutableSequence[int] | None = None, index: int = 0) -> None:
+    def __init__(
+        self, away: MutableSequence[int] | None = None, index: int = 0, *, is_logged: bool = True
+    ) -> None:
         self._away = [0] if away is None else away
         self._index = index
         self._away[index] = 0  # a worker that was killed may have left it
         self._lock = threading.Lock()
         self._awaited: set[str] = set()
+        self._is_logged = is_logged
+        self._error: errors.DatabaseUnavailable | None = None
 
     @property
     def up(self) -> bool:
@@ -44,11 +49,10 @@ class Reach:
         :param kind: :data:`READ` or :data:`WRITE`
         """
         with self._lock:
-            is_first = not any(self._away)
             self._awaited |= {kind, WRITE}
-            self._away[self._index] = 1
-            if is_first:
-                LOG.error("The database is out of reach; trying again until it is back: %s", error)
+            self._error = error
+            if self._is_logged:
+                self._log_outage()
 
     def succeeded(self, kind: str) -> None:
         """Note that a transaction succeeded."""
@@ -58,7 +62,20 @@ class Reach:
             if kind not in self._awaited:
                 return
             self._awaited.discard(kind)
-            if not self._awaited:
+            if not self._awaited and self._away[self._index]:
                 self._away[self._index] = 0
                 if not any(self._away):
                     LOG.warning("The database is back")
+
+    def log_from_now(self) -> None:
+        """Log outages from now on, also the present one."""
+        with self._lock:
+            self._is_logged = True
+            if self._awaited:
+                self._log_outage()
+
+    def _log_outage(self) -> None:
+        is_first = not any(self._away)
+        self._away[self._index] = 1
+        if is_first:
+            LOG.error("The database is out of reach; trying again until it is back: %s", self._error)

@@ -1,13 +1,16 @@
 """What one daemon with several workers logs comes once, and no words come twice in a line."""
 
 import collections
+import contextlib
 import re
 import signal
+import sqlite3
 from pathlib import Path
 
 from daemons import Daemon, eventually
 from podium.db import api, power
 from podium.db.engine import Database
+from templates import prepared
 
 WORKERS = "[conductor]\nworkers = 2\n"
 DRIVER = '''
@@ -68,6 +71,21 @@ def test_a_second_daemon_of_the_same_name_ends_soon_with_one_line_and_status_1(t
         (line,) = messages(second)
         assert line.startswith("a conductor with the host name here is alive on this database")
         assert first.stop() == 0
+
+
+def test_a_start_that_another_programs_lock_prevents_is_one_line(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/podium.sqlite?timeout=0.2"
+    prepared(url).dispose()
+    daemon = Daemon(tmp_path, WORKERS, url=url)
+    with contextlib.closing(sqlite3.connect(tmp_path / "podium.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        daemon.launch()
+        try:
+            assert daemon.wait() == 1
+        finally:
+            daemon.__exit__()
+    (line,) = messages(daemon)
+    assert "database is locked; another program holds its write lock" in line
 
 
 def test_no_line_of_a_start_a_reload_failing_tasks_and_the_end_comes_twice(tmp_path: Path) -> None:

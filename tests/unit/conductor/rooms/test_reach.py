@@ -148,3 +148,24 @@ def test_a_worker_that_was_killed_in_an_outage_does_not_keep_the_database_away()
     Reach(away, 1).failed(WRITE, errors.DatabaseUnavailable("gone"))
     Reach(away, 1)
     assert away == [0, 0]
+
+
+def test_an_outage_during_the_start_is_logged_only_if_the_start_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reach = Reach(is_logged=False)
+    reach.failed(WRITE, errors.DatabaseUnavailable("gone"))
+    assert (reach.up, messages(caplog)) == (False, [])
+    reach.log_from_now()
+    reach.failed(WRITE, errors.DatabaseUnavailable("gone"))
+    assert messages(caplog) == [AWAY]
+    reach.succeeded(WRITE)
+    assert messages(caplog) == [AWAY, BACK]
+
+
+def test_an_outage_that_is_over_before_the_start_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    reach = Reach(is_logged=False)
+    reach.failed(WRITE, errors.DatabaseUnavailable("gone"))
+    reach.succeeded(WRITE)
+    reach.log_from_now()
+    assert (reach.up, messages(caplog)) == (True, [])
