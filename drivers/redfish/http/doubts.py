@@ -83,6 +83,8 @@ class Doubts:
         if seen.status == 200 and not answers.is_error(answers.resource(seen) or {"error": {}}):
             self._means_it(kind, _ALIVE)
             return False
+        if seen.status >= 500 and not await self._is_well(deadline):
+            return False
         if seen.status not in NOBODY:  # one that cannot be seen would take the place of the next
             with contextlib.suppress(errors.DriverError):
                 await self._exchange.ask("DELETE", session, head, "\r\n", deadline)
@@ -103,13 +105,18 @@ class Doubts:
         if fresh or not account.has_session or self._clock() < self._meant.get(_CLOSED, 0.0):
             return False
         try:
-            await self._exchange.ask("GET", _ROOT, account.plain, "\r\n", deadline)
+            await self._is_well(deadline)
         except errors.DriverError:
             return False
         if session:
             with contextlib.suppress(errors.DriverError):
                 await self._exchange.ask("DELETE", session, head, "\r\n", deadline)
         return account.expired(head)
+
+    async def _is_well(self, deadline: float) -> bool:
+        """Whether the BMC shows its service root to everybody: if not, it is nothing but in trouble."""
+        root, _ = await self._exchange.ask("GET", _ROOT, self._account.plain, "\r\n", deadline)
+        return root.status < 500
 
     def _leads_to(self, answer: Answer, seen: Answer, place: str) -> bool:
         """Whether a redirect leads where that of another request led: to where people log in."""

@@ -135,6 +135,12 @@ def redirected(method: str, path: str, answer: Answer, own: Own) -> tuple[str, s
     return None
 
 
+def leads_away(answer: Answer) -> bool:
+    """Whether a redirect that must not be followed names a machine: another one, or this one with TLS."""
+    location = answers.header(answer.headers, b"location") or ""
+    return answer.status in REDIRECTING and ("://" in location or location.startswith("//"))
+
+
 def astray(bmc: str, method: str, path: str, answer: Answer) -> errors.DriverError:
     """The error for a redirect that must not be followed."""
     location = answers.clean(answers.header(answer.headers, b"location") or "")

@@ -15,7 +15,7 @@ from oslo_log import log
 
 from podium import errors
 from podium.drivers.bmc.logins import NONE_REFUSED
-from podium.drivers.redfish.http import answers, requests
+from podium.drivers.redfish.http import answers, origin, requests
 from podium.drivers.redfish.http.connection import Answer
 from podium.drivers.redfish.http.wire import Counts, Target, Timing
 
@@ -31,8 +31,6 @@ _LIMITS: Final = ("SessionLimitExceeded", "RAC0218")
 
 #: Sends a request (method, path, head and rest); returns the answer, and the path that was asked for last.
 Ask = Callable[[str, str, str, str], Awaitable[tuple[Answer, str]]]
-#: Makes a path of a BMC's link, see :data:`podium.drivers.redfish.http.origin.Own`.
-Own = Callable[[str, str], str | None]
 
 
 def place(root: Mapping[str, Any] | None) -> str | None:
@@ -101,7 +99,7 @@ class Account:
         """Whether a login begins with asking for a session."""
         return self._target.auth in ("auto", "session")
 
-    async def log_in(self, ask: Ask, sessions: str | None, own: Own) -> None:
+    async def log_in(self, ask: Ask, sessions: str | None, own: origin.Own) -> None:
         """Open a session, or prepare user name and password for each request.
 
         :param sessions: the path; None when the service root does not say, or needs a login itself: then the
@@ -120,6 +118,8 @@ class Account:
             self.refuse(answer)
         if self._hold(answer, place, own):
             return
+        if origin.leads_away(answer):
+            raise origin.astray(f"BMC {self._target}", "POST", place, answer)
         if self._target.auth == "session":
             raise answers.refusal(f"BMC {self._target} opens no session", answer)
         offered = answer.status not in _NONE_OFFERED
@@ -182,7 +182,7 @@ class Account:
         self.head = self._plain
         self.valid_until = -math.inf
 
-    def _hold(self, answer: Answer, place: str, own: Own) -> bool:
+    def _hold(self, answer: Answer, place: str, own: origin.Own) -> bool:
         """Hold the session that the answer opened; returns whether it opened one.
 
         :param place: the path that answered
@@ -215,7 +215,7 @@ def is_session_limit(answer: Answer) -> bool:
     return any(limit in message for message in messages for limit in _LIMITS)
 
 
-def _session(answer: Answer, place: str, own: Own) -> str | None:
+def _session(answer: Answer, place: str, own: origin.Own) -> str | None:
     """The path of a session that was opened; of a Location it counts whatever name the BMC has there."""
     body = answers.resource(answer) or {}
     within = f"{place.rstrip('/')}/{body['Id']}" if isinstance(body.get("Id"), str) else None

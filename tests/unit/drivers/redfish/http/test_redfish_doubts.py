@@ -167,6 +167,23 @@ def test_a_page_in_answer_to_a_reset_is_no_reason_to_repeat_it(http_bmc: Any) ->
     run(main)
 
 
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_bmc_in_trouble_keeps_its_session_and_is_given_no_password(http_bmc: Any, status: int) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            await one.get(SYSTEM)
+            bmc.answer = lambda request: bmc.reply(status)
+            for _ in range(3):
+                with pytest.raises(Refused, match=f"HTTP {status}"):
+                    await one.get(SYSTEM)
+            bmc.answer = lambda request: None
+            await one.get(SYSTEM)
+            assert bmc.logins == 1 and not bmc.asked(f"{SESSIONS}/1", "DELETE")
+            assert not any("authorization" in request.headers for request in bmc.requests)
+
+    run(main)
+
+
 def test_a_user_without_the_right_costs_one_login_although_the_session_cannot_be_seen(http_bmc: Any) -> None:
     async def main() -> None:
         now = [0.0]

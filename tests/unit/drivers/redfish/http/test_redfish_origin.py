@@ -341,6 +341,28 @@ def test_basic_authentication_because_of_an_odd_answer_is_logged_with_the_reason
     run(main)
 
 
+@pytest.mark.parametrize(
+    "location", ["https://{host}{path}", "https://bmc.example{path}", "//bmc.example/login"]
+)
+def test_a_login_that_is_redirected_to_a_machine_is_no_reason_for_basic_authentication(
+    http_bmc: Any, location: str
+) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            bmc.answer = lambda request: (
+                bmc.reply(307, Location=location.format(path=request.path, host=request.headers["host"]))
+                if request.method == "POST"
+                else None
+            )
+            with pytest.raises(
+                errors.DriverError, match=f"redirects POST {SESSIONS} to '.*set redfish_address"
+            ):
+                await one.get(SYSTEM)
+            assert not any("authorization" in request.headers for request in bmc.requests)
+
+    run(main)
+
+
 def test_a_stream_is_redirected_too(http_bmc: Any) -> None:
     async def main() -> None:
         async with http_bmc(None) as bmc, bmc.connected() as (_, one):
