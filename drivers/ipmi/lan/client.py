@@ -191,7 +191,7 @@ class Connection:
     async def _ask(self, endpoint: transport.Endpoint, order: _Order) -> _Said:
         """Carry out a command in the session that is held, or else a new one; the caller has the turn."""
         client, session = self._client, self._session
-        if session is not None and session.endpoint is not endpoint:
+        if session is not None and (session.endpoint is not endpoint or self._is_too_low(session, order)):
             self.abandon()
             session = None
         transmissions = transport.UNLIMITED
@@ -212,6 +212,13 @@ class Connection:
             if transmissions == transport.UNLIMITED:
                 raise
         return await self._ask(endpoint, order)
+
+    def _is_too_low(self, session: Session, order: _Order) -> bool:
+        """Whether a session of less than the usual level is not enough; the BMC may give more by now."""
+        too_low = session.limit < min(order.privilege, self.target.privilege)
+        if too_low:
+            self._manner_until = 0.0
+        return too_low
 
     async def _go_on(self, session: Session, said: _Said | None, order: _Order) -> _Said:
         """Go on after the first transmission into a held session.
@@ -266,9 +273,10 @@ class Connection:
                 session.limit = level
                 return
         if code:
+            tried = " or ".join(_LEVELS[one] for one in range(session.limit, level - 1, -1))
             raise errors.AuthenticationRefused(
-                f"BMC {self.target} does not give this user the privilege level {_LEVELS[session.limit]} "
-                f"(completion code {code:02X}h); set ipmi_priv_level to what it may have"
+                f"BMC {self.target} does not give this user the privilege level {tried} (completion code "
+                f"{code:02X}h), for which ipmi_priv_level asks; give it that level at the BMC"
             )
 
     async def _login(self, endpoint: transport.Endpoint, deadline: float) -> Session:

@@ -50,17 +50,20 @@ async def open_session(
     :param deadline: by the loop's clock
     :param spare: whether to spare the BMC attempts that it counts against the user
     :raises podium.errors.AuthenticationRefused: wrong user, password, key or privilege level
-    :raises podium.drivers.ipmi.lan.session.SuiteRefused: the BMC does not have the cipher suite
+    :raises podium.drivers.ipmi.lan.session.SuiteRefused: the BMC has no cipher suite that may be used
     :raises podium.errors.DriverError: the BMC has no free session, or refuses for another reason
     :raises podium.drivers.ipmi.lan.transport.NoAnswer: after the deadline
     """
     known = [manner]
     failures: list[errors.DriverError] = []
     for manner in known:
+        attempt = _SetUp(endpoint, target, manner, gap, deadline)
         try:
-            session = await _SetUp(endpoint, target, manner, gap, deadline).run()
+            session = await attempt.run()
         except Refused as refused:
             failures.append(refused.error)
+            # A slow BMC's further refusals of this manner would else be held against the next one.
+            gap = max(gap, attempt.waited)
             if not (refused.costly and spare):
                 # Only the same is worth a second attempt, as a BMC may forget a set-up halfway.
                 known += (one for one in refused.others if known.count(one) < 1 + (one == manner))
@@ -72,8 +75,7 @@ async def open_session(
             if failures:
                 LOG.debug("%s; a session was opened in another way", failures[0])
             return session, manner
-    verdicts = [one for one in failures if isinstance(one, errors.AuthenticationRefused)]
-    raise verdicts[-1] if verdicts else failures[0]
+    raise refusals.verdict(target, failures)
 
 
 class _Step:
@@ -82,17 +84,20 @@ class _Step:
     Each transmission up to RAKP message 1 has a tag of its own and no answer to an earlier one counts: a BMC
     that makes a new session id or random number for each would be held to one that it replaced.
 
+    :param bmc_id: the BMC's session id; 0 while it is not known
     :param understand: returns what an answer amounts to, and whether it proves that the BMC sent it
     """
 
     def __init__(
         self,
         console_id: int,
+        bmc_id: int,
         request: int,
         build: Callable[[int], bytes],
         understand: Callable[[Any], tuple[Any, bool]],
     ) -> None:
         self._console_id = console_id
+        self._bmc_id = bmc_id
         self._request = request
         self._build = build
         self._understand = understand
@@ -115,7 +120,7 @@ class _Step:
         found, proven = (answer, False) if refusal else self._understand(answer)
         if proven or (ours and answer.tag == self.tags[-1]):
             return found
-        if ours or (answer.console_id == 0 and answer.tag in (0, *self.tags)):
+        if ours or (answer.console_id in (0, self._bmc_id) and answer.tag in (0, *self.tags)):
             refused = isinstance(self.held, handshake.Refusal)
             self.held = found if self.held is None or (refused and not refusal) else self.held
         return None
@@ -134,21 +139,20 @@ class _SetUp:
         self._gap = gap
         self._deadline = deadline
         self._console_id = int.from_bytes(os.urandom(4), "little") or 1
+        self._bmc_id = 0
         self._ambiguous = False
+        self.waited = 0.0  #: seconds, for the last answer
 
     async def run(self) -> Session:
         """:raises Refused: when the BMC opens no session in this manner"""
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        bmc_id = await self._open()
-        # A BMC that is slower than the wait would be asked again before it answers, over and over.
-        exchange = await self._exchange_randoms(bmc_id, loop.time() - begun)
+        await self._open()
+        exchange = await self._exchange_randoms()
         session_key = await self._confirm(exchange)
         keys = crypto.SessionKeys(self._suite, session_key)
-        return Session(self._endpoint, keys, self._console_id, bmc_id, self._manner.privilege)
+        return Session(self._endpoint, keys, self._console_id, self._bmc_id, self._manner.privilege)
 
-    async def _open(self) -> int:
-        """Open Session Request; returns the BMC's session id."""
+    async def _open(self) -> None:
+        """Open Session Request."""
         privilege, wanted = self._manner.privilege, self._suite.algorithms
 
         def build(tag: int) -> bytes:
@@ -160,11 +164,11 @@ class _SetUp:
         answer = await self._ask(packet.OPEN_SESSION_REQUEST, build, understand)
         if answer.algorithms != wanted:
             raise refusals.without_suite(self._target, self._manner, "it answers with another one")
-        return int(answer.bmc_id)
+        self._bmc_id = answer.bmc_id
 
-    async def _exchange_randoms(self, bmc_id: int, at_least: float) -> crypto.Exchange:
+    async def _exchange_randoms(self) -> crypto.Exchange:
         """RAKP messages 1 and 2; returns the exchange as the BMC understands it."""
-        target = self._target
+        target, bmc_id = self._target, self._bmc_id
         console_random = os.urandom(16)
         role = packet.NAME_ONLY_LOOKUP | self._manner.privilege
 
@@ -189,7 +193,8 @@ class _SetUp:
             )
             return known or answer, known is not None
 
-        found = await self._ask(packet.RAKP_1, build, understand, at_least)
+        # A BMC that is slower than the wait would be asked again before it answers, over and over.
+        found = await self._ask(packet.RAKP_1, build, understand, at_least=self.waited)
         if isinstance(found, crypto.Exchange):
             return found
         impossible = _is_impossible(found.code, self._suite.hash().digest_size)
@@ -238,9 +243,11 @@ class _SetUp:
         understand: Callable[[Any], tuple[Any, bool]],
         at_least: float = 0,
     ) -> Any:
-        step = _Step(self._console_id, request, build, understand)
-        gap = max(self._gap, at_least)
+        step = _Step(self._console_id, self._bmc_id, request, build, understand)
+        clock = asyncio.get_running_loop().time
+        begun, gap = clock(), max(self._gap, at_least)
         answer = await self._endpoint.ask(step, gap, self._deadline, held=lambda: step.held)
+        self.waited = clock() - begun
         if isinstance(answer, handshake.Refusal):
             raise refusals.by_status(
                 self._target, self._manner, request, answer.status, ambiguous=self._ambiguous

@@ -6,6 +6,7 @@ revision 1.1.
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -77,16 +78,16 @@ def by_status(target: Target, manner: Manner, request: int, status: int, *, ambi
     if status not in _AUTHENTICATION:
         error = errors.DriverError(f"BMC {target} does not open a session: {reason}")
         same = (manner,) if status in _LOST else ()  # it may have forgotten the set-up halfway
-        return Refused(error, same + _in_suite_3(target, manner))
+        return Refused(error, same + _in_other_suite(target, manner))
     error = errors.AuthenticationRefused(
         f"BMC {target} refused the login: {reason}; check ipmi_username, ipmi_password and ipmi_priv_level"
     )
     if status in _LEVEL:
         # In the first message there is no user yet: the level is too high for the suite.
-        less, suite_3 = _one_level_less(manner), _in_suite_3(target, manner)
+        less, other = _one_level_less(manner), _in_other_suite(target, manner)
         if request == packet.OPEN_SESSION_REQUEST:
-            return Refused(error, suite_3 + less)
-        return Refused(error, less + suite_3, costly=True)
+            return Refused(error, other + less)
+        return Refused(error, less + other, costly=True)
     if request == packet.RAKP_3 and status == _INVALID_INTEGRITY_CHECK and not manner.flips_lookup:
         # The password is right, as RAKP message 2 was. The BMC leaves out the lookup bit here (FreeIPMI's
         # intel20, ipmitool's intelplus), or drew another number for a message 1 that was sent again.
@@ -97,19 +98,29 @@ def by_status(target: Target, manner: Manner, request: int, status: int, *, ambi
 
 def without_suite(target: Target, manner: Manner, reason: str) -> Refused:
     """The cipher suite does not work, which says nothing of the password."""
-    number = manner.suite.number
-    other = next(one for one in crypto.SUITES if one != number)
-    error = SuiteRefused(
-        f"BMC {target} does not have cipher suite {number} in working order: {reason}; "
-        f"set ipmi_cipher_suite to {other}"
-    )
-    return Refused(error, _in_suite_3(target, manner))
+    error = SuiteRefused(target, {manner.suite.number: reason})
+    return Refused(error, _in_other_suite(target, manner))
 
 
-def _in_suite_3(target: Target, manner: Manner) -> tuple[Manner, ...]:
-    if target.suite is not None or manner.suite is crypto.SUITE_3:
+def verdict(target: Target, failures: Sequence[errors.DriverError]) -> errors.DriverError:
+    """What to tell after several manners have failed, of which a missing cipher suite says least."""
+    logins = [one for one in failures if isinstance(one, errors.AuthenticationRefused)]
+    if logins:
+        return logins[-1]
+    reasons: dict[int, str] = {}
+    for one in failures:
+        if not isinstance(one, SuiteRefused):
+            return one
+        reasons |= one.reasons
+    return SuiteRefused(target, reasons)
+
+
+def _in_other_suite(target: Target, manner: Manner) -> tuple[Manner, ...]:
+    """The first manner is in suite 17, or in suite 3 if that was learned before."""
+    if target.suite is not None:
         return ()
-    return (replace(manner, suite=crypto.SUITE_3),)
+    other = crypto.SUITE_3 if manner.suite is crypto.SUITE_17 else crypto.SUITE_17
+    return (replace(manner, suite=other),)
 
 
 def _one_level_less(manner: Manner) -> tuple[Manner, ...]:

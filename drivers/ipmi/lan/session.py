@@ -5,6 +5,7 @@ Section and table numbers are those of the IPMI v2.0 specification, revision 1.1
 
 import contextlib
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -39,7 +40,20 @@ class Target:
 
 
 class SuiteRefused(errors.DriverError):
-    """The BMC does not have the cipher suite, or not in working order."""
+    """The BMC does not have the cipher suites that it was asked for, or not in working order.
+
+    :param reasons: by the numbers of the suites
+    """
+
+    def __init__(self, target: Target, reasons: Mapping[int, str]) -> None:
+        suites = f"suite{'s' if len(reasons) > 1 else ''} {' and '.join(map(str, reasons))}"
+        said = ", ".join(dict.fromkeys(reasons.values()))
+        remedy = "enable 3 or 17 at the BMC, as ipmi_cipher_suite can be no other"
+        if target.suite is not None:
+            other = next(number for number in crypto.SUITES if number != target.suite)
+            remedy = f"set ipmi_cipher_suite to {other}"
+        super().__init__(f"BMC {target} does not have cipher {suites} in working order: {said}; {remedy}")
+        self.reasons = reasons
 
 
 class Session:
