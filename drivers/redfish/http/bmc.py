@@ -77,6 +77,8 @@ class BMC:
         """
         deadline = self._network.deadline(patience)
         rest = "\r\n"
+        if etag is not None and deadline < self._exchange.wire.unconditional_until:
+            etag = None
         if etag is not None:
             rest = f"If-None-Match: {self._checked_etag(etag)}\r\n\r\n"
         answer, place = await self._ask("GET", self._checked(path), rest, deadline)

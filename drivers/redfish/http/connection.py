@@ -58,7 +58,8 @@ class Connection(Link):
 
     __slots__ = (
         "_answer", "_body", "_forget", "_head_done", "_headers", "_is_odd", "_loop", "_parser", "_raw",
-        "_request", "_rest", "_size", "alive", "body_patience", "deadline", "heard", "look_at", "opening",
+        "_request", "_rest", "_size", "alive", "body_patience", "deadline", "has_more", "heard", "look_at",
+        "opening",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +78,7 @@ class Connection(Link):
         self.heard = loop.time()  # when the peer said something, or was asked
         self.opening: asyncio.Future[None] = loop.create_future()  # to be awaited before anything is asked
         self.body_patience = math.inf  # seconds of silence after a head that says enough
+        self.has_more = False  # whether the peer went on behind a whole answer
         self._forget = forget
         self._request = b""  # the last one
         self._rest: asyncio.TimerHandle | None = None
@@ -137,6 +139,7 @@ class Connection(Link):
 
     def received(self, data: bytes) -> None:
         if self._answer is None:
+            self.has_more = True
             self.give_up(NoAnswer("it speaks without being asked"))
             return
         self.heard = self._loop.time()
@@ -159,6 +162,7 @@ class Connection(Link):
 
     def _misunderstood(self, error: Exception) -> None:
         if self._answer is None:  # it was whole, and more came behind it
+            self.has_more = True
             self.alive = False
             self.abort()
             return

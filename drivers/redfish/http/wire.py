@@ -22,6 +22,7 @@ from podium.drivers.redfish.http.watchdog import Watchdog
 
 #: Seconds of silence after which a held connection may be gone without notice.
 _STALE: Final = 30.0
+_UNCONDITIONAL: Final = 3600.0  # seconds
 
 PORTS: Final = MappingProxyType({"https": 443, "http": 80})
 
@@ -191,13 +192,16 @@ class Network:
 class Wire:
     """The connection to one BMC; whoever uses it makes sure that nobody else does meanwhile."""
 
-    __slots__ = ("_connection", "_network", "_target", "_used")
+    __slots__ = ("_connection", "_network", "_target", "_used", "unconditional_until")
 
     def __init__(self, target: Target, network: Network) -> None:
         self._target = target
         self._network = network
         self._connection: Connection | None = None
         self._used = 0.0  # when it was last, by the network's clock
+        #: Until when, by the loop's clock, no answer should be one that has no body: such an answer had one,
+        #: which cost the connection.
+        self.unconditional_until = 0.0
 
     @property
     def peer(self) -> str:
@@ -243,6 +247,8 @@ class Wire:
         if before is not None and before.alive:
             before.close()
         resumes = before.resumable if before is not None else None
+        if before is not None and before.has_more:
+            self.unconditional_until = network.loop.time() + _UNCONDITIONAL
         self._connection = await network.open(self._target, Connection, deadline, resumes)
         self._used = network.clock()
         network.counts.reconnects += before is not None
