@@ -45,6 +45,13 @@ class Processes:
             os.environ[_NOTIFY] = self._notify_socket
             systemd.notify_once()
 
+    def note_failure(self) -> bool:
+        """Note that this worker has failed; return whether it is the first: mostly all have one reason."""
+        with self._ready.get_lock():
+            is_first = not self._failed.is_set()
+            self._failed.set()
+        return is_first
+
     def give_up(self) -> None:
         """End the daemon because this worker cannot go on. Otherwise the master would start it again."""
         self._failed.set()

@@ -89,7 +89,7 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
             drivers = preflight.load_drivers(self._conf, log_faults=False)  # the master process has
             asyncio.run(self._conduct(preflight.make_database(self._conf), drivers))
         except errors.PodiumError as error:
-            if not self._processes.have_failed:  # mostly all workers fail, for one reason
+            if self._processes.note_failure():
                 LOG.error("%s", error)
             self._processes.give_up()
         except Exception:

@@ -38,3 +38,9 @@ def test_a_worker_that_gives_up_ends_the_daemon(monkeypatch: pytest.MonkeyPatch)
     assert not processes.have_failed
     processes.give_up()
     assert (processes.have_failed, sent) == (True, [(os.getppid(), signal.SIGTERM)])
+
+
+def test_the_first_worker_that_fails_is_known() -> None:
+    processes = Processes(workers=2)
+    assert [processes.note_failure(), processes.note_failure()] == [True, False]
+    assert processes.have_failed
