@@ -20,7 +20,10 @@ _AROUND_ERRORS: Final = frozenset({"error", "Messages", "Name", "Type"})  # the 
 _SUCCESSES: Final = frozenset({"Success", "NoOperation"})
 _SEVERITIES: Final = frozenset({"OK", "Warning", "Critical"})
 _LONGEST_PAUSE: Final = 600.0  # seconds that a BMC is left alone because it says so
-_GZIP_OR_ZLIB: Final = 47  # of zlib's wbits
+_GZIP: Final = b"\x1f\x8b"  # how it begins (RFC 1952, 2.3.1), and JSON does not
+# zlib's wbits: the second for "deflate" without the wrapper that it should have (RFC 9110, 8.4.1.2).
+_GZIP_OR_ZLIB: Final = 47
+_RAW: Final = -15
 
 
 class Refused(errors.DriverError):
@@ -106,9 +109,13 @@ def is_enough(came: Answer, *, reads: bool) -> bool:
 def _odd_resource(answer: Answer) -> Any:
     """The JSON of a BMC that compresses without being asked to, or whose JSON is not quite JSON."""
     body = answer.body
+    encoded = (header(answer.headers, b"content-encoding") or "").lower() in ("gzip", "x-gzip", "deflate")
     with contextlib.suppress(zlib.error, ValueError, RecursionError):
-        if header(answer.headers, b"content-encoding") in ("gzip", "deflate"):
-            body = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(body, MAX_BODY)
+        if encoded or body.startswith(_GZIP):
+            try:
+                body = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(body, MAX_BODY)
+            except zlib.error:
+                body = zlib.decompressobj(_RAW).decompress(body, MAX_BODY)
         return texts.loads(body)
     return None
 

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -17,6 +18,7 @@ from rounds import ROUNDS
 
 SYSTEM = "/redfish/v1/Systems/1"
 BODY = b'{"PowerState": "On"}'
+RAW = zlib.compress(BODY, wbits=-15)
 
 SHORT = Timing(read=0.5)
 #: Of a client that follows no task for long.
@@ -87,6 +89,13 @@ GOOD |= {
     "empty lines before it": b"\r\n\r\n" + WHOLE,
     "odd and with line feeds alone": head("X Y: b", "Content-Length: 20").replace(b"\r\n", b"\n") + BODY,
     "odd and chunked": head("X Y: b", "Transfer-Encoding: chunked") + b"14\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "compressed in capitals": head("Content-Encoding: GZIP", f"Content-Length: {len(gzip.compress(BODY))}")
+    + gzip.compress(BODY),
+    "compressed without a word": head(f"Content-Length: {len(gzip.compress(BODY))}") + gzip.compress(BODY),
+    "deflate": head("Content-Encoding: deflate", f"Content-Length: {len(zlib.compress(BODY))}")
+    + zlib.compress(BODY),
+    "deflate without its wrapper": head("Content-Encoding: deflate", f"Content-Length: {len(RAW)}") + RAW,
+    "claimed to be compressed": head("Content-Encoding: gzip", "Content-Length: 20") + BODY,
     "chunks without line ends": head("Transfer-Encoding: chunked") + b"14\r\n" + BODY + b"0\r\n\r\n",
 }
 
