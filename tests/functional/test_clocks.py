@@ -10,14 +10,15 @@ import pytest
 
 import shifted_clock
 from daemons import Daemon, Rack, eventually
-from podium.db import ledger, operations
+from podium.db import api, conductors, ledger, operations
 from podium.db.engine import Database
 from podium.db.operations import PowerRequest
 from servers import PostgreSQL, Server
 from shifted_clock import ShiftedClock
 from templates import prepared
 
-FAST = "[conductor]\nsync_power_state_interval = 1\n"
+#: On a machine that is busy with more, a heartbeat may take its time.
+FAST = "[conductor]\nsync_power_state_interval = 1\nheartbeat_timeout = 30\n"
 HOUR = timedelta(hours=1)
 BIRTH, LATE = datetime(1970, 1, 2, tzinfo=UTC), datetime(2036, 2, 3, tzinfo=UTC)
 
@@ -33,10 +34,19 @@ def requests(database: Database) -> list[PowerRequest]:
         return operations.requests_of(connection, operation.id)
 
 
+def written(daemon: Daemon) -> list[datetime]:
+    """When the nodes were read and the conductor was heard of."""
+    database = Database(daemon.url)
+    with database.read() as connection:
+        heard = [one.heartbeat_at for one in conductors.list_conductors(connection)]
+    database.dispose()
+    return heard + [row["power_checked_at"] for row in daemon.nodes().values()]
+
+
 @pytest.mark.parametrize(
     ("of_conductor", "of_desk"),
-    [(timedelta(0), HOUR), (HOUR, timedelta(0)), (LATE - BIRTH, -20_000 * 24 * HOUR)],
-    ids=["desk ahead", "conductor ahead", "decades apart"],
+    [(timedelta(0), HOUR), (LATE - BIRTH, -20_000 * 24 * HOUR)],
+    ids=["desk ahead", "decades apart"],
 )
 def test_no_host_needs_the_time_of_another(
     tmp_path: Path, library: Path, postgresql_server: Server, of_conductor: timedelta, of_desk: timedelta
@@ -48,9 +58,9 @@ def test_no_host_needs_the_time_of_another(
     (tmp_path / "at the desk").mkdir()
     desk = Daemon(tmp_path / "at the desk", url=url, environment=clocks[1].environment)
     database = prepared(url)
+    with database.write() as connection:
+        api.create_nodes(connection, [{"name": name, "driver": "fake"} for name in ("n1", "n2", "n3")])
     with Daemon(tmp_path, FAST, url=url, environment=clocks[0].environment) as daemon:
-        for name in ("n1", "n2", "n3"):
-            desk.podium("node", "create", "--driver", "fake", "--name", name)
         desk.podium("node", "power", "on", "n[1-3]", "--stagger", "1/0.5", "--wait", "--timeout", "30")
         waited = [
             (one.begun_at - one.requested_at).total_seconds() for one in requests(database) if one.begun_at
@@ -106,6 +116,10 @@ def test_the_clock_of_the_database_may_be_set_while_the_daemon_runs(tmp_path: Pa
 def test_a_clock_that_is_set_while_the_daemon_runs_does_no_harm(tmp_path: Path, library: Path) -> None:
     clock = ShiftedClock(library, tmp_path / "clock")
     clock.set(BIRTH)
+
+    def is_now(moment: datetime) -> bool:
+        return abs(clock.now() - moment) < timedelta(seconds=60)
+
     times = [HOUR, -HOUR, BIRTH, LATE, timedelta(0)]
     rack = Rack(tmp_path, 4, "--power-delay", "1")
     with rack, Daemon(tmp_path, FAST, environment=clock.environment) as daemon:
@@ -121,13 +135,10 @@ def test_a_clock_that_is_set_while_the_daemon_runs_does_no_harm(tmp_path: Path, 
                 clock.shift(time)
             daemon.podium("operation", "wait", str(place + 1))
 
-            def all_are_fresh() -> bool:
-                ages = [clock.now() - row["power_checked_at"] for row in daemon.nodes().values()]
-                return all(abs(age) < timedelta(seconds=60) for age in ages)
-
-            eventually(all_are_fresh, "all have been read since")
-            daemon.podium("task", "run", "conductor.prune_power_events")
-            eventually(lambda: daemon.rows("conductor", "list")["here"]["online"], "it is online")
+            eventually(lambda: all(map(is_now, written(daemon))), "all are read, and it is heard of, since")
+            if isinstance(time, datetime):
+                daemon.podium("task", "run", "conductor.prune_power_events")
+        daemon.podium("task", "run", "conductor.prune_power_events")
         assert {row["power_failures"] for row in daemon.nodes().values()} == {0}
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.text()
