@@ -249,12 +249,12 @@ def test_a_refusal_without_its_body_is_not_waited_for_as_long_as_an_answer(http_
 
 def test_an_object_that_came_to_its_end_is_not_waited_for_as_long_as_an_answer(http_bmc: Any) -> None:
     async def main() -> None:
-        async with http_bmc(None) as bmc, bmc.connected(Timing(read=1.5), auth="none") as (client, one):
+        async with http_bmc(None) as bmc, bmc.connected(Timing(read=4), auth="none") as (client, one):
             bmc.answer = lambda request: b""
             read = asyncio.create_task(one.get(SYSTEM))
             await bmc.arrived.wait()
             bmc.peers[0].send(head("Content-Length: 999") + b'{"a": {}')  # ends with what may be the end
-            await asyncio.sleep(0.6)  # longer than whole objects are waited for
+            await asyncio.sleep(1)  # longer than whole objects are waited for
             bmc.peers[0].send(b"}")
             assert (await read).body == {"a": {}}
             assert client.statistics()["requests"] == 1
