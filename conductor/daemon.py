@@ -244,10 +244,11 @@ class Conductor:
         request = contexts.new()
         while True:
             idle = manager.run_periodic_tasks(request)
+            seconds = max(min(idle, manager.seconds_until_due()), 0.01)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self._reloaded.wait(), max(min(idle, manager.seconds_until_due()), 0.01)
-                )
+                # Not wait_for, which in Python 3.11 drops a cancellation that comes with the event.
+                async with asyncio.timeout(seconds):
+                    await self._reloaded.wait()
             if self._reloaded.is_set():
                 self._reloaded.clear()
                 manager.apply(Schedule.read(self._conf))

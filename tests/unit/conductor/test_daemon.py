@@ -109,3 +109,22 @@ def test_a_request_that_was_begun_before_an_upgrade_is_resumed_after_it(tmp_path
         (request,) = operations.requests_of(connection, 1)
     database.dispose()
     assert (request.state, request.holder) == ("done", HERE)
+
+
+def test_a_reload_in_the_moment_of_the_end_does_not_keep_a_conductor(tmp_path: Path) -> None:
+    database = prepared(f"sqlite:///{tmp_path}/p.sqlite")
+
+    async def main() -> None:
+        conductor = Conductor(make_conf(tmp_path), database, {"still": StillDriver()})
+        # The timer wakes up for the reload and is cancelled before it runs.
+        real = conductor._stop.wait
+
+        async def stop_with_a_reload() -> bool:
+            await real()
+            conductor._reloaded.set()
+            return True
+
+        conductor._stop.wait = stop_with_a_reload  # type: ignore[method-assign]
+        await asyncio.wait_for(conductor.run(conductor.stop), PATIENCE)
+
+    asyncio.run(main())
