@@ -69,9 +69,12 @@ def _parse(text: str, where: str, progress: Callable[[float], None]) -> Any:
 
 
 def _from_json(text: str) -> Any:
-    number = scalars.of_json
     return json.loads(
-        text, parse_int=number, parse_float=number, parse_constant=number, object_pairs_hook=_mapping
+        text,
+        parse_int=scalars.of_json,
+        parse_float=scalars.of_json,
+        parse_constant=lambda word: scalars.Written(word, float(word)),  # NaN and Infinity, for Python
+        object_pairs_hook=_mapping,
     )
 
 

@@ -66,7 +66,7 @@ def of_yaml(text: str) -> Any:
 
 
 def of_json(text: str) -> Any:
-    """Return a number of JSON, as whose parser knows it: also NaN and Infinity.
+    """Return a number of JSON.
 
     :raises ValueError: if it is longer than any number that can be meant
     """

@@ -1,5 +1,6 @@
 """Which machine is behind the address of a BMC, in whatever form people write it; no names are looked up."""
 
+import contextlib
 import ipaddress
 import re
 import socket
@@ -25,6 +26,9 @@ def of_bmc(protocol: str, host: str, port: int, usual: tuple[int, ...], part: st
 def canonical_host(host: str) -> str:
     """Return the one form of an address or host name."""
     text = host.strip().lower().rstrip(".")
+    if not text.isascii():
+        with contextlib.suppress(UnicodeError):
+            text = text.encode("idna").decode()  # as the resolver gets it
     if ":" in text:
         address = ipaddress.IPv6Address(text)
         return str(address.ipv4_mapped or f"[{address}]")

@@ -36,8 +36,8 @@ def _bytes(limit: int) -> Callable[[Any], bytes]:
     @functools.lru_cache(maxsize=1024)  # most nodes of a fleet share theirs
     def encode(text: str) -> bytes:
         encoded = text.encode()
-        if len(encoded) > limit or b"\0" in encoded:
-            raise ValueError(f"at most {limit} bytes, none of them zero")
+        if len(encoded) > limit or any(byte in b"\0\r\n" for byte in encoded):
+            raise ValueError(f"at most {limit} bytes, none of them zero or the end of a line")
         return encoded
 
     return lambda value: encode(as_text(value))
@@ -49,10 +49,13 @@ def _address(value: Any) -> str:
 
 @functools.lru_cache(maxsize=1024)  # enrolment asks three times for each
 def _host(address: str) -> str:
-    if ":" in address:
-        ipaddress.IPv6Address(address)
-    elif not address or any(letter.isspace() or letter in "/[]@" for letter in address):
-        raise ValueError("neither an address nor a host name; a port goes into ipmi_port")
+    try:
+        if ":" in address:
+            ipaddress.IPv6Address(address)
+        elif not address or any(letter.isspace() or letter in "/[]@" for letter in address):
+            raise ValueError
+    except ValueError:
+        raise ValueError("neither an address nor a host name; a port goes into ipmi_port") from None
     return address
 
 

@@ -52,6 +52,8 @@ def _origin(value: Any) -> tuple[str, str, int]:
         raise ValueError("only scheme, host and port; what to read goes into redfish_system_id")
     host = parts.hostname or ""
     if "[" in parts.netloc:
+        if "://" in text:
+            host = re.sub("%25(.)", r"%\1", host)  # RFC 6874: the sign before a zone is encoded
         ipaddress.IPv6Address(host)
     elif not _HOST_NAME.match(host):
         raise ValueError("neither an address nor a host name")

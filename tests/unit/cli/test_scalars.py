@@ -110,7 +110,7 @@ def test_every_property_that_is_a_text_keeps_it(imported: Callable[[str], api.No
     }
 
 
-@pytest.mark.parametrize("text", ["1.50", "1E3", "-0", "8", "12345678901234567890123", "true", "1.5"])
+@pytest.mark.parametrize("text", ["1.50", "1E3", "-0", "8", "12345678901234567890123", "true", "1.5", "NaN"])
 def test_a_password_in_json_is_the_text_of_the_file(
     imported: Callable[[str], api.NodeRecord], text: str
 ) -> None:

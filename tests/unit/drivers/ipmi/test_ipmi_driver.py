@@ -84,12 +84,19 @@ def test_wrong_driver_info_names_the_property(changes: dict[str, Any], words: st
         {"ipmi_password": ["secret"]},
         {"ipmi_hex_kg_key": "secret"},
         {"ipmi_hex_kg_key": "ab" * 19},
+        {"ipmi_password": "a block of YAML\n"},
     ],
 )
 def test_a_wrong_secret_is_refused_without_being_shown(changes: dict[str, Any]) -> None:
     with pytest.raises(errors.InvalidDriverInfo, match="has a wrong value") as caught:
         IPMIDriver("ipmi", OPTIONS).validate(node_of(**changes))
     assert "secret" not in str(caught.value) and "abab" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1:623", "bmc1:623", "[::1]", "[::1]:623"])
+def test_an_address_with_a_port_is_told_where_the_port_goes(address: str) -> None:
+    with pytest.raises(errors.InvalidDriverInfo, match="ipmi_address .* a port goes into ipmi_port"):
+        IPMIDriver("ipmi", OPTIONS).validate(node_of(ipmi_address=address))
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ def parsed(**info: Any) -> dict[str, Any]:
         ("2001:db8::1", ("https", "2001:db8::1", 443)),
         ("[2001:db8::1]:8443", ("https", "2001:db8::1", 8443)),
         ("https://[2001:db8::1]", ("https", "2001:db8::1", 443)),
+        ("https://[fe80::1%25eth0]", ("https", "fe80::1%eth0", 443)),  # as RFC 6874 writes a zone
+        ("fe80::1%25", ("https", "fe80::1%25", 443)),
     ],
 )
 def test_an_address_may_be_bare_or_a_url(address: str, origin: tuple[str, str, int]) -> None:
