@@ -23,8 +23,8 @@ class BMC:
     """One target. One request is under way at a time; others wait for their turn."""
 
     __slots__ = (
-        "_account", "_clock", "_doubts", "_ended", "_exchange", "_lock", "_network", "_root", "_root_at",
-        "target", "users",
+        "_account", "_clock", "_doubts", "_ended", "_exchange", "_good_path", "_lock", "_network", "_root",
+        "_root_at", "target", "users",
     )  # fmt: skip
 
     def __init__(self, target: Target, network: Network, clock: Callable[[], float]) -> None:
@@ -39,6 +39,7 @@ class BMC:
         self._doubts = doubts.Doubts(self._account, self._exchange, clock)
         self._root: dict[str, Any] | None = None
         self._root_at = 0.0  # when it was read
+        self._good_path = ROOT  # that was checked last
 
     @property
     def has_session(self) -> bool:
@@ -189,9 +190,12 @@ class BMC:
         return etag
 
     def _checked(self, path: str) -> str:
+        if path is self._good_path:  # most reads are the same again
+            return path
         path = path.partition("#")[0]
         if not requests.is_path(path):
             raise errors.DriverError(f"BMC {self.target}: {answers.clean(path)!r} is no path of its own")
+        self._good_path = path
         return path
 
     async def _take_turn(self, deadline: float) -> None:
