@@ -21,6 +21,7 @@ from daemons import Daemon, Rack, eventually
 from peers import PATIENCE, free_port
 from podium.simulator import faults
 
+_PASSWORD: Final = "twenty bytes of it.."
 _EACH: Final = 2  # BMCs with each quirk
 _CONF: Final = """
 [conductor]
@@ -41,6 +42,7 @@ class Quirk:
 
     :param unread: why the power cannot be read, as a pattern; empty where it can
     :param unswitched: why it cannot be switched, as a pattern; empty where it can
+    :param fault: one, or several with a plus between them
     :param suite: the cipher suite with which ipmitool works all the same; None where it does not
     """
 
@@ -51,17 +53,18 @@ class Quirk:
     suite: int | None = 17
 
     @property
-    def kind(self) -> str:
-        return self.fault.partition("=")[0]
+    def faults(self) -> list[str]:
+        return self.fault.split("+")
 
 
 _SILENT: Final = "does not answer"
+_REFUSED: Final = "ipmi_password|redfish_password|refused 3 logins"
 _BOTH: Final = (faults.IPMI, faults.REDFISH)
 _QUIRKS: Final = (
     Quirk(faults.IPMI, "dead", unread=_SILENT, suite=None),
     Quirk(faults.IPMI, "slow=0.3", suite=None),
     Quirk(faults.IPMI, "lossy=0.2", suite=None),
-    Quirk(faults.IPMI, "wrong-password", unread="refuses|refused 3 logins", suite=None),
+    Quirk(faults.IPMI, "wrong-password", unread=_REFUSED, suite=None),
     Quirk(faults.IPMI, "session-table-full", unread="insufficient resources", suite=None),
     Quirk(faults.IPMI, "forgets-sessions=5", suite=None),
     Quirk(faults.IPMI, "stale=3", suite=None),
@@ -72,9 +75,28 @@ _QUIRKS: Final = (
     Quirk(faults.IPMI, "drive-fault"),
     Quirk(faults.IPMI, "intrusion"),
     Quirk(faults.IPMI, "self-test-failed"),
+    Quirk(faults.IPMI, "no-suite-17=04", suite=3),
+    Quirk(faults.IPMI, "no-suite-17=12+blank-refusals", suite=3),
+    Quirk(faults.IPMI, "no-suite-17=02+blank-refusals", suite=3),
+    Quirk(faults.IPMI, "blank-refusals"),
+    Quirk(faults.IPMI, "blank-refusals+wrong-password", unread=_REFUSED, suite=None),
+    Quirk(faults.IPMI, "short-refusals"),
+    Quirk(faults.IPMI, "short-refusals+session-table-full", unread="insufficient resources", suite=None),
+    Quirk(faults.IPMI, "zero-codes", suite=3),
+    Quirk(faults.IPMI, "zero-tags"),
+    Quirk(faults.IPMI, "zero-tags+wrong-password", unread=_REFUSED, suite=None),
+    Quirk(faults.IPMI, "zero-ids", suite=None),
+    Quirk(faults.IPMI, "open-privilege", suite=None),
+    Quirk(faults.IPMI, "short-passwords", suite=None),
+    Quirk(faults.IPMI, "no-lookup-bit", suite=None),
+    Quirk(faults.IPMI, "long-codes"),
+    Quirk(faults.IPMI, "wrong-checksums"),
+    Quirk(faults.IPMI, "trailing-bytes", suite=None),
+    Quirk(faults.IPMI, "operator-only", suite=None),
+    Quirk(faults.IPMI, "operator-session", suite=None),
     Quirk(faults.REDFISH, "dead", unread=_SILENT),
     Quirk(faults.REDFISH, "slow=1"),
-    Quirk(faults.REDFISH, "wrong-password", unread="refuses|refused 3 logins"),
+    Quirk(faults.REDFISH, "wrong-password", unread=_REFUSED),
     Quirk(faults.REDFISH, "session-table-full"),
     Quirk(faults.REDFISH, "forgets-sessions=5"),
     Quirk(faults.REDFISH, "stale=3"),
@@ -102,12 +124,43 @@ _QUIRKS: Final = (
     Quirk(faults.REDFISH, "null-power", unread="PowerState is None"),
     Quirk(faults.REDFISH, "event-silence"),
     Quirk(faults.REDFISH, "drops-events=1"),
+    Quirk(faults.REDFISH, "odd-texts"),
+    Quirk(faults.REDFISH, "odd-json"),
+    Quirk(faults.REDFISH, "cut-errors"),
+    Quirk(faults.REDFISH, "cut-actions"),
+    Quirk(faults.REDFISH, "wrong-lengths"),
+    Quirk(faults.REDFISH, "redirects-posts=301"),
+    Quirk(faults.REDFISH, "redirects-posts=302"),
+    Quirk(faults.REDFISH, "redirects-posts=307"),
+    Quirk(faults.REDFISH, "redirects-posts=308"),
+    Quirk(faults.REDFISH, "absolute-links"),
+    Quirk(faults.REDFISH, "relative-links"),
+    Quirk(faults.REDFISH, "starts=5"),
+    Quirk(faults.REDFISH, "no-systems-link"),
+    Quirk(faults.REDFISH, "renamed"),
+    Quirk(faults.REDFISH, "pages"),
+    Quirk(faults.REDFISH, "short-lists"),
+    Quirk(faults.REDFISH, "select-fails"),
+    Quirk(faults.REDFISH, "slow-queries"),
+    Quirk(faults.REDFISH, "expand-fails"),
+    Quirk(faults.REDFISH, "filter-fails"),
+    Quirk(faults.REDFISH, "odd-conditions"),
+    Quirk(faults.REDFISH, "unasked-304"),
+    Quirk(faults.REDFISH, "body-304"),
+    Quirk(faults.REDFISH, "demands-etags"),
+    Quirk(faults.REDFISH, "error-200", unread=r"HTTP 200\): .*\w"),
+    Quirk(faults.REDFISH, "empty-bodies", unread="the body is empty"),
+    Quirk(faults.REDFISH, "null-health"),
+    Quirk(faults.REDFISH, "lower-case"),
+    Quirk(faults.REDFISH, "lying-resets"),
+    Quirk(faults.REDFISH, "no-actions"),
 )
 
 
 def test_every_quirk_is_in_the_rack() -> None:
     known = {(protocol, name) for name, kind in faults.KINDS.items() for protocol in kind.protocols}
-    assert {(quirk.protocol, quirk.kind) for quirk in _QUIRKS} == known
+    placed = {(quirk.protocol, fault.partition("=")[0]) for quirk in _QUIRKS for fault in quirk.faults}
+    assert placed == known
 
 
 class QuirkyRack(Rack):
@@ -118,8 +171,14 @@ class QuirkyRack(Rack):
         counts = [_EACH * sum(quirk.protocol == protocol for quirk in _QUIRKS) for protocol in _BOTH]
         where = [f"{_EACH * at + 1}-{_EACH * at + _EACH}" for at in range(len(placed))]
         options = ("--redfish", str(counts[1]), "--redfish-port", str(free_port(socket.SOCK_STREAM)))
-        texts = [f"--fault={quirk.fault}:{places}" for quirk, places in zip(placed, where, strict=True)]
-        super().__init__(folder, counts[0], *options, *texts)
+        texts = [
+            f"--fault={fault}:{places}"
+            for quirk, places in zip(placed, where, strict=True)
+            for fault in quirk.faults
+        ]
+        password = folder / "password"
+        password.write_text(_PASSWORD)
+        super().__init__(folder, counts[0], "--password-file", str(password), *options, *texts)
         self._placed = placed
 
     def quirks(self) -> dict[str, tuple[Quirk, str]]:
@@ -203,7 +262,7 @@ def beside(ipmitool: str, port: int, bmcs: list[tuple[Quirk, str]]) -> dict[str,
         where = ("-H", address, "-p", str(port), "-U", "admin", "-E", "-C", str(quirk.suite))
         done = subprocess.run(
             [ipmitool, "-I", "lanplus", *where, "power", "status"],
-            env=os.environ | {"IPMI_PASSWORD": "podium-sim", "LC_ALL": "C"},
+            env=os.environ | {"IPMI_PASSWORD": _PASSWORD, "LC_ALL": "C"},
             capture_output=True,
             text=True,
             timeout=PATIENCE,
