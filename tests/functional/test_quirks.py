@@ -44,6 +44,7 @@ class Quirk:
     :param unswitched: why it cannot be switched, as a pattern; empty where it can
     :param fault: one, or several with a plus between them
     :param suite: the cipher suite with which ipmitool works all the same; None where it does not
+    :param reset: the ResetType that switches it on
     """
 
     protocol: str
@@ -51,6 +52,7 @@ class Quirk:
     unread: str = ""
     unswitched: str = ""
     suite: int | None = 17
+    reset: str = "On"
 
     @property
     def faults(self) -> list[str]:
@@ -60,6 +62,8 @@ class Quirk:
 _SILENT: Final = "does not answer"
 _REFUSED: Final = "ipmi_password|redfish_password|refused 3 logins"
 _BOTH: Final = (faults.IPMI, faults.REDFISH)
+#: What may be sent again: to a BMC that loses packets, or shows no effect.
+_REPEATED: Final = ("lossy=0.2", "stale=3")
 _QUIRKS: Final = (
     Quirk(faults.IPMI, "dead", unread=_SILENT, suite=None),
     Quirk(faults.IPMI, "slow=0.3", suite=None),
@@ -152,8 +156,18 @@ _QUIRKS: Final = (
     Quirk(faults.REDFISH, "empty-bodies", unread="the body is empty"),
     Quirk(faults.REDFISH, "null-health"),
     Quirk(faults.REDFISH, "lower-case"),
-    Quirk(faults.REDFISH, "lying-resets"),
+    Quirk(faults.REDFISH, "lying-resets", reset="ForceOn"),
     Quirk(faults.REDFISH, "no-actions"),
+    Quirk(faults.REDFISH, "odd-heads"),
+    Quirk(faults.REDFISH, "old-tls"),
+    Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=400"),
+    Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=403"),
+    Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=404"),
+    Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=440"),
+    Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=500"),
+    Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=page"),
+    Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=redirect"),
+    Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=error"),
 )
 
 
@@ -214,6 +228,12 @@ def test_odd_bmcs_are_read_and_switched_or_refused_for_the_right_reason(
             (quirk, address) for quirk, address in quirks.values() if not quirk.unread + quirk.unswitched
         ]
         assert {quirk.fault for quirk, address in willing if not really[address]["power_on"]} == set(), asked
+        once = {
+            quirk.fault: really[address]["log"]
+            for quirk, address in willing
+            if quirk.fault not in _REPEATED and really[address]["log"] not in (["on"], [quirk.reset])
+        }
+        assert once == {}
         kept = [name for name in readable if daemon.nodes()[name]["maintenance"]]
         assert {quirks[name][0].fault for name in kept} == set()
 
@@ -221,6 +241,7 @@ def test_odd_bmcs_are_read_and_switched_or_refused_for_the_right_reason(
         assert beside(ipmitool, rack.port, seen) == {}
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.text()
+        assert _PASSWORD not in daemon.text()
 
 
 def is_read(row: dict[str, Any]) -> bool:
