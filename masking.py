@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 MASK: Final = "******"
@@ -84,3 +84,35 @@ def _secrets(value: Any, secret: frozenset[str], hidden: bool = False) -> Iterat
             yield from _secrets(one, secret, hidden)
     elif hidden and value is not None and not isinstance(value, bool):
         yield from (str(value), repr(str(value))[1:-1])  # most errors quote it in the latter form
+
+
+def for_log(error: BaseException, scrubbed: Callable[[str], str]) -> BaseException:
+    """Return a stand-in for an error that is to be logged with its traceback, which shows its text too.
+
+    Errors that it was raised from, or that are in its group, have stand-ins as well.
+
+    :param scrubbed: returns a text without secrets
+    """
+    return _stand_in(error, scrubbed, {})
+
+
+def _stand_in(
+    error: BaseException, scrubbed: Callable[[str], str], made: dict[int, BaseException]
+) -> BaseException:
+    if id(error) in made:
+        return made[id(error)]
+    if isinstance(error, BaseExceptionGroup):
+        inner = [_stand_in(one, scrubbed, made) for one in error.exceptions]
+        twin: BaseException = BaseExceptionGroup(scrubbed(error.message), inner)
+    else:
+        kind = type(error)
+        names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+        twin = type(kind.__name__, (Exception,), names)(scrubbed(str(error)))
+    made[id(error)] = twin
+    for note in getattr(error, "__notes__", ()):
+        twin.add_note(scrubbed(str(note)))
+    for link in ("__cause__", "__context__"):
+        if (other := getattr(error, link)) is not None:
+            setattr(twin, link, _stand_in(other, scrubbed, made))
+    twin.__suppress_context__ = error.__suppress_context__
+    return twin.with_traceback(error.__traceback__)

@@ -68,7 +68,7 @@ class ConductorManager(DriverServices, OwnTasks):
                 if task.per_node:
                     self._add(NodeTask(room, fleet, task, method, self._schedule))
                 else:
-                    self._add(DriverTask(room, task, method, self._schedule))
+                    self._add(DriverTask(room, fleet, task, method, self._schedule))
         self.apply(self._schedule)
 
     def add_periodic_task(self, task: PeriodicJob) -> None:

@@ -5,12 +5,13 @@ An error is logged when it is new, and once more when the task succeeds again.
 
 import concurrent.futures
 import traceback
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 from oslo_log import log
 
-from podium import errors
+from podium import errors, masking
 from podium.db.conductors import TaskReport
 from podium.pacing import Gaps
 
@@ -28,11 +29,13 @@ class LoggedBefore(errors.PodiumError):
 class TaskHistory:
     """The history of one task, kept by the thread of the conductor's loop.
 
+    :param scrubbed: returns the text of an error without secrets
     :param slows_down: whether the task runs less often while it keeps failing
     """
 
-    def __init__(self, name: str, *, slows_down: bool) -> None:
+    def __init__(self, name: str, scrubbed: Callable[[str], str], *, slows_down: bool) -> None:
         self._name = name
+        self._scrubbed = scrubbed
         self._slows_down = slows_down
         #: Whether the report differs from the one that was written last.
         self.changed = True
@@ -138,12 +141,12 @@ class TaskHistory:
 
     def _complain(self, error: BaseException, kind: object) -> None:
         """Keep an error, and log it unless the last one was of the same kind."""
-        self.last_error = errors.one_line(error)
+        self.last_error = self._scrubbed(errors.one_line(error))
         if kind == self._complaint:
             return
         self._complaint = kind
         if isinstance(error, LoggedBefore):
             return
         self._is_logged = True
-        trace = None if error.__traceback__ is None else (type(error), error, error.__traceback__)
+        trace = None if error.__traceback__ is None else masking.for_log(error, self._scrubbed)
         LOG.error("Periodic task %s failed: %s", self._name, self.last_error, exc_info=trace)

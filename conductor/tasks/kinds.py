@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from oslo_context.context import RequestContext
 
-from podium import errors
+from podium import errors, masking
+from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.run import Run
 from podium.conductor.tasks.schedule import Schedule
@@ -82,6 +83,10 @@ class Kind(ABC):
         """Turn the run under way into the one that a person asked for; False when that is impossible."""
         return False
 
+    def scrubbed(self, text: str) -> str:
+        """Return the text of an error of a run without the secrets of the task's nodes."""
+        return text
+
     def partial(self) -> str | None:
         """What went wrong in parts of the last run, in one line; None when nothing did."""
         return None
@@ -93,12 +98,22 @@ class DriverTask(Kind):
     slows_down = True
 
     def __init__(
-        self, room: DriverRoom, task: base.PeriodicTask, method: Callable[..., Any], schedule: Schedule
+        self,
+        room: DriverRoom,
+        fleet: Fleet,
+        task: base.PeriodicTask,
+        method: Callable[..., Any],
+        schedule: Schedule,
     ) -> None:
         super().__init__(room.driver.name, task, schedule)
         self._room = room
+        self._fleet = fleet
         self._method = method
         self.hears_cancel = inspect.iscoroutinefunction(method)
 
     def start(self, manager: object, request: RequestContext, spacing: float) -> Run:
         return self._room.run(self._method, manager, request, request=request)
+
+    def scrubbed(self, text: str) -> str:
+        nodes = self._fleet.nodes(self._room.driver.name)
+        return masking.scrub(text, {"of": [node.driver_info for node in nodes]}, self._room.secret)

@@ -45,10 +45,9 @@ class NodeTask(DriverTask):
         method: Callable[..., Any],
         schedule: Schedule,
     ) -> None:
-        super().__init__(room, task, method, schedule)
-        self._fleet = fleet
+        super().__init__(room, fleet, task, method, schedule)
         self._failing: dict[str, str] = {}  # by UUID, the last error of a node
-        self._faults: dict[str, Exception] = {}  # of the driver, by their text, until they are logged
+        self._faults: dict[str, tuple[Exception, base.Node]] = {}  # of the driver, until they are logged
         self._in_flight = task.max_in_flight if self.hears_cancel else min(task.max_in_flight, room.size)
         self.hears_cancel = True  # the run is a coroutine, whatever the method is
 
@@ -124,11 +123,14 @@ class NodeTask(DriverTask):
         try:
             await self._room.command(self._call_deadline, entry.node, self._method, manager, request)
         except Exception as error:
-            text = masking.scrub(errors.one_line(error), node.driver_info, self._room.secret)
+            text = self._scrubber(node)(errors.one_line(error))
             if not isinstance(error, errors.PodiumError | TimeoutError):
-                self._faults[anonymous(text)] = error
+                self._faults[anonymous(text)] = error, node
             return text
         return None
+
+    def _scrubber(self, node: base.Node) -> Callable[[str], str]:
+        return lambda text: masking.scrub(text, node.driver_info, self._room.secret)
 
     def _log_changes(self, nodes: list[base.Node], failed: dict[str, str]) -> None:
         """Log which nodes fail now and did not before, and which do not any more."""
@@ -139,7 +141,8 @@ class NodeTask(DriverTask):
         ]
         for failure, names in by_reason(fresh)[:5]:
             fault, where = self._faults.get(anonymous(failure)), fold_for_log(names)
-            LOG.warning("Periodic task %s failed for %s: %s", self.name, where, failure, exc_info=fault)
+            trace = None if fault is None else masking.for_log(fault[0], self._scrubber(fault[1]))
+            LOG.warning("Periodic task %s failed for %s: %s", self.name, where, failure, exc_info=trace)
         self._faults.clear()
         ran = {node.uuid: node.name for node in nodes}
         recovered = [ran[uuid] for uuid in self._failing if uuid in ran and uuid not in failed]

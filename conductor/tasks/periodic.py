@@ -64,7 +64,7 @@ class PeriodicJob(OwnTask):
         self.name = kind.name
         # PeriodicTasks measures with this clock.
         self.first_run = None if kind.task.run_immediately else periodic_task.now()
-        self._history = TaskHistory(kind.name, slows_down=kind.slows_down)
+        self._history = TaskHistory(kind.name, kind.scrubbed, slows_down=kind.slows_down)
         self._enabled = kind.enabled
         self._timers = timers
         self._now = now

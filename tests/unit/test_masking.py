@@ -1,5 +1,8 @@
 """No secret is shown, wherever it stands."""
 
+import re
+import traceback
+
 import pytest
 
 from podium import masking
@@ -97,3 +100,39 @@ def test_places_with_the_mask_instead_of_a_secret_are_found() -> None:
         "password": "a******",
     }
     assert list(masking.masked_places(values, frozenset({"pin"}))) == ["pin", "hosts.token", "secret.user"]
+
+
+def _raised() -> Exception:
+    """An error with a secret in itself, its note, its cause, and a group that came before."""
+    try:
+        try:
+            raise ExceptionGroup("of hunter2", [KeyError("hunter2"), ValueError("fine")])
+        except ExceptionGroup:
+            try:
+                raise OSError(5, "hunter2 did not work")
+            except OSError as cause:
+                error = ConnectionError("Basic root:hunter2")
+                error.add_note("asked with hunter2")
+                raise error from cause
+    except ConnectionError as raised:
+        return raised
+
+
+def test_a_logged_traceback_shows_the_same_but_for_secrets() -> None:
+    error = _raised()
+    plain = "".join(traceback.format_exception(error))
+    shown = masking.for_log(error, lambda text: text.replace("hunter2", masking.MASK))
+    assert plain.count("hunter2") > 3
+    code = re.compile(r"[ |]*(raise |error[. ])")  # its lines are shown as they are
+    expected = [
+        line if code.match(line) else line.replace("hunter2", masking.MASK) for line in plain.splitlines()
+    ]
+    assert "".join(traceback.format_exception(shown)).splitlines() == expected
+
+
+def test_errors_that_refer_to_one_another_can_be_logged() -> None:
+    one, other = ValueError("hunter2"), KeyError("hunter2")
+    one.__context__, other.__context__ = other, one
+    assert "hunter2" not in "".join(
+        traceback.format_exception(masking.for_log(one, lambda text: text.replace("hunter2", "")))
+    )

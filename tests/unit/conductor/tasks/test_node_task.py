@@ -121,6 +121,42 @@ def test_a_run_that_fails_for_every_node_is_one_line_with_the_traceback_of_a_fau
     assert caplog.text.count("Traceback") == isinstance(error, OSError)
 
 
+class Talkative(StillDriver):
+    """A driver whose errors show what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__("polling")
+
+    @base.node_periodic_task(spacing=0.1)
+    async def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
+        self.fail(node)
+
+    @base.driver_periodic_task(spacing=0.1)
+    async def check_status(self, manager: base.Manager, context: Any) -> None:
+        self.fail(manager.nodes(self)[0])
+
+    def fail(self, node: base.Node) -> None:
+        try:
+            raise ValueError(f"no header {node.driver_info}")
+        except ValueError as error:
+            raise OSError("refused: " + node.driver_info["api_password"]) from error
+
+
+def test_no_secret_of_a_node_is_in_the_log_or_the_report_of_a_failing_task(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Talkative()) as it:
+            await enrolled(it, "n1", driver_info={"api_password": "hunter2"})
+            for name in ("polling.poll", "polling.check_status"):
+                assert "hunter2" not in (await ran(it, name, 1)).last_error
+
+    asyncio.run(main())
+    assert caplog.text.count("OSError: refused: ******") == 4  # a line and a traceback of each
+    assert caplog.text.count("ValueError: no header {'api_password': '******'}") == 2
+    assert "hunter2" not in caplog.text
+
+
 def test_a_run_that_fails_for_every_node_has_failed(tmp_path: Path, clock: Clock) -> None:
     driver = Polling()
 
