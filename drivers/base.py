@@ -5,6 +5,7 @@ instance of it and calls its methods in a room of the driver's own: one event lo
 methods, a few threads for the plain ones. Any method may be either.
 """
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
@@ -134,12 +135,12 @@ class Manager(Protocol):
         """Report a power state as if a sweep had read it: hardware that sends events needs no polling.
 
         Ignored while the node is reserved or its power is being changed, and if a change has ended since the
-        state was observed.
+        state was observed, or, with ``observed_at``, if the node's power was read or reported since.
 
         :param state: ``power on``, ``power off`` or ``error``
         :param observed_at: when the hardware was asked or sent its event, in seconds of ``time.monotonic()``;
             by default when the snapshot ``node`` was made, which is right for what is read with it
-        :raises ValueError: for any other state, or a time that is still to come
+        :raises ValueError: for any other state, or a time that is none or still to come
         """
 
     def report_health(self, node: Node, health: Health | None) -> None:
@@ -199,11 +200,15 @@ class Manager(Protocol):
 def check_report(state: str, observed_at: float | None) -> None:
     """Refuse what :meth:`Manager.report_power_state` must not be given.
 
-    :raises ValueError: for a state that no read returns, or a time that is still to come
+    :raises ValueError: for a state that no read returns, or a time that is none or still to come
     """
     if state not in states.READINGS:
         raise ValueError(f"{state!r} is none of {', '.join(sorted(states.READINGS))}")
-    if observed_at is not None and observed_at > time.monotonic():
+    if observed_at is None:
+        return
+    if isinstance(observed_at, bool) or not isinstance(observed_at, int | float) or math.isnan(observed_at):
+        raise ValueError(f"observed_at={observed_at!r} is no time of the clock time.monotonic()")
+    if observed_at > time.monotonic():
         raise ValueError(f"observed_at={observed_at:g} is still to come; it is of the clock time.monotonic()")
 
 

@@ -60,6 +60,7 @@ class FakeManager(base.Manager):
         self._lifetimes = Lifetimes()
         self._nodes = {node.uuid: replace(node, as_of=time.monotonic()) for node in nodes}
         self._switched: dict[str, float] = {}
+        self._reported: dict[str, float] = {}  # when the power state was observed that was reported last
         self._since: dict[str, float] = {}  # when a node got another driver_info
         self._started = now
         self._last_run: dict[str, float] = {}
@@ -76,7 +77,10 @@ class FakeManager(base.Manager):
         known = self._current(node)
         if (node.as_of if observed_at is None else observed_at) < self._switched.get(node.uuid, -math.inf):
             return
+        if observed_at is not None and observed_at < self._reported.get(node.uuid, -math.inf):
+            return
         if known is not None and not known.target_power_state and node.uuid not in self._reserved:
+            self._reported[node.uuid] = time.monotonic() if observed_at is None else observed_at
             self.power_states.setdefault(node.name, []).append(state)
             self._update(node, power_state=state)
 

@@ -70,7 +70,7 @@ class DriverServices:
     def report_power_state(self, node: base.Node, state: str, *, observed_at: float | None = None) -> None:
         """Treat a power state as if a sweep had read it.
 
-        :raises ValueError: for a state that no read returns, or a time that is still to come
+        :raises ValueError: for a state that no read returns, or a time that is none or still to come
         """
         base.check_report(state, observed_at)
         entry = self._current(node)
@@ -78,12 +78,15 @@ class DriverServices:
             return
         if entry is None or entry.node.target_power_state or entry.number in self._fleet.taken:
             return
+        age = 0.0 if observed_at is None else time.monotonic() - observed_at
+        known, observed = entry.reads.checked, boottime() - age
+        if observed_at is not None and known is not None and observed < known:
+            return
         if entry.node.power_state not in (None, state):
             LOG.warning("%s: %s -> %s, reported by its driver", node.name, entry.node.power_state, state)
             if entry.is_watched:
                 self._gate.changed(entry, state, time.monotonic())
-        age = 0.0 if observed_at is None else time.monotonic() - observed_at
-        entry.reads.checked = max(boottime() - age, entry.reads.checked or 0.0)
+        entry.reads.checked = observed
         at = later(self._now(), -age)
         self._recorder.add_reading(Reading(entry.number, entry.version, at, state))
 

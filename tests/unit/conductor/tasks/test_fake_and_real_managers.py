@@ -4,6 +4,7 @@ What the real manager does is right: the fake follows it.
 """
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -153,6 +154,32 @@ def test_a_time_of_the_wall_clock_is_refused(on: Callable[..., None]) -> None:
     async def play(side: Side) -> None:
         with pytest.raises(ValueError, match=r"still to come; it is of the clock time\.monotonic\(\)"):
             side.manager.report_power_state(node_of(side), states.POWER_ON, observed_at=time.monotonic() + 60)
+
+    on(play)
+
+
+@pytest.mark.parametrize("moment", [math.nan, "12", True])
+def test_a_time_that_is_none_is_refused(on: Callable[..., None], moment: Any) -> None:
+    async def play(side: Side) -> None:
+        for node in (node_of(side), elsewhere(side)):
+            with pytest.raises(ValueError, match=f"observed_at={moment!r} is no time"):
+                side.manager.report_power_state(node, states.POWER_ON, observed_at=moment)
+
+    on(play)
+
+
+@pytest.mark.parametrize("with_time", [True, False])
+def test_what_was_observed_before_the_last_report_changes_nothing(
+    on: Callable[..., None], with_time: bool
+) -> None:
+    async def play(side: Side) -> None:
+        before = time.monotonic()
+        await side.settle()
+        observed_at = time.monotonic() if with_time else None
+        side.manager.report_power_state(node_of(side), states.POWER_OFF, observed_at=observed_at)
+        side.manager.report_power_state(node_of(side), states.POWER_ON, observed_at=before)
+        await side.settle()
+        assert node_of(side).power_state == states.POWER_OFF
 
     on(play)
 
