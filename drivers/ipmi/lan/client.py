@@ -291,6 +291,9 @@ class Connection:
         gap, spare = client.timing.retransmit, self._refused.in_quick_succession
         try:
             found = await opening.open_session(endpoint, target, manner, gap, deadline, spare=spare)
+        except refusals.CutOff as cut:  # where the next login goes on
+            self._manner, self._manner_until = cut.manner, now + _MANNER_KEPT
+            raise
         except errors.AuthenticationRefused:
             self._refused = self._refused.one_more(target, client.clock(), interval)
             raise

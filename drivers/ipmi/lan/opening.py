@@ -51,6 +51,7 @@ async def open_session(
     :param spare: whether to spare the BMC attempts that it counts against the user
     :raises podium.errors.AuthenticationRefused: wrong user, password, key or privilege level
     :raises podium.drivers.ipmi.lan.session.SuiteRefused: the BMC has no cipher suite that may be used
+    :raises podium.drivers.ipmi.lan.refusals.CutOff: the deadline came before all manners were tried
     :raises podium.errors.DriverError: the BMC has no free session, or refuses for another reason
     :raises podium.drivers.ipmi.lan.transport.NoAnswer: after the deadline
     """
@@ -70,7 +71,7 @@ async def open_session(
         except transport.NoAnswer:
             if not failures:
                 raise
-            break
+            raise refusals.CutOff(refusals.verdict(target, failures), manner) from None
         else:
             if failures:
                 LOG.debug("%s; a session was opened in another way", failures[0])

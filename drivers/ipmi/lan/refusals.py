@@ -62,6 +62,17 @@ class Refused(Exception):
         self.costly = costly
 
 
+class CutOff(errors.DriverError):
+    """A refusal that may have another reason, which there was no time to find out.
+
+    :param manner: in which the BMC was asked last
+    """
+
+    def __init__(self, refusal: errors.DriverError, manner: Manner) -> None:
+        super().__init__(f"{refusal}; asked in another way, it did not answer in time")
+        self.manner = manner
+
+
 def by_status(target: Target, manner: Manner, request: int, status: int, *, ambiguous: bool) -> Refused:
     """The BMC answered with a status other than 0.
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -128,6 +129,41 @@ def test_a_refusal_with_the_session_id_of_the_bmc_is_one(fake_bmc: Any) -> None:
 
 
 # -- what is remembered
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "other"),
+    [
+        (RAKP_4, lambda usual: usual[:1] + b"\x0f" + usual[2:8], {"flips_lookup": True}),
+        (RAKP_2, lambda usual: usual[:1] + b"\x0a" + usual[2:8], {"privilege": OPERATOR}),
+        (RAKP_2, lambda usual: usual[:40] + bytes(32), {"suite": crypto.SUITE_3}),
+    ],
+    ids=["RAKP message 3", "level", "suite"],
+)
+def test_a_refusal_whose_other_reason_there_was_no_time_for_does_not_count(
+    fake_bmc: Any, kind: int, change: Callable[[bytes], bytes], other: dict[str, Any]
+) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, connected(bmc) as connection:
+            answer, usual = bmc._answer, connection._manner
+
+            def once(datagram: bytes) -> bytes | None:
+                found: bytes | None = answer(datagram)
+                return None if bmc.opened > 1 else found
+
+            bmc._answer, bmc.bend = once, lambda of, payload: change(payload) if of == kind else payload
+            with pytest.raises(errors.DriverError, match="asked in another way.*in time") as told:
+                await connection.command(packet.GET_CHASSIS_STATUS, patience=0.5)
+            assert not isinstance(told.value, errors.AuthenticationRefused)
+            assert connection._refused.count == 0
+            assert connection._manner == replace(usual, **other)  # of the next login
+
+            bmc.lose_requests = 1000
+            with pytest.raises(errors.BMCUnreachable):
+                await connection.command(packet.GET_CHASSIS_STATUS, patience=0.1)
+            assert connection._manner == usual
+
+    run(main)
 
 
 def test_a_command_that_needs_more_than_the_session_is_asked_for_again(fake_bmc: Any) -> None:
