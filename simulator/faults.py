@@ -53,6 +53,7 @@ class Faults:
     no_suite_17: int = 0
     blank_refusals: bool = False
     short_refusals: bool = False
+    echoed_ids: bool = False
     zero_codes: bool = False
     zero_tags: bool = False
     zero_ids: bool = False
@@ -220,6 +221,7 @@ KINDS: Final[dict[str, Kind]] = {
     "no-suite-17": Kind(("no_suite_17",), "a status from 01 to 12, in hexadecimal", _status, (IPMI,)),
     "blank-refusals": _of_ipmi("blank_refusals"),
     "short-refusals": _of_ipmi("short_refusals"),
+    "echoed-ids": _of_ipmi("echoed_ids"),
     "zero-codes": _of_ipmi("zero_codes"),
     "zero-tags": _of_ipmi("zero_tags"),
     "zero-ids": _of_ipmi("zero_ids"),

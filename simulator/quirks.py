@@ -16,16 +16,19 @@ _FULL: Final = {packet.OPEN_SESSION_RESPONSE: 36, packet.RAKP_2: 40, packet.RAKP
 _SHA256: Final = 32
 
 
-def opening(faults: Faults, kind: int, payload: bytes) -> bytes:
+def opening(faults: Faults, kind: int, asked: bytes, payload: bytes) -> bytes:
     """The payload of an answer that opens a session.
 
     :param kind: its type
+    :param asked: the payload of what it answers
     """
     refusal, status = payload[1] != 0, payload[1:2]
     if refusal and faults.blank_refusals:
         return (b"\0" + status).ljust(_FULL[kind], b"\0")
     if refusal and faults.short_refusals:
         return payload[:2]
+    if refusal and faults.echoed_ids:
+        payload = payload[:4] + asked[4:8] + payload[8:]
     if faults.zero_tags:
         payload = b"\0" + payload[1:]
     if faults.zero_ids:

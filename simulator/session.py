@@ -117,7 +117,7 @@ class LanChannel:
         if answer is None:
             return None
         kind = payload_type + 1
-        return packet.wrap_plain(kind, quirks.opening(self.bmc.faults, kind, answer))
+        return packet.wrap_plain(kind, quirks.opening(self.bmc.faults, kind, payload, answer))
 
     # -- opening a session, sections 13.17 to 13.24 ---------------------------------------------------------
 

@@ -19,12 +19,12 @@ from podium.simulator.server import Simulator
 
 QUIRKS: Final = (
     "no-suite-17=02", "no-suite-17=04", "no-suite-17=09", "no-suite-17=0a", "no-suite-17=11",
-    "no-suite-17=12", "blank-refusals", "short-refusals", "zero-codes", "zero-tags", "zero-ids",
-    "open-privilege", "short-passwords", "no-lookup-bit", "long-codes", "wrong-checksums",
+    "no-suite-17=12", "blank-refusals", "short-refusals", "echoed-ids", "zero-codes", "zero-tags",
+    "zero-ids", "open-privilege", "short-passwords", "no-lookup-bit", "long-codes", "wrong-checksums",
     "trailing-bytes", "operator-only", "operator-session",
 )  # fmt: skip
 #: What changes nothing until a login is refused.
-IN_ANY_FORM: Final = ("", "blank-refusals", "short-refusals", "zero-tags", "zero-ids")
+IN_ANY_FORM: Final = ("", "blank-refusals", "short-refusals", "echoed-ids", "zero-tags", "zero-ids")
 OPTIONS: Final = SimpleNamespace(
     inventory_interval=86400,
     command_retry_timeout=PATIENCE,

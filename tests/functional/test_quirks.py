@@ -86,6 +86,7 @@ _QUIRKS: Final = (
     Quirk(faults.IPMI, "blank-refusals+wrong-password", unread=_REFUSED, suite=None),
     Quirk(faults.IPMI, "short-refusals"),
     Quirk(faults.IPMI, "short-refusals+session-table-full", unread="insufficient resources", suite=None),
+    Quirk(faults.IPMI, "echoed-ids+operator-only", suite=None),
     Quirk(faults.IPMI, "zero-codes", suite=3),
     Quirk(faults.IPMI, "zero-tags"),
     Quirk(faults.IPMI, "zero-tags+wrong-password", unread=_REFUSED, suite=None),

@@ -85,6 +85,11 @@ def test_an_unknown_user_is_refused_in_a_wrong_form(fault: str, refusal: bytes) 
     assert rakp_1(channel_with(fault), user=b"nobody")[0] == refusal
 
 
+def test_an_unknown_user_is_refused_with_the_bmcs_session_id() -> None:
+    answer, exchange = rakp_1(channel_with("echoed-ids"), user=b"nobody")
+    assert answer == b"\x08\x0d\0\0" + exchange.bmc_id.to_bytes(4, "little")
+
+
 @pytest.mark.parametrize("status", [0x04, 0x11, 0x12])
 def test_suite_17_is_refused_with_any_status_and_suite_3_works(status: int) -> None:
     channel = channel_with(f"no-suite-17={status:02x}", "blank-refusals")

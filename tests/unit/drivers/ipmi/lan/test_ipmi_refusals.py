@@ -128,6 +128,28 @@ def test_a_refusal_with_the_session_id_of_the_bmc_is_one(fake_bmc: Any) -> None:
     run(main)
 
 
+def test_a_bmc_that_answers_wins_over_refusals_with_its_own_session_id(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, connected(bmc) as connection:
+            network = connection._client.network
+            take_in = network.datagram_received
+
+            def disturbed(datagram: bytes, sender: Any) -> None:
+                """Who forges refusals in the BMC's name guesses its session ids, and all tags."""
+                for status in (0x02, 0x04, 0x0A, 0x0D, 0x0F):
+                    for tag in range(256):
+                        refusal = bytes((tag, status, 0, 0)) + (0x1000 + bmc.opened).to_bytes(4, "little")
+                        for kind in (OPEN, RAKP_2, RAKP_4):
+                            take_in(packet.wrap_plain(kind, refusal), sender)
+                take_in(datagram, sender)
+
+            network.datagram_received = disturbed  # type: ignore[method-assign]
+            assert await read(connection) == bmc.status
+            assert bmc.opened == 1 and connection._refused.count == 0
+
+    run(main)
+
+
 # -- what is remembered
 
 
