@@ -34,6 +34,9 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # A background job of a shell ignores Ctrl-C, and so would the programs that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # And nohup has reloads ignored. A handler keeps them from this process, and is not inherited.
+        signal.signal(signal.SIGHUP, lambda *_: None)
     if (folder := scratch()) is not None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
 

@@ -329,10 +329,13 @@ def test_a_reload_is_sent_to_the_workers_and_to_nobody_else_in_their_process_gro
         subprocess.Popen(["sleep", "600"]) as other,
     ):
         manager._running_services["service"] = {worker: None}
-        manager._reload()  # type: ignore[attr-defined]
-        assert worker.wait(50) == -signal.SIGHUP
-        assert other.poll() is None
-        other.kill()
+        try:
+            manager._reload()  # type: ignore[attr-defined]
+            assert worker.wait(50) == -signal.SIGHUP
+            assert other.poll() is None
+        finally:
+            worker.kill()
+            other.kill()
     manager._reload()  # type: ignore[attr-defined]
     assert sent == ["reload"] * 2
     for name in ("_reload", "_run_hooks"):
