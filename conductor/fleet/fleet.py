@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from podium import masking
 from podium.conductor.fleet.entry import ENFORCE, Entry, entry_of
 from podium.conductor.fleet.share import share_of
 from podium.conductor.fleet.taken import Taken
@@ -75,6 +76,13 @@ class Fleet:
                 found = (one.node for one in self._entries.values() if one.node.driver == driver)
                 self._by_driver[driver] = tuple(found)
             return self._by_driver[driver]
+
+    def scrubbed(self, text: str, driver: str, secret: frozenset[str]) -> str:
+        """Return a text without the secrets of the nodes with a driver.
+
+        :param secret: names that the driver declared as secret
+        """
+        return masking.scrub(text, {"": [node.driver_info for node in self.nodes(driver)]}, secret)
 
     async def refresh(self, sql: Sql) -> list[Entry] | None:
         """Take over what people and power changes have changed in the database.

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from oslo_context.context import RequestContext
 
-from podium import errors, masking
+from podium import errors
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.run import Run
@@ -115,5 +115,4 @@ class DriverTask(Kind):
         return self._room.run(self._method, manager, request, request=request)
 
     def scrubbed(self, text: str) -> str:
-        nodes = self._fleet.nodes(self._room.driver.name)
-        return masking.scrub(text, {"of": [node.driver_info for node in nodes]}, self._room.secret)
+        return self._fleet.scrubbed(text, self._room.driver.name, self._room.secret)

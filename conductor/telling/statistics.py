@@ -9,6 +9,7 @@ from typing import Final
 
 from oslo_log import log
 
+from podium import masking
 from podium.clocks import boottime
 from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.fleet.entry import IGNORE
@@ -18,7 +19,6 @@ from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.telling.notifications import Notifications
 from podium.db.figures import Ages, DriverFigures, Figures
-from podium.drivers import base
 
 LOG = log.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Statistics:
             retrying=figures.retrying,
             late=name in self._sync.late,
             failures=dict(sweeper.failures),
-            counters=self._counters(self._rooms[name].driver),
+            counters=self._counters(self._rooms[name]),
         )
 
     def _rate(self, name: str, reads: int) -> float:
@@ -119,13 +119,17 @@ class Statistics:
                 self._counted[name] = now, reads
             return self._rates[name]
 
-    def _counters(self, driver: base.Driver) -> dict[str, float]:
+    def _counters(self, room: DriverRoom) -> dict[str, float]:
+        driver = room.driver
         try:
             counters = {str(key): float(value) for key, value in driver.statistics().items()}
-        except Exception:
+        except Exception as error:
             if driver.name not in self._complained:
                 self._complained.add(driver.name)
-                LOG.exception("Driver %s: statistics() failed", driver.name)
+                shown = masking.for_log(
+                    error, lambda text: self._fleet.scrubbed(text, driver.name, room.secret)
+                )
+                LOG.error("Driver %s: statistics() failed", driver.name, exc_info=shown)
             return {}
         # JSON cannot express the others.
         return {key: value for key, value in counters.items() if math.isfinite(value)}

@@ -74,15 +74,19 @@ def test_a_drivers_figures_that_cannot_be_told_are_left_out_and_logged_once(
 ) -> None:
     class Broken(StillDriver):
         def statistics(self) -> Mapping[str, float]:
-            return {"sent": "many"}  # type: ignore[dict-item]
+            return {"sent": "hunter2"}  # type: ignore[dict-item]
 
     async def main() -> None:
-        async with aged(tmp_path, {"a": 1}, Broken()) as (_, statistics):
+        async with aged(tmp_path, {"a": 1}, Broken()) as (it, statistics):
+            it.enrol({"name": "b", "driver": "still", "driver_info": {"password": "hunter2"}})
+            await it.fleet.refresh(it.sql)
             assert statistics.figures().drivers["still"].counters == {}
             statistics.figures()
 
     asyncio.run(main())
     assert [record.getMessage() for record in caplog.records] == ["Driver still: statistics() failed"]
+    assert "convert string to float: '******'" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 def test_a_drivers_figures_that_json_cannot_hold_are_left_out(tmp_path: Path) -> None:
