@@ -1,6 +1,8 @@
 """Which conductors can carry out what is waited for, and whether any of them lives."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -37,8 +39,8 @@ class Owner(NamedTuple):
 class OwnersWatch:
     """Watches, for a command that waits, whether somebody lives who can carry out what is left.
 
-    Heartbeats are compared with the database's clock, and what happens between two looks is measured by a
-    clock that nobody sets: no other host's clock counts.
+    Heartbeats are compared with the database's clock and with those of the last look, and what happens
+    between two looks is measured by a clock that nobody sets: no other host's clock counts.
 
     :param number: of the operation
     :param timeout: seconds, ``[conductor] heartbeat_timeout``; for so long one may be starting
@@ -50,6 +52,7 @@ class OwnersWatch:
         self._clock = clock
         self._start = self._looked = clock()
         self._lived: dict[Owner, float] = {}
+        self._heartbeats: dict[str, datetime] = {}
         #: Why nothing more will happen for now, when that is so.
         self.verdict: str | None = None
 
@@ -61,17 +64,23 @@ class OwnersWatch:
         self._looked = now
         left = [Owner(*row) for row in operations.unfinished_owners(connection, self._number)]
         known = conductors.list_conductors(connection)
-        lived = {owner: self._lived_at(owner, known, now) for owner in left}
+        heard = {one.hostname: self._heard_at(one, now) for one in known}
+        self._heartbeats = {one.hostname: one.heartbeat_at for one in known}
+        lived = {owner: self._lived_at(owner, known, heard) for owner in left}
         self._lived = lived
         if left and all(now - at >= self._timeout for at in lived.values()):
             self.verdict = verdict(left, known, self._timeout)
 
-    def _lived_at(self, owner: Owner, known: Iterable[ConductorRecord], now: float) -> float:
+    def _heard_at(self, one: ConductorRecord, now: float) -> float:
+        """When a conductor was last heard of: one whose heartbeat goes on lives, whatever its clock says."""
+        if one.heartbeat_at > self._heartbeats.get(one.hostname, one.heartbeat_at):
+            return now
+        return now - max(one.age, 0.0) if is_fresh(one.age, self._timeout) else -math.inf
+
+    def _lived_at(self, owner: Owner, known: Iterable[ConductorRecord], heard: Mapping[str, float]) -> float:
         """When one was last heard of who can do it; at least it may have been when this watch began."""
-        heard = [
-            now - max(one.age, 0.0) for one in known if owner.may_be(one) and is_fresh(one.age, self._timeout)
-        ]
-        return max([self._lived.get(owner, self._start), *heard])
+        able = [heard[one.hostname] for one in known if owner.may_be(one)]
+        return max([self._lived.get(owner, self._start), *able])
 
 
 def verdict(owners: Iterable[Owner], known: Iterable[ConductorRecord], timeout: float) -> str:

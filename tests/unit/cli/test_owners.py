@@ -84,6 +84,17 @@ def test_one_whose_clock_was_set_does_not_count_as_dead_at_once(watched: Watched
     assert watched.after(59.0) is None
 
 
+@pytest.mark.parametrize("ahead", [3600.0, -3600.0])
+def test_one_that_is_heard_of_again_and_again_lives_whatever_its_clock_says(
+    watched: Watched, ahead: float
+) -> None:
+    for look in range(10):
+        heard_of(watched.database, -ahead - 30.0 * look)
+        assert watched.after(30.0) is None
+    assert watched.after(59.0) is None
+    assert watched.after(1.5) is not None
+
+
 @pytest.mark.parametrize(
     ("there", "online"),
     [
