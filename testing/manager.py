@@ -37,11 +37,11 @@ class FakeManager(base.Manager):
     """What a periodic task receives as ``manager``; its attributes hold what drivers reported.
 
     ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health, until it
-    is outdated}, ``sensors``
-    {node name: the sensors reported last}, ``properties`` and ``driver_internal_info`` {node name: what was
-    saved}, ``maintenance`` {node name: reason}, ``reservations`` [(node name, purpose)], ``commands`` [argv]
-    with ``command_inputs`` beside it, and ``failures``. What the conductor would ignore is not in there. The
-    nodes that :meth:`nodes` returns show what was reported before.
+    is outdated}, ``sensors`` {node name: the sensors reported last}, ``properties`` and
+    ``driver_internal_info`` {node name: what was saved}, ``maintenance`` {node name: reason},
+    ``reservations`` [(node name, purpose)], ``commands`` [argv] with ``command_inputs`` beside it, and
+    ``failures``. What the conductor would ignore is not in there. The nodes that :meth:`nodes` returns show
+    what was reported before.
 
     :param nodes: the nodes that it owns
     :param now: seconds of its clock, which only :meth:`advance` moves

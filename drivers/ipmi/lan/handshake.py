@@ -213,7 +213,8 @@ Answer = OpenSessionResponse | Rakp2 | Rakp4 | Refusal
 def decode_answer(payload_type: int, payload: bytes) -> Answer:
     """What a BMC answers to Open Session Request, RAKP message 1 or RAKP message 3.
 
-    Bytes behind the end are left alone, as are the headers of the algorithms in an Open Session Response.
+    Bytes behind the end are left alone, as are the headers of the algorithms in an Open Session Response. A
+    RAKP message 2 or 4 that ends too early has no code, or too short a one, which nobody takes for right.
 
     :raises Malformed: for other payload types, and for what is too short
     """
@@ -232,8 +233,6 @@ def decode_answer(payload_type: int, payload: bytes) -> Answer:
         _, _, privilege, _, bmc_id, *pieces = _OPEN_RESPONSE.unpack_from(payload)
         return OpenSessionResponse(tag, privilege & 0x0F, console_id, bmc_id, _numbers(*pieces))
     if payload_type == packet.RAKP_2:
-        if len(payload) < _RAKP_2.size:
-            raise Malformed("too short a RAKP message 2")
-        bmc_random, guid = _RAKP_2.unpack_from(payload)[3:]
+        bmc_random, guid = _RAKP_2.unpack_from(payload.ljust(_RAKP_2.size, b"\0"))[3:]
         return Rakp2(tag, console_id, bmc_random, guid, payload[_RAKP_2.size :])
     return Rakp4(tag, console_id, payload[_REFUSAL.size :])

@@ -116,6 +116,22 @@ def test_late_refusals_of_suite_17_are_none_of_suite_3(fake_bmc: Any) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("size", [8, 24, 39])
+def test_a_rakp_message_2_that_ends_before_its_code_leads_to_suite_3(fake_bmc: Any, size: int) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, connected(bmc) as connection:
+
+            def cut(kind: int, payload: bytes) -> bytes:
+                suite = list(bmc.sessions.values())[-1]["suite"]
+                return payload[:size] if kind == RAKP_2 and suite is crypto.SUITE_17 else payload
+
+            bmc.bend = cut
+            assert await read(connection) == bmc.status
+            assert connection._manner.suite is crypto.SUITE_3
+
+    run(main)
+
+
 def test_a_refusal_with_the_session_id_of_the_bmc_is_one(fake_bmc: Any) -> None:
     async def main() -> None:
         async with fake_bmc() as bmc, connected(bmc, EAGER) as connection:
