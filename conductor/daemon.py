@@ -214,19 +214,19 @@ class Conductor:
             "timer": self._tick(manager),
             "fleet": self._follow(),
             "recorder": self._recorder.run(),
-            "heartbeat": self._heartbeat.run(),
             "watchdog": self._rooms.watch(),
             "task reports": self._report(manager),
             "figures": self._record_figures(),
             "notifications": self._notifications.run(),
         }
+        heartbeat = asyncio.create_task(self._heartbeat.run(), name="heartbeat")
         tasks: list[asyncio.Task[Any]]
         tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in endless.items()]
         stopped: asyncio.Task[Any] = asyncio.create_task(self._stop.wait(), name="stop")
         ready()
         try:
-            await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
+            await asyncio.wait([stopped, heartbeat, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in [heartbeat, *tasks]:
                 if task.done():
                     LOG.error("The conductor's %s ended, so the conductor does", task.get_name())
                     task.result()
@@ -238,6 +238,8 @@ class Conductor:
             await self._actions.drain(self._settings.shutdown_timeout * 0.5)
             await manager.cancel_runs(self._settings.shutdown_timeout * 0.05)
             manager.record_tasks()
+            heartbeat.cancel()  # not before: until then this conductor has nodes
+            await asyncio.gather(heartbeat, return_exceptions=True)
 
     async def _tick(self, manager: ConductorManager) -> None:
         """Start periodic tasks when they are due, and apply the config file after a reload."""

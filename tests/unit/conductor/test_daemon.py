@@ -1,4 +1,6 @@
 import asyncio
+import threading
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from podium import errors, states
 from podium.conductor.daemon import Conductor
 from podium.db import api, conductors, operations, power, schema
 from podium.db.engine import Database
+from podium.drivers import base
 from templates import prepared, upgrade_to
 
 
@@ -126,5 +129,41 @@ def test_a_reload_in_the_moment_of_the_end_does_not_keep_a_conductor(tmp_path: P
 
         conductor._stop.wait = stop_with_a_reload  # type: ignore[method-assign]
         await asyncio.wait_for(conductor.run(conductor.stop), PATIENCE)
+
+    asyncio.run(main())
+
+
+def test_a_conductor_that_finishes_its_changes_is_heard_of_until_then(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="podium")
+    database = prepared(f"sqlite:///{tmp_path}/p.sqlite")
+    with database.write() as connection:
+        api.create_nodes(connection, [{"name": "a", "driver": "still"}])
+        power.ask(connection, api.find_nodes(connection, ["a"]), states.POWER_ON, who="me")
+    begun, over = threading.Event(), threading.Event()
+
+    class Slow(StillDriver):
+        async def set_power_state(self, node: base.Node, target: str) -> None:
+            begun.set()
+            await asyncio.to_thread(over.wait, PATIENCE)
+            await super().set_power_state(node, target)
+
+    def heard_of() -> datetime:
+        with database.read() as connection:
+            (one,) = conductors.list_conductors(connection)
+        return one.heartbeat_at
+
+    async def main() -> None:
+        conf = make_conf(tmp_path, "[conductor]\nheartbeat_interval = 0.1\n")
+        conductor = Conductor(conf, database, {"still": Slow()})
+        running = asyncio.create_task(conductor.run(lambda: None))
+        await until(begun.is_set)
+        conductor.stop()
+        await until(lambda: "Waiting up to" in caplog.text)
+        before = heard_of()
+        await until(lambda: heard_of() > before, step=0.05)
+        over.set()
+        await asyncio.wait_for(running, PATIENCE)
 
     asyncio.run(main())
