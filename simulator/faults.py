@@ -9,7 +9,7 @@ from podium import errors
 IPMI: Final = "IPMI"
 REDFISH: Final = "Redfish"
 #: What a Redfish BMC may answer instead of 401 to whoever it does not know.
-NOBODY: Final = ("400", "403", "404", "440", "500", "page", "redirect", "error")
+NOBODY: Final = ("400", "403", "404", "440", "500", "page", "redirect", "error", "nothing")
 
 
 @dataclass(frozen=True, slots=True)

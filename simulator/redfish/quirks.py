@@ -35,6 +35,8 @@ def nobody(form: str, path: str) -> Answer:
         page = b"<!DOCTYPE html><html><body>Log in</body></html>"
         head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(page)
         return Answer(head + page, 200)
+    if form == "nothing":
+        return answer(200, {})
     if form == "redirect":
         return answer(302, headers={"Location": _LOGIN_PAGE})
     if form in _STATUSES:

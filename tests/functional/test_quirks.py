@@ -169,6 +169,7 @@ _QUIRKS: Final = (
     Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=page"),
     Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=redirect"),
     Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=error"),
+    Quirk(faults.REDFISH, "forgets-sessions=5+says-nobody=nothing"),
 )
 
 

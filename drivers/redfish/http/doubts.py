@@ -27,6 +27,10 @@ _MESSAGES: Final = frozenset(
 _ALIVE: Final = 5.0  # seconds for which a session that was asked for counts as alive
 _MOST: Final = 16  # kinds of answers that are remembered
 
+#: What a resource has one of at least, also one that ``$select`` left little of. No refusal has any.
+_RESOURCE: Final = ("Id", "Name", "Members", "PowerState", "TaskState")
+_MARKS: Final = (b'"@odata.', *(f'"{name}"'.encode() for name in _RESOURCE))
+
 _Kind = tuple[int, tuple[str, ...]]
 _CLOSED: Final[_Kind] = (0, ())  # no answer
 _ROOT: Final = "/redfish/v1/"  # which is for everybody
@@ -80,7 +84,7 @@ class Doubts:
         if not session:
             return account.expired(head) and (repeatable or answer.status in _NOT_DONE)
         seen, place = await self._exchange.ask("GET", session, head, "\r\n", deadline)
-        if seen.status == 200 and not answers.is_error(answers.resource(seen) or {"error": {}}):
+        if seen.status == 200 and _is_resource(seen):
             self._means_it(kind, _ALIVE)
             return False
         if seen.status >= 500 and not await self._is_well(deadline):
@@ -105,8 +109,10 @@ class Doubts:
         if fresh or not account.has_session or self._clock() < self._meant.get(_CLOSED, 0.0):
             return False
         try:
-            await self._is_well(deadline)
+            is_well = await self._is_well(deadline)
         except errors.DriverError:
+            return False
+        if not is_well:
             return False
         if session:
             with contextlib.suppress(errors.DriverError):
@@ -138,7 +144,8 @@ def is_plain(answer: Answer, *, reads: bool) -> bool:
     status, body = answer.status, answer.body
     if status >= 300:
         return status == 304
-    return (body.startswith(b"{") or not (reads or _is_page(answer))) and b'"error"' not in body[:64]
+    usual = any(mark in body for mark in _MARKS) if reads else not _is_page(answer)
+    return usual and b'"error"' not in body[:64]
 
 
 def may_be(answer: Answer, *, reads: bool) -> bool:
@@ -146,15 +153,18 @@ def may_be(answer: Answer, *, reads: bool) -> bool:
     status = answer.status
     if status >= 300:
         return status not in _OF_THE_REQUEST
-    return _is_page(answer) or (reads and (not answer.body.strip() or _is_error(answer)))
+    return _is_page(answer) or (reads and not _is_resource(answer))
 
 
 def _is_page(answer: Answer) -> bool:
     return answer.body.lstrip().startswith(b"<")
 
 
-def _is_error(answer: Answer) -> bool:
-    return answers.is_error(answers.resource(answer) or {})
+def _is_resource(answer: Answer) -> bool:
+    found = answers.resource(answer) or {}
+    if answers.is_error(found):
+        return False
+    return any(key in _RESOURCE or key.startswith("@odata.") for key in found)
 
 
 def _kind(answer: Answer) -> _Kind:

@@ -59,7 +59,13 @@ FORMS: dict[str, tuple[int, Any, dict[str, str]]] = {
     "200 other error": (200, told("GeneralError"), {}),
     "200 empty": (200, b"", {}),
     "204": (204, None, {}),
+    "200 text": (200, b"Unauthorized", {"Content_Type": "text/plain"}),
+    "200 null": (200, b"null", {}),
+    "200 nothing": (200, {}, {}),
+    "200 message": (200, {"code": 401, "message": "session timed out"}, {}),
 }
+#: Forms that are objects, so that who asks for something may be content with them.
+OBJECTS = ("200 nothing", "200 message")
 
 
 class Odd:
@@ -130,7 +136,9 @@ def test_what_may_have_been_done_is_not_repeated(http_bmc: Any, form: str) -> No
     run(main)
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS if form not in ("401", "419", "440", "498")])
+@pytest.mark.parametrize(
+    "form", [form for form in FORMS if form not in ("401", "419", "440", "498", *OBJECTS)]
+)
 def test_an_answer_that_means_what_it_says_costs_no_login(http_bmc: Any, form: str) -> None:
     async def main() -> None:
         async with http_bmc(None) as bmc, bmc.connected() as (_, one):
@@ -226,7 +234,7 @@ def test_a_login_that_does_not_help_is_not_repeated_and_a_wrong_password_is_coun
     run(main)
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS if form != "303 login"])
+@pytest.mark.parametrize("form", [form for form in FORMS if form not in ("303 login", "200 text")])
 def test_a_stream_is_opened_after_one_login_in_whatever_form_its_refusal_comes(
     http_bmc: Any, form: str
 ) -> None:
@@ -282,5 +290,39 @@ def test_a_bmc_that_answers_nobody_is_given_no_login(http_bmc: Any) -> None:
             bmc.closes, bmc.answer = False, lambda request: None
             await one.get(SYSTEM)
             assert bmc.logins == 1
+
+    run(main)
+
+
+def test_a_bmc_that_closes_for_its_users_and_fails_for_all_others_is_given_no_login(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            await one.get(SYSTEM)
+
+            def answer(request: Any) -> bytes | None:
+                bmc.closes = request.path == SYSTEM
+                return b"" if bmc.closes else bytes(bmc.reply(503))
+
+            bmc.answer = answer
+            with pytest.raises(errors.BMCUnreachable):
+                await one.get(SYSTEM)
+            assert bmc.logins == 1 and not bmc.asked(f"{SESSIONS}/1", "DELETE")
+            bmc.closes, bmc.answer = False, lambda request: None
+
+    run(main)
+
+
+def test_an_object_that_is_no_resource_costs_one_login_and_then_means_what_it_says(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            bmc.answer = lambda request: (
+                bmc.reply(200, {"name": "thing"})
+                if request.path in ("/own", f"{SESSIONS}/1") and request.method == "GET"
+                else None
+            )
+            await one.get(SYSTEM)
+            for _ in range(3):
+                assert (await one.get("/own")).body == {"name": "thing"}
+            assert bmc.logins == 2 and len(bmc.sessions) == 1
 
     run(main)
