@@ -28,6 +28,8 @@ _WITHOUT: Final = 3600.0  # seconds after which a BMC that offered no sessions i
 _PROVEN: Final = 60.0  # seconds after which user name and password must have been accepted
 #: MessageIds of a full session table, in the Base registry and in Dell's.
 _LIMITS: Final = ("SessionLimitExceeded", "RAC0218")
+#: Names of messages that mean a wrong user name or password, whatever the status: iLO 4 says 400.
+_WRONG: Final = frozenset({"ResourceAtUriUnauthorized", "UnauthorizedLoginAttempt"})
 
 #: Sends a request (method, path, head and rest); returns the answer, and the path that was asked for last.
 Ask = Callable[[str, str, str, str], Awaitable[tuple[Answer, str]]]
@@ -114,7 +116,7 @@ class Account:
         who = {"UserName": self._target.username, "Password": self._target.password}
         answer, place = await ask("POST", sessions or _DEFAULT, self._plain, requests.content(who))
         may_be_basic = answer.status == 401 and sessions is None and self._target.auth == "auto"
-        if answer.status in (401, 403) and not may_be_basic and not is_session_limit(answer):
+        if _refuses_login(answer) and not may_be_basic and not is_session_limit(answer):
             self.refuse(answer)
         if self._hold(answer, place, own):
             return
@@ -205,6 +207,14 @@ class Account:
         who = f"{self._target.username}:{self._target.password}".encode()
         self.head = f"{self._plain}Authorization: Basic {base64.b64encode(who).decode()}\r\n"
         self.valid_until = until
+
+
+def _refuses_login(answer: Answer) -> bool:
+    """Whether user name or password are wrong; asking with them again would count twice."""
+    if answer.status in (401, 403):
+        return True
+    messages = answers.message_ids(answers.resource(answer))
+    return any(message.rpartition(".")[2] in _WRONG for message in messages)
 
 
 def is_session_limit(answer: Answer) -> bool:

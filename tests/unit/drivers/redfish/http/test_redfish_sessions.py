@@ -383,3 +383,24 @@ def test_a_late_answer_does_not_end_the_time_for_which_a_bmc_is_left_alone() -> 
     clock.advance(601)
     account.accept()
     assert not account.left_alone
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(400, "iLO.0.10.UnauthorizedLoginAttempt"), (200, "Base.1.8.ResourceAtUriUnauthorized")],
+)
+def test_a_wrong_password_is_tried_once_a_read_in_whatever_form_it_is_refused(
+    http_bmc: Any, status: int, message: str
+) -> None:
+    """And not a second time as basic authentication, which would lock the account twice as soon."""
+
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            refusal = bmc.reply(status, bmc.error((message, "no")))
+            bmc.answer = lambda request: refusal if request.path == SESSIONS else None
+            for _ in range(4):
+                with pytest.raises(errors.AuthenticationRefused):
+                    await one.get(SYSTEM)
+            assert len(bmc.asked(SESSIONS, "POST")) == 3 and not bmc.asked(SYSTEM)
+
+    run(main)
