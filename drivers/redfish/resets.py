@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from podium import errors
 from podium.drivers.redfish import power, resources
-from podium.drivers.redfish.http import answers
+from podium.drivers.redfish.http import answers, origin
 from podium.drivers.redfish.http.client import BMC, Refused, Response
 
 _PUSH: Final = "PushPowerButton"
@@ -34,13 +34,19 @@ class Kind:
         return self.name == _PUSH
 
 
-def target(reset: dict[str, Any], path: str) -> str:
+def target(reset: dict[str, Any], path: str, own: str | None) -> str:
     """Where a reset is posted to.
 
     :param reset: the action, from the system's resource
-    :param path: the system's
+    :param path: the system's, and ``own`` the one that its resource names, which may be another name
+    :raises podium.errors.DriverError: it would reset another system
     """
     given = resources.member(reset, "target", str)
+    if given and all(origin.is_of_sibling(given, home) for home in (path, own or path)):
+        raise errors.DriverError(
+            f"BMC names {resources.line(given)} for the reset of {path}: that would reset another system; "
+            "set redfish_system_id to the one that is meant, or renew the BMC's firmware"
+        )
     return given or f"{path.rstrip('/')}/Actions/ComputerSystem.Reset"
 
 

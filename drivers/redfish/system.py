@@ -130,7 +130,8 @@ class System:
             return
         reset = resources.part(response.body, "Actions", "#ComputerSystem.Reset")
         allowed = await resets.allowed(self.bmc, reset)
-        target, etags = resets.target(reset, self.path), resets.etags(response)
+        own = resources.member(response.body, "@odata.id", str)
+        target, etags = resets.target(reset, self.path, own), resets.etags(response)
 
         async def send(kind: resets.Kind) -> None:
             self._expect(action)

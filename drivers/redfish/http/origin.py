@@ -6,6 +6,7 @@ path is only ever asked for at the address that the node has: what names another
 """
 
 import ipaddress
+import posixpath
 import re
 import urllib.parse
 from collections.abc import Callable
@@ -50,8 +51,8 @@ def own_path(link: str, base: str, target: Target, peer: str) -> str | None:
             return None
         elif link.startswith("redfish/v1"):  # from the root, without its slash
             path = f"/{link}"
-        elif link.startswith("Actions/"):  # which a resource has beneath it, and a collection has none
-            path = _within(base, link)
+        elif link.startswith(("Actions/", "./Actions/")):  # which a resource has, and a collection has none
+            path = _within(base, link.removeprefix("./"))
         else:
             path = urllib.parse.urljoin(base, link)
     except ValueError:
@@ -90,6 +91,17 @@ def _within(base: str, link: str) -> str:
     return f"{base.partition('?')[0].rstrip('/')}/{link}"
 
 
+def is_of_sibling(path: str, resource: str) -> bool:
+    """Whether a path belongs to another member of the collection that a resource is a member of."""
+    home, there = _comparable(resource), _comparable(path)
+    collection = home.rpartition("/")[0]
+    return there.startswith(f"{collection}/") and not f"{there}/".startswith(f"{home}/")
+
+
+def _comparable(path: str) -> str:
+    return posixpath.normpath(urllib.parse.unquote(path)).lower()
+
+
 def settle(body: dict[str, Any], base: str, own: Own) -> None:
     """Make paths of all links in a resource; those that lead elsewhere stay, for whoever follows to refuse.
 
@@ -119,13 +131,17 @@ def redirected(method: str, path: str, answer: Answer, own: Own) -> tuple[str, s
     """Method and path with which a redirected request goes on; None when it must not.
 
     After a 301 or 302 many clients go on with GET instead of POST (RFC 9110, 15.4.2), so what a BMC means by
-    one is not clear, except for the same path with or without a slash at its end.
+    one is not clear, except for the same path with or without a slash at its end. An action of one
+    system is never sent to another.
     """
     location = answers.header(answer.headers, b"location")
     to = own(location, path) if location else None
     if to is None or answers.header(answer.headers, b"x-auth-token"):  # a session was opened all the same
         return None
     to = to.partition("#")[0]
+    acting, is_action, _ = path.partition("/Actions/")
+    if method != "GET" and is_action and is_of_sibling(to, acting):
+        return None
     if answer.status == _SEE_OTHER:
         method = "GET"
     elif to == path:
@@ -145,6 +161,6 @@ def astray(bmc: str, method: str, path: str, answer: Answer) -> errors.DriverErr
     """The error for a redirect that must not be followed."""
     location = answers.clean(answers.header(answer.headers, b"location") or "")
     return errors.DriverError(
-        f"{bmc} redirects {method} {path} to {location!r}; that is not its own, or not another place, "
-        "so set redfish_address to it if it is right"
+        f"{bmc} redirects {method} {path} to {location!r}, which is not the same thing at another place of "
+        "its own; set redfish_address to that if it is right"
     )

@@ -101,3 +101,35 @@ def test_a_reset_is_sent_as_the_bmc_spells_it() -> None:
 
 def test_nothing_is_sent_of_which_the_bmc_lists_nothing() -> None:
     assert choices(("On", "ForceOn"), ("ForceOff", "Nmi")) == []
+
+
+def aimed(target: str, own: str = PATH) -> Machine:
+    machine = Machine(["ForceOff"])
+    machine.system |= {"@odata.id": own}
+    machine.system["Actions"]["#ComputerSystem.Reset"]["target"] = target
+    return machine
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["Systems/2", "Systems/1/../2", "Systems/%31%31", "SYSTEMS/2", "Systems/10"],
+    ids=lambda place: place,
+)
+def test_a_reset_of_another_system_is_not_sent(place: str) -> None:
+    machine = aimed(f"/redfish/v1/{place}/Actions/ComputerSystem.Reset")
+    with pytest.raises(errors.DriverError, match="would reset another system; set redfish_system_id"):
+        machine.change(states.POWER_OFF)
+    assert not machine.sent
+
+
+@pytest.mark.parametrize(
+    ("target", "own"),
+    [
+        (f"{PATH}/Actions/ComputerSystem.Reset/", PATH),
+        ("/redfish/v1/systems/%31/Actions/ComputerSystem.Reset", f"{PATH}/"),
+        ("/redfish/v1/Systems/UUID/Actions/ComputerSystem.Reset", "/redfish/v1/Systems/UUID"),
+        ("/redfish/v1/Managers/1/Actions/Oem/Acme.Reset", PATH),
+    ],
+)
+def test_a_reset_may_be_elsewhere_or_name_its_system_otherwise(target: str, own: str) -> None:
+    assert aimed(target, own).change(states.POWER_OFF) == ["ForceOff"]

@@ -152,6 +152,7 @@ def test_the_links_of_a_resource_become_paths_and_nothing_else_does() -> None:
 @pytest.mark.parametrize("base", [SYSTEM, f"{SYSTEM}/", f"{SYSTEM}?$select=Actions"])
 def test_actions_are_beneath_their_resource_whether_its_path_ends_with_a_slash_or_not(base: str) -> None:
     assert origin.own_path("Actions/ComputerSystem.Reset", base, HERE, "") == RESET
+    assert origin.own_path("./Actions/ComputerSystem.Reset", base, HERE, "") == RESET
 
 
 @pytest.mark.parametrize("base", [SYSTEMS, f"{SYSTEMS}/", f"{SYSTEMS}?$skip=1"])
@@ -377,3 +378,20 @@ def test_a_stream_is_redirected_too(http_bmc: Any) -> None:
 
 def test_a_redirect_without_location_is_none() -> None:
     assert origin.redirected("GET", "/a", Answer(302, [], b""), lambda link, base: link) is None
+
+
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize(
+    "place", ["Systems/2", "Systems/1/../2", "systems/%32", "Systems/11", "Systems"], ids=lambda place: place
+)
+def test_an_action_is_never_redirected_to_another_system(http_bmc: Any, status: int, place: str) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            other = f"/redfish/v1/{place}/Actions/ComputerSystem.Reset"
+            bmc.resources[other] = {}
+            bmc.answer = lambda request: bmc.reply(status, Location=other) if request.path == RESET else None
+            with pytest.raises(errors.DriverError, match="not the same thing at another place"):
+                await one.post(RESET, {"ResetType": "ForceOff"}, repeatable=True)
+            assert not bmc.asked(other, "POST")
+
+    run(main)
