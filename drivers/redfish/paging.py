@@ -34,4 +34,6 @@ async def pages(
 
 def _next(page: dict[str, Any]) -> str | None:
     given = next(filter(None, (page.get(key) for key in _NEXT)), None)
+    if isinstance(given, dict):  # as all other links are
+        given = given.get("@odata.id")
     return None if given is None else resources.path(given)

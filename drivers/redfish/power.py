@@ -39,6 +39,7 @@ _UNDER_WAY: Final = {
     states.SOFT_POWER_OFF: (OFF, POWERING_OFF),
 }
 _STATES: Final = frozenset({*SETTLED, *PASSING})
+_AROUND: Final = " \t\r\n\0"
 _SPELLINGS: Final = {state.lower(): state for state in _STATES}
 _NOT_SUPPORTED: Final = frozenset(
     {
@@ -77,7 +78,7 @@ def known(value: Any) -> str | None:
     """
     if not isinstance(value, str):
         return None
-    return value if value in _STATES else _SPELLINGS.get(value[:20].strip().lower())
+    return value if value in _STATES else _SPELLINGS.get(value[:20].strip(_AROUND).lower())
 
 
 def missing(bmc: object, path: str, body: dict[str, Any]) -> errors.DriverError:

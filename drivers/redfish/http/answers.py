@@ -195,8 +195,9 @@ def refusal(what: str, answer: Answer) -> Refused:
     :param what: what was refused by whom, as the beginning of a sentence
     """
     body = resource(answer)
-    told = (body or {}).get("error") if answer.status < 300 else None  # a phrase would call it a success
-    why = clean(words(body) or (told if isinstance(told, str) else _phrase(answer)))
+    others = ((body or {}).get(key) for key in ("error", "message"))  # of servers that are not Redfish's
+    why = clean(words(body) or next((text for text in others if text and isinstance(text, str)), ""))
+    why = why or _phrase(answer)
     return Refused(f"{what} (HTTP {answer.status}): {why}", answer.status, message_ids(body))
 
 

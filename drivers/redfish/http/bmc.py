@@ -118,7 +118,7 @@ class BMC:
         answer, place = await self._ask("POST", path, content, deadline, repeatable=repeatable)
         if answer.status in origin.REDIRECTING:
             raise origin.astray(f"BMC {self.target}", "POST", path, answer)
-        if answer.status == monitor.ACCEPTED:
+        if answer.status == monitor.ACCEPTED or "TaskState" in (answers.resource(answer) or {}):
             own = self._exchange.own_path
             answer = await monitor.follow(f"BMC {self.target}", place, answer, self._poll, own, deadline)
         found = answers.resource(answer) or {}

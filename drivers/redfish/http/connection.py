@@ -156,9 +156,8 @@ class Connection(Link):
                 self._parser.feed_data(data)
         except _NOT_HTTP as error:
             self._misunderstood(error)
-        else:
-            if self._head_done and self._rest is None and self._says_enough():
-                self._wait_for_rest()
+        if self._answer is not None and self._head_done and self._rest is None and self._says_enough():
+            self._wait_for_rest()
 
     def _misunderstood(self, error: Exception) -> None:
         if self._answer is None:  # it was whole, and more came behind it

@@ -16,7 +16,7 @@ _LONGEST: Final = 256 << 10  # bytes that are mended token by token, which takes
 # A string, also one without an end; a comma with nothing behind it; a colon with nothing behind it; a word.
 _TOKEN: Final = re.compile(
     rf"""
-    "(?:[^"\\]|\\.)*+"? | ,(?=\s*[}}\]]) | :(?=\s*[,}}]) | [^{re.escape(_BLANK)}"{{}}\[\],:]+
+    "(?:[^"\\]|\\.)*+"? | ,(?=\s*[}}\],]) | :(?=\s*[,}}]) | [^{re.escape(_BLANK)}"{{}}\[\],:]+
     """,
     re.DOTALL | re.VERBOSE,
 )

@@ -175,7 +175,7 @@ class Walk:
         """
         entries = resources.objects(resources.part(system, "Links"), name)
         if not entries:
-            path = linked(await self._bmc.root(), collection)
+            path = linked(await self._bmc.root(collection), collection)
             entries = await self._only_entry(path) if path else []
         return [path for entry in entries[:limit] if (path := linked(entry))]
 

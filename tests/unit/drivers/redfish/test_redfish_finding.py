@@ -105,6 +105,13 @@ def test_pages_that_lead_nowhere_leave_no_system_to_be_mistaken(following: Any, 
     assert len(bmc.asked) <= 3
 
 
+def test_the_link_to_the_next_page_may_be_an_object_as_all_others_are() -> None:
+    pages = {SYSTEMS: page(following={"@odata.id": skip(1)}), skip(1): page(ONE)}
+    assert find(Documents(pages)) == ONE
+    with pytest.raises(errors.DriverError, match="no path on itself"):
+        find(Documents({SYSTEMS: page(following={"@odata.id": "https://192.0.2.1/redfish/v1/Systems"})}))
+
+
 def test_pages_without_an_end_are_given_up() -> None:
     pages = {skip(number): page(following=skip(number + 1)) for number in range(1000)}
     bmc = Documents({SYSTEMS: page(ONE, following=skip(0)), **pages})

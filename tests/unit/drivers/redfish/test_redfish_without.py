@@ -377,7 +377,9 @@ def test_a_reset_that_no_etag_helps_is_refused_and_was_tried_few_times(http_bmc:
     play(scene, http_bmc)
 
 
-@pytest.mark.parametrize(("word", "state"), [("on", "power on"), ("OFF", "power off"), (" On\n", "power on")])
+@pytest.mark.parametrize(
+    ("word", "state"), [("on", "power on"), ("OFF", "power off"), (" On\n\0", "power on")]
+)
 def test_a_power_state_in_another_case_is_one(http_bmc: Any, word: str, state: str) -> None:
     async def scene(stage: Stage) -> None:
         stage.becomes(word)

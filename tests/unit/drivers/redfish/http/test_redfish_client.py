@@ -111,17 +111,17 @@ def test_one_request_is_under_way_at_a_time_and_the_others_wait_in_order(http_bm
             bmc.requests.clear()
             held = ["/0"]
             bmc.answer = lambda request: b"" if request.path in held else None
-            bmc.resources |= {f"/{number}": {"n": number} for number in range(4)}
+            bmc.resources |= {f"/{number}": {"Id": number} for number in range(4)}
             reads = [asyncio.create_task(one.get(f"/{number}")) for number in range(4)]
             reads[2].cancel()
             bmc.arrived.clear()
             await bmc.arrived.wait()
             assert [request.path for request in bmc.requests] == ["/0"]
             held.clear()
-            bmc.peers[0].send(bmc.reply(200, {"n": 0}))
+            bmc.peers[0].send(bmc.reply(200, {"Id": 0}))
             told = await asyncio.gather(*reads, return_exceptions=True)
             assert isinstance(told[2], asyncio.CancelledError)
-            assert [one.body["n"] for one in told if not isinstance(one, BaseException)] == [0, 1, 3]
+            assert [one.body["Id"] for one in told if not isinstance(one, BaseException)] == [0, 1, 3]
             assert [request.path for request in bmc.requests] == ["/0", "/1", "/3"]
 
     run(main)
@@ -446,7 +446,9 @@ def test_an_authority_file_that_cannot_be_used_is_named(certificate: Path, http_
         ({"error": {"@Message.ExtendedInfo": [{"MessageId": "A"}, {"Message": "b\nc"}]}}, "A; b c", ("A",)),
         ({"@Message.ExtendedInfo": [{"MessageId": "A", "Message": "one"}]}, "one", ("A",)),
         ({"error": {"@Message.ExtendedInfo": [1, None, {"MessageId": 5, "Message": []}]}}, "Conflict", ()),
-        ({"error": "so"}, "Conflict", ()),
+        ({"error": "so"}, "so", ()),
+        ({"message": "so", "code": 9}, "so", ()),
+        ({"error": {}, "message": []}, "Conflict", ()),
         (b"<html>409</html>", "Conflict", ()),
         (None, "Conflict", ()),
     ],

@@ -512,3 +512,19 @@ def test_damaged_answers_end_in_nothing_but_errors_of_a_driver(
         if data:
             data[place % len(data)] = byte
     asyncio.run(exchange(cut(bytes(data), places)))
+
+
+def test_the_rest_of_a_refusal_is_not_waited_for_although_its_head_is_odd(http_bmc: Any) -> None:
+    async def main() -> None:
+        timing = Timing(read=1000, command=3600)
+        async with http_bmc(None) as bmc, bmc.connected(timing, auth="none") as (client, one):
+            bmc.answer = lambda request: b""
+            read = asyncio.create_task(one.get(SYSTEM))
+            await bmc.arrived.wait()
+            (connection,) = client.network.connections
+            connection.body_patience = 0.0
+            bmc.peers[0].send(head("X Y: b", "Content-Length: 20", status="404 Not Found"))
+            with pytest.raises(Refused, match="HTTP 404"):
+                await read
+
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))

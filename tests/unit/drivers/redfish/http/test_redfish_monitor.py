@@ -156,3 +156,19 @@ def test_others_are_answered_while_a_task_runs(http_bmc: Any) -> None:
             await doing_it
 
     run(main)
+
+
+@pytest.mark.parametrize("status", [200, 201])
+@pytest.mark.parametrize("later", [True, False])
+def test_a_task_is_one_whatever_the_status_with_which_it_begins(
+    http_bmc: Any, status: int, later: bool
+) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            failed = bmc.reply(200, task("Exception", "no power supply"))
+            begun = bmc.reply(status, task("Running"), Retry_After="0", Location=MONITOR)
+            doing(bmc, begun if later else failed, failed)
+            with pytest.raises(Refused, match="its task ended in Exception: no power supply"):
+                await one.post(RESET, {}, repeatable=False)
+
+    run(main)

@@ -33,6 +33,7 @@ UNDERSTOOD = {
     "no value": (b'{"SerialNumber": , ' + ON + b"}", None),
     "no value at the end": (b"{" + ON + b', "SerialNumber": }', None),
     "commas at the end": (b'{"SerialNumber": [1, 2,], ' + ON + b",\r\n}", [1, 2]),
+    "commas too many": (b'{"SerialNumber": [1,,2],, ,' + ON + b",,}", [1, 2]),
     "NUL behind it": (b'{"SerialNumber": "1", ' + ON + b"}\0", "1"),
     "many NULs behind it": (b'{"SerialNumber": "1", ' + ON + b"}\0\0\0\0", "1"),
     "an old buffer behind NUL": (b'{"SerialNumber": "1", ' + ON + b'}\0"PowerState": "Off"}', "1"),

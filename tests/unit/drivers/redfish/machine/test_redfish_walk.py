@@ -76,3 +76,12 @@ def test_a_collection_that_is_not_there_says_nothing_about_expand() -> None:
     bmc = TreeBMC({ROOT: EXPANDS, SYSTEM: {}})
     assert asyncio.run(walk(bmc, places).members("/none", 9)) == []
     assert places == Places()
+
+
+def test_a_root_that_lacks_what_is_looked_for_is_read_again_for_it() -> None:
+    class Starting(TreeBMC):
+        async def root(self, needed: str = "") -> dict[str, Any]:
+            return await super().root() if needed == "Chassis" else {}
+
+    bmc = Starting({ROOT: {"Chassis": link(ALL)}, ALL: collection(CHASSIS)})
+    assert asyncio.run(walk(bmc).related({}, "Chassis", "Chassis", 4)) == [CHASSIS]
