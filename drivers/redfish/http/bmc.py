@@ -89,7 +89,7 @@ class BMC:
                 return Response(304, answer.headers, {})
             # Some take any request for a conditional one, now and then.
             answer, place = await self._ask("GET", self._checked(path), rest, deadline)
-        response = self._read(path, answer)
+        response = self._read(path, place, answer)
         if links:
             origin.settle(response.body, place, self._exchange.own_path)
         return response
@@ -117,7 +117,7 @@ class BMC:
             content = f"If-Match: {self._checked_etag(etag)}\r\n{content}"
         answer, place = await self._ask("POST", path, content, deadline, repeatable=repeatable)
         if answer.status in origin.REDIRECTING:
-            raise origin.astray(f"BMC {self.target}", "POST", path, answer)
+            raise self._astray("POST", path, place, answer)
         if answer.status == monitor.ACCEPTED or "TaskState" in (answers.resource(answer) or {}):
             own = self._exchange.own_path
             answer = await monitor.follow(f"BMC {self.target}", place, answer, self._poll, own, deadline)
@@ -159,10 +159,10 @@ class BMC:
             self._exchange.wire.close()
         return True
 
-    def _read(self, path: str, answer: Answer) -> Response:
+    def _read(self, path: str, place: str, answer: Answer) -> Response:
         if answer.status >= 300:
             if answer.status in origin.REDIRECTING:
-                raise origin.astray(f"BMC {self.target}", "GET", path, answer)
+                raise self._astray("GET", path, place, answer)
             raise answers.refusal(f"BMC {self.target} refuses GET {path}", answer)
         body = answers.resource(answer)
         if body is None:
@@ -171,6 +171,16 @@ class BMC:
         if "error" in body and answers.is_error(body):
             raise answers.refusal(f"BMC {self.target} refuses GET {path}", answer)
         return Response(answer.status, answer.headers, body)
+
+    def _astray(self, method: str, path: str, place: str, answer: Answer) -> errors.DriverError:
+        """The error for a redirect that was not followed.
+
+        :param place: where the BMC redirected last
+        """
+        who = f"BMC {self.target}"
+        if origin.redirected(method, place, answer, self._exchange.own_path) is not None:
+            return errors.DriverError(f"{who} redirects {method} {path} again and again, last from {place}")
+        return origin.astray(who, method, path, answer)
 
     def _known_root(self, is_enough: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
         """The service root as it was read, while that may be taken for what it is now."""

@@ -252,11 +252,16 @@ class Connection(Link):
             b"GET "
         )
 
-    def _wait_for_rest(self) -> None:
-        """Give up the rest of an answer that says enough sooner than other answers."""
-        seconds = self.heard + self.body_patience - self._loop.time()
+    def _wait_for_rest(self, end: float = 0.0) -> None:
+        """Give up the rest of an answer that says enough sooner than other answers.
+
+        :param end: when at the latest, however slowly it comes; by the loop's clock
+        """
+        now = self._loop.time()
+        end = end or now + 2 * self.body_patience
+        seconds = min(self.heard + self.body_patience, end) - now
         if seconds > 0:
-            self._rest = self._loop.call_later(seconds, self._wait_for_rest)
+            self._rest = self._loop.call_later(seconds, self._wait_for_rest, end)
         elif self._is_part():
             self._rest = None
         else:

@@ -83,7 +83,11 @@ class Doubts:
         session = account.session
         if not session:
             return account.expired(head) and (repeatable or answer.status in _NOT_DONE)
-        seen, place = await self._exchange.ask("GET", session, head, "\r\n", deadline)
+        try:
+            seen, place = await self._exchange.ask("GET", session, head, "\r\n", deadline)
+        except errors.BMCUnreachable:  # some never show a session: that says nothing about the answer
+            self._means_it(kind, account.pause)
+            return False
         if seen.status == 200 and _is_resource(seen):
             self._means_it(kind, _ALIVE)
             return False

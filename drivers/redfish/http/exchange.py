@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from podium import errors
 from podium.drivers.redfish.http import answers, origin, requests, sessions
 from podium.drivers.redfish.http.answers import BMCBusy
 from podium.drivers.redfish.http.connection import Answer
@@ -43,7 +42,8 @@ class Exchange:
         :param head: the lines of the head that all requests have; ``rest``: the others, and the body
         :param repeatable: as of :meth:`podium.drivers.redfish.http.wire.Wire.talk`
         :param redirects: how many are followed, as long as they lead to the BMC itself
-        :return: the answer, a redirect if it must not be followed, and the path that was asked for last
+        :return: the answer, a redirect if it must not be followed or is one too many, and the path that was
+            asked for last
         """
         request = requests.request(method, path, head, rest)
         for _ in range(2):
@@ -58,11 +58,8 @@ class Exchange:
                 break
             if status in origin.REDIRECTING:
                 step = origin.redirected(method, path, answer, self.own_path)
-                if step is None:
+                if step is None or not redirects:
                     return answer, path
-                if not redirects:
-                    text = f"BMC {self._target} redirects more than {_REDIRECTS} times, now to {step[1]}"
-                    raise errors.DriverError(text)
                 if step[0] != method:
                     return await self._see(step[1], head, deadline, redirects)
                 return await self.ask(

@@ -144,7 +144,7 @@ def _of_itself(resource: dict[str, Any], kind: str) -> list[Fault]:
     if rank is None or rank == _OK or found:
         return found
     name = resources.text(resource, "Name") or resources.text(resource, "Id") or ""
-    return faults(resource) or [Fault(rank, resources.line(f"{kind} {name}: {rank}"))]
+    return faults(resource) or [Fault(rank, resources.line(f"{kind} {name}".rstrip() + f": {rank}"))]
 
 
 async def _of_members(walk: Walk, resource: dict[str, Any], key: str) -> list[Fault]:

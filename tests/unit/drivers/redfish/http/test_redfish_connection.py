@@ -528,3 +528,27 @@ def test_the_rest_of_a_refusal_is_not_waited_for_although_its_head_is_odd(http_b
                 await read
 
     asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
+def test_a_refusal_that_trickles_in_is_not_waited_for_to_its_end(http_bmc: Any) -> None:
+    async def main() -> None:
+        timing = Timing(read=1000, command=3600)
+        async with http_bmc(None) as bmc, bmc.connected(timing, auth="none") as (client, one):
+            bmc.answer = lambda request: b""
+            read = asyncio.create_task(one.get(SYSTEM))
+            await bmc.arrived.wait()
+            (connection,) = client.network.connections
+            connection.body_patience = 0.3
+            peer = bmc.peers[0]
+            peer.send(head("Content-Length: 2000000", status="404 Not Found"))
+            sent = 0
+            while not read.done():
+                if peer in bmc.peers:
+                    peer.send(b"x")
+                    sent += 1
+                await asyncio.sleep(0)
+            assert sent < 2_000_000
+            with pytest.raises(Refused, match="HTTP 404"):
+                await read
+
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))

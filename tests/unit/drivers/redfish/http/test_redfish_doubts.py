@@ -9,7 +9,7 @@ import pytest
 
 from peers import PATIENCE
 from podium import errors
-from podium.drivers.redfish.http.client import Refused
+from podium.drivers.redfish.http.client import Refused, Timing
 
 ROOT = "/redfish/v1/"
 SESSIONS = "/redfish/v1/SessionService/Sessions"
@@ -54,6 +54,7 @@ FORMS: dict[str, tuple[int, Any, dict[str, str]]] = {
     "302 login": (302, None, {"Location": "/login.html"}),
     "302 elsewhere": (302, None, {"Location": "https://sso.example/login"}),
     "302 nowhere": (302, None, {}),
+    "302 in a circle": (302, None, {"Location": "/login?again"}),
     "200 page": (200, PAGE, {"Content_Type": "text/html"}),
     "200 error": (200, told("NoValidSession"), {}),
     "200 other error": (200, told("GeneralError"), {}),
@@ -80,6 +81,10 @@ class Odd:
     def __call__(self, request: Any) -> bytes | None:
         if request.path == "/login.html":
             return bytes(self.bmc.reply(200, PAGE, Content_Type="text/html"))
+        if request.path == "/login?again":
+            return bytes(self.bmc.reply(302, Location="/login?and=again"))
+        if request.path == "/login?and=again":
+            return bytes(self.bmc.reply(302, Location="/login?again"))
         if request.path == ROOT or (request.path, request.method) == (SESSIONS, "POST"):
             return None
         known = request.headers.get("x-auth-token") in self.bmc.sessions
@@ -153,7 +158,7 @@ def test_an_answer_that_means_what_it_says_costs_no_login(http_bmc: Any, form: s
             bmc.requests.clear()
             with pytest.raises(errors.DriverError):
                 await one.get("/denied")
-            assert [request.path for request in bmc.requests if request.path != "/login.html"] == ["/denied"]
+            assert [request.path for request in bmc.requests if "/login" not in request.path] == ["/denied"]
 
     run(main)
 
@@ -324,5 +329,20 @@ def test_an_object_that_is_no_resource_costs_one_login_and_then_means_what_it_sa
             for _ in range(3):
                 assert (await one.get("/own")).body == {"name": "thing"}
             assert bmc.logins == 2 and len(bmc.sessions) == 1
+
+    run(main)
+
+
+def test_a_session_that_is_never_shown_takes_nothing_from_an_answer(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected(Timing(read=0.2)) as (_, one):
+            bmc.answer = lambda request: (
+                b"" if (request.method, request.path) == ("GET", f"{SESSIONS}/1") else None
+            )
+            await one.get(SYSTEM)
+            for _ in range(3):
+                with pytest.raises(Refused, match="HTTP 404"):
+                    await one.get("/missing")
+            assert len(bmc.asked(f"{SESSIONS}/1")) == 1 and bmc.logins == 1
 
     run(main)

@@ -314,7 +314,7 @@ def test_redirects_in_a_circle_come_to_an_end(http_bmc: Any, method: str) -> Non
     async def main() -> None:
         async with http_bmc(None) as bmc, bmc.connected(auth="none") as (_, one):
             bmc.answer = lambda request: bmc.reply(307, Location={"/a": "/b"}.get(request.path, "/a"))
-            with pytest.raises(errors.DriverError, match="redirects more than 3 times"):
+            with pytest.raises(errors.DriverError, match="again and again, last from"):
                 await (one.get("/a") if method == "GET" else one.post("/a", {}, repeatable=False))
             assert len(bmc.requests) == 4
             bmc.answer = lambda request: bmc.reply(307, Location=request.path)
