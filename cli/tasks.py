@@ -120,17 +120,19 @@ class _Ask(command.Command):
     ) -> tuple[str, bool]:
         """Return the result of the commands to a conductor's workers, and whether they were carried out."""
         end = time.monotonic() + timeout
-        silence = outcomes.Patience(self.config.conductor.heartbeat_timeout)
+        limit = self.config.conductor.heartbeat_timeout
+        silence = outcomes.Patience(limit)
         while True:
             with database.read() as connection:
                 rows = task_commands.find(connection, numbers)
                 found = conductors.find(connection, host)
-            # It was alive just now. Only a heartbeat that stands still shows its end, however clocks are set.
-            ended = found is None or not found.online or silence.ends(found.heartbeat_at)
             if len(rows) == len(numbers) and all(row.finished_at is not None for row in rows):
                 return self._outcome_of_all(rows)
-            if len(rows) < len(numbers) or ended:
+            if len(rows) < len(numbers) or found is None or not found.online:
                 return f"failed: the conductor {host} ended before it answered", False
+            # It was alive just now, and lives while its heartbeat goes on, however clocks are set.
+            if silence.ends(found.heartbeat_at):
+                return f"failed: the conductor {host} has not been heard of for {limit:g} s", False
             if time.monotonic() >= end:
                 return f"not finished after {timeout:g} s; {host} goes on with it", False
             time.sleep(_POLL_SECONDS)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
+from podium.cli import outcomes
 from podium.db import api, clock, conductors, task_commands
 from podium.db.engine import Database
 from podium.db.models import task_commands as commands
@@ -166,6 +167,15 @@ def test_a_conductor_that_ends_meanwhile_is_not_waited_for(podium: Run, database
     ended.set()
     thread.join()
     assert done.stdout == "acme.poll: failed: the conductor head ended before it answered\n"
+
+
+def test_a_conductor_that_is_silent_meanwhile_is_not_said_to_have_ended(
+    podium: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_online(database, "head")
+    monkeypatch.setattr(outcomes.Patience, "ends", lambda *_: True)
+    done = podium("task", "run", "acme.poll")
+    assert done.stdout == "acme.poll: failed: the conductor head has not been heard of for 60 s\n"
 
 
 @pytest.mark.parametrize("action", ["enable", "disable"])
