@@ -173,16 +173,16 @@ class Database:
         ) as error:
             raise errors.DatabaseUnavailable(self._unavailable(error)) from error
         except oslo_exception.DBError as error:
-            # The bare class, none of its children: SQLite's word for a file that is damaged or no database.
             inner: Any = error.inner_exception
-            if (
-                type(inner) is not sa.exc.DatabaseError
-                and _code(getattr(inner, "orig", inner)) not in _READ_ONLY
-            ):
+            code = _code(getattr(inner, "orig", inner))
+            # The bare class, none of its children: SQLite's word for a file that is damaged or no database.
+            is_damaged = type(inner) is sa.exc.DatabaseError
+            is_empty = isinstance(error, oslo_exception.DBNonExistentTable) or code in _NO_TABLE
+            if not (is_damaged or is_empty or code in _READ_ONLY):
                 raise
             raise errors.DatabaseUnavailable(self._unavailable(error)) from error
         except sa.exc.DBAPIError as error:
-            if not error.connection_invalidated:
+            if not error.connection_invalidated and _code(error.orig) not in _NO_TABLE:
                 raise
             raise errors.DatabaseUnavailable(self._unavailable(error)) from error
         except sa.exc.PendingRollbackError as error:
@@ -213,6 +213,9 @@ def _words(cause: Exception) -> str:
     return _LIBRARY_HINTS.sub("", " ".join(text.split())).removesuffix(";")
 
 
+_NO_SCHEMA: Final = "has it the schema of this Podium? See: podium db upgrade"
+
+
 def _sqlite_remedy(cause: Exception) -> str:
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest says more of the same (sqlite.org/rescode)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -220,7 +223,7 @@ def _sqlite_remedy(cause: Exception) -> str:
     if code == sqlite3.SQLITE_FULL:
         return "make room on its disk"
     if code == sqlite3.SQLITE_ERROR:  # of a statement, and all of Podium's are right for its own schema
-        return "does the file have the schema of this Podium? See: podium db upgrade"
+        return _NO_SCHEMA
     return "is the disk full, or the file another user's?"
 
 
@@ -228,15 +231,18 @@ def _sqlite_remedy(cause: Exception) -> str:
 _READ_ONLY: Final = frozenset({"25006", 1290, 1792, 1836})
 #: And a row that another transaction has, or had for too long.
 _HELD: Final = frozenset({"40P01", "55P03", 1205, 1213})
-
-
+#: And a table that is not there: a restore is under way, or the file of SQLite has gone.
+_NO_TABLE: Final = frozenset({"42P01", 1146})
 #: And a disk without room.
 _FULL: Final = frozenset({"53100", 1021, 1114})
 
 
 def _code(cause: Any) -> str | int | None:
-    code = getattr(cause, "sqlstate", None) or next(iter(cause.args), None)
-    return code if isinstance(code, str | int) else None
+    first = next(iter(cause.args), None)
+    if isinstance(first, int):  # MariaDB's number, which says more than the SQLSTATE that PyMySQL has too
+        return first
+    state = getattr(cause, "sqlstate", None)
+    return state if isinstance(state, str) else None
 
 
 def _server_remedy(cause: Exception) -> str:
@@ -245,6 +251,8 @@ def _server_remedy(cause: Exception) -> str:
         return "the server takes no writes: it is a standby, in recovery, or was made read-only"
     if code in _HELD:
         return "another transaction holds the rows"
+    if code in _NO_TABLE:
+        return _NO_SCHEMA
     if code in _FULL:
         return "make room on the server's disk"
     return "is the server up, and may this login use it?"

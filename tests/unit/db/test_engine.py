@@ -278,13 +278,22 @@ def test_an_error_of_a_server_is_shown_in_its_words_and_with_the_remedy_for_it(
     code: int, words: str, remedy: str
 ) -> None:
     database = Database(f"mysql://podium:{PASSWORD}@db.example/podium")
+    cause = OperationalError(code, words)
+    cause.sqlstate = "HY000"  # which a server sends, too
     with pytest.raises(errors.DatabaseUnavailable) as caught, database._translated():
-        raise sa.exc.OperationalError("UPDATE x", {}, OperationalError(code, words))
+        raise sa.exc.OperationalError("UPDATE x", {}, cause)
     assert str(caught.value) == (
         f"[database] connection = mysql+pymysql://podium:***@db.example/podium: {words} (error {code}); "
         + str(caught.value).rpartition("; ")[2]
     )
     assert f"; {remedy}" in str(caught.value)
+
+
+def test_a_database_without_its_tables_counts_as_away(database: Database) -> None:
+    with pytest.raises(errors.DatabaseUnavailable) as caught, database.write() as connection:
+        connection.execute(sa.text("UPDATE no_such_table SET a = 1"))
+    assert "no_such_table" in str(caught.value)
+    assert str(caught.value).endswith("; has it the schema of this Podium? See: podium db upgrade")
 
 
 def test_the_hints_of_libraries_are_left_out(tmp_path: Path, opened: Open, server: Server) -> None:
