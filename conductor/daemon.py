@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Mapping, MutableSequence
+from collections.abc import Callable, Mapping
+from multiprocessing.sharedctypes import SynchronizedArray
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -67,7 +68,7 @@ class Conductor:
         *,
         process: str | None = None,
         index: int = 0,
-        away: MutableSequence[int] | None = None,
+        away: "SynchronizedArray[int] | None" = None,
     ) -> None:
         self._conf = conf
         self._settings = settings = Settings.read(conf)

@@ -26,7 +26,7 @@ class Processes:
         self._notify_socket = os.environ.pop(_NOTIFY, None)
         self._failed = shared.Event()
         #: Which workers cannot use the database, see podium.conductor.rooms.reach.
-        self.away = shared.RawArray("b", workers)
+        self.away = shared.Array("b", workers)
         self._ready = shared.Value("i", 0)
         #: The daemon's identity, by which its workers know each other.
         self.process = process_name()

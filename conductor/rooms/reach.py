@@ -1,7 +1,8 @@
 """Whether the database can be used: decided in one place, with one log line for each change."""
 
+import multiprocessing
 import threading
-from collections.abc import MutableSequence
+from multiprocessing.sharedctypes import SynchronizedArray
 from typing import Final
 
 from oslo_log import log
@@ -28,9 +29,9 @@ class Reach:
     """
 
     def __init__(
-        self, away: MutableSequence[int] | None = None, index: int = 0, *, is_logged: bool = True
+        self, away: "SynchronizedArray[int] | None" = None, index: int = 0, *, is_logged: bool = True
     ) -> None:
-        self._away = [0] if away is None else away
+        self._away = multiprocessing.Array("b", 1) if away is None else away
         self._index = index
         self._away[index] = 0  # a worker that was killed may have left it
         self._lock = threading.Lock()
@@ -63,8 +64,10 @@ class Reach:
                 return
             self._awaited.discard(kind)
             if not self._awaited and self._away[self._index]:
-                self._away[self._index] = 0
-                if not any(self._away):
+                with self._away.get_lock():
+                    self._away[self._index] = 0
+                    is_last = not any(self._away[:])
+                if is_last:
                     LOG.warning("The database is back")
 
     def log_from_now(self) -> None:
@@ -75,7 +78,8 @@ class Reach:
                 self._log_outage()
 
     def _log_outage(self) -> None:
-        is_first = not any(self._away)
-        self._away[self._index] = 1
+        with self._away.get_lock():
+            is_first = not any(self._away[:])
+            self._away[self._index] = 1
         if is_first:
             LOG.error("The database is out of reach; trying again until it is back: %s", self._error)

@@ -1,6 +1,7 @@
 """The log says once that the database is away, and that it is back only when it can be written again."""
 
 import asyncio
+import multiprocessing
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
@@ -133,7 +134,7 @@ def test_a_file_that_is_not_there_is_one_outage(tmp_path: Path, caplog: pytest.L
 
 
 def test_the_workers_of_a_daemon_log_an_outage_of_all_once(caplog: pytest.LogCaptureFixture) -> None:
-    away = [0, 0]
+    away = multiprocessing.Array("b", 2)
     first, second = Reach(away, 0), Reach(away, 1)
     for reach in (first, second):
         reach.failed(WRITE, errors.DatabaseUnavailable("gone"))
@@ -144,10 +145,10 @@ def test_the_workers_of_a_daemon_log_an_outage_of_all_once(caplog: pytest.LogCap
 
 
 def test_a_worker_that_was_killed_in_an_outage_does_not_keep_the_database_away() -> None:
-    away = [0, 0]
+    away = multiprocessing.Array("b", 2)
     Reach(away, 1).failed(WRITE, errors.DatabaseUnavailable("gone"))
     Reach(away, 1)
-    assert away == [0, 0]
+    assert list(away) == [0, 0]
 
 
 def test_an_outage_during_the_start_is_logged_only_if_the_start_goes_on(
