@@ -104,7 +104,8 @@ class Heartbeat:
                 continue
             if not alive:
                 raise errors.ConductorAlreadyRunning(
-                    f"another conductor has taken the host name {self._member.hostname}; this one stops"
+                    f"another conductor has taken the host name {self._member.hostname}, or the database was"
+                    " replaced by another; this conductor stops"
                 )
 
     def _claim(self, connection: sa.Connection) -> None:
