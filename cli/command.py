@@ -22,6 +22,7 @@ from podium.db.engine import Database
 
 #: The formats whose cells are text; the others take objects.
 _TEXT_FORMATS: Final = frozenset({"csv", "value", "shell"})
+_WARNINGS_SHOWN: Final = 20
 
 
 class Command(cliff.command.Command):
@@ -95,6 +96,13 @@ class Command(cliff.command.Command):
     def warn(self, text: str) -> None:
         """Print one line on standard error."""
         self.app.stderr.write(f"podium: {text}\n")
+
+    def warn_of(self, warnings: Sequence[str]) -> None:
+        """Print the first warnings on standard error, and how many more there are."""
+        for warning in warnings[:_WARNINGS_SHOWN]:
+            self.warn(f"warning: {warning}")
+        if warnings[_WARNINGS_SHOWN:]:
+            self.warn(f"warning: and {len(warnings) - _WARNINGS_SHOWN} more")
 
 
 class Lister(Command, cliff.lister.Lister):

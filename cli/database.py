@@ -1,13 +1,10 @@
 """``podium db upgrade``."""
 
 import argparse
-from typing import Final
 
 from podium.cli import command, identities
 from podium.cli.catalog import Catalog
 from podium.db import schema
-
-_SHOWN: Final = 20
 
 
 class Upgrade(command.Command):
@@ -30,7 +27,4 @@ class Upgrade(command.Command):
             self.say(f"{where}: created the schema, revision {after}")
         else:
             self.say(f"{where}: upgraded the schema from revision {before} to {after}")
-        for warning in warnings[:_SHOWN]:
-            self.warn(f"warning: {warning}")
-        if warnings[_SHOWN:]:
-            self.warn(f"warning: and {len(warnings) - _SHOWN} more")
+        self.warn_of(warnings)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from podium import errors, masking
+from podium import errors, masking, node_ranges
 from podium.cli.catalog import Catalog
 from podium.db import machines
 from podium.drivers import base
@@ -61,17 +61,29 @@ def refuse(shared: Iterable[machines.Shared], places: Mapping[str, int] = Mappin
         raise errors.InvalidNode(faults)
 
 
+def warnings(shared: Iterable[machines.Shared]) -> list[str]:
+    """Return a line for each machine that several nodes are."""
+    alike: dict[str, list[str]] = {}
+    for one in shared:
+        alike.setdefault(one.other, []).append(one.name)
+    return [
+        f"{node_ranges.fold_for_log(names)}: by"
+        f" {'their addresses they are' if names[1:] else 'its address it is'} the same machine as {other}"
+        for other, names in alike.items()
+    ]
+
+
 def renew(connection: sa.Connection, catalog: Catalog) -> list[str]:
     """Write the identities of nodes that were enrolled by an earlier version of Podium or of their driver.
 
-    :returns: warnings of drivers that cannot be asked, and of nodes that are machines of other nodes
+    :returns: warnings of drivers that cannot be asked, and of all nodes that are machines of other nodes
     """
-    drivers, warnings = {}, []
+    drivers, unknown = {}, []
     for name in machines.drivers(connection):
         try:
             drivers[name] = catalog.driver(name)
         except (errors.DriverLoadError, errors.ConfigError) as fault:
-            warnings.append(f"which machines the nodes with the driver {name} are is not known: {fault}")
+            unknown.append(f"which machines the nodes with the driver {name} are is not known: {fault}")
 
     def named(row: Mapping[Any, Any]) -> str | None:
         driver = drivers[row["driver"]]
@@ -82,8 +94,5 @@ def renew(connection: sa.Connection, catalog: Catalog) -> list[str]:
         except Exception:  # of a node that does not fit the driver, which its reads report
             return None
 
-    changed = machines.renew(connection, named, drivers)
-    return warnings + [
-        f"{one.name}: by its address it is the same machine as {one.other}"
-        for one in machines.shared(connection, changed)
-    ]
+    machines.renew(connection, named, drivers)
+    return unknown + warnings(machines.repeated(connection))

@@ -76,10 +76,12 @@ class Create(_Change):
         with self.database() as database:
             with database.write() as connection:
                 uuids = api.create_nodes(connection, [settled])
+                shared = machines.shared(connection)
                 if not parsed_args.force:
-                    identities.refuse(machines.shared(connection))
+                    identities.refuse(shared)
                 (node,) = api.find_keys(connection, uuids)
             self.say(f"{node.name} enrolled, UUID {node.uuid}")
+            self.warn_of(identities.warnings(shared))
             self.warn_of_unowned(database, [node])
 
 
@@ -128,9 +130,11 @@ class Set(_Change):
                 for node, (values, _) in zip(nodes, changes, strict=True)
                 if values["identity"] != node.identity
             ]
-            if moved and not parsed_args.force:
-                identities.refuse(machines.shared(connection, moved))
+            shared = machines.shared(connection, moved) if moved else []
+            if not parsed_args.force:
+                identities.refuse(shared)
         self.say(f"{len(nodes)} changed")
+        self.warn_of(identities.warnings(shared))
 
 
 def _changed(

@@ -37,11 +37,13 @@ class Import(command.Command):
             redirect_stderr=False,
             disable=parsed_args.quiet or not self.app.stderr.isatty(),
         ) as progress:
-            count = self._import(parsed_args.file, parsed_args.force, progress)
+            count, shared = self._import(parsed_args.file, parsed_args.force, progress)
         if not parsed_args.quiet:
             self.say(f"{count} imported")
+            self.warn_of(identities.warnings(shared))
 
-    def _import(self, file: str, force: bool, progress: Progress) -> int:
+    def _import(self, file: str, force: bool, progress: Progress) -> tuple[int, list[machines.Shared]]:
+        """Return how many nodes were enrolled, and those that are machines of other nodes."""
         reading = progress.add_task("reading", total=1)
         given = node_file.read(file, lambda share: progress.update(reading, completed=share))
         progress.update(reading, completed=1)
@@ -64,10 +66,10 @@ class Import(command.Command):
                 rows,
                 progress=lambda written: progress.advance(writing, written),
             )
+            shared = machines.shared(connection)
             if not force:
-                places = {row["name"]: place for place, row in enumerate(rows, 1)}
-                identities.refuse(machines.shared(connection), places)
-        return len(rows)
+                identities.refuse(shared, {row["name"]: place for place, row in enumerate(rows, 1)})
+        return len(rows), shared
 
 
 def _label(row: Any) -> str:

@@ -5,7 +5,7 @@ machine there, and so the same as each of those that are named with one.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -68,14 +68,39 @@ def shared(connection: sa.Connection, moved: Sequence[int] | None = None) -> lis
     for chunk in chunks(sorted({one.controller for one in asked}), _AT_ONCE):
         places = _places(connection, nodes.c.controller.in_(chunk))
         # Those of others first: a transaction that ended meanwhile may have begun later.
-        for place in sorted(places, key=lambda place: (place.version == number, place.id)):
-            there.setdefault(place.identity, []).append(place)
-            if place.identity != place.controller:
-                there.setdefault(f"{place.controller}#", []).append(place)
+        _put(sorted(places, key=lambda place: (place.version == number, place.id)), there)
+    return _found(
+        asked,
+        there,
+        lambda one, other: moved is not None or other.version != number or other.id < one.id,
+    )
+
+
+def repeated(connection: sa.Connection) -> list[Shared]:
+    """Return all nodes that are machines of nodes which were enrolled before them."""
+    places, there = _places(connection, sa.true()), dict[str, list[_Place]]()
+    _put(places, there)
+    return _found(places, there, lambda one, other: other.id < one.id)
+
+
+def _put(places: Iterable[_Place], there: dict[str, list[_Place]]) -> None:
+    """Add nodes by their identity, and parts of a controller also by its name and a ``#``."""
+    for place in places:
+        there.setdefault(place.identity, []).append(place)
+        if place.identity != place.controller:
+            there.setdefault(f"{place.controller}#", []).append(place)
+
+
+def _found(
+    asked: Iterable[_Place],
+    there: Mapping[str, Sequence[_Place]],
+    counts: Callable[[_Place, _Place], bool],
+) -> list[Shared]:
+    """Return each node with the first other that is the same machine and counts."""
     found = []
     for one in asked:
         for other in _others(one, there):
-            if moved is not None or other.version != number or other.id < one.id:
+            if counts(one, other):
                 found.append(Shared(one.name, other.name, other.uuid))
                 break
     return found
@@ -89,7 +114,7 @@ def _places(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[_P
 def _others(one: _Place, there: Mapping[str, Sequence[_Place]]) -> Iterator[_Place]:
     """Yield the first nodes that are the same machine.
 
-    :param there: nodes by their identity, and parts of a controller also by its name and a ``#``
+    :param there: as :func:`_put` makes it
     """
     parts = [f"{one.controller}#"] if one.identity == one.controller else []
     for name in dict.fromkeys([one.identity, one.controller, *parts]):
@@ -103,12 +128,11 @@ def drivers(connection: sa.Connection) -> list[str]:
 
 def renew(
     connection: sa.Connection, identity: Callable[[Mapping[Any, Any]], str | None], asked: Collection[str]
-) -> list[int]:
+) -> None:
     """Write the identities of nodes that were enrolled by an earlier version of Podium or of a driver.
 
     :param identity: returns the identity of a node, of which it gets uuid, name, driver and driver_info
     :param asked: the only drivers to ask; the identities of other nodes stay
-    :returns: the numbers of the nodes whose identity has changed
     """
     shown = ("id", "uuid", "name", "driver", "driver_info", "identity", "controller")
     query = sa.select(*(nodes.c[name] for name in shown)).where(nodes.c.driver.in_(asked))
@@ -119,4 +143,3 @@ def renew(
             changed.append((row["id"], new))
     for column in ("identity", "controller"):
         Texts(nodes.c[column]).write(connection, [(number, new[column]) for number, new in changed])
-    return [number for number, _ in changed]

@@ -154,16 +154,41 @@ def test_an_identity_is_not_shown(podium: Run) -> None:
         assert "bmc:10.0.0.1" not in podium("node", *command, "-f", "json").stdout
 
 
-def test_an_upgrade_warns_of_machines_that_are_enrolled_twice(podium: Run, database: Database) -> None:
-    info = {"ipmi_address": "10.0.0.1"}
+def test_each_upgrade_warns_of_machines_that_are_enrolled_twice(podium: Run, database: Database) -> None:
+    addresses = {f"n{i:02}": "10.0.0.1" for i in range(30)} | {f"m{i}": f"10.0.1.{i // 2}" for i in range(50)}
     with database.write() as connection:
         api.create_nodes(
-            connection, [{"name": f"n{i:02}", "driver": "ipmi", "driver_info": info} for i in range(30)]
+            connection,
+            [
+                {"name": name, "driver": "ipmi", "driver_info": {"ipmi_address": address}}
+                for name, address in addresses.items()
+            ],
         )
-    lines = podium("db", "upgrade").stderr.splitlines()
-    assert lines[0] == "podium: warning: n00: by its address it is the same machine as n01"
-    assert (len(lines), lines[-1]) == (21, "podium: warning: and 10 more")
-    assert podium("db", "upgrade").stderr == ""
+    for _ in range(2):
+        done = podium("db", "upgrade")
+        lines = done.stderr.splitlines()
+        assert lines[:2] == [
+            "podium: warning: n[01-29]: by their addresses they are the same machine as n00",
+            "podium: warning: m1: by its address it is the same machine as m0",
+        ]
+        assert (done.returncode, len(lines), lines[-1]) == (0, 21, "podium: warning: and 6 more")
+
+
+def test_what_is_enrolled_by_force_is_named(
+    podium: Run, import_file: Callable[..., "subprocess.CompletedProcess[str]"]
+) -> None:
+    create(podium, "first", "ipmi", address="10.0.0.1")
+    done = create(podium, "second", "ipmi", "--force", address="10.0.0.1")
+    assert "podium: warning: second: by its address it is the same machine as first\n" in done.stderr
+    rows = [(f"n{i}", "ipmi", {"ipmi_address": f"10.0.0.{1 + i // 3}"}) for i in range(6)]
+    done = import_file(*rows, force=True)
+    assert done.stdout == "6 imported\n"
+    assert done.stderr.splitlines() == [
+        "podium: warning: n[0-2]: by their addresses they are the same machine as first",
+        "podium: warning: n[4-5]: by their addresses they are the same machine as n3",
+    ]
+    done = podium("node", "set", "n3", "--force", "--driver-info", "ipmi_address=10.0.0.1")
+    assert done.stderr == "podium: warning: n3: by its address it is the same machine as first\n"
 
 
 def test_an_upgrade_names_the_machines_of_nodes_that_are_there(podium: Run, database: Database) -> None:

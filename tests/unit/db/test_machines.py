@@ -112,10 +112,9 @@ def test_identities_are_written_anew_where_they_have_changed(database: Database)
             sa.update(nodes).where(nodes.c.name == "foreign").values(driver="other", identity="x")
         )
         now = {"same": "acme:same", "moved": "acme:new#1", "lost": None}
-        changed = machines.renew(connection, lambda row: now[row["name"]], ["acme"])
+        machines.renew(connection, lambda row: now[row["name"]], ["acme"])
         listed = api.list_nodes(connection)
     found = {node.name: (node.identity, node.controller) for node in listed}
-    assert changed == sorted(node.id for node in listed if node.name in ("moved", "lost"))
     assert found == {
         "same": ("acme:same", "acme:same"),
         "moved": ("acme:new#1", "acme:new"),
