@@ -110,12 +110,16 @@ class Findings:
         self._note_news(entry, answer)
         return False
 
-    def take_of_change(self, number: int, answer: Any, error: Exception | None, now: float) -> int:
+    def take_of_change(
+        self, number: int, answer: Any, error: Exception | None, now: float, *, is_early: bool
+    ) -> int:
         """Take in what a power change has read of its node, and return how many reads in a row have failed.
 
         The state that it read is written at the end of the change.
 
         :param now: seconds of the loop's clock
+        :param is_early: whether the sweep would not have read a failing node by now: the failure does not
+            count then, because a change reads more often, and would have nodes given up sooner
         """
         entry = self._fleet.get(number)
         if entry is None:
@@ -123,7 +127,7 @@ class Findings:
         self.reads += 1
         reads, failing = entry.reads, entry.reads.failing
         if error is not None or not isinstance(answer, str) or answer not in states.READINGS:
-            failing, text = self._count_failure(entry, answer, error)
+            failing, text = self._count_failure(entry, answer, error, is_early=is_early)
             if failing.since is None and not entry.node.maintenance:
                 failing.since = now
             self._recorder.add_read_of_change(ReadOfChange(number, failing.count, text))
@@ -152,7 +156,9 @@ class Findings:
             Reading(entry.number, entry.version, self._wall, state, None, self.request_id)
         )
 
-    def _count_failure(self, entry: Entry, answer: Any, error: Exception | None) -> tuple[Failing, str]:
+    def _count_failure(
+        self, entry: Entry, answer: Any, error: Exception | None, *, is_early: bool = False
+    ) -> tuple[Failing, str]:
         """Count a failed read; return what has failed so far, and why this one did."""
         node = entry.node
         if error is None:
@@ -164,9 +170,11 @@ class Findings:
                 text = f"fault of the driver {node.driver}: {text}"
         text = masking.scrub(text, node.driver_info, self._room.secret)
         self.failures[kind] += 1
-        failing = entry.reads.note_failure()
-        if failing.count == 1:
-            self.notices.failed(node.name, text)
+        failing = entry.reads.failing
+        if failing is None or not is_early:
+            failing = entry.reads.note_failure()
+            if failing.count == 1:
+                self.notices.failed(node.name, text)
         return failing, text
 
     def _note_failure(self, entry: Entry, answer: Any, error: Exception | None) -> None:

@@ -41,6 +41,10 @@ class Retries:
         self._due[number] = due = now + gaps[failures - 1] * self._uniform(_JITTER, 1.0)
         heapq.heappush(self._order, (due, number))
 
+    def waits(self, number: int, now: float) -> bool:
+        """Whether a node is to be retried later than now."""
+        return self._due.get(number, now) > now
+
     def forget(self, number: int) -> None:
         """Cancel the retry of a node."""
         self._due.pop(number, None)

@@ -159,11 +159,12 @@ class Sweeper:
     def take_of_change(self, number: int, answer: Any, error: Exception | None) -> None:
         """Take in what a power change has read of its node: the sweep leaves it alone meanwhile."""
         now = asyncio.get_running_loop().time()
-        failures = self._findings.take_of_change(number, answer, error, now)
-        if failures:
-            self._retries.add(number, failures, now, self._interval)  # for when the change has ended
-        else:
+        is_early = self._retries.waits(number, now)
+        failures = self._findings.take_of_change(number, answer, error, now, is_early=is_early)
+        if not failures:
             self._retries.forget(number)
+        elif not is_early:
+            self._retries.add(number, failures, now, self._interval)
         if self._timer is None and self._findings.pending:
             self._tick()
 

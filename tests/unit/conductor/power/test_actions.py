@@ -161,7 +161,8 @@ def test_a_bmc_that_dies_during_a_change_shows_while_the_change_is_under_way(
             entry = it.it.fleet.get(number)
             assert entry is not None
             assert entry.reads.failures >= row.power_failures
-            assert (sweeper.failures["unreachable"], sweeper.figures.retrying) == (entry.reads.failures, 1)
+            assert sweeper.failures["unreachable"] >= entry.reads.failures
+            assert sweeper.figures.retrying == 1
             await until(lambda: "a: power cannot be read: no answer" in caplog.text)
             driver.error = None if recovers else errors.AuthenticationRefused("refused")
             await it.actions.drain(60)

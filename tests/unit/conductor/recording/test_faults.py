@@ -53,6 +53,13 @@ class Reads:
         assert await self.it.recorder.flush()
         return self.it.node("a")
 
+    def of_change(self, at: float) -> None:
+        """A read of a power change that fails."""
+        (entry,) = self.it.fleet.entries()
+        self.findings.take_of_change(
+            entry.number, None, errors.BMCUnreachable("no answer"), at, is_early=at % INTERVAL != 0
+        )
+
     def causes(self) -> list[str]:
         with self.it.database.read() as connection:
             return list(connection.scalars(sa.select(power_events.c.cause).order_by(power_events.c.id)))
@@ -93,6 +100,24 @@ def test_a_hiccup_of_seconds_gives_up_no_node_however_often_it_is_read(tmp_path:
         async with node(tmp_path) as a:
             for number in range(30):
                 assert not (await a.read(number * 2.0)).maintenance
+
+    run(main)
+
+
+def test_failed_reads_of_a_change_give_up_no_node_sooner(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with node(tmp_path) as a:
+            await a.read(0.0, states.POWER_ON)
+            for second in range(1, 61):
+                a.of_change(float(second))
+            (entry,) = a.it.fleet.entries()
+            assert entry.reads.failures == 3
+            assert not (await a.read(70.0)).maintenance
+            assert not (await a.read(90.0)).maintenance
+            row = await a.read(91.0)
+            assert row.maintenance_reason == (
+                "power could not be read 6 times in a row since 2026-01-01 12:00:01 UTC; last: no answer"
+            )
 
     run(main)
 

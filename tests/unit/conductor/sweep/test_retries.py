@@ -38,6 +38,13 @@ def test_a_node_that_answered_is_not_tried_again() -> None:
     assert retries.take_due(1000.0) == [2]
 
 
+def test_a_node_waits_until_it_is_due() -> None:
+    retries = Retries(lambda low, high: high)
+    retries.add(1, 1, 100.0, 160.0)
+    assert [retries.waits(1, now) for now in (100.0, 109.9, 110.0)] == [True, True, False]
+    assert not retries.waits(2, 100.0)
+
+
 def test_a_node_that_failed_again_meanwhile_is_tried_once() -> None:
     retries = Retries(longest)
     retries.add(1, 1, 0.0, 64.0)

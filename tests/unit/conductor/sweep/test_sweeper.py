@@ -169,6 +169,21 @@ def test_retries_and_ages_go_on_when_the_clock_leaps(
     asyncio.run(main())
 
 
+def test_a_change_counts_no_more_failed_reads_than_the_sweeps_own_retries_would(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with swept(tmp_path, StillDriver(), "a") as it:
+            sweeper, (entry,) = it.sync.sweepers["still"], it.fleet.entries()
+            await sweep(it, interval=3600.0)
+            it.fleet.taken.take(entry.number)
+            for words in ("no answer", "no answer", "no route"):
+                sweeper.take_of_change(entry.number, None, errors.BMCUnreachable(words))
+            assert await it.recorder.flush()
+            assert (entry.reads.failures, sweeper.failures["unreachable"]) == (1, 3)
+            assert sweeper.figures.retrying == 1
+
+    asyncio.run(main())
+
+
 def test_nodes_that_failed_are_read_after_all_others(tmp_path: Path) -> None:
     async def main() -> None:
         async with swept(tmp_path, driver := Failing(), "a", "b", "c", in_flight={"still": 1}) as it:
