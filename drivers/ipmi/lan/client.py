@@ -283,7 +283,7 @@ class Connection:
         """Open a session and count what the BMC says to the login; the caller has the endpoint's turn."""
         client, target = self._client, self.target
         interval, now = client.timing.authentication_retry, client.clock()
-        self._refused.check(target, now, interval)
+        self._refused.check(now, interval)
         # What was learned of a BMC counts until the next failure.
         usual, learned = refusals.usual(target.suite, target.privilege), self._manner
         manner = learned if now < self._manner_until else usual
@@ -294,8 +294,8 @@ class Connection:
         except refusals.CutOff as cut:  # where the next login goes on
             self._manner, self._manner_until = cut.manner, now + _MANNER_KEPT
             raise
-        except errors.AuthenticationRefused:
-            self._refused = self._refused.one_more(target, client.clock(), interval)
+        except errors.AuthenticationRefused as refusal:
+            self._refused = self._refused.one_more(target, client.clock(), interval, refusal)
             raise
         self._session, self._manner = found
         if self._manner != manner:

@@ -202,8 +202,9 @@ def refusal(what: str, answer: Answer) -> Refused:
 
 
 def clean(words: str) -> str:
-    """A BMC's words, fit to be part of an error's line."""
+    """A BMC's words, fit to stand in the middle of a line: a last full stop is left out."""
     line = " ".join("".join(c if c.isprintable() else " " for c in words[: 4 * _TEXT]).split())
+    line = line if line.endswith("..") else line.removesuffix(".")
     return line if len(line) <= _TEXT else f"{line[: _TEXT - 3]}..."
 
 

@@ -109,7 +109,7 @@ class Account:
         :raises podium.errors.AuthenticationRefused: when the BMC refuses, or is left alone for that
         :raises podium.drivers.redfish.http.answers.Refused: when it opens no session and one is required
         """
-        self._refused.check(self._target, self._clock(), self._timing.authentication_retry)
+        self._refused.check(self._clock(), self._timing.authentication_retry)
         if not self.needs_sessions:
             self._use_basic(math.inf)
             return
@@ -146,12 +146,14 @@ class Account:
         what, remedy = "refuses whoever does not log in", "give"
         if self._target.auth != "none":
             what, remedy = f"refuses the login of user {self._target.username!r}", "check"
+        words = answers.refusal(f"BMC {self._target} {what}", answer)
+        refused = errors.AuthenticationRefused(f"{words}; {remedy} redfish_username and redfish_password")
+        if self._target.auth != "none":
             self._forget()
             self._refused = self._refused.one_more(
-                self._target, self._clock(), self._timing.authentication_retry
+                self._target, self._clock(), self._timing.authentication_retry, refused
             )
-        refusal = answers.refusal(f"BMC {self._target} {what}", answer)
-        raise errors.AuthenticationRefused(f"{refusal}; {remedy} redfish_username and redfish_password")
+        raise refused
 
     def expired(self, head: str) -> bool:
         """Note that the BMC does not know the login in this head; returns whether another login may help.

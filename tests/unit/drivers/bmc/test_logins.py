@@ -7,18 +7,20 @@ import pytest
 from podium import errors
 from podium.drivers.bmc.logins import NONE_REFUSED, RefusedLogins
 
+REFUSAL = errors.AuthenticationRefused("BMC bmc7 has another\npassword; check ipmi_password")
+
 
 def refused(times: int, now: float = 100.0) -> RefusedLogins:
     logins = NONE_REFUSED
     for _ in range(times):
-        logins = logins.one_more("bmc7", now, 600)
+        logins = logins.one_more("bmc7", now, 600, REFUSAL)
     return logins
 
 
 @pytest.mark.parametrize("times", [0, 1, 2])
 def test_a_bmc_that_refused_a_few_logins_may_be_tried_again(times: int) -> None:
     logins = refused(times)
-    logins.check("bmc7", 100.0, 600)
+    logins.check(100.0, 600)
     assert not logins.is_left_alone(100.0)
 
 
@@ -27,14 +29,27 @@ def test_after_the_third_refusal_a_bmc_is_left_alone_for_the_interval(
 ) -> None:
     caplog.set_level(logging.WARNING)
     logins = refused(3)
-    with pytest.raises(errors.AuthenticationRefused, match="bmc7 refused 3 logins in a row .* 600 s"):
-        logins.check("bmc7", 699.9, 600)
-    logins.check("bmc7", 700.0, 600)
+    with pytest.raises(errors.AuthenticationRefused, match="after 3 refused logins in a row .* 600 s"):
+        logins.check(699.9, 600)
+    logins.check(700.0, 600)
     assert caplog.messages == [
         "BMC bmc7 refused 3 logins in a row: left alone for 600 s, because BMCs lock accounts"
     ]
 
 
 def test_another_refusal_after_the_interval_begins_it_anew() -> None:
-    logins = refused(3).one_more("bmc7", 700.0, 600)
+    logins = refused(3).one_more("bmc7", 700.0, 600, REFUSAL)
     assert logins.is_left_alone(1299.9) and not logins.is_left_alone(1300.0)
+
+
+def test_the_reason_of_the_last_refusal_stays_and_does_not_change_while_the_bmc_is_left_alone() -> None:
+    logins = refused(3)
+    told = set()
+    for now in (100.0, 101.0, 699.0):
+        with pytest.raises(errors.AuthenticationRefused) as left:
+            logins.check(now, 600)
+        told.add(str(left.value))
+    assert told == {
+        "BMC bmc7 has another password; check ipmi_password; after 3 refused logins in a row"
+        " the BMC is left alone for 600 s, or until driver_info changes"
+    }

@@ -293,7 +293,10 @@ def test_after_three_refused_logins_no_packet_is_sent(fake_bmc: Any) -> None:
                 with pytest.raises(errors.AuthenticationRefused):
                     await read(connection)
             seen = len(bmc.datagrams)
-            with pytest.raises(errors.AuthenticationRefused, match="left alone for 600 s"):
+            with pytest.raises(
+                errors.AuthenticationRefused,
+                match="unauthorized name.*check ipmi_username.*left alone for 600 s",
+            ):
                 await read(connection)
             assert len(bmc.datagrams) == seen
 

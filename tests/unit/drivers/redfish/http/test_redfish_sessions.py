@@ -250,7 +250,9 @@ def test_three_wrong_passwords_in_a_row_and_the_bmc_is_left_alone(http_bmc: Any,
                     ):
                         await one.get(SYSTEM)
                 asked = len(bmc.requests)
-                with pytest.raises(errors.AuthenticationRefused, match="refused 3 logins in a row"):
+                with pytest.raises(
+                    errors.AuthenticationRefused, match="refuses the login.*3 refused logins in a row"
+                ):
                     await one.get(SYSTEM)
                 assert len(bmc.requests) == asked
                 now[0] = 600.0
@@ -402,5 +404,16 @@ def test_a_wrong_password_is_tried_once_a_read_in_whatever_form_it_is_refused(
                 with pytest.raises(errors.AuthenticationRefused):
                     await one.get(SYSTEM)
             assert len(bmc.asked(SESSIONS, "POST")) == 3 and not bmc.asked(SYSTEM)
+
+    run(main)
+
+
+def test_the_full_stop_of_a_bmcs_sentence_does_not_come_before_the_remedy(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, bmc.connected() as (_, one):
+            denied = bmc.error(("Base.1.8.ResourceAtUriUnauthorized", "No such user."))
+            bmc.answer = lambda request: bmc.reply(401, denied)
+            with pytest.raises(errors.AuthenticationRefused, match=r": No such user; check redfish_username"):
+                await one.get(SYSTEM)
 
     run(main)
