@@ -16,20 +16,22 @@ from podium.drivers.base import Property
 _AMBIGUOUS: Final = re.compile(r"-?\d{1,100}(?:_\d{1,100}){0,9}")
 
 
-def settle(given: Mapping[str, Any], declared: Mapping[str, Property]) -> tuple[dict[str, Any], list[str]]:
-    """Return what is to be saved, and a line for each fault.
+def settle(
+    given: Mapping[str, Any], declared: Mapping[str, Property]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what is to be saved, and a line for each property with a fault.
 
     Whatever else is wrong with a value is left to the driver, which refuses it.
 
     :param given: scalars as :mod:`podium.cli.scalars` describes them, or mappings and lists
     """
-    settled, faults = {}, []
+    settled, faults = {}, {}
     for key, value in given.items():
         wanted = declared.get(key)
         try:
             settled[key] = _value(value, wanted, secret=_is_secret(key, wanted))
         except ValueError as fault:
-            faults.append(f"driver_info: {key[:80]} {fault}")
+            faults[key] = f"driver_info: {key[:80]} {fault}"
     return settled, faults
 
 

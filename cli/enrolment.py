@@ -5,13 +5,14 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from podium import errors, masking
 from podium.cli import driver_values, identities, scalars
 from podium.cli.catalog import Catalog
 from podium.db import machines
-from podium.drivers import base
+from podium.drivers import base, driver_info
 
 #: Letters, digits, _, - and dots, as in host names.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}\Z")
@@ -82,7 +83,11 @@ def settle(row: Any, catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
     found += [f"{key} is missing" for key in ("name", "driver") if row.get(key) is None]
     if "uuid" in settled:
         settled["uuid"] = canonical(settled["uuid"])
-    return settled, found or _name_faults(settled) or _settle_driver_info(settled, catalog)
+    found = found or _name_faults(settled)
+    # A driver_info that is no mapping is a fault already.
+    if "driver" in settled and ("driver_info" in settled or row.get("driver_info") is None):
+        found += _settle_driver_info(settled, catalog)
+    return settled, found
 
 
 def _field(key: str, value: Any) -> Any:
@@ -133,7 +138,9 @@ def _settle_driver_info(row: dict[str, Any], catalog: Catalog) -> list[str]:
         driver = catalog.driver(row["driver"])
     except errors.DriverLoadError as fault:
         return [errors.one_line(fault)]
-    row["driver_info"], found = driver_values.settle(row.get("driver_info", {}), driver.properties)
+    given = row.get("driver_info", {})
+    row["driver_info"], wrong = driver_values.settle(given, driver.properties)
+    found = [*wrong.values()]
     secrets = identities.secrets(driver)
     for column in ("driver_info", "properties", "extra"):
         found += [
@@ -141,14 +148,25 @@ def _settle_driver_info(row: dict[str, Any], catalog: Catalog) -> list[str]:
             " give the secret itself"
             for place in masking.masked_places(row.get(column, {}), secrets)
         ]
-    return found or _ask_driver(row, driver, secrets)
+    if found:
+        others = {key: declared for key, declared in driver.properties.items() if key not in wrong}
+        return found + _property_faults(others, row["driver_info"])
+    return _ask_driver(row, driver, secrets)
+
+
+def _property_faults(declared: Mapping[str, base.Property], given: Mapping[str, Any]) -> list[str]:
+    with suppress(Exception):  # whatever a property's type raises, the driver's validation raises it too
+        return [
+            errors.one_line(errors.InvalidDriverInfo(text)) for text in driver_info.faults(declared, given)
+        ]
+    return []
 
 
 def _ask_driver(row: dict[str, Any], driver: base.Driver, secrets: frozenset[str]) -> list[str]:
     """Put the identity into the row that its driver gives it, and return the faults that the driver finds."""
     node = base.Node(
         uuid=row.get("uuid", ""),
-        name=row["name"],
+        name=row.get("name", ""),
         driver=driver.name,
         driver_info=row["driver_info"],
         properties=row.get("properties", {}),
@@ -157,7 +175,9 @@ def _ask_driver(row: dict[str, Any], driver: base.Driver, secrets: frozenset[str
     try:
         driver.validate(node)
     except errors.InvalidDriverInfo as fault:
-        return [errors.one_line(fault)]
+        first = errors.one_line(fault)
+        found = _property_faults(driver.properties, node.driver_info)
+        return found if first in found else [first]  # the driver may have rules of its own
     except Exception as fault:
         text = masking.scrub(errors.one_line(fault), node.driver_info, secrets)
         return [f"driver {driver.name} failed to check driver_info: {text}"]

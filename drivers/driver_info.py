@@ -35,11 +35,25 @@ def parse(declared: Mapping[str, Property], given: Mapping[str, Any]) -> dict[st
     """
     for key in given:
         if key not in declared:
-            near = difflib.get_close_matches(key, declared, 1)
-            others = f"there are {', '.join(declared) or 'none'}"
-            hint = f"did you mean {near[0]}?" if near else others
-            raise errors.InvalidDriverInfo(f"driver_info has no property {key}; {hint}")
+            raise errors.InvalidDriverInfo(_unknown(key, declared))
     return {key: _value(key, wanted, given.get(key)) for key, wanted in declared.items()}
+
+
+def faults(declared: Mapping[str, Property], given: Mapping[str, Any]) -> list[str]:
+    """Everything that :func:`parse` refuses, not only the first."""
+    found = [_unknown(key, declared) for key in given if key not in declared]
+    for key, wanted in declared.items():
+        try:
+            _value(key, wanted, given.get(key))
+        except errors.InvalidDriverInfo as fault:
+            found.append(str(fault))
+    return found
+
+
+def _unknown(key: str, declared: Mapping[str, Property]) -> str:
+    near = difflib.get_close_matches(key, declared, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(declared) or 'none'}"
+    return f"driver_info has no property {key}; {hint}"
 
 
 def _value(key: str, wanted: Property, value: Any) -> Any:

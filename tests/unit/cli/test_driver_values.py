@@ -33,7 +33,8 @@ DECLARED = {
 
 
 def settle(**given: Any) -> tuple[dict[str, Any], list[str]]:
-    return driver_values.settle(given, DECLARED)
+    settled, faults = driver_values.settle(given, DECLARED)
+    return settled, [*faults.values()]
 
 
 @given(st.text())

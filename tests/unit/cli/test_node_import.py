@@ -82,6 +82,48 @@ def test_every_bad_row_is_named_with_its_place_and_what_is_wrong(
     }
 
 
+def test_all_faults_of_a_row_are_named_at_once(podium: Run, nodes_file: Callable[[Any], str]) -> None:
+    info = {
+        "ipmi_port": 70000,
+        "ipmi_username": "\0",
+        "ipmi_priv_level": "admin",
+        "ipmi_adress": "h",
+        "ipmi_hex_kg_key": "******",
+        "ipmi_password": "x" * 21,
+    }
+    row = {"name": "a", "driver": "ipmi", "uuid": "12", "color": "red", "driver_info": info}
+    lines = podium("node", "import", nodes_file([row])).stderr.splitlines()[:-1]
+    shown = [line.removeprefix("podium: node 1 (a): ")[:45] for line in lines]
+    assert shown == [
+        "uuid '12' is not a UUID",
+        "'color' is not known; there are name, uuid, d",
+        "driver_info: ipmi_hex_kg_key is ******, which",
+        "driver_info has no property ipmi_adress; did ",
+        "driver_info lacks ipmi_address (address or ho",
+        "driver_info: ipmi_port is wrong: Should be le",
+        "driver_info: ipmi_username is wrong: at most ",
+        "driver_info: ipmi_password has a wrong value ",
+        "driver_info: ipmi_priv_level is wrong: not on",
+    ]
+    del info["ipmi_hex_kg_key"]
+    for command in (["create", "--driver", "ipmi", "--name", "a"], ["set", "b", "--driver", "ipmi"]):
+        podium("node", "create", "--driver", "fake", "--name", "b")
+        given = [f"--driver-info={key}={value}" for key, value in info.items() if value != "\0"]
+        assert podium("node", *command, *given).stderr.count("driver_info") == 5
+
+
+def test_a_driver_that_is_not_known_hides_no_other_fault(
+    podium: Run, nodes_file: Callable[[Any], str]
+) -> None:
+    row = {"name": "a b", "driver": "fke", "driver_info": {"fake_latncy": 1}, "maintenance": "soon"}
+    lines = podium("node", "import", nodes_file([row])).stderr.splitlines()
+    assert [line.split("): ")[1][:12] for line in lines[:-1]] == [
+        "name 'a b' i",
+        "maintenance ",
+        "there is no ",
+    ]
+
+
 def test_one_bad_row_keeps_every_other_row_out(podium: Run, nodes_file: Callable[[Any], str]) -> None:
     podium("node", "import", nodes_file([fake("good"), fake("bad", driver_info={"nonsense": 1})]))
     assert names(podium) == []
