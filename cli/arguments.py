@@ -116,7 +116,7 @@ def read_values(
 
     :param warn: called for a secret on the command line, where other users can read it
     :param is_secret: returns whether a key's value is a secret
-    :raises podium.errors.InvalidNode: if a file cannot be read, or nothing was entered
+    :raises podium.errors.InvalidNode: if a file cannot be read, nothing was entered, or a secret is empty
     """
     values = {}
     for key, given in pairs:
@@ -126,7 +126,14 @@ def read_values(
             values[key] = _read_file(key, given[1:])
         else:
             values[key] = given
-            if given and is_secret(key):
+            if is_secret(key):
+                if not given:  # as of a variable that the shell does not know
+                    raise errors.InvalidNode(
+                        [
+                            f"{key} is empty; leave it out if there is none;"
+                            f" podium node set --unset-driver-info {key} removes it"
+                        ]
+                    )
                 warn(
                     f"warning: other users of this machine can see {key} on the command line;"
                     f" give it as {key}=@FILE or {key}=-"

@@ -1,8 +1,9 @@
 """``podium node create``, ``set`` and ``delete``: each changes all of its nodes, or none."""
 
 import argparse
+import difflib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from podium import errors, node_ranges
@@ -10,10 +11,22 @@ from podium.cli import arguments, command, enrolment, identities
 from podium.cli.catalog import Catalog
 from podium.db import api, machines
 from podium.db.api import NodeRecord
+from podium.drivers import base
 
 _SECRETS: Final = (
     "A secret does not belong on a command line, where other users can see it: KEY=@FILE takes a value from"
     " the first line of a file, KEY=- asks for it, or reads a line of standard input."
+)
+#: The options of ``podium node set`` that change something.
+_WHAT: Final = (
+    "name",
+    "driver",
+    "driver_info",
+    "property",
+    "extra",
+    "conductor_group",
+    "unset_driver_info",
+    "power_policy",
 )
 
 
@@ -110,10 +123,14 @@ class Set(_Change):
         wanted = node_ranges.expand(parsed_args.nodes)
         if parsed_args.name and len(wanted) > 1:
             self.parser.error("argument --name: two nodes cannot have one name")
+        if not any(getattr(parsed_args, option) not in (None, []) for option in _WHAT):
+            self.parser.error("nothing to change; give at least one option, see podium node set --help")
         catalog = Catalog(self.config)
         given = self.driver_info(parsed_args, catalog)
         with self.database() as database, database.write() as connection:
             nodes = api.find_nodes(connection, wanted)
+            drivers = {catalog.driver(parsed_args.driver or node.driver) for node in nodes}
+            _check_unset(parsed_args.unset_driver_info, nodes, drivers)
             wanted_values = [_changed(node, parsed_args, given, catalog) for node in nodes]
             changes = [enrolment.settle(values, catalog) for values in wanted_values]
             faults = [
@@ -123,18 +140,38 @@ class Set(_Change):
             ]
             if faults:
                 raise errors.InvalidNode(faults)
-            for node, (values, _) in zip(nodes, changes, strict=True):
-                api.update_node(connection, node.id, values | _policy(parsed_args.power_policy))
-            moved = [
-                node.id
-                for node, (values, _) in zip(nodes, changes, strict=True)
-                if values["identity"] != node.identity
-            ]
+            policy = _policy(parsed_args.power_policy)
+            new = [(node, values | policy) for node, (values, _) in zip(nodes, changes, strict=True)]
+            changed = [one for one in new if _differs(*one)]
+            for node, values in changed:
+                api.update_node(connection, node.id, values)
+            moved = [node.id for node, values in changed if values["identity"] != node.identity]
             shared = machines.shared(connection, moved) if moved else []
             if not parsed_args.force:
                 identities.refuse(shared)
-        self.say(f"{len(nodes)} changed")
+        unchanged = len(nodes) - len(changed)
+        self.say(f"{len(changed)} changed" + (f", {unchanged} unchanged" if unchanged else ""))
         self.warn_of(identities.warnings(shared))
+
+
+def _check_unset(keys: Iterable[str], nodes: Iterable[NodeRecord], drivers: Iterable[base.Driver]) -> None:
+    """Refuse to unset what none of the nodes has nor can have.
+
+    :raises podium.errors.InvalidNode: naming each key, and one that is like it
+    """
+    there = {key for node in nodes for key in node.driver_info}
+    able = {key for driver in drivers for key in driver.properties}
+    faults = []
+    for key in keys:
+        if key not in there | able:
+            near = difflib.get_close_matches(key, there, 1)
+            faults.append(f"{key} is not set" + (f"; did you mean {near[0]}?" if near else ""))
+    if faults:
+        raise errors.InvalidNode(faults)
+
+
+def _differs(node: NodeRecord, values: Mapping[str, Any]) -> bool:
+    return any(getattr(node, column) != value for column, value in values.items())
 
 
 def _changed(

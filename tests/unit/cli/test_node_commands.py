@@ -144,6 +144,49 @@ def test_set_changes_all_nodes_or_none(podium: Run, database: Database) -> None:
     assert shown(podium, "n1")["driver_info"] == {}
 
 
+def test_set_counts_what_it_changes(podium: Run) -> None:
+    for name in ("n1", "n2"):
+        create(podium, name)
+    podium("node", "set", "n1", "--extra", "a=b", "--power-policy", "record")
+    before = shown(podium, "n1")
+    done = podium("node", "set", "n[1-2]", "--extra", "a=b", "--power-policy", "record")
+    assert (done.returncode, done.stdout) == (0, "1 changed, 1 unchanged\n")
+    assert shown(podium, "n1") == before
+    done = podium("node", "set", "n1", "--unset-driver-info", "fake_latency")
+    assert (done.returncode, done.stdout) == (0, "0 changed, 1 unchanged\n")
+
+
+def test_set_without_anything_to_change_is_refused(podium: Run) -> None:
+    create(podium, "n1")
+    for options in ([], ["--force"]):
+        done = podium("node", "set", "n1", *options)
+        assert done.returncode == 2
+        assert "nothing to change; give at least one option, see podium node set --help" in done.stderr
+
+
+def test_a_misspelt_key_cannot_be_unset(podium: Run) -> None:
+    create(podium, "n1", "--driver-info", "fake_latency=1")
+    unset = ("--unset-driver-info", "fake_latenzy", "--unset-driver-info", "x", "--extra", "a=b")
+    assert podium("node", "set", "n1", *unset).stderr.splitlines() == [
+        "podium: fake_latenzy is not set; did you mean fake_latency?",
+        "podium: x is not set",
+        "podium: nothing was changed",
+    ]
+
+
+@pytest.mark.parametrize("command", ["create", "set"])
+def test_an_empty_secret_on_a_command_line_is_refused(podium: Run, command: str) -> None:
+    create(podium, "n1", "--driver-info", "fake_password=secret")
+    where = ["n1"] if command == "set" else ["--driver", "fake", "--name", "n2"]
+    done = podium("node", command, *where, "--driver-info", "fake_password=")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "podium: fake_password is empty; leave it out if there is none; podium node set"
+        " --unset-driver-info fake_password removes it",
+        "podium: nothing was changed",
+    ]
+
+
 def test_one_name_is_not_given_to_two_nodes(podium: Run) -> None:
     done = podium("node", "set", "n[1-2]", "--name", "n3")
     assert done.returncode == 2
@@ -204,7 +247,8 @@ def test_maintenance_that_a_person_sets_is_no_fault_that_would_clear_by_itself(
 def test_the_power_policy_of_nodes_is_set(
     podium: Run, database: Database, word: str, policy: str | None, enforcement: str | None
 ) -> None:
-    enrol(database, name="n1", driver="fake", power_policy="enforce", enforcement="seen once")
+    before = "ignore" if word == "enforce" else "enforce"
+    enrol(database, name="n1", driver="fake", power_policy=before, enforcement="seen once")
     assert podium("node", "set", "n1", "--power-policy", word).stdout == "1 changed\n"
     node = shown(podium, "n1")
     assert (node["power_policy"], node["enforcement"]) == (policy, enforcement)
