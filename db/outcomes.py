@@ -114,11 +114,16 @@ def _end(
         _REQUEST_ERRORS.write(connection, [(row.request_id, outcome.error) for row, outcome in members])
 
 
+def cause_of(requested_by: str, reason: str | None) -> str:
+    """The cause of an event that is the result of a request."""
+    enforced = requested_by == ENFORCER and (reason or "").startswith(ENFORCED)
+    return "enforced" if enforced else "request"
+
+
 def _event(row: sa.Row[Any], outcome: Outcome) -> dict[str, Any]:
-    enforced = row.requested_by == ENFORCER and (row.reason or "").startswith(ENFORCED)
     return event(
         row,
-        "enforced" if enforced else "request",
+        cause_of(row.requested_by, row.reason),
         at=outcome.at,
         to_state=outcome.state or row.power_state,
         writer=outcome.holder,

@@ -14,10 +14,12 @@ import sqlalchemy as sa
 
 from podium.db import bulk
 from podium.db.api import chunks
-from podium.db.bulk import AMONG, AT_ONCE, Texts
+from podium.db.bulk import AMONG, AT_ONCE, Texts, among
 from podium.db.ledger import event
-from podium.db.models import nodes
+from podium.db.models import columns, nodes
 from podium.db.models import power_events as events
+from podium.db.models import power_requests as requests
+from podium.db.outcomes import cause_of
 from podium.db.worker import Worker
 
 
@@ -28,6 +30,7 @@ class Reading:
     :param version: the version of the node that was read
     :param state: ``power on``, ``power off`` or ``error``; None when the read failed
     :param failure: why the read failed, in one line
+    :param late: the request that has failed, and whose result the new state is all the same
     """
 
     node_id: int
@@ -36,6 +39,7 @@ class Reading:
     state: str | None
     failure: str | None = None
     request_id: str | None = None
+    late: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def record_readings(connection: sa.Connection, readings: Sequence[Reading], writ
     for chunk in chunks(sorted(readings, key=attrgetter("node_id")), AT_ONCE):
         rows = _free(connection, [one.node_id for one in chunk])
         failed: list[tuple[sa.Row[Any], Reading]] = []
-        learned: list[dict[str, Any]] = []
+        changed: list[tuple[sa.Row[Any], Reading]] = []
         alike: dict[_Effect, list[Reading]] = {}
         first: dict[tuple[str, str | None], list[Reading]] = {}
         for reading in chunk:
@@ -133,15 +137,14 @@ def record_readings(connection: sa.Connection, readings: Sequence[Reading], writ
                 if row.power_state is None:
                     first.setdefault((reading.state, reading.request_id), []).append(reading)
                 elif effect.changed:
-                    learned.append(_change(row, reading, writer))
+                    changed.append((row, reading))
         _record_failures(connection, failed)
         for (state, request_id), members in first.items():
             values = {"state": state, "request_id": request_id, "writer": writer, **_together(members)}
             connection.execute(_FIRST_EVENTS, values)
         for effect, members in alike.items():
             connection.execute(effect.statement(), _together(members))
-        if learned:
-            connection.execute(sa.insert(events), learned)
+        _record_changes(connection, changed, writer)
     return left_alone
 
 
@@ -158,13 +161,32 @@ def _record_failures(connection: sa.Connection, failed: Sequence[tuple[sa.Row[An
     _SAY_WHY.write(connection, new)
 
 
-def _change(row: sa.Row[Any], reading: Reading, writer: Worker) -> dict[str, Any]:
+_ASKED: Final = sa.select(*columns(requests, ("id", "operation_id", "requested_by", "reason"))).where(
+    among(requests.c.id)
+)
+
+
+def _record_changes(
+    connection: sa.Connection, changed: Sequence[tuple[sa.Row[Any], Reading]], writer: Worker
+) -> None:
+    """Write the events of new states: somebody else's changes, and late results of requests."""
+    late = [reading.late for _, reading in changed if reading.late is not None]
+    asked = {row.id: row for row in connection.execute(_ASKED, {"numbers": late})} if late else {}
+    happened = [_change(row, reading, asked.get(reading.late), writer) for row, reading in changed]
+    if happened:
+        connection.execute(sa.insert(events), happened)
+
+
+def _change(row: sa.Row[Any], reading: Reading, asked: sa.Row[Any] | None, writer: Worker) -> dict[str, Any]:
     return event(
         row,
-        "out-of-band",
+        "out-of-band" if asked is None else cause_of(asked.requested_by, asked.reason),
         at=reading.at,
         to_state=reading.state,
         writer=writer,
+        who=asked and asked.requested_by,
+        reason=asked and asked.reason,
+        operation_id=asked and asked.operation_id,
         request_id=reading.request_id,
     )
 

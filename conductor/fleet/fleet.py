@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from podium import masking
 from podium.conductor.fleet.entry import ENFORCE, Entry, entry_of
+from podium.conductor.fleet.late import Late
 from podium.conductor.fleet.share import share_of
 from podium.conductor.fleet.taken import Taken
 from podium.conductor.rooms.clock import DatabaseClock
@@ -39,6 +40,7 @@ class Fleet:
         self.drivers = tuple(drivers)
         self.share = share or share_of(0, 1)
         self.taken = Taken()
+        self.late = Late()
         #: Numbers of the nodes whose own policy is to be enforced.
         self.enforced: set[int] = set()
         self._entries: dict[int, Entry] = {}
@@ -174,6 +176,7 @@ class Fleet:
                 entry = self._entries.get(number)
                 if entry is not None and entry.version == version and entry.node.power_state != state:
                     self._put_node(entry, replace(entry.node, power_state=state))
+                    self.late.came(number, state)
 
     def _put_node(self, entry: Entry, node: Node) -> None:
         self._entries[entry.number] = entry.with_node(node)

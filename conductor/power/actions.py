@@ -250,10 +250,15 @@ class PowerActions:
         )
         run = room.start(change.carry_out, context)
         try:
-            return await asyncio.wrap_future(run.future)
+            ended: Ended = await asyncio.wrap_future(run.future)
         except asyncio.CancelledError:
             run.cancel()
             raise
+        if ended.error is None:
+            self._fleet.late.forget(begun.node.id)
+        elif change.late is not None:
+            self._fleet.late.expect(begun.node.id, change.late, begun.request_id, boottime())
+        return ended
 
     async def _mark_sent(self, request_id: int) -> None:
         """Write down that a request is about to be sent; calls in between share the next transaction.

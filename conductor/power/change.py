@@ -94,6 +94,8 @@ class PowerChange:
         self._pause = pause
         self._marked = request.sent or request.action in _REPEATABLE
         self._tried = request.sent  # whether the hardware may have heard something
+        #: The state that the last command the hardware may have heard leads to, sooner or later.
+        self.late = states.REACHED.get(request.action) if request.sent else None
         self._state: str | None = None
         self._problem: str | None = None  # of the last read
         self._silent = False
@@ -168,6 +170,7 @@ class PowerChange:
         over = request.sent and request.action == states.SOFT_REBOOTING
         seconds = min(request.timeout, request.soft_timeout) if over else request.soft_timeout
         end = self._clock() + seconds
+        self.late = states.POWER_OFF if request.sent else None
         said = f"{states.SOFT_POWER_OFF} was {'sent' if request.sent else 'accepted'}"
         if not request.sent:
             await self._until_answered(end)
@@ -236,12 +239,15 @@ class PowerChange:
             if isinstance(error, NotAsked):
                 raise _Refused(words) from None
             if isinstance(error, _SILENCE):
-                self._tried = True
+                self._note_heard(*args)
                 raise _Unheard(words) from None
             if isinstance(error, errors.DriverError) and not isinstance(error, _PERMANENT):
                 raise _Refused(words) from None
             raise _Failed(words) from None
-        self._tried = True
+        self._note_heard(*args)
+
+    def _note_heard(self, action: str = states.INJECT_NMI) -> None:
+        self._tried, self.late = True, states.REACHED.get(action)
 
     async def _mark(self, end: float) -> None:
         """Write down what must not be sent twice before it is sent; wait while the database is away."""

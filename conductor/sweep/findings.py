@@ -147,13 +147,14 @@ class Findings:
         self._same.append(number)
 
     def _note_news(self, entry: Entry, state: str) -> None:
-        node = entry.node
+        node, late = entry.node, None
         if node.power_state not in (None, state):
-            self.notices.changed(node.name, node.power_state or "", state)
-            if entry.is_watched:
+            late = self._fleet.late.request(entry.number, state, self._moment)
+            self.notices.changed(node.name, node.power_state or "", state, is_late=late is not None)
+            if entry.is_watched and late is None:
                 self._gate.changed(entry, state, self._time)
         self._recorder.add_reading(
-            Reading(entry.number, entry.version, self._wall, state, None, self.request_id)
+            Reading(entry.number, entry.version, self._wall, state, None, self.request_id, late)
         )
 
     def _count_failure(

@@ -17,16 +17,20 @@ class Notices:
     """Names of nodes with news, until they are logged."""
 
     def __init__(self) -> None:
-        self._changed: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._changed: dict[tuple[str, str, str], list[str]] = defaultdict(list)
         self._failed: list[tuple[str, str]] = []
         self._recovered: list[str] = []
 
     def __bool__(self) -> bool:
         return bool(self._changed or self._failed or self._recovered)
 
-    def changed(self, name: str, before: str, after: str) -> None:
-        """Note that a node's power state has changed."""
-        self._changed[before, after].append(name)
+    def changed(self, name: str, before: str, after: str, *, is_late: bool = False) -> None:
+        """Note that a node's power state has changed.
+
+        :param is_late: whether that is the result of a request that had failed by then
+        """
+        why = "as a request asked that had failed by then" if is_late else "changed by someone else"
+        self._changed[before, after, why].append(name)
 
     def failed(self, name: str, failure: str) -> None:
         """Note that a node can no longer be read."""
@@ -38,8 +42,8 @@ class Notices:
 
     def log(self) -> None:
         """Log the news, and forget them."""
-        for (before, after), names in self._changed.items():
-            LOG.warning("%s: %s -> %s, changed by someone else", fold_for_log(names), before, after)
+        for (before, after, why), names in self._changed.items():
+            LOG.warning("%s: %s -> %s, %s", fold_for_log(names), before, after, why)
         by_count = by_reason(self._failed)
         for failure, names in by_count[:_MOST_REASONS]:
             LOG.warning("%s: power cannot be read: %s", fold_for_log(names), failure)

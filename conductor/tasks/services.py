@@ -82,13 +82,15 @@ class DriverServices:
         known, observed = entry.reads.checked, boottime() - age
         if observed_at is not None and known is not None and observed < known:
             return
+        late = None
         if entry.node.power_state not in (None, state):
+            late = self._fleet.late.request(entry.number, state, boottime())
             LOG.warning("%s: %s -> %s, reported by its driver", node.name, entry.node.power_state, state)
-            if entry.is_watched:
+            if entry.is_watched and late is None:
                 self._gate.changed(entry, state, time.monotonic())
         entry.reads.checked = observed
         at = later(self._now(), -age)
-        self._recorder.add_reading(Reading(entry.number, entry.version, at, state))
+        self._recorder.add_reading(Reading(entry.number, entry.version, at, state, late=late))
 
     def report_health(self, node: base.Node, health: base.Health | None) -> None:
         """Save a node's health, and for how long it is true."""

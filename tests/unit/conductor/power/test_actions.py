@@ -179,6 +179,63 @@ def test_a_bmc_that_dies_during_a_change_shows_while_the_change_is_under_way(
     assert caplog.text.count("power cannot be read") == 1
 
 
+class Late(StillDriver):
+    """Machines that acknowledge a switch and show it only when the test lets them."""
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_switch_that_shows_after_its_request_failed_is_that_requests_and_no_disturbance(
+    database_url: str, caplog: pytest.LogCaptureFixture, late: bool
+) -> None:
+    async def main() -> None:
+        async with asked(database_url, driver := Late(), timeout=0.01) as it:
+            driver.states["a"] = states.POWER_ON
+            await it.it.fleet.refresh(it.it.sql)
+
+            async def sweep() -> None:
+                await it.it.sync.sweep(0.0, contexts.new(), at_once=True)
+                assert await it.it.recorder.flush()
+
+            await sweep()
+            asked_for = it.ask("a", states.POWER_OFF if late else states.POWER_ON, reason="new disk")
+            await it.done()
+            assert it.request().state == ("failed" if late else "done")
+            for state in (states.POWER_OFF, states.POWER_ON, states.POWER_OFF):
+                driver.states["a"] = state
+                await sweep()
+            assert it.it.node("a").power_state == states.POWER_OFF
+            with it.it.database.read() as connection:
+                found = [one for one in connection.execute(power_events.select()) if one.node_name == "a"]
+            told = [(one.to_state, one.cause, one.who, one.reason, one.operation_id) for one in found[-3:]]
+            theirs = "out-of-band", None, None, None
+            first = ("request", "ann@desk", "new disk", asked_for.operation_id) if late else theirs
+            assert told == [("power off", *first), ("power on", *theirs), ("power off", *theirs)]
+            assert it.it.sync.gate.disturbed == 1
+
+    asyncio.run(main())
+    assert ("as a request asked that had failed by then" in caplog.text) == late
+
+
+def test_a_switch_that_shows_late_freezes_no_enforcement(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Late(), timeout=0.01) as it:
+            driver.states.update(dict.fromkeys("abc", states.POWER_ON))
+            await it.it.fleet.refresh(it.it.sql)
+            await it.it.sync.sweep(0.0, contexts.new(), at_once=True)
+            it.ask_all(["a", "b", "c"], states.POWER_OFF)
+            await it.done()
+            driver.states.clear()
+            await it.it.sync.sweep(0.0, contexts.new(), at_once=True)
+            assert await it.it.recorder.flush()
+            assert [it.it.node(name).power_state for name in "abc"] == [states.POWER_OFF] * 3
+            assert (it.it.sync.gate.disturbed, it.it.sync.gate.cases()) == (0, [])
+
+    asyncio.run(main())
+
+
 class Liar(StillDriver):
     async def get_power_state(self, node: base.Node) -> str:
         return states.POWER_OFF

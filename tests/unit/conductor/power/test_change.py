@@ -35,6 +35,7 @@ class Machine(base.Driver):
         self.hears_soft = True
         self._shown = state, state, 0.0
         self.noted: list[Any] = []
+        self.late: str | None = None
 
     def note(self, answer: Any, error: Exception | None) -> None:
         self.noted.append(error or answer)
@@ -100,7 +101,10 @@ def carry_out(
             clock=lambda: machine.now,
             pause=pause,
         )
-        return await asyncio.wait_for(change.carry_out(), 20)
+        try:
+            return await asyncio.wait_for(change.carry_out(), 20)
+        finally:
+            machine.late = change.late
 
     return asyncio.run(main())
 
@@ -152,6 +156,36 @@ def test_a_switch_that_was_acknowledged_and_forgotten_is_sent_once_more() -> Non
     machine.ignores = 1
     assert (carry_out(machine, ON), machine.sent) == ((ON, None), [ON, ON])
     assert 20 <= machine.now < 30
+
+
+@pytest.mark.parametrize(
+    ("action", "how", "late"),
+    [
+        (OFF, {"ignores": 9}, OFF),
+        (OFF, {"answers": [errors.AuthenticationRefused("refused")]}, None),
+        (OFF, {"answers": [errors.BMCUnreachable("silent")] * 60}, OFF),
+        (states.SOFT_POWER_OFF, {"hears_soft": False}, OFF),
+        (states.POWER_CYCLE, {"ignores": 9}, OFF),
+        (states.INJECT_NMI, {"answers": [errors.BMCUnreachable("silent")]}, None),
+    ],
+)
+def test_what_the_hardware_may_have_heard_may_come_true_after_the_change_failed(
+    action: str, how: dict[str, Any], late: str | None
+) -> None:
+    machine = Machine(ON)
+    for name, value in how.items():
+        setattr(machine, name, value)
+    assert (carry_out(machine, action).error is not None, machine.late) == (True, late)
+
+
+@pytest.mark.parametrize(
+    ("action", "late"), [(states.SOFT_POWER_OFF, OFF), (states.SOFT_REBOOTING, OFF), (states.REBOOTING, ON)]
+)
+def test_what_was_sent_by_an_earlier_run_may_come_true_after_the_change_failed(
+    action: str, late: str
+) -> None:
+    machine = Machine(ON)
+    assert (carry_out(machine, action, sent=True).error is not None, machine.late) == (True, late)
 
 
 def test_a_liar_is_found_out() -> None:
