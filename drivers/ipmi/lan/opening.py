@@ -31,6 +31,7 @@ _INVALID_INTEGRITY_CHECK: Final = 0x0F
 #: Bytes at the end of a code, which are all the same by chance in one code of 2 ** 56.
 _TAIL: Final = 8
 _SHORT_PASSWORD: Final = 16  # bytes, the longest one of IPMI 1.5
+_SLACK: Final = 1.5  # times as long as the last answer, the next one may take
 
 
 async def open_session(
@@ -96,18 +97,23 @@ class _Step:
         request: int,
         build: Callable[[int], bytes],
         understand: Callable[[Any], tuple[Any, bool]],
+        clock: Callable[[], float],
     ) -> None:
         self._console_id = console_id
         self._bmc_id = bmc_id
         self._request = request
         self._build = build
         self._understand = understand
+        self._clock = clock
+        self._sent: list[float] = []  # when, by the place of its tag
         self.tags: list[int] = []
+        self.latency = 0.0  #: seconds between a transmission and its answer; 0 while there is none
         self.held: Any = None  #: the best of what anybody may have sent
 
     def encode(self) -> bytes:
         if self._request != packet.RAKP_3 or not self.tags:
             self.tags.append((self._console_id + len(self.tags)) % 0xFF + 1)  # random, and never 0
+            self._sent.append(self._clock())
         return packet.wrap_plain(self._request, self._build(self.tags[-1]))
 
     def accept(self, datagram: bytes) -> Any:
@@ -116,6 +122,8 @@ class _Step:
             return None
         answer = handshake.decode_answer(payload_type, payload)
         ours, refusal = answer.console_id == self._console_id, isinstance(answer, handshake.Refusal)
+        if ours and answer.tag in self.tags:
+            self.latency = self._clock() - self._sent[self.tags.index(answer.tag)]
         if answer.tag in self.tags[:-1] and not refusal:
             return None
         found, proven = (answer, False) if refusal else self._understand(answer)
@@ -194,8 +202,7 @@ class _SetUp:
             )
             return known or answer, known is not None
 
-        # A BMC that is slower than the wait would be asked again before it answers, over and over.
-        found = await self._ask(packet.RAKP_1, build, understand, at_least=self.waited)
+        found = await self._ask(packet.RAKP_1, build, understand)
         if isinstance(found, crypto.Exchange):
             return found
         impossible = _is_impossible(found.code, self._suite.hash().digest_size)
@@ -242,13 +249,24 @@ class _SetUp:
         request: int,
         build: Callable[[int], bytes],
         understand: Callable[[Any], tuple[Any, bool]],
-        at_least: float = 0,
     ) -> Any:
-        step = _Step(self._console_id, self._bmc_id, request, build, understand)
-        clock = asyncio.get_running_loop().time
-        begun, gap = clock(), max(self._gap, at_least)
-        answer = await self._endpoint.ask(step, gap, self._deadline, held=lambda: step.held)
-        self.waited = clock() - begun
+        endpoint, clock = self._endpoint, asyncio.get_running_loop().time
+        step = _Step(self._console_id, self._bmc_id, request, build, understand, clock)
+        begun, learned = clock(), endpoint.latency
+        gap = max(self._gap, _SLACK * learned)
+
+        def slow() -> float:
+            return _SLACK * step.latency
+
+        # A BMC that is slower than the gap would be asked again before it answers, over and over, and each
+        # time begin another session: what one login finds out is where the next one begins.
+        try:
+            answer = await endpoint.ask(step, gap, self._deadline, held=lambda: step.held, slow=slow)
+            self.waited = clock() - begun
+            if answer is not step.held:
+                step.latency = step.latency or self.waited
+        finally:
+            endpoint.latency = max(step.latency, 0.0 if request == packet.OPEN_SESSION_REQUEST else learned)
         if isinstance(answer, handshake.Refusal):
             raise refusals.by_status(
                 self._target, self._manner, request, answer.status, ambiguous=self._ambiguous

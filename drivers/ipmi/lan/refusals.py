@@ -84,7 +84,10 @@ def by_status(target: Target, manner: Manner, request: int, status: int, *, ambi
     if status in _SUITE:
         return without_suite(target, manner, reason)
     if status in _RESOURCES:
-        full = f"BMC {target} has no free session: {reason}; close other sessions with it or wait"
+        full = (
+            f"BMC {target} has no free session: {reason}; close other sessions with it, or wait a minute"
+            " for it to drop logins that were not finished, as Podium's own may be"
+        )
         return Refused(errors.DriverError(full), _one_level_less(manner) if status in _LEVEL else ())
     if status not in _AUTHENTICATION:
         error = errors.DriverError(f"BMC {target} does not open a session: {reason}")

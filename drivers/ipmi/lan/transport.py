@@ -30,6 +30,9 @@ _DRAINS: Final = 64  # turns' worth of datagrams taken in at once before any BMC
 _LARGEST: Final = 1024  # bytes; IPMI messages are far smaller, and what is cut off does not decode
 _RECEIVE_BUFFER: Final = 4 << 20  # bytes
 
+_LATENCY_KEPT: Final = 3600.0  # seconds
+_UNKNOWN: Final = (0.0, 0.0)
+
 # Linux's numbers, which Python's socket module does not name. The count of datagrams that found the receive
 # buffer full is SK_MEMINFO_DROPS, the ninth number that SO_MEMINFO gives (linux/sock_diag.h).
 _SO_RCVBUFFORCE: Final = 33
@@ -43,6 +46,10 @@ class NoAnswer(Exception):
 
 def _nothing() -> Any:
     return None
+
+
+def _no_time() -> float:
+    return 0.0
 
 
 class Step(Protocol):
@@ -64,16 +71,27 @@ class Endpoint(FairLock):
     ``if endpoint.busy: await endpoint.turn(seconds)``, else ``endpoint.busy = True``; then :meth:`release`.
     """
 
-    __slots__ = ("_address", "_answer", "_network", "_sendto", "_step", "users")
+    __slots__ = ("_address", "_answer", "_latency", "_network", "_sendto", "_step", "users")
 
     def __init__(self, network: "Network", sendto: Callable[[bytes, Any], int], address: Any) -> None:
         super().__init__()
         self.users = 0
+        self._latency = _UNKNOWN  # and until when it counts
         self._network = network
         self._sendto = sendto
         self._address = address
         self._answer: asyncio.Future[Any] | None = None
         self._step: Step | None = None
+
+    @property
+    def latency(self) -> float:
+        """Seconds that the BMC took for an answer when a session was opened last; 0 when not known."""
+        latency, until = self._latency
+        return latency if self._network.loop.time() < until else 0.0
+
+    @latency.setter
+    def latency(self, seconds: float) -> None:
+        self._latency = (seconds, self._network.loop.time() + _LATENCY_KEPT) if seconds else _UNKNOWN
 
     def send(self, datagram: bytes) -> None:
         """Send once, and expect no answer.
@@ -115,6 +133,7 @@ class Endpoint(FairLock):
         deadline: float,
         transmissions: int = UNLIMITED,
         held: Callable[[], Any] = _nothing,
+        slow: Callable[[], float] = _no_time,
     ) -> Any:
         """Send until answered; returns what ``step.accept`` made of the answer.
 
@@ -122,6 +141,7 @@ class Endpoint(FairLock):
         :param deadline: by the loop's clock
         :param transmissions: how many at most
         :param held: returns what counts as the answer if a gap has ended without a better one
+        :param slow: returns the seconds that a gap lasts at least, which may become known meanwhile
         :raises NoAnswer: after the deadline or the last transmission
         :raises OSError: when there is no way to the address
         """
@@ -130,8 +150,10 @@ class Endpoint(FairLock):
             raise NoAnswer
         accepted = await self.transmit(step, now, gap, deadline)
         if accepted is None:
-            accepted = held()
-        return await self.repeat(step, gap, deadline, transmissions, held) if accepted is None else accepted
+            accepted = held() or await self._wait_on(step, now, slow(), deadline)
+        if accepted is not None:
+            return accepted
+        return await self.repeat(step, gap, deadline, transmissions, held, slow)
 
     async def repeat(
         self,
@@ -140,6 +162,7 @@ class Endpoint(FairLock):
         deadline: float,
         transmissions: int,
         held: Callable[[], Any] = _nothing,
+        slow: Callable[[], float] = _no_time,
     ) -> Any:
         """Go on as :meth:`ask` after a first transmission that met silence.
 
@@ -155,11 +178,22 @@ class Endpoint(FairLock):
             gap *= _GROWTH
             accepted = await self.transmit(step, now, gap, deadline)
             if accepted is None:
-                accepted = held()
+                accepted = held() or await self._wait_on(step, now, slow(), deadline)
             if accepted is not None:
                 return accepted
         self._answer = self._step = None
         raise NoAnswer
+
+    async def _wait_on(self, step: Step, sent: float, seconds: float, deadline: float) -> Any:
+        """Wait for the answer of a slow BMC to the last transmission; None when there is none."""
+        network = self._network
+        until = min(sent + seconds, deadline)
+        if network.loop.time() >= until:
+            return None
+        self._step = step
+        self._answer = answer = network.create_future()
+        network.deadlines.add(until, answer)
+        return await answer
 
     def receive(self, datagram: bytes) -> bool:
         """Take in a datagram from this address; returns whether it was of use."""

@@ -27,6 +27,7 @@ class FakeBMC(asyncio.DatagramProtocol):
         self.lose_requests = 0  # so many of the next datagrams are not even looked at
         self.lose_answers = 0  # so many of the next answers are not sent
         self.hold: asyncio.Event | None = None  # answers wait for it
+        self.delay = 0.0  # seconds by which answers are late
         self.highest = packet.PRIVILEGE_ADMINISTRATOR  # of the user
         #: Makes another payload of an answer that opens a session, by its type.
         self.bend: Callable[[int, bytes], bytes] = lambda kind, payload: payload
@@ -81,6 +82,8 @@ class FakeBMC(asyncio.DatagramProtocol):
     async def _send(self, answer: bytes, address: Any) -> None:
         if self.hold is not None:
             await self.hold.wait()
+        if self.delay:
+            await asyncio.sleep(self.delay)
         self.under_way -= 1
         self.sent.append(answer)
         self.transport.sendto(answer, address)
