@@ -83,9 +83,9 @@ class Gate:
             self._flapping.note(entry.number, entry.version, state, now, self.rules)
 
     def failed(self, entry: Entry, now: float) -> None:
-        """Take in that a read of a node failed."""
+        """Take in that a read of a node failed; one that has never answered does not vanish."""
         with self._lock:
-            if entry.reads.failures == 1:
+            if entry.reads.failures == 1 and entry.node.power_state is not None:
                 self._outage.note(entry, now, vanished=True)
             self._differences.doubt(entry.number)
 

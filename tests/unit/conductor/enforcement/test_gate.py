@@ -212,6 +212,15 @@ def test_changes_of_which_each_is_long_over_freeze_nothing() -> None:
     assert fleet.gate.disturbed == 7
 
 
+def test_nodes_that_never_answered_have_not_vanished() -> None:
+    fleet = Fleet(20)
+    fleet.entries = [one.with_node(replace(one.node, power_state=None)) for one in fleet.entries]
+    for number in range(10):
+        fleet.vanish(number, 20.0)
+    fleet.gate.judge(21.0)
+    assert (fleet.gate.disturbed, fleet.gate.frozen) == (0, None)
+
+
 def test_a_node_that_vanishes_again_and_again_counts_once() -> None:
     fleet = Fleet()
     for now in range(100):
