@@ -65,7 +65,7 @@ class Statistics:
         self._lock = threading.Lock()
 
     def figures(self) -> Figures:
-        """Compute all figures. Nodes in maintenance, and nodes that are not to be read, are only counted."""
+        """Compute all figures. Those of ages leave out nodes in maintenance, and nodes that are not read."""
         entries = self._fleet.entries()
         read = [entry for entry in entries if not entry.node.maintenance and entry.policy != IGNORE]
         now = self._now()
@@ -78,7 +78,7 @@ class Statistics:
             in_maintenance=sum(entry.node.maintenance for entry in entries),
             unreadable=sum(entry.unreadable for entry in entries),
             never_read=len(read) - len(ages),
-            failing=sum(entry.reads.failures > 0 for entry in read),
+            failing=sum(entry.reads.failures > 0 for entry in entries),
             max_age=self._max_age,
             fresh_share=fresh / len(read) if read else 1.0,
             ages=Ages(_at(ages, 0.5), _at(ages, 0.99), _at(ages, 1.0)),

@@ -58,6 +58,19 @@ def test_nodes_in_maintenance_or_to_be_ignored_are_nobodys_to_be_fresh(tmp_path:
     asyncio.run(main())
 
 
+def test_every_node_whose_last_read_failed_is_failing(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still", "power_failures": 5, "maintenance": True})
+            it.enrol({"name": "b", "driver": "still", "power_failures": 1})
+            it.enrol({"name": "c", "driver": "still"})
+            await it.fleet.refresh(it.sql)
+            figures = Statistics(it.fleet, it.rooms, it.sync, it.recorder, max_age=60).figures()
+            assert (figures.failing, figures.in_maintenance) == (2, 1)
+
+    asyncio.run(main())
+
+
 def test_a_sweep_is_told_with_its_nodes_and_the_reads_are_counted(tmp_path: Path) -> None:
     async def main() -> None:
         async with aged(tmp_path, {"a": None, "b": None}) as (it, statistics):
