@@ -63,7 +63,7 @@ def _parse(text: str, where: str, progress: Callable[[float], None]) -> Any:
     try:
         return yaml_values.load(text, lambda read: progress(read / len(text)))
     except yaml.MarkedYAMLError as fault:
-        raise errors.InvalidNode([f"{where} is neither YAML nor JSON: {_place(fault, text)}"]) from None
+        raise errors.InvalidNode([f"{where}{_fault(fault, text)}"]) from None
     except yaml.YAMLError:
         raise errors.InvalidNode([f"{where} is neither YAML nor JSON that can be understood"]) from None
 
@@ -85,15 +85,16 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
-def _place(fault: yaml.MarkedYAMLError, text: str) -> str:
-    # The quoted text is from the file, and may be a password that begins with a star.
-    problem = str(fault.problem or "")
-    if not problem.startswith(_UNQUOTING):
-        problem = problem.split("'")[0].split('"')[0].strip()
+def _fault(fault: yaml.MarkedYAMLError, text: str) -> str:
     mark = fault.problem_mark or fault.context_mark
-    if mark is None:
-        return problem
-    line = text.splitlines()[mark.line : mark.line + 1]
-    if masking.MASK in "".join(line):
-        problem = f"{masking.MASK} is what Podium shows instead of a secret; give the secret itself"
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+    place = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
+    if mark is not None and masking.MASK in "".join(text.splitlines()[mark.line : mark.line + 1]):
+        return f", {place}{masking.MASK} is what Podium shows instead of a secret; give the secret itself"
+    problem = str(fault.problem or "")
+    if isinstance(fault, yaml_values.Refused):
+        return f", {place}{problem}"
+    if not problem.startswith(_UNQUOTING):
+        # The quoted text is from the file, and may be a password that begins with a star.
+        problem = problem.split("'")[0].split('"')[0].strip()
+        problem += "; a text with YAML's own signs must stand in quotes"
+    return f" is neither YAML nor JSON: {place}{problem}"

@@ -25,16 +25,24 @@ _SCALARS: Final = {
     _TAG + kind: yaml.SafeLoader.yaml_constructors[_TAG + kind]
     for kind in ("null", "bool", "int", "float", "binary", "timestamp", "str")
 }
+_UNKNOWN_TAG: Final = (
+    "a tag that is not known: put it in quotes if it is a text that begins with an exclamation mark"
+)
 _NO_KEY: Final = object()
 _MERGE: Final = object()
+
+
+class Refused(yaml.MarkedYAMLError):
+    """YAML that Podium does not take. Its problem repeats no value of the file."""
 
 
 def load(text: str, progress: Callable[[int], None]) -> Any:
     """Return the only document of a text; None if it is empty.
 
     :param progress: called now and then with the number of characters that were read
-    :raises yaml.YAMLError: with place and fault, if the text is not YAML, exceeds the bounds, or has tags
-        other than those of plain data
+    :raises Refused: with place and fault, if the text exceeds the bounds or has tags other than those of
+        plain data
+    :raises yaml.YAMLError: if the text is not YAML
     """
     builder = _Builder(progress)
     for event in yaml.parse(text, Loader=_PARSER):
@@ -80,7 +88,10 @@ class _Builder:
         elif isinstance(event, yaml.AliasEvent):
             # An anchor is known once its value is complete: nothing can be part of itself.
             if event.anchor not in self._anchors:
-                raise _fault("an alias without its anchor", event)
+                raise _fault(
+                    "an alias without its anchor: put it in quotes if it is a text that begins with a star",
+                    event,
+                )
             self._put(self._anchors[event.anchor], event)
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
@@ -89,7 +100,7 @@ class _Builder:
 
     def _begin(self, value: Any, kind: str, event: yaml.CollectionStartEvent) -> None:
         if event.tag not in (None, "!", _TAG + kind):
-            raise _fault("a tag that is not known", event)
+            raise _fault(_UNKNOWN_TAG, event)
         self._open.append(_Open(value, event.anchor))
         if len(self._open) > _DEEPEST:
             raise _fault(f"nested more than {_DEEPEST} levels deep", event)
@@ -118,7 +129,7 @@ class _Builder:
         elif into.key is _NO_KEY:
             into.key = _key(value, event)
             if into.key in into.value:
-                raise _fault("a key that is there twice", event)
+                raise _fault(f"the key {repr(into.key)[1:-1][:80]} is there twice", event)
         elif into.key is _MERGE:
             merged = value if isinstance(value, list) else [value]
             if not all(isinstance(one, dict) for one in merged):
@@ -144,7 +155,7 @@ class _Builder:
 
     def _tagged(self, text: str, event: yaml.ScalarEvent) -> Any:
         if event.tag not in _SCALARS:
-            raise _fault("a tag that is not known", event)
+            raise _fault(_UNKNOWN_TAG, event)
         if event.tag == _TAG + "str":
             return text
         if len(text) > _LONGEST_NUMBER:
@@ -170,8 +181,8 @@ def _no_merge(value: Any, event: yaml.Event) -> Any:
     return value
 
 
-def _fault(problem: str, event: yaml.Event) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=_place(event))
+def _fault(problem: str, event: yaml.Event) -> Refused:
+    return Refused(problem=problem, problem_mark=_place(event))
 
 
 def _place(event: yaml.Event) -> yaml.Mark:

@@ -36,8 +36,10 @@ def _bytes(limit: int) -> Callable[[Any], bytes]:
     @functools.lru_cache(maxsize=1024)  # most nodes of a fleet share theirs
     def encode(text: str) -> bytes:
         encoded = text.encode()
-        if len(encoded) > limit or any(byte in b"\0\r\n" for byte in encoded):
-            raise ValueError(f"at most {limit} bytes, none of them zero or the end of a line")
+        if len(encoded) > limit:
+            raise ValueError(f"{len(encoded)} bytes")
+        if any(byte in b"\0\r\n" for byte in encoded):
+            raise ValueError("a zero byte or the end of a line in it")
         return encoded
 
     return lambda value: encode(as_text(value))

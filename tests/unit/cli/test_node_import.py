@@ -101,7 +101,7 @@ def test_all_faults_of_a_row_are_named_at_once(podium: Run, nodes_file: Callable
         "driver_info has no property ipmi_adress; did ",
         "driver_info lacks ipmi_address (address or ho",
         "driver_info: ipmi_port is wrong: Should be le",
-        "driver_info: ipmi_username is wrong: at most ",
+        "driver_info: ipmi_username is wrong: a zero b",
         "driver_info: ipmi_password has a wrong value ",
         "driver_info: ipmi_priv_level is wrong: not on",
     ]
@@ -175,8 +175,7 @@ def test_what_is_wrong_with_yaml_is_told_with_its_place(
 ) -> None:
     file = nodes_file("nodes:\n- name: a\n  extra: {when: !!timestamp 2024-99-01}\n")
     assert podium("node", "import", file).stderr.splitlines()[0] == (
-        f"podium: {file} is neither YAML nor JSON: line 3, column 17: a value that is not what its tag"
-        " says: put it in quotes"
+        f"podium: {file}, line 3, column 17: a value that is not what its tag says: put it in quotes"
     )
 
 
@@ -187,7 +186,7 @@ def test_a_secret_that_is_there_twice_is_refused_with_its_place(
     row = '{"name": "a", "driver": "fake", "driver_info": {"fake_password": "b", "fake_password": "c"}}'
     file = nodes_file(form.format(row))
     assert podium("node", "import", file).stderr.splitlines()[0] == (
-        f"podium: {file} is neither YAML nor JSON: line 2, column 73: a key that is there twice"
+        f"podium: {file}, line 2, column 73: the key fake_password is there twice"
     )
 
 
@@ -305,6 +304,17 @@ def test_a_password_that_is_no_yaml_is_not_repeated(
     done = podium("node", "import", file)
     assert done.returncode == 1
     assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize("secret", ["***", "*secret", "@at", "%x", "!important", "`x", "&"])
+def test_a_text_that_begins_with_a_sign_of_yaml_is_said_to_need_quotes(
+    podium: Run, nodes_file: Callable[[Any], str], secret: str
+) -> None:
+    file = nodes_file(f"nodes:\n- name: a\n  driver: fake\n  driver_info:\n    fake_password: {secret}\n")
+    line = podium("node", "import", file).stderr.splitlines()[0]
+    assert line.startswith(f"podium: {file}")
+    assert "line 5" in line
+    assert " in quotes" in line
 
 
 @pytest.mark.parametrize("name", ["missing", "."])

@@ -281,7 +281,7 @@ def test_the_mask_is_refused_on_a_command_line_and_in_its_files(
 def test_stars_without_quotes_in_yaml_are_named_as_what_they_are(refused: Callable[[str], str]) -> None:
     line = refused("nodes:\n- name: a\n  driver: fake\n  driver_info: {fake_password: ******}\n")
     assert line.endswith(
-        "line 4, column 33: ****** is what Podium shows instead of a secret; give the secret itself"
+        "nodes, line 4, column 33: ****** is what Podium shows instead of a secret; give the secret itself"
     )
 
 

@@ -21,6 +21,8 @@ _LEAVES = st.one_of(
 _KEYS = st.one_of(st.text(), st.sampled_from(["yes", "0x10", "~", "2024-01-01", "<<", "="]))
 _VALUES = st.recursive(_LEAVES, lambda inner: st.lists(inner) | st.dictionaries(_KEYS, inner), max_leaves=20)
 
+_TAG = "a tag that is not known: put it in quotes if it is a text that begins with an exclamation mark"
+
 
 def load(text: str) -> Any:
     return yaml_values.load(text, lambda _read: None)
@@ -115,17 +117,24 @@ def test_a_word_keeps_its_meaning_beside_its_text(text: str, value: Any) -> None
     [
         ("a\n--- b", "a second document"),
         ("- a\n]", "did not find expected '-' indicator"),
-        ("- a\n- &a [*a]", "an alias without its anchor"),
-        ("- a\n- *b", "an alias without its anchor"),
+        (
+            "- a\n- &a [*a]",
+            "an alias without its anchor: put it in quotes if it is a text that begins with a star",
+        ),
+        (
+            "- a\n- *b",
+            "an alias without its anchor: put it in quotes if it is a text that begins with a star",
+        ),
         ("- a\n- [<<]", "a merge key that is none: put it in quotes"),
         ("- a\n- {<<: 1}", "a merge key without mappings"),
         ("- a\n- {[]: 1}", "a key that is not a text"),
         ("- a\n- {!!binary aGk=: 1}", "a key that is not a text"),
-        ("- a\n- {b: 1, b: 2}", "a key that is there twice"),
-        ("- a\n- {1: 1, '1': 2}", "a key that is there twice"),
-        ("- a\n- !!set {a}", "a tag that is not known"),
-        ("- a\n- !secret a", "a tag that is not known"),
-        ("- a\n- !!seq a", "a tag that is not known"),
+        ("- a\n- {b: 1, b: 2}", "the key b is there twice"),
+        ("- a\n- {1: 1, '1': 2}", "the key 1 is there twice"),
+        ('- a\n- {"a\\nb\'": 1, "a\\nb\'": 2}', "the key a\\nb' is there twice"),
+        ("- a\n- !!set {a}", _TAG),
+        ("- a\n- !secret a", _TAG),
+        ("- a\n- !!seq a", _TAG),
         ("- a\n- !!int a", "a value that is not what its tag says: put it in quotes"),
         ("- a\n- !!int " + "1" * 1001, "too long for what it is: put it in quotes"),
         ("- a\n- " + "[" * 200, "nested more than 100 levels deep"),
