@@ -13,12 +13,14 @@ MOST_NODES: Final = 100_000
 
 _SPAN: Final = re.compile(r"(\d+)-(\d+)")
 _LONGEST_LINE: Final = 200
+#: What has a meaning in ClusterShell's node sets, and cannot be in a name.
+_SIGNS: Final = re.compile(r"[^A-Za-z0-9_.:-]")
 
 
 def expand(arguments: Iterable[str]) -> list[str]:
     """Return names and UUIDs unchanged and ranges as the names they stand for, each once.
 
-    :raises podium.errors.InvalidNode: for a range that cannot be understood, or is too large
+    :raises podium.errors.PodiumError: for a range that cannot be understood, or is too large
     """
     names: dict[str, None] = {}
     for argument in arguments:
@@ -27,8 +29,12 @@ def expand(arguments: Iterable[str]) -> list[str]:
 
 
 def fold(names: Iterable[str]) -> str:
-    """Return names as ranges: ``r1n[01-40]``."""
-    return str(NodeSet.fromlist(list(names), resolver=RESOLVER_NOGROUP))
+    """Return names as ranges, ``r1n[01-40]``, and after them what cannot be the name of a node."""
+    given = list(names)
+    odd = [name for name in given if _SIGNS.search(name)]
+    if odd:
+        given = [name for name in given if not _SIGNS.search(name)]
+    return ",".join([*filter(None, [str(NodeSet.fromlist(given, resolver=RESOLVER_NOGROUP))]), *odd])
 
 
 def fold_for_log(names: Sequence[str]) -> str:
@@ -73,14 +79,14 @@ def by_reason(failures: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]
 def _range(text: str) -> Sequence[str]:
     # Once parsed, a span takes memory for each of its numbers, so its size is checked before.
     if any(int(last) - int(first) >= MOST_NODES for first, last in _SPAN.findall(text)):
-        raise errors.InvalidNode([f"{text} stands for more than {MOST_NODES} nodes"])
+        raise errors.PodiumError(f"{text} stands for more than {MOST_NODES} nodes")
     try:
         nodes = NodeSet(text, resolver=RESOLVER_NOGROUP)
     except NodeSetException as fault:
         reason = str(fault).replace('"', "")
-        raise errors.InvalidNode(
-            [f"{text} is not a range of nodes: {reason}; one looks like r1n[01-40],r2n05"]
+        raise errors.PodiumError(
+            f"{text} is not a range of nodes: {reason}; one looks like r1n[01-40],r2n05"
         ) from None
     if len(nodes) > MOST_NODES:
-        raise errors.InvalidNode([f"{text} stands for {len(nodes)} nodes, more than {MOST_NODES}"])
+        raise errors.PodiumError(f"{text} stands for {len(nodes)} nodes, more than {MOST_NODES}")
     return list(nodes)

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
-from podium import errors
+from podium import errors, node_ranges
 from podium.db import clock
 from podium.db.changes import next_change
 from podium.db.models import columns, nodes, power_requests
@@ -206,8 +206,7 @@ def _find(connection: sa.Connection, record: type[_N], wanted: Sequence[str]) ->
             found[node.name] = node
     missing = [one for one in wanted if one not in found]
     if missing:
-        more = f" and {len(missing) - 20} more" if len(missing) > 20 else ""
-        named = ", ".join(missing[:20]) + more
+        named = node_ranges.fold_for_log(missing)
         raise errors.NodeNotFound(f"no node has the name or UUID {named}; see: podium node list")
     return list({found[one].id: found[one] for one in wanted}.values())
 

@@ -172,3 +172,20 @@ def test_a_fault_of_the_program_is_one_line_that_says_how_to_see_more(
     assert re.fullmatch(
         r"podium: unexpected JSONDecodeError: .*; --debug shows where it comes from\n", done.stderr
     )
+
+
+def test_nodes_that_are_not_there_are_named_as_ranges(podium: Run) -> None:
+    podium("node", "create", "--driver", "fake", "--name", "r1n01")
+    for command in (["power", "off", "--yes"], ["list"], ["set", "--extra", "a=b"], ["delete"]):
+        done = podium("node", *command, "r1n[01-99]", "r2n[1-5]")
+        assert done.returncode == 1
+        assert done.stderr == (
+            "podium: no node has the name or UUID r1n[02-99],r2n[1-5]; see: podium node list\n"
+        )
+
+
+def test_a_bad_range_changes_nothing_and_a_list_does_not_say_so(podium: Run) -> None:
+    done = podium("node", "list", "r1n[03-01]")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "r1n[03-01] is not a range of nodes" in done.stderr
