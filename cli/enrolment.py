@@ -11,6 +11,7 @@ from typing import Any, Final
 from podium import errors, masking
 from podium.cli import driver_values, identities, scalars
 from podium.cli.catalog import Catalog
+from podium.cli.nodes import AGE, COLUMNS
 from podium.db import machines
 from podium.drivers import base, driver_info
 
@@ -52,6 +53,9 @@ FIELDS: Final[Mapping[str, tuple[type, str, Callable[[Any], str | None] | None]]
     "maintenance": (bool, "true or false", None),
 }
 
+#: The other columns of ``podium node list``.
+_OWN: Final = {*COLUMNS, AGE} - FIELDS.keys()
+
 
 def canonical(text: str) -> str | None:
     """Return a UUID in the form of the database; None for anything else."""
@@ -71,7 +75,14 @@ def settle(row: Any, catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
         return {}, [f"it is {_kind(row)}, not a mapping with name and driver"]
     settled: dict[str, Any] = {}
     found = []
+    if own := [key for key in row if key in _OWN]:
+        found.append(
+            f"{', '.join(own)} {'are' if own[1:] else 'is'} what Podium finds out itself; leave "
+            f"{'them' if own[1:] else 'it'} out"
+        )
     for key, value in row.items():
+        if key in _OWN:
+            continue
         if key not in FIELDS:
             found.append(_unknown(key))
             continue

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import Progress
 
-from podium import errors
+from podium import errors, node_ranges
 from podium.cli import command, enrolment, identities, node_file, scalars
 from podium.cli.catalog import Catalog
 from podium.db import api, machines
@@ -53,13 +53,8 @@ class Import(command.Command):
         found = [wrong for _, wrong in settled]
         with self.database() as database, database.write() as connection:
             _find_duplicates(rows, found, connection)
-            lines = [
-                f"node {position} ({_label(row)}): {fault}"
-                for position, (row, wrong) in enumerate(zip(given, found, strict=True), 1)
-                for fault in wrong
-            ]
-            if lines:
-                raise errors.InvalidNode(lines)
+            if any(found):
+                raise errors.InvalidNode(_lines(given, found))
             writing = progress.add_task("writing", total=len(rows))
             api.create_nodes(
                 connection,
@@ -70,6 +65,21 @@ class Import(command.Command):
             if not force:
                 identities.refuse(shared, {row["name"]: place for place, row in enumerate(rows, 1)})
         return len(rows), shared
+
+
+def _lines(given: Sequence[Any], found: Sequence[Sequence[str]]) -> list[str]:
+    """Return each fault with the rows that have it, by the places of the first."""
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for position, (row, wrong) in enumerate(zip(given, found, strict=True), 1):
+        for fault in wrong:
+            alike.setdefault(fault, []).append((str(position), _label(row)))
+    lines = []
+    for fault, rows in alike.items():
+        places, labels = zip(*rows, strict=True)
+        named = node_ranges.fold_for_log([*dict.fromkeys(labels)])
+        place = node_ranges.fold_for_log(places).strip("[]")
+        lines.append(f"node{'s' if rows[1:] else ''} {place} ({named}): {fault}")
+    return lines
 
 
 def _label(row: Any) -> str:
@@ -90,6 +100,6 @@ def _find_duplicates(
             if value is None:
                 continue
             if value in enrolled:
-                found[position - 1].append(f"{column} {value[:80]!r} is already enrolled")
+                found[position - 1].append(f"the {column} is already enrolled")
             if first.setdefault(value, position) != position:
                 found[position - 1].append(f"{column} {value[:80]!r} is that of node {first[value]} too")

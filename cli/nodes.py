@@ -19,10 +19,10 @@ COLUMNS: Final = tuple(
     if column.name not in ("id", "version", "identity", "controller", "health_lasts")
 )
 #: Seconds since power_checked_at, by the database's clock; not a column of the table.
-_AGE: Final = "power_state_age"
+AGE: Final = "power_state_age"
 #: What is needed to see whether a health is still true.
 _HEALTH: Final = ("health", "health_checked_at", "health_lasts")
-_ALL: Final = (*COLUMNS, _AGE)
+_ALL: Final = (*COLUMNS, AGE)
 _DEFAULT_COLUMNS: Final = (
     "name",
     "driver",
@@ -33,7 +33,7 @@ _DEFAULT_COLUMNS: Final = (
     "health",
     "last_error",
 )
-_STALE_COLUMNS: Final = tuple(_AGE if name == "maintenance" else name for name in _DEFAULT_COLUMNS)
+_STALE_COLUMNS: Final = tuple(AGE if name == "maintenance" else name for name in _DEFAULT_COLUMNS)
 _ENFORCED_COLUMNS: Final = ("name", "power_state", "wanted_power_state", "enforcement")
 _POWER_STATES: Final = {
     "on": states.POWER_ON,
@@ -84,7 +84,7 @@ class List(command.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         columns = _columns(parsed_args)
         needed = {*(parsed_args.columns or columns), *parsed_args.sort_columns}
-        read = {"power_checked_at" if column == _AGE else column for column in needed} & {*COLUMNS}
+        read = {"power_checked_at" if column == AGE else column for column in needed} & {*COLUMNS}
         with self.database() as database, database.read() as connection:
             now = clock.now(connection)
             rows: Iterable[dict[str, Any]] = node_list.select_nodes(
@@ -100,8 +100,8 @@ class List(command.Lister):
             rows = map(Catalog(self.config).masked, rows)
         if "health" in read:
             rows = (_with_known_health(row, now) for row in rows)
-        if _AGE in needed:
-            rows = ({**row, _AGE: _age(row["power_checked_at"], now)} for row in rows)
+        if AGE in needed:
+            rows = ({**row, AGE: _age(row["power_checked_at"], now)} for row in rows)
         return columns, [[row.get(column) for column in columns] for row in rows]
 
     def _by_default(self) -> bool:

@@ -137,9 +137,9 @@ def test_duplicates_in_the_file_and_in_the_database_are_all_named(
     rows = [fake("old"), fake("new"), fake("new"), fake("other", uuid=number.upper())]
     done = podium_anywhere("node", "import", nodes_file(rows))
     assert done.stderr.splitlines() == [
-        "podium: node 1 (old): name 'old' is already enrolled",
+        "podium: node 1 (old): the name is already enrolled",
         "podium: node 3 (new): name 'new' is that of node 2 too",
-        f"podium: node 4 (other): uuid '{number}' is already enrolled",
+        "podium: node 4 (other): the uuid is already enrolled",
         "podium: nothing was changed",
     ]
 
@@ -147,9 +147,45 @@ def test_duplicates_in_the_file_and_in_the_database_are_all_named(
 def test_a_thousand_faults_are_told_in_fifty_lines_and_a_count(
     podium: Run, nodes_file: Callable[[Any], str]
 ) -> None:
-    done = podium("node", "import", nodes_file([fake(f"n{number}", colour="red") for number in range(1000)]))
+    done = podium(
+        "node", "import", nodes_file([fake(f"n{number}", **{f"c{number}": 1}) for number in range(1000)])
+    )
     lines = done.stderr.splitlines()
     assert (len(lines), lines[-2]) == (52, "podium: and 950 more")
+
+
+def test_rows_with_the_same_fault_are_one_line(podium: Run, nodes_file: Callable[[Any], str]) -> None:
+    known = [fake(f"r1n{number:02}") for number in range(1, 49)]
+    podium("node", "import", nodes_file(known))
+    rows = [{"driver": "fake"}, *known, fake("a b"), {"driver": "fake"}, fake("n1", driver="fke"), "text"]
+    assert podium("node", "import", nodes_file(rows)).stderr.splitlines() == [
+        "podium: nodes 1,51 (no name): name is missing",
+        "podium: nodes 2-49 (r1n[01-48]): the name is already enrolled",
+        "podium: node 50 (a b): name 'a b' is not a host name: up to 255 letters, digits, _, - and dots",
+        "podium: node 52 (n1): there is no driver fke; did you mean fake?",
+        "podium: node 53 (no name): it is text, not a mapping with name and driver",
+        "podium: nothing was changed",
+    ]
+
+
+def test_what_podium_lists_is_no_file_for_import_and_that_is_one_line(
+    podium: Run, nodes_file: Callable[[Any], str]
+) -> None:
+    for name in ("n1", "n2"):
+        podium("node", "create", "--driver", "ipmi", "--name", name, "--driver-info", f"ipmi_address={name}")
+        podium("node", "set", name, "--driver-info", "ipmi_password=secret")
+    listed = json.loads(podium("node", "list", "--long", "-f", "json").stdout)
+    podium("node", "delete", "n[1-2]")
+    lines = podium("node", "import", nodes_file(listed)).stderr.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("podium: nodes 1-2 (n[1-2]): driver_internal_info, power_state, wanted_power_")
+    assert lines[0].endswith(", power_state_age are what Podium finds out itself; leave them out")
+    assert "driver_info: ipmi_password is ******" in lines[1]
+    for row in listed:
+        row["driver_info"]["ipmi_password"] = "secret"
+        for key in row.keys() - {"name", "uuid", "driver", "driver_info", "properties", "extra"}:
+            del row[key]
+    assert podium("node", "import", nodes_file(listed)).stdout == "2 imported\n"
 
 
 def test_ten_thousand_nodes_are_imported(podium: Run, nodes_file: Callable[[Any], str]) -> None:
