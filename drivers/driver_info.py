@@ -1,11 +1,22 @@
 """What a node's ``driver_info`` may hold: how a driver declares it, and how what people gave is read."""
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from podium import errors, masking
+
+#: How Python and oslo.config say what is wrong with a value, and what is said instead.
+_WORDS: Final = (
+    (re.compile(r"invalid literal for int\(\) with base 10: (.*)"), r"\1 is not a whole number"),
+    (re.compile(r"could not convert string to float: (.*)"), r"\1 is not a number"),
+    (re.compile(r"Unexpected boolean value (.*)"), r"\1 is neither true nor false"),
+    (re.compile(r"Should be greater than or equal to (.*)"), r"should be at least \1"),
+    (re.compile(r"Should be less than or equal to (.*)"), r"should be at most \1"),
+)
+_KINDS: Final = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +80,22 @@ def _value(key: str, wanted: Property, value: Any) -> Any:
         )
     try:
         return None if value is None else wanted.type(value)
-    except (ValueError, TypeError) as wrong:
-        what = "has a wrong value" if secret else f"is wrong: {wrong}"
+    except (ValueError, TypeError, AttributeError) as wrong:
+        what = "has a wrong value" if secret else f"is wrong: {_reason(wrong, wanted.type, value)}"
         raise errors.InvalidDriverInfo(f"driver_info: {key} {what} ({wanted.help})") from None
+
+
+def _reason(wrong: Exception, kind: Callable[[Any], Any], value: Any) -> str:
+    """Why a type refused a value, in words for people who do not write Python."""
+    if not isinstance(wrong, ValueError):  # it did not expect anything of that kind
+        return f"{_KINDS.get(type(value), 'what it is')} cannot be used here"
+    choices = getattr(kind, "choices", None)  # of oslo.config's types
+    if choices and str(wrong).startswith("Valid values are"):
+        return f"not one of {', '.join(map(str, choices))}"
+    for pattern, words in _WORDS:
+        if pattern.fullmatch(str(wrong)):
+            return pattern.sub(words, str(wrong))
+    return str(wrong)
 
 
 def as_text(value: Any) -> str:

@@ -2,12 +2,9 @@
 
 import contextlib
 import ipaddress
-import re
 import socket
-from typing import Final
 
-#: What the resolver takes for an IPv4 address: also 10.1, 0x0a000001 and the like (inet_aton(3)).
-_IPV4: Final = re.compile(r"(?:0[xX][0-9a-fA-F]+|[0-9]+)(?:\.(?:0[xX][0-9a-fA-F]+|[0-9]+)){0,3}")
+from podium.drivers.bmc.hosts import looks_like_ipv4
 
 
 def of_bmc(protocol: str, host: str, port: int, usual: tuple[int, ...], part: str = "") -> str:
@@ -32,7 +29,7 @@ def canonical_host(host: str) -> str:
     if ":" in text:
         address = ipaddress.IPv6Address(text)
         return str(address.ipv4_mapped or f"[{address}]")
-    if _IPV4.fullmatch(text):
+    if looks_like_ipv4(text):
         try:
             return socket.inet_ntoa(socket.inet_aton(text))
         except OSError:

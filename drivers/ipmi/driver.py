@@ -9,6 +9,7 @@ from oslo_config import cfg, types
 
 from podium.drivers import base
 from podium.drivers.bmc.connections import Connections
+from podium.drivers.bmc.hosts import checked
 from podium.drivers.bmc.identity import of_bmc
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text
@@ -51,11 +52,10 @@ def _address(value: Any) -> str:
 
 @functools.lru_cache(maxsize=1024)  # enrolment asks three times for each
 def _host(address: str) -> str:
+    if ":" not in address and "]" not in address:
+        return checked(address)
     try:
-        if ":" in address:
-            ipaddress.IPv6Address(address)
-        elif not address or any(letter.isspace() or letter in "/[]@" for letter in address):
-            raise ValueError
+        ipaddress.IPv6Address(address)
     except ValueError:
         raise ValueError("neither an address nor a host name; a port goes into ipmi_port") from None
     return address

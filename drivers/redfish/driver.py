@@ -12,6 +12,7 @@ from oslo_utils import strutils
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.bmc.connections import Connections
+from podium.drivers.bmc.hosts import checked
 from podium.drivers.bmc.identity import of_bmc
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text
@@ -22,7 +23,7 @@ from podium.drivers.redfish.tasks import HealthCheck, InventoryCollector, Sensor
 
 _SYSTEMS: Final = "/redfish/v1/Systems/"  # its standard place (DSP0266, section on resource URIs)
 _PORTS: Final = {"https": 443, "http": 80}
-_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?\Z")
+_NO_HOST: Final = "neither an address nor a host name"
 _SYSTEM_ID: Final = re.compile(r"[!-~]{1,900}\Z")  # what a path may hold: printable ASCII
 _LOGINS: Final = ("auto", "session", "basic", "none")
 
@@ -45,22 +46,40 @@ def _origin(value: Any) -> tuple[str, str, int]:
         pass
     else:
         text = f"[{text}]"
-    parts = urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
+    try:
+        parts = urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
+    except ValueError:
+        raise ValueError(_NO_HOST) from None
     if parts.scheme not in _PORTS:
         raise ValueError("its scheme is neither https nor http")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("only scheme, host and port; what to read goes into redfish_system_id")
+    return parts.scheme, _host(parts, text), _port(parts)
+
+
+def _host(parts: urllib.parse.SplitResult, text: str) -> str:
     host = parts.hostname or ""
-    if "[" in parts.netloc:
-        if "://" in text:
-            host = re.sub("%25(.)", r"%\1", host)  # RFC 6874: the sign before a zone is encoded
+    if "[" not in parts.netloc:
+        if not host.isascii():
+            raise ValueError(_NO_HOST)
+        return checked(host)
+    if "://" in text:
+        host = re.sub("%25(.)", r"%\1", host)  # RFC 6874: the sign before a zone is encoded
+    try:
         ipaddress.IPv6Address(host)
-    elif not _HOST_NAME.match(host):
-        raise ValueError("neither an address nor a host name")
-    port = parts.port
+    except ValueError:
+        raise ValueError(_NO_HOST) from None
+    return host
+
+
+def _port(parts: urllib.parse.SplitResult) -> int:
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
     if port == 0:
-        raise ValueError("port 0")
-    return parts.scheme, host, port or _PORTS[parts.scheme]
+        raise ValueError("its port is not a number from 1 to 65535")
+    return port or _PORTS[parts.scheme]
 
 
 def _system_path(value: Any) -> str:

@@ -77,7 +77,7 @@ def test_every_bad_row_is_named_with_its_place_and_what_is_wrong(
         "node 10 (grouped": "conductor_group 'a b' is not made of up to 255 letters, digits, _, - and dots",
         "node 11 (quoted": "maintenance is text, not true or false",
         "node 12 (numbered": "uuid '12' is not a UUID",
-        "node 13 (bare": "driver_info: fake_latency is wrong: could not convert string to float: 'soon'"
+        "node 13 (bare": "driver_info: fake_latency is wrong: 'soon' is not a number"
         " (seconds that every answer takes)",
     }
 
@@ -100,7 +100,7 @@ def test_all_faults_of_a_row_are_named_at_once(podium: Run, nodes_file: Callable
         "driver_info: ipmi_hex_kg_key is ******, which",
         "driver_info has no property ipmi_adress; did ",
         "driver_info lacks ipmi_address (address or ho",
-        "driver_info: ipmi_port is wrong: Should be le",
+        "driver_info: ipmi_port is wrong: should be at",
         "driver_info: ipmi_username is wrong: a zero b",
         "driver_info: ipmi_password has a wrong value ",
         "driver_info: ipmi_priv_level is wrong: not on",

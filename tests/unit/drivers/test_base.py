@@ -7,7 +7,7 @@ import pytest
 from oslo_config import types
 
 from podium import errors, states
-from podium.drivers import base
+from podium.drivers import base, driver_info
 
 
 class Acme(base.Driver):
@@ -114,6 +114,28 @@ def test_a_driver_without_properties_says_so() -> None:
 def test_a_wrong_value_is_named_with_what_is_wrong(port: Any) -> None:
     with pytest.raises(errors.InvalidDriverInfo, match=r"driver_info: acme_port is wrong: .+ \(UDP port\)"):
         parse(acme_address="bmc1", acme_port=port)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "words"),
+    [
+        (types.Port(min=1), "0x26F", "'0x26F' is not a whole number"),
+        (types.Port(min=1), 70000, "should be at most 65535"),
+        (types.Port(min=1), 0, "should be at least 1"),
+        (types.Port(), [623], "a list cannot be used here"),
+        (types.Integer(choices=[3, 17]), 5, "not one of 3, 17"),
+        (types.String(choices=["OK", "Critical"]), "ok?", "not one of OK, Critical"),
+        (types.Float(), "soon", "'soon' is not a number"),
+        (types.Boolean(), "perhaps", "'perhaps' is neither true nor false"),
+        (types.Boolean(), 7, "a number cannot be used here"),
+        (types.Boolean(), {"a": "b"}, "a mapping cannot be used here"),
+        (int, "1.5", "'1.5' is not a whole number"),
+        (float, None, None),
+    ],
+)
+def test_what_is_wrong_with_a_value_is_said_in_no_words_of_python(kind: Any, value: Any, words: Any) -> None:
+    faults = driver_info.faults({"odd": base.Property("any", type=kind)}, {"odd": value})
+    assert faults == ([f"driver_info: odd is wrong: {words} (any)"] if words else [])
 
 
 @pytest.mark.parametrize("name", ["acme_pin", "acme_password"])
