@@ -46,7 +46,7 @@ class Sample(command.Command):
             Path(parsed_args.output).write_text(text.getvalue(), encoding="utf-8")
         except OSError as fault:
             raise errors.ConfigError(
-                f"{parsed_args.output} cannot be written: {fault.strerror}; --output names another file"
+                f"{parsed_args.output} cannot be written: {fault.strerror}; give another with --output"
             ) from None
 
 
@@ -71,5 +71,5 @@ class Check(command.Command):
         for line in faults:
             self.say(line)
         if not faults:
-            self.say(f"{len(files)} {'file' if len(files) == 1 else 'files'}, no problems")
+            self.say(f"{', '.join(files) or 'podium-conductor would read no config file'}: no problems")
         return 1 if faults else 0

@@ -164,10 +164,14 @@ class _Check:
     def _judge_tasks(self, setting: _Setting, tasks: set[str]) -> None:
         """Add the names of tasks that do not exist, even if the seconds beside them are wrong."""
         text = setting.assignment.value
-        named = isinstance(setting.option.type, types.Dict | types.List) and "$" not in text
+        with_seconds = isinstance(setting.option.type, types.Dict)
+        named = (with_seconds or isinstance(setting.option.type, types.List)) and "$" not in text
         if setting.group == "periodic_tasks" and named:
-            for name in (one.partition(":")[0].strip() for one in text.split(",")):
-                if name and (fault := self._drivers.no_such_task(name, tasks)):
+            for one in text.split(","):
+                name = one.partition(":")[0].strip()
+                if not name or (with_seconds and ":" not in one):
+                    continue
+                if fault := self._drivers.no_such_task(name, tasks):
                     self._tell_value(setting, fault)
 
     def _judge_heartbeat(self) -> None:

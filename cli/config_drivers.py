@@ -35,6 +35,9 @@ class Drivers:
             # A wrong value is reported as the option's fault.
             with contextlib.suppress(cfg.Error, RecursionError, ValueError):
                 self.enabled = list(dict.fromkeys(config.enabled_drivers))
+        # Of a driver that is misspelt there, section and tasks are no faults of their own.
+        meant = [self._near(name) for name in self.enabled if name not in self._classes]
+        self.enabled += [near for near in meant if near and near not in self.enabled]
 
     def of_section(self, section: str) -> str | None:
         """Return the driver whose options a section contains; the section's name is in lower case."""
@@ -81,6 +84,9 @@ class Drivers:
             return f"{self._broken[name]}; repair its package or leave it out"
         if name in self._classes:
             return None
-        near = difflib.get_close_matches(name, self._classes, 1)
-        hint = f"did you mean {near[0]}?" if near else "is its package installed?"
+        near = self._near(name)
+        hint = f"did you mean {near}?" if near else "is its package installed?"
         return f"there is no driver {name}, only {', '.join(sorted({*self._classes, *self._broken}))}; {hint}"
+
+    def _near(self, name: str) -> str | None:
+        return next(iter(difflib.get_close_matches(name, self._classes, 1)), None)

@@ -74,6 +74,9 @@ def _count(text: str) -> int:
 class _Ledger(command.Lister):
     """Shows events, the oldest first."""
 
+    #: How many it shows without --limit, in words.
+    default_limit = f"{_LIMIT}"
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument("--long", action="store_true", help="show every column in a table too")
@@ -81,7 +84,7 @@ class _Ledger(command.Lister):
             "--limit",
             type=_count,
             metavar="N",
-            help=f"only the newest N events (default: {_LIMIT}, or {_SINCE_LIMIT} with --since)",
+            help=f"only the newest N events (default: {self.default_limit})",
         )
         parser.set_defaults(since=None, cause=None)
         return parser
@@ -149,6 +152,8 @@ class Events(_Ledger):
     With --follow, events are printed as they come, and -f json prints one object a line; it ends with Ctrl-C.
     Without --since and --limit it begins with the next event.
     """
+
+    default_limit = f"{_LIMIT}, or {_SINCE_LIMIT} with --since"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

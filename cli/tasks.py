@@ -167,6 +167,11 @@ class Run(_Ask):
         if parsed_args.node is None:
             return None
         (node,) = api.find_keys(connection, [parsed_args.node])
+        driver = parsed_args.task.partition(".")[0]
+        if driver not in (node.driver, "conductor"):
+            raise errors.PodiumError(
+                f"{node.name} has the driver {node.driver}; {parsed_args.task} is for {driver}"
+            )
         return node.uuid
 
     def outcome(self, done: TaskCommand) -> str:
@@ -231,5 +236,8 @@ def _alive(connection: sa.Connection, timeout: float) -> set[str]:
 
 def _shown(row: ConductorTask, alive: set[str]) -> list[Any]:
     shown = {**asdict(row), "driver": row.task.partition(".")[0]}
-    shown["state"] = row.state if row.conductor in alive else "offline"
+    if row.conductor not in alive:
+        shown["state"] = "offline"
+    elif row.switched_off and row.state != "disabled":
+        shown["state"] = f"{row.state}, disabled"
     return [shown[column] for column in _COLUMNS]

@@ -258,11 +258,13 @@ def _file_of(values: Values, group: str | None, location: Any) -> str:
 def _file_fault(fault: Exception) -> str:
     match fault:
         case cfg.ConfigFilesNotFoundError():
-            return f"config file {', '.join(fault.config_files)} does not exist; --config-file names another"
+            return (
+                f"config file {', '.join(fault.config_files)} does not exist; give another with --config-file"
+            )
         case cfg.ConfigFilesPermissionDeniedError():
             return f"this user may not read config file {', '.join(fault.config_files)}: change its mode"
         case cfg.ConfigDirNotFoundError():
-            return f"config directory {fault.config_dir} does not exist; --config-dir names another"
+            return f"config directory {fault.config_dir} does not exist; give another with --config-dir"
         case cfg.ConfigFileParseError():
             line = fault.__context__  # its text is left out: it may contain a password
             where = f" line {line.lineno}: {line.msg}" if isinstance(line, iniparser.ParseError) else ""

@@ -21,10 +21,31 @@ class Seconds(types.Float):
         return float(seconds)
 
 
+class SecondsByTask(types.Dict):
+    """Numbers of seconds by the names of tasks; a fault is that of one of them."""
+
+    def __init__(self) -> None:
+        super().__init__(Seconds(), type_name="TASK:SECONDS, ...")
+
+    def __call__(self, value: Any) -> dict[str, float]:
+        if not isinstance(value, str):
+            return dict(super().__call__(value))
+        found = {}
+        for pair in filter(None, map(str.strip, value.split(","))):
+            name, colon, seconds = map(str.strip, pair.partition(":"))
+            if not colon:
+                raise ValueError(f"{pair!r} has no colon")
+            try:
+                found[name] = self.value_type(seconds)
+            except ValueError as fault:
+                raise ValueError(f"{name}: {fault}") from None
+        return found
+
+
 opts = [
     cfg.Opt(
         "spacing",
-        type=types.Dict(Seconds(), type_name="TASK:SECONDS, ..."),
+        type=SecondsByTask(),
         default={},
         mutable=True,
         help="Seconds from one start of a task to the next, by the task's name, instead of its author's "
@@ -32,7 +53,7 @@ opts = [
     ),
     cfg.Opt(
         "deadline",
-        type=types.Dict(Seconds(), type_name="TASK:SECONDS, ..."),
+        type=SecondsByTask(),
         default={},
         mutable=True,
         help="Seconds after which a run of a task is cancelled, by the task's name, as in spacing.",

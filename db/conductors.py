@@ -217,6 +217,7 @@ class ConductorTask(TaskReport):
     """How one periodic task fares in all workers of a conductor."""
 
     conductor: str
+    switched_off: bool
 
 
 _FIELDS: Final = TaskReport.__slots__
@@ -252,6 +253,7 @@ def _together(rows: Sequence[sa.Row[Any]]) -> ConductorTask:
     return ConductorTask(
         task=rows[0].task,
         conductor=rows[0].conductor,
+        switched_off=any(row.switched_off for row in rows),
         state=min((row.state for row in rows), key=_urgency),
         spacing=max(row.spacing for row in rows),
         last_run=_greatest(row.last_run for row in rows),

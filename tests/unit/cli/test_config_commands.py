@@ -69,7 +69,23 @@ def enable(*lines: str) -> tuple[str, ...]:
 
 
 def test_a_file_without_a_fault_is_told_in_one_line(check: Check) -> None:
-    assert check("[conductor]", "heartbeat_interval = 5") == ["1 file, no problems"]
+    assert check("[conductor]", "heartbeat_interval = 5") == ["podium.conf: no problems"]
+
+
+def test_several_files_without_a_fault_are_all_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(tmp_path / name) for name in ("one.conf", "two.conf")]
+    for file in files:
+        Path(file).touch()
+    assert told(capsys, *files) == [f"{files[0]}, {files[1]}: no problems"]
+
+
+def test_where_no_file_is_read_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("podium.conf.files_read", lambda *_: [])
+    assert told(capsys) == ["podium-conductor would read no config file: no problems"]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +152,25 @@ def test_a_file_without_a_fault_is_told_in_one_line(check: Check) -> None:
             "podium.conf:2: [DEFAULT] enabled_drivers = impi: there is no driver impi,"
             " only fake, ipmi, redfish; did you mean ipmi?",
             id="an unknown driver",
+        ),
+        pytest.param(
+            ["[DEFAULT]", "enabled_drivers = impi", "[ipmi]", "command_retry_timeout = 9", "[periodic_tasks]"]
+            + ["disabled = ipmi.check_status"],
+            "podium.conf:2: [DEFAULT] enabled_drivers = impi: there is no driver impi,"
+            " only fake, ipmi, redfish; did you mean ipmi?",
+            id="a misspelt driver, whose section and tasks are there",
+        ),
+        pytest.param(
+            ["[periodic_tasks]", "spacing = conductor.prune_power_events:abc,conductor.sync_power_status:9"],
+            "podium.conf:2: [periodic_tasks] spacing ="
+            " conductor.prune_power_events:abc,conductor.sync_power_status:9:"
+            " conductor.prune_power_events: 'abc' is not a number; expected: TASK:SECONDS, ...",
+            id="one wrong spacing of two",
+        ),
+        pytest.param(
+            ["[periodic_tasks]", "spacing = 5"],
+            "podium.conf:2: [periodic_tasks] spacing = 5: '5' has no colon; expected: TASK:SECONDS, ...",
+            id="a spacing without a task",
         ),
         pytest.param(
             ["[DEFAULT]", "enabled_drivers ="],
@@ -285,18 +320,18 @@ def test_the_environment_has_no_say_in_what_is_wrong_with_a_file(
 
 def test_the_example_of_the_page_about_configuration_has_no_fault(check: Check) -> None:
     (example,) = re.findall(r"^```ini\n(.*?)^```$", (ROOT / "docs/configure.md").read_text(), re.M | re.S)
-    assert check(example) == ["1 file, no problems"]
+    assert check(example) == ["podium.conf: no problems"]
 
 
 def test_the_sample_file_has_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
     sample = ROOT / "etc/podium/podium.conf.sample"
-    assert told(capsys, str(sample)) == ["1 file, no problems"]
+    assert told(capsys, str(sample)) == [f"{sample}: no problems"]
 
 
 def test_the_options_and_tasks_of_an_installed_driver_are_known(check: Check, install: Install) -> None:
     install(ACME)
     lines = enable("[acme]", "timeout = 9", "rack = a", "rack = b", "[periodic_tasks]")
-    assert check(*lines, "disabled = acme.poll_doors") == ["1 file, no problems"]
+    assert check(*lines, "disabled = acme.poll_doors") == ["podium.conf: no problems"]
 
 
 def test_the_tasks_of_a_driver_are_known_though_one_of_its_options_is_wrong(

@@ -245,3 +245,10 @@ def test_following_tells_once_of_a_database_that_goes_away_and_waits_for_it(
 def test_following_refuses_what_it_cannot_print(podium: Run, arguments: list[str]) -> None:
     done = podium("events", "--follow", *arguments)
     assert done.returncode == 2
+
+
+def test_the_help_of_history_speaks_of_its_own_options_only(podium: Run) -> None:
+    words = podium("node", "history", "--help").stdout
+    assert "(default: 100)" in " ".join(words.split())
+    assert "--since" not in words
+    assert "or 10000 with --since" in " ".join(podium("events", "--help").stdout.split())

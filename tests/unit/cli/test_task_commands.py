@@ -122,6 +122,31 @@ def test_a_run_is_asked_of_the_conductor_for_one_node(podium: Run, database: Dat
     assert asked(database) == [("head", "acme.poll", "run", uuid)]
 
 
+def test_a_run_for_a_node_of_another_driver_is_refused(podium: Run, database: Database) -> None:
+    go_online(database, "head")
+    with database.write() as connection:
+        api.create_nodes(connection, [{"name": "one", "driver": "other"}])
+    done = podium("task", "run", "acme.poll", "--node", "one")
+    assert (done.returncode, asked(database)) == (1, [])
+    assert done.stderr == "podium: one has the driver other; acme.poll is for acme\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [("running", "running, disabled"), ("disabled", "disabled"), ("late", "late, disabled")],
+)
+def test_a_task_that_was_disabled_while_it_runs_shows_both(
+    podium: Run, database: Database, state: str, shown: str
+) -> None:
+    go_online(database, "head")
+    with database.write() as connection:
+        report = conductors.TaskReport("acme.poll", state, 60.0, utcnow(), 0.25, 3, 1, 0, 2, None)
+        conductors.save_tasks(connection, Worker("head", 0), [report])
+        task_commands.switch(connection, "head", "acme.poll", off=True)
+    for command in (["list"], ["show", "acme.poll"]):
+        assert podium("task", *command, "-f", "value", "-c", "state").stdout == f"{shown}\n"
+
+
 def test_a_run_that_takes_longer_than_one_waits_goes_on(podium: Run, database: Database) -> None:
     go_online(database, "head")
     done = podium("task", "run", "acme.poll", "--timeout", "0")
