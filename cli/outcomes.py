@@ -184,7 +184,9 @@ def patience_for(config: conf.Config, operation: operations.Operation) -> float:
     is_soft = operation.action in (states.SOFT_POWER_OFF, states.SOFT_REBOOTING)
     pauses = [seconds for _, seconds in conductor_options.power_on_limits(config).values()]
     # Twice, for changes that are made of halves.
-    return float(2 * hard + (soft if is_soft else 0) + max(pauses, default=0.0) + _GRACE)
+    seconds = float(2 * hard + (soft if is_soft else 0) + max(pauses, default=0.0))
+    # Not before it shows whether a conductor lives, which is the better reason.
+    return max(seconds, float(config.conductor.heartbeat_timeout)) + _GRACE
 
 
 class Patience:

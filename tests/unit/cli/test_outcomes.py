@@ -103,3 +103,11 @@ def test_waiting_is_as_patient_as_the_conductor_may_take(
     config = conf.load(["--config-file", str(file)], prog="podium")
     operation: Any = SimpleNamespace(action=action, timeout=timeout)
     assert outcomes.patience_for(config, operation) == seconds
+
+
+def test_waiting_is_not_given_up_before_it_shows_whether_a_conductor_lives(tmp_path: Path) -> None:
+    file = tmp_path / "podium.conf"
+    file.write_text("[conductor]\nheartbeat_timeout = 70\n")
+    config = conf.load(["--config-file", str(file)], prog="podium")
+    operation: Any = SimpleNamespace(action="power on", timeout=5.0)
+    assert outcomes.patience_for(config, operation) > 70 + 1
