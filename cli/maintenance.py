@@ -32,11 +32,18 @@ class Set(_Maintenance):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         kind = arguments.one_line
-        parser.add_argument("--reason", metavar="TEXT", type=kind, help="the reason, for other people")
+        parser.add_argument(
+            "--reason",
+            metavar="TEXT",
+            type=kind,
+            help="the reason, for other people; without it the node keeps the one that it has",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        values = {"maintenance": True, "maintenance_reason": parsed_args.reason, "fault": None}
+        values: dict[str, Any] = {"maintenance": True, "fault": None}
+        if parsed_args.reason is not None:
+            values["maintenance_reason"] = parsed_args.reason
         self.say(f"{self._change(parsed_args.nodes, values)} in maintenance")
 
 

@@ -219,6 +219,15 @@ def test_maintenance_is_set_with_a_reason_and_unset_again(podium_anywhere: Run) 
     assert (node["maintenance"], node["maintenance_reason"]) == (False, None)
 
 
+def test_maintenance_that_is_set_again_keeps_its_reason_unless_another_is_given(podium_anywhere: Run) -> None:
+    create(podium_anywhere, "n1")
+    reasons = []
+    for more in (("--reason", "new fans"), (), ("--reason", "new disk")):
+        podium_anywhere("node", "maintenance", "set", "n1", *more)
+        reasons.append(shown(podium_anywhere, "n1")["maintenance_reason"])
+    assert reasons == ["new fans", "new fans", "new disk"]
+
+
 def test_unsetting_maintenance_clears_the_fault(podium: Run, database: Database) -> None:
     enrol(database, name="n1", driver="fake", maintenance=True, fault="power failure", power_failures=3)
     podium("node", "maintenance", "unset", "n1")
