@@ -25,8 +25,8 @@ async def only_system(bmc: BMC) -> str:
     async def read(path: str) -> dict[str, Any]:
         return (await bmc.get(path)).body
 
-    async for page in pages(read, path, first):
-        members = resources.links(page, "Members")
+    async for page in pages(read, path, first, bmc.target):
+        members = resources.links(page, "Members", bmc=bmc.target)
         found |= {system.rstrip("/"): system for system in members}
         unnamed += len(resources.member(page, "Members", list) or []) - len(members)
         told = max(told, _count(page))
@@ -104,7 +104,9 @@ async def _root(bmc: BMC, needed: str = "") -> dict[str, Any]:
 async def _collection(bmc: BMC) -> tuple[str, dict[str, Any]]:
     """The collection of systems: its path, and its first page."""
     root = await _root(bmc, "Systems")
-    linked = resources.link(root, "Systems") or resources.link(root, "Links", "Systems")
+    linked = resources.link(root, "Systems", bmc=bmc.target) or resources.link(
+        root, "Links", "Systems", bmc=bmc.target
+    )
     if linked is not None:
         return linked, (await bmc.get(linked)).body
     try:

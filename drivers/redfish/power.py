@@ -88,10 +88,17 @@ def missing(bmc: object, path: str, body: dict[str, Any]) -> errors.DriverError:
     """
     own = answers.words({"@Message.ExtendedInfo": body.get("PowerState@Message.ExtendedInfo")})
     why = resources.line(own or answers.words(body) or body.get("message") or "")
-    word = resources.line(repr(body.get("PowerState")), 40)
+    word = _shown(body["PowerState"]) if "PowerState" in body else "missing"
     return errors.DriverError(
-        f"BMC {bmc} tells no power state of {path}: PowerState is {word}{'; ' if why else ''}{why}"
+        f"BMC {bmc} reports no power state of {path}: PowerState is {word}{'; ' if why else ''}{why}"
     )
+
+
+def _shown(value: Any) -> str:
+    """A JSON value as the BMC may have written it, as far as people need it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f'"{resources.line(value, 40)}"' if isinstance(value, str) else "not a text"
 
 
 def resets(action: str, power: str | None) -> tuple[str, ...]:

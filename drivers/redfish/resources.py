@@ -84,30 +84,34 @@ def text(body: Any, key: str, limit: int = MAX_TEXT) -> str | None:
     return None if not words or words.lower() in _NO_TEXT else words
 
 
-def link(body: Any, *keys: str) -> str | None:
+def link(body: Any, *keys: str, bmc: object = None) -> str | None:
     """The path that the object under these properties leads to; None when there is none.
 
+    :param bmc: its name, for the error
     :raises podium.errors.DriverError: it is not a path on the BMC itself (DSP0266, section on ``@odata.id``)
     """
     found = part(body, *keys).get("@odata.id")
-    return None if found is None else path(found)
+    return None if found is None else path(found, bmc)
 
 
-def links(body: Any, *keys: str) -> list[str]:
+def links(body: Any, *keys: str, bmc: object = None) -> list[str]:
     """The paths in an array of links, as of ``Members``; at most :data:`MAX_ENTRIES`.
 
     :param keys: those of the objects around the array, and last its own
+    :param bmc: its name, for the error
     :raises podium.errors.DriverError: one is not a path on the BMC itself
     """
     entries = objects(part(body, *keys[:-1]), keys[-1])
-    return [found for entry in entries if (found := link(entry)) is not None]
+    return [found for entry in entries if (found := link(entry, bmc=bmc)) is not None]
 
 
-def path(value: Any) -> str:
+def path(value: Any, bmc: object = None) -> str:
     """A value that is a path on the BMC.
 
+    :param bmc: its name, for the error
     :raises podium.errors.DriverError: anything else
     """
     if not isinstance(value, str) or not requests.is_path(value):
-        raise errors.DriverError(f"BMC sent a link that is no path on itself: {line(value, 100)!r}")
+        who = "BMC" if bmc is None else f"BMC {bmc}"
+        raise errors.DriverError(f"{who} sent a link that is no path on itself: {line(value, 100)!r}")
     return value

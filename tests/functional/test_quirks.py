@@ -126,7 +126,7 @@ _QUIRKS: Final = (
     Quirk(faults.REDFISH, "tasks"),
     Quirk(faults.REDFISH, "redirects"),
     Quirk(faults.REDFISH, "foreign-links", unread="no path on itself"),
-    Quirk(faults.REDFISH, "null-power", unread="PowerState is None"),
+    Quirk(faults.REDFISH, "null-power", unread="PowerState is null"),
     Quirk(faults.REDFISH, "event-silence"),
     Quirk(faults.REDFISH, "drops-events=1"),
     Quirk(faults.REDFISH, "odd-texts"),

@@ -357,8 +357,8 @@ class Client:
             left = await closing.close_sessions(sessions, self.timing.retransmit, deadline)
             if left:
                 LOG.warning(
-                    "%d of %d BMCs did not answer that they closed their session; those that did not hear it "
-                    "close it after 60 s without a packet",
+                    "%d of %d BMCs did not confirm that they closed their session; one that stayed open "
+                    "ends after 60 s without a packet",
                     left,
                     len(sessions),
                 )

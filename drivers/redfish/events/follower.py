@@ -187,14 +187,14 @@ async def _offered(bmc: BMC) -> tuple[str, str]:
 
     Sources: schema ``EventService`` (DSP2046); DSP0266, section "Server-sent events".
     """
-    service_path = resources.link(await bmc.root("EventService"), "EventService")
+    service_path = resources.link(await bmc.root("EventService"), "EventService", bmc=bmc.target)
     if service_path is None:
         return "", ""
     service = (await bmc.get(service_path)).body
     uri = service.get("ServerSentEventUri")
     if not uri or service.get("ServiceEnabled") is False:
         return "", ""
-    path = resources.path(uri)
+    path = resources.path(uri, bmc.target)
     by_format = resources.part(service, "SSEFilterPropertiesSupported").get("EventFormatType") is True
     return path, _FILTER if by_format and "?" not in path else ""
 

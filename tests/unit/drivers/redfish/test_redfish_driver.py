@@ -233,7 +233,7 @@ def test_an_odd_bmc_is_read_again_and_again(fault: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
-        ("null-power", errors.DriverError, "PowerState is None"),
+        ("null-power", errors.DriverError, "PowerState is null"),
         ("foreign-links", errors.DriverError, "link"),
         ("cuts", errors.BMCUnreachable, "BMC https://127.21.8.1"),
         ("busy=60", errors.DriverError, "busy"),

@@ -91,10 +91,13 @@ def test_a_count_that_is_none_changes_nothing(count: Any) -> None:
     [
         (SYSTEMS, "in a circle"),
         (skip(1), "in a circle"),
-        ("https://192.0.2.1/redfish/v1/Systems?$skip=1", "no path on itself"),
-        ("//192.0.2.1/redfish", "no path on itself"),
-        ("/a b", "no path on itself"),
-        (7, "no path on itself"),
+        (
+            "https://192.0.2.1/redfish/v1/Systems?$skip=1",
+            "BMC https://bmc sent a link that is no path on itself",
+        ),
+        ("//192.0.2.1/redfish", "BMC https://bmc sent a link that is no path on itself"),
+        ("/a b", "BMC https://bmc sent a link that is no path on itself"),
+        (7, "BMC https://bmc sent a link that is no path on itself"),
         (skip(9), "no /redfish"),
     ],
 )
@@ -108,7 +111,7 @@ def test_pages_that_lead_nowhere_leave_no_system_to_be_mistaken(following: Any, 
 def test_the_link_to_the_next_page_may_be_an_object_as_all_others_are() -> None:
     pages = {SYSTEMS: page(following={"@odata.id": skip(1)}), skip(1): page(ONE)}
     assert find(Documents(pages)) == ONE
-    with pytest.raises(errors.DriverError, match="no path on itself"):
+    with pytest.raises(errors.DriverError, match="BMC https://bmc sent a link that is no path on itself"):
         find(Documents({SYSTEMS: page(following={"@odata.id": "https://192.0.2.1/redfish/v1/Systems"})}))
 
 

@@ -146,7 +146,7 @@ def test_a_bmc_that_starts_is_read_as_soon_as_it_has_its_systems() -> None:
     [
         ("error-200", "HTTP 200.*The host interface is not ready"),
         ("empty-bodies", r"the body is empty \(HTTP 200\)"),
-        ("null-power", "PowerState is None"),
+        ("null-power", "PowerState is null"),
     ],
 )
 def test_what_says_nothing_of_the_power_is_an_error_in_the_bmcs_words(fault: str, words: str) -> None:

@@ -215,13 +215,28 @@ def test_a_machine_that_was_seen_off_is_not_on_while_it_is_powering_on() -> None
     run(main)
 
 
-@pytest.mark.parametrize("word", [None, "", "Unknown", 1, True, ["On"], {"On": "On"}, "x" * 10000])
-def test_what_is_no_power_state_is_an_error(word: Any) -> None:
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        (None, "null"),
+        ("", '""'),
+        ("Unknown", '"Unknown"'),
+        (1, "not a text"),
+        (True, "true"),
+        (["On"], "not a text"),
+        ({"On": "On"}, "not a text"),
+        ("x" * 10000, '"xxx'),
+    ],
+)
+def test_what_is_no_power_state_is_an_error(word: Any, shown: str) -> None:
     async def main() -> None:
         bmc = FakeBMC()
         bmc.becomes(word)
-        with pytest.raises(errors.DriverError, match="tells no power state of /redfish/v1/Systems/1") as told:
+        with pytest.raises(
+            errors.DriverError, match="reports no power state of /redfish/v1/Systems/1"
+        ) as told:
             await read(bmc.made())
+        assert f"PowerState is {shown}" in str(told.value)
         assert len(str(told.value)) < 200
 
     run(main)

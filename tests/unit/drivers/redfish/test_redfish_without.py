@@ -393,7 +393,7 @@ def test_a_missing_power_state_is_explained_in_the_bmcs_words(http_bmc: Any) -> 
         told = [{"MessageId": "Base.1.8.InternalError", "Message": "The CPLD does not answer."}]
         body = {"@odata.id": SYSTEM, "PowerState@Message.ExtendedInfo": told}
         stage.bmc.resources[SYSTEM] = stage.bmc.resources[SELECTED] = body
-        with pytest.raises(errors.DriverError, match="PowerState is None; The CPLD does not answer"):
+        with pytest.raises(errors.DriverError, match="PowerState is missing; The CPLD does not answer"):
             await stage.read()
         for body in (
             {"error": {"message": "The host interface is busy."}},
