@@ -5,6 +5,7 @@ without reading the database libraries or the environment's entry points.
 """
 
 import argparse
+import difflib
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, version
 from itertools import takewhile
@@ -52,6 +53,9 @@ COMMANDS: Final = (
     ("conductor show", "conductors:Show", "show how a daemon keeps up with its nodes"),
     ("conductor thaw", "conductors:Thaw", "let a daemon that froze restore power states again"),
 )
+
+#: As difflib measures it.
+_ALIKE: Final = 0.8
 
 
 def add_common_options(parser: argparse.ArgumentParser, default: object = argparse.SUPPRESS) -> None:
@@ -125,6 +129,8 @@ class App(cliff.app.App):
     def _unknown_command(self, words: Sequence[str]) -> int:
         """Suggest commands that begin like the one that was typed, or look like it."""
         typed = list(takewhile(lambda word: not word.startswith("-"), words))
+        if meant := _meant(typed):
+            self.parser.error(f"there is no command {' '.join(words)}; did you mean {meant}?")
         near: list[str] = []
         while typed and not near:
             near = [name for name, _, _ in COMMANDS if name.startswith(f"{' '.join(typed)} ")]
@@ -135,3 +141,15 @@ class App(cliff.app.App):
         lines = (f"  {name:24}{summary}\n" for name, _, summary in COMMANDS if name in near)
         self.stdout.write("".join(lines))
         return 0
+
+
+def _meant(typed: Sequence[str]) -> str | None:
+    """Return the command that looks like what was typed, which may have arguments; None for a group."""
+    names = [name for name, _, _ in COMMANDS]
+    if any(name.startswith(f"{' '.join(typed)} ") for name in names):
+        return None
+    for count in (3, 2, 1):
+        same = [name for name in names if name.count(" ") == count - 1]
+        if near := difflib.get_close_matches(" ".join(typed[:count]), same, 1, _ALIKE):
+            return near[0]
+    return None

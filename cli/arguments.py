@@ -77,7 +77,7 @@ def allowed_time(text: str) -> float:
     """Convert a time limit, in seconds."""
     given = seconds(text)
     if not given:
-        raise argparse.ArgumentTypeError("0 seconds is no time to do it in")
+        raise argparse.ArgumentTypeError("give more than 0 seconds")
     return given
 
 

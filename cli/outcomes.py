@@ -41,7 +41,7 @@ _WORDS: Final = {
     operations.BEGUN: "under way",
 }
 
-_NOTHING_ENDED: Final = "nothing of it has ended for long, but it goes on"
+_NOTHING_ENDED: Final = "no node has finished for a long time; the operation goes on"
 
 
 def find(connection: sa.Connection, number: int) -> operations.Operation:
@@ -172,8 +172,7 @@ def _looks(
 
 def _see(number: int) -> str:
     return (
-        f"look: podium operation show {number};"
-        f" take back what has not begun: podium operation cancel {number}"
+        f"look: podium operation show {number}; cancel what has not begun: podium operation cancel {number}"
     )
 
 

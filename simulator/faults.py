@@ -1,5 +1,6 @@
 """The faults of simulated BMCs, and the words for them."""
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -319,13 +320,18 @@ def parse_clear(name: str) -> Change:
 
     :raises podium.errors.ConfigError: with the kinds that exist
     """
+    kind, equals, _ = name.partition("=")
+    if equals and kind in KINDS:
+        raise errors.ConfigError(f"{kind} is cleared without its value: clear {kind}")
     fields = Faults.__dataclass_fields__ if name == "all" else _kind(name).fields
     return Change(name, {field: getattr(HEALTHY, field) for field in fields})
 
 
 def _kind(name: str) -> Kind:
     if name not in KINDS:
-        raise errors.ConfigError(f"there is no fault {name!r}: there are {', '.join(KINDS)}")
+        near = difflib.get_close_matches(name, KINDS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KINDS)}"
+        raise errors.ConfigError(f"there is no fault {name!r}; {hint}")
     return KINDS[name]
 
 

@@ -29,7 +29,7 @@ examples:
   podium-sim ctl --control /tmp/sim.sock power off 127.20.0.5
   podium-sim ctl --control /tmp/sim.sock fault clear dead 5%
 
-kinds of faults, and the protocols of the BMCs that can have them:
+kinds of faults, each with the protocols that have it; docs/simulator.md says what they do:
   {kinds}
 WHERE is an address (127.20.0.5), a range of addresses (127.20.0.5-127.20.0.9), numbers counted from 1
 (1,5,7-9), or a share that is spread evenly (10%).

@@ -37,8 +37,25 @@ def test_a_command_is_not_guessed_from_the_beginning_of_its_name(podium: Run, wo
     podium("node", "create", "--driver", "fake", "--name", "web2")
     done = podium(*words.split())
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"there is no command {words}; there are: " in done.stderr
+    assert f"there is no command {words}; " in done.stderr
     assert "web2" in podium("node", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("node lst", "node list"),
+        ("node lst r1n01 --long", "node list"),
+        ("node powr off web2", "node power off"),
+        ("nodes list", "node list"),
+        ("evnets", "events"),
+        ("operation canc 1", "operation cancel"),
+    ],
+)
+def test_a_misspelt_command_is_guessed_in_the_error_alone(podium: Run, words: str, meant: str) -> None:
+    done = podium(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"there is no command {words}; did you mean {meant}?\n" in done.stderr
 
 
 @pytest.mark.parametrize("words", ["node list", "task list", "operation list", "events", "conductor list"])
@@ -54,6 +71,7 @@ def test_a_list_without_rows_prints_nothing(podium: Run, words: str) -> None:
         ("operation show x", "argument ID: x is not a number from 1 on"),
         ("operation show 1_000", "argument ID: 1_000 is not a number from 1 on"),
         ("node power on n1 --timeout soon", "argument --timeout: 'soon' is not a number of seconds"),
+        ("node power on n1 --timeout 0", "argument --timeout: give more than 0 seconds"),
         ("node power on n1 --timeout nan", "argument --timeout: nan is not between 0 and 86400 seconds"),
         ("node list --stale soon", "argument --stale: 'soon' is not a number of seconds"),
     ],

@@ -113,7 +113,7 @@ def test_an_operation_of_which_nothing_ends_is_not_waited_for_for_ever(
     done = podium("operation", "wait", "1")
     assert (done.returncode, done.stdout) == (1, "n[1-3]: not begun yet\n")
     assert done.stderr.startswith(
-        "podium: operation 1: nothing of it has ended for long, but it goes on; look:"
+        "podium: operation 1: no node has finished for a long time; the operation goes on; look:"
     )
 
 

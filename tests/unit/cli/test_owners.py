@@ -152,7 +152,7 @@ def test_waiting_without_a_conductor_ends_with_what_is_missing_and_how_to_cancel
     assert done.stdout == "operation 1: 1 requested\nn1: not begun yet\n"
     assert done.stderr.splitlines()[-1] == (
         "podium: operation 1: no conductor with the driver fake has been heard of for 60 s (online: none);"
-        " it stays requested; look: podium operation show 1; take back what has not begun: podium operation"
+        " it stays requested; look: podium operation show 1; cancel what has not begun: podium operation"
         " cancel 1"
     )
     assert podium("operation", "wait", "1").returncode == 1

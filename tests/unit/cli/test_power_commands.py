@@ -181,8 +181,8 @@ def test_staggered_nodes_are_begun_some_at_a_time(podium: Run) -> None:
     [
         (["on", "n1", "--stagger", "0/1"], "'0/1' is not N/SECONDS; one looks like 10/1"),
         (["on", "n1", "--stagger", "10"], "'10' is not N/SECONDS"),
-        (["on", "n1", "--stagger", "10/0"], "0 seconds is no time"),
-        (["on", "n1", "--timeout", "0"], "0 seconds is no time"),
+        (["on", "n1", "--stagger", "10/0"], "give more than 0 seconds"),
+        (["on", "n1", "--timeout", "0"], "give more than 0 seconds"),
         (["on", "n1", "--timeout", "nan"], "nan is not between"),
         (["on", "n1", "--reason", "x" * 1001], "longer than 1000 characters"),
         (["off", "n1", "--then-off"], "unrecognized arguments: --then-off"),
@@ -296,7 +296,7 @@ def test_interrupted_waiting_says_that_the_operation_goes_on(
     assert done.returncode == 130
     assert done.stderr == (
         "podium: operation 1 goes on; look: podium operation show 1;"
-        " take back what has not begun: podium operation cancel 1\n"
+        " cancel what has not begun: podium operation cancel 1\n"
     )
     assert targets(podium) == ["power on"] * 3
 

@@ -49,7 +49,7 @@ def test_a_wrong_value_is_refused_with_what_the_fault_takes(text: str) -> None:
 
 def test_an_unknown_fault_is_refused_with_the_list_of_those_there_are() -> None:
     with pytest.raises(
-        errors.ConfigError, match=r"no fault 'sleepy': there are dead, slow, .*self-test-failed"
+        errors.ConfigError, match=r"no fault 'sleepy'; there are dead, slow, .*self-test-failed"
     ):
         faults.parse_fault("sleepy")
 
@@ -67,6 +67,19 @@ def test_faults_add_up_and_clear_one_by_one() -> None:
 def test_clearing_everything_makes_a_bmc_healthy() -> None:
     both = faults.parse_fault("dead").apply(faults.parse_fault("slow=3").apply(faults.HEALTHY))
     assert faults.parse_clear("all").apply(both) is faults.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("slow=1", "slow is cleared without its value: clear slow"),
+        ("slo", "there is no fault 'slo'; did you mean slow?"),
+    ],
+)
+def test_what_cannot_be_cleared_is_said_in_a_few_words(name: str, fault: str) -> None:
+    with pytest.raises(errors.ConfigError) as raised:
+        faults.parse_clear(name)
+    assert str(raised.value) == fault
 
 
 @pytest.mark.parametrize(
