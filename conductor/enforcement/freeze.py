@@ -64,7 +64,7 @@ class Freeze:
             self._end("few nodes change any more", clock)
         if frozen is not None and await self._keep(frozen[0]):
             self._gate.thaw()
-            self._end("somebody asked for it", clock + _HEARD)
+            self._end("podium conductor thaw asked for it", clock + _HEARD)
         if self._clear_at is not None and clock >= self._clear_at:
             await self._sql.write(lambda connection: conductors.thaw(connection, self._hostname))
             self._clear_at = None

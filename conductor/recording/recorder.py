@@ -32,14 +32,19 @@ from podium.db.outcomes import Outcome, finish
 from podium.db.readings import Checked, Reading, ReadOfChange
 from podium.db.worker import Worker
 from podium.drivers.base import Health
-from podium.node_ranges import fold_for_log
+from podium.node_ranges import by_reason, fold_for_log
 
 LOG = log.getLogger(__name__)
 
 #: Seconds between two writes; what is learned is at most this much older in the database.
 FLUSH_INTERVAL: Final = 1.0
 
+#: Reasons for maintenance that get a line of their own in the log.
+_MOST_REASONS: Final = 5
+
 _Numbers = set[int]
+#: How often and since when a node could not be read, and why the last read failed.
+_Fault = tuple[str, str]
 
 
 class Recorder:
@@ -62,8 +67,8 @@ class Recorder:
         )
         self._readings: Pile[int, Reading, _Numbers] = Pile(self._record_readings, self._note_power)
         self._checked = CheckedPile(lambda: len(self._fleet))
-        self._faults: Pile[int, str, _Numbers] = Pile(
-            lambda sql, reasons: faults.record_faults(sql, reasons, clock.now(sql), self._worker),
+        self._faults: Pile[int, _Fault, _Numbers] = Pile(
+            lambda sql, found: faults.record_faults(sql, _reasons(found), clock.now(sql), self._worker),
             self._report_faults,
         )
         self._recoveries: Pile[int, None, _Numbers] = Pile(
@@ -146,9 +151,13 @@ class Recorder:
         if entry is not None:
             self._maintenance.add(entry.number, (who, reason))
 
-    def add_fault(self, number: int, reason: str) -> None:
-        """Have a node put into maintenance because its power cannot be read."""
-        self._faults.add(number, reason)
+    def add_fault(self, number: int, what: str, failure: str) -> None:
+        """Have a node put into maintenance because its power cannot be read.
+
+        :param what: how often and since when it could not be read
+        :param failure: why the last read failed
+        """
+        self._faults.add(number, (what, failure))
 
     def add_recovery(self, number: int) -> None:
         """Have a node taken out of the maintenance that :meth:`add_fault` put it into."""
@@ -236,9 +245,21 @@ class Recorder:
             if one.state is not None and one.node_id not in left_alone
         )
 
-    def _report_faults(self, _: object, numbers: _Numbers) -> None:
-        if numbers:
-            LOG.error("%s: in maintenance until the power can be read again", self._names(numbers))
+    def _report_faults(self, written: Mapping[int, _Fault], numbers: _Numbers) -> None:
+        entries = (entry for number in numbers if (entry := self._fleet.get(number)))
+        failures = by_reason((entry.node.name, written[entry.number][1]) for entry in entries)
+        for failure, names in failures[:_MOST_REASONS]:
+            LOG.error(
+                "%s: in maintenance until the power can be read again; last: %s", fold_for_log(names), failure
+            )
+        rest = [name for _, names in failures[_MOST_REASONS:] for name in names]
+        if rest:
+            more = len(failures) - _MOST_REASONS
+            LOG.error(
+                "%s: in maintenance until the power can be read again, for %d more reasons",
+                fold_for_log(rest),
+                more,
+            )
 
     def _report_recoveries(self, _: object, numbers: _Numbers) -> None:
         if numbers:
@@ -252,6 +273,10 @@ def _finish(connection: sa.Connection, outcomes: Mapping[int, Outcome]) -> int:
     """Write the ends of power changes; the number of the change that this is."""
     finish(connection, outcomes.values())
     return next_change(connection)
+
+
+def _reasons(found: Mapping[int, _Fault]) -> dict[int, str]:
+    return {number: f"{what}; last: {failure}" for number, (what, failure) in found.items()}
 
 
 def _by_column(values: Mapping[tuple[int, str, str], Any]) -> dict[int, dict[str, dict[str, Any]]]:

@@ -198,4 +198,4 @@ class Findings:
             failing.is_reported = True
             since = later(self._wall, -lasted).strftime("%Y-%m-%d %H:%M:%S UTC")
             times = f"{failing.count} times in a row since {since}"
-            self._recorder.add_fault(number, f"power could not be read {times}; last: {failure}")
+            self._recorder.add_fault(number, f"power could not be read {times}", failure)

@@ -229,7 +229,7 @@ def test_a_freeze_ends_by_itself_and_what_differs_still_is_restored(tmp_path: Pa
     asyncio.run(main())
 
 
-def test_a_person_ends_a_freeze(tmp_path: Path) -> None:
+def test_a_person_ends_a_freeze(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with hall(tmp_path) as it:
             await it.differ("n1")
@@ -244,6 +244,7 @@ def test_a_person_ends_a_freeze(tmp_path: Path) -> None:
             assert (it.row().frozen_at, it.row().thaw_requested_at) == (None, None)
 
     asyncio.run(main())
+    assert "Enforcement goes on: podium conductor thaw asked for it" in caplog.text
 
 
 def test_a_freeze_outlives_a_restart(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -140,7 +140,7 @@ def test_a_node_that_was_given_up_is_taken_back_by_its_first_answer(
 
     run(main)
     assert caplog.messages == [
-        "a: in maintenance until the power can be read again",
+        "a: in maintenance until the power can be read again; last: no answer",
         "a: out of maintenance, the power can be read again",
     ]
 
@@ -201,3 +201,28 @@ def test_without_retries_no_node_is_ever_given_up(tmp_path: Path) -> None:
                 assert not (await a.read(float(at))).maintenance
 
     run(main)
+
+
+def test_nodes_that_are_given_up_together_are_a_line_for_each_of_the_most_frequent_reasons(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol(*({"name": f"n{number:02}", "driver": "still"} for number in range(20)))
+            await it.fleet.refresh(it.sql)
+            for place, entry in enumerate(it.fleet.entries()):
+                words = f"BMC 10.0.0.{place}:623 is silent" if place < 12 else f"broken{'!' * place}"
+                it.recorder.add_fault(entry.number, f"power could not be read {place} times in a row", words)
+            assert await it.recorder.flush()
+            assert it.node("n03").maintenance_reason == (
+                "power could not be read 3 times in a row; last: BMC 10.0.0.3:623 is silent"
+            )
+
+    asyncio.run(main())
+    assert len(caplog.messages) == 6
+    assert caplog.messages[0] == (
+        "n[00-11]: in maintenance until the power can be read again; last: BMC is silent"
+    )
+    assert caplog.messages[-1] == (
+        "n[16-19]: in maintenance until the power can be read again, for 4 more reasons"
+    )
