@@ -203,7 +203,7 @@ def _for_people(value: Any) -> Any:
             # Shares need more digits: one of 100,000 nodes must not be rounded away.
             return round(value, 3 if abs(value) >= 1 else 5)
         case {"status": status, "reasons": reasons, **other} if not other:
-            return f"{status}: {', '.join(reasons)}" if reasons else status
+            return f"{status}: {'; '.join(reasons)}" if reasons else status
         case Mapping():
             return "\n".join(_entry(key, _for_people(one), one) for key, one in value.items())
         case [{"name": _}, *_]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 # In driver_internal_info: when an inventory was collected (ISO 8601, UTC), and the fingerprint of what.
@@ -58,4 +58,5 @@ def is_due(internal: Mapping[str, Any], fingerprint: str, now: datetime, interva
 
 def collected(fingerprint: str, now: datetime) -> dict[str, str]:
     """The entries of driver_internal_info by which :func:`is_due` knows this inventory."""
-    return {_COLLECTED_AT: now.isoformat(timespec="seconds"), _COLLECTED_OF: fingerprint}
+    at = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {_COLLECTED_AT: at, _COLLECTED_OF: fingerprint}

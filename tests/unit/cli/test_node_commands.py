@@ -437,9 +437,9 @@ def test_an_outdated_health_is_not_shown_and_the_time_of_its_report_is(
 
 
 def test_health_is_one_line_in_a_table(podium: Run, database: Database) -> None:
-    health = {"status": "Critical", "reasons": ["power fault", "hot"]}
+    health = {"status": "Critical", "reasons": ["power fault, drive fault", "hot"]}
     enrol(database, name="n1", driver="fake", health=health)
-    assert " Critical: power fault, hot " in podium("node", "list").stdout
+    assert " Critical: power fault, drive fault; hot " in podium("node", "list").stdout
 
 
 def test_a_node_that_was_never_read_has_an_empty_power_state(podium: Run) -> None:

@@ -1,6 +1,6 @@
 """What a machine is made of is asked for when it is due, and told in the same words."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -52,3 +52,9 @@ def test_an_inventory_is_due_when_it_is_old_or_of_something_else(
     internal: dict[str, Any], fingerprint: str, due: bool
 ) -> None:
     assert is_due(internal, fingerprint, NOW, 60) == due
+
+
+def test_the_time_of_an_inventory_has_the_form_of_all_times() -> None:
+    noted = collected("a", NOW.astimezone(timezone(timedelta(hours=2))))
+    assert noted["inventory_collected_at"] == NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert not is_due(noted, "a", NOW + timedelta(seconds=59), 60)
