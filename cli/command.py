@@ -219,8 +219,11 @@ def _entry(key: str, shown: Any, value: Any) -> str:
     return f"{key}:\n{textwrap.indent(shown, '  ')}" if nested else f"{key}: {shown}"
 
 
-def _described(name: str, help: str = "", **facts: Any) -> str:
+def _described(name: str, help: str = "", default: Any = None, **facts: Any) -> str:
+    if isinstance(default, bool):  # a value, where the other truths are facts
+        default = str(default).lower()
     shown = {fact: value for fact, value in facts.items() if value is not None and value is not False}
+    shown |= {} if default is None else {"default": default}
     words = ", ".join(
         fact if value is True else f"{fact} {_for_people(value)}" for fact, value in shown.items()
     )

@@ -24,5 +24,5 @@ class Check(command.Command):
         for finding in found:
             self.say(f"{driver.name}: {finding}")
         if not found:
-            self.say(f"{driver.name}: nothing is wrong")
+            self.say(f"{driver.name}: no fault found without its hardware")
         return 1 if found else 0

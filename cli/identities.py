@@ -30,8 +30,13 @@ def identity(driver: base.Driver, node: base.Node) -> str | None:
     except Exception as fault:
         text = masking.scrub(errors.one_line(fault), node.driver_info, secrets(driver))
         raise ValueError(f"driver {driver.name} failed to name the machine: {text}") from None
-    if named is not None and not (isinstance(named, str) and named and named.isprintable()):
-        raise ValueError(f"driver {driver.name} names the machine with something other than a printable text")
+    if named is None:
+        return None
+    if not (isinstance(named, str) and named.isprintable() and named.split() == [named]):
+        raise ValueError(
+            f"driver {driver.name} names the machine with something other than a printable text"
+            " without blanks; look for blanks in driver_info"
+        )
     return named
 
 

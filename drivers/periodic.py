@@ -94,8 +94,9 @@ def node_periodic_task(
 def _tagger(
     name: str | None, *, spacing: float, deadline: float | None, **more: Any
 ) -> Callable[[_Method], _Method]:
-    if not spacing > 0 or (deadline is not None and not deadline > 0):
-        raise ValueError(f"spacing and deadline are positive seconds, not {spacing!r} and {deadline!r}")
+    for what, seconds in (("spacing", spacing), ("deadline", deadline)):
+        if seconds is not None and not seconds > 0:
+            raise ValueError(f"{what} is a positive number of seconds, not {seconds!r}")
 
     def tag(method: _Method) -> _Method:
         task = PeriodicTask(name=name or method.__name__, spacing=spacing, deadline=deadline, **more)

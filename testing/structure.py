@@ -6,6 +6,7 @@ A check takes a driver that was not started, and yields one line for each findin
 import contextlib
 import inspect
 import logging
+import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -28,6 +29,11 @@ _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "start": (),
     "close": (),
 }
+#: How an identity begins, as ``acme:``.
+_OWN_WORD: Final = re.compile(r"[a-z][a-z0-9_.+-]*:")
+#: Names of properties that hold a host's name or address, and one host in two forms.
+_PLACE: Final = re.compile(r"(?:^|_)(?:address|host|hostname)$")
+_HOST_NAMES: Final = ("podium.example", "PODIUM.example")
 _SECRET: Final = "Xyzzy-Plugh-40"  # a word that nobody uses, to be found in errors and log lines
 
 
@@ -67,10 +73,10 @@ def secrets_marked(driver: base.Driver) -> Iterator[str]:
     """A property or option that is named like a secret is declared as a secret, so that nothing shows it."""
     for key, declared in driver.properties.items():
         if masking.is_secret(key) and not getattr(declared, "secret", True):
-            yield f"property {key} is called like a secret; declare it with secret=True"
+            yield f"property {key} is named like a secret; declare it with secret=True"
     for option in _options(driver):
         if masking.is_secret(option.name) and not option.secret:
-            yield f"option {option.name} is called like a secret; declare it with secret=True"
+            yield f"option {option.name} is named like a secret; declare it with secret=True"
 
 
 def options_documented(driver: base.Driver) -> Iterator[str]:
@@ -164,14 +170,33 @@ def identity_names_the_machine(driver: base.Driver, node: base.Node | None = Non
     if any(_misfits(driver.identity, "identity", ("node",))) or _validate(driver, one)[0]:
         return  # reported by signatures_fit, or not a node for which it would be called
     with watch.no_input_output() as tried:
-        named = driver.identity(one)
+        try:
+            named = driver.identity(one)
+        except Exception:
+            if not tried:
+                raise
+            named = None
     for place in dict.fromkeys(tried):
-        yield f"identity does input or output: {place}"
-    if named is not None and not (
-        isinstance(named, str) and named.isprintable() and named.split() == [named]
-    ):
-        yield f"identity returns {named!r}, which is neither None nor a text without blanks"
+        yield f"identity {'looks up a name' if watch.looks_up(place) else 'does input or output'}: {place}"
+    if tried:
         return
+    if named is not None:
+        yield from _misnamed(driver, named)
+    yield from _dependent(driver, one, named)
+
+
+def _misnamed(driver: base.Driver, named: Any) -> Iterator[str]:
+    if not (isinstance(named, str) and named.isprintable() and named.split() == [named]):
+        yield f"identity returns {named!r}, which is neither None nor a text without blanks"
+    elif not _OWN_WORD.match(named):
+        yield (
+            f"identity returns {named!r}, which does not begin with a word of the driver's own:"
+            f" {driver.name}:{named}"
+        )
+
+
+def _dependent(driver: base.Driver, one: base.Node, named: str | None) -> Iterator[str]:
+    """What ``identity`` follows from and should not."""
     fields = {"power_state": states.POWER_ON, "properties": {"model": "A-17"}, "extra": {"a": "b"}}
     for other in (one, make_node(driver.name, one.driver_info, name=f"{one.name}-2", **fields)):
         if driver.identity(other) != named:
@@ -182,6 +207,15 @@ def identity_names_the_machine(driver: base.Driver, node: base.Node | None = Non
             changed = make_node(driver.name, {**one.driver_info, key: _SECRET})
             if _validate(driver, changed)[0] is None and driver.identity(changed) != named:
                 yield f"identity changes with the secret {key}: it is saved and shown, and must not hold it"
+        elif _PLACE.search(key):
+            written = [make_node(driver.name, {**one.driver_info, key: name}) for name in _HOST_NAMES]
+            if any(_validate(driver, place)[0] for place in written):
+                continue
+            if len({driver.identity(place) for place in written}) > 1:
+                yield (
+                    f"identity changes with the case of {key}: {' and '.join(_HOST_NAMES)} are one host,"
+                    " whose name belongs into it in lower case"
+                )
 
 
 #: Every check that needs neither hardware nor a valid node, by its name.

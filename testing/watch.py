@@ -75,6 +75,11 @@ def _guarded(is_wrong: Callable[[str, tuple[Any, ...]], bool], *, refuse: bool) 
         del _guards[identity]
 
 
+def looks_up(tried: str) -> bool:
+    """Whether what :func:`no_input_output` recorded is the resolution of a name."""
+    return tried.partition(" ")[0] in _RESOLVING
+
+
 def no_input_output() -> contextlib.AbstractContextManager[list[str]]:
     """Refuse input and output of this thread inside of ``with``; yields what was tried, and where."""
     return _guarded(lambda event, _: event != "open" or not _within("<frozen importlib"), refuse=True)

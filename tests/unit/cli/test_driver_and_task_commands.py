@@ -83,6 +83,12 @@ def test_a_driver_is_shown_with_its_properties_and_tasks(bare_podium: Run) -> No
     assert shown["periodic_tasks"] == [{"name": "fake.check_status", "spacing": 60, "enabled": True}]
 
 
+def test_defaults_that_are_true_or_false_are_shown(bare_podium: Run) -> None:
+    shown = bare_podium("driver", "show", "redfish").stdout
+    assert "redfish_verify_ca (default true)" in shown and "events (default true)" in shown
+    assert "fake_refuse (default false)" in bare_podium("driver", "show", "fake").stdout
+
+
 def test_the_options_of_a_driver_are_shown_in_every_format(bare_podium: Run) -> None:
     for form in ("table", "json", "yaml", "value", "shell"):
         done = bare_podium("driver", "show", "ipmi", "-f", form)

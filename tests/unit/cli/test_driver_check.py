@@ -44,7 +44,7 @@ def check_installed(folder: Path, text: str) -> "subprocess.CompletedProcess[str
 @pytest.mark.parametrize("driver", ["fake", "ipmi"])
 def test_a_sound_driver_passes(bare_podium: Run, driver: str) -> None:
     done = bare_podium("driver", "check", driver)
-    assert (done.returncode, done.stdout) == (0, f"{driver}: nothing is wrong\n")
+    assert (done.returncode, done.stdout) == (0, f"{driver}: no fault found without its hardware\n")
 
 
 def test_every_finding_is_a_line(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_every_finding_is_a_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
         "acme: class Unsound has no docstring, whose first line is its description",
-        "acme: property acme_password is called like a secret; declare it with secret=True",
+        "acme: property acme_password is named like a secret; declare it with secret=True",
         "acme: set_power_state cannot be called with (node, target): too many positional arguments",
     ]
 

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from podium.cli import identities
 from podium.db import api
 from podium.db.engine import Database
+from podium.drivers.fake import FakeDriver
+from podium.testing import make_driver, make_node
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -216,3 +219,11 @@ def test_an_upgrade_names_the_machines_of_nodes_that_are_there(podium: Run, data
     assert "same machine as old" in create(podium, "seen", "ipmi", address="10.0.0.1").stderr
     nodes = enrolled(database)
     assert (nodes["broken"].identity, nodes["foreign"].identity) == (None, "acme:1")
+
+
+@pytest.mark.parametrize("named", ["slot:a b", " slot:a", "slot:a\tb", "", 7])
+def test_an_identity_with_blanks_is_refused_as_driver_check_does(named: Any) -> None:
+    driver = make_driver(FakeDriver)
+    driver.identity = lambda node: named
+    with pytest.raises(ValueError, match="other than a printable text without blanks"):
+        identities.identity(driver, make_node())

@@ -198,7 +198,8 @@ def test_a_method_that_replaces_a_task_has_its_own_spacing() -> None:
     "times", [{"spacing": 0}, {"spacing": -1}, {"spacing": float("nan")}, {"deadline": 0}, {"deadline": -5}]
 )
 def test_a_time_that_is_not_positive_is_refused_where_it_is_written(times: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="positive seconds"):
+    told = f"{next(iter(times))} is a positive number of seconds, not {next(iter(times.values()))}$"
+    with pytest.raises(ValueError, match=told):
         base.driver_periodic_task(**times)  # type: ignore[arg-type]
 
 

@@ -92,7 +92,7 @@ class Addressed(Sound):
     }
 
     def identity(self, node: base.Node) -> Any:
-        return f"acme:{self.parse_driver_info(node)['acme_address']}"
+        return f"acme:{self.parse_driver_info(node)['acme_address'].lower()}"
 
 
 class AsyncIdentity(Addressed):
@@ -123,6 +123,20 @@ class NamesByNumber(Addressed):
         return 7
 
 
+class NamesWithoutAWord(Addressed):
+    """Machines."""
+
+    def identity(self, node: base.Node) -> str:
+        return str(self.parse_driver_info(node)["acme_address"]).lower()
+
+
+class NamesAsWritten(Addressed):
+    """Machines."""
+
+    def identity(self, node: base.Node) -> str:
+        return f"acme:{self.parse_driver_info(node)['acme_address']}"
+
+
 class NamesByCount(Addressed):
     """Machines."""
 
@@ -140,6 +154,13 @@ class NamesByResolving(Addressed):
         with contextlib.suppress(OSError):
             socket.getaddrinfo("localhost", 1)
         return "acme:1"
+
+
+class NamesByHost(Addressed):
+    """Machines."""
+
+    def identity(self, node: base.Node) -> str:
+        return f"acme:{socket.gethostbyname('localhost')}"
 
 
 @pytest.mark.parametrize("driver", [FakeDriver, IPMIDriver, RedfishDriver, Sound, Addressed])
@@ -176,8 +197,17 @@ def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
             "identity changes with the secret acme_password: it is saved and shown, and must not hold it",
         ),
         (NamesByNumber, "identity returns 7, which is neither None nor a text without blanks"),
+        (
+            NamesWithoutAWord,
+            "identity returns '1', which does not begin with a word of the driver's own: acme:1",
+        ),
+        (
+            NamesAsWritten,
+            "identity changes with the case of acme_address: podium.example and PODIUM.example are one host,"
+            " whose name belongs into it in lower case",
+        ),
         (ShoutsAProperty, "property ACME-ADDRESS is not a lowercase identifier"),
-        (SecretOption, "option vault_token is called like a secret; declare it with secret=True"),
+        (SecretOption, "option vault_token is named like a secret; declare it with secret=True"),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
@@ -185,9 +215,10 @@ def test_a_fault_of_structure_is_found_once(driver: type[base.Driver], finding: 
     assert list(structure.findings(make_driver(driver))) == [finding]
 
 
-def test_an_identity_that_asks_the_resolver_is_found() -> None:
-    (finding,) = structure.findings(make_driver(NamesByResolving))
-    assert finding.startswith("identity does input or output: socket.getaddrinfo")
+@pytest.mark.parametrize("driver", [NamesByResolving, NamesByHost])
+def test_an_identity_that_asks_the_resolver_is_found(driver: type[base.Driver]) -> None:
+    (finding,) = structure.findings(make_driver(driver))
+    assert finding.startswith("identity looks up a name: socket.get")
 
 
 def test_a_default_that_its_own_type_refuses_is_found() -> None:

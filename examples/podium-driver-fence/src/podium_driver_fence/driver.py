@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from oslo_config import cfg
-from oslo_context.context import RequestContext
 from oslo_log import log
 from podium import errors, masking, states
 from podium.drivers import base
 from podium.drivers.command import CommandResult
+from podium.drivers.context import RunContext
 
 from podium_driver_fence import agent
 
@@ -79,7 +79,7 @@ class FenceDriver(base.Driver):
             raise self._failure(node, result)
 
     @base.node_periodic_task(spacing=300, max_in_flight=4)
-    def check_health(self, node: base.Node, manager: base.Manager, context: RequestContext) -> None:
+    def check_health(self, node: base.Node, manager: base.Manager, context: RunContext) -> None:
         """Report whether the agent reaches the device, and whether it has all the options given."""
         name, given = self._request(node)
         known = self._known.get(name)
@@ -94,7 +94,7 @@ class FenceDriver(base.Driver):
         manager.report_health(node, base.Health("Warning" if reasons else "OK", tuple(reasons)))
 
     @base.driver_periodic_task(spacing=3600, run_immediately=True)
-    def check_agents(self, manager: base.Manager, context: RequestContext) -> None:
+    def check_agents(self, manager: base.Manager, context: RunContext) -> None:
         """Find agents of nodes that are missing or broken, and save the options of the others."""
         names = {str(node.driver_info.get("fence_agent")) for node in manager.nodes(self)}
         faults, known = {}, {}
