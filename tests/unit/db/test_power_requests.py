@@ -16,6 +16,7 @@ from podium.db.models import utcnow
 from podium.db.operations import PowerRequest
 from podium.db.outcomes import Outcome, finish
 from podium.db.power import Begun
+from podium.db.readings import Reading, record_readings
 from podium.db.worker import Worker
 
 Contend = Callable[..., BaseException | None]
@@ -325,6 +326,27 @@ def test_what_a_person_asked_for_in_vain_is_not_undone_when_it_comes_true_late(
     nodes = enrol("n1", power_state=states.POWER_OFF, wanted_power_state=states.POWER_OFF)
     end(database, begun(database, nodes, who=who, reason="enforced: so"), None, "no sign of it")
     assert only(database).wanted_power_state == wanted
+
+
+@pytest.mark.parametrize(
+    ("who", "reason", "cause"),
+    [("ada@desk", "new disk", "request"), ("podium", "enforced: it was power off", "enforced")],
+)
+def test_what_comes_true_late_is_an_event_of_its_request(
+    database: Database, enrol: Enrol, who: str, reason: str, cause: str
+) -> None:
+    one, two = enrol("n1", "n2", power_state=states.POWER_OFF)
+    row = begun(database, [one], who=who, reason=reason)
+    end(database, row, states.POWER_OFF, "no sign of it")
+    with database.write() as connection:
+        versions = {node.id: node.version for node in api.list_nodes(connection)}
+        late = {one.id: row.request_id, two.id: 9999}  # the latter was pruned meanwhile
+        on = [Reading(n, version, LATER, states.POWER_ON, late=late[n]) for n, version in versions.items()]
+        record_readings(connection, on, C1)
+    first, second = told(database)
+    assert (first.node_name, first.cause, first.who, first.reason) == ("n1", cause, who, reason)
+    assert first.operation_id == row.operation_id
+    assert (second.cause, second.who, second.operation_id) == ("out-of-band", None, None)
 
 
 def test_a_failure_that_left_another_state_is_an_event(database: Database, enrol: Enrol) -> None:

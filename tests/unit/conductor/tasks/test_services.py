@@ -11,6 +11,7 @@ import pytest
 
 from fakes import Clock, StillDriver, until
 from podium import errors, states
+from podium.clocks import boottime
 from podium.conductor.rooms import context as contexts
 from podium.conductor.telling import sensor_metrics
 from podium.db import api, power
@@ -72,6 +73,11 @@ def test_a_change_that_a_driver_reports_counts_as_one_that_nobody_asked_for(
             it.manager.report_power_state(node, states.POWER_ON)
             await it.parts.recorder.flush()
             assert gate.disturbed == 0  # it was not known before
+            late, number = it.parts.fleet.late, it.parts.node("n1").id
+            late.expect(number, states.POWER_OFF, 1, boottime())
+            it.manager.report_power_state(node, states.POWER_OFF)
+            assert gate.disturbed == 0  # a request that had failed has done it
+            late.forget(number)
             it.manager.report_power_state(node, states.POWER_OFF)
             assert gate.disturbed == 1
 
