@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from podium import errors, node_ranges
-from podium.cli import arguments, command, enrolment, identities
+from podium.cli import arguments, command, enrolment, identities, outcomes
 from podium.cli.catalog import Catalog
 from podium.db import api, machines
 from podium.db.api import NodeRecord
@@ -139,7 +139,7 @@ class Set(_Change):
                 for fault in found
             ]
             if faults:
-                raise errors.InvalidNode(faults)
+                raise errors.InvalidNode(outcomes.folded_lines(faults))
             policy = _policy(parsed_args.power_policy)
             new = [(node, values | policy) for node, (values, _) in zip(nodes, changes, strict=True)]
             changed = [one for one in new if _differs(*one)]
@@ -159,12 +159,12 @@ def _check_unset(keys: Iterable[str], nodes: Iterable[NodeRecord], drivers: Iter
 
     :raises podium.errors.InvalidNode: naming each key, and one that is like it
     """
-    there = {key for node in nodes for key in node.driver_info}
-    able = {key for driver in drivers for key in driver.properties}
+    known = {key for node in nodes for key in node.driver_info}
+    known |= {key for driver in drivers for key in driver.properties}
     faults = []
     for key in keys:
-        if key not in there | able:
-            near = difflib.get_close_matches(key, there, 1)
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
             faults.append(f"{key} is not set" + (f"; did you mean {near[0]}?" if near else ""))
     if faults:
         raise errors.InvalidNode(faults)

@@ -165,7 +165,7 @@ def test_set_without_anything_to_change_is_refused(podium: Run) -> None:
 
 
 def test_a_misspelt_key_cannot_be_unset(podium: Run) -> None:
-    create(podium, "n1", "--driver-info", "fake_latency=1")
+    create(podium, "n1")
     unset = ("--unset-driver-info", "fake_latenzy", "--unset-driver-info", "x", "--extra", "a=b")
     assert podium("node", "set", "n1", *unset).stderr.splitlines() == [
         "podium: fake_latenzy is not set; did you mean fake_latency?",
@@ -185,6 +185,16 @@ def test_an_empty_secret_on_a_command_line_is_refused(podium: Run, command: str)
         " --unset-driver-info fake_password removes it",
         "podium: nothing was changed",
     ]
+
+
+def test_a_fault_that_many_nodes_share_is_one_line(podium: Run) -> None:
+    for number in range(1, 6):
+        create(podium, f"n{number}")
+    done = podium("node", "set", "n[1-5]", "--driver-info", "fake_latency=soon")
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first.startswith("podium: n[1-5]: driver_info: fake_latency is wrong: ")
+    assert second == "podium: nothing was changed"
 
 
 def test_one_name_is_not_given_to_two_nodes(podium: Run) -> None:
