@@ -8,7 +8,6 @@ from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium import errors, masking
-from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.run import Run
@@ -24,9 +23,6 @@ LOG = log.getLogger(__name__)
 _SPREAD: Final = 0.8
 #: The shortest wait before a call, in seconds: thousands of nodes are not waited for one by one.
 _TICK: Final = 0.02
-#: Seconds for which the first run after the start waits for nodes that were not read yet: most tasks use what
-#: the read opens, such as a session, and would otherwise do nothing until the second run.
-_PATIENCE: Final = 10.0
 #: Bounds of a call's deadline in seconds, when neither the driver nor the config file has one.
 _SHORTEST, _LONGEST = 10.0, 60.0
 
@@ -52,15 +48,12 @@ class NodeTask(DriverTask):
         super().__init__(room, fleet, task, method, schedule)
         self._failing: dict[str, str] = {}  # by UUID, the last error of a node
         self._faults: dict[str, tuple[Exception, base.Node]] = {}  # of the driver, until they are logged
-        self._made = boottime()
-        self._patience = _PATIENCE if task.run_immediately else 0.0
         self._in_flight = task.max_in_flight if self.hears_cancel else min(task.max_in_flight, room.size)
         self.hears_cancel = True  # the run is a coroutine, whatever the method is
 
     def start(self, manager: object, request: RequestContext, spacing: float) -> Run:
         """Start the calls for all nodes of the task, spread over the spacing."""
-        patience, self._patience = self._patience, 0.0
-        return self._start(self._chosen(), spacing * _SPREAD, manager, request, patience)
+        return self._start(self._chosen(), spacing * _SPREAD, manager, request)
 
     def by_hand(self, node: str | None) -> Start:
         """Start the calls for all nodes of the task, or for a single one in spite of the filters, at once."""
@@ -75,15 +68,8 @@ class NodeTask(DriverTask):
     def _chosen(self) -> list[base.Node]:
         return [node for node in self._fleet.nodes(self._room.driver.name) if self._is_for(node)]
 
-    def _start(
-        self,
-        nodes: list[base.Node],
-        spread: float,
-        manager: object,
-        request: RequestContext,
-        patience: float = 0.0,
-    ) -> Run:
-        return self._room.start(lambda: self._run(nodes, spread, manager, request, patience), request)
+    def _start(self, nodes: list[base.Node], spread: float, manager: object, request: RequestContext) -> Run:
+        return self._room.start(lambda: self._run(nodes, spread, manager, request), request)
 
     def partial(self) -> str | None:
         """The nodes that failed in the last run, and one of their errors; None when none failed."""
@@ -99,12 +85,7 @@ class NodeTask(DriverTask):
         return all(getattr(node, field) == value for field, value in self.task.filters.items())
 
     async def _run(
-        self,
-        nodes: list[base.Node],
-        spread: float,
-        manager: object,
-        request: RequestContext,
-        patience: float,
+        self, nodes: list[base.Node], spread: float, manager: object, request: RequestContext
     ) -> None:
         loop = asyncio.get_running_loop()
         begin, gate = loop.time(), asyncio.Semaphore(self._in_flight)
@@ -123,20 +104,11 @@ class NodeTask(DriverTask):
                 early = begin + spread * place / len(nodes) - loop.time()
                 if early > 0:
                     await asyncio.sleep(max(early, _TICK))
-                while loop.time() - begin < patience and self._is_unread(node):  # noqa: ASYNC110
-                    await asyncio.sleep(_TICK)
                 await gate.acquire()
                 group.create_task(one(node))
         self._log_changes(nodes, failed)
         if nodes and len(failed) == len(nodes):
             raise AllNodesFailed(self.partial() or "failed for every node")
-
-    def _is_unread(self, node: base.Node) -> bool:
-        """Whether a node has neither answered nor failed to since the conductor started."""
-        entry = self._fleet.find(node.uuid)
-        if entry is None or entry.reads.failing is not None:
-            return False
-        return entry.reads.checked is None or entry.reads.checked < self._made
 
     @property
     def _call_deadline(self) -> float:

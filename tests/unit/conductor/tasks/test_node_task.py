@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,7 @@ import pytest
 
 from fakes import Clock, StillDriver
 from podium import errors, states
-from podium.conductor.tasks import node_task
 from podium.db import power
-from podium.db.models import utcnow
 from podium.drivers import base
 from podium.drivers.context import RunContext
 from stage import Conducted, conducted
@@ -217,54 +214,6 @@ def test_no_more_nodes_are_called_at_a_time_than_the_driver_allows(tmp_path: Pat
 
     asyncio.run(main())
     assert most == 3
-
-
-class Immediate(StillDriver):
-    """Remembers in which order its nodes are read and polled."""
-
-    def __init__(self) -> None:
-        super().__init__("polling")
-        self.seen: list[str] = []
-
-    async def get_power_state(self, node: base.Node) -> str:
-        for _ in range(100):
-            await asyncio.sleep(0)
-        self.seen.append(f"read {node.name}")
-        return states.POWER_OFF
-
-    @base.node_periodic_task(spacing=0.1, run_immediately=True)
-    async def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
-        self.seen.append(f"poll {node.name}")
-
-
-def test_the_first_run_after_the_start_calls_no_node_before_that_was_read(
-    tmp_path: Path, clock: Clock
-) -> None:
-    driver = Immediate()
-
-    async def main() -> None:
-        async with conducted(tmp_path, clock, driver) as it:
-            earlier = {"power_state": states.POWER_OFF, "power_checked_at": utcnow() - timedelta(minutes=1)}
-            await enrolled(it, "n1", **earlier)
-            await ran(it, "polling.poll", 1)  # and a sweep
-
-    asyncio.run(main())
-    assert driver.seen == ["read n1", "poll n1"]
-
-
-def test_the_first_run_waits_for_a_node_that_is_not_read_only_so_long(
-    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    driver = Immediate()
-    monkeypatch.setattr(node_task, "_PATIENCE", 0.05)
-
-    async def main() -> None:
-        async with conducted(tmp_path, clock, driver) as it:
-            await enrolled(it, "n1", power_policy="ignore")
-            await ran(it, "polling.poll", 1)
-
-    asyncio.run(main())
-    assert driver.seen == ["poll n1"]
 
 
 def test_a_person_can_have_it_run_now_for_one_node(tmp_path: Path, clock: Clock) -> None:
