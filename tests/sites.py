@@ -116,17 +116,8 @@ class Site:
         return None if ended.error is None else str(ended.error)
 
     async def run_task(self, task: str) -> str | None:
-        """Have a task of the driver run as ``podium task run`` does; why it failed, None when it did not.
-
-        Its first run after the start waits until the node was read, and refuses another meanwhile.
-        """
+        """Have a task of the driver run as ``podium task run`` does; why it failed, None when it did not."""
         name = f"{self.hardware.protocol}.{task}"
-        async with asyncio.timeout(PATIENCE):
-            while (error := await self._run_once(name)) == f"{name} is running already":
-                await asyncio.sleep(0.05)
-        return error
-
-    async def _run_once(self, name: str) -> str | None:
         with self._database.write() as connection:
             (number,) = task_commands.ask(connection, "here", name, "run", "me")
 
