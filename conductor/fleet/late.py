@@ -3,6 +3,7 @@
 They are kept in memory: after a restart of the conductor, what comes late looks like somebody else's change.
 """
 
+import threading
 from typing import Final, NamedTuple
 
 #: Seconds after the end of a change within which its state is taken for its result.
@@ -22,21 +23,34 @@ class Late:
     """
 
     def __init__(self) -> None:
-        self._expected: dict[int, _Expected] = {}
+        self._lock = threading.Lock()
+        self._expected: dict[int, _Expected] = {}  # those that end first come first
 
     def expect(self, number: int, state: str, request_id: int, now: float) -> None:
         """Expect a state of a node for a while, as the result of a request."""
-        self._expected[number] = _Expected(state, request_id, now + _LATEST)
+        with self._lock:
+            self._expected.pop(number, None)
+            while self._expected:
+                first = next(iter(self._expected))
+                if self._expected[first].until >= now:
+                    break
+                del self._expected[first]
+            self._expected[number] = _Expected(state, request_id, now + _LATEST)
 
     def forget(self, number: int) -> None:
         """Expect nothing of a node any more."""
-        self._expected.pop(number, None)
+        with self._lock:
+            self._expected.pop(number, None)
 
     def came(self, number: int, state: str) -> None:
         """Expect a state no longer that was read and written; when it comes again, somebody else did it."""
         expected = self._expected.get(number)
         if expected is not None and expected.state == state:
             self.forget(number)
+
+    def __len__(self) -> int:
+        """Of how many nodes something is expected, or was lately."""
+        return len(self._expected)
 
     def request(self, number: int, state: str, now: float) -> int | None:
         """The failed request whose result a node's new state is; None when somebody else did it."""

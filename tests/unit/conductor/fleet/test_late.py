@@ -22,3 +22,13 @@ def test_a_state_that_came_or_was_asked_for_again_is_no_longer_expected() -> Non
     late.expect(1, OFF, 8, 0.0)
     late.forget(1)
     assert late.request(1, OFF, 1.0) is None
+
+
+def test_what_did_not_come_in_time_is_forgotten_with_the_next_failure() -> None:
+    late = Late()
+    for number in range(100):
+        late.expect(number, OFF, number, 0.0)
+    late.expect(0, ON, 100, 300.0)
+    late.expect(200, OFF, 200, 601.0)
+    assert len(late) == 2
+    assert late.request(0, ON, 601.0) == 100
