@@ -1,18 +1,24 @@
 """Whether the database can be used: decided in one place, with one log line for each change."""
 
+import contextlib
 import multiprocessing
 import threading
+from collections.abc import Iterator
 from multiprocessing.sharedctypes import SynchronizedArray
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from oslo_log import log
 
 from podium import errors
 
+if TYPE_CHECKING:
+    import ctypes
+
 LOG = log.getLogger(__name__)
 
 READ: Final = "read"
 WRITE: Final = "write"
+_PATIENCE: Final = 1.0  # seconds
 
 
 class Reach:
@@ -33,7 +39,7 @@ class Reach:
     ) -> None:
         self._away = multiprocessing.Array("b", 1) if away is None else away
         self._index = index
-        self._away[index] = 0  # a worker that was killed may have left it
+        self._away.get_obj()[index] = 0  # a worker that was killed may have left it
         self._lock = threading.Lock()
         self._awaited: set[str] = set()
         self._is_logged = is_logged
@@ -63,10 +69,10 @@ class Reach:
             if kind not in self._awaited:
                 return
             self._awaited.discard(kind)
-            if not self._awaited and self._away[self._index]:
-                with self._away.get_lock():
-                    self._away[self._index] = 0
-                    is_last = not any(self._away[:])
+            if not self._awaited and self._away.get_obj()[self._index]:
+                with self._shared() as away:
+                    away[self._index] = 0
+                    is_last = not any(away)
                 if is_last:
                     LOG.warning("The database is back")
 
@@ -78,8 +84,19 @@ class Reach:
                 self._log_outage()
 
     def _log_outage(self) -> None:
-        with self._away.get_lock():
-            is_first = not any(self._away[:])
-            self._away[self._index] = 1
+        with self._shared() as away:
+            is_first = not any(away)
+            away[self._index] = 1
         if is_first:
             LOG.error("The database is out of reach; trying again until it is back: %s", self._error)
+
+    @contextlib.contextmanager
+    def _shared(self) -> "Iterator[ctypes.Array[Any]]":
+        """What all workers share; after a second without its lock, which one that was killed may hold."""
+        lock = self._away.get_lock()
+        is_held = lock.acquire(timeout=_PATIENCE)
+        try:
+            yield self._away.get_obj()
+        finally:
+            if is_held:
+                lock.release()

@@ -144,6 +144,19 @@ def test_the_workers_of_a_daemon_log_an_outage_of_all_once(caplog: pytest.LogCap
     assert messages(caplog) == [AWAY, BACK]
 
 
+def test_a_worker_that_was_killed_as_it_logged_an_outage_holds_up_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    away = multiprocessing.Array("b", 2)
+    killed = multiprocessing.Process(target=away.get_lock().acquire)
+    killed.start()
+    killed.join()
+    reach = Reach(away, 0)
+    reach.failed(WRITE, errors.DatabaseUnavailable("x"))
+    reach.succeeded(WRITE)
+    assert messages(caplog) == [AWAY, BACK]
+
+
 def test_a_worker_that_was_killed_in_an_outage_does_not_keep_the_database_away() -> None:
     away = multiprocessing.Array("b", 2)
     Reach(away, 1).failed(WRITE, errors.DatabaseUnavailable("gone"))
