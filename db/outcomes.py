@@ -64,6 +64,8 @@ _UNDER_WAY: Final[sa.Select[Any]] = (
     .order_by(nodes.c.id)
     .with_for_update()
 )
+#: Actions that switch a machine off on the way to on.
+_BY_WAY_OF_OFF: Final = (states.REBOOTING, states.SOFT_REBOOTING, states.POWER_CYCLE)
 _NODE_ERRORS: Final = Texts(nodes.c.last_error)
 _REQUEST_ERRORS: Final = Texts(requests.c.error)
 
@@ -121,14 +123,30 @@ def cause_of(requested_by: str, reason: str | None) -> str:
 
 
 def _event(row: sa.Row[Any], outcome: Outcome) -> dict[str, Any]:
+    state = outcome.state or row.power_state
+    if outcome.error is not None and not _could_bring(row.action, state):
+        # The request only came upon it.
+        found = "first reading" if row.power_state is None else "out-of-band"
+        return event(
+            row,
+            found,
+            at=outcome.at,
+            to_state=state,
+            writer=outcome.holder,
+            request_id=outcome.log_request_id,
+        )
     return event(
         row,
         cause_of(row.requested_by, row.reason),
         at=outcome.at,
-        to_state=outcome.state or row.power_state,
+        to_state=state,
         writer=outcome.holder,
         who=row.requested_by,
         reason=row.reason,
         operation_id=row.operation_id,
         request_id=outcome.log_request_id,
     )
+
+
+def _could_bring(action: str, state: str | None) -> bool:
+    return action in _BY_WAY_OF_OFF or states.REACHED.get(action) == state

@@ -354,6 +354,18 @@ def test_a_failure_that_left_another_state_is_an_event(database: Database, enrol
     end(database, row, states.POWER_OFF, "it stayed off")
     (event,) = told(database)
     assert (event.from_state, event.to_state) == (states.POWER_ON, states.POWER_OFF)
+    assert (event.cause, event.who) == ("request", "ada@desk")
+
+
+@pytest.mark.parametrize(("known", "cause"), [(None, "first reading"), (states.POWER_ON, "out-of-band")])
+def test_what_a_failed_request_found_is_not_told_as_its_doing(
+    database: Database, enrol: Enrol, known: str | None, cause: str
+) -> None:
+    row = begun(database, enrol("n1", power_state=known))
+    end(database, row, states.POWER_OFF, "no sign of it")
+    (event,) = told(database)
+    assert (event.from_state, event.to_state, event.cause) == (known, states.POWER_OFF, cause)
+    assert (event.who, event.operation_id, event.request_id) == (None, None, "req-1")
 
 
 def test_many_ends_at_once_each_find_their_node(database: Database, enrol: Enrol) -> None:

@@ -249,7 +249,8 @@ class Story(RuleBasedStateMachine):
         done = {one.operation_id for one in mine if one.state == operations.DONE}
         ended = done | {one.operation_id for one in mine if one.state == operations.FAILED}
         assert done <= told.keys() <= ended
-        assert set(told.values()) <= {1}
+        # A reboot that failed with its machine off may still bring it on.
+        assert all(times <= (1 if number in done else 2) for number, times in told.items())
         people = {one.operation_id: one.requested_by for one in mine}
         assert all(one.who == people[one.operation_id] for one in events if one.cause == "request")
 
