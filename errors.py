@@ -7,6 +7,7 @@
     │   │   └── DatabaseBusy      a deadlock, or a lock held by others: a retry may succeed
     │   └── SchemaMismatch        the schema is missing, older or newer than this program
     ├── ConductorAlreadyRunning   another daemon uses this host name
+    ├── MemberEnded               others have ended this worker, and given its nodes away
     ├── NodeNotFound
     ├── NodeConflict              the node is not in a state that allows this
     ├── InvalidNode               the values for nodes cannot be accepted; lists every fault
@@ -52,6 +53,10 @@ class SchemaMismatch(DatabaseError):
 
 class ConductorAlreadyRunning(PodiumError):
     """A conductor with this host name is alive on the same database."""
+
+
+class MemberEnded(PodiumError):
+    """Others have ended this worker of a conductor, and given its nodes away; it has to enter anew."""
 
 
 class NodeNotFound(PodiumError):

@@ -17,6 +17,7 @@ from oslo_db.exception import DBDuplicateEntry
 from podium import errors, node_ranges
 from podium.db import clock
 from podium.db.changes import next_change
+from podium.db.endpoints import slot_of
 from podium.db.models import columns, nodes, power_requests
 from podium.db.worker import Worker
 
@@ -69,6 +70,7 @@ class NodeRecord(NamedTuple):
     conductor_group: str
     identity: str | None
     controller: str | None
+    slot: int
     version: int
     created_at: datetime
     updated_at: datetime
@@ -116,7 +118,8 @@ def create_nodes(
     mark = -1 - random.getrandbits(62)
     filled = [
         {
-            "uuid": str(uuid.uuid4()),
+            "uuid": (own := row.get("uuid") or str(uuid.uuid4())),
+            "slot": slot_of(own),
             "driver_info": {},
             "driver_internal_info": {},
             "properties": {},

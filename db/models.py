@@ -2,7 +2,8 @@
 
 Who did something is said in the same way by all tables: ``hostname`` and ``conductor`` are the host name of a
 daemon, and ``worker`` beside them is the index of one of its workers. ``reservation``, ``holder`` and
-``writer`` name one worker of one daemon, ``host/index``, see podium.db.worker.
+``writer`` name one worker of one daemon, ``host/index@incarnation``, see podium.db.worker; ``owner`` is its
+incarnation alone, the number of its row in ``members``.
 """
 
 from collections.abc import Iterable
@@ -37,7 +38,7 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
 
 
 class WorkerName(sa.types.TypeDecorator[Worker]):
-    """A worker: a Worker in Python, ``host/index`` in the database."""
+    """A worker: a Worker in Python, its text in the database."""
 
     impl = sa.String(255)
     cache_ok = True
@@ -84,11 +85,22 @@ class NodeRow(Base):
     request that waits or is under way; ``reservation`` is the worker that has the node to itself.
     ``health_lasts`` are the seconds after which a health counts as unknown, see podium.db.fleet.
     ``identity`` is the machine as the driver names it and ``controller`` what it is behind, see
-    podium.db.machines.
+    podium.db.machines. ``slot`` is where what is spoken to falls, see podium.db.slots.
     """
 
     __tablename__ = "nodes"
-    __table_args__ = (sa.Index("ix_nodes_controller", "controller", "identity"), _NUMBERED)
+    __table_args__ = (
+        sa.Index("ix_nodes_controller", "controller", "identity"),
+        sa.Index("ix_nodes_slot", "conductor_group", "driver", "slot"),
+        # Partial, so that nobody takes it for a way to the nodes that nobody has reserved.
+        sa.Index(
+            "ix_nodes_reservation",
+            "reservation",
+            postgresql_where=sa.text("reservation IS NOT NULL"),
+            sqlite_where=sa.text("reservation IS NOT NULL"),
+        ),
+        _NUMBERED,
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     uuid: Mapped[str] = mapped_column(sa.String(36), unique=True)
@@ -122,25 +134,91 @@ class NodeRow(Base):
     conductor_group: Mapped[str] = mapped_column(sa.String(255))
     identity: Mapped[str | None] = mapped_column(Exact)
     controller: Mapped[str | None] = mapped_column(Exact)
+    slot: Mapped[int] = mapped_column(server_default=sa.text("0"))
     version: Mapped[int] = mapped_column(RowId, index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
 
 class ChangeCounterRow(Base):
-    """The newest number that a change of nodes was given; the only row has the id 1."""
+    """The newest number that a change of nodes was given; the only row has the id 1.
+
+    ``generation`` counts how often slots were given to other members, see podium.db.slots.
+    """
 
     __tablename__ = "change_counter"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     changes: Mapped[int] = mapped_column(sa.BigInteger)
     deletions: Mapped[int] = mapped_column(sa.BigInteger)
+    generation: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
+
+
+class MemberRow(Base):
+    """One worker process from its entry to its end; its number is never given again.
+
+    ``process`` distinguishes one run of the daemon from the next. ``lease`` and ``interval`` are the seconds
+    for which a heartbeat promises that it lives, and from one heartbeat to the next. ``conductor_groups`` are
+    the groups that it serves, its own first, and ``fallback_groups`` those that it serves when nobody else
+    does. ``acknowledged`` is the newest generation of which it has given up what it lost. A member that
+    ``leaves`` gets no slots. ``version`` is Podium's, and ``fingerprint`` stands for its options.
+    """
+
+    __tablename__ = "members"
+    __table_args__ = _NUMBERED
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    host: Mapped[str] = mapped_column(sa.String(255))
+    worker: Mapped[int]
+    process: Mapped[str] = mapped_column(sa.String(255))
+    drivers: Mapped[list[str]]
+    conductor_groups: Mapped[list[str]]
+    fallback_groups: Mapped[list[str]]
+    lease: Mapped[float]
+    interval: Mapped[float]
+    version: Mapped[str] = mapped_column(sa.String(64))
+    fingerprint: Mapped[str] = mapped_column(sa.String(64))
+    leaves: Mapped[bool]
+    acknowledged: Mapped[int] = mapped_column(sa.BigInteger)
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None] = mapped_column(index=True)
+    ended_by: Mapped[Worker | None]
+    ended_why: Mapped[str | None] = mapped_column(sa.String(255))
+
+
+class LeaseRow(Base):
+    """What a member that has not ended raises at each heartbeat, in a row that nobody else locks for long.
+
+    ``renewed_at`` is for people to read; nothing is decided by it.
+    """
+
+    __tablename__ = "leases"
+    __table_args__ = (sa.Index("ix_leases_worker", "host", "worker", unique=True),)
+
+    member_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    host: Mapped[str] = mapped_column(sa.String(255))
+    worker: Mapped[int]
+    number: Mapped[int] = mapped_column(sa.BigInteger)
+    renewed_at: Mapped[datetime]
+
+
+class SlotRow(Base):
+    """Who owns the nodes of one slot of a group and driver, since which generation; None for nobody."""
+
+    __tablename__ = "slots"
+
+    conductor_group: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    driver: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    slot: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    owner: Mapped[int | None] = mapped_column(sa.BigInteger, index=True)
+    generation: Mapped[int] = mapped_column(sa.BigInteger)
 
 
 class ConductorRow(Base):
     """A daemon, by its host name; ``process`` distinguishes one run of it from the next.
 
-    ``retention_at`` is up to when it has measured that time passed, see podium.db.retention.
+    ``retention_at`` is up to when it has measured that time passed, see podium.db.retention. While
+    ``draining_since`` is set, its members get no slots that others could have.
     """
 
     __tablename__ = "conductors"
@@ -157,6 +235,7 @@ class ConductorRow(Base):
     frozen_reason: Mapped[str | None] = mapped_column(sa.Text)
     thaw_requested_at: Mapped[datetime | None]
     retention_at: Mapped[datetime | None]
+    draining_since: Mapped[datetime | None]
 
 
 class ConductorWorkerRow(Base):
@@ -292,6 +371,9 @@ class TaskCommandRow(Base):
 
 nodes = cast(sa.Table, NodeRow.__table__)
 change_counter = cast(sa.Table, ChangeCounterRow.__table__)
+members = cast(sa.Table, MemberRow.__table__)
+leases = cast(sa.Table, LeaseRow.__table__)
+slots = cast(sa.Table, SlotRow.__table__)
 conductors = cast(sa.Table, ConductorRow.__table__)
 conductor_workers = cast(sa.Table, ConductorWorkerRow.__table__)
 operations = cast(sa.Table, OperationRow.__table__)

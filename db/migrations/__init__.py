@@ -3,4 +3,4 @@
 from typing import Final
 
 #: From the first to the present one, which this program works with.
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")

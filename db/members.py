@@ -1,0 +1,220 @@
+"""The members of the fleet: worker processes with a lease, as functions of an open connection.
+
+No clock decides here. A lease is a number that its holder raises. Who has seen it stand still for as long as
+the holder promised, by a clock of its own, names the number that it saw: :func:`end` ends only those that are
+still at it.
+
+Locks are taken in the order leases, members, change counter, nodes. A heartbeat takes its own lease alone.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from oslo_db.exception import DBDuplicateEntry
+
+from podium import errors
+from podium.db import clock
+from podium.db.changes import next_change
+from podium.db.models import change_counter, columns, leases, members
+from podium.db.worker import Worker
+
+
+class Service(NamedTuple):
+    """What a member offers, and promises.
+
+    :param process: distinguishes this run of the daemon from any other
+    :param drivers: that it has loaded
+    :param conductor_groups: that it serves, its own first
+    :param fallback_groups: that it serves while no other member does
+    :param lease: seconds for which a heartbeat promises that it lives
+    :param interval: seconds from one heartbeat to the next
+    :param version: of Podium
+    :param fingerprint: stands for the options that members should have in common
+    """
+
+    process: str
+    drivers: Sequence[str]
+    conductor_groups: Sequence[str]
+    fallback_groups: Sequence[str]
+    lease: float
+    interval: float
+    version: str
+    fingerprint: str
+
+
+class Member(NamedTuple):
+    """A member, see :class:`podium.db.models.MemberRow`."""
+
+    id: int
+    host: str
+    worker: int
+    process: str
+    drivers: list[str]
+    conductor_groups: list[str]
+    fallback_groups: list[str]
+    lease: float
+    interval: float
+    version: str
+    fingerprint: str
+    leaves: bool
+    acknowledged: int
+    started_at: datetime
+    ended_at: datetime | None
+    ended_by: Worker | None
+    ended_why: str | None
+
+    @property
+    def name(self) -> Worker:
+        """The name under which it reserves nodes, begins requests and writes events."""
+        return Worker(self.host, self.worker, self.id)
+
+
+_MEMBERS: Final = sa.select(*columns(members, Member._fields)).order_by(members.c.id)
+_UNENDED: Final = _MEMBERS.where(members.c.ended_at.is_(None))
+
+
+def unended(connection: sa.Connection) -> list[Member]:
+    """The members that have not ended, the oldest first."""
+    return list(map(Member._make, connection.execute(_UNENDED)))
+
+
+def enter(connection: sa.Connection, host: str, worker: int, service: Service) -> Worker:
+    """Make a worker process a member, which owns nothing yet.
+
+    :raises podium.errors.ConductorAlreadyRunning: while a member of that name has not ended
+    """
+    now = clock.now(connection)
+    generation = connection.scalars(sa.select(change_counter.c.generation)).one()
+    values = {
+        **service._asdict(),
+        **{name: list(getattr(service, name)) for name in ("drivers", "conductor_groups", "fallback_groups")},
+        "host": host,
+        "worker": worker,
+        "leaves": False,
+        "acknowledged": generation,
+        "started_at": now,
+    }
+    (number,) = connection.execute(sa.insert(members).values(values)).inserted_primary_key or (0,)
+    lease = {"member_id": number, "host": host, "worker": worker, "number": 1, "renewed_at": now}
+    try:
+        connection.execute(sa.insert(leases).values(lease))
+    except DBDuplicateEntry:
+        raise errors.ConductorAlreadyRunning(
+            f"a worker {host}/{worker} of a conductor has entered this database and has not ended; stop it,"
+            " or give this one another [DEFAULT] host"
+        ) from None
+    next_change(connection)  # so that everybody looks
+    return Worker(host, worker, int(number))
+
+
+def renew(connection: sa.Connection, member: Worker, number: int) -> Mapping[int, int] | None:
+    """Raise a member's lease, and look at all others.
+
+    :param number: greater than at any time before
+    :returns: the numbers of all leases by the number of their member; None when this member has ended
+    """
+    mine = leases.c.member_id == member.incarnation
+    raised = sa.update(leases).where(mine).values(number=number, renewed_at=clock.now(connection))
+    return standing(connection) if connection.execute(raised).rowcount else None
+
+
+def standing(connection: sa.Connection) -> dict[int, int]:
+    """The numbers of all leases by the number of their member."""
+    return {row.member_id: row.number for row in connection.execute(_STANDING)}
+
+
+_STANDING: Final = sa.select(leases.c.member_id, leases.c.number)
+
+
+def end(connection: sa.Connection, seen: Mapping[int, int], by: Worker | None, why: str) -> list[int]:
+    """End members whose leases stand still.
+
+    :param seen: the number at which the lease of each stood, by the number of the member; one that was raised
+        since is left alone
+    :param by: who ends them; None for a person
+    :returns: the numbers of those that were ended
+    """
+    ended = []
+    for number, lease in sorted(seen.items()):
+        its = leases.c.member_id == number, leases.c.number == lease
+        if connection.execute(sa.delete(leases).where(*its)).rowcount:
+            ended.append(number)
+    _note_end(connection, ended, by, why)
+    return ended
+
+
+def leave(connection: sa.Connection, member: Worker) -> None:
+    """End this member, because its process ends in order."""
+    connection.execute(sa.delete(leases).where(leases.c.member_id == member.incarnation))
+    _note_end(connection, [member.incarnation], member, "stopped")
+
+
+def _note_end(connection: sa.Connection, numbers: Collection[int], by: Worker | None, why: str) -> None:
+    if not numbers:
+        return
+    these = members.c.id.in_(numbers), members.c.ended_at.is_(None)
+    values = {"ended_at": clock.now(connection), "ended_by": by, "ended_why": why[:255]}
+    connection.execute(sa.update(members).where(*these).values(values))
+    next_change(connection)
+
+
+_GUARD: Final = (
+    sa.select(members.c.ended_at, members.c.ended_by, members.c.ended_why)
+    .where(members.c.id == sa.bindparam("number"))
+    .with_for_update(read=True)
+)
+
+
+def guard(connection: sa.Connection, member: Worker) -> None:
+    """Hold a member unended until this transaction ends: called first in each in which it writes.
+
+    :raises podium.errors.MemberEnded: when it has ended
+    """
+    found = connection.execute(_GUARD, {"number": member.incarnation}).first()
+    if found is None:
+        raise errors.MemberEnded(f"the database does not know the member {member}: it was replaced")
+    if found.ended_at is not None:
+        by = f" by {found.ended_by}" if found.ended_by not in (None, member) else ""
+        raise errors.MemberEnded(f"the member {member} was ended{by}: {found.ended_why}")
+
+
+def announce_leave(connection: sa.Connection, member: Worker) -> None:
+    """Ask for no more slots: the next generation gives those that this member has to others."""
+    next_change(connection)
+    connection.execute(sa.update(members).where(members.c.id == member.incarnation).values(leaves=True))
+
+
+def serve(connection: sa.Connection, member: Worker, drivers: Sequence[str]) -> None:
+    """Record that a member has other drivers than when it entered."""
+    next_change(connection)
+    mine = members.c.id == member.incarnation
+    connection.execute(sa.update(members).where(mine).values(drivers=list(drivers)))
+
+
+def acknowledge(connection: sa.Connection, member: Worker, generation: int) -> None:
+    """Record that a member has given up all that it lost up to a generation."""
+    next_change(connection)  # after all that it wrote about what it lost
+    mine = members.c.id == member.incarnation
+    connection.execute(sa.update(members).where(mine).values(acknowledged=generation))
+
+
+def settled(connection: sa.Connection) -> int:
+    """The newest generation that every member which has not ended has acknowledged."""
+    oldest = sa.select(sa.func.min(members.c.acknowledged)).where(members.c.ended_at.is_(None))
+    found = connection.scalar(oldest)
+    newest: int = connection.scalars(sa.select(change_counter.c.generation)).one()
+    return newest if found is None else min(int(found), newest)
+
+
+#: Rows of members that ended that are kept for people to read.
+_KEPT: Final = 1000
+
+
+def prune(connection: sa.Connection) -> None:
+    """Forget the oldest members that ended."""
+    ended: sa.Select[Any] = sa.select(members.c.id).where(members.c.ended_at.is_not(None))
+    old = connection.scalar(ended.order_by(members.c.id.desc()).offset(_KEPT).limit(1))
+    if old is not None:
+        connection.execute(sa.delete(members).where(members.c.id <= old, members.c.ended_at.is_not(None)))

@@ -1,0 +1,227 @@
+"""Who owns which nodes: every node falls into a slot, and each slot of a group and driver has an owner.
+
+What is spoken to (a BMC, a PDU, a hypervisor; mostly the node itself) decides the slot of a node, so that one
+member speaks to it. A transaction that gives slots to other members makes a *generation*. Whoever loses a
+slot gives it up and acknowledges the generation, see podium.db.members; whoever gains one begins with it when
+all members have. Functions of an open connection.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium.db.api import chunks
+from podium.db.changes import next_change
+from podium.db.endpoints import SLOTS
+from podium.db.models import change_counter, conductors, members, nodes, slots
+from podium.db.worker import Worker
+
+#: A group and driver: the slots of each pair are shared out for themselves.
+Pair = tuple[str, str]
+
+#: Difference of two members' nodes, as a part of what each should have, that is left as it is.
+_UNEVEN: Final = 0.01
+_AT_ONCE: Final = 500
+
+
+def plan(
+    owners: Mapping[int, int | None],
+    able: Sequence[int],
+    weights: Mapping[int, int],
+    loads: Mapping[int, int],
+) -> dict[int, int | None]:
+    """Share out the slots of one group and driver, evenly, and with as few changes as that takes.
+
+    :param owners: by slot, who owns it now; every slot of 1,024 that is missing has no owner
+    :param able: the members that may own it
+    :param weights: how many nodes are in each slot; none where it is missing
+    :param loads: how many nodes of other pairs each member has, which decides between equals
+    :returns: by slot, who is to own it
+    """
+    if not able:
+        return dict.fromkeys(range(SLOTS))
+    # Slots without nodes count as well, all of them less than one node: there may be some soon.
+    weight = {slot: weights.get(slot, 0) * 2 * SLOTS + 1 for slot in range(SLOTS)}
+    held: dict[int, set[int]] = {member: set() for member in able}
+    free = []
+    for slot in range(SLOTS):
+        owner = owners.get(slot)
+        if owner in held:
+            held[owner].add(slot)
+        else:
+            free.append(slot)
+    load = {member: sum(weight[slot] for slot in held[member]) for member in able}
+
+    def order(member: int) -> tuple[int, int, int]:
+        return load[member], loads.get(member, 0), member
+
+    for slot in sorted(free, key=lambda slot: -weight[slot]):
+        least = min(able, key=order)
+        held[least].add(slot)
+        load[least] += weight[slot]
+    _level(held, load, weight, sum(weight.values()) / len(able) * _UNEVEN)
+    return {slot: member for member, its in held.items() for slot in its}
+
+
+def _level(
+    held: Mapping[int, set[int]], load: dict[int, int], weight: Mapping[int, int], tolerance: float
+) -> None:
+    """Move slots from those that have most to those that have least, while that makes them more even."""
+    while True:
+        most, least = max(load, key=lambda one: (load[one], one)), min(load, key=lambda one: (load[one], one))
+        gap = load[most] - load[least]
+        if gap <= tolerance:
+            return
+        # Less than the gap, so that what is more even after each move ends some time.
+        fitting = [slot for slot in held[most] if weight[slot] < gap]
+        if not fitting:
+            return
+        moved = min(fitting, key=lambda slot: (abs(gap - 2 * weight[slot]), slot))
+        held[most].remove(moved)
+        held[least].add(moved)
+        load[most] -= weight[moved]
+        load[least] += weight[moved]
+
+
+class _Able(NamedTuple):
+    """A member that takes slots."""
+
+    id: int
+    drivers: frozenset[str]
+    groups: frozenset[str]
+    fallback: frozenset[str]
+    is_draining: bool
+
+
+def make_generation(connection: sa.Connection) -> int | None:
+    """Give slots to other members where that is due.
+
+    What members that ended had, and those that leave, goes to others at once. Joins, and what has become
+    uneven, wait until the generation before has settled.
+
+    :returns: the number of the generation; None if everything stays as it is
+    """
+    next_change(connection)  # from here on nobody else does
+    current: int = connection.scalars(sa.select(change_counter.c.generation)).one()
+    able, is_settled = _able(connection, current)
+    owners = _owners(connection)
+    pairs = owners.keys() | {(group, name) for one in able for group in one.groups for name in one.drivers}
+    takers = {pair: _takers(pair, able) for pair in pairs}
+    is_urgent = any(
+        owner is not None and owner not in takers[pair] for pair in owners for owner in owners[pair].values()
+    )
+    if not is_settled and not is_urgent:
+        return None
+    weights = _weights(connection)
+    loads: dict[int, int] = defaultdict(int)
+    changed: dict[Pair, dict[int, int | None]] = {}
+    for pair in sorted(pairs, key=lambda pair: (-sum(weights.get(pair, {}).values()), pair)):
+        counts = weights.get(pair, {})
+        planned = plan(owners.get(pair, {}), takers[pair], counts, loads)
+        for slot, owner in planned.items():
+            if owner is not None:
+                loads[owner] += counts.get(slot, 0)
+        known = owners.get(pair, {})
+        changed[pair] = {
+            slot: owner for slot, owner in planned.items() if slot not in known or known[slot] != owner
+        }
+    if not any(changed.values()):
+        return None
+    for pair, its in changed.items():
+        _give(connection, pair, its, owners.get(pair, {}), current + 1)
+    connection.execute(sa.update(change_counter).values(generation=current + 1))
+    return current + 1
+
+
+def _able(connection: sa.Connection, generation: int) -> tuple[list[_Able], bool]:
+    """The members that take slots, and whether all members have acknowledged a generation."""
+    names = ("id", "drivers", "conductor_groups", "fallback_groups", "leaves", "acknowledged")
+    query = (
+        sa.select(*(members.c[name] for name in names), conductors.c.draining_since)
+        .select_from(members.outerjoin(conductors, conductors.c.hostname == members.c.host))
+        .where(members.c.ended_at.is_(None))
+        .order_by(members.c.id)
+    )
+    rows = connection.execute(query).all()
+    able = [
+        _Able(
+            row.id,
+            frozenset(row.drivers),
+            frozenset(row.conductor_groups),
+            frozenset(row.fallback_groups),
+            row.draining_since is not None,
+        )
+        for row in rows
+        if not row.leaves
+    ]
+    return able, all(row.acknowledged >= generation for row in rows)
+
+
+def _takers(pair: Pair, able: Iterable[_Able]) -> list[int]:
+    """The members that share the slots of a pair: those that are drained only while there is no other."""
+    group, driver = pair
+    serving = [one for one in able if driver in one.drivers]
+    its = [one for one in serving if group in one.groups] or [one for one in serving if group in one.fallback]
+    return [one.id for one in its if not one.is_draining] or [one.id for one in its]
+
+
+def _owners(connection: sa.Connection) -> dict[Pair, dict[int, int | None]]:
+    found: dict[Pair, dict[int, int | None]] = defaultdict(dict)
+    query = sa.select(slots.c.conductor_group, slots.c.driver, slots.c.slot, slots.c.owner)
+    for group, driver, slot, owner in connection.execute(query):
+        found[group, driver][slot] = owner
+    return found
+
+
+def _weights(connection: sa.Connection) -> dict[Pair, dict[int, int]]:
+    found: dict[Pair, dict[int, int]] = defaultdict(dict)
+    its = nodes.c.conductor_group, nodes.c.driver, nodes.c.slot
+    for group, driver, slot, count in connection.execute(sa.select(*its, sa.func.count()).group_by(*its)):
+        found[group, driver][slot] = count
+    return found
+
+
+def _give(
+    connection: sa.Connection,
+    pair: Pair,
+    changed: Mapping[int, int | None],
+    known: Collection[int],
+    generation: int,
+) -> None:
+    group, driver = pair
+    new = [slot for slot in changed if slot not in known]
+    values = {"conductor_group": group, "driver": driver, "generation": generation}
+    if new:
+        connection.execute(
+            sa.insert(slots), [{**values, "slot": slot, "owner": changed[slot]} for slot in sorted(new)]
+        )
+    by_owner: dict[int | None, list[int]] = defaultdict(list)
+    for slot, owner in changed.items():
+        if slot in known:
+            by_owner[owner].append(slot)
+    of_pair = slots.c.conductor_group == group, slots.c.driver == driver
+    for owner, its in by_owner.items():
+        given = sa.update(slots).values(owner=owner, generation=generation)
+        for chunk in chunks(sorted(its), _AT_ONCE):
+            connection.execute(given.where(*of_pair, slots.c.slot.in_(chunk)))
+
+
+def owned(connection: sa.Connection, member: Worker) -> dict[Pair, dict[int, int]]:
+    """The slots that a member owns, by group and driver, and the generation since which it does."""
+    found: dict[Pair, dict[int, int]] = defaultdict(dict)
+    query = sa.select(slots.c.conductor_group, slots.c.driver, slots.c.slot, slots.c.generation)
+    for group, driver, slot, generation in connection.execute(
+        query.where(slots.c.owner == member.incarnation)
+    ):
+        found[group, driver][slot] = generation
+    return dict(found)
+
+
+#: To be joined to nodes: the slot of a node.
+OF_NODE: Final = sa.and_(
+    slots.c.conductor_group == nodes.c.conductor_group,
+    slots.c.driver == nodes.c.driver,
+    slots.c.slot == nodes.c.slot,
+)

@@ -1,0 +1,88 @@
+"""Members enter, are ended by who saw their lease stand still, and write only while they are unended."""
+
+from collections.abc import Callable
+
+import pytest
+
+from podium import errors
+from podium.db import members, slots
+from podium.db.engine import Database
+from podium.db.worker import Worker
+
+Contend = Callable[..., BaseException | None]
+
+SERVICE = members.Service("boot:1:2", ("fake",), ("",), (), 30.0, 5.0, "1", "f")
+
+
+def enter(database: Database, host: str = "c1", worker: int = 0) -> Worker:
+    with database.write() as connection:
+        return members.enter(connection, host, worker, SERVICE)
+
+
+def names(database: Database) -> list[Worker]:
+    with database.read() as connection:
+        return [member.name for member in members.unended(connection)]
+
+
+def end(database: Database, seen: dict[int, int], by: Worker | None = None) -> list[int]:
+    with database.write() as connection:
+        return members.end(connection, seen, by, "its lease ran out")
+
+
+def test_a_worker_has_one_member_at_a_time_and_a_new_number_at_each_entry(database: Database) -> None:
+    first = enter(database)
+    with pytest.raises(errors.ConductorAlreadyRunning, match="c1/0"):
+        enter(database)
+    with database.write() as connection:
+        members.leave(connection, first)
+    second = enter(database)
+    assert second.incarnation > first.incarnation
+    assert names(database) == [second]
+
+
+def test_a_lease_that_was_raised_since_is_not_ended(database: Database) -> None:
+    one, two = enter(database), enter(database, "c2")
+    with database.write() as connection:
+        seen = members.renew(connection, two, 2)
+        members.renew(connection, one, 2)
+    assert seen == {one.incarnation: 1, two.incarnation: 2}
+    assert end(database, {one.incarnation: 1}, two) == []
+    assert end(database, {one.incarnation: 2}, two) == [one.incarnation]
+    assert names(database) == [two]
+
+
+def test_who_was_ended_learns_it_at_its_next_heartbeat_and_at_every_write(database: Database) -> None:
+    one, two = enter(database), enter(database, "c2")
+    end(database, {one.incarnation: 1}, two)
+    with database.write() as connection:
+        assert members.renew(connection, one, 2) is None
+        members.guard(connection, two)
+        with pytest.raises(errors.MemberEnded, match=r"c1/0@\d+ was ended by c2/0@\d+: its lease ran out"):
+            members.guard(connection, one)
+
+
+def test_a_member_that_the_database_does_not_know_is_ended(database: Database) -> None:
+    with database.write() as connection, pytest.raises(errors.MemberEnded, match="c1/0@99"):
+        members.guard(connection, Worker("c1", 0, 99))
+
+
+def test_nobody_is_ended_in_the_middle_of_a_write(database: Database, contend: Contend) -> None:
+    one = enter(database)
+    ended: list[list[int]] = []
+    contend(
+        lambda connection: members.guard(connection, one),
+        lambda connection: ended.append(members.end(connection, {one.incarnation: 1}, None, "forgotten")),
+        lambda connection: members.guard(connection, one),
+    )
+    assert ended == [[one.incarnation]]
+
+
+def test_a_generation_has_settled_when_the_last_has_acknowledged(database: Database) -> None:
+    one, two = enter(database), enter(database, "c2")
+    with database.write() as connection:
+        generation = slots.make_generation(connection) or 0
+        assert members.settled(connection) == generation - 1
+        members.acknowledge(connection, one, generation)
+        assert members.settled(connection) == generation - 1
+        members.acknowledge(connection, two, generation)
+        assert members.settled(connection) == generation
