@@ -75,6 +75,7 @@ class BMC:
         "_shown",
         "_shown_until",
         "_turns",
+        "carried_out",
         "commands",
         "faults",
     )
@@ -91,6 +92,7 @@ class BMC:
         self._identify_until = 0.0
         self._cause = 0  # table 28-11
         self._log: deque[str] | None = None
+        self.carried_out = 0  #: chassis commands, of which the log holds the last
         self.commands = 0  #: commands answered in sessions, without repeated ones
         self.faults: Faults = HEALTHY
 
@@ -142,6 +144,7 @@ class BMC:
         if self._log is None:
             self._log = deque(maxlen=_LOG_SIZE)
         self._log.append(action)
+        self.carried_out += 1
 
     def _get_chassis_status(self, data: bytes) -> Answer:
         """Section 28.2, table 28-3."""

@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Final, Self
 
@@ -106,6 +106,17 @@ class Simulator(Rack):
         """
         return self._channel(address).bmc
 
+    def account(self, address: int) -> Mapping[str, Any]:
+        """Return the log of one BMC, its sessions, and which clients it answered by turns."""
+        channel = self._channel(address)
+        return {
+            **super().account(address),
+            "carried_out": channel.bmc.carried_out,
+            "sessions": channel.sessions,
+            "most_sessions": channel.most_sessions,
+            "clients": [[at, f"{host}:{port}"] for at, (host, port) in list(channel.clients)],
+        }
+
     def counts(self) -> dict[str, int]:
         """Return counts of BMCs, machines that are on, faulty BMCs, sessions, commands and datagrams."""
         channels = list(self._channels.values())
@@ -151,6 +162,8 @@ class Simulator(Rack):
                 continue
             if answer is None:
                 continue
+            if peer != channel.client:
+                channel.note_client(peer)
             # The unchanged control message makes the answer leave from the address that was asked.
             if found is faults.HEALTHY:
                 self._send(answer, ancillary, peer)

@@ -6,7 +6,8 @@ specification, revision 1.1.
 
 import hmac
 import os
-from typing import Final
+from collections import deque
+from typing import Any, Final
 
 from podium.drivers.ipmi.lan import crypto, handshake, packet
 from podium.simulator import anonymous, bmc, quirks
@@ -24,6 +25,7 @@ _NO_SUITE: Final = 0x11
 # Completion codes of Set Session Privilege Level (table 22-19) and Close Session (table 22-20).
 _EXCEEDS_LIMIT: Final = 0x81
 _NO_SUCH_SESSION: Final = 0x87
+_CLIENTS: Final = 64
 
 
 class Session:
@@ -69,7 +71,17 @@ class LanChannel:
     :param guid: 16 bytes, different for each BMC
     """
 
-    __slots__ = ("_sessions", "_settings", "bmc", "guid", "logins_refused", "sessions_opened")
+    __slots__ = (
+        "_sessions",
+        "_settings",
+        "bmc",
+        "client",
+        "clients",
+        "guid",
+        "logins_refused",
+        "most_sessions",
+        "sessions_opened",
+    )
 
     def __init__(self, settings: bmc.Settings, guid: bytes) -> None:
         self._settings = settings
@@ -78,6 +90,10 @@ class LanChannel:
         self.guid = guid
         self.sessions_opened = 0  #: successful log-ins
         self.logins_refused = 0  #: log-ins that failed for user, password, key or role
+        self.most_sessions = 0  #: the most that were active at one time
+        self.client: Any = None  #: the address that was answered last
+        #: When each client was answered after another one, and its address; the last of them.
+        self.clients: deque[tuple[float, Any]] = deque(maxlen=_CLIENTS)
 
     @property
     def sessions(self) -> int:
@@ -87,6 +103,11 @@ class LanChannel:
     def forget_sessions(self) -> None:
         """Forget all sessions without notice, like a BMC that restarts."""
         self._sessions.clear()
+
+    def note_client(self, client: Any) -> None:
+        """Note that another client than before is answered."""
+        self.client = client
+        self.clients.append((self._settings.clock(), client))
 
     def receive(self, datagram: bytes) -> bytes | None:
         """Return the answer to a datagram, if there is one.
@@ -199,6 +220,7 @@ class LanChannel:
         if session.keys is None:
             session.keys = crypto.SessionKeys(session.suite, session_key)
             self.sessions_opened += 1
+            self.most_sessions = max(self.most_sessions, self.sessions)
         code = session.exchange.rakp_4_code(session_key)
         return handshake.Rakp4(message.tag, session.console_id, code).encode()
 

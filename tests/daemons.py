@@ -62,8 +62,10 @@ class Daemon:
         url: str | None = None,
         bin: Path = BIN,
         environment: Mapping[str, str] = MappingProxyType({}),
+        host: str = "here",
     ) -> None:
         self.folder = folder
+        self.host = host
         self.environment = environment
         self.bin = bin
         self.config = folder / "podium.conf"
@@ -76,7 +78,7 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
 
     def write(self, text: str) -> None:
-        head = f"[DEFAULT]\nhost = here\nstate_path = {self.folder}\n{self.default}\n"
+        head = f"[DEFAULT]\nhost = {self.host}\nstate_path = {self.folder}\n{self.default}\n"
         alive = "[conductor]\nheartbeat_interval = 0.3\nheartbeat_timeout = 2\n"
         self.config.write_text(f"{head}[database]\nconnection = {self.url}\n{alive}{text}")
 
