@@ -1,0 +1,164 @@
+"""The lease of this member: until when it may switch nodes, and what that means for calls under way.
+
+Nobody can take a node over before the lease of its holder is over, so nothing that switches may outlast it.
+From four fifths on no switching call begins, and those that can be cancelled are. Where a call cannot be
+stopped (a plain method in a thread, a loop that does not turn, a paused process), the master process, which
+sees both in shared memory, kills the worker at the end of its lease.
+"""
+
+import asyncio
+import contextlib
+import inspect
+import multiprocessing
+import os
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, Final
+
+from podium.clocks import boottime
+from podium.conductor.rooms.visit import NotAsked
+from podium.db.worker import Worker
+
+#: The part of a lease in which switching calls may begin and go on.
+_SAFE: Final = 0.8
+#: Seconds between two looks of a switching call for whether it must end.
+_LOOK: Final = 0.5
+
+
+class SharedLeases:
+    """What the master process sees of its workers' leases. Each place has one writer, and is read whole.
+
+    :param workers: how many there are
+    :ivar pids: of each worker its process; 0 before it has a lease
+    :ivar until: of each worker the end of its lease, by :func:`podium.clocks.boottime`
+    :ivar calls: of each worker how many switching calls are under way
+    """
+
+    def __init__(self, workers: int) -> None:
+        shared = multiprocessing.get_context("fork")
+        self.pids = shared.Array("i", workers, lock=False)
+        self.until = shared.Array("d", workers, lock=False)
+        self.calls = shared.Array("i", workers, lock=False)
+
+
+class Lease:
+    """The lease of one member. The heartbeat renews it; any thread reads it.
+
+    :param holder: the member
+    :param length: seconds that it promised
+    :param since: a moment of the clock before the lease was asked for; never that of the answer
+    :param shared: where the master process sees it, in the place of the holder's index
+    """
+
+    def __init__(
+        self,
+        holder: Worker,
+        length: float,
+        since: float,
+        *,
+        clock: Callable[[], float] = boottime,
+        shared: SharedLeases | None = None,
+    ) -> None:
+        self.holder = holder
+        self._length = length
+        self._clock = clock
+        self._index = holder.index if shared else 0
+        self._shared = shared or SharedLeases(1)
+        self._lock = threading.Lock()
+        self._since = since
+        self._ended = False
+        self._shared.calls[self._index] = 0  # a process that was killed may have left some
+        self._shared.until[self._index] = since + length
+        self._shared.pids[self._index] = os.getpid()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the member has ended."""
+        return self._ended
+
+    @property
+    def until(self) -> float:
+        """The end of the lease, by its clock."""
+        return float(self._shared.until[self._index])
+
+    def is_safe(self) -> bool:
+        """Whether a switching call may begin or go on now."""
+        return not self._ended and self._clock() < self._since + self._length * _SAFE
+
+    def renew(self, since: float) -> None:
+        """Count the lease anew, because a renewal was answered.
+
+        :param since: a moment before that renewal was sent
+        """
+        with self._lock:
+            if not self._ended and since > self._since:
+                self._since = since
+                self._shared.until[self._index] = since + self._length
+
+    def end(self) -> None:
+        """Note that the member has ended, which cannot be undone."""
+        with self._lock:
+            self._ended = True
+            self._shared.until[self._index] = min(self.until, self._clock())
+
+    @contextlib.contextmanager
+    def calling(self) -> Iterator[None]:
+        """Count a switching call as under way: the master process kills this one if the lease ends meanwhile.
+
+        :raises podium.conductor.rooms.visit.NotAsked: when it must not begin any more
+        """
+        # Counted first: whoever pauses between the look and the call is under way.
+        self._count(1)
+        try:
+            if not self.is_safe():
+                raise NotAsked(f"{self.holder} has not reached the database for too long to switch nodes")
+            yield
+        finally:
+            self._count(-1)
+
+    def bounded(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """A switching method of a driver, async or plain, within :meth:`calling`.
+
+        What can be cancelled ends in a TimeoutError where the lease no longer allows it.
+        """
+        if inspect.iscoroutinefunction(method):
+
+            async def call(*args: Any) -> Any:
+                return await self._await(method, *args)
+
+            return call
+
+        def plain_call(*args: Any) -> Any:
+            with self.calling():
+                result = method(*args)
+            return self._await(lambda: result) if inspect.isawaitable(result) else result
+
+        return plain_call
+
+    async def _await(self, method: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        with self.calling():
+            async with self._while_safe():
+                return await method(*args)
+
+    @contextlib.asynccontextmanager
+    async def _while_safe(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(None) as limit:
+            timer: asyncio.TimerHandle
+
+            def look() -> None:
+                nonlocal timer
+                if self.is_safe():
+                    timer = loop.call_later(_LOOK, look)
+                else:
+                    limit.reschedule(loop.time())
+
+            timer = loop.call_later(_LOOK, look)
+            try:
+                yield
+            finally:
+                timer.cancel()
+
+    def _count(self, by: int) -> None:
+        with self._lock:
+            self._shared.calls[self._index] += by
