@@ -62,7 +62,7 @@ class ConductorManager(DriverServices, OwnTasks):
         self._switched_off: set[str] = set()
         self._unknown: set[str] = set()
         self._add(SweepTask(self._schedule, loop, sync))
-        self._add(PruneTask(self._schedule, loop, sql, worker.host))
+        self._add(PruneTask(self._schedule, loop, sql, worker))
         for room in rooms.values():
             for task, method in base.periodic_tasks(room.driver):
                 if task.per_node:

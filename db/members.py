@@ -208,6 +208,12 @@ def settled(connection: sa.Connection) -> int:
     return newest if found is None else min(int(found), newest)
 
 
+def is_first(connection: sa.Connection, member: Worker) -> bool:
+    """Whether a member has the lowest number of those that have not ended: it does what one has to do."""
+    lowest = sa.select(sa.func.min(members.c.id)).where(members.c.ended_at.is_(None))
+    return connection.scalar(lowest) in (None, member.incarnation)
+
+
 #: Rows of members that ended that are kept for people to read.
 _KEPT: Final = 1000
 

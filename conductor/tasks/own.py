@@ -4,7 +4,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from oslo_context.context import RequestContext
@@ -17,7 +17,8 @@ from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.tasks.kinds import UNBOUNDED, Kind, Start
 from podium.conductor.tasks.schedule import Schedule
-from podium.db import clock, ledger, operations, retention, task_commands
+from podium.db import clock, ledger, members, operations, retention, task_commands
+from podium.db.worker import Worker
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
@@ -34,6 +35,8 @@ _CATCHING_UP: Final = 2
 _STEP: Final = 60.0
 #: Seconds after which it is believed, if it does not.
 _BELIEVED: Final = 7 * 86_400.0
+
+_T = TypeVar("_T")
 
 
 class ConductorTask(Kind):
@@ -113,57 +116,73 @@ class MeasuredTime:
 
     def __init__(self, seconds: Callable[[], float] = boottime) -> None:
         self._seconds = seconds
-        self._since = seconds()
-        self._start: datetime | None = None
+        self._looked = seconds()
+        self._measured: datetime | None = None
         self._last: tuple[datetime, float] | None = None
         self._set_at = 0.0  # when the database's clock may have been set, at the latest
 
     def now(self, reached: datetime | None, now: datetime) -> datetime:
         """How late it is.
 
-        :param reached: how far any conductor had come; None the first time, when the clock is believed
+        :param reached: how far any conductor has come; None the first time, when the clock is believed
         :param now: by the database's clock
         """
         seconds = self._seconds()
-        if self._start is None:
-            self._start = reached or now
         if self._last is None or abs((now - self._last[0]).total_seconds() - seconds + self._last[1]) > _STEP:
             self._set_at = seconds
         self._last = now, seconds
-        if seconds - self._set_at >= _BELIEVED:
-            return now
-        measured = clock.later(self._start, _CATCHING_UP * (seconds - self._since))
-        return min(now, max(measured, reached or measured))
+        reached = reached or now
+        measured = clock.later(
+            max(self._measured or reached, reached), _CATCHING_UP * (seconds - self._looked)
+        )
+        found = now if seconds - self._set_at >= _BELIEVED else min(now, measured)
+        self._measured = found if found >= reached else measured  # the latter while the clock is set back
+        self._looked = seconds
+        return found
 
 
 class PruneTask(ConductorTask):
-    """Keeps the tables of the past within the limits of the config file.
+    """Keeps the tables of the past within the limits of the config file; only the first member does so.
 
-    :param hostname: the conductor's
+    :param worker: this member
     """
 
-    def __init__(self, schedule: Schedule, loop: asyncio.AbstractEventLoop, sql: Sql, hostname: str) -> None:
+    def __init__(self, schedule: Schedule, loop: asyncio.AbstractEventLoop, sql: Sql, worker: Worker) -> None:
         super().__init__("prune_power_events", schedule, loop, spacing=_PRUNE_SPACING)
         self._sql = sql
-        self._hostname = hostname
+        self._worker = worker
         self._time = MeasuredTime()
 
-    def _look(self, connection: sa.Connection) -> datetime:
-        """What time it is for retention, which is written down."""
+    def _look(self, connection: sa.Connection) -> datetime | None:
+        """What time it is for retention, which is written down; None where that is another's task.
+
+        The others measure it all the same, so that none begins with a long time that it did not.
+        """
         reached = retention.reached(connection)
         now = self._time.now(reached, clock.now(connection))
-        retention.reach(connection, self._hostname, max(now, reached or now))
+        if not members.is_first(connection, self._worker):
+            return None
+        retention.reach(connection, self._worker.host, max(now, reached or now))
         return now
 
     async def run(self, request: RequestContext, spacing: float) -> None:
         """Delete the power events and operations that are too old or too many, and yesterday's commands."""
         now = await self._sql.write(self._look)
+        if now is None:
+            return
         schedule = self.schedule
         before = clock.later(now, -schedule.events_max_age.total_seconds())
         most = schedule.events_max_count
-        count = await self._sql.write(lambda connection: ledger.prune_events(connection, before, most))
-        await self._sql.write(lambda connection: operations.prune_operations(connection, before))
         yesterday = clock.later(now, -_COMMANDS_MAX_AGE)
-        await self._sql.write(lambda connection: task_commands.prune(connection, yesterday))
+        count = await self._prune(lambda connection: ledger.prune_events(connection, before, most))
+        await self._prune(lambda connection: operations.prune_operations(connection, before))
+        await self._prune(lambda connection: task_commands.prune(connection, yesterday))
+        await self._prune(members.prune)
         if count:
             LOG.info("%d power events were deleted, from before %s or more than %d", count, before, most)
+
+    async def _prune(self, statement: Callable[[sa.Connection], _T]) -> _T | None:
+        """Delete some of the past, unless another member has become the first meanwhile."""
+        return await self._sql.write(
+            lambda connection: statement(connection) if members.is_first(connection, self._worker) else None
+        )

@@ -86,3 +86,14 @@ def test_a_generation_has_settled_when_the_last_has_acknowledged(database: Datab
         assert members.settled(connection) == generation - 1
         members.acknowledge(connection, two, generation)
         assert members.settled(connection) == generation
+
+
+def test_the_member_with_the_lowest_number_is_the_first_until_it_ends(database: Database) -> None:
+    def is_first(*them: Worker) -> list[bool]:
+        with database.read() as connection:
+            return [members.is_first(connection, one) for one in them]
+
+    one, two = enter(database), enter(database, "c2")
+    assert is_first(one, two) == [True, False]
+    end(database, {one.incarnation: 1}, two)
+    assert is_first(one, two) == [False, True]

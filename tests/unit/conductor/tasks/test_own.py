@@ -12,9 +12,10 @@ from fakes import Clock, StillDriver, until
 from podium import states
 from podium.conductor.tasks.own import OWN_TASKS, MeasuredTime
 from podium.db import clock as clocks
-from podium.db import conductors, ledger, models, task_commands
+from podium.db import conductors, ledger, members, models, task_commands
 from podium.db.conductors import Membership
 from podium.db.models import utcnow
+from podium.db.worker import Worker
 from podium.drivers import base
 from stage import Conducted, conducted
 
@@ -176,6 +177,46 @@ def test_a_clock_that_was_wrong_at_first_is_believed_after_a_week_in_which_it_we
     assert late[-1] == NOON + hours[-1] * HOUR
     leapt = retention.after(1, NOON.replace(year=2036))
     assert leapt.year < 2036
+
+
+def test_who_did_not_prune_for_days_begins_where_the_others_have_come() -> None:
+    retention = Retention()
+    before = MeasuredTime(lambda: retention.passed)
+    for hours in range(1, 101):
+        now = NOON + hours * HOUR
+        retention.after(1, now)
+        before.now(retention.reached, now)
+    retention.passed += 3600
+    assert before.now(retention.reached, NOON.replace(year=2036)) <= NOON + 102 * HOUR
+
+
+def test_only_the_first_member_prunes_and_the_next_one_once_it_has_ended(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Slow(), text=text) as it:
+
+            def happen(connection: Any) -> Worker:
+                event = {"node_uuid": "u", "node_name": "n", "cause": "request", "at": utcnow()}
+                connection.execute(models.power_events.insert(), [event] * 1001)
+                service = members.Service("boot:1:2", (), ("",), (), 30.0, 5.0, "1", "f")
+                return members.enter(connection, "there", 0, service)
+
+            async def left() -> int:
+                chosen = ledger.Chosen()
+                return len(await it.parts.sql.read(lambda sql: ledger.newest_events(sql, chosen, limit=9999)))
+
+            other = await it.parts.sql.write(happen)
+            it.tick(7200)
+            await it.ended(PRUNE, 1)
+            assert (it.report(PRUNE).last_error, await left()) == (None, 1001)
+            await it.parts.sql.write(lambda connection: members.leave(connection, other))
+            it.tick(7200)
+            await it.ended(PRUNE, 2)
+            assert await left() == 1000
+
+    text = "[conductor]\npower_events_max_count = 1000\n"
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("year", [1970, 2036, 9999])
