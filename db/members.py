@@ -5,9 +5,13 @@ the holder promised, by a clock of its own, names the number that it saw: :func:
 still at it.
 
 Locks are taken in the order leases, members, change counter, nodes. A heartbeat takes its own lease alone.
+Every write of a member shares the lock of its row, see :func:`guard`. So who changes that row does so before
+it takes the counter: a second write of the same member may already wait for the counter.
+docs/conductors.md has the protocol, and why it holds.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -115,9 +119,20 @@ def renew(connection: sa.Connection, member: Worker, number: int) -> Mapping[int
     :param number: greater than at any time before
     :returns: the numbers of all leases by the number of their member; None when this member has ended
     """
-    mine = leases.c.member_id == member.incarnation
-    raised = sa.update(leases).where(mine).values(number=number, renewed_at=clock.now(connection))
+    raised = sa.update(leases).where(*_lease_of(member))
+    raised = raised.values(number=number, renewed_at=clock.now(connection))
     return standing(connection) if connection.execute(raised).rowcount else None
+
+
+# A database that went back in time may have given the number once more, to somebody else.
+def _lease_of(member: Worker) -> tuple[sa.ColumnElement[bool], ...]:
+    here = leases.c.host == member.host, leases.c.worker == member.index
+    return leases.c.member_id == member.incarnation, *here
+
+
+def _row_of(member: Worker) -> tuple[sa.ColumnElement[bool], ...]:
+    here = members.c.host == member.host, members.c.worker == member.index
+    return members.c.id == member.incarnation, *here, members.c.ended_at.is_(None)
 
 
 def standing(connection: sa.Connection) -> dict[int, int]:
@@ -146,9 +161,12 @@ def end(connection: sa.Connection, seen: Mapping[int, int], by: Worker | None, w
 
 
 def leave(connection: sa.Connection, member: Worker) -> None:
-    """End this member, because its process ends in order."""
-    connection.execute(sa.delete(leases).where(leases.c.member_id == member.incarnation))
-    _note_end(connection, [member.incarnation], member, "stopped")
+    """End this member, because its process ends in order.
+
+    Not in a transaction that has called :func:`guard`, which would lock the member before its lease.
+    """
+    if connection.execute(sa.delete(leases).where(*_lease_of(member))).rowcount:
+        _note_end(connection, [member.incarnation], member, "stopped")
 
 
 def _note_end(connection: sa.Connection, numbers: Collection[int], by: Worker | None, why: str) -> None:
@@ -162,7 +180,11 @@ def _note_end(connection: sa.Connection, numbers: Collection[int], by: Worker | 
 
 _GUARD: Final = (
     sa.select(members.c.ended_at, members.c.ended_by, members.c.ended_why)
-    .where(members.c.id == sa.bindparam("number"))
+    .where(
+        members.c.id == sa.bindparam("incarnation"),
+        members.c.host == sa.bindparam("host"),
+        members.c.worker == sa.bindparam("index"),
+    )
     .with_for_update(read=True)
 )
 
@@ -172,7 +194,7 @@ def guard(connection: sa.Connection, member: Worker) -> None:
 
     :raises podium.errors.MemberEnded: when it has ended
     """
-    found = connection.execute(_GUARD, {"number": member.incarnation}).first()
+    found = connection.execute(_GUARD, asdict(member)).first()
     if found is None:
         raise errors.MemberEnded(f"the database does not know the member {member}: it was replaced")
     if found.ended_at is not None:
@@ -182,22 +204,27 @@ def guard(connection: sa.Connection, member: Worker) -> None:
 
 def announce_leave(connection: sa.Connection, member: Worker) -> None:
     """Ask for no more slots: the next generation gives those that this member has to others."""
-    next_change(connection)
-    connection.execute(sa.update(members).where(members.c.id == member.incarnation).values(leaves=True))
+    _change(connection, member, leaves=True)
 
 
 def serve(connection: sa.Connection, member: Worker, drivers: Sequence[str]) -> None:
     """Record that a member has other drivers than when it entered."""
-    next_change(connection)
-    mine = members.c.id == member.incarnation
-    connection.execute(sa.update(members).where(mine).values(drivers=list(drivers)))
+    _change(connection, member, drivers=list(drivers))
 
 
 def acknowledge(connection: sa.Connection, member: Worker, generation: int) -> None:
-    """Record that a member has given up all that it lost up to a generation."""
-    next_change(connection)  # after all that it wrote about what it lost
-    mine = members.c.id == member.incarnation
-    connection.execute(sa.update(members).where(mine).values(acknowledged=generation))
+    """Record that a member has given up all that it lost up to a generation.
+
+    In a transaction of its own, after those that wrote what it learned of what it lost. One that comes late
+    takes nothing back.
+    """
+    raised = sa.case((members.c.acknowledged < generation, generation), else_=members.c.acknowledged)
+    _change(connection, member, acknowledged=raised)
+
+
+def _change(connection: sa.Connection, member: Worker, **values: Any) -> None:
+    connection.execute(sa.update(members).where(*_row_of(member)).values(values))
+    next_change(connection)
 
 
 def settled(connection: sa.Connection) -> int:

@@ -98,8 +98,8 @@ class _Able(NamedTuple):
 def make_generation(connection: sa.Connection) -> int | None:
     """Give slots to other members where that is due.
 
-    What members that ended had, and those that leave, goes to others at once. Joins, and what has become
-    uneven, wait until the generation before has settled.
+    What nobody has any more, because its members ended, leave or are drained, goes to others at once. Joins,
+    and what has become uneven, wait until the generation before has settled.
 
     :returns: the number of the generation; None if everything stays as it is
     """
@@ -110,7 +110,9 @@ def make_generation(connection: sa.Connection) -> int | None:
     pairs = owners.keys() | {(group, name) for one in able for group in one.groups for name in one.drivers}
     takers = {pair: _takers(pair, able) for pair in pairs}
     is_urgent = any(
-        owner is not None and owner not in takers[pair] for pair in owners for owner in owners[pair].values()
+        owner not in takers[pair] and (owner is not None or takers[pair])
+        for pair in owners
+        for owner in owners[pair].values()
     )
     if not is_settled and not is_urgent:
         return None
@@ -163,8 +165,14 @@ def _takers(pair: Pair, able: Iterable[_Able]) -> list[int]:
     """The members that share the slots of a pair: those that are drained only while there is no other."""
     group, driver = pair
     serving = [one for one in able if driver in one.drivers]
-    its = [one for one in serving if group in one.groups] or [one for one in serving if group in one.fallback]
-    return [one.id for one in its if not one.is_draining] or [one.id for one in its]
+    for is_draining in (False, True):
+        some = [one for one in serving if one.is_draining == is_draining]
+        its = [one.id for one in some if group in one.groups] or [
+            one.id for one in some if group in one.fallback
+        ]
+        if its:
+            return its
+    return []
 
 
 def _owners(connection: sa.Connection) -> dict[Pair, dict[int, int | None]]:
@@ -209,7 +217,11 @@ def _give(
 
 
 def owned(connection: sa.Connection, member: Worker) -> dict[Pair, dict[int, int]]:
-    """The slots that a member owns, by group and driver, and the generation since which it does."""
+    """The slots that a member owns, by group and driver, and the generation since which it does.
+
+    Ask for the generation that it will acknowledge, and for what has settled, before that: what is newer here
+    does no harm. The other way round, it would begin with what it has lost meanwhile, or acknowledge that.
+    """
     found: dict[Pair, dict[int, int]] = defaultdict(dict)
     query = sa.select(slots.c.conductor_group, slots.c.driver, slots.c.slot, slots.c.generation)
     for group, driver, slot, generation in connection.execute(

@@ -1,8 +1,8 @@
 """A database of each kind with the schema in it: made once, emptied after every test."""
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from templates import prepared
 Open = Callable[[str], Database]
 Step = Callable[[sa.Connection], object]
 Contend = Callable[..., BaseException | None]
+LineUp = Callable[..., list[BaseException | None]]
 Enrol = Callable[..., list[NodeRecord]]
 
 
@@ -74,8 +75,25 @@ _WAITING = {
     "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
     "mysql": "SELECT variable_value FROM information_schema.global_status"
     " WHERE variable_name = 'INNODB_ROW_LOCK_CURRENT_WAITS'",
-    "sqlite": "SELECT 1",
+    "sqlite": "SELECT 1000",
 }
+
+
+def _run(database: Database, step: Step) -> None:
+    with database.write() as connection:
+        step(connection)
+
+
+def _until_waiting(database: Database, rivals: Sequence["Future[None]"]) -> None:
+    """Wait until so many transactions wait for others."""
+    patience = time.monotonic() + 30
+    while True:
+        with database.read() as connection:
+            count = connection.scalar(sa.text(_WAITING[connection.dialect.name]))
+        if int(count or 0) >= len(rivals):
+            return
+        assert time.monotonic() < patience
+        assert not wait(rivals, timeout=0.01, return_when=FIRST_COMPLETED).done
 
 
 @pytest.fixture
@@ -85,23 +103,31 @@ def contend(database: Database) -> Contend:
     It does ``second``. The other has done ``first``, does ``then`` while it is waited for, and commits.
     """
 
-    def run(step: Step) -> None:
-        with database.write() as connection:
-            step(connection)
-
-    def waits() -> bool:
-        with database.read() as connection:
-            return int(connection.scalar(sa.text(_WAITING[connection.dialect.name])) or 0) > 0
-
     def compete(first: Step, second: Step, then: Step = lambda _connection: None) -> BaseException | None:
-        patience = time.monotonic() + 30
         with ThreadPoolExecutor(1) as thread, database.write() as connection:
             first(connection)
-            rival = thread.submit(run, second)
-            while not waits():
-                assert time.monotonic() < patience
-                assert not wait([rival], timeout=0.01).done
+            rival = thread.submit(_run, database, second)
+            _until_waiting(database, [rival])
             then(connection)
         return rival.exception(timeout=30)
 
     return compete
+
+
+@pytest.fixture
+def line_up(database: Database) -> LineUp:
+    """``line_up(first, *others)``: the errors of transactions that wait until the first commits.
+
+    Each of them begins when the one before it waits.
+    """
+
+    def stand(first: Step, *others: Step) -> list[BaseException | None]:
+        rivals: list[Future[None]] = []
+        with ThreadPoolExecutor(len(others)) as threads, database.write() as connection:
+            first(connection)
+            for other in others:
+                rivals.append(threads.submit(_run, database, other))
+                _until_waiting(database, rivals)
+        return [rival.exception(timeout=30) for rival in rivals]
+
+    return stand

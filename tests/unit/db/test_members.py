@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
 from podium import errors
-from podium.db import members, slots
+from podium.db import changes, members, models, slots
 from podium.db.engine import Database
 from podium.db.worker import Worker
 
+Step = Callable[[sa.Connection], object]
 Contend = Callable[..., BaseException | None]
+LineUp = Callable[..., list[BaseException | None]]
 
 SERVICE = members.Service("boot:1:2", ("fake",), ("",), (), 30.0, 5.0, "1", "f")
 
@@ -97,3 +100,104 @@ def test_the_member_with_the_lowest_number_is_the_first_until_it_ends(database: 
     assert is_first(one, two) == [True, False]
     end(database, {one.incarnation: 1}, two)
     assert is_first(one, two) == [False, True]
+
+
+def test_a_number_that_was_given_once_more_is_not_the_same_member(database: Database) -> None:
+    """As after a promotion that lost the entry of the first."""
+    one = enter(database)
+    lost = Worker("c2", 0, one.incarnation)
+    with database.write() as connection:
+        assert members.renew(connection, lost, 9) is None
+        members.acknowledge(connection, lost, 9)
+        members.leave(connection, lost)
+        with pytest.raises(errors.MemberEnded, match="c2/0"):
+            members.guard(connection, lost)
+        members.guard(connection, one)
+        assert members.standing(connection) == {one.incarnation: 1}
+
+
+def test_an_acknowledgement_that_comes_late_takes_nothing_back(database: Database) -> None:
+    one = enter(database)
+    with database.write() as connection:
+        members.acknowledge(connection, one, 7)
+        members.acknowledge(connection, one, 6)
+        assert [member.acknowledged for member in members.unended(connection)] == [7]
+
+
+def test_who_leaves_after_it_was_ended_was_ended_by_the_other(database: Database) -> None:
+    one, two = enter(database), enter(database, "c2")
+    end(database, {one.incarnation: 1}, two)
+    with database.write() as connection:
+        members.leave(connection, one)
+        with pytest.raises(errors.MemberEnded, match="was ended by c2/0"):
+            members.guard(connection, one)
+
+
+# Races, on servers: SQLite lets one transaction write at a time.
+
+
+def test_a_lease_that_is_raised_meanwhile_is_not_ended(database: Database, contend: Contend) -> None:
+    one = enter(database)
+    ended: list[list[int]] = []
+    contend(
+        lambda connection: members.renew(connection, one, 2),
+        lambda connection: ended.append(members.end(connection, {one.incarnation: 1}, None, "over")),
+    )
+    assert ended == [[]]
+    assert names(database) == [one]
+
+
+def test_a_renewal_that_comes_as_the_member_is_ended_finds_that_out(
+    database: Database, contend: Contend
+) -> None:
+    one = enter(database)
+    renewed: list[object] = []
+    contend(
+        lambda connection: members.end(connection, {one.incarnation: 1}, None, "over"),
+        lambda connection: renewed.append(members.renew(connection, one, 2)),
+    )
+    assert renewed == [None]
+
+
+def test_a_write_that_comes_as_the_member_is_ended_is_refused(database: Database, contend: Contend) -> None:
+    one = enter(database)
+    error = contend(
+        lambda connection: members.end(connection, {one.incarnation: 1}, None, "over"),
+        lambda connection: members.guard(connection, one),
+    )
+    assert isinstance(error, errors.MemberEnded)
+
+
+def test_of_two_that_end_the_same_one_does(database: Database, contend: Contend) -> None:
+    one, two, three = enter(database), enter(database, "c2"), enter(database, "c3")
+    seen = {one.incarnation: 1, two.incarnation: 1}
+    ended: list[list[int]] = []
+    error = contend(
+        lambda connection: ended.append(members.end(connection, seen, three, "over")),
+        lambda connection: ended.append(members.end(connection, seen, two, "over")),
+    )
+    assert error is None
+    assert ended == [[one.incarnation, two.incarnation], []]
+    with database.read() as connection:
+        ends = sa.select(models.members.c.ended_by).where(models.members.c.ended_at.is_not(None))
+        assert set(connection.scalars(ends)) == {three}
+
+
+def test_an_acknowledgement_and_other_writes_of_its_member_do_not_lock_each_other_out(
+    database: Database, line_up: LineUp
+) -> None:
+    one, two = enter(database), enter(database, "c2")
+
+    def writes(member: Worker) -> Step:
+        def write(connection: sa.Connection) -> None:
+            members.guard(connection, member)
+            changes.next_change(connection)
+
+        return write
+
+    def acknowledges(connection: sa.Connection) -> None:
+        members.guard(connection, one)
+        members.acknowledge(connection, one, 1)
+
+    assert line_up(writes(two), acknowledges, writes(one)) == [None, None]
+    assert line_up(writes(two), writes(one), acknowledges, writes(one)) == [None, None, None]

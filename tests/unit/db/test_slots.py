@@ -14,6 +14,7 @@ from podium.db.engine import Database
 from podium.db.worker import Worker
 
 Enrol = Callable[..., list[NodeRecord]]
+Contend = Callable[..., BaseException | None]
 
 
 def weights(nodes: int, seed: int = 1) -> dict[int, int]:
@@ -186,3 +187,85 @@ def test_what_became_uneven_is_levelled(database: Database, enrol: Enrol) -> Non
     with database.read() as connection:
         theirs = slots.owned(connection, two)[("", "fake")]
         assert sum(slot in theirs for slot in sorted(mine)[:40]) == 20
+
+
+def drain(database: Database, host: str) -> None:
+    now = models.utcnow()
+    row = {"process": "", "drivers": [], "conductor_group": "", "workers": 1, "online": True}
+    times = {"started_at": now, "heartbeat_at": now, "draining_since": now}
+    with database.write() as connection:
+        connection.execute(sa.insert(models.conductors).values(hostname=host, **row, **times))
+
+
+def test_a_fallback_serves_while_the_groups_own_are_drained(database: Database) -> None:
+    one = enter(database, "c1", conductor_groups=("a",))
+    two = enter(database, "c2", conductor_groups=("b",), fallback_groups=("a",))
+    settle(database, one, two)
+    drain(database, "c1")
+    settle(database, one, two)
+    assert counts(database, ("a", "fake")) == {two.incarnation: SLOTS}
+    end(database, two)
+    settle(database, one)
+    assert counts(database, ("a", "fake")) == {one.incarnation: SLOTS}
+
+
+def test_what_nobody_has_is_given_away_at_once(database: Database) -> None:
+    one, two = enter(database, "c1"), enter(database, "c2", conductor_groups=("b",))
+    settle(database, one, two)
+    end(database, two)
+    assert generation(database)
+    assert counts(database, ("b", "fake")) == {None: SLOTS}
+    three = enter(database, "c3", conductor_groups=("b",))
+    assert generation(database), "though the first has acknowledged nothing yet"
+    assert counts(database, ("b", "fake")) == {three.incarnation: SLOTS}
+
+
+# Races, on servers: SQLite lets one transaction write at a time.
+
+
+def test_of_two_that_make_a_generation_one_does(database: Database, contend: Contend) -> None:
+    enter(database, "c1")
+    made: list[int | None] = []
+    contend(
+        lambda connection: made.append(slots.make_generation(connection)),
+        lambda connection: made.append(slots.make_generation(connection)),
+    )
+    assert made[0] is not None
+    assert made[1] is None
+
+
+def test_a_generation_waits_for_an_acknowledgement_and_counts_it(
+    database: Database, contend: Contend
+) -> None:
+    one = enter(database, "c1")
+    number = generation(database) or 0
+    enter(database, "c2")
+    made: list[int | None] = []
+    contend(
+        lambda connection: members.acknowledge(connection, one, number),
+        lambda connection: made.append(slots.make_generation(connection)),
+    )
+    assert made == [number + 1]
+
+
+def test_an_acknowledgement_that_comes_during_a_generation_is_not_for_that_one(
+    database: Database, contend: Contend
+) -> None:
+    one, two = enter(database, "c1"), enter(database, "c2")
+    number = settle(database, one, two)
+    enter(database, "c3")
+    contend(slots.make_generation, lambda connection: members.acknowledge(connection, one, number))
+    with database.read() as connection:
+        assert members.settled(connection) == number
+    assert generation(database) is None, "a generation that has not settled"
+
+
+def test_a_generation_that_comes_as_a_member_is_ended_gives_its_slots_away(
+    database: Database, contend: Contend
+) -> None:
+    one, two = enter(database, "c1"), enter(database, "c2")
+    settle(database, one, two)
+    contend(
+        lambda connection: members.end(connection, {two.incarnation: 1}, one, "over"), slots.make_generation
+    )
+    assert counts(database) == {one.incarnation: SLOTS}
