@@ -111,7 +111,7 @@ def measure(folder: Path, nodes: int, count: int) -> Iterator[str]:
 
     :raises Failed: when something cannot be measured
     """
-    with Rack(folder, nodes, _PORT) as rack, opened("sqlite", folder / "data") as database:
+    with Rack(folder, "ipmi", nodes, _PORT) as rack, opened("sqlite", folder / "data") as database:
         daemon = Daemon(folder / "podium", database)
         daemon.enrol(rack.nodes(nodes))
         with daemon:

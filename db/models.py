@@ -271,7 +271,7 @@ class PowerRequestRow(Base):
     """An operation's share in one node, from being asked for to its end.
 
     ``state`` is waiting, begun, done, failed, cancelled or replaced; ``holder`` is the worker that began it;
-    ``sent_at`` is when a command that must not be sent twice was sent; ``power_state`` is what was read last.
+    ``sent_at`` is when its first command was sent; ``power_state`` is what was read last.
     """
 
     __tablename__ = "power_requests"

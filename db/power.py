@@ -311,20 +311,20 @@ def begin(
 def mark_sent(
     connection: sa.Connection, request_ids: Iterable[int], holder: Worker, now: datetime
 ) -> set[int]:
-    """Record, before commands that must not be sent twice are sent, that they are.
+    """Confirm requests right before a command is sent, and record at the first one that something was.
 
-    :returns: of ``request_ids`` those that ``holder`` still has under way; the others must not be sent
+    :returns: of ``request_ids`` those that ``holder`` still has under way; for the others nothing may be sent
     """
-    marked: set[int] = set()
-    mine = sa.select(requests.c.id).where(_OF_REQUESTS, requests.c.state == BEGUN)
+    confirmed: set[int] = set()
+    mine = sa.select(requests.c.id, requests.c.sent_at).where(_OF_REQUESTS, requests.c.state == BEGUN)
     mine = mine.where(requests.c.holder == holder).order_by(requests.c.id).with_for_update()
     sent = sa.update(requests).where(_OF_REQUESTS).values(sent_at=now)
     for chunk in chunks(sorted(request_ids), AT_ONCE):
-        found = connection.scalars(mine, {"numbers": chunk}).all()
-        if found:
-            connection.execute(sent, {"numbers": found})
-        marked.update(found)
-    return marked
+        found = connection.execute(mine, {"numbers": chunk}).all()
+        if first := [row.id for row in found if row.sent_at is None]:
+            connection.execute(sent, {"numbers": first})
+        confirmed.update(row.id for row in found)
+    return confirmed
 
 
 def cut_off(connection: sa.Connection, holders: Sequence[Worker]) -> int:

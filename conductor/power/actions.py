@@ -18,6 +18,7 @@ from podium import errors, states
 from podium.clocks import boottime
 from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.change import Ended, PowerChange, Request
 from podium.conductor.power.limits import Limits, PowerLimits
 from podium.conductor.power.staggers import Staggers
@@ -54,6 +55,7 @@ class PowerActions:
     :param note_read: learns, in the driver's room, of each read that a change makes: the driver, the node's
         number, and the answer or the error
     :param limits: how many nodes of a domain this process switches on within a time
+    :param lease: of this conductor, without which nothing is sent
     :param clock: seconds, monotonic
     """
 
@@ -68,6 +70,7 @@ class PowerActions:
         timeouts: Timeouts,
         note_read: Callable[[str, int, Any, Exception | None], object],
         limits: Limits | None = None,
+        lease: Lease | None = None,
         clock: Callable[[], float] = boottime,
     ) -> None:
         self._sql = sql
@@ -77,6 +80,7 @@ class PowerActions:
         self._worker = worker
         self._timeouts = timeouts
         self._note_read = note_read
+        self._lease = lease
         self._limits = PowerLimits(limits or {})
         self._most = {name: _AT_ONCE if _is_async(room) else room.size for name, room in rooms.items()}
         self._now = sql.now
@@ -86,8 +90,8 @@ class PowerActions:
         self._count: Counter[str] = Counter()
         self._unfinished = True
         self._next_due: float | None = None  # by the clock
-        self._to_mark: dict[int, asyncio.Future[bool]] = {}  # by request, whether it is still under way
-        self._marking = asyncio.Lock()
+        self._to_confirm: dict[int, asyncio.Future[bool]] = {}  # by request, whether it is still under way
+        self._confirming = asyncio.Lock()
 
     @property
     def unfinished(self) -> bool:
@@ -237,16 +241,17 @@ class PowerActions:
             begun.sent_at is not None,
         )
 
-        async def mark_sent() -> None:
-            marking = asyncio.run_coroutine_threadsafe(self._mark_sent(begun.request_id), loop)
-            await asyncio.wrap_future(marking)
+        async def confirm() -> None:
+            confirming = asyncio.run_coroutine_threadsafe(self._confirm(begun.request_id), loop)
+            await asyncio.wrap_future(confirming)
 
         change = PowerChange(
             room,
             node_of(begun.node, time.monotonic()),
             request,
-            mark_sent,
+            confirm,
             functools.partial(self._note_read, begun.node.driver, begun.node.id),
+            lease=self._lease,
         )
         run = room.start(change.carry_out, context)
         try:
@@ -260,35 +265,35 @@ class PowerActions:
             self._fleet.late.expect(begun.node.id, change.late, begun.request_id, boottime())
         return ended
 
-    async def _mark_sent(self, request_id: int) -> None:
-        """Write down that a request is about to be sent; calls in between share the next transaction.
+    async def _confirm(self, request_id: int) -> None:
+        """Have the database confirm a request that is about to be sent; many share a transaction.
 
         :raises podium.errors.NodeConflict: when the request is no longer this conductor's
         """
-        mine = self._to_mark[request_id] = asyncio.get_running_loop().create_future()
+        mine = self._to_confirm[request_id] = asyncio.get_running_loop().create_future()
         try:
-            async with self._marking:
+            async with self._confirming:
                 if not mine.done():  # otherwise the call before wrote it
-                    await self._mark_all()
+                    await self._confirm_all()
         finally:
-            if self._to_mark.get(request_id) is mine:
-                del self._to_mark[request_id]
+            if self._to_confirm.get(request_id) is mine:
+                del self._to_confirm[request_id]
         if not mine.result():
             raise errors.NodeConflict("it was not sent: the request is no longer this conductor's")
 
-    async def _mark_all(self) -> None:
-        batch, self._to_mark = self._to_mark, {}
+    async def _confirm_all(self) -> None:
+        batch, self._to_confirm = self._to_confirm, {}
         now = self._now()
         try:
-            marked = await self._sql.write(
+            confirmed = await self._sql.write(
                 lambda connection: power.mark_sent(connection, batch, self._worker, now)
             )
         except BaseException:
-            self._to_mark = batch | self._to_mark
+            self._to_confirm = batch | self._to_confirm
             raise
         for request_id, waiting in batch.items():
             if not waiting.done():
-                waiting.set_result(request_id in marked)
+                waiting.set_result(request_id in confirmed)
 
 
 def _is_async(room: DriverRoom) -> bool:

@@ -2,8 +2,11 @@
 
 Switching on or off twice does no harm: the state is read first, the command is sent, the state is read
 again, and the command is repeated when the hardware refuses for a while, is silent, or forgets. Everything
-else (reboots, soft changes, NMIs) is sent once and written down before. If it is unknown whether the hardware
-heard it, the state is read and the command never repeated.
+else (reboots, soft changes, NMIs) is sent once. If it is unknown whether the hardware heard it, the state is
+read and the command never repeated.
+
+Before each command the database confirms that the request is still this conductor's, and keeps that something
+was sent: then nobody can cancel it, and whoever goes on with it reads first.
 """
 
 import asyncio
@@ -13,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from podium import errors, masking, states
+from podium.conductor.fleet.lease import Lease
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.visit import NotAsked
 from podium.drivers.base import Node, actions
@@ -41,7 +45,7 @@ class Request:
     :param timeout: until the hardware must show its new state, for each half of a power cycle
     :param soft_timeout: until the operating system must have shut down
     :param then_off: whether the machine is switched off if the operating system has not shut down by then
-    :param sent: whether an earlier run of the conductor had sent the command when it ended
+    :param sent: whether a conductor that has ended had sent the command
     """
 
     action: str
@@ -66,9 +70,10 @@ class _Unheard(Exception):
 class PowerChange:
     """One requested change under way. Used by the loop of its room alone.
 
-    :param mark_sent: writes to the database that the command is about to be sent
+    :param confirm: has the database confirm that the request is under way here, and note that it was sent
     :param note_read: learns the answer or the error of each read: reads that fail show at once, and not only
         when the change has failed
+    :param lease: of this conductor, without which nothing is sent
     :param clock: seconds, monotonic
     :param pause: waits for so many seconds
     """
@@ -78,9 +83,10 @@ class PowerChange:
         room: DriverRoom,
         node: Node,
         request: Request,
-        mark_sent: Callable[[], Awaitable[None]],
+        confirm: Callable[[], Awaitable[None]],
         note_read: Callable[[Any, Exception | None], object],
         *,
+        lease: Lease | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -88,11 +94,11 @@ class PowerChange:
         self._driver = room.driver
         self._node = node
         self._request = request
-        self._mark_sent = mark_sent
+        self._confirm = confirm
         self._note_read = note_read
+        self._lease = lease
         self._clock = clock
         self._pause = pause
-        self._marked = request.sent or request.action in _REPEATABLE
         self._tried = request.sent  # whether the hardware may have heard something
         #: The state that the last command the hardware may have heard leads to, sooner or later.
         self.late = states.REACHED.get(request.action) if request.sent else None
@@ -231,9 +237,15 @@ class PowerChange:
             await self._rest(next(gaps), end)
 
     async def _send(self, end: float, method: Callable[..., Any], *args: Any) -> None:
-        await self._mark(end)
         try:
-            await self._room.command(self._left(end), self._node, method, *args, urgent=True)
+            await self._confirm()
+        except errors.DatabaseUnavailable:
+            raise _Refused(
+                f"{self._request.action} was not sent: it could not be written to the database before"
+            ) from None
+        try:
+            sending = method if self._lease is None else self._lease.bounded(method)
+            await self._room.command(self._left(end), self._node, sending, *args, urgent=True)
         except Exception as error:
             words = self._words(error)
             if isinstance(error, NotAsked):
@@ -248,19 +260,6 @@ class PowerChange:
 
     def _note_heard(self, action: str = states.INJECT_NMI) -> None:
         self._tried, self.late = True, states.REACHED.get(action)
-
-    async def _mark(self, end: float) -> None:
-        """Write down what must not be sent twice before it is sent; wait while the database is away."""
-        while not self._marked:
-            try:
-                await self._mark_sent()
-                self._marked = True
-            except errors.DatabaseUnavailable:
-                if self._clock() >= end:
-                    raise _Failed(
-                        f"{self._request.action} was not sent: it could not be written to the database before"
-                    ) from None
-                await self._rest(1.0, end)
 
     async def _shows(self, state: str, end: float) -> bool:
         """Read until the machine is in a state; return False when the time is over before that."""

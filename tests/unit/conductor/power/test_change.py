@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from podium import errors, states
+from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.change import Ended, PowerChange, Request
 from podium.conductor.rooms.room import DriverRoom
+from podium.db.worker import Worker
 from podium.drivers import base
 
 ON, OFF = states.POWER_ON, states.POWER_OFF
@@ -26,7 +28,7 @@ class Machine(base.Driver):
         self.now = 0.0
         self.state = state
         self.sent: list[str] = []
-        self.marked_before: list[int] = []
+        self.confirmed_before: list[int] = []
         self.takes = 0.0  # seconds until a switch shows
         self.answers: list[Exception] = []  # instead of what a command does
         self.ignores = 0  # commands that are acknowledged and forgotten
@@ -79,12 +81,13 @@ def carry_out(
     *,
     then_off: bool = False,
     sent: bool = False,
-    mark: Callable[[], None] | None = None,
+    confirm: Callable[[], None] | None = None,
+    lease: Lease | None = None,
 ) -> Ended:
-    async def mark_sent() -> None:
-        if mark is not None:
-            mark()
-        machine.marked_before.append(len(machine.sent))
+    async def confirm_all() -> None:
+        if confirm is not None:
+            confirm()
+        machine.confirmed_before.append(len(machine.sent))
 
     async def pause(seconds: float) -> None:
         machine.now += seconds
@@ -96,8 +99,9 @@ def carry_out(
             DriverRoom(machine),
             NODE,
             request,
-            mark_sent,
+            confirm_all,
             machine.note,
+            lease=lease,
             clock=lambda: machine.now,
             pause=pause,
         )
@@ -298,34 +302,81 @@ def test_what_the_driver_cannot_do_is_refused_before_anything_is_sent(action: st
     assert machine.sent == []
 
 
-def test_what_must_not_be_done_twice_is_written_down_before_it_is_sent() -> None:
-    for action in (states.REBOOTING, states.SOFT_POWER_OFF, states.POWER_CYCLE, states.INJECT_NMI):
-        machine = Machine(ON)
-        carry_out(machine, action)
-        assert machine.marked_before == [0]
-    for before, action in ((OFF, ON), (ON, OFF)):
-        machine = Machine(before)
-        carry_out(machine, action)
-        assert (machine.marked_before, machine.sent) == ([], [action])
+@pytest.mark.parametrize(
+    ("before", "action", "confirmed"),
+    [
+        (OFF, ON, [0]),
+        (ON, OFF, [0]),
+        (ON, ON, []),
+        (ON, states.REBOOTING, [0]),
+        (ON, states.SOFT_POWER_OFF, [0]),
+        (ON, states.INJECT_NMI, [0]),
+        (ON, states.POWER_CYCLE, [0, 1]),
+        (ON, states.SOFT_REBOOTING, [0, 1]),
+    ],
+)
+def test_each_command_is_confirmed_before_it_is_sent(before: str, action: str, confirmed: list[int]) -> None:
+    machine = Machine(before)
+    carry_out(machine, action)
+    assert machine.confirmed_before == confirmed
 
 
-def test_nothing_is_sent_while_it_cannot_be_written_down() -> None:
+def test_a_command_that_is_repeated_is_confirmed_again() -> None:
+    machine = Machine(OFF)
+    machine.ignores = 1
+    carry_out(machine, ON)
+    assert (machine.confirmed_before, machine.sent) == ([0, 1], [ON, ON])
+
+
+@pytest.mark.parametrize("action", [OFF, states.REBOOTING])
+def test_nothing_is_sent_while_the_database_cannot_confirm_it_and_reads_go_on(action: str) -> None:
     outage = [errors.DatabaseUnavailable("away")] * 5
 
     def away(left: list[errors.DatabaseUnavailable]) -> Callable[[], None]:
-        def mark() -> None:
+        def confirm() -> None:
             if left:
                 raise left.pop()
 
-        return mark
+        return confirm
 
     machine, lost = Machine(ON), Machine(ON)
-    assert (carry_out(machine, states.REBOOTING, mark=away(outage)), machine.sent) == (
-        (ON, None),
-        [states.REBOOTING],
-    )
-    ended = carry_out(lost, states.REBOOTING, mark=away([errors.DatabaseUnavailable("away")] * 1000))
-    assert (ended.error or "").startswith("rebooting was not sent")
+    ended = carry_out(machine, action, confirm=away(outage))
+    assert (ended.error, machine.sent, machine.state) == (None, [action], states.REACHED[action])
+    ended = carry_out(lost, action, confirm=away([errors.DatabaseUnavailable("away")] * 1000))
+    assert (ended.error or "").startswith(f"{action} was not sent")
+    assert (lost.sent, lost.now >= 60) == ([], True)
+
+
+def test_a_switch_that_cannot_be_confirmed_is_not_needed_once_the_machine_is_as_asked() -> None:
+    machine = Machine(OFF)
+
+    def switched_by_somebody_else() -> None:
+        machine._shown = ON, ON, 0.0
+        raise errors.DatabaseUnavailable("away")
+
+    assert (carry_out(machine, ON, confirm=switched_by_somebody_else), machine.sent) == ((ON, None), [])
+
+
+class Shaky(Lease):
+    """A lease that is not safe for so many looks."""
+
+    def __init__(self, unsafe: int) -> None:
+        super().__init__(Worker("here", 0, 1), 1.0, 0.0)
+        self.unsafe = unsafe
+
+    def is_safe(self) -> bool:
+        self.unsafe -= 1
+        return self.unsafe < 0
+
+
+@pytest.mark.parametrize("action", [OFF, states.REBOOTING])
+def test_nothing_is_sent_while_the_lease_may_be_over(action: str) -> None:
+    machine, lost = Machine(ON), Machine(ON)
+    ended = carry_out(machine, action, lease=Shaky(unsafe=3))
+    assert (ended.error, machine.sent) == (None, [action])
+    assert len(machine.confirmed_before) == 4  # anew for each attempt
+    ended = carry_out(lost, action, lease=Shaky(unsafe=1000))
+    assert "has not reached the database" in (ended.error or "")
     assert lost.sent == []
 
 
