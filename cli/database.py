@@ -10,7 +10,8 @@ from podium.db import schema
 class Upgrade(command.Command):
     """Create the database's schema or bring it up to date.
 
-    Stop every conductor before. The drivers are asked which machines the nodes are. An SQLite file is created
+    Stop every conductor before. The drivers are asked which machines the nodes are, and what
+    is spoken to: the nodes behind one chassis have one conductor. An SQLite file is created
     together with its folder, for its owner alone: run this as the user that runs the conductor.
     """
 
@@ -18,8 +19,7 @@ class Upgrade(command.Command):
         with self.any_database() as database:
             before = schema.current(database)
             after = schema.upgrade(database)
-            with database.write() as connection:
-                warnings = identities.renew(connection, Catalog(self.config))
+            warnings = identities.renew(database, Catalog(self.config))
             where = database.url.set(query={}).render_as_string(hide_password=True)
         if before == after:
             self.say(f"{where}: the schema is at revision {after} already")

@@ -174,7 +174,7 @@ def _property_faults(declared: Mapping[str, base.Property], given: Mapping[str, 
 
 
 def _ask_driver(row: dict[str, Any], driver: base.Driver, secrets: frozenset[str]) -> list[str]:
-    """Put the identity into the row that its driver gives it, and return the faults that the driver finds."""
+    """Put what the driver names into the row, and return the faults that it finds."""
     node = base.Node(
         uuid=row.get("uuid", ""),
         name=row.get("name", ""),
@@ -194,6 +194,7 @@ def _ask_driver(row: dict[str, Any], driver: base.Driver, secrets: frozenset[str
         return [f"driver {driver.name} failed to check driver_info: {text}"]
     try:
         row |= machines.columns_of(identities.identity(driver, node))
+        row["endpoint"] = identities.endpoint(driver, node)
     except ValueError as fault:
         return [str(fault)]
     return []

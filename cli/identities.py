@@ -1,16 +1,20 @@
-"""Keeps a machine from being enrolled twice: drivers say which machine a node is."""
+"""Keeps a machine from being enrolled twice: drivers say which machine a node is, and what is spoken to."""
 
 import argparse
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
-from typing import Any
-
-import sqlalchemy as sa
+from typing import Any, Final
 
 from podium import errors, masking, node_ranges
 from podium.cli.catalog import Catalog
-from podium.db import machines
+from podium.db import endpoints, machines
+from podium.db.api import chunks
+from podium.db.engine import Database
 from podium.drivers import base
+
+#: Nodes whose names are written in one transaction: everybody else waits for it.
+_AT_ONCE: Final = 20_000
 
 
 def add_force(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +42,28 @@ def identity(driver: base.Driver, node: base.Node) -> str | None:
             " without blanks; look for blanks in driver_info"
         )
     return named
+
+
+def endpoint(driver: base.Driver, node: base.Node) -> str | None:
+    """Return what is spoken to when the node is, as its driver names it; None for the node itself.
+
+    :raises ValueError: if the driver fails to do so; the text is for people
+    """
+    if type(driver).endpoint is base.Driver.endpoint:
+        return None
+    try:
+        named = driver.endpoint(node)
+    except Exception as fault:
+        text = masking.scrub(errors.one_line(fault), node.driver_info, secrets(driver))
+        raise ValueError(f"driver {driver.name} failed to name what is spoken to: {text}") from None
+    if named == node.uuid:  # which is empty for a node that has none yet
+        return None
+    if not (isinstance(named, str) and named.isprintable() and named.split() == [named]):
+        raise ValueError(
+            f"driver {driver.name} names what is spoken to with something other than a printable text"
+            " without blanks; look for blanks in driver_info"
+        )
+    return endpoints.short(named)
 
 
 def secrets(driver: base.Driver) -> frozenset[str]:
@@ -78,26 +104,39 @@ def warnings(shared: Iterable[machines.Shared]) -> list[str]:
     ]
 
 
-def renew(connection: sa.Connection, catalog: Catalog) -> list[str]:
-    """Write the identities of nodes that were enrolled by an earlier version of Podium or of their driver.
+def renew(database: Database, catalog: Catalog) -> list[str]:
+    """Write which machines nodes are, and what is spoken to, where an earlier version of drivers said it.
 
     :returns: warnings of drivers that cannot be asked, and of all nodes that are machines of other nodes
     """
     drivers, unknown = {}, []
-    for name in machines.drivers(connection):
-        try:
-            drivers[name] = catalog.driver(name)
-        except (errors.DriverLoadError, errors.ConfigError) as fault:
-            unknown.append(f"which machines the nodes with the driver {name} are is not known: {fault}")
+    with database.read() as connection:
+        for name in machines.drivers(connection):
+            try:
+                drivers[name] = catalog.driver(name)
+            except (errors.DriverLoadError, errors.ConfigError) as fault:
+                unknown.append(
+                    f"which machines the nodes with the driver {name} are, and what is behind one address,"
+                    f" is not known: {fault}"
+                )
+        found = machines.renamed(connection, lambda row: _named(drivers[row["driver"]], row), drivers)
+    for some in chunks(found, _AT_ONCE):
+        with database.write() as connection:
+            machines.rename(connection, some)
+    with database.read() as connection:
+        return unknown + warnings(machines.repeated(connection))
 
-    def named(row: Mapping[Any, Any]) -> str | None:
-        driver = drivers[row["driver"]]
-        node = base.Node(row["uuid"], row["name"], driver.name, driver_info=row["driver_info"])
-        try:
-            driver.validate(node)
-            return identity(driver, node)
-        except Exception:  # of a node that does not fit the driver, which its reads report
-            return None
 
-    machines.renew(connection, named, drivers)
-    return unknown + warnings(machines.repeated(connection))
+def _named(driver: base.Driver, row: Mapping[Any, Any]) -> tuple[str | None, str | None]:
+    """Return machine and endpoint of a node; None for what its driver does not name."""
+    node = base.Node(row["uuid"], row["name"], driver.name, driver_info=row["driver_info"])
+    try:
+        driver.validate(node)
+    except Exception:  # of a node that does not fit the driver, which its reads report
+        return None, None
+    machine = place = None
+    with suppress(ValueError):
+        machine = identity(driver, node)
+    with suppress(ValueError):
+        place = endpoint(driver, node)
+    return machine, place

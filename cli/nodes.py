@@ -16,7 +16,7 @@ from podium.db.models import nodes
 COLUMNS: Final = tuple(
     column.name
     for column in nodes.columns
-    if column.name not in ("id", "version", "identity", "controller", "health_lasts")
+    if column.name not in ("id", "version", "identity", "controller", "endpoint", "health_lasts")
 )
 #: Seconds since power_checked_at, by the database's clock; not a column of the table.
 AGE: Final = "power_state_age"

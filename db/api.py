@@ -15,9 +15,8 @@ import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors, node_ranges
-from podium.db import clock
+from podium.db import clock, endpoints
 from podium.db.changes import next_change
-from podium.db.endpoints import slot_of
 from podium.db.models import columns, nodes, power_requests
 from podium.db.worker import Worker
 
@@ -70,6 +69,7 @@ class NodeRecord(NamedTuple):
     conductor_group: str
     identity: str | None
     controller: str | None
+    endpoint: str | None
     slot: int
     version: int
     created_at: datetime
@@ -119,7 +119,6 @@ def create_nodes(
     filled = [
         {
             "uuid": (own := row.get("uuid") or str(uuid.uuid4())),
-            "slot": slot_of(own),
             "driver_info": {},
             "driver_internal_info": {},
             "properties": {},
@@ -130,6 +129,7 @@ def create_nodes(
             "identity": None,
             "controller": None,
             **row,
+            **endpoints.columns_of(row.get("endpoint"), own),
             "version": mark,
             "created_at": now,
             "updated_at": now,
@@ -224,6 +224,10 @@ def update_node(connection: sa.Connection, node_id: int, values: Mapping[str, An
         others = sa.select(nodes.c.id).where(nodes.c.name == values["name"], nodes.c.id != node_id)
         if connection.execute(others).first():
             raise errors.InvalidNode([f"name {values['name']} is already enrolled"])
+    if "endpoint" in values:
+        own = sa.select(nodes.c.uuid).where(nodes.c.id == node_id)
+        where = endpoints.columns_of(values["endpoint"], connection.scalar(own) or "")
+        values = {**values, **where}
     changed = sa.update(nodes).where(*_unreserved(node_id))
     version, now = next_change(connection), clock.now(connection)
     changed = changed.values(**values, updated_at=now, version=version)

@@ -1,10 +1,12 @@
 """What is spoken to (a BMC, a PDU, a hypervisor; mostly the node itself) falls into one of 1,024 slots."""
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 #: Slots of each conductor group and driver, numbered from 0.
 SLOTS: Final = 1024
+
+_LONGEST: Final = 255
 
 
 def slot_of(endpoint: str) -> int:
@@ -13,3 +15,19 @@ def slot_of(endpoint: str) -> int:
     Hashed by BLAKE2b, which is the same in every process and on every machine.
     """
     return int.from_bytes(hashlib.blake2b(endpoint.encode(), digest_size=8).digest()) % SLOTS
+
+
+def columns_of(endpoint: str | None, uuid: str) -> dict[str, Any]:
+    """The columns of a node that say what is spoken to.
+
+    :param endpoint: None for the node itself
+    """
+    if endpoint is None:
+        return {"endpoint": None, "slot": slot_of(uuid)}
+    endpoint = short(endpoint)
+    return {"endpoint": endpoint, "slot": slot_of(endpoint)}
+
+
+def short(text: str) -> str:
+    """A text that has room in a column of 255 characters: the text itself unless it is too long."""
+    return text if len(text) <= _LONGEST else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

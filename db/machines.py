@@ -4,19 +4,19 @@ An identity may end in ``#`` and one of several machines behind a controller. Wi
 machine there, and so the same as each of those that are named with one.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from podium.db import endpoints
 from podium.db.api import chunks
-from podium.db.bulk import Texts
+from podium.db.bulk import AMONG, AT_ONCE, Texts, execute
 from podium.db.changes import next_change
 from podium.db.models import columns, nodes
 
-_LONGEST: Final = 255
 _AT_ONCE: Final = 2000
+_NAMES: Final = ("identity", "controller", "endpoint")
 
 
 class Shared(NamedTuple):
@@ -31,11 +31,7 @@ def columns_of(identity: str | None) -> dict[str, str | None]:
     """Return the columns of a node that say which machine it is."""
     if identity is None:
         return {"identity": None, "controller": None}
-    return {"identity": _short(identity), "controller": _short(identity.partition("#")[0])}
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return {"identity": endpoints.short(identity), "controller": endpoints.short(identity.partition("#")[0])}
 
 
 class _Place(NamedTuple):
@@ -126,20 +122,50 @@ def drivers(connection: sa.Connection) -> list[str]:
     return list(connection.scalars(sa.select(nodes.c.driver).distinct().order_by(nodes.c.driver)))
 
 
-def renew(
-    connection: sa.Connection, identity: Callable[[Mapping[Any, Any]], str | None], asked: Collection[str]
-) -> None:
-    """Write the identities of nodes that were enrolled by an earlier version of Podium or of a driver.
+class Renamed(NamedTuple):
+    """A node whose driver names its machine, or what is spoken to, in another way than is written down.
 
-    :param identity: returns the identity of a node, of which it gets uuid, name, driver and driver_info
-    :param asked: the only drivers to ask; the identities of other nodes stay
+    :param version: of the node that the driver was asked about
     """
-    shown = ("id", "uuid", "name", "driver", "driver_info", "identity", "controller")
-    query = sa.select(*(nodes.c[name] for name in shown)).where(nodes.c.driver.in_(asked))
-    changed = []
-    for row in connection.execute(query.order_by(nodes.c.id)).mappings():
-        new = columns_of(identity(row))
-        if new != {"identity": row["identity"], "controller": row["controller"]}:
-            changed.append((row["id"], new))
-    for column in ("identity", "controller"):
-        Texts(nodes.c[column]).write(connection, [(number, new[column]) for number, new in changed])
+
+    id: int
+    version: int
+    values: Mapping[str, Any]
+
+
+def renamed(
+    connection: sa.Connection,
+    named: Callable[[Mapping[Any, Any]], tuple[str | None, str | None]],
+    asked: Collection[str],
+) -> list[Renamed]:
+    """Return the nodes that were enrolled by an earlier version of Podium or of a driver.
+
+    :param named: returns identity and endpoint of a node, of which it gets uuid, name, driver and driver_info
+    :param asked: the only drivers to ask; the names of other nodes stay
+    """
+    shown = ("id", "version", "uuid", "name", "driver", "driver_info", *_NAMES, "slot")
+    query = sa.select(*columns(nodes, shown)).where(nodes.c.driver.in_(asked)).order_by(nodes.c.id)
+    found = []
+    for row in connection.execute(query).mappings():
+        identity, endpoint = named(row)
+        new = {**columns_of(identity), **endpoints.columns_of(endpoint, row["uuid"])}
+        if any(row[column] != value for column, value in new.items()):
+            found.append(Renamed(row["id"], row["version"], new))
+    return found
+
+
+def rename(connection: sa.Connection, found: Sequence[Renamed]) -> None:
+    """Write down the names of nodes that have not changed since their drivers were asked."""
+    version = next_change(connection)
+    known: dict[int, int] = {}
+    for chunk in chunks([one.id for one in found], AT_ONCE):
+        query = sa.select(nodes.c.id, nodes.c.version).where(AMONG)
+        known |= {row.id: row.version for row in connection.execute(query, {"numbers": chunk})}
+    same = [one for one in found if known.get(one.id) == one.version]
+    for column in _NAMES:
+        Texts(nodes.c[column]).write(connection, [(one.id, one.values[column]) for one in same])
+    slots: dict[int, list[int]] = {}
+    for one in same:
+        slots.setdefault(one.values["slot"], []).append(one.id)
+    for slot, numbers in slots.items():
+        execute(connection, sa.update(nodes).where(AMONG).values(slot=slot, version=version), numbers)

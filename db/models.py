@@ -85,7 +85,8 @@ class NodeRow(Base):
     request that waits or is under way; ``reservation`` is the worker that has the node to itself.
     ``health_lasts`` are the seconds after which a health counts as unknown, see podium.db.fleet.
     ``identity`` is the machine as the driver names it and ``controller`` what it is behind, see
-    podium.db.machines. ``slot`` is where what is spoken to falls, see podium.db.slots.
+    podium.db.machines. ``endpoint`` is what is spoken to, None for the node itself, and ``slot`` where that
+    falls, see podium.db.slots.
     """
 
     __tablename__ = "nodes"
@@ -134,6 +135,7 @@ class NodeRow(Base):
     conductor_group: Mapped[str] = mapped_column(sa.String(255))
     identity: Mapped[str | None] = mapped_column(Exact)
     controller: Mapped[str | None] = mapped_column(Exact)
+    endpoint: Mapped[str | None] = mapped_column(Exact)
     slot: Mapped[int] = mapped_column(server_default=sa.text("0"))
     version: Mapped[int] = mapped_column(RowId, index=True)
     created_at: Mapped[datetime]

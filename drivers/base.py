@@ -95,6 +95,23 @@ class Driver(ABC):
         """
         return None
 
+    def endpoint(self, node: Node) -> str:
+        """Name what is spoken to for a node, without any I/O, so that one conductor speaks to it; optional.
+
+        Several nodes behind one chassis, PDU or hypervisor have one endpoint: its address. Then one conductor
+        reads and switches all of them::
+
+            def endpoint(self, node):
+                return self.parse_driver_info(node)["acme_address"].lower()
+
+        It follows from a ``driver_info`` that :meth:`validate` has accepted, and from nothing else of the
+        node. It is the same in whatever form people write a place, and has no secret in it. As ``HOST`` or
+        ``HOST:PORT``, with an IPv6 address in brackets, it also tells Podium in which subnet the node is.
+
+        :returns: by default the UUID: the node itself is spoken to
+        """
+        return node.uuid
+
     def start(self) -> None | Awaitable[None]:
         """Acquire what the driver needs; runs before any other method, in the driver's own room."""
         return None

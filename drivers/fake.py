@@ -48,6 +48,9 @@ class FakeDriver(base.Driver):
             default="OK",
             type=types.String(choices=_HEALTH),
         ),
+        "fake_address": base.Property(
+            "address of a controller that several machines may share; by default each is its own"
+        ),
         "fake_password": base.Property("not used; shows how a secret is masked", secret=True),
     }
     supported_power_states = tuple(sorted(states.TARGETS))
@@ -56,6 +59,11 @@ class FakeDriver(base.Driver):
         super().__init__(name, options)
         self._machines: dict[str, _Machine] = {}
         self._interrupts = 0
+
+    def endpoint(self, node: base.Node) -> str:
+        """The controller, or the machine itself."""
+        address = self.parse_driver_info(node)["fake_address"]
+        return address.strip().lower() if address else node.uuid
 
     async def get_power_state(self, node: base.Node) -> str:
         machine = self._machine(node)

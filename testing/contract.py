@@ -92,6 +92,9 @@ class DriverContract:
     def test_its_identity_names_the_machine(self) -> None:
         structure.enforce(structure.identity_names_the_machine(self.make_driver(), self.make_node()))
 
+    def test_its_endpoint_names_what_is_spoken_to(self) -> None:
+        structure.enforce(structure.endpoint_names_what_is_spoken_to(self.make_driver(), self.make_node()))
+
     def test_a_power_state_is_read(self) -> None:
         async def part(driver: base.Driver) -> None:
             await behaviour.read(driver, self.make_node(), self.patience)

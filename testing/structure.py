@@ -9,6 +9,7 @@ import logging
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from oslo_config import cfg
@@ -26,6 +27,7 @@ _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "inject_nmi": ("node",),
     "validate": ("node",),
     "identity": ("node",),
+    "endpoint": ("node",),
     "start": (),
     "close": (),
 }
@@ -164,29 +166,62 @@ def identity_names_the_machine(driver: base.Driver, node: base.Node | None = Non
     :param node: as for :func:`validate_does_no_input_output`
     """
     one = node or _filled(driver)
-    if inspect.iscoroutinefunction(driver.identity):
-        yield "identity is async; it is called as a plain method and does no input or output"
-        return
-    if any(_misfits(driver.identity, "identity", ("node",))) or _validate(driver, one)[0]:
-        return  # reported by signatures_fit, or not a node for which it would be called
+    faults, answers = _named_alone(driver, "identity", one)
+    yield from faults
+    for named in answers:
+        if named is not None:
+            yield from _misnamed(driver, named)
+        yield from _dependent(driver, one, named)
+
+
+def endpoint_names_what_is_spoken_to(driver: base.Driver, node: base.Node | None = None) -> Iterator[str]:
+    """``endpoint`` returns a text without input or output, the same one for the same ``driver_info``.
+
+    :param node: as for :func:`validate_does_no_input_output`
+    """
+    one = node or _filled(driver)
+    faults, answers = _named_alone(driver, "endpoint", one)
+    yield from faults
+    for named in answers:
+        if not _is_name(named):
+            yield f"endpoint returns {named!r}, which is not a text without blanks"
+        if any(driver.endpoint(other) != named for other in (one, _elsewhere(driver, one))):
+            yield "endpoint is not the same for the same driver_info: it must not follow from anything else"
+
+
+def _named_alone(driver: base.Driver, method: str, one: base.Node) -> tuple[list[str], list[Any]]:
+    """Ask a method that names something without input or output: its faults, or its only answer."""
+    ask = getattr(driver, method)
+    if inspect.iscoroutinefunction(ask):
+        return [f"{method} is async; it is called as a plain method and does no input or output"], []
+    if any(_misfits(ask, method, ("node",))) or _validate(driver, one)[0]:
+        return [], []  # reported by signatures_fit, or not a node for which it would be called
     with watch.no_input_output() as tried:
         try:
-            named = driver.identity(one)
+            named = ask(one)
         except Exception:
             if not tried:
                 raise
             named = None
-    for place in dict.fromkeys(tried):
-        yield f"identity {'looks up a name' if watch.looks_up(place) else 'does input or output'}: {place}"
-    if tried:
-        return
-    if named is not None:
-        yield from _misnamed(driver, named)
-    yield from _dependent(driver, one, named)
+    faults = [
+        f"{method} {'looks up a name' if watch.looks_up(place) else 'does input or output'}: {place}"
+        for place in dict.fromkeys(tried)
+    ]
+    return faults, [] if faults else [named]
+
+
+def _elsewhere(driver: base.Driver, one: base.Node) -> base.Node:
+    """The same node, with the same driver_info, that has changed in all else."""
+    fields = {"power_state": states.POWER_ON, "properties": {"model": "A-17"}, "extra": {"a": "b"}}
+    return make_node(driver.name, one.driver_info, uuid=one.uuid, name=f"{one.name}-2", **fields)
+
+
+def _is_name(named: Any) -> bool:
+    return isinstance(named, str) and named.isprintable() and named.split() == [named]
 
 
 def _misnamed(driver: base.Driver, named: Any) -> Iterator[str]:
-    if not (isinstance(named, str) and named.isprintable() and named.split() == [named]):
+    if not _is_name(named):
         yield f"identity returns {named!r}, which is neither None nor a text without blanks"
     elif not _OWN_WORD.match(named):
         yield (
@@ -197,8 +232,8 @@ def _misnamed(driver: base.Driver, named: Any) -> Iterator[str]:
 
 def _dependent(driver: base.Driver, one: base.Node, named: str | None) -> Iterator[str]:
     """What ``identity`` follows from and should not."""
-    fields = {"power_state": states.POWER_ON, "properties": {"model": "A-17"}, "extra": {"a": "b"}}
-    for other in (one, make_node(driver.name, one.driver_info, name=f"{one.name}-2", **fields)):
+    other_machine = replace(_elsewhere(driver, one), uuid=make_node(name="node2").uuid)
+    for other in (one, other_machine):
         if driver.identity(other) != named:
             yield "identity is not the same for the same driver_info: it must not follow from anything else"
             return
@@ -233,6 +268,7 @@ STATIC: Final[Mapping[str, Check]] = {
         validate_does_no_input_output,
         secrets_kept,
         identity_names_the_machine,
+        endpoint_names_what_is_spoken_to,
     )
 }
 

@@ -1,4 +1,4 @@
-"""Which machine is behind the address of a BMC, in whatever form people write it; no names are looked up."""
+"""What is at the address of a BMC and behind it, however people write it; no names are looked up."""
 
 import contextlib
 import ipaddress
@@ -16,8 +16,16 @@ def of_bmc(protocol: str, host: str, port: int, usual: tuple[int, ...], part: st
     :param usual: the ports at which the protocol is spoken by default
     :param part: one of several machines behind the BMC
     """
-    place = f"bmc:{canonical_host(host)}" if port in usual else f"{protocol}:{canonical_host(host)}:{port}"
+    place = f"{'bmc' if port in usual else protocol}:{endpoint_of(host, port, usual)}"
     return f"{place}#{part}" if part else place
+
+
+def endpoint_of(host: str, port: int, usual: tuple[int, ...]) -> str:
+    """Return what is spoken to: a BMC, at its usual port or at another one.
+
+    :param usual: the ports at which the protocol is spoken by default
+    """
+    return canonical_host(host) if port in usual else f"{canonical_host(host)}:{port}"
 
 
 def canonical_host(host: str) -> str:

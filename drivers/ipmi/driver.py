@@ -10,9 +10,9 @@ from oslo_config import cfg, types
 from podium.drivers import base
 from podium.drivers.bmc.connections import Connections
 from podium.drivers.bmc.hosts import checked
-from podium.drivers.bmc.identity import of_bmc
+from podium.drivers.bmc.identity import endpoint_of, of_bmc
 from podium.drivers.bmc.timing import OPTIONS
-from podium.drivers.driver_info import as_text
+from podium.drivers.driver_info import as_text, parse_some
 from podium.drivers.ipmi import power
 from podium.drivers.ipmi.lan import crypto, packet
 from podium.drivers.ipmi.lan.client import Client, Timing
@@ -128,8 +128,16 @@ class IPMIDriver(base.Driver):
 
     def identity(self, node: base.Node) -> str:
         """The BMC, which has one machine behind it."""
-        info = self.parse_driver_info(node)
-        return of_bmc("ipmi", info["ipmi_address"], info["ipmi_port"], usual=(_PORT,))
+        host, port = self._place(node)
+        return of_bmc("ipmi", host, port, usual=(_PORT,))
+
+    def endpoint(self, node: base.Node) -> str:
+        """The BMC: its address, and its port if that is not the usual one."""
+        host, port = self._place(node)
+        return endpoint_of(host, port, usual=(_PORT,))
+
+    def _place(self, node: base.Node) -> list[Any]:
+        return parse_some(self.properties, node.driver_info, "ipmi_address", "ipmi_port")
 
     async def start(self) -> None:
         """Make the client, in the event loop that it runs in."""

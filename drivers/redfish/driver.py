@@ -13,9 +13,9 @@ from podium import errors, states
 from podium.drivers import base
 from podium.drivers.bmc.connections import Connections
 from podium.drivers.bmc.hosts import checked
-from podium.drivers.bmc.identity import of_bmc
+from podium.drivers.bmc.identity import endpoint_of, of_bmc
 from podium.drivers.bmc.timing import OPTIONS
-from podium.drivers.driver_info import as_text
+from podium.drivers.driver_info import as_text, parse_some
 from podium.drivers.redfish.events.follower import Follower
 from podium.drivers.redfish.http.client import Client, Target, Timing
 from podium.drivers.redfish.system import System
@@ -190,6 +190,11 @@ class RedfishDriver(base.Driver):
         _, host, port = info["redfish_address"]
         path = re.sub("/+", "/", urllib.parse.unquote(info["redfish_system_id"] or "")).rstrip("/")
         return of_bmc("redfish", host, port, usual=(*_PORTS.values(),), part=path)
+
+    def endpoint(self, node: base.Node) -> str:
+        """The host of the service root, which may have many systems, and its port if that is not usual."""
+        ((_, host, port),) = parse_some(self.properties, node.driver_info, "redfish_address")
+        return endpoint_of(host, port, usual=(*_PORTS.values(),))
 
     async def start(self) -> None:
         """Make the client and what uses it, in the event loop that they run in."""

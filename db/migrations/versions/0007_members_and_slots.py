@@ -16,6 +16,7 @@ down_revision = "0006"
 
 _TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_EXACT = sa.String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
 _AT_ONCE = 1000
 
 
@@ -74,6 +75,7 @@ def upgrade() -> None:
         "change_counter", sa.Column("generation", sa.BigInteger, nullable=False, server_default=sa.text("0"))
     )
     op.add_column("conductors", sa.Column("draining_since", _TIME))
+    op.add_column("nodes", sa.Column("endpoint", _EXACT))
     op.add_column("nodes", sa.Column("slot", sa.Integer, nullable=False, server_default=sa.text("0")))
     _fill_slots()
     op.create_index("ix_nodes_slot", "nodes", ["conductor_group", "driver", "slot"])

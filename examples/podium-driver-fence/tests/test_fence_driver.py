@@ -145,6 +145,12 @@ def test_the_machine_is_the_plug_of_the_device(
     assert driver.identity(node(fence_agent="fence_apc", fence_options=options)) == identity
 
 
+@pytest.mark.parametrize("plug", [1, 2])
+def test_all_plugs_of_a_device_have_its_endpoint(driver: FenceDriver, plug: int) -> None:
+    options = {"ip": "PDU1", "ipport": 23, "plug": plug}
+    assert driver.endpoint(node(fence_agent="fence_apc", fence_options=options)) == "pdu1:23"
+
+
 def test_options_of_a_file_have_its_text() -> None:
     given = {"ssl": True, "plug": 3, "delay": 1.5, "login": "0123"}
     assert agent_options(given) == {"ssl": "true", "plug": "3", "delay": "1.5", "login": "0123"}

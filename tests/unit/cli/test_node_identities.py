@@ -10,7 +10,9 @@ import pytest
 
 from podium.cli import identities
 from podium.db import api
+from podium.db.endpoints import slot_of
 from podium.db.engine import Database
+from podium.drivers import base
 from podium.drivers.fake import FakeDriver
 from podium.testing import make_driver, make_node
 
@@ -213,8 +215,8 @@ def test_an_upgrade_names_the_machines_of_nodes_that_are_there(podium: Run, data
     done = podium("db", "upgrade")
     assert done.returncode == 0
     assert done.stderr.startswith(
-        "podium: warning: which machines the nodes with the driver acme are is not known: there is no driver"
-        " acme;"
+        "podium: warning: which machines the nodes with the driver acme are, and what is behind one address,"
+        " is not known: there is no driver acme;"
     )
     assert "same machine as old" in create(podium, "seen", "ipmi", address="10.0.0.1").stderr
     nodes = enrolled(database)
@@ -227,3 +229,60 @@ def test_an_identity_with_blanks_is_refused_as_driver_check_does(named: Any) -> 
     driver.identity = lambda node: named
     with pytest.raises(ValueError, match="other than a printable text without blanks"):
         identities.identity(driver, make_node())
+
+
+def slots_of(database: Database) -> dict[str, tuple[str | None, int]]:
+    return {name: (node.endpoint, node.slot) for name, node in enrolled(database).items()}
+
+
+def test_nodes_behind_one_address_share_a_slot_and_others_have_their_own(
+    podium: Run, database: Database, import_file: Callable[..., "subprocess.CompletedProcess[str]"]
+) -> None:
+    create(podium, "one", "redfish", address="https://BMC7/", system_id="1")
+    import_file(
+        ("two", "redfish", {"redfish_address": "bmc7", "redfish_system_id": "2"}), ("alone", "fake", {})
+    )
+    found = slots_of(database)
+    assert found["one"] == found["two"] == ("bmc7", slot_of("bmc7"))
+    assert found["alone"] == (None, slot_of(enrolled(database)["alone"].uuid))
+
+
+def test_a_node_that_moves_to_another_address_moves_to_its_slot(podium: Run, database: Database) -> None:
+    create(podium, "n1", "ipmi", address="10.0.0.1")
+    podium("node", "set", "n1", "--driver-info", "ipmi_address=10.0.0.2")
+    assert slots_of(database)["n1"] == ("10.0.0.2", slot_of("10.0.0.2"))
+    podium("node", "set", "n1", "--driver", "fake", "--unset-driver-info", "ipmi_address")
+    assert slots_of(database)["n1"] == (None, slot_of(enrolled(database)["n1"].uuid))
+
+
+def test_an_upgrade_puts_nodes_that_are_there_into_the_slots_of_what_is_spoken_to(
+    podium: Run, database: Database
+) -> None:
+    rows = [{"name": f"n{i}", "driver": "fake", "driver_info": {"fake_address": "pdu7"}} for i in range(3)]
+    with database.write() as connection:
+        api.create_nodes(connection, [*rows, {"name": "alone", "driver": "fake"}])
+    before = enrolled(database)
+    podium("db", "upgrade")
+    after = enrolled(database)
+    assert {after[f"n{i}"].slot for i in range(3)} == {slot_of("pdu7")}
+    assert all(after[f"n{i}"].version > before[f"n{i}"].version for i in range(3)), "conductors notice"
+    assert after["alone"] == before["alone"]
+    podium("db", "upgrade")
+    assert enrolled(database) == after, "and the next time nothing"
+
+
+@pytest.mark.parametrize("named", ["a b", "", 7])
+def test_an_endpoint_with_blanks_is_refused_as_driver_check_does(named: Any) -> None:
+    driver = type("Spaced", (FakeDriver,), {"endpoint": lambda self, node: named})("fake", None)
+    with pytest.raises(ValueError, match="other than a printable text without blanks"):
+        identities.endpoint(driver, make_node())
+
+
+def test_a_driver_that_fails_to_name_what_is_spoken_to_shows_no_secret() -> None:
+    class Failing(FakeDriver):
+        def endpoint(self, node: base.Node) -> str:
+            raise RuntimeError(f"no endpoint with {node.driver_info}")
+
+    with pytest.raises(ValueError, match="fake failed to name what is spoken to") as caught:
+        identities.endpoint(Failing("fake", None), make_node(driver_info={"fake_password": "Xyzzy-40"}))
+    assert "Xyzzy-40" not in str(caught.value)

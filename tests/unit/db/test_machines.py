@@ -115,7 +115,8 @@ def test_identities_are_written_anew_where_they_have_changed(database: Database)
             sa.update(nodes).where(nodes.c.name == "foreign").values(driver="other", identity="x")
         )
         now = {"same": "acme:same", "moved": "acme:new#1", "lost": None}
-        machines.renew(connection, lambda row: now[row["name"]], ["acme"])
+        found = machines.renamed(connection, lambda row: (now[row["name"]], None), ["acme"])
+        machines.rename(connection, found)
         listed = api.list_nodes(connection)
     found = {node.name: (node.identity, node.controller) for node in listed}
     assert found == {

@@ -163,6 +163,47 @@ class NamesByHost(Addressed):
         return f"acme:{socket.gethostbyname('localhost')}"
 
 
+class AsyncEndpoint(Addressed):
+    """Machines."""
+
+    async def endpoint(self, node: base.Node) -> str:  # type: ignore[override]
+        return "192.0.2.1"
+
+
+class ReachesByName(Addressed):
+    """Machines."""
+
+    def endpoint(self, node: base.Node) -> str:
+        return node.name
+
+
+class ReachesByCount(Addressed):
+    """Machines."""
+
+    calls = 0
+
+    def endpoint(self, node: base.Node) -> str:
+        self.calls += 1
+        return str(self.calls)
+
+
+class ReachesNothing(Addressed):
+    """Machines."""
+
+    def endpoint(self, node: base.Node) -> str:
+        return ""
+
+
+class ReachesByHost(Addressed):
+    """Machines."""
+
+    def endpoint(self, node: base.Node) -> str:
+        return socket.gethostbyname("localhost")
+
+
+_UNSTEADY = "endpoint is not the same for the same driver_info: it must not follow from anything else"
+
+
 @pytest.mark.parametrize("driver", [FakeDriver, IPMIDriver, RedfishDriver, Sound, Addressed])
 def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
     assert list(structure.findings(make_driver(driver))) == []
@@ -206,6 +247,10 @@ def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
             "identity changes with the case of acme_address: podium.example and PODIUM.example are one host,"
             " whose name belongs into it in lower case",
         ),
+        (AsyncEndpoint, "endpoint is async; it is called as a plain method and does no input or output"),
+        (ReachesByName, _UNSTEADY),
+        (ReachesByCount, _UNSTEADY),
+        (ReachesNothing, "endpoint returns '', which is not a text without blanks"),
         (ShoutsAProperty, "property ACME-ADDRESS is not a lowercase identifier"),
         (SecretOption, "option vault_token is named like a secret; declare it with secret=True"),
     ],
@@ -215,10 +260,13 @@ def test_a_fault_of_structure_is_found_once(driver: type[base.Driver], finding: 
     assert list(structure.findings(make_driver(driver))) == [finding]
 
 
-@pytest.mark.parametrize("driver", [NamesByResolving, NamesByHost])
-def test_an_identity_that_asks_the_resolver_is_found(driver: type[base.Driver]) -> None:
+@pytest.mark.parametrize(
+    ("driver", "method"),
+    [(NamesByResolving, "identity"), (NamesByHost, "identity"), (ReachesByHost, "endpoint")],
+)
+def test_a_name_that_comes_from_the_resolver_is_found(driver: type[base.Driver], method: str) -> None:
     (finding,) = structure.findings(make_driver(driver))
-    assert finding.startswith("identity looks up a name: socket.get")
+    assert finding.startswith(f"{method} looks up a name: socket.get")
 
 
 def test_a_default_that_its_own_type_refuses_is_found() -> None:

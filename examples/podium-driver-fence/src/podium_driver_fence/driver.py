@@ -55,15 +55,23 @@ class FenceDriver(base.Driver):
 
     def identity(self, node: base.Node) -> str | None:
         """The device that the agent speaks to, and the plug or machine behind it."""
-        given = self.parse_driver_info(node)["fence_options"]
-        device, port, plug = (
-            next((given[key] for key in keys if given.get(key)), "")
-            for keys in (("ip", "ipaddr"), ("ipport",), ("plug", "port"))
-        )
+        device = self._device(node)
+        plug = self._given(node, "plug", "port")
         if not device:
             return None
-        place = f"fence:{urllib.parse.quote(device.lower())}" + (f":{port}" if port else "")
-        return f"{place}#{urllib.parse.quote(plug)}" if plug else place
+        return f"fence:{device}#{urllib.parse.quote(plug)}" if plug else f"fence:{device}"
+
+    def endpoint(self, node: base.Node) -> str:
+        """The device: one conductor speaks to it, whatever is plugged in."""
+        return self._device(node) or super().endpoint(node)
+
+    def _device(self, node: base.Node) -> str:
+        device, port = self._given(node, "ip", "ipaddr"), self._given(node, "ipport")
+        return urllib.parse.quote(device.lower()) + (f":{port}" if device and port else "")
+
+    def _given(self, node: base.Node, *keys: str) -> str:
+        options = self.parse_driver_info(node)["fence_options"]
+        return str(next((options[key] for key in keys if options.get(key)), ""))
 
     def get_power_state(self, node: base.Node) -> str:
         result = self._call(node, "status")

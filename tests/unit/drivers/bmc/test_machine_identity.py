@@ -90,3 +90,29 @@ def test_a_system_of_many_is_named_behind_its_bmc() -> None:
 
 def test_a_machine_in_memory_has_no_place_that_another_node_could_have() -> None:
     assert identity(FakeDriver) is None
+
+
+def endpoint(driver: type[Any], **info: Any) -> str:
+    return make_driver(driver).endpoint(make_node(driver_info=info))
+
+
+@pytest.mark.parametrize(
+    ("driver", "info", "place"),
+    [
+        (IPMIDriver, {"ipmi_address": "10.1"}, "10.0.0.1"),
+        (IPMIDriver, {"ipmi_address": " 10.0.0.1 ", "ipmi_port": "623"}, "10.0.0.1"),
+        (IPMIDriver, {"ipmi_address": "10.0.0.1", "ipmi_port": 6230}, "10.0.0.1:6230"),
+        (IPMIDriver, {"ipmi_address": "2001:DB8::1"}, "[2001:db8::1]"),
+        (RedfishDriver, {"redfish_address": "https://BMC7:443/", "redfish_system_id": "1"}, "bmc7"),
+        (RedfishDriver, {"redfish_address": "http://bmc7", "redfish_system_id": "2"}, "bmc7"),
+        (RedfishDriver, {"redfish_address": "[2001:db8::1]:8443"}, "[2001:db8::1]:8443"),
+        (FakeDriver, {"fake_address": "PDU7 "}, "pdu7"),
+    ],
+)
+def test_what_is_spoken_to_is_the_bmc(driver: type[Any], info: dict[str, Any], place: str) -> None:
+    assert endpoint(driver, **info) == place
+
+
+def test_what_is_spoken_to_is_the_node_itself_where_nothing_else_is_named() -> None:
+    node = make_node()
+    assert make_driver(FakeDriver).endpoint(node) == node.uuid
