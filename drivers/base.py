@@ -120,6 +120,15 @@ class Driver(ABC):
         """Give back what :meth:`start` and later calls acquired."""
         return None
 
+    def release(self, node: Node) -> None | Awaitable[None]:
+        """Close what is held open to a node that another conductor owns from now on; optional.
+
+        Sessions, connections and streams of events, say. No call for the node is under way. Called for
+        thousands of nodes together, and waited for two seconds at the most. A later call for the node opens
+        them anew.
+        """
+        return None
+
     def statistics(self) -> Mapping[str, float]:
         """Counters and gauges of the driver's own, by name, once it has started.
 

@@ -62,7 +62,7 @@ class Connections(Generic[_Connection]):
     """
 
     def __init__(
-        self, connect: Callable[[Node], _Connection], release: Callable[[_Connection], None]
+        self, connect: Callable[[Node], _Connection], release: Callable[[_Connection], object]
     ) -> None:
         self._connect = connect
         self._release = release
@@ -85,6 +85,11 @@ class Connections(Generic[_Connection]):
     def find(self, node: Node) -> _Connection | None:
         """The connection that the node has already; asking for it does not count as use."""
         known = self._known.get(node.uuid)
+        return None if known is None else known.connection
+
+    def take(self, node: Node) -> _Connection | None:
+        """Forget a node. Its connection, if it has one, is the caller's to give back."""
+        known = self._known.pop(node.uuid, None)
         return None if known is None else known.connection
 
     def close(self) -> None:

@@ -172,6 +172,11 @@ class IPMIDriver(base.Driver):
         self._connections.close()
         await self._client.close()
 
+    async def release(self, node: base.Node) -> None:
+        """Close the session with the node's BMC."""
+        if (connection := self._connections.take(node)) is not None:
+            await self._client.leave(connection)
+
     def statistics(self) -> Mapping[str, float]:
         """Counts of datagrams and logins, and of the sessions that are held."""
         return self._client.statistics()

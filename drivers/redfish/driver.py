@@ -1,5 +1,6 @@
 """The ``redfish`` driver: power, health, inventory and sensors of machines whose BMC speaks Redfish."""
 
+import asyncio
 import ipaddress
 import re
 import urllib.parse
@@ -22,6 +23,7 @@ from podium.drivers.redfish.system import System
 from podium.drivers.redfish.tasks import HealthCheck, InventoryCollector, SensorCollector
 
 _SYSTEMS: Final = "/redfish/v1/Systems/"  # its standard place (DSP0266, section on resource URIs)
+_LEAVING: Final = 1.0  # seconds for a BMC to close its session before another conductor logs in
 _PORTS: Final = {"https": 443, "http": 80}
 _NO_HOST: Final = "neither an address nor a host name"
 _SYSTEM_ID: Final = re.compile(r"[!-~]{1,900}\Z")  # what a path may hold: printable ASCII
@@ -219,6 +221,12 @@ class RedfishDriver(base.Driver):
         await self._follower.close()
         await self._client.close()
 
+    async def release(self, node: base.Node) -> None:
+        """End the stream of events and the session of the node's BMC, unless other nodes share them."""
+        system = self._connections.take(node)
+        if system is not None and (ending := self._release(system)) is not None:
+            await asyncio.wait({ending}, timeout=_LEAVING)  # it goes on if that is too short
+
     def statistics(self) -> Mapping[str, float]:
         """Counts of requests, logins and events, and of the connections and sessions that are held."""
         return {**self._client.statistics(), **self._follower.statistics()}
@@ -300,6 +308,6 @@ class RedfishDriver(base.Driver):
             self.options.events_confirm_interval,
         )
 
-    def _release(self, system: System) -> None:
+    def _release(self, system: System) -> "asyncio.Task[bool] | None":
         self._follower.forget(system)
-        self._client.release(system.bmc)
+        return self._client.release(system.bmc)

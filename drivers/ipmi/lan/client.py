@@ -27,6 +27,7 @@ _HELD_TRANSMISSIONS: Final = 4  # into a held session; real BMCs meet a session 
 _IDLE_TRANSMISSIONS: Final = 3  # into one that has been idle so long that it may be forgotten
 _IDLE: Final = 55.0  # seconds; a BMC forgets a session after 60 without a packet, give or take 3 (6.12.15)
 _MANNER_KEPT: Final = 86400.0  # seconds; a BMC may have got better
+_LEAVING: Final = 1.0  # seconds for a BMC to close its session before another conductor logs in
 _BUSY_PAUSES: Final = (0.1, 0.3, 0.6)  # seconds before a command is repeated that met "node busy"
 _LEVELS: Final = {
     packet.PRIVILEGE_USER: "USER",
@@ -342,6 +343,17 @@ class Client:
     def release(self, connection: Connection) -> None:
         """Give back a connection; with its last user the session ends and nothing of the target is kept."""
         if self._connections.give_back(connection.target):
+            connection.end()
+
+    async def leave(self, connection: Connection) -> None:
+        """As :meth:`release`, and have the BMC confirm that its session is closed, unless that takes long."""
+        if not self._connections.give_back(connection.target):
+            return
+        session, now = connection.give_up_session(), self.network.loop.time()
+        try:
+            if session is not None:
+                await closing.close_sessions([session], self.timing.retransmit, now + _LEAVING)
+        finally:
             connection.end()
 
     def statistics(self) -> dict[str, float]:

@@ -52,12 +52,17 @@ class Client:
             raise errors.InvalidDriverInfo(f"redfish_address: {host!r} is no host's name or address")
         return self._bmcs.take(target, lambda: BMC(target, self.network, self.clock))
 
-    def release(self, bmc: BMC) -> None:
-        """Give back a BMC; with its last user the session ends and nothing of the target is kept."""
-        if self._bmcs.give_back(bmc.target):
-            ending = asyncio.create_task(bmc.end(self.network.deadline(0.0)), name=f"end of {bmc.target}")
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+    def release(self, bmc: BMC) -> "asyncio.Task[bool] | None":
+        """Give back a BMC; with its last user the session ends and nothing of the target is kept.
+
+        :returns: the end of the session, for those who wait for it
+        """
+        if not self._bmcs.give_back(bmc.target):
+            return None
+        ending = asyncio.create_task(bmc.end(self.network.deadline(0.0)), name=f"end of {bmc.target}")
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        return ending
 
     def statistics(self) -> dict[str, float]:
         """Counts and sizes by name; may be called from any thread."""

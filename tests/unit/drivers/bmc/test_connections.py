@@ -64,3 +64,17 @@ def test_connections_of_nodes_that_nobody_asks_about_are_given_back(count: int) 
         held.close()
 
     run(main)
+
+
+def test_a_node_that_is_taken_away_is_forgotten_and_connected_anew_later() -> None:
+    async def main() -> None:
+        released: list[str] = []
+        held = connections(released)
+        assert held.take(node("web1")) is None
+        held.of(node("web1", address="a"))
+        assert held.take(node("web1")) == "web1 at a"
+        assert (held.find(node("web1")), released) == (None, [])
+        assert held.of(node("web1", address="a")) == "web1 at a"
+        held.close()
+
+    run(main)

@@ -257,6 +257,21 @@ def test_a_node_that_nobody_asks_about_any_more_is_forgotten(
     run(main)
 
 
+def test_a_node_that_is_released_has_no_session_any_more_until_it_is_read_again(fake_bmc: Any) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc, started() as driver:
+            node = node_of(bmc)
+            await driver.release(node)  # nothing is held
+            await driver.get_power_state(node)
+            assert len(bmc.sessions) == 1
+            await driver.release(node)
+            assert (len(bmc.sessions), driver.statistics()["sessions"]) == (0, 0)
+            await driver.get_power_state(node)
+            assert len(bmc.sessions) == 1
+
+    run(main)
+
+
 def test_closing_the_driver_closes_its_sessions(fake_bmc: Any) -> None:
     async def main() -> None:
         async with fake_bmc() as bmc:

@@ -276,6 +276,23 @@ def test_closing_the_driver_ends_its_sessions() -> None:
     run(main)
 
 
+def test_a_session_ends_with_the_last_of_its_nodes_that_is_released() -> None:
+    async def main() -> None:
+        async with started(settings=Settings(systems=2)) as (driver, simulator):
+            first, second = (node_of(simulator, f"n{number}", redfish_system_id=number) for number in (1, 2))
+            await driver.release(first)  # nothing is held
+            for node in (first, second):
+                await driver.get_power_state(node)
+            await driver.release(first)
+            assert simulator.status()["sessions"] == 1
+            await driver.release(second)
+            assert (simulator.status()["sessions"], driver.statistics()["connections"]) == (0, 0)
+            await driver.get_power_state(first)
+            assert simulator.status()["sessions"] == 1
+
+    run(main)
+
+
 def test_a_change_of_driver_info_ends_the_old_session() -> None:
     async def main() -> None:
         async with started() as (driver, simulator):
