@@ -20,7 +20,7 @@ class Upgrade(command.Command):
             before = schema.current(database)
             after = schema.upgrade(database)
             warnings = identities.renew(database, Catalog(self.config))
-            where = database.url.set(query={}).render_as_string(hide_password=True)
+            where = database.where
         if before == after:
             self.say(f"{where}: the schema is at revision {after} already")
         elif before is None:

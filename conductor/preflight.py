@@ -11,6 +11,7 @@ from podium import errors
 from podium.conf.database import database_url, engine_options
 from podium.db import schema
 from podium.db.engine import Database
+from podium.db.limits import CONDUCTOR
 from podium.drivers import base, registry
 
 LOG = log.getLogger(__name__)
@@ -28,7 +29,7 @@ def load_drivers(conf: configuration.Config, *, log_faults: bool = True) -> Mapp
 
 def make_database(conf: configuration.Config) -> Database:
     """The database of the config file, without a connection."""
-    return Database(database_url(conf), **engine_options(conf))
+    return Database(database_url(conf), CONDUCTOR, **engine_options(conf))
 
 
 def check(conf: configuration.Config, sleep: Callable[[float], object] = time.sleep) -> None:

@@ -1,33 +1,35 @@
 """The one way to the database: an engine, transactions, and foreign errors translated to Podium's."""
 
+import functools
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from oslo_db import exception as oslo_exception
 from oslo_db.sqlalchemy import engines
 
 from podium import errors
+from podium.db.limits import COMMAND, Limits, apply, mariadb_settings
+
+if TYPE_CHECKING:
+    from podium.db.patience import Patience
 
 #: Marks a connection that will write. SQLite then takes its write lock at BEGIN, where waiting for it is
 #: possible; asked for in mid-transaction the lock is refused at once when another writer was faster.
 _WRITES: Final = "podium_writes"
 
-#: Added to the URL where it does not say otherwise, so that no statement waits for ever (seconds, except
-#: statement_timeout and tcp_user_timeout: milliseconds).
+#: Added to the URL where it does not say otherwise (seconds).
 _URL_DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
     "sqlite": {"timeout": "30"},
-    "mysql": {"charset": "utf8mb4", "connect_timeout": "5", "read_timeout": "60", "write_timeout": "60"},
-    "postgresql": {
-        "connect_timeout": "5",
-        "options": "-c statement_timeout=60000",
-        "tcp_user_timeout": "30000",
-    },
+    "mysql": {"charset": "utf8mb4"},
+    "postgresql": {},
 }
+#: Several hosts, each with its port, which SQLAlchemy only takes behind the question mark.
+_HOSTS: Final = re.compile(r"(postgresql(?:\+\w+)?://(?:[^@/?#]*@)?)([^@/?#]*,[^@/?#]*)(.*)")
 
 #: What a URL may begin with, and what then serves it.
 _DRIVERS: Final = {
@@ -43,18 +45,23 @@ _DRIVERS: Final = {
 
 
 def parse_url(text: str) -> sa.URL:
-    """The URL of ``[database] connection`` with a driver and timeouts filled in.
+    """The URL of ``[database] connection`` with a driver filled in.
 
     :raises podium.errors.ConfigError: when it is none, or names a database that Podium cannot use
     """
     try:
-        url = sa.make_url(text)
+        if (several := _HOSTS.fullmatch(text)) is not None:
+            url = sa.make_url(several[1] + several[3])
+            url = url.update_query_dict({"host": several[2].split(",")}, append=True)
+            url.get_dialect()().create_connect_args(url)  # raises for a port that is no number
+        else:
+            url = sa.make_url(text)
     except (sa.exc.ArgumentError, ValueError):  # the latter for a port that is no number
         raise errors.ConfigError(
             "[database] connection is not a database URL; one looks like"
             " postgresql://user:password@host/podium or sqlite:////var/lib/podium/podium.sqlite"
         ) from None
-    where = f"[database] connection = {url.set(query={}).render_as_string(hide_password=True)}"
+    where = f"[database] connection = {shown(url)}"
     if url.drivername not in _DRIVERS:
         raise errors.ConfigError(
             f"{where}: Podium cannot use {url.drivername}; use sqlite, postgresql or mysql"
@@ -75,26 +82,57 @@ def parse_url(text: str) -> sa.URL:
     return url.update_query_dict({key: value for key, value in defaults.items() if key not in url.query})
 
 
+def shown(url: sa.URL) -> str:
+    """Where a database is, for people: without its password and parameters."""
+    hosts = url.query.get("host", ())
+    several = ",".join((hosts,) if isinstance(hosts, str) else hosts)
+    if not several or url.host:
+        return url.set(query={}).render_as_string(hide_password=True)
+    place = "several-hosts"  # the brackets of IPv6 would be put around ports
+    return url.set(query={}, host=place).render_as_string(hide_password=True).replace(place, several)
+
+
 class Database:
     """A database and its connections; safe to use from several threads, never across a fork.
 
     :param url: see :func:`parse_url`
+    :param limits: of its statements and connections; parameters of the URL go before them
     :param options: keyword arguments of oslo.db's ``create_engine``
     """
 
-    def __init__(self, url: str | sa.URL, **options: Any) -> None:
+    def __init__(self, url: str | sa.URL, limits: Limits = COMMAND, **options: Any) -> None:
         self.url = parse_url(url) if isinstance(url, str) else url
         with self._translated():
             settings = {"max_retries": 0, "mysql_sql_mode": "TRADITIONAL"} | options
-            self.engine = engines.create_engine(self.url, **settings)
+            self.engine = engines.create_engine(apply(self.url, limits), **settings)
         self._keeper: sqlite3.Connection | None = None
+        self._patience: Patience | None = None
         self.engine.hide_parameters = True  # driver_info holds passwords, and errors are logged
-        if self.url.get_backend_name() == "mysql":
-            # As PostgreSQL does: no gap locks, and every statement sees what was committed before it.
-            self.engine = self.engine.execution_options(isolation_level="READ COMMITTED")
+        self._reading = self.engine
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _sqlite_connect)
             sa.event.listen(self.engine, "begin", _sqlite_begin)
+        elif self.url.get_backend_name() == "postgresql":
+            # Each statement sees what was committed before it, in a transaction or not; this saves two trips.
+            self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._watch(limits.silence)
+        else:
+            sa.event.listen(self.engine, "connect", functools.partial(_mariadb_connect, limits))
+
+    def _watch(self, silence: float) -> None:
+        from podium.db.patience import Patience  # it imports psycopg, which is an extra
+
+        patience = self._patience = Patience(silence)
+
+        def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:
+            return patience.connect(*arguments, **options)
+
+        sa.event.listen(self.engine, "do_connect", connect)
+
+    @property
+    def where(self) -> str:
+        """Where it is, for people."""
+        return shown(self.url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -111,7 +149,7 @@ class Database:
 
         :raises podium.errors.DatabaseUnavailable: now or at any statement
         """
-        with self._translated(), self.engine.connect() as connection, connection.begin():
+        with self._translated(), self._reading.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -157,6 +195,8 @@ class Database:
             self._keeper.close()
             self._keeper = None
         self.engine.dispose()
+        if self._patience is not None:
+            self._patience.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -164,10 +204,12 @@ class Database:
             yield
         except oslo_exception.DBDeadlock as error:
             raise errors.DatabaseBusy(self._unavailable(error)) from error
+        except sa.exc.OperationalError as error:
+            kind = errors.DatabaseBusy if _code(error.orig) in _HELD else errors.DatabaseUnavailable
+            raise kind(self._unavailable(error)) from error
         except (
             oslo_exception.DBConnectionError,
             oslo_exception.DBNonExistentDatabase,
-            sa.exc.OperationalError,
             sa.exc.InterfaceError,
             sa.exc.TimeoutError,
         ) as error:
@@ -196,8 +238,7 @@ class Database:
         cause = getattr(cause, "orig", None) or cause
         if self.is_sqlite:
             return f"{self.url.database}: {_words(cause)}; {_sqlite_remedy(cause)}"
-        where = self.url.set(query={}).render_as_string(hide_password=True)
-        return f"[database] connection = {where}: {_words(cause)}; {_server_remedy(cause)}"
+        return f"[database] connection = {self.where}: {_words(cause)}; {_server_remedy(cause)}"
 
 
 #: Said by libraries, and of no use beside the remedy: SQLAlchemy's link, libpq's guess.
@@ -268,6 +309,18 @@ def _sqlite_connect(connection: Any, _record: object) -> None:
     except sqlite3.Error:
         connection.close()  # which SQLAlchemy 2.0 leaves to the garbage collector
         raise
+
+
+def _mariadb_connect(limits: Limits, connection: Any, _record: object) -> None:
+    wanted = mariadb_settings(limits)
+    with connection.cursor() as cursor:
+        names = ", ".join(f"'{name}'" for name in wanted)
+        cursor.execute(f"SHOW VARIABLES WHERE variable_name IN ({names})")
+        found = [f"SESSION {name} = {wanted[name.lower()]}" for name, _ in cursor.fetchall()]
+        # As PostgreSQL does: no gap locks, and every statement sees what was committed before it.
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        if found:
+            cursor.execute(f"SET {', '.join(found)}")
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:

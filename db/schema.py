@@ -42,7 +42,7 @@ def check(database: Database) -> None:
     revision = current(database)
     if revision == head():
         return
-    where = database.url.set(query={}).render_as_string(hide_password=True)
+    where = database.where
     if database.sqlite_file is not None and not database.sqlite_file.exists():
         raise errors.SchemaMismatch(
             f"[database] connection = {where}: there is no database {database.sqlite_file}; correct the path"

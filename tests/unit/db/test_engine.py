@@ -13,7 +13,7 @@ from pymysql.err import OperationalError
 import peers
 from podium import errors
 from podium.db import api, fleet, models
-from podium.db.engine import Database, parse_url
+from podium.db.engine import Database, parse_url, shown
 from servers import PostgreSQL, RestartablePostgreSQL, Server
 
 PASSWORD = "hunter2-correct-horse"
@@ -35,9 +35,24 @@ def test_a_kind_of_server_is_enough_and_the_driver_is_filled_in(kind: str) -> No
     assert url.password == PASSWORD
 
 
-def test_a_server_that_stops_answering_is_not_waited_for_for_ever() -> None:
-    assert parse_url("postgresql://db.example/podium").query["connect_timeout"] == "5"
-    assert parse_url("mysql://db.example/podium").query["read_timeout"] == "60"
+@pytest.mark.parametrize("hosts", ["a,b", "a:5433,b", "10.0.0.1:5432,10.0.0.2:5432"])
+def test_a_url_may_name_several_hosts_and_is_shown_without_its_password(hosts: str) -> None:
+    text = f"postgresql://user:{PASSWORD}@{hosts}/podium?target_session_attrs=read-write"
+    url = parse_url(text)
+    assert shown(url) == f"postgresql+psycopg://user:***@{hosts}/podium"
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    given = hosts.split(",")
+    assert arguments["host"] == ",".join(one.partition(":")[0] for one in given)
+    ports = [one.partition(":")[2] for one in given]
+    assert arguments.get("port", ",").split(",") == ports
+    assert (arguments["user"], arguments["password"]) == ("user", PASSWORD)
+    assert (arguments["dbname"], arguments["target_session_attrs"]) == ("podium", "read-write")
+
+
+def test_a_faulty_port_of_one_of_several_hosts_is_refused_without_the_password() -> None:
+    with pytest.raises(errors.ConfigError, match=r"\[database\] connection is not a") as caught:
+        parse_url(f"postgresql://user:{PASSWORD}@a:543x,b/podium")
+    assert PASSWORD not in str(caught.value)
 
 
 def test_what_the_url_says_goes_before_the_defaults() -> None:
