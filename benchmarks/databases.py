@@ -51,14 +51,16 @@ class Reader:
         """
         left_out = "power_failures = 0 AND" if answering else ""
         statement = (
-            f"SELECT 1 FROM nodes WHERE {left_out}"
-            " (power_checked_at IS NULL OR power_checked_at < :moment) LIMIT 1"
+            f"SELECT 1 FROM nodes JOIN power_readings ON node_id = id WHERE {left_out}"
+            " (checked_at IS NULL OR checked_at < :moment) LIMIT 1"
         )
         return bool(self._column(statement, moment=f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"))
 
     def readings(self) -> list[datetime]:
         """Return when each node that answers was last read; 1970 for a node that was never read."""
-        statement = "SELECT power_checked_at FROM nodes WHERE power_failures = 0"
+        statement = (
+            "SELECT checked_at FROM nodes JOIN power_readings ON node_id = id WHERE power_failures = 0"
+        )
         return [_moment(value) for value in self._column(statement)]
 
     def failing(self) -> int:

@@ -9,14 +9,14 @@ from podium import node_ranges, states
 from podium.cli import arguments, command
 from podium.cli.catalog import MAPPINGS, Catalog
 from podium.db import api, clock, node_list
+from podium.db.api import NodeRecord
 from podium.db.fleet import known_health
-from podium.db.models import nodes
 
 #: Every column about the node; the others are the database's own.
 COLUMNS: Final = tuple(
-    column.name
-    for column in nodes.columns
-    if column.name not in ("id", "version", "identity", "controller", "endpoint", "health_lasts")
+    name
+    for name in NodeRecord._fields
+    if name not in ("id", "version", "identity", "controller", "endpoint", "health_lasts")
 )
 #: Seconds since power_checked_at, by the database's clock; not a column of the table.
 AGE: Final = "power_state_age"

@@ -17,7 +17,7 @@ from oslo_db.exception import DBDuplicateEntry
 from podium import errors, node_ranges
 from podium.db import clock, endpoints
 from podium.db.changes import next_change
-from podium.db.models import columns, nodes, power_requests
+from podium.db.models import columns, node_columns, nodes, power_readings, power_requests
 from podium.db.worker import Worker
 
 _T = TypeVar("_T")
@@ -35,7 +35,7 @@ class NodeKey(NamedTuple):
 
 
 class NodeRecord(NamedTuple):
-    """Every column of a node, see :class:`podium.db.models.NodeRow`."""
+    """Every column of a node, see :class:`podium.db.models.NodeRow`, and when its power was last read."""
 
     id: int
     uuid: str
@@ -149,6 +149,8 @@ def create_nodes(
             connection.execute(sa.insert(nodes), chunk)
             if progress is not None:
                 progress(len(chunk))
+    new = sa.select(nodes.c.id).where(nodes.c.version == mark)
+    connection.execute(sa.insert(power_readings).from_select(["node_id"], new))
     number = next_change(connection)
     connection.execute(sa.update(nodes).where(nodes.c.version == mark).values(version=number))
     return [row["uuid"] for row in filled]
@@ -180,7 +182,7 @@ def count_nodes(connection: sa.Connection) -> int:
 
 def list_nodes(connection: sa.Connection, **equal: Any) -> list[NodeRecord]:
     """The nodes whose columns have the given values, in order of name."""
-    query = sa.select(*columns(nodes, NodeRecord._fields)).order_by(nodes.c.name)
+    query = sa.select(*node_columns(NodeRecord._fields)).order_by(nodes.c.name)
     for column, value in equal.items():
         query = query.where(nodes.c[column] == value)
     return list(map(NodeRecord._make, connection.execute(query)))
@@ -202,7 +204,7 @@ def find_keys(connection: sa.Connection, wanted: Sequence[str]) -> list[NodeKey]
 def _find(connection: sa.Connection, record: type[_N], wanted: Sequence[str]) -> list[_N]:
     found: dict[str, _N] = {}
     for chunk in chunks(wanted):
-        query = sa.select(*columns(nodes, record._fields))
+        query = sa.select(*node_columns(record._fields))
         query = query.where(sa.or_(nodes.c.name.in_(chunk), nodes.c.uuid.in_(chunk)))
         for node in map(record._make, connection.execute(query)):
             found[node.uuid] = node
@@ -244,6 +246,7 @@ def delete_node(connection: sa.Connection, node_id: int) -> None:
     next_change(connection, deleted=True)
     if not connection.execute(sa.delete(nodes).where(*_unreserved(node_id))).rowcount:
         _refuse(connection, node_id)
+    connection.execute(sa.delete(power_readings).where(power_readings.c.node_id == node_id))
     asked = sa.update(power_requests).where(
         power_requests.c.node_id == node_id, power_requests.c.state == "waiting"
     )

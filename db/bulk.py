@@ -1,12 +1,13 @@
 """Statements about many rows at once, in which Python only writes the rows' numbers."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from podium.db.api import chunks
-from podium.db.models import nodes
+from podium.db.models import nodes, power_readings
 
 #: Rows of one statement.
 AT_ONCE: Final = 1000
@@ -25,14 +26,14 @@ def among(column: sa.Column[int]) -> sa.ColumnElement[bool]:
 AMONG: Final = among(nodes.c.id)
 
 
-def listed(numbers: Sequence[int]) -> str:
+def listed(numbers: Sequence[int], column: str = "id") -> str:
     """The condition to have one of some ascending numbers, in few words where most are consecutive."""
     first, last = numbers[0], numbers[-1]
     if last - first < 2 * len(numbers):
         others = sorted(set(range(first, last)).difference(numbers))
-        condition = f"id BETWEEN {first} AND {last}"
-        return f"{condition} AND id NOT IN ({_digits(others)})" if others else condition
-    return f"id IN ({_digits(numbers)})"
+        condition = f"{column} BETWEEN {first} AND {last}"
+        return f"{condition} AND {column} NOT IN ({_digits(others)})" if others else condition
+    return f"{column} IN ({_digits(numbers)})"
 
 
 def _digits(numbers: Sequence[int]) -> str:
@@ -43,6 +44,16 @@ def execute(connection: sa.Connection, statement: sa.Update, numbers: Iterable[i
     """Execute a statement about :func:`among` for any ``numbers``, in ascending order."""
     for chunk in chunks(sorted(numbers), AT_ONCE):
         connection.execute(statement, {"numbers": chunk})
+
+
+_CHECKED: Final = (
+    sa.update(power_readings).where(among(power_readings.c.node_id)).values(checked_at=sa.bindparam("at"))
+)
+
+
+def write_checked(connection: sa.Connection, numbers: Sequence[int], at: datetime) -> None:
+    """Write down when nodes were read: once for all that a transaction has locked, and after their rows."""
+    connection.execute(_CHECKED, {"numbers": numbers, "at": at})
 
 
 #: Texts that one statement writes; the databases look through them for every row.

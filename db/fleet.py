@@ -11,7 +11,7 @@ from podium.db import bulk, clock
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE
 from podium.db.changes import next_change
-from podium.db.models import columns, nodes
+from podium.db.models import columns, node_columns, nodes
 from podium.db.worker import Worker
 
 
@@ -67,7 +67,7 @@ class OwnedNode(NamedTuple):
 
 
 #: To be given to statements that select owned nodes.
-OWNED_NODE: Final = columns(nodes, OwnedNode._fields)
+OWNED_NODE: Final = node_columns(OwnedNode._fields)
 _LOAD: Final = sa.select(*OWNED_NODE).where(AMONG)
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from podium import states
 from podium.db.api import chunks, find_keys
-from podium.db.models import columns, nodes
+from podium.db.models import node_columns, nodes, power_readings
 
 
 def select_nodes(
@@ -37,13 +37,15 @@ def select_nodes(
     :raises podium.errors.NodeNotFound: naming every wanted node that does not exist
     """
     names = tuple(shown)
-    query = sa.select(nodes.c.id, *columns(nodes, names))
+    query = sa.select(nodes.c.id, *node_columns(names))
     query = query.where(*(nodes.c[column] == value for column, value in equal.items()))
     if failing:
         query = query.where(nodes.c.power_failures > 0)
     if fresh is not None:
-        checked_at = nodes.c.power_checked_at
-        query = query.where(sa.or_(checked_at.is_(None), ~checked_at.between(*fresh)))
+        checked_at = power_readings.c.checked_at
+        stale = sa.select(power_readings.c.node_id)
+        stale = stale.where(sa.or_(checked_at.is_(None), ~checked_at.between(*fresh)))
+        query = query.where(nodes.c.id.in_(stale))
     if enforced_by_default is not None:
         query = query.where(_to_be_enforced(enforced_by_default))
     if not wanted:

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium import states
+from podium.db import bulk
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE, Texts, among
 from podium.db.changes import next_change
@@ -89,6 +90,10 @@ def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
                 happened.append(_event(row, outcome))
         for end, members in alike.items():
             _end(connection, end, members, version)
+        read = [(row, outcome) for members in alike.values() for row, outcome in members if outcome.state]
+        if read:
+            numbers, at = [row.id for row, _ in read], min(outcome.at for _, outcome in read)
+            bulk.write_checked(connection, numbers, at)
         if happened:
             connection.execute(sa.insert(events), happened)
 
@@ -100,7 +105,7 @@ def _end(
     at = min(outcome.at for _, outcome in members)
     values: dict[str, Any] = {**NOTHING_ASKED, **FREE, "last_error": None, "version": version}
     if end.state is not None:
-        values |= {"power_checked_at": at, "power_state": end.state, "power_failures": 0}
+        values |= {"power_state": end.state, "power_failures": 0}
     if end.changed:
         values["power_changed_at"] = at
     if end.action in states.REACHED and not (end.by_enforcer and not end.done):

@@ -16,7 +16,7 @@ from podium.db import bulk
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE, Texts, among
 from podium.db.ledger import event
-from podium.db.models import columns, nodes
+from podium.db.models import columns, nodes, power_readings
 from podium.db.models import power_events as events
 from podium.db.models import power_requests as requests
 from podium.db.outcomes import cause_of
@@ -91,22 +91,31 @@ def record_reads_of_changes(connection: sa.Connection, reads: Iterable[ReadOfCha
 
 #: Nodes of one statement that only records that they were read.
 _CHECKED_AT_ONCE: Final = 5000
-#: Without statistics PostgreSQL would look for plain versions in their index, and find all of them.
-_CHECKED: Final = (
-    "UPDATE nodes SET power_checked_at = :at WHERE {} AND version + 0 <= :seen AND reservation IS NULL"
+_CHECKED: Final = "UPDATE power_readings SET checked_at = :at WHERE {}"
+_AT: Final = sa.bindparam("at", type_=power_readings.c.checked_at.type)
+_BETWEEN: Final = nodes.c.id.between(sa.bindparam("first"), sa.bindparam("last"))
+#: Two indexes have them. A condition in the statement that writes would read the row of every node.
+_OTHERS: Final = sa.union(
+    sa.select(nodes.c.id).where(_BETWEEN, nodes.c.version > sa.bindparam("seen")),
+    sa.select(nodes.c.id).where(_BETWEEN, nodes.c.reservation.is_not(None)),
 )
-_AT: Final = sa.bindparam("at", type_=nodes.c.power_checked_at.type)
 
 
 def record_checked(connection: sa.Connection, checks: Iterable[Checked]) -> None:
-    """Write down when nodes were read that are as they were; those that changed or are reserved stay."""
+    """Write down when nodes were read that are as they were; those that changed or are reserved stay.
+
+    Whoever changes a node at the same moment is not waited for: it is as if that came afterwards.
+    """
     for check in checks:
         # In order, so that two who write the same nodes do not wait for one another crosswise.
         for chunk in chunks(sorted(check.numbers), _CHECKED_AT_ONCE):
-            # No statement is like another: a text compiles fast, and the cache would only fill up.
-            checked = sa.text(_CHECKED.format(bulk.listed(chunk))).bindparams(_AT)
-            values = {"at": check.at, "seen": check.seen}
-            connection.execute(checked, values, execution_options={"compiled_cache": None})
+            between = {"first": chunk[0], "last": chunk[-1], "seen": check.seen}
+            others = set(connection.scalars(_OTHERS, between))
+            left = [number for number in chunk if number not in others] if others else chunk
+            if left:
+                # No statement is like another: a text compiles fast, and the cache would only fill up.
+                checked = sa.text(_CHECKED.format(bulk.listed(left, "node_id"))).bindparams(_AT)
+                connection.execute(checked, {"at": check.at}, execution_options={"compiled_cache": None})
 
 
 def record_readings(connection: sa.Connection, readings: Sequence[Reading], writer: Worker) -> set[int]:
@@ -143,7 +152,10 @@ def record_readings(connection: sa.Connection, readings: Sequence[Reading], writ
             values = {"state": state, "request_id": request_id, "writer": writer, **_together(members)}
             connection.execute(_FIRST_EVENTS, values)
         for effect, members in alike.items():
-            connection.execute(effect.statement(), _together(members))
+            if effect.changed or effect.recovered:
+                connection.execute(effect.statement(), _together(members))
+        if read := [one for members in alike.values() for one in members]:
+            bulk.write_checked(connection, **_together(read))
         _record_changes(connection, changed, writer)
     return left_alone
 
@@ -201,9 +213,9 @@ class _Effect:
 
     def statement(self) -> sa.Update:
         """What writes it to the nodes of some ``numbers``, read ``at`` a time."""
-        values: dict[str, Any] = {"power_checked_at": sa.bindparam("at")}
+        values: dict[str, Any] = {}
         if self.changed:
-            values |= {"power_state": self.state, "power_changed_at": sa.bindparam("at")}
+            values = {"power_state": self.state, "power_changed_at": sa.bindparam("at")}
         if self.recovered:
             values |= {"power_failures": 0, "last_error": None}
         return sa.update(nodes).where(AMONG).values(values)

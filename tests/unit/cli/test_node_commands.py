@@ -12,6 +12,7 @@ import pytest
 from podium.db import api
 from podium.db.engine import Database
 from podium.db.models import utcnow
+from read_nodes import create_nodes
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -27,7 +28,7 @@ def create(podium: Run, name: str, *more: str) -> "subprocess.CompletedProcess[s
 
 def enrol(database: Database, **row: Any) -> None:
     with database.write() as connection:
-        api.create_nodes(connection, [row])
+        create_nodes(connection, [row])
 
 
 def test_a_node_is_created_with_everything_that_was_given(podium: Run) -> None:
@@ -362,7 +363,7 @@ def nodes_of_ages(podium_anywhere: Run, migrated_url: str) -> Run:
     database = Database(migrated_url)
     try:
         with database.write() as connection:
-            api.create_nodes(
+            create_nodes(
                 connection,
                 [{"driver": "fake", **row} for row in [*rows, {"name": "unread", "power_checked_at": None}]],
             )

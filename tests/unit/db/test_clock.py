@@ -10,6 +10,7 @@ from podium.db.conductors import Membership
 from podium.db.engine import Database
 from podium.db.figures import Figures
 from podium.db.worker import Worker
+from read_nodes import create_nodes
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -119,7 +120,7 @@ def test_any_time_comes_back_as_it_went_and_one_without_a_zone_is_utc(
     with database.write() as connection:
         rows = [{"name": "aware", "power_checked_at": moment.replace(tzinfo=UTC)}]
         rows.append({"name": "naive", "power_checked_at": moment})
-        api.create_nodes(connection, [{"driver": "fake", **row} for row in rows])
+        create_nodes(connection, [{"driver": "fake", **row} for row in rows])
         found = [node.power_checked_at for node in api.list_nodes(connection)]
     assert found == [moment.replace(tzinfo=UTC)] * 2
 
@@ -135,7 +136,7 @@ def test_a_reading_that_lies_ahead_is_not_fresh(database: Database) -> None:
         for name, at in checked.items()
     ]
     with database.write() as connection:
-        api.create_nodes(connection, rows)
+        create_nodes(connection, rows)
         fresh = NOW - timedelta(seconds=120), NOW + timedelta(seconds=clock.AHEAD)
         found = node_list.select_nodes(connection, ["name"], fresh=fresh)
     assert {row["name"] for row in found} == {"old", "ahead", "never"}

@@ -26,8 +26,9 @@ def test_a_record_has_the_types_of_its_columns(record: type[Any], table: type[An
     columns = {name: get_args(kind)[0] for name, kind in get_type_hints(table).items() if get_args(kind)}
     fields = get_type_hints(record)
     fields.pop("age", None)  # of a time in a column, by the database's clock
+    columns[models.CHECKED_AT] = get_args(get_type_hints(models.PowerReadingRow)["checked_at"])[0]
     assert fields == {name: columns[name] for name in fields}
 
 
 def test_the_record_of_a_node_has_every_column() -> None:
-    assert set(api.NodeRecord._fields) == {column.name for column in models.nodes.columns}
+    assert {*api.NodeRecord._fields} == {*models.nodes.columns.keys(), models.CHECKED_AT}

@@ -5,7 +5,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +201,17 @@ def test_a_health_of_which_nobody_knows_when_it_was_reported_does_not_outlast_00
     with bare.read() as connection:
         (row,) = api.list_nodes(connection)
     assert (row.health, row.health_checked_at, row.health_lasts) == (None, None, None)
+
+
+def test_0007_keeps_when_each_node_was_last_read(bare: Database) -> None:
+    another = _OF_0002[0].replace("'u1', 'n1'", "'u2', 'n2'")
+    read = "UPDATE nodes SET power_checked_at = '2030-05-01 12:00:00.123456' WHERE name = 'n2'"
+    upgrade_to(bare, "0006", (_OF_0002[0], another, read))
+    schema.upgrade(bare)
+    with bare.read() as connection:
+        found = {node.name: node.power_checked_at for node in api.list_nodes(connection)}
+    at = datetime(2030, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
+    assert found == {"n1": None, "n2": at}
 
 
 def test_numbers_of_commands_are_not_given_again_after_an_upgrade(bare: Database) -> None:

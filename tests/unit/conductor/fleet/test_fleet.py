@@ -16,6 +16,7 @@ from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.rooms.clock import DatabaseClock
 from podium.db import api, models
+from read_nodes import set_checked
 
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -99,6 +100,10 @@ def test_a_change_that_leaves_the_hardware_alone_keeps_what_was_read(tmp_path: P
     enrolled(f"sqlite:///{tmp_path}/p", then)
 
 
+def note_checked(it: Pieces, at: datetime) -> None:
+    change(it, partial(set_checked, number=it.node("a").id, at=at))
+
+
 def set_clocks(it: Pieces, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """It is noon for the database, and the machine was started so many seconds ago."""
     monkeypatch.setattr(models, "utcnow", lambda: NOON)
@@ -111,7 +116,8 @@ def test_an_age_is_that_of_the_row_by_the_database_s_clock(
     async def then(it: Pieces) -> None:
         set_clocks(it, monkeypatch, 50)
         for age, checked in ((10, 40), (3600, -3550), (-2, 50), (-3600, None)):
-            values = {"power_checked_at": NOON - timedelta(seconds=age), "driver_info": {"x": age}}
+            note_checked(it, NOON - timedelta(seconds=age))
+            values = {"driver_info": {"x": age}}
             change(it, partial(api.update_node, node_id=it.node("a").id, values=values))
             await it.fleet.refresh(it.sql)
             assert entry_of(it, "a").reads.checked == checked
@@ -127,7 +133,8 @@ def test_a_reading_keeps_its_age_when_the_database_s_clock_is_set(
         set_clocks(it, monkeypatch, 1300)
         entry_of(it, "a").reads.checked = 1234.5
         # What the row says is from before the clock was set.
-        values = {"power_checked_at": NOON - timedelta(hours=hours), "extra": {"rack": 1}}
+        note_checked(it, NOON - timedelta(hours=hours))
+        values = {"extra": {"rack": 1}}
         change(it, lambda sql: api.update_node(sql, it.node("a").id, values))
         await it.fleet.refresh(it.sql)
         assert entry_of(it, "a").reads.checked == 1234.5
