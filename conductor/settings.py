@@ -8,12 +8,16 @@ from oslo_config import cfg
 from podium.conductor.power.actions import Timeouts
 from podium.conductor.telling.notifications import NotificationSettings
 from podium.conf import conductor, metrics
+from podium.conf.fingerprint import fingerprint
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The options that are in force from the start to the end; times in seconds.
 
+    :param groups: the conductor groups that are served, the conductor's own first
+    :param fallback_groups: those that are served while nobody else does
+    :param fingerprint: stands for the options that conductors should have in common
     :param shutdown_timeout: the longest that an orderly end may take
     :param metrics: host and port at which metrics are served, if any
     :param skip_faulty: start without drivers that cannot be started
@@ -26,6 +30,9 @@ class Settings:
 
     host: str
     group: str
+    groups: tuple[str, ...]
+    fallback_groups: tuple[str, ...]
+    fingerprint: str
     workers: int
     timeouts: Timeouts
     power_on_limits: Mapping[str, tuple[int, float]]
@@ -45,6 +52,9 @@ class Settings:
         return cls(
             host=conf.host,
             group=conf.conductor.conductor_group,
+            groups=conductor.groups(conf),
+            fallback_groups=conductor.fallback_groups(conf),
+            fingerprint=fingerprint(conf),
             workers=conf.conductor.workers,
             timeouts=Timeouts(
                 float(conf.conductor.power_state_change_timeout),

@@ -1,5 +1,6 @@
 """The group [conductor]: intervals, timeouts, limits and policies of the conductor."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from oslo_config import cfg, types
@@ -7,6 +8,13 @@ from oslo_config import cfg, types
 from podium import errors
 
 MOST_WORKERS: Final = 64
+
+#: Stands for the group of the nodes without one: a list has no room for a name without letters.
+_NO_GROUP: Final = "(none)"
+_GROUPS: Final = types.List(
+    types.String(regex=r"^([A-Za-z0-9_.-]{1,255}|\(none\))$"),
+    type_name=f"GROUP, ..., each of up to 255 letters, digits, _, - and dots, or {_NO_GROUP}",
+)
 
 opts = [
     cfg.IntOpt(
@@ -164,8 +172,24 @@ opts = [
             regex=r"^[A-Za-z0-9_.-]{0,255}$", type_name="name of up to 255 letters, digits, _, - and dots"
         ),
         default="",
-        help="The group of this conductor. A conductor owns only the nodes with the same conductor_group; "
-        "with the empty group it owns the nodes that have none.",
+        help="The group of this conductor. It shares the nodes with the same conductor_group with the other "
+        "conductors of the group; with the empty group, the nodes that have none.",
+    ),
+    cfg.Opt(
+        "additional_conductor_groups",
+        type=_GROUPS,
+        default=[],
+        sample_default="east,west",
+        help=f"Further groups whose nodes this conductor shares; {_NO_GROUP} stands for the nodes without a "
+        "group.",
+    ),
+    cfg.Opt(
+        "fallback_conductor_groups",
+        type=_GROUPS,
+        default=[],
+        sample_default="north",
+        help="Groups whose nodes this conductor takes only while no conductor that serves them otherwise, by "
+        "conductor_group or additional_conductor_groups, is there with their driver.",
     ),
     cfg.IntOpt(
         "power_events_max_age",
@@ -191,6 +215,20 @@ def power_on_limits(conf: cfg.ConfigOpts) -> dict[str, tuple[int, float]]:
     return {domain: (int(count), float(seconds)) for domain, (count, seconds) in limits.items()}
 
 
+def groups(conf: cfg.ConfigOpts) -> tuple[str, ...]:
+    """Return the groups that this conductor serves, its own first."""
+    return (conf.conductor.conductor_group, *_named(conf.conductor.additional_conductor_groups))
+
+
+def fallback_groups(conf: cfg.ConfigOpts) -> tuple[str, ...]:
+    """Return the groups that this conductor serves while nobody else does."""
+    return _named(conf.conductor.fallback_conductor_groups)
+
+
+def _named(groups: Iterable[str]) -> tuple[str, ...]:
+    return tuple("" if group == _NO_GROUP else group for group in groups)
+
+
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the options."""
     conf.register_opts(opts, group="conductor")
@@ -199,10 +237,18 @@ def register(conf: cfg.ConfigOpts) -> None:
 def check(conf: cfg.ConfigOpts) -> None:
     """Check options that depend on each other.
 
-    :raises podium.errors.ConfigError: if a conductor would count as gone between two signs of life
+    :raises podium.errors.ConfigError: if a conductor would count as gone between two signs of life, or is to
+        serve a group twice
     """
     interval, timeout = conf.conductor.heartbeat_interval, conf.conductor.heartbeat_timeout
     if timeout <= interval:
         raise errors.ConfigError(
             f"[conductor] heartbeat_timeout = {timeout} must be more than heartbeat_interval = {interval:g}"
         )
+    named = [*groups(conf), *fallback_groups(conf)]
+    for group in named:
+        if named.count(group) > 1:
+            raise errors.ConfigError(
+                f"the group {group or _NO_GROUP} is named twice in [conductor] conductor_group,"
+                " additional_conductor_groups and fallback_conductor_groups; leave it in one of them"
+            )

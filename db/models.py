@@ -192,7 +192,7 @@ class MemberRow(Base):
     lease: Mapped[float]
     interval: Mapped[float]
     version: Mapped[str] = mapped_column(sa.String(64))
-    fingerprint: Mapped[str] = mapped_column(sa.String(64))
+    fingerprint: Mapped[str] = mapped_column(sa.Text)
     leaves: Mapped[bool]
     acknowledged: Mapped[int] = mapped_column(sa.BigInteger)
     started_at: Mapped[datetime]

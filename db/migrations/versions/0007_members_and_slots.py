@@ -44,7 +44,7 @@ def upgrade() -> None:
         sa.Column("lease", sa.Double, nullable=False),
         sa.Column("interval", sa.Double, nullable=False),
         sa.Column("version", sa.String(64), nullable=False),
-        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("fingerprint", sa.Text, nullable=False),
         sa.Column("leaves", sa.Boolean, nullable=False),
         sa.Column("acknowledged", sa.BigInteger, nullable=False),
         sa.Column("started_at", _TIME, nullable=False),

@@ -21,6 +21,8 @@ WRONG = [
     ),
     pytest.param("[conductor] heartbeat_interval", "", "it is empty", id="an empty number"),
     pytest.param("[conductor] conductor_group", "a b", "letters, digits", id="a space in a name"),
+    pytest.param("[conductor] additional_conductor_groups", "a, b c", "letters, digits", id="in a list"),
+    pytest.param("[conductor] fallback_conductor_groups", "a/b", "letters, digits", id="a slash in a name"),
     pytest.param("[periodic_tasks] spacing", "a.b:0", "equal to 0.1", id="a spacing of no time"),
     pytest.param(
         "[periodic_tasks] spacing", "a.b:nan", "not a number of seconds", id="a spacing of no number"

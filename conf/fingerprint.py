@@ -1,0 +1,48 @@
+"""A text that stands for the options that all conductors of a fleet should have in common.
+
+It has each option with a digest of its value, so that two conductors can be told apart by the names of the
+options, and no value is shown.
+"""
+
+import hashlib
+import json
+from typing import Final
+
+from oslo_config import cfg
+
+from podium.conf import conductor
+
+#: Options of [conductor] that may differ: what a conductor is for, and how much its host can do.
+_OWN: Final = frozenset(
+    {
+        "conductor_group",
+        "additional_conductor_groups",
+        "fallback_conductor_groups",
+        "workers",
+        "sync_power_state_in_flight",
+        "sync_power_state_rate",
+        "confirm_above",
+    }
+)
+
+
+def fingerprint(conf: cfg.ConfigOpts) -> str:
+    """Return the fingerprint of the values in force."""
+    names = sorted(option.dest for option in conductor.opts if option.dest not in _OWN)
+    return " ".join(f"{name}:{_digest(conf.conductor[name])}" for name in names)
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+
+
+def differences(one: str, other: str) -> list[str]:
+    """Return the options in which two fingerprints differ, those included that one of them does not have."""
+    ours, theirs = (dict(part.partition(":")[::2] for part in text.split()) for text in (one, other))
+    return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+
+
+def short(text: str) -> str:
+    """Return a fingerprint as people can compare it."""
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
