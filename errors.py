@@ -13,6 +13,7 @@
     ├── InvalidNode               the values for nodes cannot be accepted; lists every fault
     ├── DriverLoadError           a driver cannot be found, imported or started
     ├── DuplicateTask             two periodic tasks ask for one name
+    ├── NotificationRefused       a webhook answered that it does not take an event
     └── DriverError               a driver could not do what was asked
         ├── BMCUnreachable        no answer
         ├── AuthenticationRefused the BMC answered, and refused user, password or key
@@ -84,6 +85,10 @@ class DriverLoadError(PodiumError):
 
 class DuplicateTask(PodiumError):
     """Two periodic tasks ask for one name."""
+
+
+class NotificationRefused(PodiumError):
+    """A webhook answered that it does not take an event; to send it again is likely to be in vain."""
 
 
 class DriverError(PodiumError):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Mapping
 from multiprocessing.sharedctypes import SynchronizedArray
 from typing import Any, Final
@@ -16,6 +17,7 @@ from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.fleet.lease import Lease
 from podium.conductor.fleet.membership import Heartbeat, process_name
 from podium.conductor.fleet.share import share_of
 from podium.conductor.manager import ConductorManager
@@ -96,7 +98,7 @@ class Conductor:
         self._enforcement = Enforcement(
             self._sql, self._fleet, self._recorder, self._sync, hostname=settings.host
         )
-        self._notifications = Notifications(self._sql, worker, settings.notifications)
+        self._notifications = Notifications(self._sql, Lease(worker, math.inf, 0.0), settings.notifications)
         self._statistics = Statistics(
             self._fleet,
             self._rooms,

@@ -58,7 +58,8 @@ opts = [
         sample_default="/usr/local/bin/on-power-event --quiet",
         help="Program that is run for each power event, with its arguments and without a shell. It reads the "
         "event as a CloudEvents 1.0 JSON document from standard input. Exit status 0 means that it has taken "
-        "the event; otherwise it is run again, at growing gaps. Empty for none.",
+        "the event; otherwise it is run again, at growing gaps. Of several conductors "
+        "with the same program one runs it, for the events of all. Empty for none.",
     ),
     cfg.Opt(
         "webhook_urls",
@@ -68,8 +69,9 @@ opts = [
         secret=True,
         help="URLs to which each power event is sent with POST, as a CloudEvents 1.0 JSON document. An "
         "answer with a status of 200 to 299 means that the event was taken; otherwise it is sent again, at "
-        "growing gaps. Redirects are not followed. User and password in a URL are sent as basic "
-        "authentication.",
+        "growing gaps. An event that is answered with another 4xx than 401, 403, 408, 425 and 429 for an "
+        "hour is set aside. Of several conductors with the same URL one sends the events of all. Redirects "
+        "are not followed. User and password in a URL are sent as basic authentication.",
     ),
     cfg.Opt(
         "webhook_token",

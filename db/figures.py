@@ -173,10 +173,12 @@ class SinkFigures(_Record):
 
     :param delivered: events since the start
     :param pending: events that the sink has still to take
+    :param set_aside: events that the sink refused for so long that it does not get them
     """
 
     delivered: int = _COUNT.figure(int)
     pending: int = _COUNT.figure(int)
+    set_aside: int = _COUNT.figure(int)
     failing: bool = _FLAG.figure(bool)
     failing_since: datetime | None = _SINCE.figure()
     last_error: str | None = _TEXT.figure()

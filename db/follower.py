@@ -1,18 +1,14 @@
-"""Going through the ledger of power events without missing one, and remembering how far a sink has come."""
+"""Going through the ledger of power events without missing one."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 import sqlalchemy as sa
 
-from podium.db.ledger import EVENT, Event, newest_number
-from podium.db.models import columns
-from podium.db.models import notification_cursors as cursors
+from podium.db.ledger import EVENT, Event
 from podium.db.models import power_events as events
-from podium.db.worker import Worker
 
 #: Seconds that a number passed over may still turn up: transactions do not commit in the order of numbers.
 _AWAITED: Final = 30.0
@@ -83,35 +79,3 @@ def _without(gap: _Gap, number: int) -> list[_Gap]:
         return [gap]
     parts = replace(gap, last=number - 1), replace(gap, first=number + 1)
     return [part for part in parts if part.first <= part.last]
-
-
-class Cursor(NamedTuple):
-    """Up to which event a sink has been notified, and since when and why it fails."""
-
-    sink: str
-    event_id: int
-    failing_since: datetime | None
-    last_error: str | None
-
-
-def open_cursors(connection: sa.Connection, holder: Worker, sinks: Collection[str]) -> list[Cursor]:
-    """The cursors of a worker's sinks; a new one begins at the newest event.
-
-    :param sinks: all of the worker's sinks; the cursors of others are deleted
-    """
-    mine = cursors.c.holder == holder
-    connection.execute(sa.delete(cursors).where(mine, cursors.c.sink.not_in(sinks)))
-    known = set(connection.scalars(sa.select(cursors.c.sink).where(mine)))
-    for sink in sinks:
-        if sink not in known:
-            values = {"holder": holder, "sink": sink, "event_id": newest_number(connection)}
-            connection.execute(sa.insert(cursors).values(**values))
-    return list(
-        map(Cursor._make, connection.execute(sa.select(*columns(cursors, Cursor._fields)).where(mine)))
-    )
-
-
-def save_cursor(connection: sa.Connection, holder: Worker, cursor: Cursor) -> None:
-    """Write down how far a sink has been notified, and since when and why it fails."""
-    mine = cursors.c.holder == holder, cursors.c.sink == cursor.sink
-    connection.execute(sa.update(cursors).where(*mine).values(cursor._asdict()))

@@ -152,9 +152,9 @@ def oldest_number(connection: sa.Connection) -> int | None:
     return number
 
 
-def count_after(connection: sa.Connection, writer: Worker, number: int) -> int:
-    """How many events that one worker recorded are newer than that number."""
-    query = sa.select(sa.func.count()).where(events.c.id > number, events.c.writer == writer)
+def count_between(connection: sa.Connection, after: int, last: int) -> int:
+    """How many events are newer than a number and no newer than another."""
+    query = sa.select(sa.func.count()).where(events.c.id > after, events.c.id <= last)
     return connection.scalar(query) or 0
 
 

@@ -334,15 +334,41 @@ class PowerEventRow(Base):
 
 
 class NotificationCursorRow(Base):
-    """Up to which event a worker has notified a sink, and since when that fails."""
+    """Up to which event a sink has been notified, by which member, and since when that fails.
+
+    ``owner`` alone delivers, until it has ended. ``refused_for`` are the seconds for which the sink has been
+    refusing the event ``refused_id``.
+    """
 
     __tablename__ = "notification_cursors"
 
-    holder: Mapped[Worker] = mapped_column(primary_key=True)
     sink: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    owner: Mapped[int | None] = mapped_column(sa.BigInteger)
     event_id: Mapped[int] = mapped_column(sa.BigInteger)
     failing_since: Mapped[datetime | None]
     last_error: Mapped[str | None] = mapped_column(sa.Text)
+    refused_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    refused_for: Mapped[float] = mapped_column(server_default=sa.text("0"))
+
+
+class NotificationSinkRow(Base):
+    """A sink that a conductor has in its configuration."""
+
+    __tablename__ = "notification_sinks"
+
+    hostname: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    sink: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+
+
+class NotificationRefusalRow(Base):
+    """An event that a sink refused for so long that it was set aside."""
+
+    __tablename__ = "notification_refusals"
+
+    sink: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    event_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    error: Mapped[str] = mapped_column(sa.Text)
 
 
 class PeriodicTaskRow(Base):
@@ -395,6 +421,8 @@ conductor_workers = cast(sa.Table, ConductorWorkerRow.__table__)
 operations = cast(sa.Table, OperationRow.__table__)
 power_requests = cast(sa.Table, PowerRequestRow.__table__)
 notification_cursors = cast(sa.Table, NotificationCursorRow.__table__)
+notification_sinks = cast(sa.Table, NotificationSinkRow.__table__)
+notification_refusals = cast(sa.Table, NotificationRefusalRow.__table__)
 power_events = cast(sa.Table, PowerEventRow.__table__)
 periodic_tasks = cast(sa.Table, PeriodicTaskRow.__table__)
 task_commands = cast(sa.Table, TaskCommandRow.__table__)

@@ -1,4 +1,4 @@
-"""Delivers events to one sink: in the order of the ledger, one at a time.
+"""Delivers events to one sink: in the order of the ledger, one at a time, while this member owns its cursor.
 
 What comes twice, after a crash, has the same id both times.
 """
@@ -6,7 +6,6 @@ What comes twice, after a crash, has the same id both times.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -14,13 +13,15 @@ import sqlalchemy as sa
 from oslo_log import log
 
 from podium import errors
+from podium.conductor.fleet.lease import Lease
 from podium.conductor.rooms.sql import Sql
+from podium.conductor.telling.refusals import Refusals
 from podium.conductor.telling.sinks import Sink, cloud_event
-from podium.db import follower, ledger
+from podium.db import ledger, notifications
 from podium.db.figures import SinkFigures
-from podium.db.follower import Cursor, Follower
+from podium.db.follower import Follower
 from podium.db.ledger import Event
-from podium.db.worker import Worker
+from podium.db.notifications import Cursor
 from podium.drivers import command
 from podium.pacing import Gaps
 
@@ -37,14 +38,15 @@ _SAVE_INTERVAL: Final = 1.0
 #: Seconds that the daemon's end waits for a delivery under way.
 _LAST_CHANCE: Final = 2.0
 _BATCH: Final = 100
+_NEVER: Final = (-1, -1)
 
 
 class Deliveries:
     """The deliveries to one sink, for the conductor's loop.
 
     :param name: of the sink, by which its cursor is known
-    :param worker: whose events are delivered
-    :param clock: seconds
+    :param lease: of this member
+    :param clock: seconds, which also count while the machine sleeps
     :param sleep: asyncio.sleep, or what a test puts in its place
     """
 
@@ -53,83 +55,106 @@ class Deliveries:
         sql: Sql,
         sink: Sink,
         name: str,
-        worker: Worker,
+        lease: Lease,
         clock: Callable[[], float],
         sleep: Sleep,
     ) -> None:
         self._sql = sql
         self._sink = sink
         self._name = name
-        self._worker = worker
+        self._lease = lease
         self._clock = clock
         self._sleep = sleep
-        self._follower = Follower(0, clock)
-        self._saved = Cursor(name, 0, None, None)
-        self._saved_at = clock()
-        self._failures = 0
-        self._failing_since: datetime | None = None
-        self._last_error: str | None = None
-        self._look_back = True
+        self._owned = asyncio.Event()
         self._delivered = 0
-        self._pending = 0
+        self._reset(Cursor(name, 0))
+
+    def _reset(self, cursor: Cursor) -> None:
+        self._follower = Follower(cursor.event_id, self._clock)
+        self._refusals = Refusals(cursor.refused_id, cursor.refused_for, self._clock)
+        self._failing_since, self._last_error = cursor.failing_since, cursor.last_error
+        self._saved, self._saved_at = cursor, self._clock()
+        self._failures = 0
+        self._look_back = True
+        self._set_aside: set[int] = set()
+        self._pending, self._counted = 0, _NEVER
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether this member delivers."""
+        return self._owned.is_set()
 
     def begin(self, cursor: Cursor) -> None:
-        """Continue where the last run ended."""
-        self._follower = Follower(cursor.event_id, self._clock)
-        self._failing_since, self._last_error = cursor.failing_since, cursor.last_error
-        self._saved = cursor
+        """Deliver from here on: this member owns the cursor."""
+        self._reset(cursor)
+        self._owned.set()
 
     def figures(self) -> SinkFigures:
-        """How this sink fares."""
+        """How this sink fares, as far as this member delivers to it."""
         return SinkFigures(
             delivered=self._delivered,
             pending=self._pending,
+            set_aside=len(self._set_aside),
             failing=self._failing_since is not None,
             failing_since=self._failing_since,
             last_error=self._last_error,
         )
 
     async def run(self) -> None:
-        """Deliver, for ever."""
+        """Deliver, for ever, whenever this member owns the cursor."""
         try:
             while True:
+                await self._owned.wait()
                 await self._sleep(await self._deliver_next())
         finally:
-            await self._save()
+            if self.is_owned:
+                await self._save()
 
     async def count(self) -> None:
-        """Count the events that wait."""
+        """Count the events that wait; what was counted before is not counted again while the sink fails."""
+        last, (counted_at, counted_to) = self._follower.last, self._counted
+        is_same = counted_at == last
+
+        def statement(connection: sa.Connection) -> tuple[int, int]:
+            newest = ledger.newest_number(connection)
+            after = counted_to if is_same else last
+            return newest, ledger.count_between(connection, after, newest)
+
         with contextlib.suppress(errors.DatabaseUnavailable):  # the count stays as it was
-            self._pending = await self._sql.read(
-                lambda connection: ledger.count_after(connection, self._worker, self._follower.last)
-            )
+            newest, more = await self._sql.read(statement)
+            self._pending = more + (self._pending if is_same else 0)
+            self._counted = last, newest
 
     async def _deliver_next(self) -> float:
         """Deliver a few events; return how many seconds to wait before the next."""
         try:
-            events, oldest = await self._sql.read(self._read)
-            self._report_pruned(oldest)
+            events = await self._sql.read(self._read)
         except errors.DatabaseUnavailable:
             return POLL_INTERVAL
         for event in events:
-            if event.writer == self._worker:
+            if not self._lease.is_safe():  # another member may deliver from here on
+                return POLL_INTERVAL
+            if event.writer is not None and event.id not in self._set_aside:
                 try:
-                    await self._deliver(event)
+                    await self._deliver(event, cloud_event(event, event.writer))
                 except Exception as error:
-                    return await self._failed(error)
+                    return await self._failed(event, error)
             else:
                 self._follower.passed(event.id)
             if self._clock() - self._saved_at >= _SAVE_INTERVAL:
                 await self._save()
+            if not self.is_owned:
+                return 0
         await self._save()
         return 0 if len(events) == _BATCH else POLL_INTERVAL
 
-    def _read(self, connection: sa.Connection) -> tuple[list[Event], int | None]:
-        oldest = ledger.oldest_number(connection) if self._look_back else None
-        return self._follower.read(connection, _BATCH), oldest
+    def _read(self, connection: sa.Connection) -> list[Event]:
+        if self._look_back:
+            self._set_aside = set(notifications.refused(connection, self._name))
+            self._report_pruned(ledger.oldest_number(connection))
+        return self._follower.read(connection, _BATCH)
 
-    async def _deliver(self, event: Event) -> None:
-        document = cloud_event(event, self._worker)
+    async def _deliver(self, event: Event, document: str) -> None:
         under_way = asyncio.ensure_future(
             command.in_thread(partial(self._sink.deliver, document), "notification")
         )
@@ -146,15 +171,20 @@ class Deliveries:
     def _taken(self, event: Event) -> None:
         if self._failing_since is not None:
             LOG.info("Notifications to %s are taken again", self._name)
+        self._delivered += 1
+        self._pass(event)
+
+    def _pass(self, event: Event) -> None:
         self._failures = 0
         self._failing_since = self._last_error = None
-        self._delivered += 1
+        self._refusals.forget()
         self._follower.passed(event.id)
 
     def _report_pruned(self, oldest: int | None) -> None:
         self._look_back = False
         lost = 0 if oldest is None else oldest - 1 - self._follower.last
         if lost > 0:
+            self._counted = _NEVER
             LOG.error(
                 "%s did not get up to %d events, which were deleted before it took them; [conductor]"
                 " power_events_max_age and power_events_max_count say how many are kept",
@@ -162,29 +192,64 @@ class Deliveries:
                 lost,
             )
 
-    async def _failed(self, error: Exception) -> float:
+    async def _failed(self, event: Event, error: Exception) -> float:
+        text = errors.one_line(error)
+        if self._refusals.note(event.id, isinstance(error, errors.NotificationRefused)):
+            return await self._put_aside(event, text)
         if not self._failures:
-            LOG.error(
-                "Notifications to %s fail and wait, tried again at growing gaps: %s",
-                self._name,
-                errors.one_line(error),
-            )
+            LOG.error("Notifications to %s fail and wait, tried again at growing gaps: %s", self._name, text)
         gap = _GAPS[self._failures]
         self._failures += 1
         self._failing_since = self._failing_since or self._sql.now()
-        self._last_error = errors.one_line(error)
+        self._last_error = text
         self._look_back = True
         await self._save()
         return gap
 
+    async def _put_aside(self, event: Event, text: str) -> float:
+        """Go on without an event that the sink will not take."""
+        self._pass(event)
+        self._set_aside.add(event.id)
+        LOG.error(
+            "%s does not get the event %d of %s (%s), which it refused for an hour: %s; see podium events",
+            self._name,
+            event.id,
+            event.node_name,
+            event.cause,
+            text,
+        )
+        cursor = self._cursor()
+        while self.is_owned:
+            with contextlib.suppress(errors.DatabaseUnavailable):
+                await self._write(
+                    cursor,
+                    lambda sql: notifications.set_aside(sql, self._lease.holder, cursor, event.id, text),
+                )
+                break
+            await self._sleep(POLL_INTERVAL)
+        return 0
+
+    def _cursor(self) -> Cursor:
+        return Cursor(
+            self._name,
+            self._follower.position,
+            self._failing_since,
+            self._last_error,
+            self._refusals.number,
+            self._refusals.seconds,
+        )
+
     async def _save(self) -> None:
         """Write the cursor down if it has changed; when the database is out of reach, the next call does."""
-        cursor = Cursor(self._name, self._follower.position, self._failing_since, self._last_error)
+        cursor = self._cursor()
         self._saved_at = self._clock()
-        if cursor == self._saved:
-            return
-        try:
-            await self._sql.write(lambda sql: follower.save_cursor(sql, self._worker, cursor))
-        except errors.DatabaseUnavailable:
-            return
-        self._saved = cursor
+        if cursor != self._saved:
+            with contextlib.suppress(errors.DatabaseUnavailable):
+                await self._write(cursor, lambda sql: notifications.save(sql, self._lease.holder, cursor))
+
+    async def _write(self, cursor: Cursor, statement: Callable[[sa.Connection], bool]) -> None:
+        if await self._sql.write(statement):
+            self._saved = cursor
+        else:  # the cursor was begun anew, or another member delivers
+            self._owned.clear()
+            self._reset(Cursor(self._name, 0))

@@ -1,27 +1,32 @@
-"""Notifies programs and webhooks of every power event that this worker wrote down.
+"""Notifies programs and webhooks of every power event in the ledger.
 
-The ledger is the queue: each sink has a cursor in the database, so that no restart and no outage loses an
-event, and a sink that fails delays no other.
+The ledger is the queue: each sink has one cursor in the database, so that no restart and no outage loses an
+event, and a sink that fails delays no other. Of the members that have a sink one delivers to it; the others
+look whether it has ended.
 """
 
 import asyncio
-import time
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from oslo_config import cfg
+from oslo_log import log
 
 from podium import errors
+from podium.clocks import boottime
+from podium.conductor.fleet.lease import Lease
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.telling.deliveries import POLL_INTERVAL, Deliveries, Sleep
 from podium.conductor.telling.sinks import ProgramSink, Sink, WebhookSink
-from podium.db import follower
+from podium.db import notifications
 from podium.db.figures import SinkFigures
-from podium.db.worker import Worker
 
-#: Seconds between two counts of the events that wait.
-_COUNT_INTERVAL: Final = 5.0
+LOG = log.getLogger(__name__)
+
+#: Seconds between two looks for sinks to which nobody delivers, and two counts of the events that wait.
+_LOOK_INTERVAL: Final = 5.0
 _LONGEST_NAME: Final = 255
 
 
@@ -53,56 +58,63 @@ class NotificationSettings:
 
 
 class Notifications:
-    """The notifications of one worker of a conductor, for the daemon's event loop.
+    """The notifications of one member, for the daemon's event loop.
 
-    :param worker: whose events are delivered
-    :param clock: seconds
+    :param lease: of this member
+    :param clock: seconds, which also count while the machine sleeps
     :param sleep: asyncio.sleep, or what a test puts in its place
     """
 
     def __init__(
         self,
         sql: Sql,
-        worker: Worker,
+        lease: Lease,
         settings: NotificationSettings,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boottime,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._sql = sql
-        self._worker = worker
+        self._member = lease.holder
         self._sleep = sleep
         self._deliveries = {
-            name: Deliveries(sql, sink, name, worker, clock, sleep) for name, sink in settings.sinks().items()
+            name: Deliveries(sql, sink, name, lease, clock, sleep) for name, sink in settings.sinks().items()
         }
 
     async def run(self) -> None:
         """Deliver, for ever; an event under way when this is cancelled is delivered again by the next run."""
-        await self._open()
+        await self._declare()
         async with asyncio.TaskGroup() as group:
             for name, deliveries in self._deliveries.items():
                 group.create_task(deliveries.run(), name=f"notifications to {name}")
-            group.create_task(self._count(), name="notifications that wait")
+            group.create_task(self._look_after(), name="cursors of notifications")
 
     def figures(self) -> dict[str, SinkFigures]:
-        """How each sink fares, by its name."""
+        """How each sink fares, by its name; the events of one are counted by the member that delivers."""
         return {name: deliveries.figures() for name, deliveries in self._deliveries.items()}
 
-    async def _open(self) -> None:
+    async def _declare(self) -> None:
         while True:
-            try:
-                cursors = await self._sql.write(
-                    lambda connection: follower.open_cursors(connection, self._worker, list(self._deliveries))
+            with contextlib.suppress(errors.DatabaseUnavailable):
+                await self._sql.write(
+                    lambda sql: notifications.declare(sql, self._member.host, list(self._deliveries))
                 )
-            except errors.DatabaseUnavailable:
-                await self._sleep(POLL_INTERVAL)
-                continue
-            for cursor in cursors:
-                self._deliveries[cursor.sink].begin(cursor)
-            return
+                return
+            await self._sleep(POLL_INTERVAL)
 
-    async def _count(self) -> None:
+    async def _look_after(self) -> None:
         while True:
             for deliveries in self._deliveries.values():
-                await deliveries.count()
-            await self._sleep(_COUNT_INTERVAL)
+                if deliveries.is_owned:
+                    await deliveries.count()
+            with contextlib.suppress(errors.DatabaseUnavailable):
+                await self._take([name for name, one in self._deliveries.items() if not one.is_owned])
+            await self._sleep(_LOOK_INTERVAL)
+
+    async def _take(self, names: Sequence[str]) -> None:
+        """Take over the sinks to which nobody delivers."""
+        free = await self._sql.read(lambda sql: notifications.free(sql, names)) if names else []
+        if free:
+            for cursor in await self._sql.write(lambda sql: notifications.take(sql, self._member, free)):
+                self._deliveries[cursor.sink].begin(cursor)
+                LOG.info("This conductor notifies %s, from the event %d on", cursor.sink, cursor.event_id + 1)

@@ -25,18 +25,20 @@ from podium.drivers import command
 #: CloudEvents 1.0, JSON Event Format, section 3: the media type of an event as a document of its own.
 _CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 _LONGEST_COMPLAINT: Final = 200
+#: Client errors (RFC 9110, section 15.5) that are about the moment or the login, and not about the event.
+_PASSING: Final = frozenset({401, 403, 408, 425, 429})
 
 
-def cloud_event(event: Event, worker: Worker) -> str:
+def cloud_event(event: Event, writer: Worker) -> str:
     """An event of the ledger as a document of CloudEvents 1.0, JSON Event Format.
 
-    :param worker: who recorded it
+    :param writer: who recorded it
     """
     at = _rfc3339(event.at)
     document = {
         "specversion": "1.0",
-        "id": f"{worker}/{event.id}",
-        "source": f"/podium/conductors/{quote(worker.host)}",
+        "id": f"{writer.host}/{writer.index}/{event.id}",
+        "source": f"/podium/conductors/{quote(writer.host)}",
         "type": f"org.podium.power.{event.cause.replace(' ', '-')}",
         "subject": event.node_name,
         "time": at,
@@ -69,7 +71,8 @@ class Sink(Protocol):
     def deliver(self, document: str) -> None:
         """Deliver one event.
 
-        :raises Exception: when the event was not taken, with the reason
+        :raises podium.errors.NotificationRefused: when the sink says that it does not take this event
+        :raises Exception: when the event was not taken for another reason
         """
 
 
@@ -123,7 +126,7 @@ class WebhookSink:
         self._timeout = timeout
 
     def deliver(self, document: str) -> None:
-        """:raises podium.errors.PodiumError, OSError, http.client.HTTPException: when it was not taken"""
+        """:raises podium.errors.PodiumError, OSError, http.client.HTTPException: see :class:`Sink`"""
         connection = self._connection(self._host, self._port, timeout=self._timeout)
         late = threading.Event()
         # The timeout of the socket begins anew with every byte from a slow server.
@@ -138,7 +141,9 @@ class WebhookSink:
                     if 200 <= answer.status < 300:
                         return
                     complaint = f"answered {answer.status} {answer.reason}"
-                raise errors.PodiumError(complaint[:_LONGEST_COMPLAINT])
+                is_final = 400 <= answer.status < 500 and answer.status not in _PASSING
+                kind = errors.NotificationRefused if is_final else errors.PodiumError
+                raise kind(complaint[:_LONGEST_COMPLAINT])
         except (OSError, http.client.HTTPException) as fault:
             if not (late.is_set() or isinstance(fault, TimeoutError)):
                 raise

@@ -90,6 +90,64 @@ def upgrade() -> None:
         postgresql_where=is_held,
         sqlite_where=is_held,
     )
+    _make_cursors()
+
+
+def _make_cursors() -> None:
+    """One cursor for each sink takes the place of one for each worker and sink."""
+    positions, hosts = _old_cursors()
+    op.drop_table("notification_cursors")
+    op.create_table(
+        "notification_cursors",
+        sa.Column("sink", sa.String(255), primary_key=True),
+        sa.Column("owner", sa.BigInteger),
+        sa.Column("event_id", sa.BigInteger, nullable=False),
+        sa.Column("failing_since", _TIME),
+        sa.Column("last_error", sa.Text),
+        sa.Column("refused_id", sa.BigInteger),
+        sa.Column("refused_for", sa.Double, nullable=False, server_default=sa.text("0")),
+        **_table_args(),
+    )
+    op.create_table(
+        "notification_sinks",
+        sa.Column("hostname", sa.String(255), primary_key=True),
+        sa.Column("sink", sa.String(255), primary_key=True),
+        **_table_args(),
+    )
+    op.create_table(
+        "notification_refusals",
+        sa.Column("sink", sa.String(255), primary_key=True),
+        sa.Column("event_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("at", _TIME, nullable=False),
+        sa.Column("error", sa.Text, nullable=False),
+        **_table_args(),
+    )
+    cursors = sa.table("notification_cursors", sa.column("sink"), sa.column("event_id"))
+    for sink, position in positions.items():
+        op.execute(sa.insert(cursors).values(sink=sink, event_id=position))
+    sinks = sa.table("notification_sinks", sa.column("hostname"), sa.column("sink"))
+    for host, sink in sorted(hosts):
+        op.execute(sa.insert(sinks).values(hostname=host, sink=sink))
+
+
+def _old_cursors() -> tuple[dict[str, int], set[tuple[str, str]]]:
+    """By sink the number of the last event before all that wait, and which hosts have which sinks.
+
+    The position of a worker that no longer exists may be very old. It counts only where events wait.
+    """
+    events = sa.table("power_events", sa.column("id"), sa.column("writer"))
+    old = sa.table("notification_cursors", sa.column("holder"), sa.column("sink"), sa.column("event_id"))
+    connection = op.get_bind()
+    newest = connection.scalar(sa.select(sa.func.max(events.c.id))) or 0
+    positions: dict[str, int] = {}
+    hosts = set()
+    for holder, sink, passed in connection.execute(sa.select(old)).all():
+        theirs = events.c.writer == holder, events.c.id > passed
+        waiting = connection.scalar(sa.select(sa.func.min(events.c.id)).where(*theirs))
+        position = newest if waiting is None else waiting - 1
+        positions[sink] = min(position, positions.get(sink, position))
+        hosts.add((holder.rpartition("/")[0], sink))
+    return positions, hosts
 
 
 def _fill_slots() -> None:

@@ -151,6 +151,7 @@ def test_a_conductor_is_shown_while_a_webhook_fails(podium: Run, database: Datab
         "url": {
             "delivered": 6,
             "pending": 4,
+            "set_aside": 0,
             "failing": True,
             "failing_since": "2030-05-01T11:00:00Z",
             "last_error": "answered 503",

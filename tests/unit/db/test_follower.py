@@ -1,14 +1,13 @@
 """The ledger as it is gone through: no event is missed, and cursors say how far it was."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from fakes import HERE, THERE, Clock
+from fakes import HERE, Clock
 from podium.db import ledger
 from podium.db.engine import Database
-from podium.db.follower import Cursor, Follower, open_cursors, save_cursor
+from podium.db.follower import Follower
 from podium.db.models import power_events, utcnow
 from podium.db.worker import Worker
 
@@ -99,43 +98,10 @@ def test_what_is_left_of_a_gap_is_still_awaited() -> None:
         assert follower.position == position
 
 
-def cursors(database: Database, sinks: Sequence[str], worker: Worker = HERE) -> dict[str, Any]:
-    with database.write() as connection:
-        rows = open_cursors(connection, worker, sinks)
-    return {row.sink: row.event_id for row in rows}
-
-
-def test_a_new_sink_begins_at_the_newest_event_and_a_known_one_where_it_was(database: Database) -> None:
-    assert cursors(database, ["a"]) == {"a": 0}
-    record(database, "n1", "n2")
-    with database.read() as connection:
-        newest = ledger.newest_number(connection)
-    assert cursors(database, ["a", "b"]) == {"a": 0, "b": newest}
-
-
-def test_the_cursor_of_a_sink_that_is_no_more_is_forgotten(database: Database) -> None:
-    cursors(database, ["a", "b"])
-    cursors(database, ["a"], worker=THERE)
-    assert cursors(database, ["b"]) == {"b": 0}
-    assert cursors(database, []) == {}
-    assert cursors(database, ["a"], worker=THERE) == {"a": 0}
-
-
-def test_a_cursor_remembers_since_when_and_why_its_sink_fails(database: Database) -> None:
-    cursors(database, ["a"])
-    since = utcnow()
-    with database.write() as connection:
-        save_cursor(connection, HERE, Cursor("a", 7, since, "no answer"))
-    with database.write() as connection:
-        (row,) = open_cursors(connection, HERE, ["a"])
-    assert (row.event_id, row.failing_since, row.last_error) == (7, since, "no answer")
-
-
-def test_only_a_workers_own_events_are_counted(database: Database) -> None:
+def test_events_are_counted_between_two_numbers(database: Database) -> None:
     record(database, "n1", "n2", "n3")
-    record(database, "n4", worker=THERE)
     with database.read() as connection:
-        oldest = ledger.oldest_number(connection)
+        oldest, newest = ledger.oldest_number(connection), ledger.newest_number(connection)
         assert oldest is not None
-        assert ledger.count_after(connection, HERE, oldest) == 2
-        assert ledger.count_after(connection, THERE, oldest) == 1
+        assert ledger.count_between(connection, oldest, newest) == 2
+        assert ledger.count_between(connection, newest, newest) == 0

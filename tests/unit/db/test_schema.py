@@ -20,10 +20,10 @@ from podium.db import (
     api,
     changes,
     conductors,
-    follower,
     ledger,
     migrations,
     models,
+    notifications,
     operations,
     power,
     retention,
@@ -162,9 +162,28 @@ def test_an_upgrade_gives_every_worker_its_one_name(bare: Database) -> None:
         assert [one.holder for one in operations.requests_of(connection, 1)] == [C1, second]
         events = ledger.newest_events(connection, ledger.Chosen(), limit=9)
         assert [event.writer for event in events] == [C1, second, None]
-        for worker, number in ((C1, 1), (second, 2)):
-            (cursor,) = follower.open_cursors(connection, worker, ["s"])
-            assert cursor.event_id == number
+
+
+_EVENTS = "INSERT INTO power_events (id, node_uuid, node_name, at, cause, writer) VALUES " + ", ".join(
+    f"({number}, 'u1', 'n1', '2030-05-01', 'request', '{writer}')"
+    for number, writer in ((3, "c1/0"), (5, "c2/0"), (6, "c1/0"), (8, "c1/1"), (9, "c2/0"))
+)
+_CURSORS = (
+    "INSERT INTO notification_cursors (holder, sink, event_id) VALUES"
+    " ('c1/0', 's', 7), ('c1/1', 's', 7), ('c1/2', 's', 1), ('c2/0', 's', 9), ('c2/0', 't', 4)"
+)
+
+
+def test_an_upgrade_makes_one_cursor_of_all_workers_before_all_that_waits(bare: Database) -> None:
+    upgrade_to(bare, "0006", (_EVENTS, _CURSORS))
+    schema.upgrade(bare)
+    with bare.write() as connection:
+        # Of c1/2, which was long ago, nothing waits.
+        taken = notifications.take(connection, Worker("c2", 0, 1), ["s", "t"])
+        assert {one.sink: one.event_id for one in taken} == {"s": 7, "t": 4}
+        notifications.declare(connection, "c2", [])  # c1 has s as well
+        left = connection.scalars(sa.select(models.notification_cursors.c.sink)).all()
+        assert left == ["s"]
 
 
 def test_an_upgrade_leaves_open_which_machines_the_nodes_are(bare: Database) -> None:

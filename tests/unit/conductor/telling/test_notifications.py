@@ -15,12 +15,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fakes import HERE, PATIENCE, THERE, make_conf, until
+from fakes import HERE, PATIENCE, THERE, Clock, make_conf, until
 from podium import errors
+from podium.clocks import boottime
+from podium.conductor.fleet.lease import Lease
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.telling.notification_metrics import of_notifications
 from podium.conductor.telling.notifications import Notifications, NotificationSettings
+from podium.conductor.telling.refusals import Refusals
 from podium.conductor.telling.sinks import ProgramSink, WebhookSink, cloud_event
+from podium.db import members, notifications
 from podium.db.engine import Database
 from podium.db.figures import SinkFigures
 from podium.db.models import notification_cursors, power_events
@@ -37,6 +41,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status = 204
+        self.judge: Callable[[dict[str, Any]], int] = lambda _document: self.status
         self.answering = threading.Event()
         self.answering.set()
         self.paths: list[str] = []
@@ -61,9 +66,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.paths.append(self.path)
         self.server.headers.append(dict(self.headers.items()))
         self.server.answering.wait(PATIENCE)
-        if self.server.status < 300:
-            self.server.taken.append(json.loads(body))
-        self.send_response(self.server.status)
+        document = json.loads(body)
+        status = self.server.judge(document)
+        if status < 300:
+            self.server.taken.append(document)
+        self.send_response(status)
         self.send_header("Location", self.server.url("/elsewhere"))
         self.end_headers()
 
@@ -125,13 +132,28 @@ class Pauses:
         await asyncio.sleep(0.001)
 
 
+def enter(database: Database, host: str = "here") -> Worker:
+    """A new member; the one that its host had has ended."""
+    service = members.Service("boot:1:2", (), ("",), (), 30.0, 5.0, "1", "f")
+    with database.write() as connection:
+        for one in members.unended(connection):
+            if one.host == host:
+                members.leave(connection, one.name)
+        return members.enter(connection, host, 0, service)
+
+
+def entered(database: Database, host: str = "here") -> Lease:
+    """The long lease of a new member."""
+    return Lease(enter(database, host), 1e9, boottime())
+
+
 @contextlib.asynccontextmanager
 async def running(
-    database: Database, given: NotificationSettings, worker: Worker = HERE, **options: Any
+    database: Database, given: NotificationSettings, lease: Lease | None = None, **options: Any
 ) -> AsyncIterator[Notifications]:
-    """Notifications that know their cursors; nothing is lost of what happens from now on."""
+    """Notifications of sinks that are declared; nothing is lost of what happens from now on."""
     sql = Sql(database)
-    made = Notifications(sql, worker, given, **{"sleep": Pauses(), **options})
+    made = Notifications(sql, lease or entered(database), given, **{"sleep": Pauses(), **options})
     task = asyncio.create_task(made.run())
     try:
         wanted = set(given.sinks())
@@ -188,16 +210,150 @@ def test_a_type_has_no_blanks_and_a_source_is_a_uri(database: Database) -> None:
     assert document["source"] == "/podium/conductors/b%C3%BCro%201"
 
 
-def test_a_sink_gets_this_conductors_events_only_and_in_order(database: Database, receiver: Receiver) -> None:
+def test_a_sink_gets_the_events_of_all_conductors_in_order(database: Database, receiver: Receiver) -> None:
     async def scenario() -> None:
         async with running(database, settings(receiver.url())):
             for number in range(0, 250, 5):
-                happen(database, *(f"n{one}" for one in range(number, number + 5)))
-                happen(database, "other", writer=THERE)
+                happen(database, *(f"n{one}" for one in range(number, number + 4)))
+                happen(database, f"n{number + 4}", writer=THERE)
             await until(lambda: len(receiver.taken) >= 250)
 
     asyncio.run(scenario())
     assert receiver.subjects == [f"n{number}" for number in range(250)]
+    assert [receiver.taken[3][key] for key in ("source", "id")] == ["/podium/conductors/here", "here/0/4"]
+    assert [receiver.taken[4][key] for key in ("source", "id")] == ["/podium/conductors/there", "there/0/5"]
+
+
+def test_an_event_has_the_same_id_whichever_member_delivers_it(database: Database) -> None:
+    happen(database, "n1", writer=Worker("here", 1, 7))
+    with database.read() as connection:
+        (row,) = connection.execute(sa.select(power_events))
+    assert json.loads(cloud_event(row, row.writer))["id"] == f"here/1/{row.id}"
+
+
+def test_one_member_delivers_and_its_successor_goes_on_where_it_was(
+    database: Database, receiver: Receiver
+) -> None:
+    async def scenario() -> None:
+        leases = entered(database), entered(database, "there")
+        given = settings(receiver.url())
+        async with running(database, given, leases[0]), running(database, given, leases[1]):
+            await until(lambda: owner(database) is not None)
+            happen(database, "n1", "n2")
+            await until(lambda: cursors(database)[receiver.url()].event_id == 2)
+            (first,) = (lease for lease in leases if lease.holder.incarnation == owner(database))
+            first.end()
+            happen(database, "n3")
+            with database.write() as connection:
+                members.end(connection, {first.holder.incarnation: 1}, None, "its lease ran out")
+            await until(lambda: cursors(database)[receiver.url()].event_id == 3)
+
+    asyncio.run(scenario())
+    assert receiver.subjects == ["n1", "n2", "n3"]
+
+
+def owner(database: Database) -> int | None:
+    (cursor,) = cursors(database).values()
+    found: int | None = cursor.owner
+    return found
+
+
+def test_a_member_whose_lease_is_nearly_over_delivers_nothing(database: Database, receiver: Receiver) -> None:
+    clock = Clock()
+
+    async def scenario() -> None:
+        sql, lease = Sql(database), Lease(enter(database), 30.0, clock(), clock=clock)
+        with contextlib.closing(sql):
+            made = Notifications(sql, lease, settings(receiver.url()), clock=clock, sleep=Pauses())
+            task = asyncio.create_task(made.run())
+            await until(lambda: bool(cursors(database)))
+            happen(database, "n1")
+            await until(lambda: len(receiver.taken) == 1)
+            clock.advance(25.0)
+            happen(database, "n2")
+            await until(lambda: made.figures()[receiver.url()].pending == 1)
+            assert len(receiver.taken) == 1
+            lease.renew(clock())
+            await until(lambda: len(receiver.taken) == 2)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 413, 422])
+def test_an_event_that_is_refused_for_an_hour_is_set_aside(
+    database: Database, receiver: Receiver, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    clock = Clock()
+
+    async def pause(seconds: float) -> None:
+        clock.advance(seconds if receiver.asked else 0)
+        await asyncio.sleep(0.001)
+
+    def refuse(document: dict[str, Any]) -> int:
+        return status if document["subject"] == "n1" else 200
+
+    async def scenario() -> None:
+        receiver.judge = refuse
+        async with running(database, settings(receiver.url()), sleep=pause, clock=clock) as notifications:
+            happen(database, "n1", "n2")
+            await until(lambda: bool(receiver.taken))
+            figures = notifications.figures()[receiver.url()]
+            assert (figures.set_aside, figures.failing) == (1, False)
+
+    with caplog.at_level(logging.ERROR, "podium"):
+        asyncio.run(scenario())
+    assert receiver.subjects == ["n2"]
+    assert f"{receiver.url()} does not get the event 1 of n1 (out-of-band)" in caplog.text
+    with database.read() as connection:
+        assert notifications.refused(connection, receiver.url()) == [1]
+
+
+@pytest.mark.parametrize("status", [401, 403, 408, 425, 429, 500, 503])
+def test_what_is_not_refused_for_good_waits_for_ever(
+    database: Database, receiver: Receiver, status: int
+) -> None:
+    clock = Clock()
+
+    async def pause(seconds: float) -> None:
+        clock.advance(seconds)
+        await asyncio.sleep(0.001)
+
+    async def scenario() -> None:
+        receiver.status = status
+        async with running(database, settings(receiver.url()), sleep=pause, clock=clock):
+            happen(database, "n1", "n2")
+            await until(lambda: receiver.asked >= 60)
+            assert clock.now > 3 * 3600
+            receiver.status = 200
+            await until(lambda: len(receiver.taken) == 2)
+
+    asyncio.run(scenario())
+    assert receiver.subjects == ["n1", "n2"]
+
+
+def test_only_the_time_between_refusals_counts_and_a_successor_counts_on() -> None:
+    clock = Clock()
+    refusals = Refusals(None, 0.0, clock)
+    for definite, seconds, expected in (
+        (True, 300, 0),
+        (True, 3000, 300),
+        (False, 9000, 300),  # unreachable for long
+        (True, 9000, 300),
+        (False, 10, 300),
+        (True, 300, 300),
+    ):
+        assert not refusals.note(5, definite)
+        assert refusals.seconds == expected
+        clock.advance(seconds)
+    successor = Refusals(refusals.number, 3500.0, clock)
+    clock.advance(9000)
+    assert not successor.note(5, True)
+    clock.advance(100)
+    assert successor.note(5, True)
+    assert not successor.note(6, True)
+    assert (successor.number, successor.seconds) == (6, 0.0)
 
 
 def test_nothing_is_lost_or_repeated_over_a_restart(database: Database, receiver: Receiver) -> None:
@@ -239,6 +395,7 @@ def test_a_failing_sink_is_tried_again_at_growing_gaps_until_it_takes_the_event(
     assert gaps[:11] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
     name = receiver.url()
     assert [record.getMessage() for record in caplog.records if name in record.getMessage()] == [
+        f"This conductor notifies {name}, from the event 1 on",
         f"Notifications to {name} fail and wait, tried again at growing gaps:"
         " answered 503 Service Unavailable",
         f"Notifications to {name} are taken again",
@@ -415,11 +572,12 @@ def test_sinks_that_differ_in_secrets_only_are_told_apart_without_them() -> None
 
 
 def test_metrics_tell_how_each_sink_fares() -> None:
-    told = {"exec /bin/true": SinkFigures(delivered=5, pending=2, failing=True)}
+    told = {"exec /bin/true": SinkFigures(delivered=5, pending=2, set_aside=3, failing=True)}
     samples = [sample for metric in of_notifications(told) for sample in metric.samples]
     assert {sample.name: sample.value for sample in samples} == {
         "podium_notifications_delivered_total": 5,
         "podium_notifications_pending": 2,
+        "podium_notifications_set_aside": 3,
         "podium_notifications_failing": 1,
     }
     assert {sample.labels["sink"] for sample in samples} == {"exec /bin/true"}
