@@ -7,6 +7,7 @@
     │   │   └── DatabaseBusy      a deadlock, or a lock held by others: a retry may succeed
     │   └── SchemaMismatch        the schema is missing, older or newer than this program
     ├── ConductorAlreadyRunning   another daemon uses this host name
+    ├── ConductorsAtWork          conductors run that must be stopped before this
     ├── MemberEnded               others have ended this worker, and given its nodes away
     ├── NodeNotFound
     ├── NodeConflict              the node is not in a state that allows this
@@ -54,6 +55,10 @@ class SchemaMismatch(DatabaseError):
 
 class ConductorAlreadyRunning(PodiumError):
     """A conductor with this host name is alive on the same database."""
+
+
+class ConductorsAtWork(PodiumError):
+    """Conductors run on the database that must be stopped before; the text names them."""
 
 
 class MemberEnded(PodiumError):

@@ -56,7 +56,8 @@ class Command(cliff.command.Command):
         :raises podium.errors.DatabaseError: when it cannot be reached, or needs ``podium db upgrade``
         """
         with self.any_database() as database:
-            schema.check(database)
+            if remark := schema.check(database):
+                self.warn(f"warning: {remark}")
             yield database
 
     @contextmanager

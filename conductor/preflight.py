@@ -51,8 +51,8 @@ def _prepare_schema(conf: configuration.Config, sleep: Callable[[float], object]
     try:
         for left in itertools.repeat(-1) if retries < 0 else range(retries, -1, -1):
             try:
-                if schema.prepare(database):
-                    LOG.warning("There was no database %s, so an empty one was made", database.sqlite_file)
+                if remark := schema.prepare(database):
+                    LOG.warning("%s", remark)
                 break
             except errors.DatabaseUnavailable as error:
                 if not left:

@@ -213,7 +213,9 @@ class Database:
             sa.exc.InterfaceError,
             sa.exc.TimeoutError,
         ) as error:
-            raise errors.DatabaseUnavailable(self._unavailable(error)) from error
+            is_held = _code(getattr(error, "orig", error)) in _HELD
+            kind = errors.DatabaseBusy if is_held else errors.DatabaseUnavailable
+            raise kind(self._unavailable(error)) from error
         except oslo_exception.DBError as error:
             inner: Any = error.inner_exception
             code = _code(getattr(inner, "orig", inner))

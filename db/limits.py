@@ -87,6 +87,7 @@ def mariadb_settings(limits: Limits) -> Mapping[str, float]:
     settings: dict[str, Any] = {
         "max_statement_time": limits.statement,
         "innodb_lock_wait_timeout": limits.lock,
+        "lock_wait_timeout": limits.lock,  # of tables, which a migration changes
         "idle_write_transaction_timeout": limits.idle,
     }
     return {name: seconds for name, seconds in settings.items() if seconds is not None}

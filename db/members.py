@@ -21,6 +21,7 @@ from oslo_db.exception import DBDuplicateEntry
 from podium import errors
 from podium.db import clock
 from podium.db.changes import next_change
+from podium.db.migrations import REVISIONS
 from podium.db.models import change_counter, columns, leases, members
 from podium.db.worker import Worker
 
@@ -96,6 +97,7 @@ def enter(connection: sa.Connection, host: str, worker: int, service: Service) -
         **{name: list(getattr(service, name)) for name in ("drivers", "conductor_groups", "fallback_groups")},
         "host": host,
         "worker": worker,
+        "revision": REVISIONS[-1],
         "leaves": False,
         "acknowledged": generation,
         "started_at": now,

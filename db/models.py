@@ -169,6 +169,15 @@ class ChangeCounterRow(Base):
     generation: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
 
 
+class SchemaFloorRow(Base):
+    """The oldest revision of the schema whose program may use this one; the only row has the id 1."""
+
+    __tablename__ = "schema_floor"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    revision: Mapped[str] = mapped_column(sa.String(32))
+
+
 class MemberRow(Base):
     """One worker process from its entry to its end; its number is never given again.
 
@@ -176,7 +185,8 @@ class MemberRow(Base):
     for which a heartbeat promises that it lives, and from one heartbeat to the next. ``conductor_groups`` are
     the groups that it serves, its own first, and ``fallback_groups`` those that it serves when nobody else
     does. ``acknowledged`` is the newest generation of which it has given up what it lost. A member that
-    ``leaves`` gets no slots. ``version`` is Podium's, and ``fingerprint`` stands for its options.
+    ``leaves`` gets no slots. ``version`` is Podium's, ``revision`` is that of the schema for which it was
+    written, and ``fingerprint`` stands for its options.
     """
 
     __tablename__ = "members"
@@ -192,6 +202,7 @@ class MemberRow(Base):
     lease: Mapped[float]
     interval: Mapped[float]
     version: Mapped[str] = mapped_column(sa.String(64))
+    revision: Mapped[str] = mapped_column(sa.String(32))
     fingerprint: Mapped[str] = mapped_column(sa.Text)
     leaves: Mapped[bool]
     acknowledged: Mapped[int] = mapped_column(sa.BigInteger)
@@ -413,6 +424,7 @@ class TaskCommandRow(Base):
 nodes = cast(sa.Table, NodeRow.__table__)
 power_readings = cast(sa.Table, PowerReadingRow.__table__)
 change_counter = cast(sa.Table, ChangeCounterRow.__table__)
+schema_floor = cast(sa.Table, SchemaFloorRow.__table__)
 members = cast(sa.Table, MemberRow.__table__)
 leases = cast(sa.Table, LeaseRow.__table__)
 slots = cast(sa.Table, SlotRow.__table__)

@@ -4,14 +4,20 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 
 from podium import errors
+from podium.db import at_work
 from podium.db.engine import Database
-from podium.db.migrations import REVISIONS
+from podium.db.migrations import FIRST_WITH_FLOOR, REVISIONS
+from podium.db.models import schema_floor
 
-_COMMAND = "podium db upgrade"
+_COMMAND: Final = "podium db upgrade"
+
+#: Stands in the place of the revision while a database is being filled, see podium.db.copying.
+INCOMPLETE: Final = "incomplete copy"
 
 
 def head() -> str:
@@ -34,52 +40,80 @@ def current(database: Database) -> str | None:
         return revision
 
 
-def check(database: Database) -> None:
-    """Make sure that the database has the present schema.
+def check(database: Database) -> str | None:
+    """Make sure that this program can use the schema of the database.
 
+    :returns: a remark for people where the schema is newer than this program, which can use it all the same
     :raises podium.errors.SchemaMismatch: naming the command to run
     """
     revision = current(database)
     if revision == head():
-        return
-    where = database.where
+        return None
+    where = f"[database] connection = {database.where}"
     if database.sqlite_file is not None and not database.sqlite_file.exists():
         raise errors.SchemaMismatch(
-            f"[database] connection = {where}: there is no database {database.sqlite_file}; correct the path"
+            f"{where}: there is no database {database.sqlite_file}; correct the path"
             f" or, for a new one, run: {_COMMAND}"
         )
     if revision is None:
-        raise errors.SchemaMismatch(f"[database] connection = {where}: no schema there yet; run: {_COMMAND}")
-    if revision in REVISIONS:
+        raise errors.SchemaMismatch(f"{where}: no schema there yet; run: {_COMMAND}")
+    if revision == INCOMPLETE:
         raise errors.SchemaMismatch(
-            f"[database] connection = {where}: the schema is of an older Podium ({revision}, this one needs"
-            f" {head()}); stop every conductor and run: {_COMMAND}"
+            f"{where}: a podium db copy to this database was begun and not completed; empty the database and"
+            " copy again"
+        )
+    versions = f"({revision}, this one {'needs' if revision in REVISIONS else 'knows'} {head()})"
+    if revision in REVISIONS:
+        stop = "stop every conductor and " if revision < FIRST_WITH_FLOOR else ""
+        raise errors.SchemaMismatch(
+            f"{where}: the schema is of an older Podium {versions}; {stop}run: {_COMMAND}"
+        )
+    if _floor(database) in REVISIONS:
+        return (
+            f"{where}: the schema is of a newer Podium {versions}, which lets this one use it; install that"
+            " Podium here too"
         )
     raise errors.SchemaMismatch(
-        f"[database] connection = {where}: the schema is of a newer Podium ({revision}, this one knows"
-        f" {head()}); install that Podium, then run: {_COMMAND}"
+        f"{where}: the schema is of a newer Podium {versions}; install that Podium, then run: {_COMMAND}"
     )
 
 
-def upgrade(database: Database) -> str:
-    """Create the schema or bring it to the present one; the revision it has then.
+def _floor(database: Database) -> str | None:
+    """The oldest revision whose program may use the schema; None where nothing says so."""
+    with database.read() as connection:
+        if not sa.inspect(connection).has_table(schema_floor.name):
+            return None
+        return connection.scalar(sa.select(schema_floor.c.revision))
 
+
+def upgrade(database: Database, *, heartbeat_timeout: float = 0, to: str | None = None) -> str:
+    """Create the schema or bring it to the present revision; the revision it has then.
+
+    :param heartbeat_timeout: seconds after which a conductor that is not heard of counts as gone, where that
+        is more than usual
+    :param to: an earlier revision to stop at
+    :raises podium.errors.ConductorsAtWork: while conductors are at work that could not go on
     :raises podium.errors.DatabaseUnavailable: when the database cannot be reached
-    :raises podium.errors.SchemaMismatch: when it is newer than this program
+    :raises podium.errors.SchemaMismatch: when it is newer than this program, and not for it
     """
     # Here and not above: a fifth of a second and several MB that no other command and no daemon needs.
-    from alembic import command, config
+    from podium.db import migrate
 
     create_sqlite_file(database)
-    revision = current(database)
-    if revision is not None and revision not in REVISIONS:
+    before, to = current(database), to or head()
+    if before == to:
+        return to
+    if before is not None and before not in REVISIONS:
         check(database)
-    settings = config.Config()
-    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with database.write() as connection:
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
-    return head()
+        return before
+    if before is not None:
+        with database.read() as connection:
+            if before < FIRST_WITH_FLOOR:
+                at_work.refuse_beside_old(connection, heartbeat_timeout)
+            else:
+                at_work.refuse_beside_older(connection, migrate.floor_of(to))
+    migrate.run(database, before, to)
+    return to
 
 
 def create_sqlite_file(database: Database) -> None:
@@ -100,18 +134,17 @@ def create_sqlite_file(database: Database) -> None:
         ) from None
 
 
-def prepare(database: Database) -> bool:
+def prepare(database: Database) -> str | None:
     """What a daemon does at its start: an embedded database is created, any other must be there and fit.
 
-    :returns: whether it was created
+    :returns: what people should know about it, if anything
     :raises podium.errors.PodiumError: when the daemon cannot work with the database
     """
     file = database.sqlite_file
     if file is not None and (not file.exists() or _is_empty(file)):
         upgrade(database)
-        return True
-    check(database)
-    return False
+        return f"There was no database {file}, so an empty one was made"
+    return check(database)
 
 
 def _is_empty(file: Path) -> bool:

@@ -5,9 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from alembic import command, config
-
-from podium.db import migrations, schema
+from podium.db import schema
 from podium.db.engine import Database
 
 
@@ -40,12 +38,7 @@ def _empty() -> bytes:
 
 def upgrade_to(bare: Database, revision: str, rows: Sequence[str]) -> None:
     """Make an older schema with these rows in it: SQL, with the words ``{true}`` and ``{false}``."""
-    schema.create_sqlite_file(bare)
-    settings = config.Config()
-    settings.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with bare.write() as connection:
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, revision)
+    schema.upgrade(bare, to=revision)
     with bare.write() as connection:
         booleans = {"{true}": "1", "{false}": "0"}
         if connection.dialect.name == "postgresql":

@@ -103,8 +103,21 @@ def test_a_second_upgrade_says_that_there_is_nothing_to_do(podium_anywhere: Run)
 def test_a_newer_schema_is_refused(podium: Run, database: Database) -> None:
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'ffff'")
+        connection.exec_driver_sql("UPDATE schema_floor SET revision = 'ffff'")
     done = podium("node", "list")
     assert done.returncode == 1
+    assert "the schema is of a newer Podium (ffff" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("node", "list"), ("db", "upgrade")])
+def test_a_newer_schema_that_this_podium_may_use_is_used_with_a_warning(
+    podium: Run, database: Database, command: tuple[str, ...]
+) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'ffff'")
+    done = podium(*command)
+    assert done.returncode == 0
+    assert "warning" in done.stderr
     assert "the schema is of a newer Podium (ffff" in done.stderr
 
 

@@ -40,7 +40,7 @@ def database(migrated: Database) -> Iterator[Database]:
     yield migrated
     with migrated.write() as connection:
         for table in reversed(models.Base.metadata.sorted_tables):
-            if table is not models.change_counter:
+            if table not in (models.change_counter, models.schema_floor):
                 connection.execute(sa.delete(table))
 
 

@@ -1,5 +1,6 @@
 """Who gets which schema, and what those who have another are told."""
 
+import re
 import sqlite3
 import stat
 import subprocess
@@ -275,10 +276,33 @@ def test_a_newer_schema_is_left_to_the_newer_podium(
     bare: Database, use: Callable[[Database], object]
 ) -> None:
     schema.upgrade(bare)
-    with bare.write() as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'f00d'"))
+    _become(bare, "f00d", floor="f00d")
     with pytest.raises(errors.SchemaMismatch, match=r"newer Podium \(f00d, .* run: podium db upgrade"):
         use(bare)
+
+
+@pytest.mark.parametrize("use", [schema.check, schema.prepare])
+def test_a_newer_schema_is_used_if_it_says_that_this_program_may(
+    bare: Database, use: Callable[[Database], str | None]
+) -> None:
+    schema.upgrade(bare)
+    _become(bare, "f00d", floor=schema.head())
+    assert re.search(
+        r"newer Podium \(f00d, this one knows 0\d+\), which lets this one use it", use(bare) or ""
+    )
+
+
+def test_an_upgrade_leaves_a_newer_schema_that_it_may_use_as_it_is(bare: Database) -> None:
+    schema.upgrade(bare)
+    _become(bare, "f00d", floor=schema.head())
+    assert schema.upgrade(bare) == "f00d"
+
+
+def _become(database: Database, revision: str, *, floor: str) -> None:
+    """Make a schema that of a later Podium, as far as it says so."""
+    with database.write() as connection:
+        connection.execute(sa.text(f"UPDATE alembic_version SET version_num = '{revision}'"))
+        connection.execute(sa.update(models.schema_floor).values(revision=floor))
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
