@@ -180,7 +180,7 @@ class _Check:
         try:
             conductor.check(self._config)
         except errors.ConfigError as fault:
-            self._tell(places[-1], f"{fault}; several times as much is best")
+            self._tell(places[-1], str(fault))
         except _FAULTS:
             pass  # reported where they stand
 

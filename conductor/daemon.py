@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import functools
-import math
+import importlib.metadata
 from collections.abc import Callable, Mapping
 from multiprocessing.sharedctypes import SynchronizedArray
 from typing import Any, Final
@@ -17,9 +17,11 @@ from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.fleet import Fleet
-from podium.conductor.fleet.lease import Lease
-from podium.conductor.fleet.membership import Heartbeat, process_name
+from podium.conductor.fleet.lease import SharedLeases
+from podium.conductor.fleet.member import Membership
+from podium.conductor.fleet.membership import Entry, process_name, worker_process
 from podium.conductor.fleet.share import share_of
+from podium.conductor.fleet.vigil import Sign
 from podium.conductor.manager import ConductorManager
 from podium.conductor.power.actions import PowerActions
 from podium.conductor.recording.recorder import Recorder
@@ -37,14 +39,15 @@ from podium.conductor.telling.metrics_server import MetricsServer
 from podium.conductor.telling.notifications import Notifications
 from podium.conductor.telling.statistics import Statistics
 from podium.conf.conductor import MOST_WORKERS
-from podium.db import conductors, power, task_commands
-from podium.db.conductors import Membership
+from podium.db import conductors, members, power, task_commands
 from podium.db.engine import Database
 from podium.db.worker import Worker
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
 
+#: Seconds for which a worker may write nothing, at least, before it counts as one that does not work.
+_WRITING: Final = 60.0
 #: Seconds between two looks for what people enrolled, changed, deleted or asked for.
 _FOLLOW_INTERVAL: Final = 0.2
 #: Seconds between two looks for what is due without a change, while no power change is under way.
@@ -60,6 +63,8 @@ class Conductor:
     :param process: the name of the daemon's process, which its workers share; by default this process's
     :param index: which of the daemon's workers this is, counted from 0
     :param away: which of them cannot use the database, see podium.conductor.rooms.reach
+    :param leases: where the master process sees the leases of its workers
+    :param pause: seconds before it enters
     """
 
     def __init__(
@@ -71,21 +76,36 @@ class Conductor:
         process: str | None = None,
         index: int = 0,
         away: "SynchronizedArray[int] | None" = None,
+        leases: SharedLeases | None = None,
+        pause: float = 0.0,
     ) -> None:
         self._conf = conf
+        self._database = database
         self._settings = settings = Settings.read(conf)
-        self._worker = worker = Worker(settings.host, index)
-        self._member = Membership(
-            settings.host,
-            process or process_name(),
+        service = members.Service(
+            worker_process(process or process_name()),
             tuple(drivers),
-            settings.group,
-            settings.workers,
+            settings.groups,
+            settings.fallback_groups,
+            settings.heartbeat_timeout,
+            settings.heartbeat_interval,
+            importlib.metadata.version("podium"),
+            "",
         )
         self._rooms = DriverRooms(drivers)
         self._reach = Reach(away, index, is_logged=False)
         self._sql = Sql(database, self._reach)
+        entry = Entry(self._sql, settings.host, index, service, workers=settings.workers)
+        self._membership = Membership(self._sql, entry, service, leases=leases, pause=pause)
         self._fleet = Fleet(settings.group, tuple(drivers), share_of(index, settings.workers))
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self._reloaded = asyncio.Event()
+
+    def _make(self) -> None:
+        """Make what needs to know which member this is."""
+        settings = self._settings
+        self._worker = worker = self._membership.lease.holder
         self._recorder = Recorder(self._sql, self._fleet, worker)
         self._sync = PowerSync(
             self._fleet,
@@ -93,12 +113,12 @@ class Conductor:
             self._recorder,
             in_flight=settings.in_flight,
             rate=settings.rate,
-            gate=Gate(Rules.read(conf)),
+            gate=Gate(Rules.read(self._conf)),
         )
         self._enforcement = Enforcement(
             self._sql, self._fleet, self._recorder, self._sync, hostname=settings.host
         )
-        self._notifications = Notifications(self._sql, Lease(worker, math.inf, 0.0), settings.notifications)
+        self._notifications = Notifications(self._sql, self._membership.lease, settings.notifications)
         self._statistics = Statistics(
             self._fleet,
             self._rooms,
@@ -117,17 +137,8 @@ class Conductor:
             timeouts=settings.timeouts,
             note_read=self._sync.take_of_change,
             limits=settings.power_on_limits,
+            lease=self._membership.lease,
         )
-        self._heartbeat = Heartbeat(
-            self._sql,
-            self._member,
-            worker,
-            interval=settings.heartbeat_interval,
-            timeout=settings.heartbeat_timeout,
-        )
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
-        self._reloaded = asyncio.Event()
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Conduct until :meth:`stop`.
@@ -137,12 +148,12 @@ class Conductor:
         """
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._sql.close)
-            if not await self._has_entered():
+            if not await self._membership.enter(self._stop):
                 return
-            stack.push_async_callback(self._heartbeat.leave)
+            self._make()
+            await stack.enter_async_context(self._membership.kept(self._database, *self._signs()))
             await self._take_over()
             stack.push_async_callback(self._release)
-            stack.push_async_callback(self._recorder.flush)
             stack.push_async_callback(self._close_rooms)
             await self._open_rooms()
             manager = ConductorManager(
@@ -175,18 +186,20 @@ class Conductor:
             )
             await self._conduct(manager, ready)
 
-    async def _has_entered(self) -> bool:
-        """Enter this daemon; False when it is stopped before that, as a worker may wait for long."""
-        entering = asyncio.create_task(self._heartbeat.enter(), name="enter")
-        stopped: asyncio.Task[Any] = asyncio.create_task(self._stop.wait(), name="stop")
-        await asyncio.wait([entering, stopped], return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if entering.done():
-            entering.result()
-            return True
-        entering.cancel()
-        await asyncio.wait([entering])
-        return False
+    def _signs(self) -> tuple[Sign, Sign]:
+        patience = self._settings.heartbeat_timeout
+        return (
+            Sign(
+                "the loops of all its drivers are stalled",
+                patience / 2,
+                lambda: not all(room.stalled for room in self._rooms.values()),
+            ),
+            Sign(
+                "what it learns is not written, though the database can be reached",
+                max(2 * patience, _WRITING),
+                lambda: not self._sql.up or self._recorder.lag < patience,
+            ),
+        )
 
     def _metrics(self, manager: ConductorManager, host: str, port: int) -> MetricsServer:
         collector = ConductorCollector(
@@ -222,27 +235,27 @@ class Conductor:
             "figures": self._record_figures(),
             "notifications": self._notifications.run(),
         }
-        heartbeat = asyncio.create_task(self._heartbeat.run(), name="heartbeat")
         tasks: list[asyncio.Task[Any]]
         tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in endless.items()]
         stopped: asyncio.Task[Any] = asyncio.create_task(self._stop.wait(), name="stop")
+        ended: asyncio.Task[Any] = asyncio.create_task(self._membership.ended.wait(), name="end")
         ready()
         try:
-            await asyncio.wait([stopped, heartbeat, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in [heartbeat, *tasks]:
+            await asyncio.wait([stopped, ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            self._membership.check()
+            for task in tasks:
                 if task.done():
                     LOG.error("The conductor's %s ended, so the conductor does", task.get_name())
                     task.result()
         finally:
             LOG.info("Conductor %s stops", self._worker)
-            for task in [stopped, *tasks]:
+            for task in [stopped, ended, *tasks]:
                 task.cancel()
-            await asyncio.gather(stopped, *tasks, return_exceptions=True)
-            await self._actions.drain(self._settings.shutdown_timeout * 0.5)
-            await manager.cancel_runs(self._settings.shutdown_timeout * 0.05)
-            manager.record_tasks()
-            heartbeat.cancel()  # not before: until then this conductor has nodes
-            await asyncio.gather(heartbeat, return_exceptions=True)
+            await asyncio.gather(stopped, ended, *tasks, return_exceptions=True)
+            if not self._membership.lease.ended:
+                await self._actions.drain(self._settings.shutdown_timeout * 0.5)
+                await manager.cancel_runs(self._settings.shutdown_timeout * 0.05)
+                manager.record_tasks()
 
     async def _tick(self, manager: ConductorManager) -> None:
         """Start periodic tasks when they are due, and apply the config file after a reload."""
@@ -293,11 +306,18 @@ class Conductor:
                 await self._sql.write(save)
 
     async def _take_over(self) -> None:
-        """Sort out what an earlier run of this worker still holds."""
-        # The first worker does so for those that no longer exist, too.
-        gone = range(self._settings.workers, MOST_WORKERS) if self._worker.index == 0 else ()
-        holders = [self._worker, *(Worker(self._worker.host, index) for index in gone)]
-        held = await self._sql.write(lambda connection: power.cut_off(connection, holders))
+        """Sort out what earlier members of this worker still hold."""
+
+        def cut_off(connection: sa.Connection) -> int:
+            host, index = self._worker.host, self._worker.index
+            earlier = members.earlier(connection, host)
+            earlier += [Worker(host, one) for one in range(MOST_WORKERS)]  # before there were members
+            # The first worker does so for those that no longer exist, too.
+            gone = self._settings.workers if index == 0 else MOST_WORKERS
+            its = [one for one in earlier if one.index == index or one.index >= gone]
+            return power.cut_off(connection, [self._worker, *its])
+
+        held = await self._sql.write(cut_off)
         if held:
             LOG.warning("The end of the last run cut off %d power changes, which are resumed", held)
 
@@ -315,13 +335,15 @@ class Conductor:
         manager.resume(*await self._sql.write(statement))
 
     async def _release(self) -> None:
-        with contextlib.suppress(errors.DatabaseUnavailable):
+        """Write what was learned last, and give up what is held; nothing of both once others have it."""
+        with contextlib.suppress(errors.DatabaseUnavailable, errors.MemberEnded):
+            await self._recorder.flush()
             await self._sql.write(lambda connection: power.cut_off(connection, [self._worker]))
 
     async def _open_rooms(self) -> None:
         if await self._rooms.open(skip_faulty=self._settings.skip_faulty):
-            self._fleet.drivers = tuple(self._rooms)
-            await self._heartbeat.enter(self._fleet.drivers)
+            self._fleet.drivers = drivers = tuple(self._rooms)
+            await self._sql.write(lambda connection: members.serve(connection, self._worker, drivers))
 
     async def _close_rooms(self) -> None:
         await self._rooms.close(self._settings.shutdown_timeout * 0.25)

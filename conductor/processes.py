@@ -4,13 +4,27 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
+from pathlib import Path
 from typing import Final
 
+from oslo_log import log
 from oslo_service import systemd
 
+from podium.clocks import boottime
+from podium.conductor.fleet.lease import SharedLeases
 from podium.conductor.fleet.membership import process_name
+from podium.pacing import Gaps
+
+LOG = log.getLogger(__name__)
 
 _NOTIFY: Final = "NOTIFY_SOCKET"
+#: Seconds between two looks of the master process at the leases of its workers.
+_LOOK: Final = 0.5
+#: Seconds that a worker waits before it enters again, by how often in a row it was ended soon.
+_PAUSES: Final = Gaps(0.5, 30.0)
+#: Seconds after which an end is no longer soon.
+_SOON: Final = 300.0
 
 
 class Processes:
@@ -27,7 +41,12 @@ class Processes:
         self._failed = shared.Event()
         #: Which workers cannot use the database, see podium.conductor.rooms.reach.
         self.away = shared.Array("b", workers)
-        self._ready = shared.Value("i", 0)
+        #: Until when each worker may switch nodes, and whether it does.
+        self.leases = SharedLeases(workers)
+        #: How often in a row each worker was ended soon after its start.
+        self._ends = shared.Array("i", workers, lock=False)
+        self._were_ready = shared.Array("b", workers, lock=False)
+        self._lock = shared.Lock()
         #: The daemon's identity, by which its workers know each other.
         self.process = process_name()
 
@@ -36,26 +55,72 @@ class Processes:
         """Whether a worker has given up."""
         return self._failed.is_set()
 
-    def report_ready(self) -> None:
-        """Count a worker that is ready; the last of them reports the daemon's readiness to systemd."""
-        with self._ready.get_lock():
-            self._ready.value += 1
-            all_ready = self._ready.value >= self._workers
-        if self._notify_socket and all_ready:
+    def report_ready(self, index: int) -> None:
+        """Note that a worker is ready; the last of them reports the daemon's readiness to systemd."""
+        self._were_ready[index] = 1
+        if self._notify_socket and all(self._were_ready):
             os.environ[_NOTIFY] = self._notify_socket
             systemd.notify_once()
 
     def note_failure(self) -> bool:
         """Note that this worker has failed; return whether it is the first: mostly all have one reason."""
-        with self._ready.get_lock():
+        with self._lock:
             is_first = not self._failed.is_set()
             self._failed.set()
         return is_first
+
+    def was_ready(self, index: int) -> bool:
+        """Whether a worker of this number has conducted since the daemon was started."""
+        return bool(self._were_ready[index])
+
+    def note_end(self, index: int, lived: float) -> None:
+        """Note that a worker ends because it was ended by others.
+
+        :param lived: seconds since it was started
+        """
+        self._ends[index] = 1 if lived >= _SOON else self._ends[index] + 1
+
+    def pause(self, index: int) -> float:
+        """Seconds that a worker waits before it enters: one that was ended again and again waits longer."""
+        ends = self._ends[index]
+        return _PAUSES[ends - 1] if ends else 0.0
+
+    def watch(self) -> None:
+        """In the master process, kill workers that outlast their leases, from a thread of its own."""
+        threading.Thread(target=self._watch, name="leases", daemon=True).start()
+
+    def _watch(self) -> None:
+        _leave_signals()
+        while True:
+            time.sleep(_LOOK)
+            self.kill_overdue(boottime())
+
+    def kill_overdue(self, now: float) -> None:
+        """Kill the workers whose leases are over while they switch a node, which nothing else can stop."""
+        leases = self.leases
+        for index, pid in enumerate(leases.pids):
+            if pid and leases.calls[index] > 0 and leases.until[index] <= now and _is_child(pid):
+                LOG.error(
+                    "The worker %d (process %d) is killed: its lease is over, and it is switching a node",
+                    index,
+                    pid,
+                )
+                leases.pids[index] = 0  # once is enough
+                os.kill(pid, signal.SIGKILL)
 
     def give_up(self) -> None:
         """End the daemon because this worker cannot go on. Otherwise the master would start it again."""
         self._failed.set()
         os.kill(os.getppid(), signal.SIGTERM)
+
+
+def _is_child(pid: int) -> bool:
+    """Whether this is one of our processes still; see proc(5), /proc/pid/stat, field 4."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return int(fields[1]) == os.getpid()
 
 
 def interrupt_as_terminate() -> None:
@@ -67,13 +132,18 @@ def interrupt_as_terminate() -> None:
     block_interrupts()
 
     def wait() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # all others are the main thread's
+        _leave_signals()
         signal.sigwait({signal.SIGINT})
         os.kill(os.getpid(), signal.SIGTERM)
         signal.sigwait({signal.SIGINT})
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=wait, name="interrupt", daemon=True).start()
+
+
+def _leave_signals() -> None:
+    """Leave all signals to the main thread."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
 
 def block_reloads() -> None:

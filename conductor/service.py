@@ -6,6 +6,7 @@ found before the fork ends the program with one line. SIGTERM and Ctrl-C end it 
 
 import asyncio
 import concurrent.futures
+import functools
 import gc
 import sys
 import threading
@@ -17,6 +18,7 @@ from oslo_service import service
 
 from podium import conf as configuration
 from podium import errors, library_internals
+from podium.clocks import boottime
 from podium.conductor import preflight
 from podium.conductor.daemon import Conductor
 from podium.conductor.processes import (
@@ -30,6 +32,9 @@ from podium.db.engine import Database
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
+
+#: Exit status of a worker that the master process is to start again.
+_AGAIN: Final = 3
 
 #: When garbage is collected, see gc.set_threshold. The usual 700 cost a quarter of the CPU of a first sweep.
 _COLLECT: Final = (50_000, 20, 20)
@@ -51,7 +56,7 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
         self._conductor: Conductor | None = None
         self._stopping = self._reloaded = False
         self._thread: threading.Thread | None = None
-        self._end: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._end: concurrent.futures.Future[int] = concurrent.futures.Future()
 
     def become(self, index: int) -> None:
         """Learn, after the fork, which of the workers this is."""
@@ -67,8 +72,12 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
         self._thread.start()
 
     def wait(self) -> None:
-        """Wait until the conductor has ended."""
-        self._end.result()
+        """Wait until the conductor has ended.
+
+        :raises SystemExit: when the master process is to start this worker again
+        """
+        if status := self._end.result():
+            raise SystemExit(status)
 
     def stop(self, graceful: bool = True) -> None:
         """End in order. oslo.service's launcher kills the process when that takes too long."""
@@ -85,34 +94,49 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
             self._conductor.reload()
 
     def _run(self) -> None:
+        started, status = boottime(), 0
         try:
             drivers = preflight.load_drivers(self._conf, log_faults=False)  # the master process has
             asyncio.run(self._conduct(preflight.make_database(self._conf), drivers))
         except errors.PodiumError as error:
-            if self._processes.note_failure():
-                LOG.error("%s", error)
-            self._processes.give_up()
+            if self._comes_back(error):
+                LOG.warning("%s; this worker is started again", error)
+                self._processes.note_end(self.index, boottime() - started)
+                status = _AGAIN
+            else:
+                if self._processes.note_failure():
+                    LOG.error("%s", error)
+                self._processes.give_up()
         except Exception:
             LOG.exception("The conductor ended")
             self._processes.give_up()
         finally:
-            self._end.set_result(None)
+            self._end.set_result(status)
+
+    def _comes_back(self, error: errors.PodiumError) -> bool:
+        """Whether a new start of this worker may do better than this one."""
+        if isinstance(error, errors.DatabaseUnavailable):  # in the start: one of the first is told at once
+            return self._processes.was_ready(self.index)
+        return isinstance(error, errors.MemberEnded)
 
     async def _conduct(self, database: Database, drivers: Mapping[str, base.Driver]) -> None:
         database.keep_open()
+        processes = self._processes
         self._conductor = Conductor(
             self._conf,
             database,
             drivers,
-            process=self._processes.process,
+            process=processes.process,
             index=self.index,
-            away=self._processes.away,
+            away=processes.away,
+            leases=processes.leases,
+            pause=processes.pause(self.index),
         )
         if self._reloaded:  # while it was made, perhaps of options that changed
             self._conductor.reload()
         if self._stopping:
             self._conductor.stop()
-        await self._conductor.run(self._processes.report_ready)
+        await self._conductor.run(functools.partial(processes.report_ready, self.index))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,6 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     library_internals.on_new_worker(launcher, ConductorService.become)
     library_internals.reload_one_by_one(launcher)
+    processes.watch()
     try:
         code = launcher.wait()
     except SystemExit as end:  # with several workers

@@ -61,7 +61,7 @@ class Settings:
                 float(conf.conductor.soft_power_off_timeout),
             ),
             power_on_limits=conductor.power_on_limits(conf),
-            heartbeat_interval=float(conf.conductor.heartbeat_interval),
+            heartbeat_interval=conductor.heartbeat_interval(conf),
             heartbeat_timeout=float(conf.conductor.heartbeat_timeout),
             shutdown_timeout=float(conf.graceful_shutdown_timeout or 60),
             skip_faulty=conf.driver_startup_errors == "skip",

@@ -155,16 +155,18 @@ opts = [
     ),
     cfg.FloatOpt(
         "heartbeat_interval",
-        default=10,
         min=0.1,
-        help="Seconds between two signs of life that the conductor writes to the database.",
+        sample_default=5,
+        help="Seconds between two signs of life of a worker, with which it renews its lease. By default a "
+        "sixth of heartbeat_timeout, and at most a third.",
     ),
     cfg.IntOpt(
         "heartbeat_timeout",
-        default=60,
+        default=30,
         min=2,
-        help="Seconds without a sign of life after which a conductor counts as gone. It must be more than "
-        "heartbeat_interval, and should be several times as long.",
+        help="Length in seconds of a worker's lease. Others take its nodes over when it has given no sign of "
+        "life for so long. A worker that cannot reach the database stops changing power states after four "
+        "fifths of it.",
     ),
     cfg.Opt(
         "conductor_group",
@@ -234,16 +236,23 @@ def register(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(opts, group="conductor")
 
 
+def heartbeat_interval(conf: cfg.ConfigOpts) -> float:
+    """Return the seconds between two heartbeats."""
+    interval = conf.conductor.heartbeat_interval
+    return float(conf.conductor.heartbeat_timeout) / 6 if interval is None else float(interval)
+
+
 def check(conf: cfg.ConfigOpts) -> None:
     """Check options that depend on each other.
 
-    :raises podium.errors.ConfigError: if a conductor would count as gone between two signs of life, or is to
-        serve a group twice
+    :raises podium.errors.ConfigError: if a conductor would count as gone because one heartbeat failed, or is
+        to serve a group twice
     """
-    interval, timeout = conf.conductor.heartbeat_interval, conf.conductor.heartbeat_timeout
-    if timeout <= interval:
+    interval, timeout = heartbeat_interval(conf), conf.conductor.heartbeat_timeout
+    if timeout < 3 * interval:
         raise errors.ConfigError(
-            f"[conductor] heartbeat_timeout = {timeout} must be more than heartbeat_interval = {interval:g}"
+            f"[conductor] heartbeat_timeout = {timeout} must be at least three times as much as"
+            f" heartbeat_interval = {interval:g}"
         )
     named = [*groups(conf), *fallback_groups(conf)]
     for group in named:

@@ -1,97 +1,35 @@
 """The daemons on a database and how their periodic tasks fare, as functions of an open connection."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
-from oslo_db.exception import DBDuplicateEntry
 
-from podium import errors
 from podium.db import clock
 from podium.db.figures import Figures
-from podium.db.models import columns, conductors
-from podium.db.models import conductor_workers as workers
+from podium.db.models import columns, conductors, leases, members
+from podium.db.models import conductor_workers as figures_of_workers
 from podium.db.models import periodic_tasks as tasks
 from podium.db.worker import Worker
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """A daemon as the others see it.
+def begin(connection: sa.Connection, hostname: str, workers: int) -> None:
+    """Record that a run of a daemon begins, and hold its row until this transaction ends.
 
-    :param process: distinguishes this run of the daemon from any other, see podium.conductor.fleet.membership
-    :param workers: how many processes share its nodes, counted from 0
+    :param workers: how many processes it has; of those that it no longer has, tasks and figures are forgotten
+    :raises oslo_db.exception.DBDuplicateEntry: when another transaction has made the row just now
     """
-
-    hostname: str
-    process: str
-    drivers: tuple[str, ...]
-    conductor_group: str
-    workers: int = 1
-
-
-def claim(
-    connection: sa.Connection,
-    member: Membership,
-    heartbeat_timeout: float,
-    is_dead: Callable[[str], bool],
-) -> None:
-    """Enter a daemon under its host name, and forget the workers that it no longer has.
-
-    :param heartbeat_timeout: seconds after which a daemon that is not heard of counts as gone
-    :param is_dead: whether the process that a row names is known to have ended
-    :raises podium.errors.ConductorAlreadyRunning: while another one has that name
-    """
-    now = clock.now(connection)
-    here = conductors.c.hostname == member.hostname
-    values = {
-        "process": member.process,
-        "drivers": list(member.drivers),
-        "conductor_group": member.conductor_group,
-        "workers": member.workers,
-        "online": True,
-        "started_at": now,
-        "heartbeat_at": now,
-    }
-    row = connection.execute(sa.select(conductors).where(here).with_for_update()).first()
-    if row is None:
-        try:
-            connection.execute(sa.insert(conductors).values(hostname=member.hostname, **values))
-        except DBDuplicateEntry:
-            raise errors.ConductorAlreadyRunning(
-                f"a conductor with the host name {member.hostname} has entered this database just now; stop"
-                " it, or give this one another [DEFAULT] host"
-            ) from None
-        return
-    age = (now - row.heartbeat_at).total_seconds()
-    is_another = row.online and row.process != member.process
-    if is_another and is_fresh(age, heartbeat_timeout) and not is_dead(row.process):
-        age = max(age, 0.0)
-        raise errors.ConductorAlreadyRunning(
-            f"a conductor with the host name {member.hostname} is alive on this database (last heard of"
-            f" {age:.0f} s ago); stop it, give this one another [DEFAULT] host, or, if it is gone, wait"
-            f" {heartbeat_timeout - age:.0f} s"
-        )
-    connection.execute(sa.update(conductors).where(here).values(values))
-    for table in (tasks, workers):
-        gone = table.c.conductor == member.hostname, table.c.worker >= member.workers
+    here = conductors.c.hostname == hostname
+    values = {"workers": workers, "started_at": clock.now(connection)}
+    if not connection.execute(sa.update(conductors).where(here).values(values)).rowcount:
+        connection.execute(sa.insert(conductors).values(hostname=hostname, **values))
+    for table in (tasks, figures_of_workers):
+        gone = table.c.conductor == hostname, table.c.worker >= workers
         connection.execute(sa.delete(table).where(*gone))
-
-
-def heartbeat(connection: sa.Connection, member: Membership) -> bool:
-    """Renew a daemon's heartbeat; False when another daemon has taken its host name."""
-    mine = conductors.c.hostname == member.hostname, conductors.c.process == member.process
-    alive = sa.update(conductors).where(*mine).values(heartbeat_at=clock.now(connection))
-    return bool(connection.execute(alive).rowcount)
-
-
-def leave(connection: sa.Connection, member: Membership) -> None:
-    """Record that a daemon has ended."""
-    mine = conductors.c.hostname == member.hostname, conductors.c.process == member.process
-    connection.execute(sa.update(conductors).where(*mine).values(online=False))
 
 
 def freeze(connection: sa.Connection, hostname: str, at: datetime, reason: str) -> None:
@@ -114,13 +52,15 @@ def ask_thaw(connection: sa.Connection, hostname: str, at: datetime) -> bool:
 
 
 class ConductorRecord(NamedTuple):
-    """A daemon, see :class:`podium.db.models.ConductorRow`.
+    """A daemon, see :class:`podium.db.models.ConductorRow`, and its workers, see podium.db.members.
 
-    :param age: seconds since its last heartbeat when this was read, by the database's clock
+    :param drivers: of its workers, or of the last that ended
+    :param online: whether a worker has not ended
+    :param heartbeat_at: when a worker was last heard of
+    :param age: seconds since then when this was read, by the database's clock
     """
 
     hostname: str
-    process: str
     drivers: list[str]
     conductor_group: str
     workers: int
@@ -133,7 +73,10 @@ class ConductorRecord(NamedTuple):
     age: float
 
     def is_alive(self, heartbeat_timeout: float) -> bool:
-        """Whether it was heard of within ``heartbeat_timeout`` seconds and has not left."""
+        """Whether it was heard of within ``heartbeat_timeout`` seconds and has not left.
+
+        For people to read: nothing is decided by it.
+        """
         return self.online and is_fresh(self.age, heartbeat_timeout)
 
 
@@ -147,7 +90,18 @@ def is_fresh(age: float, timeout: float) -> bool:
     return abs(age) < timeout
 
 
-_CONDUCTORS: Final = sa.select(*columns(conductors, ConductorRecord._fields[:-1]))
+_OWN: Final = ("hostname", "workers", "started_at", "frozen_at", "frozen_reason", "thaw_requested_at")
+_CONDUCTORS: Final = sa.select(*columns(conductors, _OWN))
+_LAST: Final = sa.select(sa.func.max(members.c.id)).group_by(members.c.host)
+_WORKERS: Final = (
+    sa.select(
+        *columns(members, ("host", "drivers", "conductor_groups", "started_at", "ended_at")),
+        leases.c.renewed_at,
+    )
+    .select_from(members.outerjoin(leases, leases.c.member_id == members.c.id))
+    .where(sa.or_(members.c.ended_at.is_(None), members.c.id.in_(_LAST)))
+    .order_by(members.c.id)
+)
 
 
 def list_conductors(connection: sa.Connection) -> list[ConductorRecord]:
@@ -161,16 +115,38 @@ def find(connection: sa.Connection, hostname: str) -> ConductorRecord | None:
 
 
 def _records(connection: sa.Connection, query: sa.Select[Any]) -> list[ConductorRecord]:
+    by_host: dict[str, list[Any]] = defaultdict(list)
+    for worker in connection.execute(_WORKERS):
+        by_host[worker.host].append(worker)
     rows, now = connection.execute(query).all(), clock.now(connection)
-    return [ConductorRecord._make((*row, (now - row.heartbeat_at).total_seconds())) for row in rows]
+    return [_record(row, by_host[row.hostname], now) for row in rows]
+
+
+def _record(row: sa.Row[Any], its: Sequence[Any], now: datetime) -> ConductorRecord:
+    """Make a record of a conductor's row and those of its workers that have not ended, or the last one."""
+    unended = [worker for worker in its if worker.ended_at is None]
+    heard = [worker.renewed_at or worker.ended_at or worker.started_at for worker in unended or its]
+    heartbeat_at = max(heard, default=row.started_at)
+    shown = (unended or its)[-1:]
+    groups = [group for worker in shown for group in worker.conductor_groups[:1]]
+    return ConductorRecord(
+        drivers=[name for worker in shown for name in worker.drivers],
+        conductor_group=groups[0] if groups else "",
+        online=bool(unended),
+        heartbeat_at=heartbeat_at,
+        age=(now - heartbeat_at).total_seconds(),
+        **row._mapping,
+    )
 
 
 def save_figures(connection: sa.Connection, worker: Worker, figures: Figures) -> None:
     """Write down the figures of one worker, in the place of those before."""
     values = {"statistics": figures.to_json(), "updated_at": clock.now(connection)}
-    mine = workers.c.conductor == worker.host, workers.c.worker == worker.index
-    if not connection.execute(sa.update(workers).where(*mine).values(values)).rowcount:
-        connection.execute(sa.insert(workers).values(conductor=worker.host, worker=worker.index, **values))
+    mine = figures_of_workers.c.conductor == worker.host, figures_of_workers.c.worker == worker.index
+    if not connection.execute(sa.update(figures_of_workers).where(*mine).values(values)).rowcount:
+        connection.execute(
+            sa.insert(figures_of_workers).values(conductor=worker.host, worker=worker.index, **values)
+        )
 
 
 class WorkerFigures(NamedTuple):
@@ -187,8 +163,8 @@ class WorkerFigures(NamedTuple):
 
 def figures(connection: sa.Connection, conductor: str) -> list[WorkerFigures]:
     """The figures of each worker of a conductor, in order of worker."""
-    query = sa.select(*columns(workers, ("worker", "statistics", "updated_at")))
-    query = query.where(workers.c.conductor == conductor).order_by(workers.c.worker)
+    query = sa.select(*columns(figures_of_workers, ("worker", "statistics", "updated_at")))
+    query = query.where(figures_of_workers.c.conductor == conductor).order_by(figures_of_workers.c.worker)
     rows, now = connection.execute(query).all(), clock.now(connection)
     return [
         WorkerFigures(worker, Figures.from_json(document), at, (now - at).total_seconds())

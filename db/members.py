@@ -10,7 +10,7 @@ it takes the counter: a second write of the same member may already wait for the
 docs/conductors.md has the protocol, and why it holds.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -22,7 +22,7 @@ from podium import errors
 from podium.db import clock
 from podium.db.changes import next_change
 from podium.db.migrations import REVISIONS
-from podium.db.models import change_counter, columns, leases, members
+from podium.db.models import change_counter, columns, leases, members, nodes, slots
 from podium.db.worker import Worker
 
 
@@ -83,6 +83,12 @@ _UNENDED: Final = _MEMBERS.where(members.c.ended_at.is_(None))
 def unended(connection: sa.Connection) -> list[Member]:
     """The members that have not ended, the oldest first."""
     return list(map(Member._make, connection.execute(_UNENDED)))
+
+
+def earlier(connection: sa.Connection, host: str) -> list[Worker]:
+    """The names of the members of a host that have ended."""
+    ended = _MEMBERS.where(members.c.host == host, members.c.ended_at.is_not(None))
+    return [member.name for member in map(Member._make, connection.execute(ended))]
 
 
 def enter(connection: sa.Connection, host: str, worker: int, service: Service) -> Worker:
@@ -160,6 +166,29 @@ def end(connection: sa.Connection, seen: Mapping[int, int], by: Worker | None, w
             ended.append(number)
     _note_end(connection, ended, by, why)
     return ended
+
+
+class Loss(NamedTuple):
+    """What a member has that is ended.
+
+    :param slots: that it owns
+    :param changes: nodes whose power it is changing, or that it has reserved
+    """
+
+    member: Worker
+    slots: int
+    changes: int
+
+
+def losses(connection: sa.Connection, numbers: Iterable[int]) -> list[Loss]:
+    """What members have, by their numbers, for people to read."""
+    found = []
+    for member in map(Member._make, connection.execute(_MEMBERS.where(members.c.id.in_(list(numbers))))):
+        of_slots = sa.select(sa.func.count()).where(slots.c.owner == member.id)
+        of_nodes = sa.select(sa.func.count()).where(nodes.c.reservation == member.name)
+        counts = (connection.scalars(count).one() for count in (of_slots, of_nodes))
+        found.append(Loss(member.name, *counts))
+    return found
 
 
 def leave(connection: sa.Connection, member: Worker) -> None:

@@ -241,7 +241,7 @@ class SlotRow(Base):
 
 
 class ConductorRow(Base):
-    """A daemon, by its host name; ``process`` distinguishes one run of it from the next.
+    """A daemon, by its host name: what outlives its workers, which are members.
 
     ``retention_at`` is up to when it has measured that time passed, see podium.db.retention. While
     ``draining_since`` is set, its members get no slots that others could have.
@@ -250,13 +250,8 @@ class ConductorRow(Base):
     __tablename__ = "conductors"
 
     hostname: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
-    process: Mapped[str] = mapped_column(sa.String(255))
-    drivers: Mapped[list[str]]
-    conductor_group: Mapped[str] = mapped_column(sa.String(255))
     workers: Mapped[int]
-    online: Mapped[bool]
     started_at: Mapped[datetime]
-    heartbeat_at: Mapped[datetime]
     frozen_at: Mapped[datetime | None]
     frozen_reason: Mapped[str | None] = mapped_column(sa.Text)
     thaw_requested_at: Mapped[datetime | None]

@@ -1,27 +1,32 @@
-"""This daemon among the others on the database: entered once, heard of regularly, and gone at the end."""
+"""A worker among all others on the database: which process it is, and how it enters.
+
+No clock decides whether a member of the same name lives: its process is seen to be dead, or its lease is seen
+to stand still for as long as it promised.
+"""
 
 import asyncio
 import os
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
+from oslo_db.exception import DBDuplicateEntry
 from oslo_log import log
 
 from podium import errors
+from podium.clocks import boottime
+from podium.conductor.fleet.observed import Observed
 from podium.conductor.rooms.sql import Sql
-from podium.db import conductors, retention
-from podium.db.conductors import Membership
+from podium.db import conductors, members, retention
+from podium.db.members import Member, Service
 from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
 
 _UNKNOWN: Final = "unknown"
-#: Seconds between two looks of a worker for whether the first one has entered.
-_ENTERING: Final = 0.1
-#: Looks before it gives up.
-_LOOKS: Final = 600
+#: Seconds between two looks at the members that are in the way.
+_LOOK: Final = 0.5
 
 
 def process_name(pid: int | None = None) -> str:
@@ -30,12 +35,27 @@ def process_name(pid: int | None = None) -> str:
     return f"{_boot()}:{pid}:{_started(pid)}"
 
 
+def worker_process(daemon: str) -> str:
+    """The name of this worker's process, after that of its daemon."""
+    return f"{daemon}/{os.getpid()}:{_started(os.getpid())}"
+
+
+def daemon_of(process: str) -> str:
+    """The name of the daemon's process in that of a worker's."""
+    return process.partition("/")[0]
+
+
 def is_dead(process: str) -> bool:
-    """Whether the process of this name has surely ended; False where that cannot be seen from here."""
-    boot, _, pid = process.rpartition(":")[0].rpartition(":")
-    if boot in ("", _UNKNOWN) or boot != _boot() or not pid.isdigit():
+    """Whether the process of this name has surely ended; False where that cannot be seen from here.
+
+    :param process: a daemon's, or a worker's, which may outlive its daemon
+    """
+    daemon, _, own = process.partition("/")
+    namespace, _, pid = daemon.rpartition(":")[0].rpartition(":")
+    if namespace in ("", _UNKNOWN) or namespace != _boot():
         return False
-    return process != process_name(int(pid))
+    pid, _, started = (own or daemon.removeprefix(f"{namespace}:")).partition(":")
+    return pid.isdigit() and started != _started(int(pid))
 
 
 def _boot() -> str:
@@ -54,75 +74,122 @@ def _started(pid: int) -> str:
         return "gone"
 
 
-class Heartbeat:
-    """Keeps a membership fresh, and learns each time what time it is in the database.
+class _Others(NamedTuple):
+    """The members that are in the way, each with its lease, and the numbers of these."""
 
-    :param worker: which of the daemon's workers this is; the first enters and leaves for all
-    :param interval: seconds between two heartbeats
-    :param timeout: seconds without one after which others count this daemon as gone
+    members: Sequence[Member]
+    numbers: Mapping[int, int]
+
+
+class _Taken(Exception):
+    """Somebody has entered meanwhile."""
+
+
+class Entry:
+    """The way of one worker into the fleet.
+
+    :param index: which of the workers of its daemon it is
+    :param workers: how many there are
     """
 
     def __init__(
-        self, sql: Sql, member: Membership, worker: Worker, *, interval: float, timeout: float
+        self,
+        sql: Sql,
+        host: str,
+        index: int,
+        service: Service,
+        *,
+        workers: int,
+        clock: Callable[[], float] = boottime,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        is_dead: Callable[[str], bool] = is_dead,
     ) -> None:
         self._sql = sql
-        self._member = member
-        self._worker = worker
-        self._interval = interval
-        self._timeout = timeout
+        self._me = Worker(host, index)
+        self._service = service
+        self._workers = workers
+        self._clock = clock
+        self._pause = pause
+        self._is_dead = is_dead
+        self._observed = Observed(_LOOK, clock)
+        self._first_seen: dict[int, float] = {}
+        self._told: set[int] = set()
 
-    async def enter(self, drivers: tuple[str, ...] | None = None) -> None:
-        """Take the host name, or, with it taken, record that other drivers are served.
+    async def enter(self) -> tuple[Worker, float]:
+        """Become a member, when none of the same name is left.
 
-        :param drivers: the drivers that are served, if they are others than at first
-        :raises podium.errors.ConductorAlreadyRunning: when another daemon has it
+        :returns: the member, and a moment before its lease was asked for
+        :raises podium.errors.ConductorAlreadyRunning: when another daemon of this host name lives
         :raises podium.errors.DatabaseUnavailable: when the database cannot be asked
         """
-        if drivers is not None:
-            self._member = replace(self._member, drivers=drivers)
-        if self._worker.index == 0:
-            await self._sql.write(self._claim)
-            return
-        for _ in range(_LOOKS):
-            if await self._sql.write(self._renew):
-                return
-            await asyncio.sleep(_ENTERING)
-        raise errors.ConductorAlreadyRunning(
-            f"the worker {self._worker} waited {_LOOKS * _ENTERING:g} s for the first one to enter"
-        )
-
-    async def run(self) -> None:
-        """Renew the heartbeat, for ever.
-
-        :raises podium.errors.ConductorAlreadyRunning: when another one has taken the host name
-        """
         while True:
-            await asyncio.sleep(self._interval)
-            try:
-                alive = await self._sql.write(self._renew)
-            except errors.DatabaseUnavailable:
-                continue
-            if not alive:
-                raise errors.ConductorAlreadyRunning(
-                    f"another conductor has taken the host name {self._member.hostname}, or the database was"
-                    " replaced by another; this conductor stops"
-                )
+            began = self._clock()
+            others = await self._sql.read(self._others)
+            if not others.members:
+                try:
+                    return await self._sql.write(self._enter), began
+                except (_Taken, DBDuplicateEntry):
+                    continue
+            over, why = self._over(others, began)
+            if over:
+                await self._end(others, over, why)
+            else:
+                await self._pause(_LOOK)
 
-    def _claim(self, connection: sa.Connection) -> None:
+    def _others(self, connection: sa.Connection) -> _Others:
+        mine, numbers = daemon_of(self._service.process), members.standing(connection)
+        found = [
+            one
+            for one in members.unended(connection)
+            if one.host == self._me.host
+            and (one.worker == self._me.index or daemon_of(one.process) != mine)
+            and one.id in numbers  # else it has ended between the two queries
+        ]
+        return _Others(found, numbers)
+
+    def _over(self, others: _Others, began: float) -> tuple[Mapping[int, int], str]:
+        """Find out which members may be ended, at which numbers of their leases, and why."""
+        numbers = {one.id: others.numbers[one.id] for one in others.members}
+        dead = {one.id: numbers[one.id] for one in others.members if self._is_dead(one.process)}
+        if dead:
+            return dead, "its process has ended"
+        for one in others.members:
+            self._judge(one, numbers[one.id])
+        lengths = {one.id: one.lease for one in others.members}
+        return self._observed.look(began, numbers, lengths), "its lease ran out"
+
+    def _judge(self, other: Member, number: int) -> None:
+        # A worker may outlive its daemon a little: it finishes what it has begun.
+        lives = self._observed.has_moved(other.id, number) and not self._is_dead(daemon_of(other.process))
+        if lives:
+            raise errors.ConductorAlreadyRunning(
+                f"a conductor with the host name {self._me.host} is alive on this database; stop it, or give"
+                " this one another [DEFAULT] host"
+            )
+        silent = self._clock() - self._first_seen.setdefault(other.id, self._clock())
+        if silent > 2 * other.interval and other.id not in self._told:
+            self._told.add(other.id)
+            LOG.info(
+                "The member %s has not ended: waiting until its lease is renewed, or over in %g s",
+                other.name,
+                other.lease,
+            )
+
+    async def _end(self, others: _Others, over: Mapping[int, int], why: str) -> None:
+        def end(connection: sa.Connection) -> list[int]:
+            return members.end(connection, over, self._me, why)
+
+        ended = await self._sql.write(end)
+        for one in others.members:
+            if one.id in ended:
+                LOG.warning("%s has ended the member %s, because %s", self._me, one.name, why)
+
+    def _enter(self, connection: sa.Connection) -> Worker:
         now = self._sql.now.ask(connection)
-        conductors.claim(connection, self._member, self._timeout, is_dead)
+        conductors.begin(connection, self._me.host, self._workers)  # and nobody else of this host enters now
+        if self._others(connection).members:
+            raise _Taken
+        member = members.enter(connection, self._me.host, self._me.index, self._service)
         if retention.reached(connection) is None:
-            retention.reach(connection, self._member.hostname, now)
-
-    def _renew(self, connection: sa.Connection) -> bool:
-        self._sql.now.ask(connection)
-        return conductors.heartbeat(connection, self._member)
-
-    async def leave(self) -> None:
-        """Leave, if the database can be reached."""
-        if self._worker.index:
-            return
-        try:
-            await self._sql.write(lambda connection: conductors.leave(connection, self._member))
-        except errors.DatabaseUnavailable:
-            LOG.warning("The end of this conductor was not recorded; its missing heartbeat will show it")
+            retention.reach(connection, self._me.host, now)
+        return member

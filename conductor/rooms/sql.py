@@ -15,9 +15,10 @@ from oslo_db.api import wrap_db_retry
 from podium import errors
 from podium.conductor.rooms.clock import DatabaseClock
 from podium.conductor.rooms.reach import READ, WRITE, Reach
-from podium.db import changes
+from podium.db import changes, members
 from podium.db.changes import Pulse
 from podium.db.engine import Database
+from podium.db.worker import Worker
 
 #: One of the threads waits for changes.
 _THREADS: Final = 5
@@ -50,6 +51,15 @@ class Sql:
         self._closing = threading.Event()
         self._reach = reach or Reach()
         self._peek_until = -math.inf
+        self._member: Worker | None = None
+        self._ended: Callable[[errors.MemberEnded], object] = lambda _: None
+
+    def act_as(self, member: Worker, ended: Callable[[errors.MemberEnded], object]) -> None:
+        """Write from now on only while this member has not ended.
+
+        :param ended: called in any thread by a write that finds that it has
+        """
+        self._member, self._ended = member, ended
 
     @property
     def up(self) -> bool:
@@ -94,6 +104,7 @@ class Sql:
         """Call ``function(connection)`` in a transaction, which is committed when it returns.
 
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
+        :raises podium.errors.MemberEnded: when this member has ended, so that nothing is written
         """
         return await self._run(lambda: self._write(function))
 
@@ -123,7 +134,18 @@ class Sql:
         return self._noted(READ, self._database.read, function)
 
     def _write(self, function: Callable[[sa.Connection], _T]) -> _T:
-        return self._noted(WRITE, self._database.write, function)
+        member = self._member
+
+        def guarded(connection: sa.Connection) -> _T:
+            if member is not None:
+                members.guard(connection, member)
+            return function(connection)
+
+        try:
+            return self._noted(WRITE, self._database.write, guarded)
+        except errors.MemberEnded as error:
+            self._ended(error)
+            raise
 
     def _noted(
         self,

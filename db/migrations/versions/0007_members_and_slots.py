@@ -84,6 +84,8 @@ def upgrade() -> Iterator[None]:
     zero = sa.text("0")
     add_column("change_counter", sa.Column("generation", sa.BigInteger, nullable=False, server_default=zero))
     add_column("conductors", sa.Column("draining_since", TIME))
+    for name in ("process", "drivers", "conductor_group", "online", "heartbeat_at"):
+        drop_column("conductors", name)  # of a run, and so of its members
     add_column("nodes", sa.Column("endpoint", EXACT))
     add_column("nodes", sa.Column("slot", sa.Integer, nullable=False, server_default=zero))
     _create_readings()

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import entries
 from podium import states
 from podium.cli.main import main
-from podium.db import conductors, power
+from podium.db import members, power
 from podium.db.engine import Database
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome, finish
@@ -72,9 +73,10 @@ class Head:
         self._database = database
 
     def go_online(self, *drivers: str, group: str = "") -> None:
-        member = conductors.Membership("head", "1", drivers or ("fake",), group)
         with self._database.write() as connection:
-            conductors.claim(connection, member, 60, lambda _process: False)
+            for one in members.unended(connection):
+                members.leave(connection, one.name)
+            entries.enter(connection, "head", drivers or ("fake",), group)
 
     def begin(self, count: int) -> None:
         """Have the oldest requests under way."""

@@ -9,27 +9,25 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from podium.db import conductors
+import entries
+from podium.db import conductors, members
 from podium.db.engine import Database
 from podium.db.figures import DriverFigures, EnforcementFigures, Figures
-from podium.db.models import conductor_workers, utcnow
-from podium.db.models import conductors as conductors_table
+from podium.db.models import conductor_workers, leases, utcnow
 from podium.db.worker import Worker
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def go_online(database: Database, hostname: str, workers: int = 1) -> conductors.Membership:
-    member = conductors.Membership(hostname, "1", ("fake",), "east", workers=workers)
+def go_online(database: Database, hostname: str, workers: int = 1) -> Worker:
     with database.write() as connection:
-        conductors.claim(connection, member, 60, lambda _process: False)
-    return member
+        return entries.enter(connection, hostname, group="east", workers=workers)[0]
 
 
 def go_silent(database: Database, hostname: str) -> None:
-    silent = sa.update(conductors_table).where(conductors_table.c.hostname == hostname)
+    silent = sa.update(leases).where(leases.c.host == hostname)
     with database.write() as connection:
-        connection.execute(silent.values(heartbeat_at=utcnow().replace(year=2020)))
+        connection.execute(silent.values(renewed_at=utcnow().replace(year=2020)))
 
 
 def figures(nodes: int, fresh_share: float, ages: Mapping[str, float], **driver: Any) -> dict[str, Any]:
@@ -193,7 +191,7 @@ def test_old_figures_of_a_conductor_that_is_offline_are_told_as_such(podium: Run
     member = go_online(database, "head")
     write(database, "head", figures(10, 1.0, {}))
     with database.write() as connection:
-        conductors.leave(connection, member)
+        members.leave(connection, member)
     done = podium("conductor", "show", "-f", "json")
     assert done.stderr.startswith("podium: warning: head is offline; its figures are of 20")
     assert json.loads(done.stdout)["nodes"] == 10

@@ -3,7 +3,8 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from podium.db import conductors
+import entries
+from podium.db import conductors, members
 from podium.db.engine import Database
 from podium.db.models import utcnow
 from podium.db.worker import Worker
@@ -16,11 +17,10 @@ def read(done: "subprocess.CompletedProcess[str]") -> Any:
     return json.loads(done.stdout)
 
 
-def go_online(database: Database, hostname: str) -> conductors.Membership:
-    member = conductors.Membership(hostname, "1", ("fake",), "east")
+def go_online(database: Database, hostname: str) -> Worker:
     report = conductors.TaskReport("fake.check_status", "idle", 60.0, utcnow(), 0.25, 3, 1, 0, 0, "boom")
     with database.write() as connection:
-        conductors.claim(connection, member, 60, lambda _process: False)
+        (member,) = entries.enter(connection, hostname, group="east")
         conductors.save_tasks(connection, Worker(hostname, 0), [report])
     return member
 
@@ -48,7 +48,7 @@ def test_tasks_are_listed_with_how_they_fare(podium: Run, database: Database) ->
 def test_the_tasks_of_a_conductor_that_said_goodbye_are_offline(podium: Run, database: Database) -> None:
     member = go_online(database, "head")
     with database.write() as connection:
-        conductors.leave(connection, member)
+        members.leave(connection, member)
     (task,) = read(podium("task", "list", "-f", "json"))
     assert task["state"] == "offline"
 

@@ -1,19 +1,18 @@
 """A command that waits ends when nobody lives who could carry out what it waits for."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+import entries
 from podium.cli import outcomes
 from podium.cli.owners import OwnersWatch
-from podium.db import conductors
-from podium.db.conductors import Membership
+from podium.db import clock, members
 from podium.db.engine import Database
-from podium.db.models import conductors as table
+from podium.db.models import leases
 
 TIMEOUT = 60.0
 
@@ -43,13 +42,14 @@ def watched(database: Database, podium: Any) -> Watched:
 
 def heard_of(database: Database, seconds_ago: float, host: str = "head", **values: Any) -> None:
     """Enter a conductor whose last heartbeat was so long ago."""
-    member = replace(Membership(host, "1", ("fake",), ""), **values)
     with database.write() as connection:
-        conductors.claim(connection, member, 0, lambda _process: True)
-        at = table.c.heartbeat_at
-        row = connection.execute(sa.select(at).where(table.c.hostname == host)).one()
-        moved = sa.update(table).where(table.c.hostname == host)
-        connection.execute(moved.values(heartbeat_at=row.heartbeat_at - timedelta(seconds=seconds_ago)))
+        for one in members.unended(connection):
+            if one.host == host:
+                members.leave(connection, one.name)
+        (member,) = entries.enter(connection, host, **values)
+        at = clock.now(connection) - timedelta(seconds=seconds_ago)
+        mine = leases.c.member_id == member.incarnation
+        connection.execute(sa.update(leases).where(mine).values(renewed_at=at))
 
 
 def test_a_conductor_that_has_never_been_is_waited_for_as_long_as_one_may_be_silent(watched: Watched) -> None:
@@ -99,7 +99,7 @@ def test_one_that_is_heard_of_again_and_again_lives_whatever_its_clock_says(
     ("there", "online"),
     [
         ({"drivers": ("ipmi", "redfish")}, "head with ipmi, redfish"),
-        ({"conductor_group": "rack9"}, "head with fake and the conductor_group rack9"),
+        ({"group": "rack9"}, "head with fake and the conductor_group rack9"),
     ],
 )
 def test_one_with_another_driver_or_group_is_named_but_is_not_enough(
@@ -151,7 +151,7 @@ def test_waiting_without_a_conductor_ends_with_what_is_missing_and_how_to_cancel
     assert done.returncode == 1
     assert done.stdout == "operation 1: 1 requested\nn1: not begun yet\n"
     assert done.stderr.splitlines()[-1] == (
-        "podium: operation 1: no conductor with the driver fake has been heard of for 60 s (online: none);"
+        "podium: operation 1: no conductor with the driver fake has been heard of for 30 s (online: none);"
         " it stays requested; look: podium operation show 1; cancel what has not begun: podium operation"
         " cancel 1"
     )

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
+import entries
 from podium.cli import outcomes
-from podium.db import api, clock, conductors, task_commands
+from podium.db import api, clock, conductors, members, task_commands
 from podium.db.engine import Database
 from podium.db.models import task_commands as commands
 from podium.db.models import utcnow
@@ -22,14 +23,13 @@ from podium.db.worker import Worker
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def go_online(database: Database, hostname: str, *names: str) -> conductors.Membership:
-    member = conductors.Membership(hostname, "1", ("acme",), "")
+def go_online(database: Database, hostname: str, *names: str) -> Worker:
     reports = [
         conductors.TaskReport(name, "idle", 60.0, utcnow(), 0.25, 3, 1, 0, 2, "boom")
         for name in names or ("acme.poll",)
     ]
     with database.write() as connection:
-        conductors.claim(connection, member, 60, lambda _process: False)
+        (member,) = entries.enter(connection, hostname, ("acme",))
         conductors.save_tasks(connection, Worker(hostname, 0), reports)
     return member
 
@@ -93,7 +93,7 @@ def test_of_two_conductors_the_one_that_runs_is_shown(podium: Run, database: Dat
     go_online(database, "east")
     gone = go_online(database, "west")
     with database.write() as connection:
-        conductors.leave(connection, gone)
+        members.leave(connection, gone)
     done = podium("task", "show", "acme.poll", "-f", "value", "-c", "conductor")
     assert done.stdout == "east\n"
 
@@ -183,7 +183,7 @@ def test_a_conductor_that_ends_meanwhile_is_not_waited_for(podium: Run, database
         while not ended.wait(0.02):
             if asked(database):
                 with database.write() as connection:
-                    conductors.leave(connection, member)
+                    members.leave(connection, member)
                 return
 
     thread = threading.Thread(target=leave)
@@ -200,7 +200,7 @@ def test_a_conductor_that_is_silent_meanwhile_is_not_said_to_have_ended(
     go_online(database, "head")
     monkeypatch.setattr(outcomes.Patience, "ends", lambda *_: True)
     done = podium("task", "run", "acme.poll")
-    assert done.stdout == "acme.poll: failed: the conductor head has not been heard of for 60 s\n"
+    assert done.stdout == "acme.poll: failed: the conductor head has not been heard of for 30 s\n"
 
 
 @pytest.mark.parametrize("action", ["enable", "disable"])
@@ -239,7 +239,7 @@ def test_several_conductors_are_named_when_one_has_to_be_chosen(podium: Run, dat
 def test_nothing_is_asked_of_a_conductor_that_is_gone(podium: Run, database: Database) -> None:
     member = go_online(database, "head")
     with database.write() as connection:
-        conductors.leave(connection, member)
+        members.leave(connection, member)
     line = refused(database, podium("task", "run", "acme.poll"))
     assert line == "podium: no conductor with acme.poll is running, so nothing was requested; start head"
 

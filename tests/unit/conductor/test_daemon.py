@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from fakes import HERE, PATIENCE, StillDriver, make_conf, until
+from fakes import PATIENCE, StillDriver, make_conf, until
 from podium import errors, states
 from podium.conductor.daemon import Conductor
 from podium.db import api, conductors, operations, power, schema
 from podium.db.engine import Database
+from podium.db.worker import Worker
 from podium.drivers import base
 from templates import prepared, upgrade_to
 
@@ -111,7 +112,7 @@ def test_a_request_that_was_begun_before_an_upgrade_is_resumed_after_it(tmp_path
     with database.read() as connection:
         (request,) = operations.requests_of(connection, 1)
     database.dispose()
-    assert (request.state, request.holder) == ("done", HERE)
+    assert (request.state, request.holder) == ("done", Worker("here", 0, 1))
 
 
 def test_a_reload_in_the_moment_of_the_end_does_not_keep_a_conductor(tmp_path: Path) -> None:

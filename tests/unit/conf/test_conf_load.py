@@ -9,6 +9,7 @@ from oslo_config import cfg
 
 from podium import conf, errors
 from podium.conf import database
+from podium.conf.conductor import heartbeat_interval
 
 Load = Callable[..., conf.Config]
 
@@ -19,7 +20,7 @@ WRONG = [
     pytest.param(
         "[conductor] heartbeat_interval", "0", "greater than or equal to 0.1", id="below the minimum"
     ),
-    pytest.param("[conductor] heartbeat_interval", "", "it is empty", id="an empty number"),
+    pytest.param("[conductor] heartbeat_timeout", "", "it is empty", id="an empty number"),
     pytest.param("[conductor] conductor_group", "a b", "letters, digits", id="a space in a name"),
     pytest.param("[conductor] additional_conductor_groups", "a, b c", "letters, digits", id="in a list"),
     pytest.param("[conductor] fallback_conductor_groups", "a/b", "letters, digits", id="a slash in a name"),
@@ -135,9 +136,16 @@ def test_a_file_that_is_not_text_is_refused(load: Load, config_file: Path) -> No
         conf.load(["--config-file", str(config_file)], prog="podium")
 
 
-def test_a_conductor_that_would_count_as_gone_between_two_heartbeats_is_refused(load: Load) -> None:
+def test_a_conductor_that_would_count_as_gone_after_one_heartbeat_that_fails_is_refused(load: Load) -> None:
     text = refusal(load, "[conductor]", "heartbeat_interval = 90")
-    assert text == "[conductor] heartbeat_timeout = 60 must be more than heartbeat_interval = 90"
+    assert text == (
+        "[conductor] heartbeat_timeout = 30 must be at least three times as much as heartbeat_interval = 90"
+    )
+
+
+def test_heartbeats_come_six_times_in_a_lease_unless_they_are_told_otherwise(load: Load) -> None:
+    assert heartbeat_interval(load("[conductor]", "heartbeat_timeout = 12")) == 2
+    assert heartbeat_interval(load("[conductor]", "heartbeat_interval = 4")) == 4
 
 
 def test_a_misspelt_option_is_told_with_the_name_that_was_meant(load: Load) -> None:

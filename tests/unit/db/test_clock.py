@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import entries
 from podium import states
-from podium.db import api, clock, conductors, models, node_list, operations, power, task_commands
-from podium.db.conductors import Membership
+from podium.db import api, clock, conductors, members, models, node_list, operations, power, task_commands
 from podium.db.engine import Database
 from podium.db.figures import Figures
 from podium.db.worker import Worker
@@ -44,7 +44,7 @@ def test_what_is_written_has_the_database_s_time(database: Database, wrong_host:
         operations.cancel(connection, asked.operation_id or 0, "ada@desk")
         numbers = task_commands.ask(connection, "c1", "fake.check_status", "run", "ada@desk")
         task_commands.answer(connection, numbers[0], None)
-        conductors.claim(connection, Membership("c1", "1", (), ""), 60, lambda _process: False)
+        entries.enter(connection, "c1")
         conductors.save_figures(connection, Worker("c1", 0), Figures())
         (operation,) = operations.list_operations(connection, 1)
         (command,) = task_commands.find(connection, numbers)
@@ -90,7 +90,6 @@ def test_no_time_is_too_far_away_for_an_age(moment: datetime) -> None:
 def test_a_conductor_whose_heartbeat_lies_ahead_is_not_alive_until_it_is_renewed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    member = Membership("c1", "1", (), "")
     times = [NOW + HOUR, NOW, NOW + HOUR]
     monkeypatch.setattr(clock, "now", lambda _connection: times[0])
 
@@ -99,12 +98,12 @@ def test_a_conductor_whose_heartbeat_lies_ahead_is_not_alive_until_it_is_renewed
             return conductors.list_conductors(connection)[0].is_alive(60)
 
     with database.write() as connection:
-        conductors.claim(connection, member, 60, lambda _process: False)
+        (member,) = entries.enter(connection, "c1")
     assert is_alive()
     del times[0]  # the clock is set back
     assert not is_alive()
     with database.write() as connection:
-        conductors.heartbeat(connection, member)
+        members.renew(connection, member, 2)
     assert is_alive()
     del times[0]  # and ahead
     assert not is_alive()

@@ -1,4 +1,4 @@
-"""Daemons on one database: who may have which host name, and what is kept of their tasks."""
+"""Daemons on one database: who is online, and what is kept of their tasks."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from podium import errors
-from podium.db import conductors, models, task_commands
-from podium.db.conductors import ConductorRecord, Membership, TaskReport
+import entries
+from podium.db import conductors, members, models, task_commands
+from podium.db.conductors import ConductorRecord, TaskReport
 from podium.db.engine import Database
 from podium.db.figures import Figures
 from podium.db.worker import Worker
@@ -17,8 +17,6 @@ from podium.db.worker import Worker
 Contend = Callable[..., BaseException | None]
 
 C1 = Worker("c1", 0)
-FIRST = Membership("c1", "boot:1:100", ("fake", "ipmi"), "east")
-SECOND = replace(FIRST, process="boot:2:200")
 TIMEOUT = 60.0
 RUN = TaskReport(
     task="ipmi.check_status",
@@ -34,13 +32,9 @@ RUN = TaskReport(
 )
 
 
-def claim(connection: sa.Connection, member: Membership, dead: bool = False) -> None:
-    conductors.claim(connection, member, TIMEOUT, lambda _process: dead)
-
-
-def enter(database: Database, member: Membership = FIRST, dead: bool = False) -> None:
+def enter(database: Database, workers: int = 1) -> list[Worker]:
     with database.write() as connection:
-        claim(connection, member, dead)
+        return entries.enter(connection, "c1", ("fake", "ipmi"), "east", workers)
 
 
 def only(database: Database) -> ConductorRecord:
@@ -53,10 +47,10 @@ def let_pass(database: Database, seconds: float) -> None:
     """Make every heartbeat this much older."""
     then = models.utcnow() - timedelta(seconds=seconds)
     with database.write() as connection:
-        connection.execute(sa.update(models.conductors).values(heartbeat_at=then))
+        connection.execute(sa.update(models.leases).values(renewed_at=then))
 
 
-def test_a_conductor_is_entered_with_what_it_serves(database: Database) -> None:
+def test_a_conductor_is_shown_with_what_its_workers_serve(database: Database) -> None:
     enter(database)
     row = only(database)
     assert (row.hostname, row.drivers, row.conductor_group) == ("c1", ["fake", "ipmi"], "east")
@@ -71,90 +65,53 @@ def test_times_come_back_as_they_went_on_every_database(database: Database) -> N
     assert row.heartbeat_at.tzinfo is UTC
 
 
-def test_a_second_daemon_is_refused_while_the_first_is_fresh(database: Database) -> None:
-    enter(database)
-    with pytest.raises(errors.ConductorAlreadyRunning, match=r"host name c1 .* another \[DEFAULT\] host"):
-        enter(database, SECOND)
-    assert only(database).process == FIRST.process
+def test_a_conductor_that_has_no_worker_yet_is_not_online(database: Database) -> None:
+    with database.write() as connection:
+        conductors.begin(connection, "c1", 2)
+    row = only(database)
+    assert (row.online, row.drivers, row.workers, row.heartbeat_at) == (False, [], 2, row.started_at)
 
 
-def test_of_two_daemons_that_start_at_once_one_is_refused(contend: Contend) -> None:
-    refused = contend(lambda first: claim(first, FIRST), lambda second: claim(second, SECOND))
-    assert isinstance(refused, errors.ConductorAlreadyRunning)
-
-
-def test_of_two_daemons_that_find_a_host_name_free_at_once_one_is_refused(
+def test_of_two_workers_that_enter_at_once_the_second_waits_for_the_first(
     database: Database, contend: Contend
 ) -> None:
-    enter(database)
-    let_pass(database, TIMEOUT + 1)
-    third = replace(FIRST, process="boot:3:300")
-    refused = contend(lambda first: claim(first, SECOND), lambda second: claim(second, third))
-    assert isinstance(refused, errors.ConductorAlreadyRunning)
-    assert only(database).process == SECOND.process
+    def begin(connection: sa.Connection) -> None:
+        conductors.begin(connection, "c1", 1)
+
+    with database.write() as connection:
+        begin(connection)
+    assert contend(begin, begin) is None
 
 
 def test_another_host_name_is_another_conductor(database: Database) -> None:
     enter(database)
-    enter(database, replace(SECOND, hostname="C1"))
+    with database.write() as connection:
+        entries.enter(connection, "C1")
     with database.read() as connection:
         assert [row.hostname for row in conductors.list_conductors(connection)] == ["C1", "c1"]
 
 
-def test_a_host_name_is_free_once_its_conductor_was_not_heard_of_for_long(database: Database) -> None:
-    enter(database)
-    let_pass(database, TIMEOUT + 1)
-    enter(database, SECOND)
-    assert only(database).process == SECOND.process
-
-
-def test_a_host_name_is_free_once_its_process_is_seen_dead(database: Database) -> None:
-    enter(database)
-    enter(database, SECOND, dead=True)
-    assert only(database).process == SECOND.process
-
-
-def test_a_host_name_is_free_once_its_conductor_said_goodbye(database: Database) -> None:
-    enter(database)
-    with database.write() as connection:
-        conductors.leave(connection, FIRST)
-    enter(database, SECOND)
-    assert (only(database).process, only(database).online) == (SECOND.process, True)
-
-
-def test_the_same_process_may_enter_again(database: Database) -> None:
-    enter(database)
-    enter(database, replace(FIRST, drivers=("fake",)))
-    assert only(database).drivers == ["fake"]
-
-
-def test_a_heartbeat_keeps_a_conductor_fresh(database: Database) -> None:
-    enter(database)
-    let_pass(database, TIMEOUT + 1)
-    with database.write() as connection:
-        assert conductors.heartbeat(connection, FIRST) is True
-    assert only(database).is_alive(TIMEOUT)
-
-
-def test_a_heartbeat_tells_when_another_daemon_has_the_host_name(database: Database) -> None:
-    enter(database)
-    enter(database, SECOND, dead=True)
-    with database.write() as connection:
-        assert conductors.heartbeat(connection, FIRST) is False
-
-
-def test_a_goodbye_from_a_daemon_that_was_replaced_is_not_heard(database: Database) -> None:
-    enter(database)
-    enter(database, SECOND, dead=True)
-    with database.write() as connection:
-        conductors.leave(connection, FIRST)
-    assert only(database).online is True
-
-
-def test_a_conductor_that_was_not_heard_of_is_not_alive(database: Database) -> None:
-    enter(database)
+def test_a_conductor_was_heard_of_when_the_last_of_its_workers_was(database: Database) -> None:
+    one, two = enter(database, workers=2)
     let_pass(database, TIMEOUT + 1)
     assert not only(database).is_alive(TIMEOUT)
+    with database.write() as connection:
+        members.renew(connection, two, 2)
+    assert only(database).is_alive(TIMEOUT)
+    with database.write() as connection:
+        members.leave(connection, two)
+    assert (only(database).online, only(database).is_alive(TIMEOUT)) == (True, False)
+    with database.write() as connection:
+        members.leave(connection, one)
+    assert only(database).online is False
+
+
+def test_what_a_conductor_that_is_offline_served_last_is_shown(database: Database) -> None:
+    (one,) = enter(database)
+    with database.write() as connection:
+        members.leave(connection, one)
+    row = only(database)
+    assert (row.drivers, row.conductor_group, row.is_alive(TIMEOUT)) == (["fake", "ipmi"], "east", False)
 
 
 def test_a_report_of_a_task_comes_back_as_it_went(database: Database) -> None:
@@ -231,7 +188,9 @@ def test_figures_of_workers_come_back_in_order_and_the_newest_only(database: Dat
 
 
 def test_a_conductor_that_returns_with_fewer_workers_forgets_the_others(database: Database) -> None:
-    enter(database, replace(FIRST, workers=2))
+    for member in enter(database, workers=2):
+        with database.write() as connection:
+            members.leave(connection, member)
     with database.write() as connection:
         for index in range(2):
             conductors.save_tasks(connection, Worker("c1", index), [RUN])
@@ -244,7 +203,7 @@ def test_a_conductor_that_returns_with_fewer_workers_forgets_the_others(database
 
 
 def test_a_command_goes_to_each_worker_of_its_conductor(database: Database) -> None:
-    enter(database, replace(FIRST, workers=2))
+    enter(database, workers=2)
     with database.write() as connection:
         numbers = task_commands.ask(connection, "c1", RUN.task, "run", "ada@desk")
         got = [task_commands.unanswered(connection, Worker("c1", index), 0) for index in range(2)]

@@ -103,8 +103,7 @@ def test_what_enforcement_says_shows_in_no_pulse(database: Database, enrol: Enro
 
 def test_a_frozen_conductor_can_be_asked_to_thaw(database: Database) -> None:
     with database.write() as connection:
-        member = conductors.Membership("c1", "p", ("fake",), "")
-        conductors.claim(connection, member, 60.0, lambda _process: False)
+        conductors.begin(connection, "c1", 1)
         assert not conductors.ask_thaw(connection, "c1", utcnow())
         conductors.freeze(connection, "c1", NOON, "300 of 1000 nodes vanished")
         (row,) = conductors.list_conductors(connection)

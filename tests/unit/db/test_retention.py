@@ -7,7 +7,6 @@ import pytest
 import sqlalchemy as sa
 
 from podium.db import clock, conductors, ledger, models, operations, retention, task_commands
-from podium.db.conductors import Membership
 from podium.db.engine import Database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -79,8 +78,7 @@ def test_the_furthest_of_all_conductors_counts(database: Database) -> None:
     with database.write() as connection:
         assert retention.reached(connection) is None
         for name, at in (("c1", YOUNG), ("c2", OLD), ("c3", None)):
-            member = Membership(name, "1", (), "")
-            conductors.claim(connection, member, 60, lambda _process: False)
+            conductors.begin(connection, name, 1)
             if at is not None:
                 retention.reach(connection, name, at)
         assert retention.reached(connection) == YOUNG

@@ -60,11 +60,8 @@ def test_an_upgrade_makes_the_schema_that_the_program_needs(bare: Database) -> N
 
 def test_an_upgrade_of_the_present_schema_keeps_what_is_there(bare: Database) -> None:
     schema.upgrade(bare)
-    values = {"hostname": "c1", "process": "p", "drivers": [], "conductor_group": ""}
-    values |= {"workers": 1, "online": True}
     with bare.write() as connection:
-        now = models.utcnow()
-        connection.execute(sa.insert(models.conductors).values(**values, started_at=now, heartbeat_at=now))
+        conductors.begin(connection, "c1", 1)
     schema.upgrade(bare)
     with bare.read() as connection:
         assert connection.scalars(sa.select(models.conductors.c.hostname)).all() == ["c1"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from podium.db import members, models, slots
+from podium.db import conductors, members, models, slots
 from podium.db.api import NodeRecord
 from podium.db.endpoints import SLOTS, slot_of
 from podium.db.engine import Database
@@ -190,11 +190,9 @@ def test_what_became_uneven_is_levelled(database: Database, enrol: Enrol) -> Non
 
 
 def drain(database: Database, host: str) -> None:
-    now = models.utcnow()
-    row = {"process": "", "drivers": [], "conductor_group": "", "workers": 1, "online": True}
-    times = {"started_at": now, "heartbeat_at": now, "draining_since": now}
     with database.write() as connection:
-        connection.execute(sa.insert(models.conductors).values(hostname=host, **row, **times))
+        conductors.begin(connection, host, 1)
+        connection.execute(sa.update(models.conductors).values(draining_since=models.utcnow()))
 
 
 def test_a_fallback_serves_while_the_groups_own_are_drained(database: Database) -> None:

@@ -17,7 +17,6 @@ from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.entry import Entry
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.db import api, conductors, power
-from podium.db.conductors import Membership
 from podium.db.models import conductors as conductor_rows
 from podium.db.models import nodes, operations, power_requests, utcnow
 
@@ -92,7 +91,7 @@ async def hall(tmp_path: Path, count: int = 40, rules: Rules = FORCE) -> AsyncIt
         with it.database.write() as connection:
             wanted = {"wanted_power_state": states.POWER_ON, "power_state": states.POWER_ON}
             connection.execute(sa.update(nodes).values(wanted))
-            conductors.claim(connection, Membership("here", "me", ("still",), ""), 60.0, lambda _: True)
+            conductors.begin(connection, "here", 1)
         await it.fleet.refresh(it.sql)
         yield Hall(it, rules)
 

@@ -13,7 +13,6 @@ from podium import states
 from podium.conductor.tasks.own import OWN_TASKS, MeasuredTime
 from podium.db import clock as clocks
 from podium.db import conductors, ledger, members, models, task_commands
-from podium.db.conductors import Membership
 from podium.db.models import utcnow
 from podium.db.worker import Worker
 from podium.drivers import base
@@ -238,8 +237,7 @@ def test_a_leap_of_the_clock_deletes_nothing(
 
                 return await it.parts.sql.read(count)
 
-            member = Membership("here", "1", (), "")
-            await it.parts.sql.write(lambda sql: conductors.claim(sql, member, 60, lambda _process: False))
+            await it.parts.sql.write(lambda sql: conductors.begin(sql, "here", 1))
             now = [NOON, NOON, NOON.replace(year=year), NOON.replace(year=year), NOON]
             for runs, moment in enumerate(now, start=1):
                 monkeypatch.setattr(models, "utcnow", lambda moment=moment: moment)

@@ -1,0 +1,25 @@
+"""Conductors as the database sees them, for tests of what others make of them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import sqlalchemy as sa
+
+from podium.db import conductors, members
+from podium.db.members import Service
+from podium.db.worker import Worker
+
+SERVICE: Final = Service("boot:1:100", ("fake",), ("",), (), 60.0, 10.0, "1", "")
+
+
+def enter(
+    connection: sa.Connection,
+    host: str,
+    drivers: Sequence[str] = ("fake",),
+    group: str = "",
+    workers: int = 1,
+) -> list[Worker]:
+    """Have a conductor enter, with all its workers."""
+    conductors.begin(connection, host, workers)
+    service = SERVICE._replace(drivers=drivers, conductor_groups=(group,))
+    return [members.enter(connection, host, index, service) for index in range(workers)]
