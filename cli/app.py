@@ -51,6 +51,9 @@ COMMANDS: Final = (
     ("config check", "config:Check", "list everything that is wrong with config files"),
     ("conductor list", "conductors:List", "list the daemons on this database"),
     ("conductor show", "conductors:Show", "show how a daemon keeps up with its nodes"),
+    ("conductor drain", "drains:Drain", "have others take over the nodes of a daemon"),
+    ("conductor undrain", "drains:Undrain", "put a daemon back into service that was drained"),
+    ("conductor forget", "drains:Forget", "end the workers of a daemon whose machine is off"),
     ("conductor thaw", "conductors:Thaw", "let a daemon that froze restore power states again"),
 )
 

@@ -13,7 +13,7 @@ import cliff.command
 import cliff.lister
 import cliff.show
 
-from podium import conf, node_ranges
+from podium import conf, errors, node_ranges
 from podium.cli.app import App, add_common_options
 from podium.conf import database as database_options
 from podium.db import conductors, schema
@@ -88,6 +88,17 @@ class Command(cliff.command.Command):
                 f"warning: no conductor with the driver {driver}{where} is online;"
                 f" nothing happens to {node_ranges.fold(names)} until one runs"
             )
+
+    def confirms(self, what: str, refusal: str) -> bool:
+        """Return whether a person at a terminal says yes to what is to be done.
+
+        :raises podium.errors.PodiumError: with the refusal, if there is nobody to ask
+        """
+        if not self.app.stdin.isatty():
+            raise errors.PodiumError(refusal)
+        self.app.stderr.write(f"{what}? [y/N] ")
+        self.app.stderr.flush()
+        return self.app.stdin.readline().strip().lower() in ("y", "yes")
 
     def say(self, text: str) -> None:
         """Print one line of the command's result."""

@@ -5,13 +5,43 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from podium import errors
 from podium.cli import command
-from podium.db import clock, conductors
+from podium.conf import fingerprint as fingerprints
+from podium.db import clock, conductors, roster
 from podium.db.conductors import ConductorRecord
 from podium.db.figures import Figures
+from podium.db.roster import Crew, Roster
 
+#: The columns of a table; the other formats have all.
 _COLUMNS: Final = (
+    "hostname",
+    "state",
+    "since",
+    "nodes",
+    "workers",
+    "lease_age",
+    "acknowledged",
+    "generation",
+    "version",
+    "conductor_group",
+    "drivers",
+    "differs_in",
+    "frozen_at",
+)
+_ALL: Final = (
+    *_COLUMNS,
+    "online",
+    "conductor_groups",
+    "fallback_groups",
+    "members",
+    "started_at",
+    "heartbeat_at",
+    "frozen_reason",
+)
+_OF_ONE: Final = (
     "hostname",
     "online",
     "conductor_group",
@@ -21,7 +51,7 @@ _COLUMNS: Final = (
     "heartbeat_at",
     "frozen_at",
 )
-_DETAILS: Final = (*_COLUMNS, "frozen_reason")
+_DETAILS: Final = (*_OF_ONE, "frozen_reason")
 #: The rows of a conductor's figures, in order, and their names in the record.
 _FIGURES: Final = {
     "nodes": "nodes",
@@ -42,13 +72,66 @@ _FIGURES: Final = {
 
 
 class List(command.Lister):
-    """List the daemons on this database; online are those that give signs of life and have not left."""
+    """List the daemons on this database, their state, and how many nodes each owns.
+
+    The state is alive; draining, and drained once nothing is left with it; leaving, as at its orderly end;
+    silent when it has given no sign of life for long, and nobody has ended it yet; or gone. lease_age are the
+    seconds since its last sign of life. acknowledged is the newest generation of the fleet's shares of which
+    it has given up what it lost, generation the current one. differs_in are options of [conductor] that are
+    not as most conductors have them. Nodes that nobody serves are reported on standard error.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("--long", action="store_true", help="show every column, as other formats do")
+        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        timeout = self.config.conductor.heartbeat_timeout
         with self.database() as database, database.read() as connection:
-            found = conductors.list_conductors(connection)
-        return _COLUMNS, [_shown(one, timeout, _COLUMNS) for one in found]
+            known = {one.hostname: one for one in conductors.list_conductors(connection)}
+            found = roster.roster(connection)
+        is_short = parsed_args.formatter == "table" and not (parsed_args.long or parsed_args.columns)
+        for pair, count in sorted(found.unserved.items()):
+            self.warn(f"warning: nobody serves {roster.described(pair)}: {count}")
+        usual = fingerprints.usual(one.fingerprint for one in found.members)
+        timeout = self.config.conductor.heartbeat_timeout
+        rows = [_listed(crew, known.get(crew.hostname), found, usual, timeout) for crew in found.crews]
+        columns = _COLUMNS if is_short else _ALL
+        return columns, [[row.get(column) for column in columns] for row in rows]
+
+
+def _listed(
+    crew: Crew, record: ConductorRecord | None, found: Roster, usual: str, timeout: float
+) -> dict[str, Any]:
+    """Return the columns of one conductor."""
+    shown: dict[str, Any] = {}
+    if record is not None:
+        shown = {**record._asdict(), "online": record.is_alive(timeout)}
+    shown |= {
+        "hostname": crew.hostname,
+        "state": crew.state,
+        "since": crew.gone_since or crew.draining_since,
+        "nodes": crew.nodes,
+        "lease_age": crew.lease_age,
+        "acknowledged": crew.acknowledged,
+        "generation": found.generation,
+        "members": [str(one.name) for one in crew.members if one.ended_at is None],
+    }
+    if not crew.members:
+        return shown
+    last = crew.members[-1]
+    return shown | {
+        "drivers": last.drivers,
+        "conductor_group": last.conductor_groups[0],
+        "conductor_groups": last.conductor_groups,
+        "fallback_groups": last.fallback_groups,
+        "version": ", ".join(sorted({one.version for one in crew.members})),
+        "differs_in": sorted(
+            {name for one in crew.members for name in fingerprints.differences(usual, one.fingerprint)}
+        )
+        if last.ended_at is None
+        else [],
+    }
 
 
 class Show(command.ShowOne):
@@ -64,14 +147,18 @@ class Show(command.ShowOne):
             "hostname",
             nargs="?",
             metavar="HOSTNAME",
-            help="a name of `podium conductor list`; may be left out if only one is online",
+            help="a name of `podium conductor list`; by default all that are online, added up",
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         timeout = self.config.conductor.heartbeat_timeout
         with self.database() as database, database.read() as connection:
-            found = _find(conductors.list_conductors(connection), parsed_args.hostname, timeout)
+            known = conductors.list_conductors(connection)
+            online = [one for one in known if one.is_alive(timeout)]
+            if parsed_args.hostname is None and len(online) > 1:
+                return self._added_up(connection, online, timeout)
+            found = _find(known, parsed_args.hostname, timeout)
             written = conductors.figures(connection, found.hostname)
         written_at = min((one.updated_at for one in written), default=None)
         if written_at is not None and not found.is_alive(timeout):
@@ -81,6 +168,21 @@ class Show(command.ShowOne):
         figures = asdict(Figures.merged([one.figures for one in written])) if written else {}
         names = (*_DETAILS, "statistics_at", *_FIGURES)
         return names, [*_shown(found, timeout, _DETAILS), written_at, *map(figures.get, _FIGURES.values())]
+
+    def _added_up(
+        self, connection: sa.Connection, online: Sequence[ConductorRecord], timeout: float
+    ) -> tuple[Sequence[str], Iterable[Any]]:
+        """Return the figures of all conductors that are online as those of one."""
+        written = {one.hostname: conductors.figures(connection, one.hostname) for one in online}
+        for host, its in written.items():
+            if not all(conductors.is_fresh(one.age, timeout) for one in its):
+                self.warn(f"warning: {host} has written no new figures for {timeout:g} s")
+        every = [one for its in written.values() for one in its]
+        figures = asdict(Figures.merged([one.figures for one in every])) if every else {}
+        names = ("hostnames", "workers", "statistics_at", *_FIGURES)
+        at = min((one.updated_at for one in every), default=None)
+        workers = sum(one.workers for one in online)
+        return names, [[*written], workers, at, *map(figures.get, _FIGURES.values())]
 
 
 class Thaw(command.Command):

@@ -106,14 +106,11 @@ class _Power(outcomes.Waiting):
         if count <= most:
             return True
         what = self.words.format(f"{count} nodes")
-        if not self.app.stdin.isatty():
-            raise errors.PodiumError(
-                f"to {what} needs --yes: these are more than [conductor] confirm_above = {most};"
-                " nothing was requested"
-            )
-        self.app.stderr.write(f"{what}? [y/N] ")
-        self.app.stderr.flush()
-        return self.app.stdin.readline().strip().lower() in ("y", "yes")
+        return self.confirms(
+            what,
+            f"to {what} needs --yes: these are more than [conductor] confirm_above = {most};"
+            " nothing was requested",
+        )
 
     def _ask(
         self, database: Database, nodes: Sequence[NodeKey], parsed_args: argparse.Namespace

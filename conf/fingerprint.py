@@ -6,6 +6,8 @@ options, and no value is shown.
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from oslo_config import cfg
@@ -43,6 +45,6 @@ def differences(one: str, other: str) -> list[str]:
     return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
-def short(text: str) -> str:
-    """Return a fingerprint as people can compare it."""
-    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+def usual(found: Iterable[str]) -> str:
+    """Return the fingerprint that most have; of several that as many have, the first."""
+    return next((text for text, _ in Counter(found).most_common(1)), "")

@@ -5,13 +5,17 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from podium import states
 from podium.db.api import chunks, find_keys
-from podium.db.models import node_columns, nodes, power_readings
+from podium.db.models import members, node_columns, nodes, power_readings, slots
+from podium.db.slots import OF_NODE
+
+OWNER: Final = "owner"
+_OWNER: Final = sa.select(slots.c.owner).where(OF_NODE).correlate(nodes).scalar_subquery()
 
 
 def select_nodes(
@@ -22,22 +26,27 @@ def select_nodes(
     failing: bool = False,
     fresh: tuple[datetime, datetime] | None = None,
     enforced_by_default: bool | None = None,
+    owner: str | None = None,
+    unserved: bool = False,
     **equal: Any,
 ) -> list[dict[str, Any]]:
     """Some columns of the nodes that meet every condition, in order of name or, when wanted, as given.
 
-    :param shown: the columns to read
+    :param shown: the columns to read, or ``owner``: the number of the member that has the node's slot
     :param wanted: names or UUIDs of the only nodes to look at
     :param failing: only those whose last read of the power failed
     :param fresh: only those whose power was not last read within that time, or never
     :param enforced_by_default: only those whose power is to be restored; whether nodes without a policy of
         their own are enforced
+    :param owner: only those of members of this host
+    :param unserved: only those whose slots no member has that has not ended
     :param equal: the values that columns must have
     :returns: the values by column
     :raises podium.errors.NodeNotFound: naming every wanted node that does not exist
     """
     names = tuple(shown)
-    query = sa.select(nodes.c.id, *node_columns(names))
+    read = [_OWNER if name == OWNER else node_columns([name])[0] for name in names]
+    query = sa.select(nodes.c.id, *read)
     query = query.where(*(nodes.c[column] == value for column, value in equal.items()))
     if failing:
         query = query.where(nodes.c.power_failures > 0)
@@ -48,6 +57,10 @@ def select_nodes(
         query = query.where(nodes.c.id.in_(stale))
     if enforced_by_default is not None:
         query = query.where(_to_be_enforced(enforced_by_default))
+    if owner is not None:
+        query = query.where(_has_owner(members.c.host == owner))
+    if unserved:
+        query = query.where(~_has_owner())
     if not wanted:
         rows = connection.execute(query.order_by(nodes.c.name))
         return [dict(zip(names, values, strict=True)) for _, *values in rows]
@@ -57,6 +70,12 @@ def select_nodes(
         for number, *values in connection.execute(query.where(nodes.c.id.in_(chunk))):
             found[number] = dict(zip(names, values, strict=True))
     return [found[number] for number in order if number in found]
+
+
+def _has_owner(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    owned = slots.join(members, members.c.id == slots.c.owner)
+    present = sa.select(slots.c.slot).select_from(owned).where(OF_NODE, members.c.ended_at.is_(None))
+    return present.where(*conditions).correlate(nodes).exists()
 
 
 def _to_be_enforced(by_default: bool) -> sa.ColumnElement[bool]:

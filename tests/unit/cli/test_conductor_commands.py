@@ -221,7 +221,6 @@ def test_the_only_conductor_that_is_online_needs_no_name(podium: Run, database: 
     ("online", "arguments", "fault"),
     [
         ([], [], "no conductor has run on this database yet; start one: podium-conductor"),
-        (["east", "west"], [], "there are several conductors: east, west; name one"),
         (["east", "west"], ["north"], "there is no conductor north; there are: east, west"),
     ],
 )

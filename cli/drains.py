@@ -1,0 +1,170 @@
+"""``podium conductor drain``, ``undrain`` and ``forget``: what a conductor has goes to others."""
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from podium import errors
+from podium.cli import arguments, command
+from podium.clocks import boottime
+from podium.db import drains, members, roster
+from podium.db.engine import Database
+from podium.db.members import Member
+from podium.db.slots import Pair
+
+_POLL_SECONDS: Final = 0.2
+#: Heartbeats for which a member has to be silent before a person may end it.
+_HEARTBEATS: Final = 2.5
+#: Heartbeats after which a database counts as too slow.
+_PATIENCE: Final = 30
+
+
+class _OfHost(command.Command):
+    """A command about one conductor."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("hostname", metavar="HOST", help="a name of `podium conductor list`")
+        return parser
+
+
+class Drain(_OfHost):
+    """Take a conductor out of service: others take over its nodes, and changes under way end there first.
+
+    It stays out of service, also after a restart, until `podium conductor undrain`.
+    """
+
+    #: To be replaced by tests.
+    sleep = staticmethod(time.sleep)
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="even if nobody else serves some of its nodes, which it then keeps until somebody does",
+        )
+        parser.add_argument("--wait", action="store_true", help="wait until nothing is left with it")
+        parser.add_argument(
+            "--timeout",
+            type=arguments.seconds,
+            default=900.0,
+            metavar="SECONDS",
+            help="how long --wait waits (default: 900)",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        host = parsed_args.hostname
+        with self.database() as database:
+            with database.write() as connection:
+                roster.require(connection, host)
+                left = drains.not_served_without(connection, host)
+                if left and not parsed_args.force:
+                    raise errors.PodiumError(
+                        f"{host} is not drained: nobody else serves {_pairs(left)}; start a conductor that"
+                        " does, or use --force"
+                    )
+                changed = drains.drain(connection, host)
+            self.say(f"{host}: {'drained from now on' if changed else 'drained already'}")
+            if left:
+                self.warn(f"warning: nobody else serves {_pairs(left)}, which stay with {host}")
+            if parsed_args.wait:
+                return self._wait(database, host, parsed_args.timeout)
+        return 0
+
+    def _wait(self, database: Database, host: str, timeout: float) -> int:
+        until = boottime() + timeout
+        while True:
+            with database.read() as connection:
+                if drains.is_handed_over(connection, host):
+                    break
+            if boottime() >= until:
+                self.warn(f"{host} still has nodes after {timeout:g} s; see: podium conductor list")
+                return 1
+            self.sleep(_POLL_SECONDS)
+        self.say(f"{host}: nothing is left with it")
+        return 0
+
+
+class Undrain(_OfHost):
+    """Put a conductor back into service that was drained."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        host = parsed_args.hostname
+        with self.database() as database, database.write() as connection:
+            roster.require(connection, host)
+            changed = drains.undrain(connection, host)
+        self.say(f"{host}: {'in service again' if changed else 'in service already'}")
+
+
+class Forget(_OfHost):
+    """End the workers of a conductor whose machine is off, without waiting for their leases.
+
+    Make sure that the machine is off, or that its power cannot come back: whatever it was about to send to a
+    node it may still send. A conductor that still gives signs of life is not forgotten.
+    """
+
+    #: To be replaced by tests.
+    sleep = staticmethod(time.sleep)
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        host = parsed_args.hostname
+        with self.database() as database:
+            with database.read() as connection:
+                roster.require(connection, host)
+                its = [one for one in members.unended(connection) if one.host == host]
+            if not its:
+                self.say(f"{host}: none of its workers is left")
+                return 0
+            if not (parsed_args.yes or self._is_confirmed(host)):
+                self.warn("nothing was changed")
+                return 1
+            seen = self._silent(database, its)
+            with database.write() as connection:
+                members.end(connection, seen or {}, None, f"forgotten by {arguments.who()}")
+                left = {one.id for one in members.unended(connection)} & {one.id for one in its}
+        if left:
+            self.warn(f"{host} lives: it gave a sign of life just now; see: podium conductor drain --help")
+            return 1
+        self.say(f"{host}: {len(its)} workers forgotten")
+        return 0
+
+    def _is_confirmed(self, host: str) -> bool:
+        what = f"forget {host}, whose machine is off"
+        return self.confirms(what, f"to {what}, needs --yes; nothing was changed")
+
+    def _silent(self, database: Database, its: Sequence[Member]) -> Mapping[int, int] | None:
+        """Return the numbers at which the leases of members stood still for long; None if one was raised.
+
+        :raises podium.errors.PodiumError: if the database is too slow to tell
+        """
+        numbers, pause = [one.id for one in its], max(one.interval for one in its)
+        seen, found, begun = None, None, boottime()
+        while True:
+            before = boottime()
+            with database.write() as connection:
+                found = drains.observe(connection, numbers)
+            now = boottime()
+            if seen is None:
+                seen, since, last = found, now, now
+            if found != seen:
+                return None
+            if now - last > pause:
+                since = now  # while the database does not answer, nobody can give a sign of life
+            if before - since >= _HEARTBEATS * pause:
+                return seen
+            if now - begun > _PATIENCE * pause:
+                raise errors.PodiumError("the database answers too slowly to tell who lives; try again later")
+            last = now
+            self.sleep(pause / 4)
+
+
+def _pairs(pairs: list[Pair]) -> str:
+    return ", ".join(map(roster.described, pairs))

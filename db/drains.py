@@ -1,0 +1,87 @@
+"""Taking a conductor out of service, and back: functions of an open connection.
+
+While a conductor is drained, the next generation gives all that its members have to others, see
+podium.db.slots. The row of the conductor is locked before the change counter, as at its start.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from podium.db import clock, members
+from podium.db.changes import next_change
+from podium.db.models import change_counter, conductors, leases, nodes, slots
+from podium.db.models import members as members_table
+from podium.db.slots import Pair
+
+
+def drain(connection: sa.Connection, host: str) -> bool:
+    """Take a conductor out of service; False when it already is."""
+    its = conductors.c.hostname == host, conductors.c.draining_since.is_(None)
+    drained = sa.update(conductors).where(*its).values(draining_since=clock.now(connection))
+    if not connection.execute(drained).rowcount:
+        return False
+    next_change(connection)  # so that everybody looks
+    return True
+
+
+def undrain(connection: sa.Connection, host: str) -> bool:
+    """Put a conductor back into service; False when it is in service."""
+    its = conductors.c.hostname == host, conductors.c.draining_since.is_not(None)
+    if not connection.execute(sa.update(conductors).where(*its).values(draining_since=None)).rowcount:
+        return False
+    next_change(connection)
+    return True
+
+
+def not_served_without(connection: sa.Connection, host: str) -> list[Pair]:
+    """The groups and drivers of a host's nodes that no other conductor which is in service would serve."""
+    drained = set(
+        connection.scalars(sa.select(conductors.c.hostname).where(conductors.c.draining_since.is_not(None)))
+    )
+    others = [
+        one
+        for one in members.unended(connection)
+        if one.host != host and not one.leaves and one.host not in drained
+    ]
+    served = {
+        (group, driver)
+        for one in others
+        for group in (*one.conductor_groups, *one.fallback_groups)
+        for driver in one.drivers
+    }
+    return [pair for pair in _pairs(connection, host) if pair not in served]
+
+
+def _pairs(connection: sa.Connection, host: str) -> list[Pair]:
+    """The groups and drivers of the nodes in the slots of a host."""
+    its = slots.c.conductor_group, slots.c.driver
+    owned = slots.join(members_table, members_table.c.id == slots.c.owner)
+    query = sa.select(*its).select_from(owned).where(members_table.c.host == host).distinct()
+    found = []
+    for group, driver in connection.execute(query.order_by(*its)):
+        node = sa.select(nodes.c.id).where(nodes.c.conductor_group == group, nodes.c.driver == driver)
+        if connection.execute(node.limit(1)).first():
+            found.append((group, driver))
+    return found
+
+
+def is_handed_over(connection: sa.Connection, host: str) -> bool:
+    """Whether nothing is left with a host: no slot, nobody who still has to give one up, no change."""
+    its = [one for one in members.unended(connection) if one.host == host]
+    owned = sa.select(slots.c.slot).where(slots.c.owner.in_([one.id for one in its])).limit(1)
+    if not its:
+        return True
+    generation = connection.scalars(sa.select(change_counter.c.generation)).one()
+    if connection.execute(owned).first() or members.settled(connection) < generation:
+        return False
+    held = sa.select(nodes.c.id).where(nodes.c.reservation.in_([one.name for one in its])).limit(1)
+    return connection.execute(held).first() is None
+
+
+def observe(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, int]:
+    """At which numbers the leases of some members stand, where the database takes writes of leases."""
+    its = leases.c.member_id.in_(numbers)
+    connection.execute(sa.update(leases).where(its).values(number=leases.c.number))
+    standing = members.standing(connection)
+    return {number: standing.get(number, 0) for number in numbers}

@@ -1,0 +1,184 @@
+"""Who is there, who owns how many nodes, and which nodes nobody serves: for people to read.
+
+Ages are those of the database's clock, and nothing is decided by them. Functions of an open connection.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.db import clock, members
+from podium.db.members import Member
+from podium.db.models import change_counter, columns, conductors, leases, nodes, slots
+from podium.db.models import members as members_table
+from podium.db.slots import OF_NODE, Pair
+from podium.db.worker import Worker
+
+ALIVE: Final = "alive"
+SILENT: Final = "silent"
+LEAVING: Final = "leaving"
+DRAINING: Final = "draining"
+DRAINED: Final = "drained"
+GONE: Final = "gone"
+
+
+class Crew(NamedTuple):
+    """The members of one host.
+
+    :param state: one of the words above
+    :param members: those that have not ended or, if there are none, the last that did
+    :param nodes: how many of them these own
+    :param lease_age: seconds since the oldest renewal of a lease; None where nobody is left
+    :param acknowledged: the newest generation that all of them have acknowledged
+    :param gone_since: when the last of them ended
+    """
+
+    hostname: str
+    state: str
+    members: tuple[Member, ...]
+    nodes: int
+    lease_age: float | None
+    acknowledged: int | None
+    draining_since: datetime | None
+    gone_since: datetime | None
+
+
+class Roster(NamedTuple):
+    """Everybody, in order of host name.
+
+    :param generation: the current one
+    :param unserved: how many nodes nobody serves, by group and driver
+    """
+
+    crews: list[Crew]
+    generation: int
+    unserved: Mapping[Pair, int]
+
+    @property
+    def members(self) -> list[Member]:
+        """All that have not ended, the oldest first."""
+        found = [one for crew in self.crews for one in crew.members if one.ended_at is None]
+        return sorted(found, key=lambda one: one.id)
+
+
+def roster(connection: sa.Connection) -> Roster:
+    """Who is there."""
+    rows = connection.execute(sa.select(conductors.c.hostname, conductors.c.draining_since))
+    draining: dict[str, datetime | None] = {row.hostname: row.draining_since for row in rows}
+    crews: dict[str, list[Member]] = {host: [] for host in draining}
+    for member in _shown(connection):
+        crews.setdefault(member.host, []).append(member)
+    renewed = {row.member_id: row.renewed_at for row in connection.execute(_RENEWED)}
+    owned, unserved = _owned(connection)
+    generation = connection.scalars(sa.select(change_counter.c.generation)).one()
+    now = clock.now(connection)
+    return Roster(
+        [
+            _crew(host, its, draining.get(host), renewed, owned, now, generation)
+            for host, its in sorted(crews.items())
+        ],
+        generation,
+        unserved,
+    )
+
+
+_RENEWED: Final = sa.select(leases.c.member_id, leases.c.renewed_at)
+_LAST: Final = sa.select(sa.func.max(members_table.c.id)).group_by(members_table.c.host)
+_ENDED_LAST: Final = sa.select(*columns(members_table, Member._fields)).where(members_table.c.id.in_(_LAST))
+
+
+def _shown(connection: sa.Connection) -> list[Member]:
+    """The members that have not ended, and the last of each host that did."""
+    unended = members.unended(connection)
+    present = {member.host for member in unended}
+    last = map(Member._make, connection.execute(_ENDED_LAST))
+    return [*unended, *(one for one in last if one.host not in present)]
+
+
+def _owned(connection: sa.Connection) -> tuple[dict[int, int], dict[Pair, int]]:
+    """How many nodes each member has, and how many of each group and driver nobody."""
+    owner = members_table.c.id
+    of_owner = sa.and_(owner == slots.c.owner, members_table.c.ended_at.is_(None))
+    its = nodes.c.conductor_group, nodes.c.driver, owner
+    joined = nodes.outerjoin(slots, OF_NODE).outerjoin(members_table, of_owner)
+    found: dict[int, int] = defaultdict(int)
+    unserved: dict[Pair, int] = {}
+    query = sa.select(*its, sa.func.count()).select_from(joined).group_by(*its)
+    for group, driver, member, count in connection.execute(query):
+        if member is None:
+            unserved[group, driver] = count
+        else:
+            found[member] += count
+    return found, unserved
+
+
+def names(connection: sa.Connection) -> dict[int | None, Worker]:
+    """The names of the members that have not ended, by their numbers."""
+    return {one.id: one.name for one in members.unended(connection)}
+
+
+def unserved(connection: sa.Connection) -> dict[Pair, int]:
+    """How many nodes of each group and driver nobody serves."""
+    return _owned(connection)[1]
+
+
+def _crew(
+    host: str,
+    its: list[Member],
+    draining_since: datetime | None,
+    renewed: Mapping[int, datetime],
+    owned: Mapping[int, int],
+    now: datetime,
+    generation: int,
+) -> Crew:
+    unended = [one for one in its if one.ended_at is None]
+    ages = {one.id: (now - renewed[one.id]).total_seconds() for one in unended if one.id in renewed}
+    count = sum(owned.get(one.id, 0) for one in unended)
+    acknowledged = min((one.acknowledged for one in unended), default=None)
+    has_given_all = count == 0 and acknowledged is not None and acknowledged >= generation
+    if not unended:
+        state = GONE
+    elif all(abs(ages.get(one.id, 0.0)) >= one.lease for one in unended):
+        state = SILENT
+    elif all(one.leaves for one in unended):
+        state = LEAVING
+    elif draining_since is not None:
+        state = DRAINED if has_given_all else DRAINING
+    else:
+        state = ALIVE
+    return Crew(
+        hostname=host,
+        state=state,
+        members=tuple(its),
+        nodes=count,
+        lease_age=max(ages.values(), default=None),
+        acknowledged=acknowledged,
+        draining_since=draining_since,
+        gone_since=None if unended else _latest(one.ended_at for one in its),
+    )
+
+
+def _latest(moments: Iterable[datetime | None]) -> datetime | None:
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def require(connection: sa.Connection, host: str) -> None:
+    """Make sure that a conductor of this name has run here.
+
+    :raises podium.errors.PodiumError: naming those that have
+    """
+    known = set(connection.scalars(sa.select(conductors.c.hostname)))
+    if not known:
+        raise errors.PodiumError("no conductor has run on this database yet; start one: podium-conductor")
+    if host not in known:
+        raise errors.PodiumError(f"there is no conductor {host}; there are: {', '.join(sorted(known))}")
+
+
+def described(pair: Pair) -> str:
+    """The words for the nodes of a group and driver."""
+    group, driver = pair
+    return f"the nodes with the driver {driver}{f' of the group {group}' if group else ''}"

@@ -1,0 +1,121 @@
+"""`podium conductor drain`, `undrain` and `forget`."""
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+from crews import enter, settle
+from podium.cli.drains import Drain, Forget
+from podium.db import api, members
+from podium.db.engine import Database
+from podium.db.models import members as members_table
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def enrol(database: Database, *names: str, driver: str = "fake") -> None:
+    with database.write() as connection:
+        api.create_nodes(connection, [{"name": name, "driver": driver} for name in names])
+
+
+@pytest.fixture
+def two(database: Database, podium: Run) -> Database:
+    """Two conductors that share four nodes."""
+    enrol(database, "n1", "n2", "n3", "n4")
+    settle(database, enter(database, "c1"), enter(database, "c2"))
+    return database
+
+
+def test_a_drain_is_told_and_its_repetition_too(podium: Run, two: Database) -> None:
+    for words in ("drained from now on", "drained already"):
+        done = podium("conductor", "drain", "c1")
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"c1: {words}\n", "")
+    for words in ("in service again", "in service already"):
+        assert podium("conductor", "undrain", "c1").stdout == f"c1: {words}\n"
+
+
+def test_a_drain_is_refused_where_nobody_else_serves_the_nodes(podium: Run, database: Database) -> None:
+    enrol(database, "n1")
+    settle(database, enter(database, "c1"))
+    done = podium("conductor", "drain", "c1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "podium: c1 is not drained: nobody else serves the nodes with the driver fake; start a conductor that"
+        " does, or use --force\n"
+    )
+    done = podium("conductor", "drain", "c1", "--force")
+    assert (done.returncode, done.stdout) == (0, "c1: drained from now on\n")
+    assert "nobody else serves the nodes with the driver fake, which stay with c1" in done.stderr
+
+
+def test_an_unknown_conductor_is_not_drained_undrained_or_forgotten(podium: Run, two: Database) -> None:
+    for command in ("drain", "undrain", "forget"):
+        done = podium("conductor", command, "c9")
+        assert (done.returncode, done.stderr) == (1, "podium: there is no conductor c9; there are: c1, c2\n")
+
+
+def test_a_drain_is_waited_for_until_nothing_is_left(
+    podium: Run, two: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with two.read() as connection:
+        one, other = (member.name for member in members.unended(connection))
+
+    def hand_over(_seconds: float) -> None:
+        settle(two, one, other)
+
+    monkeypatch.setattr(Drain, "sleep", staticmethod(hand_over))
+    done = podium("conductor", "drain", "c1", "--wait")
+    assert (done.returncode, done.stdout) == (0, "c1: drained from now on\nc1: nothing is left with it\n")
+
+
+def test_a_drain_that_takes_too_long_is_no_longer_waited_for(podium: Run, two: Database) -> None:
+    done = podium("conductor", "drain", "c1", "--wait", "--timeout", "0")
+    assert done.returncode == 1
+    assert "c1 still has nodes after 0 s; see: podium conductor list" in done.stderr
+
+
+# Forgotten conductors
+
+
+def hurry(database: Database) -> None:
+    """Heartbeats every few milliseconds, so that the silence of two and a half is short."""
+    with database.write() as connection:
+        connection.execute(sa.update(members_table).values(interval=0.05))
+
+
+def test_the_workers_of_a_silent_conductor_are_ended(podium: Run, two: Database) -> None:
+    enter(two, "c1", 1)
+    hurry(two)
+    done = podium("conductor", "forget", "c1", "--yes")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "c1: 2 workers forgotten\n", "")
+    with two.read() as connection:
+        assert [one.host for one in members.unended(connection)] == ["c2"]
+        why = connection.scalars(sa.select(members_table.c.ended_why).where(members_table.c.host == "c1"))
+        assert all(text.startswith("forgotten by ") for text in why)
+    assert podium("conductor", "forget", "c1").stdout == "c1: none of its workers is left\n"
+
+
+def test_a_conductor_that_lives_is_not_forgotten(
+    podium: Run, two: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with two.read() as connection:
+        one = members.unended(connection)[0].name
+
+    def beat(_seconds: float) -> None:
+        with two.write() as connection:
+            members.renew(connection, one, 2)
+
+    monkeypatch.setattr(Forget, "sleep", staticmethod(beat))
+    done = podium("conductor", "forget", "c1", "--yes")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("podium: c1 lives: it gave a sign of life just now")
+    with two.read() as connection:
+        assert len(members.unended(connection)) == 2
+
+
+def test_a_program_must_say_that_the_machine_is_off(podium: Run, two: Database) -> None:
+    done = podium("conductor", "forget", "c1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "podium: to forget c1, whose machine is off, needs --yes; nothing was changed\n"

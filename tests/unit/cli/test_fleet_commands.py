@@ -1,0 +1,135 @@
+"""What the commands show of several conductors: who is there, who owns what, what nobody serves."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from crews import SERVICE, enter, settle
+from podium.db import api, conductors, members
+from podium.db.engine import Database
+from podium.db.figures import Figures
+from podium.db.worker import Worker
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def enrol(database: Database, *names: str, **columns: Any) -> None:
+    with database.write() as connection:
+        api.create_nodes(connection, [{"driver": "fake", **columns, "name": name} for name in names])
+
+
+def listed(podium: Run, *arguments: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(podium(*arguments, "-f", "json").stdout)
+    return found
+
+
+@pytest.fixture
+def workers(database: Database) -> list[Worker]:
+    """Two conductors that share ten nodes."""
+    enrol(database, *(f"n{i}" for i in range(10)))
+    workers = [
+        enter(database, "c1"),
+        enter(database, "c2", version="2", fallback_groups=("east",)),
+    ]
+    settle(database, *workers)
+    return workers
+
+
+def test_each_conductor_is_listed_with_its_nodes_lease_generation_and_version(
+    podium: Run, workers: list[Worker]
+) -> None:
+    one, two = listed(podium, "conductor", "list")
+    assert one["nodes"] + two["nodes"] == 10
+    assert [(each["state"], each["version"]) for each in (one, two)] == [("alive", "1"), ("alive", "2")]
+    assert one["acknowledged"] == one["generation"] == two["generation"]
+    assert one["lease_age"] >= 0
+    assert (two["members"], two["fallback_groups"]) == ([str(workers[1])], ["east"])
+
+
+def test_a_conductor_that_is_gone_is_listed_with_the_time_of_its_end(
+    podium: Run, database: Database, workers: list[Worker]
+) -> None:
+    with database.write() as connection:
+        members.leave(connection, workers[0])
+    one, two = listed(podium, "conductor", "list")
+    assert (one["state"], one["nodes"], two["state"]) == ("gone", 0, "alive")
+    assert one["since"].startswith("20")
+    assert "| gone " in podium("conductor", "list").stdout
+
+
+def test_options_that_are_not_as_most_conductors_have_them_are_named(podium: Run, database: Database) -> None:
+    for host, fingerprint in (("c1", "a:1 b:1"), ("c2", "a:1 b:2"), ("c3", "a:1 b:2")):
+        enter(database, host, fingerprint=fingerprint)
+    assert [one["differs_in"] for one in listed(podium, "conductor", "list")] == [["b"], [], []]
+
+
+def test_of_two_conductors_the_younger_one_differs(podium: Run, database: Database) -> None:
+    for host, fingerprint in (("c2", "a:1"), ("c1", "a:2")):
+        enter(database, host, fingerprint=fingerprint)
+    assert [one["differs_in"] for one in listed(podium, "conductor", "list")] == [["a"], []]
+
+
+def test_nodes_that_nobody_serves_are_counted_beside_the_list(
+    podium: Run, database: Database, workers: list[Worker]
+) -> None:
+    enrol(database, "x1", "x2", driver="acme")
+    enrol(database, "x3", conductor_group="west")
+    done = podium("conductor", "list")
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "podium: warning: nobody serves the nodes with the driver acme: 2",
+        "podium: warning: nobody serves the nodes with the driver fake of the group west: 1",
+    ]
+
+
+def test_the_figures_of_all_conductors_are_added_up_without_a_name(
+    podium: Run, database: Database, workers: list[Worker]
+) -> None:
+    for worker, nodes in zip(workers, (4, 6), strict=True):
+        with database.write() as connection:
+            conductors.save_figures(connection, worker, Figures.from_json({"nodes": nodes, "failing": 1}))
+    done = podium("conductor", "show", "-f", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert (found["hostnames"], found["nodes"], found["failing"]) == (["c1", "c2"], 10, 2)
+    assert json.loads(podium("conductor", "show", "c2", "-f", "json").stdout)["nodes"] == 6
+
+
+# Nodes
+
+
+def test_a_node_shows_its_owner_and_its_slot(podium: Run, workers: list[Worker]) -> None:
+    found = json.loads(podium("node", "show", "n1", "-f", "json").stdout)
+    assert found["owner"] in [str(worker) for worker in workers]
+    assert 0 <= found["slot"] < 1024
+
+
+def test_nodes_are_listed_by_their_owner(podium: Run, workers: list[Worker]) -> None:
+    by_owner = {
+        host: listed(podium, "node", "list", "--owner", host, "-c", "name", "-c", "owner")
+        for host in ("c1", "c2", "c3")
+    }
+    assert by_owner["c3"] == []
+    assert sorted(row["name"] for rows in by_owner.values() for row in rows) == [f"n{i}" for i in range(10)]
+    assert {row["owner"] for row in by_owner["c1"]} == {str(workers[0])}
+
+
+def test_nodes_that_nobody_serves_are_listed(podium: Run, database: Database, workers: list[Worker]) -> None:
+    enrol(database, "x1", driver="acme")
+    rows = listed(podium, "node", "list", "--unserved", "-c", "name", "-c", "owner")
+    assert rows == [{"name": "x1", "owner": None}]
+    for worker in workers:
+        with database.write() as connection:
+            members.leave(connection, worker)
+    assert len(listed(podium, "node", "list", "--unserved")) == 11, "who has ended serves nobody"
+
+
+def test_every_service_of_a_member_is_listed(podium: Run, database: Database) -> None:
+    enter(database, "c1", conductor_groups=("east", ""), drivers=("fake", "ipmi"))
+    (one,) = listed(podium, "conductor", "list")
+    assert (one["conductor_group"], one["conductor_groups"]) == ("east", ["east", ""])
+    assert one["drivers"] == ["fake", "ipmi"]
+    assert one["version"] == SERVICE.version
