@@ -8,6 +8,8 @@ The order of locks is the counter first, then nodes. Changes of nodes thus wait 
 and never crosswise, also where one transaction changes many nodes by turns. What a sweep learned takes nodes
 without the counter, and never the counter after them. New rows are nobody else's, so that an import may
 insert before it takes its number.
+
+PostgreSQL notifies those who listen on :data:`CHANNEL` when the transaction is committed.
 """
 
 from dataclasses import dataclass
@@ -20,6 +22,9 @@ from podium.db.models import change_counter as counter
 from podium.db.models import task_commands
 
 _TAKEN: Final = "podium_change"
+#: On which PostgreSQL notifies of changes and of commands to tasks.
+CHANNEL: Final = "podium_changes"
+_NOTIFY: Final = sa.func.pg_notify(CHANNEL, "")
 
 
 class Pulse(NamedTuple):
@@ -56,12 +61,25 @@ def next_change(connection: sa.Connection, *, deleted: bool = False) -> int:
     taken = connection.info.get(_TAKEN)
     if not isinstance(taken, _Taken) or taken.transaction is not transaction:
         connection.execute(sa.update(counter).values(changes=counter.c.changes + 1))
-        number = int(connection.scalars(sa.select(counter.c.changes)).one())
+        taking = (
+            sa.select(counter.c.changes, _NOTIFY) if _notifies(connection) else sa.select(counter.c.changes)
+        )
+        number = int(connection.scalars(taking).one())
         taken = connection.info[_TAKEN] = _Taken(transaction, number, deleted=False)
     if deleted and not taken.deleted:
         connection.execute(sa.update(counter).values(deletions=counter.c.deletions + 1))
         taken.deleted = True
     return taken.number
+
+
+def announce_command(connection: sa.Connection) -> None:
+    """Notify of a command to a task, which takes no number."""
+    if _notifies(connection):
+        connection.execute(sa.select(_NOTIFY))
+
+
+def _notifies(connection: sa.Connection) -> bool:
+    return connection.dialect.name == "postgresql"
 
 
 _COMMANDED: Final = sa.select(sa.func.max(task_commands.c.id)).scalar_subquery()

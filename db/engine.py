@@ -16,6 +16,7 @@ from podium import errors
 from podium.db.limits import COMMAND, HEARTBEAT, Limits, apply, mariadb_settings
 
 if TYPE_CHECKING:
+    from podium.db.listener import Listener
     from podium.db.patience import Patience
 
 #: Marks a connection that will write. SQLite then takes its write lock at BEGIN, where waiting for it is
@@ -168,6 +169,21 @@ class Database:
         """Another way to this database, for heartbeats."""
         url = self.url.update_query_dict({"timeout": str(HEARTBEAT.lock)}) if self.is_sqlite else self.url
         return Database(url, HEARTBEAT)
+
+    def listen(self, channel: str) -> "Listener | None":
+        """Hear PostgreSQL's notifications on a channel, over a connection of its own; None with any other.
+
+        :raises podium.errors.DatabaseUnavailable: when it cannot be opened
+        """
+        if self._patience is None:
+            return None
+        from podium.db.listener import Listener  # it imports psycopg, too
+
+        arguments, options = self.engine.dialect.create_connect_args(self.engine.url)
+        try:
+            return Listener(self._patience.connect(*arguments, **options), channel)
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            raise errors.DatabaseUnavailable(self._unavailable(error)) from error
 
     def keep_open(self) -> None:
         """For SQLite, hold the file open: the last connection to close folds its log into it each time."""

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from podium.db import clock, retention
+from podium.db.changes import announce_command
 from podium.db.models import columns, conductors, periodic_tasks, task_commands
 from podium.db.worker import Worker
 
@@ -32,6 +33,7 @@ def ask(
         asked = sa.insert(task_commands).values(**values, worker=worker, requested_by=who)
         (number,) = connection.execute(asked.values(requested_at=now)).inserted_primary_key or (0,)
         numbers.append(int(number))
+    announce_command(connection)
     return numbers
 
 

@@ -14,6 +14,7 @@ from oslo_db.api import wrap_db_retry
 
 from podium import errors
 from podium.conductor.rooms.clock import DatabaseClock
+from podium.conductor.rooms.hearing import Hearing
 from podium.conductor.rooms.reach import READ, WRITE, Reach
 from podium.db import changes, members
 from podium.db.changes import Pulse
@@ -49,6 +50,7 @@ class Sql:
         self.now = DatabaseClock()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sql")
         self._closing = threading.Event()
+        self._hearing = Hearing(database, self._closing, clock)
         self._reach = reach or Reach()
         self._peek_until = -math.inf
         self._member: Worker | None = None
@@ -83,17 +85,23 @@ class Sql:
     async def wait_for_change(self, since: Pulse, *, every: float, most: float) -> bool:
         """Wait until the pulse differs. The thread that looks wakes the loop only then.
 
-        :param every: seconds before the first look, and from one look to the next
+        :param every: seconds from one look to the next; see :class:`Hearing`
         :param most: seconds after which the wait ends without a change
         :returns: whether there was one
         :raises podium.errors.DatabaseUnavailable: logged once for every outage
         """
 
+        # Where looks cost more, and nothing is under way, somebody's command can wait a little.
+        pause = every * (2 if most > every and self._database.url.get_backend_name() == "mysql" else 1)
+
         def wait() -> bool:
             end = self._clock() + most
-            while not self._closing.wait(every):
-                if self._look() != since:
-                    return True
+            while not self._closing.is_set():
+                if self._hearing.wait(pause, end):
+                    found = self._look() != since
+                    self._hearing.note_found(found)
+                    if found:
+                        return True
                 if self._clock() >= end:
                     break
             return False
@@ -111,11 +119,14 @@ class Sql:
     def close(self) -> None:
         """Close threads and connections, after a statement under way, which has a timeout."""
         self._closing.set()
+        self._hearing.interrupt()
         self._threads.shutdown(wait=True, cancel_futures=True)
+        self._hearing.close()
         self._database.dispose()
 
     def _look(self) -> Pulse:
         now = self._clock()
+        self._hearing.note_look()
         if now < self._peek_until and (found := changes.peek(self._database)) is not None:
             return found
         # A connection that is held open does not notice that another file has taken the place of its own.
