@@ -17,6 +17,7 @@ import cliff.commandmanager
 #: Name, module and class in podium.cli, and the line in ``podium --help``.
 COMMANDS: Final = (
     ("db upgrade", "database:Upgrade", "create the database's schema or bring it up to date"),
+    ("db copy", "database:Copy", "copy everything to another database"),
     ("node create", "node_changes:Create", "enrol a node"),
     ("node import", "node_import:Import", "enrol the nodes that a YAML or JSON file lists"),
     ("node list", "nodes:List", "list nodes and their power state"),

@@ -24,6 +24,8 @@ def refuse_beside_old(connection: sa.Connection, heartbeat_timeout: float) -> No
     :param heartbeat_timeout: seconds after which one that is not heard of counts as gone
     :raises podium.errors.ConductorsAtWork: naming them
     """
+    if "online" not in [one["name"] for one in sa.inspect(connection).get_columns(_CONDUCTORS.name)]:
+        return  # they were gone when an upgrade that was broken off dropped it
     online = sa.select(_CONDUCTORS.c.hostname, _CONDUCTORS.c.heartbeat_at).where(_CONDUCTORS.c.online)
     rows, now = connection.execute(online).all(), clock.now(connection)
     timeout = max(heartbeat_timeout, _USUAL_TIMEOUT)

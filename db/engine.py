@@ -165,6 +165,18 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads, and sees everything as it was at its first statement.
+
+        :raises podium.errors.DatabaseUnavailable: now or at any statement
+        """
+        engine = self.engine
+        if not self.is_sqlite:
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._translated(), engine.connect() as connection, connection.begin():
+            yield connection
+
     def hurried(self) -> "Database":
         """Another way to this database, for heartbeats."""
         url = self.url.update_query_dict({"timeout": str(HEARTBEAT.lock)}) if self.is_sqlite else self.url

@@ -84,8 +84,6 @@ def upgrade() -> Iterator[None]:
     zero = sa.text("0")
     add_column("change_counter", sa.Column("generation", sa.BigInteger, nullable=False, server_default=zero))
     add_column("conductors", sa.Column("draining_since", TIME))
-    for name in ("process", "drivers", "conductor_group", "online", "heartbeat_at"):
-        drop_column("conductors", name)  # of a run, and so of its members
     add_column("nodes", sa.Column("endpoint", EXACT))
     add_column("nodes", sa.Column("slot", sa.Integer, nullable=False, server_default=zero))
     _create_readings()
@@ -95,13 +93,16 @@ def upgrade() -> Iterator[None]:
         yield
         _move_readings(rows[0].id, rows[-1].id)
         yield
-    drop_column("nodes", "power_checked_at")
     create_index("ix_nodes_slot", "nodes", ["conductor_group", "driver", "slot"])
     is_held = sa.text("reservation IS NOT NULL")
     create_index(
         "ix_nodes_reservation", "nodes", ["reservation"], postgresql_where=is_held, sqlite_where=is_held
     )
     _make_cursors()
+    # Last, because nothing works without what is dropped before the revision is written down.
+    drop_column("nodes", "power_checked_at")
+    for name in ("online", "heartbeat_at", "process", "drivers", "conductor_group"):
+        drop_column("conductors", name)  # of a run, and so of its members
 
 
 def _make_cursors() -> None:
