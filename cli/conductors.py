@@ -13,6 +13,8 @@ from podium.conf import fingerprint as fingerprints
 from podium.db import clock, conductors, roster
 from podium.db.conductors import ConductorRecord
 from podium.db.figures import Figures
+from podium.db.fleet_figures import fleet_figures
+from podium.db.member_figures import shortages
 from podium.db.roster import Crew, Roster
 
 #: The columns of a table; the other formats have all.
@@ -69,6 +71,20 @@ _FIGURES: Final = {
     "queues": "queues",
     "write_lag": "write_lag",
 }
+#: The rows of the whole fleet that the database counts; the other ones are added up.
+_COUNTED: Final = (
+    "nodes",
+    "failing",
+    "in_maintenance",
+    "unreadable",
+    "never_read",
+    "fresh_share",
+    "oldest",
+    "unowned",
+    "held_by_ended",
+    "unread",
+)
+_ADDED_UP: Final = {name: field for name, field in _FIGURES.items() if name not in _COUNTED}
 
 
 class List(command.Lister):
@@ -78,7 +94,8 @@ class List(command.Lister):
     silent when it has given no sign of life for long, and nobody has ended it yet; or gone. lease_age are the
     seconds since its last sign of life. acknowledged is the newest generation of the fleet's shares of which
     it has given up what it lost, generation the current one. differs_in are options of [conductor] that are
-    not as most conductors have them. Nodes that nobody serves are reported on standard error.
+    not as most conductors have them. Nodes that nobody serves are reported on standard error, and so is a
+    group of conductors that could not carry its load without one of them.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -90,9 +107,12 @@ class List(command.Lister):
         with self.database() as database, database.read() as connection:
             known = {one.hostname: one for one in conductors.list_conductors(connection)}
             found = roster.roster(connection)
+            short = shortages(connection)
         is_short = parsed_args.formatter == "table" and not (parsed_args.long or parsed_args.columns)
         for pair, count in sorted(found.unserved.items()):
             self.warn(f"warning: nobody serves {roster.described(pair)}: {count}")
+        for one in short:
+            self.warn(f"warning: {one}")
         usual = fingerprints.usual(one.fingerprint for one in found.members)
         timeout = self.config.conductor.heartbeat_timeout
         rows = [_listed(crew, known.get(crew.hostname), found, usual, timeout) for crew in found.crews]
@@ -138,7 +158,8 @@ class Show(command.ShowOne):
     """Show how a conductor keeps up with its nodes: ages of readings, sweeps, queues; in seconds.
 
     The figures are those that the conductor itself wrote down at statistics_at, added up over its workers; of
-    ages, durations and lags the greatest is shown.
+    ages, durations and lags the greatest is shown. Of several conductors, without a name, all nodes are
+    counted: those too that nobody owns, or that a conductor which has ended holds.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -147,7 +168,7 @@ class Show(command.ShowOne):
             "hostname",
             nargs="?",
             metavar="HOSTNAME",
-            help="a name of `podium conductor list`; by default all that are online, added up",
+            help="a name of `podium conductor list`; by default the whole fleet",
         )
         return parser
 
@@ -155,8 +176,8 @@ class Show(command.ShowOne):
         timeout = self.config.conductor.heartbeat_timeout
         with self.database() as database, database.read() as connection:
             known = conductors.list_conductors(connection)
-            online = [one for one in known if one.is_alive(timeout)]
-            if parsed_args.hostname is None and len(online) > 1:
+            if parsed_args.hostname is None and len(known) > 1:
+                online = [one for one in known if one.is_alive(timeout)]
                 return self._added_up(connection, online, timeout)
             found = _find(known, parsed_args.hostname, timeout)
             written = conductors.figures(connection, found.hostname)
@@ -172,17 +193,20 @@ class Show(command.ShowOne):
     def _added_up(
         self, connection: sa.Connection, online: Sequence[ConductorRecord], timeout: float
     ) -> tuple[Sequence[str], Iterable[Any]]:
-        """Return the figures of all conductors that are online as those of one."""
+        """Return the figures of all conductors that are online as those of one, and those of all nodes."""
         written = {one.hostname: conductors.figures(connection, one.hostname) for one in online}
         for host, its in written.items():
             if not all(conductors.is_fresh(one.age, timeout) for one in its):
                 self.warn(f"warning: {host} has written no new figures for {timeout:g} s")
         every = [one for its in written.values() for one in its]
         figures = asdict(Figures.merged([one.figures for one in every])) if every else {}
-        names = ("hostnames", "workers", "statistics_at", *_FIGURES)
+        whole = asdict(fleet_figures(connection, self.config.conductor.power_state_max_age))
+        figures |= {name: whole[name] for name in _COUNTED}
+        names = ("hostnames", "workers", "statistics_at", *_COUNTED, *_ADDED_UP)
         at = min((one.updated_at for one in every), default=None)
         workers = sum(one.workers for one in online)
-        return names, [[*written], workers, at, *map(figures.get, _FIGURES.values())]
+        shown = (figures.get(name) for name in (*_COUNTED, *_ADDED_UP.values()))
+        return names, [[*written], workers, at, *shown]
 
 
 class Thaw(command.Command):

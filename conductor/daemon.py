@@ -35,6 +35,7 @@ from podium.conductor.tasks.commands import TaskCommands
 from podium.conductor.tasks.schedule import Schedule
 from podium.conductor.telling import sensor_metrics
 from podium.conductor.telling.collector import ConductorCollector
+from podium.conductor.telling.fleet_watch import FleetWatch
 from podium.conductor.telling.metrics_server import MetricsServer
 from podium.conductor.telling.notifications import Notifications
 from podium.conductor.telling.statistics import Statistics
@@ -90,7 +91,7 @@ class Conductor:
             settings.heartbeat_timeout,
             settings.heartbeat_interval,
             importlib.metadata.version("podium"),
-            "",
+            settings.fingerprint,
         )
         self._rooms = DriverRooms(drivers)
         self._reach = Reach(away, index, is_logged=False)
@@ -128,6 +129,7 @@ class Conductor:
             enforcement=self._enforcement,
             notifications=self._notifications,
         )
+        self._fleet_watch = FleetWatch(self._sql, worker, max_age=settings.max_age)
         self._actions = PowerActions(
             self._sql,
             self._fleet,
@@ -208,6 +210,7 @@ class Conductor:
             fleet=self._fleet,
             rooms=self._rooms,
             statistics=self._statistics,
+            fleet_watch=self._fleet_watch,
             sql=self._sql,
         )
         return MetricsServer(host, port, collector, lambda: sensor_metrics.text(manager.sensors))
@@ -233,6 +236,7 @@ class Conductor:
             "watchdog": self._rooms.watch(),
             "task reports": self._report(manager),
             "figures": self._record_figures(),
+            "fleet watch": self._fleet_watch.run(),
             "notifications": self._notifications.run(),
         }
         tasks: list[asyncio.Task[Any]]

@@ -213,6 +213,8 @@ class Figures(_Record):
     :param notifications: by sink
     :param queues: records that wait to be written, by kind
     :param write_lag: for how long the oldest reading has been waiting to be written
+    :param load: how busy the worker was in the last minute: ``cpu`` is the part of a core that it used, and
+        ``reads`` the part of the reads that are allowed at a time
     """
 
     nodes: int = _COUNT.figure(int)
@@ -230,6 +232,7 @@ class Figures(_Record):
     enforcement: EnforcementFigures | None = EnforcementFigures.kind().figure()
     queues: Mapping[str, int] = _COUNT.mapping()
     write_lag: float = _GREATEST.figure(float)
+    load: Mapping[str, float] = _GREATEST.mapping()
 
     @classmethod
     def merged(cls, records: Sequence[Self]) -> Self:

@@ -40,9 +40,13 @@ _BURST: Final = 256  # reads that may end without waiting before other tasks of 
 
 
 class SweepFigures(NamedTuple):
-    """How many reads are under way, of slow or dead nodes too, and how many nodes have still to be read."""
+    """How many reads are under way, of slow or dead nodes too, and how many nodes have still to be read.
+
+    :param limit: how many may be under way that hold a slot
+    """
 
     in_flight: int
+    limit: int
     lingering: int
     queued: int
     retrying: int
@@ -110,6 +114,7 @@ class Sweeper:
         still = len(feed.numbers) - feed.fed if feed is not None else 0
         return SweepFigures(
             in_flight=len(self._reading),
+            limit=self._limit,
             lingering=len(self._lingering),
             queued=len(self._queue) + len(self._again) + still,
             retrying=len(self._retries),

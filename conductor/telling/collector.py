@@ -15,6 +15,8 @@ from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
+from podium.conductor.telling.fleet_metrics import of_fleet
+from podium.conductor.telling.fleet_watch import FleetWatch
 from podium.conductor.telling.notification_metrics import of_notifications
 from podium.conductor.telling.power_metrics import of_power
 from podium.conductor.telling.statistics import Statistics
@@ -43,6 +45,7 @@ class ConductorCollector(Collector):
         fleet: Fleet,
         rooms: Mapping[str, DriverRoom],
         statistics: Statistics,
+        fleet_watch: FleetWatch,
         sql: Sql,
         now: Callable[[], float] = boottime,
     ) -> None:
@@ -51,6 +54,7 @@ class ConductorCollector(Collector):
         self._fleet = fleet
         self._rooms = rooms
         self._statistics = statistics
+        self._fleet_watch = fleet_watch
         self._sql = sql
         self._now = now
 
@@ -62,6 +66,9 @@ class ConductorCollector(Collector):
         figures = self._statistics.figures()
         yield from of_power(figures)
         yield from of_notifications(figures.notifications)
+        seen = self._fleet_watch.seen
+        if seen is not None:
+            yield from of_fleet(seen)
         yield GaugeMetricFamily(
             "podium_database_up", "Whether the last statement reached the database", float(self._sql.up)
         )

@@ -17,6 +17,7 @@ from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.sweep.power_sync import PowerSync
+from podium.conductor.telling.load import Load
 from podium.conductor.telling.notifications import Notifications
 from podium.db.figures import Ages, DriverFigures, Figures
 
@@ -63,6 +64,7 @@ class Statistics:
         self._counted: dict[str, tuple[float, int]] = {}
         self._complained: set[str] = set()
         self._lock = threading.Lock()
+        self._load = Load(clock)
 
     def figures(self) -> Figures:
         """Compute all figures. Those of ages leave out nodes in maintenance, and nodes that are not read."""
@@ -89,6 +91,7 @@ class Statistics:
             enforcement=None if self._enforcement is None else self._enforcement.figures,
             queues=self._recorder.waiting,
             write_lag=round(self._recorder.lag, 3),
+            load=self._load.look([sweeper.figures for sweeper in self._sync.sweepers.values()]),
         )
 
     def _driver(self, name: str) -> DriverFigures:

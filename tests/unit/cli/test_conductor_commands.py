@@ -210,13 +210,6 @@ def test_figures_that_one_worker_no_longer_writes_are_told_as_old(
     assert done.stderr.startswith("podium: warning: head has written no new figures since 20")
 
 
-def test_the_only_conductor_that_is_online_needs_no_name(podium: Run, database: Database) -> None:
-    go_online(database, "alive")
-    go_online(database, "silent")
-    go_silent(database, "silent")
-    assert shown(podium)["hostname"] == "alive"
-
-
 @pytest.mark.parametrize(
     ("online", "arguments", "fault"),
     [

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from crews import SERVICE, enter, settle
-from podium.db import api, conductors, members
+from podium.db import api, clock, conductors, members
 from podium.db.engine import Database
 from podium.db.figures import Figures
+from podium.db.models import nodes, power_readings
 from podium.db.worker import Worker
+from read_nodes import set_checked
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -88,14 +91,46 @@ def test_nodes_that_nobody_serves_are_counted_beside_the_list(
 def test_the_figures_of_all_conductors_are_added_up_without_a_name(
     podium: Run, database: Database, workers: list[Worker]
 ) -> None:
-    for worker, nodes in zip(workers, (4, 6), strict=True):
+    for worker, count in zip(workers, (4, 6), strict=True):
         with database.write() as connection:
-            conductors.save_figures(connection, worker, Figures.from_json({"nodes": nodes, "failing": 1}))
+            conductors.save_figures(connection, worker, Figures(nodes=count, write_lag=count))
     done = podium("conductor", "show", "-f", "json")
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
-    assert (found["hostnames"], found["nodes"], found["failing"]) == (["c1", "c2"], 10, 2)
+    assert (found["hostnames"], found["nodes"], found["write_lag"]) == (["c1", "c2"], 10, 6)
     assert json.loads(podium("conductor", "show", "c2", "-f", "json").stdout)["nodes"] == 6
+
+
+def test_the_whole_fleet_has_the_nodes_too_that_a_dead_conductor_holds(
+    podium: Run, database: Database, workers: list[Worker]
+) -> None:
+    _, second = workers
+    with database.write() as connection:
+        hour_ago = clock.later(clock.now(connection), -3600)
+        connection.execute(sa.update(nodes).values(created_at=hour_ago))
+        connection.execute(sa.update(power_readings).values(checked_at=clock.now(connection)))
+        for number, holder in ((1, second), (2, second), (3, None)):
+            its = sa.update(nodes).where(nodes.c.name == f"n{number}")
+            connection.execute(its.values(reservation=holder))
+            key, *_ = api.find_keys(connection, [f"n{number}"])
+            set_checked(connection, key.id, hour_ago)
+        members.leave(connection, second)
+    found = json.loads(podium("conductor", "show", "-f", "json").stdout)
+    assert (found["fresh_share"], found["held_by_ended"]) == (0.7, 2)
+    assert found["oldest"] == pytest.approx(3600, abs=60)
+    held = {"kind": "held", "why": f"held by {second}, which has ended", "nodes": 2}
+    assert held in found["unread"]
+
+
+def test_a_fleet_that_could_not_do_without_a_host_is_warned_of_beside_the_list(
+    podium: Run, database: Database, workers: list[Worker]
+) -> None:
+    for worker in workers:
+        with database.write() as connection:
+            conductors.save_figures(connection, worker, Figures(load={"cpu": 0.6}))
+    done = podium("conductor", "list")
+    assert done.returncode == 0
+    assert "warning: conductor group '': without c2 the 1 workers left would be busy to 120%" in done.stderr
 
 
 # Nodes

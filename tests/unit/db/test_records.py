@@ -4,7 +4,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from podium.db import api, conductors, fleet, follower, ledger, models, operations, task_commands
+from podium.db import api, fleet, ledger, members, models, notifications, operations, task_commands
 
 
 @pytest.mark.parametrize(
@@ -15,10 +15,10 @@ from podium.db import api, conductors, fleet, follower, ledger, models, operatio
         (api.Claim, models.NodeRow),
         (fleet.Changed, models.NodeRow),
         (fleet.OwnedNode, models.NodeRow),
-        (conductors.ConductorRecord, models.ConductorRow),
+        (members.Member, models.MemberRow),
         (operations.PowerRequest, models.PowerRequestRow),
         (ledger.Event, models.PowerEventRow),
-        (follower.Cursor, models.NotificationCursorRow),
+        (notifications.Cursor, models.NotificationCursorRow),
         (task_commands.TaskCommand, models.TaskCommandRow),
     ],
 )

@@ -14,13 +14,14 @@ import pytest
 from prometheus_client import parser
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
 
-from fakes import Clock, StillDriver, happened
+from fakes import HERE, Clock, StillDriver, happened
 from podium import errors, states
 from podium.clocks import boottime
 from podium.conductor.fleet.reads import Failing
 from podium.conductor.rooms import context as contexts
 from podium.conductor.telling import sensor_metrics
 from podium.conductor.telling.collector import ConductorCollector
+from podium.conductor.telling.fleet_watch import FleetWatch
 from podium.conductor.telling.metrics_server import MetricsServer
 from podium.conductor.telling.statistics import Statistics
 from podium.drivers import base
@@ -82,6 +83,7 @@ def collector(stage: Conducted) -> ConductorCollector:
         fleet=parts.fleet,
         rooms=parts.rooms,
         statistics=Statistics(parts.fleet, parts.rooms, parts.sync, parts.recorder, max_age=60),
+        fleet_watch=FleetWatch(parts.sql, HERE, max_age=60),
         sql=parts.sql,
     )
 

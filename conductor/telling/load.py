@@ -1,0 +1,54 @@
+"""How busy a worker is, so that it can be seen whether the others could do its work too."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from podium.conductor.sweep.sweeper import SweepFigures
+
+#: Seconds over which it is averaged; what was before counts for less and less.
+_OVER: Final = 60.0
+
+
+class Load:
+    """Averages the CPU time of the process, and how many of the reads that are allowed are under way.
+
+    How long sweeps take says nothing of it before it is too late: they are spread over their interval.
+
+    :param clock: seconds
+    :param cpu: seconds of CPU time that the process has used
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._clock = clock
+        self._cpu = cpu
+        self._last = clock(), cpu()
+        self._averages: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def look(self, sweeps: Iterable[SweepFigures]) -> dict[str, float]:
+        """Return the averages up to now: ``cpu`` and ``reads``, each the part of what there is.
+
+        :param sweeps: what the sweep of each driver is doing now
+        """
+        reads = max((one.in_flight / one.limit for one in sweeps if one.limit), default=0.0)
+        with self._lock:
+            now, used = self._clock(), self._cpu()
+            passed = now - self._last[0]
+            if passed >= 1:
+                # Several may look one after the other: each look counts for the time since the one before.
+                weight = 1 - math.exp(-passed / _OVER)
+                self._note("cpu", (used - self._last[1]) / passed, weight)
+                self._note("reads", reads, weight)
+                self._last = now, used
+            return {name: round(value, 4) for name, value in self._averages.items()}
+
+    def _note(self, name: str, value: float, weight: float) -> None:
+        before = self._averages.get(name, value)
+        self._averages[name] = before + (value - before) * weight

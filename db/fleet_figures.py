@@ -1,0 +1,177 @@
+"""The figures of the whole fleet, counted by the database: those of workers leave out what nobody reads.
+
+One statement passes once through all nodes. That takes a second for a million, so that one member at a time
+does it, and not often.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium.db import clock, members
+from podium.db.faults import POWER_FAILURE
+from podium.db.models import members as table
+from podium.db.models import nodes, power_readings, slots
+from podium.db.slots import OF_NODE
+from podium.db.worker import Worker
+
+#: Whether the power of a node is to be read: that of others may be as old as it likes.
+IS_READ: Final = sa.and_(
+    nodes.c.maintenance.is_(False), sa.func.coalesce(nodes.c.power_policy, "") != "ignore"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Nodes that were not read for long, though their last read did not fail.
+
+    :param kind: one of ``UNREAD_KINDS``
+    :param why: in plain words, to be said of the nodes
+    :param nodes: how many they are
+    """
+
+    kind: str
+    why: str
+    nodes: int
+
+
+#: Why nodes are not read: a member that has ended holds them, nobody has their driver and group, their owner
+#: has ended, their owner does not keep up.
+UNREAD_KINDS: Final = ("held", "unserved", "unowned", "slow")
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFigures:
+    """How fresh the readings of all nodes are, by the database's time.
+
+    Ages and shares leave out nodes in maintenance, and those that are not to be read.
+
+    :param failing: nodes whose last read failed
+    :param fresh_share: the share of nodes whose reading is no older than ``max_age`` seconds
+    :param oldest: the age of the oldest reading, in seconds; None without any
+    :param unowned: nodes that no member owns
+    :param held_by_ended: nodes that a member which has ended has reserved
+    :param unread: why nodes were not read for longer than ``max_age``, the most nodes first
+    :param owned: how many nodes each member has, by its number
+    """
+
+    nodes: int
+    in_maintenance: int
+    unreadable: int
+    never_read: int
+    failing: int
+    max_age: float
+    fresh_share: float
+    oldest: float | None
+    unowned: int
+    held_by_ended: int
+    unread: Sequence[Unread]
+    owned: Mapping[int, int]
+
+
+def _number(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.count(sa.case((condition, 1)))
+
+
+_AT: Final = power_readings.c.checked_at
+_PAST: Final = sa.bindparam("latest", type_=_AT.type) >= _AT
+_FRESH: Final = sa.and_(sa.bindparam("limit", type_=_AT.type) <= _AT, _PAST)
+#: A node is not expected to have been read since before it was enrolled.
+_UNREAD: Final = sa.and_(
+    IS_READ,
+    nodes.c.power_failures == 0,
+    nodes.c.created_at < sa.bindparam("limit", type_=_AT.type),
+    sa.or_(_AT.is_(None), ~_FRESH),
+)
+_OF: Final = (nodes.c.conductor_group, nodes.c.driver, slots.c.owner, nodes.c.reservation)
+_COUNTED: Final = (
+    sa.select(
+        *_OF,
+        sa.func.count().label("nodes"),
+        _number(nodes.c.maintenance).label("in_maintenance"),
+        _number(sa.and_(nodes.c.maintenance, nodes.c.fault == POWER_FAILURE)).label("unreadable"),
+        _number(nodes.c.power_failures > 0).label("failing"),
+        _number(IS_READ).label("is_read"),
+        _number(sa.and_(IS_READ, _AT.is_(None))).label("never_read"),
+        _number(sa.and_(IS_READ, _FRESH)).label("fresh"),
+        _number(_UNREAD).label("unread"),
+        sa.func.min(sa.case((sa.and_(IS_READ, _PAST), _AT))).label("oldest"),
+    )
+    .select_from(nodes.join(power_readings, power_readings.c.node_id == nodes.c.id).outerjoin(slots, OF_NODE))
+    .group_by(*_OF)
+)
+#: What is added up of every row.
+_SUMS: Final = ("nodes", "in_maintenance", "unreadable", "failing", "never_read")
+
+
+def fleet_figures(connection: sa.Connection, max_age: float) -> FleetFigures:
+    """Count all nodes.
+
+    :param max_age: seconds that the age of a reading should not exceed
+    """
+    now = clock.now(connection)
+    alive = {one.id for one in members.unended(connection)}
+    times = {"limit": clock.later(now, -max_age), "latest": clock.later(now, clock.AHEAD)}
+    rows = connection.execute(_COUNTED, times).all()
+    read, fresh = sum(row.is_read for row in rows), sum(row.fresh for row in rows)
+    oldest = [row.oldest for row in rows if row.oldest is not None]
+    owned: dict[int, int] = {}
+    for row in rows:
+        if row.owner in alive:
+            owned[row.owner] = owned.get(row.owner, 0) + row.nodes
+    return FleetFigures(
+        **{name: sum(getattr(row, name) for row in rows) for name in _SUMS},
+        max_age=max_age,
+        fresh_share=fresh / read if read else 1.0,
+        oldest=_age(oldest, now),
+        unowned=sum(row.nodes for row in rows if row.owner not in alive),
+        held_by_ended=sum(row.nodes for row in rows if _is_held_by_ended(row.reservation, alive)),
+        unread=_reasons(rows, alive, _names(connection, rows)),
+        owned=owned,
+    )
+
+
+def _age(times: Sequence[datetime], now: datetime) -> float | None:
+    age = clock.age(min(times), now) if times else None
+    return None if age is None else round(age, 3)
+
+
+def _is_held_by_ended(holder: Worker | None, alive: Collection[int]) -> bool:
+    return holder is not None and holder.incarnation not in alive
+
+
+def _names(connection: sa.Connection, rows: Iterable[sa.Row[Any]]) -> dict[int, Worker]:
+    """The names of the owners of nodes that are not read; those who ended long ago have been forgotten."""
+    numbers = sorted({row.owner for row in rows if row.unread and row.owner is not None})
+    query = sa.select(table.c.id, table.c.host, table.c.worker).where(table.c.id.in_(numbers))
+    return {number: Worker(host, index, number) for number, host, index in connection.execute(query)}
+
+
+def _reasons(
+    rows: Iterable[sa.Row[Any]], alive: Collection[int], names: Mapping[int, Worker]
+) -> list[Unread]:
+    counts: dict[tuple[str, str], int] = {}
+    for row in rows:
+        why = _why(row, alive, names) if row.unread else None
+        if why is not None:
+            counts[why] = counts.get(why, 0) + row.unread
+    found = (Unread(*why, count) for why, count in counts.items())
+    return sorted(found, key=lambda one: (-one.nodes, one.why))
+
+
+def _why(row: sa.Row[Any], alive: Collection[int], names: Mapping[int, Worker]) -> tuple[str, str] | None:
+    """Why nodes were not read; None for those whose power is being changed, which are read after that."""
+    if _is_held_by_ended(row.reservation, alive):
+        return "held", f"held by {row.reservation}, which has ended"
+    if row.reservation is not None:
+        return None
+    if row.owner is None:
+        served = f"the driver {row.driver} in the conductor group {row.conductor_group!r}"
+        return "unserved", f"nobody serves {served}"
+    owner = f"owned by {names.get(row.owner, f'the member {row.owner}')}"
+    if row.owner in alive:
+        return "slow", f"{owner}, which has not read them"
+    return "unowned", f"{owner}, which has ended"
