@@ -88,7 +88,7 @@ class Conductor:
             tuple(drivers),
             settings.groups,
             settings.fallback_groups,
-            settings.heartbeat_timeout,
+            settings.lease,
             settings.heartbeat_interval,
             importlib.metadata.version("podium"),
             settings.fingerprint,
@@ -189,7 +189,7 @@ class Conductor:
             await self._conduct(manager, ready)
 
     def _signs(self) -> tuple[Sign, Sign]:
-        patience = self._settings.heartbeat_timeout
+        patience = self._settings.lease
         return (
             Sign(
                 "the loops of all its drivers are stalled",

@@ -21,6 +21,8 @@ LOG = log.getLogger(__name__)
 _NOTIFY: Final = "NOTIFY_SOCKET"
 #: Seconds between two looks of the master process at the leases of its workers.
 _LOOK: Final = 0.5
+#: Seconds in which a worker that was ended has closed what it has open.
+_LATEST: Final = 60.0
 #: Seconds that a worker waits before it enters again, by how often in a row it was ended soon.
 _PAUSES: Final = Gaps(0.5, 30.0)
 #: Seconds after which an end is no longer soon.
@@ -96,15 +98,17 @@ class Processes:
             self.kill_overdue(boottime())
 
     def kill_overdue(self, now: float) -> None:
-        """Kill the workers whose leases are over while they switch a node, which nothing else can stop."""
+        """Kill the workers that nothing else can stop: those that switch a node, or were ended long ago."""
         leases = self.leases
         for index, pid in enumerate(leases.pids):
-            if pid and leases.calls[index] > 0 and leases.until[index] <= now and _is_child(pid):
-                LOG.error(
-                    "The worker %d (process %d) is killed: its lease is over, and it is switching a node",
-                    index,
-                    pid,
-                )
+            if leases.calls[index] > 0 and leases.until[index] <= now:
+                why = "its lease is over, and it is switching a node"
+            elif leases.ended[index] and now - leases.ended[index] >= _LATEST:
+                why = f"others have ended it, and it goes on after {_LATEST:g} s"
+            else:
+                continue
+            if pid and _is_child(pid):
+                LOG.error("The worker %d (process %d) is killed: %s", index, pid, why)
                 leases.pids[index] = 0  # once is enough
                 os.kill(pid, signal.SIGKILL)
 

@@ -37,7 +37,7 @@ class Settings:
     timeouts: Timeouts
     power_on_limits: Mapping[str, tuple[int, float]]
     heartbeat_interval: float
-    heartbeat_timeout: float
+    lease: float
     shutdown_timeout: float
     skip_faulty: bool
     metrics: tuple[str, int] | None
@@ -62,7 +62,7 @@ class Settings:
             ),
             power_on_limits=conductor.power_on_limits(conf),
             heartbeat_interval=conductor.heartbeat_interval(conf),
-            heartbeat_timeout=float(conf.conductor.heartbeat_timeout),
+            lease=conductor.lease(conf),
             shutdown_timeout=float(conf.graceful_shutdown_timeout or 60),
             skip_faulty=conf.driver_startup_errors == "skip",
             metrics=metrics.address(conf.metrics.listen) if conf.metrics.listen else None,

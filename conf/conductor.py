@@ -164,9 +164,9 @@ opts = [
         "heartbeat_timeout",
         default=30,
         min=2,
-        help="Length in seconds of a worker's lease. Others take its nodes over when it has given no sign of "
-        "life for so long. A worker that cannot reach the database stops changing power states after four "
-        "fifths of it.",
+        help="Seconds after which a worker that gives no sign of life counts as gone, and others take its "
+        "nodes over. Its lease is one heartbeat_interval shorter. A worker that cannot reach the database "
+        "stops changing power states after four fifths of its lease.",
     ),
     cfg.Opt(
         "conductor_group",
@@ -240,6 +240,14 @@ def heartbeat_interval(conf: cfg.ConfigOpts) -> float:
     """Return the seconds between two heartbeats."""
     interval = conf.conductor.heartbeat_interval
     return float(conf.conductor.heartbeat_timeout) / 6 if interval is None else float(interval)
+
+
+def lease(conf: cfg.ConfigOpts) -> float:
+    """Return the seconds for which a heartbeat promises that a worker lives.
+
+    Others see a heartbeat up to an interval after it was made, and count from then.
+    """
+    return float(conf.conductor.heartbeat_timeout) - heartbeat_interval(conf)
 
 
 def check(conf: cfg.ConfigOpts) -> None:

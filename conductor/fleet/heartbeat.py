@@ -20,6 +20,8 @@ from podium.db.engine import Database
 
 LOG = log.getLogger(__name__)
 
+#: Seconds between two heartbeats, at least.
+_SHORTEST: Final = 0.05
 _WHY: Final = "its lease ran out"
 
 
@@ -138,8 +140,12 @@ class Heartbeat:
                     "%s switches no nodes until it can renew its lease: %s", self._lease.holder, error
                 )
 
+    def _pause(self) -> float:
+        """Seconds until the next heartbeat, which comes early where a lease may be over before."""
+        return min(self._interval, max(self._observed.due - self._clock(), _SHORTEST))
+
     def _run(self) -> None:
-        while not self._stop.wait(self._interval):
+        while not self._stop.wait(self._pause()):
             try:
                 self.beat()
             except errors.MemberEnded as error:

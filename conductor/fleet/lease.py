@@ -32,6 +32,7 @@ class SharedLeases:
     :ivar pids: of each worker its process; 0 before it has a lease
     :ivar until: of each worker the end of its lease, by :func:`podium.clocks.boottime`
     :ivar calls: of each worker how many switching calls are under way
+    :ivar ended: when each worker learned that it has ended; 0 while it has not
     """
 
     def __init__(self, workers: int) -> None:
@@ -39,6 +40,7 @@ class SharedLeases:
         self.pids = shared.Array("i", workers, lock=False)
         self.until = shared.Array("d", workers, lock=False)
         self.calls = shared.Array("i", workers, lock=False)
+        self.ended = shared.Array("d", workers, lock=False)
 
 
 class Lease:
@@ -68,6 +70,7 @@ class Lease:
         self._since = since
         self._ended = False
         self._shared.calls[self._index] = 0  # a process that was killed may have left some
+        self._shared.ended[self._index] = 0.0
         self._shared.until[self._index] = since + length
         self._shared.pids[self._index] = os.getpid()
 
@@ -98,8 +101,10 @@ class Lease:
     def end(self) -> None:
         """Note that the member has ended, which cannot be undone."""
         with self._lock:
+            now = self._clock()
+            self._shared.ended[self._index] = self._shared.ended[self._index] or now
+            self._shared.until[self._index] = min(self.until, now)
             self._ended = True
-            self._shared.until[self._index] = min(self.until, self._clock())
 
     @contextlib.contextmanager
     def calling(self) -> Iterator[None]:

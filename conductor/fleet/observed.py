@@ -6,6 +6,7 @@ outage of the database, or a pause of this process, all may have been kept from 
 anew.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -28,11 +29,14 @@ class Observed:
         self._clock = clock
         self._standing: dict[int, _Standing] = {}
         self._last: float | None = None
+        #: The moment from which on a lease may be over that is not yet, at the earliest.
+        self.due = math.inf
 
     def restart(self) -> None:
         """Note that a look failed: what was seen before counts for nothing."""
         self._standing.clear()
         self._last = None
+        self.due = math.inf
 
     def look(self, began: float, numbers: Mapping[int, int], lengths: Mapping[int, float]) -> dict[int, int]:
         """Note what was seen just now.
@@ -54,11 +58,9 @@ class Observed:
             # What stood there when the answer came was so at least until it is asked for again.
             standing[member] = known if known is not None and is_known else _Standing(number, now)
         self._standing = standing
-        return {
-            member: one.number
-            for member, one in standing.items()
-            if began - one.since >= self._length(lengths[member])
-        }
+        ends = {member: one.since + self._length(lengths[member]) for member, one in standing.items()}
+        self.due = min((end for end in ends.values() if end > began), default=math.inf)
+        return {member: standing[member].number for member, end in ends.items() if end <= began}
 
     def has_moved(self, member: int, number: int) -> bool:
         """Whether a lease is not at the number at which it was seen first."""

@@ -87,12 +87,13 @@ async def write_batch(
     """Write records in one transaction, or log that the database does not accept them, and drop them.
 
     :raises podium.errors.DatabaseUnavailable: nothing is written
+    :raises podium.errors.MemberEnded: nothing will be
     """
     if not batch:
         return
     try:
         result = await sql.write(lambda connection: statements(connection, batch))
-    except errors.DatabaseUnavailable:
+    except (errors.DatabaseUnavailable, errors.MemberEnded):
         raise
     except Exception:
         LOG.exception("%d records cannot be written and are dropped", len(batch))

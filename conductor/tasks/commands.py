@@ -52,7 +52,7 @@ class TaskCommands:
             LOG.info("%s of %s asked for by %s", command.action, command.task, command.requested_by)
             try:
                 await self._carry_out(command)
-            except errors.DatabaseUnavailable:
+            except (errors.DatabaseUnavailable, errors.MemberEnded):
                 raise
             except errors.PodiumError as error:
                 self._answer(command.id, str(error), None)
@@ -78,5 +78,5 @@ class TaskCommands:
     async def _write_answer(self, number: int, error: str | None, duration: float | None) -> None:
         try:
             await self._sql.write(lambda connection: statements.answer(connection, number, error, duration))
-        except errors.DatabaseUnavailable:
+        except (errors.DatabaseUnavailable, errors.MemberEnded):
             LOG.warning("The outcome of task command %d was not written: %s", number, error or "done")

@@ -88,6 +88,16 @@ def test_a_worker_that_switches_nothing_may_outlast_its_lease(
     assert worker.poll() is None
 
 
+def test_a_worker_that_was_ended_and_does_not_end_is_killed(
+    processes: Processes, worker: "subprocess.Popen[bytes]"
+) -> None:
+    processes.leases.ended[1] = 200
+    processes.kill_overdue(259)
+    assert worker.poll() is None
+    processes.kill_overdue(260)
+    assert worker.wait(PATIENCE) == -signal.SIGKILL
+
+
 def test_a_process_that_is_none_of_ours_is_never_killed(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

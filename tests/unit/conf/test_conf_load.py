@@ -9,7 +9,7 @@ from oslo_config import cfg
 
 from podium import conf, errors
 from podium.conf import database
-from podium.conf.conductor import heartbeat_interval
+from podium.conf.conductor import heartbeat_interval, lease
 
 Load = Callable[..., conf.Config]
 
@@ -146,6 +146,10 @@ def test_a_conductor_that_would_count_as_gone_after_one_heartbeat_that_fails_is_
 def test_heartbeats_come_six_times_in_a_lease_unless_they_are_told_otherwise(load: Load) -> None:
     assert heartbeat_interval(load("[conductor]", "heartbeat_timeout = 12")) == 2
     assert heartbeat_interval(load("[conductor]", "heartbeat_interval = 4")) == 4
+
+
+def test_a_lease_is_so_long_that_its_end_is_seen_within_the_timeout(load: Load) -> None:
+    assert lease(load("[conductor]", "heartbeat_timeout = 30")) == 25
 
 
 def test_a_misspelt_option_is_told_with_the_name_that_was_meant(load: Load) -> None:

@@ -51,11 +51,16 @@ def test_a_renewal_after_an_outage_makes_it_safe_again() -> None:
 
 def test_once_ended_it_is_over_whatever_is_answered_later() -> None:
     clock = Clock(100)
-    lease = Lease(HERE, 30, since=100, clock=clock)
+    shared = SharedLeases(1)
+    lease = Lease(HERE, 30, since=100, clock=clock, shared=shared)
+    assert shared.ended[0] == 0
     clock.now = 103
+    lease.end()
+    clock.now = 110
     lease.end()
     lease.renew(since=103)
     assert (lease.ended, lease.is_safe(), lease.until) == (True, False, 103)
+    assert shared.ended[0] == 103
 
 
 def test_a_lease_without_an_end_is_safe() -> None:

@@ -1,5 +1,7 @@
 """Whose lease is over, by what one process has seen."""
 
+import math
+
 from fakes import Clock
 from podium.conductor.fleet.observed import Observed
 
@@ -112,3 +114,16 @@ def test_a_lease_has_moved_when_it_is_not_what_was_seen() -> None:
     it.look(0, {A: 7})
     assert not it.observed.has_moved(A, 7)
     assert it.observed.has_moved(A, 8)
+
+
+def test_the_next_lease_that_may_be_over_is_known() -> None:
+    it = Looker()
+    it.lengths = {A: 30.0, B: 60.0}
+    assert it.observed.due == math.inf
+    it.look(2, {A: 7, B: 1}, lasts=1.0)
+    assert it.observed.due == 33
+    it.looks(30, {A: 7, B: 1})
+    assert it.look(33, {A: 7, B: 1}) == {A}
+    assert it.observed.due == 63  # whether the end of the first succeeds or not
+    it.observed.restart()
+    assert it.observed.due == math.inf
