@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import importlib.metadata
 from collections.abc import Callable, Mapping
 from multiprocessing.sharedctypes import SynchronizedArray
 from typing import Any, Final
@@ -83,16 +82,7 @@ class Conductor:
         self._conf = conf
         self._database = database
         self._settings = settings = Settings.read(conf)
-        service = members.Service(
-            worker_process(process or process_name()),
-            tuple(drivers),
-            settings.groups,
-            settings.fallback_groups,
-            settings.lease,
-            settings.heartbeat_interval,
-            importlib.metadata.version("podium"),
-            settings.fingerprint,
-        )
+        service = settings.service(worker_process(process or process_name()), tuple(drivers))
         self._rooms = DriverRooms(drivers)
         self._reach = Reach(away, index, is_logged=False)
         self._sql = Sql(database, self._reach)

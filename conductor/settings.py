@@ -1,6 +1,7 @@
 """The conductor's part of the config file, read once."""
 
-from collections.abc import Mapping
+import importlib.metadata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oslo_config import cfg
@@ -9,6 +10,7 @@ from podium.conductor.power.actions import Timeouts
 from podium.conductor.telling.notifications import NotificationSettings
 from podium.conf import conductor, metrics
 from podium.conf.fingerprint import fingerprint
+from podium.db.members import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Settings:
     :param groups: the conductor groups that are served, the conductor's own first
     :param fallback_groups: those that are served while nobody else does
     :param fingerprint: stands for the options that conductors should have in common
+    :param lease: for which a heartbeat promises that a worker lives
     :param shutdown_timeout: the longest that an orderly end may take
     :param metrics: host and port at which metrics are served, if any
     :param skip_faulty: start without drivers that cannot be started
@@ -45,6 +48,19 @@ class Settings:
     in_flight: Mapping[str, int]
     rate: Mapping[str, int]
     notifications: NotificationSettings
+
+    def service(self, process: str, drivers: Sequence[str]) -> Service:
+        """What a worker offers and promises."""
+        return Service(
+            process,
+            drivers,
+            self.groups,
+            self.fallback_groups,
+            self.lease,
+            self.heartbeat_interval,
+            importlib.metadata.version("podium"),
+            self.fingerprint,
+        )
 
     @classmethod
     def read(cls, conf: cfg.ConfigOpts) -> "Settings":

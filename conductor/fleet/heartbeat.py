@@ -57,6 +57,9 @@ class Heartbeat:
         self._observed = Observed(interval, clock)
         self._lengths: dict[int, float] = {}
         self._is_safe = True
+        self._is_connected_anew = False
+        if not database.is_sqlite:  # which connects anew for each transaction
+            sa.event.listen(database.engine, "connect", self._note_connection)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -100,11 +103,17 @@ class Heartbeat:
             raise errors.MemberEnded(f"the member {self._lease.holder} has lost its lease")
         self._lease.renew(began)
         self._note_safety(None)
+        if self._is_connected_anew:  # perhaps to a server that took the place of the one before
+            self._is_connected_anew = False
+            self._observed.restart()
         others = {member: number for member, number in numbers.items() if member in self._lengths}
         others.pop(self._lease.holder.incarnation, None)
         over = self._observed.look(began, others, self._lengths)
         if over:
             self._end(over)
+
+    def _note_connection(self, *_: object) -> None:
+        self._is_connected_anew = True
 
     def _learn_lengths(self, connection: sa.Connection, numbers: Mapping[int, int]) -> None:
         if numbers.keys() != self._lengths.keys():

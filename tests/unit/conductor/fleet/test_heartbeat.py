@@ -17,6 +17,7 @@ from podium.conductor.rooms.clock import DatabaseClock
 from podium.db import clock as database_clock
 from podium.db import members, models
 from podium.db.worker import Worker
+from servers import Server
 from templates import prepared
 
 
@@ -160,6 +161,17 @@ def test_an_outage_of_the_database_ends_nobody(it: Beating, away: list[bool]) ->
     assert len(it.numbers()) == 2
     it.beat_until(1580)  # the other had as long as it promised to come back
     assert len(it.numbers()) == 1
+
+
+def test_with_a_new_connection_others_are_watched_anew(postgresql_server: Server) -> None:
+    it = Beating(postgresql_server.url(postgresql_server.create_migrated_database()))
+    it.beat_until(1050)
+    it.database.dispose()
+    it.beat_until(1110)
+    assert len(it.numbers()) == 2
+    it.beat_until(1120)
+    assert len(it.numbers()) == 1
+    it.database.dispose()
 
 
 def test_an_end_that_fails_is_tried_again(it: Beating, monkeypatch: pytest.MonkeyPatch) -> None:
