@@ -252,11 +252,36 @@ class ConductorRow(Base):
     hostname: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
     workers: Mapped[int]
     started_at: Mapped[datetime]
-    frozen_at: Mapped[datetime | None]
-    frozen_reason: Mapped[str | None] = mapped_column(sa.Text)
-    thaw_requested_at: Mapped[datetime | None]
     retention_at: Mapped[datetime | None]
     draining_since: Mapped[datetime | None]
+
+
+class EnforcementRow(Base):
+    """Whether enforcement is frozen in the whole fleet; the only row has the id 1.
+
+    ``thaws`` counts how often people ended a freeze, and ``asked`` the questions for what members count, see
+    podium.db.enforcement.
+    """
+
+    __tablename__ = "enforcement"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    frozen_at: Mapped[datetime | None]
+    frozen_reason: Mapped[str | None] = mapped_column(sa.Text)
+    thaws: Mapped[int] = mapped_column(sa.BigInteger)
+    asked: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class EnforcementCountsRow(Base):
+    """What a member counts of its nodes, by group, see podium.db.enforcement."""
+
+    __tablename__ = "enforcement_counts"
+
+    member_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    groups: Mapped[dict[str, Any]]
+    round: Mapped[float]
+    thaws: Mapped[int] = mapped_column(sa.BigInteger)
+    answered: Mapped[int] = mapped_column(sa.BigInteger)
 
 
 class ConductorWorkerRow(Base):
@@ -317,6 +342,17 @@ class PowerRequestRow(Base):
     finished_at: Mapped[datetime | None]
     power_state: Mapped[str | None] = mapped_column(sa.String(20))
     error: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class PowerStartRow(Base):
+    """A machine of a power domain that was begun of late, see podium.db.power_limits."""
+
+    __tablename__ = "power_starts"
+    __table_args__ = _NUMBERED
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    domain: Mapped[str] = mapped_column(Exact, index=True)
+    begun_at: Mapped[datetime]
 
 
 class PowerEventRow(Base):
@@ -424,12 +460,15 @@ members = cast(sa.Table, MemberRow.__table__)
 leases = cast(sa.Table, LeaseRow.__table__)
 slots = cast(sa.Table, SlotRow.__table__)
 conductors = cast(sa.Table, ConductorRow.__table__)
+enforcement = cast(sa.Table, EnforcementRow.__table__)
+enforcement_counts = cast(sa.Table, EnforcementCountsRow.__table__)
 conductor_workers = cast(sa.Table, ConductorWorkerRow.__table__)
 operations = cast(sa.Table, OperationRow.__table__)
 power_requests = cast(sa.Table, PowerRequestRow.__table__)
 notification_cursors = cast(sa.Table, NotificationCursorRow.__table__)
 notification_sinks = cast(sa.Table, NotificationSinkRow.__table__)
 notification_refusals = cast(sa.Table, NotificationRefusalRow.__table__)
+power_starts = cast(sa.Table, PowerStartRow.__table__)
 power_events = cast(sa.Table, PowerEventRow.__table__)
 periodic_tasks = cast(sa.Table, PeriodicTaskRow.__table__)
 task_commands = cast(sa.Table, TaskCommandRow.__table__)

@@ -17,7 +17,16 @@ from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.tasks.kinds import UNBOUNDED, Kind, Start
 from podium.conductor.tasks.schedule import Schedule
-from podium.db import clock, ledger, members, notifications, operations, retention, task_commands
+from podium.db import (
+    clock,
+    ledger,
+    members,
+    notifications,
+    operations,
+    power_limits,
+    retention,
+    task_commands,
+)
 from podium.db.worker import Worker
 from podium.drivers import base
 
@@ -177,6 +186,7 @@ class PruneTask(ConductorTask):
         count = await self._prune(lambda connection: ledger.prune_events(connection, before, most))
         await self._prune(lambda connection: operations.prune_operations(connection, before))
         await self._prune(lambda connection: task_commands.prune(connection, yesterday))
+        await self._prune(lambda connection: power_limits.prune(connection, yesterday))
         await self._prune(notifications.prune)
         await self._prune(members.prune)
         if count:

@@ -99,10 +99,47 @@ def upgrade() -> Iterator[None]:
         "ix_nodes_reservation", "nodes", ["reservation"], postgresql_where=is_held, sqlite_where=is_held
     )
     _make_cursors()
+    _make_enforcement()
+    create_table(
+        "power_starts",
+        sa.Column("id", ROW_ID, primary_key=True, autoincrement=True),
+        sa.Column("domain", EXACT, nullable=False),
+        sa.Column("begun_at", TIME, nullable=False),
+        numbered=True,
+    )
+    create_index("ix_power_starts_domain", "power_starts", ["domain"])
     # Last, because nothing works without what is dropped before the revision is written down.
     drop_column("nodes", "power_checked_at")
-    for name in ("online", "heartbeat_at", "process", "drivers", "conductor_group"):
+    frozen = ("frozen_at", "frozen_reason", "thaw_requested_at")  # in this order, for a second try
+    for name in (*frozen, "online", "heartbeat_at", "process", "drivers", "conductor_group"):
         drop_column("conductors", name)  # of a run, and so of its members
+
+
+def _make_enforcement() -> None:
+    """The freeze of one conductor, where there is one, becomes that of all."""
+    create_table(
+        "enforcement",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("frozen_at", TIME),
+        sa.Column("frozen_reason", sa.Text),
+        sa.Column("thaws", sa.BigInteger, nullable=False),
+        sa.Column("asked", sa.BigInteger, nullable=False),
+    )
+    create_table(
+        "enforcement_counts",
+        sa.Column("member_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("groups", sa.JSON, nullable=False),
+        sa.Column("round", sa.Double, nullable=False),
+        sa.Column("thaws", sa.BigInteger, nullable=False),
+        sa.Column("answered", sa.BigInteger, nullable=False),
+    )
+    if has_column("conductors", "frozen_at"):
+        op.execute("DELETE FROM enforcement")
+        op.execute(
+            "INSERT INTO enforcement (id, frozen_at, frozen_reason, thaws, asked)"
+            " SELECT 1, frozen_at, frozen_reason, 0, 0 FROM conductors"
+            " WHERE frozen_at IS NOT NULL AND thaw_requested_at IS NULL ORDER BY frozen_at DESC LIMIT 1"
+        )
 
 
 def _make_cursors() -> None:

@@ -1,0 +1,134 @@
+"""How many machines of a power domain are switched on within a time, counted over the whole fleet.
+
+Whoever begins requests has the change counter locked, counts here what was begun in each domain of late, and
+adds what it begins. The requests of a staggered operation are a domain of their own: its pace also holds when
+requests are overdue, after an outage or a take-over.
+
+Ages go by the database's clock. When it is set ahead, a domain has room once more than it should. When it is
+set back, what was begun ahead of it counts as begun just now, so that nothing waits for longer than once more
+its window.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium import states
+from podium.db import clock, retention
+from podium.db.changes import next_change
+from podium.db.models import power_requests as requests
+from podium.db.models import power_starts as starts
+
+#: By domain: how many machines, within how many seconds.
+Limits = Mapping[str, tuple[int, float]]
+
+#: Begins the domain of a staggered operation, and none of the config file, where ``:`` ends the name.
+_OPERATION: Final = "operation:"
+
+
+class Room:
+    """What the limits leave room for at one moment.
+
+    :param ages: by domain, how many seconds ago each of the last machines was begun, the oldest first
+    :ivar wait: seconds after which the first of those that found no room may ask again; 0 when there is none
+    :ivar admitted: the domains of the machines that were admitted, once for each
+    """
+
+    def __init__(self, limits: Limits, ages: Mapping[str, list[float]]) -> None:
+        self._limits = limits
+        self._ages = defaultdict(list, ages)
+        self.wait = 0.0
+        self.admitted: list[str] = []
+
+    def admit(self, action: str, extra: Mapping[str, Any], operation_id: int) -> bool:
+        """Count a request that is to be begun now, unless one of its domains has no room.
+
+        :param extra: of its node, which names domains as ``power_domain`` and ``rack``
+        """
+        domains = list(self._domains(action, extra, operation_id))
+        wait = max((self._wait(domain) for domain in domains), default=0.0)
+        if wait > 0:
+            self.wait = min(wait, self.wait or wait)
+            return False
+        for domain in domains:
+            self._ages[domain].append(0.0)
+        self.admitted += domains
+        return True
+
+    def _domains(self, action: str, extra: Mapping[str, Any], operation_id: int) -> Iterable[str]:
+        if not self._limits:
+            return ()
+        named = {f"{_OPERATION}{operation_id}"}
+        if states.REACHED.get(action) == states.POWER_ON:
+            named |= {str(extra[key]) for key in ("power_domain", "rack") if key in extra}
+        return named & self._limits.keys()
+
+    def _wait(self, domain: str) -> float:
+        (most, seconds), ages = self._limits[domain], self._ages[domain]
+        return seconds - ages[-most] if len(ages) >= most else -math.inf
+
+
+def paces(connection: sa.Connection, operations: Collection[int]) -> Limits:
+    """The limits of staggered operations, as they were asked for."""
+    later = requests.c.not_before > requests.c.requested_at
+    query = (
+        sa.select(
+            requests.c.operation_id,
+            sa.func.sum(sa.case((later, 0), else_=1)),
+            sa.func.min(sa.case((later, requests.c.not_before))),
+            sa.func.min(requests.c.requested_at),
+        )
+        .where(requests.c.operation_id.in_(operations))
+        .group_by(requests.c.operation_id)
+    )
+    return {
+        f"{_OPERATION}{number}": (int(at_once), (second - first).total_seconds())
+        for number, at_once, second, first in connection.execute(query)
+        if second is not None
+    }
+
+
+def look(connection: sa.Connection, limits: Limits) -> Room:
+    """What there is room for, as far as is known without a lock; what was begun ahead does not count."""
+    return Room(limits, _ages(connection, limits, clock.now(connection)) if limits else {})
+
+
+def lock(connection: sa.Connection, limits: Limits) -> Room:
+    """What there is room for, until this transaction ends."""
+    next_change(connection)
+    if limits:
+        now = clock.now(connection)
+        ahead = starts.c.begun_at > now + timedelta(seconds=clock.AHEAD)
+        connection.execute(sa.update(starts).where(ahead).values(begun_at=now))
+    return look(connection, limits)
+
+
+def _ages(connection: sa.Connection, limits: Limits, now: datetime) -> dict[str, list[float]]:
+    query = sa.select(starts.c.domain, starts.c.begun_at).where(starts.c.domain.in_(limits))
+    ages: dict[str, list[float]] = defaultdict(list)
+    for domain, begun_at in connection.execute(query):
+        if (age := clock.age(begun_at, now)) is not None:
+            ages[domain].append(age)
+    return {domain: sorted(its, reverse=True) for domain, its in ages.items()}
+
+
+def save(connection: sa.Connection, limits: Limits, room: Room) -> None:
+    """Record what was admitted, and forget what no longer counts in the same domains."""
+    now = clock.now(connection)
+    for domain in set(room.admitted):
+        past = clock.later(now, -limits[domain][1])
+        connection.execute(sa.delete(starts).where(starts.c.domain == domain, starts.c.begun_at <= past))
+    if room.admitted:
+        values = [{"domain": domain, "begun_at": now} for domain in room.admitted]
+        connection.execute(sa.insert(starts), values)
+
+
+def prune(connection: sa.Connection, before: datetime) -> None:
+    """Forget what was begun before a moment, such as in operations that have ended."""
+    connection.execute(
+        sa.delete(starts).where(retention.is_old(connection, starts.c.id, starts.c.begun_at, before))
+    )
