@@ -55,7 +55,7 @@ COMMANDS: Final = (
     ("conductor drain", "drains:Drain", "have others take over the nodes of a daemon"),
     ("conductor undrain", "drains:Undrain", "put a daemon back into service that was drained"),
     ("conductor forget", "drains:Forget", "end the workers of a daemon whose machine is off"),
-    ("conductor thaw", "conductors:Thaw", "let a daemon that froze restore power states again"),
+    ("conductor thaw", "conductors:Thaw", "let the daemons restore power states again, if they froze"),
 )
 
 #: As difflib measures it.

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from podium import errors
 from podium.cli import command
 from podium.conf import fingerprint as fingerprints
-from podium.db import clock, conductors, roster
+from podium.db import conductors, enforcement, roster
 from podium.db.conductors import ConductorRecord
 from podium.db.figures import Figures
 from podium.db.fleet_figures import fleet_figures
@@ -210,48 +210,22 @@ class Show(command.ShowOne):
 
 
 class Thaw(command.Command):
-    """Let a conductor that froze restore power states again.
+    """Let all conductors restore power states again, if enforcement is frozen.
 
-    It froze because many nodes changed or vanished at once, which looks like an outage, and would thaw by
-    itself when that is over.
+    They froze because many nodes changed or vanished at once, which looks like an outage, and would thaw by
+    themselves when that is over.
     """
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.add_argument(
-            "hostname",
-            nargs="?",
-            metavar="HOSTNAME",
-            help="a name of `podium conductor list`; may be left out if only one is frozen",
-        )
-        return parser
-
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        timeout = self.config.conductor.heartbeat_timeout
         with self.database() as database, database.write() as connection:
-            found = _frozen(conductors.list_conductors(connection), parsed_args.hostname, timeout)
-            conductors.ask_thaw(connection, found.hostname, clock.now(connection))
-        if not found.is_alive(timeout):
-            self.warn(f"warning: {found.hostname} is offline; it thaws when it runs")
-        self.say(f"{found.hostname}: asked to thaw")
+            if not enforcement.forgive(connection):
+                raise errors.PodiumError("enforcement is not frozen")
+        self.say("enforcement goes on")
 
 
 def _shown(conductor: ConductorRecord, timeout: float, columns: Sequence[str]) -> list[Any]:
     shown = {**conductor._asdict(), "online": conductor.is_alive(timeout)}
     return [shown[column] for column in columns]
-
-
-def _frozen(known: Sequence[ConductorRecord], hostname: str | None, timeout: float) -> ConductorRecord:
-    """Return the conductor to thaw.
-
-    :raises podium.errors.PodiumError: if it is not frozen, or several are
-    """
-    if hostname is not None:
-        known = [_find(known, hostname, timeout)]
-    frozen = [one for one in known if one.frozen_at is not None]
-    if not frozen:
-        raise errors.PodiumError(f"{hostname} is not frozen" if hostname else "no conductor is frozen")
-    return _find(frozen, hostname, timeout)
 
 
 def _find(known: Sequence[ConductorRecord], hostname: str | None, timeout: float) -> ConductorRecord:

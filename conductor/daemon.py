@@ -106,9 +106,7 @@ class Conductor:
             rate=settings.rate,
             gate=Gate(Rules.read(self._conf)),
         )
-        self._enforcement = Enforcement(
-            self._sql, self._fleet, self._recorder, self._sync, hostname=settings.host
-        )
+        self._enforcement = Enforcement(self._sql, self._fleet, self._recorder, self._sync, member=worker)
         self._notifications = Notifications(self._sql, self._membership.lease, settings.notifications)
         self._statistics = Statistics(
             self._fleet,

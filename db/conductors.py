@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from podium.db import clock
 from podium.db.figures import Figures
-from podium.db.models import columns, conductors, leases, members
+from podium.db.models import columns, conductors, enforcement, leases, members
 from podium.db.models import conductor_workers as figures_of_workers
 from podium.db.models import periodic_tasks as tasks
 from podium.db.worker import Worker
@@ -32,30 +32,12 @@ def begin(connection: sa.Connection, hostname: str, workers: int) -> None:
         connection.execute(sa.delete(table).where(*gone))
 
 
-def freeze(connection: sa.Connection, hostname: str, at: datetime, reason: str) -> None:
-    """Record that a conductor enforces nothing for the time being, and why."""
-    frozen = sa.update(conductors).where(conductors.c.hostname == hostname)
-    connection.execute(frozen.values(frozen_at=at, frozen_reason=reason, thaw_requested_at=None))
-
-
-def thaw(connection: sa.Connection, hostname: str) -> None:
-    """Record that a conductor enforces again."""
-    thawed = sa.update(conductors).where(conductors.c.hostname == hostname)
-    connection.execute(thawed.values(frozen_at=None, frozen_reason=None, thaw_requested_at=None))
-
-
-def ask_thaw(connection: sa.Connection, hostname: str, at: datetime) -> bool:
-    """Ask a conductor that enforces nothing to do so again; False when it does or there is none."""
-    frozen = conductors.c.hostname == hostname, conductors.c.frozen_at.is_not(None)
-    asked = sa.update(conductors).where(*frozen).values(thaw_requested_at=at)
-    return bool(connection.execute(asked).rowcount)
-
-
 class ConductorRecord(NamedTuple):
     """A daemon, see :class:`podium.db.models.ConductorRow`, and its workers, see podium.db.members.
 
     :param drivers: of its workers, or of the last that ended
     :param online: whether a worker has not ended
+    :param frozen_at: since when nothing is enforced in the whole fleet, as ``frozen_reason`` is why
     :param heartbeat_at: when a worker was last heard of
     :param age: seconds since then when this was read, by the database's clock
     """
@@ -69,7 +51,6 @@ class ConductorRecord(NamedTuple):
     heartbeat_at: datetime
     frozen_at: datetime | None
     frozen_reason: str | None
-    thaw_requested_at: datetime | None
     age: float
 
     def is_alive(self, heartbeat_timeout: float) -> bool:
@@ -90,8 +71,10 @@ def is_fresh(age: float, timeout: float) -> bool:
     return abs(age) < timeout
 
 
-_OWN: Final = ("hostname", "workers", "started_at", "frozen_at", "frozen_reason", "thaw_requested_at")
-_CONDUCTORS: Final = sa.select(*columns(conductors, _OWN))
+_CONDUCTORS: Final = sa.select(
+    *columns(conductors, ("hostname", "workers", "started_at")),
+    *columns(enforcement, ("frozen_at", "frozen_reason")),
+).select_from(conductors.outerjoin(enforcement, sa.true()))
 _LAST: Final = sa.select(sa.func.max(members.c.id)).group_by(members.c.host)
 _WORKERS: Final = (
     sa.select(

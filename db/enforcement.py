@@ -107,6 +107,7 @@ _COUNTS: Final = (
     sa.select(members.c.id, members.c.ended_at, *columns(counts, ("groups", "round", "answered", "thaws")))
     .select_from(members.outerjoin(counts, counts.c.member_id == members.c.id))
     .where(sa.or_(members.c.ended_at.is_(None), counts.c.member_id.is_not(None)))
+    .order_by(members.c.id)
 )
 
 

@@ -1,8 +1,8 @@
 """Restores the wanted power state of nodes that somebody else switched, where that is the operator's policy.
 
 The gate decides which nodes may be switched back. Switching one back is an ordinary request in the ledger,
-made in the conductor's name. The gate's verdicts are written to the rows of the nodes and to the log; the row
-of the conductor says whether enforcement is frozen.
+made in the conductor's name. The gate's verdicts are written to the rows of the nodes and to the log. All
+members share a freeze.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import functools
 import math
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 import sqlalchemy as sa
@@ -30,6 +30,7 @@ from podium.db import changes, operations, outcomes, power
 from podium.db import fleet as statements
 from podium.db.api import chunks
 from podium.db.figures import EnforcementFigures
+from podium.db.worker import Worker
 from podium.node_ranges import fold_for_log
 
 LOG = log.getLogger(__name__)
@@ -67,7 +68,7 @@ class Sweeps(Protocol):
 class Enforcement:
     """Switches nodes back, as far as the gate allows. For the conductor's loop, except for ``figures``.
 
-    :param hostname: the conductor whose row says that enforcement is frozen
+    :param member: this one
     :param clock: seconds, the monotonic clock of the rooms' loops
     """
 
@@ -78,7 +79,7 @@ class Enforcement:
         recorder: Recorder,
         sync: Sweeps,
         *,
-        hostname: str,
+        member: Worker,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sql = sql
@@ -86,7 +87,7 @@ class Enforcement:
         self._recorder = recorder
         self._sync = sync
         self._gate = sync.gate
-        self._freeze = Freeze(sql, sync.gate, hostname)
+        self._freeze = Freeze(sql, sync.gate, member)
         self._clock = clock
         self._looked = self._counted = -math.inf
         self._counted_of: tuple[int, int, Rules] | None = None
@@ -131,19 +132,25 @@ class Enforcement:
         if now - self._looked < pause:
             return
         self._looked = now
-        self._gate.settle(self._sync.round)
-        if self._gate.rules.force or self._fleet.enforced:
+        await self._freeze.look(now, self._fleet.seen)
+        self._gate.settle(max(self._sync.round, self._freeze.longest_round))
+        if self._gate.rules.force or self._fleet.enforced or self._freeze.is_asked:
             await self._count(now)
-        elif self._gate.frozen is not None:
-            self._gate.thaw()
+        elif self._freeze.is_alone and self._gate.sizes:
+            self._gate.sizes, self._counted_of = {}, None
         self._read_again(now)
-        go = self._look(now)
-        for (state, wanted), entries in go.items():
-            for chunk in chunks(entries, _MOST_AT_ONCE):
-                await self._restore(state, wanted, chunk)
-        await self._freeze.follow(now)
+        await self._restore_all(self._look(now))
+        await self._freeze.follow(now, self._sync.round, self._sync.oldest_read)
         if self._gate.frozen is not None:
             await self._take_back()
+
+    async def _restore_all(self, go: Mapping[tuple[str, str], Sequence[Entry]]) -> None:
+        """Switch nodes back, by their state and the wanted one, once all other members agree."""
+        numbers = [entry.number for entries in go.values() for entry in entries]
+        agreed = await self._freeze.answered(numbers) if numbers else ()
+        for (state, wanted), entries in go.items():
+            for chunk in chunks([entry for entry in entries if entry.number in agreed], _MOST_AT_ONCE):
+                await self._restore(state, wanted, chunk)
 
     async def _count(self, now: float) -> None:
         """Count the nodes of each group if that may have changed."""
@@ -194,20 +201,21 @@ class Enforcement:
         )
 
     async def _restore(self, state: str, wanted: str, entries: Sequence[Entry]) -> None:
-        self._gate.judge(self._clock())
-        if self._gate.frozen is not None:  # since the other requests of this look
-            return
         reason = f"{outcomes.ENFORCED}: it was {state}, wanted is {wanted}"
         versions = {entry.number: entry.version for entry in entries}
 
-        def ask(connection: sa.Connection) -> power.Asked:
-            # First: from here on nobody else can make a request that this one would replace.
+        def ask(connection: sa.Connection) -> power.Asked | None:
+            # First: from here on nobody else can freeze, or make a request that this one would replace.
             changes.next_change(connection)
+            if not self._freeze.permits(connection, self._clock()):
+                return None
             rows = statements.load(connection, list(versions))
             same = [row for row in rows if row.version == versions[row.id] and row.target_power_state is None]
             return power.ask(connection, same, wanted, who=outcomes.ENFORCER, reason=reason)
 
         asked = await self._sql.write(ask)
+        if asked is None:
+            return
         now = self._clock()
         for number in asked.accepted:
             self._gate.tried(number, now)

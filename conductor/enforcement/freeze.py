@@ -1,90 +1,198 @@
-"""Shows operators that enforcement is frozen, and thaws it when they ask for it."""
+"""The freeze that all members share, and what the others count.
 
+Who sees too many nodes disturbed freezes enforcement for the whole fleet, in the database, and in the log. It
+ends when a member sees few, or when a person asks for it. Before a member switches nodes back, it asks all
+others what they count, and waits until those that have not ended have answered.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final
 
+import sqlalchemy as sa
 from oslo_log import log
 
 from podium.conductor.enforcement.gate import Gate
+from podium.conductor.enforcement.outage import added
 from podium.conductor.rooms.sql import Sql
-from podium.db import conductors
+from podium.db import enforcement
+from podium.db.enforcement import Counted, Group, Standing
+from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
 
-#: Seconds for which a request to thaw stays in the row, for the conductor's other workers to read.
-_HEARD: Final = 5.0
-
 
 class Freeze:
-    """The gate's freeze in the conductor's row and in the log.
+    """What the gate of this member has to know of the others, and they of it.
 
-    :param hostname: whose row it is
+    Every ``now`` is in seconds, of the gate's clock.
+
+    :param member: this one
     """
 
-    def __init__(self, sql: Sql, gate: Gate, hostname: str) -> None:
+    def __init__(self, sql: Sql, gate: Gate, member: Worker) -> None:
         self._sql = sql
         self._gate = gate
-        self._hostname = hostname
+        self._member = member
+        self._standing = Standing()
+        self._pulse: int | None = None  # that of the last look
         self._since: datetime | None = None  # when the freeze that operators see began
-        self._written = False
-        self._clear_at: float | None = None
+        self._others: Sequence[Counted] = ()
+        self._ended: dict[int, float] = {}  # by member, when it was first seen to have ended
+        self._asked_at = 0.0  # when the newest question of anybody was seen
+        self._answered = 0
+        self._saved: tuple[Mapping[str, Group], float, Standing] | None = None
+        self._sizes = gate.sizes  # that were written
+        self._question: int | None = None  # that of this member, for these nodes
+        self._for: frozenset[int] = frozenset()
 
-    async def resume(self, clock: float) -> None:
-        """Continue the freeze of an earlier run, unless somebody has asked to end it.
+    @property
+    def is_asked(self) -> bool:
+        """Whether a member wants to know what this one counts."""
+        return self._standing.asked > self._answered
 
-        :param clock: seconds, of the gate's clock
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other member is known."""
+        return not self._others
+
+    @property
+    def longest_round(self) -> float:
+        """Seconds in which each of the others reads all its nodes."""
+        return max((one.round for one in self._others if not one.has_ended), default=0.0)
+
+    @property
+    def _is_concerned(self) -> bool:
+        return self._gate.disturbed > 0 or bool(self._gate.cases())
+
+    async def resume(self, now: float) -> None:
+        """Join the freeze that there is.
+
         :raises podium.errors.DatabaseUnavailable: when the database cannot be read
         """
-        mine = await self._find()
-        if mine is None or mine.frozen_at is None:
-            return
-        if mine.thaw_requested_at is not None:
-            self._clear_at = clock
-            return
-        self._gate.freeze(mine.frozen_reason or "", clock)
-        self._since, self._written = mine.frozen_at, True
-        LOG.error("Enforcement is frozen as it was before the start: %s", mine.frozen_reason)
+        found = self._standing = await self._sql.read(enforcement.standing)
+        self._asked_at = now
+        if found.frozen_at is not None:
+            self._gate.freeze(found.frozen_reason or "", now)
+            self._since = found.frozen_at
+            LOG.error("Enforcement is frozen as it was before the start: %s", found.frozen_reason)
 
-    async def follow(self, clock: float) -> None:
-        """Log and write down what has changed, and thaw when somebody has asked for it.
+    async def look(self, now: float, pulse: int) -> None:
+        """Learn what others have frozen, thawed, asked and counted.
 
-        :param clock: seconds, of the gate's clock
+        :param pulse: the number of the newest change
+        :raises podium.errors.DatabaseUnavailable: when the database cannot be read
+        """
+        concerned = self._gate.frozen is not None or self._is_concerned
+        if pulse == self._pulse and not concerned:
+            return
+
+        def statement(connection: sa.Connection) -> tuple[Standing, Sequence[Counted]]:
+            found = enforcement.standing(connection)
+            if not concerned:
+                return found, self._others
+            return found, enforcement.others(connection, self._member, found.thaws)
+
+        found, self._others = await self._sql.read(statement)
+        self._pulse = pulse
+        if found.asked != self._standing.asked:
+            self._asked_at = now
+        if found.thaws != self._standing.thaws:
+            self._gate.forgive()
+            self._end("podium conductor thaw asked for it")
+        elif found.frozen_at is None and self._since is not None:
+            self._gate.thaw()
+            self._end("few nodes change any more")
+        elif found.frozen_at is not None and self._since is None:
+            self._gate.freeze(found.frozen_reason or "", now)
+            self._begin(found.frozen_at, found.frozen_reason or "")
+        self._standing = found
+        self._gate.add_others(self._total(self._others, now) if concerned else {})
+
+    async def follow(self, now: float, seconds: float, oldest_read: float) -> None:
+        """Write down what the gate of this member has decided, and what it counts.
+
+        :param seconds: in which it reads every node
+        :param oldest_read: when the oldest read under way began
         :raises podium.errors.DatabaseUnavailable: when nothing can be written; the next call tries again
         """
         frozen = self._gate.frozen
         if frozen is not None and self._since is None:
-            self._since, self._written = self._sql.now(), False
-            LOG.error(
-                "Enforcement is frozen, no node is switched back: %s; it goes on by itself once few nodes"
-                " change, or by podium conductor thaw %s",
-                frozen[0],
-                self._hostname,
-            )
+            since = self._sql.now()
+            await self._sql.write(lambda connection: enforcement.freeze(connection, since, frozen[0]))
+            self._begin(since, frozen[0])
         elif frozen is None and self._since is not None:
-            self._end("few nodes change any more", clock)
-        if frozen is not None and await self._keep(frozen[0]):
-            self._gate.thaw()
-            self._end("podium conductor thaw asked for it", clock + _HEARD)
-        if self._clear_at is not None and clock >= self._clear_at:
-            await self._sql.write(lambda connection: conductors.thaw(connection, self._hostname))
-            self._clear_at = None
+            await self._sql.write(enforcement.thaw)
+            self._end("few nodes change any more")
+        told = self._saved is not None and any(group.disturbed for group in self._saved[0].values())
+        sizes = self._gate.sizes
+        if self._is_concerned or self.is_asked or told or sizes is not self._sizes:
+            # What was read when the question came is in the counts once all those reads have ended.
+            answered = self._standing.asked if oldest_read >= self._asked_at else self._answered
+            saved = self._gate.counts(now), seconds, self._standing._replace(asked=answered)
+            if saved != self._saved:
+                await self._sql.write(lambda connection: enforcement.save(connection, self._member, *saved))
+                self._saved, self._answered = saved, answered
+            self._sizes = sizes
 
-    def _end(self, why: str, clear_at: float) -> None:
-        LOG.warning("Enforcement goes on: %s", why)
-        self._since, self._clear_at = None, clear_at
+    async def answered(self, numbers: Collection[int]) -> frozenset[int]:
+        """Of nodes that are to be switched back those about which all others were asked and have answered.
 
-    async def _keep(self, reason: str) -> bool:
-        """Keep the freeze written in the row; True when somebody has asked there to end it."""
-        since = self._since or self._sql.now()
-        mine = await self._find() if self._written else None
-        if mine is not None and mine.thaw_requested_at is not None:
-            return True
-        if mine is None or mine.frozen_at is None:  # another worker may have thawed and removed it
-            await self._sql.write(
-                lambda connection: conductors.freeze(connection, self._hostname, since, reason)
-            )
-            self._written, self._clear_at = True, None
-        return False
+        :raises podium.errors.DatabaseUnavailable: when nobody can be asked
+        """
+        if all(one.has_ended for one in self._others):
+            self._question = None
+            return frozenset(numbers)
+        if self._question is None:
+            self._for = frozenset(numbers)
+            self._question = await self._sql.write(enforcement.ask)
+            return frozenset()
+        if not _have_answered(self._others, self._question):
+            return frozenset()
+        self._question = None
+        return self._for.intersection(numbers)
 
-    async def _find(self) -> conductors.ConductorRecord | None:
-        return await self._sql.read(lambda connection: conductors.find(connection, self._hostname))
+    def permits(self, connection: sa.Connection, now: float) -> bool:
+        """Whether nodes may be switched back in this transaction, by what all members have counted."""
+        found = enforcement.standing(connection)
+        others = enforcement.others(connection, self._member, found.thaws)
+        # A member that has entered since has not counted yet.
+        if found.frozen_at is not None or not _have_answered(others, 0):
+            return False
+        self._gate.add_others(self._total(others, now))
+        self._gate.judge(now)
+        return self._gate.frozen is None
+
+    def _total(self, others: Sequence[Counted], now: float) -> dict[str, Group]:
+        """What all other members count; of those that ended what they last counted, for one window."""
+        total = added(*(one.groups or {} for one in others if not one.has_ended))
+        mine = self._gate.sizes
+        for one in others:
+            if one.has_ended:
+                since = self._ended.setdefault(one.member, now)
+                if one.groups is not None and now - since <= self._gate.rules.correlated_window:
+                    # Others read its nodes by now, or will soon, and count them there.
+                    total = added(
+                        {
+                            name: group._replace(size=0) if name in total or name in mine else group
+                            for name, group in one.groups.items()
+                        },
+                        total,
+                    )
+        return total
+
+    def _begin(self, since: datetime, reason: str) -> None:
+        self._since = since
+        LOG.error(
+            "Enforcement is frozen, no node is switched back: %s; it goes on by itself once few nodes"
+            " change, or by podium conductor thaw",
+            reason,
+        )
+
+    def _end(self, why: str) -> None:
+        if self._since is not None:
+            LOG.warning("Enforcement goes on: %s", why)
+        self._since = None
+
+
+def _have_answered(others: Sequence[Counted], question: int) -> bool:
+    return all(one.has_ended or (one.groups is not None and one.answered >= question) for one in others)

@@ -15,6 +15,7 @@ from podium.conductor.enforcement.flapping import Flapping
 from podium.conductor.enforcement.outage import Outage
 from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.entry import Entry
+from podium.db.enforcement import Group
 
 #: Seconds after the confirming read during which other nodes may turn out to have changed too, at least.
 _SHORTEST_SETTLING: Final = 10.0
@@ -57,6 +58,16 @@ class Gate:
     def sizes(self, sizes: Mapping[str, int]) -> None:
         with self._lock:
             self._outage.sizes = sizes
+
+    def counts(self, now: float) -> dict[str, Group]:
+        """What this member counts, by group."""
+        with self._lock:
+            return self._outage.counts(now, self._settling, self.rules)
+
+    def add_others(self, others: Mapping[str, Group]) -> None:
+        """Put what all other members count in the place of what was known of them."""
+        with self._lock:
+            self._outage.others = others
 
     @property
     def frozen(self) -> tuple[str, float] | None:
@@ -108,11 +119,16 @@ class Gate:
             self._outage.judge(now, self._settling, self.rules)
 
     def freeze(self, reason: str, now: float) -> None:
-        """Continue a freeze of an earlier run, for at least one window."""
+        """Join a freeze of another member or an earlier run, for at least one window."""
         with self._lock:
             self._outage.frozen = reason, now
 
     def thaw(self) -> None:
+        """Join the end of a freeze."""
+        with self._lock:
+            self._outage.frozen = None
+
+    def forgive(self) -> None:
         """Enforce again, whatever happened before: a person has looked at it."""
         with self._lock:
             self._outage.end()

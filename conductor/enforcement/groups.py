@@ -1,4 +1,4 @@
-"""The groups of nodes that may fail together: by conductor, driver and subnet."""
+"""The groups of nodes that may fail together: the whole fleet, by driver, and by subnet."""
 
 import contextlib
 import socket
@@ -18,7 +18,7 @@ def groups_of(node: Node) -> tuple[str, ...]:
         for key, value in node.driver_info.items()
         if key.endswith("_address") and isinstance(value, str) and (subnet := _subnet(value))
     )
-    return ("of this conductor", f"of the driver {node.driver}", *subnets)
+    return ("of the fleet", f"of the driver {node.driver}", *subnets)
 
 
 def sizes_of(entries: Iterable[Entry], rules: Rules) -> Mapping[str, int]:

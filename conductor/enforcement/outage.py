@@ -1,23 +1,26 @@
 """Recognizes outages: many nodes of one group that change or vanish together, which nobody wished for.
 
-Enforcement is frozen meanwhile. Each node counts once within the window, however often it changes.
+Enforcement is frozen meanwhile. Each node counts once within the window, however often it changes. What other
+members count is added to what this one counts.
 """
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from podium.conductor.enforcement.groups import groups_of
 from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.entry import Entry
+from podium.db.enforcement import Group
 
 #: A group of fewer nodes than this needs at least three disturbed nodes to freeze enforcement.
 _SMALL: Final = 10
 _FEWEST: Final = 2
 #: The share of the limit up to which nodes may still vanish while enforcement thaws.
 _FEW: Final = 0.1
+_NOBODY: Final = Group(0, 0, 0)
 
 
 @dataclass(slots=True)
@@ -36,8 +39,10 @@ class Outage:
     """
 
     def __init__(self) -> None:
-        #: The number of nodes in each group. Groups that are missing here never freeze enforcement.
+        #: The number of this member's nodes in each group. A group without nodes never freezes enforcement.
         self.sizes: Mapping[str, int] = {}
+        #: What all other members count.
+        self.others: Mapping[str, Group] = {}
         #: Why enforcement is frozen, and since when.
         self.frozen: tuple[str, float] | None = None
         self._disturbed: dict[int, _Disturbance] = {}  # within the window, the oldest first
@@ -56,18 +61,36 @@ class Outage:
         disturbance.at, disturbance.vanished = now, vanished
         self._disturbed[entry.number] = disturbance  # at the end, as the newest
 
+    def counts(self, now: float, settling: float, rules: Rules) -> dict[str, Group]:
+        """What this member counts.
+
+        :param settling: seconds within which a node that vanished counts as vanishing
+        """
+        self._expire(now, rules)
+        vanishing: Counter[str] = Counter()
+        for one in reversed(self._disturbed.values()):
+            if now - one.at > settling:
+                break
+            if one.vanished:
+                vanishing.update(one.groups)
+        return {
+            group: Group(self.sizes.get(group, 0), self._counts[group], vanishing[group])
+            for group in {**self._counts, **self.sizes}
+        }
+
     def judge(self, now: float, settling: float, rules: Rules) -> None:
         """Freeze when too many nodes of a group were disturbed within the window; thaw when few are.
 
         :param settling: seconds without vanishing nodes before a thaw
         """
-        self._expire(now, rules)
+        own = self.counts(now, settling, rules) if self._disturbed or self.others or self.frozen else {}
+        total = added(own, self.others)
         if self.frozen is None:
-            over = [group for group in self._counts if self._counts[group] > self._limit(group, rules)]
+            over = [group for group, one in total.items() if one.disturbed > _limit(one, rules)]
             if over:
-                worst = max(over, key=lambda group: self._counts[group])
-                self.frozen = self._described(worst, rules), now
-        elif now - self.frozen[1] >= rules.correlated_window and self._is_calm(now, settling, rules):
+                worst = max(over, key=lambda group: (total[group].disturbed, total[group].size))
+                self.frozen = _described(worst, total[worst], rules), now
+        elif now - self.frozen[1] >= rules.correlated_window and _is_calm(total.values(), rules):
             self.frozen = None
 
     def end(self) -> None:
@@ -87,27 +110,34 @@ class Outage:
                 if not self._counts[group]:
                     del self._counts[group]
 
-    def _limit(self, group: str, rules: Rules) -> float:
-        size = self.sizes.get(group)
-        if size is None:
-            return math.inf
-        share = rules.correlated_share * size
-        return share if size >= _SMALL else max(share, _FEWEST)
 
-    def _is_calm(self, now: float, settling: float, rules: Rules) -> bool:
-        """Whether less than half of what freezes is left, and hardly any node still vanishes."""
-        if any(count > self._limit(group, rules) / 2 for group, count in self._counts.items()):
-            return False
-        vanishing: Counter[str] = Counter()
-        for one in reversed(self._disturbed.values()):
-            if now - one.at > settling:
-                break
-            if one.vanished:
-                vanishing.update(one.groups)
-        return all(count <= self._limit(group, rules) * _FEW for group, count in vanishing.items())
+def added(*counts: Mapping[str, Group]) -> dict[str, Group]:
+    """The counts of several members as one."""
+    total: dict[str, Group] = {}
+    for one in counts:
+        for name, group in one.items():
+            known = total.get(name, _NOBODY)
+            total[name] = Group(*(first + second for first, second in zip(known, group, strict=True)))
+    return total
 
-    def _described(self, group: str, rules: Rules) -> str:
-        return (
-            f"{self._counts[group]} of {self.sizes[group]} nodes {group} changed or vanished within"
-            f" {rules.correlated_window:g} s"
-        )
+
+def _limit(group: Group, rules: Rules) -> float:
+    if not group.size:
+        return math.inf
+    share = rules.correlated_share * group.size
+    return share if group.size >= _SMALL else max(share, _FEWEST)
+
+
+def _is_calm(groups: Iterable[Group], rules: Rules) -> bool:
+    """Whether less than half of what freezes is left, and hardly any node still vanishes."""
+    return all(
+        one.disturbed <= _limit(one, rules) / 2 and one.vanishing <= _limit(one, rules) * _FEW
+        for one in groups
+    )
+
+
+def _described(name: str, group: Group, rules: Rules) -> str:
+    return (
+        f"{group.disturbed} of {group.size} nodes {name} changed or vanished within"
+        f" {rules.correlated_window:g} s"
+    )

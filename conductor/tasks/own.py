@@ -19,6 +19,7 @@ from podium.conductor.tasks.kinds import UNBOUNDED, Kind, Start
 from podium.conductor.tasks.schedule import Schedule
 from podium.db import (
     clock,
+    enforcement,
     ledger,
     members,
     notifications,
@@ -187,6 +188,7 @@ class PruneTask(ConductorTask):
         await self._prune(lambda connection: operations.prune_operations(connection, before))
         await self._prune(lambda connection: task_commands.prune(connection, yesterday))
         await self._prune(lambda connection: power_limits.prune(connection, yesterday))
+        await self._prune(lambda connection: enforcement.prune(connection, yesterday))
         await self._prune(notifications.prune)
         await self._prune(members.prune)
         if count:

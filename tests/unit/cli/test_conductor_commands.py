@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 import entries
-from podium.db import conductors, members
+from podium.db import conductors, enforcement, members
 from podium.db.engine import Database
 from podium.db.figures import DriverFigures, EnforcementFigures, Figures
 from podium.db.models import conductor_workers, leases, utcnow
@@ -229,7 +229,7 @@ def test_a_conductor_that_is_not_clear_is_asked_for(
 def freeze(database: Database, hostname: str) -> None:
     go_online(database, hostname)
     with database.write() as connection:
-        conductors.freeze(connection, hostname, utcnow(), "300 of 1000 nodes vanished within 300 s")
+        enforcement.freeze(connection, utcnow(), "300 of 1000 nodes vanished within 300 s")
 
 
 def test_a_conductor_that_froze_says_since_when_and_why(podium: Run, database: Database) -> None:
@@ -240,42 +240,12 @@ def test_a_conductor_that_froze_says_since_when_and_why(podium: Run, database: D
     assert listed["frozen_at"].startswith("20")
 
 
-def thaw_requested_at(database: Database) -> dict[str, Any]:
-    with database.read() as connection:
-        return {row.hostname: row.thaw_requested_at for row in conductors.list_conductors(connection)}
-
-
-def test_the_only_conductor_that_froze_needs_no_name_to_thaw(podium: Run, database: Database) -> None:
-    go_online(database, "east")
+def test_a_thaw_is_for_all_conductors_and_refused_where_none_is_frozen(
+    podium: Run, database: Database
+) -> None:
     freeze(database, "west")
     done = podium("conductor", "thaw")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "west: asked to thaw\n", "")
-    asked = thaw_requested_at(database)
-    assert asked["east"] is None
-    assert asked["west"] is not None
-
-
-def test_a_conductor_that_is_offline_thaws_later(podium: Run, database: Database) -> None:
-    freeze(database, "head")
-    go_silent(database, "head")
-    done = podium("conductor", "thaw", "head")
-    assert (done.returncode, done.stderr) == (0, "podium: warning: head is offline; it thaws when it runs\n")
-
-
-@pytest.mark.parametrize(
-    ("frozen", "arguments", "fault"),
-    [
-        ([], [], "no conductor is frozen"),
-        ([], ["east"], "east is not frozen"),
-        ([], ["north"], "there is no conductor north; there are: east"),
-        (["west", "south"], [], "there are several conductors: south, west; name one"),
-    ],
-)
-def test_what_cannot_thaw_is_named(
-    podium: Run, database: Database, frozen: list[str], arguments: list[str], fault: str
-) -> None:
-    go_online(database, "east")
-    for hostname in frozen:
-        freeze(database, hostname)
-    done = podium("conductor", "thaw", *arguments)
-    assert (done.returncode, done.stderr) == (1, f"podium: {fault}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "enforcement goes on\n", "")
+    assert shown(podium)["frozen_at"] is None
+    done = podium("conductor", "thaw")
+    assert (done.returncode, done.stderr) == (1, "podium: enforcement is not frozen\n")

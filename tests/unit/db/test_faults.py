@@ -4,11 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from podium import states
-from podium.db import api, changes, conductors, faults, fleet, ledger
+from podium.db import api, changes, faults, fleet, ledger
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.ledger import Event
-from podium.db.models import utcnow
 from podium.db.worker import Worker
 
 Contend = Callable[..., BaseException | None]
@@ -99,18 +98,3 @@ def test_what_enforcement_says_shows_in_no_pulse(database: Database, enrol: Enro
         assert changes.pulse(connection) == before
         rows = {row.name: row.enforcement for row in fleet.load(connection, [one.id, two.id])}
     assert rows == {"n1": ("frozen " * 100)[:255], "n2": None}
-
-
-def test_a_frozen_conductor_can_be_asked_to_thaw(database: Database) -> None:
-    with database.write() as connection:
-        conductors.begin(connection, "c1", 1)
-        assert not conductors.ask_thaw(connection, "c1", utcnow())
-        conductors.freeze(connection, "c1", NOON, "300 of 1000 nodes vanished")
-        (row,) = conductors.list_conductors(connection)
-        assert (row.frozen_at, row.frozen_reason) == (NOON, "300 of 1000 nodes vanished")
-        assert conductors.ask_thaw(connection, "c1", NOON)
-        (row,) = conductors.list_conductors(connection)
-        assert row.thaw_requested_at == NOON
-        conductors.thaw(connection, "c1")
-        (row,) = conductors.list_conductors(connection)
-    assert (row.frozen_at, row.frozen_reason, row.thaw_requested_at) == (None, None, None)

@@ -21,6 +21,7 @@ from podium.db import (
     api,
     changes,
     conductors,
+    enforcement,
     ledger,
     migrations,
     models,
@@ -160,6 +161,22 @@ def test_an_upgrade_gives_every_worker_its_one_name(bare: Database) -> None:
         assert [one.holder for one in operations.requests_of(connection, 1)] == [C1, second]
         events = ledger.newest_events(connection, ledger.Chosen(), limit=9)
         assert [event.writer for event in events] == [C1, second, None]
+
+
+_FROZEN = (
+    "INSERT INTO conductors (hostname, process, drivers, conductor_group, workers, online, started_at,"
+    " heartbeat_at, frozen_at, frozen_reason, thaw_requested_at) VALUES"
+    " ('c1', 'p', '[]', '', 1, {false}, '2030-05-01', '2030-05-01', '2030-05-01', 'first', NULL),"
+    " ('c2', 'p', '[]', '', 1, {false}, '2030-05-01', '2030-05-01', '2030-05-02', 'second', NULL),"
+    " ('c3', 'p', '[]', '', 1, {false}, '2030-05-01', '2030-05-01', '2030-05-03', 'thaws', '2030-05-03')"
+)
+
+
+def test_an_upgrade_makes_the_freeze_of_a_conductor_that_of_all(bare: Database) -> None:
+    upgrade_to(bare, "0006", (_FROZEN,))
+    schema.upgrade(bare)
+    with bare.read() as connection:
+        assert enforcement.standing(connection).frozen_reason == "second"
 
 
 _EVENTS = "INSERT INTO power_events (id, node_uuid, node_name, at, cause, writer) VALUES " + ", ".join(

@@ -190,9 +190,7 @@ def test_many_that_vanish_together_freeze_all_enforcement() -> None:
     assert fleet.kind(7, 35.0) == "go"  # with this one they are a tenth, which is allowed
     fleet.vanish(30, 36.0)
     assert fleet.kind(7, 36.0) == "frozen"
-    assert fleet.text(7, 36.0) == (
-        "frozen: 11 of 100 nodes of this conductor changed or vanished within 300 s"
-    )
+    assert fleet.text(7, 36.0) == ("frozen: 11 of 100 nodes of the fleet changed or vanished within 300 s")
 
 
 def test_many_that_answer_a_wrong_state_together_freeze_all_enforcement() -> None:
@@ -283,7 +281,7 @@ def test_a_freeze_goes_on_while_nodes_still_vanish() -> None:
 
 def test_a_freeze_that_a_person_ends_does_not_begin_again_because_of_what_was() -> None:
     fleet = frozen()
-    fleet.gate.thaw()
+    fleet.gate.forgive()
     fleet.gate.judge(11.0)
     assert fleet.gate.frozen is None
 

@@ -18,7 +18,7 @@ def entry(number: int, *, address: str = "10.0.0.1", **more: Any) -> Entry:
 
 def test_nodes_that_nobody_reads_are_in_no_group() -> None:
     quiet = [entry(1, policy="ignore"), entry(2)]
-    assert sizes_of(quiet, Rules())["of this conductor"] == 1
+    assert sizes_of(quiet, Rules())["of the fleet"] == 1
 
 
 @pytest.mark.parametrize(
@@ -36,5 +36,5 @@ def test_nodes_that_nobody_reads_are_in_no_group() -> None:
 )
 def test_only_addresses_that_are_literals_are_in_a_subnet(address: str, subnet: str | None) -> None:
     groups = groups_of(entry(1, address=address).node)
-    assert groups[:2] == ("of this conductor", "of the driver still")
+    assert groups[:2] == ("of the fleet", "of the driver still")
     assert groups[2:] == ((subnet,) if subnet else ())

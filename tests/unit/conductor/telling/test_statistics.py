@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes import Pieces, StillDriver, pieces
+from fakes import HERE, Pieces, StillDriver, pieces
 from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.rooms import context as contexts
 from podium.conductor.telling.power_metrics import of_power
@@ -117,7 +117,7 @@ def test_a_drivers_figures_that_json_cannot_hold_are_left_out(tmp_path: Path) ->
 def test_what_enforcement_does_and_leaves_alone_is_in_the_figures(tmp_path: Path) -> None:
     async def main() -> None:
         async with aged(tmp_path, {"a": 1}) as (it, _):
-            enforcement = Enforcement(it.sql, it.fleet, it.recorder, it.sync, hostname="here")
+            enforcement = Enforcement(it.sql, it.fleet, it.recorder, it.sync, member=HERE)
             statistics = Statistics(it.fleet, it.rooms, it.sync, it.recorder, enforcement, max_age=60)
             figures = statistics.figures()
             assert figures.enforcement == EnforcementFigures()
