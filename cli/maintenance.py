@@ -18,8 +18,7 @@ class _Maintenance(command.Command):
         wanted = node_ranges.expand(nodes)
         with self.database() as database, database.write() as connection:
             found = api.find_keys(connection, wanted)
-            for node in found:
-                api.update_node(connection, node.id, values)
+            api.update_nodes(connection, {node.id: values for node in found})
         return len(found)
 
 

@@ -142,9 +142,8 @@ class Set(_Change):
                 raise errors.InvalidNode(outcomes.folded_lines(faults))
             policy = _policy(parsed_args.power_policy)
             new = [(node, values | policy) for node, (values, _) in zip(nodes, changes, strict=True)]
-            changed = [one for one in new if _differs(*one)]
-            for node, values in changed:
-                api.update_node(connection, node.id, values)
+            changed = [one for one in new if _new(*one)]
+            api.update_nodes(connection, {node.id: _new(node, values) for node, values in changed})
             moved = [node.id for node, values in changed if values["identity"] != node.identity]
             shared = machines.shared(connection, moved) if moved else []
             if not parsed_args.force:
@@ -170,8 +169,9 @@ def _check_unset(keys: Iterable[str], nodes: Iterable[NodeRecord], drivers: Iter
         raise errors.InvalidNode(faults)
 
 
-def _differs(node: NodeRecord, values: Mapping[str, Any]) -> bool:
-    return any(getattr(node, column) != value for column, value in values.items())
+def _new(node: NodeRecord, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that the node does not have yet: nodes that get the same share a statement."""
+    return {column: value for column, value in values.items() if getattr(node, column) != value}
 
 
 def _changed(
@@ -215,6 +215,5 @@ class Delete(command.Command):
         wanted = node_ranges.expand(parsed_args.nodes)
         with self.database() as database, database.write() as connection:
             nodes = api.find_keys(connection, wanted)
-            for node in nodes:
-                api.delete_node(connection, node.id)
+            api.delete_nodes(connection, [node.id for node in nodes])
         self.say(f"{len(nodes)} deleted")

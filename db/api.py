@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
@@ -217,52 +217,89 @@ def _find(connection: sa.Connection, record: type[_N], wanted: Sequence[str]) ->
 
 
 def update_node(connection: sa.Connection, node_id: int, values: Mapping[str, Any]) -> None:
-    """Change columns of a node, which is a change that conductors notice.
+    """As :func:`update_nodes`, of one node."""
+    update_nodes(connection, {node_id: values})
 
-    :raises podium.errors.NodeConflict: while a conductor has reserved the node
-    :raises podium.errors.InvalidNode: when the new name is taken
+
+def update_nodes(connection: sa.Connection, changes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Change columns of nodes, which is a change that conductors notice; of all of them or none.
+
+    :param changes: the new values, by the number of the node
+    :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes
+    :raises podium.errors.InvalidNode: when a new name is taken
     """
-    if "name" in values:
-        others = sa.select(nodes.c.id).where(nodes.c.name == values["name"], nodes.c.id != node_id)
-        if connection.execute(others).first():
-            raise errors.InvalidNode([f"name {values['name']} is already enrolled"])
-    if "endpoint" in values:
-        own = sa.select(nodes.c.uuid).where(nodes.c.id == node_id)
-        where = endpoints.columns_of(values["endpoint"], connection.scalar(own) or "")
-        values = {**values, **where}
-    changed = sa.update(nodes).where(*_unreserved(node_id))
+    if not changes:
+        return
+    _check_names(connection, {node: str(its["name"]) for node, its in changes.items() if "name" in its})
     version, now = next_change(connection), clock.now(connection)
-    changed = changed.values(**values, updated_at=now, version=version)
+    owners = _lock(connection, list(changes))
+    changes = {number: _placed(values, owners[number].uuid) for number, values in changes.items()}
+    alike: dict[str, list[int]] = {}
+    for number, values in changes.items():
+        alike.setdefault(repr(sorted(values.items())), []).append(number)
+    own: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     with _nobody_faster():
-        if not connection.execute(changed).rowcount:
-            _refuse(connection, node_id)
+        for numbers in alike.values():
+            values = {**changes[numbers[0]], "updated_at": now, "version": version}
+            if len(numbers) == 1:
+                own.setdefault(tuple(sorted(values)), []).append({**values, "number": numbers[0]})
+            for chunk in chunks(numbers) if len(numbers) > 1 else ():
+                connection.execute(sa.update(nodes).where(nodes.c.id.in_(chunk)).values(values))
+        for rows in own.values():
+            connection.execute(sa.update(nodes).where(nodes.c.id == sa.bindparam("number")), rows)
+
+
+def _placed(values: Mapping[str, Any], uuid: str) -> Mapping[str, Any]:
+    return {**values, **endpoints.columns_of(values["endpoint"], uuid)} if "endpoint" in values else values
+
+
+def _check_names(connection: sa.Connection, names: Mapping[int, str]) -> None:
+    for chunk in chunks(list(names.items())):
+        query = sa.select(nodes.c.id, nodes.c.name).where(nodes.c.name.in_([name for _, name in chunk]))
+        owners = {row.name: row.id for row in connection.execute(query)}
+        for number, name in chunk:
+            if owners.get(name, number) != number:
+                raise errors.InvalidNode([f"name {name} is already enrolled"])
 
 
 def delete_node(connection: sa.Connection, node_id: int) -> None:
-    """Forget a node, and with it what is asked of it.
+    """As :func:`delete_nodes`, of one node."""
+    delete_nodes(connection, [node_id])
 
-    :raises podium.errors.NodeConflict: while a conductor has reserved the node
+
+def delete_nodes(connection: sa.Connection, numbers: Sequence[int]) -> None:
+    """Forget nodes, and with them what is asked of them; all of them or none.
+
+    :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes
     """
     next_change(connection, deleted=True)
-    if not connection.execute(sa.delete(nodes).where(*_unreserved(node_id))).rowcount:
-        _refuse(connection, node_id)
-    connection.execute(sa.delete(power_readings).where(power_readings.c.node_id == node_id))
-    asked = sa.update(power_requests).where(
-        power_requests.c.node_id == node_id, power_requests.c.state == "waiting"
-    )
     now = clock.now(connection)
-    connection.execute(asked.values(state="failed", finished_at=now, error="the node was deleted"))
+    _lock(connection, numbers)
+    for chunk in chunks(numbers):
+        connection.execute(sa.delete(nodes).where(nodes.c.id.in_(chunk)))
+        connection.execute(sa.delete(power_readings).where(power_readings.c.node_id.in_(chunk)))
+        asked = sa.update(power_requests).where(power_requests.c.node_id.in_(chunk))
+        asked = asked.where(power_requests.c.state == "waiting")
+        connection.execute(asked.values(state="failed", finished_at=now, error="the node was deleted"))
 
 
-def _unreserved(node_id: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-    return nodes.c.id == node_id, nodes.c.reservation.is_(None)
+def _lock(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, Claim]:
+    """Keep others from nodes until the end of the transaction; the nodes by number.
 
-
-def _refuse(connection: sa.Connection, node_id: int) -> NoReturn:
-    row = connection.execute(sa.select(*CLAIM).where(nodes.c.id == node_id)).first()
-    if row is None:
+    :raises podium.errors.NodeConflict: when a conductor has reserved one of them
+    :raises podium.errors.NodeNotFound: when one of them was deleted
+    """
+    look = sa.select(*CLAIM).order_by(nodes.c.id).with_for_update()
+    found: dict[int, Claim] = {}
+    for chunk in chunks(sorted(numbers)):
+        rows = map(Claim._make, connection.execute(look.where(nodes.c.id.in_(chunk))))
+        found |= {node.id: node for node in rows}
+    for node in found.values():
+        if node.reservation is not None:
+            raise errors.NodeConflict(refusal(node))
+    if len(found) < len(numbers):
         raise errors.NodeNotFound("the node was deleted meanwhile")
-    raise errors.NodeConflict(refusal(Claim._make(row)))
+    return found
 
 
 def refusal(node: Claim) -> str:

@@ -14,8 +14,10 @@ from podium.conductor.rooms.sql import Sql
 
 LOG = log.getLogger(__name__)
 
-#: Records that are written in one transaction, so that nobody else waits long for the database.
+#: Records that are written in one transaction, so that nobody else waits long for their nodes.
 MOST_AT_ONCE: Final = 20_000
+#: Where the transaction takes the number of a change, for which everybody waits who changes any node.
+MOST_CHANGES: Final = 1000
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -30,13 +32,17 @@ class Pile(Generic[_K, _V, _R]):
 
     :param statements: write a batch in an open transaction
     :param then: is called with each batch that was written and what the statements returned
+    :param most: records of one transaction
     """
 
     def __init__(
         self,
         statements: Callable[[sa.Connection, Mapping[_K, _V]], _R],
         then: Callable[[Mapping[_K, _V], _R], object] | None = None,
+        *,
+        most: int = MOST_AT_ONCE,
     ) -> None:
+        self._most = most
         self._statements = statements
         self._then = then
         self._lock = threading.Lock()
@@ -65,9 +71,9 @@ class Pile(Generic[_K, _V, _R]):
 
         :raises podium.errors.DatabaseUnavailable: what is not written waits on, unless newer records came
         """
-        for _ in range(0, len(self._records), MOST_AT_ONCE):
+        for _ in range(0, len(self._records), self._most):
             with self._lock:
-                batch = dict(itertools.islice(self._records.items(), MOST_AT_ONCE))
+                batch = dict(itertools.islice(self._records.items(), self._most))
                 for key in batch:
                     del self._records[key]
             try:

@@ -22,7 +22,7 @@ from podium import errors
 from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.checked import CheckedPile
-from podium.conductor.recording.pile import Pile
+from podium.conductor.recording.pile import MOST_CHANGES, Pile
 from podium.conductor.rooms.clock import DatabaseClock
 from podium.conductor.rooms.sql import Sql
 from podium.db import clock, conductors, faults, fleet, readings
@@ -60,7 +60,9 @@ class Recorder:
         self._oldest: float | None = None  # since when a reading waits to be written
         self._writing_outcomes = asyncio.Lock()
         self._outcomes: Pile[int, Outcome, int] = Pile(
-            _finish, lambda written, change: self._fleet.taken.free_when_seen(change, written)
+            _finish,
+            lambda written, change: self._fleet.taken.free_when_seen(change, written),
+            most=MOST_CHANGES,
         )
         self._reads_of_changes: Pile[int, ReadOfChange, None] = Pile(
             lambda sql, reads: readings.record_reads_of_changes(sql, reads.values(), self._worker)
@@ -70,10 +72,12 @@ class Recorder:
         self._faults: Pile[int, _Fault, _Numbers] = Pile(
             lambda sql, found: faults.record_faults(sql, _reasons(found), clock.now(sql), self._worker),
             self._report_faults,
+            most=MOST_CHANGES,
         )
         self._recoveries: Pile[int, None, _Numbers] = Pile(
             lambda sql, numbers: faults.record_recoveries(sql, list(numbers), clock.now(sql), self._worker),
             self._report_recoveries,
+            most=MOST_CHANGES,
         )
         self._enforcement: Pile[int, str | None, None] = Pile(faults.record_enforcement)
         self._health_order = threading.Lock()
@@ -83,10 +87,13 @@ class Recorder:
             lambda sql, values: fleet.record_patches(sql, _by_column(values)),
             lambda _, columns: self._fleet.note_columns(columns),
         )
-        self._maintenance: Pile[int, tuple[str, str | None], None] = Pile(fleet.record_maintenance)
+        self._maintenance: Pile[int, tuple[str, str | None], None] = Pile(
+            fleet.record_maintenance, most=MOST_CHANGES
+        )
         self._releases: Pile[int, None, None] = Pile(
             lambda sql, numbers: fleet.let_go(sql, numbers, self._worker),
             lambda numbers, _: self._fleet.taken.free(numbers),
+            most=MOST_CHANGES,
         )
         self._tasks: Pile[str, TaskReport, None] = Pile(
             lambda sql, reports: conductors.save_tasks(sql, self._worker, list(reports.values()))

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from podium import errors
-from podium.conductor.recording import pile as piles
 from podium.conductor.recording.pile import Pile
 
 
@@ -28,8 +27,8 @@ class Written:
         self.batches.append(batch)
         return len(batch)
 
-    def pile(self) -> Pile[str, int, int]:
-        return Pile(self.statements, lambda batch, count: self.noted.append((batch, count)))
+    def pile(self, **options: int) -> Pile[str, int, int]:
+        return Pile(self.statements, lambda batch, count: self.noted.append((batch, count)), **options)
 
 
 def write(pile: Pile[str, int, int], database: Written) -> None:
@@ -52,10 +51,9 @@ def test_the_newest_record_for_each_key_is_written_and_what_became_of_it_is_note
     assert len(database.batches) == 1
 
 
-def test_no_transaction_has_more_records_than_is_good_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(piles, "MOST_AT_ONCE", 2)
+def test_no_transaction_has_more_records_than_is_good_for_others() -> None:
     database = Written()
-    pile = database.pile()
+    pile = database.pile(most=2)
     pile.add_all({"a": 1, "b": 2, "c": 3})
     database.meanwhile = lambda: pile.add("d", 4)
     write(pile, database)
