@@ -20,6 +20,7 @@ COMMANDS: Final = (
     ("db copy", "database:Copy", "copy everything to another database"),
     ("node create", "node_changes:Create", "enrol a node"),
     ("node import", "node_import:Import", "enrol the nodes that a YAML or JSON file lists"),
+    ("node export", "node_export:Export", "print nodes in the form of node import"),
     ("node list", "nodes:List", "list nodes and their power state"),
     ("node show", "nodes:Show", "show everything that Podium knows about a node"),
     ("node history", "events:History", "show what happened to a node's power, when and why"),

@@ -1,0 +1,173 @@
+"""What is exported can be imported, and gives the same nodes."""
+
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podium import conf
+from podium.cli import enrolment, node_file
+from podium.cli.catalog import Catalog
+from podium.cli.node_export import _FORMATS
+from podium.db import models
+from podium.db.engine import Database
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+_NODES = [
+    {
+        "name": "r1n01",
+        "uuid": "11111111-2222-3333-4444-555555555555",
+        "driver": "fake",
+        "driver_info": {"fake_password": "no", "fake_latency": 0.5},
+        "properties": {"cpus": 8, "rack": "0123", "ratio": 1e16, "note": "*\n# \U0001f50c", "none": None},
+        "extra": {"nested": {"list": [True, "yes", {}, []], "1": "one", "token": "t0k3n"}},
+        "conductor_group": "hall-1",
+        "maintenance": True,
+    },
+    {"name": "r1n02", "uuid": "11111111-2222-3333-4444-666666666666", "driver": "fake"},
+]
+
+
+@pytest.fixture
+def nodes_file(tmp_path: Path) -> str:
+    (tmp_path / "nodes.json").write_text(json.dumps({"nodes": _NODES}))
+    return str(tmp_path / "nodes.json")
+
+
+@pytest.fixture
+def enrolled(podium: Run, nodes_file: str) -> Run:
+    assert podium("node", "import", nodes_file).returncode == 0
+    return podium
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_an_export_with_secrets_makes_the_same_nodes_on_every_database(
+    podium_anywhere: Run, nodes_file: str, tmp_path: Path, form: str
+) -> None:
+    podium_anywhere("node", "import", nodes_file)
+    file = str(tmp_path / "export")
+    done = podium_anywhere("node", "export", "-f", form, "--with-secrets", file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"2 exported with their secrets to {file}\n"
+    podium_anywhere("node", "delete", "r1n[01-02]")
+    assert podium_anywhere("node", "import", file).stdout == "2 imported\n"
+    again = str(tmp_path / "again")
+    podium_anywhere("node", "export", "-f", "json", "--with-secrets", again)
+    assert json.loads(Path(again).read_text()) == {"nodes": _NODES}
+
+
+def test_without_a_file_secrets_are_masked_and_an_import_refuses_them(enrolled: Run, tmp_path: Path) -> None:
+    done = enrolled("node", "export")
+    assert "t0k3n" not in done.stdout
+    assert done.stdout.count('"******"') == 2
+    (tmp_path / "masked.yaml").write_text(done.stdout)
+    enrolled("node", "delete", "r1n[01-02]")
+    refused = enrolled("node", "import", str(tmp_path / "masked.yaml"))
+    assert refused.returncode == 1
+    assert "driver_info: fake_password is ******" in refused.stderr
+
+
+def test_only_its_owner_may_read_the_secrets(enrolled: Run, tmp_path: Path) -> None:
+    enrolled("node", "export", "--with-secrets", str(tmp_path / "export"))
+    assert (tmp_path / "export").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("there", ["file", "link"])
+def test_a_file_that_is_there_is_not_overwritten(enrolled: Run, tmp_path: Path, there: str) -> None:
+    file = tmp_path / "export"
+    if there == "file":
+        file.write_text("mine")
+    else:
+        file.symlink_to(tmp_path / "elsewhere")
+    done = enrolled("node", "export", "--with-secrets", str(file))
+    assert done.returncode == 1
+    assert done.stderr == f"podium: {file} is there already; name a new file\n"
+    assert there == "link" or file.read_text() == "mine"
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_an_export_that_fails_leaves_no_file(enrolled: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    done = enrolled("node", "export", "nobody", "--with-secrets", str(folder / "export"))
+    assert done.returncode == 1
+    assert "no node has the name or UUID nobody" in done.stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_named(enrolled: Run) -> None:
+    done = enrolled("node", "export", "--with-secrets", "/nowhere/export")
+    assert done.stderr == "podium: /nowhere/export cannot be written: No such file or directory\n"
+
+
+def test_some_nodes_are_exported_as_they_are_named(enrolled: Run) -> None:
+    exported = json.loads(enrolled("node", "export", "-f", "json", "r1n02").stdout)
+    assert exported == {"nodes": [_NODES[1]]}
+
+
+def test_a_maintenance_that_the_conductor_ends_itself_is_not_exported(
+    enrolled: Run, database: Database
+) -> None:
+    with database.write() as connection:
+        connection.execute(sa.update(models.nodes).values(maintenance=True, fault="power failure"))
+    (first, _) = json.loads(enrolled("node", "export", "-f", "json").stdout)["nodes"]
+    assert "maintenance" not in first
+
+
+@pytest.mark.parametrize(("form", "empty"), [("yaml", "nodes: []\n"), ("json", '{"nodes": []}\n')])
+def test_no_nodes_are_an_empty_list(podium: Run, form: str, empty: str) -> None:
+    assert podium("node", "export", "-f", form).stdout == empty
+
+
+_TEXTS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    st.sampled_from(
+        ["no", "On", "null", "~", "1e16", "1e+16", "0x10", "1_000", "<<", "=", "12:34:56", "-", ".5"]
+    ),
+    st.from_regex(r"[-+]?[0-9_]{1,3}(\.[0-9]{0,2})?([eE][-+]?[0-9])?", fullmatch=True),
+)
+_VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**63), 2**64 - 1),
+        st.floats(allow_nan=False, allow_infinity=False),
+        _TEXTS,
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_TEXTS, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return Catalog(conf.load([], prog="podium"))
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("exports") / "export"
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+@given(properties=st.dictionaries(_TEXTS, _VALUES, max_size=4), password=_TEXTS.filter(bool))
+def test_every_value_is_read_as_it_was_written(
+    catalog: Catalog, file: Path, form: str, properties: dict[str, Any], password: str
+) -> None:
+    node = {"name": "n1", "driver": "fake", "driver_info": {"fake_password": password}}
+    node |= {"properties": properties, "extra": {"password": password}}
+    stream = io.StringIO()
+    assert _FORMATS[form](stream, iter([[node]])) == 1
+    file.write_text(stream.getvalue(), encoding="utf-8")
+    (row,) = node_file.read(str(file), lambda _share: None)
+    settled, faults = enrolment.settle(row, catalog)
+    assert faults == []
+    assert json.dumps({key: settled[key] for key in node}) == json.dumps(node)
