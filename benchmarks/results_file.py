@@ -15,12 +15,13 @@ _SECTION: Final = re.compile(r"^## (.+)$", re.MULTILINE)
 def rewrite(file: Path, titles: Sequence[str], reports: Mapping[str, str]) -> None:
     """Replace the reports of the same sections; the others stay.
 
-    :param titles: of all sections, in their order
+    :param titles: of the sections that come first, in their order
     :param reports: by title; each begins with its heading, ``## TITLE``
     """
     sections = _read(file) if file.exists() else {}
     sections |= reports
-    parts = (f"\n{sections[title]}\n" for title in titles if title in sections)
+    order = [*titles, *(title for title in sections if title not in titles)]
+    parts = (f"\n{sections[title]}\n" for title in order if title in sections)
     file.write_text(_HEAD + "".join(parts))
 
 
