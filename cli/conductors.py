@@ -70,6 +70,7 @@ _FIGURES: Final = {
     "notifications": "notifications",
     "queues": "queues",
     "write_lag": "write_lag",
+    "load": "load",
 }
 #: The rows of the whole fleet that the database counts; the other ones are added up.
 _COUNTED: Final = (

@@ -53,6 +53,10 @@ def of_power(figures: Figures) -> Iterator[Metric]:
         "For how long the oldest reading has been waiting to be written",
         figures.write_lag,
     )
+    load = GaugeMetricFamily("podium_load", "How busy the worker is: the part of what it has", labels=("of",))
+    for of, part in figures.load.items():
+        load.add_metric([of], part)
+    yield load
 
 
 def _of_enforcement(figures: EnforcementFigures) -> Iterator[Metric]:
