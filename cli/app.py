@@ -56,6 +56,9 @@ COMMANDS: Final = (
     ("conductor drain", "drains:Drain", "have others take over the nodes of a daemon"),
     ("conductor undrain", "drains:Undrain", "put a daemon back into service that was drained"),
     ("conductor forget", "drains:Forget", "end the workers of a daemon whose machine is off"),
+    ("conductor avoid", "avoidance:Avoid", "take the nodes of a subnet from a daemon that cannot reach it"),
+    ("conductor unavoid", "avoidance:Unavoid", "let a daemon have the nodes of a subnet again"),
+    ("conductor avoided", "avoidance:Avoided", "list the subnets that daemons avoid"),
     ("conductor thaw", "conductors:Thaw", "let the daemons restore power states again, if they froze"),
 )
 

@@ -18,6 +18,7 @@ from podium import errors, node_ranges
 from podium.db import clock, endpoints
 from podium.db.changes import next_change
 from podium.db.models import columns, node_columns, nodes, power_readings, power_requests
+from podium.db.subnets import Places
 from podium.db.worker import Worker
 
 _T = TypeVar("_T")
@@ -153,7 +154,23 @@ def create_nodes(
     connection.execute(sa.insert(power_readings).from_select(["node_id"], new))
     number = next_change(connection)
     connection.execute(sa.update(nodes).where(nodes.c.version == mark).values(version=number))
+    _keep_avoided(connection, filled)
     return [row["uuid"] for row in filled]
+
+
+def _keep_avoided(connection: sa.Connection, created: Iterable[Mapping[str, Any]]) -> None:
+    """Put new nodes of avoided subnets into their slots; nobody can avoid another one meanwhile."""
+    places = Places.read(connection)
+    if not places:
+        return
+    by_slot: dict[int, list[str]] = {}
+    for row in created:
+        slot = places.slot(row["endpoint"], row["uuid"])
+        if slot != row["slot"]:
+            by_slot.setdefault(slot, []).append(row["uuid"])
+    for slot, uuids in by_slot.items():
+        for chunk in chunks(uuids):
+            connection.execute(sa.update(nodes).where(nodes.c.uuid.in_(chunk)).values(slot=slot))
 
 
 @contextmanager
@@ -233,7 +250,8 @@ def update_nodes(connection: sa.Connection, changes: Mapping[int, Mapping[str, A
     _check_names(connection, {node: str(its["name"]) for node, its in changes.items() if "name" in its})
     version, now = next_change(connection), clock.now(connection)
     owners = _lock(connection, list(changes))
-    changes = {number: _placed(values, owners[number].uuid) for number, values in changes.items()}
+    places = Places.read(connection)
+    changes = {number: _placed(places, values, owners[number].uuid) for number, values in changes.items()}
     alike: dict[str, list[int]] = {}
     for number, values in changes.items():
         alike.setdefault(repr(sorted(values.items())), []).append(number)
@@ -249,8 +267,8 @@ def update_nodes(connection: sa.Connection, changes: Mapping[int, Mapping[str, A
             connection.execute(sa.update(nodes).where(nodes.c.id == sa.bindparam("number")), rows)
 
 
-def _placed(values: Mapping[str, Any], uuid: str) -> Mapping[str, Any]:
-    return {**values, **endpoints.columns_of(values["endpoint"], uuid)} if "endpoint" in values else values
+def _placed(places: Places, values: Mapping[str, Any], uuid: str) -> Mapping[str, Any]:
+    return {**values, **places.columns(values["endpoint"], uuid)} if "endpoint" in values else values
 
 
 def _check_names(connection: sa.Connection, names: Mapping[int, str]) -> None:

@@ -14,6 +14,7 @@ from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE, Texts, execute
 from podium.db.changes import next_change
 from podium.db.models import columns, nodes
+from podium.db.subnets import Places
 
 _AT_ONCE: Final = 2000
 _NAMES: Final = ("identity", "controller", "endpoint")
@@ -145,10 +146,10 @@ def renamed(
     """
     shown = ("id", "version", "uuid", "name", "driver", "driver_info", *_NAMES, "slot")
     query = sa.select(*columns(nodes, shown)).where(nodes.c.driver.in_(asked)).order_by(nodes.c.id)
-    found = []
+    found, places = [], Places.read(connection)
     for row in connection.execute(query).mappings():
         identity, endpoint = named(row)
-        new = {**columns_of(identity), **endpoints.columns_of(endpoint, row["uuid"])}
+        new = {**columns_of(identity), **places.columns(endpoint, row["uuid"])}
         if any(row[column] != value for column, value in new.items()):
             found.append(Renamed(row["id"], row["version"], new))
     return found

@@ -240,6 +240,16 @@ class SlotRow(Base):
     generation: Mapped[int] = mapped_column(sa.BigInteger)
 
 
+class AvoidanceRow(Base):
+    """A conductor that must not have the nodes of a subnet, whose number it is, see podium.db.subnets."""
+
+    __tablename__ = "avoidances"
+
+    subnet: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    host: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    number: Mapped[int]
+
+
 class ConductorRow(Base):
     """A daemon, by its host name: what outlives its workers, which are members.
 
@@ -459,6 +469,7 @@ schema_floor = cast(sa.Table, SchemaFloorRow.__table__)
 members = cast(sa.Table, MemberRow.__table__)
 leases = cast(sa.Table, LeaseRow.__table__)
 slots = cast(sa.Table, SlotRow.__table__)
+avoidances = cast(sa.Table, AvoidanceRow.__table__)
 conductors = cast(sa.Table, ConductorRow.__table__)
 enforcement = cast(sa.Table, EnforcementRow.__table__)
 enforcement_counts = cast(sa.Table, EnforcementCountsRow.__table__)

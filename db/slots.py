@@ -7,11 +7,13 @@ all members have. Functions of an open connection.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
+from podium.db import subnets
 from podium.db.api import chunks
 from podium.db.changes import next_change
 from podium.db.endpoints import SLOTS
@@ -31,6 +33,7 @@ def plan(
     able: Sequence[int],
     weights: Mapping[int, int],
     loads: Mapping[int, int],
+    barred: Mapping[int, Collection[int]] = MappingProxyType({}),
 ) -> dict[int, int | None]:
     """Share out the slots of one group and driver, evenly, and with as few changes as that takes.
 
@@ -38,17 +41,19 @@ def plan(
     :param able: the members that may own it
     :param weights: how many nodes are in each slot; none where it is missing
     :param loads: how many nodes of other pairs each member has, which decides between equals
+    :param barred: further slots, of avoided subnets, with the members that must not own each
     :returns: by slot, who is to own it
     """
+    every = [*range(SLOTS), *sorted(barred)]
     if not able:
-        return dict.fromkeys(range(SLOTS))
+        return dict.fromkeys(every)
     # Slots without nodes count as well, all of them less than one node: there may be some soon.
-    weight = {slot: weights.get(slot, 0) * 2 * SLOTS + 1 for slot in range(SLOTS)}
+    weight = {slot: weights.get(slot, 0) * 2 * len(every) + 1 for slot in every}
     held: dict[int, set[int]] = {member: set() for member in able}
     free = []
-    for slot in range(SLOTS):
+    for slot in every:
         owner = owners.get(slot)
-        if owner in held:
+        if owner in held and owner not in barred.get(slot, ()):
             held[owner].add(slot)
         else:
             free.append(slot)
@@ -58,25 +63,36 @@ def plan(
         return load[member], loads.get(member, 0), member
 
     for slot in sorted(free, key=lambda slot: -weight[slot]):
-        least = min(able, key=order)
-        held[least].add(slot)
-        load[least] += weight[slot]
-    _level(held, load, weight, sum(weight.values()) / len(able) * _UNEVEN)
-    return {slot: member for member, its in held.items() for slot in its}
+        takers = [member for member in able if member not in barred.get(slot, ())]
+        if takers:
+            least = min(takers, key=order)
+            held[least].add(slot)
+            load[least] += weight[slot]
+    _level(held, load, weight, barred, sum(weight.values()) / len(able) * _UNEVEN)
+    return dict.fromkeys(every) | {slot: member for member, its in held.items() for slot in its}
 
 
 def _level(
-    held: Mapping[int, set[int]], load: dict[int, int], weight: Mapping[int, int], tolerance: float
+    held: Mapping[int, set[int]],
+    load: dict[int, int],
+    weight: Mapping[int, int],
+    barred: Mapping[int, Collection[int]],
+    tolerance: float,
 ) -> None:
     """Move slots from those that have most to those that have least, while that makes them more even."""
     while True:
-        most, least = max(load, key=lambda one: (load[one], one)), min(load, key=lambda one: (load[one], one))
-        gap = load[most] - load[least]
-        if gap <= tolerance:
-            return
-        # Less than the gap, so that what is more even after each move ends some time.
-        fitting = [slot for slot in held[most] if weight[slot] < gap]
-        if not fitting:
+        order = sorted(load, key=lambda one: (load[one], one))
+        for most, least in ((most, least) for most in reversed(order) for least in order):
+            gap = load[most] - load[least]
+            # Less than the gap, so that what is more even after each move ends some time.
+            fitting = [
+                slot
+                for slot in (held[most] if gap > tolerance else ())
+                if weight[slot] < gap and least not in barred.get(slot, ())
+            ]
+            if fitting:
+                break
+        else:
             return
         moved = min(fitting, key=lambda slot: (abs(gap - 2 * weight[slot]), slot))
         held[most].remove(moved)
@@ -89,6 +105,7 @@ class _Able(NamedTuple):
     """A member that takes slots."""
 
     id: int
+    host: str
     drivers: frozenset[str]
     groups: frozenset[str]
     fallback: frozenset[str]
@@ -109,19 +126,22 @@ def make_generation(connection: sa.Connection) -> int | None:
     owners = _owners(connection)
     pairs = owners.keys() | {(group, name) for one in able for group in one.groups for name in one.drivers}
     takers = {pair: _takers(pair, able) for pair in pairs}
+    barred = _barred(connection, able)
     is_urgent = any(
-        owner not in takers[pair] and (owner is not None or takers[pair])
-        for pair in owners
-        for owner in owners[pair].values()
+        _is_urgent(its.get(slot), set(takers[pair]) - barred.get(slot, set()))
+        for pair, its in owners.items()
+        for slot in its.keys() | barred.keys()
     )
     if not is_settled and not is_urgent:
         return None
     weights = _weights(connection)
     loads: dict[int, int] = defaultdict(int)
     changed: dict[Pair, dict[int, int | None]] = {}
+    unused: dict[Pair, Set[int]] = {}
     for pair in sorted(pairs, key=lambda pair: (-sum(weights.get(pair, {}).values()), pair)):
         counts = weights.get(pair, {})
-        planned = plan(owners.get(pair, {}), takers[pair], counts, loads)
+        further = {slot: barred.get(slot, set()) for slot in barred.keys() | counts.keys() if slot >= SLOTS}
+        planned = plan(owners.get(pair, {}), takers[pair], counts, loads, further)
         for slot, owner in planned.items():
             if owner is not None:
                 loads[owner] += counts.get(slot, 0)
@@ -129,17 +149,19 @@ def make_generation(connection: sa.Connection) -> int | None:
         changed[pair] = {
             slot: owner for slot, owner in planned.items() if slot not in known or known[slot] != owner
         }
-    if not any(changed.values()):
+        unused[pair] = known.keys() - planned.keys()
+    if not (any(changed.values()) or any(unused.values())):
         return None
     for pair, its in changed.items():
         _give(connection, pair, its, owners.get(pair, {}), current + 1)
+        _remove(connection, pair, unused[pair])
     connection.execute(sa.update(change_counter).values(generation=current + 1))
     return current + 1
 
 
 def _able(connection: sa.Connection, generation: int) -> tuple[list[_Able], bool]:
     """The members that take slots, and whether all members have acknowledged a generation."""
-    names = ("id", "drivers", "conductor_groups", "fallback_groups", "leaves", "acknowledged")
+    names = ("id", "host", "drivers", "conductor_groups", "fallback_groups", "leaves", "acknowledged")
     query = (
         sa.select(*(members.c[name] for name in names), conductors.c.draining_since)
         .select_from(members.outerjoin(conductors, conductors.c.hostname == members.c.host))
@@ -150,6 +172,7 @@ def _able(connection: sa.Connection, generation: int) -> tuple[list[_Able], bool
     able = [
         _Able(
             row.id,
+            row.host,
             frozenset(row.drivers),
             frozenset(row.conductor_groups),
             frozenset(row.fallback_groups),
@@ -159,6 +182,18 @@ def _able(connection: sa.Connection, generation: int) -> tuple[list[_Able], bool
         if not row.leaves
     ]
     return able, all(row.acknowledged >= generation for row in rows)
+
+
+def _barred(connection: sa.Connection, able: Iterable[_Able]) -> dict[int, set[int]]:
+    """The slots of avoided subnets, each with the members that must not own it."""
+    return {
+        slot: {one.id for one in able if one.host in hosts}
+        for slot, hosts in subnets.barred(connection).items()
+    }
+
+
+def _is_urgent(owner: int | None, takers: Collection[int]) -> bool:
+    return owner not in takers and (owner is not None or bool(takers))
 
 
 def _takers(pair: Pair, able: Iterable[_Able]) -> list[int]:
@@ -214,6 +249,13 @@ def _give(
         given = sa.update(slots).values(owner=owner, generation=generation)
         for chunk in chunks(sorted(its), _AT_ONCE):
             connection.execute(given.where(*of_pair, slots.c.slot.in_(chunk)))
+
+
+def _remove(connection: sa.Connection, pair: Pair, unused: Iterable[int]) -> None:
+    """Remove slots of a subnet that is no longer avoided."""
+    of_pair = slots.c.conductor_group == pair[0], slots.c.driver == pair[1]
+    for chunk in chunks(sorted(unused), _AT_ONCE):
+        connection.execute(sa.delete(slots).where(*of_pair, slots.c.slot.in_(chunk)))
 
 
 def owned(connection: sa.Connection, member: Worker) -> dict[Pair, dict[int, int]]:

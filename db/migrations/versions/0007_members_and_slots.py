@@ -81,6 +81,12 @@ def upgrade() -> Iterator[None]:
         sa.Column("generation", sa.BigInteger, nullable=False),
     )
     create_index("ix_slots_owner", "slots", ["owner"])
+    create_table(
+        "avoidances",
+        sa.Column("subnet", sa.String(64), primary_key=True),
+        sa.Column("host", sa.String(255), primary_key=True),
+        sa.Column("number", sa.Integer, nullable=False),
+    )
     zero = sa.text("0")
     add_column("change_counter", sa.Column("generation", sa.BigInteger, nullable=False, server_default=zero))
     add_column("conductors", sa.Column("draining_since", TIME))

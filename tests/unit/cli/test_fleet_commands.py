@@ -168,3 +168,37 @@ def test_every_service_of_a_member_is_listed(podium: Run, database: Database) ->
     assert (one["conductor_group"], one["conductor_groups"]) == ("east", ["east", ""])
     assert one["drivers"] == ["fake", "ipmi"]
     assert one["version"] == SERVICE.version
+
+
+# Subnets that a conductor cannot reach
+
+
+def test_a_subnet_is_avoided_listed_and_given_back(
+    podium: Run, database: Database, workers: list[Worker]
+) -> None:
+    for number in range(4):
+        address = f"fake_address=10.0.1.{number}"
+        podium("node", "create", "--driver", "fake", "--name", f"a{number}", "--driver-info", address)
+    done = podium("conductor", "avoid", "c1", "10.0.1.0/24")
+    assert (done.returncode, done.stdout) == (0, "c1: 10.0.1.0/24: 4 nodes have other slots now\n")
+    assert podium("conductor", "avoid", "c1", "10.0.1.0/24").stdout == "c1: 10.0.1.0/24: avoids it already\n"
+    assert listed(podium, "conductor", "avoided") == [{"hostname": "c1", "subnet": "10.0.1.0/24", "nodes": 4}]
+    assert len(listed(podium, "node", "list", "a[0-3]", "--owner", "c2")) == 4
+    done = podium("conductor", "unavoid", "c1", "10.0.1.0/24")
+    assert done.stdout == "c1: 10.0.1.0/24: 4 nodes have other slots now\n"
+    assert podium("conductor", "unavoid", "c1", "10.0.1.0/24").stdout == "c1: 10.0.1.0/24: is not avoided\n"
+
+
+def test_nodes_that_everybody_avoids_are_told(podium: Run, database: Database, workers: list[Worker]) -> None:
+    podium("node", "create", "--driver", "fake", "--name", "a", "--driver-info", "fake_address=10.0.1.1")
+    assert podium("conductor", "avoid", "c1", "10.0.1.0/24").stderr == ""
+    done = podium("conductor", "avoid", "c2", "10.0.1.0/24")
+    assert done.stderr.startswith("podium: warning: nodes of avoided subnets that no conductor may have: 1;")
+    assert [row["name"] for row in listed(podium, "node", "list", "--unserved", "-c", "name")] == ["a"]
+
+
+@pytest.mark.parametrize("text", ["10.0.1.7/24", "10.0.1", "bmc7", ""])
+def test_what_is_no_subnet_is_refused(podium: Run, text: str) -> None:
+    done = podium("conductor", "avoid", "c1", text)
+    assert done.returncode == 2
+    assert "is not a subnet such as 10.0.1.0/24" in done.stderr

@@ -1,0 +1,143 @@
+"""Subnets whose nodes some conductors must not have: these nodes have slots of their own, beyond the 1,024.
+
+A node is in a subnet if the address of what is spoken to is; names are not looked up. Of several subnets the
+smallest counts, and with it all conductors that avoid a subnet around it. Functions of an open connection.
+"""
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium.db import endpoints
+from podium.db.endpoints import SLOTS, slot_of
+from podium.db.models import avoidances, columns, nodes, slots
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+#: Slots of each subnet, for each group and driver: enough to share out its nodes.
+PER_SUBNET: Final = 16
+
+
+class Avoidance(NamedTuple):
+    """A conductor that must not have the nodes of a subnet.
+
+    :param number: of the subnet, from 0
+    """
+
+    subnet: str
+    host: str
+    number: int
+
+    @property
+    def network(self) -> Network:
+        """The subnet as a network."""
+        return ipaddress.ip_network(self.subnet)
+
+    @property
+    def slots(self) -> range:
+        """The slots of the subnet."""
+        first = SLOTS + self.number * PER_SUBNET
+        return range(first, first + PER_SUBNET)
+
+
+_AVOIDANCES: Final = sa.select(*columns(avoidances, Avoidance._fields))
+
+
+def listed(connection: sa.Connection) -> list[Avoidance]:
+    """Every subnet with each conductor that must not have its nodes, in order of host."""
+    query = _AVOIDANCES.order_by(avoidances.c.host, avoidances.c.subnet)
+    return list(map(Avoidance._make, connection.execute(query)))
+
+
+def barred(connection: sa.Connection) -> dict[int, frozenset[str]]:
+    """The slots of avoided subnets, each with the hosts that must not own it."""
+    every = listed(connection)
+    return {
+        slot: frozenset(other.host for other in every if _is_within(one.network, other.network))
+        for one in every
+        for slot in one.slots
+    }
+
+
+def sizes(connection: sa.Connection) -> dict[int, int]:
+    """How many nodes are in each slot of an avoided subnet."""
+    query = sa.select(nodes.c.slot, sa.func.count()).where(nodes.c.slot >= SLOTS).group_by(nodes.c.slot)
+    return {row.slot: row[1] for row in connection.execute(query)}
+
+
+def unserved(connection: sa.Connection) -> int:
+    """How many nodes of avoided subnets no member has."""
+    its = [getattr(slots.c, name) == getattr(nodes.c, name) for name in ("conductor_group", "driver", "slot")]
+    owned = sa.select(slots.c.slot).where(*its, slots.c.owner.is_not(None)).correlate(nodes).exists()
+    query = sa.select(sa.func.count()).select_from(nodes).where(nodes.c.slot >= SLOTS, ~owned)
+    return connection.scalar(query) or 0
+
+
+def _is_within(inner: Network, outer: Network) -> bool:
+    if inner.version != outer.version or inner.prefixlen < outer.prefixlen:
+        return False
+    shift = outer.max_prefixlen - outer.prefixlen
+    return int(inner.network_address) >> shift == int(outer.network_address) >> shift
+
+
+class Places:
+    """Says in which slot a node is.
+
+    :param found: the avoided subnets
+    """
+
+    def __init__(self, found: Iterable[Avoidance]) -> None:
+        by_length: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
+        for one in found:
+            network = one.network
+            shift = network.max_prefixlen - network.prefixlen
+            by_length[network.version, shift][int(network.network_address) >> shift] = one.number
+        # The smallest first.
+        self._by_length: Mapping[tuple[int, int], Mapping[int, int]] = dict(sorted(by_length.items()))
+
+    def __bool__(self) -> bool:
+        return bool(self._by_length)
+
+    @classmethod
+    def read(cls, connection: sa.Connection) -> "Places":
+        """The places that hold until somebody takes the change counter."""
+        return cls(listed(connection))
+
+    def columns(self, endpoint: str | None, uuid: str) -> dict[str, Any]:
+        """The columns of a node that say what is spoken to."""
+        found = endpoints.columns_of(endpoint, uuid)
+        return {**found, "slot": self.slot(found["endpoint"], uuid)}
+
+    def slot(self, endpoint: str | None, uuid: str) -> int:
+        """The slot of a node.
+
+        :param endpoint: as it is written down
+        """
+        number = None if endpoint is None or not self._by_length else self._number(endpoint)
+        slot = slot_of(endpoint or uuid)
+        return slot if number is None else SLOTS + number * PER_SUBNET + slot % PER_SUBNET
+
+    def _number(self, endpoint: str) -> int | None:
+        address = address_of(endpoint)
+        if address is None:
+            return None
+        text = int(address)
+        for (version, shift), numbers in self._by_length.items():
+            if version == address.version and (number := numbers.get(text >> shift)) is not None:
+                return number
+        return None
+
+
+def address_of(endpoint: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address in an endpoint, ``HOST`` or ``HOST:PORT``; None for a name."""
+    if endpoint.startswith("["):
+        host = endpoint[1:].partition("]")[0].partition("%")[0]
+    else:
+        host = endpoint.partition(":")[0] if endpoint.count(":") == 1 else endpoint
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
