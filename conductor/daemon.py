@@ -46,7 +46,9 @@ from podium.drivers import base
 
 LOG = log.getLogger(__name__)
 
-#: Seconds for which a worker may write nothing, at least, before it counts as one that does not work.
+#: Seconds for which the loops of all drivers may stand still, at least, and
+_STALLED: Final = 10.0
+#: seconds for which a worker may write nothing, at least, before it counts as one that does not work.
 _WRITING: Final = 60.0
 #: Seconds between two looks for what people enrolled, changed, deleted or asked for.
 _FOLLOW_INTERVAL: Final = 0.2
@@ -181,7 +183,7 @@ class Conductor:
         return (
             Sign(
                 "the loops of all its drivers are stalled",
-                patience / 2,
+                max(patience, _STALLED),
                 lambda: not all(room.stalled for room in self._rooms.values()),
             ),
             Sign(

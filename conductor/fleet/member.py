@@ -56,7 +56,7 @@ class Membership:
 
         :param signs: what shows that this worker works, apart from the conductor's loop
         """
-        vigil = Vigil(self._loop, self._service.lease / 2, signs)
+        vigil = Vigil(self._loop, self._service.lease, signs)
         heartbeat = Heartbeat(
             database.hurried(),
             self.lease,

@@ -8,7 +8,7 @@ import pytest
 from fakes import PATIENCE, StillDriver, make_conf, until
 from podium import errors, states
 from podium.conductor.daemon import Conductor
-from podium.db import api, conductors, operations, power, schema
+from podium.db import api, conductors, members, operations, power, schema
 from podium.db.engine import Database
 from podium.db.worker import Worker
 from podium.drivers import base
@@ -168,3 +168,36 @@ def test_a_conductor_that_finishes_its_changes_is_heard_of_until_then(
         await asyncio.wait_for(running, PATIENCE)
 
     asyncio.run(main())
+
+
+def test_a_conductor_that_was_ended_drops_what_it_learned_and_ends_with_the_reason(tmp_path: Path) -> None:
+    database = prepared(f"sqlite:///{tmp_path}/p.sqlite")
+    driver = StillDriver()
+    with database.write() as connection:
+        api.create_nodes(connection, [{"name": "a", "driver": "still"}])
+
+    async def main() -> None:
+        conductor = Conductor(make_conf(tmp_path), database, {"still": driver})
+        ready = asyncio.Event()
+        running = asyncio.create_task(conductor.run(ready.set))
+        await asyncio.wait_for(ready.wait(), PATIENCE)
+        await until(lambda: read() == states.POWER_OFF)
+        lease = conductor._membership.lease
+        with database.write() as connection:
+            members.end(connection, members.standing(connection), None, "forgotten")
+            # In the same moment, so that nothing in between can be written.
+            power.ask(connection, api.find_nodes(connection, ["a"]), states.POWER_ON, who="me")
+        driver.states["a"] = states.POWER_ON
+        with pytest.raises(errors.MemberEnded, match="here/0@1 was ended: forgotten"):
+            await asyncio.wait_for(running, PATIENCE)
+        assert (lease.ended, lease.is_safe()) == (True, False)
+
+    def read() -> str | None:
+        with database.read() as connection:
+            return api.find_nodes(connection, ["a"])[0].power_state
+
+    asyncio.run(main())
+    assert read() == states.POWER_OFF
+    with database.read() as connection:
+        (request,) = operations.requests_of(connection, 1)
+    assert request.state == operations.WAITING

@@ -5,9 +5,13 @@ import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
+import entries
+from podium import errors
 from podium.conductor.rooms.sql import Sql
+from podium.db import members
 from podium.db.changes import next_change
 from podium.db.engine import Database
 from templates import prepared
@@ -116,3 +120,22 @@ def test_a_database_that_was_put_in_the_place_of_the_open_file_is_noticed(tmp_pa
         assert (await it.sql.pulse()).changes == before.changes + 3
 
     looking(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_what_a_member_writes_is_written_only_while_it_has_not_ended(migrated_url: str) -> None:
+    async def then(it: Looking) -> None:
+        with it.other.write() as connection:
+            (me,) = entries.enter(connection, "here")
+        ended: list[errors.MemberEnded] = []
+        it.sql.act_as(me, ended.append)
+        await it.sql.write(next_change)
+        before = await it.sql.pulse()
+        with it.other.write() as connection:
+            members.end(connection, {me.incarnation: 1}, None, "forgotten")
+        after = await it.sql.pulse()
+        with pytest.raises(errors.MemberEnded, match="forgotten"):
+            await it.sql.write(next_change)
+        assert [str(error) for error in ended] == [f"the member {me} was ended: forgotten"]
+        assert await it.sql.pulse() == after != before
+
+    looking(migrated_url, then)
