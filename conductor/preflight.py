@@ -9,7 +9,7 @@ from oslo_log import log
 from podium import conf as configuration
 from podium import errors
 from podium.conf.database import database_url, engine_options
-from podium.db import schema
+from podium.db import at_work, schema
 from podium.db.engine import Database
 from podium.db.limits import CONDUCTOR
 from podium.drivers import base, registry
@@ -53,6 +53,8 @@ def _prepare_schema(conf: configuration.Config, sleep: Callable[[float], object]
             try:
                 if remark := schema.prepare(database):
                     LOG.warning("%s", remark)
+                if database.is_sqlite:
+                    _warn_of_others(database, conf.host)
                 break
             except errors.DatabaseUnavailable as error:
                 if not left:
@@ -65,3 +67,16 @@ def _prepare_schema(conf: configuration.Config, sleep: Callable[[float], object]
             LOG.warning("The database answers, and the start goes on")
     finally:
         database.dispose()
+
+
+def _warn_of_others(database: Database, host: str) -> None:
+    """Say what SQLite is not made for, if conductors of other host names use the same file."""
+    with database.read() as connection:
+        others = [one for one in at_work.hosts(connection) if one != host]
+    if others:
+        LOG.warning(
+            "SQLite is for one host, but conductors on %s work on %s too; if that is another machine, the"
+            " file will be damaged: stop this one, and see podium db copy for PostgreSQL or MariaDB",
+            ", ".join(others),
+            database.sqlite_file,
+        )

@@ -48,12 +48,16 @@ def refuse_beside_older(connection: sa.Connection, floor: str) -> None:
     """
     newer = REVISIONS[REVISIONS.index(floor) :]
     old = sa.select(members.c.host).join(leases, leases.c.member_id == members.c.id)
-    hosts = connection.scalars(old.where(members.c.revision.not_in(newer))).all()
-    if hosts:
+    if found := connection.scalars(old.where(members.c.revision.not_in(newer))).all():
         raise errors.ConductorsAtWork(
-            f"the new schema cannot be used by the Podium that runs on {_named(hosts)}; install one there"
+            f"the new schema cannot be used by the Podium that runs on {_named(found)}; install one there"
             f" that knows revision {floor}, and run the command again. {_REMEDY}"
         )
+
+
+def hosts(connection: sa.Connection) -> list[str]:
+    """The hosts of all members that have not ended."""
+    return list(connection.scalars(sa.select(leases.c.host).distinct().order_by(leases.c.host)))
 
 
 def refuse_beside_any(connection: sa.Connection, where: str) -> None:
@@ -62,10 +66,9 @@ def refuse_beside_any(connection: sa.Connection, where: str) -> None:
     :param where: which database it is, for people
     :raises podium.errors.ConductorsAtWork: naming their hosts
     """
-    hosts = connection.scalars(sa.select(leases.c.host)).all()
-    if hosts:
+    if found := hosts(connection):
         raise errors.ConductorsAtWork(
-            f"conductors are at work on {where}, on {_named(hosts)}; stop every conductor and run the command"
+            f"conductors are at work on {where}, on {_named(found)}; stop every conductor and run the command"
             f" again. {_REMEDY}"
         )
 

@@ -5,6 +5,8 @@ import pytest
 from fakes import make_conf
 from podium import errors
 from podium.conductor import preflight
+from podium.db import members
+from templates import prepared
 
 OPTIONS = "[database]\nconnection = sqlite:///{}\nmax_retries = {}\nretry_interval = 7\n"
 
@@ -34,3 +36,20 @@ def test_a_database_that_never_answers_ends_the_start(tmp_path: Path) -> None:
     file.write_bytes(b"no database" * 100)
     with pytest.raises(errors.DatabaseUnavailable, match=str(file)):
         preflight.check(make_conf(tmp_path, OPTIONS.format(file, 2)), lambda seconds: None)
+
+
+@pytest.mark.parametrize(("other", "warnings"), [("there", 1), ("here", 0)])
+def test_conductors_of_several_hosts_on_one_file_are_warned(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, other: str, warnings: int
+) -> None:
+    database = prepared(f"sqlite:///{tmp_path}/p.sqlite")
+    service = members.Service("boot:1:1", ["fake"], [""], [], 30.0, 5.0, "1.0", "print")
+    with database.write() as connection:
+        members.enter(connection, other, 0, service)
+    database.dispose()
+    conf = make_conf(tmp_path, f"{OPTIONS.format(tmp_path / 'p.sqlite', 0)}[DEFAULT]\nhost = here\n")
+    preflight.check(conf)
+    assert [text for text in caplog.messages if "SQLite is for one host" in text and "on there" in text] == (
+        caplog.messages
+    )
+    assert len(caplog.messages) == warnings
