@@ -76,7 +76,7 @@ class Command(cliff.command.Command):
         with database.read() as connection:
             found = conductors.list_conductors(connection)
         alive = [one for one in found if one.is_alive(timeout)]
-        owned = {(driver, one.conductor_group) for one in alive for driver in one.drivers}
+        owned = {(driver, group) for one in alive for driver in one.drivers for group in one.groups}
         unowned: dict[tuple[str, str], list[str]] = {}
         for node in nodes:
             kind = node.driver, node.conductor_group

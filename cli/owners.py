@@ -16,7 +16,10 @@ _EVERY: Final = 1.0
 
 
 class Owner(NamedTuple):
-    """A conductor that must live for some requests to end: one of a kind or, once it has begun, that one."""
+    """A conductor that must live for some requests to end: one of a kind, or the one that has begun.
+
+    What one has begun that is gone is taken over by any that serves the node.
+    """
 
     driver: str
     group: str
@@ -24,16 +27,18 @@ class Owner(NamedTuple):
 
     def may_be(self, one: ConductorRecord) -> bool:
         """Whether this conductor is one that is meant."""
-        if self.host is not None:
-            return one.hostname == self.host
-        return one.conductor_group == self.group and self.driver in one.drivers
+        return one.hostname == self.host or one.serves(self.driver, self.group)
 
     def missing(self, timeout: float) -> str:
         """Say that it has not been heard of."""
-        if self.host is not None:
-            return f"the conductor {self.host}, which has begun it, has not been heard of for {timeout:g} s"
         group = f" and the conductor_group {self.group}" if self.group else ""
-        return f"no conductor with the driver {self.driver}{group} has been heard of for {timeout:g} s"
+        kind = f"with the driver {self.driver}{group}"
+        if self.host is not None:
+            return (
+                f"the conductor {self.host}, which has begun it, has not been heard of for {timeout:g} s, nor"
+                f" any other {kind}"
+            )
+        return f"no conductor {kind} has been heard of for {timeout:g} s"
 
 
 class OwnersWatch:
@@ -92,5 +97,6 @@ def verdict(owners: Iterable[Owner], known: Iterable[ConductorRecord], timeout: 
 
 def described(one: ConductorRecord) -> str:
     """A conductor, and whose nodes it has."""
-    group = f" and the conductor_group {one.conductor_group}" if one.conductor_group else ""
-    return f"{one.hostname} with {', '.join(one.drivers)}{group}"
+    named = [group or "none" for group in one.groups]
+    groups = "" if one.groups == [""] else f" and the conductor_group {', '.join(named)}"
+    return f"{one.hostname} with {', '.join(one.drivers)}{groups}"

@@ -36,6 +36,7 @@ class ConductorRecord(NamedTuple):
     """A daemon, see :class:`podium.db.models.ConductorRow`, and its workers, see podium.db.members.
 
     :param drivers: of its workers, or of the last that ended
+    :param groups: that it serves, its own first, and those that it serves while nobody else does
     :param online: whether a worker has not ended
     :param frozen_at: since when nothing is enforced in the whole fleet, as ``frozen_reason`` is why
     :param heartbeat_at: when a worker was last heard of
@@ -52,6 +53,11 @@ class ConductorRecord(NamedTuple):
     frozen_at: datetime | None
     frozen_reason: str | None
     age: float
+    groups: list[str]
+
+    def serves(self, driver: str, group: str) -> bool:
+        """Whether nodes with this driver in this conductor group may be its own."""
+        return driver in self.drivers and group in self.groups
 
     def is_alive(self, heartbeat_timeout: float) -> bool:
         """Whether it was heard of within ``heartbeat_timeout`` seconds and has not left.
@@ -78,7 +84,9 @@ _CONDUCTORS: Final = sa.select(
 _LAST: Final = sa.select(sa.func.max(members.c.id)).group_by(members.c.host)
 _WORKERS: Final = (
     sa.select(
-        *columns(members, ("host", "drivers", "conductor_groups", "started_at", "ended_at")),
+        *columns(
+            members, ("host", "drivers", "conductor_groups", "fallback_groups", "started_at", "ended_at")
+        ),
         leases.c.renewed_at,
     )
     .select_from(members.outerjoin(leases, leases.c.member_id == members.c.id))
@@ -111,13 +119,14 @@ def _record(row: sa.Row[Any], its: Sequence[Any], now: datetime) -> ConductorRec
     heard = [worker.renewed_at or worker.ended_at or worker.started_at for worker in unended or its]
     heartbeat_at = max(heard, default=row.started_at)
     shown = (unended or its)[-1:]
-    groups = [group for worker in shown for group in worker.conductor_groups[:1]]
+    groups = [group for worker in shown for group in (*worker.conductor_groups, *worker.fallback_groups)]
     return ConductorRecord(
         drivers=[name for worker in shown for name in worker.drivers],
         conductor_group=groups[0] if groups else "",
         online=bool(unended),
         heartbeat_at=heartbeat_at,
         age=(now - heartbeat_at).total_seconds(),
+        groups=groups,
         **row._mapping,
     )
 

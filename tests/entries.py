@@ -18,8 +18,12 @@ def enter(
     drivers: Sequence[str] = ("fake",),
     group: str = "",
     workers: int = 1,
+    groups: Sequence[str] = (),
+    fallback: Sequence[str] = (),
 ) -> list[Worker]:
     """Have a conductor enter, with all its workers."""
     conductors.begin(connection, host, workers)
-    service = SERVICE._replace(drivers=drivers, conductor_groups=(group,))
+    service = SERVICE._replace(
+        drivers=drivers, conductor_groups=tuple(groups) or (group,), fallback_groups=fallback
+    )
     return [members.enter(connection, host, index, service) for index in range(workers)]

@@ -124,14 +124,32 @@ def test_a_group_that_nobody_has_is_named(database: Database, podium: Any) -> No
     )
 
 
-def test_what_was_begun_needs_the_conductor_that_began_it(watched: Watched, head: Any) -> None:
+def test_what_was_begun_needs_the_conductor_that_began_it_or_one_that_takes_over(
+    watched: Watched, head: Any
+) -> None:
     heard_of(watched.database, 61.0)
     head.begin(2)
-    heard_of(watched.database, 1.0, "other")
+    heard_of(watched.database, 1.0, "other", group="rack9")
     assert watched.after(59.0) is None
     assert watched.after(1.0) == (
-        "the conductor head, which has begun it, has not been heard of for 60 s (online: other with fake)"
+        "the conductor head, which has begun it, has not been heard of for 60 s, nor any other with the"
+        " driver fake (online: other with fake and the conductor_group rack9)"
     )
+
+
+def test_what_was_begun_is_waited_for_while_another_can_take_it_over(watched: Watched, head: Any) -> None:
+    heard_of(watched.database, 61.0)
+    head.begin(2)
+    for _ in range(5):
+        heard_of(watched.database, 1.0, "other")
+        assert watched.after(30.0) is None
+
+
+def test_a_further_group_or_a_fallback_is_enough(watched: Watched) -> None:
+    for service in ({"groups": ("rack9", "")}, {"groups": ("rack9",), "fallback": ("",)}):
+        for _ in range(4):
+            heard_of(watched.database, 1.0, **service)
+            assert watched.after(30.0) is None
 
 
 def test_as_long_as_a_part_can_end_it_is_waited_for(watched: Watched, head: Any) -> None:
