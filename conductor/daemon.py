@@ -99,7 +99,7 @@ class Conductor:
         """Make what needs to know which member this is."""
         settings = self._settings
         self._worker = worker = self._membership.lease.holder
-        self._recorder = Recorder(self._sql, self._fleet, worker)
+        self._recorder = Recorder(self._sql, self._fleet, worker, self._membership.lease.length)
         self._sync = PowerSync(
             self._fleet,
             self._rooms,

@@ -3,7 +3,7 @@
 import functools
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -108,6 +108,7 @@ class Database:
             self.engine = engines.create_engine(apply(self.url, limits), **settings)
         self._keeper: sqlite3.Connection | None = None
         self._patience: Patience | None = None
+        self._note_history: Callable[[Any], object] = lambda _: None
         self.engine.hide_parameters = True  # driver_info holds passwords, and errors are logged
         self._reading = self.engine
         if self.is_sqlite:
@@ -126,7 +127,9 @@ class Database:
         patience = self._patience = Patience(silence)
 
         def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:
-            return patience.connect(*arguments, **options)
+            connection = patience.connect(*arguments, **options)
+            self._note_history(connection)
+            return connection
 
         sa.event.listen(self.engine, "do_connect", connect)
 
@@ -181,6 +184,16 @@ class Database:
         """Another way to this database, for heartbeats."""
         url = self.url.update_query_dict({"timeout": str(HEARTBEAT.lock)}) if self.is_sqlite else self.url
         return Database(url, HEARTBEAT)
+
+    def on_other_history(self, changed: Callable[[], object]) -> None:
+        """Have it noticed at new connections that a standby has taken over, and may lack what came last.
+
+        :param changed: called in any thread, before anything is done over the first connection to it
+        """
+        if self._patience is not None:
+            from podium.db.history import Histories  # it imports psycopg, too
+
+            self._note_history = Histories(changed).note
 
     def listen(self, channel: str) -> "Listener | None":
         """Hear PostgreSQL's notifications on a channel, over a connection of its own; None with any other.

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -104,6 +104,26 @@ class Server:
                 self._process.wait(PATIENCE)
             self._process = None
 
+    def processes(self) -> list[int]:
+        """The server's own and, of PostgreSQL, those that serve its connections."""
+        assert self._process is not None
+        main = self._process.pid
+        threads = Path(f"/proc/{main}/task").glob("*/children")
+        return [main, *(int(pid) for children in threads for pid in children.read_text().split())]
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to all its processes, such as SIGSTOP: its kernel goes on to answer."""
+        for process in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        assert self._process is not None
+        self.send(signal.SIGKILL)
+        self._process.wait(PATIENCE)
+        self._process = None
+
     def create_database(self) -> str:
         """Make an empty database and return its name."""
         name = f"podium_{next(self._numbers)}"
@@ -184,8 +204,18 @@ class Server:
 
 
 class PostgreSQL(Server):
+    """:ivar settings: of its own"""
+
     account = "postgres"
     program = "initdb"
+
+    def __init__(self, **settings: str) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def beside(self, program: str) -> Path:
+        """A program from the folder of initdb: data made by one version are useless to another."""
+        return Path(require(self.program)).resolve().with_name(program)
 
     def prepare_command(self) -> list[str]:
         return [
@@ -194,8 +224,6 @@ class PostgreSQL(Server):
         ]
 
     def serve_command(self) -> list[str]:
-        # From the folder of initdb: data made by one version are useless to another.
-        program = Path(require(self.program)).resolve().with_name("postgres")
         settings = {
             "listen_addresses": self.host,
             "port": self.port,
@@ -206,8 +234,9 @@ class PostgreSQL(Server):
             "shared_buffers": "32MB",
             "dynamic_shared_memory_type": "mmap",  # in the data folder, which goes, however the server ends
             "max_connections": 200,
+            **self.settings,
         }
-        command = [str(program), "-D", str(self.folder / "data")]
+        command = [str(self.beside("postgres")), "-D", str(self.folder / "data")]
         return command + [f"--{name}={value}" for name, value in settings.items()]
 
     def stop_signal(self) -> signal.Signals:
@@ -225,6 +254,61 @@ class PostgreSQL(Server):
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@{self.host}:{self.port}/{database}"
+
+
+class Standby(PostgreSQL):
+    """Follows another server, until it is promoted."""
+
+    def __init__(self, primary: PostgreSQL) -> None:
+        super().__init__(**primary.settings)
+        self._primary = primary
+
+    def prepare_command(self) -> list[str]:
+        where = f"host={self._primary.host} port={self._primary.port} user=postgres"
+        return [
+            *(str(self.beside("pg_basebackup")), "--dbname", where, "--pgdata", str(self.folder / "data")),
+            *("--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"),
+        ]
+
+    def promote(self) -> None:
+        """Take over; returns once it takes writes."""
+        assert self.execute("SELECT pg_promote(true, 60)") == [(True,)]
+
+
+class Replicated:
+    """A primary and its standby, which one URL names; ``with`` starts both, and ends what is left.
+
+    :param is_synchronous: whether a commit waits for the standby
+    """
+
+    def __init__(self, *, is_synchronous: bool) -> None:
+        self._mode = "remote_apply" if is_synchronous else "local"
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Replicated":
+        with self._stack:
+            self.primary = self._stack.enter_context(PostgreSQL(synchronous_commit=self._mode))
+            self._name = self.primary.create_migrated_database()
+            self.standby = self._stack.enter_context(Standby(self.primary))
+            if self._mode != "local":
+                self.primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+                self.primary.execute("SELECT pg_reload_conf()")
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stack.close()
+
+    @property
+    def url(self) -> str:
+        """Of a database that has its schema, on either server."""
+        hosts = ",".join(f"{one.host}:{one.port}" for one in (self.primary, self.standby))
+        return f"postgresql://postgres@{hosts}/{self._name}"
+
+    def fail_over(self) -> None:
+        """Kill the primary and promote its standby."""
+        self.primary.kill()
+        self.standby.promote()
 
 
 class MariaDB(Server):

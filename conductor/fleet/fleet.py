@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -21,6 +21,9 @@ from podium.db.api import chunks
 from podium.db.changes import Pulse
 from podium.db.fleet import Changed
 from podium.drivers.base import Node
+
+#: A number that no change has.
+_NEVER: Final = -1
 
 
 class Fleet:
@@ -98,6 +101,14 @@ class Fleet:
         fresh = self._apply(await sql.read(lambda connection: self._find(connection, sql.now)))
         self.taken.note_seen(self.seen)
         return fresh
+
+    def doubt(self) -> None:
+        """Have the next refresh load every node anew: the database may be at an older change."""
+        self.taken.count_anew()
+        with self._lock:
+            for number, entry in list(self._entries.items()):
+                self._entries[number] = replace(entry, version=_NEVER)
+            self._pulse = Pulse(*[_NEVER] * len(Pulse._fields))
 
     async def wait_for_change(self, sql: Sql, *, every: float, most: float) -> bool:
         """Wait until there is something to refresh; see :meth:`Sql.wait_for_change`.

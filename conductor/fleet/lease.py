@@ -47,7 +47,7 @@ class Lease:
     """The lease of one member. The heartbeat renews it; any thread reads it.
 
     :param holder: the member
-    :param length: seconds that it promised
+    :param length: seconds that it promised, also an attribute
     :param since: a moment of the clock before the lease was asked for; never that of the answer
     :param shared: where the master process sees it, in the place of the holder's index
     """
@@ -62,7 +62,7 @@ class Lease:
         shared: SharedLeases | None = None,
     ) -> None:
         self.holder = holder
-        self._length = length
+        self.length = length
         self._clock = clock
         self._index = holder.index if shared else 0
         self._shared = shared or SharedLeases(1)
@@ -86,7 +86,7 @@ class Lease:
 
     def is_safe(self) -> bool:
         """Whether a switching call may begin or go on now."""
-        return not self._ended and self._clock() < self._since + self._length * _SAFE
+        return not self._ended and self._clock() < self._since + self.length * _SAFE
 
     def renew(self, since: float) -> None:
         """Count the lease anew, because a renewal was answered.
@@ -96,7 +96,7 @@ class Lease:
         with self._lock:
             if not self._ended and since > self._since:
                 self._since = since
-                self._shared.until[self._index] = since + self._length
+                self._shared.until[self._index] = since + self.length
 
     def end(self) -> None:
         """Note that the member has ended, which cannot be undone."""

@@ -47,6 +47,10 @@ class Taken:
         """
         self._ended.append((change, tuple(numbers)))
 
+    def count_anew(self) -> None:
+        """Free what :meth:`free_when_seen` keeps with the next change that the fleet shows, of any number."""
+        self._ended = deque((0, numbers) for _, numbers in self._ended)
+
     def note_seen(self, change: int) -> bool:
         """Free the nodes whose changes the fleet shows now.
 

@@ -21,6 +21,7 @@ from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.change import Ended, PowerChange, Request
 from podium.conductor.power.limits import Limits, PowerLimits
+from podium.conductor.power.promotion import Promotion
 from podium.conductor.power.staggers import Staggers
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
@@ -92,12 +93,18 @@ class PowerActions:
         self._next_due: float | None = None  # by the clock
         self._to_confirm: dict[int, asyncio.Future[bool]] = {}  # by request, whether it is still under way
         self._confirming = asyncio.Lock()
+        self._sent: dict[int, int] = {}  # the nodes of requests that were confirmed, by request
+        hold = lease.length if lease else 0.0
+        self._promotion = Promotion(
+            sql, fleet, recorder, worker=worker, lease=hold, sent=self._sent, clock=clock
+        )
 
     @property
     def unfinished(self) -> bool:
         """Whether the last :meth:`poll` may have left requests that are due by now."""
         later = self._next_due
-        return self._unfinished or (later is not None and later <= self._clock())
+        is_due = later is not None and later <= self._clock()
+        return self._unfinished or is_due or self._promotion.is_pending
 
     @property
     def idle(self) -> bool:
@@ -110,6 +117,9 @@ class PowerActions:
         :raises podium.errors.DatabaseUnavailable: when the database cannot be read; the requests stay there
         """
         self._unfinished = True
+        await self._promotion.settle()
+        if self._promotion.holds():
+            return
         free = {name: room for name in self._rooms if (room := self._room_for(name))}
         if not free:
             return
@@ -181,13 +191,13 @@ class PowerActions:
         numbers = [row.request_id for row in chosen]
         begun: Sequence[Begun] = ()
         try:
-            begun = await self._sql.write(
-                lambda connection: power.begin(connection, numbers, self._worker, self._now())
-            )
+            begun = await self._sql.write(lambda connection: self._reserve(connection, numbers))
         finally:
             self._fleet.taken.free(taken - {one.node.id for one in begun})
         for one in begun:
             self._count[one.node.driver] += 1
+            if one.sent_at is not None:
+                self._sent[one.request_id] = one.node.id
             request = contexts.new()
             task = asyncio.get_running_loop().create_task(
                 self._carry_out(one, request),
@@ -196,6 +206,11 @@ class PowerActions:
             )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _reserve(self, connection: sa.Connection, numbers: Sequence[int]) -> Sequence[Begun]:
+        if self._promotion.holds():  # since this very connection was made
+            return ()
+        return power.begin(connection, numbers, self._worker, self._now())
 
     async def drain(self, seconds: float) -> None:
         """Wait for the changes under way; the next run resumes those that take longer."""
@@ -228,6 +243,7 @@ class PowerActions:
             )
         finally:
             self._count[node.driver] -= 1
+            self._sent.pop(begun.request_id, None)
             if not ended:  # otherwise it is released once the fleet shows the outcome
                 self._fleet.taken.free([node.id])
 
@@ -244,6 +260,7 @@ class PowerActions:
         async def confirm() -> None:
             confirming = asyncio.run_coroutine_threadsafe(self._confirm(begun.request_id), loop)
             await asyncio.wrap_future(confirming)
+            loop.call_soon_threadsafe(self._sent.__setitem__, begun.request_id, begun.node.id)
 
         change = PowerChange(
             room,

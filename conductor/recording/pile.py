@@ -61,6 +61,11 @@ class Pile(Generic[_K, _V, _R]):
         with self._lock:
             self._records.update(records)
 
+    def values(self) -> list[_V]:
+        """The records that wait."""
+        with self._lock:
+            return list(self._records.values())
+
     def discard(self, key: _K) -> None:
         """Have a record not written after all."""
         with self._lock:

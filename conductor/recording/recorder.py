@@ -9,9 +9,10 @@ or are about to be sent, reservations, requests of enforcement and its freeze), 
 """
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.checked import CheckedPile
 from podium.conductor.recording.pile import MOST_CHANGES, Pile
+from podium.conductor.recording.written import Written
 from podium.conductor.rooms.clock import DatabaseClock
 from podium.conductor.rooms.sql import Sql
 from podium.db import clock, conductors, faults, fleet, readings
@@ -51,9 +53,12 @@ class Recorder:
     """Gathers records from any thread, and writes them in the conductor's loop.
 
     :param worker: whose tasks and reservations these are, and who records events
+    :param lease: seconds for which outcomes that were written are kept, see podium.conductor.power.promotion
     """
 
-    def __init__(self, sql: Sql, owned: Fleet, worker: Worker) -> None:
+    def __init__(self, sql: Sql, owned: Fleet, worker: Worker, lease: float = 0.0) -> None:
+        self._lease = lease
+        self._written = Written()
         self._sql = sql
         self._fleet = owned
         self._worker = worker
@@ -61,7 +66,7 @@ class Recorder:
         self._writing_outcomes = asyncio.Lock()
         self._outcomes: Pile[int, Outcome, int] = Pile(
             _finish,
-            lambda written, change: self._fleet.taken.free_when_seen(change, written),
+            self._note_outcomes,
             most=MOST_CHANGES,
         )
         self._reads_of_changes: Pile[int, ReadOfChange, None] = Pile(
@@ -242,8 +247,18 @@ class Recorder:
             await self._reads_of_changes.write(self._sql)
             await self._outcomes.write(self._sql)
 
+    @contextlib.asynccontextmanager
+    async def known_outcomes(self) -> AsyncIterator[list[Outcome]]:
+        """Outcomes that wait, or were written within a lease; nothing is written of them meanwhile."""
+        async with self._writing_outcomes:
+            yield [*self._written.latest(self._lease), *self._outcomes.values()]
+
     def _record_readings(self, connection: sa.Connection, batch: Mapping[int, Reading]) -> _Numbers:
         return readings.record_readings(connection, list(batch.values()), self._worker)
+
+    def _note_outcomes(self, written: Mapping[int, Outcome], change: int) -> None:
+        self._fleet.taken.free_when_seen(change, written)
+        self._written.add(written.values(), self._lease)
 
     def _note_power(self, written: Mapping[int, Reading], left_alone: _Numbers) -> None:
         self._fleet.note_power(

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from oslo_db.api import wrap_db_retry
 
 from podium import errors
+from podium.clocks import boottime
 from podium.conductor.rooms.clock import DatabaseClock
 from podium.conductor.rooms.hearing import Hearing
 from podium.conductor.rooms.reach import READ, WRITE, Reach
@@ -30,12 +31,27 @@ _TRUST: Final = 1.0
 _T = TypeVar("_T")
 
 
+class History:
+    """How often, and when last, another server of the database took over. For any thread."""
+
+    def __init__(self, clock: Callable[[], float] = boottime) -> None:
+        self._clock = clock
+        self.changes = 0
+        self.changed_at = -math.inf
+
+    def note_change(self) -> None:
+        """Note that one has taken over now."""
+        self.changed_at = self._clock()
+        self.changes += 1
+
+
 class Sql:
     """The conductor's access to its database, and to its clock.
 
     :param reach: learns how transactions end
     :param clock: seconds, monotonic
     :ivar now: the database's clock, as far as it is known without asking
+    :ivar history: whether another server has taken over
     """
 
     def __init__(
@@ -51,6 +67,8 @@ class Sql:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sql")
         self._closing = threading.Event()
         self._hearing = Hearing(database, self._closing, clock)
+        self.history = History()
+        database.on_other_history(self.history.note_change)
         self._reach = reach or Reach()
         self._peek_until = -math.inf
         self._member: Worker | None = None
