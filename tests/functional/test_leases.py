@@ -15,6 +15,7 @@ from podium.db import api, members, models, power
 from podium.db.engine import Database
 from proxies import Proxy
 from servers import Server
+from templates import prepared
 
 DRIVER: Final = """
 import os, time
@@ -163,3 +164,30 @@ def test_a_worker_that_switches_a_node_when_its_lease_is_over_is_killed_and_star
             eventually(lambda: daemon.nodes()["n1"]["power_state"] == "power on", "the node is read")
             eventually(lambda: daemon.nodes()["n1"]["reservation"] is None, "the change has ended")
             assert daemon.stop() == 0
+
+
+def test_a_worker_that_is_stopped_is_ended_by_the_other_one_and_only_it_starts_again(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "[conductor]\nworkers = 2\n") as daemon:
+        eventually(lambda: daemon.text().count(" owns ") == 2, "both workers are ready")
+        children = daemon.children()
+        stopped = min(children)
+        os.kill(stopped, signal.SIGSTOP)
+        eventually(lambda: "because its lease ran out" in daemon.text(), "the other one has ended it")
+        os.kill(stopped, signal.SIGCONT)
+        eventually(lambda: daemon.text().count(" owns ") == 3, "it has entered again")
+        assert daemon.children() & children == children - {stopped}
+        assert daemon.stop() == 0
+        assert "Traceback" not in daemon.text()
+
+
+def test_a_conductor_whose_database_was_replaced_by_another_enters_that(tmp_path: Path) -> None:
+    with Daemon(tmp_path) as daemon:
+        prepared(f"sqlite:///{tmp_path}/other.sqlite").dispose()
+        (tmp_path / "other.sqlite").rename(tmp_path / "podium.sqlite")
+        for suffix in ("-wal", "-shm"):
+            (tmp_path / f"podium.sqlite{suffix}").unlink(missing_ok=True)
+        eventually(lambda: daemon.text().count(" owns ") == 2, "it has entered again")
+        assert "the database does not know the member here/0@1: it was replaced" in daemon.text()
+        daemon.podium("node", "create", "--driver", "fake", "--name", "n1")
+        eventually(lambda: daemon.nodes()["n1"]["power_state"], "it is read")
+        assert daemon.stop() == 0
