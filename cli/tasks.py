@@ -1,12 +1,12 @@
 """``podium task``: the state of periodic tasks, and commands to them.
 
-A task is run, enabled and disabled by the conductor that has it: the command writes down what is asked, the
-conductor writes down how it ended.
+A task is run, enabled and disabled by the conductors that have it: the command writes down what is asked, and
+each of them how it ended.
 """
 
 import argparse
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar, Final
 
@@ -65,7 +65,7 @@ class Show(command.ShowOne):
 
 
 class _Ask(command.Command):
-    """Send a conductor a command to a task, and wait for the answer."""
+    """Send conductors a command to a task, and wait for the answers."""
 
     action: ClassVar[str]
     patience: ClassVar[float] = 30.0
@@ -83,23 +83,34 @@ class _Ask(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
+        task, host = parsed_args.task, parsed_args.conductor
         with self.database() as database:
             with database.write() as connection:
-                rows = _rows(connection, parsed_args.task, parsed_args.conductor)
-                row = _only(self._running(connection, rows))
+                running = self._running(connection, _rows(connection, task, host))
                 node = self.node(connection, parsed_args)
-                who = arguments.who()
-                numbers = task_commands.ask(connection, row.conductor, row.task, self.action, who, node)
-            outcome, done = self._wait(database, row.conductor, numbers, parsed_args.timeout)
-        self.say(f"{row.task}: {outcome}")
+                self.record(connection, task, host)
+                numbers = {
+                    one.conductor: task_commands.ask(
+                        connection, one.conductor, task, self.action, arguments.who(), node
+                    )
+                    for one in running
+                }
+            outcome, done = self._wait(database, numbers, parsed_args.timeout)
+        self.say(f"{task}: {outcome}")
         return 0 if done else 1
+
+    def record(self, connection: sa.Connection, task: str, host: str | None) -> None:
+        """Write down what holds for conductors that come later, too.
+
+        :param host: the only conductor that is meant
+        """
 
     def node(self, connection: sa.Connection, parsed_args: argparse.Namespace) -> str | None:
         """Return the UUID of the only node to run for, if any."""
         return None
 
-    def outcome(self, done: TaskCommand) -> str:
-        """Return the words for a command that was carried out."""
+    def outcome(self, done: TaskCommand, hosts: int) -> str:
+        """Return the words for a command that so many conductors carried out, the slowest as ``done``."""
         return f"{self.action}d"
 
     def _running(self, connection: sa.Connection, rows: Sequence[ConductorTask]) -> list[ConductorTask]:
@@ -116,36 +127,51 @@ class _Ask(command.Command):
         return found
 
     def _wait(
-        self, database: Database, host: str, numbers: Sequence[int], timeout: float
+        self, database: Database, numbers: Mapping[str, Sequence[int]], timeout: float
     ) -> tuple[str, bool]:
-        """Return the result of the commands to a conductor's workers, and whether they were carried out."""
+        """Return the result of the commands to the workers of conductors, and whether they were carried out.
+
+        :param numbers: of the commands, by conductor
+        """
         end = time.monotonic() + timeout
         limit = self.config.conductor.heartbeat_timeout
-        silence = outcomes.Patience(limit)
+        silences = {host: outcomes.Patience(limit) for host in numbers}
         while True:
             with database.read() as connection:
-                rows = task_commands.find(connection, numbers)
-                found = conductors.find(connection, host)
-            if len(rows) == len(numbers) and all(row.finished_at is not None for row in rows):
+                rows = {host: task_commands.find(connection, its) for host, its in numbers.items()}
+                known = {one.hostname: one for one in conductors.list_conductors(connection)}
+            waits = [host for host, its in rows.items() if not all(one.finished_at for one in its)]
+            gone = [host for host in rows if len(rows[host]) < len(numbers[host])]
+            gone += [host for host in waits if host not in known or not known[host].online]
+            if gone:
+                return f"failed: the conductor {gone[0]} ended before it answered", False
+            if not waits:
                 return self._outcome_of_all(rows)
-            if len(rows) < len(numbers) or found is None or not found.online:
-                return f"failed: the conductor {host} ended before it answered", False
-            # It was alive just now, and lives while its heartbeat goes on, however clocks are set.
-            if silence.ends(found.heartbeat_at):
-                return f"failed: the conductor {host} has not been heard of for {limit:g} s", False
+            for host in waits:
+                # It was alive just now, and lives while its heartbeat goes on, however clocks are set.
+                if silences[host].ends(known[host].heartbeat_at):
+                    return f"failed: the conductor {host} has not been heard of for {limit:g} s", False
             if time.monotonic() >= end:
-                return f"not finished after {timeout:g} s; {host} goes on with it", False
+                names, go = ", ".join(waits), "goes" if len(waits) == 1 else "go"
+                return f"not finished after {timeout:g} s; {names} {go} on with it", False
             time.sleep(_POLL_SECONDS)
 
-    def _outcome_of_all(self, rows: Sequence[TaskCommand]) -> tuple[str, bool]:
+    def _outcome_of_all(self, rows: Mapping[str, Sequence[TaskCommand]]) -> tuple[str, bool]:
         """Return the answers of all workers as one, and whether the command was carried out."""
-        if rows[0].node_uuid is not None and any(row.duration is not None for row in rows):
+        every = [(host, one) for host, its in rows.items() for one in its]
+        if every[0][1].node_uuid is not None and any(one.duration is not None for _, one in every):
             # One worker has the node; the others can only answer that they do not have it.
-            rows = [row for row in rows if row.duration is not None]
-        failed = [row.error for row in rows if row.error is not None]
+            every = [(host, one) for host, one in every if one.duration is not None]
+        failed = {
+            host: one.error if one.error.startswith("failed for ") else f"failed: {one.error}"
+            for host, one in reversed(every)
+            if one.error is not None
+        }
         if failed:
-            return failed[0] if failed[0].startswith("failed for ") else f"failed: {failed[0]}", False
-        return self.outcome(max(rows, key=lambda row: row.duration or 0.0)), True
+            texts = [text if len(rows) == 1 else f"{host} {text}" for host, text in sorted(failed.items())]
+            return "; ".join(texts), False
+        slowest = max((one for _, one in every), key=lambda one: one.duration or 0.0)
+        return self.outcome(slowest, len({host for host, _ in every})), True
 
 
 class Run(_Ask):
@@ -174,25 +200,32 @@ class Run(_Ask):
             )
         return node.uuid
 
-    def outcome(self, done: TaskCommand) -> str:
-        return f"done in {done.duration:.1f} s"
+    def outcome(self, done: TaskCommand, hosts: int) -> str:
+        return f"done in {done.duration:.1f} s" + (f" by {hosts} conductors" if hosts > 1 else "")
 
 
-class Enable(_Ask):
+class _Switch(_Ask):
+    """Let a task run, or keep it from running, for all conductors or for one."""
+
+    def record(self, connection: sa.Connection, task: str, host: str | None) -> None:
+        task_commands.switch(connection, host, task, off=self.action == "disable")
+
+
+class Enable(_Switch):
     """Let a periodic task run again that was disabled with ``podium task disable``."""
 
     action = "enable"
 
 
-class Disable(_Ask):
-    """Keep a periodic task from running until it is enabled; a restart of the conductor changes nothing."""
+class Disable(_Switch):
+    """Keep a periodic task from running until it is enabled, also in conductors that start later."""
 
     action = "disable"
 
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", help="its name, as `podium task list` shows it")
-    parser.add_argument("--conductor", metavar="HOST", help="the conductor, if several have the task")
+    parser.add_argument("--conductor", metavar="HOST", help="only this conductor, if several have the task")
 
 
 def _rows(connection: sa.Connection, task: str, host: str | None) -> list[ConductorTask]:

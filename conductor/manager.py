@@ -102,6 +102,10 @@ class ConductorManager(DriverServices, OwnTasks):
         for name, report in reports.items():
             if name in self._jobs:
                 self._jobs[name].resume(report)
+        self.obey(switched_off)
+
+    def obey(self, switched_off: Collection[str]) -> None:
+        """Run all tasks but those that people have disabled."""
         self._switched_off = set(switched_off)
         self.apply(self._schedule)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from podium.db import clock
 from podium.db.figures import Figures
-from podium.db.models import columns, conductors, enforcement, leases, members
+from podium.db.models import columns, conductors, disabled_tasks, enforcement, leases, members
 from podium.db.models import conductor_workers as figures_of_workers
 from podium.db.models import periodic_tasks as tasks
 from podium.db.worker import Worker
@@ -200,7 +200,7 @@ def save_tasks(connection: sa.Connection, worker: Worker, reports: Sequence[Task
         values = {field: getattr(report, field) for field in _FIELDS}
         mine = _of_worker(worker) & (tasks.c.task == report.task)
         if not connection.execute(sa.update(tasks).where(mine).values(values)).rowcount:
-            new = {"conductor": worker.host, "worker": worker.index, "switched_off": False, **values}
+            new = {"conductor": worker.host, "worker": worker.index, **values}
             connection.execute(sa.insert(tasks).values(new))
 
 
@@ -212,17 +212,25 @@ def forget_tasks(connection: sa.Connection, worker: Worker, names: Sequence[str]
 
 def list_tasks(connection: sa.Connection) -> list[ConductorTask]:
     """The periodic tasks of all conductors, each conductor's workers as one, in order of name."""
-    query = sa.select(tasks).order_by(tasks.c.task, tasks.c.conductor, tasks.c.worker)
+    its = sa.and_(leases.c.host == tasks.c.conductor, leases.c.worker == tasks.c.worker)
+    query = sa.select(tasks, leases.c.member_id).select_from(tasks.outerjoin(leases, its))
+    query = query.order_by(tasks.c.task, tasks.c.conductor, tasks.c.worker)
+    off = set(map(tuple, connection.execute(sa.select(disabled_tasks))))
     by_task = groupby(connection.execute(query), lambda row: (row.task, row.conductor))
-    return [_together(list(rows)) for _, rows in by_task]
+    return [
+        _together(list(rows), not off.isdisjoint({(task, ""), (task, conductor)}))
+        for (task, conductor), rows in by_task
+    ]
 
 
-def _together(rows: Sequence[sa.Row[Any]]) -> ConductorTask:
+def _together(rows: Sequence[sa.Row[Any]], switched_off: bool) -> ConductorTask:
+    # What a worker did that has ended, it does no longer.
+    living = [row for row in rows if row.member_id is not None] or rows
     return ConductorTask(
         task=rows[0].task,
         conductor=rows[0].conductor,
-        switched_off=any(row.switched_off for row in rows),
-        state=min((row.state for row in rows), key=_urgency),
+        switched_off=switched_off,
+        state=min((row.state for row in living), key=_urgency),
         spacing=max(row.spacing for row in rows),
         last_run=_greatest(row.last_run for row in rows),
         duration=_greatest(row.duration for row in rows),

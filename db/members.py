@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
-from podium.db import clock
+from podium.db import clock, task_commands
 from podium.db.changes import next_change
 from podium.db.migrations import REVISIONS
 from podium.db.models import change_counter, columns, leases, members, nodes, slots
@@ -207,6 +207,8 @@ def _note_end(connection: sa.Connection, numbers: Collection[int], by: Worker | 
     values = {"ended_at": clock.now(connection), "ended_by": by, "ended_why": why[:255]}
     connection.execute(sa.update(members).where(*these).values(values))
     next_change(connection)
+    for row in connection.execute(_MEMBERS.where(members.c.id.in_(numbers))).all():
+        task_commands.leave_unanswered(connection, Member._make(row).name)
 
 
 _GUARD: Final = (

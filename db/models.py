@@ -440,7 +440,15 @@ class PeriodicTaskRow(Base):
     skipped: Mapped[int]
     deadline_misses: Mapped[int]
     last_error: Mapped[str | None] = mapped_column(sa.Text)
-    switched_off: Mapped[bool]
+
+
+class DisabledTaskRow(Base):
+    """A periodic task that people have disabled: for one conductor, or with an empty name for all."""
+
+    __tablename__ = "disabled_tasks"
+
+    task: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    conductor: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
 
 
 class TaskCommandRow(Base):
@@ -482,6 +490,7 @@ notification_refusals = cast(sa.Table, NotificationRefusalRow.__table__)
 power_starts = cast(sa.Table, PowerStartRow.__table__)
 power_events = cast(sa.Table, PowerEventRow.__table__)
 periodic_tasks = cast(sa.Table, PeriodicTaskRow.__table__)
+disabled_tasks = cast(sa.Table, DisabledTaskRow.__table__)
 task_commands = cast(sa.Table, TaskCommandRow.__table__)
 
 

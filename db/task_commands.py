@@ -6,10 +6,15 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
+from podium import errors
 from podium.db import clock, retention
 from podium.db.changes import announce_command
-from podium.db.models import columns, conductors, periodic_tasks, task_commands
+from podium.db.models import columns, conductors, task_commands
+from podium.db.models import disabled_tasks as disabled
 from podium.db.worker import Worker
+
+#: In the place of a conductor's name.
+_ALL: Final = ""
 
 
 def ask(
@@ -85,19 +90,34 @@ def abandon(connection: sa.Connection, worker: Worker) -> None:
     )
 
 
+def leave_unanswered(connection: sa.Connection, worker: Worker) -> None:
+    """Answer the commands to a worker that has ended."""
+    error = f"the conductor {worker.host} ended before it answered"
+    left = sa.update(task_commands).where(_left_to(worker))
+    connection.execute(left.values(finished_at=clock.now(connection), error=error))
+
+
 def prune(connection: sa.Connection, before: datetime) -> None:
     """Delete commands from before a moment."""
     old = retention.is_old(connection, task_commands.c.id, task_commands.c.requested_at, before)
     connection.execute(sa.delete(task_commands).where(old))
 
 
-def switch(connection: sa.Connection, conductor: str, task: str, off: bool) -> None:
-    """Record whether people have disabled a task."""
-    mine = periodic_tasks.c.conductor == conductor, periodic_tasks.c.task == task
-    connection.execute(sa.update(periodic_tasks).where(*mine).values(switched_off=off))
+def switch(connection: sa.Connection, conductor: str | None, task: str, off: bool) -> None:
+    """Record whether people have disabled a task.
+
+    :param conductor: for which; None for all, also those that come later
+    :raises podium.errors.PodiumError: when one conductor is to run what all may not
+    """
+    its = [disabled.c.task == task, *([] if conductor is None else [disabled.c.conductor == conductor])]
+    connection.execute(sa.delete(disabled).where(*its))
+    if off:
+        connection.execute(sa.insert(disabled).values(task=task, conductor=conductor or _ALL))
+    elif conductor is not None and task in switched_off(connection, conductor):
+        raise errors.PodiumError(f"{task} is disabled for all conductors; enable it without --conductor")
 
 
 def switched_off(connection: sa.Connection, conductor: str) -> set[str]:
-    """The tasks of a conductor that people have disabled."""
-    mine = periodic_tasks.c.conductor == conductor, periodic_tasks.c.switched_off.is_(True)
-    return set(connection.scalars(sa.select(periodic_tasks.c.task).where(*mine)))
+    """The tasks that people have disabled for a conductor."""
+    mine = disabled.c.conductor.in_((_ALL, conductor))
+    return set(connection.scalars(sa.select(disabled.c.task).where(mine)))

@@ -2,9 +2,10 @@
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
+import sqlalchemy as sa
 from oslo_log import log
 
 from podium import errors
@@ -25,6 +26,9 @@ class Tasks(Protocol):
     def switch(self, name: str, enabled: bool) -> None:
         """Enable or disable a task."""
 
+    def obey(self, switched_off: Collection[str]) -> None:
+        """Run all tasks but those that people have disabled."""
+
     def record_tasks(self) -> None:
         """Have changed reports of tasks written."""
 
@@ -37,6 +41,7 @@ class TaskCommands:
         self._tasks = tasks
         self._worker = worker
         self._last = 0
+        self._has_looked = False
         self._answers: set[asyncio.Task[None]] = set()
 
     async def poll(self) -> None:
@@ -44,29 +49,33 @@ class TaskCommands:
 
         :raises podium.errors.DatabaseUnavailable: when the database cannot be read
         """
-        commands = await self._sql.read(
-            lambda connection: statements.unanswered(connection, self._worker, self._last)
-        )
+        commands, off = await self._sql.read(self._look)
         for command in commands:
             self._last = command.id
             LOG.info("%s of %s asked for by %s", command.action, command.task, command.requested_by)
             try:
-                await self._carry_out(command)
-            except (errors.DatabaseUnavailable, errors.MemberEnded):
-                raise
+                self._carry_out(command)
             except errors.PodiumError as error:
                 self._answer(command.id, str(error), None)
+        if off is not None:
+            self._tasks.obey(off)
+            self._has_looked = True
 
-    async def _carry_out(self, command: TaskCommand) -> None:
+    def _look(self, connection: sa.Connection) -> tuple[list[TaskCommand], set[str] | None]:
+        """The new commands, and the tasks that people have disabled, where that may have changed.
+
+        What was disabled before others knew of this worker's tasks is found at the first look.
+        """
+        commands = statements.unanswered(connection, self._worker, self._last)
+        is_new = bool(commands) or not self._has_looked
+        return commands, statements.switched_off(connection, self._worker.host) if is_new else None
+
+    def _carry_out(self, command: TaskCommand) -> None:
         if command.action == "run":
             answer = functools.partial(self._answer, command.id)
             self._tasks.run_now(command.task, command.node_uuid, answer)
             return
-        enabled = command.action == "enable"
-        self._tasks.switch(command.task, enabled)
-        await self._sql.write(
-            lambda connection: statements.switch(connection, self._worker.host, command.task, not enabled)
-        )
+        self._tasks.switch(command.task, command.action == "enable")
         self._tasks.record_tasks()
         self._answer(command.id, None, None)
 

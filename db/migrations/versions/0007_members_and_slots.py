@@ -114,11 +114,28 @@ def upgrade() -> Iterator[None]:
         numbered=True,
     )
     create_index("ix_power_starts_domain", "power_starts", ["domain"])
+    _make_disabled_tasks()
     # Last, because nothing works without what is dropped before the revision is written down.
     drop_column("nodes", "power_checked_at")
+    drop_column("periodic_tasks", "switched_off")
     frozen = ("frozen_at", "frozen_reason", "thaw_requested_at")  # in this order, for a second try
     for name in (*frozen, "online", "heartbeat_at", "process", "drivers", "conductor_group"):
         drop_column("conductors", name)  # of a run, and so of its members
+
+
+def _make_disabled_tasks() -> None:
+    """What people disabled is kept by task, and no longer with the reports of each worker."""
+    create_table(
+        "disabled_tasks",
+        sa.Column("task", sa.String(255), primary_key=True),
+        sa.Column("conductor", sa.String(255), primary_key=True),
+    )
+    if has_column("periodic_tasks", "switched_off"):
+        old = sa.table("periodic_tasks", *map(sa.column, ("task", "conductor", "switched_off")))
+        new = sa.table("disabled_tasks", sa.column("task"), sa.column("conductor"))
+        disabled = sa.select(old.c.task, old.c.conductor).where(old.c.switched_off == sa.true()).distinct()
+        op.execute(sa.delete(new))
+        op.execute(sa.insert(new).from_select(["task", "conductor"], disabled))
 
 
 def _make_enforcement() -> None:

@@ -42,16 +42,15 @@ def asked(database: Database) -> list[tuple[str, str, str, str | None]]:
 
 @contextmanager
 def answering(database: Database, error: str | None = None, duration: float | None = None) -> Iterator[None]:
-    """A conductor that answers the first command that it finds."""
+    """Conductors that answer every command that they find."""
     ended = threading.Event()
 
     def serve() -> None:
         while not ended.wait(0.02):
             with database.write() as connection:
-                number = connection.scalar(sa.select(commands.c.id))
-                if number is not None:
+                found = connection.scalars(sa.select(commands.c.id).where(commands.c.finished_at.is_(None)))
+                for number in found.all():
                     task_commands.answer(connection, number, error, duration)
-                    return
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -142,7 +141,7 @@ def test_a_task_that_was_disabled_while_it_runs_shows_both(
     with database.write() as connection:
         report = conductors.TaskReport("acme.poll", state, 60.0, utcnow(), 0.25, 3, 1, 0, 2, None)
         conductors.save_tasks(connection, Worker("head", 0), [report])
-        task_commands.switch(connection, "head", "acme.poll", off=True)
+        task_commands.switch(connection, None, "acme.poll", off=True)
     for command in (["list"], ["show", "acme.poll"]):
         assert podium("task", *command, "-f", "value", "-c", "state").stdout == f"{shown}\n"
 
@@ -229,11 +228,58 @@ def test_a_task_that_several_conductors_have_is_asked_of_the_one_that_is_named(
     assert asked(database) == [("west", "acme.poll", "run", None)]
 
 
-def test_several_conductors_are_named_when_one_has_to_be_chosen(podium: Run, database: Database) -> None:
-    go_online(database, "east")
-    go_online(database, "west")
-    line = refused(database, podium("task", "run", "acme.poll"))
-    assert line == "podium: several conductors have acme.poll: east, west; name one with --conductor"
+def test_a_run_is_asked_of_every_conductor_that_runs_and_their_answers_are_told_as_one(
+    podium: Run, database: Database
+) -> None:
+    for host in ("east", "west"):
+        go_online(database, host)
+    gone = go_online(database, "north")
+    with database.write() as connection:
+        members.leave(connection, gone)
+    with answering(database, duration=0.31):
+        done = podium("task", "run", "acme.poll")
+    assert (done.returncode, done.stdout) == (0, "acme.poll: done in 0.3 s by 2 conductors\n")
+    assert asked(database) == [(host, "acme.poll", "run", None) for host in ("east", "west")]
+    with answering(database, error="no answer", duration=0.31):
+        done = podium("task", "run", "acme.poll")
+    told = "acme.poll: east failed: no answer; west failed: no answer\n"
+    assert (done.returncode, done.stdout) == (1, told)
+
+
+def test_a_task_is_disabled_for_all_conductors_or_for_one(podium: Run, database: Database) -> None:
+    def off(host: str) -> set[str]:
+        with database.read() as connection:
+            return task_commands.switched_off(connection, host)
+
+    for host in ("east", "west"):
+        go_online(database, host)
+    with answering(database):
+        podium("task", "disable", "acme.poll")
+        assert [off(host) for host in ("east", "one that comes later")] == [{"acme.poll"}] * 2
+        done = podium("task", "enable", "acme.poll", "--conductor", "west")
+        assert (done.returncode, done.stderr) == (
+            1,
+            "podium: acme.poll is disabled for all conductors; enable it without --conductor\n",
+        )
+        podium("task", "enable", "acme.poll")
+        assert [off(host) for host in ("east", "west")] == [set(), set()]
+        podium("task", "disable", "acme.poll", "--conductor", "west")
+        assert [off(host) for host in ("east", "west")] == [set(), {"acme.poll"}]
+        podium("task", "enable", "acme.poll", "--conductor", "west")
+        assert off("west") == set()
+
+
+def test_what_a_worker_did_that_has_ended_is_not_shown_as_running(podium: Run, database: Database) -> None:
+    with database.write() as connection:
+        _, second = entries.enter(connection, "head", ("acme",), workers=2)
+        for worker, state in ((0, "idle"), (1, "running")):
+            report = conductors.TaskReport("acme.poll", state, 60.0, utcnow(), 0.25, 3, 1, 0, 2, None)
+            conductors.save_tasks(connection, Worker("head", worker), [report])
+    shown = ("task", "show", "acme.poll", "-f", "value", "-c", "state")
+    assert podium(*shown).stdout == "running\n"
+    with database.write() as connection:
+        members.leave(connection, second)
+    assert podium(*shown).stdout == "idle\n"
 
 
 def test_nothing_is_asked_of_a_conductor_that_is_gone(podium: Run, database: Database) -> None:

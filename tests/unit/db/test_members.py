@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from podium import errors
-from podium.db import changes, members, models, slots
+from podium.db import changes, members, models, slots, task_commands
 from podium.db.engine import Database
 from podium.db.worker import Worker
 
@@ -202,3 +202,13 @@ def test_an_acknowledgement_and_other_writes_of_its_member_do_not_lock_each_othe
 
     assert line_up(writes(two), acknowledges, writes(one)) == [None, None]
     assert line_up(writes(two), writes(one), acknowledges, writes(one)) == [None, None, None]
+
+
+def test_commands_to_tasks_of_a_member_that_ends_are_answered(database: Database) -> None:
+    one = enter(database)
+    with database.write() as connection:
+        numbers = task_commands.ask(connection, "c1", "acme.poll", "run", "ada@desk")
+        members.end(connection, {one.incarnation: 1}, None, "its lease ran out")
+        (command,) = task_commands.find(connection, numbers)
+    assert command.finished_at is not None
+    assert command.error == "the conductor c1 ended before it answered"

@@ -54,6 +54,8 @@ class Desk:
 
     async def begin(self, task: str, action: str, node: str | None = None, host: str = "here") -> int:
         def ask(connection: sa.Connection) -> int:
+            if action != "run":
+                statements.switch(connection, None, task, off=action == "disable")
             (number,) = statements.ask(connection, host, task, action, "somebody", node)
             return number
 
@@ -143,29 +145,24 @@ def test_what_cannot_be_run_is_answered_with_the_reason(
     asyncio.run(main())
 
 
-def test_a_disabled_task_stays_disabled_for_the_next_run_of_the_daemon(tmp_path: Path, clock: Clock) -> None:
+def test_a_disabled_task_does_not_run_until_it_is_enabled(tmp_path: Path, clock: Clock) -> None:
     async def main() -> None:
         async with desk(tmp_path, clock) as opened:
             assert (await opened.answer("acme.works", "disable")).error is None
             assert opened.stage.report("acme.works").state == "disabled"
-            remembered = await opened.parts.sql.read(
-                lambda connection: statements.switched_off(connection, "here")
-            )
-            assert remembered == {"acme.works"}
+            assert (await opened.answer("acme.works", "enable")).error is None
+            assert opened.stage.report("acme.works").state == "idle"
 
     asyncio.run(main())
 
 
-def test_a_task_that_is_enabled_again_is_remembered_as_enabled(tmp_path: Path, clock: Clock) -> None:
+def test_what_was_disabled_before_others_knew_of_this_worker_is_obeyed(tmp_path: Path, clock: Clock) -> None:
     async def main() -> None:
         async with desk(tmp_path, clock) as opened:
-            await opened.answer("acme.works", "disable")
-            assert (await opened.answer("acme.works", "enable")).error is None
-            assert opened.stage.report("acme.works").state == "idle"
-            remembered = await opened.parts.sql.read(
-                lambda connection: statements.switched_off(connection, "here")
-            )
-            assert remembered == set()
+            sql = opened.parts.sql
+            await sql.write(lambda connection: statements.switch(connection, None, "acme.works", off=True))
+            await opened.commands.poll()
+            assert opened.stage.report("acme.works").state == "disabled"
 
     asyncio.run(main())
 
