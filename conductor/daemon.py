@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import Callable, Mapping
 from multiprocessing.sharedctypes import SynchronizedArray
 from typing import Any, Final
@@ -55,7 +54,6 @@ _FOLLOW_INTERVAL: Final = 0.2
 #: Seconds between two looks for what is due without a change, while no power change is under way.
 _IDLE_INTERVAL: Final = 1.0
 _TASK_REPORT_INTERVAL: Final = 2.0
-_FIGURES_INTERVAL: Final = 5.0
 
 
 class Conductor:
@@ -225,7 +223,7 @@ class Conductor:
             "recorder": self._recorder.run(),
             "watchdog": self._rooms.watch(),
             "task reports": self._report(manager),
-            "figures": self._record_figures(),
+            "figures": self._statistics.run(self._sql, self._worker),
             "fleet watch": self._fleet_watch.run(),
             "notifications": self._notifications.run(),
         }
@@ -290,14 +288,6 @@ class Conductor:
         while True:
             manager.record_tasks()
             await asyncio.sleep(_TASK_REPORT_INTERVAL)
-
-    async def _record_figures(self) -> None:
-        while True:
-            await asyncio.sleep(_FIGURES_INTERVAL)
-            figures = await asyncio.to_thread(self._statistics.figures)
-            save = functools.partial(conductors.save_figures, worker=self._worker, figures=figures)
-            with contextlib.suppress(errors.DatabaseUnavailable):
-                await self._sql.write(save)
 
     async def _take_over(self) -> None:
         """Sort out what earlier members of this worker still hold."""

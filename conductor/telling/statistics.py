@@ -1,6 +1,8 @@
 """How fresh the readings are, and how the sweeps fare: figures for people and for Prometheus."""
 
+import asyncio
 import bisect
+import contextlib
 import math
 import threading
 import time
@@ -9,22 +11,32 @@ from typing import Final
 
 from oslo_log import log
 
-from podium import masking
+from podium import errors, masking
 from podium.clocks import boottime
 from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.fleet.entry import IGNORE
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.telling.load import Load
 from podium.conductor.telling.notifications import Notifications
+from podium.db import conductors
 from podium.db.figures import Ages, DriverFigures, Figures
+from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
 
 #: Seconds: the upper ends of the classes that ages are counted in.
 AGE_BUCKETS: Final = (5, 10, 15, 30, 60, 120, 300, 600)
+
+
+#: Seconds from one writing of the figures to the next; how many times as long as it took to compute them is
+#: waited at least; and the longest pause, since whoever reads them takes older ones for outdated.
+_INTERVAL: Final = 5.0
+_REST: Final = 20.0
+_LONGEST: Final = 20.0
 
 
 class Statistics:
@@ -65,6 +77,23 @@ class Statistics:
         self._complained: set[str] = set()
         self._lock = threading.Lock()
         self._load = Load(clock)
+
+    async def run(self, sql: Sql, worker: Worker) -> None:
+        """Write the figures down every now and then, for ever."""
+        pause = _INTERVAL
+        while True:
+            await asyncio.sleep(pause)
+            pause = await self.record(sql, worker)
+
+    async def record(self, sql: Sql, worker: Worker) -> float:
+        """Write the figures down once; returns the seconds until they are due again."""
+        began = self._clock()
+        figures = await asyncio.to_thread(self.figures)
+        # Every owned node is looked at, which for a large share takes long.
+        pause = min(max(_INTERVAL, _REST * (self._clock() - began)), _LONGEST)
+        with contextlib.suppress(errors.DatabaseUnavailable):
+            await sql.write(lambda connection: conductors.save_figures(connection, worker, figures))
+        return pause
 
     def figures(self) -> Figures:
         """Compute all figures. Those of ages leave out nodes in maintenance, and nodes that are not read."""

@@ -12,6 +12,7 @@ from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.rooms import context as contexts
 from podium.conductor.telling.power_metrics import of_power
 from podium.conductor.telling.statistics import Statistics
+from podium.db import conductors
 from podium.db.figures import Ages, EnforcementFigures
 from podium.drivers import base
 
@@ -123,5 +124,26 @@ def test_what_enforcement_does_and_leaves_alone_is_in_the_figures(tmp_path: Path
             assert figures.enforcement == EnforcementFigures()
             names = {metric.name for metric in of_power(figures)}
             assert {"podium_enforcement_frozen", "podium_enforced", "podium_nodes_unreadable"} <= names
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("took", "pause"), [(0.01, 5.0), (0.5, 10.0), (3.0, 20.0)])
+def test_figures_that_take_long_are_written_less_often(tmp_path: Path, took: float, pause: float) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            begins: list[float] = []
+            statistics = Statistics(
+                it.fleet,
+                {},
+                it.sync,
+                it.recorder,
+                max_age=60,
+                clock=lambda: begins.pop() if begins else took,
+            )
+            begins.append(0.0)
+            assert await statistics.record(it.sql, HERE) == pytest.approx(pause)
+            with it.database.read() as connection:
+                assert [one.worker for one in conductors.figures(connection, HERE.host)] == [HERE.index]
 
     asyncio.run(main())
