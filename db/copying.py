@@ -16,7 +16,7 @@ from podium import errors
 from podium.db import at_work, changes, schema
 from podium.db.engine import Database
 from podium.db.limits import Limits
-from podium.db.models import Base, change_counter, leases, schema_floor
+from podium.db.models import Base, leases
 
 #: Rows that are in memory at a time, and in one transaction of the target.
 _AT_ONCE: Final = 1000
@@ -54,6 +54,11 @@ def copy(source: Database, target: Database, report: Report) -> dict[str, int]:
 
 
 _TABLES: Final = Base.metadata.sorted_tables
+_NUMBERED: Final = [table for table in _TABLES if table.dialect_options["sqlite"]["autoincrement"]]
+#: Those that have a row from the beginning, whose id is 1.
+_OF_ONE_ROW: Final = {
+    table.name for table in _TABLES if table not in _NUMBERED and table.primary_key.columns.keys() == ["id"]
+}
 
 
 def _check(source: Database, target: Database) -> None:
@@ -81,7 +86,7 @@ def _check(source: Database, target: Database) -> None:
 
 def _has_rows(connection: sa.Connection, name: str) -> bool:
     """Whether a table has more than in an empty schema; always so if it is not one of Podium's."""
-    if name in (_VERSION, change_counter.name, schema_floor.name):
+    if name == _VERSION or name in _OF_ONE_ROW:
         return False
     table = Base.metadata.tables.get(name)
     return table is None or connection.execute(sa.select(1).select_from(table).limit(1)).first() is not None
@@ -99,8 +104,8 @@ def _told_incomplete(source: Database, target: Database) -> Iterator[None]:
         yield
     except Exception as error:
         raise errors.DatabaseError(
-            f"{_reason(error)}. {target.where} is incomplete, and no conductor will use it: empty it before"
-            f" you copy again. {source.where} is as it was"
+            f"{_reason(error).rstrip('?.')}. {target.where} is incomplete, and no conductor will use it:"
+            f" empty it before you copy again. {source.where} is as it was"
         ) from error
 
 
@@ -153,7 +158,7 @@ def _as_stored(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
 def _copy_rows(connection: sa.Connection, target: Database, add: Callable[[int], None]) -> None:
     for table in _TABLES:
         with target.write() as writing:
-            writing.execute(sa.delete(table))  # of what an empty schema has: the two tables of one row
+            writing.execute(sa.delete(table))  # of what an empty schema has
         with _rows(connection, table) as chunks:
             for rows in chunks:
                 values = [dict(row._mapping) for row in rows]
@@ -208,14 +213,13 @@ def _check_unchanged(source: Database, before: changes.Pulse) -> None:
 
 def _copy_counters(connection: sa.Connection, target: Database) -> None:
     """Continue the numbers of rows above those that were ever given, deleted rows included."""
-    for table in _TABLES:
-        if table.dialect_options["sqlite"]["autoincrement"]:
-            given = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
-            query = _COUNTERS[connection.dialect.name].format(table.name)
-            given = max(given, connection.execute(sa.text(query)).scalar() or 0)
-            with target.write() as writing:
-                for statement in _CONTINUED[writing.dialect.name]:
-                    writing.execute(sa.text(statement.format(table.name, given, given + 1)))
+    for table in _NUMBERED:
+        given = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
+        query = _COUNTERS[connection.dialect.name].format(table.name)
+        given = max(given, connection.execute(sa.text(query)).scalar() or 0)
+        with target.write() as writing:
+            for statement in _CONTINUED[writing.dialect.name]:
+                writing.execute(sa.text(statement.format(table.name, given, given + 1)))
 
 
 _MARIADB_COUNTER: Final = (

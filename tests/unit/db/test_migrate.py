@@ -1,18 +1,21 @@
 """Migrations keep nobody waiting, change few rows at a time, and can be broken off and run again."""
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from podium import errors
-from podium.db import migrate, models, schema
+from podium.db import at_work, members, migrate, migrations, models, schema
 from podium.db.endpoints import slot_of
 from podium.db.engine import Database
 from podium.db.migrations import REVISIONS, expand
@@ -146,6 +149,60 @@ def test_an_upgrade_gives_up_soon_when_a_transaction_holds_what_it_changes(
             schema.upgrade(opened(url))
     assert schema.current(opened(url)) == "0006"
     assert schema.upgrade(opened(url)) == schema.head()
+
+
+_NEXT = """
+import sqlalchemy as sa
+from podium.db.migrations.expand import add_column
+revision, down_revision, usable_from = "0099", "{before}", "{usable_from}"
+def upgrade():
+    add_column("nodes", sa.Column("rack", sa.Text))
+"""
+
+
+@pytest.fixture
+def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """``next_migration("0007")`` adds a migration that lets programs from that revision on use its schema."""
+
+    def add(usable_from: str) -> None:
+        (tmp_path / "versions").mkdir()
+        for file in (Path(migrations.__file__).parent / "versions").glob("0*.py"):
+            shutil.copy(file, tmp_path / "versions")
+        text = _NEXT.format(before=REVISIONS[-1], usable_from=usable_from)
+        (tmp_path / "versions" / "0099_next.py").write_text(text)
+        monkeypatch.setattr(migrate, "_script", lambda: ScriptDirectory(str(tmp_path)))
+        for module in (migrations, schema, at_work):
+            monkeypatch.setattr(module, "REVISIONS", (*REVISIONS, "0099"))
+
+    return add
+
+
+def _enter(database: Database) -> None:
+    service = members.Service("boot:1:1", ["fake"], [""], [], 30.0, 5.0, "1.0", "print")
+    with database.write() as connection:
+        members.enter(connection, "c1", 0, service)
+
+
+def test_an_upgrade_is_made_beside_members_of_the_version_before(
+    bare: Database, next_migration: Callable[[str], None]
+) -> None:
+    schema.upgrade(bare)
+    _enter(bare)
+    next_migration(REVISIONS[-1])
+    assert schema.upgrade(bare) == "0099"
+    with bare.read() as connection:
+        assert connection.scalars(sa.select(models.schema_floor.c.revision)).all() == [REVISIONS[-1]]
+
+
+def test_an_upgrade_that_members_could_not_follow_changes_nothing(
+    bare: Database, next_migration: Callable[[str], None]
+) -> None:
+    schema.upgrade(bare)
+    _enter(bare)
+    next_migration("0099")
+    with pytest.raises(errors.ConductorsAtWork, match="runs on c1; install .* revision 0099"):
+        schema.upgrade(bare)
+    assert schema.current(bare) == REVISIONS[-1]
 
 
 def test_each_schema_can_be_used_by_the_program_of_the_one_before() -> None:
