@@ -4,11 +4,12 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from daemons import PATIENCE, Daemon, eventually
+from servers import Server
 
 
 def take_notes(folder: Path) -> str:
@@ -30,10 +31,10 @@ def identities(folder: Path) -> list[str]:
     return [note["id"] for note in notes(folder)]
 
 
-def ledger(daemon: Daemon) -> list[str]:
-    """What the notifications of all events must have as their ids."""
-    rows = json.loads(daemon.podium("events", "--limit", "10000", "-f", "json").stdout)
-    return [f"{row['worker']}/{row['id']}" for row in rows]
+def ledger(daemon: Daemon, *nodes: str) -> list[str]:
+    """What the notifications of all events, or those of some nodes, must have as their ids."""
+    rows = json.loads(daemon.podium("events", *nodes, "--limit", "10000", "-f", "json").stdout)
+    return [f"{row['worker'].partition('@')[0]}/{row['id']}" for row in rows]
 
 
 def enrol(daemon: Daemon, *names: str) -> None:
@@ -64,6 +65,33 @@ def test_a_program_is_told_of_every_event_over_failures_and_a_killed_daemon(tmp_
         assert daemon.stop() == 0
     # What was taken just before the kill may come twice, but never out of order.
     assert list(dict.fromkeys(identities(tmp_path))) == ledger(daemon)
+
+
+def test_another_conductor_goes_on_where_a_killed_one_was(tmp_path: Path, postgresql_server: Server) -> None:
+    text = take_notes(tmp_path)
+    url = postgresql_server.url(postgresql_server.create_migrated_database())
+    with ExitStack() as stack:
+        daemons = []
+        for host in ("c1", "c2"):
+            (tmp_path / host).mkdir()
+            daemons.append(stack.enter_context(Daemon(tmp_path / host, text, url=url, host=host)))
+        enrol(daemons[0], "n1", "n2", "n3", "n4")
+        eventually(lambda: len(notes(tmp_path)) == 4, "the first readings are told")
+        (first,) = (one for one in daemons if "This conductor notifies" in one.text())
+        (second,) = (one for one in daemons if one is not first)
+
+        (tmp_path / "down").touch()
+        second.podium("node", "power", "on", "n[1-4]", "--wait")
+        eventually(lambda: "Notifications to exec " in first.text(), "the log tells of the failure")
+        first.kill()
+        (tmp_path / "down").unlink()
+        eventually(lambda: set(ledger(second)) <= {*identities(tmp_path)}, "nothing was lost")
+        assert "This conductor notifies" in second.text()
+        second.podium("node", "power", "off", "n[1-4]", "--wait")
+        eventually(lambda: set(ledger(second)) <= {*identities(tmp_path)}, "and it goes on")
+    for node in ("n1", "n2", "n3", "n4"):
+        told = [note["id"] for note in notes(tmp_path) if note["subject"] == node]
+        assert list(dict.fromkeys(told)) == ledger(second, node)
 
 
 @contextmanager
