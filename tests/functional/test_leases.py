@@ -116,6 +116,19 @@ def test_a_restart_after_kill_9_on_the_same_host_waits_for_no_lease(tmp_path: Pa
         assert daemon.stop() == 0
 
 
+def test_a_daemon_whose_master_process_was_killed_starts_again_when_its_workers_have_ended(
+    tmp_path: Path,
+) -> None:
+    with Daemon(tmp_path, "[conductor]\nworkers = 2\nheartbeat_timeout = 3600\n") as daemon:
+        eventually(lambda: daemon.text().count(" owns ") == 2, "both workers are ready")
+        assert daemon.process is not None
+        daemon.process.kill()
+        daemon.wait()
+        daemon.start()
+        eventually(lambda: daemon.text().count(" owns ") == 4, "both workers have entered again")
+        assert daemon.stop() == 0
+
+
 def test_a_stopped_member_whose_process_cannot_be_seen_is_waited_for_until_a_signal_ends_that(
     tmp_path: Path,
 ) -> None:

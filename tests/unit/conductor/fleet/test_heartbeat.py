@@ -53,7 +53,7 @@ class Beating:
 
     def numbers(self) -> list[int]:
         with self.database.read() as connection:
-            return list(members.standing(connection).values())
+            return [number for _, number in sorted(members.standing(connection).items())]
 
 
 @pytest.fixture
@@ -80,6 +80,18 @@ def test_each_heartbeat_raises_the_number_and_renews_the_lease(it: Beating) -> N
     it.beat_until(1020)
     assert it.numbers() == [3, 1]
     assert it.lease.until == 1080
+
+
+def test_a_heartbeat_has_a_way_of_its_own_to_every_database(migrated_url: str) -> None:
+    it = Beating(migrated_url)
+    hurried = it.database.hurried()
+    it.heartbeat = Heartbeat(
+        hurried, it.lease, interval=10, now=it.now, works=lambda: True, ended=it.ended.append, clock=it.clock
+    )
+    it.beat_until(1020)
+    assert it.numbers() == [3, 1]
+    hurried.dispose()
+    it.database.dispose()
 
 
 def test_a_heartbeat_learns_what_time_it_is_in_the_database(
