@@ -54,7 +54,7 @@ def podium(tasks: int, seconds: float) -> int:
         room = DriverRoom(driver)
         room.open(10)
         sql = Sql(Database(f"sqlite:///{folder}/none"))
-        fleet = Fleet("", ("many",))
+        fleet = Fleet(Worker("here", 0, 1))
         recorder = Recorder(sql, fleet, Worker("here", 0))
         rooms = {"many": room}
         manager = ConductorManager(

@@ -18,7 +18,7 @@ from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import SharedLeases
 from podium.conductor.fleet.member import Membership
 from podium.conductor.fleet.membership import Entry, process_name, worker_process
-from podium.conductor.fleet.share import share_of
+from podium.conductor.fleet.shares import Shares
 from podium.conductor.fleet.vigil import Sign
 from podium.conductor.manager import ConductorManager
 from podium.conductor.power.actions import PowerActions
@@ -37,10 +37,8 @@ from podium.conductor.telling.fleet_watch import FleetWatch
 from podium.conductor.telling.metrics_server import MetricsServer
 from podium.conductor.telling.notifications import Notifications
 from podium.conductor.telling.statistics import Statistics
-from podium.conf.conductor import MOST_WORKERS
-from podium.db import conductors, members, power, task_commands
+from podium.db import conductors, leftovers, members, task_commands
 from podium.db.engine import Database
-from podium.db.worker import Worker
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
@@ -88,7 +86,6 @@ class Conductor:
         self._sql = Sql(database, self._reach)
         entry = Entry(self._sql, settings.host, index, service, workers=settings.workers)
         self._membership = Membership(self._sql, entry, service, leases=leases, pause=pause)
-        self._fleet = Fleet(settings.group, tuple(drivers), share_of(index, settings.workers))
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._reloaded = asyncio.Event()
@@ -97,6 +94,7 @@ class Conductor:
         """Make what needs to know which member this is."""
         settings = self._settings
         self._worker = worker = self._membership.lease.holder
+        self._fleet = Fleet(worker)
         self._recorder = Recorder(self._sql, self._fleet, worker, self._membership.lease.length)
         self._sync = PowerSync(
             self._fleet,
@@ -129,6 +127,15 @@ class Conductor:
             limits=settings.power_on_limits,
             lease=self._membership.lease,
         )
+        self._shares = Shares(
+            self._sql,
+            self._fleet,
+            self._rooms,
+            flush=self._recorder.flush,
+            hand_over=self._sync.hand_over,
+            workers=settings.workers,
+            patience=settings.lease,
+        )
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Conduct until :meth:`stop`.
@@ -142,7 +149,6 @@ class Conductor:
                 return
             self._make()
             await stack.enter_async_context(self._membership.kept(self._database, *self._signs()))
-            await self._take_over()
             stack.push_async_callback(self._release)
             stack.push_async_callback(self._close_rooms)
             await self._open_rooms()
@@ -158,7 +164,7 @@ class Conductor:
             )
             self._commands = TaskCommands(self._sql, manager, self._worker)
             await self._resume(manager)
-            await self._fleet.refresh(self._sql)
+            await self._shares.start()
             await self._enforcement.resume()
             await self._actions.poll()
             self._reach.log_from_now()  # until here an outage ends the start
@@ -220,6 +226,7 @@ class Conductor:
         endless = {
             "timer": self._tick(manager),
             "fleet": self._follow(),
+            "shares": self._give_up(),
             "recorder": self._recorder.run(),
             "watchdog": self._rooms.watch(),
             "task reports": self._report(manager),
@@ -241,13 +248,29 @@ class Conductor:
                     task.result()
         finally:
             LOG.info("Conductor %s stops", self._worker)
-            for task in [stopped, ended, *tasks]:
-                task.cancel()
-            await asyncio.gather(stopped, ended, *tasks, return_exceptions=True)
+            going_on = [task for task in tasks if task.get_name() in ("shares", "recorder")]
+            await _cancelled(stopped, ended, *(task for task in tasks if task not in going_on))
             if not self._membership.lease.ended:
-                await self._actions.drain(self._settings.shutdown_timeout * 0.5)
-                await manager.cancel_runs(self._settings.shutdown_timeout * 0.05)
-                manager.record_tasks()
+                await self._hand_over(manager)
+            await _cancelled(*going_on)
+
+    async def _hand_over(self, manager: ConductorManager) -> None:
+        """Give the nodes to other members while the power changes under way end."""
+        seconds = self._settings.shutdown_timeout
+        leaving: asyncio.Task[Any] = asyncio.create_task(self._shares.leave(), name="leave")
+        await self._actions.drain(seconds * 0.5)
+        await asyncio.wait([leaving], timeout=seconds * 0.15)
+        await _cancelled(leaving)
+        await manager.cancel_runs(seconds * 0.05)
+        manager.record_tasks()
+
+    async def _give_up(self) -> None:
+        """Give up what is another member's, for ever; without that, this member must end."""
+        try:
+            await self._shares.run()
+        except errors.MemberEnded as error:
+            self._membership.note_end(error)
+            raise
 
     async def _tick(self, manager: ConductorManager) -> None:
         """Start periodic tasks when they are due, and apply the config file after a reload."""
@@ -270,9 +293,12 @@ class Conductor:
         while True:
             with contextlib.suppress(errors.DatabaseUnavailable):
                 fresh = await self._fleet.refresh(self._sql) if look else None
-                changed = changed or fresh is not None
-                if fresh:
-                    self._sync.read_now(fresh, contexts.new())
+                gained = await self._shares.poll()
+                changed = changed or fresh is not None or bool(gained)
+                if gained:
+                    self._enforcement.note(gained)
+                if fresh or gained:
+                    self._sync.read_now([*gained, *(fresh or ())], contexts.new())
                 if changed:
                     await self._commands.poll()
                 if changed or self._actions.unfinished:
@@ -288,22 +314,6 @@ class Conductor:
         while True:
             manager.record_tasks()
             await asyncio.sleep(_TASK_REPORT_INTERVAL)
-
-    async def _take_over(self) -> None:
-        """Sort out what earlier members of this worker still hold."""
-
-        def cut_off(connection: sa.Connection) -> int:
-            host, index = self._worker.host, self._worker.index
-            earlier = members.earlier(connection, host)
-            earlier += [Worker(host, one) for one in range(MOST_WORKERS)]  # before there were members
-            # The first worker does so for those that no longer exist, too.
-            gone = self._settings.workers if index == 0 else MOST_WORKERS
-            its = [one for one in earlier if one.index == index or one.index >= gone]
-            return power.cut_off(connection, [self._worker, *its])
-
-        held = await self._sql.write(cut_off)
-        if held:
-            LOG.warning("The end of the last run cut off %d power changes, which are resumed", held)
 
     async def _resume(self, manager: ConductorManager) -> None:
         worker, names = self._worker, manager.task_names
@@ -322,12 +332,19 @@ class Conductor:
         """Write what was learned last, and give up what is held; nothing of both once others have it."""
         with contextlib.suppress(errors.DatabaseUnavailable, errors.MemberEnded):
             await self._recorder.flush()
-            await self._sql.write(lambda connection: power.cut_off(connection, [self._worker]))
+            while await self._sql.write(lambda connection: leftovers.hand_back(connection, self._worker)):
+                pass  # some at a time
 
     async def _open_rooms(self) -> None:
         if await self._rooms.open(skip_faulty=self._settings.skip_faulty):
-            self._fleet.drivers = drivers = tuple(self._rooms)
+            drivers = tuple(self._rooms)
             await self._sql.write(lambda connection: members.serve(connection, self._worker, drivers))
 
     async def _close_rooms(self) -> None:
         await self._rooms.close(self._settings.shutdown_timeout * 0.25)
+
+
+async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

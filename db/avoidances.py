@@ -91,7 +91,7 @@ def _move(
             return moved
         for some in list(chunks(found, step)) or [[]]:
             with database.write() as connection:
-                next_change(connection)  # from here on nobody else changes subnets or nodes
+                next_change(connection, roster=True)  # from here on nobody else changes subnets or nodes
                 if change is not None:
                     change(connection)
                 change = None
@@ -116,7 +116,7 @@ def _place(connection: sa.Connection, places: Places, numbers: Sequence[int]) ->
             slot = places.slot(row.endpoint, row.uuid)
             if slot != row.slot:
                 by_slot[slot].append(row.id)
-    version = next_change(connection)
+    version = next_change(connection, roster=True)
     for slot, some in by_slot.items():
         execute(connection, sa.update(nodes).where(AMONG).values(slot=slot, version=version), some)
     return sum(map(len, by_slot.values()))

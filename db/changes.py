@@ -28,15 +28,17 @@ _NOTIFY: Final = sa.func.pg_notify(CHANNEL, "")
 
 
 class Pulse(NamedTuple):
-    """Three numbers that stay the same only while nobody changes a node or commands a task.
+    """Numbers that stay the same only while nobody changes a node, a member or a slot, or commands a task.
 
     :param changes: the newest change; no node has a higher version
     :param deletions: how many transactions have deleted nodes
+    :param rosters: how many transactions have changed members, or the owners of slots
     :param newest_command: the number of the newest command to a periodic task
     """
 
     changes: int
     deletions: int
+    rosters: int
     newest_command: int
 
 
@@ -46,16 +48,18 @@ class _Taken:
 
     transaction: sa.RootTransaction | None
     number: int
-    deleted: bool
+    deleted: bool = False
+    roster: bool = False
 
 
-def next_change(connection: sa.Connection, *, deleted: bool = False) -> int:
+def next_change(connection: sa.Connection, *, deleted: bool = False, roster: bool = False) -> int:
     """The number of the changes that this transaction makes, the same however often it asks.
 
     Once for each transaction: PostgreSQL keeps every version of a row that one transaction rewrites, and
     walks through all of them at the next.
 
     :param deleted: whether a node is deleted, which leaves no row to show it
+    :param roster: whether a member changes, or the owner of a slot
     """
     transaction = connection.get_transaction()
     taken = connection.info.get(_TAKEN)
@@ -65,10 +69,13 @@ def next_change(connection: sa.Connection, *, deleted: bool = False) -> int:
             sa.select(counter.c.changes, _NOTIFY) if _notifies(connection) else sa.select(counter.c.changes)
         )
         number = int(connection.scalars(taking).one())
-        taken = connection.info[_TAKEN] = _Taken(transaction, number, deleted=False)
+        taken = connection.info[_TAKEN] = _Taken(transaction, number)
     if deleted and not taken.deleted:
         connection.execute(sa.update(counter).values(deletions=counter.c.deletions + 1))
         taken.deleted = True
+    if roster and not taken.roster:
+        connection.execute(sa.update(counter).values(rosters=counter.c.rosters + 1))
+        taken.roster = True
     return taken.number
 
 
@@ -83,7 +90,9 @@ def _notifies(connection: sa.Connection) -> bool:
 
 
 _COMMANDED: Final = sa.select(sa.func.max(task_commands.c.id)).scalar_subquery()
-_PULSE: Final = sa.select(counter.c.changes, counter.c.deletions, sa.func.coalesce(_COMMANDED, 0))
+_PULSE: Final = sa.select(
+    counter.c.changes, counter.c.deletions, counter.c.rosters, sa.func.coalesce(_COMMANDED, 0)
+)
 _PULSE_TEXT: Final = str(_PULSE.compile(compile_kwargs={"literal_binds": True}))
 
 

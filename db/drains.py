@@ -21,7 +21,7 @@ def drain(connection: sa.Connection, host: str) -> bool:
     drained = sa.update(conductors).where(*its).values(draining_since=clock.now(connection))
     if not connection.execute(drained).rowcount:
         return False
-    next_change(connection)  # so that everybody looks
+    next_change(connection, roster=True)
     return True
 
 
@@ -30,7 +30,7 @@ def undrain(connection: sa.Connection, host: str) -> bool:
     its = conductors.c.hostname == host, conductors.c.draining_since.is_not(None)
     if not connection.execute(sa.update(conductors).where(*its).values(draining_since=None)).rowcount:
         return False
-    next_change(connection)
+    next_change(connection, roster=True)
     return True
 
 

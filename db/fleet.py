@@ -1,7 +1,8 @@
 """What a conductor reads of its nodes and writes down about them, as functions of an open connection."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -11,17 +12,20 @@ from podium.db import bulk, clock
 from podium.db.api import chunks
 from podium.db.bulk import AMONG, AT_ONCE
 from podium.db.changes import next_change
-from podium.db.models import columns, node_columns, nodes
+from podium.db.endpoints import SLOTS
+from podium.db.models import columns, node_columns, nodes, slots
+from podium.db.slots import OF_NODE, Pair
 from podium.db.worker import Worker
 
 
 class Changed(NamedTuple):
-    """A changed node: enough to see who owns it and whether the change is known."""
+    """A node: enough to see whose it is and whether its newest change is known."""
 
     id: int
-    uuid: str
     driver: str
     conductor_group: str
+    slot: int
+    reservation: Worker | None
     version: int
 
 
@@ -29,7 +33,32 @@ def changed(connection: sa.Connection, since: int) -> list[Changed]:
     """The nodes whose newest change has a higher number, in order of id."""
     query = sa.select(*columns(nodes, Changed._fields)).where(nodes.c.version > since)
     # Not ordered by the database: for that, SQLite would read every node there is.
-    return sorted(map(Changed._make, connection.execute(query)))
+    return sorted((Changed._make(row) for row in connection.execute(query)), key=_ID)
+
+
+def in_slots(connection: sa.Connection, pair: Pair, numbers: Collection[int]) -> list[Changed]:
+    """The nodes of a group and driver that are in these slots, in order of id."""
+    group, driver = pair
+    its = nodes.c.conductor_group == group, nodes.c.driver == driver
+    query = sa.select(*columns(nodes, Changed._fields)).where(*its)
+    further = [slot for slot in sorted(numbers) if slot >= SLOTS]
+    if len(numbers) - len(further) < SLOTS:
+        query = query.where(nodes.c.slot.in_(sorted(numbers)))
+    else:
+        query = query.where(sa.or_(nodes.c.slot < SLOTS, nodes.c.slot.in_(further)))
+    return sorted((Changed._make(row) for row in connection.execute(query)), key=_ID)
+
+
+_ID: Final = operator.attrgetter("id")
+
+
+def rows(connection: sa.Connection, numbers: Iterable[int]) -> list[Changed]:
+    """The nodes with these numbers, in order of id; deleted ones are left out."""
+    found: list[Changed] = []
+    for chunk in chunks(sorted(numbers), AT_ONCE):
+        query = sa.select(*columns(nodes, Changed._fields)).where(AMONG).order_by(nodes.c.id)
+        found += map(Changed._make, connection.execute(query, {"numbers": chunk}))
+    return found
 
 
 def numbers(connection: sa.Connection) -> set[int]:
@@ -63,6 +92,8 @@ class OwnedNode(NamedTuple):
     health_lasts: float | None
     maintenance: bool
     fault: str | None
+    conductor_group: str
+    slot: int
     version: int
 
 
@@ -175,13 +206,15 @@ def record_maintenance(connection: sa.Connection, wishes: Mapping[int, tuple[str
 
 
 def hold(connection: sa.Connection, number: int, holder: Worker, purpose: str) -> bool:
-    """Reserve a node without changing its power; False when somebody has it or it is asked to change.
+    """Reserve a node without changing its power.
 
     :param purpose: shown to those who are refused meanwhile
+    :returns: False when somebody has it, it is asked to change, or its slot is another member's by now
     """
     free = nodes.c.id == number, nodes.c.reservation.is_(None), nodes.c.target_power_state.is_(None)
     values = {"reservation": holder, "reserved_for": purpose[:255], "reserved_at": clock.now(connection)}
-    held = sa.update(nodes).where(*free).values(**values, version=next_change(connection))
+    owned = sa.exists().where(OF_NODE, slots.c.owner == holder.incarnation)
+    held = sa.update(nodes).where(*free, owned).values(**values, version=next_change(connection))
     return bool(connection.execute(held).rowcount)
 
 

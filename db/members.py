@@ -85,10 +85,12 @@ def unended(connection: sa.Connection) -> list[Member]:
     return list(map(Member._make, connection.execute(_UNENDED)))
 
 
-def earlier(connection: sa.Connection, host: str) -> list[Worker]:
-    """The names of the members of a host that have ended."""
-    ended = _MEMBERS.where(members.c.host == host, members.c.ended_at.is_not(None))
-    return [member.name for member in map(Member._make, connection.execute(ended))]
+def living(connection: sa.Connection) -> list[Worker]:
+    """The names of the members that have not ended."""
+    return [Worker(row.host, row.worker, row.id) for row in connection.execute(_LIVING)]
+
+
+_LIVING: Final = sa.select(members.c.id, members.c.host, members.c.worker).where(members.c.ended_at.is_(None))
 
 
 def enter(connection: sa.Connection, host: str, worker: int, service: Service) -> Worker:
@@ -117,7 +119,7 @@ def enter(connection: sa.Connection, host: str, worker: int, service: Service) -
             f"a worker {host}/{worker} of a conductor has entered this database and has not ended; stop it,"
             " or give this one another [DEFAULT] host"
         ) from None
-    next_change(connection)  # so that everybody looks
+    next_change(connection, roster=True)
     return Worker(host, worker, int(number))
 
 
@@ -206,7 +208,7 @@ def _note_end(connection: sa.Connection, numbers: Collection[int], by: Worker | 
     these = members.c.id.in_(numbers), members.c.ended_at.is_(None)
     values = {"ended_at": clock.now(connection), "ended_by": by, "ended_why": why[:255]}
     connection.execute(sa.update(members).where(*these).values(values))
-    next_change(connection)
+    next_change(connection, roster=True)
     for row in connection.execute(_MEMBERS.where(members.c.id.in_(numbers))).all():
         task_commands.leave_unanswered(connection, Member._make(row).name)
 
@@ -257,7 +259,7 @@ def acknowledge(connection: sa.Connection, member: Worker, generation: int) -> N
 
 def _change(connection: sa.Connection, member: Worker, **values: Any) -> None:
     connection.execute(sa.update(members).where(*_row_of(member)).values(values))
-    next_change(connection)
+    next_change(connection, roster=True)
 
 
 def settled(connection: sa.Connection) -> int:

@@ -158,7 +158,8 @@ class PowerReadingRow(Base):
 class ChangeCounterRow(Base):
     """The newest number that a change of nodes was given; the only row has the id 1.
 
-    ``generation`` counts how often slots were given to other members, see podium.db.slots.
+    ``generation`` counts how often slots were given to other members, see podium.db.slots; ``rosters`` counts
+    how often members or the owners of slots changed.
     """
 
     __tablename__ = "change_counter"
@@ -167,6 +168,7 @@ class ChangeCounterRow(Base):
     changes: Mapped[int] = mapped_column(sa.BigInteger)
     deletions: Mapped[int] = mapped_column(sa.BigInteger)
     generation: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
+    rosters: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
 
 
 class SchemaFloorRow(Base):

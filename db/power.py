@@ -13,14 +13,15 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
-from podium.db import bulk, clock
+from podium.db import bulk, clock, members
 from podium.db.api import CLAIM, Claim, chunks, refusal
 from podium.db.bulk import AMONG, AT_ONCE, among
 from podium.db.changes import next_change
 from podium.db.fleet import OWNED_NODE, OwnedNode
-from podium.db.models import columns, nodes, operations
+from podium.db.models import columns, nodes, operations, slots
 from podium.db.models import power_requests as requests
-from podium.db.operations import BEGUN, FREE, ITS_NODE, REPLACED, WAITING
+from podium.db.operations import BEGUN, ITS_NODE, REPLACED, WAITING
+from podium.db.slots import OF_NODE
 from podium.db.worker import Worker
 
 _OF_REQUESTS: Final = among(requests.c.id)
@@ -148,19 +149,18 @@ def _sorted_out(
 
 
 class Due(NamedTuple):
-    """A request that can be begun or resumed.
+    """A request that can be begun, resumed or taken over.
 
-    :param id: the node's number, as uuid, driver and extra are the node's
+    :param id: the node's number, as driver, extra and reservation are the node's
     """
 
     id: int
-    uuid: str
     driver: str
     extra: dict[str, Any]
+    reservation: Worker | None
     request_id: int
     action: str
     state: str
-    sent_at: datetime | None
 
 
 class Stagger(NamedTuple):
@@ -206,43 +206,57 @@ def _later(reached: Reached, is_due: bool) -> sa.ColumnElement[bool]:
 
 def due(
     connection: sa.Connection,
-    group: str,
-    drivers: Sequence[str],
     holder: Worker,
+    drivers: Sequence[str],
     reached: Reached = MappingProxyType({}),
+    *,
+    limit: int,
+    after: int = 0,
 ) -> list[Due]:
-    """The requests that can be begun, and those that ``holder`` has begun, oldest first.
+    """The requests that ``holder`` can begin, has begun, or can take over, oldest first.
 
-    One of the latter that the process does not know was cut off: an earlier run of it, or an outage of the
-    database that came just then, began it.
+    It begins those of nodes in its own slots, and takes over what members that ended had begun there. One
+    that it has begun itself and does not know was cut off by an outage of the database that came just then.
 
     A request that was not staggered is due at once, whatever time it is anywhere.
+
+    :param drivers: those with room
+    :param limit: the most to return
+    :param after: the number of the request after which to go on
     """
     begins = sa.or_(requests.c.not_before <= requests.c.requested_at, _later(reached, is_due=True))
-    free = requests.c.state == WAITING, begins, nodes.c.reservation.is_(None)
+    owned = slots.c.owner == holder.incarnation
+    free = requests.c.state == WAITING, begins, nodes.c.reservation.is_(None), owned
     mine = requests.c.state == BEGUN, nodes.c.reservation == holder
-    of_node = columns(nodes, ("id", "uuid", "driver", "extra"))
-    of_request = columns(requests, ("id", "action", "state", "sent_at"))
+    left = requests.c.state == BEGUN, owned, nodes.c.reservation.not_in(members.living(connection))
+    of_node = columns(nodes, ("id", "driver", "extra", "reservation"))
+    of_request = columns(requests, ("id", "action", "state"))
     query: sa.Select[Any] = (
         sa.select(*of_node, *of_request)
-        .join_from(requests, nodes, ITS_NODE)
+        .select_from(requests.join(nodes, ITS_NODE).outerjoin(slots, OF_NODE))
         # The states are named once more: only so can the database use their index.
-        .where(requests.c.state.in_((WAITING, BEGUN)), sa.or_(sa.and_(*free), sa.and_(*mine)))
-        .where(nodes.c.conductor_group == group, _DRIVER.in_(drivers))
+        .where(
+            requests.c.state.in_((WAITING, BEGUN)),
+            sa.or_(sa.and_(*free), sa.and_(*mine), sa.and_(*left)),
+        )
+        .where(_DRIVER.in_(drivers), requests.c.id > after)
         .order_by(requests.c.id)
+        .limit(limit)
     )
     return list(map(Due._make, connection.execute(query)))
 
 
-def next_due(connection: sa.Connection, group: str, drivers: Sequence[str], reached: Reached) -> float | None:
-    """Seconds until the next request that waits for its time can be begun, None when none waits."""
+def next_due(
+    connection: sa.Connection, holder: Worker, drivers: Sequence[str], reached: Reached
+) -> float | None:
+    """Seconds until ``holder`` can begin the next request that waits for its time; None when none waits."""
     if not reached:
         return None
     query: sa.Select[Any] = (
         sa.select(requests.c.operation_id, sa.func.min(requests.c.not_before))
-        .join_from(requests, nodes, ITS_NODE)
+        .select_from(requests.join(nodes, ITS_NODE).join(slots, OF_NODE))
         .where(requests.c.state == WAITING, _later(reached, is_due=False))
-        .where(nodes.c.conductor_group == group, _DRIVER.in_(drivers))
+        .where(slots.c.owner == holder.incarnation, _DRIVER.in_(drivers))
         .group_by(requests.c.operation_id)
     )
     rows = connection.execute(query)
@@ -269,8 +283,20 @@ _BEGUN_ROWS: Final = (
     .order_by(requests.c.id)
 )
 _WIDTH: Final = len(OWNED_NODE)
+_OWNED_SINCE: Final = (
+    sa.select(slots.c.generation)
+    .where(OF_NODE, slots.c.owner == sa.bindparam("owner"))
+    .correlate(nodes)
+    .scalar_subquery()
+)
 _LOCK_OF_REQUESTS: Final = (
-    sa.select(nodes.c.id, nodes.c.reservation, requests.c.id.label("request_id"), requests.c.state)
+    sa.select(
+        nodes.c.id,
+        nodes.c.reservation,
+        requests.c.id.label("request_id"),
+        requests.c.state,
+        _OWNED_SINCE.label("since"),
+    )
     .join_from(requests, nodes, ITS_NODE)
     .where(_OF_REQUESTS)
     .order_by(nodes.c.id)
@@ -283,12 +309,15 @@ def begin(
 ) -> list[Begun]:
     """Reserve nodes for their requests; those that changed meanwhile are left out.
 
-    A request that ``holder`` has begun already is among the result, as it is, to be resumed.
+    A request that ``holder`` has begun already is among the result, as it is, to be resumed. So is one that
+    it takes over because the member that had begun it has ended. Only the owner of a node's slot begins and
+    takes over, once its generation has settled.
 
     :returns: the requests that are under way now, oldest first
     """
     all_begun: list[Begun] = []
     version = next_change(connection)
+    settled, unended = members.settled(connection), set(members.living(connection))
     begun = sa.update(requests).where(_OF_REQUESTS).values(state=BEGUN, holder=holder, begun_at=now)
     reserved = (
         sa.update(nodes)
@@ -296,8 +325,14 @@ def begin(
         .values(reservation=holder, reserved_for=nodes.c.target_power_state, reserved_at=now, version=version)
     )
     for chunk in chunks(sorted(request_ids), AT_ONCE):
-        found = connection.execute(_LOCK_OF_REQUESTS, {"numbers": chunk}).all()
-        new = [row for row in found if row.state == WAITING and row.reservation is None]
+        found = connection.execute(_LOCK_OF_REQUESTS, {"numbers": chunk, "owner": holder.incarnation}).all()
+        owned = [row for row in found if row.since is not None and row.since <= settled]
+        new = [
+            row
+            for row in owned
+            if (row.state == WAITING and row.reservation is None)
+            or (row.state == BEGUN and row.reservation is not None and row.reservation not in unended)
+        ]
         mine = [row for row in found if row.state == BEGUN and row.reservation == holder]
         if new:
             connection.execute(begun, {"numbers": [row.request_id for row in new]})
@@ -325,29 +360,3 @@ def mark_sent(
             connection.execute(sent, {"numbers": first})
         confirmed.update(row.id for row in found)
     return confirmed
-
-
-def cut_off(connection: sa.Connection, holders: Sequence[Worker]) -> int:
-    """Sort out what workers that ended had under way, and free every other node that they held.
-
-    What was begun and not sent waits again. What was sent stays begun, and its node reserved, for the first
-    of ``holders``: it will read before it repeats anything.
-
-    :returns: how many reservations there were
-    """
-    version = next_change(connection)
-    held = sa.select(nodes.c.id, nodes.c.power_request_id).where(nodes.c.reservation.in_(holders))
-    reserved = connection.execute(held.order_by(nodes.c.id).with_for_update()).all()
-    under_way = sa.select(requests.c.id, requests.c.sent_at)
-    under_way = under_way.where(requests.c.state == BEGUN, requests.c.holder.in_(holders))
-    sent = {row.id: row.sent_at is not None for row in connection.execute(under_way)}
-    # By their numbers: of a subquery PostgreSQL makes a loop within a loop while it has no statistics.
-    kept = sa.update(nodes).where(AMONG).values(reservation=holders[0], version=version)
-    bulk.execute(connection, kept, [row.id for row in reserved if sent.get(row.power_request_id)])
-    freed = sa.update(nodes).where(AMONG).values(**FREE, version=version)
-    bulk.execute(connection, freed, [row.id for row in reserved if not sent.get(row.power_request_id)])
-    mine = sa.update(requests).where(_OF_REQUESTS)
-    bulk.execute(connection, mine.values(holder=holders[0]), [number for number in sent if sent[number]])
-    again = mine.values(state=WAITING, holder=None, begun_at=None)
-    bulk.execute(connection, again, [number for number in sent if not sent[number]])
-    return len(reserved)

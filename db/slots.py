@@ -101,7 +101,7 @@ def _level(
         load[least] += weight[moved]
 
 
-class _Able(NamedTuple):
+class Able(NamedTuple):
     """A member that takes slots."""
 
     id: int
@@ -110,6 +110,46 @@ class _Able(NamedTuple):
     groups: frozenset[str]
     fallback: frozenset[str]
     is_draining: bool
+
+
+class Whom(NamedTuple):
+    """Among whom slots are shared out.
+
+    :param able: the members that take slots, the oldest first
+    :param barred: the slots of avoided subnets, each with the hosts that must not own it
+    """
+
+    able: tuple[Able, ...]
+    barred: tuple[tuple[int, frozenset[str]], ...]
+
+
+class Roster(NamedTuple):
+    """Who may own slots.
+
+    :param generation: the newest
+    :param is_settled: whether all members have acknowledged it
+    """
+
+    whom: Whom
+    generation: int
+    is_settled: bool
+
+
+class _Planned(NamedTuple):
+    """What the next generation changes, by group and driver.
+
+    :param owners: of the slots now
+    :param changed: slots that are to have other owners
+    :param unused: slots that are to be removed
+    """
+
+    generation: int
+    owners: Mapping[Pair, Mapping[int, int | None]]
+    changed: dict[Pair, Mapping[int, int | None]]
+    unused: dict[Pair, Set[int]]
+
+    def __bool__(self) -> bool:
+        return any(self.changed.values()) or any(self.unused.values())
 
 
 def make_generation(connection: sa.Connection) -> int | None:
@@ -121,23 +161,40 @@ def make_generation(connection: sa.Connection) -> int | None:
     :returns: the number of the generation; None if everything stays as it is
     """
     next_change(connection)  # from here on nobody else does
-    current: int = connection.scalars(sa.select(change_counter.c.generation)).one()
-    able, is_settled = _able(connection, current)
+    planned = _planned(connection)
+    if not planned:
+        return None
+    number = planned.generation + 1
+    for pair, its in planned.changed.items():
+        _give(connection, pair, its, planned.owners.get(pair, {}), number)
+        _remove(connection, pair, planned.unused[pair])
+    connection.execute(sa.update(change_counter).values(generation=number))
+    next_change(connection, roster=True)
+    return number
+
+
+def is_due(connection: sa.Connection) -> bool:
+    """Whether :func:`make_generation` would change anything, without keeping anybody else waiting."""
+    return bool(_planned(connection))
+
+
+def _planned(connection: sa.Connection) -> _Planned:
+    found = roster(connection)
+    able = found.whom.able
     owners = _owners(connection)
     pairs = owners.keys() | {(group, name) for one in able for group in one.groups for name in one.drivers}
     takers = {pair: _takers(pair, able) for pair in pairs}
-    barred = _barred(connection, able)
+    barred = {slot: {one.id for one in able if one.host in hosts} for slot, hosts in found.whom.barred}
     is_urgent = any(
         _is_urgent(its.get(slot), set(takers[pair]) - barred.get(slot, set()))
         for pair, its in owners.items()
         for slot in its.keys() | barred.keys()
     )
-    if not is_settled and not is_urgent:
-        return None
+    result = _Planned(found.generation, owners, {}, {})
+    if not found.is_settled and not is_urgent:
+        return result
     weights = _weights(connection)
     loads: dict[int, int] = defaultdict(int)
-    changed: dict[Pair, dict[int, int | None]] = {}
-    unused: dict[Pair, Set[int]] = {}
     for pair in sorted(pairs, key=lambda pair: (-sum(weights.get(pair, {}).values()), pair)):
         counts = weights.get(pair, {})
         further = {slot: barred.get(slot, set()) for slot in barred.keys() | counts.keys() if slot >= SLOTS}
@@ -146,21 +203,16 @@ def make_generation(connection: sa.Connection) -> int | None:
             if owner is not None:
                 loads[owner] += counts.get(slot, 0)
         known = owners.get(pair, {})
-        changed[pair] = {
+        result.changed[pair] = {
             slot: owner for slot, owner in planned.items() if slot not in known or known[slot] != owner
         }
-        unused[pair] = known.keys() - planned.keys()
-    if not (any(changed.values()) or any(unused.values())):
-        return None
-    for pair, its in changed.items():
-        _give(connection, pair, its, owners.get(pair, {}), current + 1)
-        _remove(connection, pair, unused[pair])
-    connection.execute(sa.update(change_counter).values(generation=current + 1))
-    return current + 1
+        result.unused[pair] = known.keys() - planned.keys()
+    return result
 
 
-def _able(connection: sa.Connection, generation: int) -> tuple[list[_Able], bool]:
-    """The members that take slots, and whether all members have acknowledged a generation."""
+def roster(connection: sa.Connection) -> Roster:
+    """Who may own slots now."""
+    generation: int = connection.scalars(sa.select(change_counter.c.generation)).one()
     names = ("id", "host", "drivers", "conductor_groups", "fallback_groups", "leaves", "acknowledged")
     query = (
         sa.select(*(members.c[name] for name in names), conductors.c.draining_since)
@@ -169,8 +221,8 @@ def _able(connection: sa.Connection, generation: int) -> tuple[list[_Able], bool
         .order_by(members.c.id)
     )
     rows = connection.execute(query).all()
-    able = [
-        _Able(
+    able = tuple(
+        Able(
             row.id,
             row.host,
             frozenset(row.drivers),
@@ -180,23 +232,17 @@ def _able(connection: sa.Connection, generation: int) -> tuple[list[_Able], bool
         )
         for row in rows
         if not row.leaves
-    ]
-    return able, all(row.acknowledged >= generation for row in rows)
-
-
-def _barred(connection: sa.Connection, able: Iterable[_Able]) -> dict[int, set[int]]:
-    """The slots of avoided subnets, each with the members that must not own it."""
-    return {
-        slot: {one.id for one in able if one.host in hosts}
-        for slot, hosts in subnets.barred(connection).items()
-    }
+    )
+    barred = sorted((slot, frozenset(hosts)) for slot, hosts in subnets.barred(connection).items())
+    is_settled = all(row.acknowledged >= generation for row in rows)
+    return Roster(Whom(able, tuple(barred)), generation, is_settled)
 
 
 def _is_urgent(owner: int | None, takers: Collection[int]) -> bool:
     return owner not in takers and (owner is not None or bool(takers))
 
 
-def _takers(pair: Pair, able: Iterable[_Able]) -> list[int]:
+def _takers(pair: Pair, able: Iterable[Able]) -> list[int]:
     """The members that share the slots of a pair: those that are drained only while there is no other."""
     group, driver = pair
     serving = [one for one in able if driver in one.drivers]

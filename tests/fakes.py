@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,15 @@ from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.sweep.power_sync import PowerSync
-from podium.db import api
+from podium.db import api, members, models
+from podium.db.endpoints import SLOTS
 from podium.db.engine import Database
 from podium.db.worker import Worker
 from podium.drivers import base
 from templates import prepared
 
-#: The worker that is tested, and another conductor's.
-HERE, THERE = Worker("here", 0), Worker("there", 0)
+#: The member that is tested, and another conductor's.
+HERE, THERE = Worker("here", 0, 1), Worker("there", 0, 2)
 
 
 class Clock:
@@ -104,12 +105,18 @@ def make_conf(tmp_path: Path, text: str = "") -> conf.Config:
 class Pieces:
     """A conductor in pieces: rooms of drivers, a fleet and a recorder over a database."""
 
-    def __init__(self, database: Database, drivers: Iterable[base.Driver], sql: Sql | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        drivers: Iterable[base.Driver],
+        sql: Sql | None = None,
+        member: Worker = HERE,
+    ) -> None:
         self.database = database
         self.rooms = {driver.name: DriverRoom(driver) for driver in drivers}
         self.sql = sql or Sql(database)
-        self.fleet = Fleet("", tuple(self.rooms))
-        self.recorder = Recorder(self.sql, self.fleet, HERE)
+        self.fleet = Fleet(member)
+        self.recorder = Recorder(self.sql, self.fleet, member)
         self.sync = PowerSync(self.fleet, self.rooms, self.recorder)
 
     def enrol(self, *rows: Mapping[str, Any]) -> None:
@@ -121,11 +128,54 @@ class Pieces:
             return api.find_nodes(connection, [name])[0]
 
 
+def joined(
+    database: Database, *those: Worker, drivers: Iterable[str] = (), groups: Sequence[str] = ("",)
+) -> None:
+    """Make these workers members. The first of them owns all slots of the drivers and groups."""
+    with database.write() as connection:
+        present = {one.id for one in members.unended(connection)}
+        for one in those:
+            if one.incarnation not in present:
+                _enter(connection, one, list(drivers), list(groups))
+        give_slots(connection, those[0], drivers, groups)
+
+
+def give_slots(connection: Any, owner: Worker, drivers: Iterable[str], groups: Sequence[str] = ("",)) -> None:
+    """Give all slots of the drivers and groups to a member."""
+    for group in groups:
+        for name in drivers:
+            mine = models.slots.c.conductor_group == group, models.slots.c.driver == name
+            connection.execute(models.slots.delete().where(*mine))
+            its = {
+                "conductor_group": group,
+                "driver": name,
+                "owner": owner.incarnation,
+                "generation": 0,
+            }
+            connection.execute(models.slots.insert(), [{**its, "slot": slot} for slot in range(SLOTS)])
+
+
+def _enter(connection: Any, one: Worker, drivers: list[str], groups: list[str]) -> None:
+    service = members.Service("p", drivers, groups, [], 30.0, 5.0, "1", "f")
+    given = members.enter(connection, one.host, one.index, service).incarnation
+    for column in (models.members.c.id, models.leases.c.member_id):
+        changed = column.table.update().where(column == given).values({column: one.incarnation})
+        connection.execute(changed)
+
+
+def all_slots(*drivers: str, group: str = "") -> dict[tuple[str, str], range]:
+    """All slots of these drivers."""
+    return {(group, name): range(SLOTS) for name in drivers}
+
+
 @contextlib.asynccontextmanager
 async def pieces(url: str, *drivers: base.Driver) -> AsyncIterator[Pieces]:
     """Rooms that are open, on a database that has its schema; all closed at the end."""
     database = prepared(url)
     made = Pieces(database, drivers)
+    if drivers:
+        joined(database, HERE, drivers=made.rooms)
+        await made.fleet.begin(made.sql, all_slots(*made.rooms))
     try:
         for room in made.rooms.values():
             await asyncio.to_thread(room.open, PATIENCE)

@@ -120,7 +120,11 @@ class Enforcement:
         :raises podium.errors.DatabaseUnavailable: when the database cannot be read
         """
         await self._freeze.resume(self._clock())
-        self._texts = {one.number: one.enforcement for one in self._fleet.entries() if one.enforcement}
+        self.note(self._fleet.entries())
+
+    def note(self, gained: Iterable[Entry]) -> None:
+        """Note the texts of the rows of nodes that are this conductor's from now on."""
+        self._texts |= {one.number: one.enforcement for one in gained if one.enforcement}
 
     async def poll(self) -> None:
         """Request what is to be restored; to be called about once a second or more often.
@@ -187,7 +191,7 @@ class Enforcement:
                 if verdict.text is not None:
                     texts[number] = verdict.text
         for number in self._texts.keys() | texts.keys():
-            if texts.get(number) != self._texts.get(number):
+            if texts.get(number) != self._texts.get(number) and self._fleet.get(number) is not None:
                 self._recorder.add_enforcement(number, texts.get(number))
         self._texts, self._kinds = texts, kinds
         return go

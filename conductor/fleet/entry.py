@@ -29,6 +29,7 @@ class Entry:
     :param policy: what is done when the power is another: record, enforce, ignore; None for the usual
     :param fault: who put the node into maintenance, where that was no person
     :param enforcement: what was last written of why enforcement waits with the node
+    :param group: of conductors that may own it, and ``slot`` the slot that its owner has
     :param since: since when the node has been known with this driver and driver_info, in seconds of the
         monotonic clock
     :param switched_at: when its last power change ended, or as ``since``
@@ -43,8 +44,15 @@ class Entry:
     policy: str | None = None
     fault: str | None = None
     enforcement: str | None = None
+    group: str = ""
+    slot: int = 0
     since: float = -math.inf
     switched_at: float = -math.inf
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The group and driver whose slots are shared out together."""
+        return self.group, self.node.driver
 
     @property
     def is_watched(self) -> bool:
@@ -68,6 +76,8 @@ class Entry:
             self.policy,
             self.fault,
             self.enforcement,
+            self.group,
+            self.slot,
             self.since,
             self.switched_at,
         )
@@ -89,6 +99,8 @@ def entry_of(owned: OwnedNode, clock: DatabaseClock, now: float) -> Entry:
         policy=_interned(owned.power_policy),
         fault=_interned(owned.fault),
         enforcement=owned.enforcement,
+        group=sys.intern(owned.conductor_group),
+        slot=owned.slot,
         since=now,
         switched_at=now,
     )

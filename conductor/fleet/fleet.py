@@ -1,9 +1,11 @@
 """The nodes that this conductor owns, in memory, kept up to date from the changes in the database."""
 
+import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -11,7 +13,6 @@ import sqlalchemy as sa
 from podium import masking
 from podium.conductor.fleet.entry import ENFORCE, Entry, entry_of
 from podium.conductor.fleet.late import Late
-from podium.conductor.fleet.share import share_of
 from podium.conductor.fleet.taken import Taken
 from podium.conductor.rooms.clock import DatabaseClock
 from podium.conductor.rooms.sql import Sql
@@ -20,6 +21,9 @@ from podium.db import fleet as statements
 from podium.db.api import chunks
 from podium.db.changes import Pulse
 from podium.db.fleet import Changed
+from podium.db.members import living
+from podium.db.slots import Pair
+from podium.db.worker import Worker
 from podium.drivers.base import Node
 
 #: A number that no change has.
@@ -32,24 +36,27 @@ class Fleet:
     The conductor's loop alone replaces entries, under the lock; so do the threads of drivers that report a
     health.
 
-    :param share: decides by UUID whether a node of the group and drivers is this process's; by default all
-        are
+    The nodes are those of the slots that this member has begun with, see podium.conductor.fleet.shares. One
+    that another member has reserved is left out until that ends. One that this member has taken stays when
+    its slot is lost, until it is free again.
+
+    :param member: whose nodes these are
     """
 
-    def __init__(
-        self, group: str, drivers: Sequence[str], share: Callable[[str], bool] | None = None
-    ) -> None:
-        self.group = group
-        self.drivers = tuple(drivers)
-        self.share = share or share_of(0, 1)
+    def __init__(self, member: Worker) -> None:
+        self.member = member
         self.taken = Taken()
         self.late = Late()
         #: Numbers of the nodes whose own policy is to be enforced.
         self.enforced: set[int] = set()
+        self._begun: dict[Pair, set[int]] = {}
+        self._held: set[int] = set()  # nodes of these slots that others have reserved
+        self._staying: set[int] = set()  # nodes of other slots that are still taken
+        self._dropped: list[Entry] = []
         self._entries: dict[int, Entry] = {}
         self._numbers: dict[str, int] = {}  # by UUID
         self._by_driver: dict[str, tuple[Node, ...]] = {}
-        self._pulse = Pulse(0, 0, 0)
+        self._pulse = Pulse(0, 0, 0, 0)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -59,6 +66,16 @@ class Fleet:
     def seen(self) -> int:
         """The number of the newest change that the entries show."""
         return self._pulse.changes
+
+    @property
+    def pulse(self) -> Pulse:
+        """How far the entries follow the database."""
+        return self._pulse
+
+    @property
+    def begun(self) -> Mapping[Pair, Set[int]]:
+        """The slots of which the nodes are known, by group and driver."""
+        return self._begun
 
     def get(self, number: int) -> Entry | None:
         """The node with this row number, None when it is not owned."""
@@ -119,37 +136,99 @@ class Fleet:
         # An outcome may be seen here before whoever wrote it hears of that: no other change need follow.
         return changed or self.taken.has_ended
 
+    async def begin(self, sql: Sql, slots: Mapping[Pair, Collection[int]]) -> list[Entry]:
+        """Load the nodes of slots that this member has gained.
+
+        :returns: the new entries, those first that were not read for the longest time
+        :raises podium.errors.DatabaseUnavailable: when they cannot be loaded; nothing has begun
+        """
+        found = await sql.read(lambda connection: self._load(connection, sql.now, slots))
+        for pair, numbers in slots.items():
+            self._begun.setdefault(pair, set()).update(numbers)
+        fresh = self._apply(found)
+        return sorted(fresh, key=lambda entry: entry.reads.checked or -math.inf)
+
+    def lose(self, slots: Mapping[Pair, Collection[int]]) -> None:
+        """Drop the nodes of slots that another member has gained; those that are taken stay for now."""
+        for pair, numbers in slots.items():
+            self._begun[pair].difference_update(numbers)
+        lost = [entry.number for entry in self._entries.values() if entry.slot in slots.get(entry.pair, ())]
+        self._staying.update(number for number in lost if number in self.taken)
+        with self._lock:
+            self._drop(number for number in lost if number not in self._staying)
+
+    def take_dropped(self) -> list[Entry]:
+        """The nodes that were dropped since the last call: deleted, changed, or another member's."""
+        free = [number for number in self._staying if number not in self.taken]
+        self._staying.difference_update(free)
+        with self._lock:
+            self._drop(free)
+            dropped, self._dropped = self._dropped, []
+        return dropped
+
     def _find(self, connection: sa.Connection, clock: DatabaseClock) -> "_Changes":
         # The pulse first: what changes after it is asked for again, and never missed.
         pulse = changes.pulse(connection)
-        differ, gone = [], []
-        for row in statements.changed(connection, self._pulse.changes):
-            known = self._entries.get(row.id)
-            if not self._owns(row):
+        # Before it has slots it need not look through the changes of all nodes there are.
+        rows = statements.changed(connection, self._pulse.changes) if self._begun else []
+        if pulse.rosters != self._pulse.rosters:  # who held them may have ended
+            rows += statements.rows(connection, self._held)
+        gone: list[int] = []
+        if pulse.deletions != self._pulse.deletions:
+            left = statements.numbers(connection)
+            gone = [number for number in list(self._entries) if number not in left]
+        return self._sorted(connection, clock, pulse, rows, gone)
+
+    def _load(
+        self, connection: sa.Connection, clock: DatabaseClock, slots: Mapping[Pair, Collection[int]]
+    ) -> "_Changes":
+        # What changed before is shown by the rows that follow. What else was begun may show less.
+        pulse = self._pulse if self._begun else changes.pulse(connection)
+        rows = [row for pair in slots for row in statements.in_slots(connection, pair, slots[pair])]
+        return self._sorted(connection, clock, pulse, rows, [], slots)
+
+    def _sorted(
+        self,
+        connection: sa.Connection,
+        clock: DatabaseClock,
+        pulse: Pulse,
+        rows: Iterable[Changed],
+        gone: list[int],
+        gained: Mapping[Pair, Collection[int]] = MappingProxyType({}),
+    ) -> "_Changes":
+        """Find out which rows are to be known, and load those that are not.
+
+        :param gone: numbers of nodes that are not to be known any more
+        :param gained: slots that begin now
+        """
+        unended: set[Worker] | None = None
+        differ, held = [], set()
+        for row in rows:
+            pair, known = (row.conductor_group, row.driver), self._entries.get(row.id)
+            is_mine = row.slot in self._begun.get(pair, ()) or row.slot in gained.get(pair, ())
+            if row.reservation not in (None, self.member):
+                if unended is None:
+                    unended = set(living(connection))
+                if is_mine and row.reservation in unended:
+                    held.add(row.id)
+                    is_mine = False
+            if not is_mine and row.reservation != self.member:
                 gone.append(row.id)
             elif known is None or known.version != row.version:
                 differ.append(row.id)
-        if pulse.deletions != self._pulse.deletions:
-            left = statements.numbers(connection)
-            gone += [number for number in list(self._entries) if number not in left]
         entries: list[Entry] = []
         for chunk in chunks(differ):  # the rows of a large fleet at once are larger than its entries
             loaded = statements.load(connection, chunk)
             now = time.monotonic()  # what the rows show of the hardware is older
             entries += (entry_of(owned, clock, now) for owned in loaded)
-        return _Changes(pulse, entries, gone)
-
-    def _owns(self, node: Changed) -> bool:
-        return node.driver in self.drivers and node.conductor_group == self.group and self.share(node.uuid)
+        return _Changes(pulse, entries, gone, held)
 
     def _apply(self, found: "_Changes") -> list[Entry]:
         fresh: list[Entry] = []
+        self._held -= {*found.gone, *(entry.number for entry in found.entries)}
+        self._held |= found.held
         with self._lock:
-            for number in found.gone:
-                entry = self._entries.pop(number, None)
-                self.enforced.discard(number)
-                if entry is not None:
-                    self._numbers.pop(entry.node.uuid, None)
+            self._drop(found.gone)
             for entry in found.entries:
                 old = self._entries.get(entry.number)
                 if old is None or not _same_hardware(old.node, entry.node):
@@ -171,6 +250,17 @@ class Fleet:
             # Last: whoever reads "seen" and then an entry finds at least what "seen" stands for.
             self._pulse = found.pulse
         return fresh
+
+    def _drop(self, numbers: Iterable[int]) -> None:
+        """Forget nodes; with the lock."""
+        for number in numbers:
+            entry = self._entries.pop(number, None)
+            if entry is not None:
+                self._numbers.pop(entry.node.uuid, None)
+                self._by_driver.pop(entry.node.driver, None)
+                self.enforced.discard(number)
+                self.late.forget(number)
+                self._dropped.append(entry)
 
     def note_columns(self, written: Mapping[int, Mapping[str, Any]]) -> None:
         """Take over JSON columns that were written, by number and name."""
@@ -200,8 +290,14 @@ def _same_hardware(old: Node, new: Node) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What a fleet does not know yet: changed nodes, and the numbers of nodes that it no longer owns."""
+    """What a fleet does not know yet.
+
+    :param entries: changed nodes
+    :param gone: the numbers of those that are not its own
+    :param held: those among them that will be when their holder frees them or ends
+    """
 
     pulse: Pulse
     entries: Sequence[Entry]
     gone: Sequence[int]
+    held: Set[int]

@@ -46,7 +46,7 @@ class Membership:
             await asyncio.sleep(self._pause)
             member, since = await self._entry.enter()
             self.lease = Lease(member, self._service.lease, since, shared=self._leases)
-            self._sql.act_as(member, self._note_end)
+            self._sql.act_as(member, self.note_end)
 
         return await _before(stopped, enter())
 
@@ -63,7 +63,7 @@ class Membership:
             interval=self._service.interval,
             now=self._sql.now,
             works=vigil.works,
-            ended=self._note_end,
+            ended=self.note_end,
         )
         heartbeat.start()
         try:
@@ -79,7 +79,8 @@ class Membership:
         if self._error is not None:
             raise self._error
 
-    def _note_end(self, error: errors.MemberEnded) -> None:
+    def note_end(self, error: errors.MemberEnded) -> None:
+        """Note that this member has ended, from any thread: it writes and sends nothing any more."""
         self.lease.end()
         if self._error is None:
             self._error = error

@@ -37,6 +37,8 @@ LOG = log.getLogger(__name__)
 
 #: Concurrent power changes of an async driver; a plain one has as many as its room has threads.
 _AT_ONCE: Final = 512
+#: The fewest requests that are listed at once: those that must wait may stand before those that need not.
+_PAGE: Final = 2000
 #: One in so many must be free before waiting requests are listed again: listing many is expensive.
 _SHARE: Final = 8
 
@@ -121,13 +123,22 @@ class PowerActions:
         if self._promotion.holds():
             return
         free = {name: room for name in self._rooms if (room := self._room_for(name))}
-        if not free:
-            return
-        found, self._next_due = await self._sql.read(lambda connection: self._due(connection, list(free)))
-        chosen, more = self._choose(found, free)
-        if chosen:
-            await self._begin(chosen)
-        self._unfinished = more or len(free) < len(self._rooms)
+        is_full, more, last = len(free) < len(self._rooms), False, 0
+        while open_ := [name for name in free if free[name]]:
+            # Those under way are among them.
+            limit = max(sum(free.values()) + len(self._fleet.taken), _PAGE)
+            find = functools.partial(self._due, drivers=open_, limit=limit, after=last)
+            found, self._next_due = await self._sql.read(find)
+            chosen, others_wait = self._choose(found, free)
+            if chosen:
+                await self._begin(chosen)
+            more = more or others_wait
+            if len(found) < limit:
+                break
+            last = found[-1].request_id
+        else:
+            more = True
+        self._unfinished = more or is_full
 
     def _room_for(self, driver: str) -> int:
         """How many more changes of a driver may begin; 0, too, while few could."""
@@ -135,21 +146,16 @@ class PowerActions:
         left = most - self._count[driver]
         return left if left * _SHARE >= most else 0
 
-    def _due(self, connection: sa.Connection, drivers: Sequence[str]) -> tuple[list[Due], float | None]:
+    def _due(
+        self, connection: sa.Connection, drivers: Sequence[str], limit: int, after: int
+    ) -> tuple[list[Due], float | None]:
         """Find the requests that can begin, the oldest first, and when the next of the others can."""
-        group, share = self._fleet.group, self._fleet.share
         staggered = power.staggered(connection)
         reached = self._staggers.reached(staggered, clocks.now(connection)) if staggered else {}
         asked = self._clock()
-        found = power.due(connection, group, drivers, self._worker, reached)
-        # This worker resumes what its last run began, whoever owns the node now.
-        mine = [
-            row
-            for row in found
-            if row.id not in self._fleet.taken and (row.state == operations.BEGUN or share(row.uuid))
-        ]
-        seconds = power.next_due(connection, group, drivers, reached)
-        return mine, None if seconds is None else asked + seconds
+        found = power.due(connection, self._worker, drivers, reached, limit=limit, after=after)
+        seconds = power.next_due(connection, self._worker, drivers, reached)
+        return found, None if seconds is None else asked + seconds
 
     def _choose(self, found: Sequence[Due], free: dict[str, int]) -> tuple[list[Due], bool]:
         """Choose requests with room in their driver and power domain; return also whether others wait."""
@@ -175,10 +181,12 @@ class PowerActions:
         return chosen, more
 
     def _is_shown(self, row: Due) -> bool:
-        if row.state == operations.BEGUN:
+        if row.reservation == self._worker:  # it is this member's, whoever owns the slot now
             return True
         entry = self._fleet.get(row.id)
-        return entry is not None and entry.node.target_power_state == row.action
+        return entry is not None and (
+            row.state == operations.BEGUN or entry.node.target_power_state == row.action
+        )
 
     def _held_back(self, row: Due, now: float) -> float:
         """Seconds for which a node must not be switched on yet."""

@@ -7,14 +7,14 @@ import asyncio
 import concurrent.futures
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium import errors
-from podium.conductor.rooms import calls
+from podium.conductor.rooms import calls, leaving
 from podium.conductor.rooms.mailbox import Mailbox
 from podium.conductor.rooms.run import Run, start_in
 from podium.conductor.rooms.threads import DaemonThreads
@@ -113,6 +113,14 @@ class DriverRoom:
     def visit(self, node: base.Node, task: "asyncio.Task[Any]") -> Visit:
         """Plan a visit that gives way to people; from a task of this room, which makes the call itself."""
         return Visit(self._visits, node.uuid, task, gives_way=True)
+
+    async def leave(self, nodes: Sequence[base.Node]) -> None:
+        """End the calls to nodes that are another conductor's from now on; from a task of this room.
+
+        Returns when none is under way, which may take for ever, and the driver has released the nodes.
+        """
+        await leaving.end_visits(self._visits, nodes)
+        await leaving.release(self.driver, nodes, self.call)
 
     def watch(self, now: float) -> None:
         """See whether the loop still turns, and log it once when it does not; called every second or so.

@@ -111,6 +111,13 @@ class Visit:
         if not self.yielded:  # a second cancellation would end the wait for a plain method that is under way
             self.task.cancel()
 
+    def withdraw(self) -> None:
+        """Cancel the call, because nobody needs its answer; once it has returned, the visit ends."""
+        if self.gives_way:
+            self._give_way()
+        else:
+            self.give_up()
+
     def end(self) -> None:
         """Hand the node on: the call has returned, or was not made."""
         if self._held.get(self.uuid) is not self:

@@ -138,6 +138,10 @@ class PowerSync:
         """Take in what a power change has read of its node, in the driver's room."""
         self.sweepers[driver].take_of_change(number, answer, error)
 
+    def hand_over(self, driver: str) -> None:
+        """Hand to the recorder what was found so far, in the driver's room."""
+        self.sweepers[driver].hand_over()
+
     def _post(
         self,
         name: str,

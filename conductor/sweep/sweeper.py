@@ -161,6 +161,10 @@ class Sweeper:
         self._queue.extendleft(reversed(numbers))
         self._tick()
 
+    def hand_over(self) -> None:
+        """Hand to the recorder what was found so far."""
+        self._findings.hand_over()
+
     def take_of_change(self, number: int, answer: Any, error: Exception | None) -> None:
         """Take in what a power change has read of its node: the sweep leaves it alone meanwhile."""
         now = asyncio.get_running_loop().time()

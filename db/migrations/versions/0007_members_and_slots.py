@@ -88,7 +88,8 @@ def upgrade() -> Iterator[None]:
         sa.Column("number", sa.Integer, nullable=False),
     )
     zero = sa.text("0")
-    add_column("change_counter", sa.Column("generation", sa.BigInteger, nullable=False, server_default=zero))
+    for name in ("generation", "rosters"):
+        add_column("change_counter", sa.Column(name, sa.BigInteger, nullable=False, server_default=zero))
     add_column("conductors", sa.Column("draining_since", TIME))
     add_column("nodes", sa.Column("endpoint", EXACT))
     add_column("nodes", sa.Column("slot", sa.Integer, nullable=False, server_default=zero))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import entries
+from fakes import give_slots
 from podium import states
 from podium.cli.main import main
 from podium.db import members, power
@@ -18,7 +19,7 @@ from podium.db.outcomes import Outcome, finish
 from podium.db.worker import Worker
 from templates import prepared
 
-HEAD = Worker("head", 0)
+HEAD = Worker("head", 0, 77)
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -71,6 +72,8 @@ class Head:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        with database.write() as connection:
+            give_slots(connection, HEAD, ["fake"])
 
     def go_online(self, *drivers: str, group: str = "") -> None:
         with self._database.write() as connection:
@@ -81,13 +84,13 @@ class Head:
     def begin(self, count: int) -> None:
         """Have the oldest requests under way."""
         with self._database.write() as connection:
-            found = power.due(connection, "", ["fake"], HEAD)
+            found = power.due(connection, HEAD, ["fake"], limit=9999)
             power.begin(connection, [row.request_id for row in found[:count]], HEAD, utcnow())
 
     def carry_out(self, failures: Mapping[str, str]) -> None:
         """Carry out everything that is asked for, apart from what fails, by the name of the node."""
         with self._database.write() as connection:
-            found = power.due(connection, "", ["fake"], HEAD)
+            found = power.due(connection, HEAD, ["fake"], limit=9999)
             rows = power.begin(connection, [row.request_id for row in found], HEAD, utcnow())
             ends = [(row, failures.get(row.node.name)) for row in rows]
             finish(

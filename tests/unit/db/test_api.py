@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from fakes import give_slots
 from podium import errors, states
 from podium.db import api, power
 from podium.db.api import NodeRecord
@@ -17,7 +18,7 @@ Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[NodeRecord]]
 
 
-C1 = Worker("c1", 0)
+C1 = Worker("c1", 0, 1)
 
 
 def only(database: Database) -> NodeRecord:
@@ -35,7 +36,8 @@ def reserved(database: Database, node: NodeRecord) -> NodeRecord:
     """The node as it is once a conductor has begun to switch it."""
     with database.write() as connection:
         power.ask(connection, [node], states.POWER_ON, who="ada@desk")
-        (waiting,) = power.due(connection, "", ["fake"], C1)
+        give_slots(connection, C1, ["fake"])
+        (waiting,) = power.due(connection, C1, ["fake"], limit=9)
         power.begin(connection, [waiting.request_id], C1, utcnow())
     return only(database)
 

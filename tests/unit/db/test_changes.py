@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from fakes import joined
 from podium import states
-from podium.db import api, changes, faults, fleet, operations, power, task_commands
+from podium.db import api, changes, faults, fleet, leftovers, operations, power, task_commands
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.outcomes import Outcome, finish
@@ -20,7 +21,7 @@ Act = Callable[[sa.Connection, NodeRecord], object]
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 
 
-C1 = Worker("c1", 0)
+C1 = Worker("c1", 0, 1)
 
 
 def pulse(database: Database) -> changes.Pulse:
@@ -28,9 +29,9 @@ def pulse(database: Database) -> changes.Pulse:
         return changes.pulse(connection)
 
 
-def changed(database: Database, since: int) -> list[str]:
+def changed(database: Database, since: int) -> list[int]:
     with database.read() as connection:
-        return [row.uuid for row in fleet.changed(connection, since)]
+        return [row.id for row in fleet.changed(connection, since)]
 
 
 def change(connection: sa.Connection, node: NodeRecord) -> None:
@@ -42,12 +43,12 @@ def ask(connection: sa.Connection, node: NodeRecord) -> None:
 
 
 def take(connection: sa.Connection, _node: NodeRecord) -> None:
-    (waiting,) = power.due(connection, "", ["fake"], C1)
+    (waiting,) = power.due(connection, C1, ["fake"], limit=9)
     assert power.begin(connection, [waiting.request_id], C1, NOON)
 
 
 def end(connection: sa.Connection, node: NodeRecord) -> None:
-    (begun,) = power.due(connection, "", ["fake"], C1)
+    (begun,) = power.due(connection, C1, ["fake"], limit=9)
     finish(connection, [Outcome(node.id, begun.request_id, C1, NOON, states.POWER_ON)])
 
 
@@ -72,17 +73,18 @@ def hold(connection: sa.Connection, node: NodeRecord) -> None:
         (cancel, [ask]),
         (take, [ask]),
         (end, [ask, take]),
-        (lambda connection, _node: power.cut_off(connection, [C1]), [ask, take]),
+        (lambda connection, _node: leftovers.hand_back(connection, C1), [ask, take]),
         (maintain, []),
         (lambda connection, node: faults.record_faults(connection, {node.id: "silent"}, NOON, C1), []),
         (hold, []),
         (lambda connection, node: fleet.let_go(connection, [node.id], C1), [hold]),
     ],
-    ids=["change", "ask", "cancel", "take", "end", "cut off", "maintain", "fault", "hold", "let go"],
+    ids=["change", "ask", "cancel", "take", "end", "hand back", "maintain", "fault", "hold", "let go"],
 )
 def test_what_people_and_power_changes_do_has_the_next_number(
     database: Database, enrol: Enrol, act: Act, before: Sequence[Act]
 ) -> None:
+    joined(database, C1, drivers=["fake"])
     (node,) = enrol("n1")
     enrol("n2")
     for earlier in before:
@@ -91,7 +93,7 @@ def test_what_people_and_power_changes_do_has_the_next_number(
     seen = pulse(database).changes
     with database.write() as connection:
         act(connection, node)
-    assert changed(database, seen) == [node.uuid]
+    assert changed(database, seen) == [node.id]
     assert pulse(database).changes == seen + 1
 
 
@@ -118,8 +120,8 @@ def test_of_two_changes_at_once_the_one_that_is_committed_later_has_the_higher_n
     first, second = enrol("n1", "n2")
     seen = pulse(database).changes
     contend(lambda connection: change(connection, first), lambda connection: change(connection, second))
-    assert changed(database, seen) == [first.uuid, second.uuid]
-    assert changed(database, seen + 1) == [second.uuid]
+    assert changed(database, seen) == [first.id, second.id]
+    assert changed(database, seen + 1) == [second.id]
 
 
 def test_changes_of_the_same_nodes_in_another_order_wait_for_each_other(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from fakes import give_slots
 from podium import errors, states
 from podium.db import api, changes, fleet, ledger
 from podium.db.api import NodeRecord
@@ -21,7 +22,7 @@ NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(microseconds=1)
 
 
-C1, C2 = Worker("c1", 0), Worker("c2", 0)
+C1, C2 = Worker("c1", 0, 1), Worker("c2", 0, 2)
 
 
 def pulse(database: Database) -> changes.Pulse:
@@ -338,10 +339,11 @@ def test_who_is_refused_a_reserved_node_is_told_by_whom_and_for_what(
 ) -> None:
     (node,) = enrol("n1")
     with database.write() as connection:
+        give_slots(connection, C1, ["fake"])
         assert fleet.hold(connection, node.id, C1, "firmware update " * 50)
         assert not fleet.hold(connection, node.id, C2, "a self test")
     assert only(database).reserved_at is not None
-    told = "n1: reserved by c1/0 for firmware update .* since .* UTC"
+    told = "n1: reserved by c1/0@1 for firmware update .* since .* UTC"
     with database.write() as connection, pytest.raises(errors.NodeConflict, match=told):
         api.update_node(connection, node.id, {"driver": "ipmi"})
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from fakes import joined
 from podium import errors, states
-from podium.db import api, fleet, ledger, models, operations, power
+from podium.db import api, fleet, ledger, leftovers, members, models, operations, power
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.ledger import Event
@@ -26,7 +27,13 @@ NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=9)
 
 
-C1, C2 = Worker("c1", 0), Worker("c2", 0)
+C1, C2 = Worker("c1", 0, 1), Worker("c2", 0, 2)
+
+
+@pytest.fixture(autouse=True)
+def two_members(database: Database) -> None:
+    """Two members, of which the first owns all slots of the driver ``fake``."""
+    joined(database, C1, C2, drivers=["fake"])
 
 
 def only(database: Database) -> NodeRecord:
@@ -44,7 +51,7 @@ def ask(
 
 def due(database: Database, holder: Worker = C1, reached: power.Reached | None = None) -> list[int]:
     with database.read() as connection:
-        found = power.due(connection, "", ["fake"], holder, reached or {})
+        found = power.due(connection, holder, ["fake"], reached or {}, limit=9999)
     return [row.request_id for row in found]
 
 
@@ -134,7 +141,7 @@ def test_a_node_that_a_driver_has_reserved_refuses_with_the_purpose(database: Da
         fleet.hold(connection, node.id, C1, "a self test")
     asked = ask(database, [node])
     assert asked[:2] == (None, [])
-    assert asked.refused[0].startswith("n1: reserved by c1/0 for a self test since ")
+    assert asked.refused[0].startswith("n1: reserved by c1/0@1 for a self test since ")
     with database.read() as connection:
         assert operations.list_operations(connection, 10) == []
 
@@ -167,7 +174,7 @@ def test_staggered_requests_are_due_by_and_by(database: Database, enrol: Enrol) 
         return {number: start + timedelta(seconds=seconds)}
 
     with database.read() as connection:
-        scope = connection, "", ["fake"]
+        scope = connection, C1, ["fake"]
         assert power.next_due(*scope, later(0)) == 10
         assert power.next_due(*scope, later(12)) == 8
         assert power.next_due(*scope, later(20)) is None
@@ -222,17 +229,22 @@ def test_thousands_of_nodes_each_get_their_own_request(database: Database, enrol
 # Beginning
 
 
-def test_requests_are_those_of_a_group_and_some_drivers_oldest_first(
+def test_requests_are_those_of_own_slots_and_some_drivers_oldest_first(
     database: Database, enrol: Enrol
 ) -> None:
+    joined(database, C1, drivers=["ipmi", "fake", "acme"], groups=["east"])
+    joined(database, C2, drivers=["ipmi"], groups=["EAST", ""])
     mine = [*enrol("n1", driver="ipmi", conductor_group="east"), *enrol("n5", conductor_group="east")]
     others = [*enrol("n2", driver="acme", conductor_group="east"), *enrol("n3", driver="ipmi")]
     others += enrol("n4", driver="ipmi", conductor_group="EAST")
     ask(database, mine[1:])
     ask(database, [*others, mine[0]])
     with database.read() as connection:
-        found = power.due(connection, "east", ["ipmi", "fake"], C1)
+        found = power.due(connection, C1, ["ipmi", "fake"], limit=99)
+        first = power.due(connection, C1, ["ipmi", "fake"], limit=1)
+        rest = power.due(connection, C1, ["ipmi", "fake"], limit=99, after=first[0].request_id)
     assert [row.id for row in found] == [mine[1].id, mine[0].id]
+    assert first + rest == found
 
 
 def test_a_begun_request_reserves_its_node_for_what_is_asked(database: Database, enrol: Enrol) -> None:
@@ -395,43 +407,143 @@ def test_the_end_of_a_change_that_another_has_taken_over_is_not_written(
     database: Database, enrol: Enrol
 ) -> None:
     row = begun(database, enrol("n1"))
-    with database.write() as connection:
-        power.mark_sent(connection, [row.request_id], C1, NOON)
-        power.cut_off(connection, [C2, C1])
+    hand_over(database)
+    assert begin(database, [row.request_id], C2)
     end(database, row, states.POWER_ON)
     assert (only(database).reservation, only(database).power_state) == (C2, None)
 
 
-# Cut off
+# Left by members that ended
 
 
-def test_what_was_begun_and_not_sent_waits_again(database: Database, enrol: Enrol) -> None:
+def hand_over(database: Database) -> None:
+    """The first member ends, and the second one has its slots."""
+    with database.write() as connection:
+        members.leave(connection, C1)
+    joined(database, C2, drivers=["fake"])
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_what_a_member_that_ended_had_begun_is_taken_over_by_the_owner_of_the_slot(
+    database: Database, enrol: Enrol, is_sent: bool
+) -> None:
+    row = begun(database, enrol("n1"), states.REBOOTING)
+    with database.write() as connection:
+        assert power.mark_sent(connection, [row.request_id] if is_sent else [], C1, LATER) is not None
+    assert (begin(database, [row.request_id], C2), due(database, C2)) == ([], [])
+    hand_over(database)
+    assert due(database, C2) == [row.request_id]
+    (again,) = begin(database, [row.request_id], C2)
+    assert again.sent_at == (LATER if is_sent else None)
+    assert (only(database).reservation, requests(database, row.operation_id)[0].holder) == (C2, C2)
+
+
+def test_nothing_is_begun_or_taken_over_before_the_owner_has_acknowledged(
+    database: Database, enrol: Enrol
+) -> None:
+    row = begun(database, enrol("n1"))
+    ask(database, enrol("n2"))
+    hand_over(database)
+    with database.write() as connection:
+        connection.execute(sa.update(models.slots).values(generation=10**6))
+    assert begin(database, due(database, C2), C2) == []
+    assert only_named(database, "n1").reservation == C1
+    assert row.request_id in due(database, C2)
+
+
+def only_named(database: Database, name: str) -> NodeRecord:
+    with database.read() as connection:
+        return api.find_nodes(connection, [name])[0]
+
+
+def test_what_was_begun_in_a_slot_that_was_lost_stays_with_who_began_it(
+    database: Database, enrol: Enrol
+) -> None:
+    row = begun(database, enrol("n1"))
+    joined(database, C2, drivers=["fake"])
+    assert (due(database, C1), due(database, C2)) == ([row.request_id], [])
+    assert begin(database, [row.request_id], C2) == []
+    assert len(begin(database, [row.request_id], C1)) == 1
+    with database.write() as connection:
+        assert power.mark_sent(connection, [row.request_id], C1, LATER) == {row.request_id}
+
+
+def test_a_request_of_a_slot_that_was_lost_is_not_begun(database: Database, enrol: Enrol) -> None:
+    ask(database, enrol("n1"))
+    numbers = due(database)
+    joined(database, C2, drivers=["fake"])
+    assert (due(database, C1), begin(database, numbers, C1)) == ([], [])
+    assert len(begin(database, numbers, C2)) == 1
+
+
+def test_what_was_begun_and_not_sent_waits_again_when_it_is_handed_back(
+    database: Database, enrol: Enrol
+) -> None:
     row = begun(database, enrol("n1"))
     with database.write() as connection:
-        assert power.cut_off(connection, [C2]) == 0
-        assert power.cut_off(connection, [C1]) == 1
+        assert (leftovers.hand_back(connection, C2), leftovers.take_back(connection)) == (0, 0)
+        assert leftovers.hand_back(connection, C1) == 1
     assert only(database).reservation is None
     (request,) = requests(database, row.operation_id)
     assert (request.state, request.holder, request.begun_at) == ("waiting", None, None)
-    assert len(begin(database, due(database, C2), C2)) == 1
 
 
-def test_what_was_sent_stays_with_the_first_holder(database: Database, enrol: Enrol) -> None:
+def test_what_was_sent_is_not_handed_back_but_taken_over(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1"), states.REBOOTING)
     with database.write() as connection:
         power.mark_sent(connection, [row.request_id], C1, LATER)
-        assert power.cut_off(connection, [C2, C1]) == 1
-    assert (due(database, C1), due(database, C2)) == ([], [row.request_id])
-    (again,) = begin(database, [row.request_id], C2)
+        assert leftovers.hand_back(connection, C1) == 0
+    hand_over(database)
+    with database.write() as connection:
+        assert leftovers.take_back(connection) == 0
+    assert only(database).reservation == C1
+    (again,) = begin(database, due(database, C2), C2)
     assert again.sent_at == LATER
 
 
-def test_reservations_of_drivers_that_ended_are_given_up(database: Database, enrol: Enrol) -> None:
+def test_what_members_that_ended_hold_is_taken_back_a_thousand_at_a_time(
+    database: Database, enrol: Enrol
+) -> None:
+    nodes = enrol(*(f"n{number:04}" for number in range(1003)))
+    ask(database, nodes[2:])
+    begin(database, due(database), C1)
+    with database.write() as connection:
+        assert fleet.hold(connection, nodes[0].id, C1, "a self test")
+        reserved = sa.update(models.nodes).where(models.nodes.c.id == nodes[1].id)
+        connection.execute(reserved.values(reservation=Worker("before", 3)))  # by a version without members
+        members.leave(connection, C1)
+    counts = []
+    while not counts or counts[-1]:
+        with database.write() as connection:
+            counts.append(leftovers.take_back(connection))
+    assert counts == [1000, 3, 0]
+    with database.read() as connection:
+        assert {row.reservation for row in api.list_nodes(connection)} == {None}
+    joined(database, C2, drivers=["fake"])
+    assert len(due(database, C2)) == 1001
+
+
+def test_requests_of_enforcement_that_wait_in_slots_with_another_owner_are_cancelled(
+    database: Database, enrol: Enrol
+) -> None:
+    enforced, asked_for = enrol("n1", "n2")
+    its = ask(database, [enforced], who="podium", reason="enforced: it was power off")
+    ask(database, [asked_for])
+    with database.write() as connection:
+        assert leftovers.cancel_enforced(connection, 1) == 0
+        connection.execute(sa.update(models.slots).values(generation=1))
+        assert leftovers.cancel_enforced(connection, 1) == 1
+        assert leftovers.cancel_enforced(connection, 1) == 0
+    (request,) = requests(database, its.operation_id)
+    assert (request.state, only_named(database, "n1").target_power_state) == ("cancelled", None)
+    assert only_named(database, "n2").target_power_state == states.POWER_ON
+
+
+def test_a_node_is_reserved_only_by_the_owner_of_its_slot(database: Database, enrol: Enrol) -> None:
     (node,) = enrol("n1")
     with database.write() as connection:
-        fleet.hold(connection, node.id, C1, "a self test")
-        assert power.cut_off(connection, [C1]) == 1
-    assert (only(database).reservation, only(database).reserved_for) == (None, None)
+        assert not fleet.hold(connection, node.id, C2, "a self test")
+        assert fleet.hold(connection, node.id, C1, "a self test")
 
 
 # Taking back
@@ -501,20 +613,20 @@ def test_of_two_who_ask_at_once_the_later_replaces_the_earlier(
 
 
 @pytest.mark.parametrize("holder", [C1, C2])
-def test_of_two_conductors_that_begin_at_once_one_has_the_node(
+def test_of_two_conductors_that_begin_at_once_the_owner_has_the_node(
     database: Database, enrol: Enrol, contend: Contend, holder: Worker
 ) -> None:
     ask(database, enrol("n1", "n2"))
     numbers = due(database)
     rows: list[int] = []
 
-    def take(connection: sa.Connection, by: str) -> None:
+    def take(connection: sa.Connection, by: Worker) -> None:
         rows.append(len(power.begin(connection, numbers, by, NOON)))
 
     other = C2 if holder == C1 else C1
     contend(lambda connection: take(connection, holder), lambda connection: take(connection, other))
-    assert rows == [2, 0]
-    assert len(due(database, holder)) == 2
+    assert rows == ([2, 0] if holder == C1 else [0, 2])
+    assert len(due(database, C1)) == 2
 
 
 @pytest.mark.parametrize("asked_first", [True, False])

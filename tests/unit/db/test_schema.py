@@ -16,6 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from fakes import give_slots
 from podium import errors
 from podium.db import (
     api,
@@ -23,6 +24,7 @@ from podium.db import (
     conductors,
     enforcement,
     ledger,
+    leftovers,
     migrations,
     models,
     notifications,
@@ -40,6 +42,7 @@ from templates import upgrade_to
 Open = Callable[[str], Database]
 
 C1 = Worker("c1", 0)
+NEW = Worker("c1", 0, 1)
 
 
 @pytest.fixture
@@ -86,7 +89,7 @@ def test_an_upgrade_from_before_numbered_changes_keeps_what_is_there(bare: Datab
     schema.upgrade(bare)
     with bare.write() as connection:
         (node,) = api.list_nodes(connection)
-        assert (node.version, changes.pulse(connection)) == (7, changes.Pulse(7, 0, 41))
+        assert (node.version, changes.pulse(connection)) == (7, changes.Pulse(7, 0, 0, 41))
         (conductor,) = conductors.list_conductors(connection)
         assert (conductor.hostname, conductor.workers) == ("c1", 1)
         assert conductors.reports(connection, C1)["acme.poll"].runs == 9
@@ -114,8 +117,9 @@ def test_what_was_asked_for_before_there_were_operations_stays_asked_for(bare: D
         (operation,) = operations.list_operations(connection, 9)
         assert (operation.action, operation.requested_by) == ("rebooting", "ada@desk")
         assert operation.counts == {"waiting": 1}
-        (waiting,) = power.due(connection, "", ["fake"], C1)
-        (begun,) = power.begin(connection, [waiting.request_id], C1, models.utcnow())
+        give_slots(connection, NEW, ["fake"])
+        (waiting,) = power.due(connection, NEW, ["fake"], limit=9)
+        (begun,) = power.begin(connection, [waiting.request_id], NEW, models.utcnow())
         assert (begun.node.name, begun.action) == ("n1", "rebooting")
         (event,) = ledger.newest_events(connection, ledger.Chosen(), limit=9)
         assert (event.cause, event.writer, event.conductor) == ("first reading", None, None)
@@ -213,9 +217,10 @@ def test_requests_that_were_begun_before_an_upgrade_are_resumed_after_it(bare: D
     upgrade_to(bare, "0004", _OF_0004)
     schema.upgrade(bare)
     with bare.write() as connection:
-        assert power.cut_off(connection, [C1, Worker("c1", 1)]) == 2
-        found = power.due(connection, "", ["fake"], C1)
-        begun = power.begin(connection, [one.request_id for one in found], C1, models.utcnow())
+        give_slots(connection, NEW, ["fake"])
+        assert leftovers.take_back(connection) == 3  # one of them of a conductor that is not among these
+        found = power.due(connection, NEW, ["fake"], limit=9)
+        begun = power.begin(connection, [one.request_id for one in found], NEW, models.utcnow())
     assert [(one.node.name, one.sent_at is not None) for one in begun] == [("n1", True), ("n2", False)]
 
 

@@ -20,14 +20,15 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from fakes import HERE, PATIENCE, Pieces, until
+from fakes import PATIENCE, Pieces, all_slots, joined, until
 from machines import Connection, Fuse, Machine, RackDriver
 from podium import errors, states
 from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.rooms import context as contexts
-from podium.db import api, operations, power
+from podium.db import api, leftovers, members, operations, power
 from podium.db.engine import Database
 from podium.db.models import nodes, power_events, power_requests
+from podium.db.worker import Worker
 from rounds import ROUNDS
 from templates import write_sqlite
 
@@ -57,6 +58,7 @@ class Story(RuleBasedStateMachine):
         self._operations: list[int] = []
         self._looked_after: set[str] = set()
         self._runner = asyncio.Runner()
+        self._member = Worker("here", 0, 0)
         self._do(self._start())
         self.it.enrol(*({"name": name, "driver": "rack", "driver_info": {}} for name in NAMES))
 
@@ -67,14 +69,21 @@ class Story(RuleBasedStateMachine):
         self._fuse = Fuse()
         database = Database(self._url)
         self.sql = Connection(database, self._fuse)
-        self.it = Pieces(database, [RackDriver(self._machines, self._fuse)], self.sql)
+        self._member = Worker("here", 0, self._member.incarnation + 1)
+        self.it = Pieces(database, [RackDriver(self._machines, self._fuse)], self.sql, self._member)
         await asyncio.to_thread(self.it.rooms["rack"].open, PATIENCE)
         timeouts = Timeouts(TIMEOUT, TIMEOUT)
         parts = self.sql, self.it.fleet, self.it.rooms, self.it.recorder
         self.actions = PowerActions(
-            *parts, worker=HERE, timeouts=timeouts, note_read=self.it.sync.take_of_change
+            *parts, worker=self._member, timeouts=timeouts, note_read=self.it.sync.take_of_change
         )
-        await self.sql.write(lambda connection: power.cut_off(connection, [HERE]))
+        with database.write() as connection:
+            for one in members.unended(connection):
+                members.leave(connection, one.name)
+        joined(database, self._member, drivers=["rack"])
+        while await self.sql.write(leftovers.take_back):
+            pass
+        await self.it.fleet.begin(self.sql, all_slots("rack"))
 
     async def _kill(self) -> None:
         """End the process where it is; nothing of it is written or sent any more."""

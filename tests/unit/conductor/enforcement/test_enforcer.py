@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fakes import Clock, Pieces, StillDriver, pieces
+from fakes import HERE, Clock, Pieces, StillDriver, all_slots, pieces
 from podium import states
 from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.enforcement.gate import Gate
@@ -284,8 +284,8 @@ def test_what_an_earlier_run_said_of_a_node_is_taken_away(tmp_path: Path) -> Non
     async def main() -> None:
         async with hall(tmp_path) as it:
             it.set("n1", enforcement="said long ago")
-            it.it.fleet = type(it.it.fleet)("", ("still",))
-            await it.it.fleet.refresh(it.it.sql)
+            it.it.fleet = type(it.it.fleet)(HERE)
+            await it.it.fleet.begin(it.it.sql, all_slots("still"))
             it.start(FORCE)
             await it.enforcement.resume()
             await it.poll()

@@ -11,11 +11,15 @@ from typing import Any, Final
 import pytest
 import sqlalchemy as sa
 
-from fakes import Pieces, StillDriver, pieces
+from fakes import HERE, THERE, Pieces, StillDriver, all_slots, joined, pieces
 from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.rooms.clock import DatabaseClock
-from podium.db import api, models
+from podium.db import api, members, models
+from podium.db.changes import next_change
+from podium.db.endpoints import SLOTS
+from podium.db.models import nodes
+from podium.db.worker import Worker
 from read_nodes import set_checked
 
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -30,12 +34,11 @@ def names(fleet: Fleet) -> list[str]:
     return [entry.node.name for entry in fleet.entries()]
 
 
-def enrolled(url: str, then: Callable[[Pieces], Any], share: Callable[[str], bool] | None = None) -> None:
+def enrolled(url: str, then: Callable[[Pieces], Any]) -> None:
     """Three nodes, two of them known to the fleet's driver, and what a test does with them."""
 
     async def main() -> None:
         async with pieces(url, StillDriver()) as it:
-            it.fleet = Fleet("", ("still",), share)
             it.enrol(
                 {"name": "a", "driver": "still"},
                 {"name": "b", "driver": "still"},
@@ -47,13 +50,70 @@ def enrolled(url: str, then: Callable[[Pieces], Any], share: Callable[[str], boo
     asyncio.run(main())
 
 
-def test_only_nodes_of_its_drivers_and_its_share_are_known(tmp_path: Path) -> None:
+def test_only_nodes_of_slots_that_have_begun_are_known(migrated_url: str) -> None:
     async def then(it: Pieces) -> None:
         assert names(it.fleet) == ["a", "b"]
-        mine = it.node("b").uuid
-        part = Fleet("", ("still",), lambda uuid: uuid == mine)
-        await part.refresh(it.sql)
-        assert names(part) == ["b"]
+        part, slot = Fleet(HERE), it.node("b").slot
+        assert await part.refresh(it.sql) == []
+        assert len(part) == 0
+        fresh = await part.begin(it.sql, {("", "still"): [slot]})
+        assert [entry.node.name for entry in fresh] == names(part) == ["b"]
+        fresh = await part.begin(it.sql, {("", "still"): set(range(SLOTS)) - {slot}})
+        assert ([entry.node.name for entry in fresh], sorted(names(part))) == (["a"], ["a", "b"])
+        part.lose({("", "still"): [slot]})
+        assert [entry.node.name for entry in part.take_dropped()] == ["b"]
+        assert (names(part), part.take_dropped()) == (["a"], [])
+
+    enrolled(migrated_url, then)
+
+
+def test_those_that_were_not_read_for_the_longest_time_come_first(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        it.enrol({"name": "d", "driver": "still"})
+        for name, age in (("a", 5), ("b", 50)):
+            at = models.utcnow() - timedelta(seconds=age)
+            change(it, partial(set_checked, number=it.node(name).id, at=at))
+        fresh = await Fleet(HERE).begin(it.sql, all_slots("still"))
+        assert [entry.node.name for entry in fresh] == ["d", "b", "a"]
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_a_node_that_another_member_has_reserved_is_known_when_it_is_free_or_its_holder_has_ended(
+    migrated_url: str,
+) -> None:
+    async def then(it: Pieces) -> None:
+        joined(it.database, THERE)
+        reserved = nodes.update().where(nodes.c.driver == "still")
+
+        def reserve(holder: Worker | None) -> None:
+            change(it, lambda sql: sql.execute(reserved.values(reservation=holder, version=next_change(sql))))
+
+        reserve(THERE)
+        part = Fleet(HERE)
+        assert await part.begin(it.sql, all_slots("still")) == []
+        assert len(await it.fleet.refresh(it.sql) or []) == len(it.fleet) == 0
+        reserve(None)
+        assert len(await part.refresh(it.sql) or []) == len(part) == 2
+        reserve(THERE)
+        assert await part.refresh(it.sql) == []
+        assert sorted(entry.node.name for entry in part.take_dropped()) == ["a", "b"]
+        change(it, lambda sql: members.leave(sql, THERE))
+        assert len(await part.refresh(it.sql) or []) == len(part) == 2
+
+    enrolled(migrated_url, then)
+
+
+def test_a_node_that_is_taken_stays_when_its_slot_is_lost_until_it_is_free(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        number = it.node("a").id
+        assert it.fleet.taken.take(number)
+        it.fleet.lose(all_slots("still"))
+        assert [entry.node.name for entry in it.fleet.take_dropped()] == ["b"]
+        assert names(it.fleet) == ["a"]
+        it.fleet.taken.free([number])
+        assert [entry.node.name for entry in it.fleet.take_dropped()] == ["a"]
+        assert names(it.fleet) == []
 
     enrolled(f"sqlite:///{tmp_path}/p", then)
 

@@ -80,7 +80,7 @@ def test_the_master_process_sees_the_lease_and_the_calls_of_each_worker() -> Non
 def test_no_call_begins_when_it_is_not_safe() -> None:
     shared = SharedLeases(1)
     lease = Lease(HERE, 30, since=100, clock=Clock(124), shared=shared)
-    with pytest.raises(NotAsked, match="here/0 has not reached the database"), lease.calling():
+    with pytest.raises(NotAsked, match="here/0@1 has not reached the database"), lease.calling():
         raise AssertionError
     assert shared.calls[0] == 0
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import entries
-from fakes import Clock, StillDriver, pieces
+from fakes import Clock, pieces
 from podium import errors
 from podium.conductor.fleet.membership import Entry, daemon_of, is_dead, process_name, worker_process
 from podium.db import conductors, members, retention
@@ -63,7 +63,7 @@ class Door:
 
 @asynccontextmanager
 async def door(tmp_path: Path, *dead: str) -> AsyncIterator[Door]:
-    async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+    async with pieces(f"sqlite:///{tmp_path}/p") as it:
         yield Door(it, set(dead))
 
 

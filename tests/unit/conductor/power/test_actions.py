@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
-from fakes import HERE, THERE, Pieces, StillDriver, happened, pieces, until
+from fakes import HERE, THERE, Pieces, StillDriver, all_slots, happened, joined, pieces, until
 from podium import errors, states
+from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.power.limits import Limits
+from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
-from podium.db import api, operations, power
+from podium.conductor.sweep.power_sync import PowerSync
+from podium.db import api, leftovers, members, operations, power
 from podium.db.models import power_events, power_requests, utcnow
+from podium.db.worker import Worker
 from podium.drivers import base
 
 
@@ -26,16 +30,25 @@ class Asked:
         self.later = 0.0
         self.timeout = timeout
         self.limits = limits
-        self.restart()
+        self.make()
 
-    def restart(self) -> None:
-        """Have another process take over."""
+    async def succeed(self) -> None:
+        """Have another member take over, as soon as it owns the nodes."""
+        driver = next(iter(self.it.rooms))
+        joined(self.it.database, THERE, drivers=[driver])
+        self.it.fleet = Fleet(THERE)
+        self.it.recorder = Recorder(self.it.sql, self.it.fleet, THERE)
+        self.it.sync = PowerSync(self.it.fleet, self.it.rooms, self.it.recorder)
+        await self.it.fleet.begin(self.it.sql, all_slots(driver))
+        self.make(THERE)
+
+    def make(self, member: Worker = HERE) -> None:
         self.actions = PowerActions(
             self.it.sql,
             self.it.fleet,
             self.it.rooms,
             self.it.recorder,
-            worker=HERE,
+            worker=member,
             timeouts=Timeouts(self.timeout, self.timeout),
             note_read=self.it.sync.take_of_change,
             limits=self.limits,
@@ -436,7 +449,9 @@ def test_a_reboot_that_another_conductor_has_taken_over_is_not_sent(tmp_path: Pa
                 writes.append(function)
                 if len(writes) == 2:
                     with it.it.database.write() as connection:
-                        power.cut_off(connection, [THERE, HERE])
+                        members.leave(connection, HERE)
+                    joined(it.it.database, THERE, drivers=[driver.name])
+                    with it.it.database.write() as connection:
                         assert power.begin(connection, [it.request().id], THERE, utcnow())
                 return await real(function)
 
@@ -461,9 +476,10 @@ def test_a_change_cut_off_by_the_end_of_the_daemon_is_gone_on_with(tmp_path: Pat
             await it.actions.drain(0.01)
             await until(lambda: not it.it.fleet.taken)
             with it.it.database.write() as connection:
-                power.cut_off(connection, [HERE])
+                assert leftovers.hand_back(connection, HERE) == 0  # it was sent
+                members.leave(connection, HERE)
             driver.let_go.set()
-            it.restart()
+            await it.succeed()
             await it.done()
             row, request = it.it.node("a"), it.request()
             assert (row.target_power_state, row.reservation) == (None, None)

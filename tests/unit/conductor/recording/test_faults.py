@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fakes import Pieces, StillDriver, pieces
+from fakes import HERE, Pieces, StillDriver, all_slots, pieces
 from podium import errors, states
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.enforcement.rules import Rules
@@ -150,7 +150,8 @@ def test_how_often_a_node_failed_survives_a_restart_and_since_when_does_not(tmp_
         async with node(tmp_path) as a:
             for at in (0.0, 30.0, 60.0):
                 await a.read(at)
-            a.it.fleet = a.it.recorder._fleet = type(a.it.fleet)("", ("still",))
+            a.it.fleet = a.it.recorder._fleet = type(a.it.fleet)(HERE)
+            await a.it.fleet.begin(a.it.sql, all_slots("still"))
             a.restart()
             assert not (await a.read(1000.0)).maintenance
             assert (await a.read(1090.0)).maintenance

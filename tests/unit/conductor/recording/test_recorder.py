@@ -88,7 +88,7 @@ def test_a_record_that_the_database_cannot_take_does_not_stop_the_others(
         async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
             it.enrol({"name": "a", "driver": "still"})
             await it.fleet.refresh(it.sql)
-            it.recorder.add_reading(Reading(it.node("a").id, 1, utcnow(), object()))  # type: ignore[arg-type]
+            it.recorder.add_reading(Reading(it.node("a").id, it.node("a").version, utcnow(), object()))  # type: ignore[arg-type]
             it.recorder.add_health(it.node("a").uuid, Health("OK"), 900.0)
             assert await it.recorder.flush()
             assert it.node("a").health == {"status": "OK", "reasons": []}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fakes import Clock, StillDriver, until
+from fakes import HERE, Clock, StillDriver, until
 from podium import states
 from podium.conductor.tasks.own import OWN_TASKS, MeasuredTime
 from podium.db import clock as clocks
@@ -198,6 +198,7 @@ def test_only_the_first_member_prunes_and_the_next_one_once_it_has_ended(
             def happen(connection: Any) -> Worker:
                 event = {"node_uuid": "u", "node_name": "n", "cause": "request", "at": utcnow()}
                 connection.execute(models.power_events.insert(), [event] * 1001)
+                members.leave(connection, HERE)
                 service = members.Service("boot:1:2", (), ("",), (), 30.0, 5.0, "1", "f")
                 return members.enter(connection, "there", 0, service)
 
