@@ -133,7 +133,7 @@ def _listed(
         "state": crew.state,
         "since": crew.gone_since or crew.draining_since,
         "nodes": crew.nodes,
-        "lease_age": crew.lease_age,
+        "lease_age": None if crew.lease_age is None else round(crew.lease_age, 1),
         "acknowledged": crew.acknowledged,
         "generation": found.generation,
         "members": [str(one.name) for one in crew.members if one.ended_at is None],

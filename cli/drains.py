@@ -133,7 +133,7 @@ class Forget(_OfHost):
         if left:
             self.warn(f"{host} lives: it gave a sign of life just now; see: podium conductor drain --help")
             return 1
-        self.say(f"{host}: {len(its)} workers forgotten")
+        self.say(f"{host}: forgotten; workers ended: {len(its)}")
         return 0
 
     def _is_confirmed(self, host: str) -> bool:

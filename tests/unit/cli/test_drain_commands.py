@@ -89,7 +89,7 @@ def test_the_workers_of_a_silent_conductor_are_ended(podium: Run, two: Database)
     enter(two, "c1", 1)
     hurry(two)
     done = podium("conductor", "forget", "c1", "--yes")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "c1: 2 workers forgotten\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "c1: forgotten; workers ended: 2\n", "")
     with two.read() as connection:
         assert [one.host for one in members.unended(connection)] == ["c2"]
         why = connection.scalars(sa.select(members_table.c.ended_why).where(members_table.c.host == "c1"))
