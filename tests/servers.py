@@ -12,6 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -52,6 +53,8 @@ class Server:
         require(self.program)
         self.host, self.port = own_address(), free_port()
         self.folder = Path(tempfile.mkdtemp(prefix=f"podium-{self.account}-", dir=scratch()))
+        #: Variables of its own.
+        self.environment: dict[str, str] = {}
         self._identity: dict[str, Any] = {}
         if os.geteuid() == 0:
             entry = pwd.getpwnam(self.account)
@@ -182,7 +185,7 @@ class Server:
             "stdin": subprocess.DEVNULL,
             "stderr": subprocess.STDOUT,
             "cwd": self.folder,
-            "env": {"PATH": search_path(), "LC_ALL": "C", "TMPDIR": str(self.folder)},
+            "env": {"PATH": search_path(), "LC_ALL": "C", "TMPDIR": str(self.folder), **self.environment},
             # A Ctrl-C in the terminal must reach pytest alone, which then stops the server itself.
             "start_new_session": True,
             **self._identity,
@@ -270,6 +273,15 @@ class Standby(PostgreSQL):
             *("--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"),
         ]
 
+    def cut_off(self) -> None:
+        """Receive nothing any more."""
+        self.execute("ALTER SYSTEM SET primary_conninfo = ''")
+        self.execute("SELECT pg_reload_conf()")
+        deadline = time.monotonic() + PATIENCE
+        while self._primary.execute("SELECT pid FROM pg_stat_replication"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
     def promote(self) -> None:
         """Take over; returns once it takes writes."""
         assert self.execute("SELECT pg_promote(true, 60)") == [(True,)]
@@ -279,9 +291,13 @@ class Replicated:
     """A primary and its standby, which one URL names; ``with`` starts both, and ends what is left.
 
     :param is_synchronous: whether a commit waits for the standby
+    :param prepare: is called with the standby before it starts
     """
 
-    def __init__(self, *, is_synchronous: bool) -> None:
+    def __init__(
+        self, *, is_synchronous: bool, prepare: Callable[["Standby"], object] = lambda _: None
+    ) -> None:
+        self._prepare = prepare
         self._mode = "remote_apply" if is_synchronous else "local"
         self._stack = ExitStack()
 
@@ -289,7 +305,9 @@ class Replicated:
         with self._stack:
             self.primary = self._stack.enter_context(PostgreSQL(synchronous_commit=self._mode))
             self._name = self.primary.create_migrated_database()
-            self.standby = self._stack.enter_context(Standby(self.primary))
+            self.standby = Standby(self.primary)
+            self._prepare(self.standby)
+            self._stack.enter_context(self.standby)
             if self._mode != "local":
                 self.primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
                 self.primary.execute("SELECT pg_reload_conf()")
@@ -312,8 +330,14 @@ class Replicated:
 
 
 class MariaDB(Server):
+    """:ivar options: of its own"""
+
     account = "mysql"
     program = "mariadb-install-db"
+
+    def __init__(self, *options: str) -> None:
+        super().__init__()
+        self.options = options
 
     def prepare_command(self) -> list[str]:
         return [
@@ -328,6 +352,7 @@ class MariaDB(Server):
             *(f"--pid-file={self.folder / 'pid'}", "--character-set-server=utf8mb4", "--skip-name-resolve"),
             *("--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--innodb-doublewrite=0"),
             *("--innodb-buffer-pool-size=32M", "--max-connections=200", "--performance-schema=off"),
+            *self.options,
         ]
 
     def stop_signal(self) -> signal.Signals:
