@@ -67,7 +67,9 @@ class List(command.Lister):
         )
         parser.add_argument("--maintenance", action="store_true", help="only nodes in maintenance")
         parser.add_argument(
-            "--failing", action="store_true", help="only nodes whose last read of the power failed"
+            "--failing",
+            action="store_true",
+            help="only nodes whose last read of the power failed, and those that no living conductor reads",
         )
         parser.add_argument(
             "--stale",

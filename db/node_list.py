@@ -11,6 +11,8 @@ import sqlalchemy as sa
 
 from podium import states
 from podium.db.api import chunks, find_keys
+from podium.db.fleet_figures import IS_READ
+from podium.db.members import unended
 from podium.db.models import members, node_columns, nodes, power_readings, slots
 from podium.db.slots import OF_NODE
 
@@ -34,7 +36,8 @@ def select_nodes(
 
     :param shown: the columns to read, or ``owner``: the number of the member that has the node's slot
     :param wanted: names or UUIDs of the only nodes to look at
-    :param failing: only those whose last read of the power failed
+    :param failing: only those whose last read of the power failed, or that nobody reads: without an owner, or
+        reserved by one, that has not ended
     :param fresh: only those whose power was not last read within that time, or never
     :param enforced_by_default: only those whose power is to be restored; whether nodes without a policy of
         their own are enforced
@@ -49,7 +52,7 @@ def select_nodes(
     query = sa.select(nodes.c.id, *read)
     query = query.where(*(nodes.c[column] == value for column, value in equal.items()))
     if failing:
-        query = query.where(nodes.c.power_failures > 0)
+        query = query.where(sa.or_(nodes.c.power_failures > 0, sa.and_(IS_READ, _is_left_alone(connection))))
     if fresh is not None:
         checked_at = power_readings.c.checked_at
         stale = sa.select(power_readings.c.node_id)
@@ -70,6 +73,12 @@ def select_nodes(
         for number, *values in connection.execute(query.where(nodes.c.id.in_(chunk))):
             found[number] = dict(zip(names, values, strict=True))
     return [found[number] for number in order if number in found]
+
+
+def _is_left_alone(connection: sa.Connection) -> sa.ColumnElement[bool]:
+    alive = [one.name for one in unended(connection)]
+    is_held = sa.and_(nodes.c.reservation.is_not(None), nodes.c.reservation.not_in(alive))
+    return sa.or_(is_held, ~_has_owner())
 
 
 def _has_owner(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

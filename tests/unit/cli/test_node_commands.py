@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from crews import enter, settle
 from podium.db import api
 from podium.db.engine import Database
 from podium.db.models import utcnow
+from podium.db.worker import Worker
 from read_nodes import create_nodes
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -325,6 +327,7 @@ def test_would_enforce_takes_nodes_without_a_policy_as_the_config_file_says(
 
 @pytest.fixture
 def mixed_nodes(database: Database) -> None:
+    settle(database, enter(database, "c1", drivers=("acme", "fake")))
     enrol(database, name="alien", driver="acme", power_state="power off")
     enrol(database, name="dead", driver="fake", power_state="power on", power_failures=3)
     enrol(database, name="fine", driver="fake", power_state="power on", power_checked_at=utcnow())
@@ -350,6 +353,15 @@ def test_lists_are_narrowed_by_filters(podium: Run, filters: list[str], names: l
     assert podium("node", "list", *filters, "-f", "value", "-c", "name").stdout.split() == names
 
 
+@pytest.mark.usefixtures("mixed_nodes")
+def test_nodes_that_nobody_reads_are_failing(podium: Run, database: Database) -> None:
+    enrol(database, name="held", driver="fake", reservation=Worker("c2", 0, 99))
+    enrol(database, name="unserved", driver="other")
+    enrol(database, name="ignored", driver="other", power_policy="ignore")
+    listed = podium("node", "list", "--failing", "-f", "value", "-c", "name").stdout.split()
+    assert listed == ["dead", "held", "unserved"]
+
+
 @pytest.fixture
 def nodes_of_ages(podium_anywhere: Run, migrated_url: str) -> Run:
     """``podium`` on nodes whose power was read 10 and 1,000 seconds ago, or never, and one in maintenance.
@@ -362,6 +374,7 @@ def nodes_of_ages(podium_anywhere: Run, migrated_url: str) -> Run:
     rows[2]["maintenance"] = True
     database = Database(migrated_url)
     try:
+        settle(database, enter(database, "c1"))
         with database.write() as connection:
             create_nodes(
                 connection,
