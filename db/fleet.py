@@ -61,9 +61,22 @@ def rows(connection: sa.Connection, numbers: Iterable[int]) -> list[Changed]:
     return found
 
 
-def numbers(connection: sa.Connection) -> set[int]:
-    """The numbers of all nodes."""
-    return set(connection.scalars(sa.select(nodes.c.id)))
+#: Numbers that one statement looks for.
+_LOOKED_FOR: Final = 5000
+
+
+def missing(connection: sa.Connection, numbers: Iterable[int]) -> list[int]:
+    """Of these numbers those that no node has any more."""
+    gone: list[int] = []
+    for chunk in chunks(sorted(numbers), _LOOKED_FOR):
+        where, options = bulk.listed(chunk), {"compiled_cache": None}  # as in podium.db.readings
+        count = sa.text(f"SELECT count(*) FROM nodes WHERE {where}")
+        if connection.scalar(count, execution_options=options) == len(chunk):
+            continue
+        left = sa.text(f"SELECT id FROM nodes WHERE {where}")
+        found = set(connection.scalars(left, execution_options=options))
+        gone += [number for number in chunk if number not in found]
+    return gone
 
 
 class OwnedNode(NamedTuple):

@@ -175,8 +175,7 @@ class Fleet:
             rows += statements.rows(connection, self._held)
         gone: list[int] = []
         if pulse.deletions != self._pulse.deletions:
-            left = statements.numbers(connection)
-            gone = [number for number in list(self._entries) if number not in left]
+            gone = statements.missing(connection, list(self._entries))
         return self._sorted(connection, clock, pulse, rows, gone)
 
     def _load(

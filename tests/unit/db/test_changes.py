@@ -154,7 +154,7 @@ def test_who_enrols_many_does_not_keep_others_from_changing_nodes(database: Data
     assert new.version == old.version + 1
 
 
-def test_a_deletion_shows_in_the_pulse_and_in_the_numbers(database: Database, enrol: Enrol) -> None:
+def test_a_deletion_shows_in_the_pulse_and_its_number_is_missing(database: Database, enrol: Enrol) -> None:
     gone, left = enrol("n1", "n2")
     before = pulse(database)
     with database.write() as connection:
@@ -162,7 +162,9 @@ def test_a_deletion_shows_in_the_pulse_and_in_the_numbers(database: Database, en
     after = pulse(database)
     assert after.deletions > before.deletions
     with database.read() as connection:
-        assert fleet.numbers(connection) == {left.id}
+        assert fleet.missing(connection, [left.id, gone.id, left.id + 7]) == [gone.id, left.id + 7]
+        assert fleet.missing(connection, [left.id]) == []
+        assert fleet.missing(connection, []) == []
 
 
 def test_a_deletion_after_a_change_in_one_transaction_is_counted(database: Database, enrol: Enrol) -> None:
