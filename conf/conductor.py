@@ -102,8 +102,8 @@ opts = [
         default={},
         sample_default="rack7:2/1,hall2:10/60",
         help="Greatest number of nodes of a power domain that are switched on within a number of seconds. "
-        "The domains of a node are the power_domain and the rack in its extra. Every worker counts for "
-        "itself.",
+        "The domains of a node are the power_domain and the rack in its extra. All conductors of a database "
+        "count together, and should have the same limits.",
     ),
     cfg.BoolOpt(
         "enforce_dry_run",

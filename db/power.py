@@ -21,6 +21,7 @@ from podium.db.fleet import OWNED_NODE, OwnedNode
 from podium.db.models import columns, nodes, operations, slots
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, ITS_NODE, REPLACED, WAITING
+from podium.db.power_limits import Room
 from podium.db.slots import OF_NODE
 from podium.db.worker import Worker
 
@@ -159,6 +160,7 @@ class Due(NamedTuple):
     extra: dict[str, Any]
     reservation: Worker | None
     request_id: int
+    operation_id: int
     action: str
     state: str
 
@@ -230,7 +232,7 @@ def due(
     mine = requests.c.state == BEGUN, nodes.c.reservation == holder
     left = requests.c.state == BEGUN, owned, nodes.c.reservation.not_in(members.living(connection))
     of_node = columns(nodes, ("id", "driver", "extra", "reservation"))
-    of_request = columns(requests, ("id", "action", "state"))
+    of_request = columns(requests, ("id", "operation_id", "action", "state"))
     query: sa.Select[Any] = (
         sa.select(*of_node, *of_request)
         .select_from(requests.join(nodes, ITS_NODE).outerjoin(slots, OF_NODE))
@@ -294,6 +296,8 @@ _LOCK_OF_REQUESTS: Final = (
         nodes.c.id,
         nodes.c.reservation,
         requests.c.id.label("request_id"),
+        requests.c.operation_id,
+        requests.c.action,
         requests.c.state,
         _OWNED_SINCE.label("since"),
     )
@@ -304,8 +308,16 @@ _LOCK_OF_REQUESTS: Final = (
 )
 
 
+#: The same with what names the node's power domains, which is expensive to read.
+_LOCK_WITH_EXTRA: Final = _LOCK_OF_REQUESTS.add_columns(nodes.c.extra)
+
+
 def begin(
-    connection: sa.Connection, request_ids: Sequence[int], holder: Worker, now: datetime
+    connection: sa.Connection,
+    request_ids: Sequence[int],
+    holder: Worker,
+    now: datetime,
+    room: Room | None = None,
 ) -> list[Begun]:
     """Reserve nodes for their requests; those that changed meanwhile are left out.
 
@@ -313,6 +325,7 @@ def begin(
     it takes over because the member that had begun it has ended. Only the owner of a node's slot begins and
     takes over, once its generation has settled.
 
+    :param room: what power domains leave room for, where there are limits; others are left out
     :returns: the requests that are under way now, oldest first
     """
     all_begun: list[Begun] = []
@@ -325,7 +338,8 @@ def begin(
         .values(reservation=holder, reserved_for=nodes.c.target_power_state, reserved_at=now, version=version)
     )
     for chunk in chunks(sorted(request_ids), AT_ONCE):
-        found = connection.execute(_LOCK_OF_REQUESTS, {"numbers": chunk, "owner": holder.incarnation}).all()
+        lock = _LOCK_OF_REQUESTS if room is None else _LOCK_WITH_EXTRA
+        found = connection.execute(lock, {"numbers": chunk, "owner": holder.incarnation}).all()
         owned = [row for row in found if row.since is not None and row.since <= settled]
         new = [
             row
@@ -334,6 +348,8 @@ def begin(
             or (row.state == BEGUN and row.reservation is not None and row.reservation not in unended)
         ]
         mine = [row for row in found if row.state == BEGUN and row.reservation == holder]
+        if room is not None:
+            new = _admitted(room, new)
         if new:
             connection.execute(begun, {"numbers": [row.request_id for row in new]})
             connection.execute(reserved, {"numbers": [row.id for row in new]})
@@ -341,6 +357,15 @@ def begin(
             rows = connection.execute(_BEGUN_ROWS, {"numbers": [row.request_id for row in new + mine]})
             all_begun += (Begun(OwnedNode._make(row[:_WIDTH]), *row[_WIDTH:]) for row in rows)
     return all_begun
+
+
+def _admitted(room: Room, rows: Sequence[Any]) -> list[Any]:
+    """Those that may begin, the oldest first; what another member had begun was counted then."""
+    return [
+        row
+        for row in sorted(rows, key=lambda row: row.request_id)
+        if row.state == BEGUN or room.admit(row.action, row.extra, row.operation_id)
+    ]
 
 
 def mark_sent(

@@ -72,8 +72,18 @@ class Room:
         return seconds - ages[-most] if len(ages) >= most else -math.inf
 
 
-def paces(connection: sa.Connection, operations: Collection[int]) -> Limits:
-    """The limits of staggered operations, as they were asked for."""
+def paces(connection: sa.Connection, operations: Collection[int], known: Limits) -> Limits:
+    """The limits of staggered operations, as they were asked for.
+
+    :param known: those that were found before, and do not change
+    """
+    wanted = {f"{_OPERATION}{number}": number for number in operations}
+    kept = {domain: known[domain] for domain in wanted.keys() & known.keys()}
+    missing = [number for domain, number in wanted.items() if domain not in kept]
+    return {**kept, **_asked(connection, missing)} if missing else kept
+
+
+def _asked(connection: sa.Connection, operations: Collection[int]) -> Limits:
     later = requests.c.not_before > requests.c.requested_at
     query = (
         sa.select(

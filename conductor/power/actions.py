@@ -14,13 +14,12 @@ import sqlalchemy as sa
 from oslo_context.context import RequestContext
 from oslo_log import log
 
-from podium import errors, states
+from podium import errors
 from podium.clocks import boottime
 from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.change import Ended, PowerChange, Request
-from podium.conductor.power.limits import Limits, PowerLimits
 from podium.conductor.power.promotion import Promotion
 from podium.conductor.power.staggers import Staggers
 from podium.conductor.recording.recorder import Recorder
@@ -28,9 +27,10 @@ from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
 from podium.db import clock as clocks
-from podium.db import operations, power
+from podium.db import operations, power, power_limits
 from podium.db.outcomes import Outcome
 from podium.db.power import Begun, Due
+from podium.db.power_limits import Limits, Room
 from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
@@ -57,7 +57,7 @@ class PowerActions:
     :param worker: in whose name nodes are reserved
     :param note_read: learns, in the driver's room, of each read that a change makes: the driver, the node's
         number, and the answer or the error
-    :param limits: how many nodes of a domain this process switches on within a time
+    :param limits: how many nodes of a domain all members together switch on within a time
     :param lease: of this conductor, without which nothing is sent
     :param clock: seconds, monotonic
     """
@@ -84,7 +84,8 @@ class PowerActions:
         self._timeouts = timeouts
         self._note_read = note_read
         self._lease = lease
-        self._limits = PowerLimits(limits or {})
+        self._limits = limits or {}
+        self._paces: Limits = {}  # of staggered operations
         self._most = {name: _AT_ONCE if _is_async(room) else room.size for name, room in rooms.items()}
         self._now = sql.now
         self._clock = clock
@@ -128,8 +129,8 @@ class PowerActions:
             # Those under way are among them.
             limit = max(sum(free.values()) + len(self._fleet.taken), _PAGE)
             find = functools.partial(self._due, drivers=open_, limit=limit, after=last)
-            found, self._next_due = await self._sql.read(find)
-            chosen, others_wait = self._choose(found, free)
+            found, self._next_due, domains = await self._sql.read(find)
+            chosen, others_wait = self._choose(found, free, domains)
             if chosen:
                 await self._begin(chosen)
             more = more or others_wait
@@ -148,19 +149,24 @@ class PowerActions:
 
     def _due(
         self, connection: sa.Connection, drivers: Sequence[str], limit: int, after: int
-    ) -> tuple[list[Due], float | None]:
-        """Find the requests that can begin, the oldest first, and when the next of the others can."""
+    ) -> tuple[list[Due], float | None, Room]:
+        """Find the requests that can begin, the oldest first, and when the next of the others can.
+
+        :returns: these, and what power domains leave room for
+        """
         staggered = power.staggered(connection)
+        self._paces = power_limits.paces(connection, [one.operation_id for one in staggered], self._paces)
         reached = self._staggers.reached(staggered, clocks.now(connection)) if staggered else {}
         asked = self._clock()
         found = power.due(connection, self._worker, drivers, reached, limit=limit, after=after)
         seconds = power.next_due(connection, self._worker, drivers, reached)
-        return found, None if seconds is None else asked + seconds
+        room = power_limits.look(connection, {**self._limits, **self._paces})
+        return found, None if seconds is None else asked + seconds, room
 
-    def _choose(self, found: Sequence[Due], free: dict[str, int]) -> tuple[list[Due], bool]:
+    def _choose(self, found: Sequence[Due], free: dict[str, int], room: Room) -> tuple[list[Due], bool]:
         """Choose requests with room in their driver and power domain; return also whether others wait."""
         chosen: list[Due] = []
-        more, now, soonest = False, self._clock(), 0.0
+        more = False
         for row in found:
             if row.id in self._fleet.taken:
                 continue
@@ -169,16 +175,18 @@ class PowerActions:
             if not free[row.driver] or not self._is_shown(row):
                 more = True
                 continue
-            wait = self._held_back(row, now)
-            if wait:
-                soonest = min(wait, soonest or wait)
+            if row.state != operations.BEGUN and not room.admit(row.action, row.extra, row.operation_id):
                 continue
             free[row.driver] -= 1
             chosen.append(row)
-        if soonest:
-            allowed = now + soonest
-            self._next_due = min(allowed, self._next_due or allowed)
+        self._wait_for(room)
         return chosen, more
+
+    def _wait_for(self, room: Room) -> None:
+        """Look again when there is room for what was held back."""
+        if room.wait:
+            allowed = self._clock() + room.wait
+            self._next_due = min(allowed, self._next_due or allowed)
 
     def _is_shown(self, row: Due) -> bool:
         if row.reservation == self._worker:  # it is this member's, whoever owns the slot now
@@ -188,18 +196,13 @@ class PowerActions:
             row.state == operations.BEGUN or entry.node.target_power_state == row.action
         )
 
-    def _held_back(self, row: Due, now: float) -> float:
-        """Seconds for which a node must not be switched on yet."""
-        if states.REACHED.get(row.action) != states.POWER_ON:
-            return 0.0
-        return self._limits.admit(self._limits.domains(row.extra), now)
-
     async def _begin(self, chosen: Sequence[Due]) -> None:
         taken = {row.id for row in chosen if self._fleet.taken.take(row.id)}
         numbers = [row.request_id for row in chosen]
         begun: Sequence[Begun] = ()
         try:
-            begun = await self._sql.write(lambda connection: self._reserve(connection, numbers))
+            begun, room = await self._sql.write(lambda connection: self._reserve(connection, numbers))
+            self._wait_for(room)
         finally:
             self._fleet.taken.free(taken - {one.node.id for one in begun})
         for one in begun:
@@ -215,10 +218,15 @@ class PowerActions:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _reserve(self, connection: sa.Connection, numbers: Sequence[int]) -> Sequence[Begun]:
+    def _reserve(self, connection: sa.Connection, numbers: Sequence[int]) -> tuple[Sequence[Begun], Room]:
+        """Begin requests; return also what power domains leave room for after that."""
+        limits = {**self._limits, **self._paces}
+        room = power_limits.lock(connection, limits)
         if self._promotion.holds():  # since this very connection was made
-            return ()
-        return power.begin(connection, numbers, self._worker, self._now())
+            return (), room
+        begun = power.begin(connection, numbers, self._worker, self._now(), room if limits else None)
+        power_limits.save(connection, limits, room)
+        return begun, room
 
     async def drain(self, seconds: float) -> None:
         """Wait for the changes under way; the next run resumes those that take longer."""

@@ -121,7 +121,7 @@ def test_a_staggered_operation_has_the_pace_that_was_asked_for(database: Databas
     with database.write() as connection:
         asked = power.ask(connection, nodes[:5], OFF, who="me", stagger=(2, 60.0))
         power.ask(connection, nodes[5:], OFF, who="me")
-        paces = power_limits.paces(connection, [1, asked.operation_id or 0])
+        paces = power_limits.paces(connection, [asked.operation_id or 0, 999], {})
         assert paces == {f"operation:{asked.operation_id}": (2, 60.0)}
     room = Room(paces, {})
     assert [room.admit(OFF, {}, asked.operation_id or 0) for _ in range(3)] == [True, True, False]

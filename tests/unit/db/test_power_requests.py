@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from fakes import joined
 from podium import errors, states
-from podium.db import api, fleet, ledger, leftovers, members, models, operations, power
+from podium.db import api, fleet, ledger, leftovers, members, models, operations, power, power_limits
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.ledger import Event
@@ -685,3 +685,27 @@ def test_a_node_with_a_change_under_way_cannot_be_deleted(database: Database, en
     row = begun(database, enrol("n1"))
     with database.write() as connection, pytest.raises(errors.NodeConflict, match="power on is under way"):
         api.delete_node(connection, row.node.id)
+
+
+def test_members_together_begin_no_more_of_a_domain_than_its_limit(database: Database, enrol: Enrol) -> None:
+    limits = {"r7": (2, 3600.0)}
+
+    def begin_limited(holder: Worker) -> tuple[list[str], float]:
+        with database.read() as connection:
+            found = power.due(connection, holder, ["fake", "other"], limit=9999)
+        numbers = [row.request_id for row in found]
+        with database.write() as connection:
+            room = power_limits.lock(connection, limits)
+            found = power.begin(connection, numbers, holder, NOON, room)
+            power_limits.save(connection, limits, room)
+        return [one.node.name for one in found], room.wait
+
+    joined(database, C2, drivers=["other"])
+    rows = enrol("n1", extra={"rack": "r7"}) + enrol("n2", "n3", "n4", driver="other", extra={"rack": "r7"})
+    elsewhere = enrol("n5", driver="other", extra={"rack": "r8"})
+    asked = ask(database, rows + elsewhere)
+    assert begin_limited(C1) == (["n1"], 0.0)
+    names, wait = begin_limited(C2)
+    assert names == ["n2", "n5"]
+    assert 3500 < wait <= 3600
+    assert {one.state for one in requests(database, asked.operation_id)} == {"begun", "waiting"}

@@ -3,6 +3,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from fakes import HERE, THERE, Pieces, StillDriver, all_slots, happened, joined,
 from podium import errors, states
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.power.actions import PowerActions, Timeouts
-from podium.conductor.power.limits import Limits
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep.power_sync import PowerSync
-from podium.db import api, leftovers, members, operations, power
+from podium.db import api, clock, leftovers, members, operations, power
 from podium.db.models import power_events, power_requests, utcnow
+from podium.db.power_limits import Limits
 from podium.db.worker import Worker
 from podium.drivers import base
 
@@ -41,6 +42,11 @@ class Asked:
         self.it.sync = PowerSync(self.it.fleet, self.it.rooms, self.it.recorder)
         await self.it.fleet.begin(self.it.sql, all_slots(driver))
         self.make(THERE)
+
+    def follow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the database's clock go as the other one does."""
+        start = utcnow()
+        monkeypatch.setattr(clock, "now", lambda _connection: start + timedelta(seconds=self.later))
 
     def make(self, member: Worker = HERE) -> None:
         self.actions = PowerActions(
@@ -492,9 +498,12 @@ def test_a_change_cut_off_by_the_end_of_the_daemon_is_gone_on_with(tmp_path: Pat
     asyncio.run(main())
 
 
-def test_requests_that_are_staggered_are_begun_in_their_time(tmp_path: Path) -> None:
+def test_requests_that_are_staggered_are_begun_in_their_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
         async with asked(f"sqlite:///{tmp_path}/p", driver := StillDriver()) as it:
+            it.follow(monkeypatch)
             it.ask_all(["a", "b", "c"], states.POWER_ON, stagger=(2, 100.0))
             await it.done()
             assert (sorted(driver.states), it.actions.unfinished) == (["a", "b"], False)
@@ -506,10 +515,13 @@ def test_requests_that_are_staggered_are_begun_in_their_time(tmp_path: Path) -> 
     asyncio.run(main())
 
 
-def test_a_rack_with_a_limit_is_switched_on_a_few_at_a_time(tmp_path: Path) -> None:
+def test_a_rack_with_a_limit_is_switched_on_a_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
         limits = {"r7": (2, 10.0)}
         async with asked(f"sqlite:///{tmp_path}/p", driver := StillDriver(), limits=limits) as it:
+            it.follow(monkeypatch)
             for name in ("a", "b", "c"):
                 it.ask(name, states.POWER_ON)
             await it.done()
@@ -525,6 +537,52 @@ def test_a_rack_with_a_limit_is_switched_on_a_few_at_a_time(tmp_path: Path) -> N
                 it.ask(name, states.POWER_OFF)
             await it.done()
             assert set(driver.states.values()) == {states.POWER_OFF}
+
+    asyncio.run(main())
+
+
+def test_a_limit_and_a_stagger_hold_across_a_take_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        driver = StillDriver()
+        async with asked(f"sqlite:///{tmp_path}/p", driver, limits={"r7": (1, 10.0)}) as it:
+            it.follow(monkeypatch)
+            it.ask_all(["a", "b", "c"], states.POWER_ON)
+            await it.done()
+            assert sorted(driver.states) == ["a"]
+            it.later = 9.0
+            await it.succeed()
+            await it.done()
+            assert sorted(driver.states) == ["a"]
+            for later, on in ((10.0, ["a", "b"]), (19.0, ["a", "b"]), (20.0, ["a", "b", "c"])):
+                it.later = later
+                await it.done()
+                assert sorted(driver.states) == on
+
+    asyncio.run(main())
+
+
+def test_what_is_overdue_after_a_take_over_keeps_the_pace_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        driver = StillDriver()
+        async with asked(f"sqlite:///{tmp_path}/p", driver) as it:
+            it.follow(monkeypatch)
+            it.ask_all(["a", "b", "c"], states.POWER_ON, stagger=(1, 10.0))
+            await it.done()
+            assert sorted(driver.states) == ["a"]
+            successor = it.actions._staggers
+            it.later = 100.0  # until then nobody has begun anything
+            await it.succeed()
+            it.actions._staggers = successor
+            await it.done()
+            assert sorted(driver.states) == ["a", "b"]
+            it.later = 110.0
+            assert it.actions.unfinished
+            await it.done()
+            assert sorted(driver.states) == ["a", "b", "c"]
 
     asyncio.run(main())
 
