@@ -160,8 +160,9 @@ def make_generation(connection: sa.Connection) -> int | None:
 
     :returns: the number of the generation; None if everything stays as it is
     """
+    weights = _weights(connection)  # before others wait: of a large fleet this takes a while
     next_change(connection)  # from here on nobody else does
-    planned = _planned(connection)
+    planned = _planned(connection, weights)
     if not planned:
         return None
     number = planned.generation + 1
@@ -178,7 +179,7 @@ def is_due(connection: sa.Connection) -> bool:
     return bool(_planned(connection))
 
 
-def _planned(connection: sa.Connection) -> _Planned:
+def _planned(connection: sa.Connection, weights: Mapping[Pair, Mapping[int, int]] | None = None) -> _Planned:
     found = roster(connection)
     able = found.whom.able
     owners = _owners(connection)
@@ -193,7 +194,7 @@ def _planned(connection: sa.Connection) -> _Planned:
     result = _Planned(found.generation, owners, {}, {})
     if not found.is_settled and not is_urgent:
         return result
-    weights = _weights(connection)
+    weights = _weights(connection) if weights is None else weights
     loads: dict[int, int] = defaultdict(int)
     for pair in sorted(pairs, key=lambda pair: (-sum(weights.get(pair, {}).values()), pair)):
         counts = weights.get(pair, {})

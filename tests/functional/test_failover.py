@@ -15,10 +15,12 @@ import shifted_clock
 from daemons import Daemon, Rack, eventually
 from podium.db.engine import Database
 from podium.db.models import nodes, power_events, power_requests
+from rounds import ROUNDS
 from servers import MariaDB, PostgreSQL, Replicated, Server, Standby
 
 BMCS: Final = 30
 LEASE: Final = 10
+TIMES: Final = min(ROUNDS, 3)
 CONFIG: Final = f"""
 [conductor]
 sync_power_state_interval = 2
@@ -154,6 +156,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @pytest.mark.long
+@pytest.mark.skipif(ROUNDS == 1, reason="it takes as long as a conductor waits; make test-long")
 def test_a_server_that_hangs_is_given_up_and_used_again_once_it_answers(
     tmp_path: Path, server: Server
 ) -> None:
@@ -173,9 +176,9 @@ def test_a_server_that_hangs_is_given_up_and_used_again_once_it_answers(
 def test_a_server_that_is_killed_and_started_again_is_used_again(tmp_path: Path, server: Server) -> None:
     url = server.url(server.create_migrated_database())
     with site(tmp_path, url) as it:
-        for round in range(1, 4):
+        for round in range(1, TIMES + 1):
             it.reboot(*it.names)
             server.kill()
             server.start()
             it.all_done((round + 1) * BMCS)
-        assert it.resets() == [3] * BMCS
+        assert it.resets() == [TIMES] * BMCS

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from fakes import give_slots
 from podium import errors, states
-from podium.db import api, power
+from podium.db import api, fleet, power
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.models import utcnow
@@ -180,3 +180,51 @@ def test_a_node_that_is_gone_is_told_so(
         api.delete_node(connection, node.id)
     with database.write() as connection, pytest.raises(errors.NodeNotFound):
         act(connection, node.id)
+
+
+def counted(database: Database, work: Callable[[sa.Connection], object]) -> int:
+    """How many statements it takes."""
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    sa.event.listen(database.engine, "after_cursor_execute", note)
+    try:
+        with database.write() as connection:
+            work(connection)
+    finally:
+        sa.event.remove(database.engine, "after_cursor_execute", note)
+    return len(statements)
+
+
+def test_many_nodes_are_changed_in_few_statements_so_that_nobody_waits_long(
+    database: Database, enrol: Enrol
+) -> None:
+    rows = enrol(*(f"n{number}" for number in range(500)))
+    same = {row.id: {"maintenance": True} for row in rows}
+    own = {row.id: {"extra": {"place": row.name}} for row in rows}
+    assert counted(database, lambda connection: api.update_nodes(connection, same)) < 10
+    assert counted(database, lambda connection: api.update_nodes(connection, own)) < 10
+    with database.read() as connection:
+        changed = api.list_nodes(connection)
+    assert {(row.maintenance, row.extra["place"] == row.name) for row in changed} == {(True, True)}
+    assert {row.version for row in changed} == {changed[0].version}
+    assert counted(database, lambda connection: api.delete_nodes(connection, list(same))) < 10
+    with database.read() as connection:
+        assert api.count_nodes(connection) == 0
+
+
+def test_of_many_nodes_none_is_changed_while_one_is_reserved(database: Database, enrol: Enrol) -> None:
+    rows = enrol("n1", "n2", "n3")
+    with database.write() as connection:
+        give_slots(connection, C1, ["fake"])
+        assert fleet.hold(connection, rows[1].id, C1, "a look")
+    for change in (
+        lambda connection: api.update_nodes(connection, {row.id: {"maintenance": True} for row in rows}),
+        lambda connection: api.delete_nodes(connection, [row.id for row in rows]),
+    ):
+        with pytest.raises(errors.NodeConflict, match="n2: reserved by c1"), database.write() as connection:
+            change(connection)
+    with database.read() as connection:
+        assert {row.maintenance for row in api.list_nodes(connection)} == {False}
