@@ -208,6 +208,13 @@ def _nodes(database: Database) -> list[api.NodeRecord]:
         return api.list_nodes(connection)
 
 
+def test_a_schema_of_which_this_program_does_not_know_all_is_not_copied(make: Make, source: Database) -> None:
+    with source.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'f00d'"))
+    with pytest.raises(errors.SchemaMismatch, match="install that Podium here too before you copy"):
+        copy(source, make("sqlite"))
+
+
 def test_the_configured_database_is_no_target(source: Database) -> None:
     with pytest.raises(errors.ConfigError, match="is the configured database itself"):
         copy(source, Database(source.url))
