@@ -7,8 +7,7 @@ all members have. Functions of an open connection.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from types import MappingProxyType
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -18,87 +17,13 @@ from podium.db.api import chunks
 from podium.db.changes import next_change
 from podium.db.endpoints import SLOTS
 from podium.db.models import change_counter, conductors, members, nodes, slots
+from podium.db.sharing import plan
 from podium.db.worker import Worker
 
 #: A group and driver: the slots of each pair are shared out for themselves.
 Pair = tuple[str, str]
 
-#: Difference of two members' nodes, as a part of what each should have, that is left as it is.
-_UNEVEN: Final = 0.01
 _AT_ONCE: Final = 500
-
-
-def plan(
-    owners: Mapping[int, int | None],
-    able: Sequence[int],
-    weights: Mapping[int, int],
-    loads: Mapping[int, int],
-    barred: Mapping[int, Collection[int]] = MappingProxyType({}),
-) -> dict[int, int | None]:
-    """Share out the slots of one group and driver, evenly, and with as few changes as that takes.
-
-    :param owners: by slot, who owns it now; every slot of 1,024 that is missing has no owner
-    :param able: the members that may own it
-    :param weights: how many nodes are in each slot; none where it is missing
-    :param loads: how many nodes of other pairs each member has, which decides between equals
-    :param barred: further slots, of avoided subnets, with the members that must not own each
-    :returns: by slot, who is to own it
-    """
-    every = [*range(SLOTS), *sorted(barred)]
-    if not able:
-        return dict.fromkeys(every)
-    # Slots without nodes count as well, all of them less than one node: there may be some soon.
-    weight = {slot: weights.get(slot, 0) * 2 * len(every) + 1 for slot in every}
-    held: dict[int, set[int]] = {member: set() for member in able}
-    free = []
-    for slot in every:
-        owner = owners.get(slot)
-        if owner in held and owner not in barred.get(slot, ()):
-            held[owner].add(slot)
-        else:
-            free.append(slot)
-    load = {member: sum(weight[slot] for slot in held[member]) for member in able}
-
-    def order(member: int) -> tuple[int, int, int]:
-        return load[member], loads.get(member, 0), member
-
-    for slot in sorted(free, key=lambda slot: -weight[slot]):
-        takers = [member for member in able if member not in barred.get(slot, ())]
-        if takers:
-            least = min(takers, key=order)
-            held[least].add(slot)
-            load[least] += weight[slot]
-    _level(held, load, weight, barred, sum(weight.values()) / len(able) * _UNEVEN)
-    return dict.fromkeys(every) | {slot: member for member, its in held.items() for slot in its}
-
-
-def _level(
-    held: Mapping[int, set[int]],
-    load: dict[int, int],
-    weight: Mapping[int, int],
-    barred: Mapping[int, Collection[int]],
-    tolerance: float,
-) -> None:
-    """Move slots from those that have most to those that have least, while that makes them more even."""
-    while True:
-        order = sorted(load, key=lambda one: (load[one], one))
-        for most, least in ((most, least) for most in reversed(order) for least in order):
-            gap = load[most] - load[least]
-            # Less than the gap, so that what is more even after each move ends some time.
-            fitting = [
-                slot
-                for slot in (held[most] if gap > tolerance else ())
-                if weight[slot] < gap and least not in barred.get(slot, ())
-            ]
-            if fitting:
-                break
-        else:
-            return
-        moved = min(fitting, key=lambda slot: (abs(gap - 2 * weight[slot]), slot))
-        held[most].remove(moved)
-        held[least].add(moved)
-        load[most] -= weight[moved]
-        load[least] += weight[moved]
 
 
 class Able(NamedTuple):

@@ -11,6 +11,7 @@ from podium.db import conductors, members, models, slots
 from podium.db.api import NodeRecord
 from podium.db.endpoints import SLOTS, slot_of
 from podium.db.engine import Database
+from podium.db.sharing import plan
 from podium.db.worker import Worker
 
 Enrol = Callable[..., list[NodeRecord]]
@@ -35,7 +36,7 @@ def test_the_slot_of_an_endpoint_is_the_same_for_ever() -> None:
 def test_shares_are_even_within_two_percent() -> None:
     for nodes, able in ((3000, [1, 2, 3]), (100_000, [4, 5, 9, 11])):
         weight = weights(nodes)
-        shares = loads(slots.plan({}, able, weight, {}), weight)
+        shares = loads(plan({}, able, weight, {}), weight)
         assert set(shares) == set(able)
         assert max(shares.values()) <= 1.02 * nodes / len(able)
         assert min(shares.values()) >= 0.98 * nodes / len(able)
@@ -43,8 +44,8 @@ def test_shares_are_even_within_two_percent() -> None:
 
 def test_a_join_moves_its_share_and_no_more() -> None:
     weight = weights(30_000)
-    before = slots.plan({}, [1, 2, 3], weight, {})
-    after = slots.plan(before, [1, 2, 3, 4], weight, {})
+    before = plan({}, [1, 2, 3], weight, {})
+    after = plan(before, [1, 2, 3, 4], weight, {})
     moved = {slot for slot in before if before[slot] != after[slot]}
     assert {after[slot] for slot in moved} == {4}
     assert sum(weight.get(slot, 0) for slot in moved) <= 1.02 * 30_000 / 4
@@ -52,24 +53,49 @@ def test_a_join_moves_its_share_and_no_more() -> None:
 
 def test_only_the_slots_of_who_is_gone_move() -> None:
     weight = weights(30_000)
-    before = slots.plan({}, [1, 2, 3], weight, {})
-    after = slots.plan(before, [1, 3], weight, {})
+    before = plan({}, [1, 2, 3], weight, {})
+    after = plan(before, [1, 3], weight, {})
     assert {before[slot] for slot in before if before[slot] != after[slot]} == {2}
 
 
 def test_without_nodes_the_slots_are_shared_out_all_the_same() -> None:
-    assert set(Counter(slots.plan({}, [1, 2], {}, {}).values()).values()) == {SLOTS // 2}
-    assert set(slots.plan({}, [], {}, {}).values()) == {None}
+    assert set(Counter(plan({}, [1, 2], {}, {}).values()).values()) == {SLOTS // 2}
+    assert set(plan({}, [], {}, {}).values()) == {None}
 
 
 def test_the_few_nodes_of_many_drivers_do_not_all_fall_to_one() -> None:
-    assert slots.plan({}, [1, 2], {7: 1}, {1: 5, 2: 0})[7] == 2
+    assert plan({}, [1, 2], {7: 1}, {1: 5, 2: 0})[7] == 2
 
 
 def test_one_slot_that_is_heavier_than_all_others_does_not_go_round_and_round() -> None:
     weight = {1: 100, 2: 1, 3: 1}
-    planned = slots.plan({}, [1, 2], weight, {})
-    assert slots.plan(planned, [1, 2], weight, {}) == planned
+    planned = plan({}, [1, 2], weight, {})
+    assert plan(planned, [1, 2], weight, {}) == planned
+
+
+def test_slots_that_some_must_not_have_are_shared_evenly_by_the_others() -> None:
+    barred = dict.fromkeys(range(SLOTS, SLOTS + 16), {1})
+    weight = dict.fromkeys(barred, 100)
+    before = plan({}, [1, 2, 3], weight, {}, barred)
+    assert loads(before, weight) == {2: 800, 3: 800}
+    after = plan(before, [1, 2, 3, 4], weight, {}, barred)
+    assert loads(after, weight)[1] == 0
+    assert min(loads(after, weight)[member] for member in (2, 3, 4)) >= 500
+    assert {before[slot] for slot in barred if before[slot] != after[slot]} <= {2, 3}
+    assert {after[slot] for slot in barred if before[slot] != after[slot]} == {4}
+
+
+def test_who_must_not_have_a_subnet_has_more_of_the_rest() -> None:
+    barred = dict.fromkeys(range(SLOTS, SLOTS + 16), {1})
+    weight = weights(2000) | dict.fromkeys(barred, 62)
+    shares = loads(plan({}, [1, 2, 3], weight, {}, barred), weight)
+    assert max(shares.values()) <= 1.02 * sum(weight.values()) / 3
+
+
+def test_what_nobody_may_have_has_no_owner() -> None:
+    planned = plan({SLOTS: 1}, [1, 2], {SLOTS: 5}, {}, {SLOTS: {1, 2}})
+    assert planned[SLOTS] is None
+    assert None not in {planned[slot] for slot in range(SLOTS)}
 
 
 # Generations
