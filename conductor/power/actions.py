@@ -37,6 +37,8 @@ LOG = log.getLogger(__name__)
 
 #: Concurrent power changes of an async driver; a plain one has as many as its room has threads.
 _AT_ONCE: Final = 512
+#: Seconds in which confirmations are gathered for one transaction.
+_GATHER: Final = 0.01
 #: The fewest requests that are listed at once: those that must wait may stand before those that need not.
 _PAGE: Final = 2000
 #: One in so many must be free before waiting requests are listed again: listing many is expensive.
@@ -307,6 +309,7 @@ class PowerActions:
         try:
             async with self._confirming:
                 if not mine.done():  # otherwise the call before wrote it
+                    await asyncio.sleep(_GATHER)
                     await self._confirm_all()
         finally:
             if self._to_confirm.get(request_id) is mine:
