@@ -157,6 +157,10 @@ class Fleet:
         with self._lock:
             self._drop(number for number in lost if number not in self._staying)
 
+    def is_lost(self, number: int) -> bool:
+        """Whether a node's slot is another member's, which has the node when it is free."""
+        return number in self._staying
+
     def take_dropped(self) -> list[Entry]:
         """The nodes that were dropped since the last call: deleted, changed, or another member's."""
         free = [number for number in self._staying if number not in self.taken]

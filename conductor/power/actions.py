@@ -242,6 +242,9 @@ class PowerActions:
         node, ended = begun.node, False
         try:
             state, error = await self._change(begun, context)
+            if self._fleet.is_lost(node.id):  # its next conductor is to find no call and no session of ours
+                room, left = self._rooms[node.driver], node_of(node, time.monotonic())
+                await asyncio.wrap_future(room.start(lambda: room.leave([left]), context).future)
             if error is None:
                 LOG.info("%s: %s done, asked for by %s", node.name, begun.action, begun.requested_by)
             else:

@@ -609,3 +609,28 @@ def test_a_plain_driver_is_given_no_more_changes_than_its_room_has_threads(tmp_p
             assert len(driver.states) == 20
 
     asyncio.run(main())
+
+
+def test_a_node_whose_slot_was_lost_is_released_before_its_change_is_over(tmp_path: Path) -> None:
+    class Releasing(Held):
+        held: list[Any] = []
+
+        async def release(self, node: base.Node) -> None:
+            with it.it.database.read() as connection:
+                self.held.append(api.find_nodes(connection, [node.name])[0].reservation)
+
+    async def main() -> None:
+        nonlocal it
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Releasing()) as it:
+            it.ask("a", "power on")
+            await it.begin()
+            await happened(driver.began)
+            joined(it.it.database, THERE, drivers=[driver.name])
+            it.it.fleet.lose(all_slots(driver.name))
+            driver.let_go.set()
+            await it.done()
+            row = it.it.node("a")
+            assert (driver.held, row.reservation, row.power_state) == ([HERE], None, "power on")
+
+    it: Any = None
+    asyncio.run(main())
