@@ -26,7 +26,7 @@ from podium.db.worker import Worker
 _THREADS: Final = 5
 
 #: Seconds for which looks go without a transaction.
-_TRUST: Final = 1.0
+_TRUST: Final = 2.0
 
 _T = TypeVar("_T")
 
