@@ -251,8 +251,11 @@ def acknowledge(connection: sa.Connection, member: Worker, generation: int) -> N
     """Record that a member has given up all that it lost up to a generation.
 
     In a transaction of its own, after those that wrote what it learned of what it lost. One that comes late
-    takes nothing back.
+    takes nothing back. A generation that this database does not have was lost with its last server; another
+    will have its number.
     """
+    newest = connection.scalars(sa.select(change_counter.c.generation)).one()
+    generation = min(generation, newest)
     raised = sa.case((members.c.acknowledged < generation, generation), else_=members.c.acknowledged)
     _change(connection, member, acknowledged=raised)
 

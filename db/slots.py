@@ -137,8 +137,10 @@ def _planned(connection: sa.Connection, weights: Mapping[Pair, Mapping[int, int]
 
 
 def roster(connection: sa.Connection) -> Roster:
-    """Who may own slots now."""
-    generation: int = connection.scalars(sa.select(change_counter.c.generation)).one()
+    """Who may own slots now.
+
+    The generation is asked for last: one that is newer than the rest may be made for that, none that is older.
+    """
     names = ("id", "host", "drivers", "conductor_groups", "fallback_groups", "leaves", "acknowledged")
     query = (
         sa.select(*(members.c[name] for name in names), conductors.c.draining_since)
@@ -160,6 +162,7 @@ def roster(connection: sa.Connection) -> Roster:
         if not row.leaves
     )
     barred = sorted((slot, frozenset(hosts)) for slot, hosts in subnets.barred(connection).items())
+    generation: int = connection.scalars(sa.select(change_counter.c.generation)).one()
     is_settled = all(row.acknowledged >= generation for row in rows)
     return Roster(Whom(able, tuple(barred)), generation, is_settled)
 

@@ -153,7 +153,7 @@ class Fleet:
         for pair, numbers in slots.items():
             self._begun[pair].difference_update(numbers)
         lost = [entry.number for entry in self._entries.values() if entry.slot in slots.get(entry.pair, ())]
-        self._staying.update(number for number in lost if number in self.taken)
+        self._staying.update(number for number in lost if self.taken.is_under_way(number))
         with self._lock:
             self._drop(number for number in lost if number not in self._staying)
 

@@ -13,6 +13,7 @@ class Taken:
 
     def __init__(self) -> None:
         self._numbers: set[int] = set()
+        self._over: set[int] = set()
         self._ended: deque[tuple[int, tuple[int, ...]]] = deque()  # changes, and the nodes of each
 
     def __contains__(self, number: int) -> bool:
@@ -33,9 +34,18 @@ class Taken:
         self._numbers.add(number)
         return True
 
+    def note_over(self, number: int) -> None:
+        """Note that the change of a node is over: it is taken until its outcome is written and shown."""
+        self._over.add(number)
+
+    def is_under_way(self, number: int) -> bool:
+        """Whether a node is taken by somebody who may still make calls to it."""
+        return number in self._numbers and number not in self._over
+
     def free(self, numbers: Iterable[int]) -> None:
         """Free nodes at once."""
         self._numbers.difference_update(numbers)
+        self._over.difference_update(numbers)
 
     def free_when_seen(self, change: int, numbers: Iterable[int]) -> None:
         """Free nodes once the fleet shows how their power changes ended.

@@ -41,6 +41,8 @@ _AT_ONCE: Final = 512
 _GATHER: Final = 0.01
 #: The fewest requests that are listed at once: those that must wait may stand before those that need not.
 _PAGE: Final = 2000
+#: Seconds that a call which was given up may take to return, before its node is handed to another member.
+_RETURN: Final = 10.0
 #: One in so many must be free before waiting requests are listed again: listing many is expensive.
 _SHARE: Final = 8
 
@@ -242,9 +244,8 @@ class PowerActions:
         node, ended = begun.node, False
         try:
             state, error = await self._change(begun, context)
-            if self._fleet.is_lost(node.id):  # its next conductor is to find no call and no session of ours
-                room, left = self._rooms[node.driver], node_of(node, time.monotonic())
-                await asyncio.wrap_future(room.start(lambda: room.leave([left]), context).future)
+            if self._fleet.is_lost(node.id) and not await self._has_left(begun, context):
+                return
             if error is None:
                 LOG.info("%s: %s done, asked for by %s", node.name, begun.action, begun.requested_by)
             else:
@@ -255,6 +256,7 @@ class PowerActions:
                 )
             )
             ended = True
+            self._fleet.taken.note_over(node.id)
             await self._recorder.write_outcomes()
         except errors.DatabaseUnavailable:
             pass  # the recorder tries again
@@ -267,6 +269,13 @@ class PowerActions:
             self._sent.pop(begun.request_id, None)
             if not ended:  # otherwise it is released once the fleet shows the outcome
                 self._fleet.taken.free([node.id])
+
+    async def _has_left(self, begun: Begun, context: RequestContext) -> bool:
+        """Wait until its next conductor will find no call to a node and no session of this one."""
+        room, node = self._rooms[begun.node.driver], node_of(begun.node, time.monotonic())
+        left = asyncio.wrap_future(room.start(lambda: room.leave([node]), context).future)
+        await asyncio.wait([left], timeout=_RETURN)
+        return left.done()
 
     async def _change(self, begun: Begun, context: RequestContext) -> Ended:
         room, loop = self._rooms[begun.node.driver], asyncio.get_running_loop()

@@ -237,17 +237,22 @@ class PowerChange:
             await self._rest(next(gaps), end)
 
     async def _send(self, end: float, method: Callable[..., Any], *args: Any) -> None:
-        try:
-            await self._confirm()
-        except errors.DatabaseUnavailable:
-            raise _Refused(
-                f"{self._request.action} was not sent: it could not be written to the database before"
-            ) from None
-        try:
+        is_confirmed = False
+
+        async def send(*given: Any) -> Any:
+            nonlocal is_confirmed
+            await self._confirm()  # in the node's turn, so that nothing is waited for after it
+            is_confirmed = True
             sending = method if self._lease is None else self._lease.bounded(method)
-            await self._room.command(self._left(end), self._node, sending, *args, urgent=True)
+            return await self._room.call(sending, *given)
+
+        try:
+            await self._room.command(self._left(end), self._node, send, *args, urgent=True)
         except Exception as error:
             words = self._words(error)
+            if not is_confirmed and isinstance(error, errors.DatabaseUnavailable | TimeoutError):
+                why = "" if isinstance(error, NotAsked) else "it could not be written to the database before"
+                raise _Refused(f"{self._request.action} was not sent: {why or words}") from None
             if isinstance(error, NotAsked):
                 raise _Refused(words) from None
             if isinstance(error, _SILENCE):

@@ -119,10 +119,18 @@ def test_a_number_that_was_given_once_more_is_not_the_same_member(database: Data
 def test_an_acknowledgement_that_comes_late_takes_nothing_back(database: Database) -> None:
     one = enter(database)
     with database.write() as connection:
-        generation = members.unended(connection)[0].acknowledged
-        members.acknowledge(connection, one, generation + 7)
-        members.acknowledge(connection, one, generation + 6)
-        assert [member.acknowledged for member in members.unended(connection)] == [generation + 7]
+        newest = slots.make_generation(connection) or 0
+        members.acknowledge(connection, one, newest)
+        members.acknowledge(connection, one, newest - 1)
+        assert [member.acknowledged for member in members.unended(connection)] == [newest]
+
+
+def test_a_generation_that_the_database_has_lost_is_not_acknowledged(database: Database) -> None:
+    one = enter(database)
+    with database.write() as connection:
+        newest = slots.make_generation(connection) or 0
+        members.acknowledge(connection, one, newest + 3)
+        assert [member.acknowledged for member in members.unended(connection)] == [newest]
 
 
 def test_who_leaves_after_it_was_ended_was_ended_by_the_other(database: Database) -> None:

@@ -293,3 +293,24 @@ def test_a_generation_that_comes_as_a_member_is_ended_gives_its_slots_away(
         lambda connection: members.end(connection, {two.incarnation: 1}, one, "over"), slots.make_generation
     )
     assert counts(database) == {one.incarnation: SLOTS}
+
+
+def test_a_generation_is_not_taken_for_one_of_members_that_came_after_it(database: Database) -> None:
+    one = enter(database, "c1")
+    before = settle(database, one)
+    is_first = True
+
+    def meanwhile(*_: object) -> None:
+        nonlocal is_first
+        if is_first and not database.is_sqlite:
+            is_first = False
+            two = enter(database, "c2")
+            settle(database, one, two)
+
+    sa.event.listen(database.engine, "after_cursor_execute", meanwhile)
+    try:
+        with database.read() as connection:
+            found = slots.roster(connection)
+    finally:
+        sa.event.remove(database.engine, "after_cursor_execute", meanwhile)
+    assert (len(found.able), found.generation) != (2, before)

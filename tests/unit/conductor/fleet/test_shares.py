@@ -289,6 +289,27 @@ def test_a_node_with_a_change_under_way_stays_until_it_has_ended(migrated_url: s
     asyncio.run(main())
 
 
+def test_a_call_that_outlives_its_change_keeps_the_node_from_its_next_owner(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with entering(f"sqlite:///{tmp_path}/p", Clock()) as enter:
+            one = await enter("a")
+            await one.look()
+            for entry in one.fleet.entries()[:8]:
+                one.fleet.taken.take(entry.number)
+                one.room.start(
+                    lambda node=entry.node: one.room.command(60, node, one.driver.read_plainly), None
+                )  # type: ignore[misc,arg-type]
+                one.fleet.taken.note_over(entry.number)
+            await happened(one.driver.reading)
+            other = await enter("b")
+            await one.look()
+            assert await other.look() == []
+            one.driver.let_go.set()
+            await settle(one, other)
+
+    asyncio.run(main())
+
+
 def reserve(database: Database, holder: Worker | None) -> None:
     with database.write() as connection:
         version = slots.next_change(connection)

@@ -1,7 +1,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fakes import HERE, THERE, Pieces, StillDriver, all_slots, happened, joined, pieces, until
+from fakes import HERE, PATIENCE, THERE, Pieces, StillDriver, all_slots, happened, joined, pieces, until
 from podium import errors, states
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.power.actions import PowerActions, Timeouts
@@ -494,6 +494,49 @@ def test_a_change_cut_off_by_the_end_of_the_daemon_is_gone_on_with(tmp_path: Pat
             else:
                 assert (driver.sent, request.state) == ([action], "failed")
                 assert "was sent when the conductor ended" in row.last_error
+
+    asyncio.run(main())
+
+
+class Stuck(StillDriver):
+    """Switches by a plain method that does not return."""
+
+    def __init__(self) -> None:
+        super().__init__("stuck")
+        self.called, self.let_go, self.left = threading.Event(), threading.Event(), threading.Event()
+
+    def set_power_state(self, node: base.Node, target: str) -> None:  # type: ignore[override]
+        self.called.set()
+        self.let_go.wait(PATIENCE)
+
+    def release(self, node: base.Node) -> None:  # type: ignore[override]
+        self.left.set()
+
+
+def test_a_node_that_is_lost_is_handed_on_when_the_last_call_of_its_change_has_returned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        driver = Stuck()
+        async with asked(f"sqlite:///{tmp_path}/p", driver, timeout=0.1) as it:
+            room, leaving = it.it.rooms["stuck"], threading.Event()
+            leave = room.leave
+
+            def note(nodes: Sequence[base.Node]) -> Coroutine[Any, Any, None]:
+                leaving.set()
+                return leave(nodes)
+
+            monkeypatch.setattr(room, "leave", note)
+            it.ask("a", states.POWER_ON)
+            await it.begin()
+            await happened(driver.called)
+            it.it.fleet.lose(all_slots("stuck"))
+            await happened(leaving)
+            await it.it.recorder.flush()
+            assert (it.request().state, driver.left.is_set()) == ("begun", False)
+            driver.let_go.set()
+            await it.actions.drain(PATIENCE)
+            assert (it.request().state, driver.left.is_set()) == ("failed", True)
 
     asyncio.run(main())
 

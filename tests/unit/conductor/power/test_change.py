@@ -83,6 +83,7 @@ def carry_out(
     sent: bool = False,
     confirm: Callable[[], None] | None = None,
     lease: Lease | None = None,
+    room: DriverRoom | None = None,
 ) -> Ended:
     async def confirm_all() -> None:
         if confirm is not None:
@@ -96,7 +97,7 @@ def carry_out(
     async def main() -> Ended:
         request = Request(action, 60.0, 600.0, then_off, sent)
         change = PowerChange(
-            DriverRoom(machine),
+            room or DriverRoom(machine),
             NODE,
             request,
             confirm_all,
@@ -326,6 +327,13 @@ def test_a_command_that_is_repeated_is_confirmed_again() -> None:
     machine.ignores = 1
     carry_out(machine, ON)
     assert (machine.confirmed_before, machine.sent) == ([0, 1], [ON, ON])
+
+
+def test_a_command_is_confirmed_in_the_turn_of_its_node() -> None:
+    """Nothing is waited for between the database's word and the call."""
+    room, turns = DriverRoom(machine := Machine(OFF)), []
+    carry_out(machine, ON, confirm=lambda: turns.append(NODE.uuid in room._visits), room=room)
+    assert turns == [True]
 
 
 @pytest.mark.parametrize("action", [OFF, states.REBOOTING])
