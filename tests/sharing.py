@@ -1,0 +1,695 @@
+"""Members that share a fleet, in a world whose time, machines and network are a model; statements are real.
+
+A member does its work in small steps. At each of them its process may be stopped, for a while or for good,
+and its clock with it or not. Nothing here waits: time passes when it is told to.
+"""
+
+import contextlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+
+from podium import errors, states
+from podium.conductor.fleet.lease import Lease, SharedLeases
+from podium.conductor.fleet.observed import Observed
+from podium.conductor.rooms.visit import NotAsked
+from podium.db import api, changes, drains, leftovers, members, models, outcomes, power, restoring, slots
+from podium.db.changes import Pulse
+from podium.db.engine import Database
+from podium.db.models import change_counter, conductors, leases, nodes, power_requests
+from podium.db.models import members as members_table
+from podium.db.operations import BEGUN
+from podium.db.outcomes import Outcome
+from podium.db.worker import Worker
+from templates import write_sqlite
+
+#: Seconds.
+LEASE: Final = 15.0
+INTERVAL: Final = 3.0
+LOOK: Final = 10.0
+PATIENCE: Final = 12.0
+
+#: How a process may stop: for good; with its clock going on; with its clock; all but its heartbeat.
+CRASH, PAUSE, SUSPEND, STALL = "crash", "pause", "suspend", "stall"
+#: What may become of a commit: it is carried out, and not answered; or later than that.
+LOST, LATE = "lost", "late"
+
+#: The rules that a faulty member breaks.
+NO_GENERATION_CHECK = "a gained slot begins at once"
+ACKNOWLEDGES_FIRST = "acknowledges before it has given up"
+WALL_CLOCK = "judges leases by the wall clock"
+FROM_THE_ANSWER = "counts a renewal from its answer"
+NO_GUARD = "writes without looking whether it has ended"
+NO_CONFIRMATION = "sends without asking the database"
+SLOTS_FIRST = "asks for its slots before it asks what has settled"
+NO_TIMELINE = "does not notice that the database went back in time"
+
+_T = TypeVar("_T")
+#: Ends the turn of whatever yields it; any other step may be followed at once.
+_WAIT: Final = "wait"
+Steps = Generator[str, None, None]
+
+
+class Violation(AssertionError):
+    """A rule that must hold for every member, at any time."""
+
+
+@dataclass
+class Machine:
+    """A machine: who switched it, and for what."""
+
+    on: bool = False
+    stuck: bool = False  # a call to it does not return, and has no effect before it does
+    sends: list[tuple[float, Worker]] = field(default_factory=list)
+
+
+class World:
+    """The database, the machines and the time.
+
+    :param faults: rules that no member keeps
+    """
+
+    def __init__(self, folder: str, hosts: Mapping[str, float], faults: frozenset[str]) -> None:
+        self.now = 0.0
+        self.faults = faults
+        self.away = False
+        self.timeline = 1
+        self.late: list[tuple[float, Callable[[sa.Connection], object]]] = []
+        self.machines: defaultdict[str, Machine] = defaultdict(Machine)
+        self.accepted: list[str] = []
+        #: How often a machine was rebooted, by who asked for it: somebody else each time.
+        self.reboots: Counter[str] = Counter()
+        self.renewed: dict[int, float] = {}  # by the holders' clocks
+        self.moved: dict[int, float] = {}  # when nodes were edited, by number
+        #: Those of which a packet may have gone out twice, as the documents say.
+        self.excused: set[str] = set()
+        self._file = Path(folder, "podium.sqlite")
+        self._copy: bytes | None = None
+        write_sqlite(self._file)
+        self._open()
+        with self.transaction() as connection:
+            for name in hosts:
+                row = {"hostname": name, "workers": 1, "started_at": clock_now()}
+                connection.execute(sa.insert(conductors).values(row))
+        self.hosts = {name: Process(self, name, offset) for name, offset in hosts.items()}
+
+    def _open(self) -> None:
+        self._database = Database(f"sqlite:///{self._file}")
+        self._connection = self._database.engine.connect()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+        self._database.dispose()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A transaction of anybody, all of them over one connection, which saves most of the time."""
+        with self._connection.begin():
+            yield self._connection
+
+    def rows(self, query: sa.Select[Any]) -> list[Any]:
+        """What is in the database, whoever can reach it."""
+        with self.transaction() as connection:
+            return list(connection.execute(query))
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, and everybody live on."""
+        for _ in range(round(seconds)):
+            self.now += 1
+            due = [one for one in self.late if one[0] <= self.now]
+            self.late = [one for one in self.late if one[0] > self.now]
+            for _, transaction in due:
+                with contextlib.suppress(errors.PodiumError), self.transaction() as connection:
+                    transaction(connection)
+            for process in self.hosts.values():
+                process.live()
+            self.check_readers()
+
+    def drain(self, host: str, is_drained: bool) -> None:
+        """Have a host give its nodes to others, or take some again."""
+        with self.transaction() as connection:
+            (drains.drain if is_drained else drains.undrain)(connection, host)
+
+    def move(self, name: str, slot: int) -> None:
+        """Edit a node, so that it falls into another slot, unless somebody has reserved it."""
+        with contextlib.suppress(errors.NodeConflict), self.transaction() as connection:
+            (node,) = api.find_nodes(connection, [name])
+            api.update_node(connection, node.id, {"slot": slot})
+            self.moved[node.id] = self.now
+
+    def copy(self) -> None:
+        """Take what a standby has: what is committed after that is lost if it is promoted."""
+        self.close()
+        self._copy = self._file.read_bytes()
+        self._open()
+
+    def promote(self) -> None:
+        """Let the database go back in time, to the copy."""
+        if self._copy is None:
+            return
+        self.close()
+        self._file.write_bytes(self._copy)
+        self._open()
+        self.late.clear()
+        self.timeline += 1
+        query = sa.select(power_requests.c.requested_by, power_requests.c.sent_at)
+        known = {row.requested_by: row.sent_at for row in self.rows(query)}
+        self.accepted = [one for one in self.accepted if one in known]
+        under_way = {who for process in self.hosts.values() for who in process.sent}
+        self.excused |= {who for who in self.reboots if known.get(who) is None} - under_way
+
+    def send(self, change: "Change", command: str, is_excused: bool) -> None:
+        """Let a packet reach a machine.
+
+        :param is_excused: whether its sender was stopped between the database's word and the packet
+        """
+        begun, worker = change.begun, change.worker
+        machine = self.machines[begun.node.name]
+        query = sa.select(power_requests.c.holder, power_requests.c.state, members_table.c.ended_at)
+        query = query.join_from(
+            power_requests, members_table, members_table.c.id == worker.incarnation, isouter=True
+        )
+        found = self.rows(query.where(power_requests.c.requested_by == begun.requested_by))
+        is_rightful = [(row.holder, row.state, row.ended_at) for row in found] == [(worker, BEGUN, None)]
+        others = [one for at, one in machine.sends if at >= change.confirmed_at and one != worker]
+        if not is_excused and (others or not (is_rightful or change.timeline != self.timeline)):
+            raise Violation(
+                f"{worker} sends {command} to {begun.node.name}, which is not its own: {found} {others}"
+            )
+        machine.sends.append((self.now, worker))
+        if command == states.REBOOTING:
+            self.reboots[begun.requested_by] += 1
+            if is_excused:
+                self.excused.add(begun.requested_by)
+            if self.reboots[begun.requested_by] > 1 and begun.requested_by not in self.excused:
+                raise Violation(f"{worker} reboots {begun.node.name} once more")
+        machine.on = command != states.POWER_OFF
+
+    def check_readers(self) -> None:
+        """Compare who reads with the rule that a node has one reader, but for those that are cut off."""
+        alive = {member.name for member in self._unended()}
+        readers: defaultdict[int, list[Worker]] = defaultdict(list)
+        for process in self.hosts.values():
+            if process.worker in alive and not process.is_cut_off:
+                for number in process.reads():
+                    if process.looked_at > self.moved.get(number, -1):
+                        readers[number].append(process.worker)
+        if several := {name: them for name, them in readers.items() if len(them) > 1}:
+            raise Violation(f"read by several: {several}")
+
+    def _unended(self) -> list[members.Member]:
+        with self.transaction() as connection:
+            return members.unended(connection)
+
+
+class Change:
+    """A change of a node's power under way."""
+
+    def __init__(self, process: "Process", begun: power.Begun) -> None:
+        assert process.worker is not None
+        self.process = process
+        self.worker = process.worker
+        self.begun = begun
+        self.is_reading = True
+        self.confirmed_at = 0.0
+        self.timeline = 0
+        self.steps = self._carry_out()
+
+    def _carry_out(self) -> Steps:
+        begun, process = self.begun, self.process
+        machine = process.world.machines[begun.node.name]
+        is_reboot = begun.action == states.REBOOTING
+        target = states.POWER_OFF if begun.action == states.POWER_OFF else states.POWER_ON
+        is_heard = begun.sent_at is not None or begun.requested_by in process.sent
+        error = None
+        while True:
+            yield "reads"
+            if is_reboot and not is_heard:
+                is_heard = yield from self._send(states.REBOOTING)
+                if not is_heard:
+                    yield _WAIT
+                continue
+            if machine.on == (target == states.POWER_ON):
+                break
+            yield from self._send(target)
+            yield _WAIT
+        if is_reboot and begun.sent_at is not None:
+            error = "it may have been carried out"
+        self.is_reading = False
+        state = states.POWER_ON if machine.on else states.POWER_OFF
+        end = Outcome(begun.node.id, begun.request_id, self.worker, clock_now(), state, error)
+        process.note_end(end)
+        while True:
+            yield "finishes"
+            try:
+                process.write(lambda connection: outcomes.finish(connection, [end]))
+            except errors.DatabaseUnavailable:
+                yield _WAIT
+            else:
+                break
+        process.sent.pop(begun.requested_by, None)
+
+    def _send(self, command: str) -> Generator[str, None, bool]:
+        """Send a command, if that is allowed; whether the machine may have heard it."""
+        process = self.process
+        assert process.lease is not None
+        yield "confirms"
+        if NO_CONFIRMATION not in process.world.faults:
+            try:
+                numbers = [self.begun.request_id]
+                confirmed = process.write(
+                    lambda connection: power.mark_sent(connection, numbers, self.worker, clock_now())
+                )
+            except errors.DatabaseUnavailable:
+                return False
+            if not confirmed:
+                raise errors.NodeConflict("no longer this member's")
+        self.confirmed_at, self.timeline = process.world.now, process.timeline
+        suspensions, stops = process.suspensions, -1
+        yield "is allowed to send"
+        try:
+            with process.lease.calling():
+                stops = process.stops
+                yield "sends"
+                process.sent[self.begun.requested_by] = self.begun
+                while process.world.machines[self.begun.node.name].stuck:
+                    yield _WAIT
+                    if not process.lease.is_safe():
+                        return True  # cancelled
+                is_excused = process.suspensions != suspensions or process.stops != stops
+                process.world.send(self, command, is_excused)
+        except NotAsked:
+            return False
+        return True
+
+
+def clock_now() -> datetime:
+    """A time for people to read."""
+    return models.utcnow()
+
+
+class Process:
+    """A worker process on a host, again and again.
+
+    :param offset: seconds by which its clock differs
+    """
+
+    def __init__(self, world: World, host: str, offset: float) -> None:
+        self.world = world
+        self.host = host
+        self.is_up = False
+        self.stopped: str | None = None
+        self.wakes_at = 0.0
+        self.stops = self.suspensions = 0
+        self.cut = self.heart_is_cut = False
+        #: After how many steps it stops, of which name (or any), how, and for how many seconds.
+        self.fuse: tuple[int, str, str, float] | None = None
+        self.commit: tuple[int, str] | None = None
+        self.timeline = 0
+        self._offset = offset
+        self._stood_since: float | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.worker: Worker | None = None
+        self.looked_at = 0.0
+        self.lease: Lease | None = None
+        self.leaves = False
+        self._begun: set[int] = set()  # slots
+        self.reading: set[int] = set()
+        self.changes: dict[int, Change] = {}
+        self.sent: dict[str, power.Begun] = {}
+        self._shared = SharedLeases(1)
+        self._heart: Steps | None = None
+        self._main: Steps | None = None
+        self._number = 1
+        self._beats_at = self._looks_at = -1e9
+        self._pulse: Pulse | None = None
+        self._observed = Observed(INTERVAL, self.clock)
+        self._quiet_until = -1e9
+        self._ended: list[tuple[float, Outcome]] = []
+        self._owes = False  # to write again what it had sent then
+
+    def clock(self) -> float:
+        """Its CLOCK_BOOTTIME, or what a hypervisor makes of it."""
+        return (self.world.now if self._stood_since is None else self._stood_since) + self._offset
+
+    def reads(self) -> set[int]:
+        """The nodes to which it may make calls now."""
+        if not self.is_up or self.stopped in (PAUSE, SUSPEND):
+            return set()
+        return self.reading | {one.begun.node.id for one in self.changes.values() if one.is_reading}
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it does not know yet what a database that went back in time says."""
+        return self._owes or self.timeline != self.world.timeline
+
+    # What happens to it
+
+    def start(self, *, knows: bool) -> None:
+        """Start the process, if it does not run.
+
+        :param knows: whether it can tell that the one before is gone
+        """
+        if not self.is_up:
+            self._forget()
+            self.is_up = True
+            self._is_sure = knows
+
+    def stop(self, kind: str, seconds: float) -> None:
+        """Stop the process, for a while or for good."""
+        self.fuse = None
+        if kind == CRASH:
+            if self.is_cut_off:
+                self.world.excused |= self.sent.keys()
+            self.is_up, self.stopped = False, None
+            self._wake_clock()
+            self._forget()
+            return
+        self.stopped, self.wakes_at = kind, self.world.now + seconds
+        self.stops += 1
+        if kind == SUSPEND:
+            self.suspensions += 1
+            self._stood_since = self.world.now
+
+    def _wake_clock(self) -> None:
+        if self._stood_since is not None:
+            self._offset -= self.world.now - self._stood_since
+            self._stood_since = None
+
+    def live(self) -> None:
+        """Go on for a second."""
+        if not self.is_up:
+            return
+        if self.stopped and self.world.now >= self.wakes_at:
+            self._wake_clock()
+            self.stopped = None
+        if self._is_overdue():
+            self.stop(CRASH, 0)  # by its master process
+            self.start(knows=True)
+        if self.stopped in (PAUSE, SUSPEND):
+            return
+        try:
+            self._go_on()
+        except errors.MemberEnded:
+            if self.lease is not None:
+                self.lease.end()
+            self.stop(CRASH, 0)
+            self.start(knows=True)
+
+    def _is_overdue(self) -> bool:
+        is_over = self._shared.calls[0] > 0 and self.clock() >= self._shared.until[0]
+        return is_over and self.stopped != SUSPEND
+
+    def _go_on(self) -> None:
+        # Its threads go on in any order. This one shows what a command that is about to be sent does
+        # before the heartbeat has noticed anything.
+        for thread in (self._change, self._keep_alive, self._conduct):
+            if self.is_up and self.stopped not in (PAUSE, SUSPEND):
+                thread()
+
+    def _keep_alive(self) -> None:
+        if self.worker is not None and self._heart is None and self.clock() >= self._beats_at:
+            self._heart = self._beat()
+        if self._heart is not None and self._turn(self._heart):
+            self._heart = None
+
+    def _conduct(self) -> None:
+        if self.stopped == STALL:
+            return
+        if self._main is None:
+            self._main = self._look() if self.worker is not None else self._enter()
+        if self._turn(self._main):
+            self._main = None
+
+    def _change(self) -> None:
+        for number, change in list(self.changes.items()):
+            if self.stopped or not self.is_up:
+                return
+            try:
+                is_over = self._turn(change.steps)
+            except errors.NodeConflict:
+                is_over = True
+                self.sent.pop(change.begun.requested_by, None)
+            if is_over:
+                self.changes.pop(number, None)
+
+    def _turn(self, steps: Steps) -> bool:
+        """Let steps go on until they wait; whether they are over."""
+        for step in steps:
+            if self.fuse is not None and self.fuse[1] in ("", step):
+                left, name, kind, seconds = self.fuse
+                self.fuse = left - 1, name, kind, seconds
+                if left <= 1:
+                    self.stop(kind, seconds)
+                    return False
+            if step == _WAIT:
+                return False
+        return True
+
+    # The database
+
+    def read(self, statement: Callable[[sa.Connection], _T]) -> _T:
+        """Ask the database."""
+        self._reach()
+        with self.world.transaction() as connection:
+            return statement(connection)
+
+    def write(
+        self, statement: Callable[[sa.Connection], _T], *, is_guarded: bool = True, is_again: bool = False
+    ) -> _T:
+        """Write to the database, if this member has not ended.
+
+        :param is_again: whether it writes what the database has lost, which comes before all else
+        """
+        self._reach()
+        if self._owes and is_guarded and not is_again:
+            raise errors.DatabaseUnavailable("something else is to be written before")
+        worker = self.worker
+
+        def transaction(connection: sa.Connection) -> _T:
+            if is_guarded and NO_GUARD not in self.world.faults:
+                assert worker is not None
+                members.guard(connection, worker)
+            return statement(connection)
+
+        fate = self._fate()
+        if fate == LATE:
+            self.world.late.append((self.world.now + LEASE / 2, transaction))
+            raise errors.DatabaseUnavailable("the answer is late")
+        with self.world.transaction() as connection:
+            result = transaction(connection)
+        if fate == LOST:
+            raise errors.DatabaseUnavailable("the answer is lost")
+        return result
+
+    def _fate(self) -> str | None:
+        if self.commit is None:
+            return None
+        left, fate = self.commit
+        self.commit = (left - 1, fate) if left > 1 else None
+        return None if left > 1 else fate
+
+    def _reach(self) -> None:
+        if self.world.away or self.cut:
+            raise errors.DatabaseUnavailable("no connection")
+        if self.timeline != self.world.timeline:
+            self.timeline = self.world.timeline
+            if self.worker is not None and NO_TIMELINE not in self.world.faults:
+                self._observed.restart()
+                self._quiet_until = self.clock() + LEASE
+                self._owes, self._pulse = True, None
+                raise errors.DatabaseUnavailable("the connection is closed")
+
+    # What it does
+
+    def _enter(self) -> Steps:
+        service = members.Service(self.host, ("rack",), ("",), (), LEASE, INTERVAL, "1", "f")
+        yield "enters"
+        since = self.clock()
+        try:
+            if self._is_sure:
+                mine = sa.select(leases.c.member_id, leases.c.number).where(leases.c.host == self.host)
+                seen = self.read(lambda connection: {row[0]: row[1] for row in connection.execute(mine)})
+                self._end(seen)
+            self.worker = self.write(
+                lambda connection: members.enter(connection, self.host, 0, service), is_guarded=False
+            )
+        except errors.ConductorAlreadyRunning:
+            with contextlib.suppress(errors.DatabaseUnavailable):
+                self._observe(self.clock(), self.read(members.standing))
+            return
+        except errors.DatabaseUnavailable:
+            self._observed.restart()
+            return
+        self._is_sure = False
+        self.lease = Lease(self.worker, LEASE, since, clock=self.clock, shared=self._shared)
+
+    def _beat(self) -> Steps:
+        worker, lease = self.worker, self.lease
+        assert worker is not None
+        assert lease is not None
+        self._number += 1
+        number, since = self._number, self.clock()
+        self._beats_at = since + INTERVAL
+        yield "renews"
+        try:
+            if self.heart_is_cut:
+                raise errors.DatabaseUnavailable("its own connection hangs")
+            found = self.write(lambda connection: members.renew(connection, worker, number), is_guarded=False)
+        except errors.DatabaseUnavailable:
+            self._observed.restart()
+            self._beats_at = since + 1
+            return
+        yield "learns that it is renewed"
+        if found is None:
+            raise errors.MemberEnded("its lease is gone")
+        seen = dict(found)
+        if not self._owes:
+            lease.renew(self.clock() if FROM_THE_ANSWER in self.world.faults else since)
+        self.world.renewed[worker.incarnation] = self.clock()
+        del seen[worker.incarnation]
+        yield "ends others"
+        with contextlib.suppress(errors.DatabaseUnavailable):
+            self._observe(since, seen)
+
+    def _observe(self, began: float, seen: Mapping[int, int]) -> None:
+        over = self._observed.look(began, seen, dict.fromkeys(seen, LEASE))
+        if WALL_CLOCK in self.world.faults:
+            renewed, now = self.world.renewed, self.clock()
+            over = {one: number for one, number in seen.items() if now - renewed.get(one, now) >= LEASE}
+        if over:
+            self._end(over)
+
+    def _end(self, over: Mapping[int, int]) -> None:
+        self.write(lambda connection: members.end(connection, over, self.worker, "over"), is_guarded=False)
+
+    def _look(self) -> Steps:
+        try:
+            yield from self._look_once()
+        except errors.DatabaseUnavailable:
+            return
+
+    def _look_once(self) -> Steps:
+        worker = self.worker
+        assert worker is not None
+        if self._owes:
+            yield "writes again"
+            self._write_again(worker)
+            self._owes = False
+        pulse = self.read(changes.pulse)
+        if pulse == self._pulse and self.clock() < self._looks_at:
+            return
+        is_planned = self._pulse is not None and self._pulse.rosters == pulse.rosters
+        newest = self.read(generation)
+        yield "knows the generation"
+        if SLOTS_FIRST in self.world.faults:
+            owned = self.read(lambda connection: slots.owned(connection, worker))
+            yield "knows its slots"
+        settled = self.read(members.settled)
+        yield "knows what has settled"
+        if SLOTS_FIRST not in self.world.faults:
+            owned = self.read(lambda connection: slots.owned(connection, worker))
+            yield "knows its slots"
+        mine = owned.get(("", "rack"), {})
+        rows, asked = self.read(lambda connection: connection.execute(NODES).all()), self.world.now
+        if ACKNOWLEDGES_FIRST in self.world.faults:
+            self.write(lambda connection: members.acknowledge(connection, worker, newest))
+            yield "has acknowledged"
+        free = [row for row in rows if row.reservation in (None, worker)]
+        self._begun &= mine.keys()
+        lost = self.reading - {row.id for row in free if row.slot in self._begun}
+        yield from self._end_visits(lost)
+        self.reading -= lost
+        self.looked_at = asked
+        yield "has given up"
+        if self.read(lambda connection: _acknowledged(connection, worker)) < newest:
+            self.write(lambda connection: members.acknowledge(connection, worker, newest))
+            yield "has acknowledged"
+        if not is_planned or self.clock() >= self._looks_at:
+            self._looks_at = self.clock() + LOOK
+            self.write(slots.make_generation)
+            yield "has planned"
+        is_quiet = self.clock() < self._quiet_until
+        if not is_quiet:
+            is_checked = NO_GENERATION_CHECK not in self.world.faults
+            self._begun |= {slot for slot, since in mine.items() if since <= settled or not is_checked}
+        self.reading |= {row.id for row in free if row.slot in self._begun}
+        yield "reads what is its own"
+        if not is_quiet:
+            yield from self._begin(worker)
+        if self.leaves:
+            yield from self._leave(worker, bool(mine))
+        if not is_quiet:
+            self._pulse = pulse
+
+    def _end_visits(self, lost: set[int]) -> Steps:
+        """Wait for the calls to lost nodes to return; nothing stops those that do not."""
+        names = {row.name for row in self.world.rows(NODES) if row.id in lost}
+        end = self.clock() + PATIENCE
+        while any(self.world.machines[name].stuck for name in names):
+            yield _WAIT
+            if self.clock() >= end:
+                raise errors.MemberEnded("a call to a node that is lost does not return")
+        yield "has ended its visits"
+
+    def _begin(self, worker: Worker) -> Steps:
+        self.write(leftovers.take_back)
+        yield "has taken back"
+        found = self.read(lambda connection: power.due(connection, worker, ["rack"], limit=100))
+        numbers = [row.request_id for row in found if row.request_id not in self.changes]
+        if not numbers or self.leaves:
+            return
+        yield "knows what is due"
+        begun = self.write(lambda connection: power.begin(connection, numbers, worker, clock_now()))
+        yield "has begun"
+        for one in begun:
+            self.changes.setdefault(one.request_id, Change(self, one))
+
+    def _write_again(self, worker: Worker) -> None:
+        """Write again what this member has sent, for a database that does not know it any more."""
+        sent = {begun.request_id: begun.node.id for begun in self.sent.values()}
+        ended = [one for at, one in self._ended if at >= self.world.now - LEASE]
+        self.write(lambda connection: restoring.restore(connection, worker, sent, ended), is_again=True)
+        mine = power_requests.c.state == BEGUN, power_requests.c.holder == worker
+        rows = self.read(lambda connection: connection.execute(_ASKERS.where(*mine)).all())
+        again = {row.requested_by for row in rows}
+        self.world.excused |= self.sent.keys() - again
+        self.sent = {who: begun for who, begun in self.sent.items() if who in again}
+        for number, change in list(self.changes.items()):
+            if change.begun.requested_by not in self.sent:
+                del self.changes[number]
+
+    def note_end(self, end: Outcome) -> None:
+        """Remember how a change has ended, as long as the database may forget it."""
+        self._ended = [one for one in self._ended if one[0] >= self.world.now - LEASE]
+        self._ended.append((self.world.now, end))
+
+    def _leave(self, worker: Worker, has_slots: bool) -> Steps:
+        yield "leaves"
+        self.write(lambda connection: members.announce_leave(connection, worker))
+        if not has_slots and not self.changes:
+            yield "has left"
+            self.write(lambda connection: members.leave(connection, worker), is_guarded=False)
+            self.stop(CRASH, 0)
+
+
+_ASKERS: Final = sa.select(power_requests.c.requested_by)
+NODES: Final = sa.select(nodes.c.id, nodes.c.name, nodes.c.slot, nodes.c.reservation)
+
+
+def generation(connection: sa.Connection) -> int:
+    """The newest generation."""
+    return int(connection.scalars(sa.select(change_counter.c.generation)).one())
+
+
+def _acknowledged(connection: sa.Connection, worker: Worker) -> int:
+    mine = members_table.c.id == worker.incarnation
+    return int(connection.scalar(sa.select(members_table.c.acknowledged).where(mine)) or 0)
