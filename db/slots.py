@@ -139,7 +139,7 @@ def _planned(connection: sa.Connection, weights: Mapping[Pair, Mapping[int, int]
 def roster(connection: sa.Connection) -> Roster:
     """Who may own slots now.
 
-    The generation is asked for last: one that is newer than the rest may be made for that, none that is older.
+    The generation is asked for last: one that is newer than the rest may be made for it, an older one is not.
     """
     names = ("id", "host", "drivers", "conductor_groups", "fallback_groups", "leaves", "acknowledged")
     query = (

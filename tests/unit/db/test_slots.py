@@ -313,4 +313,4 @@ def test_a_generation_is_not_taken_for_one_of_members_that_came_after_it(databas
             found = slots.roster(connection)
     finally:
         sa.event.remove(database.engine, "after_cursor_execute", meanwhile)
-    assert (len(found.able), found.generation) != (2, before)
+    assert (len(found.whom.able), found.generation) != (2, before)
