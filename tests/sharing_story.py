@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 import sharing
 from podium import states
 from podium.db import api, members, power, slots
+from podium.db import sharing as plans
 from podium.db.models import nodes, power_requests
 from sharing import CRASH, LATE, LOST, PAUSE, STALL, SUSPEND, Violation, World
 
@@ -39,8 +40,9 @@ class Story(RuleBasedStateMachine):
 
     def __init__(self, faults: frozenset[str] = frozenset()) -> None:
         super().__init__()
-        self._patch = mock.patch.object(slots, "SLOTS", SLOTS)
-        self._patch.start()
+        self._patches = contextlib.ExitStack()
+        for module in (slots, plans):
+            self._patches.enter_context(mock.patch.object(module, "SLOTS", SLOTS))
         self._folder = tempfile.TemporaryDirectory(prefix="podium-model-")
         self.world = World(self._folder.name, HOSTS, faults)
         with self.world.transaction() as connection:
@@ -180,7 +182,7 @@ class Story(RuleBasedStateMachine):
         finally:
             self.world.close()
             self._folder.cleanup()
-            self._patch.stop()
+            self._patches.close()
 
 
 def run(faults: frozenset[str] = frozenset(), *, examples: int) -> None:
