@@ -11,7 +11,7 @@ from typing import Any, Final
 from podium import errors, masking
 from podium.cli import driver_values, identities, scalars
 from podium.cli.catalog import Catalog
-from podium.cli.nodes import AGE, COLUMNS
+from podium.cli.nodes import AGE, COLUMNS, OWNER
 from podium.db import machines
 from podium.drivers import base, driver_info
 
@@ -54,7 +54,7 @@ FIELDS: Final[Mapping[str, tuple[type, str, Callable[[Any], str | None] | None]]
 }
 
 #: The other columns of ``podium node list``.
-_OWN: Final = {*COLUMNS, AGE} - FIELDS.keys()
+_OWN: Final = {*COLUMNS, OWNER, AGE} - FIELDS.keys()
 
 
 def canonical(text: str) -> str | None:
