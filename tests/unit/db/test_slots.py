@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from podium.db import conductors, members, models, slots
+from podium import states
+from podium.db import conductors, members, models, power, slots
 from podium.db.api import NodeRecord
 from podium.db.endpoints import SLOTS, slot_of
 from podium.db.engine import Database
@@ -314,3 +315,46 @@ def test_a_generation_is_not_taken_for_one_of_members_that_came_after_it(databas
     finally:
         sa.event.remove(database.engine, "after_cursor_execute", meanwhile)
     assert (len(found.whom.able), found.generation) != (2, before)
+
+
+def test_a_request_that_is_begun_as_its_node_is_given_away_waits_for_the_new_owner(
+    database: Database, enrol: Enrol, contend: Contend
+) -> None:
+    one = enter(database, "c1")
+    settle(database, one)
+    (node,) = enrol("n1")
+    with database.write() as connection:
+        power.ask(connection, [node], states.POWER_ON, who="ann")
+        (request,) = (row.request_id for row in power.due(connection, one, ["fake"], limit=9))
+        members.announce_leave(connection, one)
+    begun: list[list[power.Begun]] = []
+    contend(
+        slots.make_generation,
+        lambda connection: begun.append(power.begin(connection, [request], one, models.utcnow())),
+    )
+    assert begun == [[]]
+
+
+def test_a_node_whose_request_was_begun_before_is_given_away_with_its_reservation(
+    database: Database, enrol: Enrol, contend: Contend
+) -> None:
+    one = enter(database, "c1")
+    settle(database, one)
+    (node,) = enrol("n1")
+    with database.write() as connection:
+        power.ask(connection, [node], states.POWER_ON, who="ann")
+        (request,) = (row.request_id for row in power.due(connection, one, ["fake"], limit=9))
+    two = enter(database, "c2")
+    with database.write() as connection:
+        members.announce_leave(connection, one)
+    begun: list[list[power.Begun]] = []
+    contend(
+        lambda connection: begun.append(power.begin(connection, [request], one, models.utcnow())),
+        slots.make_generation,
+    )
+    assert [len(some) for some in begun] == [1]
+    settle(database, one, two)
+    with database.read() as connection:
+        assert counts(database) == {two.incarnation: SLOTS}
+        assert power.due(connection, two, ["fake"], limit=9) == []
+        assert [row.request_id for row in power.due(connection, one, ["fake"], limit=9)] == [request]
