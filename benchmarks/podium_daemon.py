@@ -51,6 +51,7 @@ class Daemon(Program):
     :param driver: the only driver that is loaded
     :param options: more options for its config file
     :param programs: the folder that podium-conductor and podium are in
+    :param host: its name among the conductors of the database
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class Daemon(Program):
         workers: int = 1,
         options: str = "",
         programs: Path = BIN,
+        host: str = "benchmark",
     ) -> None:
         folder.mkdir()
+        self._host = host
         self._folder = folder
         self._database = database
         self._driver = driver
@@ -82,7 +85,7 @@ class Daemon(Program):
     def _configure(self, interval: int) -> None:
         workers = f"workers = {self._workers}\n" if self._workers > 1 else ""
         self._config.write_text(
-            f"[DEFAULT]\nhost = benchmark\nstate_path = {self._folder}\nenabled_drivers = {self._driver}\n"
+            f"[DEFAULT]\nhost = {self._host}\nstate_path = {self._folder}\nenabled_drivers = {self._driver}\n"
             f"use_stderr = true\n"
             f"[database]\nconnection = {self._database.url}\n"
             f"[conductor]\nsync_power_state_interval = {interval}\n{workers}"

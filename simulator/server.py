@@ -107,7 +107,7 @@ class Simulator(Rack):
         return self._channel(address).bmc
 
     def account(self, address: int) -> Mapping[str, Any]:
-        """Return the log of one BMC, its sessions, and which clients it answered by turns."""
+        """Return the log of one BMC, its sessions, and which clients gave it commands by turns."""
         channel = self._channel(address)
         return {
             **super().account(address),
@@ -156,14 +156,12 @@ class Simulator(Rack):
                 self.counters.dropped += 1
                 continue
             try:
-                answer = channel.receive(datagram)
+                answer = channel.receive(datagram, peer)
             except Malformed:
                 self.counters.malformed += 1
                 continue
             if answer is None:
                 continue
-            if peer != channel.client:
-                channel.note_client(peer)
             # The unchanged control message makes the answer leave from the address that was asked.
             if found is faults.HEALTHY:
                 self._send(answer, ancillary, peer)

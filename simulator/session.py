@@ -72,10 +72,11 @@ class LanChannel:
     """
 
     __slots__ = (
+        "_asking",
+        "_client",
         "_sessions",
         "_settings",
         "bmc",
-        "client",
         "clients",
         "guid",
         "logins_refused",
@@ -91,8 +92,9 @@ class LanChannel:
         self.sessions_opened = 0  #: successful log-ins
         self.logins_refused = 0  #: log-ins that failed for user, password, key or role
         self.most_sessions = 0  #: the most that were active at one time
-        self.client: Any = None  #: the address that was answered last
-        #: When each client was answered after another one, and its address; the last of them.
+        self._asking: Any = None
+        self._client: Any = None  # that gave the last command, other than to close a session
+        #: When each client gave one after another client had, and its address; the last of them.
         self.clients: deque[tuple[float, Any]] = deque(maxlen=_CLIENTS)
 
     @property
@@ -104,16 +106,13 @@ class LanChannel:
         """Forget all sessions without notice, like a BMC that restarts."""
         self._sessions.clear()
 
-    def note_client(self, client: Any) -> None:
-        """Note that another client than before is answered."""
-        self.client = client
-        self.clients.append((self._settings.clock(), client))
-
-    def receive(self, datagram: bytes) -> bytes | None:
+    def receive(self, datagram: bytes, client: Any = None) -> bytes | None:
         """Return the answer to a datagram, if there is one.
 
+        :param client: the address that it came from
         :raises podium.drivers.ipmi.lan.packet.Malformed: for a datagram that a BMC drops
         """
+        self._asking = client
         answer = anonymous.pong(datagram) or self._answer(datagram)
         return None if answer is None else quirks.datagram(self.bmc.faults, answer)
 
@@ -251,6 +250,9 @@ class LanChannel:
             session.commands += 1
             session.exchange = None  # it was kept for a RAKP message 3 that is sent again
             self.bmc.commands += 1
+            if self._asking != self._client and (netfn, command) != packet.CLOSE_SESSION:
+                self._client = self._asking
+                self.clients.append((now, self._asking))
         session.sequence = session.sequence % 0xFFFFFFFF + 1
         answer_id = 0 if self.bmc.faults.zero_ids else session.console_id
         sealed = quirks.message(self.bmc.faults, session.answer)

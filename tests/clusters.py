@@ -99,6 +99,15 @@ class Cluster:
         self._stack.callback(self._end, host)
         return host
 
+    def move_to(self, server: Server) -> None:
+        """Have another server behind all proxies, such as a standby that was promoted."""
+        self._server = server
+        self._database.dispose()
+        self._database = Database(server.url(self._name))
+        for host in self.hosts:
+            host.proxy.upstream = server.host, server.port
+            host.proxy.reset()
+
     @staticmethod
     def _end(host: Host) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -117,6 +126,9 @@ class Cluster:
         for host in self.hosts:
             host.daemon.launch()
         eventually(self.is_settled, "every conductor has entered, and the generations have settled")
+        eventually(
+            lambda: all(" owns " in host.daemon.text() for host in self.hosts), "every conductor is ready"
+        )
         return self
 
     def podium(self, *arguments: str, expect: int = 0) -> Any:

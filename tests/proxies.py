@@ -14,14 +14,14 @@ _CHUNK: Final = 1 << 16
 class Proxy:
     """Passes on what comes, in both directions, until it is cut. ``with`` serves in a thread.
 
-    :param upstream: host and port of the server behind it
+    :param upstream: host and port of the server behind it, which may be another from some moment on
 
     A cut proxy is a cable that was pulled: it takes bytes and connections and passes nothing on, and nobody
     is told. Mending it breaks the connections of before, as a firewall that has forgotten them does.
     """
 
     def __init__(self, upstream: tuple[str, int]) -> None:
-        self._upstream = upstream
+        self.upstream = upstream
         self.host, self.port = own_address(), free_port()
         self._selector = selectors.DefaultSelector()
         self._listener = socket.create_server((self.host, self.port), backlog=128)
@@ -88,7 +88,7 @@ class Proxy:
         except OSError:
             return
         try:
-            server = socket.create_connection(self._upstream, timeout=5)
+            server = socket.create_connection(self.upstream, timeout=5)
         except OSError:
             client.close()
             return

@@ -165,21 +165,6 @@ def test_the_log_of_some_bmcs_tells_what_they_carried_out(sim: Simulator) -> Non
     ]
 
 
-def test_the_log_tells_which_clients_a_bmc_answered_by_turns() -> None:
-    async def scene() -> list[str]:
-        async with Simulator(address_range("127.20.0.1", 1)) as sim, console() as one, console() as two:
-            for client in (one, one, two, one):
-                await send(client, "127.20.0.1", sim.port)
-                await who_answers(client)
-            names = {
-                f"127.0.0.1:{client.getsockname()[1]}": name for client, name in ((one, "1"), (two, "2"))
-            }
-            clients = control.answer(sim, b'{"get": "log", "where": "1"}')["bmcs"]["127.20.0.1"]["clients"]
-            return [names[client] for _, client in clients]
-
-    assert asyncio.run(scene()) == ["1", "2", "1"]
-
-
 @pytest.mark.parametrize(
     "line",
     [

@@ -320,3 +320,26 @@ def test_any_message_of_a_session_leaves_it_usable(message: bytes) -> None:
     console = Console(channel).log_in()
     feed(channel, console.seal(message))
     assert console.ask(packet.GET_DEVICE_ID)[0] == bmc.OK
+
+
+class Wire:
+    """The way of one client to a BMC."""
+
+    def __init__(self, channel: session.LanChannel, client: str) -> None:
+        self.channel, self.client = channel, client
+
+    def receive(self, datagram: bytes) -> bytes | None:
+        return self.channel.receive(datagram, self.client)
+
+
+def test_a_bmc_tells_which_clients_gave_it_commands_by_turns() -> None:
+    channel, clock = channel_with()
+    one, two = (Console(Wire(channel, name), console_id=number) for number, name in ((1, "a"), (2, "b")))
+    one.log_in().raise_privilege()
+    two.log_in()
+    one.ask(packet.GET_CHASSIS_STATUS)
+    clock.now += 5
+    two.raise_privilege()
+    one.ask(packet.CLOSE_SESSION, (1).to_bytes(4, "little"))
+    assert [name for _, name in channel.clients] == ["a", "b"]
+    assert channel.clients[1][0] - channel.clients[0][0] == 5
