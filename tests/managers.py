@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from fakes import HERE, Clock, StillDriver
 from podium import errors, states
 from podium.conductor.telling import sensor_metrics
-from podium.db import api, operations, power
+from podium.db import api, beginning, operations, power
 from podium.db.fleet import known_health
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome, finish
@@ -148,7 +148,7 @@ class Real:
         await parts.fleet.refresh(parts.sql)
         with parts.database.write() as connection:
             (request,) = operations.requests_of(connection, asked.operation_id or 0)
-            power.begin(connection, [request.id], HERE, utcnow())
+            beginning.begin(connection, [request.id], HERE, utcnow())
             finish(connection, [Outcome(request.node_id, request.id, HERE, utcnow(), state)])
         await parts.fleet.refresh(parts.sql)
 

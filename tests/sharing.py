@@ -18,7 +18,7 @@ from podium import errors, states
 from podium.conductor.fleet.lease import Lease, SharedLeases
 from podium.conductor.fleet.observed import Observed
 from podium.conductor.rooms.visit import NotAsked
-from podium.db import api, changes, drains, leftovers, members, models, outcomes, power, restoring, slots
+from podium.db import api, beginning, changes, drains, leftovers, members, models, outcomes, restoring, slots
 from podium.db.changes import Pulse
 from podium.db.engine import Database
 from podium.db.models import change_counter, conductors, leases, nodes, power_requests
@@ -211,7 +211,7 @@ class World:
 class Change:
     """A change of a node's power under way."""
 
-    def __init__(self, process: "Process", begun: power.Begun) -> None:
+    def __init__(self, process: "Process", begun: beginning.Begun) -> None:
         assert process.worker is not None
         self.process = process
         self.worker = process.worker
@@ -264,7 +264,7 @@ class Change:
             try:
                 numbers = [self.begun.request_id]
                 confirmed = process.write(
-                    lambda connection: power.mark_sent(connection, numbers, self.worker, clock_now())
+                    lambda connection: beginning.mark_sent(connection, numbers, self.worker, clock_now())
                 )
             except errors.DatabaseUnavailable:
                 return False
@@ -324,7 +324,7 @@ class Process:
         self._begun: set[int] = set()  # slots
         self.reading: set[int] = set()
         self.changes: dict[int, Change] = {}
-        self.sent: dict[str, power.Begun] = {}
+        self.sent: dict[str, beginning.Begun] = {}
         self._shared = SharedLeases(1)
         self._heart: Steps | None = None
         self._main: Steps | None = None
@@ -643,12 +643,12 @@ class Process:
     def _begin(self, worker: Worker) -> Steps:
         self.write(leftovers.take_back)
         yield "has taken back"
-        found = self.read(lambda connection: power.due(connection, worker, ["rack"], limit=100))
+        found = self.read(lambda connection: beginning.due(connection, worker, ["rack"], limit=100))
         numbers = [row.request_id for row in found if row.request_id not in self.changes]
         if not numbers or self.leaves:
             return
         yield "knows what is due"
-        begun = self.write(lambda connection: power.begin(connection, numbers, worker, clock_now()))
+        begun = self.write(lambda connection: beginning.begin(connection, numbers, worker, clock_now()))
         yield "has begun"
         for one in begun:
             self.changes.setdefault(one.request_id, Change(self, one))

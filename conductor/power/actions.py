@@ -26,10 +26,10 @@ from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
+from podium.db import beginning, operations, power_limits
 from podium.db import clock as clocks
-from podium.db import operations, power, power_limits
+from podium.db.beginning import Begun, Due
 from podium.db.outcomes import Outcome
-from podium.db.power import Begun, Due
 from podium.db.power_limits import Limits, Room
 from podium.db.worker import Worker
 
@@ -158,12 +158,12 @@ class PowerActions:
 
         :returns: these, and what power domains leave room for
         """
-        staggered = power.staggered(connection)
+        staggered = beginning.staggered(connection)
         self._paces = power_limits.paces(connection, [one.operation_id for one in staggered], self._paces)
         reached = self._staggers.reached(staggered, clocks.now(connection)) if staggered else {}
         asked = self._clock()
-        found = power.due(connection, self._worker, drivers, reached, limit=limit, after=after)
-        seconds = power.next_due(connection, self._worker, drivers, reached)
+        found = beginning.due(connection, self._worker, drivers, reached, limit=limit, after=after)
+        seconds = beginning.next_due(connection, self._worker, drivers, reached)
         room = power_limits.look(connection, {**self._limits, **self._paces})
         return found, None if seconds is None else asked + seconds, room
 
@@ -228,7 +228,7 @@ class PowerActions:
         room = power_limits.lock(connection, limits)
         if self._promotion.holds():  # since this very connection was made
             return (), room
-        begun = power.begin(connection, numbers, self._worker, self._now(), room if limits else None)
+        begun = beginning.begin(connection, numbers, self._worker, self._now(), room if limits else None)
         power_limits.save(connection, limits, room)
         return begun, room
 
@@ -334,7 +334,7 @@ class PowerActions:
         now = self._now()
         try:
             confirmed = await self._sql.write(
-                lambda connection: power.mark_sent(connection, batch, self._worker, now)
+                lambda connection: beginning.mark_sent(connection, batch, self._worker, now)
             )
         except BaseException:
             self._to_confirm = batch | self._to_confirm

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from podium.clocks import boottime
+from podium.db.beginning import Reached, Stagger
 from podium.db.clock import later
-from podium.db.power import Reached, Stagger
 
 
 class Staggers:

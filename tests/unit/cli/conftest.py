@@ -12,7 +12,7 @@ import entries
 from fakes import give_slots
 from podium import states
 from podium.cli.main import main
-from podium.db import members, power
+from podium.db import beginning, members
 from podium.db.engine import Database
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome, finish
@@ -84,14 +84,14 @@ class Head:
     def begin(self, count: int) -> None:
         """Have the oldest requests under way."""
         with self._database.write() as connection:
-            found = power.due(connection, HEAD, ["fake"], limit=9999)
-            power.begin(connection, [row.request_id for row in found[:count]], HEAD, utcnow())
+            found = beginning.due(connection, HEAD, ["fake"], limit=9999)
+            beginning.begin(connection, [row.request_id for row in found[:count]], HEAD, utcnow())
 
     def carry_out(self, failures: Mapping[str, str]) -> None:
         """Carry out everything that is asked for, apart from what fails, by the name of the node."""
         with self._database.write() as connection:
-            found = power.due(connection, HEAD, ["fake"], limit=9999)
-            rows = power.begin(connection, [row.request_id for row in found], HEAD, utcnow())
+            found = beginning.due(connection, HEAD, ["fake"], limit=9999)
+            rows = beginning.begin(connection, [row.request_id for row in found], HEAD, utcnow())
             ends = [(row, failures.get(row.node.name)) for row in rows]
             finish(
                 connection,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from fakes import give_slots
 from podium import errors, states
-from podium.db import api, fleet, power
+from podium.db import api, beginning, fleet, power
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.models import utcnow
@@ -37,8 +37,8 @@ def reserved(database: Database, node: NodeRecord) -> NodeRecord:
     with database.write() as connection:
         power.ask(connection, [node], states.POWER_ON, who="ada@desk")
         give_slots(connection, C1, ["fake"])
-        (waiting,) = power.due(connection, C1, ["fake"], limit=9)
-        power.begin(connection, [waiting.request_id], C1, utcnow())
+        (waiting,) = beginning.due(connection, C1, ["fake"], limit=9)
+        beginning.begin(connection, [waiting.request_id], C1, utcnow())
     return only(database)
 
 

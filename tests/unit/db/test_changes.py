@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from fakes import joined
 from podium import states
-from podium.db import api, changes, faults, fleet, leftovers, operations, power, task_commands
+from podium.db import api, beginning, changes, faults, fleet, leftovers, operations, power, task_commands
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.outcomes import Outcome, finish
@@ -43,12 +43,12 @@ def ask(connection: sa.Connection, node: NodeRecord) -> None:
 
 
 def take(connection: sa.Connection, _node: NodeRecord) -> None:
-    (waiting,) = power.due(connection, C1, ["fake"], limit=9)
-    assert power.begin(connection, [waiting.request_id], C1, NOON)
+    (waiting,) = beginning.due(connection, C1, ["fake"], limit=9)
+    assert beginning.begin(connection, [waiting.request_id], C1, NOON)
 
 
 def end(connection: sa.Connection, node: NodeRecord) -> None:
-    (begun,) = power.due(connection, C1, ["fake"], limit=9)
+    (begun,) = beginning.due(connection, C1, ["fake"], limit=9)
     finish(connection, [Outcome(node.id, begun.request_id, C1, NOON, states.POWER_ON)])
 
 

@@ -9,14 +9,25 @@ import sqlalchemy as sa
 
 from fakes import joined
 from podium import errors, states
-from podium.db import api, fleet, ledger, leftovers, members, models, operations, power, power_limits
+from podium.db import (
+    api,
+    beginning,
+    fleet,
+    ledger,
+    leftovers,
+    members,
+    models,
+    operations,
+    power,
+    power_limits,
+)
 from podium.db.api import NodeRecord
+from podium.db.beginning import Begun
 from podium.db.engine import Database
 from podium.db.ledger import Event
 from podium.db.models import utcnow
 from podium.db.operations import PowerRequest
 from podium.db.outcomes import Outcome, finish
-from podium.db.power import Begun
 from podium.db.readings import Reading, record_readings
 from podium.db.worker import Worker
 
@@ -49,15 +60,15 @@ def ask(
         return power.ask(connection, rows, action, **{"who": "ada@desk", **more})
 
 
-def due(database: Database, holder: Worker = C1, reached: power.Reached | None = None) -> list[int]:
+def due(database: Database, holder: Worker = C1, reached: beginning.Reached | None = None) -> list[int]:
     with database.read() as connection:
-        found = power.due(connection, holder, ["fake"], reached or {}, limit=9999)
+        found = beginning.due(connection, holder, ["fake"], reached or {}, limit=9999)
     return [row.request_id for row in found]
 
 
 def begin(database: Database, request_ids: list[int], holder: Worker = C1) -> list[Begun]:
     with database.write() as connection:
-        return power.begin(connection, request_ids, holder, NOON)
+        return beginning.begin(connection, request_ids, holder, NOON)
 
 
 def begun(database: Database, rows: list[NodeRecord], *asked: Any, **more: Any) -> Begun:
@@ -170,14 +181,14 @@ def test_staggered_requests_are_due_by_and_by(database: Database, enrol: Enrol) 
     start, number = rows[0].requested_at, rows[0].operation_id
     assert [(row.not_before - start).total_seconds() for row in rows] == [0, 0, 10, 10, 20]
 
-    def later(seconds: float) -> power.Reached:
+    def later(seconds: float) -> beginning.Reached:
         return {number: start + timedelta(seconds=seconds)}
 
     with database.read() as connection:
         scope = connection, C1, ["fake"]
-        assert power.next_due(*scope, later(0)) == 10
-        assert power.next_due(*scope, later(12)) == 8
-        assert power.next_due(*scope, later(20)) is None
+        assert beginning.next_due(*scope, later(0)) == 10
+        assert beginning.next_due(*scope, later(12)) == 8
+        assert beginning.next_due(*scope, later(20)) is None
     assert [len(due(database, reached=later(seconds))) for seconds in (0, 9.9, 10, 20)] == [2, 2, 4, 5]
 
 
@@ -192,11 +203,11 @@ def test_staggered_operations_are_listed_until_all_of_them_has_begun(
     for begun_by_now, next_at in ((0, 0), (1, 10), (2, 20)):
         begin(database, [row.id for row in rows[:begun_by_now]])
         with database.read() as connection:
-            (found,) = power.staggered(connection)
+            (found,) = beginning.staggered(connection)
         assert found == (asked.operation_id, start, start + timedelta(seconds=next_at))
     begin(database, [row.id for row in rows])
     with database.read() as connection:
-        assert power.staggered(connection) == []
+        assert beginning.staggered(connection) == []
 
 
 @pytest.mark.parametrize("hours", [-24 * 365 * 56, -1, 1, 24 * 365 * 10])
@@ -211,7 +222,7 @@ def test_a_request_is_due_at_once_whatever_the_clock_of_the_host_that_made_it(
             moved = {"requested_at": row.requested_at + wrong, "not_before": row.not_before + wrong}
             mine = models.power_requests.c.id == row.id
             connection.execute(sa.update(models.power_requests).where(mine).values(moved))
-        (found,) = power.staggered(connection)
+        (found,) = beginning.staggered(connection)
     first, second, _ = [row.id for one in operations for row in requests(database, one.operation_id)]
     assert due(database, reached={found.operation_id: found.asked_at}) == [first, second]
 
@@ -240,9 +251,9 @@ def test_requests_are_those_of_own_slots_and_some_drivers_oldest_first(
     ask(database, mine[1:])
     ask(database, [*others, mine[0]])
     with database.read() as connection:
-        found = power.due(connection, C1, ["ipmi", "fake"], limit=99)
-        first = power.due(connection, C1, ["ipmi", "fake"], limit=1)
-        rest = power.due(connection, C1, ["ipmi", "fake"], limit=99, after=first[0].request_id)
+        found = beginning.due(connection, C1, ["ipmi", "fake"], limit=99)
+        first = beginning.due(connection, C1, ["ipmi", "fake"], limit=1)
+        rest = beginning.due(connection, C1, ["ipmi", "fake"], limit=99, after=first[0].request_id)
     assert [row.id for row in found] == [mine[1].id, mine[0].id]
     assert first + rest == found
 
@@ -267,8 +278,8 @@ def test_a_request_is_begun_by_one_conductor_only(database: Database, enrol: Enr
 def test_who_did_not_hear_that_it_has_begun_may_begin_again(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1"))
     with database.write() as connection:
-        assert power.mark_sent(connection, [row.request_id], C2, LATER) == set()
-        assert power.mark_sent(connection, [row.request_id], C1, LATER) == {row.request_id}
+        assert beginning.mark_sent(connection, [row.request_id], C2, LATER) == set()
+        assert beginning.mark_sent(connection, [row.request_id], C1, LATER) == {row.request_id}
     (again,) = begin(database, [row.request_id])
     assert (again.request_id, again.sent_at) == (row.request_id, LATER)
     assert requests(database, row.operation_id)[0].begun_at == NOON
@@ -429,7 +440,7 @@ def test_what_a_member_that_ended_had_begun_is_taken_over_by_the_owner_of_the_sl
 ) -> None:
     row = begun(database, enrol("n1"), states.REBOOTING)
     with database.write() as connection:
-        assert power.mark_sent(connection, [row.request_id] if is_sent else [], C1, LATER) is not None
+        assert beginning.mark_sent(connection, [row.request_id] if is_sent else [], C1, LATER) is not None
     assert (begin(database, [row.request_id], C2), due(database, C2)) == ([], [])
     hand_over(database)
     assert due(database, C2) == [row.request_id]
@@ -465,7 +476,7 @@ def test_what_was_begun_in_a_slot_that_was_lost_stays_with_who_began_it(
     assert begin(database, [row.request_id], C2) == []
     assert len(begin(database, [row.request_id], C1)) == 1
     with database.write() as connection:
-        assert power.mark_sent(connection, [row.request_id], C1, LATER) == {row.request_id}
+        assert beginning.mark_sent(connection, [row.request_id], C1, LATER) == {row.request_id}
 
 
 def test_a_request_of_a_slot_that_was_lost_is_not_begun(database: Database, enrol: Enrol) -> None:
@@ -491,7 +502,7 @@ def test_what_was_begun_and_not_sent_waits_again_when_it_is_handed_back(
 def test_what_was_sent_is_not_handed_back_but_taken_over(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1"), states.REBOOTING)
     with database.write() as connection:
-        power.mark_sent(connection, [row.request_id], C1, LATER)
+        beginning.mark_sent(connection, [row.request_id], C1, LATER)
         assert leftovers.hand_back(connection, C1) == 0
     hand_over(database)
     with database.write() as connection:
@@ -621,7 +632,7 @@ def test_of_two_conductors_that_begin_at_once_the_owner_has_the_node(
     rows: list[int] = []
 
     def take(connection: sa.Connection, by: Worker) -> None:
-        rows.append(len(power.begin(connection, numbers, by, NOON)))
+        rows.append(len(beginning.begin(connection, numbers, by, NOON)))
 
     other = C2 if holder == C1 else C1
     contend(lambda connection: take(connection, holder), lambda connection: take(connection, other))
@@ -640,7 +651,7 @@ def test_of_a_newer_request_and_a_beginning_at_once_the_first_wins(
     refused: list[int] = []
 
     def take(connection: sa.Connection) -> None:
-        rows.append(len(power.begin(connection, numbers, C1, NOON)))
+        rows.append(len(beginning.begin(connection, numbers, C1, NOON)))
 
     def replace(connection: sa.Connection) -> None:
         asked = power.ask(connection, nodes, states.POWER_OFF, who="bob@desk")
@@ -660,7 +671,7 @@ def test_of_cancelling_and_beginning_at_once_the_first_wins(
     cancelled: list[int] = []
 
     def take(connection: sa.Connection) -> None:
-        rows.append(len(power.begin(connection, numbers, C1, NOON)))
+        rows.append(len(beginning.begin(connection, numbers, C1, NOON)))
 
     def cancel(connection: sa.Connection) -> None:
         cancelled.append(operations.cancel(connection, operation_id, "bob@desk").cancelled)
@@ -692,11 +703,11 @@ def test_members_together_begin_no_more_of_a_domain_than_its_limit(database: Dat
 
     def begin_limited(holder: Worker) -> tuple[list[str], float]:
         with database.read() as connection:
-            found = power.due(connection, holder, ["fake", "other"], limit=9999)
+            found = beginning.due(connection, holder, ["fake", "other"], limit=9999)
         numbers = [row.request_id for row in found]
         with database.write() as connection:
             room = power_limits.lock(connection, limits)
-            found = power.begin(connection, numbers, holder, NOON, room)
+            found = beginning.begin(connection, numbers, holder, NOON, room)
             power_limits.save(connection, limits, room)
         return [one.node.name for one in found], room.wait
 

@@ -20,6 +20,7 @@ from fakes import give_slots
 from podium import errors
 from podium.db import (
     api,
+    beginning,
     changes,
     conductors,
     enforcement,
@@ -29,7 +30,6 @@ from podium.db import (
     models,
     notifications,
     operations,
-    power,
     retention,
     schema,
     task_commands,
@@ -118,8 +118,8 @@ def test_what_was_asked_for_before_there_were_operations_stays_asked_for(bare: D
         assert (operation.action, operation.requested_by) == ("rebooting", "ada@desk")
         assert operation.counts == {"waiting": 1}
         give_slots(connection, NEW, ["fake"])
-        (waiting,) = power.due(connection, NEW, ["fake"], limit=9)
-        (begun,) = power.begin(connection, [waiting.request_id], NEW, models.utcnow())
+        (waiting,) = beginning.due(connection, NEW, ["fake"], limit=9)
+        (begun,) = beginning.begin(connection, [waiting.request_id], NEW, models.utcnow())
         assert (begun.node.name, begun.action) == ("n1", "rebooting")
         (event,) = ledger.newest_events(connection, ledger.Chosen(), limit=9)
         assert (event.cause, event.writer, event.conductor) == ("first reading", None, None)
@@ -219,8 +219,8 @@ def test_requests_that_were_begun_before_an_upgrade_are_resumed_after_it(bare: D
     with bare.write() as connection:
         give_slots(connection, NEW, ["fake"])
         assert leftovers.take_back(connection) == 3  # one of them of a conductor that is not among these
-        found = power.due(connection, NEW, ["fake"], limit=9)
-        begun = power.begin(connection, [one.request_id for one in found], NEW, models.utcnow())
+        found = beginning.due(connection, NEW, ["fake"], limit=9)
+        begun = beginning.begin(connection, [one.request_id for one in found], NEW, models.utcnow())
     assert [(one.node.name, one.sent_at is not None) for one in begun] == [("n1", True), ("n2", False)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from podium import states
-from podium.db import conductors, members, models, power, slots
+from podium.db import beginning, conductors, members, models, power, slots
 from podium.db.api import NodeRecord
 from podium.db.endpoints import SLOTS, slot_of
 from podium.db.engine import Database
@@ -325,12 +325,12 @@ def test_a_request_that_is_begun_as_its_node_is_given_away_waits_for_the_new_own
     (node,) = enrol("n1")
     with database.write() as connection:
         power.ask(connection, [node], states.POWER_ON, who="ann")
-        (request,) = (row.request_id for row in power.due(connection, one, ["fake"], limit=9))
+        (request,) = (row.request_id for row in beginning.due(connection, one, ["fake"], limit=9))
         members.announce_leave(connection, one)
-    begun: list[list[power.Begun]] = []
+    begun: list[list[beginning.Begun]] = []
     contend(
         slots.make_generation,
-        lambda connection: begun.append(power.begin(connection, [request], one, models.utcnow())),
+        lambda connection: begun.append(beginning.begin(connection, [request], one, models.utcnow())),
     )
     assert begun == [[]]
 
@@ -343,18 +343,18 @@ def test_a_node_whose_request_was_begun_before_is_given_away_with_its_reservatio
     (node,) = enrol("n1")
     with database.write() as connection:
         power.ask(connection, [node], states.POWER_ON, who="ann")
-        (request,) = (row.request_id for row in power.due(connection, one, ["fake"], limit=9))
+        (request,) = (row.request_id for row in beginning.due(connection, one, ["fake"], limit=9))
     two = enter(database, "c2")
     with database.write() as connection:
         members.announce_leave(connection, one)
-    begun: list[list[power.Begun]] = []
+    begun: list[list[beginning.Begun]] = []
     contend(
-        lambda connection: begun.append(power.begin(connection, [request], one, models.utcnow())),
+        lambda connection: begun.append(beginning.begin(connection, [request], one, models.utcnow())),
         slots.make_generation,
     )
     assert [len(some) for some in begun] == [1]
     settle(database, one, two)
     with database.read() as connection:
         assert counts(database) == {two.incarnation: SLOTS}
-        assert power.due(connection, two, ["fake"], limit=9) == []
-        assert [row.request_id for row in power.due(connection, one, ["fake"], limit=9)] == [request]
+        assert beginning.due(connection, two, ["fake"], limit=9) == []
+        assert [row.request_id for row in beginning.due(connection, one, ["fake"], limit=9)] == [request]

@@ -16,7 +16,7 @@ from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep.power_sync import PowerSync
-from podium.db import api, clock, leftovers, members, operations, power
+from podium.db import api, beginning, clock, leftovers, members, operations, power
 from podium.db.models import power_events, power_requests, utcnow
 from podium.db.power_limits import Limits
 from podium.db.worker import Worker
@@ -458,7 +458,7 @@ def test_a_reboot_that_another_conductor_has_taken_over_is_not_sent(tmp_path: Pa
                         members.leave(connection, HERE)
                     joined(it.it.database, THERE, drivers=[driver.name])
                     with it.it.database.write() as connection:
-                        assert power.begin(connection, [it.request().id], THERE, utcnow())
+                        assert beginning.begin(connection, [it.request().id], THERE, utcnow())
                 return await real(function)
 
             it.it.sql.write = take_over_after_the_beginning  # type: ignore[method-assign]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from podium.conductor.power.staggers import Staggers
-from podium.db.power import Stagger
+from podium.db.beginning import Stagger
 
 ASKED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

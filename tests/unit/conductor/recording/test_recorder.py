@@ -12,7 +12,7 @@ from fakes import HERE, Pieces, StillDriver, pieces
 from podium import errors
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.sql import Sql
-from podium.db import power
+from podium.db import beginning, power
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome
 from podium.db.readings import Checked, Reading
@@ -69,7 +69,7 @@ def test_the_end_of_a_power_change_is_not_lost_by_an_outage(tmp_path: Path) -> N
                 power.ask(connection, [it.node("a")], "power on", who="me")
             request = it.node("a").power_request_id
             with it.database.write() as connection:
-                power.begin(connection, [request], HERE, utcnow())
+                beginning.begin(connection, [request], HERE, utcnow())
             recorder = await outage_of(it)
             recorder.add_outcome(Outcome(it.node("a").id, request, HERE, utcnow(), "power on", None))
             assert not await recorder.flush()

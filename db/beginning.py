@@ -1,0 +1,267 @@
+"""Power requests, as conductors carry them out; functions of an open connection.
+
+A conductor finds those that are due, begins them, and has each confirmed right before a command is sent.
+podium.db.power is how requests come about, podium.db.outcomes how they end.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium.db import members
+from podium.db.api import chunks
+from podium.db.bulk import AMONG, AT_ONCE, among
+from podium.db.changes import next_change
+from podium.db.fleet import OWNED_NODE, OwnedNode
+from podium.db.models import columns, nodes, slots
+from podium.db.models import power_requests as requests
+from podium.db.operations import BEGUN, ITS_NODE, WAITING
+from podium.db.power_limits import Room
+from podium.db.slots import OF_NODE
+from podium.db.worker import Worker
+
+_OF_REQUESTS: Final = among(requests.c.id)
+#: Not the column itself: SQLite would begin with its index, where it finds all nodes, and not with the few
+#: requests that wait.
+_DRIVER: Final = nodes.c.driver + ""
+
+
+class Due(NamedTuple):
+    """A request that can be begun, resumed or taken over.
+
+    :param id: the node's number, as driver, extra and reservation are the node's
+    """
+
+    id: int
+    driver: str
+    extra: dict[str, Any]
+    reservation: Worker | None
+    request_id: int
+    operation_id: int
+    action: str
+    state: str
+
+
+class Stagger(NamedTuple):
+    """An operation that does not begin all its requests at once, and has not begun all.
+
+    :param asked_at: when it was asked for
+    :param next_at: the least ``not_before`` of the requests that wait
+    """
+
+    operation_id: int
+    asked_at: datetime
+    next_at: datetime
+
+
+_STAGGERED: Final = (
+    sa.select(requests.c.operation_id, requests.c.requested_at, sa.func.min(requests.c.not_before))
+    .where(requests.c.state == WAITING)
+    .group_by(requests.c.operation_id, requests.c.requested_at)
+    .having(sa.func.max(requests.c.not_before) > requests.c.requested_at)
+)
+
+
+def staggered(connection: sa.Connection) -> list[Stagger]:
+    """The staggered operations of which something waits, of every group and driver."""
+    return list(map(Stagger._make, connection.execute(_STAGGERED)))
+
+
+#: By staggered operation: the ``not_before`` up to which its requests are due.
+Reached = Mapping[int, datetime]
+
+
+def _later(reached: Reached, is_due: bool) -> sa.ColumnElement[bool]:
+    """The condition to be a request of a staggered operation that is due, or is not due."""
+    each = (
+        sa.and_(
+            requests.c.operation_id == number,
+            requests.c.not_before <= moment if is_due else requests.c.not_before > moment,
+        )
+        for number, moment in reached.items()
+    )
+    return sa.or_(sa.false(), *each)
+
+
+def due(
+    connection: sa.Connection,
+    holder: Worker,
+    drivers: Sequence[str],
+    reached: Reached = MappingProxyType({}),
+    *,
+    limit: int,
+    after: int = 0,
+) -> list[Due]:
+    """The requests that ``holder`` can begin, has begun, or can take over, oldest first.
+
+    It begins those of nodes in its own slots, and takes over what members that ended had begun there. One
+    that it has begun itself and does not know was cut off by an outage of the database that came just then.
+
+    A request that was not staggered is due at once, whatever time it is anywhere.
+
+    :param drivers: those with room
+    :param limit: the most to return
+    :param after: the number of the request after which to go on
+    """
+    begins = sa.or_(requests.c.not_before <= requests.c.requested_at, _later(reached, is_due=True))
+    owned = slots.c.owner == holder.incarnation
+    free = requests.c.state == WAITING, begins, nodes.c.reservation.is_(None), owned
+    mine = requests.c.state == BEGUN, nodes.c.reservation == holder
+    left = requests.c.state == BEGUN, owned, nodes.c.reservation.not_in(members.living(connection))
+    of_node = columns(nodes, ("id", "driver", "extra", "reservation"))
+    of_request = columns(requests, ("id", "operation_id", "action", "state"))
+    query: sa.Select[Any] = (
+        sa.select(*of_node, *of_request)
+        .select_from(requests.join(nodes, ITS_NODE).outerjoin(slots, OF_NODE))
+        # The states are named once more: only so can the database use their index.
+        .where(
+            requests.c.state.in_((WAITING, BEGUN)),
+            sa.or_(sa.and_(*free), sa.and_(*mine), sa.and_(*left)),
+        )
+        .where(_DRIVER.in_(drivers), requests.c.id > after)
+        .order_by(requests.c.id)
+        .limit(limit)
+    )
+    return list(map(Due._make, connection.execute(query)))
+
+
+def next_due(
+    connection: sa.Connection, holder: Worker, drivers: Sequence[str], reached: Reached
+) -> float | None:
+    """Seconds until ``holder`` can begin the next request that waits for its time; None when none waits."""
+    if not reached:
+        return None
+    query: sa.Select[Any] = (
+        sa.select(requests.c.operation_id, sa.func.min(requests.c.not_before))
+        .select_from(requests.join(nodes, ITS_NODE).join(slots, OF_NODE))
+        .where(requests.c.state == WAITING, _later(reached, is_due=False))
+        .where(slots.c.owner == holder.incarnation, _DRIVER.in_(drivers))
+        .group_by(requests.c.operation_id)
+    )
+    rows = connection.execute(query)
+    return min(((moment - reached[number]).total_seconds() for number, moment in rows), default=None)
+
+
+class Begun(NamedTuple):
+    """A request that is under way, and its node, which is reserved for it."""
+
+    node: OwnedNode
+    request_id: int
+    operation_id: int
+    action: str
+    timeout: float | None
+    then_off: bool
+    requested_by: str
+    sent_at: datetime | None
+
+
+_BEGUN_ROWS: Final = (
+    sa.select(*OWNED_NODE, requests.c.id, *columns(requests, Begun._fields[2:]))
+    .join_from(requests, nodes, ITS_NODE)
+    .where(_OF_REQUESTS)
+    .order_by(requests.c.id)
+)
+_WIDTH: Final = len(OWNED_NODE)
+_OWNED_SINCE: Final = (
+    sa.select(slots.c.generation)
+    .where(OF_NODE, slots.c.owner == sa.bindparam("owner"))
+    .correlate(nodes)
+    .scalar_subquery()
+)
+_LOCK_OF_REQUESTS: Final = (
+    sa.select(
+        nodes.c.id,
+        nodes.c.reservation,
+        requests.c.id.label("request_id"),
+        requests.c.operation_id,
+        requests.c.action,
+        requests.c.state,
+        _OWNED_SINCE.label("since"),
+    )
+    .join_from(requests, nodes, ITS_NODE)
+    .where(_OF_REQUESTS)
+    .order_by(nodes.c.id)
+    .with_for_update()
+)
+
+
+#: The same with what names the node's power domains, which is expensive to read.
+_LOCK_WITH_EXTRA: Final = _LOCK_OF_REQUESTS.add_columns(nodes.c.extra)
+
+
+def begin(
+    connection: sa.Connection,
+    request_ids: Sequence[int],
+    holder: Worker,
+    now: datetime,
+    room: Room | None = None,
+) -> list[Begun]:
+    """Reserve nodes for their requests; those that changed meanwhile are left out.
+
+    A request that ``holder`` has begun already is among the result, as it is, to be resumed. So is one that
+    it takes over because the member that had begun it has ended. Only the owner of a node's slot begins and
+    takes over, once its generation has settled.
+
+    :param room: what power domains leave room for, where there are limits; others are left out
+    :returns: the requests that are under way now, oldest first
+    """
+    all_begun: list[Begun] = []
+    version = next_change(connection)
+    settled, unended = members.settled(connection), set(members.living(connection))
+    begun = sa.update(requests).where(_OF_REQUESTS).values(state=BEGUN, holder=holder, begun_at=now)
+    reserved = (
+        sa.update(nodes)
+        .where(AMONG)
+        .values(reservation=holder, reserved_for=nodes.c.target_power_state, reserved_at=now, version=version)
+    )
+    for chunk in chunks(sorted(request_ids), AT_ONCE):
+        lock = _LOCK_OF_REQUESTS if room is None else _LOCK_WITH_EXTRA
+        found = connection.execute(lock, {"numbers": chunk, "owner": holder.incarnation}).all()
+        owned = [row for row in found if row.since is not None and row.since <= settled]
+        new = [
+            row
+            for row in owned
+            if (row.state == WAITING and row.reservation is None)
+            or (row.state == BEGUN and row.reservation is not None and row.reservation not in unended)
+        ]
+        mine = [row for row in found if row.state == BEGUN and row.reservation == holder]
+        if room is not None:
+            new = _admitted(room, new)
+        if new:
+            connection.execute(begun, {"numbers": [row.request_id for row in new]})
+            connection.execute(reserved, {"numbers": [row.id for row in new]})
+        if new or mine:
+            rows = connection.execute(_BEGUN_ROWS, {"numbers": [row.request_id for row in new + mine]})
+            all_begun += (Begun(OwnedNode._make(row[:_WIDTH]), *row[_WIDTH:]) for row in rows)
+    return all_begun
+
+
+def _admitted(room: Room, rows: Sequence[Any]) -> list[Any]:
+    """Those that may begin, the oldest first; what another member had begun was counted then."""
+    return [
+        row
+        for row in sorted(rows, key=lambda row: row.request_id)
+        if row.state == BEGUN or room.admit(row.action, row.extra, row.operation_id)
+    ]
+
+
+def mark_sent(
+    connection: sa.Connection, request_ids: Iterable[int], holder: Worker, now: datetime
+) -> set[int]:
+    """Confirm requests right before a command is sent, and record at the first one that something was.
+
+    :returns: of ``request_ids`` those that ``holder`` still has under way; for the others nothing may be sent
+    """
+    confirmed: set[int] = set()
+    mine = sa.select(requests.c.id, requests.c.sent_at).where(_OF_REQUESTS, requests.c.state == BEGUN)
+    mine = mine.where(requests.c.holder == holder).order_by(requests.c.id).with_for_update()
+    sent = sa.update(requests).where(_OF_REQUESTS).values(sent_at=now)
+    for chunk in chunks(sorted(request_ids), AT_ONCE):
+        found = connection.execute(mine, {"numbers": chunk}).all()
+        if first := [row.id for row in found if row.sent_at is None]:
+            connection.execute(sent, {"numbers": first})
+        confirmed.update(row.id for row in found)
+    return confirmed
