@@ -20,7 +20,7 @@ class Limits:
     :param silence: after which a connection is given up whose server does not answer a statement
     :param lost: after which one is given up whose packets are not acknowledged
     :param lock: for which a statement waits for a lock; None for as long as it may take
-    :param idle: between two statements of a transaction that writes; None for as long as one likes
+    :param idle: between two statements of a transaction; None for as long as one likes
     """
 
     connect: int
@@ -88,6 +88,6 @@ def mariadb_settings(limits: Limits) -> Mapping[str, float]:
         "max_statement_time": limits.statement,
         "innodb_lock_wait_timeout": limits.lock,
         "lock_wait_timeout": limits.lock,  # of tables, which a migration changes
-        "idle_write_transaction_timeout": limits.idle,
+        "idle_transaction_timeout": limits.idle,
     }
     return {name: seconds for name, seconds in settings.items() if seconds is not None}

@@ -50,6 +50,7 @@ def limited(server: Server) -> Iterator[Open]:
 
 
 HOLD = sa.text("UPDATE held SET value = value + 1")
+SHARE = sa.select(sa.column("value")).select_from(sa.table("held")).with_for_update(read=True)
 
 
 def settings(url: str, limits: Limits = CONDUCTOR) -> dict[str, Any]:
@@ -102,10 +103,13 @@ def test_a_lock_that_others_keep_is_waited_for_and_may_be_tried_again(limited: O
         connection.execute(HOLD)
 
 
-def test_a_program_that_is_stopped_in_a_transaction_keeps_its_locks_for_a_moment(limited: Open) -> None:
-    stopped, other = limited(replace(PATIENT, idle=1)), limited(PATIENT)
+@pytest.mark.parametrize("hold", [HOLD, SHARE], ids=["written", "shared"])
+def test_a_program_that_is_stopped_in_a_transaction_keeps_its_locks_for_a_moment(
+    limited: Open, hold: sa.Executable
+) -> None:
+    stopped, other = limited(replace(PATIENT, idle=1)), limited(replace(PATIENT, lock=20))
     with pytest.raises(errors.DatabaseUnavailable), stopped.write() as held:
-        held.execute(HOLD)
+        held.execute(hold)
         with other.write() as connection:  # waits until the server has ended the other transaction
             connection.execute(HOLD)
         held.execute(HOLD)
