@@ -4,6 +4,7 @@ Meanwhile people ask for changes of hundreds of BMCs, some of them faulty. ``mak
 ``make test-long ROUNDS=200`` as many.
 """
 
+import functools
 import random
 import sys
 from collections import Counter
@@ -18,7 +19,7 @@ from clusters import TIMEOUT, Cluster, Host
 from daemons import Rack, eventually
 from loads import Load
 from rounds import ROUNDS, SEED
-from servers import PostgreSQL, Standby
+from servers import MariaDB, PostgreSQL, Server, Standby
 
 BMCS: Final = 60 if ROUNDS == 1 else 300
 FAULTS: Final = ("slow=0.3:5%", "lossy=0.2:6-15", "stale=1:16-25", "refuses=1:26-35")
@@ -29,6 +30,16 @@ LOOK: Final = 3
 #: Conductors that are never fewer.
 FEWEST: Final = 2
 _APART: Final = ("SIGSTOP", "partition")
+
+
+class OneServer:
+    """A server that nothing can take the place of."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.primary: Server = stack.enter_context(MariaDB("--innodb-flush-log-at-trx-commit=1"))
+
+    def replicate(self) -> None:
+        """Nobody follows it."""
 
 
 class Servers:
@@ -54,7 +65,7 @@ class Servers:
 class Fate:
     """What befalls the conductors of a cluster, at random. Each thing ends as it should before the next."""
 
-    def __init__(self, cluster: Cluster, servers: Servers, load: Load) -> None:
+    def __init__(self, cluster: Cluster, servers: Servers | OneServer, load: Load) -> None:
         self._cluster = cluster
         self._servers = servers
         self._load = load
@@ -70,9 +81,10 @@ class Fate:
             "SIGSTOP": self._pause,
             "partition": self._cut,
             "database restart": self._restart_database,
-            "promotion": self._promote,
             "orderly stop": self._stop,
         }
+        if isinstance(self._servers, Servers):
+            kinds["promotion"] = functools.partial(self._promote, self._servers)
         kind, host = self._random.choice(list(kinds)), self._random.choice(self._up)
         self.done[kind] += 1
         self._load.ask()
@@ -124,11 +136,11 @@ class Fate:
         self._servers.primary.start()
         self.settle()
 
-    def _promote(self, _: Host) -> None:
-        self._servers.promote()
-        self._cluster.move_to(self._servers.primary)
+    def _promote(self, servers: Servers, _: Host) -> None:
+        servers.promote()
+        self._cluster.move_to(servers.primary)
         self.settle()
-        self._servers.replicate()
+        servers.replicate()
 
     def _join(self) -> None:
         down = [host for host in self._cluster.hosts if host not in self._up]
@@ -140,15 +152,27 @@ class Fate:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(Servers, id="postgresql"),
+        pytest.param(
+            OneServer,
+            id="mariadb",
+            marks=pytest.mark.skipif(ROUNDS == 1, reason="make test-long does this one"),
+        ),
+    ],
+)
 def test_nothing_is_lost_or_done_twice_whatever_befalls_the_conductors(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: type[Servers | OneServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    rounds = max(ROUNDS, 2) if kind is Servers else max(ROUNDS // 4, 4)
     (tmp_path / "hosts").mkdir()
     placed = [word for fault in FAULTS for word in ("--fault", fault)]
     with (
         ExitStack() as stack,
         Rack(tmp_path, BMCS, "--sessions", "64", *placed) as rack,
-        Cluster(tmp_path / "hosts", (servers := Servers(stack)).primary, 3) as cluster,
+        Cluster(tmp_path / "hosts", (servers := kind(stack)).primary, 3) as cluster,
     ):
         cluster.podium("node", "import", str(rack.nodes))
         servers.replicate()
@@ -156,15 +180,15 @@ def test_nothing_is_lost_or_done_twice_whatever_befalls_the_conductors(
         unclear = frozenset(sorted(node.name for node in cluster.nodes())[UNCLEAR])
         load = Load(cluster, rack, BMCS, SEED, unclear)
         fate = Fate(cluster, servers, load)
-        for number in range(1, max(ROUNDS, 2) + 1):
+        for number in range(1, rounds + 1):
             fate.strike()
-            if number % LOOK == 0 or number == max(ROUNDS, 2):
+            if number % LOOK == 0 or number == rounds:
                 fate.settle()
                 load.look()
         happened = ", ".join(f"{count} x {kind}" for kind, count in sorted(fate.done.items()))
         with capsys.disabled():
             sys.stdout.write(
-                f"{max(ROUNDS, 2)} rounds with leases of {TIMEOUT} s: {happened}; {load.report()}\n"
+                f"{kind.__name__}: {rounds} rounds with leases of {TIMEOUT} s: {happened}; {load.report()}\n"
             )
         assert not load.needless_where_all_is_clear()
         assert not fate.turns, "two conductors spoke to a BMC by turns"
