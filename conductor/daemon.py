@@ -1,4 +1,4 @@
-"""One worker of the conductor: makes all its parts, opens them in order, and closes them in reverse."""
+"""One worker of the conductor: opens its parts in order, runs endless tasks, and closes all in reverse."""
 
 import asyncio
 import contextlib
@@ -11,42 +11,25 @@ from oslo_config import cfg
 from oslo_log import log
 
 from podium import errors
-from podium.conductor.enforcement.enforcer import Enforcement
-from podium.conductor.enforcement.gate import Gate
 from podium.conductor.enforcement.rules import Rules
-from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import SharedLeases
 from podium.conductor.fleet.member import Membership
 from podium.conductor.fleet.membership import Entry, process_name, worker_process
-from podium.conductor.fleet.shares import Shares
-from podium.conductor.fleet.vigil import Sign
 from podium.conductor.manager import ConductorManager
-from podium.conductor.power.actions import PowerActions
-from podium.conductor.recording.recorder import Recorder
+from podium.conductor.parts import Parts
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.driver_rooms import DriverRooms
 from podium.conductor.rooms.reach import Reach
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.settings import Settings
-from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.tasks.commands import TaskCommands
 from podium.conductor.tasks.schedule import Schedule
-from podium.conductor.telling import sensor_metrics
-from podium.conductor.telling.collector import ConductorCollector
-from podium.conductor.telling.fleet_watch import FleetWatch
-from podium.conductor.telling.metrics_server import MetricsServer
-from podium.conductor.telling.notifications import Notifications
-from podium.conductor.telling.statistics import Statistics
 from podium.db import conductors, leftovers, members, task_commands
 from podium.db.engine import Database
 from podium.drivers import base
 
 LOG = log.getLogger(__name__)
 
-#: Seconds for which the loops of all drivers may stand still, at least, and
-_STALLED: Final = 10.0
-#: seconds for which a worker may write nothing, at least, before it counts as one that does not work.
-_WRITING: Final = 60.0
 #: Seconds between two looks for what people enrolled, changed, deleted or asked for.
 _FOLLOW_INTERVAL: Final = 0.2
 #: Seconds between two looks for what is due without a change, while no power change is under way.
@@ -90,53 +73,6 @@ class Conductor:
         self._stop = asyncio.Event()
         self._reloaded = asyncio.Event()
 
-    def _make(self) -> None:
-        """Make what needs to know which member this is."""
-        settings = self._settings
-        self._worker = worker = self._membership.lease.holder
-        self._fleet = Fleet(worker)
-        self._recorder = Recorder(self._sql, self._fleet, worker, self._membership.lease.length)
-        self._sync = PowerSync(
-            self._fleet,
-            self._rooms,
-            self._recorder,
-            in_flight=settings.in_flight,
-            rate=settings.rate,
-            gate=Gate(Rules.read(self._conf)),
-        )
-        self._enforcement = Enforcement(self._sql, self._fleet, self._recorder, self._sync, member=worker)
-        self._notifications = Notifications(self._sql, self._membership.lease, settings.notifications)
-        self._statistics = Statistics(
-            self._fleet,
-            self._rooms,
-            self._sync,
-            self._recorder,
-            max_age=settings.max_age,
-            enforcement=self._enforcement,
-            notifications=self._notifications,
-        )
-        self._fleet_watch = FleetWatch(self._sql, worker, max_age=settings.max_age)
-        self._actions = PowerActions(
-            self._sql,
-            self._fleet,
-            self._rooms,
-            self._recorder,
-            worker=worker,
-            timeouts=settings.timeouts,
-            note_read=self._sync.take_of_change,
-            limits=settings.power_on_limits,
-            lease=self._membership.lease,
-        )
-        self._shares = Shares(
-            self._sql,
-            self._fleet,
-            self._rooms,
-            flush=self._recorder.flush,
-            hand_over=self._sync.hand_over,
-            workers=settings.workers,
-            patience=settings.lease,
-        )
-
     async def run(self, ready: Callable[[], None]) -> None:
         """Conduct until :meth:`stop`.
 
@@ -147,8 +83,10 @@ class Conductor:
             stack.callback(self._sql.close)
             if not await self._membership.enter(self._stop):
                 return
-            self._make()
-            await stack.enter_async_context(self._membership.kept(self._database, *self._signs()))
+            lease = self._membership.lease
+            self._worker = lease.holder
+            parts = self._parts = Parts(self._conf, self._settings, self._sql, self._rooms, lease)
+            await stack.enter_async_context(self._membership.kept(self._database, *parts.signs()))
             stack.push_async_callback(self._release)
             stack.push_async_callback(self._close_rooms)
             await self._open_rooms()
@@ -156,58 +94,31 @@ class Conductor:
                 self._conf,
                 loop=self._loop,
                 rooms=self._rooms,
-                fleet=self._fleet,
-                recorder=self._recorder,
-                sync=self._sync,
+                fleet=parts.fleet,
+                recorder=parts.recorder,
+                sync=parts.sync,
                 sql=self._sql,
                 worker=self._worker,
             )
             self._commands = TaskCommands(self._sql, manager, self._worker)
             await self._resume(manager)
-            await self._shares.start()
-            await self._enforcement.resume()
-            await self._actions.poll()
+            await parts.shares.start()
+            await parts.enforcement.resume()
+            await parts.actions.poll()
             self._reach.log_from_now()  # until here an outage ends the start
             # Whoever waits for readiness finds the tasks listed. In an outage they are written later.
             manager.record_tasks()
-            await self._recorder.flush()
+            await parts.recorder.flush()
             if self._settings.metrics is not None:
                 address, port = self._settings.metrics
-                await stack.enter_async_context(self._metrics(manager, address, port + self._worker.index))
+                await stack.enter_async_context(parts.metrics(manager, address, port + self._worker.index))
             LOG.info(
                 "Conductor %s owns %d nodes with the drivers %s",
                 self._worker,
-                len(self._fleet),
+                len(parts.fleet),
                 ", ".join(self._rooms),
             )
             await self._conduct(manager, ready)
-
-    def _signs(self) -> tuple[Sign, Sign]:
-        patience = self._settings.lease
-        return (
-            Sign(
-                "the loops of all its drivers are stalled",
-                max(patience, _STALLED),
-                lambda: not all(room.stalled for room in self._rooms.values()),
-            ),
-            Sign(
-                "what it learns is not written, though the database can be reached",
-                max(2 * patience, _WRITING),
-                lambda: not self._sql.up or self._recorder.lag < patience,
-            ),
-        )
-
-    def _metrics(self, manager: ConductorManager, host: str, port: int) -> MetricsServer:
-        collector = ConductorCollector(
-            loop=self._loop,
-            reports=manager.reports,
-            fleet=self._fleet,
-            rooms=self._rooms,
-            statistics=self._statistics,
-            fleet_watch=self._fleet_watch,
-            sql=self._sql,
-        )
-        return MetricsServer(host, port, collector, lambda: sensor_metrics.text(manager.sensors))
 
     def stop(self) -> None:
         """Ask the conductor to end; from any thread."""
@@ -227,12 +138,12 @@ class Conductor:
             "timer": self._tick(manager),
             "fleet": self._follow(),
             "shares": self._give_up(),
-            "recorder": self._recorder.run(),
+            "recorder": self._parts.recorder.run(),
             "watchdog": self._rooms.watch(),
             "task reports": self._report(manager),
-            "figures": self._statistics.run(self._sql, self._worker),
-            "fleet watch": self._fleet_watch.run(),
-            "notifications": self._notifications.run(),
+            "figures": self._parts.statistics.run(self._sql, self._worker),
+            "fleet watch": self._parts.fleet_watch.run(),
+            "notifications": self._parts.notifications.run(),
         }
         tasks: list[asyncio.Task[Any]]
         tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in endless.items()]
@@ -257,8 +168,8 @@ class Conductor:
     async def _hand_over(self, manager: ConductorManager) -> None:
         """Give the nodes to other members while the power changes under way end."""
         seconds = self._settings.shutdown_timeout
-        leaving: asyncio.Task[Any] = asyncio.create_task(self._shares.leave(), name="leave")
-        await self._actions.drain(seconds * 0.5)
+        leaving: asyncio.Task[Any] = asyncio.create_task(self._parts.shares.leave(), name="leave")
+        await self._parts.actions.drain(seconds * 0.5)
         await asyncio.wait([leaving], timeout=seconds * 0.15)
         await _cancelled(leaving)
         await manager.cancel_runs(seconds * 0.05)
@@ -267,7 +178,7 @@ class Conductor:
     async def _give_up(self) -> None:
         """Give up what is another member's, for ever; without that, this member must end."""
         try:
-            await self._shares.run()
+            await self._parts.shares.run()
         except errors.MemberEnded as error:
             self._membership.note_end(error)
             raise
@@ -285,30 +196,30 @@ class Conductor:
             if self._reloaded.is_set():
                 self._reloaded.clear()
                 manager.apply(Schedule.read(self._conf))
-                self._enforcement.apply(Rules.read(self._conf))
+                self._parts.enforcement.apply(Rules.read(self._conf))
 
     async def _follow(self) -> None:
         """Follow what people do: read new nodes, and begin power changes and commands to tasks."""
-        look, changed = True, False
+        parts, look, changed = self._parts, True, False
         while True:
             with contextlib.suppress(errors.DatabaseUnavailable):
-                fresh = await self._fleet.refresh(self._sql) if look else None
-                gained = await self._shares.poll()
+                fresh = await parts.fleet.refresh(self._sql) if look else None
+                gained = await parts.shares.poll()
                 changed = changed or fresh is not None or bool(gained)
                 if gained:
-                    self._enforcement.note(gained)
+                    parts.enforcement.note(gained)
                 if fresh or gained:
-                    self._sync.read_now([*gained, *(fresh or ())], contexts.new())
+                    parts.sync.read_now([*gained, *(fresh or ())], contexts.new())
                 if changed:
                     await self._commands.poll()
-                if changed or self._actions.unfinished:
-                    await self._actions.poll()
-                await self._enforcement.poll()
+                if changed or parts.actions.unfinished:
+                    await parts.actions.poll()
+                await parts.enforcement.poll()
                 changed = False  # only now: an outage in between loses nothing
             look = True
             with contextlib.suppress(errors.DatabaseUnavailable):
-                most = _IDLE_INTERVAL if self._actions.idle else _FOLLOW_INTERVAL
-                look = await self._fleet.wait_for_change(self._sql, every=_FOLLOW_INTERVAL, most=most)
+                most = _IDLE_INTERVAL if parts.actions.idle else _FOLLOW_INTERVAL
+                look = await parts.fleet.wait_for_change(self._sql, every=_FOLLOW_INTERVAL, most=most)
 
     async def _report(self, manager: ConductorManager) -> None:
         while True:
@@ -331,7 +242,7 @@ class Conductor:
     async def _release(self) -> None:
         """Write what was learned last, and give up what is held; nothing of both once others have it."""
         with contextlib.suppress(errors.DatabaseUnavailable, errors.MemberEnded):
-            await self._recorder.flush()
+            await self._parts.recorder.flush()
             while await self._sql.write(lambda connection: leftovers.hand_back(connection, self._worker)):
                 pass  # some at a time
 

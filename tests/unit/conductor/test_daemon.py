@@ -201,19 +201,3 @@ def test_a_conductor_that_was_ended_drops_what_it_learned_and_ends_with_the_reas
     with database.read() as connection:
         (request,) = operations.requests_of(connection, 1)
     assert request.state == operations.WAITING
-
-
-def test_one_driver_that_stalls_its_room_is_no_reason_to_leave_all_nodes_to_others(tmp_path: Path) -> None:
-    database = prepared(f"sqlite:///{tmp_path}/p.sqlite")
-
-    async def main() -> None:
-        conductor = Conductor(make_conf(tmp_path), database, {name: StillDriver(name) for name in ("a", "b")})
-        rooms, _ = conductor._signs()
-        assert rooms.is_there()
-        conductor._rooms["a"]._watchdog._stalled = True
-        assert rooms.is_there()
-        conductor._rooms["b"]._watchdog._stalled = True
-        assert not rooms.is_there()
-        conductor._sql.close()
-
-    asyncio.run(main())

@@ -1,0 +1,118 @@
+"""What one worker of the conductor is made of, once it is known which member it is."""
+
+import asyncio
+from typing import Final
+
+from oslo_config import cfg
+
+from podium.conductor.enforcement.enforcer import Enforcement
+from podium.conductor.enforcement.gate import Gate
+from podium.conductor.enforcement.rules import Rules
+from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.fleet.lease import Lease
+from podium.conductor.fleet.shares import Shares
+from podium.conductor.fleet.vigil import Sign
+from podium.conductor.manager import ConductorManager
+from podium.conductor.power.actions import PowerActions
+from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms.driver_rooms import DriverRooms
+from podium.conductor.rooms.sql import Sql
+from podium.conductor.settings import Settings
+from podium.conductor.sweep.power_sync import PowerSync
+from podium.conductor.telling import sensor_metrics
+from podium.conductor.telling.collector import ConductorCollector
+from podium.conductor.telling.fleet_watch import FleetWatch
+from podium.conductor.telling.metrics_server import MetricsServer
+from podium.conductor.telling.notifications import Notifications
+from podium.conductor.telling.statistics import Statistics
+
+#: Seconds for which the loops of all drivers may stand still, at least, and
+_STALLED: Final = 10.0
+#: seconds for which a worker may write nothing, at least, before it counts as one that does not work.
+_WRITING: Final = 60.0
+
+
+class Parts:
+    """Made in the conductor's loop, each with those before it; nothing runs yet.
+
+    :param lease: of the member that they are parts of
+    """
+
+    def __init__(
+        self, conf: cfg.ConfigOpts, settings: Settings, sql: Sql, rooms: DriverRooms, lease: Lease
+    ) -> None:
+        self._settings = settings
+        self._sql = sql
+        self._rooms = rooms
+        worker = lease.holder
+        self.fleet = Fleet(worker)
+        self.recorder = Recorder(sql, self.fleet, worker, lease.length)
+        self.sync = PowerSync(
+            self.fleet,
+            rooms,
+            self.recorder,
+            in_flight=settings.in_flight,
+            rate=settings.rate,
+            gate=Gate(Rules.read(conf)),
+        )
+        self.enforcement = Enforcement(sql, self.fleet, self.recorder, self.sync, member=worker)
+        self.notifications = Notifications(sql, lease, settings.notifications)
+        self.statistics = Statistics(
+            self.fleet,
+            rooms,
+            self.sync,
+            self.recorder,
+            max_age=settings.max_age,
+            enforcement=self.enforcement,
+            notifications=self.notifications,
+        )
+        self.fleet_watch = FleetWatch(sql, worker, max_age=settings.max_age)
+        self.actions = PowerActions(
+            sql,
+            self.fleet,
+            rooms,
+            self.recorder,
+            worker=worker,
+            timeouts=settings.timeouts,
+            note_read=self.sync.take_of_change,
+            limits=settings.power_on_limits,
+            lease=lease,
+        )
+        self.shares = Shares(
+            sql,
+            self.fleet,
+            rooms,
+            flush=self.recorder.flush,
+            hand_over=self.sync.hand_over,
+            workers=settings.workers,
+            patience=settings.lease,
+        )
+
+    def signs(self) -> tuple[Sign, Sign]:
+        """By which the member learns that it does not work, see podium.conductor.fleet.vigil."""
+        patience = self._settings.lease
+        return (
+            Sign(
+                "the loops of all its drivers are stalled",
+                max(patience, _STALLED),
+                lambda: not all(room.stalled for room in self._rooms.values()),
+            ),
+            Sign(
+                "what it learns is not written, though the database can be reached",
+                max(2 * patience, _WRITING),
+                lambda: not self._sql.up or self.recorder.lag < patience,
+            ),
+        )
+
+    def metrics(self, manager: ConductorManager, host: str, port: int) -> MetricsServer:
+        """The server of this worker's metrics, which is not open yet."""
+        collector = ConductorCollector(
+            loop=asyncio.get_running_loop(),
+            reports=manager.reports,
+            fleet=self.fleet,
+            rooms=self._rooms,
+            statistics=self.statistics,
+            fleet_watch=self.fleet_watch,
+            sql=self._sql,
+        )
+        return MetricsServer(host, port, collector, lambda: sensor_metrics.text(manager.sensors))
