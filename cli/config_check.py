@@ -17,7 +17,7 @@ from podium.cli import config_file
 from podium.cli.config_drivers import Drivers
 from podium.cli.config_file import Assignment
 from podium.conf import conductor, opts
-from podium.db.engine import parse_url
+from podium.db.urls import parse_url
 
 #: Characters; longer texts are cut.
 _LONGEST_VALUE: Final = 80

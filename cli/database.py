@@ -12,7 +12,8 @@ from podium import errors, masking
 from podium.cli import command, identities
 from podium.cli.catalog import Catalog
 from podium.db import copying, schema
-from podium.db.engine import Database, parse_url
+from podium.db.engine import Database
+from podium.db.urls import parse_url
 
 _LONGEST_URL: Final = 10_000
 

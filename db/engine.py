@@ -1,19 +1,19 @@
-"""The one way to the database: an engine, transactions, and foreign errors translated to Podium's."""
+"""The one way to the database: an engine, and transactions that raise Podium's errors."""
 
 import functools
-import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from oslo_db import exception as oslo_exception
 from oslo_db.sqlalchemy import engines
 
 from podium import errors
 from podium.db.limits import COMMAND, HEARTBEAT, Limits, apply, mariadb_settings
+from podium.db.translation import translated, unavailable
+from podium.db.urls import parse_url, shown
 
 if TYPE_CHECKING:
     from podium.db.listener import Listener
@@ -22,75 +22,6 @@ if TYPE_CHECKING:
 #: Marks a connection that will write. SQLite then takes its write lock at BEGIN, where waiting for it is
 #: possible; asked for in mid-transaction the lock is refused at once when another writer was faster.
 _WRITES: Final = "podium_writes"
-
-#: Added to the URL where it does not say otherwise (seconds).
-_URL_DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
-    "sqlite": {"timeout": "30"},
-    "mysql": {"charset": "utf8mb4"},
-    "postgresql": {},
-}
-#: Several hosts, each with its port, which SQLAlchemy only takes behind the question mark.
-_HOSTS: Final = re.compile(r"(postgresql(?:\+\w+)?://(?:[^@/?#]*@)?)([^@/?#]*,[^@/?#]*)(.*)")
-
-#: What a URL may begin with, and what then serves it.
-_DRIVERS: Final = {
-    "sqlite": "sqlite",
-    "sqlite+pysqlite": "sqlite",
-    "postgresql": "postgresql+psycopg",
-    "postgresql+psycopg": "postgresql+psycopg",
-    "mysql": "mysql+pymysql",
-    "mysql+pymysql": "mysql+pymysql",
-    "mariadb": "mysql+pymysql",
-    "mariadb+pymysql": "mysql+pymysql",
-}
-
-
-def parse_url(text: str) -> sa.URL:
-    """The URL of ``[database] connection`` with a driver filled in.
-
-    :raises podium.errors.ConfigError: when it is none, or names a database that Podium cannot use
-    """
-    try:
-        if (several := _HOSTS.fullmatch(text)) is not None:
-            url = sa.make_url(several[1] + several[3])
-            url = url.update_query_dict({"host": several[2].split(",")}, append=True)
-            url.get_dialect()().create_connect_args(url)  # raises for a port that is no number
-        else:
-            url = sa.make_url(text)
-    except (sa.exc.ArgumentError, ValueError):  # the latter for a port that is no number
-        raise errors.ConfigError(
-            "[database] connection is not a database URL; one looks like"
-            " postgresql://user:password@host/podium or sqlite:////var/lib/podium/podium.sqlite"
-        ) from None
-    where = f"[database] connection = {shown(url)}"
-    if url.drivername not in _DRIVERS:
-        raise errors.ConfigError(
-            f"{where}: Podium cannot use {url.drivername}; use sqlite, postgresql or mysql"
-        )
-    url = url.set(drivername=_DRIVERS[url.drivername])
-    kind = url.get_backend_name()
-    if kind == "sqlite" and url.database in (None, "", ":memory:"):
-        raise errors.ConfigError(
-            f"{where}: names no file; one that does looks like sqlite:////var/lib/podium/podium.sqlite"
-        )
-    try:
-        url.get_dialect().import_dbapi()
-    except ImportError as missing:
-        raise errors.ConfigError(
-            f"{where}: {errors.one_line(missing)}; install it with pip install 'podium[{kind}]'"
-        ) from None
-    defaults = _URL_DEFAULTS[kind]
-    return url.update_query_dict({key: value for key, value in defaults.items() if key not in url.query})
-
-
-def shown(url: sa.URL) -> str:
-    """Where a database is, for people: without its password and parameters."""
-    hosts = url.query.get("host", ())
-    several = ",".join((hosts,) if isinstance(hosts, str) else hosts)
-    if not several or url.host:
-        return url.set(query={}).render_as_string(hide_password=True)
-    place = "several-hosts"  # the brackets of IPv6 would be put around ports
-    return url.set(query={}, host=place).render_as_string(hide_password=True).replace(place, several)
 
 
 class Database:
@@ -103,7 +34,7 @@ class Database:
 
     def __init__(self, url: str | sa.URL, limits: Limits = COMMAND, **options: Any) -> None:
         self.url = parse_url(url) if isinstance(url, str) else url
-        with self._translated():
+        with translated(self.url):
             settings = {"max_retries": 0, "mysql_sql_mode": "TRADITIONAL"} | options
             self.engine = engines.create_engine(apply(self.url, limits), **settings)
         self._keeper: sqlite3.Connection | None = None
@@ -153,7 +84,7 @@ class Database:
 
         :raises podium.errors.DatabaseUnavailable: now or at any statement
         """
-        with self._translated(), self._reading.connect() as connection, connection.begin():
+        with translated(self.url), self._reading.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -162,7 +93,7 @@ class Database:
 
         :raises podium.errors.DatabaseUnavailable: now or at any statement
         """
-        with self._translated(), self.engine.connect() as connection:
+        with translated(self.url), self.engine.connect() as connection:
             if self.is_sqlite:
                 connection.info.update({_WRITES: True, "in_transaction": True})
             with connection.begin():
@@ -177,7 +108,7 @@ class Database:
         engine = self.engine
         if not self.is_sqlite:
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
-        with self._translated(), engine.connect() as connection, connection.begin():
+        with translated(self.url), engine.connect() as connection, connection.begin():
             yield connection
 
     def hurried(self) -> "Database":
@@ -208,7 +139,7 @@ class Database:
         try:
             return Listener(self._patience.connect(*arguments, **options), channel)
         except self.engine.dialect.loaded_dbapi.Error as error:
-            raise errors.DatabaseUnavailable(self._unavailable(error)) from error
+            raise errors.DatabaseUnavailable(unavailable(self.url, error)) from error
 
     def keep_open(self) -> None:
         """For SQLite, hold the file open: the last connection to close folds its log into it each time."""
@@ -243,108 +174,6 @@ class Database:
         self.engine.dispose()
         if self._patience is not None:
             self._patience.close()
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except oslo_exception.DBDeadlock as error:
-            raise errors.DatabaseBusy(self._unavailable(error)) from error
-        except sa.exc.OperationalError as error:
-            kind = errors.DatabaseBusy if _code(error.orig) in _HELD else errors.DatabaseUnavailable
-            raise kind(self._unavailable(error)) from error
-        except (
-            oslo_exception.DBConnectionError,
-            oslo_exception.DBNonExistentDatabase,
-            sa.exc.InterfaceError,
-            sa.exc.TimeoutError,
-        ) as error:
-            is_held = _code(getattr(error, "orig", error)) in _HELD
-            kind = errors.DatabaseBusy if is_held else errors.DatabaseUnavailable
-            raise kind(self._unavailable(error)) from error
-        except oslo_exception.DBError as error:
-            inner: Any = error.inner_exception
-            code = _code(getattr(inner, "orig", inner))
-            # The bare class, none of its children: SQLite's word for a file that is damaged or no database.
-            is_damaged = type(inner) is sa.exc.DatabaseError
-            is_empty = isinstance(error, oslo_exception.DBNonExistentTable) or code in _NO_TABLE
-            if not (is_damaged or is_empty or code in _READ_ONLY):
-                raise
-            raise errors.DatabaseUnavailable(self._unavailable(error)) from error
-        except sa.exc.DBAPIError as error:
-            if not error.connection_invalidated and _code(error.orig) not in _NO_TABLE:
-                raise
-            raise errors.DatabaseUnavailable(self._unavailable(error)) from error
-        except sa.exc.PendingRollbackError as error:
-            # An interrupt invalidates the connection, which oslo.db then looks at before it is rolled back.
-            if isinstance(error.__context__, Exception | None):
-                raise
-            raise error.__context__ from None
-
-    def _unavailable(self, error: Exception) -> str:
-        cause: Any = getattr(error, "inner_exception", None) or error
-        cause = getattr(cause, "orig", None) or cause
-        if self.is_sqlite:
-            return f"{self.url.database}: {_words(cause)}; {_sqlite_remedy(cause)}"
-        return f"[database] connection = {self.where}: {_words(cause)}; {_server_remedy(cause)}"
-
-
-#: Said by libraries, and of no use beside the remedy: SQLAlchemy's link, libpq's guess.
-_LIBRARY_HINTS: Final = re.compile(r" ?\(Background on this error at: \S+\)| ?Is the server running [^?]*\?")
-
-
-def _words(cause: Exception) -> str:
-    """The text of an error of a database's driver, in one line."""
-    if len(cause.args) == 2 and isinstance(cause.args[0], int):  # PyMySQL's, which Python shows as a tuple
-        text = f"{cause.args[1]} (error {cause.args[0]})"
-    else:
-        text = str(cause)
-    return _LIBRARY_HINTS.sub("", " ".join(text.split())).removesuffix(";")
-
-
-_NO_SCHEMA: Final = "has it the schema of this Podium? See: podium db upgrade"
-
-
-def _sqlite_remedy(cause: Exception) -> str:
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest says more of the same (sqlite.org/rescode)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return "another program holds its write lock: see which with fuser or lsof, and end it"
-    if code == sqlite3.SQLITE_FULL:
-        return "make room on its disk"
-    if code == sqlite3.SQLITE_ERROR:  # of a statement, and all of Podium's are right for its own schema
-        return _NO_SCHEMA
-    return "is the disk full, or the file another user's?"
-
-
-#: What PostgreSQL (Appendix A, SQLSTATE) and MariaDB (error codes) call a server that only reads.
-_READ_ONLY: Final = frozenset({"25006", 1290, 1792, 1836})
-#: And a row that another transaction has, or had for too long.
-_HELD: Final = frozenset({"40P01", "55P03", 1205, 1213})
-#: And a table that is not there: a restore is under way, or the file of SQLite has gone.
-_NO_TABLE: Final = frozenset({"42P01", 1146})
-#: And a disk without room.
-_FULL: Final = frozenset({"53100", 1021, 1114})
-
-
-def _code(cause: Any) -> str | int | None:
-    first = next(iter(cause.args), None)
-    if isinstance(first, int):  # MariaDB's number, which says more than the SQLSTATE that PyMySQL has too
-        return first
-    state = getattr(cause, "sqlstate", None)
-    return state if isinstance(state, str) else None
-
-
-def _server_remedy(cause: Exception) -> str:
-    code = _code(cause)
-    if code in _READ_ONLY:
-        return "the server takes no writes: it is a standby, in recovery, or was made read-only"
-    if code in _HELD:
-        return "another transaction holds the rows"
-    if code in _NO_TABLE:
-        return _NO_SCHEMA
-    if code in _FULL:
-        return "make room on the server's disk"
-    return "is the server up, and may this login use it?"
 
 
 def _sqlite_connect(connection: Any, _record: object) -> None:

@@ -1,6 +1,5 @@
-"""The way to the database: which URLs are taken, and what a person reads when it does not answer."""
+"""The way to the database, and what a person reads when it does not answer."""
 
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,12 +7,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
-from pymysql.err import OperationalError
 
 import peers
 from podium import errors
 from podium.db import api, fleet, models
-from podium.db.engine import Database, parse_url, shown
+from podium.db.engine import Database
 from servers import PostgreSQL, RestartablePostgreSQL, Server
 
 PASSWORD = "hunter2-correct-horse"
@@ -26,73 +24,6 @@ Enrol = Callable[..., list[sa.Row[tuple[object, ...]]]]
 def ask(database: Database) -> int:
     with database.read() as connection:
         return int(connection.scalar(sa.text("SELECT 1")) or 0)
-
-
-@pytest.mark.parametrize("kind", ["postgresql", "mysql", "mariadb"])
-def test_a_kind_of_server_is_enough_and_the_driver_is_filled_in(kind: str) -> None:
-    url = parse_url(f"{kind}://user:{PASSWORD}@db.example/podium")
-    assert url.get_driver_name() in {"psycopg", "pymysql"}
-    assert url.password == PASSWORD
-
-
-@pytest.mark.parametrize("hosts", ["a,b", "a:5433,b", "10.0.0.1:5432,10.0.0.2:5432"])
-def test_a_url_may_name_several_hosts_and_is_shown_without_its_password(hosts: str) -> None:
-    text = f"postgresql://user:{PASSWORD}@{hosts}/podium?target_session_attrs=read-write"
-    url = parse_url(text)
-    assert shown(url) == f"postgresql+psycopg://user:***@{hosts}/podium"
-    _, arguments = url.get_dialect()().create_connect_args(url)
-    given = hosts.split(",")
-    assert arguments["host"] == ",".join(one.partition(":")[0] for one in given)
-    ports = [one.partition(":")[2] for one in given]
-    assert arguments.get("port", ",").split(",") == ports
-    assert (arguments["user"], arguments["password"]) == ("user", PASSWORD)
-    assert (arguments["dbname"], arguments["target_session_attrs"]) == ("podium", "read-write")
-
-
-def test_a_faulty_port_of_one_of_several_hosts_is_refused_without_the_password() -> None:
-    with pytest.raises(errors.ConfigError, match=r"\[database\] connection is not a") as caught:
-        parse_url(f"postgresql://user:{PASSWORD}@a:543x,b/podium")
-    assert PASSWORD not in str(caught.value)
-
-
-def test_what_the_url_says_goes_before_the_defaults() -> None:
-    url = parse_url("postgresql://db.example/podium?connect_timeout=20&sslmode=verify-full")
-    assert (url.query["connect_timeout"], url.query["sslmode"]) == ("20", "verify-full")
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "podium.sqlite", PASSWORD, f"postgresql://u:{PASSWORD}@h:port/podium", "postgresql://u@h:99x/p"],
-)
-def test_what_is_no_url_names_the_option_and_not_its_value(text: str) -> None:
-    with pytest.raises(errors.ConfigError, match=r"\[database\] connection is not a database URL") as caught:
-        parse_url(text)
-    assert PASSWORD not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "kind", ["oracle", "mssql+pyodbc", "nonsense", "sqlite+aiosqlite", "postgresql+asyncpg", "mysql+aiomysql"]
-)
-def test_a_database_that_podium_cannot_use_is_refused_with_those_it_can(kind: str) -> None:
-    with pytest.raises(errors.ConfigError, match="use sqlite, postgresql or mysql") as caught:
-        parse_url(f"{kind}://user:{PASSWORD}@db.example/podium")
-    assert f"[database] connection = {kind}://user:***@db.example/podium" in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ["sqlite://", "sqlite:///:memory:"])
-def test_a_database_in_memory_is_refused_because_nobody_else_would_see_it(text: str) -> None:
-    with pytest.raises(errors.ConfigError, match="sqlite:////var/lib/podium/podium.sqlite"):
-        parse_url(text)
-
-
-@pytest.mark.parametrize(("kind", "module"), [("postgresql", "psycopg"), ("mysql", "pymysql")])
-def test_a_missing_database_driver_names_the_extra_to_install(
-    kind: str, module: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(errors.ConfigError, match=rf"pip install 'podium\[{kind}\]'") as caught:
-        parse_url(f"{kind}://user:{PASSWORD}@db.example/podium")
-    assert PASSWORD not in str(caught.value)
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])
@@ -275,41 +206,6 @@ def test_an_interrupt_during_a_statement_stays_an_interrupt(tmp_path: Path, tran
             connection.execute(sa.text("SELECT 1"))
     finally:
         database.dispose()
-
-
-@pytest.mark.parametrize(
-    ("code", "words", "remedy"),
-    [
-        (1290, "The MariaDB server is running with the --read-only option", "the server takes no writes"),
-        (
-            1205,
-            "Lock wait timeout exceeded; try restarting transaction",
-            "another transaction holds the rows",
-        ),
-        (1114, "The table 'nodes' is full", "make room on the server's disk"),
-        (2003, "Can't connect to MySQL server on 'db.example'", "is the server up"),
-    ],
-)
-def test_an_error_of_a_server_is_shown_in_its_words_and_with_the_remedy_for_it(
-    code: int, words: str, remedy: str
-) -> None:
-    database = Database(f"mysql://podium:{PASSWORD}@db.example/podium")
-    cause = OperationalError(code, words)
-    cause.sqlstate = "HY000"  # which a server sends, too
-    with pytest.raises(errors.DatabaseUnavailable) as caught, database._translated():
-        raise sa.exc.OperationalError("UPDATE x", {}, cause)
-    assert str(caught.value) == (
-        f"[database] connection = mysql+pymysql://podium:***@db.example/podium: {words} (error {code}); "
-        + str(caught.value).rpartition("; ")[2]
-    )
-    assert f"; {remedy}" in str(caught.value)
-
-
-def test_a_database_without_its_tables_counts_as_away(database: Database) -> None:
-    with pytest.raises(errors.DatabaseUnavailable) as caught, database.write() as connection:
-        connection.execute(sa.text("UPDATE no_such_table SET a = 1"))
-    assert "no_such_table" in str(caught.value)
-    assert str(caught.value).endswith("; has it the schema of this Podium? See: podium db upgrade")
 
 
 def test_the_hints_of_libraries_are_left_out(tmp_path: Path, opened: Open, server: Server) -> None:

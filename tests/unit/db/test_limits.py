@@ -13,8 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from podium import errors
-from podium.db.engine import Database, parse_url
+from podium.db.engine import Database
 from podium.db.limits import COMMAND, CONDUCTOR, Limits, apply
+from podium.db.urls import parse_url
 from servers import PostgreSQL, Server
 
 PATIENT = Limits(connect=5, statement=60, silence=60, lost=60, lock=60, idle=60)
