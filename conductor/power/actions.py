@@ -20,6 +20,7 @@ from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.change import Ended, PowerChange, Request
+from podium.conductor.power.confirmations import Confirmations
 from podium.conductor.power.promotion import Promotion
 from podium.conductor.power.staggers import Staggers
 from podium.conductor.recording.recorder import Recorder
@@ -37,8 +38,6 @@ LOG = log.getLogger(__name__)
 
 #: Concurrent power changes of an async driver; a plain one has as many as its room has threads.
 _AT_ONCE: Final = 512
-#: Seconds in which confirmations are gathered for one transaction.
-_GATHER: Final = 0.01
 #: The fewest requests that are listed at once: those that must wait may stand before those that need not.
 _PAGE: Final = 2000
 #: Seconds that a call which was given up may take to return, before its node is handed to another member.
@@ -98,8 +97,7 @@ class PowerActions:
         self._count: Counter[str] = Counter()
         self._unfinished = True
         self._next_due: float | None = None  # by the clock
-        self._to_confirm: dict[int, asyncio.Future[bool]] = {}  # by request, whether it is still under way
-        self._confirming = asyncio.Lock()
+        self._confirmations = Confirmations(sql, worker)
         self._sent: dict[int, int] = {}  # the nodes of requests that were confirmed, by request
         hold = lease.length if lease else 0.0
         self._promotion = Promotion(
@@ -288,7 +286,7 @@ class PowerActions:
         )
 
         async def confirm() -> None:
-            confirming = asyncio.run_coroutine_threadsafe(self._confirm(begun.request_id), loop)
+            confirming = asyncio.run_coroutine_threadsafe(self._confirmations.confirm(begun.request_id), loop)
             await asyncio.wrap_future(confirming)
             loop.call_soon_threadsafe(self._sent.__setitem__, begun.request_id, begun.node.id)
 
@@ -311,37 +309,6 @@ class PowerActions:
         elif change.late is not None:
             self._fleet.late.expect(begun.node.id, change.late, begun.request_id, boottime())
         return ended
-
-    async def _confirm(self, request_id: int) -> None:
-        """Have the database confirm a request that is about to be sent; many share a transaction.
-
-        :raises podium.errors.NodeConflict: when the request is no longer this conductor's
-        """
-        mine = self._to_confirm[request_id] = asyncio.get_running_loop().create_future()
-        try:
-            async with self._confirming:
-                if not mine.done():  # otherwise the call before wrote it
-                    await asyncio.sleep(_GATHER)
-                    await self._confirm_all()
-        finally:
-            if self._to_confirm.get(request_id) is mine:
-                del self._to_confirm[request_id]
-        if not mine.result():
-            raise errors.NodeConflict("it was not sent: the request is no longer this conductor's")
-
-    async def _confirm_all(self) -> None:
-        batch, self._to_confirm = self._to_confirm, {}
-        now = self._now()
-        try:
-            confirmed = await self._sql.write(
-                lambda connection: beginning.mark_sent(connection, batch, self._worker, now)
-            )
-        except BaseException:
-            self._to_confirm = batch | self._to_confirm
-            raise
-        for request_id, waiting in batch.items():
-            if not waiting.done():
-                waiting.set_result(request_id in confirmed)
 
 
 def _is_async(room: DriverRoom) -> bool:

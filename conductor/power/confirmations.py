@@ -1,0 +1,56 @@
+"""Has the database confirm each request right before a command is sent; many share a transaction."""
+
+import asyncio
+from typing import Final
+
+from podium import errors
+from podium.conductor.rooms.sql import Sql
+from podium.db import beginning
+from podium.db.worker import Worker
+
+#: Seconds in which confirmations are gathered for one transaction.
+_GATHER: Final = 0.01
+
+
+class Confirmations:
+    """Used by the conductor's loop alone.
+
+    :param worker: whose requests they are
+    """
+
+    def __init__(self, sql: Sql, worker: Worker) -> None:
+        self._sql = sql
+        self._worker = worker
+        self._to_confirm: dict[int, asyncio.Future[bool]] = {}  # by request, whether it is still under way
+        self._confirming = asyncio.Lock()
+
+    async def confirm(self, request_id: int) -> None:
+        """Have the database confirm a request that is about to be sent; many share a transaction.
+
+        :raises podium.errors.NodeConflict: when the request is no longer this conductor's
+        """
+        mine = self._to_confirm[request_id] = asyncio.get_running_loop().create_future()
+        try:
+            async with self._confirming:
+                if not mine.done():  # otherwise the call before wrote it
+                    await asyncio.sleep(_GATHER)
+                    await self._confirm_all()
+        finally:
+            if self._to_confirm.get(request_id) is mine:
+                del self._to_confirm[request_id]
+        if not mine.result():
+            raise errors.NodeConflict("it was not sent: the request is no longer this conductor's")
+
+    async def _confirm_all(self) -> None:
+        batch, self._to_confirm = self._to_confirm, {}
+        now = self._sql.now()
+        try:
+            confirmed = await self._sql.write(
+                lambda connection: beginning.mark_sent(connection, batch, self._worker, now)
+            )
+        except BaseException:
+            self._to_confirm = batch | self._to_confirm
+            raise
+        for request_id, waiting in batch.items():
+            if not waiting.done():
+                waiting.set_result(request_id in confirmed)
