@@ -1,4 +1,4 @@
-"""Members that share a fleet, under anything that may happen to them, in any order; see tests/sharing.py.
+"""Members that share a fleet, under anything that may happen to them, in any order; see model_members.py.
 
 The rules that must hold at any time are looked at whenever a packet is sent and a second has passed. At rest
 everything that was accepted has ended, everything has an owner, and nothing is held by anybody.
@@ -17,12 +17,12 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-import sharing
+from model_members import generation, make_world
+from model_world import CRASH, LATE, LOST, PAUSE, STALL, SUSPEND, Violation
 from podium import states
 from podium.db import api, members, power, slots
 from podium.db import sharing as plans
 from podium.db.models import nodes, power_requests
-from sharing import CRASH, LATE, LOST, PAUSE, STALL, SUSPEND, Violation, World
 
 #: By how many seconds their clocks differ.
 HOSTS: Final = {"east": 7200.0, "north": 0.0, "west": -7200.0}
@@ -44,7 +44,7 @@ class Story(RuleBasedStateMachine):
         for module in (slots, plans):
             self._patches.enter_context(mock.patch.object(module, "SLOTS", SLOTS))
         self._folder = tempfile.TemporaryDirectory(prefix="podium-model-")
-        self.world = World(self._folder.name, HOSTS, faults)
+        self.world = make_world(self._folder.name, HOSTS, faults)
         with self.world.transaction() as connection:
             api.create_nodes(connection, [{"name": name, "driver": "rack"} for name in NAMES])
         for slot, name in enumerate(NAMES):
@@ -149,7 +149,7 @@ class Story(RuleBasedStateMachine):
         world = self.world
         with world.transaction() as connection:
             alive = members.unended(connection)
-            newest, settled = sharing.generation(connection), members.settled(connection)
+            newest, settled = generation(connection), members.settled(connection)
             owned = [set(slots.owned(connection, one.name).get(("", "rack"), ())) for one in alive]
         weights = Counter(row.slot for row in world.rows(sa.select(nodes.c.slot)))
         shares = [sum(weights[slot] for slot in its) for its in owned]

@@ -5,9 +5,10 @@ from typing import Final
 
 import pytest
 
-import sharing
+import model_members
+import model_world
+from model_world import PAUSE, STALL, SUSPEND, Violation
 from podium import states
-from sharing import PAUSE, STALL, SUSPEND, Violation
 from sharing_story import Story
 
 
@@ -19,7 +20,7 @@ def _two_are_left(story: Story) -> None:
 
 def _node_of(story: Story, host: str) -> str:
     """A node that a host reads."""
-    numbers = {row.id: row.name for row in story.world.rows(sharing.NODES)}
+    numbers = {row.id: row.name for row in story.world.rows(model_members.NODES)}
     return numbers[min(story.world.hosts[host].reads())]
 
 
@@ -97,14 +98,14 @@ def the_database_forgets_a_generation(story: Story) -> None:
 
 
 STORIES: Final[dict[str, Callable[[Story], None]]] = {
-    sharing.NO_GENERATION_CHECK: a_call_does_not_return,
-    sharing.ACKNOWLEDGES_FIRST: a_call_does_not_return,
-    sharing.SLOTS_FIRST: a_slot_comes_back,
-    sharing.WALL_CLOCK: all_go_on,
-    sharing.FROM_THE_ANSWER: an_answer_takes_long,
-    sharing.NO_GUARD: a_suspended_member_is_ended_by_one_that_does_no_more,
-    sharing.NO_CONFIRMATION: a_suspended_member_is_ended,
-    sharing.NO_TIMELINE: the_database_forgets_a_generation,
+    model_world.NO_GENERATION_CHECK: a_call_does_not_return,
+    model_world.ACKNOWLEDGES_FIRST: a_call_does_not_return,
+    model_world.SLOTS_FIRST: a_slot_comes_back,
+    model_world.WALL_CLOCK: all_go_on,
+    model_world.FROM_THE_ANSWER: an_answer_takes_long,
+    model_world.NO_GUARD: a_suspended_member_is_ended_by_one_that_does_no_more,
+    model_world.NO_CONFIRMATION: a_suspended_member_is_ended,
+    model_world.NO_TIMELINE: the_database_forgets_a_generation,
 }
 
 

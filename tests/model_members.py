@@ -1,297 +1,51 @@
 """Members that share a fleet, in a world whose time, machines and network are a model; statements are real.
 
 A member does its work in small steps. At each of them its process may be stopped, for a while or for good,
-and its clock with it or not. Nothing here waits: time passes when it is told to.
+and its clock with it or not.
 """
 
 import contextlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
-from podium import errors, states
+from model_changes import Change
+from model_world import (
+    ACKNOWLEDGES_FIRST,
+    CRASH,
+    FROM_THE_ANSWER,
+    INTERVAL,
+    LATE,
+    LEASE,
+    LOOK,
+    LOST,
+    NO_GENERATION_CHECK,
+    NO_GUARD,
+    NO_TIMELINE,
+    PATIENCE,
+    PAUSE,
+    SLOTS_FIRST,
+    STALL,
+    SUSPEND,
+    WAIT,
+    WALL_CLOCK,
+    Steps,
+    World,
+    clock_now,
+)
+from podium import errors
 from podium.conductor.fleet.lease import Lease, SharedLeases
 from podium.conductor.fleet.observed import Observed
-from podium.conductor.rooms.visit import NotAsked
-from podium.db import api, beginning, changes, drains, leftovers, members, models, outcomes, restoring, slots
+from podium.db import beginning, changes, leftovers, members, restoring, slots
 from podium.db.changes import Pulse
-from podium.db.engine import Database
-from podium.db.models import change_counter, conductors, leases, nodes, power_requests
+from podium.db.models import change_counter, leases, nodes, power_requests
 from podium.db.models import members as members_table
 from podium.db.operations import BEGUN
 from podium.db.outcomes import Outcome
 from podium.db.worker import Worker
-from templates import write_sqlite
-
-#: Seconds.
-LEASE: Final = 15.0
-INTERVAL: Final = 3.0
-LOOK: Final = 10.0
-PATIENCE: Final = 12.0
-
-#: How a process may stop: for good; with its clock going on; with its clock; all but its heartbeat.
-CRASH, PAUSE, SUSPEND, STALL = "crash", "pause", "suspend", "stall"
-#: What may become of a commit: it is carried out, and not answered; or later than that.
-LOST, LATE = "lost", "late"
-
-#: The rules that a faulty member breaks.
-NO_GENERATION_CHECK = "a gained slot begins at once"
-ACKNOWLEDGES_FIRST = "acknowledges before it has given up"
-WALL_CLOCK = "judges leases by the wall clock"
-FROM_THE_ANSWER = "counts a renewal from its answer"
-NO_GUARD = "writes without looking whether it has ended"
-NO_CONFIRMATION = "sends without asking the database"
-SLOTS_FIRST = "asks for its slots before it asks what has settled"
-NO_TIMELINE = "does not notice that the database went back in time"
 
 _T = TypeVar("_T")
-#: Ends the turn of whatever yields it; any other step may be followed at once.
-_WAIT: Final = "wait"
-Steps = Generator[str, None, None]
-
-
-class Violation(AssertionError):
-    """A rule that must hold for every member, at any time."""
-
-
-@dataclass
-class Machine:
-    """A machine: who switched it, and for what."""
-
-    on: bool = False
-    stuck: bool = False  # a call to it does not return, and has no effect before it does
-    sends: list[tuple[float, Worker]] = field(default_factory=list)
-
-
-class World:
-    """The database, the machines and the time.
-
-    :param faults: rules that no member keeps
-    """
-
-    def __init__(self, folder: str, hosts: Mapping[str, float], faults: frozenset[str]) -> None:
-        self.now = 0.0
-        self.faults = faults
-        self.away = False
-        self.timeline = 1
-        self.late: list[tuple[float, Callable[[sa.Connection], object]]] = []
-        self.machines: defaultdict[str, Machine] = defaultdict(Machine)
-        self.accepted: list[str] = []
-        #: How often a machine was rebooted, by who asked for it: somebody else each time.
-        self.reboots: Counter[str] = Counter()
-        self.renewed: dict[int, float] = {}  # by the holders' clocks
-        self.moved: dict[int, float] = {}  # when nodes were edited, by number
-        #: Those of which a packet may have gone out twice, as the documents say.
-        self.excused: set[str] = set()
-        self._file = Path(folder, "podium.sqlite")
-        self._copy: bytes | None = None
-        write_sqlite(self._file)
-        self._open()
-        with self.transaction() as connection:
-            for name in hosts:
-                row = {"hostname": name, "workers": 1, "started_at": clock_now()}
-                connection.execute(sa.insert(conductors).values(row))
-        self.hosts = {name: Process(self, name, offset) for name, offset in hosts.items()}
-
-    def _open(self) -> None:
-        self._database = Database(f"sqlite:///{self._file}")
-        self._connection = self._database.engine.connect()
-
-    def close(self) -> None:
-        """Close the database."""
-        self._connection.close()
-        self._database.dispose()
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sa.Connection]:
-        """A transaction of anybody, all of them over one connection, which saves most of the time."""
-        with self._connection.begin():
-            yield self._connection
-
-    def rows(self, query: sa.Select[Any]) -> list[Any]:
-        """What is in the database, whoever can reach it."""
-        with self.transaction() as connection:
-            return list(connection.execute(query))
-
-    def pass_time(self, seconds: float) -> None:
-        """Let time pass, and everybody live on."""
-        for _ in range(round(seconds)):
-            self.now += 1
-            due = [one for one in self.late if one[0] <= self.now]
-            self.late = [one for one in self.late if one[0] > self.now]
-            for _, transaction in due:
-                with contextlib.suppress(errors.PodiumError), self.transaction() as connection:
-                    transaction(connection)
-            for process in self.hosts.values():
-                process.live()
-            self.check_readers()
-
-    def drain(self, host: str, is_drained: bool) -> None:
-        """Have a host give its nodes to others, or take some again."""
-        with self.transaction() as connection:
-            (drains.drain if is_drained else drains.undrain)(connection, host)
-
-    def move(self, name: str, slot: int) -> None:
-        """Edit a node, so that it falls into another slot, unless somebody has reserved it."""
-        with contextlib.suppress(errors.NodeConflict), self.transaction() as connection:
-            (node,) = api.find_nodes(connection, [name])
-            api.update_node(connection, node.id, {"slot": slot})
-            self.moved[node.id] = self.now
-
-    def copy(self) -> None:
-        """Take what a standby has: what is committed after that is lost if it is promoted."""
-        self.close()
-        self._copy = self._file.read_bytes()
-        self._open()
-
-    def promote(self) -> None:
-        """Let the database go back in time, to the copy."""
-        if self._copy is None:
-            return
-        self.close()
-        self._file.write_bytes(self._copy)
-        self._open()
-        self.late.clear()
-        self.timeline += 1
-        query = sa.select(power_requests.c.requested_by, power_requests.c.sent_at)
-        known = {row.requested_by: row.sent_at for row in self.rows(query)}
-        self.accepted = [one for one in self.accepted if one in known]
-        under_way = {who for process in self.hosts.values() for who in process.sent}
-        self.excused |= {who for who in self.reboots if known.get(who) is None} - under_way
-
-    def send(self, change: "Change", command: str, is_excused: bool) -> None:
-        """Let a packet reach a machine.
-
-        :param is_excused: whether its sender was stopped between the database's word and the packet
-        """
-        begun, worker = change.begun, change.worker
-        machine = self.machines[begun.node.name]
-        query = sa.select(power_requests.c.holder, power_requests.c.state, members_table.c.ended_at)
-        query = query.join_from(
-            power_requests, members_table, members_table.c.id == worker.incarnation, isouter=True
-        )
-        found = self.rows(query.where(power_requests.c.requested_by == begun.requested_by))
-        is_rightful = [(row.holder, row.state, row.ended_at) for row in found] == [(worker, BEGUN, None)]
-        others = [one for at, one in machine.sends if at >= change.confirmed_at and one != worker]
-        if not is_excused and (others or not (is_rightful or change.timeline != self.timeline)):
-            raise Violation(
-                f"{worker} sends {command} to {begun.node.name}, which is not its own: {found} {others}"
-            )
-        machine.sends.append((self.now, worker))
-        if command == states.REBOOTING:
-            self.reboots[begun.requested_by] += 1
-            if is_excused:
-                self.excused.add(begun.requested_by)
-            if self.reboots[begun.requested_by] > 1 and begun.requested_by not in self.excused:
-                raise Violation(f"{worker} reboots {begun.node.name} once more")
-        machine.on = command != states.POWER_OFF
-
-    def check_readers(self) -> None:
-        """Compare who reads with the rule that a node has one reader, but for those that are cut off."""
-        alive = {member.name for member in self._unended()}
-        readers: defaultdict[int, list[Worker]] = defaultdict(list)
-        for process in self.hosts.values():
-            if process.worker in alive and not process.is_cut_off:
-                for number in process.reads():
-                    if process.looked_at > self.moved.get(number, -1):
-                        readers[number].append(process.worker)
-        if several := {name: them for name, them in readers.items() if len(them) > 1}:
-            raise Violation(f"read by several: {several}")
-
-    def _unended(self) -> list[members.Member]:
-        with self.transaction() as connection:
-            return members.unended(connection)
-
-
-class Change:
-    """A change of a node's power under way."""
-
-    def __init__(self, process: "Process", begun: beginning.Begun) -> None:
-        assert process.worker is not None
-        self.process = process
-        self.worker = process.worker
-        self.begun = begun
-        self.is_reading = True
-        self.confirmed_at = 0.0
-        self.timeline = 0
-        self.steps = self._carry_out()
-
-    def _carry_out(self) -> Steps:
-        begun, process = self.begun, self.process
-        machine = process.world.machines[begun.node.name]
-        is_reboot = begun.action == states.REBOOTING
-        target = states.POWER_OFF if begun.action == states.POWER_OFF else states.POWER_ON
-        is_heard = begun.sent_at is not None or begun.requested_by in process.sent
-        error = None
-        while True:
-            yield "reads"
-            if is_reboot and not is_heard:
-                is_heard = yield from self._send(states.REBOOTING)
-                if not is_heard:
-                    yield _WAIT
-                continue
-            if machine.on == (target == states.POWER_ON):
-                break
-            yield from self._send(target)
-            yield _WAIT
-        if is_reboot and begun.sent_at is not None:
-            error = "it may have been carried out"
-        self.is_reading = False
-        state = states.POWER_ON if machine.on else states.POWER_OFF
-        end = Outcome(begun.node.id, begun.request_id, self.worker, clock_now(), state, error)
-        process.note_end(end)
-        while True:
-            yield "finishes"
-            try:
-                process.write(lambda connection: outcomes.finish(connection, [end]))
-            except errors.DatabaseUnavailable:
-                yield _WAIT
-            else:
-                break
-        process.sent.pop(begun.requested_by, None)
-
-    def _send(self, command: str) -> Generator[str, None, bool]:
-        """Send a command, if that is allowed; whether the machine may have heard it."""
-        process = self.process
-        assert process.lease is not None
-        yield "confirms"
-        if NO_CONFIRMATION not in process.world.faults:
-            try:
-                numbers = [self.begun.request_id]
-                confirmed = process.write(
-                    lambda connection: beginning.mark_sent(connection, numbers, self.worker, clock_now())
-                )
-            except errors.DatabaseUnavailable:
-                return False
-            if not confirmed:
-                raise errors.NodeConflict("no longer this member's")
-        self.confirmed_at, self.timeline = process.world.now, process.timeline
-        suspensions, stops = process.suspensions, -1
-        yield "is allowed to send"
-        try:
-            with process.lease.calling():
-                stops = process.stops
-                yield "sends"
-                process.sent[self.begun.requested_by] = self.begun
-                while process.world.machines[self.begun.node.name].stuck:
-                    yield _WAIT
-                    if not process.lease.is_safe():
-                        return True  # cancelled
-                is_excused = process.suspensions != suspensions or process.stops != stops
-                process.world.send(self, command, is_excused)
-        except NotAsked:
-            return False
-        return True
-
-
-def clock_now() -> datetime:
-    """A time for people to read."""
-    return models.utcnow()
 
 
 class Process:
@@ -450,7 +204,7 @@ class Process:
                 if left <= 1:
                     self.stop(kind, seconds)
                     return False
-            if step == _WAIT:
+            if step == WAIT:
                 return False
         return True
 
@@ -635,7 +389,7 @@ class Process:
         names = {row.name for row in self.world.rows(NODES) if row.id in lost}
         end = self.clock() + PATIENCE
         while any(self.world.machines[name].stuck for name in names):
-            yield _WAIT
+            yield WAIT
             if self.clock() >= end:
                 raise errors.MemberEnded("a call to a node that is lost does not return")
         yield "has ended its visits"
@@ -693,3 +447,13 @@ def generation(connection: sa.Connection) -> int:
 def _acknowledged(connection: sa.Connection, worker: Worker) -> int:
     mine = members_table.c.id == worker.incarnation
     return int(connection.scalar(sa.select(members_table.c.acknowledged).where(mine)) or 0)
+
+
+def make_world(folder: str, hosts: Mapping[str, float], faults: frozenset[str]) -> World:
+    """A world in which each host may run a member.
+
+    :param hosts: by how many seconds their clocks differ
+    """
+    world = World(folder, hosts, faults)
+    world.hosts.update({name: Process(world, name, offset) for name, offset in hosts.items()})
+    return world
