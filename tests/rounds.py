@@ -1,9 +1,20 @@
 """How much the long tests do: one round of their work in ``make test``, more in ``make test-long``."""
 
 import os
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import pytest
+
+_Test = TypeVar("_Test", bound=Callable[..., Any])
 
 #: Rounds of kills, interleavings and examples, for tests with the marker ``long`` and those of hypothesis.
 ROUNDS: Final = int(os.environ.get("PODIUM_TEST_ROUNDS", "1"))
 #: What happens when in the kills. One round of all else is always the same, and more are different each time.
 SEED: Final = int(os.environ.get("PODIUM_TEST_SEED", "1"))
+
+
+def only_long(test: _Test) -> _Test:
+    """Leave a test to ``make test-long``: it takes long, and finds little that shorter ones do not."""
+    mark = pytest.mark.skipif(ROUNDS == 1, reason="make test-long does this one")
+    return mark(pytest.mark.long(test))

@@ -15,15 +15,12 @@ from clusters import Cluster, Host
 from daemons import Rack, eventually
 from loads import Load
 from podium.db.models import power_events, power_requests
-from rounds import ROUNDS, SEED
+from rounds import SEED, only_long
 from servers import Server
 from shifted_clock import ShiftedClock
 
 BMCS = 60
 CLEAR = frozenset[str]()
-
-#: Each of these is what test_chaos does as well, one by one; a minute or two all together.
-by_itself = pytest.mark.skipif(ROUNDS == 1, reason="make test-long does this one")
 
 
 @pytest.fixture
@@ -68,8 +65,7 @@ def all_is_well(cluster: Cluster, load: Load) -> None:
         assert "Traceback" not in host.daemon.text()
 
 
-@pytest.mark.long
-@by_itself
+@only_long
 def test_each_bmc_has_one_reader_and_the_shares_are_even(cluster: Cluster, rack: Rack, load: Load) -> None:
     all_read_again(cluster)
     load.by_turns()
@@ -82,8 +78,7 @@ def test_each_bmc_has_one_reader_and_the_shares_are_even(cluster: Cluster, rack:
     assert sorted(cluster.owners().values()) == [20, 20, 20]
 
 
-@pytest.mark.long
-@by_itself
+@only_long
 def test_what_a_conductor_that_was_killed_had_is_taken_over(cluster: Cluster, load: Load) -> None:
     load.ask()
     load.ask()
@@ -100,8 +95,7 @@ def test_what_a_conductor_that_was_killed_had_is_taken_over(cluster: Cluster, lo
     all_is_well(cluster, load)
 
 
-@pytest.mark.long
-@by_itself
+@only_long
 def test_one_that_was_paused_for_longer_than_its_lease_comes_back_by_itself(
     cluster: Cluster, load: Load
 ) -> None:
@@ -119,8 +113,7 @@ def test_one_that_was_paused_for_longer_than_its_lease_comes_back_by_itself(
     all_is_well(cluster, load)
 
 
-@pytest.mark.long
-@by_itself
+@only_long
 def test_one_that_cannot_reach_the_database_stops_switching_and_comes_back(
     cluster: Cluster, load: Load
 ) -> None:
@@ -138,7 +131,7 @@ def test_one_that_cannot_reach_the_database_stops_switching_and_comes_back(
     assert not load.by_turns()
 
 
-@pytest.mark.long
+@only_long
 def test_conductors_are_restarted_one_after_the_other_under_requests(cluster: Cluster, load: Load) -> None:
     for host in cluster.hosts:
         load.ask()
@@ -153,8 +146,7 @@ def test_conductors_are_restarted_one_after_the_other_under_requests(cluster: Cl
     assert not load.by_turns()
 
 
-@pytest.mark.long
-@by_itself
+@only_long
 def test_one_that_joins_gets_its_share(cluster: Cluster, load: Load) -> None:
     all_read_again(cluster)
     cluster.add().start()
@@ -165,8 +157,7 @@ def test_one_that_joins_gets_its_share(cluster: Cluster, load: Load) -> None:
     assert not load.by_turns()
 
 
-@pytest.mark.long
-@by_itself
+@only_long
 def test_a_worker_that_is_killed_is_ended_when_it_comes_back(
     tmp_path: Path, rack: Rack, postgresql_server: Server
 ) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from daemons import Daemon, eventually
+from rounds import only_long
 from servers import Server
 
 
+@only_long
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 def test_what_was_asked_for_before_a_move_is_done_after_it(
     tmp_path: Path, request: pytest.FixtureRequest, kind: str

@@ -15,7 +15,7 @@ import shifted_clock
 from daemons import Daemon, Rack, eventually
 from podium.db.engine import Database
 from podium.db.models import nodes, power_events, power_requests
-from rounds import ROUNDS
+from rounds import ROUNDS, only_long
 from servers import MariaDB, PostgreSQL, Replicated, Server, Standby
 
 BMCS: Final = 30
@@ -110,7 +110,7 @@ def test_a_synchronous_standby_with_another_clock_takes_over_and_nothing_is_lost
         it.all_done(2 * BMCS + 1)
 
 
-@pytest.mark.long
+@only_long
 def test_what_an_old_primary_that_lives_on_accepts_is_lost_but_for_what_conductors_know(
     tmp_path: Path,
 ) -> None:
@@ -172,7 +172,7 @@ def test_a_server_that_hangs_is_given_up_and_used_again_once_it_answers(
         assert it.resets() == [1] * BMCS
 
 
-@pytest.mark.long
+@only_long
 def test_a_server_that_is_killed_and_started_again_is_used_again(tmp_path: Path, server: Server) -> None:
     url = server.url(server.create_migrated_database())
     with site(tmp_path, url) as it:

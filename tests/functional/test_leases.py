@@ -14,6 +14,7 @@ from daemons import Daemon, eventually
 from podium.db import api, members, models, power
 from podium.db.engine import Database
 from proxies import Proxy
+from rounds import only_long
 from servers import Server
 from templates import prepared
 
@@ -63,6 +64,7 @@ def cut(host: Host) -> None:
     host.proxy.cut()
 
 
+@only_long
 @pytest.mark.parametrize(("harm", "end"), [(pause, Host.resumed), (cut, lambda host: host.proxy.mend())])
 def test_one_that_is_silent_for_longer_than_its_lease_is_ended_and_enters_anew_by_itself(
     tmp_path: Path,
@@ -87,6 +89,7 @@ def test_one_that_is_silent_for_longer_than_its_lease_is_ended_and_enters_anew_b
         assert "Traceback" not in text
 
 
+@only_long
 def test_an_outage_of_the_database_that_outlasts_all_leases_ends_nobody(
     tmp_path: Path, postgresql_server: Server
 ) -> None:
@@ -116,6 +119,7 @@ def test_a_restart_after_kill_9_on_the_same_host_waits_for_no_lease(tmp_path: Pa
         assert daemon.stop() == 0
 
 
+@only_long
 def test_a_daemon_whose_master_process_was_killed_starts_again_when_its_workers_have_ended(
     tmp_path: Path,
 ) -> None:

@@ -8,6 +8,7 @@ from clusters import Cluster
 from daemons import Rack, eventually
 from podium import states
 from podium.db import api, models, power
+from rounds import only_long
 from servers import Server
 
 BMCS = 60
@@ -45,6 +46,7 @@ def all_read_since(cluster: Cluster) -> None:
     )
 
 
+@only_long
 def test_three_daemons_share_bmcs_when_one_is_killed_one_joins_and_one_stops(
     tmp_path: Path, postgresql_server: Server
 ) -> None:
