@@ -226,7 +226,8 @@ class Shares:
     async def _begin(self, look: _Look) -> list[Entry]:
         """Begin with the slots of which the generation has settled."""
         gained: dict[Pair, set[int]] = {}
-        self._is_complete = self._turns.is_planned(look.roster)
+        # Whoever owns something was given a share, perhaps before its first look.
+        self._is_complete = bool(look.owned) or self._turns.is_planned(look.roster)
         for pair, its in look.owned.items():
             new = its.keys() - self._fleet.begun.get(pair, set())
             gained[pair] = {slot for slot in new if its[slot] <= look.settled}

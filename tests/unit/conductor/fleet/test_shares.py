@@ -196,6 +196,27 @@ def test_the_second_member_makes_a_generation_when_the_first_does_not(tmp_path: 
     asyncio.run(main())
 
 
+def test_a_member_starts_with_what_it_was_given_before_its_first_look(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with entering(f"sqlite:///{tmp_path}/p", Clock()) as enter:
+            one = await enter("a")
+            await one.look()
+            other = await enter("b")
+            async with asyncio.timeout(PATIENCE):
+                while not await is_given(other):
+                    await one.look()
+                await other.shares.start()
+            assert len(other.fleet) + len(one.fleet) == NODES
+
+    async def is_given(other: One) -> bool:
+        with other.database.write() as connection:
+            roster = slots.roster(connection)
+            members.acknowledge(connection, other.me, roster.generation)
+            return roster.is_settled and bool(slots.owned(connection, other.me))
+
+    asyncio.run(main())
+
+
 def test_the_first_worker_of_a_daemon_waits_for_the_others_but_not_for_long(tmp_path: Path) -> None:
     async def main() -> None:
         clock = Clock()
