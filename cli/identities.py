@@ -9,7 +9,7 @@ from typing import Any, Final
 from podium import errors, masking, node_ranges
 from podium.cli.catalog import Catalog
 from podium.db import endpoints, machines
-from podium.db.api import chunks
+from podium.db.bulk import chunks
 from podium.db.engine import Database
 from podium.drivers import base
 

@@ -16,7 +16,7 @@ from podium import errors, node_ranges
 from podium.cli import arguments, command, enrolment, scalars
 from podium.cli.catalog import Catalog
 from podium.db import node_list
-from podium.db.api import chunks
+from podium.db.bulk import chunks
 
 #: What is left out, because an import of nothing gives the same.
 _EMPTY: Final[tuple[Any, ...]] = ({}, "", False, None)

@@ -9,19 +9,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors, node_ranges
 from podium.db import clock, endpoints
+from podium.db.bulk import chunks
 from podium.db.changes import next_change
-from podium.db.models import columns, node_columns, nodes, power_readings, power_requests
+from podium.db.claims import lock
+from podium.db.models import node_columns, nodes, power_readings, power_requests
 from podium.db.subnets import Places
 from podium.db.worker import Worker
 
-_T = TypeVar("_T")
 _N = TypeVar("_N", "NodeKey", "NodeRecord")
 
 
@@ -75,31 +76,6 @@ class NodeRecord(NamedTuple):
     version: int
     created_at: datetime
     updated_at: datetime
-
-
-class Claim(NamedTuple):
-    """What is known of a node that somebody wants to change: who has it, and for what."""
-
-    id: int
-    uuid: str
-    name: str
-    target_power_state: str | None
-    power_request_id: int | None
-    power_requested_by: str | None
-    power_requested_at: datetime | None
-    reservation: Worker | None
-    reserved_for: str | None
-    reserved_at: datetime | None
-
-
-#: To be given to statements that select claims.
-CLAIM: Final = columns(nodes, Claim._fields)
-
-
-def chunks(items: Sequence[_T], size: int = 500) -> Iterator[Sequence[_T]]:
-    """Slices small enough for one statement on every database."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def create_nodes(
@@ -249,7 +225,7 @@ def update_nodes(connection: sa.Connection, changes: Mapping[int, Mapping[str, A
         return
     _check_names(connection, {node: str(its["name"]) for node, its in changes.items() if "name" in its})
     version, now = next_change(connection), clock.now(connection)
-    owners = _lock(connection, list(changes))
+    owners = lock(connection, list(changes))
     places = Places.read(connection)
     changes = {number: _placed(places, values, owners[number].uuid) for number, values in changes.items()}
     alike: dict[str, list[int]] = {}
@@ -292,45 +268,10 @@ def delete_nodes(connection: sa.Connection, numbers: Sequence[int]) -> None:
     """
     next_change(connection, deleted=True)
     now = clock.now(connection)
-    _lock(connection, numbers)
+    lock(connection, numbers)
     for chunk in chunks(numbers):
         connection.execute(sa.delete(nodes).where(nodes.c.id.in_(chunk)))
         connection.execute(sa.delete(power_readings).where(power_readings.c.node_id.in_(chunk)))
         asked = sa.update(power_requests).where(power_requests.c.node_id.in_(chunk))
         asked = asked.where(power_requests.c.state == "waiting")
         connection.execute(asked.values(state="failed", finished_at=now, error="the node was deleted"))
-
-
-def _lock(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, Claim]:
-    """Keep others from nodes until the end of the transaction; the nodes by number.
-
-    :raises podium.errors.NodeConflict: when a conductor has reserved one of them
-    :raises podium.errors.NodeNotFound: when one of them was deleted
-    """
-    look = sa.select(*CLAIM).order_by(nodes.c.id).with_for_update()
-    found: dict[int, Claim] = {}
-    for chunk in chunks(sorted(numbers)):
-        rows = map(Claim._make, connection.execute(look.where(nodes.c.id.in_(chunk))))
-        found |= {node.id: node for node in rows}
-    for node in found.values():
-        if node.reservation is not None:
-            raise errors.NodeConflict(refusal(node))
-    if len(found) < len(numbers):
-        raise errors.NodeNotFound("the node was deleted meanwhile")
-    return found
-
-
-def refusal(node: Claim) -> str:
-    """Why a node that is reserved cannot be changed, in one line."""
-    if node.target_power_state is None:
-        purpose = f" for {node.reserved_for}" if node.reserved_for else ""
-        holder = f"{node.reservation}{purpose}{_since(node.reserved_at)}"
-        return f"{node.name}: reserved by {holder}; try again later"
-    return (
-        f"{node.name}: {node.target_power_state} is under way, asked for by"
-        f" {node.power_requested_by or 'someone'}{_since(node.power_requested_at)}; wait for it to end"
-    )
-
-
-def _since(moment: datetime | None) -> str:
-    return f" since {moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""

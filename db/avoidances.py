@@ -12,8 +12,7 @@ import sqlalchemy as sa
 
 from podium import errors
 from podium.db import slots
-from podium.db.api import chunks
-from podium.db.bulk import AMONG, AT_ONCE, execute
+from podium.db.bulk import AMONG, AT_ONCE, chunks, execute
 from podium.db.changes import next_change
 from podium.db.engine import Database
 from podium.db.models import avoidances, nodes

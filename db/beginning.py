@@ -12,8 +12,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium.db import members
-from podium.db.api import chunks
-from podium.db.bulk import AMONG, AT_ONCE, among
+from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
 from podium.db.fleet import OWNED_NODE, OwnedNode
 from podium.db.models import columns, nodes, slots

@@ -1,16 +1,23 @@
 """Statements about many rows at once, in which Python only writes the rows' numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
-from podium.db.api import chunks
 from podium.db.models import nodes, power_readings
+
+_T = TypeVar("_T")
 
 #: Rows of one statement.
 AT_ONCE: Final = 1000
+
+
+def chunks(items: Sequence[_T], size: int = 500) -> Iterator[Sequence[_T]]:
+    """Slices small enough for one statement on every database."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def among(column: sa.Column[int]) -> sa.ColumnElement[bool]:

@@ -7,8 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium.db import bulk
-from podium.db.api import chunks
-from podium.db.bulk import AMONG, AT_ONCE
+from podium.db.bulk import AMONG, AT_ONCE, chunks
 from podium.db.changes import next_change
 from podium.db.ledger import event
 from podium.db.models import nodes, power_events

@@ -9,8 +9,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium.db import bulk, clock
-from podium.db.api import chunks
-from podium.db.bulk import AMONG, AT_ONCE
+from podium.db.bulk import AMONG, AT_ONCE, chunks
 from podium.db.changes import next_change
 from podium.db.endpoints import SLOTS
 from podium.db.models import columns, node_columns, nodes, slots

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium.db import retention
-from podium.db.api import chunks
+from podium.db.bulk import chunks
 from podium.db.models import columns, nodes
 from podium.db.models import power_events as events
 from podium.db.worker import Worker

@@ -10,8 +10,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium.db import endpoints
-from podium.db.api import chunks
-from podium.db.bulk import AMONG, AT_ONCE, Texts, execute
+from podium.db.bulk import AMONG, AT_ONCE, Texts, chunks, execute
 from podium.db.changes import next_change
 from podium.db.models import columns, nodes
 from podium.db.subnets import Places

@@ -10,7 +10,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium import states
-from podium.db.api import chunks, find_keys
+from podium.db.api import find_keys
+from podium.db.bulk import chunks
 from podium.db.fleet_figures import IS_READ
 from podium.db.members import unended
 from podium.db.models import members, node_columns, nodes, power_readings, slots

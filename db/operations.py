@@ -7,8 +7,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium.db import clock, retention
-from podium.db.api import chunks
-from podium.db.bulk import AMONG, AT_ONCE, among
+from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
 from podium.db.models import columns, nodes, operations
 from podium.db.models import power_requests as requests

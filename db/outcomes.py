@@ -9,8 +9,7 @@ import sqlalchemy as sa
 
 from podium import states
 from podium.db import bulk
-from podium.db.api import chunks
-from podium.db.bulk import AMONG, AT_ONCE, Texts, among
+from podium.db.bulk import AMONG, AT_ONCE, Texts, among, chunks
 from podium.db.changes import next_change
 from podium.db.ledger import event
 from podium.db.models import nodes

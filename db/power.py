@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple, Protocol
 import sqlalchemy as sa
 
 from podium.db import bulk, clock
-from podium.db.api import CLAIM, Claim, chunks, refusal
-from podium.db.bulk import AMONG, AT_ONCE, among
+from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
+from podium.db.claims import CLAIM, Claim, refusal
 from podium.db.models import nodes, operations
 from podium.db.models import power_requests as requests
 from podium.db.operations import REPLACED, WAITING

@@ -13,8 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium.db import bulk
-from podium.db.api import chunks
-from podium.db.bulk import AMONG, AT_ONCE, Texts, among
+from podium.db.bulk import AMONG, AT_ONCE, Texts, among, chunks
 from podium.db.ledger import event
 from podium.db.models import columns, nodes, power_readings
 from podium.db.models import power_events as events

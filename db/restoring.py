@@ -6,8 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium.db import clock
-from podium.db.api import chunks
-from podium.db.bulk import AMONG, AT_ONCE, among
+from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
 from podium.db.models import nodes
 from podium.db.models import power_requests as requests

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from podium.db import subnets
-from podium.db.api import chunks
+from podium.db.bulk import chunks
 from podium.db.changes import next_change
 from podium.db.endpoints import SLOTS
 from podium.db.models import change_counter, conductors, members, nodes, slots

@@ -28,7 +28,7 @@ from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.sql import Sql
 from podium.db import changes, operations, outcomes, power
 from podium.db import fleet as statements
-from podium.db.api import chunks
+from podium.db.bulk import chunks
 from podium.db.figures import EnforcementFigures
 from podium.db.worker import Worker
 from podium.node_ranges import fold_for_log

@@ -18,7 +18,7 @@ from podium.conductor.rooms.clock import DatabaseClock
 from podium.conductor.rooms.sql import Sql
 from podium.db import changes
 from podium.db import fleet as statements
-from podium.db.api import chunks
+from podium.db.bulk import chunks
 from podium.db.changes import Pulse
 from podium.db.fleet import Changed
 from podium.db.members import living

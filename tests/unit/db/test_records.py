@@ -4,7 +4,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from podium.db import api, fleet, ledger, members, models, notifications, operations, task_commands
+from podium.db import api, claims, fleet, ledger, members, models, notifications, operations, task_commands
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ from podium.db import api, fleet, ledger, members, models, notifications, operat
     [
         (api.NodeKey, models.NodeRow),
         (api.NodeRecord, models.NodeRow),
-        (api.Claim, models.NodeRow),
+        (claims.Claim, models.NodeRow),
         (fleet.Changed, models.NodeRow),
         (fleet.OwnedNode, models.NodeRow),
         (members.Member, models.MemberRow),
