@@ -19,7 +19,8 @@ from clusters import TIMEOUT, Cluster, Host
 from daemons import Rack, eventually
 from loads import Load
 from rounds import ROUNDS, SEED
-from servers import MariaDB, PostgreSQL, Server, Standby
+from servers import MariaDB, PostgreSQL, Server
+from standbys import Standby
 
 BMCS: Final = 60 if ROUNDS == 1 else 300
 FAULTS: Final = ("slow=0.3:5%", "lossy=0.2:6-15", "stale=1:16-25", "refuses=1:26-35")

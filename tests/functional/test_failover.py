@@ -16,7 +16,8 @@ from daemons import Daemon, Rack, eventually
 from podium.db.engine import Database
 from podium.db.models import nodes, power_events, power_requests
 from rounds import ROUNDS, only_long
-from servers import MariaDB, PostgreSQL, Replicated, Server, Standby
+from servers import MariaDB, PostgreSQL, Server
+from standbys import Replicated, Standby
 
 BMCS: Final = 30
 LEASE: Final = 10

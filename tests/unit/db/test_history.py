@@ -9,7 +9,8 @@ from podium.db import changes, schema
 from podium.db.engine import Database
 from podium.db.history import history_of
 from podium.db.limits import CONDUCTOR
-from servers import Replicated, Server
+from servers import Server
+from standbys import Replicated
 
 
 @pytest.fixture(scope="module")
