@@ -20,6 +20,7 @@ _LOG_LEVELS: Final = [
     "oslo_db.sqlalchemy.exc_filters=CRITICAL",  # it logs what it raises, with a traceback
     "oslo_service=WARNING",
     "sqlalchemy=WARNING",
+    "sqlalchemy.pool=CRITICAL",  # a connection that broke, with a traceback; whoever uses it next says so
     "stevedore=WARNING",
 ]
 

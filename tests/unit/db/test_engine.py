@@ -1,15 +1,18 @@
 """The way to the database, and what a person reads when it does not answer."""
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from oslo_config import cfg
 from oslo_db.exception import DBDuplicateEntry
 
 import peers
 from podium import errors
+from podium.conf import opts
 from podium.db import api, fleet, models
 from podium.db.engine import Database
 from servers import PostgreSQL, RestartablePostgreSQL, Server
@@ -148,6 +151,23 @@ def test_a_writer_that_waited_too_long_is_told_the_file_and_may_try_again(
         pass
     with database.write() as connection:
         assert connection.scalar(sa.text("SELECT 1")) == 1
+
+
+def test_a_connection_that_breaks_when_it_is_handed_back_is_no_traceback_in_the_log(
+    opened: Open, mariadb_server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    conf = cfg.ConfigOpts()
+    opts.register(conf)
+    conf([], default_config_files=[])
+    for entry in conf.default_log_levels:
+        name, level = entry.split("=")
+        caplog.set_level(level, name)
+    database = opened(mariadb_server.url(mariadb_server.create_database()))
+    with database.read() as connection:
+        number = connection.scalar(sa.text("SELECT connection_id()"))
+        kill = functools.partial(mariadb_server.execute, f"KILL {number}")
+        sa.event.listen(database.engine, "reset", lambda *_: kill(), once=True)
+    assert (caplog.records, ask(database)) == ([], 1)
 
 
 # Not on SQLite, which has one writer at a time.
