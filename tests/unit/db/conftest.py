@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from fakes import joined
 from podium.db import api, models
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
+from power_requests import C1, C2
 from read_nodes import create_nodes
 from servers import Server
 from templates import prepared
@@ -55,6 +57,12 @@ def enrol(database: Database) -> Enrol:
             return api.find_nodes(connection, numbers)
 
     return create
+
+
+@pytest.fixture
+def two_members(database: Database) -> None:
+    """Two members, of which the first owns all slots of the driver ``fake``."""
+    joined(database, C1, C2, drivers=["fake"])
 
 
 @pytest.fixture

@@ -1,0 +1,163 @@
+"""How power requests end, and what comes of what they find."""
+
+import pytest
+
+from podium import states
+from podium.db import api
+from podium.db.engine import Database
+from podium.db.outcomes import Outcome, finish
+from podium.db.readings import Reading, record_readings
+from power_requests import (
+    C1,
+    C2,
+    LATER,
+    NOON,
+    Enrol,
+    ask,
+    begin,
+    begun,
+    due,
+    end,
+    hand_over,
+    only,
+    requests,
+    told,
+)
+
+pytestmark = pytest.mark.usefixtures("two_members")
+
+
+def test_a_request_that_is_done_is_an_event_with_who_and_why(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1", power_state=states.POWER_OFF)
+    row = begun(database, nodes, reason="needed again")
+    end(database, row, states.POWER_ON)
+    (event,) = told(database)
+    assert (event.from_state, event.to_state, event.cause) == (states.POWER_OFF, states.POWER_ON, "request")
+    assert (event.who, event.reason, event.request_id) == ("ada@desk", "needed again", "req-1")
+    assert (event.operation_id, event.conductor, event.at) == (row.operation_id, "c1", LATER)
+
+
+def test_what_enforcement_asked_for_is_told_as_such(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1", power_state=states.POWER_OFF)
+    end(database, begun(database, nodes, who="podium", reason="enforced: it was off"), states.POWER_ON)
+    assert [event.cause for event in told(database)] == ["enforced"]
+
+
+def test_a_request_that_is_done_frees_the_node(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1", power_state=states.POWER_OFF, power_failures=3))
+    end(database, row, states.POWER_ON)
+    node = only(database)
+    assert (node.power_state, node.power_checked_at, node.power_changed_at) == (states.POWER_ON, LATER, LATER)
+    assert (node.reservation, node.reserved_for, node.reserved_at) == (None, None, None)
+    assert (node.target_power_state, node.power_request_id, node.power_requested_by) == (None, None, None)
+    assert (node.power_failures, node.last_error, node.wanted_power_state) == (0, None, states.POWER_ON)
+    (request,) = requests(database, row.operation_id)
+    assert (request.state, request.power_state, request.finished_at) == ("done", states.POWER_ON, LATER)
+
+
+def test_a_reboot_is_an_event_though_the_state_is_what_it_was(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1", power_state=states.POWER_ON, power_changed_at=NOON)
+    end(database, begun(database, nodes, states.REBOOTING), states.POWER_ON)
+    (event,) = told(database)
+    assert (event.from_state, event.to_state) == (states.POWER_ON, states.POWER_ON)
+    assert only(database).power_changed_at == NOON
+
+
+def test_an_nmi_is_an_event_and_wants_no_state(database: Database, enrol: Enrol) -> None:
+    end(database, begun(database, enrol("n1", power_state=states.POWER_ON), states.INJECT_NMI), None)
+    (event,) = told(database)
+    assert (event.from_state, event.to_state) == (states.POWER_ON, states.POWER_ON)
+    assert only(database).wanted_power_state is None
+
+
+def test_a_request_that_failed_frees_the_node_with_the_reason(database: Database, enrol: Enrol) -> None:
+    known = {"power_state": states.POWER_OFF, "power_checked_at": NOON}
+    row = begun(database, enrol("n1", **known))
+    end(database, row, None, "it does not answer")
+    node, (request,) = only(database), requests(database, row.operation_id)
+    assert (node.reservation, node.target_power_state, node.last_error) == (None, None, "it does not answer")
+    assert {name: getattr(node, name) for name in known} == known
+    assert (request.state, request.error) == ("failed", "it does not answer")
+    assert told(database) == []
+
+
+@pytest.mark.parametrize(("who", "wanted"), [("ada@desk", None), ("podium", states.POWER_OFF)])
+def test_what_a_person_asked_for_in_vain_is_not_undone_when_it_comes_true_late(
+    database: Database, enrol: Enrol, who: str, wanted: str | None
+) -> None:
+    nodes = enrol("n1", power_state=states.POWER_OFF, wanted_power_state=states.POWER_OFF)
+    end(database, begun(database, nodes, who=who, reason="enforced: so"), None, "no sign of it")
+    assert only(database).wanted_power_state == wanted
+
+
+@pytest.mark.parametrize(
+    ("who", "reason", "cause"),
+    [("ada@desk", "new disk", "request"), ("podium", "enforced: it was power off", "enforced")],
+)
+def test_what_comes_true_late_is_an_event_of_its_request(
+    database: Database, enrol: Enrol, who: str, reason: str, cause: str
+) -> None:
+    one, two = enrol("n1", "n2", power_state=states.POWER_OFF)
+    row = begun(database, [one], who=who, reason=reason)
+    end(database, row, states.POWER_OFF, "no sign of it")
+    with database.write() as connection:
+        versions = {node.id: node.version for node in api.list_nodes(connection)}
+        late = {one.id: row.request_id, two.id: 9999}  # the latter was pruned meanwhile
+        on = [Reading(n, version, LATER, states.POWER_ON, late=late[n]) for n, version in versions.items()]
+        record_readings(connection, on, C1)
+    first, second = told(database)
+    assert (first.node_name, first.cause, first.who, first.reason) == ("n1", cause, who, reason)
+    assert first.operation_id == row.operation_id
+    assert (second.cause, second.who, second.operation_id) == ("out-of-band", None, None)
+
+
+def test_a_failure_that_left_another_state_is_an_event(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1", power_state=states.POWER_ON), states.POWER_CYCLE)
+    end(database, row, states.POWER_OFF, "it stayed off")
+    (event,) = told(database)
+    assert (event.from_state, event.to_state) == (states.POWER_ON, states.POWER_OFF)
+    assert (event.cause, event.who) == ("request", "ada@desk")
+
+
+@pytest.mark.parametrize(("known", "cause"), [(None, "first reading"), (states.POWER_ON, "out-of-band")])
+def test_what_a_failed_request_found_is_not_told_as_its_doing(
+    database: Database, enrol: Enrol, known: str | None, cause: str
+) -> None:
+    row = begun(database, enrol("n1", power_state=known))
+    end(database, row, states.POWER_OFF, "no sign of it")
+    (event,) = told(database)
+    assert (event.from_state, event.to_state, event.cause) == (known, states.POWER_OFF, cause)
+    assert (event.who, event.operation_id, event.request_id) == (None, None, "req-1")
+
+
+def test_many_ends_at_once_each_find_their_node(database: Database, enrol: Enrol) -> None:
+    nodes = enrol(*(f"n{number:04}" for number in range(1201)), power_state=states.POWER_OFF)
+    asked = ask(database, nodes)
+    outcomes = []
+    for row in begin(database, due(database)):
+        error = f"{row.node.name} does not answer" if row.node.id % 3 == 0 else None
+        state = None if error else states.POWER_ON
+        outcomes.append(Outcome(row.node.id, row.request_id, C1, LATER, state, error))
+    with database.write() as connection:
+        finish(connection, outcomes)
+        found = {row.id: (row.power_state, row.last_error) for row in api.list_nodes(connection)}
+    assert found == {one.node_id: (one.state or states.POWER_OFF, one.error) for one in outcomes}
+    ended = {row.id: row.error for row in requests(database, asked.operation_id)}
+    assert ended == {one.request_id: one.error for one in outcomes}
+
+
+def test_an_end_that_is_written_twice_counts_once(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1"))
+    end(database, row, states.POWER_ON)
+    end(database, row, None, "too late")
+    assert (len(told(database)), only(database).last_error) == (1, None)
+
+
+def test_the_end_of_a_change_that_another_has_taken_over_is_not_written(
+    database: Database, enrol: Enrol
+) -> None:
+    row = begun(database, enrol("n1"))
+    hand_over(database)
+    assert begin(database, [row.request_id], C2)
+    end(database, row, states.POWER_ON)
+    assert (only(database).reservation, only(database).power_state) == (C2, None)
