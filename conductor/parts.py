@@ -54,6 +54,7 @@ class Parts:
             in_flight=settings.in_flight,
             rate=settings.rate,
             gate=Gate(Rules.read(conf)),
+            is_safe=lease.is_safe,
         )
         self.enforcement = Enforcement(sql, self.fleet, self.recorder, self.sync, member=worker)
         self.notifications = Notifications(sql, lease, settings.notifications)

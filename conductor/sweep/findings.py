@@ -36,10 +36,17 @@ class Findings:
 
     :param gate: hears of nodes that change, vanish or differ from what is wanted
     :param now: the database's clock
+    :param is_safe: see :class:`podium.conductor.sweep.notices.Notices`
     """
 
     def __init__(
-        self, room: DriverRoom, fleet: Fleet, recorder: Recorder, gate: Gate, now: Callable[[], datetime]
+        self,
+        room: DriverRoom,
+        fleet: Fleet,
+        recorder: Recorder,
+        gate: Gate,
+        now: Callable[[], datetime],
+        is_safe: Callable[[], bool] = lambda: True,
     ) -> None:
         self._room = room
         self._fleet = fleet
@@ -55,7 +62,7 @@ class Findings:
         #: Seconds from one sweep to the next.
         self.interval = 0.0
         self.request_id: str | None = None
-        self.notices = Notices()
+        self.notices = Notices(is_safe)
         #: Reads that ended, and those of them that failed, by kind.
         self.reads = 0
         self.failures: Counter[str] = Counter()

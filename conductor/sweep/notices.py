@@ -1,6 +1,7 @@
 """Log lines about power reads, gathered so that a rack that goes dark is one line."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Final
 
 from oslo_log import log
@@ -14,12 +15,18 @@ _MOST_REASONS: Final = 5
 
 
 class Notices:
-    """Names of nodes with news, until they are logged."""
+    """Names of nodes with news, until they are logged.
 
-    def __init__(self) -> None:
-        self._changed: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-        self._failed: list[tuple[str, str]] = []
-        self._recovered: list[str] = []
+    :param is_safe: whether no other member can have taken the nodes over; news are held until then, because
+        what looks like a change may be what another one was asked to do
+    """
+
+    def __init__(self, is_safe: Callable[[], bool] = lambda: True) -> None:
+        self._is_safe = is_safe
+        # Names as keys: what is held for long does not grow.
+        self._changed: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
+        self._failed: dict[str, str] = {}
+        self._recovered: dict[str, None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._changed or self._failed or self._recovered)
@@ -30,21 +37,23 @@ class Notices:
         :param is_late: whether that is the result of a request that had failed by then
         """
         why = "as a request asked that had failed by then" if is_late else "changed by someone else"
-        self._changed[before, after, why].append(name)
+        self._changed[before, after, why][name] = None
 
     def failed(self, name: str, failure: str) -> None:
         """Note that a node can no longer be read."""
-        self._failed.append((name, failure))
+        self._failed[name] = failure
 
     def recovered(self, name: str) -> None:
         """Note that a node can be read again."""
-        self._recovered.append(name)
+        self._recovered[name] = None
 
     def log(self) -> None:
-        """Log the news, and forget them."""
-        for (before, after, why), names in self._changed.items():
-            LOG.warning("%s: %s -> %s, %s", fold_for_log(names), before, after, why)
-        by_count = by_reason(self._failed)
+        """Log the news, and forget them, while nobody else can have the nodes."""
+        if not self._is_safe():
+            return
+        for (before, after, why), changed in self._changed.items():
+            LOG.warning("%s: %s -> %s, %s", fold_for_log(list(changed)), before, after, why)
+        by_count = by_reason(list(self._failed.items()))
         for failure, names in by_count[:_MOST_REASONS]:
             LOG.warning("%s: power cannot be read: %s", fold_for_log(names), failure)
         rest = [name for _, names in by_count[_MOST_REASONS:] for name in names]
@@ -52,7 +61,7 @@ class Notices:
             more = len(by_count) - _MOST_REASONS
             LOG.warning("%s: power cannot be read, for %d more reasons", fold_for_log(rest), more)
         if self._recovered:
-            LOG.info("%s: power can be read again", fold_for_log(self._recovered))
+            LOG.info("%s: power can be read again", fold_for_log(list(self._recovered)))
         self._changed.clear()
         self._failed.clear()
         self._recovered.clear()

@@ -55,6 +55,7 @@ class PowerSync:
     :param in_flight: reads at the same time, by driver, if not the default
     :param rate: greatest number of reads a second, by driver, if limited
     :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
+    :param is_safe: whether no other member can have taken the nodes over
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class PowerSync:
         in_flight: Mapping[str, int] | None = None,
         rate: Mapping[str, float] | None = None,
         gate: Gate | None = None,
+        is_safe: Callable[[], bool] = lambda: True,
     ) -> None:
         self._fleet = fleet
         self._rooms = rooms
@@ -78,6 +80,7 @@ class PowerSync:
                 self.gate,
                 in_flight=(in_flight or {}).get(name, IN_FLIGHT),
                 rate=(rate or {}).get(name),
+                is_safe=is_safe,
             )
             for name, room in rooms.items()
         }

@@ -9,7 +9,7 @@ import contextvars
 import inspect
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from oslo_context.context import RequestContext
@@ -62,6 +62,7 @@ class Sweeper:
     :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
     :param in_flight: reads at the same time; of plain methods never more than the room has threads
     :param rate: greatest number of reads a second, if limited
+    :param is_safe: whether no other member can have taken the nodes over
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Sweeper:
         *,
         in_flight: int = IN_FLIGHT,
         rate: float | None = None,
+        is_safe: Callable[[], bool] = lambda: True,
     ) -> None:
         self._room = room
         self._fleet = fleet
@@ -93,7 +95,7 @@ class Sweeper:
         self._reading: dict[int, _Read] = {}  # by row number, reads that have a slot; the oldest first
         self._lingering: dict[int, _Read] = {}  # and reads that lost theirs
         self._burst = 0
-        self._findings = Findings(room, fleet, recorder, gate, recorder.now)
+        self._findings = Findings(room, fleet, recorder, gate, recorder.now, is_safe)
         self._context = contextvars.copy_context()
         self._timer: asyncio.TimerHandle | None = None
 

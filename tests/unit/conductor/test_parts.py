@@ -28,3 +28,20 @@ def test_one_driver_that_stalls_its_room_is_no_reason_to_leave_all_nodes_to_othe
         sql.close()
 
     asyncio.run(main())
+
+
+def test_news_wait_for_a_lease_in_which_nobody_else_can_have_the_nodes(tmp_path: Path) -> None:
+    sql = Sql(prepared(f"sqlite:///{tmp_path}/p.sqlite"))
+
+    async def main() -> None:
+        conf = make_conf(tmp_path)
+        lease = Lease(Worker("here", 0, 1), 30, boottime())
+        parts = Parts(conf, Settings.read(conf), sql, DriverRooms({"a": StillDriver("a")}), lease)
+        notices = parts.sync.sweepers["a"]._findings.notices
+        notices.recovered("n1")
+        lease.end()
+        notices.log()
+        assert notices
+        sql.close()
+
+    asyncio.run(main())

@@ -24,3 +24,20 @@ def test_many_reasons_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     notices.log()
     assert len(caplog.messages) == 6
     assert caplog.messages[-1] == "n[6-8]: power cannot be read, for 3 more reasons"
+
+
+def test_a_member_that_may_have_ended_claims_no_change(caplog: pytest.LogCaptureFixture) -> None:
+    is_safe = False
+    notices = Notices(lambda: is_safe)
+    for _ in range(3):
+        notices.changed("r1n1", "power on", "power off")
+        notices.failed("r1n2", "no answer")
+        notices.recovered("r1n3")
+        notices.log()
+    assert caplog.messages == []
+    is_safe = True
+    notices.log()
+    assert caplog.messages == [
+        "r1n1: power on -> power off, changed by someone else",
+        "r1n2: power cannot be read: no answer",
+    ]
