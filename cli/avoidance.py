@@ -40,7 +40,7 @@ class Avoid(_OfSubnet):
         self.say(f"{host}: {subnet}: {how}")
         if unserved:
             self.warn(
-                f"warning: nodes of avoided subnets that no conductor may have: {unserved};"
+                f"warning: nodes of avoided subnets that no conductor may have: {len(unserved)};"
                 " see: podium node list --unserved"
             )
 

@@ -112,6 +112,11 @@ class List(command.Lister):
         is_short = parsed_args.formatter == "table" and not (parsed_args.long or parsed_args.columns)
         for pair, count in sorted(found.unserved.items()):
             self.warn(f"warning: nobody serves {roster.described(pair)}: {count}")
+        for pair, count in sorted(found.avoided.items()):
+            self.warn(
+                f"warning: nobody serves {count} of {roster.described(pair)}: all conductors avoid their"
+                " subnet; see: podium conductor avoided"
+            )
         for one in short:
             self.warn(f"warning: {one}")
         usual = fingerprints.usual(one.fingerprint for one in found.members)

@@ -24,15 +24,19 @@ class Owner(NamedTuple):
     driver: str
     group: str
     host: str | None
+    avoiding: frozenset[str]
 
     def may_be(self, one: ConductorRecord) -> bool:
         """Whether this conductor is one that is meant."""
-        return one.hostname == self.host or one.serves(self.driver, self.group)
+        serves = one.serves(self.driver, self.group) and one.hostname not in self.avoiding
+        return one.hostname == self.host or serves
 
     def missing(self, timeout: float) -> str:
         """Say that it has not been heard of."""
         group = f" and the conductor_group {self.group}" if self.group else ""
         kind = f"with the driver {self.driver}{group}"
+        if self.avoiding:
+            kind += " that does not avoid the subnet (podium conductor avoided)"
         if self.host is not None:
             return (
                 f"the conductor {self.host}, which has begun it, has not been heard of for {timeout:g} s, nor"

@@ -44,12 +44,7 @@ def not_served_without(connection: sa.Connection, host: str) -> list[Pair]:
         for one in members.unended(connection)
         if one.host != host and not one.leaves and one.host not in drained
     ]
-    served = {
-        (group, driver)
-        for one in others
-        for group in (*one.conductor_groups, *one.fallback_groups)
-        for driver in one.drivers
-    }
+    served = members.served_by(others)
     return [pair for pair in _pairs(connection, host) if pair not in served]
 
 

@@ -12,9 +12,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium.db import clock, members
+from podium.db.endpoints import SLOTS
 from podium.db.faults import POWER_FAILURE
 from podium.db.models import members as table
 from podium.db.models import nodes, power_readings, slots
+from podium.db.slots import Pair
 from podium.db.worker import Worker
 
 #: Whether the power of a node is to be read: that of others may be as old as it likes.
@@ -37,9 +39,9 @@ class Unread:
     nodes: int
 
 
-#: Why nodes are not read: a member that has ended holds them, nobody has their driver and group, their owner
-#: has ended, their owner does not keep up.
-UNREAD_KINDS: Final = ("held", "unserved", "unowned", "slow")
+#: Why nodes are not read: a member that has ended holds them, nobody has their driver and group, all who do
+#: avoid their subnet, their owner has ended, their owner does not keep up.
+UNREAD_KINDS: Final = ("held", "unserved", "avoided", "unowned", "slow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ def fleet_figures(connection: sa.Connection, max_age: float) -> FleetFigures:
     :param max_age: seconds that the age of a reading should not exceed
     """
     now = clock.now(connection)
-    alive = {one.id for one in members.unended(connection)}
+    living = members.unended(connection)
+    alive = {one.id for one in living}
     times = {"limit": clock.later(now, -max_age), "latest": clock.later(now, clock.AHEAD)}
     owners = {(group, driver, slot): owner for group, driver, slot, owner in connection.execute(_OWNERS)}
     rows = connection.execute(_COUNTED, times).all()
@@ -134,7 +137,7 @@ def fleet_figures(connection: sa.Connection, max_age: float) -> FleetFigures:
         oldest=_age(oldest, now),
         unowned=sum(row.nodes for row, owner in parts if owner not in alive),
         held_by_ended=sum(row.nodes for row in rows if _is_held_by_ended(row.reservation, alive)),
-        unread=_reasons(parts, alive, _names(connection, parts)),
+        unread=_reasons(parts, alive, members.served_by(living), _names(connection, parts)),
         owned=owned,
     )
 
@@ -155,10 +158,12 @@ def _names(connection: sa.Connection, parts: Iterable[_Part]) -> dict[int, Worke
     return {number: Worker(host, index, number) for number, host, index in connection.execute(query)}
 
 
-def _reasons(parts: Iterable[_Part], alive: Collection[int], names: Mapping[int, Worker]) -> list[Unread]:
+def _reasons(
+    parts: Iterable[_Part], alive: Collection[int], served: Collection[Pair], names: Mapping[int, Worker]
+) -> list[Unread]:
     counts: dict[tuple[str, str], int] = {}
     for row, owner in parts:
-        why = _why(row, owner, alive, names) if row.unread else None
+        why = _why(row, owner, alive, served, names) if row.unread else None
         if why is not None:
             counts[why] = counts.get(why, 0) + row.unread
     found = (Unread(*why, count) for why, count in counts.items())
@@ -166,16 +171,22 @@ def _reasons(parts: Iterable[_Part], alive: Collection[int], names: Mapping[int,
 
 
 def _why(
-    row: sa.Row[Any], owner: int | None, alive: Collection[int], names: Mapping[int, Worker]
+    row: sa.Row[Any],
+    owner: int | None,
+    alive: Collection[int],
+    served: Collection[Pair],
+    names: Mapping[int, Worker],
 ) -> tuple[str, str] | None:
     """Why nodes were not read; None for those whose power is being changed, which are read after that."""
     if _is_held_by_ended(row.reservation, alive):
         return "held", f"held by {row.reservation}, which has ended"
     if row.reservation is not None:
         return None
+    if owner is None and row.slot >= SLOTS and (row.conductor_group, row.driver) in served:
+        return "avoided", "all conductors avoid their subnet, see: podium conductor avoided"
     if owner is None:
-        served = f"the driver {row.driver} in the conductor group {row.conductor_group!r}"
-        return "unserved", f"nobody serves {served}"
+        kind = f"the driver {row.driver} in the conductor group {row.conductor_group!r}"
+        return "unserved", f"nobody serves {kind}"
     owned = f"owned by {names.get(owner, f'the member {owner}')}"
     if owner in alive:
         return "slow", f"{owned}, which has not read them"

@@ -93,6 +93,12 @@ def living(connection: sa.Connection) -> list[Worker]:
 _LIVING: Final = sa.select(members.c.id, members.c.host, members.c.worker).where(members.c.ended_at.is_(None))
 
 
+def served_by(found: Iterable[Member]) -> set[tuple[str, str]]:
+    """The groups and drivers that members serve, also as a fallback."""
+    groups = ((group, one) for one in found for group in (*one.conductor_groups, *one.fallback_groups))
+    return {(group, driver) for group, one in groups for driver in one.drivers}
+
+
 def enter(connection: sa.Connection, host: str, worker: int, service: Service) -> Worker:
     """Make a worker process a member, which owns nothing yet.
 

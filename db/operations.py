@@ -6,9 +6,10 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium.db import clock, retention
+from podium.db import clock, retention, subnets
 from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
+from podium.db.endpoints import SLOTS
 from podium.db.models import columns, nodes, operations
 from podium.db.models import power_requests as requests
 from podium.db.worker import Worker
@@ -111,16 +112,38 @@ def requests_of(connection: sa.Connection, operation_id: int) -> list[PowerReque
     return list(map(PowerRequest._make, connection.execute(mine.order_by(requests.c.id))))
 
 
-def unfinished_owners(connection: sa.Connection, operation_id: int) -> list[tuple[str, str, str | None]]:
-    """Who must live for an operation to end: driver, conductor group, and the host of who has begun."""
-    query = sa.select(nodes.c.driver, nodes.c.conductor_group, requests.c.holder).join_from(
+class Needed(NamedTuple):
+    """Who must live for some requests to end.
+
+    :param host: of who has begun, if anybody has
+    :param avoiding: the hosts that must not have the nodes
+    """
+
+    driver: str
+    group: str
+    host: str | None
+    avoiding: frozenset[str]
+
+
+def unfinished_owners(connection: sa.Connection, operation_id: int) -> list[Needed]:
+    """Who must live for an operation to end."""
+    avoided = sa.case((nodes.c.slot >= SLOTS, nodes.c.slot)).label("slot")
+    query = sa.select(nodes.c.driver, nodes.c.conductor_group, requests.c.holder, avoided).join_from(
         requests, nodes, ITS_NODE
     )
     mine = requests.c.operation_id == operation_id, requests.c.state.in_((WAITING, BEGUN))
     rows = connection.execute(query.where(*mine).distinct()).all()
-    return sorted(
-        {(row.driver, row.conductor_group, row.holder and row.holder.host) for row in rows}, key=str
-    )
+    barred = subnets.barred(connection)
+    found = {
+        Needed(
+            row.driver,
+            row.conductor_group,
+            row.holder and row.holder.host,
+            barred.get(row.slot, frozenset()),
+        )
+        for row in rows
+    }
+    return sorted(found, key=lambda one: (one.driver, one.group, str(one.host), sorted(one.avoiding)))
 
 
 class Cancelled(NamedTuple):

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from podium import errors
 from podium.db import clock, members
+from podium.db.endpoints import SLOTS
 from podium.db.members import Member
 from podium.db.models import change_counter, columns, conductors, leases, nodes, slots
 from podium.db.models import members as members_table
@@ -52,11 +53,13 @@ class Roster(NamedTuple):
 
     :param generation: the current one
     :param unserved: how many nodes nobody serves, by group and driver
+    :param avoided: and how many of them nobody has because all who serve the others avoid their subnet
     """
 
     crews: list[Crew]
     generation: int
     unserved: Mapping[Pair, int]
+    avoided: Mapping[Pair, int]
 
     @property
     def members(self) -> list[Member]:
@@ -73,7 +76,7 @@ def roster(connection: sa.Connection) -> Roster:
     for member in _shown(connection):
         crews.setdefault(member.host, []).append(member)
     renewed = {row.member_id: row.renewed_at for row in connection.execute(_RENEWED)}
-    owned, unserved = _owned(connection)
+    owned, unserved, avoided = _owned(connection)
     generation = connection.scalars(sa.select(change_counter.c.generation)).one()
     now = clock.now(connection)
     return Roster(
@@ -83,6 +86,7 @@ def roster(connection: sa.Connection) -> Roster:
         ],
         generation,
         unserved,
+        avoided,
     )
 
 
@@ -99,21 +103,26 @@ def _shown(connection: sa.Connection) -> list[Member]:
     return [*unended, *(one for one in last if one.host not in present)]
 
 
-def _owned(connection: sa.Connection) -> tuple[dict[int, int], dict[Pair, int]]:
-    """How many nodes each member has, and how many of each group and driver nobody."""
+def _owned(connection: sa.Connection) -> tuple[dict[int, int], dict[Pair, int], dict[Pair, int]]:
+    """How many nodes each member has, and how many of each group and driver nobody, or all avoid."""
     owner = members_table.c.id
     of_owner = sa.and_(owner == slots.c.owner, members_table.c.ended_at.is_(None))
-    its = nodes.c.conductor_group, nodes.c.driver, owner
+    is_given_to_none = sa.case((sa.and_(nodes.c.slot >= SLOTS, slots.c.owner.is_(None)), 1), else_=0)
+    its = nodes.c.conductor_group, nodes.c.driver, owner, is_given_to_none
     joined = nodes.outerjoin(slots, OF_NODE).outerjoin(members_table, of_owner)
     found: dict[int, int] = defaultdict(int)
-    unserved: dict[Pair, int] = {}
+    unserved: dict[Pair, int] = defaultdict(int)
+    avoided: dict[Pair, int] = {}
+    served = members.served_by(members.unended(connection))
     query = sa.select(*its, sa.func.count()).select_from(joined).group_by(*its)
-    for group, driver, member, count in connection.execute(query):
-        if member is None:
-            unserved[group, driver] = count
+    for group, driver, member, is_avoided, count in connection.execute(query):
+        if member is None and is_avoided and (group, driver) in served:
+            avoided[group, driver] = count
+        elif member is None:
+            unserved[group, driver] += count
         else:
             found[member] += count
-    return found, unserved
+    return found, unserved, avoided
 
 
 def names(connection: sa.Connection) -> dict[int | None, Worker]:

@@ -68,12 +68,13 @@ def sizes(connection: sa.Connection) -> dict[int, int]:
     return {row.slot: row[1] for row in connection.execute(query)}
 
 
-def unserved(connection: sa.Connection) -> int:
-    """How many nodes of avoided subnets no member has."""
+def unserved(connection: sa.Connection) -> set[int]:
+    """The numbers of the nodes of avoided subnets that no member has."""
     its = [getattr(slots.c, name) == getattr(nodes.c, name) for name in ("conductor_group", "driver", "slot")]
     owned = sa.select(slots.c.slot).where(*its, slots.c.owner.is_not(None)).correlate(nodes).exists()
-    query = sa.select(sa.func.count()).select_from(nodes).where(nodes.c.slot >= SLOTS, ~owned)
-    return connection.scalar(query) or 0
+    if connection.execute(_AVOIDANCES.limit(1)).first() is None:
+        return set()
+    return set(connection.scalars(sa.select(nodes.c.id).where(nodes.c.slot >= SLOTS, ~owned)))
 
 
 def _is_within(inner: Network, outer: Network) -> bool:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from podium.db import clock, members, slots
+from podium.db import avoidances, clock, members, slots
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.faults import POWER_FAILURE
@@ -136,3 +137,14 @@ def test_a_node_whose_power_is_being_changed_is_not_missed(database: Database) -
     enrol_read(database, {"a": 600.0}, reservation=member)
     found = figures(database)
     assert (found.held_by_ended, found.unread) == (0, [])
+
+
+def test_nodes_of_a_subnet_that_all_conductors_avoid_are_told_as_such(database: Database) -> None:
+    enter(database, "c1")
+    enrol_read(database, {"a": 600.0}, endpoint="10.0.1.1")
+    enrol_read(database, {"b": 600.0}, endpoint="10.0.1.2", driver="acme")
+    avoidances.avoid(database, "c1", ip_network("10.0.1.0/24"))
+    assert {(one.kind, one.why) for one in figures(database).unread} == {
+        ("avoided", "all conductors avoid their subnet, see: podium conductor avoided"),
+        ("unserved", "nobody serves the driver acme in the conductor group ''"),
+    }
