@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from podium import errors
 from podium.cli import arguments, command, outcomes
 from podium.conf.periodic_tasks import no_such_task
-from podium.db import api, conductors, task_commands
+from podium.db import api, conductors, slots, task_commands
 from podium.db.conductors import ConductorTask
 from podium.db.engine import Database
 from podium.db.task_commands import TaskCommand
+from podium.db.worker import Worker
 
 _POLL_SECONDS: Final = 0.2
 _COLUMNS: Final = (
@@ -87,16 +88,23 @@ class _Ask(command.Command):
         with self.database() as database:
             with database.write() as connection:
                 running = self._running(connection, _rows(connection, task, host))
-                node = self.node(connection, parsed_args)
+                node, owner = self.node(connection, parsed_args)
                 self.record(connection, task, host)
                 numbers = {
-                    one.conductor: task_commands.ask(
-                        connection, one.conductor, task, self.action, arguments.who(), node
+                    one: task_commands.ask(
+                        connection,
+                        one,
+                        task,
+                        self.action,
+                        arguments.who(),
+                        node,
+                        None if owner is None else owner.index,
                     )
-                    for one in running
+                    for one in ([one.conductor for one in running] if owner is None else [owner.host])
                 }
             outcome, done = self._wait(database, numbers, parsed_args.timeout)
-        self.say(f"{task}: {outcome}")
+        for line in outcome.splitlines():
+            self.say(f"{task}: {line}")
         return 0 if done else 1
 
     def record(self, connection: sa.Connection, task: str, host: str | None) -> None:
@@ -105,9 +113,11 @@ class _Ask(command.Command):
         :param host: the only conductor that is meant
         """
 
-    def node(self, connection: sa.Connection, parsed_args: argparse.Namespace) -> str | None:
-        """Return the UUID of the only node to run for, if any."""
-        return None
+    def node(
+        self, connection: sa.Connection, parsed_args: argparse.Namespace
+    ) -> tuple[str | None, Worker | None]:
+        """Return the UUID of the only node to run for, if any, and who has it."""
+        return None, None
 
     def outcome(self, done: TaskCommand, hosts: int) -> str:
         """Return the words for a command that so many conductors carried out, the slowest as ``done``."""
@@ -157,21 +167,18 @@ class _Ask(command.Command):
             time.sleep(_POLL_SECONDS)
 
     def _outcome_of_all(self, rows: Mapping[str, Sequence[TaskCommand]]) -> tuple[str, bool]:
-        """Return the answers of all workers as one, and whether the command was carried out."""
-        every = [(host, one) for host, its in rows.items() for one in its]
-        if every[0][1].node_uuid is not None and any(one.duration is not None for _, one in every):
-            # One worker has the node; the others can only answer that they do not have it.
-            every = [(host, one) for host, one in every if one.duration is not None]
-        failed = {
-            host: one.error if one.error.startswith("failed for ") else f"failed: {one.error}"
-            for host, one in reversed(every)
-            if one.error is not None
-        }
-        if failed:
-            texts = [text if len(rows) == 1 else f"{host} {text}" for host, text in sorted(failed.items())]
-            return "; ".join(texts), False
-        slowest = max((one for _, one in every), key=lambda one: one.duration or 0.0)
-        return self.outcome(slowest, len({host for host, _ in every})), True
+        """Return the answers, of each conductor if any failed, and whether the command was carried out."""
+        if len(rows) == 1 or not any(one.error for its in rows.values() for one in its):
+            return self._result([one for its in rows.values() for one in its], len(rows))
+        lines = [f"{host}: {self._result(its)[0]}" for host, its in sorted(rows.items())]
+        return "\n".join(lines), False
+
+    def _result(self, its: Sequence[TaskCommand], hosts: int = 1) -> tuple[str, bool]:
+        """Return the answers of the workers of some conductors as one."""
+        error = next((one.error for one in its if one.error is not None), None)
+        if error is not None:
+            return error if error.startswith("failed for ") else f"failed: {error}", False
+        return self.outcome(max(its, key=lambda one: one.duration or 0.0), hosts), True
 
 
 class Run(_Ask):
@@ -189,16 +196,23 @@ class Run(_Ask):
         )
         return parser
 
-    def node(self, connection: sa.Connection, parsed_args: argparse.Namespace) -> str | None:
+    def node(
+        self, connection: sa.Connection, parsed_args: argparse.Namespace
+    ) -> tuple[str | None, Worker | None]:
         if parsed_args.node is None:
-            return None
+            return None, None
         (node,) = api.find_keys(connection, [parsed_args.node])
         driver = parsed_args.task.partition(".")[0]
         if driver not in (node.driver, "conductor"):
             raise errors.PodiumError(
                 f"{node.name} has the driver {node.driver}; {parsed_args.task} is for {driver}"
             )
-        return node.uuid
+        owner, host = slots.owner_of(connection, node.uuid), parsed_args.conductor
+        if owner is None:
+            raise errors.PodiumError(f"no conductor has {node.name} now; see: podium conductor list")
+        if host not in (None, owner.host):
+            raise errors.PodiumError(f"{node.name} is owned by {owner.host}, not by {host}")
+        return node.uuid, owner
 
     def outcome(self, done: TaskCommand, hosts: int) -> str:
         return f"done in {done.duration:.1f} s" + (f" by {hosts} conductors" if hosts > 1 else "")

@@ -254,3 +254,11 @@ OF_NODE: Final = sa.and_(
     slots.c.driver == nodes.c.driver,
     slots.c.slot == nodes.c.slot,
 )
+
+
+def owner_of(connection: sa.Connection, uuid: str) -> Worker | None:
+    """The member that owns the slot of a node."""
+    joined = nodes.join(slots, OF_NODE).join(members, members.c.id == slots.c.owner)
+    its = sa.select(members.c.host, members.c.worker, members.c.id)
+    row = connection.execute(its.select_from(joined).where(nodes.c.uuid == uuid)).one_or_none()
+    return None if row is None else Worker(*row)

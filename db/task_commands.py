@@ -24,17 +24,19 @@ def ask(
     action: str,
     who: str,
     node_uuid: str | None = None,
+    only: int | None = None,
 ) -> list[int]:
     """Ask a conductor to ``run``, ``enable`` or ``disable`` a task.
 
+    :param only: the index of the only worker to ask
     :returns: the numbers of the commands, one to each of its workers
     """
     here = conductors.c.hostname == conductor
-    workers = connection.scalar(sa.select(conductors.c.workers).where(here)) or 1
+    workers = range(connection.scalar(sa.select(conductors.c.workers).where(here)) or 1)
     values = {"conductor": conductor, "task": task, "action": action, "node_uuid": node_uuid}
     now = clock.now(connection)
     numbers = []
-    for worker in range(workers):
+    for worker in workers if only is None else [only]:
         asked = sa.insert(task_commands).values(**values, worker=worker, requested_by=who)
         (number,) = connection.execute(asked.values(requested_at=now)).inserted_primary_key or (0,)
         numbers.append(int(number))

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 import entries
+from crews import settle
 from podium.cli import outcomes
 from podium.db import api, clock, conductors, members, task_commands
 from podium.db.engine import Database
@@ -41,16 +42,22 @@ def asked(database: Database) -> list[tuple[str, str, str, str | None]]:
 
 
 @contextmanager
-def answering(database: Database, error: str | None = None, duration: float | None = None) -> Iterator[None]:
-    """Conductors that answer every command that they find."""
+def answering(
+    database: Database, error: str | dict[str, str] | None = None, duration: float | None = None
+) -> Iterator[None]:
+    """Conductors that answer every command that they find.
+
+    :param error: of all, or by conductor
+    """
     ended = threading.Event()
 
     def serve() -> None:
         while not ended.wait(0.02):
             with database.write() as connection:
-                found = connection.scalars(sa.select(commands.c.id).where(commands.c.finished_at.is_(None)))
-                for number in found.all():
-                    task_commands.answer(connection, number, error, duration)
+                its = sa.select(commands.c.id, commands.c.conductor).where(commands.c.finished_at.is_(None))
+                for number, host in connection.execute(its).all():
+                    why = error.get(host) if isinstance(error, dict) else error
+                    task_commands.answer(connection, number, why, duration)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -112,12 +119,19 @@ def test_a_run_that_failed_fails_the_command_with_its_reason(podium: Run, databa
 
 
 def test_a_run_is_asked_of_the_conductor_for_one_node(podium: Run, database: Database) -> None:
-    go_online(database, "head")
+    """The owner alone is asked, whoever else has the task."""
     with database.write() as connection:
         api.create_nodes(connection, [{"name": "one", "driver": "acme"}])
         uuid = api.find_nodes(connection, ["one"])[0].uuid
+    run = ("task", "run", "acme.poll", "--node", "one")
+    owner = go_online(database, "head")
+    assert refused(database, podium(*run)).startswith("podium: no conductor has one now; see: podium")
+    settle(database, owner)
+    go_online(database, "west")
+    line = refused(database, podium(*run, "--conductor", "west"))
+    assert line == "podium: one is owned by head, not by west"
     with answering(database, duration=0.1):
-        podium("task", "run", "acme.poll", "--node", "one")
+        podium(*run)
     assert asked(database) == [("head", "acme.poll", "run", uuid)]
 
 
@@ -242,7 +256,16 @@ def test_a_run_is_asked_of_every_conductor_that_runs_and_their_answers_are_told_
     assert asked(database) == [(host, "acme.poll", "run", None) for host in ("east", "west")]
     with answering(database, error="no answer", duration=0.31):
         done = podium("task", "run", "acme.poll")
-    told = "acme.poll: east failed: no answer; west failed: no answer\n"
+    told = "acme.poll: east: failed: no answer\nacme.poll: west: failed: no answer\n"
+    assert (done.returncode, done.stdout) == (1, told)
+
+
+def test_of_a_run_that_some_conductors_failed_every_answer_is_told(podium: Run, database: Database) -> None:
+    for host in ("east", "west"):
+        go_online(database, host)
+    with answering(database, error={"west": "no answer"}, duration=0.31):
+        done = podium("task", "run", "acme.poll")
+    told = "acme.poll: east: done in 0.3 s\nacme.poll: west: failed: no answer\n"
     assert (done.returncode, done.stdout) == (1, told)
 
 
