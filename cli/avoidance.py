@@ -1,6 +1,7 @@
 """``podium conductor avoid``, ``unavoid`` and ``avoided``: nodes of a subnet go to other conductors."""
 
 import argparse
+import contextlib
 import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -33,11 +34,12 @@ class Avoid(_OfSubnet):
         with self.database() as database:
             with database.read() as connection:
                 roster.require(connection, host)
+                its = subnets.within(connection, subnet, host)
             moved = avoidances.avoid(database, host, subnet)
             with database.read() as connection:
                 unserved = subnets.unserved(connection)
-        how = "avoids it already" if moved is None else f"{moved} nodes have other slots now"
-        self.say(f"{host}: {subnet}: {how}")
+        how = "already" if moved is None else f"from now on: {its} of its nodes go to others"
+        self.say(f"{host} is kept from {subnet} {how}")
         if unserved:
             self.warn(
                 f"warning: nodes of avoided subnets that no conductor may have: {len(unserved)};"
@@ -53,9 +55,12 @@ class Unavoid(_OfSubnet):
         with self.database() as database:
             with database.read() as connection:
                 roster.require(connection, host)
+                its = subnets.within(connection, subnet)
             moved = avoidances.unavoid(database, host, subnet)
-        how = "is not avoided" if moved is None else f"{moved} nodes have other slots now"
-        self.say(f"{host}: {subnet}: {how}")
+        if moved is None:
+            self.say(f"{host} was not kept from {subnet}")
+        else:
+            self.say(f"{host} may have the {its} nodes in {subnet} again")
 
 
 class Avoided(command.Lister):
@@ -74,4 +79,8 @@ def _subnet(text: str) -> Network:
     try:
         return ipaddress.ip_network(text)
     except ValueError as fault:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a subnet such as 10.0.1.0/24: {fault}") from None
+        why = str(fault)
+    with contextlib.suppress(ValueError):
+        around = ipaddress.ip_network(text, strict=False)
+        why = f"{text.partition('/')[0]} is an address within it; did you mean {around}?"
+    raise argparse.ArgumentTypeError(f"{text!r} is not a subnet such as 10.0.1.0/24: {why}")

@@ -13,12 +13,13 @@ import sqlalchemy as sa
 
 from podium.db import endpoints
 from podium.db.endpoints import SLOTS, slot_of
-from podium.db.models import avoidances, columns, nodes, slots
+from podium.db.models import avoidances, columns, members, nodes, slots
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: Slots of each subnet, for each group and driver: enough to share out its nodes.
 PER_SUBNET: Final = 16
+_PLACE: Final = ("conductor_group", "driver", "slot")
 
 
 class Avoidance(NamedTuple):
@@ -68,9 +69,20 @@ def sizes(connection: sa.Connection) -> dict[int, int]:
     return {row.slot: row[1] for row in connection.execute(query)}
 
 
+def within(connection: sa.Connection, subnet: Network, host: str | None = None) -> int:
+    """How many nodes are in a subnet, or only of those that a conductor has."""
+    query = sa.select(nodes.c.endpoint).where(nodes.c.endpoint.is_not(None))
+    if host is not None:
+        its = [getattr(slots.c, name) == getattr(nodes.c, name) for name in _PLACE]
+        owned = nodes.join(slots, sa.and_(*its)).join(members, members.c.id == slots.c.owner)
+        query = query.select_from(owned).where(members.c.host == host)
+    addresses = map(address_of, connection.scalars(query))
+    return sum(one is not None and one in subnet for one in addresses)
+
+
 def unserved(connection: sa.Connection) -> set[int]:
     """The numbers of the nodes of avoided subnets that no member has."""
-    its = [getattr(slots.c, name) == getattr(nodes.c, name) for name in ("conductor_group", "driver", "slot")]
+    its = [getattr(slots.c, name) == getattr(nodes.c, name) for name in _PLACE]
     owned = sa.select(slots.c.slot).where(*its, slots.c.owner.is_not(None)).correlate(nodes).exists()
     if connection.execute(_AVOIDANCES.limit(1)).first() is None:
         return set()

@@ -179,14 +179,19 @@ def test_a_subnet_is_avoided_listed_and_given_back(
     for number in range(4):
         address = f"fake_address=10.0.1.{number}"
         podium("node", "create", "--driver", "fake", "--name", f"a{number}", "--driver-info", address)
+    podium("node", "create", "--driver", "fake", "--name", "b", "--driver-info", "fake_address=bmc7")
+    its = len(listed(podium, "node", "list", "a[0-3]", "--owner", "c1"))
     done = podium("conductor", "avoid", "c1", "10.0.1.0/24")
-    assert (done.returncode, done.stdout) == (0, "c1: 10.0.1.0/24: 4 nodes have other slots now\n")
-    assert podium("conductor", "avoid", "c1", "10.0.1.0/24").stdout == "c1: 10.0.1.0/24: avoids it already\n"
+    kept = f"c1 is kept from 10.0.1.0/24 from now on: {its} of its nodes go to others\n"
+    assert (done.returncode, done.stdout) == (0, kept)
+    done = podium("conductor", "avoid", "c1", "10.0.1.0/24")
+    assert done.stdout == "c1 is kept from 10.0.1.0/24 already\n"
     assert listed(podium, "conductor", "avoided") == [{"hostname": "c1", "subnet": "10.0.1.0/24", "nodes": 4}]
     assert len(listed(podium, "node", "list", "a[0-3]", "--owner", "c2")) == 4
     done = podium("conductor", "unavoid", "c1", "10.0.1.0/24")
-    assert done.stdout == "c1: 10.0.1.0/24: 4 nodes have other slots now\n"
-    assert podium("conductor", "unavoid", "c1", "10.0.1.0/24").stdout == "c1: 10.0.1.0/24: is not avoided\n"
+    assert done.stdout == "c1 may have the 4 nodes in 10.0.1.0/24 again\n"
+    done = podium("conductor", "unavoid", "c1", "10.0.1.0/24")
+    assert done.stdout == "c1 was not kept from 10.0.1.0/24\n"
 
 
 def test_nodes_that_everybody_avoids_are_told(podium: Run, database: Database, workers: list[Worker]) -> None:
@@ -197,7 +202,13 @@ def test_nodes_that_everybody_avoids_are_told(podium: Run, database: Database, w
     assert [row["name"] for row in listed(podium, "node", "list", "--unserved", "-c", "name")] == ["a"]
 
 
-@pytest.mark.parametrize("text", ["10.0.1.7/24", "10.0.1", "bmc7", ""])
+def test_the_subnet_of_an_address_in_it_is_offered(podium: Run) -> None:
+    done = podium("conductor", "avoid", "c1", "127.77.0.1/28")
+    assert "127.77.0.1 is an address within it; did you mean 127.77.0.0/28?" in done.stderr
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("text", ["10.0.1", "bmc7", ""])
 def test_what_is_no_subnet_is_refused(podium: Run, text: str) -> None:
     done = podium("conductor", "avoid", "c1", text)
     assert done.returncode == 2
