@@ -210,7 +210,7 @@ class Shares:
             self._fleet.lose(lost)
             dropped = self._fleet.take_dropped()
             if dropped:
-                LOG.info("%d nodes have another conductor from now on", len(dropped))
+                LOG.info("%d nodes are not this conductor's any more", len(dropped))
             self._leave(dropped)
         self._generation = max(self._generation, look.roster.generation)
 
