@@ -140,7 +140,7 @@ def _listed(
         "nodes": crew.nodes,
         "lease_age": None if crew.lease_age is None else round(crew.lease_age, 1),
         "acknowledged": crew.acknowledged,
-        "generation": found.generation,
+        "generation": None if crew.acknowledged is None else found.generation,
         "members": [str(one.name) for one in crew.members if one.ended_at is None],
     }
     if not crew.members:

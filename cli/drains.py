@@ -14,6 +14,8 @@ from podium.db.members import Member
 from podium.db.slots import Pair
 
 _POLL_SECONDS: Final = 0.2
+#: Seconds between two lines about what is left while a command waits.
+_NEWS_SECONDS: Final = 10.0
 #: Heartbeats for which a member has to be silent before a person may end it.
 _HEARTBEATS: Final = 2.5
 #: Heartbeats after which a database counts as too slow.
@@ -37,6 +39,7 @@ class Drain(_OfHost):
 
     #: To be replaced by tests.
     sleep = staticmethod(time.sleep)
+    clock = staticmethod(boottime)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -45,7 +48,11 @@ class Drain(_OfHost):
             action="store_true",
             help="even if nobody else serves some of its nodes, which it then keeps until somebody does",
         )
-        parser.add_argument("--wait", action="store_true", help="wait until nothing is left with it")
+        parser.add_argument(
+            "--wait",
+            action="store_true",
+            help="wait until nothing is left with it; not for nodes that nobody else serves",
+        )
         parser.add_argument(
             "--timeout",
             type=arguments.seconds,
@@ -67,20 +74,32 @@ class Drain(_OfHost):
                         " does, or use --force"
                     )
                 changed = drains.drain(connection, host)
+                is_gone = not any(one.host == host for one in members.unended(connection))
             self.say(f"{host}: {'drained from now on' if changed else 'drained already'}")
             if left:
                 self.warn(f"warning: nobody else serves {_pairs(left)}, which stay with {host}")
+            if is_gone:
+                self.warn(f"warning: {host} is gone; when it starts again, it stays out of service")
+            if parsed_args.wait and left:
+                self.warn(f"{host} is not waited for: it keeps nodes until somebody else serves them")
+                return 1
             if parsed_args.wait:
                 return self._wait(database, host, parsed_args.timeout)
         return 0
 
     def _wait(self, database: Database, host: str, timeout: float) -> int:
-        until = boottime() + timeout
+        told = self.clock()
+        until = told + timeout
         while True:
+            now = self.clock()
             with database.read() as connection:
                 if drains.is_handed_over(connection, host):
                     break
-            if boottime() >= until:
+                left = drains.left(connection, host) if now - told >= _NEWS_SECONDS else None
+            if left is not None:
+                told = now
+                self.warn(f"{host}: {left} nodes are left with it")
+            if now >= until:
                 self.warn(f"{host} still has nodes after {timeout:g} s; see: podium conductor list")
                 return 1
             self.sleep(_POLL_SECONDS)

@@ -5,6 +5,7 @@ podium.db.slots. The row of the conductor is locked before the change counter, a
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -12,7 +13,7 @@ from podium.db import clock, members
 from podium.db.changes import next_change
 from podium.db.models import change_counter, conductors, leases, nodes, slots
 from podium.db.models import members as members_table
-from podium.db.slots import Pair
+from podium.db.slots import OF_NODE, Pair
 
 
 def drain(connection: sa.Connection, host: str) -> bool:
@@ -32,6 +33,13 @@ def undrain(connection: sa.Connection, host: str) -> bool:
         return False
     next_change(connection, roster=True)
     return True
+
+
+def drained_since(connection: sa.Connection, host: str) -> datetime | None:
+    """Since when a conductor is out of service."""
+    its = sa.select(conductors.c.draining_since).where(conductors.c.hostname == host)
+    found: datetime | None = connection.scalar(its)
+    return found
 
 
 def not_served_without(connection: sa.Connection, host: str) -> list[Pair]:
@@ -59,6 +67,15 @@ def _pairs(connection: sa.Connection, host: str) -> list[Pair]:
         if connection.execute(node.limit(1)).first():
             found.append((group, driver))
     return found
+
+
+def left(connection: sa.Connection, host: str) -> int:
+    """How many nodes are left with a host: those that it owns, and those that it has reserved."""
+    its = [one for one in members.unended(connection) if one.host == host]
+    is_owned = slots.c.owner.in_([one.id for one in its])
+    is_held = nodes.c.reservation.in_([one.name for one in its])
+    query = sa.select(sa.func.count()).select_from(nodes.outerjoin(slots, OF_NODE))
+    return connection.scalar(query.where(sa.or_(is_owned, is_held))) or 0
 
 
 def is_handed_over(connection: sa.Connection, host: str) -> bool:

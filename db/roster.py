@@ -30,7 +30,7 @@ GONE: Final = "gone"
 class Crew(NamedTuple):
     """The members of one host.
 
-    :param state: one of the words above
+    :param state: one of the words above; ``gone, drained`` if it is to stay out of service
     :param members: those that have not ended or, if there are none, the last that did
     :param nodes: how many of them these own
     :param lease_age: seconds since the oldest renewal of a lease; None where nobody is left
@@ -150,7 +150,7 @@ def _crew(
     acknowledged = min((one.acknowledged for one in unended), default=None)
     has_given_all = count == 0 and acknowledged is not None and acknowledged >= generation
     if not unended:
-        state = GONE
+        state = GONE if draining_since is None else f"{GONE}, {DRAINED}"
     elif all(abs(ages.get(one.id, 0.0)) >= one.lease for one in unended):
         state = SILENT
     elif all(one.leaves for one in unended):

@@ -7,6 +7,7 @@ to stand still for as long as it promised.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,7 +19,7 @@ from podium import errors
 from podium.clocks import boottime
 from podium.conductor.fleet.observed import Observed
 from podium.conductor.rooms.sql import Sql
-from podium.db import conductors, members, retention
+from podium.db import conductors, drains, members, retention
 from podium.db.members import Member, Service
 from podium.db.worker import Worker
 
@@ -114,6 +115,7 @@ class Entry:
         self._observed = Observed(_LOOK, clock)
         self._first_seen: dict[int, float] = {}
         self._told: set[int] = set()
+        self._drained_since: datetime | None = None
 
     async def enter(self) -> tuple[Worker, float]:
         """Become a member, when none of the same name is left.
@@ -127,14 +129,24 @@ class Entry:
             others = await self._sql.read(self._others)
             if not others.members:
                 try:
-                    return await self._sql.write(self._enter), began
+                    member = await self._sql.write(self._enter)
                 except (_Taken, DBDuplicateEntry):
                     continue
+                self._tell_of_drain()
+                return member, began
             over, why = self._over(others, began)
             if over:
                 await self._end(others, over, why)
             else:
                 await self._pause(_LOOK)
+
+    def _tell_of_drain(self) -> None:
+        if self._drained_since is not None and self._me.index == 0:
+            LOG.warning(
+                "This conductor is drained since %s, and out of service until: podium conductor undrain %s",
+                f"{self._drained_since:%F %T} UTC",
+                self._me.host,
+            )
 
     def _others(self, connection: sa.Connection) -> _Others:
         mine, numbers = daemon_of(self._service.process), members.standing(connection)
@@ -190,6 +202,7 @@ class Entry:
         if self._others(connection).members:
             raise _Taken
         member = members.enter(connection, self._me.host, self._me.index, self._service)
+        self._drained_since = drains.drained_since(connection, self._me.host)
         if retention.reached(connection) is None:
             retention.reach(connection, self._me.host, now)
         return member

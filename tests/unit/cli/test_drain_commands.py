@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from crews import enter, settle
 from podium.cli.drains import Drain, Forget
-from podium.db import api, members
+from podium.db import api, members, roster
 from podium.db.engine import Database
 from podium.db.models import members as members_table
 
@@ -74,6 +74,43 @@ def test_a_drain_that_takes_too_long_is_no_longer_waited_for(podium: Run, two: D
     done = podium("conductor", "drain", "c1", "--wait", "--timeout", "0")
     assert done.returncode == 1
     assert "c1 still has nodes after 0 s; see: podium conductor list" in done.stderr
+
+
+def test_what_nobody_else_serves_is_not_waited_for(podium: Run, database: Database) -> None:
+    enrol(database, "n1")
+    settle(database, enter(database, "c1"))
+    done = podium("conductor", "drain", "c1", "--force", "--wait")
+    assert done.returncode == 1
+    assert done.stderr.endswith("c1 is not waited for: it keeps nodes until somebody else serves them\n")
+
+
+def test_while_a_drain_is_waited_for_the_nodes_that_are_left_are_counted(
+    podium: Run, two: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with two.read() as connection:
+        one, other = (member.name for member in members.unended(connection))
+        owned = next(crew.nodes for crew in roster.roster(connection).crews if crew.hostname == "c1")
+    seconds = iter(range(1000))
+    waits = iter(range(1000))
+
+    def hand_over(_seconds: float) -> None:
+        if next(waits) == 25:
+            settle(two, one, other)
+
+    monkeypatch.setattr(Drain, "clock", staticmethod(lambda: float(next(seconds))))
+    monkeypatch.setattr(Drain, "sleep", staticmethod(hand_over))
+    done = podium("conductor", "drain", "c1", "--wait")
+    assert (done.returncode, done.stderr) == (0, f"podium: c1: {owned} nodes are left with it\n" * 2)
+
+
+def test_that_a_drained_conductor_is_gone_is_said(podium: Run, two: Database) -> None:
+    with two.read() as connection:
+        one = members.unended(connection)[0].name
+    with two.write() as connection:
+        members.leave(connection, one)
+    done = podium("conductor", "drain", "c1")
+    assert (done.returncode, done.stdout) == (0, "c1: drained from now on\n")
+    assert done.stderr == "podium: warning: c1 is gone; when it starts again, it stays out of service\n"
 
 
 # Forgotten conductors

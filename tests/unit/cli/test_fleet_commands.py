@@ -59,6 +59,7 @@ def test_a_conductor_that_is_gone_is_listed_with_the_time_of_its_end(
         members.leave(connection, workers[0])
     one, two = listed(podium, "conductor", "list")
     assert (one["state"], one["nodes"], two["state"]) == ("gone", 0, "alive")
+    assert (one["generation"], one["acknowledged"]) == (None, None)
     assert one["since"].startswith("20")
     assert "| gone " in podium("conductor", "list").stdout
 

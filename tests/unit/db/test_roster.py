@@ -55,6 +55,9 @@ def test_who_has_ended_is_gone_since_then_and_has_no_nodes(database: Database, e
     (crew,) = crews(database).values()
     assert (crew.state, crew.nodes, crew.lease_age) == ("gone", 0, None)
     assert crew.gone_since is not None
+    with database.write() as connection:
+        drains.drain(connection, "c1")
+    assert crews(database)["c1"].state == "gone, drained"
     assert unserved(database) == {("", "fake"): 2}, "nobody else has its slots yet"
 
 

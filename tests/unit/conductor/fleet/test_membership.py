@@ -14,7 +14,7 @@ import entries
 from fakes import Clock, pieces
 from podium import errors
 from podium.conductor.fleet.membership import Entry, daemon_of, is_dead, process_name, worker_process
-from podium.db import conductors, members, retention
+from podium.db import conductors, drains, members, retention
 from podium.db.worker import Worker
 
 SERVICE = entries.SERVICE._replace(process="boot:9:9/10:10", lease=30.0, interval=5.0)
@@ -229,3 +229,21 @@ def test_nothing_is_known_of_a_process_on_another_machine_or_of_garbage() -> Non
     assert not is_dead("unknown:1:1")
     assert not is_dead("garbage")
     assert not is_dead("")
+
+
+def test_a_conductor_that_starts_while_it_is_drained_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with door(tmp_path) as it:
+            member, _ = await it.enter(workers=2)
+            assert not caplog.records
+            with it.it.database.write() as connection:
+                drains.drain(connection, "here")
+                members.leave(connection, member)
+            await it.enter(index=0, workers=2)
+
+    asyncio.run(main())
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith("This conductor is drained since 20")
+    assert line.endswith("until: podium conductor undrain here")
