@@ -49,6 +49,7 @@ class Processes:
         self._ends = shared.Array("i", workers, lock=False)
         self._were_ready = shared.Array("b", workers, lock=False)
         self._lock = shared.Lock()
+        self._master = os.getpid()
         #: The daemon's identity, by which its workers know each other.
         self.process = process_name()
 
@@ -56,6 +57,11 @@ class Processes:
     def have_failed(self) -> bool:
         """Whether a worker has given up."""
         return self._failed.is_set()
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether this is a worker whose master process is gone."""
+        return self._master not in (os.getpid(), os.getppid())
 
     def report_ready(self, index: int) -> None:
         """Note that a worker is ready; the last of them reports the daemon's readiness to systemd."""

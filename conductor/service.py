@@ -82,6 +82,8 @@ class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service i
     def stop(self, graceful: bool = True) -> None:
         """End in order. oslo.service's launcher kills the process when that takes too long."""
         self._stopping = True
+        if self._processes.is_orphan:
+            LOG.warning("The master process of the worker %d is gone, so the worker ends", self.index)
         if self._conductor is not None:
             self._conductor.stop()
         concurrent.futures.wait([self._end])

@@ -122,3 +122,12 @@ def test_a_worker_was_ready_once_it_has_said_so() -> None:
     processes = Processes(workers=2)
     processes.report_ready(1)
     assert (processes.was_ready(0), processes.was_ready(1)) == (False, True)
+
+
+def test_a_worker_knows_that_its_master_process_is_gone() -> None:
+    processes = Processes(workers=2)
+    assert not processes.is_orphan, "one worker alone is its own master"
+    processes._master = os.getppid()
+    assert not processes.is_orphan
+    processes._master = 2**31
+    assert processes.is_orphan
