@@ -19,6 +19,7 @@ from podium import errors
 from podium.clocks import boottime
 from podium.conductor.fleet.observed import Observed
 from podium.conductor.rooms.sql import Sql
+from podium.conf import fingerprint
 from podium.db import conductors, drains, members, retention
 from podium.db.members import Member, Service
 from podium.db.worker import Worker
@@ -113,8 +114,7 @@ class Entry:
         self._pause = pause
         self._is_dead = is_dead
         self._observed = Observed(_LOOK, clock)
-        self._first_seen: dict[int, float] = {}
-        self._told: set[int] = set()
+        self._is_told = False
         self._drained_since: datetime | None = None
 
     async def enter(self) -> tuple[Worker, float]:
@@ -133,6 +133,8 @@ class Entry:
                 except (_Taken, DBDuplicateEntry):
                     continue
                 self._tell_of_drain()
+                if self._me.index == 0:
+                    self._compare(await self._sql.read(members.unended))
                 return member, began
             over, why = self._over(others, began)
             if over:
@@ -178,13 +180,24 @@ class Entry:
                 f"a conductor with the host name {self._me.host} is alive on this database; stop it, or give"
                 " this one another [DEFAULT] host"
             )
-        silent = self._clock() - self._first_seen.setdefault(other.id, self._clock())
-        if silent > 2 * other.interval and other.id not in self._told:
-            self._told.add(other.id)
+        if not self._is_told:
+            self._is_told = True
             LOG.info(
-                "The member %s has not ended: waiting until its lease is renewed, or over in %g s",
+                "%s waits to see whether the conductor %s that is in this database lives: until the lease of"
+                " %s is renewed, or over in %g s",
+                self._me,
+                other.host,
                 other.name,
                 other.lease,
+            )
+
+    def _compare(self, fleet: Sequence[Member]) -> None:
+        """Say which options are not as other hosts have them, though they should be."""
+        others = [one.fingerprint for one in fleet if one.host != self._me.host]
+        differ = fingerprint.differences(fingerprint.usual(others), self._service.fingerprint)
+        if others and differ:
+            LOG.warning(
+                "Options of [conductor] are not as the other conductors have them: %s", ", ".join(differ)
             )
 
     async def _end(self, others: _Others, over: Mapping[int, int], why: str) -> None:

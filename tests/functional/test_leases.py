@@ -144,7 +144,7 @@ def test_a_stopped_member_whose_process_cannot_be_seen_is_waited_for_until_a_sig
     database.dispose()
     process = daemon.launch()
     try:
-        eventually(lambda: "has not ended: waiting" in daemon.text(), "it waits")
+        eventually(lambda: "waits to see whether the conductor" in daemon.text(), "it waits")
         process.terminate()
         assert daemon.wait() == 0
     finally:

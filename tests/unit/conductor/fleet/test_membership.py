@@ -29,6 +29,7 @@ class Door:
         self.dead = dead
         self.happens: Callable[[int], None] = lambda _: None
         self.waits = 0
+        self.fingerprint = SERVICE.fingerprint
 
     async def pause(self, seconds: float) -> None:
         self.waits += 1
@@ -40,7 +41,7 @@ class Door:
             self.it.sql,
             "here",
             index,
-            SERVICE,
+            SERVICE._replace(fingerprint=self.fingerprint),
             workers=workers,
             clock=self.clock,
             pause=self.pause,
@@ -113,6 +114,41 @@ def test_a_daemon_of_that_name_that_gives_a_sign_of_life_is_left_alone(tmp_path:
     asyncio.run(main())
 
 
+def test_a_second_daemon_of_that_name_says_at_once_that_it_waits(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="podium")
+    told: list[int] = []
+
+    async def main() -> None:
+        async with door(tmp_path) as it:
+            it.add("boot:1:1/2:2")
+            it.happens = lambda _: told.append(len(caplog.records))
+            await it.enter()
+
+    asyncio.run(main())
+    assert (told[0], told[-1]) == (1, 1)
+
+
+def test_options_that_differ_from_those_of_others_are_named_at_the_entry(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main(index: int) -> None:
+        async with door(tmp_path / f"{index}") as it:
+            with it.it.database.write() as connection:
+                for host in ("m1", "m2"):
+                    members.enter(connection, host, 0, SERVICE._replace(fingerprint="a:1 b:2 c:3"))
+            it.fingerprint = "a:1 b:3 c:4"
+            await it.enter(index=index)
+
+    for index in (0, 1):
+        (tmp_path / f"{index}").mkdir()
+        asyncio.run(main(index))
+    assert [record.message for record in caplog.records] == [
+        "Options of [conductor] are not as the other conductors have them: b, c"
+    ]
+
+
 def test_a_member_whose_lease_stands_still_for_its_length_is_ended(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -127,7 +163,10 @@ def test_a_member_whose_lease_stands_still_for_its_length_is_ended(
 
     asyncio.run(main())
     waiting, ended = [record.message for record in caplog.records]
-    assert waiting == "The member here/0@1 has not ended: waiting until its lease is renewed, or over in 30 s"
+    assert waiting == (
+        "here/0 waits to see whether the conductor here that is in this database lives: until the lease of"
+        " here/0@1 is renewed, or over in 30 s"
+    )
     assert ended == "here/0 has ended the member here/0@1, because its lease ran out"
 
 
