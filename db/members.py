@@ -22,7 +22,7 @@ from podium import errors
 from podium.db import clock, task_commands
 from podium.db.changes import next_change
 from podium.db.migrations import REVISIONS
-from podium.db.models import change_counter, columns, leases, members, nodes, slots
+from podium.db.models import change_counter, columns, leases, members, nodes
 from podium.db.worker import Worker
 
 
@@ -179,12 +179,10 @@ def end(connection: sa.Connection, seen: Mapping[int, int], by: Worker | None, w
 class Loss(NamedTuple):
     """What a member has that is ended.
 
-    :param slots: that it owns
     :param changes: nodes whose power it is changing, or that it has reserved
     """
 
     member: Worker
-    slots: int
     changes: int
 
 
@@ -192,10 +190,8 @@ def losses(connection: sa.Connection, numbers: Iterable[int]) -> list[Loss]:
     """What members have, by their numbers, for people to read."""
     found = []
     for member in map(Member._make, connection.execute(_MEMBERS.where(members.c.id.in_(list(numbers))))):
-        of_slots = sa.select(sa.func.count()).where(slots.c.owner == member.id)
         of_nodes = sa.select(sa.func.count()).where(nodes.c.reservation == member.name)
-        counts = (connection.scalars(count).one() for count in (of_slots, of_nodes))
-        found.append(Loss(member.name, *counts))
+        found.append(Loss(member.name, connection.scalars(of_nodes).one()))
     return found
 
 

@@ -130,11 +130,10 @@ class Heartbeat:
         for loss in losses:
             if loss.member.incarnation in ended:
                 LOG.warning(
-                    "%s has ended the member %s, because its lease ran out: it had %d slots,"
-                    " and changes of %d nodes under way",
+                    "%s has ended the member %s, because its lease ran out: its nodes go to"
+                    " others, and it had changes of %d nodes under way",
                     self._lease.holder,
                     loss.member,
-                    loss.slots,
                     loss.changes,
                 )
 

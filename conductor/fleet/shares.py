@@ -78,6 +78,7 @@ class Shares:
         self._seen = -1  # the rosters of the pulse at the last look
         self._is_complete = False  # whether all that it owned at the last look has begun
         self._known: Collection[Worker] = ()  # members at the last look
+        self._sharers: set[Worker] | None = None  # members at the newest generation
         self._left_over: int | None = None  # the generation after which to clean up
         self._generation = self._acknowledged = 0
         self._history = sql.history.changes
@@ -186,7 +187,8 @@ class Shares:
             made = await self._sql.write(slots.make_generation)
         self._turns.note_made(look.roster, made, now)
         if made is not None:
-            LOG.info("Generation %d of the slots: there are %d members", made, len(look.living))
+            changes = _changes(look.living, self._sharers or {*look.living} - {self._me})
+            LOG.info("Generation %d: %d members share the nodes%s", made, len(look.living), changes)
         if not self._known or set(self._known) - set(look.living):
             self._left_over = made or look.roster.generation + 1
         self._known = look.living
@@ -205,6 +207,8 @@ class Shares:
 
     def _lose(self, look: _Look) -> None:
         """Drop the nodes of slots that are another's now."""
+        if self._sharers is None or look.roster.generation > self._generation:
+            self._sharers = set(look.living)
         lost = {pair: its - look.owned.get(pair, {}).keys() for pair, its in self._fleet.begun.items()}
         if any(lost.values()):
             self._fleet.lose(lost)
@@ -267,3 +271,11 @@ class Shares:
             self._hand_over(name)
 
         return leave
+
+
+def _changes(living: Collection[Worker], before: Collection[Worker]) -> str:
+    """Say which hosts have members that came and went."""
+    joined = sorted({one.host for one in {*living} - {*before}})
+    left = sorted({one.host for one in {*before} - {*living}})
+    words = (("joined", joined), ("left", left))
+    return "".join(f"; {word}: {', '.join(hosts)}" for word, hosts in words if hosts)

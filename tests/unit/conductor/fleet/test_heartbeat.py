@@ -151,8 +151,8 @@ def test_a_member_whose_lease_stands_still_is_ended_and_its_loss_is_told(
         (row,) = connection.execute(sa.select(models.members).where(models.members.c.host == "there"))
     assert (row.ended_by, row.ended_why) == (it.me, "its lease ran out")
     assert [record.message for record in caplog.records] == [
-        "here/0@1 has ended the member there/0@2, because its lease ran out: it had 1 slots, and changes of 0"
-        " nodes under way"
+        "here/0@1 has ended the member there/0@2, because its lease ran out: its nodes go to others, and it"
+        " had changes of 0 nodes under way"
     ]
 
 

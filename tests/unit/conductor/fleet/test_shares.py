@@ -149,6 +149,29 @@ def test_a_member_that_is_alone_has_all_nodes_at_its_first_look(migrated_url: st
     asyncio.run(main())
 
 
+def test_a_generation_says_who_joined_and_who_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="podium.conductor.fleet.shares")
+
+    async def main() -> None:
+        clock = Clock()
+        async with entering(f"sqlite:///{tmp_path}/p", clock) as enter:
+            one = await enter("a")
+            await one.look()
+            other = await enter("b")
+            await settle(one, other)
+            other.end()
+            clock.now += 1000
+            await settle(one)
+
+    asyncio.run(main())
+    made = [record.message for record in caplog.records if record.message.startswith("Generation")]
+    assert made == [
+        "Generation 1: 1 members share the nodes; joined: a",
+        "Generation 2: 2 members share the nodes; joined: b",
+        "Generation 3: 1 members share the nodes; left: b",
+    ]
+
+
 def test_a_member_that_joins_begins_when_the_others_have_given_up_and_released(migrated_url: str) -> None:
     async def main() -> None:
         async with entering(migrated_url, Clock()) as enter:
