@@ -8,7 +8,7 @@ from typing import Final
 from podium import errors
 from podium.cli import arguments, command
 from podium.clocks import boottime
-from podium.db import drains, members, roster
+from podium.db import avoidances, drains, members, removal, roster, subnets
 from podium.db.engine import Database
 from podium.db.members import Member
 from podium.db.slots import Pair
@@ -121,6 +121,8 @@ class Undrain(_OfHost):
 class Forget(_OfHost):
     """End the workers of a conductor whose machine is off, without waiting for their leases.
 
+    A conductor that is gone, none of whose workers is left, is removed from all lists.
+
     Make sure that the machine is off, or that its power cannot come back: whatever it was about to send to a
     node it may still send. A conductor that still gives signs of life is not forgotten.
     """
@@ -140,24 +142,44 @@ class Forget(_OfHost):
                 roster.require(connection, host)
                 its = [one for one in members.unended(connection) if one.host == host]
             if not its:
-                self.say(f"{host}: none of its workers is left")
-                return 0
+                return self._remove(database, host)
+            seen = self._silent(database, its)
+            if seen is None:
+                return self._refuse(host)
             if not (parsed_args.yes or self._is_confirmed(host)):
                 self.warn("nothing was changed")
                 return 1
-            seen = self._silent(database, its)
             with database.write() as connection:
-                members.end(connection, seen or {}, None, f"forgotten by {arguments.who()}")
+                members.end(connection, seen, None, f"forgotten by {arguments.who()}")
                 left = {one.id for one in members.unended(connection)} & {one.id for one in its}
         if left:
-            self.warn(f"{host} lives: it gave a sign of life just now; see: podium conductor drain --help")
-            return 1
+            return self._refuse(host)
         self.say(f"{host}: forgotten; workers ended: {len(its)}")
         return 0
 
+    def _remove(self, database: Database, host: str) -> int:
+        with database.read() as connection:
+            avoided = [one.network for one in subnets.listed(connection) if one.host == host]
+        for subnet in avoided:
+            avoidances.unavoid(database, host, subnet)
+        with database.write() as connection:
+            if not removal.remove(connection, host):
+                return self._refuse(host)
+        self.say(f"{host}: removed from the lists")
+        return 0
+
+    def _refuse(self, host: str) -> int:
+        self.warn(
+            f"{host} lives: it gave a sign of life just now, and nothing was changed; to take it out of"
+            f" service: podium conductor drain {host} --wait, then stop it"
+        )
+        return 1
+
     def _is_confirmed(self, host: str) -> bool:
-        what = f"forget {host}, whose machine is off"
-        return self.confirms(what, f"to {what}, needs --yes; nothing was changed")
+        return self.confirms(
+            f"{host} gives no sign of life; is its machine off, and is it to be forgotten",
+            f"to forget {host} needs --yes, which says that its machine is off; nothing was changed",
+        )
 
     def _silent(self, database: Database, its: Sequence[Member]) -> Mapping[int, int] | None:
         """Return the numbers at which the leases of members stood still for long; None if one was raised.

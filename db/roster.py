@@ -74,7 +74,8 @@ def roster(connection: sa.Connection) -> Roster:
     draining: dict[str, datetime | None] = {row.hostname: row.draining_since for row in rows}
     crews: dict[str, list[Member]] = {host: [] for host in draining}
     for member in _shown(connection):
-        crews.setdefault(member.host, []).append(member)
+        if member.ended_at is None or member.host in draining:  # else it was removed
+            crews.setdefault(member.host, []).append(member)
     renewed = {row.member_id: row.renewed_at for row in connection.execute(_RENEWED)}
     owned, unserved, avoided = _owned(connection)
     generation = connection.scalars(sa.select(change_counter.c.generation)).one()

@@ -2,15 +2,29 @@
 
 import subprocess
 from collections.abc import Callable
+from ipaddress import ip_network
 
 import pytest
 import sqlalchemy as sa
 
 from crews import enter, settle
 from podium.cli.drains import Drain, Forget
-from podium.db import api, members, roster
+from podium.db import (
+    api,
+    avoidances,
+    conductors,
+    drains,
+    members,
+    notifications,
+    roster,
+    subnets,
+    task_commands,
+)
+from podium.db.conductors import TaskReport
 from podium.db.engine import Database
+from podium.db.figures import Figures
 from podium.db.models import members as members_table
+from podium.db.models import notification_sinks
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -131,7 +145,34 @@ def test_the_workers_of_a_silent_conductor_are_ended(podium: Run, two: Database)
         assert [one.host for one in members.unended(connection)] == ["c2"]
         why = connection.scalars(sa.select(members_table.c.ended_why).where(members_table.c.host == "c1"))
         assert all(text.startswith("forgotten by ") for text in why)
-    assert podium("conductor", "forget", "c1").stdout == "c1: none of its workers is left\n"
+
+
+def test_a_conductor_that_is_gone_leaves_the_lists(podium: Run, two: Database) -> None:
+    with two.write() as connection:
+        one = members.unended(connection)[0].name
+        notifications.declare(connection, "c1", ["url"])
+        conductors.save_figures(connection, one, Figures(nodes=2))
+        report = TaskReport("fake.x", "idle", 1.0, None, None, 0, 0, 0, 0, None)
+        conductors.save_tasks(connection, one, [report])
+        drains.drain(connection, "c1")
+        task_commands.switch(connection, "c1", "fake.x", off=True)
+    avoidances.avoid(two, "c1", ip_network("10.0.1.0/24"))
+    with two.write() as connection:
+        members.leave(connection, one)
+    done = podium("conductor", "forget", "c1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "c1: removed from the lists\n", "")
+    assert podium("conductor", "forget", "c1").stderr == "podium: there is no conductor c1; there are: c2\n"
+    with two.read() as connection:
+        assert [one.hostname for one in conductors.list_conductors(connection)] == ["c2"]
+        assert [crew.hostname for crew in roster.roster(connection).crews] == ["c2"]
+        assert conductors.list_tasks(connection) == []
+        assert conductors.figures(connection, "c1") == []
+        assert subnets.listed(connection) == []
+        assert task_commands.switched_off(connection, "c1") == set()
+        assert connection.scalars(sa.select(notification_sinks.c.hostname)).all() == []
+    enter(two, "c1")
+    with two.read() as connection:
+        assert [crew.state for crew in roster.roster(connection).crews] == ["alive", "alive"]
 
 
 def test_a_conductor_that_lives_is_not_forgotten(
@@ -145,14 +186,20 @@ def test_a_conductor_that_lives_is_not_forgotten(
             members.renew(connection, one, 2)
 
     monkeypatch.setattr(Forget, "sleep", staticmethod(beat))
-    done = podium("conductor", "forget", "c1", "--yes")
+    done = podium("conductor", "forget", "c1")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("podium: c1 lives: it gave a sign of life just now")
+    assert done.stderr == (
+        "podium: c1 lives: it gave a sign of life just now, and nothing was changed; to take it out of"
+        " service: podium conductor drain c1 --wait, then stop it\n"
+    )
     with two.read() as connection:
         assert len(members.unended(connection)) == 2
 
 
 def test_a_program_must_say_that_the_machine_is_off(podium: Run, two: Database) -> None:
+    hurry(two)
     done = podium("conductor", "forget", "c1")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "podium: to forget c1, whose machine is off, needs --yes; nothing was changed\n"
+    assert done.stderr == (
+        "podium: to forget c1 needs --yes, which says that its machine is off; nothing was changed\n"
+    )

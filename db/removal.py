@@ -1,0 +1,34 @@
+"""Removing a conductor that is gone from what people see: functions of an open connection."""
+
+import sqlalchemy as sa
+
+from podium.db import members
+from podium.db.models import (
+    conductor_workers,
+    conductors,
+    disabled_tasks,
+    notification_sinks,
+    periodic_tasks,
+)
+
+
+def remove(connection: sa.Connection, host: str) -> bool:
+    """Remove what outlives the members of a host; False if one of them has not ended.
+
+    Its members stay as ended ones, and the subnets that it avoids are left to podium.db.avoidances. A sink
+    that it alone had keeps its cursor until a conductor starts that does not have it either.
+    """
+    here = conductors.c.hostname == host
+    # It is held so that no daemon of this host starts meanwhile, see podium.db.conductors.begin.
+    connection.execute(sa.select(here).where(here).with_for_update())
+    if any(one.host == host for one in members.unended(connection)):
+        return False
+    for column in (
+        conductor_workers.c.conductor,
+        disabled_tasks.c.conductor,
+        notification_sinks.c.hostname,
+        periodic_tasks.c.conductor,
+        conductors.c.hostname,
+    ):
+        connection.execute(sa.delete(column.table).where(column == host))
+    return True
