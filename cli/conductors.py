@@ -1,7 +1,7 @@
 """``podium conductor list`` and ``podium conductor show``."""
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -71,6 +71,11 @@ _FIGURES: Final = {
     "queues": "queues",
     "write_lag": "write_lag",
     "load": "load",
+}
+#: What holds of the nodes of a conductor that is gone, whatever it wrote last.
+_OF_GONE: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("nodes", "failing", "in_maintenance", "unreadable", "never_read"), 0),
+    **dict.fromkeys(("fresh_share", "ages", "age_buckets", "drivers", "queues")),
 }
 #: The rows of the whole fleet that the database counts; the other ones are added up.
 _COUNTED: Final = (
@@ -188,11 +193,16 @@ class Show(command.ShowOne):
             found = _find(known, parsed_args.hostname, timeout)
             written = conductors.figures(connection, found.hostname)
         written_at = min((one.updated_at for one in written), default=None)
-        if written_at is not None and not found.is_alive(timeout):
+        if not found.online:
+            of = "" if written_at is None else f"; the figures are of {written_at:%F %T} UTC"
+            self.warn(f"warning: {found.hostname} is gone and owns no nodes{of}")
+        elif written_at is not None and not found.is_alive(timeout):
             self.warn(f"warning: {found.hostname} is offline; its figures are of {written_at:%F %T} UTC")
         elif not all(conductors.is_fresh(one.age, timeout) for one in written):
             self.warn(f"warning: {found.hostname} has written no new figures since {written_at:%F %T} UTC")
         figures = asdict(Figures.merged([one.figures for one in written])) if written else {}
+        if not found.online:
+            figures |= _OF_GONE
         names = (*_DETAILS, "statistics_at", *_FIGURES)
         return names, [*_shown(found, timeout, _DETAILS), written_at, *map(figures.get, _FIGURES.values())]
 
@@ -224,9 +234,8 @@ class Thaw(command.Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         with self.database() as database, database.write() as connection:
-            if not enforcement.forgive(connection):
-                raise errors.PodiumError("enforcement is not frozen")
-        self.say("enforcement goes on")
+            was_frozen = enforcement.forgive(connection)
+        self.say("enforcement goes on" if was_frozen else "enforcement is not frozen")
 
 
 def _shown(conductor: ConductorRecord, timeout: float, columns: Sequence[str]) -> list[Any]:

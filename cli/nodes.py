@@ -92,6 +92,8 @@ class List(command.Lister):
         needed = {*(parsed_args.columns or columns), *parsed_args.sort_columns}
         read = {"power_checked_at" if column == AGE else column for column in needed} & {*COLUMNS, OWNER}
         with self.database() as database, database.read() as connection:
+            if parsed_args.owner is not None:
+                roster.require(connection, parsed_args.owner)
             now = clock.now(connection)
             rows: Iterable[dict[str, Any]] = node_list.select_nodes(
                 connection,
