@@ -65,3 +65,5 @@ def test_a_conductor_is_forgotten_only_when_it_is_off(cluster: Cluster) -> None:
     cluster.podium("conductor", "forget", "c2", "--yes")
     eventually(lambda: states(cluster)["c1"] == ("alive", NODES), "c1 has what c2 had")
     assert states(cluster)["c2"] == ("gone", 0)
+    cluster.podium("conductor", "forget", "c2")
+    assert states(cluster) == {"c1": ("alive", NODES)}
