@@ -6,13 +6,14 @@ from typing import Final
 from oslo_config import cfg, types
 
 from podium import errors
+from podium.conf.default import Word
 
 MOST_WORKERS: Final = 64
 
 #: Stands for the group of the nodes without one: a list has no room for a name without letters.
 _NO_GROUP: Final = "(none)"
 _GROUPS: Final = types.List(
-    types.String(regex=r"^([A-Za-z0-9_.-]{1,255}|\(none\))$"),
+    Word(r"[A-Za-z0-9_.-]{1,255}|\(none\)", "group"),
     type_name=f"GROUP, ..., each of up to 255 letters, digits, _, - and dots, or {_NO_GROUP}",
 )
 
@@ -170,8 +171,10 @@ opts = [
     ),
     cfg.Opt(
         "conductor_group",
-        type=types.String(
-            regex=r"^[A-Za-z0-9_.-]{0,255}$", type_name="name of up to 255 letters, digits, _, - and dots"
+        type=Word(
+            r"[A-Za-z0-9_.-]{0,255}",
+            "name of up to 255 letters, digits, _, - and dots",
+            {_NO_GROUP: "leave it empty for the nodes without a group"},
         ),
         default="",
         help="The group of this conductor. It shares the nodes with the same conductor_group with the other "
@@ -268,4 +271,5 @@ def check(conf: cfg.ConfigOpts) -> None:
             raise errors.ConfigError(
                 f"the group {group or _NO_GROUP} is named twice in [conductor] conductor_group,"
                 " additional_conductor_groups and fallback_conductor_groups; leave it in one of them"
+                + ("" if group else f" (an empty conductor_group is the group {_NO_GROUP})")
             )

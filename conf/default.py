@@ -1,7 +1,9 @@
 """Options without a group: the conductor's name, the folder of its files, the drivers that it loads."""
 
+import re
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,25 @@ class AbsolutePath(types.String):
         return str(path)
 
 
+class Word(types.String):
+    """A text of a form that its type name says in words.
+
+    :param form: a regular expression for all of it
+    :param hints: what to do instead, by text that is not allowed
+    """
+
+    def __init__(self, form: str, type_name: str, hints: Mapping[str, str] | None = None) -> None:
+        super().__init__(type_name=type_name)
+        self._form = form
+        self._hints = dict(hints or {})
+
+    def __call__(self, value: Any) -> str:
+        text = str(super().__call__(value))
+        if re.fullmatch(self._form, text) is None:
+            raise ValueError(self._hints.get(text, f"{text!r} is not allowed"))
+        return text
+
+
 def environment() -> Path | None:
     """Return the virtual environment that this program is installed in, if there is one."""
     return Path(sys.prefix) if sys.prefix != sys.base_prefix else None
@@ -29,7 +50,7 @@ def environment() -> Path | None:
 opts = [
     cfg.Opt(
         "host",
-        type=types.String(regex=r"^\S{1,250}$", type_name="name of up to 250 characters without spaces"),
+        type=Word(r"\S{1,250}", "name of up to 250 characters without spaces"),
         default=socket.gethostname(),
         sample_default="<the machine's host name>",
         help="The name of this conductor, unique among the conductors of one database. Nodes record by this "

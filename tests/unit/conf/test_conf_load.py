@@ -21,7 +21,9 @@ WRONG = [
         "[conductor] heartbeat_interval", "0", "greater than or equal to 0.1", id="below the minimum"
     ),
     pytest.param("[conductor] heartbeat_timeout", "", "it is empty", id="an empty number"),
+    pytest.param("[DEFAULT] host", "a b", "'a b' is not allowed; expected: name of", id="a space in a host"),
     pytest.param("[conductor] conductor_group", "a b", "letters, digits", id="a space in a name"),
+    pytest.param("[conductor] conductor_group", "(none)", "leave it empty for the nodes", id="no group"),
     pytest.param("[conductor] additional_conductor_groups", "a, b c", "letters, digits", id="in a list"),
     pytest.param("[conductor] fallback_conductor_groups", "a/b", "letters, digits", id="a slash in a name"),
     pytest.param("[periodic_tasks] spacing", "a.b:0", "equal to 0.1", id="a spacing of no time"),
