@@ -1,6 +1,7 @@
 """``podium db upgrade`` and ``podium db copy``."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -89,10 +90,14 @@ class Copy(command.Command):
                 target.dispose()
         if not parsed_args.quiet:
             for table, rows in counts.items():
-                self.say(f"{table}: {rows}")
+                if rows:
+                    self.say(f"{table}: {rows}")
+            where = re.sub(
+                r"^(\w+)\+\w+:", r"\1:", target.where
+            )  # as people write it, without a library's name
             self.say(
-                f"{sum(counts.values())} rows are the same in {source.where} and {target.where}; now set"
-                " [database] connection"
+                f"{sum(counts.values())} rows are the same in {source.where} and the copy; now set"
+                f" [database] connection = {where}"
             )
 
 

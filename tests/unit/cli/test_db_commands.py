@@ -37,8 +37,8 @@ def test_a_copy_says_how_many_rows_of_each_table_it_made(podium: Run, tmp_path: 
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert "nodes: 3" in lines
-    assert "power_events: 0" in lines
-    assert lines[-1].endswith(f"sqlite:///{target}; now set [database] connection")
+    assert not any(line.endswith(": 0") for line in lines)
+    assert lines[-1].endswith(f"; now set [database] connection = sqlite:///{target}")
     assert names(target) == ["n0", "n1", "n2"]
 
 
@@ -50,6 +50,15 @@ def test_the_url_may_come_from_standard_input(
     done = podium("db", "copy", "--to", "-", "--quiet")
     assert (done.returncode, done.stdout) == (0, "")
     assert names(tmp_path / "copy.sqlite") == ["n0", "n1", "n2"]
+
+
+def test_a_copy_ends_with_the_url_for_the_config(
+    podium: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "url").write_text("postgresql://podium:hunter2@db/podium\n")
+    monkeypatch.setattr("podium.cli.database.copying.copy", lambda *_: {"nodes": 3})
+    done = podium("db", "copy", "--to", f"@{tmp_path}/url")
+    assert done.stdout.endswith("now set [database] connection = postgresql://podium:***@db/podium\n")
 
 
 @pytest.mark.parametrize(
