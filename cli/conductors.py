@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from podium import errors
 from podium.cli import command
 from podium.conf import fingerprint as fingerprints
-from podium.db import conductors, enforcement, roster
+from podium.db import conductors, enforcement, notifications, roster
 from podium.db.conductors import ConductorRecord
 from podium.db.figures import Figures
 from podium.db.fleet_figures import fleet_figures
@@ -192,6 +192,7 @@ class Show(command.ShowOne):
                 return self._added_up(connection, online, timeout)
             found = _find(known, parsed_args.hostname, timeout)
             written = conductors.figures(connection, found.hostname)
+            figures = _merged(connection, [one.figures for one in written])
         written_at = min((one.updated_at for one in written), default=None)
         if not found.online:
             of = "" if written_at is None else f"; the figures are of {written_at:%F %T} UTC"
@@ -200,7 +201,6 @@ class Show(command.ShowOne):
             self.warn(f"warning: {found.hostname} is offline; its figures are of {written_at:%F %T} UTC")
         elif not all(conductors.is_fresh(one.age, timeout) for one in written):
             self.warn(f"warning: {found.hostname} has written no new figures since {written_at:%F %T} UTC")
-        figures = asdict(Figures.merged([one.figures for one in written])) if written else {}
         if not found.online:
             figures |= _OF_GONE
         names = (*_DETAILS, "statistics_at", *_FIGURES)
@@ -215,7 +215,7 @@ class Show(command.ShowOne):
             if not all(conductors.is_fresh(one.age, timeout) for one in its):
                 self.warn(f"warning: {host} has written no new figures for {timeout:g} s")
         every = [one for its in written.values() for one in its]
-        figures = asdict(Figures.merged([one.figures for one in every])) if every else {}
+        figures = _merged(connection, [one.figures for one in every])
         whole = asdict(fleet_figures(connection, self.config.conductor.power_state_max_age))
         figures |= {name: whole[name] for name in _COUNTED}
         names = ("hostnames", "workers", "statistics_at", *_COUNTED, *_ADDED_UP)
@@ -236,6 +236,15 @@ class Thaw(command.Command):
         with self.database() as database, database.write() as connection:
             was_frozen = enforcement.forgive(connection)
         self.say("enforcement goes on" if was_frozen else "enforcement is not frozen")
+
+
+def _merged(connection: sa.Connection, written: Sequence[Figures]) -> dict[str, Any]:
+    """Return the figures of workers as those of one, with who delivers to each sink of notifications."""
+    figures = asdict(Figures.merged(written)) if written else {}
+    deliverers = notifications.deliverers(connection)
+    for sink, its in figures.get("notifications", {}).items():
+        its["delivered_by"] = str(deliverers[sink]) if sink in deliverers else None
+    return figures
 
 
 def _shown(conductor: ConductorRecord, timeout: float, columns: Sequence[str]) -> list[Any]:

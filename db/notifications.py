@@ -100,3 +100,11 @@ def prune(connection: sa.Connection) -> None:
     oldest = oldest_number(connection)
     gone = sa.true() if oldest is None else refusals.c.event_id < oldest
     connection.execute(sa.delete(refusals).where(gone))
+
+
+def deliverers(connection: sa.Connection) -> dict[str, Worker]:
+    """Which member delivers to each sink; those to which nobody does are left out."""
+    query = sa.select(cursors.c.sink, members.c.host, members.c.worker, members.c.id)
+    delivered = query.join_from(cursors, members, members.c.id == cursors.c.owner)
+    found = connection.execute(delivered.where(members.c.ended_at.is_(None)))
+    return {sink: Worker(*member) for sink, *member in found}

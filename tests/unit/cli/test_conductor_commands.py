@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 import entries
-from podium.db import conductors, enforcement, members
+from podium.db import conductors, enforcement, members, notifications
 from podium.db.engine import Database
 from podium.db.figures import DriverFigures, EnforcementFigures, Figures
 from podium.db.models import conductor_workers, leases, utcnow
@@ -139,7 +139,10 @@ def test_the_figures_of_workers_are_those_of_one_conductor(podium: Run, database
 
 
 def test_a_conductor_is_shown_while_a_webhook_fails(podium: Run, database: Database) -> None:
-    go_online(database, "head", workers=2)
+    member = go_online(database, "head", workers=2)
+    with database.write() as connection:
+        notifications.declare(connection, "head", ["url"])
+        notifications.take(connection, member, ["url"])
     failing = {"delivered": 3, "pending": 2, "failing": True, "last_error": "answered 503"}
     since = ["2030-05-01T12:00:00+00:00", "2030-05-01T11:00:00+00:00"]
     workers = [
@@ -154,6 +157,7 @@ def test_a_conductor_is_shown_while_a_webhook_fails(podium: Run, database: Datab
             "failing": True,
             "failing_since": "2030-05-01T11:00:00Z",
             "last_error": "answered 503",
+            "delivered_by": str(member),
         }
     }
 
