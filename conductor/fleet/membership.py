@@ -180,7 +180,9 @@ class Entry:
                 f"a conductor with the host name {self._me.host} is alive on this database; stop it, or give"
                 " this one another [DEFAULT] host"
             )
-        if not self._is_told:
+        # The first worker waits for all that the others wait for, but for earlier ones of their own daemon.
+        is_ours = daemon_of(other.process) == daemon_of(self._service.process)
+        if not self._is_told and (self._me.index == 0 or is_ours):
             self._is_told = True
             LOG.info(
                 "%s waits to see whether the conductor %s that is in this database lives: until the lease of"

@@ -59,7 +59,9 @@ def ask(daemon: Daemon) -> None:
     database.dispose()
 
 
-def test_a_second_daemon_of_the_same_name_ends_soon_with_one_line_and_status_1(tmp_path: Path) -> None:
+def test_a_second_daemon_of_the_same_name_says_that_it_waits_and_ends_soon_with_status_1(
+    tmp_path: Path,
+) -> None:
     with Daemon(tmp_path, WORKERS) as first:
         (tmp_path / "second").mkdir()
         second = Daemon(tmp_path / "second", WORKERS, url=first.url)
@@ -68,7 +70,10 @@ def test_a_second_daemon_of_the_same_name_ends_soon_with_one_line_and_status_1(t
             assert second.wait() == 1
         finally:
             second.__exit__()
-        (line,) = messages(second)
+        waits, line = messages(second)
+        assert waits.startswith(
+            "here/0 waits to see whether the conductor here that is in this database lives"
+        )
         assert line.startswith("a conductor with the host name here is alive on this database")
         assert first.stop() == 0
 
