@@ -13,8 +13,15 @@ ROUNDS: Final = int(os.environ.get("PODIUM_TEST_ROUNDS", "1"))
 #: What happens when in the kills. One round of all else is always the same, and more are different each time.
 SEED: Final = int(os.environ.get("PODIUM_TEST_SEED", "1"))
 
+#: The marks of what is left to ``make test-long``: it takes long, and finds little that shorter tests do not.
+ONLY_LONG: Final = (
+    pytest.mark.skipif(ROUNDS == 1, reason="make test-long does this one"),
+    pytest.mark.long,
+)
+
 
 def only_long(test: _Test) -> _Test:
-    """Leave a test to ``make test-long``: it takes long, and finds little that shorter ones do not."""
-    mark = pytest.mark.skipif(ROUNDS == 1, reason="make test-long does this one")
-    return mark(pytest.mark.long(test))
+    """Leave a test to ``make test-long``."""
+    for mark in ONLY_LONG:
+        test = mark(test)
+    return test

@@ -13,6 +13,7 @@ from daemons import Daemon, Rack, eventually
 from podium.db import api, conductors, ledger, operations
 from podium.db.engine import Database
 from podium.db.operations import PowerRequest
+from rounds import ONLY_LONG
 from servers import PostgreSQL, Server
 from shifted_clock import ShiftedClock
 from templates import prepared
@@ -45,8 +46,10 @@ def written(daemon: Daemon) -> list[datetime]:
 
 @pytest.mark.parametrize(
     ("of_conductor", "of_desk"),
-    [(timedelta(0), HOUR), (LATE - BIRTH, -20_000 * 24 * HOUR)],
-    ids=["desk ahead", "decades apart"],
+    [
+        pytest.param(timedelta(0), HOUR, id="desk ahead"),
+        pytest.param(LATE - BIRTH, -20_000 * 24 * HOUR, id="decades apart", marks=ONLY_LONG),
+    ],
 )
 def test_no_host_needs_the_time_of_another(
     tmp_path: Path, library: Path, postgresql_server: Server, of_conductor: timedelta, of_desk: timedelta

@@ -178,7 +178,7 @@ def test_a_worker_that_is_killed_is_ended_when_it_comes_back(
         all_is_well(cluster, load)
 
 
-@pytest.mark.long
+@only_long
 def test_hosts_whose_clocks_are_hours_apart_end_nobody(
     tmp_path: Path, rack: Rack, postgresql_server: Server
 ) -> None:

@@ -10,10 +10,12 @@ from podium import states
 from podium.db import api, operations, power
 from podium.db.engine import Database
 from podium.db.models import nodes, power_requests
+from rounds import only_long
 
 BMCS = 40
 
 
+@only_long
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (3, 2)])
 def test_reboots_under_way_are_ended_by_another_number_of_workers(
     tmp_path: Path, before: int, after: int
