@@ -1,7 +1,7 @@
 """Who is at work, and what must not be done meanwhile."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -29,10 +29,12 @@ def old(database_url: str, opened: Open) -> Database:
 def heard(database: Database, host: str, ago: float, *, online: bool = True) -> None:
     """Have a conductor from before there were members work on a database."""
     conductors = sa.table("conductors", *(sa.column(one) for one in ("hostname", "process", "drivers")))
-    for name in ("conductor_group", "workers", "online", "started_at", "heartbeat_at"):
+    for name in ("conductor_group", "workers", "online"):
         conductors.append_column(sa.column(name))
+    for name in ("started_at", "heartbeat_at"):
+        conductors.append_column(sa.column(name, models.UTCDateTime))
     with database.write() as connection:
-        at: datetime = (clock.now(connection) - timedelta(seconds=ago)).replace(tzinfo=None)
+        at = clock.now(connection) - timedelta(seconds=ago)
         values = {"hostname": host, "process": "p", "drivers": "[]", "conductor_group": "", "workers": 1}
         values |= {"online": online, "started_at": at, "heartbeat_at": at}
         connection.execute(sa.insert(conductors).values(values))
