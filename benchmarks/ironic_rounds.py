@@ -95,6 +95,7 @@ def _measure(
         f"use_stderr = true\ndefault_log_levels = ironic.conductor.manager=DEBUG\n{options}"
         f"[database]\nconnection = sqlite:///{folder}/ironic.sqlite\n"
         f"[api]\nunix_socket = {folder}/api\n"
+        f"[deploy]\nhttp_root = {folder}\n"
         f"[conductor]\nsync_power_state_interval = {extent.round_interval}\n"
     )
     enrolled = folder / "nodes.json"
