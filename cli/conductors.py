@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from podium import errors
 from podium.cli import command
 from podium.conf import fingerprint as fingerprints
-from podium.db import conductors, enforcement, notifications, roster
+from podium.db import conductors, cross_checks, enforcement, notifications, roster
 from podium.db.conductors import ConductorRecord
 from podium.db.figures import Figures
 from podium.db.fleet_figures import fleet_figures
@@ -61,6 +61,7 @@ _FIGURES: Final = {
     "in_maintenance": "in_maintenance",
     "unreadable": "unreadable",
     "never_read": "never_read",
+    "out_of_reach": "out_of_reach",
     "power_state_max_age": "max_age",
     "fresh_share": "fresh_share",
     "power_state_ages": "ages",
@@ -114,6 +115,7 @@ class List(command.Lister):
             known = {one.hostname: one for one in conductors.list_conductors(connection)}
             found = roster.roster(connection)
             short = shortages(connection)
+            unreached = cross_checks.out_of_reach(connection)
         is_short = parsed_args.formatter == "table" and not (parsed_args.long or parsed_args.columns)
         for pair, count in sorted(found.unserved.items()):
             self.warn(f"warning: nobody serves {roster.described(pair)}: {count}")
@@ -122,8 +124,8 @@ class List(command.Lister):
                 f"warning: nobody serves {count} of {roster.described(pair)}: all conductors avoid their"
                 " subnet; see: podium conductor avoided"
             )
-        for one in short:
-            self.warn(f"warning: {one}")
+        for warning in (*unreached, *short):
+            self.warn(f"warning: {warning}")
         usual = fingerprints.usual(one.fingerprint for one in found.members)
         timeout = self.config.conductor.heartbeat_timeout
         rows = [_listed(crew, known.get(crew.hostname), found, usual, timeout) for crew in found.crews]
@@ -192,7 +194,7 @@ class Show(command.ShowOne):
                 return self._added_up(connection, online, timeout)
             found = _find(known, parsed_args.hostname, timeout)
             written = conductors.figures(connection, found.hostname)
-            figures = _merged(connection, [one.figures for one in written])
+            figures = _merged(connection, [one.figures for one in written], found.hostname)
         written_at = min((one.updated_at for one in written), default=None)
         if not found.online:
             of = "" if written_at is None else f"; the figures are of {written_at:%F %T} UTC"
@@ -238,9 +240,14 @@ class Thaw(command.Command):
         self.say("enforcement goes on" if was_frozen else "enforcement is not frozen")
 
 
-def _merged(connection: sa.Connection, written: Sequence[Figures]) -> dict[str, Any]:
-    """Return the figures of workers as those of one, with who delivers to each sink of notifications."""
+def _merged(connection: sa.Connection, written: Sequence[Figures], host: str | None = None) -> dict[str, Any]:
+    """Return the figures of workers as those of one, with who delivers to each sink of notifications.
+
+    :param host: of the workers; None for all
+    """
     figures = asdict(Figures.merged(written)) if written else {}
+    unreached = cross_checks.out_of_reach(connection)
+    figures["out_of_reach"] = [str(one) for one in unreached if host in (None, one.host)]
     deliverers = notifications.deliverers(connection)
     for sink, its in figures.get("notifications", {}).items():
         its["delivered_by"] = str(deliverers[sink]) if sink in deliverers else None

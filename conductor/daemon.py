@@ -205,6 +205,7 @@ class Conductor:
             with contextlib.suppress(errors.DatabaseUnavailable):
                 fresh = await parts.fleet.refresh(self._sql) if look else None
                 gained = await parts.shares.poll()
+                gained += await parts.checks.poll()
                 changed = changed or fresh is not None or bool(gained)
                 if gained:
                     parts.enforcement.note(gained)

@@ -18,6 +18,7 @@ from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.driver_rooms import DriverRooms
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.settings import Settings
+from podium.conductor.sweep.cross_checks import CrossChecks
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.telling import sensor_metrics
 from podium.conductor.telling.collector import ConductorCollector
@@ -47,6 +48,7 @@ class Parts:
         worker = lease.holder
         self.fleet = Fleet(worker)
         self.recorder = Recorder(sql, self.fleet, worker, lease.length)
+        self.checks = CrossChecks(sql, self.fleet, self.recorder, rooms)
         self.sync = PowerSync(
             self.fleet,
             rooms,
@@ -55,6 +57,7 @@ class Parts:
             rate=settings.rate,
             gate=Gate(Rules.read(conf)),
             is_safe=lease.is_safe,
+            checks=self.checks,
         )
         self.enforcement = Enforcement(sql, self.fleet, self.recorder, self.sync, member=worker)
         self.notifications = Notifications(sql, lease, settings.notifications)
@@ -66,6 +69,7 @@ class Parts:
             max_age=settings.max_age,
             enforcement=self.enforcement,
             notifications=self.notifications,
+            checks=self.checks,
         )
         self.fleet_watch = FleetWatch(sql, worker, max_age=settings.max_age)
         self.actions = PowerActions(

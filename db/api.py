@@ -19,7 +19,7 @@ from podium.db import clock, endpoints
 from podium.db.bulk import chunks
 from podium.db.changes import next_change
 from podium.db.claims import lock
-from podium.db.models import node_columns, nodes, power_readings, power_requests
+from podium.db.models import cross_checks, node_columns, nodes, power_readings, power_requests
 from podium.db.subnets import Places
 from podium.db.worker import Worker
 
@@ -271,7 +271,8 @@ def delete_nodes(connection: sa.Connection, numbers: Sequence[int]) -> None:
     lock(connection, numbers)
     for chunk in chunks(numbers):
         connection.execute(sa.delete(nodes).where(nodes.c.id.in_(chunk)))
-        connection.execute(sa.delete(power_readings).where(power_readings.c.node_id.in_(chunk)))
+        for table in (power_readings, cross_checks):
+            connection.execute(sa.delete(table).where(table.c.node_id.in_(chunk)))
         asked = sa.update(power_requests).where(power_requests.c.node_id.in_(chunk))
         asked = asked.where(power_requests.c.state == "waiting")
         connection.execute(asked.values(state="failed", finished_at=now, error="the node was deleted"))

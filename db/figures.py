@@ -209,6 +209,7 @@ class Figures(_Record):
     :param fresh_share: the share of nodes whose reading is no older than ``max_age``
     :param age_buckets: nodes whose reading is no older than so many seconds, or ``inf``
     :param age_sum: of the ages of all readings
+    :param out_of_reach: networks in which it can read nothing, while other conductors can
     :param drivers: by name
     :param notifications: by sink
     :param queues: records that wait to be written, by kind
@@ -222,6 +223,7 @@ class Figures(_Record):
     unreadable: int = _COUNT.figure(int)
     never_read: int = _COUNT.figure(int)
     failing: int = _COUNT.figure(int)
+    out_of_reach: int = _COUNT.figure(int)
     max_age: float | None = _GREATEST.figure()
     fresh_share: float | None = _GREATEST.figure()
     ages: Ages = Ages.kind().figure(Ages)

@@ -105,6 +105,7 @@ class OwnedNode(NamedTuple):
     maintenance: bool
     fault: str | None
     conductor_group: str
+    endpoint: str | None
     slot: int
     version: int
 

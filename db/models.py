@@ -252,6 +252,25 @@ class AvoidanceRow(Base):
     number: Mapped[int]
 
 
+class CrossCheckRow(Base):
+    """A node that its owner cannot read, and that another member reads once, see podium.db.cross_checks.
+
+    ``network`` is where the owner reads nothing, ``reader`` the other member. What it read is
+    ``power_state``, or ``failure`` says why it read nothing.
+    """
+
+    __tablename__ = "cross_checks"
+
+    node_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    network: Mapped[str | None] = mapped_column(sa.String(255))
+    asked_by: Mapped[Worker]
+    reader: Mapped[Worker]
+    asked_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    power_state: Mapped[str | None] = mapped_column(sa.String(20))
+    failure: Mapped[str | None] = mapped_column(sa.Text)
+
+
 class ConductorRow(Base):
     """A daemon, by its host name: what outlives its workers, which are members.
 
@@ -480,6 +499,7 @@ members = cast(sa.Table, MemberRow.__table__)
 leases = cast(sa.Table, LeaseRow.__table__)
 slots = cast(sa.Table, SlotRow.__table__)
 avoidances = cast(sa.Table, AvoidanceRow.__table__)
+cross_checks = cast(sa.Table, CrossCheckRow.__table__)
 conductors = cast(sa.Table, ConductorRow.__table__)
 enforcement = cast(sa.Table, EnforcementRow.__table__)
 enforcement_counts = cast(sa.Table, EnforcementCountsRow.__table__)

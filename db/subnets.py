@@ -5,6 +5,7 @@ smallest counts, and with it all conductors that avoid a subnet around it. Funct
 """
 
 import ipaddress
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -142,6 +143,18 @@ class Places:
             if version == address.version and (number := numbers.get(text >> shift)) is not None:
                 return number
         return None
+
+
+#: By far the most: the first three numbers of an IPv4 address, with or without a port behind it.
+_IPV4: Final = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}(:\d+)?")
+
+
+def network_of(endpoint: str) -> str:
+    """The network that is around an endpoint, as far as one can tell: a /24, a /64, a name by itself."""
+    if match := _IPV4.fullmatch(endpoint):
+        return f"{match[1]}.0/24"
+    address = address_of(endpoint)
+    return endpoint if address is None else str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
 
 
 def address_of(endpoint: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

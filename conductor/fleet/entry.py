@@ -11,6 +11,7 @@ from podium.conductor.fleet.reads import Reads
 from podium.conductor.rooms.clock import DatabaseClock
 from podium.db.faults import POWER_FAILURE
 from podium.db.fleet import OwnedNode
+from podium.db.subnets import network_of
 from podium.drivers.base import Node
 
 #: The policies of nodes that are switched back, and of nodes that are not even read.
@@ -30,6 +31,8 @@ class Entry:
     :param fault: who put the node into maintenance, where that was no person
     :param enforcement: what was last written of why enforcement waits with the node
     :param group: of conductors that may own it, and ``slot`` the slot that its owner has
+    :param network: around what is spoken to, see :func:`podium.db.subnets.network_of`; None where that is the
+        node itself
     :param since: since when the node has been known with this driver and driver_info, in seconds of the
         monotonic clock
     :param switched_at: when its last power change ended, or as ``since``
@@ -46,6 +49,7 @@ class Entry:
     enforcement: str | None = None
     group: str = ""
     slot: int = 0
+    network: str | None = None
     since: float = -math.inf
     switched_at: float = -math.inf
 
@@ -78,6 +82,7 @@ class Entry:
             self.enforcement,
             self.group,
             self.slot,
+            self.network,
             self.since,
             self.switched_at,
         )
@@ -101,6 +106,7 @@ def entry_of(owned: OwnedNode, clock: DatabaseClock, now: float) -> Entry:
         enforcement=owned.enforcement,
         group=sys.intern(owned.conductor_group),
         slot=owned.slot,
+        network=None if owned.endpoint is None else sys.intern(network_of(owned.endpoint)),
         since=now,
         switched_at=now,
     )

@@ -47,6 +47,8 @@ class Fleet:
         self.member = member
         self.taken = Taken()
         self.late = Late()
+        #: Numbers of nodes that are read once for their owner, see podium.conductor.sweep.cross_checks.
+        self.lent: set[int] = set()
         #: Numbers of the nodes whose own policy is to be enforced.
         self.enforced: set[int] = set()
         self._begun: dict[Pair, set[int]] = {}
@@ -148,6 +150,18 @@ class Fleet:
         fresh = self._apply(found)
         return sorted(fresh, key=lambda entry: entry.reads.checked or -math.inf)
 
+    async def borrow(self, sql: Sql, numbers: Collection[int]) -> list[Entry]:
+        """Load nodes that others have reserved for this member, which has them until they are free.
+
+        :returns: the new entries
+        :raises podium.errors.DatabaseUnavailable: when they cannot be loaded
+        """
+
+        def load(connection: sa.Connection) -> "_Changes":
+            return self._sorted(connection, sql.now, self._pulse, statements.rows(connection, numbers), [])
+
+        return self._apply(await sql.read(load))
+
     def lose(self, slots: Mapping[Pair, Collection[int]]) -> None:
         """Drop the nodes of slots that another member has gained; those that are taken stay for now."""
         for pair, numbers in slots.items():
@@ -173,8 +187,9 @@ class Fleet:
     def _find(self, connection: sa.Connection, clock: DatabaseClock) -> "_Changes":
         # The pulse first: what changes after it is asked for again, and never missed.
         pulse = changes.pulse(connection)
-        # Before it has slots it need not look through the changes of all nodes there are.
-        rows = statements.changed(connection, self._pulse.changes) if self._begun else []
+        # Before it has nodes it need not look through the changes of all that there are.
+        is_known = self._begun or self._entries
+        rows = statements.changed(connection, self._pulse.changes) if is_known else []
         if pulse.rosters != self._pulse.rosters:  # who held them may have ended
             rows += statements.rows(connection, self._held)
         gone: list[int] = []

@@ -22,7 +22,7 @@ from podium.conductor.fleet.turns import Turns
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
-from podium.db import leftovers, members, slots
+from podium.db import cross_checks, leftovers, members, slots
 from podium.db.slots import Pair
 from podium.db.worker import Worker
 from podium.drivers.base import Node
@@ -200,6 +200,7 @@ class Shares:
             return
 
         def clean_up(connection: sa.Connection) -> int:
+            cross_checks.drop_ended(connection)
             return leftovers.take_back(connection) + leftovers.cancel_enforced(connection, generation)
 
         if not await self._sql.write(clean_up):

@@ -114,6 +114,10 @@ class DriverRoom:
         """Plan a visit that gives way to people; from a task of this room, which makes the call itself."""
         return Visit(self._visits, node.uuid, task, gives_way=True)
 
+    def is_visited(self, uuid: str) -> bool:
+        """Whether a call to a node is under way, also one that was given up; from any thread."""
+        return uuid in self._visits
+
     async def leave(self, nodes: Sequence[base.Node]) -> None:
         """End the calls to nodes that are another conductor's from now on; from a task of this room.
 

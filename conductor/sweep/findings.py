@@ -16,9 +16,11 @@ from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.reads import Failing
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.sweep.cross_checks import CrossChecks
 from podium.conductor.sweep.notices import Notices
 from podium.db.clock import later
 from podium.db.readings import Checked, Reading, ReadOfChange
+from podium.drivers.base import Node
 
 #: Seconds for which nodes whose power state did not change are gathered.
 HAND_OVER: Final = 0.5
@@ -37,6 +39,8 @@ class Findings:
     :param gate: hears of nodes that change, vanish or differ from what is wanted
     :param now: the database's clock
     :param is_safe: see :class:`podium.conductor.sweep.notices.Notices`
+    :param checks: hears of nodes that fail for so long that they are to be given up, and of those that are
+        read for other members
     """
 
     def __init__(
@@ -47,11 +51,13 @@ class Findings:
         gate: Gate,
         now: Callable[[], datetime],
         is_safe: Callable[[], bool] = lambda: True,
+        checks: CrossChecks | None = None,
     ) -> None:
         self._room = room
         self._fleet = fleet
         self._recorder = recorder
         self._gate = gate
+        self._checks = checks
         self._now = now
         self._wall, self._moment = now(), boottime()
         self._same: list[int] = []
@@ -98,6 +104,9 @@ class Findings:
         if entry is None or entry.version != asked.version or entry.number in self._fleet.taken:
             return False
         self.reads += 1
+        if self._checks is not None and entry.number in self._fleet.lent:
+            self._answer(entry, answer, error)
+            return False
         if error is not None or not isinstance(answer, str) or answer not in states.READINGS:
             self._note_failure(entry, answer, error)
             return True
@@ -168,7 +177,17 @@ class Findings:
         self, entry: Entry, answer: Any, error: Exception | None, *, is_early: bool = False
     ) -> tuple[Failing, str]:
         """Count a failed read; return what has failed so far, and why this one did."""
-        node = entry.node
+        kind, text = self._words(entry.node, answer, error)
+        self.failures[kind] += 1
+        failing = entry.reads.failing
+        if failing is None or not is_early:
+            failing = entry.reads.note_failure()
+            if failing.count == 1:
+                self.notices.failed(entry.node.name, text)
+        return failing, text
+
+    def _words(self, node: Node, answer: Any, error: Exception | None) -> tuple[str, str]:
+        """The kind of a failed read, and why it failed."""
         if error is None:
             kind, text = "fault", f"driver {node.driver} answered {answer!r}, which is no power state"
         else:
@@ -176,14 +195,15 @@ class Findings:
             text = str(error) if isinstance(error, TimeoutError) else errors.one_line(error)
             if kind == "fault":
                 text = f"fault of the driver {node.driver}: {text}"
-        text = masking.scrub(text, node.driver_info, self._room.secret)
-        self.failures[kind] += 1
-        failing = entry.reads.failing
-        if failing is None or not is_early:
-            failing = entry.reads.note_failure()
-            if failing.count == 1:
-                self.notices.failed(node.name, text)
-        return failing, text
+        return kind, masking.scrub(text, node.driver_info, self._room.secret)
+
+    def _answer(self, entry: Entry, answer: Any, error: Exception | None) -> None:
+        """Tell the owner of a node what was read of it."""
+        assert self._checks is not None
+        if error is None and isinstance(answer, str) and answer in states.READINGS:
+            self._checks.note_answer(entry.number, answer, None)
+        else:
+            self._checks.note_answer(entry.number, None, self._words(entry.node, answer, error)[1])
 
     def _note_failure(self, entry: Entry, answer: Any, error: Exception | None) -> None:
         node = entry.node
@@ -197,12 +217,19 @@ class Findings:
             self._note_fault(entry.number, failing, text)
 
     def _note_fault(self, number: int, failing: Failing, failure: str) -> None:
-        """Give up a node that failed often enough and for long enough, so that a hiccup gives up no fleet."""
+        """Give up a node that failed often enough and for long enough, so that a hiccup gives up no fleet.
+
+        If others can be asked, they are: it may be this conductor alone that cannot reach it.
+        """
         if failing.since is None:
             failing.since = self._time
         most, lasted = self._gate.rules.max_retries, self._time - failing.since
-        if most and failing.count >= most and lasted >= most * self.interval and not failing.is_reported:
+        if most and failing.count >= most and lasted >= most * self.interval:
             failing.is_reported = True
             since = later(self._wall, -lasted).strftime("%Y-%m-%d %H:%M:%S UTC")
             times = f"{failing.count} times in a row since {since}"
-            self._recorder.add_fault(number, f"power could not be read {times}", failure)
+            what = f"power could not be read {times}"
+            if self._checks is None:
+                self._recorder.add_fault(number, what, failure)
+            else:
+                self._checks.suspect(number, self._moment - lasted, what, failure)

@@ -21,6 +21,7 @@ from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.run import Run
+from podium.conductor.sweep.cross_checks import CrossChecks
 from podium.conductor.sweep.sweeper import IN_FLIGHT, Sweeper
 
 LOG = log.getLogger(__name__)
@@ -56,6 +57,7 @@ class PowerSync:
     :param rate: greatest number of reads a second, by driver, if limited
     :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
     :param is_safe: whether no other member can have taken the nodes over
+    :param checks: see :class:`podium.conductor.sweep.findings.Findings`
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class PowerSync:
         rate: Mapping[str, float] | None = None,
         gate: Gate | None = None,
         is_safe: Callable[[], bool] = lambda: True,
+        checks: CrossChecks | None = None,
     ) -> None:
         self._fleet = fleet
         self._rooms = rooms
@@ -81,6 +84,7 @@ class PowerSync:
                 in_flight=(in_flight or {}).get(name, IN_FLIGHT),
                 rate=(rate or {}).get(name),
                 is_safe=is_safe,
+                checks=checks,
             )
             for name, room in rooms.items()
         }

@@ -22,6 +22,7 @@ from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.calls import fault_of
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.visit import Visit
+from podium.conductor.sweep.cross_checks import CrossChecks
 from podium.conductor.sweep.feed import Feed
 from podium.conductor.sweep.findings import HAND_OVER, Findings
 from podium.conductor.sweep.retries import Retries
@@ -63,6 +64,7 @@ class Sweeper:
     :param in_flight: reads at the same time; of plain methods never more than the room has threads
     :param rate: greatest number of reads a second, if limited
     :param is_safe: whether no other member can have taken the nodes over
+    :param checks: see :class:`podium.conductor.sweep.findings.Findings`
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Sweeper:
         in_flight: int = IN_FLIGHT,
         rate: float | None = None,
         is_safe: Callable[[], bool] = lambda: True,
+        checks: CrossChecks | None = None,
     ) -> None:
         self._room = room
         self._fleet = fleet
@@ -95,7 +98,7 @@ class Sweeper:
         self._reading: dict[int, _Read] = {}  # by row number, reads that have a slot; the oldest first
         self._lingering: dict[int, _Read] = {}  # and reads that lost theirs
         self._burst = 0
-        self._findings = Findings(room, fleet, recorder, gate, recorder.now, is_safe)
+        self._findings = Findings(room, fleet, recorder, gate, recorder.now, is_safe, checks)
         self._context = contextvars.copy_context()
         self._timer: asyncio.TimerHandle | None = None
 

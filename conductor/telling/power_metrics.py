@@ -40,6 +40,11 @@ def of_power(figures: Figures) -> Iterator[Metric]:
         "Nodes in maintenance because their power cannot be read",
         figures.unreadable,
     )
+    yield GaugeMetricFamily(
+        "podium_networks_out_of_reach",
+        "Networks in which this conductor can read nothing, while others can",
+        figures.out_of_reach,
+    )
     if figures.enforcement is not None:
         yield from _of_enforcement(figures.enforcement)
     queue = GaugeMetricFamily(

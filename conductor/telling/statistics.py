@@ -19,6 +19,7 @@ from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
+from podium.conductor.sweep.cross_checks import CrossChecks
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.telling.load import Load
 from podium.conductor.telling.notifications import Notifications
@@ -58,6 +59,7 @@ class Statistics:
         recorder: Recorder,
         enforcement: Enforcement | None = None,
         notifications: Notifications | None = None,
+        checks: CrossChecks | None = None,
         *,
         max_age: float,
         now: Callable[[], float] = boottime,
@@ -69,6 +71,7 @@ class Statistics:
         self._recorder = recorder
         self._enforcement = enforcement
         self._notifications = notifications
+        self._checks = checks
         self._max_age = max_age
         self._now = now
         self._clock = clock
@@ -110,6 +113,7 @@ class Statistics:
             unreadable=sum(entry.unreadable for entry in entries),
             never_read=len(read) - len(ages),
             failing=sum(entry.reads.failures > 0 for entry in entries),
+            out_of_reach=0 if self._checks is None else self._checks.out_of_reach,
             max_age=self._max_age,
             fresh_share=fresh / len(read) if read else 1.0,
             ages=Ages(_at(ages, 0.5), _at(ages, 0.99), _at(ages, 1.0)),

@@ -1,0 +1,184 @@
+"""Cross-checks: nodes that their owner cannot read are read once by a member on another host.
+
+The owner reserves a node for the other one, which then has it to itself like a node whose power it changes:
+it reads it, writes down what it found, and frees it. docs/conductors.md says what follows from that.
+Functions of an open connection.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium.db import clock, members
+from podium.db.bulk import chunks
+from podium.db.changes import next_change
+from podium.db.fleet import let_go
+from podium.db.models import columns, cross_checks, nodes, slots
+from podium.db.models import members as members_table
+from podium.db.slots import OF_NODE, Pair, Roster
+from podium.db.worker import Worker
+
+#: The first revision of the schema whose members answer.
+SINCE: Final = "0008"
+
+
+class Question(NamedTuple):
+    """A node that another member is to read.
+
+    :param version: that the owner knows
+    :param network: in which the owner reads nothing; None for the node alone
+    """
+
+    number: int
+    version: int
+    network: str | None
+    reader: Worker
+
+
+class CrossCheck(NamedTuple):
+    """A question and, once ``answered_at`` is set, its answer.
+
+    :param power_state: what the reader has read; None if it could not, and ``failure`` says why
+    """
+
+    node_id: int
+    network: str | None
+    asked_by: Worker
+    reader: Worker
+    answered_at: datetime | None
+    power_state: str | None
+    failure: str | None
+
+
+_CHECKS: Final = sa.select(*columns(cross_checks, CrossCheck._fields)).order_by(cross_checks.c.node_id)
+_UNANSWERED: Final = cross_checks.c.answered_at.is_(None)
+
+
+def readers(connection: sa.Connection, roster: Roster, pair: Pair, slot: int, host: str) -> list[Worker]:
+    """Members on other hosts that may read a node, one of each host, in order of host.
+
+    :param roster: who takes slots now
+    :param pair: the node's group and driver, ``slot`` its slot
+    :param host: whose nodes it is
+    """
+    group, driver = pair
+    able = {
+        one.id
+        for one in roster.whom.able
+        if driver in one.drivers and group in one.groups | one.fallback and not one.is_draining
+    }
+    barred = dict(roster.whom.barred).get(slot, frozenset())
+    query = sa.select(members_table.c.id, members_table.c.host, members_table.c.worker)
+    query = query.where(members_table.c.ended_at.is_(None), members_table.c.revision >= SINCE)
+    found = {
+        row.host: Worker(row.host, row.worker, row.id)
+        for row in connection.execute(query.order_by(members_table.c.id.desc()))
+        if row.id in able and row.host != host and row.host not in barred
+    }
+    return [found[name] for name in sorted(found)]
+
+
+def ask(connection: sa.Connection, questions: Iterable[Question], asked_by: Worker) -> set[int]:
+    """Reserve nodes for those who are to read them.
+
+    :returns: the numbers of those that were free, not asked to change, and as their owner knows them
+    """
+    version, now = next_change(connection), clock.now(connection)
+    living = set(members.living(connection))
+    its = sa.exists().where(OF_NODE, slots.c.owner == asked_by.incarnation)
+    free = its, nodes.c.reservation.is_(None), nodes.c.target_power_state.is_(None)
+    purpose = f"cross-check: {asked_by.host} cannot read it"[:255]
+    accepted: set[int] = set()
+    for one in questions:
+        known = nodes.c.id == one.number, nodes.c.version == one.version
+        values = {"reservation": one.reader, "reserved_for": purpose, "reserved_at": now, "version": version}
+        reserved = sa.update(nodes).where(*known, *free).values(values)
+        if one.reader not in living or not connection.execute(reserved).rowcount:
+            continue
+        accepted.add(one.number)
+        connection.execute(sa.delete(cross_checks).where(cross_checks.c.node_id == one.number))
+        row = {"node_id": one.number, "network": one.network, "reader": one.reader}
+        connection.execute(sa.insert(cross_checks).values(**row, asked_by=asked_by, asked_at=now))
+    return accepted
+
+
+def to_read(connection: sa.Connection, reader: Worker) -> list[int]:
+    """The numbers of the nodes that a member is to read for others, and has not."""
+    query = sa.select(cross_checks.c.node_id).where(cross_checks.c.reader == reader, _UNANSWERED)
+    return sorted(connection.scalars(query))
+
+
+def answer(
+    connection: sa.Connection, number: int, reader: Worker, state: str | None, failure: str | None
+) -> None:
+    """Write down what a member has read of a node, and free the node.
+
+    :param state: None when it could not be read, and ``failure`` says why
+    """
+    let_go(connection, [number], reader)
+    values: dict[str, Any] = {"power_state": state, "failure": failure}
+    values["answered_at"] = clock.now(connection)
+    its = cross_checks.c.node_id == number, cross_checks.c.reader == reader, _UNANSWERED
+    connection.execute(sa.update(cross_checks).where(*its).values(values))
+
+
+def answers(connection: sa.Connection, asked_by: Worker) -> list[CrossCheck]:
+    """The questions of a member that are answered."""
+    query = _CHECKS.where(cross_checks.c.asked_by == asked_by, sa.not_(_UNANSWERED))
+    return list(map(CrossCheck._make, connection.execute(query)))
+
+
+def forget(connection: sa.Connection, numbers: Collection[int], asked_by: Worker) -> None:
+    """Forget answered questions of a member."""
+    its = cross_checks.c.asked_by == asked_by, sa.not_(_UNANSWERED)
+    for chunk in chunks(sorted(numbers)):
+        connection.execute(sa.delete(cross_checks).where(*its, cross_checks.c.node_id.in_(chunk)))
+
+
+def drop_ended(connection: sa.Connection) -> None:
+    """Forget what members that ended have asked, and what they will not answer any more."""
+    living = members.living(connection)
+    nobody_hears = sa.and_(sa.not_(_UNANSWERED), cross_checks.c.asked_by.not_in(living))
+    nobody_answers = sa.and_(_UNANSWERED, cross_checks.c.reader.not_in(living))
+    connection.execute(sa.delete(cross_checks).where(sa.or_(nobody_hears, nobody_answers)))
+
+
+class OutOfReach(NamedTuple):
+    """A network that a conductor cannot reach, while another one reads a node in it.
+
+    :param network: None where it is the node alone
+    :param node: the name of the node that was read, and ``reader`` the host that read it
+    """
+
+    host: str
+    network: str | None
+    reader: str
+    node: str
+    since: datetime
+
+    def __str__(self) -> str:
+        where = self.network or self.node
+        is_subnet = self.network is not None and "/" in self.network
+        remedy = f"; see: podium conductor avoid {self.host} {where}" if is_subnet else ""
+        return f"{self.host} cannot reach {where}, while {self.reader} has read {self.node}{remedy}"
+
+
+def out_of_reach(connection: sa.Connection) -> list[OutOfReach]:
+    """The networks that members cannot reach, in order of host and network, each with one node."""
+    living = set(members.living(connection))
+    query = (
+        sa.select(*columns(cross_checks, CrossCheck._fields), nodes.c.name)
+        .join(nodes, nodes.c.id == cross_checks.c.node_id)
+        .where(cross_checks.c.power_state.is_not(None))
+        .order_by(cross_checks.c.answered_at.desc())
+    )
+    found = {}
+    for row in connection.execute(query):
+        if row.asked_by in living:
+            where = row.asked_by.host, row.network or "", "" if row.network else row.name
+            found[where] = OutOfReach(
+                row.asked_by.host, row.network, row.reader.host, row.name, row.answered_at
+            )
+    return [found[where] for where in sorted(found)]
