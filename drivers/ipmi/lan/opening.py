@@ -156,7 +156,15 @@ class _SetUp:
         """:raises Refused: when the BMC opens no session in this manner"""
         await self._open()
         exchange = await self._exchange_randoms()
-        session_key = await self._confirm(exchange)
+        try:
+            session_key = await self._confirm(exchange)
+        except (asyncio.CancelledError, transport.NoAnswer):
+            # The BMC may have opened it all the same, and has few.
+            self._session(exchange.session_key()).abandon()
+            raise
+        return self._session(session_key)
+
+    def _session(self, session_key: bytes) -> Session:
         keys = crypto.SessionKeys(self._suite, session_key)
         return Session(self._endpoint, keys, self._console_id, self._bmc_id, self._manner.privilege)
 

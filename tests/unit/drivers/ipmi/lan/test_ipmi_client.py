@@ -468,6 +468,39 @@ def test_a_first_command_that_is_cancelled_leaves_no_session_behind(fake_bmc: An
     run(main)
 
 
+@pytest.mark.parametrize("seconds", [30.0, 0.2], ids=["cancelled", "out of time"])
+def test_a_login_that_is_given_up_after_rakp_message_3_leaves_no_session_behind(
+    fake_bmc: Any, seconds: float
+) -> None:
+    async def main() -> None:
+        async with fake_bmc() as bmc:
+            async with connected(bmc, timing=Timing(command=seconds, retransmit=30)) as (_, connection):
+                take_in = bmc.datagram_received
+                rakp_3, in_session = asyncio.Event(), asyncio.Event()
+
+                def lossy(datagram: bytes, address: Any) -> None:
+                    if packet.unpack_header(datagram)[1]:
+                        take_in(datagram, address)
+                        in_session.set()
+                        return
+                    if packet.unwrap_plain(datagram)[0] == packet.RAKP_3:
+                        bmc.lose_answers = 1
+                        rakp_3.set()
+                    take_in(datagram, address)
+
+                bmc.datagram_received = lossy
+                task = asyncio.ensure_future(read(connection))
+                await rakp_3.wait()
+                if seconds > 1:
+                    task.cancel()
+                with pytest.raises((asyncio.CancelledError, errors.BMCUnreachable)):
+                    await task
+                await in_session.wait()
+                assert (bmc.opened, bmc.sessions) == (1, {})
+
+    run(main)
+
+
 def test_closing_the_client_closes_every_session(fake_bmc: Any) -> None:
     async def main() -> None:
         async with fake_bmc() as one, fake_bmc() as two:
