@@ -43,6 +43,7 @@ COMMANDS: Final = (
     ("driver list", "drivers:List", "list the installed drivers"),
     ("driver show", "drivers:Show", "show what a driver needs and can do"),
     ("driver check", "driver_check:Check", "find faults of a driver, without its hardware"),
+    ("driver try", "driver_try:Try", "try a driver on a machine, without a conductor and a database"),
     ("driver new", "driver_new:New", "write a package to start a new driver from"),
     ("task list", "tasks:List", "list periodic tasks and their state"),
     ("task show", "tasks:Show", "show one periodic task"),

@@ -12,6 +12,11 @@ from typing import Final, TextIO
 
 from podium import errors
 
+#: For the help of commands that take values with :func:`read_values`.
+SECRETS: Final = (
+    "A secret does not belong on a command line, where other users can see it: KEY=@FILE takes a value from"
+    " the first line of a file, KEY=- asks for it, or reads a line of standard input."
+)
 _LONGEST_SECRET: Final = 65_536
 _LONGEST_TEXT: Final = 1000
 

@@ -13,10 +13,6 @@ from podium.db import api, machines
 from podium.db.api import NodeRecord
 from podium.drivers import base
 
-_SECRETS: Final = (
-    "A secret does not belong on a command line, where other users can see it: KEY=@FILE takes a value from"
-    " the first line of a file, KEY=- asks for it, or reads a line of standard input."
-)
 #: The options of ``podium node set`` that change something.
 _WHAT: Final = (
     "name",
@@ -34,7 +30,7 @@ class _Change(command.Command):
     """A command with values for nodes."""
 
     def get_epilog(self) -> str:
-        return _SECRETS
+        return arguments.SECRETS
 
     def add_values(self, parser: argparse.ArgumentParser) -> None:
         """Add the options for these values."""

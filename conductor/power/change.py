@@ -22,8 +22,8 @@ from podium.conductor.rooms.visit import NotAsked
 from podium.drivers.base import Node, actions
 from podium.pacing import Gaps
 
-_LONGEST_CALL: Final = 60.0  # seconds for one call of the driver
-_PAUSES: Final = Gaps(0.1, 2.0, growth=1.5)  # between two reads
+LONGEST_CALL: Final = 60.0  # seconds for one call of the driver
+PAUSES: Final = Gaps(0.1, 2.0, growth=1.5)  # between two reads
 _GAPS: Final = Gaps(1.0, 5.0)  # before hardware that refused is asked again
 _REPEATABLE: Final = frozenset({states.POWER_ON, states.POWER_OFF})
 _PERMANENT: Final = (errors.UnsupportedPowerState, errors.InvalidDriverInfo, errors.AuthenticationRefused)
@@ -151,7 +151,7 @@ class PowerChange:
         """Switch the machine on or off, with as many attempts as the time allows."""
         start = self._clock()
         end, send_at, accepted, failed = start + seconds, start, False, ""
-        gaps, pauses = iter(_GAPS), iter(_PAUSES)
+        gaps, pauses = iter(_GAPS), iter(PAUSES)
         while await self._read(end) != target:
             now = self._clock()
             if now >= end:
@@ -166,7 +166,7 @@ class PowerChange:
                 else:
                     # Once more later, in case the hardware acknowledged the command and forgot it.
                     send_at = float("inf") if accepted else self._clock() + seconds / 3
-                    accepted, pauses = True, iter(_PAUSES)
+                    accepted, pauses = True, iter(PAUSES)
             await self._rest(next(pauses), end)
 
     async def _soft_off(self) -> None:
@@ -268,7 +268,7 @@ class PowerChange:
 
     async def _shows(self, state: str, end: float) -> bool:
         """Read until the machine is in a state; return False when the time is over before that."""
-        pauses = iter(_PAUSES)
+        pauses = iter(PAUSES)
         while await self._read(end) != state:
             if self._clock() >= end:
                 return False
@@ -276,7 +276,7 @@ class PowerChange:
         return True
 
     async def _until_answered(self, end: float) -> None:
-        pauses = iter(_PAUSES)
+        pauses = iter(PAUSES)
         while await self._read(end) is None:
             if self._clock() >= end:
                 raise _Failed(self._problem)
@@ -303,7 +303,7 @@ class PowerChange:
         return self._state
 
     def _left(self, end: float) -> float:
-        return min(max(end - self._clock(), 1.0), _LONGEST_CALL)
+        return min(max(end - self._clock(), 1.0), LONGEST_CALL)
 
     async def _rest(self, seconds: float, end: float) -> None:
         await self._pause(min(seconds, max(end - self._clock(), 0.001)))

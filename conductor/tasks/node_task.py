@@ -66,7 +66,7 @@ class NodeTask(DriverTask):
         return lambda manager, request, _spacing: self._start(nodes, 0.0, manager, request)
 
     def _chosen(self) -> list[base.Node]:
-        return [node for node in self._fleet.nodes(self._room.driver.name) if self._is_for(node)]
+        return [node for node in self._fleet.nodes(self._room.driver.name) if self.is_for(node)]
 
     def _start(self, nodes: list[base.Node], spread: float, manager: object, request: RequestContext) -> Run:
         return self._room.start(lambda: self._run(nodes, spread, manager, request), request)
@@ -79,7 +79,8 @@ class NodeTask(DriverTask):
         names = [entry.node.name for entry in entries if entry is not None]
         return f"failed for {fold_for_log(names)}: {next(iter(self._failing.values()))}" if names else None
 
-    def _is_for(self, node: base.Node) -> bool:
+    def is_for(self, node: base.Node) -> bool:
+        """Whether a run that is due calls the method for a node."""
         if not self.task.all_nodes and (node.maintenance or node.target_power_state):
             return False
         return all(getattr(node, field) == value for field, value in self.task.filters.items())
@@ -111,7 +112,8 @@ class NodeTask(DriverTask):
             raise AllNodesFailed(self.partial() or "failed for every node")
 
     @property
-    def _call_deadline(self) -> float:
+    def call_deadline(self) -> float:
+        """Seconds that the call for one node may take."""
         configured = self.schedule.deadline.get(self.name) or self.task.deadline
         return configured or min(max(self.task.spacing, _SHORTEST), _LONGEST)
 
@@ -121,7 +123,7 @@ class NodeTask(DriverTask):
         if entry is None or (entry.number in self._fleet.taken and not self.task.all_nodes):
             return None
         try:
-            await self._room.command(self._call_deadline, entry.node, self._method, manager, request)
+            await self._room.command(self.call_deadline, entry.node, self._method, manager, request)
         except Exception as error:
             text = self._scrubber(node)(errors.one_line(error))
             if not isinstance(error, errors.PodiumError | TimeoutError):

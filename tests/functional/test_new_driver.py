@@ -37,6 +37,11 @@ def test_the_check_of_installed_drivers_finds_nothing_in_a_new_one(
     environment.podium("driver", "check", "acme", cwd=package)
 
 
+def test_a_new_driver_can_be_tried_at_once(environment: Environment, package: Path) -> None:
+    address = ("--driver-info", "acme_address=192.0.2.1")
+    environment.podium("driver", "try", "acme", *address, "--set", "power on", "--yes", cwd=package)
+
+
 def test_a_new_driver_runs_in_a_daemon_and_switches_its_nodes(
     environment: Environment, package: Path, tmp_path: Path
 ) -> None:

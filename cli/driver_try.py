@@ -1,0 +1,140 @@
+"""``podium driver try``: a driver on real hardware, without a conductor and a database."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Final
+
+from podium import errors, states
+from podium.cli import arguments, command, identities
+from podium.cli.catalog import Catalog
+from podium.cli.trials import subject
+from podium.cli.trials.transcript import Transcript
+from podium.cli.trials.trial import Trial
+from podium.drivers import base, registry
+
+_EPILOG: Final = (
+    "The conductor's timeouts and intervals, and the driver's options, come from the config file if there is"
+    " one. The exit status is 1 if anything failed. "
+)
+#: Options of [conductor] with the seconds until a change must show, if it takes longer than most.
+_TIMEOUTS: Final = {
+    states.SOFT_POWER_OFF: "soft_power_off_timeout",
+    states.SOFT_REBOOTING: "soft_power_off_timeout",
+}
+_NOBODY: Final = "--set needs --yes where nobody can be asked; nothing was sent"
+
+
+class Try(command.Command):
+    """Try a driver on a machine, without a conductor and a database.
+
+    Reads the machine's power, and does what the options say. Prints everything that a conductor would
+    write down, what the driver logs, and how long each call took.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("driver", metavar="DRIVER", help="see podium driver list")
+        for option, text in (
+            ("--driver-info", "a setting of the machine, see podium driver show"),
+            ("--option", "an option of the driver, in place of the config file's value"),
+        ):
+            parser.add_argument(
+                option, action="append", default=[], metavar="KEY=VALUE", type=arguments.key_value, help=text
+            )
+        parser.add_argument("--name", default="trial", help="the node's name (default: trial)")
+        parser.add_argument(
+            "--read", action="store_true", help="only read the power, as without --task, --set and --watch"
+        )
+        parser.add_argument(
+            "--task",
+            action="append",
+            default=[],
+            metavar="TASK",
+            help="then run this periodic task of the driver, whether or not it is due or enabled",
+        )
+        parser.add_argument(
+            "--set",
+            metavar="ACTION",
+            help="send a power change once, and read until it shows: 'power on', 'power off', rebooting ...",
+        )
+        parser.add_argument("--yes", action="store_true", help="do not ask before a power change is sent")
+        parser.add_argument(
+            "--watch",
+            action="store_true",
+            help="read and run tasks as often as a conductor does, until Ctrl-C, and show what the driver"
+            " reports by itself: all tasks that are enabled, those of --task, or none with --read",
+        )
+        return parser
+
+    def get_epilog(self) -> str:
+        return _EPILOG + arguments.SECRETS
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        try:
+            driver, node = self._subject(parsed_args)
+        except errors.InvalidNode as wrong:
+            for fault in wrong.faults:
+                self.warn(fault)
+            return 1
+        tasks = subject.task_names(driver, parsed_args.task)
+        transcript = self._transcript(driver, node, parsed_args)
+        self.say(registry.described(driver.name))
+        subject.introduce(driver, node, transcript)
+        with transcript.logs():
+            self._carry_out(Trial(driver, node, transcript, self.config), tasks, parsed_args)
+        return int(transcript.has_failed)
+
+    def _subject(self, parsed_args: argparse.Namespace) -> tuple[base.Driver, base.Node]:
+        """Return the driver and the node, once it is known that all that is asked for can be done."""
+        catalog = Catalog(self.config)
+        driver = catalog.driver(parsed_args.driver)
+        subject.task_names(driver, parsed_args.task)
+        if parsed_args.set is not None:
+            subject.check_action(driver, parsed_args.set)
+            if not (parsed_args.yes or self.app.stdin.isatty()):
+                raise errors.PodiumError(_NOBODY)
+        if parsed_args.option:
+            is_secret = subject.secret_options(driver).__contains__
+            given = arguments.read_values(parsed_args.option, self.app.stdin, self.warn, is_secret)
+            subject.set_options(self.config, driver, given)
+            catalog = Catalog(self.config)
+            driver = catalog.driver(parsed_args.driver)
+        info = arguments.read_values(parsed_args.driver_info, self.app.stdin, self.warn, catalog.is_secret)
+        return driver, subject.new_node(catalog, driver, parsed_args.name, info)
+
+    def _transcript(
+        self, driver: base.Driver, node: base.Node, parsed_args: argparse.Namespace
+    ) -> Transcript:
+        options = {one.dest: getattr(driver.options, one.dest) for one in type(driver).options}
+        return Transcript(
+            driver.name,
+            self.say,
+            {"driver_info": node.driver_info, "options": options},
+            identities.secrets(driver) | subject.secret_options(driver),
+            with_time=parsed_args.watch,
+            with_tracebacks=bool(self.app.options.debug),
+        )
+
+    def _carry_out(self, trial: Trial, tasks: Sequence[str], parsed_args: argparse.Namespace) -> None:
+        """Start the driver, do what is asked for, and close the driver, whatever happens."""
+        action, repeats = parsed_args.set, parsed_args.watch
+        try:
+            if not trial.open():
+                return
+            if action is not None:
+                seconds = getattr(self.config.conductor, _TIMEOUTS.get(action, "power_state_change_timeout"))
+                trial.switch(action, seconds, lambda state: parsed_args.yes or self._agrees(action, state))
+            calls = [] if action is not None and not repeats else [trial.reading()]
+            calls += trial.tasks(tasks) if tasks or (repeats and not parsed_args.read) else []
+            if repeats:
+                trial.calls.repeat(calls)
+            for call in calls:
+                trial.calls.once(call)
+        except KeyboardInterrupt:
+            if not repeats:
+                raise
+        finally:
+            trial.close()
+
+    def _agrees(self, action: str, state: str) -> bool:
+        return self.confirms(f"the machine is {state}: send {action}", _NOBODY)

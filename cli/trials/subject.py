@@ -1,0 +1,89 @@
+"""What is tried: a driver, with options of the command line, and a node that is in no database."""
+
+import difflib
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+
+from podium import conf, errors, masking, states
+from podium.cli import enrolment, identities
+from podium.cli.catalog import Catalog
+from podium.cli.trials.transcript import Transcript
+from podium.drivers import base
+
+
+def secret_options(driver: base.Driver) -> frozenset[str]:
+    """Return the options of a driver whose values are secrets."""
+    options = type(driver).options
+    return frozenset(one.dest for one in options if one.secret or masking.is_secret(one.dest))
+
+
+def set_options(config: conf.Config, driver: base.Driver, values: Mapping[str, str]) -> None:
+    """Give options of a driver, for instances that are made afterwards, other values than the config file's.
+
+    :raises podium.errors.ConfigError: naming the option
+    """
+    declared = {option.dest: option for option in type(driver).options}
+    for key, value in values.items():
+        if key not in declared:
+            raise errors.ConfigError(f"driver {driver.name} has no option {key}{_instead(key, declared)}")
+        try:
+            config.set_override(key, value, group=driver.name)
+        except ValueError as fault:
+            reason = conf.explain(declared[key], fault, secret=key in secret_options(driver))
+            raise errors.ConfigError(f"--option: {key} cannot be used: {reason}") from None
+
+
+def new_node(catalog: Catalog, driver: base.Driver, name: str, driver_info: Mapping[str, str]) -> base.Node:
+    """Return a node that was never read.
+
+    :raises podium.errors.InvalidNode: if it could not be enrolled like this
+    """
+    row = {"name": name, "uuid": str(uuid.uuid4()), "driver": driver.name, "driver_info": driver_info}
+    settled, faults = enrolment.settle(row, catalog)
+    if faults:
+        raise errors.InvalidNode(faults)
+    return base.Node(
+        settled["uuid"],
+        settled["name"],
+        driver.name,
+        driver_info=settled["driver_info"],
+        as_of=time.monotonic(),
+    )
+
+
+def introduce(driver: base.Driver, node: base.Node, transcript: Transcript) -> None:
+    """Print what Podium knows about a node before it is read."""
+    transcript.line(f"driver_info {transcript.json(node.driver_info)}", node.name)
+    transcript.line(f"identity {identities.identity(driver, node) or 'not known'}", node.name)
+    transcript.line(f"endpoint {identities.endpoint(driver, node) or 'the node itself'}", node.name)
+
+
+def task_names(driver: base.Driver, wanted: Iterable[str]) -> list[str]:
+    """Return the names of tasks, which may be given with the driver's.
+
+    :raises podium.errors.PodiumError: naming one that the driver does not have
+    """
+    known = [task.name for task, _ in base.periodic_tasks(driver)]
+    names = [one.removeprefix(f"{driver.name}.") for one in wanted]
+    for name in names:
+        if name not in known:
+            raise errors.PodiumError(f"driver {driver.name} has no task {name}{_instead(name, known)}")
+    return names
+
+
+def check_action(driver: base.Driver, action: str) -> None:
+    """Refuse what neither ``set_power_state`` nor ``inject_nmi`` of a driver does.
+
+    :raises podium.errors.UnsupportedPowerState: naming what there is instead
+    """
+    able = sorted(base.actions(driver) & {*driver.supported_power_states, states.INJECT_NMI})
+    if action not in able:
+        raise errors.UnsupportedPowerState(
+            f"driver {driver.name} cannot do {action}; there are: {', '.join(able)}"
+        )
+
+
+def _instead(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known) or 'none'}"

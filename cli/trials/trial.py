@@ -1,0 +1,184 @@
+"""A trial of a driver: one node is read, switched and watched, and everything is printed."""
+
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from oslo_config import cfg
+
+from podium import errors, states
+from podium.cli.trials.calls import Call, Calls
+from podium.cli.trials.manager import TrialManager
+from podium.cli.trials.transcript import Transcript
+from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.power.change import LONGEST_CALL, PAUSES
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.tasks.kinds import DriverTask
+from podium.conductor.tasks.node_task import NodeTask
+from podium.conductor.tasks.schedule import Schedule
+from podium.db.worker import Worker
+from podium.drivers import base
+
+_START_TIMEOUT: Final = 30.0
+_CLOSE_TIMEOUT: Final = 10.0
+#: What the conductor does not send to a machine that is in this state already.
+_SWITCHES: Final = frozenset({states.POWER_ON, states.POWER_OFF})
+
+
+class Trial:
+    """One driver and one node. For the main thread.
+
+    :param config: the options, for spacings and deadlines
+    :param timing: the clock and the pause of :class:`podium.cli.trials.calls.Calls`
+    """
+
+    def __init__(
+        self,
+        driver: base.Driver,
+        node: base.Node,
+        transcript: Transcript,
+        config: cfg.ConfigOpts,
+        **timing: Callable[..., Any],
+    ) -> None:
+        self._driver = driver
+        self._transcript = transcript
+        self._schedule = Schedule.read(config)
+        self._room = DriverRoom(driver)
+        self._manager = TrialManager(node, transcript)
+        self._is_open = False
+        self.calls = Calls(self._room, transcript, **timing)
+
+    def open(self) -> bool:
+        """Start the driver; return whether it started."""
+        begun, name = self.calls.clock(), f"{self._driver.name}.start"
+        try:
+            self._room.open(_START_TIMEOUT)
+        except errors.DriverLoadError as error:
+            self._transcript.failure(error, self.calls.clock() - begun, name)
+            return False
+        self._is_open = True
+        self._transcript.line(f"done, in {self.calls.clock() - begun:.3f} s", name)
+        return True
+
+    def close(self) -> None:
+        """Print the driver's own figures, and close it."""
+        if self._is_open:
+            self._show_statistics()
+        begun, name = self.calls.clock(), f"{self._driver.name}.close"
+        has_ended = self._room.close(_CLOSE_TIMEOUT)
+        seconds = self.calls.clock() - begun
+        if has_ended:
+            self._transcript.line(f"ended, in {seconds:.3f} s", name)
+        else:
+            self._transcript.failure(TimeoutError("it has not ended, and is left behind"), seconds, name)
+
+    def _show_statistics(self) -> None:
+        begun, name = self.calls.clock(), f"{self._driver.name}.statistics"
+        try:
+            figures = [f"{key}={value:.15g}" for key, value in self._driver.statistics().items()]
+        except Exception as error:
+            self._transcript.failure(error, self.calls.clock() - begun, name)
+            return
+        if figures:
+            self._transcript.line(" ".join(figures), name)
+
+    def reading(self) -> Call:
+        """Return the read of the node's power."""
+        return Call(
+            name=f"{self._driver.name}.get_power_state",
+            make=lambda _: self._command(LONGEST_CALL, self._driver.get_power_state),
+            deadline=LONGEST_CALL,
+            spacing=self._schedule.sync_interval,
+            words=self._power,
+        )
+
+    def tasks(self, names: Collection[str]) -> list[Call]:
+        """Return the tasks of these names; if there are none, all that are enabled."""
+        calls = []
+        for task, method in base.periodic_tasks(self._driver):
+            given = self._room, Fleet(Worker("trial", 0)), task, method, self._schedule
+            kind = NodeTask(*given) if task.per_node else DriverTask(*given)
+            if task.name in names if names else kind.enabled:
+                calls.append(self._task(kind, method))
+        return calls
+
+    def _task(self, kind: DriverTask, method: Callable[..., Any]) -> Call:
+        if not isinstance(kind, NodeTask):
+            return Call(
+                name=kind.name,
+                make=lambda request: self._room.call(method, self._manager, request),
+                deadline=kind.deadline,
+                spacing=kind.spacing,
+            )
+        return Call(
+            name=kind.name,
+            make=lambda request: self._command(kind.call_deadline, method, self._manager, request),
+            deadline=kind.call_deadline,
+            spacing=kind.spacing,
+            is_wanted=lambda: kind.is_for(self._manager.node),
+        )
+
+    async def _command(self, seconds: float, method: Callable[..., Any], *args: Any) -> Any:
+        return await self._room.command(seconds, self._manager.node, method, *args, urgent=True)
+
+    def _power(self, answer: Any) -> str:
+        if not (isinstance(answer, str) and answer in states.READINGS):
+            raise errors.DriverError(f"{answer!r} is none of {', '.join(sorted(states.READINGS))}")
+        self._manager.note_power(answer)
+        return answer
+
+    def switch(self, target: str, seconds: float, agrees: Callable[[str], bool]) -> None:
+        """Send a power change once, and read until the new state shows.
+
+        :param target: one of the driver's actions
+        :param seconds: until the new state must show
+        :param agrees: returns whether it may be sent to a machine in this state
+        """
+        name, reading = f"{self._driver.name}.set_power_state", self.reading()
+        if not self.calls.once(reading):
+            self._transcript.line(f"{target} is not sent, because the power cannot be read", name)
+            return
+        state = self._manager.node.power_state or ""
+        if target in _SWITCHES and state == target:
+            self._transcript.line(f"it is {state} already, and nothing is sent", name)
+            return
+        if not agrees(state):
+            self._transcript.has_failed = True
+            self._transcript.line("nothing was sent", name)
+            return
+        with self._manager.switching(target):
+            begun = self.calls.clock()
+            if self.calls.once(self._sending(target)) and target in states.REACHED:
+                self._read_until(states.REACHED[target], begun, seconds)
+            else:
+                self.calls.once(reading)
+
+    def _sending(self, target: str) -> Call:
+        driver = self._driver
+        method: Callable[..., Any] = driver.set_power_state
+        args: tuple[str, ...] = (target,)
+        if target == states.INJECT_NMI:
+            method, args = driver.inject_nmi, ()
+        return Call(
+            name=f"{driver.name}.{method.__name__}",
+            make=lambda _: self._command(LONGEST_CALL, method, *args),
+            deadline=LONGEST_CALL,
+            words=lambda _: f"{target} accepted",
+        )
+
+    def _read_until(self, wanted: str, begun: float, seconds: float) -> None:
+        """Print each new answer until it is the wanted one, or the time is over."""
+        reading, pauses, shown = self.reading(), iter(PAUSES), ""
+        while True:
+            outcome = self.calls.made(reading)
+            passed = self.calls.clock() - begun
+            words = outcome.words or str(outcome.error)
+            if words != shown:
+                shown = words
+                self.calls.show(reading, outcome, counts=False)
+            if words == wanted:
+                self._transcript.line(f"{wanted} {passed:.1f} s after the command", reading.name)
+                return
+            if passed >= seconds:
+                self._transcript.failure(TimeoutError(f"it is not {wanted}"), passed, reading.name)
+                return
+            self.calls.pause(next(pauses))

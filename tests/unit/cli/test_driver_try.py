@@ -1,0 +1,325 @@
+"""``podium driver try``, on drivers of Podium and on a plugin."""
+
+import io
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from podium.cli.main import main
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+ACME = '''
+import logging
+
+from oslo_config import cfg
+
+from podium import errors, states
+from podium.drivers import base
+
+LOG = logging.getLogger(__name__)
+
+
+class Acme(base.Driver):
+    """Acme racks."""
+
+    properties = {
+        "acme_address": base.Property("address", required=True),
+        "acme_password": base.Property("password", required=True, secret=True),
+    }
+    options = (
+        cfg.IntOpt("timeout", default=5, min=1, help="Seconds."),
+        cfg.StrOpt("license", default="nobody", secret=True, help="A secret that is not named like one."),
+    )
+    power = states.POWER_OFF
+    sent = 0
+
+    def identity(self, node):
+        return f"acme:{node.driver_info['acme_address']}"
+
+    def endpoint(self, node):
+        return node.driver_info["acme_address"]
+
+    async def get_power_state(self, node):
+        if node.driver_info["acme_address"] == "dead":
+            raise errors.BMCUnreachable(f"no answer to {node.driver_info['acme_password']}")
+        return self.power
+
+    def set_power_state(self, node, target):
+        self.sent += 1
+        self.power = states.REACHED[target]
+
+    @base.node_periodic_task(spacing=0.01)
+    async def check_fans(self, node, manager, context):
+        LOG.warning("it has %s", dict(node.driver_info))
+        manager.report_power_state(node, states.POWER_ON)
+        manager.report_health(node, base.Health("Warning", ("fan 3 is slow",)))
+        inlet, fan = base.Sensor("Inlet", "temperature", 21.5), base.Sensor("F1", "fan", None)
+        manager.report_sensors(node, [inlet, fan])
+        manager.save_properties(node, {"model": "A-17", "note": node.driver_info["acme_password"]})
+        manager.save_driver_internal_info(node, {"session_token": "t-17", "limit": self.options.timeout})
+        manager.set_maintenance(node, "it burns")
+        manager.clear_maintenance(node)
+
+    @base.driver_periodic_task(spacing=3600)
+    def save_settings(self, manager, context):
+        (node,) = manager.nodes(self)
+        with manager.reserve(node, "saves settings"):
+            manager.run_command(["echo", self.options.license], timeout=30).result()
+
+    @base.driver_periodic_task(spacing=3600, enabled=False)
+    def fail(self, manager, context):
+        raise ValueError("acme is closed")
+
+    def statistics(self):
+        return {"sent": self.sent, "bytes": 4194304.0}
+
+    def close(self):
+        LOG.info("it is closed")
+'''
+INFO = ("--driver-info", "acme_address=192.0.2.1", "--driver-info", "acme_password=@{}")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def acme(install: Callable[..., None], bare_podium: Run, tmp_path: Path) -> Run:
+    """``acme("--read")`` tries the plugin, with a password from a file."""
+    install(ACME)
+    (tmp_path / "password").write_text("hunter2\n")
+    info = [one.format(tmp_path / "password") for one in INFO]
+    return lambda *arguments: bare_podium("driver", "try", "acme", *info, *arguments)
+
+
+def untimed(text: str) -> list[str]:
+    return re.sub(r"\d+\.\d+ s\b", "N s", text).splitlines()
+
+
+def test_a_read_shows_what_is_known_of_the_machine_and_what_each_call_took(acme: Run) -> None:
+    done = acme()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert untimed(done.stdout) == [
+        "driver acme (package acme-podium, entry point acme_podium:Acme)",
+        'trial: driver_info {"acme_address": "192.0.2.1", "acme_password": "******"}',
+        "trial: identity acme:192.0.2.1",
+        "trial: endpoint 192.0.2.1",
+        "acme.start: done, in N s",
+        "acme.get_power_state: power off, in N s",
+        "acme.statistics: sent=0 bytes=4194304",
+        "acme: INFO acme_podium: it is closed",
+        "acme.close: ended, in N s",
+    ]
+
+
+def test_everything_that_a_task_reports_and_logs_is_shown_without_secrets(acme: Run) -> None:
+    done = acme("--task", "check_fans")
+    assert done.returncode == 0
+    assert "hunter2" not in done.stdout + done.stderr
+    assert "t-17" not in done.stdout + done.stderr
+    lines = [line for line in untimed(done.stdout) if line.startswith("acme.check_fans")]
+    assert [line.removeprefix("acme.check_fans: ") for line in lines] == [
+        "WARNING acme_podium: it has {'acme_address': '192.0.2.1', 'acme_password': '******'}",
+        "reports power on",
+        "health Warning: fan 3 is slow",
+        "sensor Inlet: 21.5 celsius, OK",
+        "sensor F1: no reading, OK",
+        'saves properties {"model": "A-17", "note": "******"}',
+        'saves driver_internal_info {"session_token": "******", "limit": 5}',
+        "sets maintenance: it burns",
+        "ends its own maintenance",
+        "done, in N s",
+    ]
+
+
+def test_a_program_is_shown_with_its_status_and_a_secret_among_its_arguments_is_warned_of(
+    acme: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "license").write_text("X-1234\n")
+    done = acme("--task", "acme.save_settings", "--option", f"license=@{tmp_path / 'license'}")
+    assert done.returncode == 0
+    assert "X-1234" not in done.stdout + done.stderr
+    lines = [line for line in untimed(done.stdout) if line.startswith("acme.save_settings")]
+    assert [line.removeprefix("acme.save_settings: ") for line in lines] == [
+        "reserves the node: saves settings",
+        "warning: a secret is in the arguments of the program, where every user sees it",
+        "ran echo '******': status 0, in N s",
+        "gives the node back",
+        "done, in N s",
+    ]
+
+
+def test_an_option_goes_before_the_config_file(acme: Run) -> None:
+    done = acme("--task", "check_fans", "--option", "timeout=17")
+    assert '"limit": 17}' in done.stdout
+
+
+def test_a_change_is_sent_once_and_read_until_it_shows(acme: Run) -> None:
+    done = acme("--set", "power on", "--yes")
+    assert done.returncode == 0
+    assert untimed(done.stdout)[5:10] == [
+        "acme.get_power_state: power off, in N s",
+        "acme.set_power_state: power on accepted, in N s",
+        "acme.get_power_state: power on, in N s",
+        "acme.get_power_state: power on N s after the command",
+        "acme.statistics: sent=1 bytes=4194304",
+    ]
+
+
+def test_a_state_that_is_there_already_is_not_sent(acme: Run) -> None:
+    done = acme("--set", "power off", "--yes")
+    assert done.returncode == 0
+    assert "acme.set_power_state: it is power off already, and nothing is sent\n" in done.stdout
+    assert "sent=0" in done.stdout
+
+
+def test_without_a_terminal_a_change_needs_yes(acme: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    done = acme("--set", "power on")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "podium: --set needs --yes where nobody can be asked; nothing was sent\n"
+
+
+@pytest.mark.parametrize(("answer", "status", "sent"), [("y\n", 0, 1), ("n\n", 1, 0)])
+def test_at_a_terminal_a_person_is_asked_before_a_change(
+    acme: Run, monkeypatch: pytest.MonkeyPatch, answer: str, status: int, sent: int
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    done = acme("--set", "power on")
+    assert (done.returncode, done.stderr) == (status, "the machine is power off: send power on? [y/N] ")
+    assert f"sent={sent} " in done.stdout
+    assert ("nothing was sent" in done.stdout) == (sent == 0)
+
+
+def test_a_machine_that_does_not_answer_fails_the_trial_without_its_secrets(acme: Run) -> None:
+    done = acme("--driver-info", "acme_address=dead", "--set", "power on", "--yes")
+    assert done.returncode == 1
+    assert untimed(done.stdout)[5:7] == [
+        "acme.get_power_state: failed after N s: no answer to ******",
+        "acme.set_power_state: power on is not sent, because the power cannot be read",
+    ]
+
+
+def test_a_fault_of_the_driver_is_one_line_and_has_a_traceback_on_request(acme: Run) -> None:
+    done = acme("--task", "fail")
+    assert done.returncode == 1
+    assert "acme.fail: failed after N s: fault of the driver: ValueError: acme is closed" in untimed(
+        done.stdout
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    done = acme("--task", "fail", "--debug")
+    assert "acme.fail: Traceback (most recent call last):" in done.stdout
+    assert 'raise ValueError("acme is closed")' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("--task", "check_fan"), "driver acme has no task check_fan; did you mean check_fans?"),
+        (("--set", "off"), "driver acme cannot do off; there are: power off, power on, rebooting"),
+        (
+            ("--set", "power cycle"),
+            "driver acme cannot do power cycle; there are: power off, power on, rebooting",
+        ),
+        (("--option", "timeouts=3"), "driver acme has no option timeouts; did you mean timeout?"),
+        (
+            ("--driver-info", "acme_port=1"),
+            "driver_info has no property acme_port; did you mean acme_password?",
+        ),
+        (("--name", "a b"), "name 'a b' is not a host name: up to 255 letters, digits, _, - and dots"),
+    ],
+)
+def test_what_cannot_be_tried_is_one_clear_line(acme: Run, arguments: tuple[str, ...], error: str) -> None:
+    done = acme(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"podium: {error}\n")
+
+
+def test_a_wrong_option_is_refused_with_what_is_expected(acme: Run) -> None:
+    done = acme("--option", "timeout=0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("podium: --option: timeout cannot be used: ")
+
+
+def test_a_secret_on_the_command_line_is_warned_of(acme: Run) -> None:
+    done = acme("--driver-info", "acme_password=hunter3")
+    assert done.returncode == 0
+    assert "podium: warning: other users of this machine can see acme_password" in done.stderr
+    assert "hunter3" not in done.stdout + done.stderr
+
+
+def test_a_driver_that_does_not_start_fails_the_trial(install: Callable[..., None], bare_podium: Run) -> None:
+    install(
+        ACME.replace(
+            "    def close(self):",
+            "    def start(self):\n        raise OSError('no bus')\n\n    def close(self):",
+        )
+    )
+    done = bare_podium(
+        "driver", "try", "acme", "--driver-info", "acme_address=a", "--driver-info", "acme_password=hunter2"
+    )
+    assert done.returncode == 1
+    assert untimed(done.stdout)[4].startswith(
+        "acme.start: failed after N s: driver acme (package acme-podium,"
+    )
+    assert untimed(done.stdout)[4].endswith("start() failed: OSError: no bus")
+    assert "get_power_state" not in done.stdout
+
+
+def test_a_close_that_fails_fails_the_trial(install: Callable[..., None], bare_podium: Run) -> None:
+    install(ACME.replace('LOG.info("it is closed")', 'raise OSError("it is stuck")'))
+    done = bare_podium(
+        "driver", "try", "acme", "--driver-info", "acme_address=a", "--driver-info", "acme_password=hunter2"
+    )
+    assert done.returncode == 1
+    assert "close() failed: OSError: it is stuck" in done.stdout
+
+
+class Watched(io.StringIO):
+    """A standard output at which somebody presses Ctrl-C once a task has run three times."""
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and self.getvalue().count("acme.check_fans: done") == 3 and "check_fans: done" in text:
+            raise KeyboardInterrupt
+        return written
+
+
+def test_a_watch_repeats_reads_and_tasks_until_ctrl_c(acme: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", watched := Watched())
+    done = acme("--watch")
+    assert done.returncode == 0
+    lines = [re.sub(r"^\d\d:\d\d:\d\dZ ", "at ", line) for line in untimed(watched.getvalue())]
+    assert "at acme.get_power_state: power off, in N s" in lines
+    assert "at acme.save_settings: done, in N s" in lines
+    assert "acme.fail" not in watched.getvalue()  # its author disabled it
+    assert lines[-1] == "at acme.close: ended, in N s"
+
+
+def test_the_driver_fake_is_tried_without_any_config_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["driver", "try", "fake", "--task", "check_status", "--set", "inject nmi", "--yes"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert untimed(shown.out)[1:] == [
+        "trial: driver_info {}",
+        "trial: identity not known",
+        "trial: endpoint the node itself",
+        "fake.start: done, in N s",
+        "fake.get_power_state: power off, in N s",
+        "fake.inject_nmi: inject nmi accepted, in N s",
+        "fake.get_power_state: power off, in N s",
+        "fake.check_status: health OK",
+        "fake.check_status: done, in N s",
+        "fake.statistics: interrupts=1",
+        "fake.close: ended, in N s",
+    ]

@@ -1,0 +1,229 @@
+"""A trial with drivers that hang, lie, forget and report when they should not."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podium import conf, errors, states
+from podium.cli.trials.calls import Call
+from podium.cli.trials.transcript import Transcript
+from podium.cli.trials.trial import Trial
+from podium.drivers import base
+from podium.testing import make_driver, make_node
+
+
+class Machine(base.Driver):
+    """One machine in memory."""
+
+    properties = {"password": base.Property("password", secret=True)}
+    answers: list[Any]
+
+    async def start(self) -> None:
+        self.answers = [states.POWER_OFF]
+
+    async def get_power_state(self, node: base.Node) -> str:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return str(answer)
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        self.answers += [errors.BMCUnreachable("it starts"), states.POWER_OFF, states.POWER_OFF, target]
+        del self.answers[0]
+
+
+class Clock:
+    """Moves when somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@contextmanager
+def trial_of(
+    driver_class: type[base.Driver], folder: Path, **timing: Callable[..., Any]
+) -> Iterator[tuple[Trial, base.Driver, list[str]]]:
+    """A trial that is open, the driver, and the lines that are printed."""
+    (folder / "podium.conf").write_text("")
+    config = conf.load(["--config-file", str(folder / "podium.conf")], prog="podium")
+    lines: list[str] = []
+    node = make_node("acme", {"password": "hunter2"}, as_of=time.monotonic())
+    driver = make_driver(driver_class, "acme")
+    transcript = Transcript("acme", lines.append, node.driver_info, frozenset({"password"}))
+    with transcript.logs():
+        trial = Trial(driver, node, transcript, config, **timing)
+        assert trial.open()
+        lines.clear()
+        try:
+            yield trial, driver, lines
+        finally:
+            trial.close()
+    lines.append(f"has failed: {transcript.has_failed}")
+
+
+def named(lines: list[str]) -> list[str]:
+    """The lines without the times."""
+    return [line.partition(", in ")[0] for line in lines]
+
+
+def test_while_a_change_takes_effect_only_new_answers_are_shown(tmp_path: Path) -> None:
+    clock = Clock()
+    with trial_of(Machine, tmp_path, clock=clock, pause=clock.pause) as (trial, _, lines):
+        trial.switch(states.POWER_ON, 60.0, lambda state: state == states.POWER_OFF)
+        assert named(lines) == [
+            "acme.get_power_state: power off",
+            "acme.set_power_state: power on accepted",
+            "acme.get_power_state: failed after 0.000 s: it starts",
+            "acme.get_power_state: power off",
+            "acme.get_power_state: power on",
+            "acme.get_power_state: power on 0.5 s after the command",
+        ]
+    assert lines[-1] == "has failed: False"
+
+
+class Forgetful(Machine):
+    """Accepts everything, and does nothing."""
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        pass
+
+
+def test_a_change_that_never_shows_fails_after_the_conductors_timeout(tmp_path: Path) -> None:
+    clock = Clock()
+    with trial_of(Forgetful, tmp_path, clock=clock, pause=clock.pause) as (trial, _, lines):
+        trial.switch(states.POWER_ON, 60.0, lambda state: True)
+        assert lines[-1].startswith("acme.get_power_state: failed after 6")
+        assert lines[-1].endswith(": it is not power on")
+    assert lines[-1] == "has failed: True"
+
+
+def test_an_answer_that_is_no_power_state_is_a_failure(tmp_path: Path) -> None:
+    with trial_of(Machine, tmp_path) as (trial, driver, lines):
+        driver.answers = ["On"]
+        assert not trial.calls.once(trial.reading())
+        assert lines[0].endswith("s: 'On' is none of error, power off, power on")
+
+
+class Blocks(Machine):
+    """Blocks its own loop."""
+
+    released = threading.Event()
+
+    async def get_power_state(self, node: base.Node) -> str:
+        self.released.wait(60)
+        return states.POWER_OFF
+
+
+def test_a_driver_that_blocks_its_loop_does_not_keep_the_trial(tmp_path: Path) -> None:
+    clock = Clock()
+
+    def passing() -> float:
+        clock.now += 20.0
+        return clock.now
+
+    with trial_of(Blocks, tmp_path, clock=passing) as (trial, driver, lines):
+        assert not trial.calls.once(trial.reading())
+        assert lines[-1].endswith(": no answer within 60 s")
+        Blocks.released.set()
+
+
+class Reporter(Machine):
+    """Reports from a thread of its own while it is switched, and a health of a node that is not there."""
+
+    async def set_power_state(self, node: base.Node, target: str) -> None:
+        self.answers = [target]
+        thread = threading.Thread(target=self.manager.report_power_state, args=(node, states.POWER_OFF))
+        thread.start()
+        thread.join()
+
+    @base.driver_periodic_task(spacing=60)
+    def remember(self, manager: base.Manager, context: object) -> None:
+        self.manager = manager
+        (node,) = manager.nodes(self)
+        manager.report_health(make_node("acme", name="other"), base.Health("OK"))
+        logging.getLogger("acme").info("the password is %s\x1b[2J", node.driver_info["password"])
+        logging.getLogger("acme").info("%d", "no number")
+
+
+def test_what_a_conductor_would_ignore_is_said_to_be_ignored(tmp_path: Path) -> None:
+    with trial_of(Reporter, tmp_path) as (trial, _, lines):
+        (remember,) = trial.tasks(["remember"])
+        assert trial.calls.once(remember)
+        trial.switch(states.POWER_ON, 60.0, lambda state: True)
+    assert lines[0].startswith("acme.remember: health OK; ignored: ")
+    reports = [line for line in lines if "reports" in line]
+    assert [line.partition(";")[0] for line in reports] == ["acme: reports power off"]
+    assert "; ignored: " in reports[0]
+
+
+def test_log_lines_have_neither_secrets_nor_control_characters(tmp_path: Path) -> None:
+    with trial_of(Reporter, tmp_path) as (trial, _, lines):
+        trial.calls.once(trial.tasks(["remember"])[0])
+    assert lines[1:3] == [
+        "acme.remember: INFO acme: the password is ****** [2J",
+        "acme.remember: INFO acme: this line cannot be shown: TypeError",
+    ]
+
+
+class Filtered(Machine):
+    """Has a task for machines that are on."""
+
+    @base.node_periodic_task(spacing=1, filters={"power_state": states.POWER_ON})
+    async def greet(self, node: base.Node, manager: base.Manager, context: object) -> None:
+        pass
+
+    @base.node_periodic_task(spacing=1)
+    async def stop(self, node: base.Node, manager: base.Manager, context: object) -> None:
+        pass
+
+
+def test_a_watch_runs_tasks_for_the_nodes_that_they_are_for(tmp_path: Path) -> None:
+    clock = Clock()
+    ends = iter(range(3))
+
+    def pause(seconds: float) -> None:
+        clock.pause(seconds)
+        if next(ends, None) is None:
+            raise KeyboardInterrupt
+
+    with trial_of(Filtered, tmp_path, clock=clock, pause=pause) as (trial, _, lines):
+        with pytest.raises(KeyboardInterrupt):
+            trial.calls.repeat([trial.reading(), *trial.tasks([])])
+        assert "acme.stop: done" in named(lines)
+        assert "acme.greet: done" not in named(lines)
+        assert trial.calls.once(trial.tasks(["greet"])[0])  # as podium task run --node does
+
+
+def test_a_call_that_is_due_while_it_is_under_way_is_not_made_twice(tmp_path: Path) -> None:
+    begun = []
+
+    async def endless(_: object) -> None:
+        begun.append(1)
+        await asyncio.Event().wait()
+
+    rounds = iter(range(20))
+
+    def words(_: object) -> str:
+        if next(rounds, None) is None:
+            raise KeyboardInterrupt
+        return "done"
+
+    with trial_of(Machine, tmp_path) as (trial, _, _lines):
+        slow = Call(name="acme.slow", make=endless, deadline=1e9)
+        quick = Call(name="acme.quick", make=trial.reading().make, deadline=60.0, words=words)
+        with pytest.raises(KeyboardInterrupt):
+            trial.calls.repeat([slow, quick])
+    assert begun == [1]
