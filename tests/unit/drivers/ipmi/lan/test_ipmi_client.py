@@ -473,30 +473,30 @@ def test_a_login_that_is_given_up_after_rakp_message_3_leaves_no_session_behind(
     fake_bmc: Any, seconds: float
 ) -> None:
     async def main() -> None:
-        async with fake_bmc() as bmc:
-            async with connected(bmc, timing=Timing(command=seconds, retransmit=30)) as (_, connection):
-                take_in = bmc.datagram_received
-                rakp_3, in_session = asyncio.Event(), asyncio.Event()
+        timing = Timing(command=seconds, retransmit=30)
+        async with fake_bmc() as bmc, connected(bmc, timing=timing) as (_, connection):
+            take_in = bmc.datagram_received
+            rakp_3, in_session = asyncio.Event(), asyncio.Event()
 
-                def lossy(datagram: bytes, address: Any) -> None:
-                    if packet.unpack_header(datagram)[1]:
-                        take_in(datagram, address)
-                        in_session.set()
-                        return
-                    if packet.unwrap_plain(datagram)[0] == packet.RAKP_3:
-                        bmc.lose_answers = 1
-                        rakp_3.set()
+            def lossy(datagram: bytes, address: Any) -> None:
+                if packet.unpack_header(datagram)[1]:
                     take_in(datagram, address)
+                    in_session.set()
+                    return
+                if packet.unwrap_plain(datagram)[0] == packet.RAKP_3:
+                    bmc.lose_answers = 1
+                    rakp_3.set()
+                take_in(datagram, address)
 
-                bmc.datagram_received = lossy
-                task = asyncio.ensure_future(read(connection))
-                await rakp_3.wait()
-                if seconds > 1:
-                    task.cancel()
-                with pytest.raises((asyncio.CancelledError, errors.BMCUnreachable)):
-                    await task
-                await in_session.wait()
-                assert (bmc.opened, bmc.sessions) == (1, {})
+            bmc.datagram_received = lossy
+            task = asyncio.ensure_future(read(connection))
+            await rakp_3.wait()
+            if seconds > 1:
+                task.cancel()
+            with pytest.raises((asyncio.CancelledError, errors.BMCUnreachable)):
+                await task
+            await in_session.wait()
+            assert (bmc.opened, bmc.sessions) == (1, {})
 
     run(main)
 
