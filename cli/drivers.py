@@ -11,7 +11,7 @@ from podium import errors
 from podium.cli import command
 from podium.cli.catalog import Catalog
 from podium.db import conductors
-from podium.drivers import base
+from podium.drivers import base, class_options
 from podium.drivers.base import actions
 
 
@@ -74,7 +74,7 @@ class Show(command.ShowOne):
                 }
                 for key, declared in driver.properties.items()
             ],
-            "options": [_option(option) for option in type(driver).options],
+            "options": [_option(option) for option in class_options.declared(type(driver))],
             "supported_power_states": list(driver.supported_power_states),
             "power_actions": sorted(actions(driver)),
             "periodic_tasks": [

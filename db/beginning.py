@@ -31,11 +31,12 @@ _DRIVER: Final = nodes.c.driver + ""
 class Due(NamedTuple):
     """A request that can be begun, resumed or taken over.
 
-    :param id: the node's number, as driver, extra and reservation are the node's
+    :param id: the node's number, as driver, endpoint, extra and reservation are the node's
     """
 
     id: int
     driver: str
+    endpoint: str | None
     extra: dict[str, Any]
     reservation: Worker | None
     request_id: int
@@ -110,7 +111,7 @@ def due(
     free = requests.c.state == WAITING, begins, nodes.c.reservation.is_(None), owned
     mine = requests.c.state == BEGUN, nodes.c.reservation == holder
     left = requests.c.state == BEGUN, owned, nodes.c.reservation.not_in(members.living(connection))
-    of_node = columns(nodes, ("id", "driver", "extra", "reservation"))
+    of_node = columns(nodes, ("id", "driver", "endpoint", "extra", "reservation"))
     of_request = columns(requests, ("id", "operation_id", "action", "state"))
     query: sa.Select[Any] = (
         sa.select(*of_node, *of_request)

@@ -45,6 +45,11 @@ class Driver(ABC):
     #: name. On the instance: their values, as attributes (``self.options.timeout``).
     options: Any = ()
     supported_power_states: ClassVar[Sequence[str]] = (states.POWER_ON, states.POWER_OFF, states.REBOOTING)
+    #: Calls of plain methods at the same time, each in a thread. Two more are kept for what people wait for.
+    threads: ClassVar[int] = 8
+    #: Calls at the same time to what :meth:`endpoint` names. None: of plain methods a quarter of the threads,
+    #: of async methods any number.
+    endpoint_calls: ClassVar[int | None] = None
 
     def __init__(self, name: str, options: Any) -> None:
         """:param name: the entry point's name, which nodes give as their ``driver``

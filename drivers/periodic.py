@@ -108,6 +108,11 @@ def _tagger(
     return tag
 
 
+def is_task(method: object) -> bool:
+    """Whether a method is marked."""
+    return isinstance(getattr(method, _TAG, None), PeriodicTask)
+
+
 def periodic_tasks(driver: object) -> list[tuple[PeriodicTask, Callable[..., Any]]]:
     """The marked methods of a driver, its parents' included, bound to it, in order of their names."""
     found = []

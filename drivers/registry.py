@@ -12,7 +12,7 @@ from oslo_log import log
 from stevedore import NamedExtensionManager
 
 from podium import errors
-from podium.drivers import base
+from podium.drivers import base, class_options
 
 LOG = log.getLogger(__name__)
 
@@ -133,7 +133,7 @@ def instance(name: str, found: type[base.Driver], conf: cfg.ConfigOpts) -> base.
     """
     try:
         conf.register_group(cfg.OptGroup(name))
-        conf.register_opts(found.options, group=name)
+        conf.register_opts(class_options.declared(found), group=name)
         driver = found(name, conf[name])
         names = [task.name for task, _ in base.periodic_tasks(driver)]
     except Exception as cause:
@@ -154,7 +154,7 @@ def options(name: str, found: type[base.Driver] | errors.DriverLoadError) -> lis
     if isinstance(found, errors.DriverLoadError):
         raise found
     try:
-        declared = list(found.options)
+        declared = class_options.declared(found)
         cfg.ConfigOpts().register_opts(declared, group=name)
     except Exception as cause:
         raise errors.DriverLoadError(

@@ -32,7 +32,7 @@ def make_driver(driver_class: type[base.Driver], name: str = "acme", **options: 
     conf = cfg.ConfigOpts()
     conf([], project="podium", default_config_files=[], default_config_dirs=[])
     if options:  # before the driver is made, which may read them
-        conf.register_opts(driver_class.options, group=name)
+        conf.register_opts(registry.options(name, driver_class), group=name)
     for option, value in options.items():
         conf.set_override(option, value, group=name)
     return registry.instance(name, driver_class, conf)

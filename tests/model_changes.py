@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from model_world import NO_CONFIRMATION, WAIT, Steps, clock_now
 from podium import errors, states
-from podium.conductor.rooms.visit import NotAsked
+from podium.conductor.rooms.places import NotAsked
 from podium.db import beginning, outcomes
 from podium.db.outcomes import Outcome
 

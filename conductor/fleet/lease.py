@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
 
 from podium.clocks import boottime
-from podium.conductor.rooms.visit import NotAsked
+from podium.conductor.rooms.places import NotAsked
 from podium.db.worker import Worker
 
 #: The part of a lease in which switching calls may begin and go on.
@@ -110,7 +110,7 @@ class Lease:
     def calling(self) -> Iterator[None]:
         """Count a switching call as under way: the master process kills this one if the lease ends meanwhile.
 
-        :raises podium.conductor.rooms.visit.NotAsked: when it must not begin any more
+        :raises podium.conductor.rooms.places.NotAsked: when it must not begin any more
         """
         # Counted first: whoever pauses between the look and the call is under way.
         self._count(1)

@@ -3,7 +3,6 @@
 import asyncio
 import concurrent.futures
 import functools
-import inspect
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.change import Ended, PowerChange, Request
 from podium.conductor.power.confirmations import Confirmations
 from podium.conductor.power.promotion import Promotion
+from podium.conductor.power.quotas import Quotas, Target
 from podium.conductor.power.staggers import Staggers
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
@@ -36,14 +36,10 @@ from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
 
-#: Concurrent power changes of an async driver; a plain one has as many as its room has threads.
-_AT_ONCE: Final = 512
 #: The fewest requests that are listed at once: those that must wait may stand before those that need not.
 _PAGE: Final = 2000
 #: Seconds that a call which was given up may take to return, before its node is handed to another member.
 _RETURN: Final = 10.0
-#: One in so many must be free before waiting requests are listed again: listing many is expensive.
-_SHARE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +85,11 @@ class PowerActions:
         self._lease = lease
         self._limits = limits or {}
         self._paces: Limits = {}  # of staggered operations
-        self._most = {name: _AT_ONCE if _is_async(room) else room.size for name, room in rooms.items()}
+        self._quotas = Quotas(rooms)
         self._now = sql.now
         self._clock = clock
         self._staggers = Staggers(clock)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._count: Counter[str] = Counter()
         self._unfinished = True
         self._next_due: float | None = None  # by the clock
         self._confirmations = Confirmations(sql, worker)
@@ -109,7 +104,7 @@ class PowerActions:
         """Whether the last :meth:`poll` may have left requests that are due by now."""
         later = self._next_due
         is_due = later is not None and later <= self._clock()
-        return self._unfinished or is_due or self._promotion.is_pending
+        return self._unfinished or is_due or self._quotas.has_room_again or self._promotion.is_pending
 
     @property
     def idle(self) -> bool:
@@ -125,7 +120,8 @@ class PowerActions:
         await self._promotion.settle()
         if self._promotion.holds():
             return
-        free = {name: room for name in self._rooms if (room := self._room_for(name))}
+        self._quotas.look()
+        free = {name: room for name in self._rooms if (room := self._quotas.room(name))}
         is_full, more, last = len(free) < len(self._rooms), False, 0
         while open_ := [name for name in free if free[name]]:
             # Those under way are among them.
@@ -142,12 +138,6 @@ class PowerActions:
         else:
             more = True
         self._unfinished = more or is_full
-
-    def _room_for(self, driver: str) -> int:
-        """How many more changes of a driver may begin; 0, too, while few could."""
-        most = self._most[driver]
-        left = most - self._count[driver]
-        return left if left * _SHARE >= most else 0
 
     def _due(
         self, connection: sa.Connection, drivers: Sequence[str], limit: int, after: int
@@ -168,7 +158,7 @@ class PowerActions:
     def _choose(self, found: Sequence[Due], free: dict[str, int], room: Room) -> tuple[list[Due], bool]:
         """Choose requests with room in their driver and power domain; return also whether others wait."""
         chosen: list[Due] = []
-        more = False
+        more, ahead = False, Counter[Target]()
         for row in found:
             if row.id in self._fleet.taken:
                 continue
@@ -177,8 +167,12 @@ class PowerActions:
             if not free[row.driver] or not self._is_shown(row):
                 more = True
                 continue
+            target = row.driver, row.endpoint
+            if not self._quotas.admits(target, ahead[target]):
+                continue
             if row.state != operations.BEGUN and not room.admit(row.action, row.extra, row.operation_id):
                 continue
+            ahead[target] += 1
             free[row.driver] -= 1
             chosen.append(row)
         self._wait_for(room)
@@ -208,7 +202,7 @@ class PowerActions:
         finally:
             self._fleet.taken.free(taken - {one.node.id for one in begun})
         for one in begun:
-            self._count[one.node.driver] += 1
+            self._quotas.begin(_target(one))
             if one.sent_at is not None:
                 self._sent[one.request_id] = one.node.id
             request = contexts.new()
@@ -263,7 +257,7 @@ class PowerActions:
                 "%s: %s was cut off with its driver's room, and stays asked for", node.name, begun.action
             )
         finally:
-            self._count[node.driver] -= 1
+            self._quotas.end(_target(begun))
             self._sent.pop(begun.request_id, None)
             if not ended:  # otherwise it is released once the fleet shows the outcome
                 self._fleet.taken.free([node.id])
@@ -311,6 +305,5 @@ class PowerActions:
         return ended
 
 
-def _is_async(room: DriverRoom) -> bool:
-    driver = room.driver
-    return all(map(inspect.iscoroutinefunction, (driver.get_power_state, driver.set_power_state)))
+def _target(begun: Begun) -> Target:
+    return begun.node.driver, begun.node.endpoint

@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 
 from podium import errors, masking, states
 from podium.conductor.fleet.lease import Lease
+from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
-from podium.conductor.rooms.visit import NotAsked
 from podium.drivers.base import Node, actions
 from podium.pacing import Gaps
 
@@ -239,15 +239,14 @@ class PowerChange:
     async def _send(self, end: float, method: Callable[..., Any], *args: Any) -> None:
         is_confirmed = False
 
-        async def send(*given: Any) -> Any:
+        async def confirm() -> None:
             nonlocal is_confirmed
-            await self._confirm()  # in the node's turn, so that nothing is waited for after it
+            await self._confirm()
             is_confirmed = True
-            sending = method if self._lease is None else self._lease.bounded(method)
-            return await self._room.call(sending, *given)
 
+        sending = method if self._lease is None else self._lease.bounded(method)
         try:
-            await self._room.command(self._left(end), self._node, send, *args, urgent=True)
+            await self._room.command(self._left(end), self._node, sending, *args, urgent=True, first=confirm)
         except Exception as error:
             words = self._words(error)
             if not is_confirmed and isinstance(error, errors.DatabaseUnavailable | TimeoutError):

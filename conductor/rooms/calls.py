@@ -12,35 +12,157 @@ import inspect
 from collections.abc import Awaitable, Callable
 from types import MethodType
 from typing import Any
+from weakref import WeakValueDictionary
 
 from podium import errors
+from podium.conductor.rooms.places import MOST_LOST, Endpoint, Limit, NotAsked, Place, Threads
 from podium.conductor.rooms.threads import DaemonThreads
+from podium.drivers import base
 
 
 class DriverFault(errors.PodiumError):
     """A driver raised something that stops programs (SystemExit, KeyboardInterrupt, ...)."""
 
 
-async def call(threads: DaemonThreads, method: Callable[..., Any], *args: Any) -> Any:
-    """Call a method, async or plain, from a task of the room.
+class Calls:
+    """The calls of one driver's methods. For the room's loop alone, but for ``lost``.
 
-    :param threads: where plain methods run
-    :raises DriverFault: for what would end the loop or the process
+    :param threads: plain methods that run at the same time, without those that were given up
+    :param endpoint_calls: calls to one endpoint at the same time; None for a quarter of the threads, and for
+        async methods as many as there are
     """
-    try:
-        return await bound(threads, method)(*args)
-    except Exception:
-        raise
-    except BaseException as fault:
-        raise fault_of(method, fault) from fault
 
+    def __init__(self, driver: base.Driver, *, threads: int, endpoint_calls: int | None = None) -> None:
+        self._driver = driver
+        self._pool = DaemonThreads(f"{driver.name}-plain")
+        self._threads = Threads(driver.name, threads)
+        self._limits_async = bool(endpoint_calls)
+        self._share = endpoint_calls or max(threads // 4, 1)
+        self._has_endpoints = type(driver).endpoint is not base.Driver.endpoint
+        self._endpoints: WeakValueDictionary[str, Endpoint] = WeakValueDictionary()
 
-def bound(threads: DaemonThreads, method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    """Find out once how a method is called: returns what to call and await, from a task of the room.
+    @property
+    def lost(self) -> int:
+        """The number of plain calls that were given up and have not returned."""
+        return self._threads.lost
 
-    What it raises that is no Exception is for :func:`fault_of`.
-    """
-    return method if _is_async(method) else functools.partial(_wait_for, threads, method)
+    async def call(self, method: Callable[..., Any], *args: Any) -> Any:
+        """Call a method, async or plain, for no node in particular, once there is a thread for it.
+
+        :raises DriverFault: for what would end the loop or the process
+        :raises NotAsked: when it was cancelled before there was a thread for it
+        """
+        if is_async(method):
+            return await self.made(method, *args)
+        place = Place([self._threads])
+        try:
+            try:
+                await place.take()
+            except asyncio.CancelledError:
+                raise NotAsked(f"{self._threads.name} had no thread for it") from None
+            return await self.made(method, *args, place=place)
+        finally:
+            place.end()
+
+    def endpoint_calls(self, method: Callable[..., Any]) -> int | None:
+        """How many calls of a method are made to one endpoint at the same time; None for any number."""
+        is_limited = self._has_endpoints and (self._limits_async or not is_async(method))
+        return self._share if is_limited else None
+
+    def needs_place(self, method: Callable[..., Any]) -> bool:
+        """Whether calls of a method need a place that has to be taken before."""
+        return not is_async(method) or self.endpoint_calls(method) is not None
+
+    def place(self, method: Callable[..., Any], node: base.Node, *, urgent: bool = False) -> Place | None:
+        """The place that a call for a node needs, which has to be taken before; None if it needs none."""
+        if not self.needs_place(method):
+            return None
+        limits: list[Limit] = [self._endpoint(self.endpoint(node))] if self._has_endpoints else []
+        if not is_async(method):
+            limits.append(self._threads)
+        return Place(limits, urgent=urgent)
+
+    def endpoint(self, node: base.Node) -> str:
+        """What is spoken to for a node; the node itself, if the driver cannot say."""
+        try:
+            found = self._driver.endpoint(node)
+        except Exception:
+            return node.uuid
+        return found if isinstance(found, str) else node.uuid
+
+    async def made(self, method: Callable[..., Any], *args: Any, place: Place | None = None) -> Any:
+        """Make a call that has its place.
+
+        :param place: that is given up if the call is cancelled
+        :raises DriverFault: for what would end the loop or the process
+        """
+        try:
+            if is_async(method):
+                return await method(*args)
+            return await self._wait_for(method, *args, place=place)
+        except Exception:
+            raise
+        except BaseException as fault:
+            raise fault_of(method, fault) from fault
+
+    def bound(self, method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+        """Find out once how a method is called: returns what to call and await, once it has its place.
+
+        What it raises that is no Exception is for :func:`fault_of`.
+        """
+        return method if is_async(method) else functools.partial(self._wait_for, method)
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._pool.close()
+
+    def _endpoint(self, name: str) -> Endpoint:
+        found = self._endpoints.get(name)
+        if found is None:
+            found = Endpoint(self._driver.name, name, self._share, lambda: self.lost < MOST_LOST // 2)
+            self._endpoints[name] = found
+        return found
+
+    async def _wait_for(self, method: Callable[..., Any], *args: Any, place: Place | None = None) -> Any:
+        result = await self._in_thread(method, *args, place=place)
+        return await result if inspect.isawaitable(result) else result
+
+    async def _in_thread(self, method: Callable[..., Any], *args: Any, place: Place | None) -> Any:
+        """Wait for a plain method; a cancelled wait goes on until the method has returned."""
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[Any] = loop.create_future()
+        variables = contextvars.copy_context()
+
+        def settle(result: Any, error: BaseException | None) -> None:
+            if error is None:
+                ended.set_result(result)
+            else:
+                ended.set_exception(error)
+
+        def work() -> None:
+            result: Any = None
+            error: BaseException | None = None
+            try:
+                result = variables.run(method, *args)
+            except BaseException as fault:
+                error = fault
+                # Futures cannot carry these, or would stop the loop.
+                if isinstance(fault, StopIteration) or not isinstance(fault, Exception):
+                    error = _named(method, fault)
+            with contextlib.suppress(RuntimeError):  # the room has ended meanwhile
+                loop.call_soon_threadsafe(settle, result, error)
+
+        self._pool.submit(work, self._threads.ceiling)
+        try:
+            return await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            if self._pool.withdraw(work):
+                raise
+            if place is not None:
+                place.give_up()
+            await asyncio.wait({ended})
+            ended.exception()
+            raise
 
 
 def fault_of(method: Callable[..., Any], fault: BaseException) -> DriverFault:
@@ -54,55 +176,12 @@ def fault_of(method: Callable[..., Any], fault: BaseException) -> DriverFault:
     return _named(method, fault)
 
 
-async def _wait_for(threads: DaemonThreads, method: Callable[..., Any], *args: Any) -> Any:
-    result = await _in_thread(threads, method, *args)
-    return await result if inspect.isawaitable(result) else result
-
-
-async def _in_thread(threads: DaemonThreads, method: Callable[..., Any], *args: Any) -> Any:
-    """Wait for a plain method; a cancelled wait goes on until the method has returned."""
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[Any] = loop.create_future()
-    variables = contextvars.copy_context()
-
-    def settle(result: Any, error: BaseException | None) -> None:
-        if error is None:
-            ended.set_result(result)
-        else:
-            ended.set_exception(error)
-
-    def work() -> None:
-        result: Any = None
-        error: BaseException | None = None
-        try:
-            result = variables.run(method, *args)
-        except BaseException as fault:
-            error = fault
-            # Futures cannot carry these, or would stop the loop.
-            if isinstance(fault, StopIteration) or not isinstance(fault, Exception):
-                error = _named(method, fault)
-        with contextlib.suppress(RuntimeError):  # the room has ended meanwhile
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threads.submit(work)
-    try:
-        return await asyncio.shield(ended)
-    except asyncio.CancelledError:
-        threads.give_up()
-        try:
-            await asyncio.wait({ended})
-        finally:
-            threads.came_back()
-        ended.exception()
-        raise
-
-
 def _named(method: Callable[..., Any], fault: BaseException) -> DriverFault:
     name = getattr(method, "__qualname__", repr(method))
     return DriverFault(f"{name} raised {type(fault).__name__}: {fault}")
 
 
-def _is_async(method: Callable[..., Any]) -> bool:
+def is_async(method: Callable[..., Any]) -> bool:
     """Whether a method is an ``async def``. The answer for a driver's own methods is remembered."""
     if isinstance(method, MethodType):
         return _is_async_function(method.__func__)

@@ -76,6 +76,7 @@ async def release(driver: base.Driver, nodes: Sequence[base.Node], call: Callabl
     _, late = await asyncio.wait(tasks, timeout=_RELEASE)
     for task in late:
         task.cancel()
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
     if failures or late:
         first = failures[0] if failures else "it takes too long"
         LOG.warning(

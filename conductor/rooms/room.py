@@ -14,13 +14,14 @@ from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium import errors
-from podium.conductor.rooms import calls, leaving
+from podium.conductor.rooms import leaving
+from podium.conductor.rooms.calls import Calls
 from podium.conductor.rooms.mailbox import Mailbox
+from podium.conductor.rooms.places import Place
 from podium.conductor.rooms.run import Run, start_in
-from podium.conductor.rooms.threads import DaemonThreads
 from podium.conductor.rooms.visit import Visit
 from podium.conductor.rooms.watchdog import Watchdog
-from podium.drivers import base, registry
+from podium.drivers import base, class_options, registry
 
 LOG = log.getLogger(__name__)
 
@@ -28,16 +29,17 @@ LOG = log.getLogger(__name__)
 class DriverRoom:
     """The room of one driver.
 
-    :param size: plain methods that run at the same time
+    :param size: plain methods that run at the same time, if not as many as the driver's ``threads``
     """
 
-    def __init__(self, driver: base.Driver, *, size: int = 8) -> None:
+    def __init__(self, driver: base.Driver, *, size: int | None = None) -> None:
         self.driver = driver
-        self.size = size
+        self.size: int = size or class_options.value(driver, "threads")
         #: Names in driver_info whose values are never shown.
         self.secret = frozenset(name for name, one in driver.properties.items() if one.secret)
         self._visits: dict[str, Visit] = {}  # by the UUID of a node, the visit that has it
-        self.threads = DaemonThreads(f"{driver.name}-plain", size=size)
+        endpoint_calls = class_options.value(driver, "endpoint_calls")
+        self._calls = Calls(driver, threads=self.size, endpoint_calls=endpoint_calls)
         self._thread = threading.Thread(target=self._main, name=f"{driver.name}-loop", daemon=True)
         self._watchdog = Watchdog(driver, self._thread)
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -71,7 +73,7 @@ class DriverRoom:
                 self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread.ident is not None:
             self._thread.join(timeout)
-        self.threads.close()  # not before: a plain close() of the driver runs in one of them
+        self._calls.close()  # not before: a plain close() of the driver runs in one of them
         return not self._thread.is_alive()
 
     def run(self, method: Callable[..., Any], *args: Any, request: RequestContext) -> Run:
@@ -85,30 +87,70 @@ class DriverRoom:
         return start_in(self._loop, self._mailbox.post, call, request)
 
     def call(self, method: Callable[..., Any], *args: Any) -> Coroutine[Any, Any, Any]:
-        """Call a method of the driver, async or plain, from a task of this room.
+        """Call a method of the driver, async or plain, for no node in particular; from a task of this room.
 
         :raises podium.conductor.rooms.calls.DriverFault: for what would end the loop or the process
+        :raises podium.conductor.rooms.places.NotAsked: when it was cancelled before there was a thread for it
         """
-        return calls.call(self.threads, method, *args)
+        return self._calls.call(method, *args)
 
     def bound(self, method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-        """Prepare a method for many calls; see :func:`podium.conductor.rooms.calls.bound`."""
-        return calls.bound(self.threads, method)
+        """Prepare a method for many calls; see :meth:`podium.conductor.rooms.calls.Calls.bound`."""
+        return self._calls.bound(method)
+
+    def needs_place(self, method: Callable[..., Any]) -> bool:
+        """Whether calls of a method need a place that has to be taken before."""
+        return self._calls.needs_place(method)
+
+    def place(self, method: Callable[..., Any], node: base.Node) -> Place | None:
+        """The place that a call for a node needs before it is made; None if it needs none."""
+        return self._calls.place(method, node)
+
+    def endpoint(self, node: base.Node) -> str:
+        """What is spoken to for a node; the node itself, if the driver cannot say."""
+        return self._calls.endpoint(node)
+
+    @property
+    def endpoint_calls(self) -> int | None:
+        """How many calls that switch are made to one endpoint at the same time; None for any number."""
+        return self._calls.endpoint_calls(self.driver.set_power_state)
+
+    @property
+    def lost(self) -> int:
+        """The number of plain calls that were given up and have not returned; from any thread."""
+        return self._calls.lost
 
     async def command(
-        self, seconds: float, node: base.Node, method: Callable[..., Any], *args: Any, urgent: bool = False
+        self,
+        seconds: float,
+        node: base.Node,
+        method: Callable[..., Any],
+        *args: Any,
+        urgent: bool = False,
+        first: Callable[[], Awaitable[None]] | None = None,
     ) -> Any:
         """Call ``method(node, *args)`` in a visit to the node, which is given up after some seconds.
 
         :param urgent: a person waits for it
-        :raises podium.conductor.rooms.visit.NotAsked: when its turn did not come within these seconds, or an
-            earlier call was given up and has not returned
+        :param first: awaited right before the call, when nothing else is waited for
+        :raises podium.conductor.rooms.places.NotAsked: when its turn did not come within these seconds, or
+            earlier calls were given up and have not returned
         :raises TimeoutError: when the call itself was given up
         """
-        visit = Visit(self._visits, node.uuid, urgent=urgent)
+        clock = asyncio.get_running_loop().time
+        visit, begun = Visit(self._visits, node.uuid, urgent=urgent), clock()
         if not visit.take():
             await visit.turn(seconds)
-        return await visit.make(self.call(method, node, *args), seconds)
+        if (place := self._calls.place(method, node, urgent=urgent)) is not None:
+            await visit.take_place(place, begun + seconds - clock())
+        return await visit.make(self._made(first, method, node, *args), seconds)
+
+    async def _made(
+        self, first: Callable[[], Awaitable[None]] | None, method: Callable[..., Any], *args: Any
+    ) -> Any:
+        if first is not None:
+            await first()
+        return await self._calls.made(method, *args)
 
     def visit(self, node: base.Node, task: "asyncio.Task[Any]") -> Visit:
         """Plan a visit that gives way to people; from a task of this room, which makes the call itself."""
@@ -152,13 +194,13 @@ class DriverRoom:
         self._loop = asyncio.get_running_loop()
         self._mailbox = Mailbox(self._loop)
         self._stop = asyncio.Event()
-        await self.call(self.driver.start)
+        await self._calls.made(self.driver.start)
         self._opened.set_result(None)
         await self._stop.wait()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         try:
-            await self.call(self.driver.close)
+            await self._calls.made(self.driver.close)
         except Exception:
             LOG.exception("Driver %s: close() failed", self.driver.name)

@@ -9,46 +9,40 @@ _IDLE_SECONDS: Final = 60.0
 
 
 class DaemonThreads:
-    """A small pool that replaces a limited number of threads that do not return.
+    """Threads that are started when they are needed. Whoever submits work sees to it that there are enough.
 
     :param name: the threads' name
-    :param size: threads that work at the same time
-    :param cap: the highest number of threads ever, lost ones included
     """
 
-    def __init__(self, name: str, *, size: int = 8, cap: int = 64) -> None:
+    def __init__(self, name: str) -> None:
         self._name = name
-        self._size = size
-        self._cap = cap
-        self._lost = 0
+        self._most = 0
         self._started = 0
         self._idle = 0
         self._closed = False
         self._work: deque[Callable[[], None]] = deque()
         self._changed = threading.Condition()
 
-    @property
-    def lost(self) -> int:
-        """The number of threads in calls that were given up."""
-        return self._lost
+    def submit(self, work: Callable[[], None], most: int) -> None:
+        """Run ``work``, which never raises, in one of the threads.
 
-    def submit(self, work: Callable[[], None]) -> None:
-        """Run ``work``, which never raises, in one of the threads, once one is free."""
+        :param most: how many threads there may be from now on: one at least that is in no work
+        """
         with self._changed:
+            self._most = most
+            if len(self._work) >= self._idle and self._started < most:
+                threading.Thread(target=self._loop, name=self._name, daemon=True).start()
+                self._started += 1
             self._work.append(work)
             self._changed.notify()
-            self._grow()
 
-    def give_up(self) -> None:
-        """Count one thread as lost, so that another may take its place."""
+    def withdraw(self, work: Callable[[], None]) -> bool:
+        """Take back work that no thread has begun; return False if one has."""
         with self._changed:
-            self._lost += 1
-            self._grow()
-
-    def came_back(self) -> None:
-        """Count a lost thread as found."""
-        with self._changed:
-            self._lost -= 1
+            if work not in self._work:
+                return False
+            self._work.remove(work)
+            return True
 
     def close(self) -> None:
         """Let idle threads end, and drop queued work."""
@@ -57,22 +51,15 @@ class DaemonThreads:
             self._work.clear()
             self._changed.notify_all()
 
-    def _grow(self) -> None:
-        if len(self._work) > self._idle and self._started < self._limit():
-            self._started += 1
-            threading.Thread(target=self._loop, name=self._name, daemon=True).start()
-
-    def _limit(self) -> int:
-        return min(self._size + self._lost, self._cap)
-
     def _loop(self) -> None:
         while True:
             with self._changed:
                 while not self._work:
+                    is_needed = not self._closed and self._started <= self._most
                     self._idle += 1
-                    woken = not self._closed and self._changed.wait(_IDLE_SECONDS)
+                    woken = is_needed and self._changed.wait(_IDLE_SECONDS)
                     self._idle -= 1
-                    if self._closed or (not woken and not self._work) or self._started > self._limit():
+                    if not (woken or self._work):
                         self._started -= 1
                         return
                 work = self._work.popleft()

@@ -9,9 +9,7 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
-
-class NotAsked(TimeoutError):
-    """The driver was not called: another call has the node."""
+from podium.conductor.rooms.places import NotAsked, Place, Threads
 
 
 class Visit:
@@ -27,7 +25,9 @@ class Visit:
     :param gives_way: whether its task is cancelled when somebody urgent waits for the node
     """
 
-    __slots__ = ("_held", "_turn", "_waiting", "given_up", "gives_way", "task", "urgent", "uuid", "yielded")
+    __slots__ = (
+        "_held", "_turn", "_waiting", "given_up", "gives_way", "place", "task", "urgent", "uuid", "yielded",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -45,6 +45,8 @@ class Visit:
         self.gives_way = gives_way
         #: Whether it was given up, and whether it was cancelled for somebody urgent.
         self.given_up = self.yielded = False
+        #: Among the driver's calls, if the call needs one; it ends with the visit.
+        self.place: Place | None = None
         self._turn: asyncio.Future[bool] | None = None
         # Of the visit that has the node. None until somebody waits: most nodes are visited by nobody else.
         self._waiting: deque[Visit] | None = None
@@ -84,6 +86,34 @@ class Visit:
         if not has_come:
             raise NotAsked("the last call for it has not returned")
 
+    async def take_place(self, place: Place, seconds: float | None = None) -> None:
+        """Wait for the call's place among those of the driver.
+
+        :raises NotAsked: if there is no room within these seconds, or never will be
+        """
+        self.place = place
+        try:
+            await place.take(seconds)
+        except BaseException:
+            self.end()
+            raise
+
+    @property
+    def is_in_line(self) -> bool:
+        """Whether it has the node, and waits for its place among the driver's calls."""
+        return self.place is not None and self.place.waits_for is not None
+
+    @property
+    def waits_for_thread(self) -> bool:
+        """Whether it waits because all threads of the driver are in calls."""
+        return self.place is not None and isinstance(self.place.waits_for, Threads)
+
+    def overdue(self, seconds: float) -> TimeoutError:
+        """The error of a visit that has lasted for so many seconds: whether the driver was called or not."""
+        if self._turn is not None and not self._turn.done():
+            return NotAsked(f"another call for it took longer than {seconds:g} s")
+        return TimeoutError(f"no answer within {seconds:g} s")
+
     async def make(self, call: Coroutine[Any, Any, Any], seconds: float) -> Any:
         """Make the call, and give it up after some seconds.
 
@@ -95,7 +125,7 @@ class Visit:
         try:
             done, _ = await asyncio.wait({self.task}, timeout=seconds)
             if not done:
-                raise TimeoutError(f"no answer within {seconds:g} s")
+                raise self.overdue(seconds)
             return self.task.result()
         finally:
             self.give_up()
@@ -108,6 +138,8 @@ class Visit:
         for visit in self._waiting or ():
             visit._answer(False)
         self._waiting = None
+        if self.place is not None:
+            self.place.give_up()
         if not self.yielded:  # a second cancellation would end the wait for a plain method that is under way
             self.task.cancel()
 
@@ -120,6 +152,8 @@ class Visit:
 
     def end(self) -> None:
         """Hand the node on: the call has returned, or was not made."""
+        if self.place is not None:
+            self.place.end()
         if self._held.get(self.uuid) is not self:
             return
         while self._waiting:

@@ -85,8 +85,9 @@ class Sweeper:
         self._rate = rate
         self._method = room.driver.get_power_state
         self._ask = room.bound(self._method)
-        self._async = inspect.iscoroutinefunction(self._method)
-        self._limit = in_flight if self._async else min(in_flight, room.size)
+        self._needs_place = room.needs_place(self._method)
+        is_async = inspect.iscoroutinefunction(self._method)
+        self._limit = in_flight if is_async else min(in_flight, room.size)
         self._interval = 0.0
         self._retry_allowance = Allowance(rate, most=max(rate, 1.0)) if rate else None
         self._logged = 0.0
@@ -230,8 +231,9 @@ class Sweeper:
         return any(entry.reads.failing for entry, _, _ in self._reading.values())
 
     def _lose_patience(self, now: float) -> None:
-        for number, (entry, _, begun) in list(self._reading.items()) if self._async else ():
-            if now - begun > (_TICK if entry.reads.failing else _PATIENCE):
+        for number, (entry, visit, begun) in list(self._reading.items()):
+            # Where threads are missing, more reads would only wait for them.
+            if now - begun > (_TICK if entry.reads.failing else _PATIENCE) and not visit.waits_for_thread:
                 self._lingering[number] = self._reading.pop(number)
                 self._slots -= 1
         for reads in (self._reading, self._lingering):
@@ -239,14 +241,17 @@ class Sweeper:
                 entry, visit, begun = next(iter(reads.values()))
                 if now - begun <= READ_DEADLINE:
                     break
-                self._give_up(entry, visit)
+                if visit.is_in_line:  # nobody has been slow: others are called first
+                    reads[entry.number] = (*reads.pop(entry.number)[:2], now)
+                else:
+                    self._give_up(entry, visit)
 
     def _give_up(self, entry: Entry, visit: Visit) -> None:
         """Count a read as failed that has not ended. Its node is not called again until it has."""
         if self._forget(entry.number):
             self._slots -= 1
         if not visit.yielded:
-            self._take(entry, None, TimeoutError(f"no answer within {READ_DEADLINE:g} s"))
+            self._take(entry, None, visit.overdue(READ_DEADLINE))
         visit.give_up()
 
     def _forget(self, number: int) -> bool:
@@ -280,6 +285,8 @@ class Sweeper:
                 try:
                     if not visit.take():
                         await visit.turn()
+                    if self._needs_place:
+                        await self._take_place(entry, visit)
                     answer = await self._ask(entry.node)
                 except Exception as failure:
                     error = failure
@@ -299,6 +306,14 @@ class Sweeper:
             if has_slot:
                 self._slots -= 1
             self._end_sweep()
+
+    async def _take_place(self, entry: Entry, visit: Visit) -> None:
+        """Wait until the driver may be called; only then the time of the read begins."""
+        place = self._room.place(self._method, entry.node)
+        if place is not None:
+            await visit.take_place(place)
+            reads = self._reading if entry.number in self._reading else self._lingering
+            reads[entry.number] = (*reads.pop(entry.number)[:2], asyncio.get_running_loop().time())
 
     def _next(self) -> Entry | None:
         """Take the next node from the queues that may be read."""

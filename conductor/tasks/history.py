@@ -12,6 +12,7 @@ from typing import Final
 from oslo_log import log
 
 from podium import errors, masking
+from podium.conductor.rooms.places import NotAsked
 from podium.db.conductors import TaskReport
 from podium.pacing import Gaps
 
@@ -121,6 +122,8 @@ class TaskHistory:
         self.changed = True
         if self.late:
             self._fail()
+            if isinstance(error, NotAsked):  # at the deadline that was not known
+                self._complain(error, NotAsked)
         elif isinstance(error, concurrent.futures.CancelledError):
             pass  # the daemon stops: no fault of the task
         elif error is not None:

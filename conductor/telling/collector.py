@@ -103,7 +103,7 @@ class ConductorCollector(Collector):
                 health.add_metric([driver, status], fare.pop(status, 0))
             health.add_metric([driver, _UNKNOWN], fare.total())
             failing.add_metric([driver], sum(entry.reads.failures > 0 for entry in entries))
-            lost.add_metric([driver], room.threads.lost)
+            lost.add_metric([driver], room.lost)
             stalled.add_metric([driver], room.stalled)
         yield from (count, health, failing, lost, stalled)
 

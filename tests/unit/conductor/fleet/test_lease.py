@@ -9,7 +9,7 @@ import pytest
 import virtual_time
 from fakes import HERE, Clock
 from podium.conductor.fleet.lease import Lease, SharedLeases
-from podium.conductor.rooms.visit import NotAsked
+from podium.conductor.rooms.places import NotAsked
 from podium.db.worker import Worker
 
 

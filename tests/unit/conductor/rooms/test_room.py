@@ -10,6 +10,7 @@ from fakes import PATIENCE, StillDriver, until
 from podium import errors
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.calls import DriverFault
+from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.watchdog import STALLED_AFTER
 from podium.drivers import base
@@ -123,11 +124,11 @@ def test_plain_methods_that_never_return_leave_threads_for_others() -> None:
         for run in hung:
             run.cancel()
         assert result(room, driver.where_plain)
-        assert room.threads.lost == 2
+        assert room.lost == 2
         let_go.set()
         for run in hung:
             run.future.exception(PATIENCE)
-        assert room.threads.lost == 0
+        assert room.lost == 0
 
 
 def test_a_call_is_given_up_even_where_the_method_does_not_hear_of_it() -> None:
@@ -162,7 +163,7 @@ def test_a_node_whose_last_call_never_returned_is_not_called_again_until_it_has(
         let_go.set()
 
         async def returned() -> None:
-            await until(lambda: not room.threads.lost)
+            await until(lambda: not room.lost)
 
         room.start(returned, contexts.new()).future.result(PATIENCE)
         assert command(PATIENCE).result(PATIENCE) == "answer"
@@ -270,3 +271,127 @@ def test_a_plain_method_may_return_what_is_to_be_awaited() -> None:
     driver = Returning()
     with opened(driver) as room:
         assert result(room, driver.get_power_state, NODE) == "power off"
+
+
+class Hypervisors(StillDriver):
+    """Plain calls to machines, those of which that are on ``hung`` hang until they are let go."""
+
+    threads = 4
+
+    def __init__(self) -> None:
+        super().__init__("hyp")
+        self.let_go = threading.Event()
+        self.began = threading.Semaphore(0)
+        self.called: list[str] = []
+
+    def endpoint(self, node: base.Node) -> str:
+        return str(node.driver_info["host"])
+
+    def ask(self, node: base.Node) -> str:
+        self.called.append(node.name)
+        if node.name.startswith("hung"):
+            self.began.release()
+            self.let_go.wait()
+        return "answer"
+
+
+def machine(name: str, host: str = "hv1") -> base.Node:
+    return base.Node(name, name, "hyp", driver_info={"host": host})
+
+
+def asking(room: DriverRoom, node: base.Node, seconds: float = PATIENCE, **how: Any) -> Any:
+    method = room.driver.ask  # type: ignore[attr-defined]
+    return room.start(lambda: room.command(seconds, node, method, **how), contexts.new()).future
+
+
+@contextmanager
+def hanging(*nodes: base.Node) -> Iterator[tuple[DriverRoom, Hypervisors, list[Any]]]:
+    """A room in which calls for these nodes hang."""
+    driver = Hypervisors()
+    room = DriverRoom(driver)
+    room.open(PATIENCE)
+    calls = [asking(room, node) for node in nodes]
+    for _ in nodes:
+        assert driver.began.acquire(timeout=PATIENCE)
+    try:
+        yield room, driver, calls
+    finally:
+        driver.let_go.set()
+        assert room.close(PATIENCE)
+
+
+def test_a_plain_call_that_is_given_up_before_a_thread_begins_it_is_never_made() -> None:
+    with hanging(*(machine(f"hung{number}", f"hv{number}") for number in range(4))) as (room, driver, hung):
+        late = asking(room, machine("late", "hv9"), seconds=0.05)
+        with pytest.raises(NotAsked, match="not asked: driver hyp had 4 other calls under way for 0.05 s"):
+            late.result(PATIENCE)
+        assert room.lost == 0
+        driver.let_go.set()
+        assert [call.result(PATIENCE) for call in hung] == ["answer"] * 4
+        assert asking(room, machine("next", "hv9")).result(PATIENCE) == "answer"
+        assert "late" not in driver.called
+
+
+def test_people_do_not_wait_for_threads_that_are_all_in_other_calls() -> None:
+    with hanging(*(machine(f"hung{number}", f"hv{number}") for number in range(4))) as (room, _, _hung):
+        assert asking(room, machine("a", "hv9"), urgent=True).result(PATIENCE) == "answer"
+
+
+def test_what_hangs_fills_its_own_share_of_the_threads_and_nothing_else() -> None:
+    with hanging(machine("hung1", "hv2")) as (room, driver, (hung,)):  # a quarter of four threads
+        behind, person = asking(room, machine("b", "hv2"), 0.05), []
+        confirming = asking(room, machine("c", "hv2"), 0.05, urgent=True, first=lambda: person.append(1))
+        assert asking(room, machine("a", "hv1")).result(PATIENCE) == "answer"
+        for waiting in (behind, confirming):
+            with pytest.raises(NotAsked, match="hv2 had 1 other call under way"):
+                waiting.result(PATIENCE)
+        assert person == []  # nothing was written down for a call that is not made
+        driver.let_go.set()
+        assert hung.result(PATIENCE) == "answer"
+
+
+def test_nodes_of_what_does_not_return_are_refused_at_once_until_it_does() -> None:
+    with hanging() as (room, driver, _):
+        with pytest.raises(TimeoutError, match="^no answer within 0.05 s$"):
+            asking(room, machine("hung1", "hv2"), 0.05).result(PATIENCE)
+        with pytest.raises(NotAsked, match="not asked: hv2 has 1 call that does not return"):
+            asking(room, machine("b", "hv2")).result(PATIENCE)
+        driver.let_go.set()
+
+        async def returned() -> None:
+            await until(lambda: not room.lost)
+
+        room.start(returned, contexts.new()).future.result(PATIENCE)
+        assert asking(room, machine("b", "hv2")).result(PATIENCE) == "answer"
+
+
+def test_a_node_whose_endpoint_the_driver_cannot_say_is_spoken_to_itself() -> None:
+    with hanging() as (room, _, _hung):
+        nameless = base.Node("u7", "n7", "hyp")
+        assert room.endpoint(nameless) == "u7"
+        assert asking(room, nameless).result(PATIENCE) == "answer"
+
+
+def test_async_calls_to_an_endpoint_are_limited_where_the_driver_says_so() -> None:
+    class Limited(StillDriver):
+        endpoint_calls = 2
+        now = most = 0
+
+        def endpoint(self, node: base.Node) -> str:
+            return "pdu"
+
+        async def get_power_state(self, node: base.Node) -> str:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await asyncio.sleep(0)
+            self.now -= 1
+            return "power off"
+
+    async def main() -> None:
+        room = DriverRoom(driver := Limited())
+        nodes = [base.Node(str(number), f"n{number}", "still") for number in range(9)]
+        calls = (room.command(PATIENCE, node, driver.get_power_state) for node in nodes)
+        assert await asyncio.gather(*calls) == ["power off"] * 9
+        assert driver.most == 2
+
+    asyncio.run(main())

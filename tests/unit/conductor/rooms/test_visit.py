@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from fakes import PATIENCE
-from podium.conductor.rooms.visit import NotAsked, Visit
+from podium.conductor.rooms.places import NotAsked
+from podium.conductor.rooms.visit import Visit
 
 Held = dict[str, Visit]
 

@@ -98,7 +98,7 @@ def test_a_read_that_never_ends_fails_at_its_deadline_and_its_node_is_left_alone
             await sweep(it)
             await until(lambda: it.sync.sweepers["still"].failures["timeout"] == 1)
             await sweep(it)
-            assert it.node("dead1").last_error == "the last call for it has not returned"
+            assert it.node("dead1").last_error == "not asked: the last call for it has not returned"
             room = it.rooms["still"]
             room._loop.call_soon_threadsafe(driver.answer.set)  # type: ignore[union-attr]
             async with asyncio.timeout(PATIENCE):
@@ -262,6 +262,8 @@ def test_a_driver_that_answers_without_waiting_leaves_its_loop_to_others(tmp_pat
 
 
 class Slow(StillDriver):
+    threads = 1
+
     def __init__(self) -> None:
         super().__init__()
         self.began, self.let_go = threading.Event(), threading.Event()

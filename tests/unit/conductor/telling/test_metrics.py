@@ -247,7 +247,7 @@ def test_a_plain_call_that_was_given_up_is_a_lost_thread_of_its_driver(tmp_path:
                 await happened(driver.began)
                 run.cancel()
                 async with asyncio.timeout(10):
-                    while not room.threads.lost:
+                    while not room.lost:
                         await asyncio.sleep(0.001)
                 scraped = await conductor.scrape()
             finally:

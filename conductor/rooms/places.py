@@ -1,0 +1,246 @@
+"""How many calls a driver gets at the same time, in threads and to one endpoint; people's calls go first.
+
+A call that was given up and has not returned is *lost*. It goes on taking a place at its endpoint, so that
+what hangs fills its own share and nothing else. Whoever would have to wait for lost calls is refused.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from oslo_log import log
+
+from podium import errors
+from podium.pacing import Gaps
+
+LOG = log.getLogger(__name__)
+
+#: Lost calls of a driver that have threads of their own; of more, each takes one of its usual threads.
+MOST_LOST: Final = 64
+#: Threads that only calls that people wait for may take.
+KEPT: Final = 2
+#: Seconds before an endpoint that has only lost calls is tried again: it may answer though they never return.
+_TRIES: Final = Gaps(10.0, 600.0)
+
+
+class NotAsked(errors.PodiumError, TimeoutError):
+    """The driver was not called."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"not asked: {why}")
+
+
+class Limit:
+    """So many calls at the same time. For the room's loop alone, but for ``lost``.
+
+    :param name: what the calls are for, as people know it
+    :param most: calls under way that are not lost
+    :param kept: how many more there may be of those that people wait for
+    :param spare: how many may be lost before each takes a place
+    """
+
+    def __init__(self, name: str, most: int, *, kept: int = 0, spare: int = 0) -> None:
+        self.name = name
+        self.most = most
+        self.kept = kept
+        self.spare = spare
+        self.under_way = 0
+        #: Calls that were given up and have not returned.
+        self.lost = 0
+        # Sets in order: whoever is cancelled leaves from the middle.
+        self._urgent: dict[asyncio.Future[None], None] = {}
+        self._others: dict[asyncio.Future[None], None] = {}
+
+    def room(self, urgent: bool) -> int:
+        """How many calls there may be that are not lost; none is waited for if that is nothing."""
+        return self.most + (self.kept if urgent else 0) - max(self.lost - self.spare, 0)
+
+    async def take(self, urgent: bool) -> None:
+        """Take a place, in turn.
+
+        :raises NotAsked: if nothing but lost calls could make room
+        """
+        room = self.room(urgent)
+        if room <= 0:
+            raise self._refusal()
+        if self.under_way < room:
+            self.under_way += 1
+            return
+        waiting = self._urgent if urgent else self._others
+        turn = asyncio.get_running_loop().create_future()
+        waiting[turn] = None
+        try:
+            await turn
+        except asyncio.CancelledError:
+            waiting.pop(turn, None)
+            if not turn.cancelled() and turn.exception() is None:  # it has come at this very moment
+                self.end()
+            raise
+
+    def give_up(self) -> None:
+        """Count a call that has a place as lost."""
+        self.under_way -= 1
+        self.lost += 1
+        self._admit()
+
+    def end(self, *, was_lost: bool = False, has_returned: bool = False) -> None:
+        """Free the place of a call that has returned, or was not made."""
+        if was_lost:
+            self.lost -= 1
+        else:
+            self.under_way -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        for urgent, waiting in ((True, self._urgent), (False, self._others)):
+            while waiting:
+                room = self.room(urgent)
+                if 0 < room <= self.under_way:
+                    break
+                turn = next(iter(waiting))
+                del waiting[turn]
+                if turn.done():  # cancelled at this very moment
+                    continue
+                if room <= 0:
+                    turn.set_exception(self._refusal())
+                else:
+                    self.under_way += 1
+                    turn.set_result(None)
+
+    def _refusal(self) -> NotAsked:
+        words = "1 call that does" if self.lost == 1 else f"{self.lost} calls that do"
+        return NotAsked(f"{self.name} has {words} not return")
+
+
+class Threads(Limit):
+    """The plain calls of a driver. Lost ones are replaced, up to a number that is logged once reached."""
+
+    def __init__(self, driver: str, most: int) -> None:
+        super().__init__(f"driver {driver}", most, kept=KEPT, spare=MOST_LOST)
+        self._driver = driver
+        self._is_short = False
+
+    @property
+    def ceiling(self) -> int:
+        """How many threads there may be: one is for the driver's start and close, which take no place."""
+        return self.most + self.kept + self.lost + 1
+
+    def give_up(self) -> None:
+        super().give_up()
+        if self.lost >= self.spare and not self._is_short:
+            self._is_short = True
+            LOG.error(
+                "Driver %s: %d calls of plain methods do not return, and no more threads take their place:"
+                " soon its nodes will not be asked any more; repair what hangs, or restart the conductor",
+                self._driver,
+                self.lost,
+            )
+
+    def end(self, *, was_lost: bool = False, has_returned: bool = False) -> None:
+        super().end(was_lost=was_lost, has_returned=has_returned)
+        if self._is_short and self.lost <= self.spare // 2:
+            self._is_short = False
+            LOG.error("Driver %s has threads again: %d calls do not return", self._driver, self.lost)
+
+
+class Endpoint(Limit):
+    """The calls to one endpoint.
+
+    Where all of them are lost, one more is made at growing gaps. If it returns, the endpoint answers, and the
+    lost calls no longer count.
+
+    :param driver: its name
+    :param may_try: whether there are threads to spare for such a call
+    """
+
+    def __init__(self, driver: str, name: str, most: int, may_try: Callable[[], bool]) -> None:
+        super().__init__(name, most)
+        self._driver = driver
+        self._may_try = may_try
+        self._tries = 0
+        self._next_try = 0.0
+        self._is_refusing = False
+
+    def room(self, urgent: bool) -> int:
+        room = super().room(urgent)
+        is_due = room <= 0 and asyncio.get_running_loop().time() >= self._next_try
+        return 1 if is_due and self._may_try() else room
+
+    def give_up(self) -> None:
+        if self.lost + 1 - self.spare >= self.most:
+            self._next_try = asyncio.get_running_loop().time() + _TRIES[self._tries]
+            self._tries += 1
+        super().give_up()
+
+    def end(self, *, was_lost: bool = False, has_returned: bool = False) -> None:
+        if was_lost:
+            self.spare = min(self.spare, self.lost - 1)
+        elif has_returned:
+            self.spare, self._tries = self.lost, 0
+        super().end(was_lost=was_lost, has_returned=has_returned)
+        if self._is_refusing and self.lost - self.spare < self.most:
+            self._is_refusing = False
+            LOG.info("Driver %s: %s answers again", self._driver, self.name)
+
+    def _refusal(self) -> NotAsked:
+        refusal = super()._refusal()
+        if not self._is_refusing:
+            self._is_refusing = True
+            LOG.warning("Driver %s: the nodes of %s are %s", self._driver, self.name, refusal)
+        return refusal
+
+
+class Place:
+    """The place of one call: it waits for it, and has it until the call has returned.
+
+    :param limits: what the call needs, in order
+    :param urgent: whether a person waits for it
+    """
+
+    __slots__ = ("_held", "_is_lost", "_limits", "_urgent", "waits_for")
+
+    def __init__(self, limits: Sequence[Limit], *, urgent: bool = False) -> None:
+        self._limits = limits
+        self._urgent = urgent
+        self._held: list[Limit] = []
+        self._is_lost = False
+        #: What has no room for the call yet.
+        self.waits_for: Limit | None = None
+
+    async def take(self, seconds: float | None = None) -> None:
+        """Wait until there is room; :meth:`end` is to be called whatever comes of it.
+
+        :raises NotAsked: if there is none within these seconds, or never will be
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                for limit in self._limits:
+                    self.waits_for = limit
+                    await limit.take(self._urgent)
+                    self._held.append(limit)
+            self.waits_for = None
+        except TimeoutError as error:
+            if isinstance(error, NotAsked):
+                raise
+            raise self.overdue(seconds or 0.0) from None
+
+    def overdue(self, seconds: float) -> NotAsked:
+        """The error of a call that has waited for so many seconds."""
+        limit = self.waits_for or self._limits[-1]
+        count = limit.under_way + limit.lost
+        calls = "1 other call" if count == 1 else f"{count} other calls"
+        return NotAsked(f"{limit.name} had {calls} under way for {round(seconds, 2):g} s")
+
+    def give_up(self) -> None:
+        """Count the call as lost, if it is under way."""
+        if self.waits_for is None and not self._is_lost:
+            self._is_lost = True
+            for limit in self._held:
+                limit.give_up()
+
+    def end(self) -> None:
+        """Free the place: the call has returned, or was not made."""
+        held, self._held = self._held, []
+        has_returned = self.waits_for is None and not self._is_lost
+        for limit in held:
+            limit.end(was_lost=self._is_lost, has_returned=has_returned)

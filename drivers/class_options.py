@@ -1,0 +1,57 @@
+"""Options that drivers have without declaring them: attributes of the class that the operator may change."""
+
+import inspect
+from typing import Any, Final
+
+from oslo_config import cfg
+
+from podium.drivers import base
+from podium.drivers.periodic import is_task
+
+_MOST_THREADS: Final = 256
+_MOST_CALLS: Final = 4096
+#: Methods that may be plain, and then need a thread. Tasks are the others.
+_METHODS: Final = frozenset({"get_power_state", "get_power_states", "set_power_state", "inject_nmi"})
+
+
+def declared(driver: type[base.Driver]) -> list[cfg.Opt]:
+    """The options of a driver: its own, and those of these that it has no option of its own in place of."""
+    own = list(driver.options)
+    names = {option.dest for option in own}
+    return own + [option for option in _of_class(driver) if option.dest not in names]
+
+
+def value(driver: base.Driver, name: str) -> Any:
+    """What the config file says for one of these options, or else the class."""
+    if name in {option.dest for option in type(driver).options}:  # that of the driver means something else
+        return getattr(driver, name)
+    return getattr(driver.options, name, getattr(driver, name))
+
+
+def _of_class(driver: type[base.Driver]) -> list[cfg.Opt]:
+    is_plain, found = _has_plain_methods(driver), list[cfg.Opt]()
+    if is_plain:
+        text = "Calls of the driver's plain methods at the same time. Two more are made if people wait."
+        found.append(_number("threads", driver.threads, _MOST_THREADS, text))
+    if is_plain or driver.endpoint_calls is not None:
+        text = (
+            "Calls at the same time to one chassis, PDU, hypervisor or controller that several nodes share."
+            " By default, for plain methods, a quarter of the threads."
+        )
+        found.append(_number("endpoint_calls", driver.endpoint_calls, _MOST_CALLS, text))
+    return found
+
+
+def _number(name: str, default: int | None, most: int, text: str) -> cfg.Opt:
+    try:
+        return cfg.IntOpt(name, default=default, min=1, max=most, help=text)
+    except cfg.DefaultValueError:
+        raise ValueError(f"{name} is a whole number from 1 to {most}, not {default!r}") from None
+
+
+def _has_plain_methods(driver: type[base.Driver]) -> bool:
+    return any(
+        (name in _METHODS or is_task(method)) and not inspect.iscoroutinefunction(method)
+        for name, method in inspect.getmembers(driver, inspect.isfunction)
+        if method is not getattr(base.Driver, name, None)
+    )

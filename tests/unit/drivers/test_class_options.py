@@ -1,0 +1,85 @@
+"""Options that drivers have without declaring them."""
+
+from typing import Any
+
+import pytest
+from oslo_config import cfg
+
+from podium import errors, states
+from podium.drivers import base, class_options, registry
+from podium.drivers.fake import FakeDriver
+from podium.testing import make_driver
+
+
+class Plain(base.Driver):
+    threads = 3
+
+    def get_power_state(self, node: base.Node) -> str:
+        return states.POWER_OFF
+
+    def set_power_state(self, node: base.Node, target: str) -> None: ...
+
+
+class Async(base.Driver):
+    async def get_power_state(self, node: base.Node) -> str:
+        return states.POWER_OFF
+
+    async def set_power_state(self, node: base.Node, target: str) -> None: ...
+
+
+class Mixed(Async):
+    endpoint_calls = 2
+
+    @base.node_periodic_task(spacing=60)
+    def look(self, node: base.Node, manager: base.Manager, context: Any) -> None: ...
+
+
+class Limited(Async):
+    endpoint_calls = 4
+
+
+class Own(Plain):
+    options = (cfg.StrOpt("threads", default="of wool"),)
+
+
+def names(driver: type[base.Driver]) -> list[str]:
+    return [option.name for option in registry.options("acme", driver)]
+
+
+@pytest.mark.parametrize(
+    ("driver", "expected"),
+    [
+        (Plain, ["threads", "endpoint_calls"]),
+        (Mixed, ["threads", "endpoint_calls"]),
+        (Limited, ["endpoint_calls"]),
+        (Async, []),
+    ],
+)
+def test_drivers_with_plain_methods_have_options_for_their_threads(
+    driver: type[base.Driver], expected: list[str]
+) -> None:
+    assert names(driver) == expected
+
+
+def test_an_async_driver_has_only_its_own_options() -> None:
+    assert names(FakeDriver) == [option.name for option in FakeDriver.options]
+
+
+def test_the_config_file_overrules_the_class() -> None:
+    assert class_options.value(make_driver(Plain), "threads") == 3
+    assert class_options.value(make_driver(Plain, threads=9), "threads") == 9
+    assert class_options.value(make_driver(Mixed), "endpoint_calls") == 2
+    assert class_options.value(make_driver(Plain), "endpoint_calls") is None
+
+
+def test_an_option_of_the_drivers_own_keeps_its_name_and_its_meaning() -> None:
+    driver = make_driver(Own)
+    assert driver.options.threads == "of wool"
+    assert class_options.value(driver, "threads") == 3
+
+
+@pytest.mark.parametrize("threads", [0, "many", 1000])
+def test_a_number_of_threads_that_cannot_be_is_a_fault_of_the_driver(threads: Any) -> None:
+    wrong = type("Wrong", (Plain,), {"threads": threads})
+    with pytest.raises(errors.DriverLoadError, match="cannot be made: .*threads"):
+        make_driver(wrong)
