@@ -10,7 +10,7 @@ from podium.cli.catalog import Catalog
 from podium.cli.trials import subject
 from podium.cli.trials.transcript import Transcript
 from podium.cli.trials.trial import Trial
-from podium.drivers import base, registry
+from podium.drivers import base, class_options, registry
 
 _EPILOG: Final = (
     "The conductor's timeouts and intervals, and the driver's options, come from the config file if there is"
@@ -105,7 +105,9 @@ class Try(command.Command):
     def _transcript(
         self, driver: base.Driver, node: base.Node, parsed_args: argparse.Namespace
     ) -> Transcript:
-        options = {one.dest: getattr(driver.options, one.dest) for one in type(driver).options}
+        options = {
+            one.dest: getattr(driver.options, one.dest) for one in class_options.declared(type(driver))
+        }
         return Transcript(
             driver.name,
             self.say,
@@ -127,9 +129,9 @@ class Try(command.Command):
             calls = [] if action is not None and not repeats else [trial.reading()]
             calls += trial.tasks(tasks) if tasks or (repeats and not parsed_args.read) else []
             if repeats:
-                trial.calls.repeat(calls)
+                trial.caller.repeat(calls)
             for call in calls:
-                trial.calls.once(call)
+                trial.caller.once(call)
         except KeyboardInterrupt:
             if not repeats:
                 raise

@@ -9,12 +9,12 @@ from podium import conf, errors, masking, states
 from podium.cli import enrolment, identities
 from podium.cli.catalog import Catalog
 from podium.cli.trials.transcript import Transcript
-from podium.drivers import base
+from podium.drivers import base, class_options
 
 
 def secret_options(driver: base.Driver) -> frozenset[str]:
     """Return the options of a driver whose values are secrets."""
-    options = type(driver).options
+    options = class_options.declared(type(driver))
     return frozenset(one.dest for one in options if one.secret or masking.is_secret(one.dest))
 
 
@@ -23,7 +23,7 @@ def set_options(config: conf.Config, driver: base.Driver, values: Mapping[str, s
 
     :raises podium.errors.ConfigError: naming the option
     """
-    declared = {option.dest: option for option in type(driver).options}
+    declared = {option.dest: option for option in class_options.declared(type(driver))}
     for key, value in values.items():
         if key not in declared:
             raise errors.ConfigError(f"driver {driver.name} has no option {key}{_instead(key, declared)}")

@@ -6,7 +6,7 @@ from typing import Any, Final
 from oslo_config import cfg
 
 from podium import errors, states
-from podium.cli.trials.calls import Call, Calls
+from podium.cli.trials.caller import Call, Caller
 from podium.cli.trials.manager import TrialManager
 from podium.cli.trials.transcript import Transcript
 from podium.conductor.fleet.fleet import Fleet
@@ -28,7 +28,7 @@ class Trial:
     """One driver and one node. For the main thread.
 
     :param config: the options, for spacings and deadlines
-    :param timing: the clock and the pause of :class:`podium.cli.trials.calls.Calls`
+    :param timing: the clock and the pause of :class:`podium.cli.trials.caller.Caller`
     """
 
     def __init__(
@@ -45,38 +45,38 @@ class Trial:
         self._room = DriverRoom(driver)
         self._manager = TrialManager(node, transcript)
         self._is_open = False
-        self.calls = Calls(self._room, transcript, **timing)
+        self.caller = Caller(self._room, transcript, **timing)
 
     def open(self) -> bool:
         """Start the driver; return whether it started."""
-        begun, name = self.calls.clock(), f"{self._driver.name}.start"
+        begun, name = self.caller.clock(), f"{self._driver.name}.start"
         try:
             self._room.open(_START_TIMEOUT)
         except errors.DriverLoadError as error:
-            self._transcript.failure(error, self.calls.clock() - begun, name)
+            self._transcript.failure(error, self.caller.clock() - begun, name)
             return False
         self._is_open = True
-        self._transcript.line(f"done, in {self.calls.clock() - begun:.3f} s", name)
+        self._transcript.line(f"done, in {self.caller.clock() - begun:.3f} s", name)
         return True
 
     def close(self) -> None:
         """Print the driver's own figures, and close it."""
         if self._is_open:
             self._show_statistics()
-        begun, name = self.calls.clock(), f"{self._driver.name}.close"
+        begun, name = self.caller.clock(), f"{self._driver.name}.close"
         has_ended = self._room.close(_CLOSE_TIMEOUT)
-        seconds = self.calls.clock() - begun
+        seconds = self.caller.clock() - begun
         if has_ended:
             self._transcript.line(f"ended, in {seconds:.3f} s", name)
         else:
             self._transcript.failure(TimeoutError("it has not ended, and is left behind"), seconds, name)
 
     def _show_statistics(self) -> None:
-        begun, name = self.calls.clock(), f"{self._driver.name}.statistics"
+        begun, name = self.caller.clock(), f"{self._driver.name}.statistics"
         try:
             figures = [f"{key}={value:.15g}" for key, value in self._driver.statistics().items()]
         except Exception as error:
-            self._transcript.failure(error, self.calls.clock() - begun, name)
+            self._transcript.failure(error, self.caller.clock() - begun, name)
             return
         if figures:
             self._transcript.line(" ".join(figures), name)
@@ -134,7 +134,7 @@ class Trial:
         :param agrees: returns whether it may be sent to a machine in this state
         """
         name, reading = f"{self._driver.name}.set_power_state", self.reading()
-        if not self.calls.once(reading):
+        if not self.caller.once(reading):
             self._transcript.line(f"{target} is not sent, because the power cannot be read", name)
             return
         state = self._manager.node.power_state or ""
@@ -146,11 +146,11 @@ class Trial:
             self._transcript.line("nothing was sent", name)
             return
         with self._manager.switching(target):
-            begun = self.calls.clock()
-            if self.calls.once(self._sending(target)) and target in states.REACHED:
+            begun = self.caller.clock()
+            if self.caller.once(self._sending(target)) and target in states.REACHED:
                 self._read_until(states.REACHED[target], begun, seconds)
             else:
-                self.calls.once(reading)
+                self.caller.once(reading)
 
     def _sending(self, target: str) -> Call:
         driver = self._driver
@@ -169,16 +169,16 @@ class Trial:
         """Print each new answer until it is the wanted one, or the time is over."""
         reading, pauses, shown = self.reading(), iter(PAUSES), ""
         while True:
-            outcome = self.calls.made(reading)
-            passed = self.calls.clock() - begun
+            outcome = self.caller.made(reading)
+            passed = self.caller.clock() - begun
             words = outcome.words or str(outcome.error)
             if words != shown:
                 shown = words
-                self.calls.show(reading, outcome, counts=False)
+                self.caller.show(reading, outcome, counts=False)
             if words == wanted:
                 self._transcript.line(f"{wanted} {passed:.1f} s after the command", reading.name)
                 return
             if passed >= seconds:
                 self._transcript.failure(TimeoutError(f"it is not {wanted}"), passed, reading.name)
                 return
-            self.calls.pause(next(pauses))
+            self.caller.pause(next(pauses))

@@ -157,7 +157,8 @@ def test_a_program_is_shown_with_its_status_and_a_secret_among_its_arguments_is_
 
 
 def test_an_option_goes_before_the_config_file(acme: Run) -> None:
-    done = acme("--task", "check_fans", "--option", "timeout=17")
+    done = acme("--task", "check_fans", "--option", "timeout=17", "--option", "threads=2")
+    assert done.returncode == 0
     assert '"limit": 17}' in done.stdout
 
 

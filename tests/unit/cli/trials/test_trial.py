@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from podium import conf, errors, states
-from podium.cli.trials.calls import Call
+from podium.cli.trials.caller import Call
 from podium.cli.trials.transcript import Transcript
 from podium.cli.trials.trial import Trial
 from podium.drivers import base
@@ -113,7 +113,7 @@ def test_a_change_that_never_shows_fails_after_the_conductors_timeout(tmp_path: 
 def test_an_answer_that_is_no_power_state_is_a_failure(tmp_path: Path) -> None:
     with trial_of(Machine, tmp_path) as (trial, driver, lines):
         driver.answers = ["On"]
-        assert not trial.calls.once(trial.reading())
+        assert not trial.caller.once(trial.reading())
         assert lines[0].endswith("s: 'On' is none of error, power off, power on")
 
 
@@ -135,7 +135,7 @@ def test_a_driver_that_blocks_its_loop_does_not_keep_the_trial(tmp_path: Path) -
         return clock.now
 
     with trial_of(Blocks, tmp_path, clock=passing) as (trial, driver, lines):
-        assert not trial.calls.once(trial.reading())
+        assert not trial.caller.once(trial.reading())
         assert lines[-1].endswith(": no answer within 60 s")
         Blocks.released.set()
 
@@ -161,7 +161,7 @@ class Reporter(Machine):
 def test_what_a_conductor_would_ignore_is_said_to_be_ignored(tmp_path: Path) -> None:
     with trial_of(Reporter, tmp_path) as (trial, _, lines):
         (remember,) = trial.tasks(["remember"])
-        assert trial.calls.once(remember)
+        assert trial.caller.once(remember)
         trial.switch(states.POWER_ON, 60.0, lambda state: True)
     assert lines[0].startswith("acme.remember: health OK; ignored: ")
     reports = [line for line in lines if "reports" in line]
@@ -171,7 +171,7 @@ def test_what_a_conductor_would_ignore_is_said_to_be_ignored(tmp_path: Path) -> 
 
 def test_log_lines_have_neither_secrets_nor_control_characters(tmp_path: Path) -> None:
     with trial_of(Reporter, tmp_path) as (trial, _, lines):
-        trial.calls.once(trial.tasks(["remember"])[0])
+        trial.caller.once(trial.tasks(["remember"])[0])
     assert lines[1:3] == [
         "acme.remember: INFO acme: the password is ****** [2J",
         "acme.remember: INFO acme: this line cannot be shown: TypeError",
@@ -201,10 +201,10 @@ def test_a_watch_runs_tasks_for_the_nodes_that_they_are_for(tmp_path: Path) -> N
 
     with trial_of(Filtered, tmp_path, clock=clock, pause=pause) as (trial, _, lines):
         with pytest.raises(KeyboardInterrupt):
-            trial.calls.repeat([trial.reading(), *trial.tasks([])])
+            trial.caller.repeat([trial.reading(), *trial.tasks([])])
         assert "acme.stop: done" in named(lines)
         assert "acme.greet: done" not in named(lines)
-        assert trial.calls.once(trial.tasks(["greet"])[0])  # as podium task run --node does
+        assert trial.caller.once(trial.tasks(["greet"])[0])  # as podium task run --node does
 
 
 def test_a_call_that_is_due_while_it_is_under_way_is_not_made_twice(tmp_path: Path) -> None:
@@ -225,5 +225,5 @@ def test_a_call_that_is_due_while_it_is_under_way_is_not_made_twice(tmp_path: Pa
         slow = Call(name="acme.slow", make=endless, deadline=1e9)
         quick = Call(name="acme.quick", make=trial.reading().make, deadline=60.0, words=words)
         with pytest.raises(KeyboardInterrupt):
-            trial.calls.repeat([slow, quick])
+            trial.caller.repeat([slow, quick])
     assert begun == [1]

@@ -62,7 +62,7 @@ class _Begun:
         return self.at + self.call.deadline + _GRACE
 
 
-class Calls:
+class Caller:
     """Makes calls in a room. For the main thread.
 
     :param clock: seconds, monotonic
