@@ -85,7 +85,14 @@ class InvalidNode(PodiumError):
 
 
 class DriverLoadError(PodiumError):
-    """A driver cannot be found, imported or started."""
+    """A driver cannot be found, imported or started.
+
+    :param faults: one line for each fault of what it declares, if that is why
+    """
+
+    def __init__(self, text: str, faults: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.faults = tuple(faults)
 
 
 class DuplicateTask(PodiumError):

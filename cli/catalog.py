@@ -1,7 +1,10 @@
-"""The drivers installed here: commands use them to check values of nodes and to hide secrets."""
+"""The drivers installed here: commands use them to check values of nodes and to hide secrets.
+
+A command imports only the drivers that it needs, which may take seconds, and one of which may be broken.
+"""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from podium import conf, errors, masking
@@ -13,15 +16,19 @@ MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra")
 
 
 class Catalog:
-    """The installed drivers by name; each is created when it is first used.
+    """The installed drivers by name; each is imported and created when it is first used.
 
     :param config: the configuration, in which the options of a driver are registered and read
+    :param warn: called once for each driver that the command can do without, and that cannot be used
     """
 
-    def __init__(self, config: conf.Config) -> None:
+    def __init__(self, config: conf.Config, warn: Callable[[str], None]) -> None:
         self._config = config
-        self.classes = registry.available()
+        self._warn = warn
+        self._installed = registry.installed()
+        self._found: dict[str, type[base.Driver] | errors.DriverLoadError] = {}
         self._made: dict[str, base.Driver] = {}
+        self._told: set[str] = set()
 
     def driver(self, name: str) -> base.Driver:
         """Return the driver of that name. It was not started and must not do any I/O.
@@ -30,43 +37,53 @@ class Catalog:
         :raises podium.errors.ConfigError: if the config file has a wrong value for it
         """
         if name not in self._made:
-            self._made[name] = registry.instance(name, self._class(name), self._config)
+            found = self._find(name)
+            if isinstance(found, errors.DriverLoadError):
+                raise found
+            self._made[name] = registry.instance(name, found, self._config)
             self._config.check()
         return self._made[name]
 
-    def _class(self, name: str) -> type[base.Driver]:
-        if name not in self.classes:
-            near = difflib.get_close_matches(name, self.classes, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self.classes)}"
-            raise errors.DriverLoadError(f"there is no driver {name}; {hint}")
-        found = self.classes[name]
-        if isinstance(found, errors.DriverLoadError):
-            raise found
-        return found
+    def _find(self, name: str) -> type[base.Driver] | errors.DriverLoadError:
+        if name not in self._found:
+            self._found[name] = registry.find(name) if name in self._installed else self._unknown(name)
+        return self._found[name]
+
+    def _unknown(self, name: str) -> errors.DriverLoadError:
+        near = difflib.get_close_matches(name, self._installed, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._installed)}"
+        return errors.DriverLoadError(f"there is no driver {name}; {hint}")
+
+    def _class(self, name: str) -> type[base.Driver] | None:
+        """Return the class of a driver; None if it is not installed here, or cannot be used."""
+        found = self._find(name)
+        if not isinstance(found, errors.DriverLoadError):
+            return found
+        if name in self._installed and name not in self._told:
+            self._told.add(name)
+            self._warn(f"warning: {found}")
+        return None
 
     def actions(self, name: str) -> frozenset[str] | None:
-        """Return the actions of a driver's nodes; None if the driver is not installed here."""
-        found = self.classes.get(name)
-        if found is None or isinstance(found, errors.DriverLoadError):
-            return None
-        return actions(found)
+        """Return the actions of a driver's nodes; None if the driver cannot be used here."""
+        found = self._class(name)
+        return None if found is None else actions(found)
 
     def secrets(self, name: str) -> frozenset[str]:
-        """Return the properties that a driver declares as secret; none if it is not installed here."""
-        found = self.classes.get(name)
-        if found is None or isinstance(found, errors.DriverLoadError):
-            return frozenset()
-        return frozenset(key for key, declared in found.properties.items() if declared.secret)
+        """Return the properties that a driver declares as secret; none if it cannot be used here."""
+        found = self._class(name)
+        declared = {} if found is None else found.properties
+        return frozenset(key for key, one in declared.items() if one.secret)
 
-    def is_secret(self, key: str) -> bool:
-        """Return whether a property is a secret by its name, or in any driver that has it."""
-        return masking.is_secret(key) or any(key in self.secrets(name) for name in self.classes)
+    def is_secret(self, key: str, drivers: Iterable[str]) -> bool:
+        """Return whether a property is a secret by its name, or in one of these drivers."""
+        return masking.is_secret(key) or any(key in self.secrets(name) for name in drivers)
 
     def masked(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return columns of a node, including driver, without secrets; all are secret without the driver."""
         shown = dict(row)
         for column in shown.keys() & set(MAPPINGS):
             shown[column] = masking.mask(row[column], self.secrets(row["driver"]))
-        if "driver_info" in shown and self.actions(row["driver"]) is None:
+        if "driver_info" in shown and self._class(row["driver"]) is None:
             shown["driver_info"] = dict.fromkeys(row["driver_info"], masking.MASK)
         return shown

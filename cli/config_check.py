@@ -69,7 +69,11 @@ class _Check:
         # A refused file might enable other drivers, so the other files cannot be judged without it.
         self._whole = len(readable) == len(files)
         self._config = _read(readable)
-        self._drivers = Drivers(self._config, all_enabled=not self._whole)
+        self._drivers = Drivers(
+            self._config,
+            sections={one.section for one in self._assignments},
+            all_enabled=not self._whole,
+        )
         self._faulty: set[str | None] = set()
 
     def run(self) -> list[str]:

@@ -33,7 +33,7 @@ class Upgrade(command.Command):
             before = schema.current(database)
             timeout = self.config.conductor.heartbeat_timeout
             after = schema.upgrade(database, heartbeat_timeout=timeout)
-            warnings = identities.renew(database, Catalog(self.config))
+            warnings = identities.renew(database, Catalog(self.config, self.warn))
             if remark := schema.check(database):
                 self.warn(f"warning: {remark}")
             where = database.where

@@ -1,7 +1,9 @@
 """``podium driver check``: the part of the drivers' contract that needs no hardware."""
 
 import argparse
+from collections.abc import Sequence
 
+from podium import errors
 from podium.cli import command
 from podium.cli.catalog import Catalog
 from podium.testing import structure
@@ -19,10 +21,18 @@ class Check(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        driver = Catalog(self.config).driver(parsed_args.driver)
-        found = list(structure.findings(driver))
-        for finding in found:
-            self.say(f"{driver.name}: {finding}")
+        name = parsed_args.driver
+        for finding in (found := self._findings(name)):
+            self.say(f"{name}: {finding}")
         if not found:
-            self.say(f"{driver.name}: no fault found without its hardware")
+            self.say(f"{name}: no fault found without its hardware")
         return 1 if found else 0
+
+    def _findings(self, name: str) -> Sequence[str]:
+        try:
+            driver = Catalog(self.config, self.warn).driver(name)
+        except errors.DriverLoadError as fault:
+            if fault.faults:
+                return fault.faults
+            raise
+        return list(structure.findings(driver))

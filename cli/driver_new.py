@@ -9,12 +9,9 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from oslo_config import cfg
-
 from podium import errors
 from podium.cli import command
-from podium.conf import opts
-from podium.drivers import registry
+from podium.drivers import declarations, registry
 
 #: The files of the package: the name of the template, and the path in the new folder.
 _FILES: Final = {
@@ -64,13 +61,11 @@ class New(command.Command):
 
 
 def _refuse_taken(name: str) -> None:
-    ours = cfg.ConfigOpts()
-    opts.register(ours)
-    if name in ours:
+    if name in declarations.reserved_names():
         raise errors.ConfigError(
             f"a driver cannot be called {name}: podium.conf has options of that name; choose another"
         )
-    if name in registry.available():
+    if name in registry.installed():
         raise errors.ConfigError(
             f"a driver {name} is installed already, see podium driver list; choose another name"
         )

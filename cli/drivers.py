@@ -11,7 +11,7 @@ from podium import errors
 from podium.cli import command
 from podium.cli.catalog import Catalog
 from podium.db import conductors
-from podium.drivers import base, class_options
+from podium.drivers import base, class_options, registry
 from podium.drivers.base import actions
 
 
@@ -23,10 +23,9 @@ class List(command.Lister):
     """List the installed drivers, with the online conductors that have enabled them."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        catalog = Catalog(self.config)
         hosts = self._conductors()
         rows = []
-        for name, found in catalog.classes.items():
+        for name, found in registry.available().items():
             if isinstance(found, errors.DriverLoadError):
                 description, error = None, errors.one_line(found)
             else:
@@ -60,7 +59,7 @@ class Show(command.ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        driver = Catalog(self.config).driver(parsed_args.driver)
+        driver = Catalog(self.config, self.warn).driver(parsed_args.driver)
         shown = {
             "name": driver.name,
             "description": _description(type(driver)),

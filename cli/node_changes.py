@@ -3,8 +3,10 @@
 import argparse
 import difflib
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
+
+import sqlalchemy as sa
 
 from podium import errors, node_ranges
 from podium.cli import arguments, command, enrolment, identities, outcomes
@@ -49,9 +51,16 @@ class _Change(command.Command):
             help="the conductors that own it: those with this [conductor] conductor_group",
         )
 
-    def driver_info(self, parsed_args: argparse.Namespace, catalog: Catalog) -> dict[str, str]:
-        """Return the values of --driver-info, from the command line, files and the terminal."""
-        return arguments.read_values(parsed_args.driver_info, self.app.stdin, self.warn, catalog.is_secret)
+    def driver_info(
+        self, parsed_args: argparse.Namespace, catalog: Catalog, drivers: Collection[str]
+    ) -> dict[str, str]:
+        """Return the values of --driver-info, from the command line, files and the terminal.
+
+        :param drivers: of the nodes
+        """
+        return arguments.read_values(
+            parsed_args.driver_info, self.app.stdin, self.warn, lambda key: catalog.is_secret(key, drivers)
+        )
 
 
 class Create(_Change):
@@ -68,13 +77,13 @@ class Create(_Change):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         number = parsed_args.uuid or str(uuid.uuid4())
-        catalog = Catalog(self.config)
+        catalog = Catalog(self.config, self.warn)
         driver = catalog.driver(parsed_args.driver)
         row = {
             "name": parsed_args.name or number,
             "uuid": number,
             "driver": driver.name,
-            "driver_info": self.driver_info(parsed_args, catalog),
+            "driver_info": self.driver_info(parsed_args, catalog, [driver.name]),
             "properties": dict(parsed_args.property),
             "extra": dict(parsed_args.extra),
             "conductor_group": parsed_args.conductor_group or "",
@@ -121,32 +130,49 @@ class Set(_Change):
             self.parser.error("argument --name: two nodes cannot have one name")
         if not any(getattr(parsed_args, option) not in (None, []) for option in _WHAT):
             self.parser.error("nothing to change; give at least one option, see podium node set --help")
-        catalog = Catalog(self.config)
-        given = self.driver_info(parsed_args, catalog)
-        with self.database() as database, database.write() as connection:
-            nodes = api.find_nodes(connection, wanted)
-            drivers = {catalog.driver(parsed_args.driver or node.driver) for node in nodes}
-            _check_unset(parsed_args.unset_driver_info, nodes, drivers)
-            wanted_values = [_changed(node, parsed_args, given, catalog) for node in nodes]
-            changes = [enrolment.settle(values, catalog) for values in wanted_values]
-            faults = [
-                f"{node.name}: {fault}"
-                for node, (_, found) in zip(nodes, changes, strict=True)
-                for fault in found
-            ]
-            if faults:
-                raise errors.InvalidNode(outcomes.folded_lines(faults))
-            policy = _policy(parsed_args.power_policy)
-            new = [(node, values | policy) for node, (values, _) in zip(nodes, changes, strict=True)]
-            changed = [one for one in new if _new(*one)]
-            api.update_nodes(connection, {node.id: _new(node, values) for node, values in changed})
-            moved = [node.id for node, values in changed if values["identity"] != node.identity]
-            shared = machines.shared(connection, moved) if moved else []
-            if not parsed_args.force:
-                identities.refuse(shared)
-        unchanged = len(nodes) - len(changed)
-        self.say(f"{len(changed)} changed" + (f", {unchanged} unchanged" if unchanged else ""))
+        catalog = Catalog(self.config, self.warn)
+        with self.database() as database:
+            with database.read() as connection:
+                found = api.find_keys(connection, wanted)
+            names = {parsed_args.driver or node.driver for node in found}
+            drivers = {catalog.driver(name) for name in sorted(names)}  # before secrets are asked for
+            given = self.driver_info(parsed_args, catalog, names)
+            with database.write() as connection:
+                nodes = api.find_nodes(connection, wanted)
+                _check_unset(parsed_args.unset_driver_info, nodes, drivers)
+                changed, shared = _change(connection, nodes, parsed_args, given, catalog)
+        unchanged = len(nodes) - changed
+        self.say(f"{changed} changed" + (f", {unchanged} unchanged" if unchanged else ""))
         self.warn_of(identities.warnings(shared))
+
+
+def _change(
+    connection: sa.Connection,
+    nodes: Sequence[NodeRecord],
+    parsed_args: argparse.Namespace,
+    given: Mapping[str, str],
+    catalog: Catalog,
+) -> tuple[int, list[machines.Shared]]:
+    """Change nodes; return how many of them it changed, and which are now machines of other nodes.
+
+    :raises podium.errors.InvalidNode: for faults of the values, and for machines of other nodes
+    """
+    wanted_values = [_changed(node, parsed_args, given, catalog) for node in nodes]
+    changes = [enrolment.settle(values, catalog) for values in wanted_values]
+    faults = [
+        f"{node.name}: {fault}" for node, (_, found) in zip(nodes, changes, strict=True) for fault in found
+    ]
+    if faults:
+        raise errors.InvalidNode(outcomes.folded_lines(faults))
+    policy = _policy(parsed_args.power_policy)
+    new = [(node, values | policy) for node, (values, _) in zip(nodes, changes, strict=True)]
+    changed = [one for one in new if _new(*one)]
+    api.update_nodes(connection, {node.id: _new(node, values) for node, values in changed})
+    moved = [node.id for node, values in changed if values["identity"] != node.identity]
+    shared = machines.shared(connection, moved) if moved else []
+    if not parsed_args.force:
+        identities.refuse(shared)
+    return len(changed), shared
 
 
 def _check_unset(keys: Iterable[str], nodes: Iterable[NodeRecord], drivers: Iterable[base.Driver]) -> None:

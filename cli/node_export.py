@@ -47,7 +47,7 @@ class Export(command.Command):
         write, file = _FORMATS[parsed_args.format], parsed_args.with_secrets
         wanted = node_ranges.expand(parsed_args.nodes)
         if file is None:
-            write(self.app.stdout, self._nodes(wanted, Catalog(self.config)))
+            write(self.app.stdout, self._nodes(wanted, Catalog(self.config, self.warn)))
             return
         with _new_file(file) as stream:
             count = write(stream, self._nodes(wanted, None))

@@ -47,7 +47,7 @@ class Import(command.Command):
         reading = progress.add_task("reading", total=1)
         given = node_file.read(file, lambda share: progress.update(reading, completed=share))
         progress.update(reading, completed=1)
-        catalog = Catalog(self.config)
+        catalog = Catalog(self.config, self.warn)
         settled = [enrolment.settle(row, catalog) for row in progress.track(given, description="checking")]
         rows = [row for row, _ in settled]
         found = [wrong for _, wrong in settled]

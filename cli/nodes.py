@@ -108,7 +108,7 @@ class List(command.Lister):
             )
             names = roster.names(connection) if OWNER in read else {}
         if read & {*MAPPINGS}:
-            rows = map(Catalog(self.config).masked, rows)
+            rows = map(Catalog(self.config, self.warn).masked, rows)
         if "health" in read:
             rows = (_with_known_health(row, now) for row in rows)
         if OWNER in read:
@@ -172,6 +172,7 @@ class Show(command.ShowOne):
             (found,) = node_list.select_nodes(connection, [OWNER], wanted=[node.uuid])
             owner = roster.names(connection).get(found[OWNER])
             now = clock.now(connection)
-        shown = Catalog(self.config).masked(_with_known_health(node._asdict(), now)) | {OWNER: owner}
+        catalog = Catalog(self.config, self.warn)
+        shown = catalog.masked(_with_known_health(node._asdict(), now)) | {OWNER: owner}
         names = (*COLUMNS, OWNER)
         return names, [shown[column] for column in names]

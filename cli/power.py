@@ -64,7 +64,7 @@ class _Power(outcomes.Waiting):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         wanted = node_ranges.expand(parsed_args.nodes)
-        catalog = Catalog(self.config)
+        catalog = Catalog(self.config, self.warn)
         with self.database() as database:
             with database.read() as connection:
                 nodes = api.find_keys(connection, wanted)

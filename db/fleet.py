@@ -2,7 +2,7 @@
 
 import json
 import operator
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -169,11 +169,14 @@ def known_health(
 
 
 def record_patches(
-    connection: sa.Connection, patches: Mapping[int, Mapping[str, Mapping[str, Any]]]
+    connection: sa.Connection,
+    patches: Mapping[int, Mapping[str, Mapping[str, Any]]],
+    fits: Callable[[int, str, Mapping[str, Any]], bool] = lambda number, column, held: True,
 ) -> dict[int, dict[str, dict[str, Any]]]:
     """Put values into JSON columns beside those that are there; None takes one away.
 
     :param patches: by number and column
+    :param fits: whether a patch is written, called with its number, its column, and what the column holds
     :returns: what the columns hold now, by number and column
     """
     alike: dict[tuple[str, ...], list[int]] = {}
@@ -184,7 +187,11 @@ def record_patches(
         query = sa.select(nodes.c.id, *columns(nodes, names)).where(AMONG).order_by(nodes.c.id)
         for chunk in chunks(members, AT_ONCE):
             for row in connection.execute(query.with_for_update(), {"numbers": chunk}).mappings():
-                written[row["id"]] = {name: _patched(row[name], patches[row["id"]][name]) for name in names}
+                patch = patches[row["id"]]
+                written[row["id"]] = {
+                    name: _patched(row[name], patch[name] if fits(row["id"], name, row[name]) else {})
+                    for name in names
+                }
     for members in alike.values():
         if found := [{"number": number, **written[number]} for number in members if number in written]:
             connection.execute(sa.update(nodes).where(nodes.c.id == sa.bindparam("number")), found)

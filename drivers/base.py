@@ -178,6 +178,8 @@ class Manager(Protocol):
         """Report a node's health, or that the hardware does not say how the node fares.
 
         It counts as unknown once it is three times as old as the spacing of the task that reports it.
+
+        :raises TypeError: for what is neither a Health nor None
         """
 
     def report_sensors(self, node: Node, sensors: Sequence[Sensor]) -> None:
@@ -193,7 +195,10 @@ class Manager(Protocol):
         """
 
     def save_driver_internal_info(self, node: Node, info: Mapping[str, Any]) -> None:
-        """The same for ``driver_internal_info``, which is the driver's own."""
+        """The same for ``driver_internal_info``, which is the driver's own.
+
+        :raises ValueError: too, when it would have more than 65,536 bytes as JSON
+        """
 
     def set_maintenance(self, node: Node, reason: str) -> None:
         """Put a node into maintenance; a node that is in maintenance already stays as it is."""
@@ -241,6 +246,15 @@ def check_report(state: str, observed_at: float | None) -> None:
         raise ValueError(f"observed_at={observed_at!r} is no time of the clock time.monotonic()")
     if observed_at > time.monotonic():
         raise ValueError(f"observed_at={observed_at:g} is still to come; it is of the clock time.monotonic()")
+
+
+def check_health(health: Health | None) -> None:
+    """Refuse what :meth:`Manager.report_health` must not be given.
+
+    :raises TypeError: for what is neither a Health nor None
+    """
+    if health is not None and not isinstance(health, Health):
+        raise TypeError(f"a node's health is a podium.drivers.base.Health or None, not {health!r}")
 
 
 #: The earlier name of :class:`Manager`, kept until 0.2.

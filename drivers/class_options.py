@@ -1,6 +1,7 @@
 """Options that drivers have without declaring them: attributes of the class that the operator may change."""
 
 import inspect
+from collections.abc import Iterator
 from typing import Any, Final
 
 from oslo_config import cfg
@@ -8,8 +9,8 @@ from oslo_config import cfg
 from podium.drivers import base
 from podium.drivers.periodic import is_task
 
-_MOST_THREADS: Final = 256
-_MOST_CALLS: Final = 4096
+#: The highest number of each.
+_MOST: Final = {"threads": 256, "endpoint_calls": 4096}
 #: Methods that may be plain, and then need a thread. Tasks are the others.
 _METHODS: Final = frozenset({"get_power_state", "get_power_states", "set_power_state", "inject_nmi"})
 
@@ -19,6 +20,15 @@ def declared(driver: type[base.Driver]) -> list[cfg.Opt]:
     own = list(driver.options)
     names = {option.dest for option in own}
     return own + [option for option in _of_class(driver) if option.dest not in names]
+
+
+def faults(driver: type[base.Driver]) -> Iterator[str]:
+    """A line for each of these attributes that has no value for its option."""
+    for name, most in _MOST.items():
+        number = getattr(driver, name)
+        is_whole = isinstance(number, int) and not isinstance(number, bool)
+        if not (is_whole and 1 <= number <= most) and not (number is None and name == "endpoint_calls"):
+            yield f"{name} is {number!r}, not a whole number from 1 to {most}"
 
 
 def value(driver: base.Driver, name: str) -> Any:
@@ -32,21 +42,18 @@ def _of_class(driver: type[base.Driver]) -> list[cfg.Opt]:
     is_plain, found = _has_plain_methods(driver), list[cfg.Opt]()
     if is_plain:
         text = "Calls of the driver's plain methods at the same time. Two more are made if people wait."
-        found.append(_number("threads", driver.threads, _MOST_THREADS, text))
+        found.append(_number("threads", driver.threads, text))
     if is_plain or driver.endpoint_calls is not None:
         text = (
             "Calls at the same time to one chassis, PDU, hypervisor or controller that several nodes share."
             " By default, for plain methods, a quarter of the threads."
         )
-        found.append(_number("endpoint_calls", driver.endpoint_calls, _MOST_CALLS, text))
+        found.append(_number("endpoint_calls", driver.endpoint_calls, text))
     return found
 
 
-def _number(name: str, default: int | None, most: int, text: str) -> cfg.Opt:
-    try:
-        return cfg.IntOpt(name, default=default, min=1, max=most, help=text)
-    except cfg.DefaultValueError:
-        raise ValueError(f"{name} is a whole number from 1 to {most}, not {default!r}") from None
+def _number(name: str, default: int | None, text: str) -> cfg.Opt:
+    return cfg.IntOpt(name, default=default, min=1, max=_MOST[name], help=text)
 
 
 def _has_plain_methods(driver: type[base.Driver]) -> bool:

@@ -1,10 +1,16 @@
 """A node, and what a driver reports of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
+
+#: What a node's health and its sensors' can be.
+STATUSES: Final = ("OK", "Warning", "Critical")
+#: Reasons of a node's health, and characters of one.
+_MOST: Final = 50
+_LONGEST: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +35,24 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a node fares, in Redfish's words: ``OK``, ``Warning`` or ``Critical``, and why."""
+    """How a node fares, in Redfish's words: ``OK``, ``Warning`` or ``Critical``, and why.
+
+    :param reasons: up to 50 texts for people, of up to 500 characters, beyond which they are cut; a single
+        text is one reason
+    :raises ValueError: for another status, or reasons that are no texts
+    """
 
     status: str
     reasons: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"the status of a Health is {', '.join(STATUSES)}, not {self.status!r}")
+        several = isinstance(self.reasons, Iterable) and not isinstance(self.reasons, str)
+        reasons = tuple(self.reasons) if several else (self.reasons,)
+        if not all(isinstance(reason, str) for reason in reasons):
+            raise ValueError(f"the reasons of a Health are texts, not {reasons!r}")
+        object.__setattr__(self, "reasons", tuple(reason[:_LONGEST] for reason in reasons[:_MOST]))
 
 
 @dataclass(frozen=True, slots=True)

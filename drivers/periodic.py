@@ -13,6 +13,9 @@ from podium.drivers.node import Node
 
 _TAG: Final = "__podium_periodic_task__"
 _TASK_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_LONGEST_NAME: Final = 128
+#: Seconds of the longest spacing: ten years.
+_LONGEST: Final = 315_360_000
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -32,6 +35,8 @@ class PeriodicTask:
 
 
 def driver_periodic_task(
+    no_method: None = None,
+    /,
     *,
     spacing: float = 60,
     run_immediately: bool = False,
@@ -43,17 +48,23 @@ def driver_periodic_task(
 
     The method itself is not changed in any way. It runs as ``<driver>.<name>``, never twice at once.
 
+    :param no_method: nothing; it is there so that a decorator without parentheses can be refused
     :param spacing: seconds from one start to the next
     :param run_immediately: run when the conductor starts instead of one spacing later
     :param deadline: seconds after which a run is cancelled; None for the spacing, but at least 10
     :param enabled: whether the task runs at all
     :param name: the task's name, by default the method's
-    :raises ValueError: for a spacing or deadline that is not positive, or a name that is no identifier
+    :raises ValueError: for a spacing or deadline that is no positive number up to ten years, or a name that
+        is no identifier
+    :raises TypeError: without parentheses
     """
+    _check_parentheses("driver_periodic_task", no_method)
     return _tagger(name, spacing=spacing, run_immediately=run_immediately, deadline=deadline, enabled=enabled)
 
 
 def node_periodic_task(
+    no_method: None = None,
+    /,
     *,
     spacing: float = 60,
     run_immediately: bool = False,
@@ -75,9 +86,10 @@ def node_periodic_task(
     :param all_nodes: also nodes in maintenance or with a power change under way, which are left out otherwise
     :raises ValueError: as :func:`driver_periodic_task`, for a filter that is no field, or no node in flight
     """
-    unknown = sorted(filters.keys() - Node.__dataclass_fields__.keys())
-    if unknown or max_in_flight < 1:
-        raise ValueError(f"filters are fields of Node, not {unknown}; max_in_flight is at least 1")
+    _check_parentheses("node_periodic_task", no_method)
+    _check_filters(filters)
+    if isinstance(max_in_flight, bool) or not isinstance(max_in_flight, int) or max_in_flight < 1:
+        raise ValueError(f"max_in_flight is a whole number of nodes from 1 on, not {max_in_flight!r}")
     return _tagger(
         name,
         spacing=spacing,
@@ -91,17 +103,42 @@ def node_periodic_task(
     )
 
 
+def _check_parentheses(decorator: str, given: object) -> None:
+    if given is not None:
+        raise TypeError(
+            f"{decorator} is used with parentheses, and its arguments have names:"
+            f" @base.{decorator}(spacing=60)"
+        )
+
+
+def _check_filters(filters: Mapping[str, Any]) -> None:
+    if not isinstance(filters, Mapping):
+        raise ValueError(f"filters are a mapping of fields of Node to values, not {filters!r}")
+    if unknown := [field for field in filters if field not in Node.__dataclass_fields__]:
+        known = ", ".join(Node.__dataclass_fields__)
+        raise ValueError(f"filters has {unknown[0]!r}, which is no field of Node; there are {known}")
+
+
+def _check_seconds(what: str, given: object) -> None:
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not number or not 0 < given <= _LONGEST:  # type: ignore[operator]
+        raise ValueError(f"{what} is a positive number of seconds up to ten years, not {given!r}")
+
+
 def _tagger(
     name: str | None, *, spacing: float, deadline: float | None, **more: Any
 ) -> Callable[[_Method], _Method]:
-    for what, seconds in (("spacing", spacing), ("deadline", deadline)):
-        if seconds is not None and not seconds > 0:
-            raise ValueError(f"{what} is a positive number of seconds, not {seconds!r}")
+    _check_seconds("spacing", spacing)
+    if deadline is not None:
+        _check_seconds("deadline", deadline)
 
     def tag(method: _Method) -> _Method:
-        task = PeriodicTask(name=name or method.__name__, spacing=spacing, deadline=deadline, **more)
-        if not _TASK_NAME.match(task.name):
-            raise ValueError(f"a periodic task's name is an identifier, not {task.name!r}")
+        called = method.__name__ if name is None else name
+        if not isinstance(called, str) or not _TASK_NAME.match(called) or len(called) > _LONGEST_NAME:
+            raise ValueError(
+                f"a periodic task's name is an identifier of up to {_LONGEST_NAME} letters, not {called!r}"
+            )
+        task = PeriodicTask(name=called, spacing=spacing, deadline=deadline, **more)
         setattr(method, _TAG, task)
         return method
 
@@ -113,11 +150,12 @@ def is_task(method: object) -> bool:
     return isinstance(getattr(method, _TAG, None), PeriodicTask)
 
 
+def marks(driver_class: type) -> list[tuple[str, PeriodicTask]]:
+    """The marked methods of a driver's class, its parents' included, in order of their names."""
+    found = ((name, getattr(getattr(driver_class, name, None), _TAG, None)) for name in dir(driver_class))
+    return [(name, task) for name, task in found if isinstance(task, PeriodicTask)]
+
+
 def periodic_tasks(driver: object) -> list[tuple[PeriodicTask, Callable[..., Any]]]:
     """The marked methods of a driver, its parents' included, bound to it, in order of their names."""
-    found = []
-    for attribute in sorted(dir(type(driver))):
-        task = getattr(getattr(type(driver), attribute), _TAG, None)
-        if isinstance(task, PeriodicTask):
-            found.append((task, getattr(driver, attribute)))
-    return found
+    return [(task, getattr(driver, name)) for name, task in marks(type(driver))]

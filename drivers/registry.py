@@ -3,8 +3,10 @@
 import contextlib
 import difflib
 import inspect
+import traceback
 from collections.abc import Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Final
 
 from oslo_config import cfg
@@ -12,14 +14,11 @@ from oslo_log import log
 from stevedore import NamedExtensionManager
 
 from podium import errors
-from podium.drivers import base, class_options
+from podium.drivers import base, class_options, declarations
 
 LOG = log.getLogger(__name__)
 
 NAMESPACE: Final = "podium.drivers"
-
-#: Groups of the config file that are the conductor's own.
-_RESERVED: Final = frozenset({"DEFAULT", "conductor", "database", "metrics", "periodic_tasks"})
 
 
 def installed() -> list[str]:
@@ -28,16 +27,29 @@ def installed() -> list[str]:
 
 
 def available() -> dict[str, type[base.Driver] | errors.DriverLoadError]:
-    """Every installed driver by name; for one that cannot be used, the error that says why."""
+    """Every installed driver by name; for one that cannot be used, the error that says why.
+
+    This imports all of them, which may take long: for what concerns some drivers, :func:`find` these.
+    """
     return {name: find(name) for name in installed()}
 
 
 def find(name: str) -> type[base.Driver] | errors.DriverLoadError:
     """An installed driver, or why it cannot be used, naming package, entry point and cause."""
+    if (fault := declarations.name_fault(name)) is not None:
+        return _faulty(name, [fault])
+    found = _imported(name)
+    if isinstance(found, errors.DriverLoadError):
+        return found
+    faults = declarations.faults(found)
+    return _faulty(name, faults) if faults else found
+
+
+def _imported(name: str) -> type[base.Driver] | errors.DriverLoadError:
     failed: list[errors.DriverLoadError] = []
 
     def note(_manager: object, entry_point: Any, cause: BaseException) -> None:
-        failed.append(_unusable(entry_point, f"cannot be imported: {errors.one_line(cause)}"))
+        failed.append(_unimportable(entry_point, cause))
 
     try:
         found: list[Any] = list(
@@ -51,18 +63,29 @@ def find(name: str) -> type[base.Driver] | errors.DriverLoadError:
     except KeyboardInterrupt:
         raise
     except BaseException as cause:  # stevedore lets some pass, and a plugin may raise what it likes
-        entry_point = next(iter(metadata.entry_points(group=NAMESPACE, name=name)))
-        return _unusable(entry_point, f"cannot be imported: {errors.one_line(cause)}")
+        return _unimportable(next(iter(metadata.entry_points(group=NAMESPACE, name=name))), cause)
     if failed:
         return failed[0]
     if not found:  # stevedore remembers entry points, and this one is newer
         return errors.DriverLoadError(f"driver {name} was installed just now; try again")
-    fault = _fault(found[0], len(found) > 1)
-    return found[0].plugin if fault is None else _unusable(found[0].entry_point, fault)
+    fault = _no_driver(found[0].plugin, len(found) > 1)
+    return found[0].plugin if fault is None else errors.DriverLoadError(f"{described(name)} {fault}")
 
 
-def _unusable(entry_point: Any, fault: str) -> errors.DriverLoadError:
-    return errors.DriverLoadError(f"{described(entry_point.name)} {fault}")
+def _unimportable(entry_point: Any, cause: BaseException) -> errors.DriverLoadError:
+    place = ""
+    package = entry_point.value.partition(":")[0].partition(".")[0]
+    for frame, line in traceback.walk_tb(cause.__traceback__):
+        module = frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] == package and module != __name__:
+            place = f" ({Path(frame.f_code.co_filename).name}, line {line})"
+    return errors.DriverLoadError(
+        f"{described(entry_point.name)} cannot be imported: {errors.one_line(cause)}{place}"
+    )
+
+
+def _faulty(name: str, faults: Sequence[str]) -> errors.DriverLoadError:
+    return errors.DriverLoadError(f"{described(name)}: {'; '.join(faults)}", faults)
 
 
 def described(name: str) -> str:
@@ -76,14 +99,12 @@ def described(name: str) -> str:
     return f"driver {name} (package {' and '.join(packages)}, entry point {' and '.join(values)})"
 
 
-def _fault(extension: Any, twice: bool) -> str | None:
-    if not (inspect.isclass(extension.plugin) and issubclass(extension.plugin, base.Driver)):
+def _no_driver(plugin: Any, twice: bool) -> str | None:
+    if not (inspect.isclass(plugin) and issubclass(plugin, base.Driver)):
         return "is not a class that inherits podium.drivers.base.Driver"
-    lacking = sorted(getattr(extension.plugin, "__abstractmethods__", ()))
+    lacking = sorted(getattr(plugin, "__abstractmethods__", ()))
     if lacking:
         return f"lacks the method {', '.join(lacking)}"
-    if extension.name in _RESERVED:
-        return "cannot be used: its name is that of a group of the config file"
     if twice:
         return "is not the only one of that name; uninstall the other package"
     return None
@@ -129,39 +150,34 @@ def load(
 def instance(name: str, found: type[base.Driver], conf: cfg.ConfigOpts) -> base.Driver:
     """A driver that was not started, its options registered in ``conf`` under its name.
 
-    :raises podium.errors.DriverLoadError: when it cannot be made
+    :raises podium.errors.DriverLoadError: when it cannot be made, or declares what cannot be used
     """
+    fault = declarations.name_fault(name)
+    if faults := [fault] if fault else declarations.faults(found):
+        raise _faulty(name, faults)
+    conf.register_group(cfg.OptGroup(name))
+    conf.register_opts(class_options.declared(found), group=name)
     try:
-        conf.register_group(cfg.OptGroup(name))
-        conf.register_opts(class_options.declared(found), group=name)
         driver = found(name, conf[name])
-        names = [task.name for task, _ in base.periodic_tasks(driver)]
-    except Exception as cause:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as cause:  # SystemExit too must not end the program
         raise errors.DriverLoadError(f"{described(name)} cannot be made: {errors.one_line(cause)}") from cause
-    twice = sorted({task for task in names if names.count(task) > 1})
-    if twice:
-        raise errors.DriverLoadError(
-            f"{described(name)} has two periodic tasks {', '.join(twice)}; give one another name"
-        )
+    if faults := declarations.faults_of_instance(driver, name):
+        raise _faulty(name, faults)
     return driver
 
 
 def options(name: str, found: type[base.Driver] | errors.DriverLoadError) -> list[cfg.Opt]:
     """The options of an installed driver.
 
-    :raises podium.errors.DriverLoadError: when it cannot be used, or has options that cannot be registered
+    :raises podium.errors.DriverLoadError: when it cannot be used
     """
     if isinstance(found, errors.DriverLoadError):
         raise found
-    try:
-        declared = class_options.declared(found)
-        cfg.ConfigOpts().register_opts(declared, group=name)
-    except Exception as cause:
-        raise errors.DriverLoadError(
-            f"driver {name} ({found.__module__}.{found.__qualname__}) has options that cannot be used:"
-            f" {errors.one_line(cause)}"
-        ) from cause
-    return declared
+    if faults := declarations.faults(found):
+        raise _faulty(name, faults)
+    return class_options.declared(found)
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

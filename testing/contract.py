@@ -59,6 +59,9 @@ class DriverContract:
     def test_it_is_described(self) -> None:
         structure.enforce(structure.described(self.make_driver()))
 
+    def test_what_it_declares_can_be_used(self) -> None:
+        structure.enforce(structure.declarations_usable(self.make_driver()))
+
     def test_its_properties_are_documented(self) -> None:
         structure.enforce(structure.properties_documented(self.make_driver()))
 

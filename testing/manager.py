@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from oslo_log import log
 
 from podium import errors
-from podium.drivers import base
+from podium.drivers import base, internal_info
 from podium.drivers.command import CommandResult, Pending, in_event_loop
 from podium.drivers.context import Lifetimes, RunContext
+from podium.drivers.node import STATUSES
 from podium.testing.making import call
 from podium.testing.programs import Answer, Programs
 
@@ -90,6 +91,7 @@ class FakeManager(base.Manager):
         return {name: health for name, (health, until) in self._healths.items() if self.now <= until}
 
     def report_health(self, node: base.Node, health: base.Health | None) -> None:
+        base.check_health(health)
         if self._current(node) is None:
             return
         self._healths.pop(node.name, None)
@@ -99,7 +101,7 @@ class FakeManager(base.Manager):
 
     def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
         for sensor in sensors:
-            if sensor.kind not in base.SENSOR_KINDS or sensor.status not in ("OK", "Warning", "Critical"):
+            if sensor.kind not in base.SENSOR_KINDS or sensor.status not in STATUSES:
                 raise ValueError(f"{sensor} is of no known kind or status: see podium.drivers.base.Sensor")
         if self._current(node) is not None:
             self.sensors[node.name] = list(sensors)
@@ -113,6 +115,8 @@ class FakeManager(base.Manager):
     def save_driver_internal_info(self, node: base.Node, info: Mapping[str, Any]) -> None:
         saved = _as_json(info)
         if (known := self._current(node)) is not None:
+            if refusal := internal_info.refusal(known.driver_internal_info, saved):
+                raise ValueError(f"{node.name}: {refusal}")
             self.driver_internal_info.setdefault(node.name, {}).update(saved)
             self._update(node, driver_internal_info=_merged(known.driver_internal_info, saved))
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from oslo_config import cfg
 
 from podium import errors, masking, states
-from podium.drivers import base
+from podium.drivers import base, declarations
 from podium.testing import watch
 from podium.testing.making import make_node
 
@@ -52,12 +52,16 @@ def described(driver: base.Driver) -> Iterator[str]:
         yield f"class {type(driver).__qualname__} has no docstring, whose first line is its description"
 
 
+def declarations_usable(driver: base.Driver) -> Iterator[str]:
+    """What it declares can be used; otherwise the conductor would not load it."""
+    yield from declarations.faults(driver)
+
+
 def properties_documented(driver: base.Driver) -> Iterator[str]:
     """Every property can be typed, is explained in a line, and has a default that its own type takes."""
     for key, declared in driver.properties.items():
         if not isinstance(declared, base.Property):
-            yield f"property {key} is a {type(declared).__name__}, not a podium.drivers.base.Property"
-            continue
+            continue  # reported by declarations_usable
         if not (key.isidentifier() and key == key.lower()):
             yield f"property {key} is not a lowercase identifier"
         if not declared.help.strip() or "\n" in declared.help:
@@ -83,21 +87,18 @@ def secrets_marked(driver: base.Driver) -> Iterator[str]:
 
 def options_documented(driver: base.Driver) -> Iterator[str]:
     """Every option is explained in the sample of the config file."""
-    for option in type(driver).options:
-        if not isinstance(option, cfg.Opt):
-            yield f"option {option!r} is not an oslo.config option"
-        elif not (option.help or "").strip():
+    for option in _options(driver):
+        if not (option.help or "").strip():
             yield f"option {option.name} has no help"
 
 
 def power_states_known(driver: base.Driver) -> Iterator[str]:
-    """``supported_power_states`` has words of podium.states."""
+    """``supported_power_states`` has targets of ``set_power_state``."""
     supported = driver.supported_power_states
-    if isinstance(supported, str) or not supported:
+    if not supported:
         yield f"supported_power_states is {supported!r}, not a tuple of words from podium.states"
-        return
     for target in supported:
-        if target not in states.TARGETS:
+        if target in states.ACTIONS - states.TARGETS:
             yield f"supported_power_states has {target!r}, not one of {', '.join(sorted(states.TARGETS))}"
 
 
@@ -105,8 +106,6 @@ def signatures_fit(driver: base.Driver) -> Iterator[str]:
     """Every method can be called as the conductor calls it."""
     for name, arguments in _ARGUMENTS.items():
         yield from _misfits(getattr(driver, name), name, arguments)
-    if inspect.iscoroutinefunction(driver.validate):
-        yield "validate is async; it is called as a plain method and does no input or output"
 
 
 def tasks_fit(driver: base.Driver) -> Iterator[str]:
@@ -192,10 +191,9 @@ def endpoint_names_what_is_spoken_to(driver: base.Driver, node: base.Node | None
 def _named_alone(driver: base.Driver, method: str, one: base.Node) -> tuple[list[str], list[Any]]:
     """Ask a method that names something without input or output: its faults, or its only answer."""
     ask = getattr(driver, method)
-    if inspect.iscoroutinefunction(ask):
-        return [f"{method} is async; it is called as a plain method and does no input or output"], []
-    if any(_misfits(ask, method, ("node",))) or _validate(driver, one)[0]:
-        return [], []  # reported by signatures_fit, or not a node for which it would be called
+    # Reported by declarations_usable or signatures_fit, or not a node for which it would be called.
+    if inspect.iscoroutinefunction(ask) or any(_misfits(ask, method, ("node",))) or _validate(driver, one)[0]:
+        return [], []
     with watch.no_input_output() as tried:
         try:
             named = ask(one)
@@ -258,6 +256,7 @@ STATIC: Final[Mapping[str, Check]] = {
     check.__name__: check
     for check in (
         described,
+        declarations_usable,
         properties_documented,
         secrets_marked,
         options_documented,
@@ -299,7 +298,7 @@ def _misfits(method: Callable[..., Any], name: str, arguments: tuple[str, ...]) 
 def _validate(driver: base.Driver, node: base.Node) -> tuple[Exception | None, list[str]]:
     """The error of ``validate``, and the input and output that it tried."""
     if inspect.iscoroutinefunction(driver.validate) or any(_misfits(driver.validate, "validate", ("node",))):
-        return errors.InvalidDriverInfo("reported by signatures_fit"), []
+        return errors.InvalidDriverInfo("reported by declarations_usable or signatures_fit"), []
     with watch.no_input_output() as tried:
         try:
             driver.validate(node)

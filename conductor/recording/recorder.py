@@ -22,7 +22,9 @@ from oslo_log import log
 from podium import errors
 from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.recording import patches
 from podium.conductor.recording.checked import CheckedPile
+from podium.conductor.recording.patches import Patched
 from podium.conductor.recording.pile import MOST_CHANGES, Pile
 from podium.conductor.recording.written import Written
 from podium.conductor.rooms.clock import DatabaseClock
@@ -88,10 +90,7 @@ class Recorder:
         self._health_order = threading.Lock()
         self._healths: Pile[int, Mapping[str, Any] | None, None] = Pile(fleet.record_health)
         self._health_times: Pile[int, tuple[datetime, float], None] = Pile(fleet.record_health_times)
-        self._values: Pile[tuple[int, str, str], Any, Mapping[int, Mapping[str, Any]]] = Pile(
-            lambda sql, values: fleet.record_patches(sql, _by_column(values)),
-            lambda _, columns: self._fleet.note_columns(columns),
-        )
+        self._values: Pile[tuple[int, str, str], Any, Patched] = Pile(patches.write, self._note_values)
         self._maintenance: Pile[int, tuple[str, str | None], None] = Pile(
             fleet.record_maintenance, most=MOST_CHANGES
         )
@@ -260,6 +259,13 @@ class Recorder:
         self._fleet.taken.free_when_seen(change, written)
         self._written.add(written.values(), self._lease)
 
+    def _note_values(self, _: object, patched: Patched) -> None:
+        self._fleet.note_columns(patched.columns)
+        for number, refusal in patched.refused.items():
+            if (entry := self._fleet.get(number)) is not None:
+                node = entry.node
+                LOG.error("%s: what the driver %s saved is dropped: %s", node.name, node.driver, refusal)
+
     def _note_power(self, written: Mapping[int, Reading], left_alone: _Numbers) -> None:
         self._fleet.note_power(
             (one.node_id, one.version, one.state)
@@ -299,10 +305,3 @@ def _finish(connection: sa.Connection, outcomes: Mapping[int, Outcome]) -> int:
 
 def _reasons(found: Mapping[int, _Fault]) -> dict[int, str]:
     return {number: f"{what}; last: {failure}" for number, (what, failure) in found.items()}
-
-
-def _by_column(values: Mapping[tuple[int, str, str], Any]) -> dict[int, dict[str, dict[str, Any]]]:
-    nested: dict[int, dict[str, dict[str, Any]]] = {}
-    for (number, column, key), value in values.items():
-        nested.setdefault(number, {}).setdefault(column, {})[key] = value
-    return nested

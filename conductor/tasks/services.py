@@ -25,7 +25,7 @@ from podium.db import fleet as statements
 from podium.db.clock import later
 from podium.db.readings import Reading
 from podium.db.worker import Worker
-from podium.drivers import base, command
+from podium.drivers import base, command, internal_info
 from podium.drivers.context import Lifetimes
 
 LOG = log.getLogger(__name__)
@@ -93,7 +93,11 @@ class DriverServices:
         self._recorder.add_reading(Reading(entry.number, entry.version, at, state, late=late))
 
     def report_health(self, node: base.Node, health: base.Health | None) -> None:
-        """Save a node's health, and for how long it is true."""
+        """Save a node's health, and for how long it is true.
+
+        :raises TypeError: for what is no Health
+        """
+        base.check_health(health)
         if self._current(node) is not None:
             self._recorder.add_health(node.uuid, health, self._lifetimes.of(node.driver, contexts.current()))
 
@@ -109,13 +113,19 @@ class DriverServices:
         self._save(node, "properties", properties)
 
     def save_driver_internal_info(self, node: base.Node, info: Mapping[str, Any]) -> None:
-        """Put values into the node's ``driver_internal_info``; None removes one."""
+        """Put values into the node's ``driver_internal_info``; None removes one.
+
+        :raises ValueError: when it has no room for them; where that shows only later, it is logged
+        """
         self._save(node, "driver_internal_info", info)
 
     def _save(self, node: base.Node, column: str, values: Mapping[str, Any]) -> None:
         # A copy, and an error for what is no JSON now, where the driver can be blamed.
         copied = json.loads(json.dumps(dict(values), allow_nan=False))
-        if self._current(node) is not None:
+        if (entry := self._current(node)) is not None:
+            known = entry.node.driver_internal_info
+            if column == "driver_internal_info" and (refusal := internal_info.refusal(known, copied)):
+                raise ValueError(f"{node.name}: {refusal}")
             self._recorder.add_values(node.uuid, column, copied)
 
     def set_maintenance(self, node: base.Node, reason: str) -> None:

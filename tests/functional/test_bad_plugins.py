@@ -81,6 +81,22 @@ class NoStart(Plain):
     def start(self): raise OSError("no such device")
 
 
+class NoSuper(Plain):
+    """Knows neither its name nor its options."""
+    def __init__(self, name, options): self.ready = True
+
+
+class Wrong(Plain):
+    """Declares what cannot be used."""
+    properties = {"port": "its port"}
+    supported_power_states = ["on", "off"]
+
+
+class Exits(Plain):
+    """Ends programs."""
+    def __init__(self, name, options): raise SystemExit(3)
+
+
 class Twice(SameOne):
     """Has two tasks of one name."""
     @base.driver_periodic_task(spacing=1, name="check_status")
@@ -103,7 +119,8 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-plugin\nVersion: 1.0\n")
     lines = [f"{name} = bad_plugin:{cls}" for name, cls in DRIVERS.items()]
     lines += ["absent = bad_plugin:Absent", "broken = bad_plugin_broken:Driver"]
-    lines += ["nostart = bad_plugin:NoStart", "twice = bad_plugin:Twice"]
+    lines += ["nostart = bad_plugin:NoStart", "twice = bad_plugin:Twice", "nosuper = bad_plugin:NoSuper"]
+    lines += ["wrong = bad_plugin:Wrong", "exits = bad_plugin:Exits"]
     (folder / "bad_plugin_broken.py").write_text("raise SystemExit('at import')\n")
     (info / "entry_points.txt").write_text("\n".join(["[podium.drivers]", *lines, ""]))
     monkeypatch.setenv("PYTHONPATH", str(folder))
@@ -164,7 +181,20 @@ def test_with_every_bad_plugin_loaded_the_fleet_keeps_its_rhythm_and_the_culprit
             "nostart",
             "(package bad-plugin, entry point bad_plugin:NoStart): start() failed: OSError: no such device",
         ),
-        ("twice", "(package bad-plugin, entry point bad_plugin:Twice) has two periodic tasks check_status"),
+        (
+            "twice",
+            "(package bad-plugin, entry point bad_plugin:Twice): 2 periodic tasks are named check_status;",
+        ),
+        (
+            "nosuper",
+            "(package bad-plugin, entry point bad_plugin:NoSuper): its __init__ does not call super()",
+        ),
+        (
+            "wrong",
+            "bad_plugin:Wrong): property port is a value of the type str, not a podium.drivers.base.Property;"
+            " supported_power_states has 'on', not one of ",
+        ),
+        ("exits", "(package bad-plugin, entry point bad_plugin:Exits) cannot be made: SystemExit: 3"),
     ],
 )
 def test_a_plugin_that_cannot_be_loaded_stops_the_daemon_or_is_skipped_as_configured(

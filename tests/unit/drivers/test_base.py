@@ -194,18 +194,82 @@ def test_a_method_that_replaces_a_task_has_its_own_spacing() -> None:
     assert base.periodic_tasks(Acme("acme", None))[1][0].spacing == 60
 
 
+INF, NAN = float("inf"), float("nan")
+
+
+@pytest.mark.parametrize("given", [0, -1, NAN, INF, -INF, 1e300, 10**400, "60", True, [60]], ids=repr)
+@pytest.mark.parametrize("time", ["spacing", "deadline"])
+@pytest.mark.parametrize("decorator", [base.driver_periodic_task, base.node_periodic_task])
+def test_a_time_that_is_no_positive_number_is_refused_where_it_is_written(
+    decorator: Any, time: str, given: Any
+) -> None:
+    with pytest.raises(ValueError, match=f"^{time} is a positive number of seconds up to ten years, not "):
+        decorator(**{time: given})
+
+
+@pytest.mark.parametrize("given", [0, -1, 2.5, "50", True, None])
+def test_a_number_of_nodes_in_flight_that_is_none_is_refused(given: Any) -> None:
+    with pytest.raises(
+        ValueError, match=f"^max_in_flight is a whole number of nodes from 1 on, not {given!r}"
+    ):
+        base.node_periodic_task(max_in_flight=given)
+
+
 @pytest.mark.parametrize(
-    "times", [{"spacing": 0}, {"spacing": -1}, {"spacing": float("nan")}, {"deadline": 0}, {"deadline": -5}]
+    ("given", "words"),
+    [
+        ({"power": "power on"}, "^filters has 'power', which is no field of Node; there are uuid, name, "),
+        ({7: 7}, "^filters has 7, which is no field of Node"),
+        (["power_state"], "^filters are a mapping of fields of Node to values, not "),
+    ],
 )
-def test_a_time_that_is_not_positive_is_refused_where_it_is_written(times: dict[str, float]) -> None:
-    told = f"{next(iter(times))} is a positive number of seconds, not {next(iter(times.values()))}$"
-    with pytest.raises(ValueError, match=told):
-        base.driver_periodic_task(**times)  # type: ignore[arg-type]
+def test_filters_that_no_node_can_have_are_refused(given: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        base.node_periodic_task(filters=given)
 
 
-@pytest.mark.parametrize("name", ["check status", "check.status", "9lives", "check:5", "a,b", "check\n"])
-def test_a_task_name_that_the_config_file_could_not_hold_is_refused(name: str) -> None:
+@pytest.mark.parametrize("decorator", ["driver_periodic_task", "node_periodic_task"])
+def test_a_decorator_without_parentheses_is_told_how_it_is_written(decorator: str) -> None:
+    def check(self: object, manager: object, context: object) -> None: ...
+
+    told = rf"^{decorator} is used with parentheses, .*: @base\.{decorator}\(spacing=60\)$"
+    for given in (check, 60):
+        with pytest.raises(TypeError, match=told):
+            getattr(base, decorator)(given)
+
+
+@pytest.mark.parametrize(
+    "name", ["check status", "check.status", "9lives", "check:5", "a,b", "check\n", "", "a" * 129, 5]
+)
+def test_a_task_name_that_the_config_file_could_not_hold_is_refused(name: Any) -> None:
     def check(self: object, manager: object, context: object) -> None: ...
 
     with pytest.raises(ValueError, match="identifier"):
         base.driver_periodic_task(name=name)(check)
+
+
+@pytest.mark.parametrize("status", ["BAD", "ok", "", None, 1, ["OK"]])
+def test_a_health_of_no_known_status_is_refused(status: Any) -> None:
+    with pytest.raises(ValueError, match="^the status of a Health is OK, Warning, Critical, not "):
+        base.Health(status)
+
+
+@pytest.mark.parametrize("reasons", [5, None, (5,), ["hot", OSError("no fan")], (("hot",),)])
+def test_reasons_that_are_no_texts_are_refused(reasons: Any) -> None:
+    with pytest.raises(ValueError, match="^the reasons of a Health are texts, not "):
+        base.Health("Warning", reasons)
+
+
+@pytest.mark.parametrize(
+    ("given", "reasons"),
+    [
+        ("the fan is slow", ("the fan is slow",)),
+        (["hot", "loud"], ("hot", "loud")),
+        ((word for word in ("hot", "loud")), ("hot", "loud")),
+        ((), ()),
+        (["x" * 501] * 51, ("x" * 500,) * 50),
+    ],
+    ids=["one text", "a list", "a generator", "none", "too much"],
+)
+def test_the_reasons_of_a_health_are_texts(given: Any, reasons: tuple[str, ...]) -> None:
+    assert base.Health("Warning", given).reasons == reasons

@@ -121,10 +121,7 @@ class OptionWithoutHelp(Good):
 class OwnWords(Good):
     """Broken."""
 
-    supported_power_states = (states.POWER_ON, "off")
-
-    async def set_power_state(self, node: base.Node, target: str) -> None:
-        await super().set_power_state(node, {"off": states.POWER_OFF}.get(target, target))
+    supported_power_states = (*Good.supported_power_states, states.POWER_CYCLE)
 
 
 class RefusesWhatIsValid(Good):

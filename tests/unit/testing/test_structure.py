@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from oslo_config import cfg
 
-from podium import states
+from podium import errors, states
 from podium.drivers import base
 from podium.drivers.fake import FakeDriver
 from podium.drivers.ipmi.driver import IPMIDriver
@@ -213,7 +213,6 @@ def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
     ("driver", "finding"),
     [
         (ClosesByName, "close cannot be called with (): missing a required argument: 'name'"),
-        (AsyncValidate, "validate is async; it is called as a plain method and does no input or output"),
         (YieldsAState, "get_power_state is a generator: it has a yield, and calling it does nothing"),
         (
             TaskOfNodeWithoutNode,
@@ -224,7 +223,6 @@ def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
             TaskWithoutContext,
             "periodic task look cannot be called with (manager, context): too many positional arguments",
         ),
-        (AsyncIdentity, "identity is async; it is called as a plain method and does no input or output"),
         (
             NamesByName,
             "identity is not the same for the same driver_info: it must not follow from anything else",
@@ -247,7 +245,6 @@ def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
             "identity changes with the case of acme_address: podium.example and PODIUM.example are one host,"
             " whose name belongs into it in lower case",
         ),
-        (AsyncEndpoint, "endpoint is async; it is called as a plain method and does no input or output"),
         (ReachesByName, _UNSTEADY),
         (ReachesByCount, _UNSTEADY),
         (ReachesNothing, "endpoint returns '', which is not a text without blanks"),
@@ -258,6 +255,19 @@ def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
 )
 def test_a_fault_of_structure_is_found_once(driver: type[base.Driver], finding: str) -> None:
     assert list(structure.findings(make_driver(driver))) == [finding]
+
+
+@pytest.mark.parametrize(
+    ("driver", "method"),
+    [(AsyncValidate, "validate"), (AsyncIdentity, "identity"), (AsyncEndpoint, "endpoint")],
+)
+def test_an_async_method_that_is_called_as_a_plain_one_is_found_though_nothing_would_load_the_driver(
+    driver: type[base.Driver], method: str
+) -> None:
+    told = f"{method} is async; it is called as a plain method and does no input or output"
+    assert list(structure.findings(driver("acme", None))) == [told]
+    with pytest.raises(errors.DriverLoadError, match=f"driver acme: {told}"):
+        make_driver(driver)
 
 
 @pytest.mark.parametrize(

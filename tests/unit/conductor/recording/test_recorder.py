@@ -223,3 +223,24 @@ def test_the_lag_is_the_age_of_the_oldest_reading_that_is_not_written(tmp_path: 
             assert recorder.lag == 0
 
     asyncio.run(main())
+
+
+def test_what_has_no_room_beside_what_was_saved_meanwhile_is_dropped_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"}, {"name": "b", "driver": "still"})
+            await it.fleet.refresh(it.sql)
+            large, small = it.node("a").uuid, it.node("b").uuid
+            for key in ("one", "two"):  # neither knows of the other, which waits
+                it.recorder.add_values(large, "driver_internal_info", {key: "x" * 40_000})
+            it.recorder.add_values(large, "properties", {"cpus": 2})
+            it.recorder.add_values(small, "driver_internal_info", {"one": 1})
+            assert await it.recorder.flush()
+            assert (it.node("a").driver_internal_info, it.node("a").properties) == ({}, {"cpus": 2})
+            assert it.node("b").driver_internal_info == {"one": 1}
+
+    asyncio.run(main())
+    (line,) = [record.getMessage() for record in caplog.records if "dropped" in record.getMessage()]
+    assert line.startswith("a: what the driver still saved is dropped: driver_internal_info would have 800")

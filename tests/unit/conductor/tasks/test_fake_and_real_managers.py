@@ -487,3 +487,38 @@ def test_the_suite_covers_all_that_drivers_may_ask() -> None:
     text = Path(__file__).read_text()
     methods = {name for name in vars(base.Manager) if not name.startswith("_")}
     assert {name for name in methods if f"manager.{name}(" not in text} == set()
+
+
+@pytest.mark.parametrize("health", ["OK", 1, {"status": "OK"}])
+def test_what_is_no_health_is_refused(on: Callable[..., None], health: Any) -> None:
+    async def play(side: Side) -> None:
+        with pytest.raises(TypeError, match=r"is a podium\.drivers\.base\.Health or None, not "):
+            side.manager.report_health(node_of(side), health)
+
+    on(play)
+
+
+def test_a_driver_has_room_for_64_kib_of_its_own_with_a_node(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        save = side.manager.save_driver_internal_info
+        save(node_of(side), {"firmware": "2.1", "log": "x" * 60_000})
+        await side.settle()
+        with pytest.raises(ValueError, match=r"^n1: driver_internal_info would have 6\d{4} bytes, .* 65536;"):
+            save(node_of(side), {"more": "x" * 6_000})
+        await side.settle()
+        assert node_of(side).driver_internal_info.keys() == {"firmware", "log"}
+        save(node_of(side), {"log": None, "more": "x" * 6_000})
+        await side.settle()
+        assert node_of(side).driver_internal_info.keys() == {"firmware", "more"}
+
+    on(play)
+
+
+def test_twenty_megabytes_are_refused_at_once(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        with pytest.raises(ValueError, match="keep less in it"):
+            side.manager.save_driver_internal_info(node_of(side), {"dump": "x" * 20_000_000})
+        await side.settle()
+        assert node_of(side).driver_internal_info == {}
+
+    on(play)

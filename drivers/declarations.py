@@ -1,0 +1,143 @@
+"""Checks what a driver declares before anything uses it, so that its author reads each fault in a line."""
+
+import functools
+import inspect
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from oslo_config import cfg
+
+from podium import errors, states
+from podium.conf import opts
+from podium.drivers import base, class_options
+from podium.drivers.periodic import marks
+
+#: As many letters as the database keeps, and those that task names and the config file can have.
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+
+_METHODS: Final = (
+    "get_power_state",
+    "set_power_state",
+    "inject_nmi",
+    "validate",
+    "identity",
+    "endpoint",
+    "statistics",
+    "start",
+    "close",
+    "release",
+)
+#: Methods that are called where no event loop runs, such as in the command ``podium``.
+_PLAIN: Final = frozenset({"validate", "identity", "endpoint", "statistics"})
+
+
+@functools.cache
+def reserved_names() -> frozenset[str]:
+    """The names that the conductor's own options and their groups have in the config file, in lower case."""
+    ours = cfg.ConfigOpts()
+    opts.register(ours)
+    return frozenset({"default", *(name.lower() for name in ours)})
+
+
+def name_fault(name: str) -> str | None:
+    """What is wrong with the name of a driver; None for a good one."""
+    if not _NAME.match(name):
+        return "its name is not made of up to 64 letters, digits, _ and -, a letter or digit first"
+    if name.lower() in reserved_names():
+        return "podium.conf has an option or a group of that name; give the entry point another"
+    return None
+
+
+def faults(driver: base.Driver | type[base.Driver]) -> list[str]:
+    """A line for everything that is wrong with what a driver declares."""
+    own = driver if isinstance(driver, type) else type(driver)
+    try:
+        return [
+            *_properties(driver.properties),
+            *_options(own.options),
+            *class_options.faults(own),
+            *_power_states(driver.supported_power_states),
+            *_methods(driver),
+            *_tasks(own),
+        ]
+    except Exception as cause:
+        return [f"what it declares cannot be read: {errors.one_line(cause)}"]
+
+
+def faults_of_instance(driver: base.Driver, name: str) -> list[str]:
+    """As :func:`faults`, of a driver that was made, whose ``__init__`` may have changed them.
+
+    :param name: that it was given
+    """
+    called = getattr(driver, "name", None)
+    if called is None:
+        return ["its __init__ does not call super().__init__(name, options)"]
+    if called != name:
+        return [f"its __init__ names it {called!r} instead of {name}: super().__init__(name, options)"]
+    return faults(driver)
+
+
+def _properties(declared: Any) -> Iterator[str]:
+    if not isinstance(declared, Mapping):
+        yield f"properties is {_kind(declared)}, not a mapping of names to podium.drivers.base.Property"
+        return
+    for key, one in declared.items():
+        if not isinstance(key, str):
+            yield f"properties has the name {key!r}, which is not a text"
+        elif not isinstance(one, base.Property):
+            yield f"property {key} is {_kind(one)}, not a podium.drivers.base.Property"
+        elif not isinstance(one.help, str):
+            yield f"property {key}: its help is {_kind(one.help)}, not a text"
+        elif not callable(one.type):
+            yield f"property {key}: its type is {_kind(one.type)}, which cannot be called with a value"
+
+
+def _options(declared: Any) -> Iterator[str]:
+    if isinstance(declared, str | Mapping) or not isinstance(declared, Collection):
+        yield f"options is {_kind(declared)}, not a tuple of oslo.config options"
+        return
+    if wrong := [_kind(one) for one in declared if not isinstance(one, cfg.Opt)]:
+        yield f"options has {wrong[0]}, not an oslo.config option"
+        return
+    try:
+        cfg.ConfigOpts().register_opts(declared)
+    except cfg.Error as fault:
+        yield f"options cannot be used: {errors.one_line(fault)}"
+
+
+def _power_states(declared: Any) -> Iterator[str]:
+    if isinstance(declared, str) or not isinstance(declared, Collection):
+        yield f"supported_power_states is {declared!r}, not a tuple of words from podium.states"
+        return
+    for target in declared:
+        if not (isinstance(target, str) and target in states.ACTIONS):
+            known = ", ".join(sorted(states.TARGETS))
+            yield f"supported_power_states has {target!r}, not one of {known}"
+
+
+def _methods(driver: base.Driver | type[base.Driver]) -> Iterator[str]:
+    for name in _METHODS:
+        method = getattr(driver, name)
+        if not callable(method):
+            yield f"{name} is {_kind(method)}, not a method"
+        elif name in _PLAIN and (inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)):
+            yield f"{name} is async; it is called as a plain method and does no input or output"
+
+
+def _tasks(driver_class: type[base.Driver]) -> Iterator[str]:
+    for name, count in Counter(task.name for _, task in marks(driver_class)).items():
+        if count > 1:
+            yield f"{count} periodic tasks are named {name}; give each a name of its own"
+
+
+def _kind(value: Any) -> str:
+    """What a value is, in a few words; not the value, which may be long, or fail to show itself."""
+    match value:
+        case None:
+            return "None"
+        case type():
+            return f"the class {value.__qualname__}"
+        case _:
+            return f"a value of the type {type(value).__name__}"
