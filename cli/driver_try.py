@@ -86,7 +86,7 @@ class Try(command.Command):
 
     def _subject(self, parsed_args: argparse.Namespace) -> tuple[base.Driver, base.Node]:
         """Return the driver and the node, once it is known that all that is asked for can be done."""
-        catalog = Catalog(self.config)
+        catalog = Catalog(self.config, self.warn)
         driver = catalog.driver(parsed_args.driver)
         subject.task_names(driver, parsed_args.task)
         if parsed_args.set is not None:
@@ -97,9 +97,14 @@ class Try(command.Command):
             is_secret = subject.secret_options(driver).__contains__
             given = arguments.read_values(parsed_args.option, self.app.stdin, self.warn, is_secret)
             subject.set_options(self.config, driver, given)
-            catalog = Catalog(self.config)
+            catalog = Catalog(self.config, self.warn)
             driver = catalog.driver(parsed_args.driver)
-        info = arguments.read_values(parsed_args.driver_info, self.app.stdin, self.warn, catalog.is_secret)
+        info = arguments.read_values(
+            parsed_args.driver_info,
+            self.app.stdin,
+            self.warn,
+            lambda key: catalog.is_secret(key, [driver.name]),
+        )
         return driver, subject.new_node(catalog, driver, parsed_args.name, info)
 
     def _transcript(

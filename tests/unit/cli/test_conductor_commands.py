@@ -114,6 +114,7 @@ def test_the_figures_of_the_only_conductor_are_shown(podium_anywhere: Run, migra
         "queues": {"readings": 5},
         "write_lag": 0.5,
         "load": {},
+        "out_of_reach": [],
     }
 
 
