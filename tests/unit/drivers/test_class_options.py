@@ -81,5 +81,5 @@ def test_an_option_of_the_drivers_own_keeps_its_name_and_its_meaning() -> None:
 @pytest.mark.parametrize("threads", [0, "many", 1000])
 def test_a_number_of_threads_that_cannot_be_is_a_fault_of_the_driver(threads: Any) -> None:
     wrong = type("Wrong", (Plain,), {"threads": threads})
-    with pytest.raises(errors.DriverLoadError, match="cannot be made: .*threads"):
+    with pytest.raises(errors.DriverLoadError, match="driver acme: threads is .*, not a whole"):
         make_driver(wrong)

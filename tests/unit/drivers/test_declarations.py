@@ -86,6 +86,11 @@ WRONG = [
         "async def statistics(self): return {}",
         "statistics is async; it is called as a plain method and does no input or output",
     ),
+    ("threads = '8'", "threads is '8', not a whole number from 1 to 256"),
+    ("threads = None", "threads is None, not a whole number from 1 to 256"),
+    ("threads = 0", "threads is 0, not a whole number from 1 to 256"),
+    ("endpoint_calls = True", "endpoint_calls is True, not a whole number from 1 to 4096"),
+    ("endpoint_calls = 2.5", "endpoint_calls is 2.5, not a whole number from 1 to 4096"),
     ("set_power_state = None", "set_power_state is None, not a method"),
     (
         "@base.driver_periodic_task(name='check_status')\n    def again(self, manager, context): pass",
