@@ -146,32 +146,49 @@ class _Ask(command.Command):
         end = time.monotonic() + timeout
         limit = self.config.conductor.heartbeat_timeout
         silences = {host: outcomes.Patience(limit) for host in numbers}
-        while True:
+        answers: dict[str, Sequence[TaskCommand]] = {}
+        missing: dict[str, str] = {}  # why the others are not waited for
+        while waits := [host for host in numbers if host not in answers and host not in missing]:
+            is_late = time.monotonic() >= end
             with database.read() as connection:
-                rows = {host: task_commands.find(connection, its) for host, its in numbers.items()}
+                rows = {host: task_commands.find(connection, numbers[host]) for host in waits}
                 known = {one.hostname: one for one in conductors.list_conductors(connection)}
-            waits = [host for host, its in rows.items() if not all(one.finished_at for one in its)]
-            gone = [host for host in rows if len(rows[host]) < len(numbers[host])]
-            gone += [host for host in waits if host not in known or not known[host].online]
-            if gone:
-                return f"failed: the conductor {gone[0]} ended before it answered", False
-            if not waits:
-                return self._outcome_of_all(rows)
-            for host in waits:
-                # It was alive just now, and lives while its heartbeat goes on, however clocks are set.
-                if silences[host].ends(known[host].heartbeat_at):
-                    return f"failed: the conductor {host} has not been heard of for {limit:g} s", False
-            if time.monotonic() >= end:
-                names, go = ", ".join(waits), "goes" if len(waits) == 1 else "go"
-                return f"not finished after {timeout:g} s; {names} {go} on with it", False
-            time.sleep(_POLL_SECONDS)
+            for host, its in rows.items():
+                if len(its) < len(numbers[host]) or host not in known:
+                    missing[host] = f"failed: the conductor {host} ended before it answered"
+                elif all(one.finished_at for one in its):
+                    answers[host] = its
+                elif reason := self._reason(known[host], silences[host]):
+                    missing[host] = reason
+                elif is_late:
+                    missing[host] = f"not finished after {timeout:g} s; {host} goes on with it"
+            if len(answers) + len(missing) < len(numbers):
+                time.sleep(_POLL_SECONDS)
+        return self._outcome_of_all(answers, missing)
 
-    def _outcome_of_all(self, rows: Mapping[str, Sequence[TaskCommand]]) -> tuple[str, bool]:
-        """Return the answers, of each conductor if any failed, and whether the command was carried out."""
-        if len(rows) == 1 or not any(one.error for its in rows.values() for one in its):
-            return self._result([one for its in rows.values() for one in its], len(rows))
-        lines = [f"{host}: {self._result(its)[0]}" for host, its in sorted(rows.items())]
-        return "\n".join(lines), False
+    def _reason(self, one: conductors.ConductorRecord, silence: outcomes.Patience) -> str | None:
+        """Why a conductor that has not answered is not waited for; None while it is."""
+        if not one.online:
+            return f"failed: the conductor {one.hostname} ended before it answered"
+        # It was alive just now, and lives while its heartbeat goes on, however clocks are set.
+        if silence.ends(one.heartbeat_at):
+            limit = self.config.conductor.heartbeat_timeout
+            return f"failed: the conductor {one.hostname} has not been heard of for {limit:g} s"
+        return None
+
+    def _outcome_of_all(
+        self, answers: Mapping[str, Sequence[TaskCommand]], missing: Mapping[str, str]
+    ) -> tuple[str, bool]:
+        """Return the answers, of each conductor if any failed, and whether the command was carried out.
+
+        :param missing: why conductors have not answered
+        """
+        if not missing and not any(one.error for its in answers.values() for one in its):
+            return self._result([one for its in answers.values() for one in its], len(answers))
+        told = {**missing, **{host: self._result(its)[0] for host, its in answers.items()}}
+        if len(told) == 1:
+            return next(iter(told.values())), False
+        return "\n".join(f"{host}: {text}" for host, text in sorted(told.items())), False
 
     def _result(self, its: Sequence[TaskCommand], hosts: int = 1) -> tuple[str, bool]:
         """Return the answers of the workers of some conductors as one."""
@@ -192,7 +209,8 @@ class Run(_Ask):
         parser.add_argument(
             "--node",
             metavar="NODE",
-            help="name or UUID of the only node to run for, if the task runs for each node",
+            help="name or UUID of the only node to run for, if the task runs for each node; works while it"
+            " runs for all, too",
         )
         return parser
 

@@ -41,6 +41,13 @@ def asked(database: Database) -> list[tuple[str, str, str, str | None]]:
     return [(row.conductor, row.task, row.action, row.node_uuid) for row in rows]
 
 
+def answer(database: Database, host: str, error: str | None, duration: float) -> None:
+    """Have a conductor answer the only command to it."""
+    with database.write() as connection:
+        (number,) = connection.scalars(sa.select(commands.c.id).where(commands.c.conductor == host))
+        task_commands.answer(connection, number, error, duration)
+
+
 @contextmanager
 def answering(
     database: Database, error: str | dict[str, str] | None = None, duration: float | None = None
@@ -205,6 +212,45 @@ def test_a_conductor_that_ends_meanwhile_is_not_waited_for(podium: Run, database
     ended.set()
     thread.join()
     assert done.stdout == "acme.poll: failed: the conductor head ended before it answered\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(None, "west: done in 0.3 s"), ("no answer", "west: failed: no answer")]
+)
+def test_where_one_conductor_is_silent_the_others_answers_are_waited_for_and_told(
+    podium: Run, database: Database, monkeypatch: pytest.MonkeyPatch, error: str | None, told: str
+) -> None:
+    for host in ("east", "west"):
+        go_online(database, host)
+    with database.read() as connection:
+        beats = {one.hostname: one.heartbeat_at for one in conductors.list_conductors(connection)}
+    monkeypatch.setattr(outcomes.Patience, "ends", lambda _, seen: seen == beats["east"])
+    pauses = SimpleNamespace(sleep=lambda _: answer(database, "west", error, 0.31), monotonic=time.monotonic)
+    monkeypatch.setattr("podium.cli.tasks.time", pauses)
+    done = podium("task", "run", "acme.poll")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "acme.poll: east: failed: the conductor east has not been heard of for 30 s",
+        f"acme.poll: {told}",
+    ]
+
+
+def test_of_conductors_that_take_longer_than_one_waits_the_others_answers_are_told(
+    podium: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for host in ("east", "west"):
+        go_online(database, host)
+    now = [0.0]
+
+    def pause(_seconds: float) -> None:
+        """West answers, and then one waits for east for longer than one was to."""
+        answer(database, "west", None, 1.0)
+        now[0] += 100
+
+    monkeypatch.setattr("podium.cli.tasks.time", SimpleNamespace(sleep=pause, monotonic=lambda: now[0]))
+    done = podium("task", "run", "acme.poll", "--timeout", "50")
+    told = "acme.poll: east: not finished after 50 s; east goes on with it\nacme.poll: west: done in 1.0 s\n"
+    assert (done.returncode, done.stdout) == (1, told)
 
 
 def test_a_conductor_that_is_silent_meanwhile_is_not_said_to_have_ended(
