@@ -136,7 +136,7 @@ class Conductor:
         """Run the endless tasks until :meth:`stop`; when one of them fails, all end with its error."""
         endless = {
             "timer": self._tick(manager),
-            "fleet": self._follow(),
+            "fleet": self._follow(manager),
             "shares": self._give_up(),
             "recorder": self._parts.recorder.run(),
             "watchdog": self._rooms.watch(),
@@ -198,7 +198,7 @@ class Conductor:
                 manager.apply(Schedule.read(self._conf))
                 self._parts.enforcement.apply(Rules.read(self._conf))
 
-    async def _follow(self) -> None:
+    async def _follow(self, manager: ConductorManager) -> None:
         """Follow what people do: read new nodes, and begin power changes and commands to tasks."""
         parts, look, changed = self._parts, True, False
         while True:
@@ -209,8 +209,9 @@ class Conductor:
                 changed = changed or fresh is not None or bool(gained)
                 if gained:
                     parts.enforcement.note(gained)
-                if fresh or gained:
-                    parts.sync.read_now([*gained, *(fresh or ())], contexts.new())
+                if new := [*gained, *(fresh or ())]:
+                    parts.sync.read_now(new, contexts.new())
+                    manager.note_new(new)
                 if changed:
                     await self._commands.poll()
                 if changed or parts.actions.unfinished:

@@ -2,12 +2,14 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable, Collection, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from oslo_config import cfg
 from oslo_log import log
 
 from podium import errors
+from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
@@ -135,6 +137,15 @@ class ConductorManager(DriverServices, OwnTasks):
         """
         self._job(name).run_now(self, done, node)
 
+    def note_new(self, entries: Iterable[Entry]) -> None:
+        """Have tasks that run immediately called for nodes that this conductor has got."""
+        by_driver: dict[str, list[Entry]] = defaultdict(list)
+        for entry in entries:
+            by_driver[entry.node.driver].append(entry)
+        for name, job in self._jobs.items():
+            if its := by_driver.get(name.partition(".")[0]):
+                job.note_new(self, its)
+
     def _job(self, name: str) -> PeriodicJob:
         if name not in self._jobs:
             raise errors.PodiumError(f"there is no task {name}; there are {', '.join(sorted(self._jobs))}")
@@ -157,6 +168,6 @@ class ConductorManager(DriverServices, OwnTasks):
 
     async def cancel_runs(self, seconds: float) -> None:
         """Ask every run under way to end, and wait for them for some seconds."""
-        ends = [future for job in self._jobs.values() if (future := job.cancel()) is not None]
+        ends = [future for job in self._jobs.values() for future in job.cancel()]
         if ends:
             await asyncio.to_thread(concurrent.futures.wait, ends, seconds)

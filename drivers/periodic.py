@@ -80,6 +80,8 @@ def node_periodic_task(
     The calls of one run are spread over the spacing, one that fails does not touch the others, and no other
     command of the conductor's goes to the node meanwhile.
 
+    :param run_immediately: make the first call for a node, also for one that is enrolled later, as soon as
+        its power was read or could not be, instead of in its turn in the next run
     :param deadline: seconds after which the call for one node is given up; None for the spacing, 10 to 60
     :param filters: fields of :class:`Node` and the value that each must have
     :param max_in_flight: nodes at the same time

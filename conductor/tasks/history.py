@@ -138,6 +138,12 @@ class TaskHistory:
                 self._is_logged = False
                 LOG.info("Periodic task %s succeeds again", self._name)
 
+    def note_partial(self, partial: str | None) -> None:
+        """Note what calls outside of a run have changed in the error of a run that has succeeded."""
+        if self._complaint is None:
+            self.last_error = partial
+            self.changed = True
+
     def _fail(self) -> None:
         self._failures += 1
         self.failures_in_a_row += 1

@@ -5,17 +5,17 @@ PeriodicJob measures time and asks its kind for the rest, so a new kind of task 
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from oslo_context.context import RequestContext
-
 from podium import errors
+from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.run import Run
 from podium.conductor.tasks.schedule import Schedule
 from podium.drivers import base
+from podium.drivers.context import RunContext
 
 #: The deadline, in seconds, of runs that bound each of their waits themselves.
 UNBOUNDED: Final = 86400.0
@@ -23,7 +23,7 @@ UNBOUNDED: Final = 86400.0
 _SHORTEST_DEADLINE: Final = 10.0
 
 #: Starts a run, with the manager, the run's context and the seconds until the next run.
-Start = Callable[[object, RequestContext, float], Run]
+Start = Callable[[object, RunContext, float], Run]
 
 
 class Kind(ABC):
@@ -38,6 +38,8 @@ class Kind(ABC):
     hears_cancel = True
     #: Whether the task runs less often while it keeps failing.
     slows_down = False
+    #: Whether a person disabled the task.
+    switched_off = False
 
     def __init__(self, owner: str, task: base.PeriodicTask, schedule: Schedule) -> None:
         self.name = f"{owner}.{task.name}"
@@ -50,9 +52,9 @@ class Kind(ABC):
 
     @property
     def enabled(self) -> bool:
-        """Whether its author and the config file let the task run."""
+        """Whether its author, the config file and people let the task run."""
         declared = self.task.enabled or self.name in self.schedule.enabled
-        return declared and self.name not in self.schedule.disabled
+        return declared and self.name not in self.schedule.disabled and not self.switched_off
 
     @property
     def spacing(self) -> float:
@@ -66,18 +68,26 @@ class Kind(ABC):
         return configured or max(self.spacing, _SHORTEST_DEADLINE)
 
     @abstractmethod
-    def start(self, manager: object, request: RequestContext, spacing: float) -> Run:
+    def start(self, manager: object, request: RunContext, spacing: float) -> Run:
         """Start a run that is due."""
 
-    def by_hand(self, node: str | None) -> Start:
-        """What starts a run that a person asked for.
+    def by_hand(self) -> Start:
+        """What starts a run that a person asked for."""
+        return self.start
 
-        :param node: the UUID of the only node to run for
+    def for_node(self, node: str) -> Start:
+        """What starts a run for a single node, which may go beside the task's own.
+
+        :param node: its UUID
         :raises podium.errors.PodiumError: when the task does not run for this node
         """
-        if node is not None:
-            raise errors.PodiumError(f"{self.name} does not run for single nodes; leave out --node")
-        return self.start
+        raise errors.PodiumError(f"{self.name} does not run for single nodes; leave out --node")
+
+    def note_new(self, entries: Iterable[Entry], manager: object, spacing: float) -> None:  # noqa: B027
+        """Note that this conductor has got nodes of the task's driver.
+
+        :param spacing: seconds from one run of the task to the next
+        """
 
     def hurry(self) -> bool:
         """Turn the run under way into the one that a person asked for; False when that is impossible."""
@@ -90,6 +100,10 @@ class Kind(ABC):
     def partial(self) -> str | None:
         """What went wrong in parts of the last run, in one line; None when nothing did."""
         return None
+
+    def take_news(self) -> bool:
+        """Whether :meth:`partial` may have changed since the last call."""
+        return False
 
 
 class DriverTask(Kind):
@@ -111,7 +125,7 @@ class DriverTask(Kind):
         self._method = method
         self.hears_cancel = inspect.iscoroutinefunction(method)
 
-    def start(self, manager: object, request: RequestContext, spacing: float) -> Run:
+    def start(self, manager: object, request: RunContext, spacing: float) -> Run:
         return self._room.run(self._method, manager, request, request=request)
 
     def scrubbed(self, text: str) -> str:

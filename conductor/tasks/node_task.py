@@ -1,23 +1,23 @@
 """A driver's task for each node: calls are spread over the spacing, and a failing node affects no other."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Any, Final
 
-from oslo_context.context import RequestContext
-from oslo_log import log
-
-from podium import errors, masking
+from podium import errors
+from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.run import Run
 from podium.conductor.tasks.history import LoggedBefore
 from podium.conductor.tasks.kinds import UNBOUNDED, DriverTask, Start
+from podium.conductor.tasks.newcomers import Newcomers
+from podium.conductor.tasks.node_failures import NodeFailures
 from podium.conductor.tasks.schedule import Schedule
 from podium.drivers import base
-from podium.node_ranges import anonymous, by_reason, fold_for_log
-
-LOG = log.getLogger(__name__)
+from podium.drivers.context import RunContext
 
 #: The share of the spacing over which the calls of a run are spread.
 _SPREAD: Final = 0.8
@@ -25,6 +25,8 @@ _SPREAD: Final = 0.8
 _TICK: Final = 0.02
 #: Bounds of a call's deadline in seconds, when neither the driver nor the config file has one.
 _SHORTEST, _LONGEST = 10.0, 60.0
+#: Seconds between two looks at nodes that wait for their first call: until they are read, and later.
+_LOOK, _LOOK_AGAIN = 0.25, 2.0
 
 
 class AllNodesFailed(LoggedBefore):
@@ -32,7 +34,10 @@ class AllNodesFailed(LoggedBefore):
 
 
 class NodeTask(DriverTask):
-    """A task that runs for each node by itself, in the room of the nodes' driver."""
+    """A task that runs for each node by itself, in the room of the nodes' driver.
+
+    One that runs immediately makes a first call for each node that this conductor gets, as fast as it may.
+    """
 
     #: A run bounds itself. The deadline of the config file is that of the call for one node.
     deadline = UNBOUNDED
@@ -46,38 +51,57 @@ class NodeTask(DriverTask):
         schedule: Schedule,
     ) -> None:
         super().__init__(room, fleet, task, method, schedule)
-        self._failing: dict[str, str] = {}  # by UUID, the last error of a node
-        self._faults: dict[str, tuple[Exception, base.Node]] = {}  # of the driver, until they are logged
-        self._in_flight = task.max_in_flight if self.hears_cancel else min(task.max_in_flight, room.size)
+        self._failures = NodeFailures(self.name, fleet, room.secret)
+        # Of all runs together: what the driver allows holds for those of people, too.
+        self._gate = asyncio.Semaphore(
+            task.max_in_flight if self.hears_cancel else min(task.max_in_flight, room.size)
+        )
         self.hears_cancel = True  # the run is a coroutine, whatever the method is
+        self._has_begun = False
+        self._newcomers = Newcomers(fleet, room.driver.name, self._may_call)
+        self._feeding = False
+        self._next_look: asyncio.TimerHandle | None = None
 
-    def start(self, manager: object, request: RequestContext, spacing: float) -> Run:
-        """Start the calls for all nodes of the task, spread over the spacing."""
-        return self._start(self._chosen(), spacing * _SPREAD, manager, request)
+    def start(self, manager: object, request: RunContext, spacing: float) -> Run:
+        """Start the calls for all nodes, spread over the spacing; the first ones at once."""
+        if self.task.run_immediately and not self._has_begun:
+            self._has_begun = True
+            return self._start_first(self._fleet.entries(self._room.driver.name), manager, request)
+        return self._start_all(spacing * _SPREAD, manager, request)
 
-    def by_hand(self, node: str | None) -> Start:
-        """Start the calls for all nodes of the task, or for a single one in spite of the filters, at once."""
-        entry = None if node is None else self._fleet.find(node)
-        if node is not None and (entry is None or entry.node.driver != self._room.driver.name):
+    def by_hand(self) -> Start:
+        """Start the calls for all nodes of the task at once."""
+        return lambda manager, request, _spacing: self._start_all(0.0, manager, request)
+
+    def for_node(self, node: str) -> Start:
+        """Start the call for a single node, in spite of the filters."""
+        entry = self._fleet.find(node)
+        if entry is None or entry.node.driver != self._room.driver.name:
             raise errors.PodiumError(
                 f"the node is not one of this conductor's with the driver of {self.name}"
             )
-        nodes = self._chosen() if entry is None else [entry.node]
-        return lambda manager, request, _spacing: self._start(nodes, 0.0, manager, request)
+        return lambda manager, request, _spacing: self._room.start(
+            lambda: self._run_for(entry, manager, request), request
+        )
 
-    def _chosen(self) -> list[base.Node]:
-        return [node for node in self._fleet.nodes(self._room.driver.name) if self.is_for(node)]
-
-    def _start(self, nodes: list[base.Node], spread: float, manager: object, request: RequestContext) -> Run:
-        return self._room.start(lambda: self._run(nodes, spread, manager, request), request)
+    def note_new(self, entries: Iterable[Entry], manager: object, spacing: float) -> None:
+        if self.task.run_immediately and self._has_begun:
+            self._start_first(entries, manager, contexts.new(task=self.name, spacing=spacing))
 
     def partial(self) -> str | None:
-        """The nodes that failed in the last run, and one of their errors; None when none failed."""
-        if not self._failing:
-            return None
-        entries = (self._fleet.find(uuid) for uuid in self._failing)
-        names = [entry.node.name for entry in entries if entry is not None]
-        return f"failed for {fold_for_log(names)}: {next(iter(self._failing.values()))}" if names else None
+        """The nodes that failed in their last call, and one of their errors; None when none failed."""
+        return self._failures.summary()
+
+    def take_news(self) -> bool:
+        return self._failures.take_changed()
+
+    def _start_all(self, spread: float, manager: object, request: RunContext) -> Run:
+        nodes = [node for node in self._fleet.nodes(self._room.driver.name) if self.is_for(node)]
+        return self._room.start(lambda: self._run(_spread(nodes, spread), manager, request), request)
+
+    def _start_first(self, entries: Iterable[Entry], manager: object, request: RunContext) -> Run:
+        numbers = [entry.number for entry in entries]
+        return self._room.start(lambda: self._make_first_calls(numbers, manager, request), request)
 
     def is_for(self, node: base.Node) -> bool:
         """Whether a run that is due calls the method for a node."""
@@ -85,31 +109,83 @@ class NodeTask(DriverTask):
             return False
         return all(getattr(node, field) == value for field, value in self.task.filters.items())
 
+    def _may_call(self, entry: Entry) -> bool:
+        """Whether the task may be called for a node now, as far as no person asks for that."""
+        if entry.number in self._fleet.lent or not self.is_for(entry.node):
+            return False
+        return self.task.all_nodes or entry.number not in self._fleet.taken
+
+    async def _make_first_calls(self, numbers: Sequence[int], manager: object, request: RunContext) -> None:
+        """Make the first calls for these nodes and for all that are due meanwhile."""
+        self._newcomers.add(numbers)
+        try:
+            if not self._feeding:  # a run that does makes these calls, too
+                await self._run(self._due(), manager, request)
+        finally:
+            self._plan_look(manager, request)
+
+    async def _due(self) -> AsyncGenerator[base.Node, None]:
+        """The nodes that are due for their first call, until none waits for its first read."""
+        self._feeding = True
+        try:
+            while self.enabled:
+                for entry in self._newcomers.due():
+                    yield entry.node
+                if not self._newcomers.awaited:
+                    return
+                await asyncio.sleep(_LOOK)
+        finally:
+            self._feeding = False
+
+    def _plan_look(self, manager: object, request: RunContext) -> None:
+        """Look later at the nodes that are left, if there are any and nobody else does."""
+        if self._newcomers and self._next_look is None and not self._feeding:
+            loop = asyncio.get_running_loop()
+            self._next_look = loop.call_later(_LOOK_AGAIN, self._look_again, manager, request)
+
+    def _look_again(self, manager: object, request: RunContext) -> None:
+        self._next_look = None
+        if self.enabled and not self._feeding and self._newcomers.look_again():
+            self._start_first((), manager, contexts.new(task=self.name, spacing=request.spacing))
+        else:
+            self._plan_look(manager, request)
+
     async def _run(
-        self, nodes: list[base.Node], spread: float, manager: object, request: RequestContext
+        self, nodes: AsyncGenerator[base.Node, None], manager: object, request: RunContext
     ) -> None:
-        loop = asyncio.get_running_loop()
-        begin, gate = loop.time(), asyncio.Semaphore(self._in_flight)
-        failed: dict[str, str] = {}
+        called = failed = 0
 
         async def one(node: base.Node) -> None:
-            try:
-                failure = await self._call(node, manager, request)
-            finally:
-                gate.release()
-            if failure is not None:
-                failed[node.uuid] = failure
+            nonlocal called, failed
+            entry = self._fleet.find(node.uuid)
+            if entry is not None and self._may_call(entry):
+                failure = await self._call(entry, manager, request)
+                called += 1
+                failed += failure is not None
 
-        async with asyncio.TaskGroup() as group:
-            for place, node in enumerate(nodes):
-                early = begin + spread * place / len(nodes) - loop.time()
-                if early > 0:
-                    await asyncio.sleep(max(early, _TICK))
-                await gate.acquire()
-                group.create_task(one(node))
-        self._log_changes(nodes, failed)
-        if nodes and len(failed) == len(nodes):
+        async with asyncio.TaskGroup() as group, contextlib.aclosing(nodes):
+            async for node in nodes:
+                await self._gate.acquire()
+                # Not in the call itself: one that is cancelled before it begins would keep its place.
+                group.create_task(one(node)).add_done_callback(lambda _: self._gate.release())
+        self._failures.log_changes()
+        if called and failed == called:
             raise AllNodesFailed(self.partial() or "failed for every node")
+
+    async def _run_for(self, asked: Entry, manager: object, request: RunContext) -> None:
+        """Run for the only node that a person asked for, as soon as a place and the node are free."""
+        async with self._gate:
+            entry = self._fleet.find(asked.node.uuid)
+            if entry is None:
+                raise errors.PodiumError(f"{asked.node.name} is not this conductor's any more")
+            if entry.number in self._fleet.taken and not self.task.all_nodes:
+                raise errors.PodiumError(
+                    f"{entry.node.name} is taken: its power is being changed, or its driver has reserved it"
+                )
+            failure = await self._call(entry, manager, request, urgent=True)
+        self._failures.log_changes([entry.node.uuid])
+        if failure is not None:
+            raise AllNodesFailed(f"failed for {entry.node.name}: {failure}")
 
     @property
     def call_deadline(self) -> float:
@@ -117,38 +193,30 @@ class NodeTask(DriverTask):
         configured = self.schedule.deadline.get(self.name) or self.task.deadline
         return configured or min(max(self.task.spacing, _SHORTEST), _LONGEST)
 
-    async def _call(self, node: base.Node, manager: object, request: RequestContext) -> str | None:
-        """Run for one node and return its error in one line."""
-        entry = self._fleet.find(node.uuid)
-        if entry is None or (entry.number in self._fleet.taken and not self.task.all_nodes):
-            return None
+    async def _call(
+        self, entry: Entry, manager: object, request: RunContext, *, urgent: bool = False
+    ) -> str | None:
+        """Run for one node and return its error in one line.
+
+        :param urgent: whether a person waits for it
+        """
+        self._newcomers.discard(entry.number)
+        failure: Exception | None = None
         try:
-            await self._room.command(self.call_deadline, entry.node, self._method, manager, request)
+            await self._room.command(
+                self.call_deadline, entry.node, self._method, manager, request, urgent=urgent
+            )
         except Exception as error:
-            text = self._scrubber(node)(errors.one_line(error))
-            if not isinstance(error, errors.PodiumError | TimeoutError):
-                self._faults[anonymous(text)] = error, node
-            return text
-        return None
+            failure = error
+        return self._failures.note(entry.node, failure)
 
-    def _scrubber(self, node: base.Node) -> Callable[[str], str]:
-        return lambda text: masking.scrub(text, node.driver_info, self._room.secret)
 
-    def _log_changes(self, nodes: list[base.Node], failed: dict[str, str]) -> None:
-        """Log which nodes fail now and did not before, and which do not any more."""
-        fresh = [
-            (node.name, failed[node.uuid])
-            for node in nodes
-            if node.uuid in failed and node.uuid not in self._failing
-        ]
-        for failure, names in by_reason(fresh)[:5]:
-            fault, where = self._faults.get(anonymous(failure)), fold_for_log(names)
-            trace = None if fault is None else masking.for_log(fault[0], self._scrubber(fault[1]))
-            LOG.warning("Periodic task %s failed for %s: %s", self.name, where, failure, exc_info=trace)
-        self._faults.clear()
-        ran = {node.uuid: node.name for node in nodes}
-        recovered = [ran[uuid] for uuid in self._failing if uuid in ran and uuid not in failed]
-        if recovered:
-            LOG.info("Periodic task %s succeeds again for %s", self.name, fold_for_log(recovered))
-        others = {uuid: text for uuid, text in self._failing.items() if uuid not in ran}
-        self._failing = {uuid: text for uuid, text in others.items() if self._fleet.find(uuid)} | failed
+async def _spread(nodes: Sequence[base.Node], seconds: float) -> AsyncGenerator[base.Node, None]:
+    """The nodes, each in its time."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    for place, node in enumerate(nodes):
+        early = begin + seconds * place / len(nodes) - loop.time()
+        if early > 0:
+            await asyncio.sleep(max(early, _TICK))
+        yield node

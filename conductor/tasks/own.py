@@ -103,8 +103,7 @@ class SweepTask(ConductorTask):
         """Read the power of every owned node and record what changed."""
         await self._sync.sweep(spacing, request)
 
-    def by_hand(self, node: str | None) -> Start:
-        super().by_hand(node)
+    def by_hand(self) -> Start:
         return lambda _manager, request, spacing: self.start_coroutine(
             lambda: self._sync.sweep(spacing, request, at_once=True), request
         )

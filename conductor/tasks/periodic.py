@@ -8,7 +8,7 @@ needs no lock.
 import asyncio
 import concurrent.futures
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,20 +17,20 @@ from oslo_log import log
 from oslo_service import periodic_task
 
 from podium import errors
+from podium.conductor.fleet.entry import Entry
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.mailbox import Mailbox
 from podium.conductor.rooms.run import Run
+from podium.conductor.tasks.by_hand import ByHand, Done
 from podium.conductor.tasks.history import TaskHistory
 from podium.conductor.tasks.kinds import Kind, Start
 from podium.conductor.tasks.schedule import Schedule
 from podium.db.conductors import TaskReport
 from podium.db.models import utcnow
+from podium.drivers.context import RunContext
 from podium.library_internals import OwnTask
 
 LOG = log.getLogger(__name__)
-
-#: Called at the end of a run that a person asked for: with its error, or None, and the seconds that it took.
-Done = Callable[[str | None, float], None]
 
 
 class Timers(Protocol):
@@ -65,7 +65,7 @@ class PeriodicJob(OwnTask):
         # PeriodicTasks measures with this clock.
         self.first_run = None if kind.task.run_immediately else periodic_task.now()
         self._history = TaskHistory(kind.name, kind.scrubbed, slows_down=kind.slows_down)
-        self._enabled = kind.enabled
+        self._by_hand = ByHand(kind.name, timers, kind.scrubbed)
         self._timers = timers
         self._now = now
         self._run: Run | None = None
@@ -83,13 +83,13 @@ class PeriodicJob(OwnTask):
         :param switched_off: whether a person disabled the task
         """
         self.kind.apply(schedule)
-        self._enabled = self.kind.enabled and not switched_off
+        self.kind.switched_off = switched_off
         self._history.reschedule()
 
     @property
     def enabled(self) -> bool:
         """Whether the task runs when it is due."""
-        return self._enabled
+        return self.kind.enabled
 
     @property
     def interval(self) -> float:
@@ -109,19 +109,28 @@ class PeriodicJob(OwnTask):
         """Start a run out of turn, enabled or not. Its context is ``on_demand``.
 
         :param done: called at the run's end with its error, or None, and the seconds that it took
-        :param node: the UUID of the only node to run for
+        :param node: the UUID of the only node to run for, beside a run under way
         :raises podium.errors.PodiumError: when the task does not run for this node, or is running already
         """
-        start = self.kind.by_hand(node)
+        if node is not None:
+            start = self.kind.for_node(node)
+            request = self._new_request(on_demand=True)
+            self._by_hand.start(node, lambda: start(manager, request, self.interval), done)
+            return
         if self._run is not None and self._done is None and self.kind.hurry():
             self._done = done
             self._started = self._timers.time()
             self._history.begin_anew(self._now())
             return
         if self._is_busy:
-            raise errors.PodiumError(f"{self.name} is running already")
+            hint = "; --node runs it for a single node meanwhile" if self.kind.task.per_node else ""
+            raise errors.PodiumError(f"{self.name} is running already{hint}")
         self._done = done
-        self._begin(manager, start, on_demand=True)
+        self._begin(manager, self.kind.by_hand(), on_demand=True)
+
+    def note_new(self, manager: Any, entries: Iterable[Entry]) -> None:
+        """Note that this conductor has got nodes of the task's driver."""
+        self.kind.note_new(entries, manager, self.interval)
 
     @property
     def _is_busy(self) -> bool:
@@ -129,7 +138,7 @@ class PeriodicJob(OwnTask):
 
     def _begin(self, manager: Any, start: Start, *, on_demand: bool = False) -> None:
         self._called = False
-        self._request = request = contexts.new(on_demand=on_demand, task=self.name, spacing=self.interval)
+        self._request = request = self._new_request(on_demand=on_demand)
         self._started = self._timers.time()
         self._history.begin(self._now())
         try:
@@ -142,6 +151,9 @@ class PeriodicJob(OwnTask):
         self._expiry = self._timers.call_later(limit, lambda: self._expire(limit))
         run.future.add_done_callback(self._post_end)
 
+    def _new_request(self, *, on_demand: bool) -> RunContext:
+        return contexts.new(on_demand=on_demand, task=self.name, spacing=self.interval)
+
     def resume(self, report: TaskReport) -> None:
         """Continue the counts of an earlier run of the daemon."""
         self._history.resume(report)
@@ -152,6 +164,8 @@ class PeriodicJob(OwnTask):
 
     def take_change(self) -> TaskReport | None:
         """The report, if it changed since the last call."""
+        if self.kind.take_news():
+            self._history.note_partial(self.kind.partial())
         changed, self._history.changed = self._history.changed, False
         return self.report() if changed else None
 
@@ -160,14 +174,15 @@ class PeriodicJob(OwnTask):
         """``disabled``, ``running``, ``late`` (past its deadline), ``failing``, ``slowed`` or ``idle``."""
         if self._run is not None:
             return "late" if self._history.late else "running"
-        return self._history.state if self._enabled else "disabled"
+        return self._history.state if self.kind.enabled else "disabled"
 
-    def cancel(self) -> "concurrent.futures.Future[Any] | None":
-        """Ask the run under way to end; returns the future of its end."""
-        if self._run is None:
-            return None
-        self._run.cancel()
-        return self._run.future
+    def cancel(self) -> "list[concurrent.futures.Future[Any]]":
+        """Ask the runs under way to end; returns the futures of their ends."""
+        ends = self._by_hand.cancel()
+        if self._run is not None:
+            self._run.cancel()
+            ends.append(self._run.future)
+        return ends
 
     def _post_end(self, future: "concurrent.futures.Future[Any]") -> None:
         with contextlib.suppress(RuntimeError):  # the conductor has ended

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import parser
 
-from daemons import PATIENCE, Daemon, eventually
+from daemons import PATIENCE, Daemon, Rack, eventually
 from peers import free_port, own_address
 
 TASK = "fake.check_status"
@@ -54,6 +54,17 @@ def test_a_task_that_is_disabled_stays_so_over_a_restart_until_it_is_enabled(dae
         eventually(lambda: state(daemon, TASK) == "disabled", "it is disabled after the restart")
         assert daemon.podium("task", "enable", TASK).stdout == f"{TASK}: enabled\n"
         eventually(lambda: state(daemon, TASK) == "idle", "it is enabled again")
+        assert daemon.stop() == 0
+
+
+def test_the_health_of_nodes_that_are_enrolled_does_not_wait_for_the_next_run(tmp_path: Path) -> None:
+    with Rack(tmp_path, 3) as rack, Daemon(tmp_path, default="enabled_drivers = ipmi") as daemon:
+        check = "ipmi.check_status"
+        eventually(lambda: daemon.rows("task", "list").get(check, {}).get("runs") == 1, "the first run ended")
+        daemon.podium("node", "import", str(rack.nodes))
+        eventually(lambda: all(row["health"] for row in daemon.nodes().values()), "each has a health")
+        shown = daemon.rows("task", "list")[check]
+        assert (shown["runs"], shown["state"], shown["last_error"]) == (1, "idle", None)
         assert daemon.stop() == 0
 
 

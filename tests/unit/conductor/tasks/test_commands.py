@@ -20,7 +20,7 @@ from stage import Conducted, conducted
 
 
 class Commanded(StillDriver):
-    """A task that succeeds, one that fails, one that waits, and one for each node."""
+    """Tasks that succeed, fail or wait, for all and for each node."""
 
     def __init__(self, name: str = "acme") -> None:
         super().__init__(name)
@@ -36,6 +36,11 @@ class Commanded(StillDriver):
 
     @base.driver_periodic_task(spacing=600)
     async def waits(self, manager: base.Manager, context: Any) -> None:
+        self.began.set()
+        await asyncio.Event().wait()
+
+    @base.node_periodic_task(spacing=600)
+    async def each_waits(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         self.began.set()
         await asyncio.Event().wait()
 
@@ -123,6 +128,24 @@ def test_a_run_for_one_node_leaves_the_others_alone(tmp_path: Path, clock: Clock
             await opened.parts.fleet.refresh(opened.parts.sql)
             row = await opened.answer("acme.each", "run", opened.parts.node("two").uuid)
             assert (row.error, driver.ran) == (None, ["two"])
+
+    asyncio.run(main())
+
+
+def test_a_second_run_for_the_same_node_is_answered_at_once_and_the_first_goes_on(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async def main() -> None:
+        driver = Commanded()
+        async with desk(tmp_path, clock, driver) as opened:
+            opened.parts.enrol({"name": "one", "driver": "acme"})
+            await opened.parts.fleet.refresh(opened.parts.sql)
+            one = opened.parts.node("one").uuid
+            first = await opened.begin("acme.each_waits", "run", one)
+            await happened(driver.began)
+            error = (await opened.answer("acme.each_waits", "run", one)).error
+            assert error.startswith("acme.each_waits runs for this node already")
+            assert (await opened.row(first)).finished_at is None
 
     asyncio.run(main())
 

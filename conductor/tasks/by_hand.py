@@ -1,0 +1,75 @@
+"""Runs of a task for single nodes, which people asked for. They go beside the task's own."""
+
+import concurrent.futures
+import contextlib
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from podium import errors
+from podium.conductor.rooms.run import Run
+
+#: Called at the end of a run that a person asked for: with its error, or None, and the seconds that it took.
+Done = Callable[[str | None, float], None]
+
+#: Runs at the same time; those that the task's max_in_flight has no room for wait.
+_MOST: Final = 64
+
+
+class _Timers(Protocol):
+    """The part of the conductor's event loop that is used here."""
+
+    def time(self) -> float: ...
+    def post(self, callback: Callable[[], Any]) -> Any: ...
+
+
+class ByHand:
+    """The runs of one task for single nodes. For the conductor's loop alone.
+
+    They are no runs of the task: its counts, its last run and its state are those of the runs for all nodes.
+
+    :param name: the task's full name
+    :param scrubbed: returns the text of an error without secrets
+    """
+
+    def __init__(self, name: str, timers: _Timers, scrubbed: Callable[[str], str]) -> None:
+        self._name = name
+        self._timers = timers
+        self._scrubbed = scrubbed
+        self._runs: dict[str, Run] = {}  # by the UUID of the node
+
+    def start(self, node: str, start: Callable[[], Run], done: Done) -> None:
+        """Start a run for a node.
+
+        :raises podium.errors.PodiumError: when one is under way for it, or too many for others
+        """
+        if node in self._runs:
+            raise errors.PodiumError(
+                f"{self._name} runs for this node already, because somebody asked; wait for its end"
+            )
+        if len(self._runs) >= _MOST:
+            raise errors.PodiumError(
+                f"{self._name} runs for {_MOST} single nodes already; ask again when some of these have ended"
+            )
+        began = self._timers.time()
+        self._runs[node] = run = start()
+        run.future.add_done_callback(lambda future: self._post_end(node, began, done, future))
+
+    def cancel(self) -> "list[concurrent.futures.Future[Any]]":
+        """Ask the runs under way to end; returns the futures of their ends."""
+        runs = list(self._runs.values())
+        for run in runs:
+            run.cancel()
+        return [run.future for run in runs]
+
+    def _post_end(
+        self, node: str, began: float, done: Done, future: "concurrent.futures.Future[Any]"
+    ) -> None:
+        with contextlib.suppress(RuntimeError):  # the conductor has ended
+            self._timers.post(lambda: self._end(node, began, done, future.exception()))
+
+    def _end(self, node: str, began: float, done: Done, error: BaseException | None) -> None:
+        self._runs.pop(node, None)
+        text = None if error is None else self._scrubbed(errors.one_line(error))
+        if isinstance(error, concurrent.futures.CancelledError):
+            text = "the conductor stops"
+        done(text, self._timers.time() - began)
