@@ -654,6 +654,42 @@ def test_a_plain_driver_is_given_no_more_changes_than_its_room_has_threads(tmp_p
     asyncio.run(main())
 
 
+def test_changes_at_a_hypervisor_that_hangs_keep_no_others_waiting(tmp_path: Path) -> None:
+    class Hypervisors(StillDriver):
+        threads = 4
+
+        def endpoint(self, node: base.Node) -> str:
+            return node.name[:3]
+
+        def set_power_state(self, node: base.Node, target: str) -> None:  # type: ignore[override]
+            if node.name.startswith("hv2"):
+                let_go.wait(PATIENCE)
+            self.states[node.name] = states.REACHED[target]
+
+    let_go = threading.Event()
+
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Hypervisors(), timeout=PATIENCE) as it:
+            names = [f"{host}-{number}" for host in ("hv2", "hv1") for number in range(12)]
+            it.it.enrol(*({"name": name, "driver": "still", "endpoint": name[:3]} for name in names))
+            it.ask_all(names, states.POWER_ON)
+            await it.begin()
+            while len(driver.states) < 12:  # as requests end, others begin
+                await asyncio.sleep(0.001)
+                if it.actions.unfinished:
+                    await it.begin()
+            assert {name[:3] for name in driver.states} == {"hv1"}
+            assert len(it.it.fleet.taken) >= 2
+            let_go.set()
+            while len(driver.states) < 24:
+                await asyncio.sleep(0.001)
+                if it.actions.unfinished:
+                    await it.begin()
+            await it.done()
+
+    asyncio.run(main())
+
+
 def test_a_node_whose_slot_was_lost_is_released_before_its_change_is_over(tmp_path: Path) -> None:
     class Releasing(Held):
         held: list[Any] = []

@@ -332,6 +332,35 @@ def test_a_plain_call_that_is_given_up_before_a_thread_begins_it_is_never_made()
         assert "late" not in driver.called
 
 
+def test_a_plain_task_that_is_cancelled_before_there_is_a_thread_for_it_never_runs() -> None:
+    with hanging(*(machine(f"hung{number}", f"hv{number}") for number in range(4))) as (room, driver, _):
+        run = room.run(driver.ask, machine("late"), request=contexts.new())
+        assert result(room, driver.get_power_state, NODE) == "power off"  # by now it waits
+        run.cancel()
+        with pytest.raises(NotAsked, match="not asked: driver hyp had no thread for it"):
+            run.future.result(PATIENCE)
+        driver.let_go.set()
+        assert asking(room, machine("next")).result(PATIENCE) == "answer"
+        assert "late" not in driver.called
+
+
+def test_a_driver_is_closed_though_all_its_threads_are_in_calls_that_do_not_return() -> None:
+    class Closing(Hypervisors):
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    room = DriverRoom(driver := Closing())
+    room.open(PATIENCE)
+    for number in range(6):
+        asking(room, machine(f"hung{number}", f"hv{number}"), urgent=True)
+        assert driver.began.acquire(timeout=PATIENCE)
+    assert room.close(PATIENCE)
+    assert driver.closed
+    driver.let_go.set()
+
+
 def test_people_do_not_wait_for_threads_that_are_all_in_other_calls() -> None:
     with hanging(*(machine(f"hung{number}", f"hv{number}") for number in range(4))) as (room, _, _hung):
         assert asking(room, machine("a", "hv9"), urgent=True).result(PATIENCE) == "answer"

@@ -309,3 +309,62 @@ def test_a_sweep_under_way_can_be_hurried(tmp_path: Path) -> None:
             assert sorted(driver.order[4:]) == ["a", "b", "c"]
 
     asyncio.run(main())
+
+
+class Hanging(StillDriver):
+    """Plain reads. Those of machines on ``hv2`` hang until they are let go."""
+
+    threads = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Event()
+        self.called: list[str] = []
+
+    def endpoint(self, node: base.Node) -> str:
+        return node.name[:3]
+
+    def get_power_state(self, node: base.Node) -> str:  # type: ignore[override]
+        self.called.append(node.name)
+        if node.name.startswith("hv2"):
+            self.let_go.wait()
+        return states.POWER_OFF
+
+
+MACHINES = tuple(f"{host}-{number}" for number in range(20) for host in ("hv2", "hv1"))
+
+
+def test_plain_reads_that_hang_keep_no_machine_of_another_hypervisor_from_being_read(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with swept(tmp_path, driver := Hanging(), *MACHINES) as it:
+            await sweep(it)
+            assert all(it.node(name).power_state == "power off" for name in MACHINES if name[:3] == "hv1")
+            assert [name for name in driver.called if name[:3] == "hv2"] == ["hv2-0"]
+            driver.let_go.set()
+            await until(lambda: not it.sync.sweepers["still"].figures.lingering)
+            assert await it.recorder.flush()
+            assert all(it.node(name).power_state == "power off" for name in MACHINES)
+            assert not it.sync.sweepers["still"].failures
+
+    asyncio.run(main())
+
+
+def test_a_read_fails_at_its_deadline_only_if_its_driver_was_called_and_others_are_not_asked_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "READ_DEADLINE", 0.3)
+
+    async def main() -> None:
+        async with swept(tmp_path, driver := Hanging(), *MACHINES) as it:
+            await sweep(it)
+            await until(lambda: it.sync.sweepers["still"].failures["timeout"] == 20)
+            assert await it.recorder.flush()
+            assert it.node("hv2-0").last_error == "no answer within 0.3 s"
+            behind = {it.node(f"hv2-{number}").last_error for number in range(1, 20)}
+            assert behind == {"not asked: hv2 has 1 call that does not return"}
+            driver.let_go.set()
+            await until(lambda: not it.rooms["still"].lost)
+            await sweep(it)
+            assert all(it.node(name).power_state == "power off" for name in MACHINES)
+
+    asyncio.run(main())

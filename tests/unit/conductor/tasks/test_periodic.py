@@ -7,6 +7,7 @@ import pytest
 
 from fakes import Clock
 from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.run import Run
 from podium.conductor.tasks.kinds import Kind
 from podium.conductor.tasks.periodic import PeriodicJob
@@ -101,6 +102,17 @@ def test_a_run_past_its_deadline_is_cancelled_and_counts_as_failed(
     report = job.report()
     assert (report.state, report.failures, report.deadline_misses) == ("failing", 1, 1)
     assert report.last_error == "TimeoutError: no end within 20 s: cancelled"
+
+
+def test_a_run_for_which_there_was_no_thread_until_its_deadline_is_told_as_not_asked(
+    job: PeriodicJob, stage: Stage, clock: Clock
+) -> None:
+    tick(job)
+    clock.advance(21)
+    stage.end(NotAsked("driver acme had no thread for it"))
+    report = job.report()
+    assert (report.state, report.failures, report.deadline_misses) == ("failing", 1, 1)
+    assert report.last_error == "not asked: driver acme had no thread for it"
 
 
 def test_a_run_that_never_ends_is_not_started_a_second_time(
