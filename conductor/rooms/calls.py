@@ -36,6 +36,8 @@ class Calls:
         self._driver = driver
         self._pool = DaemonThreads(f"{driver.name}-plain")
         self._threads = Threads(driver.name, threads)
+        # Nodes that do not answer keep a thread for long. They must not have all of them.
+        self._doubtful = Limit(self._threads.name, max(threads // 2, 1), spare=MOST_LOST)
         self._limits_async = bool(endpoint_calls)
         self._share = endpoint_calls or max(threads // 4, 1)
         self._has_endpoints = type(driver).endpoint is not base.Driver.endpoint
@@ -73,13 +75,18 @@ class Calls:
         """Whether calls of a method need a place that has to be taken before."""
         return not is_async(method) or self.endpoint_calls(method) is not None
 
-    def place(self, method: Callable[..., Any], node: base.Node, *, urgent: bool = False) -> Place | None:
-        """The place that a call for a node needs, which has to be taken before; None if it needs none."""
+    def place(
+        self, method: Callable[..., Any], node: base.Node, *, urgent: bool = False, doubtful: bool = False
+    ) -> Place | None:
+        """The place that a call for a node needs, which has to be taken before; None if it needs none.
+
+        :param doubtful: whether the node did not answer the last call
+        """
         if not self.needs_place(method):
             return None
         limits: list[Limit] = [self._endpoint(self.endpoint(node))] if self._has_endpoints else []
         if not is_async(method):
-            limits.append(self._threads)
+            limits += [self._doubtful, self._threads] if doubtful else [self._threads]
         return Place(limits, urgent=urgent)
 
     def endpoint(self, node: base.Node) -> str:

@@ -102,9 +102,12 @@ class DriverRoom:
         """Whether calls of a method need a place that has to be taken before."""
         return self._calls.needs_place(method)
 
-    def place(self, method: Callable[..., Any], node: base.Node) -> Place | None:
-        """The place that a call for a node needs before it is made; None if it needs none."""
-        return self._calls.place(method, node)
+    def place(self, method: Callable[..., Any], node: base.Node, *, doubtful: bool = False) -> Place | None:
+        """The place that a call for a node needs before it is made; None if it needs none.
+
+        :param doubtful: whether the node did not answer the last call
+        """
+        return self._calls.place(method, node, doubtful=doubtful)
 
     def endpoint(self, node: base.Node) -> str:
         """What is spoken to for a node; the node itself, if the driver cannot say."""

@@ -309,7 +309,8 @@ class Sweeper:
 
     async def _take_place(self, entry: Entry, visit: Visit) -> None:
         """Wait until the driver may be called; only then the time of the read begins."""
-        place = self._room.place(self._method, entry.node)
+        doubtful = entry.reads.failing is not None
+        place = self._room.place(self._method, entry.node, doubtful=doubtful)
         if place is not None:
             await visit.take_place(place)
             reads = self._reading if entry.number in self._reading else self._lingering

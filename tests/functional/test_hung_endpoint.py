@@ -1,5 +1,6 @@
 """One of two hypervisors hangs under a driver of plain methods: the other's machines do not notice."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +57,6 @@ class Hypervisors(base.Driver):
 
 #: Machines on each hypervisor.
 MACHINES: Final = 100
-INTERVAL: Final = 2
 #: Seconds that a switch of a healthy machine may take.
 PROMPT: Final = 5.0
 
@@ -133,15 +133,16 @@ class Hung:
         return [name for name in log.read_text().split() if name.startswith(host)] if log.exists() else []
 
 
-@pytest.fixture
-def hung(tmp_path: Path) -> Iterator[Hung]:
+@contextlib.contextmanager
+def hypervisors(tmp_path: Path, interval: float) -> Iterator[Hung]:
+    """Two hypervisors whose machines have all been read."""
     folder = tmp_path / "plugin"
     info = folder / "hyp_plugin-1.0.dist-info"
     info.mkdir(parents=True)
     (folder / "hyp_plugin.py").write_text(PLUGIN)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hyp-plugin\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[podium.drivers]\nhyp = hyp_plugin:Hypervisors\n")
-    text = f"sync_power_state_interval = {INTERVAL}\n"
+    text = f"sync_power_state_interval = {interval}\n"
     environment = {"PYTHONPATH": str(folder)}
     with Daemon(tmp_path, text, default="enabled_drivers = hyp", environment=environment) as daemon:
         found = Hung(daemon, folder)
@@ -152,39 +153,42 @@ def hung(tmp_path: Path) -> Iterator[Hung]:
 
 
 def test_while_a_hypervisor_hangs_the_others_machines_are_read_and_switched_and_nothing_is_done_late(
-    hung: Hung,
+    tmp_path: Path,
 ) -> None:
-    hung.hang()
-    free = [name for name in hung.daemon.nodes() if name.startswith("hv2") and not hung.is_hung(name)]
-    asked = hung.ask(free[:8], states.POWER_ON, timeout=2)
-    hung.switch(states.POWER_ON)
-    hung.are_read_again("hv1")
-    for row in hung.ended(asked):
-        assert "not asked: hv2 had 2 other calls under way for 2 s" in row.error
-    assert len(list(hung.folder.glob("in-hv2-*"))) == 2
-    hung.let_go()
-    hung.are_read_again("hv2")
-    assert hung.switched("hv2") == []
+    with hypervisors(tmp_path, 2) as hung:
+        hung.hang()
+        free = [name for name in hung.daemon.nodes() if name.startswith("hv2") and not hung.is_hung(name)]
+        asked = hung.ask(free[:8], states.POWER_ON, timeout=2)
+        hung.switch(states.POWER_ON)
+        hung.are_read_again("hv1")
+        for row in hung.ended(asked):
+            assert "not asked: hv2 had 2 other calls under way for 2 s" in row.error
+        assert len(list(hung.folder.glob("in-hv2-*"))) == 2
+        hung.let_go()
+        hung.are_read_again("hv2")
+        assert hung.switched("hv2") == []
 
 
 @pytest.mark.parametrize("minutes", [pytest.param(max(ROUNDS // 4, 3), marks=ONLY_LONG)])
 def test_a_hypervisor_that_hangs_for_minutes_makes_no_healthy_machine_slow_or_its_reading_old(
-    hung: Hung, minutes: int
+    tmp_path: Path, minutes: int
 ) -> None:
-    hung.hang()
-    slowest = oldest = 0.0
-    end, turn = time.monotonic() + minutes * 60, 0
-    while time.monotonic() < end:
-        turn += 1
-        slowest = max(slowest, hung.switch((states.POWER_ON, states.POWER_OFF)[turn % 2]))
-        oldest = max(oldest, hung.oldest())
-        time.sleep(0.5)
-    assert slowest < PROMPT
-    assert oldest < 2 * INTERVAL
-    errors = {row["last_error"] for row in hung.of("hv2")}
-    assert any("that do not return" in error for error in errors)
-    text = hung.daemon.text()
-    assert text.count("the nodes of hv2 are not asked: hv2 has 2 calls that do not return") == 1
-    hung.let_go()
-    hung.are_read_again("hv2")
-    assert {row.state for row in hung.ended(hung.ask(["hv2-0", "hv2-99"], states.POWER_ON))} == {"done"}
+    interval = 5
+    with hypervisors(tmp_path, interval) as hung:
+        hung.hang()
+        slowest = oldest = 0.0
+        end, turn = time.monotonic() + minutes * 60, 0
+        while time.monotonic() < end:
+            turn += 1
+            slowest = max(slowest, hung.switch((states.POWER_ON, states.POWER_OFF)[turn % 2]))
+            oldest = max(oldest, hung.oldest())
+            time.sleep(0.5)
+        assert slowest < PROMPT
+        assert oldest < 2 * interval
+        errors = {row["last_error"] for row in hung.of("hv2")}
+        assert any("that do not return" in error for error in errors)
+        text = hung.daemon.text()
+        assert text.count("the nodes of hv2 are not asked: hv2 has 2 calls that do not return") == 1
+        hung.let_go()
+        hung.are_read_again("hv2")
+        assert {row.state for row in hung.ended(hung.ask(["hv2-0", "hv2-99"], states.POWER_ON))} == {"done"}

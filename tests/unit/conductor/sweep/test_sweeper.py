@@ -368,3 +368,29 @@ def test_a_read_fails_at_its_deadline_only_if_its_driver_was_called_and_others_a
             assert all(it.node(name).power_state == "power off" for name in MACHINES)
 
     asyncio.run(main())
+
+
+def test_nodes_that_did_not_answer_before_have_no_more_than_half_of_the_threads(tmp_path: Path) -> None:
+    class Dead(Hanging):
+        is_patient = False
+
+        def endpoint(self, node: base.Node) -> str:
+            return node.name
+
+        def get_power_state(self, node: base.Node) -> str:  # type: ignore[override]
+            if node.name.startswith("hv2") and not self.is_patient:
+                raise errors.BMCUnreachable("no answer")
+            return super().get_power_state(node)
+
+    async def main() -> None:
+        async with swept(tmp_path, driver := Dead(), *MACHINES) as it:
+            await sweep(it, 3600.0)
+            driver.is_patient = True
+            driver.called.clear()
+            await sweep(it, 3600.0)
+            assert {name for name in driver.called if name[:3] == "hv1"} == set(MACHINES[1::2])
+            await until(lambda: it.sync.sweepers["still"].figures.lingering == 20)
+            assert len([name for name in driver.called if name[:3] == "hv2"]) == 2
+            driver.let_go.set()
+
+    asyncio.run(main())
