@@ -19,8 +19,8 @@ from podium.pacing import Gaps
 LOG = log.getLogger(__name__)
 
 _NOTIFY: Final = "NOTIFY_SOCKET"
-#: Seconds between two looks of the master process at the leases of its workers.
-_LOOK: Final = 0.5
+#: Seconds between two looks at the leases: while one may be over, and else at most.
+_LOOK, _LONGEST = 0.5, 2.0
 #: Seconds in which a worker that was ended has closed what it has open.
 _LATEST: Final = 60.0
 #: Seconds that a worker waits before it enters again, by how often in a row it was ended soon.
@@ -100,8 +100,13 @@ class Processes:
     def _watch(self) -> None:
         _leave_signals()
         while True:
-            time.sleep(_LOOK)
+            time.sleep(self.look_in(boottime()))
             self.kill_overdue(boottime())
+
+    def look_in(self, now: float) -> float:
+        """Seconds until a lease may be over: no worker is killed before."""
+        soonest = min(self.leases.until, default=now)
+        return min(max(soonest - now, _LOOK), _LONGEST)
 
     def kill_overdue(self, now: float) -> None:
         """Kill the workers that nothing else can stop: those that switch a node, or were ended long ago."""

@@ -2,6 +2,7 @@
 
 import functools
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,7 @@ class Database:
             settings = {"max_retries": 0, "mysql_sql_mode": "TRADITIONAL"} | options
             self.engine = engines.create_engine(apply(self.url, limits), **settings)
         self._keeper: sqlite3.Connection | None = None
+        self._writer: _Writer | None = None
         self._patience: Patience | None = None
         self._note_history: Callable[[Any], object] = lambda _: None
         self.engine.hide_parameters = True  # driver_info holds passwords, and errors are logged
@@ -93,11 +95,26 @@ class Database:
 
         :raises podium.errors.DatabaseUnavailable: now or at any statement
         """
-        with translated(self.url), self.engine.connect() as connection:
+        with translated(self.url), self._connected() as connection:
             if self.is_sqlite:
                 connection.info.update({_WRITES: True, "in_transaction": True})
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        """A connection to write over: the one that :meth:`keep_open` keeps, unless somebody else has it."""
+        if self._writer is None or not self._writer.lock.acquire(blocking=False):
+            with self.engine.connect() as connection:
+                yield connection
+            return
+        try:
+            yield self._writer.connected(self.engine)
+        except BaseException:
+            self._writer.close()  # whatever became of it
+            raise
+        finally:
+            self._writer.lock.release()
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
@@ -142,7 +159,10 @@ class Database:
             raise errors.DatabaseUnavailable(unavailable(self.url, error)) from error
 
     def keep_open(self) -> None:
-        """For SQLite, hold the file open: the last connection to close folds its log into it each time."""
+        """For SQLite, hold the file open: the last connection to close folds its log into it each time.
+
+        A connection to write over is kept as well: to connect costs more than most transactions.
+        """
         if self.is_sqlite and self._keeper is None:
             keeper = sqlite3.connect(str(self.url.database), check_same_thread=False)
             try:
@@ -151,6 +171,7 @@ class Database:
                 keeper.close()
                 raise
             self._keeper = keeper
+            self._writer = _Writer(str(self.url.database))
 
     def peek(self, query: str) -> tuple[Any, ...] | None:
         """The first row that a query returns, at a tenth of the cost of :meth:`read`.
@@ -171,9 +192,42 @@ class Database:
         if self._keeper is not None:
             self._keeper.close()
             self._keeper = None
+        if self._writer is not None:
+            with self._writer.lock:
+                self._writer.close()
+            self._writer = None
         self.engine.dispose()
         if self._patience is not None:
             self._patience.close()
+
+
+class _Writer:
+    """A connection to a file of SQLite for whoever has its lock, made anew when the file is another one."""
+
+    def __init__(self, path: str) -> None:
+        self.lock = threading.Lock()
+        self._path = path
+        self._connection: sa.Connection | None = None
+        self._file: tuple[int, int] | None = None
+
+    def connected(self, engine: sa.Engine) -> sa.Connection:
+        """The connection, to the file that is there now."""
+        file = self._present()
+        if self._connection is None or file != self._file:
+            self.close()
+            self._connection, self._file = engine.connect(), file
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _present(self) -> tuple[int, int] | None:
+        with suppress(OSError):
+            found = Path(self._path).stat()
+            return found.st_dev, found.st_ino
+        return None
 
 
 def _sqlite_connect(connection: Any, _record: object) -> None:

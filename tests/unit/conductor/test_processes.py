@@ -81,6 +81,14 @@ def test_a_worker_that_switches_a_node_when_its_lease_is_over_is_killed(
     processes.kill_overdue(131)
 
 
+def test_leases_are_looked_at_when_the_first_may_be_over(processes: Processes) -> None:
+    assert processes.look_in(129) == 0.5  # one worker has none yet
+    processes.leases.until[0] = 125
+    assert processes.look_in(110) == 2.0
+    assert processes.look_in(124) == 1.0
+    assert processes.look_in(131) == 0.5
+
+
 def test_a_worker_that_switches_nothing_may_outlast_its_lease(
     processes: Processes, worker: "subprocess.Popen[bytes]"
 ) -> None:

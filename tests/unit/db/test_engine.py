@@ -206,6 +206,56 @@ def test_a_database_that_is_held_open_keeps_its_log_between_transactions(
     assert not log.exists()
 
 
+def _insert(number: int) -> sa.TextClause:
+    return sa.text(f"INSERT INTO kept VALUES ({number})")
+
+
+def test_writes_to_a_file_that_is_held_open_share_a_connection_unless_they_overlap(
+    tmp_path: Path, opened: Open
+) -> None:
+    database = opened(f"sqlite:///{tmp_path / 'podium.sqlite'}?timeout=60")
+    made: list[object] = []
+    with database.write() as connection:
+        connection.execute(sa.text("CREATE TABLE kept (id integer PRIMARY KEY)"))
+    sa.event.listen(database.engine, "connect", lambda *_: made.append(None))
+    database.keep_open()
+    for number in (1, 2):
+        with database.write() as connection:
+            connection.execute(_insert(number))
+    assert len(made) == 1
+    with pytest.raises(DBDuplicateEntry), database.write() as connection:
+        connection.execute(_insert(3))
+        connection.execute(_insert(1))
+
+    def meanwhile() -> None:
+        with database.write() as connection:
+            connection.execute(_insert(4))
+
+    with ThreadPoolExecutor(1) as threads:
+        with database.write() as connection:
+            connection.execute(_insert(5))
+            other = threads.submit(meanwhile)
+        other.result(peers.PATIENCE)
+    with database.read() as connection:
+        assert list(connection.scalars(sa.text("SELECT id FROM kept ORDER BY id"))) == [1, 2, 4, 5]
+
+
+def test_writes_go_to_the_file_that_is_there(tmp_path: Path, opened: Open) -> None:
+    file, other = tmp_path / "podium.sqlite", tmp_path / "other.sqlite"
+    database = opened(f"sqlite:///{file}")
+    for one in (database, opened(f"sqlite:///{other}")):
+        with one.write() as connection:
+            connection.execute(sa.text("CREATE TABLE kept (id integer PRIMARY KEY)"))
+    database.keep_open()
+    with database.write() as connection:
+        connection.execute(_insert(1))
+    other.rename(file)
+    for suffix in ("-wal", "-shm"):
+        file.with_name(f"{file.name}{suffix}").unlink(missing_ok=True)
+    with database.write() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM kept")) == 0
+
+
 def test_an_error_does_not_tell_what_was_to_be_written(database: Database, enrol: Enrol) -> None:
     (node,) = enrol("n1", driver_info={"acme_password": PASSWORD})
     with pytest.raises(DBDuplicateEntry, match="INSERT INTO nodes") as caught, database.write() as connection:
