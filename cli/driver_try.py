@@ -10,7 +10,7 @@ from podium.cli.catalog import Catalog
 from podium.cli.trials import subject
 from podium.cli.trials.transcript import Transcript
 from podium.cli.trials.trial import Trial
-from podium.drivers import base, class_options, registry
+from podium.drivers import base, registry
 
 _EPILOG: Final = (
     "The conductor's timeouts and intervals, and the driver's options, come from the config file if there is"
@@ -110,13 +110,10 @@ class Try(command.Command):
     def _transcript(
         self, driver: base.Driver, node: base.Node, parsed_args: argparse.Namespace
     ) -> Transcript:
-        options = {
-            one.dest: getattr(driver.options, one.dest) for one in class_options.declared(type(driver))
-        }
         return Transcript(
             driver.name,
             self.say,
-            {"driver_info": node.driver_info, "options": options},
+            {"driver_info": node.driver_info, "options": subject.option_values(driver)},
             identities.secrets(driver) | subject.secret_options(driver),
             with_time=parsed_args.watch,
             with_tracebacks=bool(self.app.options.debug),

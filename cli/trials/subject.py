@@ -4,6 +4,7 @@ import difflib
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from podium import conf, errors, masking, states
 from podium.cli import enrolment, identities
@@ -16,6 +17,11 @@ def secret_options(driver: base.Driver) -> frozenset[str]:
     """Return the options of a driver whose values are secrets."""
     options = class_options.declared(type(driver))
     return frozenset(one.dest for one in options if one.secret or masking.is_secret(one.dest))
+
+
+def option_values(driver: base.Driver) -> dict[str, Any]:
+    """Return the values of a driver's options by name."""
+    return {one.dest: getattr(driver.options, one.dest) for one in class_options.declared(type(driver))}
 
 
 def set_options(config: conf.Config, driver: base.Driver, values: Mapping[str, str]) -> None:
