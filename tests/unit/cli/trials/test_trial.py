@@ -131,7 +131,7 @@ def test_a_driver_that_blocks_its_loop_does_not_keep_the_trial(tmp_path: Path) -
     clock = Clock()
 
     def passing() -> float:
-        clock.now += 20.0
+        clock.now += 70.0
         return clock.now
 
     with trial_of(Blocks, tmp_path, clock=passing) as (trial, driver, lines):
