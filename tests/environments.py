@@ -36,18 +36,18 @@ class Environment:
             pip = [sys.executable, "-m", "pip", "--python", self.bin / "python", "--quiet"]
             self._run(*pip, "install", "--no-index", "--no-deps", "--no-build-isolation", copy, cwd=copy)
 
-    def python(self, *arguments: str | Path, cwd: Path) -> None:
+    def python(self, *arguments: str | Path, cwd: Path, timeout: float = PATIENCE) -> None:
         """Run this environment's Python, which must end without an error."""
-        self._run(self.bin / "python", *arguments, cwd=cwd)
+        self._run(self.bin / "python", *arguments, cwd=cwd, timeout=timeout)
 
     def podium(self, *arguments: str | Path, cwd: Path) -> None:
         """Run this environment's ``podium``, which must end without an error."""
         self._run(self.bin / "podium", *arguments, cwd=cwd)
 
-    def _run(self, *command: str | Path, cwd: Path) -> None:
+    def _run(self, *command: str | Path, cwd: Path, timeout: float = PATIENCE) -> None:
         # What is asked of the outer pytest does not concern those that it starts.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         done = subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=PATIENCE
+            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)

@@ -1,0 +1,1 @@
+"""A Podium driver for PDUs that are switched over SNMP: APC and Raritan."""

@@ -1,0 +1,218 @@
+"""A real SNMP agent, Debian's snmpd, with the MIB of a PDU behind it.
+
+snmpd runs this file as a program that answers for a part of the tree: see ``pass_persist`` in snmpd.conf(5). The
+PDU is written after the MIBs once more, so that a wrong number in the driver does not have a twin here.
+"""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+SNMPD: Final = shutil.which("snmpd", path="/usr/sbin:/usr/local/sbin:/sbin:/usr/bin")
+
+Oid = tuple[int, ...]
+
+#: For each kind: the columns of states and of commands, the numbers for on and off, and what commands make of it.
+_APC: Final = "1.3.6.1.4.1.318.1.1"
+_RARITAN: Final = "1.3.6.1.4.1.13742.6"
+COLUMNS: Final = {
+    "apc_masterswitch": (f"{_APC}.4.4.2.1.3", f"{_APC}.4.4.2.1.3", 1, 2, {1: 1, 2: 2, 3: 1}),
+    "apc_rackpdu": (f"{_APC}.12.3.5.1.1.4", f"{_APC}.12.3.3.1.1.4", 1, 2, {1: 1, 2: 2, 3: 1}),
+    "apc_rackpdu2": (f"{_APC}.26.9.2.3.1.5", f"{_APC}.26.9.2.4.1.5", 2, 1, {1: 2, 2: 1, 3: 2}),
+    "raritan_pdu2": (f"{_RARITAN}.4.1.2.1.3.1", f"{_RARITAN}.4.1.2.1.2.1", 7, 8, {0: 8, 1: 7, 2: 7}),
+}
+LOADS: Final = {
+    "apc_rackpdu": f"{_APC}.12.2.3.1.1.3.1",
+    "apc_rackpdu2": f"{_APC}.26.4.3.1.4.1",
+    "raritan_pdu2": f"{_RARITAN}.5.2.3.1.3.1.1.1",
+}
+POWERS: Final = {
+    "apc_rackpdu2": f"{_APC}.26.9.4.3.1.7.{{}}",
+    "raritan_pdu2": f"{_RARITAN}.5.4.3.1.4.1.{{}}.5",
+}
+DIGITS: Final = f"{_RARITAN}.3.5.4.1.7.1.{{}}.5"
+#: snmpInPkts of SNMPv2-MIB: the messages that the agent was sent.
+PACKETS: Final = (1, 3, 6, 1, 2, 1, 11, 1, 0)
+
+READ, WRITE, AUTH_KEY, PRIV_KEY = "opensesame", "shibboleth", "authswordfish", "privswordfish"
+#: The users of SNMP v3 are called like their authentication protocols, here with snmpd's names for these.
+USERS: Final = {
+    "sha": "SHA",
+    "sha224": "SHA-224",
+    "sha256": "SHA-256",
+    "sha384": "SHA-384",
+    "sha512": "SHA-512",
+}
+
+
+class Agent:
+    """An snmpd on an address of its own; ``with`` starts it and ends it.
+
+    :param outlets: of each kind of PDU: they all are behind the one agent
+    """
+
+    def __init__(self, folder: Path, address: str, port: int, outlets: int) -> None:
+        self.address, self.port = address, port
+        self._folder = folder
+        self._state = folder / "pdu.json"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._outlets = outlets
+        self.reset()
+        serve = f"{sys.executable} -IS {Path(__file__).resolve()} {self._state}"
+        lines = [
+            f"rocommunity {READ}",
+            f"rwcommunity {WRITE}",
+            *(f'createUser {user} {name} "{AUTH_KEY}" AES "{PRIV_KEY}"' for user, name in USERS.items()),
+            *(f"rwuser {user} priv" for user in USERS),
+            *(f"pass_persist .{part} {serve} {part}" for part in (_APC, _RARITAN)),
+        ]
+        (folder / "snmpd.conf").write_text("".join(f"{line}\n" for line in lines))
+
+    def __enter__(self) -> Self:
+        assert SNMPD is not None
+        log = self._folder / "snmpd.log"
+        command = [
+            SNMPD, "-f", f"-Lf{log}", "-C", f"-c{self._folder / 'snmpd.conf'}", f"-p{self._folder / 'pid'}",
+            f"udp:{self.address}:{self.port}",
+        ]  # fmt: skip
+        environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self._folder), "MIBS": ""}
+        self._process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        end = time.monotonic() + 60
+        while "NET-SNMP version" not in (log.read_text() if log.exists() else ""):
+            assert self._process.poll() is None and time.monotonic() < end, "snmpd does not start"
+            time.sleep(0.02)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def info(self, kind: str, outlet: int = 1, **more: object) -> dict[str, object]:
+        """The driver_info of a node at an outlet."""
+        info: dict[str, object] = {"snmp_driver": kind, "snmp_outlet": outlet}
+        info |= {"snmp_address": self.address, "snmp_port": self.port}
+        if more.get("snmp_version") == "3":
+            keys = {"snmp_auth_key": AUTH_KEY, "snmp_priv_key": PRIV_KEY}
+            return info | {"snmp_user": "sha256", "snmp_auth_protocol": "sha256", **keys} | more
+        return info | {"snmp_community_read": READ, "snmp_community_write": WRITE} | more
+
+    def reset(self) -> None:
+        """Switch everything off, and forget what was put there."""
+        self._write(dict(_new(self._outlets)))
+
+    def is_on(self, kind: str, outlet: int) -> bool:
+        """Whether an outlet has power."""
+        column, _, on, _, _ = COLUMNS[kind]
+        return _read(self._state)[f"{column}.{outlet}"] == on
+
+    def switch_on(self, kind: str, outlet: int) -> None:
+        """Switch an outlet on, at the PDU itself."""
+        self.put(state_of(kind, outlet), COLUMNS[kind][2])
+
+    def put(self, oid: str, value: object) -> None:
+        """Change a value behind everybody's back; None removes it."""
+        values = _read(self._state)
+        if value is None:
+            del values[oid]
+        else:
+            values[oid] = value
+        self._write(values)
+
+    def _write(self, values: dict[str, object]) -> None:
+        _replace(self._state, values)
+
+
+def state_of(kind: str, outlet: int) -> str:
+    """The identifier of an outlet's state."""
+    return f"{COLUMNS[kind][0]}.{outlet}"
+
+
+def _new(outlets: int) -> Iterator[tuple[str, object]]:
+    for states, commands, _, off, _ in COLUMNS.values():
+        for outlet in range(1, outlets + 1):
+            yield f"{commands}.{outlet}", 1
+            yield f"{states}.{outlet}", off
+    for oid in LOADS.values():
+        yield oid, {_APC: 1, _RARITAN: 4}[_APC if oid.startswith(_APC) else _RARITAN]
+    for outlet in range(1, outlets + 1):
+        yield POWERS["apc_rackpdu2"].format(outlet), 100 + outlet
+        yield POWERS["raritan_pdu2"].format(outlet), 1000 + outlet
+        yield DIGITS.format(outlet), 1
+
+
+def _read(path: Path) -> dict[str, object]:
+    values: dict[str, object] = json.loads(path.read_text())
+    return values
+
+
+def _replace(path: Path, values: dict[str, object]) -> None:
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    new.write_text(json.dumps(values))
+    new.replace(path)
+
+
+@functools.cache
+def _key(oid: str) -> Oid:
+    return tuple(map(int, oid.strip(".").split(".")))
+
+
+def _answer(oid: str | None, values: dict[str, object]) -> str:
+    if oid is None or oid not in values:
+        return "NONE\n"
+    value = values[oid]
+    return f".{oid}\n{'integer' if isinstance(value, int) else 'string'}\n{value}\n"
+
+
+def _carried_out(path: Path, oid: str, given: str) -> str:
+    """What snmpd is told of a SET; ``given`` is a type and a value."""
+    values = _read(path)
+    kind, _, text = given.partition(" ")
+    for states, commands, _, _, effects in COLUMNS.values():
+        outlet = oid.removeprefix(f"{commands}.")
+        if outlet.isdigit() and oid in values:
+            if kind != "integer":
+                return "wrong-type\n"
+            if int(text) not in effects:
+                return "wrong-value\n"
+            _replace(path, values | {oid: int(text), f"{states}.{outlet}": effects[int(text)]})
+            return "DONE\n"
+    return "not-writable\n"
+
+
+def serve(path: Path, part: str) -> None:
+    """Answer snmpd, which asks on standard input for a part of the tree."""
+    for line in sys.stdin:
+        command = line.strip()
+        if not command:  # snmpd sends an empty line after a SET
+            continue
+        if command == "PING":
+            answer = "PONG\n"
+        else:
+            oid = sys.stdin.readline().strip().strip(".")
+            values = {known: value for known, value in _read(path).items() if known.startswith(f"{part}.")}
+            if command == "set":
+                answer = _carried_out(path, oid, sys.stdin.readline().strip())
+            elif command == "get":
+                answer = _answer(oid, values)
+            else:
+                after = [one for one in map(_key, values) if one > _key(oid)]
+                answer = _answer(".".join(map(str, min(after))) if after else None, values)
+        sys.stdout.write(answer)
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), sys.argv[2])

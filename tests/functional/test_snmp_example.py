@@ -1,0 +1,95 @@
+"""The example of a driver for PDUs, installed as a stranger would: a real SNMP agent and a real daemon."""
+
+import importlib.util
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemons import Daemon, eventually
+from environments import Environment
+from peers import PATIENCE, free_port, own_address
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "podium-driver-snmp-pdu"
+
+pytest.importorskip("pysnmp", reason="pysnmp is not installed (make test does)")
+
+
+def load_agent() -> Any:
+    """The module of the example's tests that runs an agent."""
+    spec = importlib.util.spec_from_file_location("snmp_example_agent", EXAMPLE / "tests" / "agent.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    made = Environment(tmp_path_factory.mktemp("environment"))
+    made.install(EXAMPLE)
+    return made
+
+
+def snmp_daemon(environment: Environment, folder: Path) -> Daemon:
+    text = "[conductor]\nsync_power_state_interval = 2\n[periodic_tasks]\nspacing = snmp.read_loads:2\n"
+    return Daemon(folder, text, default="enabled_drivers = snmp", bin=environment.bin)
+
+
+def enrol(daemon: Daemon, **nodes: dict[str, Any]) -> None:
+    """Enrol nodes, each with this driver_info."""
+    listed = [{"name": name, "driver": "snmp", "driver_info": info} for name, info in nodes.items()]
+    file = daemon.folder / "nodes.json"
+    file.write_text(json.dumps({"nodes": listed}))
+    daemon.podium("node", "import", str(file))
+
+
+def test_the_tests_of_the_example_pass(
+    environment: Environment, require_peer: Callable[[str], str], tmp_path: Path
+) -> None:
+    require_peer("snmpd")
+    arguments = ("-m", "pytest", "-p", "no:cacheprovider", "--basetemp", tmp_path / "base")
+    environment.python(*arguments, cwd=EXAMPLE, timeout=4 * PATIENCE)
+
+
+def test_the_types_of_the_example_are_right(environment: Environment, tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="mypy is not installed (make lint does)")
+    environment.python("-m", "mypy", "--cache-dir", tmp_path, cwd=EXAMPLE)
+
+
+def test_the_check_of_installed_drivers_finds_nothing_in_the_example(
+    environment: Environment, tmp_path: Path
+) -> None:
+    environment.podium("driver", "check", "snmp", cwd=tmp_path)
+
+
+def test_a_pdu_of_240_outlets_is_swept_and_switched(
+    environment: Environment, require_peer: Callable[[str], str], tmp_path: Path
+) -> None:
+    require_peer("snmpd")
+    module = load_agent()
+    kind = "apc_rackpdu2"
+    port = free_port(socket.SOCK_DGRAM)
+    with (
+        module.Agent(tmp_path, own_address(), port, outlets=240) as agent,
+        snmp_daemon(environment, tmp_path) as daemon,
+    ):
+        outlets = {f"m{outlet}": agent.info(kind, outlet, snmp_version="3") for outlet in range(1, 241)}
+        enrol(daemon, **outlets)
+        eventually(
+            lambda: {node["power_state"] for node in daemon.nodes().values()} == {"power off"}, "all are read"
+        )
+        daemon.podium("node", "power", "on", "m3", "--wait")
+        assert agent.is_on(kind, 3)
+        agent.put(module.state_of(kind, 240), 2)
+        eventually(
+            lambda: daemon.nodes()["m240"]["power_state"] == "power on", "a button of the PDU is noticed"
+        )
+        eventually(lambda: (daemon.nodes()["m1"]["health"] or {}).get("status") == "OK", "the load is told")
+        assert daemon.stop() == 0
+        assert "Traceback" not in daemon.text()
+        assert module.AUTH_KEY not in daemon.text()
+        assert module.PRIV_KEY not in daemon.text()
