@@ -28,6 +28,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from podium.wording import safe_str
+
 
 class PodiumError(Exception):
     """The root of the tree; its text is one line that can be shown to a person."""
@@ -133,7 +135,7 @@ _TWICE: Final = re.compile(r"(?:^|(?<=: ))(\S.{3,}?): (?=\1(?:: |$))")
 
 def one_line(error: BaseException) -> str:
     """Return an error's text for a column or a log line: printable, one line, at most 500 characters."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in str(error)[:_LONGEST]).split())
+    words = " ".join("".join(c if c.isprintable() else " " for c in safe_str(error)[:_LONGEST]).split())
     words = _LIBRARY_WORDS.sub("", words)
     text = words if isinstance(error, PodiumError) else f"{type(error).__name__}: {words}"
     text = _TWICE.sub("", text.removesuffix(": ")) or type(error).__name__

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from podium.wording import safe_str
+
 MASK: Final = "******"
 
 _SECRET_NAME: Final = re.compile(
@@ -32,7 +34,7 @@ def mask(values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> dic
     """
     masked = {}
     for name, value in values.items():
-        hide = (name in secret or is_secret(name)) and value not in (None, "")
+        hide = (name in secret or is_secret(str(name))) and value not in (None, "")
         masked[name] = MASK if hide else _inside(value, secret)
     return masked
 
@@ -107,10 +109,11 @@ def _stand_in(
     else:
         kind = type(error)
         names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
-        twin = type(kind.__name__, (Exception,), names)(scrubbed(str(error)))
+        twin = type(kind.__name__, (Exception,), names)(scrubbed(safe_str(error)))
     made[id(error)] = twin
-    for note in getattr(error, "__notes__", ()):
-        twin.add_note(scrubbed(str(note)))
+    notes = getattr(error, "__notes__", None)
+    for note in notes if isinstance(notes, list) else ():
+        twin.add_note(scrubbed(safe_str(note)))
     for link in ("__cause__", "__context__"):
         if (other := getattr(error, link)) is not None:
             setattr(twin, link, _stand_in(other, scrubbed, made))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from podium import errors, masking
+from podium.wording import safe_str
 
 #: How Python and oslo.config say what is wrong with a value, and what is said instead.
 _WORDS: Final = (
@@ -94,13 +95,14 @@ def _reason(wrong: Exception, kind: Callable[[Any], Any], value: Any) -> str:
     """Why a type refused a value, in words for people who do not write Python."""
     if not isinstance(wrong, ValueError):  # it did not expect anything of that kind
         return f"{_KINDS.get(type(value), 'what it is')} cannot be used here"
+    text = safe_str(wrong)
     choices = getattr(kind, "choices", None)  # of oslo.config's types
-    if choices and str(wrong).startswith("Valid values are"):
+    if choices and text.startswith("Valid values are"):
         return f"not one of {', '.join(map(str, choices))}"
     for pattern, words in _WORDS:
-        if pattern.fullmatch(str(wrong)):
-            return pattern.sub(words, str(wrong))
-    return str(wrong)
+        if pattern.fullmatch(text):
+            return pattern.sub(words, text)
+    return text
 
 
 def as_text(value: Any) -> str:

@@ -13,6 +13,7 @@ from podium import errors, masking, states
 from podium.drivers import base
 from podium.testing.making import call
 from podium.testing.manager import FakeManager
+from podium.wording import safe_str
 
 #: Seconds within which a cancelled read must be gone.
 _CANCEL_GRACE: Final = 2.0
@@ -95,7 +96,8 @@ async def fails_with(
     if not isinstance(raised, expected):
         raise AssertionError(f"get_power_state {_outcome(raised)} for {why}; it raises {expected.__name__}")
     secret = frozenset(key for key, declared in driver.properties.items() if declared.secret)
-    if masking.scrub(str(raised), node.driver_info, secret) != str(raised):
+    text = safe_str(raised)
+    if masking.scrub(text, node.driver_info, secret) != text:
         raise AssertionError(f"the error of get_power_state for {why} shows a secret of driver_info")
 
 

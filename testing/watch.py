@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+from podium.wording import safe_str
+
 _Guard = Callable[[str, tuple[Any, ...]], None]
 
 _RESOLVING: Final = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
@@ -201,7 +203,7 @@ class _Loop:
             asyncio.run(self._announced())
         except BaseException as error:
             # It stopped the loop, and must not stop the test run as well.
-            self.ended.set_exception(AssertionError(f"{type(error).__name__} was raised: {error}"))
+            self.ended.set_exception(AssertionError(f"{type(error).__name__} was raised: {safe_str(error)}"))
 
     async def _announced(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -21,6 +21,7 @@ from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
 from podium.drivers.base import Node, actions
 from podium.pacing import Gaps
+from podium.wording import safe_repr
 
 LONGEST_CALL: Final = 60.0  # seconds for one call of the driver
 PAUSES: Final = Gaps(0.1, 2.0, growth=1.5)  # between two reads
@@ -298,7 +299,7 @@ class PowerChange:
         self._note_read(answer, None)
         known = isinstance(answer, str) and answer in states.READINGS
         self._state = answer if known else None
-        self._problem = None if known else f"{answer!r} is no power state"
+        self._problem = None if known else self._scrubbed(f"{safe_repr(answer)} is no power state")
         return self._state
 
     def _left(self, end: float) -> float:
@@ -317,4 +318,7 @@ class PowerChange:
         text = errors.one_line(error)
         if not isinstance(error, errors.DriverError | TimeoutError):
             text = f"fault of the driver {self._node.driver}: {text}"
+        return self._scrubbed(text)
+
+    def _scrubbed(self, text: str) -> str:
         return masking.scrub(text, self._node.driver_info, self._room.secret)

@@ -18,6 +18,7 @@ from podium import errors
 from podium.conductor.rooms.places import MOST_LOST, Endpoint, Limit, NotAsked, Place, Threads
 from podium.conductor.rooms.threads import DaemonThreads
 from podium.drivers import base
+from podium.wording import safe_repr, safe_str
 
 
 class DriverFault(errors.PodiumError):
@@ -184,8 +185,8 @@ def fault_of(method: Callable[..., Any], fault: BaseException) -> DriverFault:
 
 
 def _named(method: Callable[..., Any], fault: BaseException) -> DriverFault:
-    name = getattr(method, "__qualname__", repr(method))
-    return DriverFault(f"{name} raised {type(fault).__name__}: {fault}")
+    name = getattr(method, "__qualname__", None) or safe_repr(method)
+    return DriverFault(f"{name} raised {type(fault).__name__}: {safe_str(fault)}")
 
 
 def is_async(method: Callable[..., Any]) -> bool:

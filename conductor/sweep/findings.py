@@ -21,6 +21,7 @@ from podium.conductor.sweep.notices import Notices
 from podium.db.clock import later
 from podium.db.readings import Checked, Reading, ReadOfChange
 from podium.drivers.base import Node
+from podium.wording import safe_repr, safe_str
 
 #: Seconds for which nodes whose power state did not change are gathered.
 HAND_OVER: Final = 0.5
@@ -189,10 +190,11 @@ class Findings:
     def _words(self, node: Node, answer: Any, error: Exception | None) -> tuple[str, str]:
         """The kind of a failed read, and why it failed."""
         if error is None:
-            kind, text = "fault", f"driver {node.driver} answered {answer!r}, which is no power state"
+            kind = "fault"
+            text = f"driver {node.driver} answered {safe_repr(answer)}, which is no power state"
         else:
             kind = next((word for one, word in _KINDS if isinstance(error, one)), "fault")
-            text = str(error) if isinstance(error, TimeoutError) else errors.one_line(error)
+            text = safe_str(error) if isinstance(error, TimeoutError) else errors.one_line(error)
             if kind == "fault":
                 text = f"fault of the driver {node.driver}: {text}"
         return kind, masking.scrub(text, node.driver_info, self._room.secret)

@@ -12,6 +12,7 @@ from podium.conductor.power.change import Ended, PowerChange, Request
 from podium.conductor.rooms.room import DriverRoom
 from podium.db.worker import Worker
 from podium.drivers import base
+from rude import Rude
 
 ON, OFF = states.POWER_ON, states.POWER_OFF
 NODE = base.Node("u1", "n1", "machine", driver_info={"password": "s3cret"})
@@ -446,3 +447,12 @@ def test_words_of_the_driver_are_not_replaced_by_the_end_of_the_time() -> None:
     ]
     ended = carry_out(machine, ON)
     assert ended.error == "BMC does not answer within 10 s"
+
+
+def test_an_error_that_cannot_say_what_it_is_ends_the_change_with_what_kind_it_is() -> None:
+    machine = Machine(OFF)
+    machine.answers = [Rude()]
+    assert carry_out(machine, ON) == (
+        OFF,
+        "fault of the driver machine: Rude: Rude whose str() raises RuntimeError",
+    )

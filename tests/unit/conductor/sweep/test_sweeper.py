@@ -16,6 +16,7 @@ from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.telling.statistics import Statistics
 from podium.db import api, models
 from podium.drivers import base
+from rude import Rude, RudeDriverError, RudeTimeout
 
 
 @contextlib.asynccontextmanager
@@ -180,6 +181,35 @@ def test_a_change_counts_no_more_failed_reads_than_the_sweeps_own_retries_would(
             assert await it.recorder.flush()
             assert (entry.reads.failures, sweeper.failures["unreachable"]) == (1, 3)
             assert sweeper.figures.retrying == 1
+
+    asyncio.run(main())
+
+
+
+
+@pytest.mark.parametrize("outcome", [Rude(), RudeDriverError(), RudeTimeout()], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("is_raised", [True, False], ids=["raised", "answered"])
+def test_an_outcome_that_cannot_say_what_it_is_counts_as_a_failure_and_the_node_is_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, outcome: Exception, is_raised: bool
+) -> None:
+    class Odd(StillDriver):
+        reads = 0
+
+        async def get_power_state(self, node: base.Node) -> Any:
+            self.reads += 1
+            if self.reads > 1:
+                return states.POWER_ON
+            if is_raised:
+                raise outcome
+            return outcome
+
+    async def main() -> None:
+        async with swept(tmp_path, driver := Odd(), "n1") as it:
+            await sweep(it)
+            assert f"{type(outcome).__name__} whose " in it.node("n1").last_error
+            assert f"{type(outcome).__name__} whose " in caplog.text
+            await until(lambda: driver.reads == 2)
+            await until(lambda: not it.fleet.entries()[0].reads.failures)
 
     asyncio.run(main())
 

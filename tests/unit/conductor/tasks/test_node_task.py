@@ -12,6 +12,7 @@ from podium import errors, states
 from podium.db import power
 from podium.drivers import base
 from podium.drivers.context import RunContext
+from rude import Rude
 from stage import Conducted, conducted
 
 
@@ -155,6 +156,31 @@ def test_no_secret_of_a_node_is_in_the_log_or_the_report_of_a_failing_task(
     assert caplog.text.count("OSError: refused: ******") == 4  # a line and a traceback of each
     assert caplog.text.count("ValueError: no header {'api_password': '******'}") == 2
     assert "hunter2" not in caplog.text
+
+
+@pytest.mark.parametrize("per_node", [True, False], ids=["for a node", "for all"])
+def test_an_error_that_cannot_say_what_it_is_is_counted_and_logged(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture, per_node: bool
+) -> None:
+    class Odd(StillDriver):
+        @base.node_periodic_task(spacing=0.1, enabled=per_node)
+        def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
+            raise Rude
+
+        @base.driver_periodic_task(spacing=0.1, enabled=not per_node)
+        async def check(self, manager: base.Manager, context: Any) -> None:
+            raise Rude
+
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Odd("polling")) as it:
+            await enrolled(it, "n1")
+            report = await ran(it, "polling.poll" if per_node else "polling.check", 1)
+            assert (report.failures, report.state) == (1, "failing")
+            assert report.last_error.endswith("Rude: Rude whose str() raises RuntimeError")
+
+    asyncio.run(main())
+    assert "Rude: Rude whose str() raises RuntimeError" in caplog.text
+    assert "Traceback" in caplog.text
 
 
 def test_a_run_that_fails_for_every_node_has_failed(tmp_path: Path, clock: Clock) -> None:

@@ -1,0 +1,39 @@
+"""Texts can be had of everything, whatever its own methods raise."""
+
+import pytest
+
+from podium import errors, masking
+from podium.wording import safe_repr, safe_str
+from rude import Rude, RudeDriverError
+
+
+def test_what_has_a_text_is_shown_with_it() -> None:
+    assert (safe_str(KeyError("a")), safe_repr("a\n")) == ("'a'", "'a\\n'")
+
+
+def test_a_long_value_is_cut() -> None:
+    text = safe_repr("a" * 20_000_000)
+    assert (len(text), text[-3:]) == (200, "...")
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("no"), SystemExit(3), KeyboardInterrupt()])
+def test_what_cannot_say_what_it_is_is_named_by_its_kind(fault: BaseException) -> None:
+    kind = type(fault).__name__
+    assert safe_str(Rude(fault)) == f"Rude whose str() raises {kind}"
+    assert safe_repr(Rude(fault)) == f"Rude whose repr() raises {kind}"
+
+
+def test_an_error_that_cannot_say_what_it_is_has_one_line_all_the_same() -> None:
+    assert errors.one_line(Rude()) == "Rude: Rude whose str() raises RuntimeError"
+    assert errors.one_line(RudeDriverError()) == "RudeDriverError whose str() raises RuntimeError"
+
+
+def test_an_error_that_cannot_say_what_it_is_has_a_stand_in_for_the_log() -> None:
+    error = Rude()
+    error.__notes__ = 5  # type: ignore[assignment]
+    error.__cause__ = RudeDriverError()
+    error.__cause__.__notes__ = [Rude()]  # type: ignore[list-item]
+    stand_in = masking.for_log(error, lambda text: text.replace("Rude", "***"))
+    assert str(stand_in) == "*** whose str() raises RuntimeError"
+    assert stand_in.__cause__ is not None
+    assert stand_in.__cause__.__notes__ == ["*** whose str() raises RuntimeError"]
