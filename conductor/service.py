@@ -27,7 +27,7 @@ from podium.conductor.processes import (
     block_reloads,
     interrupt_as_terminate,
 )
-from podium.conductor.rooms import context
+from podium.conductor.rooms import context, hiding
 from podium.db.engine import Database
 from podium.drivers import base
 
@@ -151,6 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         library_internals.log_errors_once()
         log.setup(conf, "podium")
         context.install()
+        hiding.install()
         preflight.check(conf)
     except errors.PodiumError as error:
         sys.stderr.write(f"podium-conductor: {error}\n")

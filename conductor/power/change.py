@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from podium import errors, masking, states
 from podium.conductor.fleet.lease import Lease
+from podium.conductor.rooms import hiding
 from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
 from podium.drivers.base import Node, actions
@@ -110,6 +111,7 @@ class PowerChange:
     async def carry_out(self) -> Ended:
         """Carry out the request, and verify the outcome."""
         try:
+            hiding.note_call(self._room.secret, self._node)  # validate is called here, not in a visit
             self._driver.validate(self._node)
             self._check_support()
             await self._go()

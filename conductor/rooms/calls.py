@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from podium import errors
+from podium.conductor.rooms import hiding
 from podium.conductor.rooms.places import MOST_LOST, Endpoint, Limit, NotAsked, Place, Threads
 from podium.conductor.rooms.threads import DaemonThreads
 from podium.drivers import base
@@ -28,13 +29,22 @@ class DriverFault(errors.PodiumError):
 class Calls:
     """The calls of one driver's methods. For the room's loop alone, but for ``lost``.
 
+    :param secret: names in driver_info whose values are never shown
     :param threads: plain methods that run at the same time, without those that were given up
     :param endpoint_calls: calls to one endpoint at the same time; None for a quarter of the threads, and for
         async methods as many as there are
     """
 
-    def __init__(self, driver: base.Driver, *, threads: int, endpoint_calls: int | None = None) -> None:
+    def __init__(
+        self,
+        driver: base.Driver,
+        secret: frozenset[str],
+        *,
+        threads: int,
+        endpoint_calls: int | None = None,
+    ) -> None:
         self._driver = driver
+        self._secret = secret
         self._pool = DaemonThreads(f"{driver.name}-plain")
         self._threads = Threads(driver.name, threads)
         # Nodes that do not answer keep a thread for long. They must not have all of them.
@@ -104,6 +114,7 @@ class Calls:
         :param place: that is given up if the call is cancelled
         :raises DriverFault: for what would end the loop or the process
         """
+        hiding.note_call(self._secret, *args)
         try:
             if is_async(method):
                 return await method(*args)

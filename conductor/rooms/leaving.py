@@ -55,7 +55,7 @@ async def release(driver: base.Driver, nodes: Sequence[base.Node], call: Callabl
         except Exception as error:
             failures.append(f"{node.name}: {errors.one_line(error)}")
 
-    def release_all() -> None:
+    def release_all(nodes: Sequence[base.Node]) -> None:
         end = time.monotonic() + _RELEASE
         for node in nodes:
             if time.monotonic() > end:
@@ -72,7 +72,7 @@ async def release(driver: base.Driver, nodes: Sequence[base.Node], call: Callabl
             if place % _AT_ONCE == 0:
                 await asyncio.sleep(_PAUSE)
     else:
-        tasks.add(asyncio.ensure_future(call(release_all)))
+        tasks.add(asyncio.ensure_future(call(release_all, nodes)))
     _, late = await asyncio.wait(tasks, timeout=_RELEASE)
     for task in late:
         task.cancel()

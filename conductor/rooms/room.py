@@ -39,7 +39,7 @@ class DriverRoom:
         self.secret = frozenset(name for name, one in driver.properties.items() if one.secret)
         self._visits: dict[str, Visit] = {}  # by the UUID of a node, the visit that has it
         endpoint_calls = class_options.value(driver, "endpoint_calls")
-        self._calls = Calls(driver, threads=self.size, endpoint_calls=endpoint_calls)
+        self._calls = Calls(driver, self.secret, threads=self.size, endpoint_calls=endpoint_calls)
         self._thread = threading.Thread(target=self._main, name=f"{driver.name}-loop", daemon=True)
         self._watchdog = Watchdog(driver, self._thread)
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()

@@ -19,6 +19,7 @@ from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms import hiding
 from podium.conductor.rooms.calls import fault_of
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.visit import Visit
@@ -269,7 +270,8 @@ class Sweeper:
         loop = asyncio.get_running_loop()
         for _ in range(count):
             self._slots += 1
-            loop.create_task(self._work(), name="power reads", context=self._context)
+            # A context of its own: workers note in it which node they read.
+            loop.create_task(self._work(), name="power reads", context=self._context.copy())
         if count and count < waiting:
             loop.call_soon(self._pump)
 
@@ -282,6 +284,7 @@ class Sweeper:
             while has_slot and (entry := self._next()) is not None:
                 visit, answer, error = room.visit(entry.node, task), None, None
                 self._reading[entry.number] = entry, visit, clock()
+                hiding.note_call(room.secret, entry.node)
                 try:
                     if not visit.take():
                         await visit.turn()

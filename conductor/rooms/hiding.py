@@ -1,0 +1,83 @@
+"""Hides secrets in what drivers log: a driver may well log a node's ``driver_info``, or a library what it was given.
+
+A call of a driver only notes what it was given, in a context variable that its tasks and threads inherit. Which
+nodes these are, and what is secret in them, is found out when a line is logged.
+"""
+
+import contextvars
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from podium import masking
+from podium.drivers.base import Node
+from podium.wording import safe_repr
+
+#: Of the present call: the names that its driver declared as secret, and what the driver was given.
+_call: contextvars.ContextVar[tuple[frozenset[str], tuple[Any, ...]] | None] = contextvars.ContextVar(
+    "call", default=None
+)
+
+
+def note_call(secret: frozenset[str], *given: Any) -> None:
+    """Note a call of a driver in the present task, whose log lines show no secret of its nodes from now on.
+
+    :param secret: names in driver_info that the driver declared as secret
+    :param given: nodes, collections of nodes, or anything else
+    """
+    _call.set((secret, given))
+
+
+class HideSecrets(logging.Filter):
+    """Hides the secrets of the nodes of a driver's call in the lines that are logged during the call."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record, and let it pass."""
+        if (call := _call.get()) is not None:
+            _hide(record, *call)
+        return True
+
+
+def install() -> None:
+    """Make every handler of the root logger hide secrets."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(HideSecrets())
+
+
+def _hide(record: logging.LogRecord, secret: frozenset[str], given: tuple[Any, ...]) -> None:
+    infos = {"": [node.driver_info for node in _nodes(given)]}
+
+    def scrubbed(text: str) -> str:
+        return masking.scrub(text, infos, secret)
+
+    record.msg, record.args = scrubbed(_message(record, secret)), ()
+    if record.exc_info and record.exc_info[1] is not None:
+        stand_in = masking.for_log(record.exc_info[1], scrubbed)
+        record.exc_info = type(stand_in), stand_in, stand_in.__traceback__
+    for name in ("exc_text", "stack_info"):
+        if text := getattr(record, name):
+            setattr(record, name, scrubbed(text))
+
+
+def _nodes(given: Iterable[Any]) -> Iterator[Node]:
+    for one in given:
+        if isinstance(one, Node):
+            yield one
+        elif isinstance(one, list | tuple):
+            yield from (node for node in one if isinstance(node, Node))
+
+
+def _message(record: logging.LogRecord, secret: frozenset[str]) -> str:
+    """The record's text, mappings in it masked by the names in them."""
+    try:
+        if isinstance(record.msg, Mapping):
+            return str(masking.mask(record.msg, secret))
+        if isinstance(record.args, Mapping):
+            record.args = masking.mask(record.args, secret)
+        elif record.args:
+            record.args = tuple(
+                masking.mask(one, secret) if isinstance(one, Mapping) else one for one in record.args
+            )
+        return record.getMessage()
+    except Exception:  # logging itself would print the arguments to standard error, as they are
+        return f"{safe_repr(record.msg)} cannot be formatted with its arguments"

@@ -1,0 +1,215 @@
+"""No line that a driver logs while it is called for a node shows a secret of that node."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oslo_config import cfg
+from oslo_log import formatters
+from oslo_log import log as oslo_log
+
+from fakes import PATIENCE, StillDriver, pieces
+from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms import hiding
+from podium.conductor.rooms.room import DriverRoom
+from podium.drivers import base
+from rude import Rude
+
+#: A secret by its name, one that the driver declares, and one that is too short to be looked for in texts.
+INFO = {"acme_password": "hunter2", "acme_pin": "xyzzy-17", "acme_token": "ab", "acme_address": "bmc1"}
+NODE = base.Node("u1", "n1", "still", driver_info=INFO)
+
+
+def with_oslo() -> logging.Formatter:
+    conf = cfg.ConfigOpts()
+    oslo_log.register_options(conf)
+    conf([])
+    formatter: logging.Formatter = formatters.ContextFormatter(config=conf)
+    return formatter
+
+
+class Lines(logging.Handler):
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self.records: list[logging.LogRecord] = []
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+        self.lines.append(self.format(record))
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+@pytest.fixture(params=[logging.Formatter, with_oslo], ids=["stdlib", "oslo.log"])
+def shown(request: pytest.FixtureRequest) -> Iterator[Lines]:
+    """What a handler of the root logger shows."""
+    handler = Lines(request.param())
+    root = logging.getLogger()
+    root.addHandler(handler)
+    before = [(one, list(one.filters)) for one in root.handlers]
+    contexts.install()
+    hiding.install()
+    yield handler
+    for one, filters in before:
+        one.filters = filters
+    root.removeHandler(handler)
+
+
+def chained() -> None:
+    try:
+        raise ValueError("hunter2 of bmc1")
+    except ValueError as cause:
+        error = OSError("refused: xyzzy-17")
+        error.add_note("asked with hunter2")
+        raise error from cause
+
+
+def log_of_an_error(log: Any) -> None:
+    try:
+        chained()
+    except OSError:
+        log.exception("no way in with %s", "hunter2")
+
+
+def log_of_a_rude_error(log: Any) -> None:
+    try:
+        raise Rude(RuntimeError("hunter2"))
+    except Rude as error:
+        log.warning("hunter2 %s", "bmc1", exc_info=error)
+
+
+WAYS: dict[str, Callable[[Any], object]] = {
+    "a mapping": lambda log: log.warning("%s at bmc1", INFO),
+    "a mapping as the message": lambda log: log.warning(INFO),
+    "a mapping by its names": lambda log: log.warning("%(acme_address)s %(acme_token)s", INFO),
+    "text": lambda log: log.warning(f"hunter2 and xyzzy-17 at {INFO['acme_address']}"),  # noqa: G004
+    "arguments": lambda log: log.warning("%s of %r at %s", "hunter2", ["xyzzy-17"], "bmc1"),
+    "an error as the message": lambda log: log.warning(OSError("hunter2 at bmc1")),
+    "an error": log_of_an_error,
+    "an error without words": log_of_a_rude_error,
+    "too few arguments": lambda log: log.warning("hunter2 at bmc1: %s %s", "xyzzy-17"),
+    "a rude argument": lambda log: log.warning("hunter2 at bmc1: %s", Rude()),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("get_log", [logging.getLogger, oslo_log.getLogger], ids=["logging", "oslo_log"])
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "plain"])
+def test_a_line_of_a_call_shows_no_secret_of_its_node(
+    shown: Lines, capsys: pytest.CaptureFixture[str], way: str, get_log: Callable[[str], Any], is_async: bool
+) -> None:
+    class Talkative(StillDriver):
+        properties = {"acme_pin": base.Property("the PIN", secret=True)}
+
+        def read(self, node: base.Node) -> None:
+            WAYS[way](get_log("acme"))
+
+        async def read_async(self, node: base.Node) -> None:
+            await asyncio.sleep(0)
+            self.read(node)
+
+    driver = Talkative()
+    call(driver, driver.read_async if is_async else driver.read)
+    assert "bmc1" in shown.text
+    assert not re.search(r"\bab\b", shown.text)
+    on_standard_error = capsys.readouterr().err  # where logging reports what it cannot format
+    for secret in ("hunter2", "xyzzy-17"):
+        assert secret not in shown.text
+        assert secret not in on_standard_error
+
+
+def call(driver: base.Driver, method: Callable[..., Any]) -> None:
+    room = DriverRoom(driver)
+    room.open(PATIENCE)
+    try:
+        run = room.start(lambda: room.command(PATIENCE, NODE, method), contexts.new())
+        run.future.result(PATIENCE)
+    finally:
+        assert room.close(PATIENCE)
+
+
+def test_a_task_that_a_call_begins_shows_none_either(shown: Lines) -> None:
+    class Beginning(StillDriver):
+        async def read(self, node: base.Node) -> None:
+            async def later() -> None:
+                logging.getLogger("acme").warning("hunter2 at bmc1")
+
+            await asyncio.create_task(later())
+
+    driver = Beginning()
+    call(driver, driver.read)
+    assert "****** at bmc1" in shown.text
+
+
+def test_a_call_for_several_nodes_shows_no_secret_of_any(shown: Lines) -> None:
+    other = base.Node("u2", "n2", "still", driver_info={"password": "swordfish"})
+
+    async def read(node: base.Node, nodes: list[base.Node]) -> None:
+        logging.getLogger("acme").warning("hunter2 swordfish bmc1")
+
+    room = DriverRoom(StillDriver())
+
+    async def main() -> None:
+        await room.call(read, NODE, [NODE, other])
+
+    asyncio.run(main())
+    assert "****** ****** bmc1" in shown.text
+
+
+def test_reads_that_go_on_side_by_side_each_hide_the_secrets_of_their_own_node(
+    tmp_path: Path, shown: Lines
+) -> None:
+    class Slow(StillDriver):
+        under_way = 0
+        all_are = asyncio.Event()
+
+        async def get_power_state(self, node: base.Node) -> str:
+            self.under_way += 1
+            if self.under_way == 3:
+                self.all_are.set()
+            await self.all_are.wait()
+            logging.getLogger("acme").warning("%s: my password is %s", node.name, node.driver_info["password"])
+            return await super().get_power_state(node)
+
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", driver := Slow()) as it:
+            names = ("a", "b", "c")
+            it.enrol(
+                *(
+                    {"name": name, "driver": driver.name, "driver_info": {"password": name * 10}}
+                    for name in names
+                )
+            )
+            await it.fleet.refresh(it.sql)
+            await it.sync.sweep(0.0, contexts.new(), at_once=True)
+
+    asyncio.run(main())
+    lines = [record.getMessage() for record in shown.records if record.name == "acme"]
+    assert sorted(lines) == [f"{name}: my password is ******" for name in ("a", "b", "c")]
+
+
+def test_a_line_of_nobodys_call_is_left_as_it_is(shown: Lines) -> None:
+    error = OSError("hunter2")
+    logging.getLogger("acme").warning("%s", INFO, exc_info=error)
+    (record,) = shown.records
+    assert (record.args, record.exc_info) == (INFO, (OSError, error, None))
+
+
+def test_the_stack_of_a_line_shows_no_secret(shown: Lines) -> None:
+    async def read(node: base.Node) -> None:
+        record = logging.LogRecord("acme", logging.WARNING, "f", 1, "bmc1", (), None, sinfo="f(hunter2)")
+        logging.getLogger("acme").handle(record)
+
+    async def main() -> None:
+        await DriverRoom(StillDriver()).call(read, NODE)
+
+    asyncio.run(main())
+    assert "f(******)" in shown.text
