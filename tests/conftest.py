@@ -15,6 +15,9 @@ import templates
 from rounds import ROUNDS
 from servers import MariaDB, PostgreSQL, RestartablePostgreSQL, Server, scratch
 
+#: Packages with tests of their own, which run in environments of their own.
+collect_ignore = ["first_edition"]
+
 #: Seconds after which a test is broken off: one that hangs must fail, and leave the others their turn.
 LONGEST: Final = 150
 

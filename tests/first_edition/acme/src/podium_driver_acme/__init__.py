@@ -1,0 +1,1 @@
+"""A Podium driver: Acme."""
