@@ -1,1 +1,7 @@
 """Podium: a conductor for fleets of machines."""
+
+from typing import Final
+
+__all__ = ["__version__"]
+
+__version__: Final = "0.1.0"

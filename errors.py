@@ -30,6 +30,30 @@ from typing import Final
 
 from podium.wording import safe_str
 
+__all__ = [
+    "AuthenticationRefused",
+    "BMCUnreachable",
+    "ConductorAlreadyRunning",
+    "ConductorsAtWork",
+    "ConfigError",
+    "DatabaseBusy",
+    "DatabaseError",
+    "DatabaseUnavailable",
+    "DriverError",
+    "DriverLoadError",
+    "DuplicateTask",
+    "InvalidDriverInfo",
+    "InvalidNode",
+    "MemberEnded",
+    "NodeConflict",
+    "NodeNotFound",
+    "NotificationRefused",
+    "PodiumError",
+    "SchemaMismatch",
+    "UnsupportedPowerState",
+    "one_line",
+]
+
 
 class PodiumError(Exception):
     """The root of the tree; its text is one line that can be shown to a person."""

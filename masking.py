@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from podium.wording import safe_str
 
+__all__ = ["MASK", "is_masked", "is_secret", "mask", "scrub"]
+
 MASK: Final = "******"
 
 _SECRET_NAME: Final = re.compile(

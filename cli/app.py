@@ -7,12 +7,14 @@ without reading the database libraries or the environment's entry points.
 import argparse
 import difflib
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint, version
+from importlib.metadata import EntryPoint
 from itertools import takewhile
 from typing import Final
 
 import cliff.app
 import cliff.commandmanager
+
+from podium import __version__
 
 #: Name, module and class in podium.cli, and the line in ``podium --help``.
 COMMANDS: Final = (
@@ -92,7 +94,7 @@ class App(cliff.app.App):
         manager = cliff.commandmanager.CommandManager()
         for name, target, _ in COMMANDS:
             manager.commands[name] = EntryPoint(name, f"podium.cli.{target}", "podium.cli")
-        super().__init__("Operate Podium's nodes, drivers and database.", version("podium"), manager)
+        super().__init__("Operate Podium's nodes, drivers and database.", __version__, manager)
 
     def build_option_parser(
         self,

@@ -1,11 +1,11 @@
 """The conductor's part of the config file, read once."""
 
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oslo_config import cfg
 
+from podium import __version__
 from podium.conductor.power.actions import Timeouts
 from podium.conductor.telling.notifications import NotificationSettings
 from podium.conf import conductor, metrics
@@ -58,7 +58,7 @@ class Settings:
             self.fallback_groups,
             self.lease,
             self.heartbeat_interval,
-            importlib.metadata.version("podium"),
+            __version__,
             self.fingerprint,
         )
 

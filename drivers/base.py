@@ -10,16 +10,18 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from podium import errors, states
 from podium.drivers import driver_info
 from podium.drivers.command import CommandResult, Pending
 from podium.drivers.driver_info import Property
 from podium.drivers.node import SENSOR_KINDS, Health, Node, Sensor
+from podium.drivers.options import declare_options
 from podium.drivers.periodic import PeriodicTask, driver_periodic_task, node_periodic_task, periodic_tasks
 
 __all__ = [
+    "API",
     "SENSOR_KINDS",
     "Conductor",
     "Driver",
@@ -31,18 +33,26 @@ __all__ = [
     "Reservation",
     "Sensor",
     "actions",
+    "declare_options",
     "driver_periodic_task",
     "node_periodic_task",
     "periodic_tasks",
 ]
 
 
+#: The edition of this interface, and how many times names were added to it since. See docs/contract.md.
+API: Final = (2, 0)
+
+
 class Driver(ABC):
     """One kind of hardware. The first line of a driver's own docstring is shown by ``podium driver list``."""
 
     properties: ClassVar[Mapping[str, Property]] = MappingProxyType({})
+    #: The :data:`API` that the driver needs. A Podium with an older one refuses the driver, and says why.
+    needs_api: ClassVar[tuple[int, int]] = (1, 0)
     #: On the class: a sequence of oslo.config options, which the config file has in a group with the driver's
-    #: name. On the instance: their values, as attributes (``self.options.timeout``).
+    #: name. On the instance: their values, as attributes (``self.options.timeout``), with types for a type
+    #: checker if :func:`declare_options` declares them.
     options: Any = ()
     supported_power_states: ClassVar[Sequence[str]] = (states.POWER_ON, states.POWER_OFF, states.REBOOTING)
     #: Calls of plain methods at the same time, each in a thread. Two more are kept for what people wait for.
@@ -66,7 +76,7 @@ class Driver(ABC):
         """
 
     @abstractmethod
-    def set_power_state(self, node: Node, target: str) -> None | Awaitable[None]:
+    def set_power_state(self, node: Node, target: states.Target) -> None | Awaitable[None]:
         """Start the change to one of ``supported_power_states``; the conductor reads until it is reached.
 
         :raises podium.errors.DriverError: when the hardware refuses or does not answer
@@ -257,7 +267,7 @@ def check_health(health: Health | None) -> None:
         raise TypeError(f"a node's health is a podium.drivers.base.Health or None, not {health!r}")
 
 
-#: The earlier name of :class:`Manager`, kept until 0.2.
+#: The earlier name of :class:`Manager`, for drivers of the first edition.
 Conductor = Manager
 
 

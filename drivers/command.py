@@ -16,6 +16,8 @@ from typing import Any, Generic, TypeVar
 
 from podium import errors
 
+__all__ = ["CommandResult", "Pending", "run"]
+
 _T = TypeVar("_T")
 
 

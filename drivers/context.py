@@ -4,6 +4,8 @@ from typing import Final
 
 from oslo_context.context import RequestContext
 
+__all__ = ["RunContext"]
+
 _SPACINGS: Final = 3  # after which a report is outdated that no other followed
 _USUAL: Final = 300.0  # seconds; the spacing of a driver whose tasks report nothing
 

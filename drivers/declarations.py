@@ -9,10 +9,14 @@ from typing import Any, Final
 
 from oslo_config import cfg
 
-from podium import errors, states
+from podium import __version__, errors, states
 from podium.conf import opts
-from podium.drivers import base, class_options
+from podium.drivers import base, class_options, signatures
 from podium.drivers.periodic import marks
+from podium.wording import safe_repr
+
+#: What a driver may need more than.
+OUR_API: Final = f"Podium {__version__} has API {base.API[0]}.{base.API[1]}"
 
 #: As many letters as the database keeps, and those that task names and the config file can have.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
@@ -53,6 +57,8 @@ def name_fault(name: str) -> str | None:
 def faults(driver: base.Driver | type[base.Driver]) -> list[str]:
     """A line for everything that is wrong with what a driver declares."""
     own = driver if isinstance(driver, type) else type(driver)
+    if api := list(_api(own.needs_api)):  # all else may be right for that one
+        return api
     try:
         return [
             *_properties(driver.properties),
@@ -61,6 +67,7 @@ def faults(driver: base.Driver | type[base.Driver]) -> list[str]:
             *_power_states(driver.supported_power_states),
             *_methods(driver),
             *_tasks(own),
+            *_misfits(driver),
         ]
     except Exception as cause:
         return [f"what it declares cannot be read: {errors.one_line(cause)}"]
@@ -77,6 +84,13 @@ def faults_of_instance(driver: base.Driver, name: str) -> list[str]:
     if called != name:
         return [f"its __init__ names it {called!r} instead of {name}: super().__init__(name, options)"]
     return faults(driver)
+
+
+def _api(needed: Any) -> Iterator[str]:
+    if not (isinstance(needed, tuple) and len(needed) == 2 and all(isinstance(one, int) for one in needed)):
+        yield f"needs_api is {safe_repr(needed)}, not two whole numbers such as {base.API}"
+    elif needed > base.API:
+        yield f"it needs API {needed[0]}.{needed[1]}; {OUR_API}: upgrade Podium"
 
 
 def _properties(declared: Any) -> Iterator[str]:
@@ -130,6 +144,14 @@ def _tasks(driver_class: type[base.Driver]) -> Iterator[str]:
     for name, count in Counter(task.name for _, task in marks(driver_class)).items():
         if count > 1:
             yield f"{count} periodic tasks are named {name}; give each a name of its own"
+
+
+def _misfits(driver: base.Driver | type[base.Driver]) -> Iterator[str]:
+    if isinstance(driver, type):
+        return  # its methods are not bound yet, and take an argument more, or not
+    for task, method in base.periodic_tasks(driver):
+        if fault := signatures.task_misfit(task, method):
+            yield fault
 
 
 def _kind(value: Any) -> str:

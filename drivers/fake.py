@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from oslo_config import types
-from oslo_context import context as oslo_context
 
 from podium import errors, states
 from podium.drivers import base
+from podium.drivers.context import RunContext
 
 _HEALTH: Final = ("OK", "Warning", "Critical")
 
@@ -95,7 +95,7 @@ class FakeDriver(base.Driver):
         return {"interrupts": self._interrupts}
 
     @base.driver_periodic_task(spacing=60)
-    async def check_status(self, manager: base.Manager, context: oslo_context.RequestContext) -> None:
+    async def check_status(self, manager: base.Manager, context: RunContext) -> None:
         """Report the health that each machine's driver_info asks for, and forget machines that are gone."""
         nodes = manager.nodes(self)
         for node in nodes:

@@ -7,15 +7,22 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from podium.drivers.node import Node
+
+if TYPE_CHECKING:
+    from podium.drivers.base import Manager
+    from podium.drivers.context import RunContext
 
 _TAG: Final = "__podium_periodic_task__"
 _TASK_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LONGEST_NAME: Final = 128
 #: Seconds of the longest spacing: ten years.
 _LONGEST: Final = 315_360_000
+# What a type checker accepts as a task of either kind. The first argument is ``self``.
+_DriverMethod = TypeVar("_DriverMethod", bound="Callable[[Any, Manager, RunContext], object]")
+_NodeMethod = TypeVar("_NodeMethod", bound="Callable[[Any, Node, Manager, RunContext], object]")
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -43,7 +50,7 @@ def driver_periodic_task(
     deadline: float | None = None,
     enabled: bool = True,
     name: str | None = None,
-) -> Callable[[_Method], _Method]:
+) -> Callable[[_DriverMethod], _DriverMethod]:
     """Mark a method of a driver as a periodic task: ``method(self, manager, context)``.
 
     The method itself is not changed in any way. It runs as ``<driver>.<name>``, never twice at once.
@@ -74,7 +81,7 @@ def node_periodic_task(
     filters: Mapping[str, Any] = MappingProxyType({}),
     max_in_flight: int = 50,
     all_nodes: bool = False,
-) -> Callable[[_Method], _Method]:
+) -> Callable[[_NodeMethod], _NodeMethod]:
     """Mark a method as a task for each node of the driver: ``method(self, node, manager, context)``.
 
     The calls of one run are spread over the spacing, one that fails does not touch the others, and no other

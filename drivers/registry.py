@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from oslo_config import cfg
 from oslo_log import log
@@ -17,6 +17,8 @@ from podium import errors
 from podium.drivers import base, class_options, declarations
 
 LOG = log.getLogger(__name__)
+
+_Driver = TypeVar("_Driver", bound=base.Driver)
 
 NAMESPACE: Final = "podium.drivers"
 
@@ -80,8 +82,18 @@ def _unimportable(entry_point: Any, cause: BaseException) -> errors.DriverLoadEr
         if module.partition(".")[0] == package and module != __name__:
             place = f" ({Path(frame.f_code.co_filename).name}, line {line})"
     return errors.DriverLoadError(
-        f"{described(entry_point.name)} cannot be imported: {errors.one_line(cause)}{place}"
+        f"{described(entry_point.name)} cannot be imported: {errors.one_line(cause)}{place}{_hint(cause)}"
     )
+
+
+def _hint(cause: BaseException) -> str:
+    """What may be the matter with a driver that uses a name that Podium does not have."""
+    if isinstance(cause, ImportError):
+        module = cause.name
+    else:
+        module = getattr(getattr(cause, "obj", None), "__name__", None)  # of an AttributeError
+    is_ours = f"{module}.".startswith("podium.")
+    return f"; {declarations.OUR_API}, and the driver may need a newer one" if is_ours else ""
 
 
 def _faulty(name: str, faults: Sequence[str]) -> errors.DriverLoadError:
@@ -147,7 +159,7 @@ def load(
     return drivers
 
 
-def instance(name: str, found: type[base.Driver], conf: cfg.ConfigOpts) -> base.Driver:
+def instance(name: str, found: type[_Driver], conf: cfg.ConfigOpts) -> _Driver:
     """A driver that was not started, its options registered in ``conf`` under its name.
 
     :raises podium.errors.DriverLoadError: when it cannot be made, or declares what cannot be used

@@ -1,29 +1,35 @@
-"""Nodes and drivers for tests: every value has a usable default."""
+"""Nodes and drivers for tests."""
 
 import contextvars
 import inspect
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from oslo_config import cfg
 
 from podium.drivers import base, command, registry
 
+_Driver = TypeVar("_Driver", bound=base.Driver)
 
-def make_node(driver: str = "acme", driver_info: Mapping[str, Any] | None = None, **fields: Any) -> base.Node:
+
+def make_node(
+    driver: str | base.Driver, driver_info: Mapping[str, Any] | None = None, **fields: Any
+) -> base.Node:
     """A node of a driver, called ``node1`` unless ``name`` is a field; its uuid follows from the name.
 
+    :param driver: the driver, or its name. A node of another name is none of the driver's nodes.
     :param driver_info: by default empty
     :param fields: the other fields of :class:`podium.drivers.base.Node`
     """
     name = fields.pop("name", "node1")
     identity = fields.pop("uuid", None) or str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
-    return base.Node(identity, name, driver, driver_info=dict(driver_info or {}), **fields)
+    driver_name = driver if isinstance(driver, str) else driver.name
+    return base.Node(identity, name, driver_name, driver_info=dict(driver_info or {}), **fields)
 
 
-def make_driver(driver_class: type[base.Driver], name: str = "acme", **options: Any) -> base.Driver:
+def make_driver(driver_class: type[_Driver], name: str = "acme", **options: Any) -> _Driver:
     """A driver that was not started, made as the conductor makes it.
 
     :param options: values of the driver's options, instead of their defaults

@@ -15,7 +15,7 @@ from typing import Any, Final
 from oslo_config import cfg
 
 from podium import errors, masking, states
-from podium.drivers import base, declarations
+from podium.drivers import base, declarations, signatures
 from podium.testing import watch
 from podium.testing.making import make_node
 
@@ -109,10 +109,9 @@ def signatures_fit(driver: base.Driver) -> Iterator[str]:
 
 
 def tasks_fit(driver: base.Driver) -> Iterator[str]:
-    """Every periodic task can be called as the conductor calls it."""
+    """Every periodic task does something; with which arguments it can be called, declarations_usable says."""
     for task, method in base.periodic_tasks(driver):
-        arguments = ("node", "manager", "context") if task.per_node else ("manager", "context")
-        yield from _misfits(method, f"periodic task {task.name}", arguments)
+        yield from _yields(method, f"periodic task {task.name}")
 
 
 def empty_driver_info_refused(driver: base.Driver) -> Iterator[str]:
@@ -286,11 +285,12 @@ def _options(driver: base.Driver) -> list[cfg.Opt]:
 
 
 def _misfits(method: Callable[..., Any], name: str, arguments: tuple[str, ...]) -> Iterator[str]:
-    given = f"({', '.join(arguments)})"
-    try:
-        inspect.signature(method).bind(*arguments)
-    except TypeError as wrong:
-        yield f"{name} cannot be called with {given}: {wrong}"
+    if fault := signatures.misfit(method, arguments):
+        yield f"{name} {fault}"
+    yield from _yields(method, name)
+
+
+def _yields(method: Callable[..., Any], name: str) -> Iterator[str]:
     if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
         yield f"{name} is a generator: it has a yield, and calling it does nothing"
 

@@ -22,3 +22,15 @@ def test_a_driver_supports_targets_that_there_are(name: str) -> None:
     driver = registry.available()[name]
     assert isinstance(driver, type) and issubclass(driver, base.Driver)
     assert set(driver.supported_power_states) <= states.TARGETS
+
+
+def test_the_words_are_those_of_their_types_and_plain_texts() -> None:
+    words = {
+        getattr(states, name)
+        for name in states.__all__
+        if name.isupper() and isinstance(getattr(states, name), str)
+    }
+    assert words == states.ACTIONS | states.READINGS
+    assert {type(word) for word in words} == {str}
+    assert (states.POWER_ON, states.READINGS) == ("power on", {"power on", "power off", "error"})
+    assert states.TARGETS < states.ACTIONS

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
+import podium
 from podium import errors
-from podium.drivers import registry
+from podium.drivers import base, registry
 from podium.drivers.fake import FakeDriver
 
 ACME = """
@@ -151,3 +152,83 @@ def test_a_driver_that_cannot_be_made_is_named_with_the_cause(
 def test_the_options_of_drivers_are_there_for_the_sample_config(install: Install) -> None:
     install(ACME)
     assert [option.name for option in dict(registry.list_opts())["acme"]] == ["timeout"]
+
+
+PLAIN = """
+from podium.drivers import base
+class Acme(base.Driver):
+    def get_power_state(self, node): return "power on"
+    def set_power_state(self, node, target): pass
+"""
+
+
+@pytest.mark.parametrize("needed", [(1, 0), (1, 99), (2, 0), base.API])
+def test_a_driver_for_this_interface_or_an_older_one_is_loaded(install: Install, needed: object) -> None:
+    install(f"{PLAIN}    needs_api = {needed}\n")
+    assert isinstance(registry.find("acme"), type)
+
+
+@pytest.mark.parametrize("needed", [(base.API[0], base.API[1] + 1), (99, 0)])
+def test_a_driver_for_a_newer_interface_is_told_so(install: Install, needed: tuple[int, int]) -> None:
+    install(f"{PLAIN}    needs_api = {needed}\n")
+    has = f"{base.API[0]}.{base.API[1]}"
+    assert fault() == (
+        "driver acme (package acme-podium, entry point acme_podium:Acme)"
+        f": it needs API {needed[0]}.{needed[1]}; Podium {podium.__version__} has API {has}:"
+        " upgrade Podium"
+    )
+
+
+@pytest.mark.parametrize("needed", ["2.0", "'2.0'", "(2,)", "(2, 0, 1)", "('2', 0)", "None"])
+def test_an_api_that_is_no_pair_of_numbers_is_named(install: Install, needed: str) -> None:
+    install(f"{PLAIN}    needs_api = {needed}\n")
+    assert f": needs_api is {needed}, not two whole numbers such as {base.API}" in fault()
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["from podium.drivers.base import teleport", "import podium.drivers.teleport", "base.teleport()"],
+)
+def test_a_driver_that_uses_names_of_a_newer_podium_is_told_what_this_one_has(
+    install: Install, source: str
+) -> None:
+    install(f"{PLAIN}{source}\n")
+    assert "cannot be imported: " in fault()
+    has = f"{base.API[0]}.{base.API[1]}"
+    assert f"; Podium {podium.__version__} has API {has}, and the driver may need a newer one" in fault()
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        (
+            "@base.node_periodic_task()\n    def look(self, manager, context): pass",
+            "cannot be called with (node, manager, context): too many positional arguments",
+        ),
+        (
+            "@base.driver_periodic_task()\n    async def look(self, manager): pass",
+            "cannot be called with (manager, context): too many positional arguments",
+        ),
+        (
+            "@base.driver_periodic_task()\n    async def look(self, node, manager, context): pass",
+            "cannot be called with (manager, context): missing a required argument: 'context'",
+        ),
+    ],
+)
+def test_a_task_with_a_wrong_number_of_arguments_is_named_when_the_driver_is_made(
+    install: Install, conf: cfg.ConfigOpts, task: str, words: str
+) -> None:
+    install(f"{PLAIN}    {task}\n")
+    with pytest.raises(errors.DriverLoadError) as caught:
+        registry.load(["acme"], conf)
+    assert str(caught.value) == (
+        f"driver acme (package acme-podium, entry point acme_podium:Acme): periodic task look {words}"
+    )
+
+
+def test_a_task_may_take_its_arguments_as_it_likes(install: Install, conf: cfg.ConfigOpts) -> None:
+    install(
+        f"{PLAIN}    @base.node_periodic_task()\n    def look(self, *given, more=None): pass\n"
+        "    @base.driver_periodic_task()\n    def watch(self, manager, context, last=None): pass\n"
+    )
+    assert list(registry.load(["acme"], conf)) == ["acme"]

@@ -65,6 +65,14 @@ class TaskWithoutContext(Sound):
         pass
 
 
+class YieldingTask(Sound):
+    """Machines."""
+
+    @base.driver_periodic_task()
+    def look(self, manager: base.Manager, context: Any) -> Any:
+        yield 1
+
+
 class RefusesItsDefault(Sound):
     """Machines."""
 
@@ -214,15 +222,7 @@ def test_nothing_is_found_in_a_sound_driver(driver: type[base.Driver]) -> None:
     [
         (ClosesByName, "close cannot be called with (): missing a required argument: 'name'"),
         (YieldsAState, "get_power_state is a generator: it has a yield, and calling it does nothing"),
-        (
-            TaskOfNodeWithoutNode,
-            "periodic task look cannot be called with (node, manager, context):"
-            " too many positional arguments",
-        ),
-        (
-            TaskWithoutContext,
-            "periodic task look cannot be called with (manager, context): too many positional arguments",
-        ),
+        (YieldingTask, "periodic task look is a generator: it has a yield, and calling it does nothing"),
         (
             NamesByName,
             "identity is not the same for the same driver_info: it must not follow from anything else",
@@ -277,6 +277,15 @@ def test_an_async_method_that_is_called_as_a_plain_one_is_found_though_nothing_w
 def test_a_name_that_comes_from_the_resolver_is_found(driver: type[base.Driver], method: str) -> None:
     (finding,) = structure.findings(make_driver(driver))
     assert finding.startswith(f"{method} looks up a name: socket.get")
+
+
+@pytest.mark.parametrize(
+    ("driver", "arguments"),
+    [(TaskOfNodeWithoutNode, "node, manager, context"), (TaskWithoutContext, "manager, context")],
+)
+def test_a_task_that_the_conductor_cannot_call_is_found(driver: type[base.Driver], arguments: str) -> None:
+    (found,) = structure.declarations_usable(driver("acme", None))
+    assert found == f"periodic task look cannot be called with ({arguments}): too many positional arguments"
 
 
 def test_a_default_that_its_own_type_refuses_is_found() -> None:
