@@ -8,12 +8,12 @@ _LONGEST: Final = 200
 
 
 def safe_str(value: object) -> str:
-    """Return ``str(value)``; where that raises, what kind of thing the value is."""
+    """Return ``str(value)``; where that raises, the kind of the value."""
     return _converted(value, str)
 
 
 def safe_repr(value: object) -> str:
-    """Return ``repr(value)`` in at most 200 characters; where that raises, what kind of thing the value is."""
+    """Return the first 200 characters of ``repr(value)``; where that raises, the kind of the value."""
     text = _converted(value, repr)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 

@@ -4,14 +4,13 @@ import argparse
 import re
 import shutil
 from importlib import resources
-from importlib.metadata import version
 from pathlib import Path
 from string import Template
 from typing import Final
 
-from podium import errors
+from podium import __version__, errors
 from podium.cli import command
-from podium.drivers import declarations, registry
+from podium.drivers import base, declarations, registry
 
 #: The files of the package: the name of the template, and the path in the new folder.
 _FILES: Final = {
@@ -83,7 +82,8 @@ def write_package(name: str, folder: Path) -> None:
         "package": f"podium_driver_{name}",
         "prefix": "".join(word.capitalize() for word in name.split("_")),
         "title": name.replace("_", " ").capitalize(),
-        "version": version("podium"),
+        "version": __version__,
+        "api": str(base.API),
     }
     try:
         folder.mkdir()

@@ -8,7 +8,7 @@ from podium.testing.faults import Faults
 from podium.testing.making import make_driver, make_node
 from podium.testing.manager import FakeManager, TaskFailure
 
-#: The earlier name of :class:`FakeManager`, kept until 0.2.
+#: The earlier name of :class:`FakeManager`, for drivers of the first edition.
 FakeConductor = FakeManager
 
 __all__ = [

@@ -41,8 +41,8 @@ class FakeManager(base.Manager):
     is outdated}, ``sensors`` {node name: the sensors reported last}, ``properties`` and
     ``driver_internal_info`` {node name: what was saved}, ``maintenance`` {node name: reason},
     ``reservations`` [(node name, purpose)], ``commands`` [argv] with ``command_inputs`` beside it, and
-    ``failures``. What the conductor would ignore is not in there. The nodes that :meth:`nodes` returns show
-    what was reported before.
+    ``failures``, and ``called`` {task: names of the nodes that its last run was for}. What the conductor
+    would ignore is not in there. The nodes that :meth:`nodes` returns show what was reported before.
 
     :param nodes: the nodes that it owns
     :param now: seconds of its clock, which only :meth:`advance` moves
@@ -57,6 +57,7 @@ class FakeManager(base.Manager):
         self.maintenance: dict[str, str] = {}
         self.reservations: list[tuple[str, str]] = []
         self.failures: list[TaskFailure] = []
+        self.called: dict[str, list[str]] = {}
         self._healths: dict[str, tuple[base.Health, float]] = {}  # and until when it is true
         self._lifetimes = Lifetimes()
         self._nodes = {node.uuid: replace(node, as_of=time.monotonic()) for node in nodes}
@@ -166,15 +167,17 @@ class FakeManager(base.Manager):
         """Move the clock; nothing runs until :meth:`run_tasks_due`."""
         self.now += seconds
 
-    async def run_task(self, driver: base.Driver, name: str, *, on_demand: bool = False) -> None:
+    async def run_task(self, driver: base.Driver, name: str, *, on_demand: bool = False) -> list[str]:
         """Run one periodic task now, whether or not it is due or enabled.
 
         What a node's run raises is in ``failures`` and in the log, and does not affect other nodes.
 
         :param on_demand: whether the run's context says that a person requested it
-        :raises LookupError: when the driver has no task of that name
+        :returns: the names of the nodes that it ran for; for a task of the whole driver, of all its nodes
+        :raises LookupError: when the driver has no task of that name, or all nodes are another driver's
         :raises Exception: whatever a task for the whole driver raises
         """
+        self._check_nodes(driver)
         tasks = {task.name: (task, method) for task, method in base.periodic_tasks(driver)}
         if name not in tasks:
             raise LookupError(f"driver {driver.name} has no task {name}, only {', '.join(tasks) or 'none'}")
@@ -182,16 +185,22 @@ class FakeManager(base.Manager):
         self._last_run[f"{driver.name}.{name}"] = self.now
         context = RunContext(on_demand=on_demand, task=f"{driver.name}.{name}", spacing=task.spacing)
         _running.set(context)
+        self.called[name] = called = [node.name for node in self._chosen(driver, task)]
         if task.per_node:
             await self._run_for_nodes(driver, task, partial(_for_node, method, self, context))
         else:
             await call(method, self, context)
+        return called
 
     async def run_tasks_due(self, driver: base.Driver) -> list[str]:
         """Run each enabled task of the driver that is due by the clock, once, and return their names.
 
-        What a task raises is in ``failures`` and in the log, and does not affect other tasks.
+        What a task raises is in ``failures`` and in the log, and does not affect other tasks. ``called`` has
+        the nodes of each.
+
+        :raises LookupError: when all nodes are another driver's
         """
+        self._check_nodes(driver)
         due = [task.name for task, _ in base.periodic_tasks(driver) if self._is_due(driver, task)]
         for name in due:
             try:
@@ -206,6 +215,23 @@ class FakeManager(base.Manager):
             return task.enabled
         return task.enabled and self.now >= (self._started if last is None else last) + task.spacing
 
+    def _check_nodes(self, driver: base.Driver) -> None:
+        """Refuse to run tasks for no node, where a test surely means some: it would pass whatever they do."""
+        if self._nodes and not self.nodes(driver):
+            others = ", ".join(sorted({node.driver for node in self._nodes.values()}))
+            raise LookupError(
+                f"FakeManager has no node of the driver {driver.name}, only of {others};"
+                " make_node takes the driver, or its name"
+            )
+
+    def _chosen(self, driver: base.Driver, task: base.PeriodicTask) -> list[base.Node]:
+        """The nodes that a run of a task is for."""
+        nodes = self.nodes(driver)
+        if not task.per_node:
+            return list(nodes)
+        free = (node for node in nodes if task.all_nodes or node.uuid not in self._reserved)
+        return [node for node in free if _wanted(task, node)]
+
     async def _run_for_nodes(
         self, driver: base.Driver, task: base.PeriodicTask, run: Callable[[base.Node], Any]
     ) -> None:
@@ -219,9 +245,8 @@ class FakeManager(base.Manager):
                     self._note(TaskFailure(task.name, node.name, error))
 
         async with asyncio.TaskGroup() as runs:
-            for node in self.nodes(driver):
-                if _wanted(task, node) and (task.all_nodes or node.uuid not in self._reserved):
-                    runs.create_task(run_for(node))
+            for node in self._chosen(driver, task):
+                runs.create_task(run_for(node))
 
     def _note(self, failure: TaskFailure) -> None:
         self.failures.append(failure)

@@ -229,7 +229,7 @@ def _misnamed(driver: base.Driver, named: Any) -> Iterator[str]:
 
 def _dependent(driver: base.Driver, one: base.Node, named: str | None) -> Iterator[str]:
     """What ``identity`` follows from and should not."""
-    other_machine = replace(_elsewhere(driver, one), uuid=make_node(name="node2").uuid)
+    other_machine = replace(_elsewhere(driver, one), uuid=make_node(driver, name="node2").uuid)
     for other in (one, other_machine):
         if driver.identity(other) != named:
             yield "identity is not the same for the same driver_info: it must not follow from anything else"

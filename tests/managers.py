@@ -200,7 +200,7 @@ async def opened(kind: str, tmp_path: Path, clock: Clock, *nodes: NodeColumns) -
 
 def elsewhere(side: Side) -> base.Node:
     """A snapshot of a node that was never this conductor's."""
-    return make_node(name="elsewhere")
+    return make_node("acme", name="elsewhere")
 
 
 def moved(side: Side) -> base.Node:

@@ -1,7 +1,7 @@
-"""Hides secrets in what drivers log: a driver may well log a node's ``driver_info``, or a library what it was given.
+"""Hides secrets in what drivers log, who may well log a node's ``driver_info``.
 
-A call of a driver only notes what it was given, in a context variable that its tasks and threads inherit. Which
-nodes these are, and what is secret in them, is found out when a line is logged.
+A call of a driver only notes what it was given, in a context variable that its tasks and threads inherit.
+Which nodes these are, and what is secret in them, is found out when a line is logged.
 """
 
 import contextvars

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 #: Each line that ends in ``# wrong`` is a mistake, and no other.
-DRIVER: Final = '''
+DRIVER: Final = """
 from typing import Protocol
 
 from oslo_config import cfg
@@ -70,7 +70,7 @@ class FirstEdition(base.Driver):
 driver = make_driver(AcmeDriver, "acme", timeout=1)
 seconds: float = driver.options.timeout
 driver.look("node1", None, None)  # wrong
-'''
+"""
 
 
 def test_a_type_checker_finds_mistakes_and_nothing_else(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A driver that was written for the first edition of the kit: what ``podium driver new`` wrote then, unchanged."""
+"""A driver of the first edition of the kit, just as ``podium driver new`` wrote it then."""
 
 from pathlib import Path
 from typing import Final

@@ -228,7 +228,7 @@ def test_an_identity_with_blanks_is_refused_as_driver_check_does(named: Any) -> 
     driver = make_driver(FakeDriver)
     driver.identity = lambda node: named
     with pytest.raises(ValueError, match="other than a printable text without blanks"):
-        identities.identity(driver, make_node())
+        identities.identity(driver, make_node("fake"))
 
 
 def slots_of(database: Database) -> dict[str, tuple[str | None, int]]:
@@ -275,7 +275,7 @@ def test_an_upgrade_puts_nodes_that_are_there_into_the_slots_of_what_is_spoken_t
 def test_an_endpoint_with_blanks_is_refused_as_driver_check_does(named: Any) -> None:
     driver = type("Spaced", (FakeDriver,), {"endpoint": lambda self, node: named})("fake", None)
     with pytest.raises(ValueError, match="other than a printable text without blanks"):
-        identities.endpoint(driver, make_node())
+        identities.endpoint(driver, make_node("fake"))
 
 
 def test_a_driver_that_fails_to_name_what_is_spoken_to_shows_no_secret() -> None:
@@ -284,5 +284,5 @@ def test_a_driver_that_fails_to_name_what_is_spoken_to_shows_no_secret() -> None
             raise RuntimeError(f"no endpoint with {node.driver_info}")
 
     with pytest.raises(ValueError, match="fake failed to name what is spoken to") as caught:
-        identities.endpoint(Failing("fake", None), make_node(driver_info={"fake_password": "Xyzzy-40"}))
+        identities.endpoint(Failing("fake", None), make_node("fake", {"fake_password": "Xyzzy-40"}))
     assert "Xyzzy-40" not in str(caught.value)

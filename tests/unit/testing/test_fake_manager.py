@@ -53,8 +53,8 @@ class Tasked(base.Driver):
         manager.save_properties(node, {"counted": True})
 
 
-def on(name: str, **fields: Any) -> base.Node:
-    return make_node(name=name, power_state=states.POWER_ON, **fields)
+def on(name: str, driver: str = "acme", **fields: Any) -> base.Node:
+    return make_node(driver, name=name, power_state=states.POWER_ON, **fields)
 
 
 def due_after(*steps: float) -> list[list[str]]:
@@ -87,13 +87,42 @@ def test_a_node_task_runs_for_the_nodes_that_fit_and_are_left_to_the_conductor()
             on("n1"),
             on("held", maintenance=True),
             on("changing", target_power_state=states.POWER_OFF),
-            make_node(name="off", power_state=states.POWER_OFF),
+            make_node("acme", name="off", power_state=states.POWER_OFF),
             on("other", driver="fake"),
         ]
     )
     driver = Tasked()
     asyncio.run(manager.run_task(driver, "look"))
     assert driver.seen == ["n1"]
+
+
+def test_a_run_returns_the_nodes_that_it_was_for() -> None:
+    manager = FakeManager([on("n1"), on("n2", maintenance=True), on("n3", driver="fake")])
+    driver = Tasked(broken="n1")
+    assert asyncio.run(manager.run_task(driver, "look")) == ["n1"]
+    assert asyncio.run(manager.run_task(driver, "count")) == ["n1", "n2"]
+    assert asyncio.run(manager.run_task(driver, "discover")) == ["n1", "n2"]
+    assert asyncio.run(FakeManager().run_task(driver, "look")) == []
+
+
+def test_the_nodes_of_each_due_task_can_be_asked_for() -> None:
+    manager = FakeManager([on("n1"), make_node("acme", name="n2")])
+    manager.advance(90)
+    asyncio.run(manager.run_tasks_due(Tasked()))
+    assert manager.called == {
+        "check_status": ["n1", "n2"],
+        "count": ["n1", "n2"],
+        "discover": ["n1", "n2"],
+        "look": ["n1"],
+    }
+
+
+@pytest.mark.parametrize("due", [True, False])
+def test_a_manager_with_nodes_of_other_drivers_alone_is_a_mistake(due: bool) -> None:
+    manager = FakeManager([on("n1", driver="fake"), on("n2", driver="ipmi")])
+    told = "no node of the driver acme, only of fake, ipmi; make_node takes the driver, or its name"
+    with pytest.raises(LookupError, match=told):
+        asyncio.run(manager.run_tasks_due(Tasked()) if due else manager.run_task(Tasked(), "look"))
 
 
 def test_a_node_task_for_all_nodes_runs_for_those_in_maintenance_too() -> None:
@@ -128,7 +157,7 @@ def test_an_unknown_task_is_told_with_those_there_are() -> None:
 
 
 def test_what_was_saved_shows_in_the_nodes() -> None:
-    driver, node = Tasked(), make_node(properties={"cpus": 4, "vendor": "Acme"})
+    driver, node = Tasked(), make_node("acme", properties={"cpus": 4, "vendor": "Acme"})
     manager = FakeManager([node])
     manager.save_properties(node, {"cpus": 8, "vendor": None})
     manager.report_power_state(node, states.POWER_ON)
@@ -139,7 +168,7 @@ def test_what_was_saved_shows_in_the_nodes() -> None:
 
 
 def test_the_sensors_told_last_are_noted() -> None:
-    node = make_node()
+    node = make_node("acme")
     manager = FakeManager([node])
     for value in (20.0, 21.0):
         manager.report_sensors(node, [base.Sensor("Inlet", "temperature", value)])
@@ -160,7 +189,7 @@ def test_a_task_can_be_run_as_if_a_person_had_asked_for_it(asked: bool) -> None:
 
 
 def test_reservations_are_recorded() -> None:
-    node = make_node()
+    node = make_node("acme")
     manager = FakeManager([node])
     for purpose in ("first", "second"):
         with manager.reserve(node, purpose):
@@ -169,9 +198,9 @@ def test_reservations_are_recorded() -> None:
 
 
 def test_what_the_conductor_ignores_is_not_recorded() -> None:
-    mine, changing = make_node(), make_node(name="changing", target_power_state=states.POWER_ON)
+    mine, changing = make_node("acme"), make_node("acme", name="changing", target_power_state=states.POWER_ON)
     manager = FakeManager([mine, changing])
-    for node in (mine, changing, make_node(name="elsewhere"), make_node("other")):
+    for node in (mine, changing, make_node("acme", name="elsewhere"), make_node("other")):
         manager.report_power_state(node, states.POWER_OFF)
         manager.report_health(node, base.Health("Critical"))
     assert manager.power_states == {"node1": [states.POWER_OFF]}

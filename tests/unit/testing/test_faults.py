@@ -13,7 +13,8 @@ from podium.testing import Faults, make_driver, make_node
 
 
 def read(name: str, **faults: Any) -> str:
-    return asyncio.run(Faults(make_driver(FakeDriver), **faults).get_power_state(make_node(name=name)))
+    driver = Faults(make_driver(FakeDriver), **faults)
+    return asyncio.run(driver.get_power_state(make_node("acme", name=name)))
 
 
 @pytest.mark.parametrize(
@@ -31,16 +32,16 @@ def test_garbage_is_no_power_state() -> None:
 def test_a_refused_node_is_neither_read_nor_changed() -> None:
     faults = Faults(make_driver(FakeDriver), refused={"n1"})
     with pytest.raises(errors.AuthenticationRefused):
-        asyncio.run(faults.get_power_state(make_node(name="n1")))
+        asyncio.run(faults.get_power_state(make_node("acme", name="n1")))
     with pytest.raises(errors.AuthenticationRefused):
-        asyncio.run(faults.set_power_state(make_node(name="n1"), states.POWER_ON))
+        asyncio.run(faults.set_power_state(make_node("acme", name="n1"), states.POWER_ON))
 
 
 def test_a_read_hangs_until_it_is_cancelled() -> None:
     async def scenario() -> None:
         faults = Faults(make_driver(FakeDriver), hang={"n1"})
-        running = asyncio.ensure_future(faults.get_power_state(make_node(name="n1")))
-        await faults.get_power_state(make_node(name="n2"))
+        running = asyncio.ensure_future(faults.get_power_state(make_node("acme", name="n1")))
+        await faults.get_power_state(make_node("acme", name="n2"))
         assert not running.done()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -53,8 +54,8 @@ def test_a_fault_can_go_away() -> None:
     async def scenario() -> str:
         faults = Faults(make_driver(FakeDriver), refused={"n1"})
         faults.refused.clear()
-        await faults.set_power_state(make_node(name="n1"), states.POWER_ON)
-        return await faults.get_power_state(make_node(name="n1"))
+        await faults.set_power_state(make_node("acme", name="n1"), states.POWER_ON)
+        return await faults.get_power_state(make_node("acme", name="n1"))
 
     assert asyncio.run(scenario()) == states.POWER_ON
 
@@ -64,4 +65,4 @@ def test_it_stands_for_the_driver_inside() -> None:
     faults: base.Driver = Faults(inside)
     assert (faults.name, faults.properties) == ("fake", inside.properties)
     with pytest.raises(errors.InvalidDriverInfo, match="fake_latency"):
-        faults.validate(make_node(driver_info={"fake_latency": "long"}))
+        faults.validate(make_node("acme", driver_info={"fake_latency": "long"}))

@@ -34,7 +34,7 @@ def kept(sensors: Sensors) -> dict[tuple[str, str, str], tuple[float | None, int
 
 @pytest.fixture
 def node() -> Node:
-    return make_node(name="r1n01")
+    return make_node("acme", name="r1n01")
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_report_that_comes_after_its_node_left_is_not_kept(
 
 def test_a_node_is_known_by_the_name_that_it_has_now(sensors: Sensors, node: Node, fleet: Any) -> None:
     sensors.report(node, [Sensor("CPU1", "temperature", 40)])
-    fleet.nodes[node.uuid] = make_node(name="new", uuid=node.uuid)
+    fleet.nodes[node.uuid] = make_node("acme", name="new", uuid=node.uuid)
     assert ("new", "CPU1", "temperature") in kept(sensors)
 
 

@@ -20,7 +20,9 @@ from podium.drivers import base
 from rude import Rude
 
 #: A secret by its name, one that the driver declares, and one that is too short to be looked for in texts.
-INFO = {"acme_password": "hunter2", "acme_pin": "xyzzy-17", "acme_token": "ab", "acme_address": "bmc1"}
+# None of them is in a line of code of a traceback.
+PASSWORD, PIN = "hunter2", "xyzzy-17"
+INFO = {"acme_password": PASSWORD, "acme_pin": PIN, "acme_token": "ab", "acme_address": "bmc1"}
 NODE = base.Node("u1", "n1", "still", driver_info=INFO)
 
 
@@ -65,10 +67,10 @@ def shown(request: pytest.FixtureRequest) -> Iterator[Lines]:
 
 def chained() -> None:
     try:
-        raise ValueError("hunter2 of bmc1")
+        raise ValueError(f"{PASSWORD} of bmc1")
     except ValueError as cause:
-        error = OSError("refused: xyzzy-17")
-        error.add_note("asked with hunter2")
+        error = OSError(f"refused: {PIN}")
+        error.add_note(f"asked with {PASSWORD}")
         raise error from cause
 
 
@@ -76,14 +78,14 @@ def log_of_an_error(log: Any) -> None:
     try:
         chained()
     except OSError:
-        log.exception("no way in with %s", "hunter2")
+        log.exception("no way in with %s", PASSWORD)
 
 
 def log_of_a_rude_error(log: Any) -> None:
     try:
-        raise Rude(RuntimeError("hunter2"))
+        raise Rude(RuntimeError(PASSWORD))
     except Rude as error:
-        log.warning("hunter2 %s", "bmc1", exc_info=error)
+        log.warning("odd: %s", "bmc1", exc_info=error)
 
 
 WAYS: dict[str, Callable[[Any], object]] = {
@@ -121,7 +123,7 @@ def test_a_line_of_a_call_shows_no_secret_of_its_node(
     assert "bmc1" in shown.text
     assert not re.search(r"\bab\b", shown.text)
     on_standard_error = capsys.readouterr().err  # where logging reports what it cannot format
-    for secret in ("hunter2", "xyzzy-17"):
+    for secret in (PASSWORD, PIN):
         assert secret not in shown.text
         assert secret not in on_standard_error
 
@@ -176,7 +178,8 @@ def test_reads_that_go_on_side_by_side_each_hide_the_secrets_of_their_own_node(
             if self.under_way == 3:
                 self.all_are.set()
             await self.all_are.wait()
-            logging.getLogger("acme").warning("%s: my password is %s", node.name, node.driver_info["password"])
+            password = node.driver_info["password"]
+            logging.getLogger("acme").warning("%s: my password is %s", node.name, password)
             return await super().get_power_state(node)
 
     async def main() -> None:

@@ -185,9 +185,9 @@ def test_a_change_counts_no_more_failed_reads_than_the_sweeps_own_retries_would(
     asyncio.run(main())
 
 
-
-
-@pytest.mark.parametrize("outcome", [Rude(), RudeDriverError(), RudeTimeout()], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize(
+    "outcome", [Rude(), RudeDriverError(), RudeTimeout()], ids=lambda one: type(one).__name__
+)
 @pytest.mark.parametrize("is_raised", [True, False], ids=["raised", "answered"])
 def test_an_outcome_that_cannot_say_what_it_is_counts_as_a_failure_and_the_node_is_read_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, outcome: Exception, is_raised: bool

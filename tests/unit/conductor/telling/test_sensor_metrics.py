@@ -14,7 +14,7 @@ from podium.testing import make_node
 
 def read(*sensors: Sensor, name: str = "r1n01") -> dict[tuple[str, str, str], float]:
     """Name, node and sensor of each sample of a node, and its value."""
-    node = make_node(name=name)
+    node = make_node("acme", name=name)
     fleet: Any = SimpleNamespace(find=lambda uuid: SimpleNamespace(node=node))
     store = Sensors(fleet)
     store.report(node, sensors)

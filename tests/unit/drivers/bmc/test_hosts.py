@@ -26,15 +26,15 @@ NO_NAME = [
 def faults(driver: type[Any], **info: Any) -> str:
     made = make_driver(driver)
     with pytest.raises(errors.InvalidDriverInfo) as refused:
-        made.validate(make_node(driver_info=info))
+        made.validate(make_node("acme", driver_info=info))
     return str(refused.value)
 
 
 @pytest.mark.parametrize("host", POSSIBLE)
 def test_an_address_or_a_name_is_taken_as_it_is(host: str) -> None:
     assert checked(host) == host
-    make_driver(IPMIDriver).validate(make_node(driver_info={"ipmi_address": host}))
-    make_driver(RedfishDriver).validate(make_node(driver_info={"redfish_address": host}))
+    make_driver(IPMIDriver).validate(make_node("acme", driver_info={"ipmi_address": host}))
+    make_driver(RedfishDriver).validate(make_node("acme", driver_info={"redfish_address": host}))
 
 
 @pytest.mark.parametrize("host", ["bücher.example", "é"])

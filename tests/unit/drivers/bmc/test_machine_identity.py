@@ -22,7 +22,7 @@ def redfish(address: str, system: Any = None) -> str | None:
 
 
 def identity(driver: type[Any], **info: Any) -> str | None:
-    return make_driver(driver).identity(make_node(driver_info=info))
+    return make_driver(driver).identity(make_node("acme", info))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_machine_in_memory_has_no_place_that_another_node_could_have() -> None
 
 
 def endpoint(driver: type[Any], **info: Any) -> str:
-    return make_driver(driver).endpoint(make_node(driver_info=info))
+    return make_driver(driver).endpoint(make_node("acme", info))
 
 
 @pytest.mark.parametrize(
@@ -114,5 +114,5 @@ def test_what_is_spoken_to_is_the_bmc(driver: type[Any], info: dict[str, Any], p
 
 
 def test_what_is_spoken_to_is_the_node_itself_where_nothing_else_is_named() -> None:
-    node = make_node()
+    node = make_node("acme")
     assert make_driver(FakeDriver).endpoint(node) == node.uuid

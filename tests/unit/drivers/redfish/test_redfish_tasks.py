@@ -44,7 +44,7 @@ class Machines(RedfishDriver):
 
 
 def run(system: TreeSystem | None, *tasks: str, **how: Any) -> FakeManager:
-    conductor = FakeManager([make_node(driver_internal_info=how.pop("known", {}))])
+    conductor = FakeManager([make_node("acme", driver_internal_info=how.pop("known", {}))])
 
     async def main() -> None:
         for task in tasks:
