@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable, Mapping
 from multiprocessing.sharedctypes import SynchronizedArray
 from typing import Any, Final
@@ -20,6 +21,7 @@ from podium.conductor.parts import Parts
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.driver_rooms import DriverRooms
 from podium.conductor.rooms.reach import Reach
+from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.settings import Settings
 from podium.conductor.tasks.commands import TaskCommands
@@ -139,7 +141,7 @@ class Conductor:
             "fleet": self._follow(manager),
             "shares": self._give_up(),
             "recorder": self._parts.recorder.run(),
-            "watchdog": self._rooms.watch(),
+            "watchdog": self._rooms.watch(functools.partial(self._join, manager)),
             "task reports": self._report(manager),
             "figures": self._parts.statistics.run(self._sql, self._worker),
             "fleet watch": self._parts.fleet_watch.run(),
@@ -250,8 +252,15 @@ class Conductor:
 
     async def _open_rooms(self) -> None:
         if await self._rooms.open(skip_faulty=self._settings.skip_faulty):
-            drivers = tuple(self._rooms)
-            await self._sql.write(lambda connection: members.serve(connection, self._worker, drivers))
+            await self._serve()
+
+    async def _join(self, manager: ConductorManager, rooms: Mapping[str, DriverRoom]) -> None:
+        await self._serve()
+        manager.add_driver_tasks(rooms)
+
+    async def _serve(self) -> None:
+        drivers = tuple(self._rooms)
+        await self._sql.write(lambda connection: members.serve(connection, self._worker, drivers))
 
     async def _close_rooms(self) -> None:
         await self._rooms.close(self._settings.shutdown_timeout * 0.25)

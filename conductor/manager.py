@@ -65,12 +65,16 @@ class ConductorManager(DriverServices, OwnTasks):
         self._unknown: set[str] = set()
         self._add(SweepTask(self._schedule, loop, sync))
         self._add(PruneTask(self._schedule, loop, sql, worker))
+        self.add_driver_tasks(rooms)
+
+    def add_driver_tasks(self, rooms: Mapping[str, DriverRoom]) -> None:
+        """Register the tasks of drivers, once these have started."""
         for room in rooms.values():
             for task, method in base.periodic_tasks(room.driver):
                 if task.per_node:
-                    self._add(NodeTask(room, fleet, task, method, self._schedule))
+                    self._add(NodeTask(room, self._fleet, task, method, self._schedule))
                 else:
-                    self._add(DriverTask(room, fleet, task, method, self._schedule))
+                    self._add(DriverTask(room, self._fleet, task, method, self._schedule))
         self.apply(self._schedule)
 
     def add_periodic_task(self, task: PeriodicJob) -> None:

@@ -77,7 +77,8 @@ opts = [
             ("fail", "the conductor does not start"),
             ("skip", "the conductor starts without the driver, and logs an error"),
         ],
-        help="What happens when one of the enabled drivers cannot be imported, created or started.",
+        help="What happens when one of the enabled drivers cannot be imported, created or started. With "
+        "skip, the others wait 5 seconds for a driver that starts slowly; it joins them within 10 minutes.",
     ),
 ]
 

@@ -1,33 +1,42 @@
 """The rooms of all drivers: opened together, watched, and closed together."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Final
 
 from oslo_log import log
 
+from podium import errors
 from podium.conductor.rooms.room import DriverRoom
 from podium.drivers import base
+from podium.drivers.command import in_thread
 
 LOG = log.getLogger(__name__)
 
 #: Seconds that a driver's start may take.
 _START_TIMEOUT: Final = 30.0
+#: Where drivers may be left out, seconds that the others wait for one, and that it may take to join them.
+_PATIENCE: Final = 5.0
+_LATEST: Final = 600.0
 _WATCH_INTERVAL: Final = 1.0
 
 
 class DriverRooms(Mapping[str, DriverRoom]):
     """The rooms by the names of their drivers.
 
-    The conductor's loop changes them, and only in :meth:`open`, before anybody else uses them.
+    The conductor's loop changes them, in :meth:`open` and :meth:`watch`: others may read them meanwhile.
 
     :param drivers: the loaded drivers by name
+    :param patience: seconds that the others wait for a driver that may be left out
     """
 
-    def __init__(self, drivers: Mapping[str, base.Driver]) -> None:
+    def __init__(self, drivers: Mapping[str, base.Driver], *, patience: float = _PATIENCE) -> None:
+        self._patience = patience
         self._rooms = {name: DriverRoom(driver) for name, driver in drivers.items()}
         self._left_out: list[DriverRoom] = []
+        self._late: dict[str, asyncio.Task[None]] = {}
 
     def __getitem__(self, name: str) -> DriverRoom:
         return self._rooms[name]
@@ -41,35 +50,89 @@ class DriverRooms(Mapping[str, DriverRoom]):
     async def open(self, *, skip_faulty: bool) -> bool:
         """Start the drivers, all at once.
 
-        :param skip_faulty: whether drivers that do not start are left out, as long as another one does
+        :param skip_faulty: whether drivers that do not start are left out, as long as another one does; one
+            that takes long joins the others later, see :meth:`watch`
         :returns: whether a driver was left out
         :raises podium.errors.DriverLoadError: when a driver does not start
         """
-        opening = (asyncio.to_thread(room.open, _START_TIMEOUT) for room in self._rooms.values())
-        results = await asyncio.gather(*opening, return_exceptions=True)
-        failed = {
-            name: result
-            for name, result in zip(self._rooms, results, strict=True)
-            if isinstance(result, BaseException)
-        }
-        for error in failed.values():
-            if not skip_faulty or len(failed) == len(self._rooms):
-                raise error
-            LOG.error("Started without it: %s", error)
-        self._left_out = [self._rooms.pop(name) for name in failed]
-        return bool(failed)
+        if not (rooms := self._rooms):
+            return False
+        limit = _LATEST if skip_faulty else _START_TIMEOUT
+        tasks = {name: asyncio.create_task(_opened(room, limit)) for name, room in rooms.items()}
+        await asyncio.wait(tasks.values(), timeout=self._patience if skip_faulty else None)
+        if skip_faulty:
+            await _first(tasks.values(), _START_TIMEOUT)
+        is_open = {name for name, task in tasks.items() if _is_open(task)}
+        self._late = {name: task for name, task in tasks.items() if not task.done()}
+        faults = [fault for task in tasks.values() if task.done() and (fault := task.exception()) is not None]
+        if not is_open or (faults and not skip_faulty):
+            raise faults[0] if faults else rooms[next(iter(self._late))].hang(_START_TIMEOUT)
+        for fault in faults:
+            LOG.error("Started without it: %s", fault)
+        for name in self._late:
+            LOG.error("Started without it, until it is there: %s", rooms[name].hang(self._patience))
+        self._rooms = {name: room for name, room in rooms.items() if name in is_open}
+        self._left_out = [room for name, room in rooms.items() if name not in is_open]
+        return bool(self._left_out)
 
-    async def watch(self) -> None:
-        """See whether the rooms' loops still turn, for ever."""
+    async def watch(
+        self,
+        join: Callable[[Mapping[str, DriverRoom]], Awaitable[None]],
+        interval: float = _WATCH_INTERVAL,
+    ) -> None:
+        """See whether the rooms' loops still turn, for ever, and have drivers join that started late.
+
+        :param join: called with the rooms of these, and again when it raises DatabaseUnavailable
+        """
+        joining: dict[str, DriverRoom] = {}
         while True:
-            await asyncio.sleep(_WATCH_INTERVAL)
+            await asyncio.sleep(interval)
             for room in self._rooms.values():
                 room.watch(time.monotonic())
+            joining |= self._come()
+            if joining:
+                with contextlib.suppress(errors.DatabaseUnavailable):
+                    await join(joining)
+                    joining = {}
+
+    def _come(self) -> dict[str, DriverRoom]:
+        """The rooms that have opened at last, which are among the others from now on."""
+        come = {}
+        for name, task in [one for one in self._late.items() if one[1].done()]:
+            del self._late[name]
+            if (error := task.exception()) is not None:
+                LOG.error("It is left out: %s", error)
+                continue
+            (come[name],) = (room for room in self._left_out if room.driver.name == name)
+            self._left_out.remove(come[name])
+            LOG.warning("Driver %s has started at last, and joins the others", name)
+        self._rooms = {**self._rooms, **come}
+        return come
 
     async def close(self, seconds: float) -> None:
         """Close the drivers and their rooms, all at once; what takes longer than this is left behind."""
+        for task in self._late.values():
+            task.cancel()
         rooms = [*self._rooms.values(), *self._left_out]
         ended = await asyncio.gather(*(asyncio.to_thread(room.close, seconds) for room in rooms))
         for room, done in zip(rooms, ended, strict=True):
             if not done:
                 LOG.error("Driver %s did not close within %.0f s: left behind", room.driver.name, seconds)
+
+
+async def _opened(room: DriverRoom, limit: float) -> None:
+    # A thread for each: the loop has few of its own, and a start that hangs would keep one.
+    await in_thread(lambda: room.open(limit), f"{room.driver.name}-opening")
+
+
+def _is_open(task: "asyncio.Task[None]") -> bool:
+    return task.done() and task.exception() is None
+
+
+async def _first(tasks: Collection["asyncio.Task[None]"], seconds: float) -> None:
+    """Wait until one of the drivers has started, or none of them will."""
+    end = time.monotonic() + seconds
+    while not any(map(_is_open, tasks)) and (waiting := [task for task in tasks if not task.done()]):
+        if (left := end - time.monotonic()) <= 0:
+            return
+        await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)

@@ -46,6 +46,7 @@ class DriverRoom:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._mailbox: Mailbox | None = None
         self._stop: asyncio.Event | None = None
+        self._life: asyncio.Task[None] | None = None
 
     def open(self, timeout: float) -> None:
         """Start the room and the driver in it.
@@ -57,20 +58,24 @@ class DriverRoom:
         try:
             self._opened.result(timeout)
         except concurrent.futures.TimeoutError:
-            raise errors.DriverLoadError(
-                f"{registry.described(self.driver.name)}: start() did not end within {timeout:.0f} s"
-                f"{self._watchdog.where()}"
-            ) from None
+            raise self.hang(timeout) from None
         except Exception as cause:
             raise errors.DriverLoadError(
                 f"{registry.described(self.driver.name)}: start() failed: {errors.one_line(cause)}"
             ) from cause
 
+    def hang(self, seconds: float) -> errors.DriverLoadError:
+        """The error of a driver whose ``start`` has not ended within some seconds: where it is now."""
+        return errors.DriverLoadError(
+            f"{registry.described(self.driver.name)}: start() did not end within {seconds:.0f} s"
+            f"{self._watchdog.where(self._life)}"
+        )
+
     def close(self, timeout: float) -> bool:
         """Close the driver and end the room; False when it did not end within ``timeout`` seconds."""
         if self._loop is not None and self._stop is not None:
             with contextlib.suppress(RuntimeError):  # it has ended already
-                self._loop.call_soon_threadsafe(self._stop.set)
+                self._loop.call_soon_threadsafe(self._end)
         if self._thread.ident is not None:
             self._thread.join(timeout)
         self._calls.close()  # not before: a plain close() of the driver runs in one of them
@@ -184,9 +189,17 @@ class DriverRoom:
         """Whether the loop has been busy with one step for too long."""
         return self._watchdog.stalled
 
+    def _end(self) -> None:
+        if self._stop is not None:
+            self._stop.set()
+        if self._life is not None and not self._opened.done():
+            self._life.cancel()
+
     def _main(self) -> None:
         try:
             asyncio.run(self._live())
+        except asyncio.CancelledError:
+            self._opened.set_exception(errors.PodiumError("it was closed meanwhile"))
         except Exception as error:
             if not self._opened.done():
                 self._opened.set_exception(error)
@@ -197,6 +210,7 @@ class DriverRoom:
         self._loop = asyncio.get_running_loop()
         self._mailbox = Mailbox(self._loop)
         self._stop = asyncio.Event()
+        self._life = asyncio.current_task()
         await self._calls.made(self.driver.start)
         self._opened.set_result(None)
         await self._stop.wait()

@@ -4,7 +4,8 @@ import asyncio
 import sys
 import threading
 import traceback
-from typing import Final
+from types import FrameType
+from typing import Any, Final
 
 from oslo_log import log
 
@@ -53,15 +54,18 @@ class Watchdog:
                 self.where(),
             )
 
-    def where(self) -> str:
-        """Name the function of the driver's own package that its loop's thread is in now."""
-        frame = sys._current_frames().get(self._thread.ident or 0)
-        stack = [] if frame is None else [one for one, _ in traceback.walk_stack(frame)]
+    def where(self, waiting: "asyncio.Task[Any] | None" = None) -> str:
+        """Name the function of the driver's own package that its loop's thread is in now.
+
+        :param waiting: a task whose call of the driver may wait instead, for an event or a plain method
+        """
+        stack = _stack(self._thread)
+        found = [*stack, *_of_waiting(waiting, self._driver.name)]
         package = type(self._driver).__module__.partition(".")[0]
-        own = [one for one in stack if one.f_globals.get("__name__", "").partition(".")[0] == package]
-        for found in own or stack[:1]:
-            code = found.f_code
-            return f" in {code.co_qualname} ({code.co_filename}:{found.f_lineno})"
+        own = [one for one in found if one.f_globals.get("__name__", "").partition(".")[0] == package]
+        for frame in own or ([] if waiting else stack[:1]):
+            code = frame.f_code
+            return f" in {code.co_qualname} ({code.co_filename}:{frame.f_lineno})"
         return ""
 
     def _answer(self) -> None:
@@ -69,3 +73,23 @@ class Watchdog:
         if self._stalled:
             self._stalled = False
             LOG.info("Driver %s: its event loop turns again", self._driver.name)
+
+
+def _stack(thread: threading.Thread) -> list[FrameType]:
+    """What a thread is doing, the innermost call first."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return [] if frame is None else [one for one, _ in traceback.walk_stack(frame)]
+
+
+def _of_waiting(task: "asyncio.Task[Any] | None", driver: str) -> list[FrameType]:
+    """The calls that a task waits in, the innermost first, and those of the driver's plain methods."""
+    awaited: list[FrameType] = []
+    one: Any = None if task is None else task.get_coro()
+    while (frame := getattr(one, "cr_frame", None)) is not None:
+        awaited.insert(0, frame)
+        one = one.cr_await
+    if task is not None:
+        for thread in threading.enumerate():
+            if thread.name.startswith(f"{driver}-plain"):
+                awaited += _stack(thread)
+    return awaited

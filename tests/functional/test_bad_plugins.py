@@ -1,5 +1,6 @@
 """A fleet on IPMI beside plugins that do everything wrong: its rhythm holds, and the culprits are named."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 
 from daemons import Daemon, Rack, eventually
+from podium.db import api
+from podium.db.engine import Database
 
 PLUGIN = '''
 import asyncio, os, threading, time
@@ -81,6 +84,16 @@ class NoStart(Plain):
     def start(self): raise OSError("no such device")
 
 
+class Late(Plain):
+    """Starts when a file is there."""
+    async def start(self):
+        while not os.path.exists(os.environ["LET_LATE_START"]):
+            await asyncio.sleep(0.05)
+
+    @base.driver_periodic_task(spacing=1)
+    def look(self, manager, context): pass
+
+
 class NoSuper(Plain):
     """Knows neither its name nor its options."""
     def __init__(self, name, options): self.ready = True
@@ -120,7 +133,7 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lines = [f"{name} = bad_plugin:{cls}" for name, cls in DRIVERS.items()]
     lines += ["absent = bad_plugin:Absent", "broken = bad_plugin_broken:Driver"]
     lines += ["nostart = bad_plugin:NoStart", "twice = bad_plugin:Twice", "nosuper = bad_plugin:NoSuper"]
-    lines += ["wrong = bad_plugin:Wrong", "exits = bad_plugin:Exits"]
+    lines += ["late = bad_plugin:Late", "wrong = bad_plugin:Wrong", "exits = bad_plugin:Exits"]
     (folder / "bad_plugin_broken.py").write_text("raise SystemExit('at import')\n")
     (info / "entry_points.txt").write_text("\n".join(["[podium.drivers]", *lines, ""]))
     monkeypatch.setenv("PYTHONPATH", str(folder))
@@ -210,4 +223,30 @@ def test_a_plugin_that_cannot_be_loaded_stops_the_daemon_or_is_skipped_as_config
     with daemon:
         assert "Started without it: driver" in daemon.text()
         assert daemon.rows("conductor", "list")["here"]["drivers"] == ["fake"]
+        assert daemon.stop() == 0
+
+
+def test_a_driver_that_hangs_in_its_start_holds_up_no_other_and_joins_when_it_has_started(
+    tmp_path: Path, plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = tmp_path / "let_go"
+    monkeypatch.setenv("LET_LATE_START", str(let_go))
+    text = "[conductor]\nsync_power_state_interval = 1\n"
+    default = "enabled_drivers = fake,late\ndriver_startup_errors = skip"
+    with Daemon(tmp_path, text, default=default) as daemon:
+        assert re.search(
+            r"Started without it, until it is there: driver late \(package bad-plugin, entry point"
+            r" bad_plugin:Late\): start\(\) did not end within 5 s in Late\.start \(",
+            daemon.text(),
+        )
+        database = Database(daemon.url)
+        with database.write() as connection:
+            api.create_nodes(connection, [{"name": "n1", "driver": "fake"}, {"name": "l1", "driver": "late"}])
+        database.dispose()
+        daemon.podium("node", "power", "on", "n1", "--wait")
+        assert daemon.rows("conductor", "list")["here"]["drivers"] == ["fake"]
+        let_go.touch()
+        eventually(lambda: daemon.nodes()["l1"]["power_state"] == "power off", "its node is read")
+        eventually(lambda: daemon.rows("task", "list").get("late.look", {}).get("runs"), "its task runs")
+        assert daemon.rows("conductor", "list")["here"]["drivers"] == ["fake", "late"]
         assert daemon.stop() == 0
