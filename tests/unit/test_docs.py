@@ -2,9 +2,11 @@
 
 import os
 import re
+import socketserver
 import subprocess
 import sys
 import textwrap
+import threading
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
@@ -83,6 +85,35 @@ def test_the_tutorials_driver_is_found_by_its_entry_point(tutorial: Path) -> Non
     assert done.returncode == 0, done.stderr
     for task in ("check_fans", "read_model", "save_settings", "watch_racks"):
         assert f'"acme.{task}"' in done.stdout
+
+
+class Controller(socketserver.StreamRequestHandler):
+    """The tutorial's rack controller, for one question."""
+
+    def handle(self) -> None:
+        question = self.rfile.readline().decode().split()[-1]
+        self.wfile.write({"power?": b"on\n", "fans?": b"slow\n"}[question])
+
+
+def test_the_page_shows_what_a_trial_of_the_tutorials_driver_prints(tutorial: Path) -> None:
+    shown = re.search(r"^    driver acme .*?\n\n", (ROOT / "docs/drivers.md").read_text(), re.M | re.S)
+    assert shown is not None
+    (tutorial / "password").write_text("secret\n")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Controller) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        info = ["acme_address=127.0.0.1", "acme_slot=1", "acme_password=@password", f"acme_port={port}"]
+        values = [word for one in info for word in ("--driver-info", one)]
+        podium = Path(sys.executable).with_name("podium")
+        done = run(tutorial, podium, "driver", "try", "acme", *values, "--task", "check_fans")
+        server.shutdown()
+    printed = done.stdout.replace("127.0.0.1", "192.0.2.1").replace(f', "acme_port": {port}', "")
+    printed = printed.replace(f":{port}", ":4005")
+    assert untimed(printed) == untimed(textwrap.dedent(shown[0]).rstrip()), done.stderr
+
+
+def untimed(text: str) -> list[str]:
+    return re.sub(r"\d+\.\d+ s$", "N s", text, flags=re.M).splitlines()
 
 
 def links(page: Path) -> Iterator[tuple[Path, str]]:
