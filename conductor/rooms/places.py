@@ -5,6 +5,7 @@ what hangs fills its own share and nothing else. Whoever would have to wait for 
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -54,6 +55,10 @@ class Limit:
     def room(self, urgent: bool) -> int:
         """How many calls there may be that are not lost; none is waited for if that is nothing."""
         return self.most + (self.kept if urgent else 0) - max(self.lost - self.spare, 0)
+
+    def moves(self, since: float) -> bool:
+        """Whether waiting is no sign of a fault: sooner or later every call returns or is given up."""
+        return True
 
     async def take(self, urgent: bool) -> None:
         """Take a place, in turn.
@@ -160,6 +165,11 @@ class Endpoint(Limit):
         self._tries = 0
         self._next_try = 0.0
         self._is_refusing = False
+        #: When a call last returned without an error, in seconds of the loop's clock.
+        self.answered_at = -math.inf
+
+    def moves(self, since: float) -> bool:
+        return self.answered_at >= since
 
     def room(self, urgent: bool) -> int:
         room = super().room(urgent)
@@ -230,6 +240,16 @@ class Place:
         count = limit.under_way + limit.lost
         calls = "1 other call" if count == 1 else f"{count} other calls"
         return NotAsked(f"{limit.name} had {calls} under way for {round(seconds, 2):g} s")
+
+    def moves(self, since: float) -> bool:
+        """Whether the call waits for others that are answered, or were since then."""
+        return self.waits_for is not None and self.waits_for.moves(since)
+
+    def note_answer(self) -> None:
+        """Note that the call has returned without an error."""
+        for limit in self._limits:
+            if isinstance(limit, Endpoint):
+                limit.answered_at = asyncio.get_running_loop().time()
 
     def give_up(self) -> None:
         """Count the call as lost, if it is under way."""

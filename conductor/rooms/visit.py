@@ -98,10 +98,9 @@ class Visit:
             self.end()
             raise
 
-    @property
-    def is_in_line(self) -> bool:
-        """Whether it has the node, and waits for its place among the driver's calls."""
-        return self.place is not None and self.place.waits_for is not None
+    def is_in_line(self, since: float) -> bool:
+        """Whether it waits for its place among the driver's calls, and others were answered since then."""
+        return self.place is not None and self.place.moves(since)
 
     @property
     def waits_for_thread(self) -> bool:
@@ -112,6 +111,8 @@ class Visit:
         """The error of a visit that has lasted for so many seconds: whether the driver was called or not."""
         if self._turn is not None and not self._turn.done():
             return NotAsked(f"another call for it took longer than {seconds:g} s")
+        if self.place is not None and self.place.waits_for is not None:
+            return self.place.overdue(seconds)
         return TimeoutError(f"no answer within {seconds:g} s")
 
     async def make(self, call: Coroutine[Any, Any, Any], seconds: float) -> Any:
@@ -126,7 +127,10 @@ class Visit:
             done, _ = await asyncio.wait({self.task}, timeout=seconds)
             if not done:
                 raise self.overdue(seconds)
-            return self.task.result()
+            result = self.task.result()
+            if self.place is not None:
+                self.place.note_answer()
+            return result
         finally:
             self.give_up()
 

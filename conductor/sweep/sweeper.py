@@ -242,7 +242,7 @@ class Sweeper:
                 entry, visit, begun = next(iter(reads.values()))
                 if now - begun <= READ_DEADLINE:
                     break
-                if visit.is_in_line:  # nobody has been slow: others are called first
+                if visit.is_in_line(begun):  # it takes long because there are many
                     reads[entry.number] = (*reads.pop(entry.number)[:2], now)
                 else:
                     self._give_up(entry, visit)
@@ -291,6 +291,8 @@ class Sweeper:
                     if self._needs_place:
                         await self._take_place(entry, visit)
                     answer = await self._ask(entry.node)
+                    if visit.place is not None:
+                        visit.place.note_answer()
                 except Exception as failure:
                     error = failure
                 except BaseException as fault:
