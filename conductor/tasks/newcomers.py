@@ -72,6 +72,11 @@ class Newcomers:
         self._unread.pop(number, None)
         self._unfit.pop(number, None)
 
+    @property
+    def part(self) -> int:
+        """How many nodes :meth:`due` looks at."""
+        return max(_LOOK, int(len(self._unread) * _PART))
+
     def due(self) -> list[Entry]:
         """The nodes that are due, of a part of those that wait to be read.
 
@@ -80,7 +85,7 @@ class Newcomers:
         due = []
         now = self._clock()
         began = now - time.monotonic()
-        for number in _first(self._unread, max(_LOOK, int(len(self._unread) * _PART))):
+        for number in _first(self._unread, self.part):
             waiting = self._unread.pop(number)
             entry = self._entry(number)
             if entry is None:

@@ -129,11 +129,13 @@ class NodeTask(DriverTask):
         self._feeding = True
         try:
             while self.enabled:
-                for entry in self._newcomers.due():
+                most, due = self._newcomers.part, self._newcomers.due()
+                for entry in due:
                     yield entry.node
                 if not self._newcomers.awaited:
                     return
-                await asyncio.sleep(_LOOK)
+                if len(due) < most / 2:  # the calls are faster than the reads
+                    await asyncio.sleep(_LOOK)
         finally:
             self._feeding = False
 

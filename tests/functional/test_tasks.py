@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import parser
 
+from clusters import Cluster
 from daemons import PATIENCE, Daemon, Rack, eventually
 from peers import free_port, own_address
+from servers import Server
 
 TASK = "fake.check_status"
 
@@ -66,6 +68,22 @@ def test_the_health_of_nodes_that_are_enrolled_does_not_wait_for_the_next_run(tm
         shown = daemon.rows("task", "list")[check]
         assert (shown["runs"], shown["state"], shown["last_error"]) == (1, "idle", None)
         assert daemon.stop() == 0
+
+
+def test_the_health_of_nodes_that_come_from_another_conductor_is_checked_soon(
+    tmp_path: Path, postgresql_server: Server
+) -> None:
+    daily = "[periodic_tasks]\nspacing = ipmi.check_status:86400\n"
+    with Rack(tmp_path, 12) as rack, Cluster(tmp_path, postgresql_server, 2, daily) as cluster:
+        cluster.start().podium("node", "import", str(rack.nodes))
+        eventually(lambda: all(node.health for node in cluster.nodes()), "each has a health")
+        shares, before = cluster.owners(), cluster.now()
+        cluster.podium("conductor", "drain", "c1", "--wait")
+
+        def checked() -> int:
+            return sum(node.health_checked_at > before for node in cluster.nodes())
+
+        eventually(lambda: checked() == shares["c1"] > 0, "those that c1 had are checked")
 
 
 def test_prometheus_reads_the_daemons_metrics(tmp_path: Path) -> None:

@@ -191,6 +191,28 @@ def test_no_more_first_calls_are_under_way_than_the_driver_allows(tmp_path: Path
     assert most == 3
 
 
+def test_nodes_that_are_read_are_called_without_a_pause(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looks at those that are not read yet there are pauses, here of an hour."""
+    monkeypatch.setattr(node_task, "_LOOK", 3600)
+    several_looks = names(1500)
+
+    async def main() -> None:
+        driver = Acme()
+        async with conducted(tmp_path, clock, driver) as it:
+            await begun(it)
+            await it.ended(DAILY, 1)
+            it.parts.enrol(*({"name": name, "driver": "acme"} for name in several_looks))
+            fresh = await it.parts.fleet.refresh(it.parts.sql)
+            it.parts.sync.read_now(fresh or (), contexts.new())
+            await until(lambda: all(entry.reads.checked for entry in it.parts.fleet.entries()), step=0.01)
+            it.manager.note_new(fresh or ())
+            await until(lambda: len(driver.calls) == 1500)
+
+    asyncio.run(main())
+
+
 def test_a_first_run_that_fails_for_every_node_has_failed(tmp_path: Path, clock: Clock) -> None:
     async def main() -> None:
         driver = Acme()
