@@ -11,6 +11,7 @@ from typing import Any
 
 from podium import errors, masking
 from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms import hiding
 from podium.drivers.context import RunContext
 
 
@@ -115,6 +116,7 @@ class _LogLines(logging.Handler):
 
     def __init__(self, transcript: Transcript) -> None:
         super().__init__()
+        self.addFilter(hiding.HideSecrets())
         self._transcript = transcript
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -122,7 +124,7 @@ class _LogLines(logging.Handler):
         try:
             text = record.getMessage()
             text = text if error is None else f"{text}: {errors.one_line(error)}"
-        except Exception as fault:  # of a __str__, or the arguments do not fit
+        except Exception as fault:  # the arguments do not fit, say
             text = f"this line cannot be shown: {type(fault).__name__}"
         if record.levelno >= logging.ERROR and record.name.startswith("podium.conductor."):
             self._transcript.has_failed = True  # as in the driver's close()

@@ -171,7 +171,7 @@ class Trial:
         while True:
             outcome = self.caller.made(reading)
             passed = self.caller.clock() - begun
-            words = outcome.words or str(outcome.error)
+            words = outcome.words if outcome.error is None else errors.one_line(outcome.error)
             if words != shown:
                 shown = words
                 self.caller.show(reading, outcome, counts=False)

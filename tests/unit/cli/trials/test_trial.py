@@ -155,6 +155,7 @@ class Reporter(Machine):
         (node,) = manager.nodes(self)
         manager.report_health(make_node("acme", name="other"), base.Health("OK"))
         logging.getLogger("acme").info("the password is %s\x1b[2J", node.driver_info["password"])
+        logging.getLogger("acme").info("%s", {"session_token": "t-17"})
         logging.getLogger("acme").info("%d", "no number")
 
 
@@ -172,10 +173,32 @@ def test_what_a_conductor_would_ignore_is_said_to_be_ignored(tmp_path: Path) -> 
 def test_log_lines_have_neither_secrets_nor_control_characters(tmp_path: Path) -> None:
     with trial_of(Reporter, tmp_path) as (trial, _, lines):
         trial.caller.once(trial.tasks(["remember"])[0])
-    assert lines[1:3] == [
+    assert lines[1:4] == [
         "acme.remember: INFO acme: the password is ****** [2J",
-        "acme.remember: INFO acme: this line cannot be shown: TypeError",
+        "acme.remember: INFO acme: {'session_token': '******'}",
+        "acme.remember: INFO acme: '%d' cannot be formatted with its arguments",
     ]
+
+
+class Mute(Machine):
+    """Fails with an error that cannot be read, and logs it from a thread of its own."""
+
+    async def get_power_state(self, node: base.Node) -> str:
+        class Unreadable(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError
+
+        thread = threading.Thread(target=logging.getLogger("acme").info, args=("%s", Unreadable()))
+        thread.start()
+        thread.join()
+        raise Unreadable
+
+
+def test_an_error_whose_text_cannot_be_read_is_a_failure_like_others(tmp_path: Path) -> None:
+    with trial_of(Mute, tmp_path) as (trial, _, lines):
+        assert not trial.caller.once(trial.reading())
+    assert lines[0] == "acme: INFO acme: this line cannot be shown: RuntimeError"
+    assert "fault of the driver: Unreadable" in lines[1]
 
 
 class Filtered(Machine):
