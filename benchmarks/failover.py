@@ -1,9 +1,10 @@
 """How long a fleet waits for a conductor that dies, leaves or joins, and what three idle ones cost.
 
-    python benchmarks/failover.py [--row NAME ...] [--bmcs N] [--fake N] [--leaving N]
+    python benchmarks/failover.py [--row NAME ...] [--bmcs N] [--fake N] [--leaving N] [--write]
 
-Prints a table. All runs on one machine, which the figures depend on: three conductors, PostgreSQL and the
-simulated BMCs share it. Ages are those of the readings in the database, by its clock.
+Prints a table, and with --write puts it into RESULTS.md. All runs on one machine, which the figures depend
+on: three conductors, PostgreSQL and the simulated BMCs share it. Ages are those of the readings in the
+database, by its clock.
 """
 
 import argparse
@@ -12,12 +13,15 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import databases
+import machine
+import results_file
 import sqlalchemy as sa
 from podium_daemon import Daemon
 from processes import Failed
@@ -28,6 +32,7 @@ from podium.db import api, clock, members, models, operations, power, slots
 from podium.db.engine import Database
 from podium.simulator import control
 
+_TITLE: Final = "Conductors that die, leave and join"
 _PORT: Final = 6260
 _TIMEOUT: Final = 30
 _INTERVAL: Final = 30
@@ -177,9 +182,10 @@ def _kill(daemon: Daemon) -> None:
     daemon.process.wait()
 
 
-def _most_sessions(rack: Rack, count: int) -> int:
+def _most_sessions(rack: Rack, count: int) -> Counter[int]:
+    """Count the BMCs by the most sessions that each had at one time."""
     bmcs = control.ask(str(rack.control), {"get": "log", "where": f"1-{count}"})["bmcs"]
-    return max(bmc["most_sessions"] for bmc in bmcs.values())
+    return Counter(bmc["most_sessions"] for bmc in bmcs.values())
 
 
 def killed(folder: Path, stack: ExitStack, bmcs: int) -> Iterator[str]:
@@ -203,7 +209,9 @@ def killed(folder: Path, stack: ExitStack, bmcs: int) -> Iterator[str]:
         f"{read:.1f} s",
         f"{_TIMEOUT + 5} s",
     )
-    yield _row(f"{what}: most sessions of a BMC at one time", str(_most_sessions(rack, bmcs)), "2")
+    sessions = _most_sessions(rack, bmcs)
+    most = max(sessions)
+    yield _row(f"{what}: most sessions of a BMC at one time", f"{most}, at {sessions[most]:,} BMCs", "2")
 
 
 def fake(folder: Path, stack: ExitStack, count: int) -> Iterator[str]:
@@ -294,20 +302,27 @@ def main(write: Callable[[str], object] = sys.stdout.write) -> int:
     parser.add_argument("--fake", type=int, default=100_000, help="nodes of the fake driver (%(default)s)")
     parser.add_argument("--leaving", type=int, default=30_000, help="BMCs of stop and join (%(default)s)")
     parser.add_argument("--idle", type=int, default=48, help="BMCs of idle conductors (%(default)s)")
+    parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")
     options = parser.parse_args()
     counts = {"killed": options.bmcs, "fake": options.fake, "left": options.leaving, "idle": options.idle}
-    write("| what | found | goal |\n|---|---|---|\n")
+    lines = ["| what | found | goal |\n|---|---|---|\n"]
+    write(lines[0])
     status = 0
     for name in options.row or _ROWS:
         with tempfile.TemporaryDirectory(prefix="podium-failover-") as folder, ExitStack() as stack:
             Path(folder).chmod(0o755)  # for the server's account
             try:
                 for line in _ROWS[name](Path(folder), stack, counts[name]):
+                    lines.append(line)
                     write(line)
                     sys.stdout.flush()
             except Failed as failure:
                 write(f"| {name} | failed: {failure} | |\n")
                 status = 1
+    if options.write and not status:
+        command = " ".join(["python benchmarks/failover.py", *sys.argv[1:]])
+        report = f"## {_TITLE}\n\n`{command}`\n\n{machine.description()}\n\n{''.join(lines).strip()}"
+        results_file.rewrite(Path(__file__).with_name("RESULTS.md"), [], {_TITLE: report})
     return status
 
 
