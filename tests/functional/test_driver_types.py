@@ -35,8 +35,7 @@ class AcmeDriver(base.Driver):
         return states.POWER_ON if node.name else "power off"
 
     def set_power_state(self, node: base.Node, target: states.Target) -> None:
-        if target == "power onn":  # wrong
-            self.options = None  # wrong
+        assert target != "power onn"  # wrong
 
     @base.driver_periodic_task(spacing=5)
     async def watch(self, manager: base.Manager, context: RunContext) -> None: ...

@@ -8,7 +8,7 @@ import pytest
 from daemons import Daemon
 from environments import Environment
 
-PACKAGE: Final = Path(__file__).parents[1] / "first_edition" / "acme"
+PACKAGE: Final = Path(__file__).parents[1] / "first_edition" / "podium-driver-acme"
 
 
 @pytest.fixture(scope="module")
