@@ -67,6 +67,7 @@ def podium(tasks: int, seconds: float) -> int:
             sql=sql,
             worker=Worker("here", 0),
         )
+        manager.add_driver_tasks(rooms)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             idle = manager.run_periodic_tasks(context.new())

@@ -91,7 +91,6 @@ class Conductor:
             await stack.enter_async_context(self._membership.kept(self._database, *parts.signs()))
             stack.push_async_callback(self._release)
             stack.push_async_callback(self._close_rooms)
-            await self._open_rooms()
             manager = ConductorManager(
                 self._conf,
                 loop=self._loop,
@@ -102,6 +101,8 @@ class Conductor:
                 sql=self._sql,
                 worker=self._worker,
             )
+            await self._open_rooms(manager)
+            manager.add_driver_tasks(self._rooms)
             self._commands = TaskCommands(self._sql, manager, self._worker)
             await self._resume(manager)
             await parts.shares.start()
@@ -250,8 +251,8 @@ class Conductor:
             while await self._sql.write(lambda connection: leftovers.hand_back(connection, self._worker)):
                 pass  # some at a time
 
-    async def _open_rooms(self) -> None:
-        if await self._rooms.open(skip_faulty=self._settings.skip_faulty):
+    async def _open_rooms(self, manager: ConductorManager) -> None:
+        if await self._rooms.open(manager.given_to, skip_faulty=self._settings.skip_faulty):
             await self._serve()
 
     async def _join(self, manager: ConductorManager, rooms: Mapping[str, DriverRoom]) -> None:

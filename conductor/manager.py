@@ -65,16 +65,19 @@ class ConductorManager(DriverServices, OwnTasks):
         self._unknown: set[str] = set()
         self._add(SweepTask(self._schedule, loop, sync))
         self._add(PruneTask(self._schedule, loop, sql, worker))
-        self.add_driver_tasks(rooms)
+        fleet.tell({name: room.following.note for name, room in rooms.items() if room.following.is_wanted})
+
+    def given_to(self, room: DriverRoom) -> "ConductorManager":
+        """The manager as the driver of a room receives it: this one, and it knows whose it is."""
+        return _GivenManager(self, room)
 
     def add_driver_tasks(self, rooms: Mapping[str, DriverRoom]) -> None:
         """Register the tasks of drivers, once these have started."""
         for room in rooms.values():
+            manager = self.given_to(room)
             for task, method in base.periodic_tasks(room.driver):
-                if task.per_node:
-                    self._add(NodeTask(room, self._fleet, task, method, self._schedule))
-                else:
-                    self._add(DriverTask(room, self._fleet, task, method, self._schedule))
+                kind = NodeTask if task.per_node else DriverTask
+                self._add(kind(room, self._fleet, task, method, self._schedule), manager)
         self.apply(self._schedule)
 
     def add_periodic_task(self, task: PeriodicJob) -> None:
@@ -86,8 +89,8 @@ class ConductorManager(DriverServices, OwnTasks):
             raise errors.DuplicateTask(f"there are two periodic tasks {task.name}; give one another name")
         self._jobs[task.name] = task
 
-    def _add(self, kind: Kind) -> None:
-        self.add_periodic_task(PeriodicJob(kind, self._timers, now=self._now))
+    def _add(self, kind: Kind, manager: "ConductorManager | None" = None) -> None:
+        self.add_periodic_task(PeriodicJob(kind, self._timers, now=self._now, manager=manager))
 
     def apply(self, schedule: Schedule) -> None:
         """Put the values of the config file into force at once: PeriodicTasks looks them up at every tick."""
@@ -175,3 +178,13 @@ class ConductorManager(DriverServices, OwnTasks):
         ends = [future for job in self._jobs.values() for future in job.cancel()]
         if ends:
             await asyncio.to_thread(concurrent.futures.wait, ends, seconds)
+
+
+class _GivenManager(ConductorManager):
+    """A driver's own view of the manager. Their state is one and the same."""
+
+    __slots__ = ("_room",)
+
+    def __init__(self, manager: ConductorManager, room: DriverRoom) -> None:
+        self.__dict__ = manager.__dict__
+        self._room = room

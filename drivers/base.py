@@ -8,7 +8,7 @@ methods, a few threads for the plain ones. Any method may be either.
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Protocol
 
@@ -32,6 +32,7 @@ __all__ = [
     "Property",
     "Reservation",
     "Sensor",
+    "Spawned",
     "actions",
     "declare_options",
     "driver_periodic_task",
@@ -127,12 +128,44 @@ class Driver(ABC):
         """
         return node.uuid
 
-    def start(self) -> None | Awaitable[None]:
-        """Acquire what the driver needs; runs before any other method, in the driver's own room."""
+    def start(self, *args: Any, **kwargs: Any) -> None | Awaitable[None]:
+        """Acquire what the driver needs; runs before any other method, in the driver's own room.
+
+        A driver defines ``start(self)``, or ``start(self, manager)`` to receive the :class:`Manager` and keep
+        it. No node is there yet: ``manager.nodes(self)`` is empty.
+        """
         return None
 
     def close(self) -> None | Awaitable[None]:
         """Give back what :meth:`start` and later calls acquired."""
+        return None
+
+    def node_added(self, node: Node) -> None | Awaitable[None]:
+        """Learn of a node that is this conductor's from now on; optional.
+
+        It follows :meth:`start` for each node, and comes later for what is enrolled or was another
+        conductor's. The calls for one node come in order, one after another, and those for many nodes side by
+        side. One that takes 10 seconds is cancelled: what lasts longer is for :meth:`Manager.spawn`. A call
+        that fails is logged, and is not repeated.
+        """
+        return None
+
+    def node_changed(self, node: Node) -> None | Awaitable[None]:
+        """Learn that ``driver_info``, ``name`` or ``maintenance`` of a node has changed; optional.
+
+        Without this method another ``driver_info`` is a :meth:`node_removed` and a :meth:`node_added`.
+        """
+        return None
+
+    def node_removed(self, node: Node) -> None | Awaitable[None]:
+        """Learn of a node that was deleted, or is another driver's or conductor's from now on; optional.
+
+        Reads and other calls for the node may still be ending. When they have ended, and this call too or two
+        seconds later, :meth:`release` is called; only then may the node be added again, here or elsewhere.
+        Not called when the conductor stops: :meth:`close` is.
+
+        :param node: as it was known last
+        """
         return None
 
     def release(self, node: Node) -> None | Awaitable[None]:
@@ -161,7 +194,7 @@ class Driver(ABC):
 
 
 class Manager(Protocol):
-    """What a periodic task receives as ``manager``: all that a driver may ask of the conductor.
+    """What ``start`` and periodic tasks receive as ``manager``: all that a driver may ask of the conductor.
 
     Every method may be called from any thread and returns at once. What is saved or reported is written a
     moment later. It is ignored for a node that is no longer this conductor's, or has another driver or
@@ -171,6 +204,18 @@ class Manager(Protocol):
 
     def nodes(self, driver: "Driver") -> Sequence[Node]:
         """The nodes of this conductor that are enrolled with this very driver."""
+
+    def node(self, name_or_uuid: str) -> Node | None:
+        """The node of this conductor and of the driver that received this manager, as it is now, or None."""
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> "Spawned":
+        """Start a task in the driver's event loop, such as one that listens for events.
+
+        What it raises is logged and counted. It is cancelled when the driver is closed, before ``close``.
+
+        :raises TypeError: for what is no coroutine
+        :raises RuntimeError: when the driver is being closed, or has 1,000 tasks and 4 more for each node
+        """
 
     def report_power_state(self, node: Node, state: str, *, observed_at: float | None = None) -> None:
         """Report a power state as if a sweep had read it: hardware that sends events needs no polling.
@@ -278,6 +323,13 @@ class Reservation(Protocol):
     def __exit__(self, *exc_info: object) -> None: ...
     async def __aenter__(self) -> None: ...
     async def __aexit__(self, *exc_info: object) -> None: ...
+
+
+class Spawned(Protocol):
+    """A task that :meth:`Manager.spawn` has started."""
+
+    def cancel(self) -> None:
+        """Ask the task to end, from any thread; one that has ended stays as it is."""
 
 
 def actions(driver: Driver | type[Driver]) -> frozenset[str]:

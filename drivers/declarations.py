@@ -11,7 +11,7 @@ from oslo_config import cfg
 
 from podium import __version__, errors, states
 from podium.conf import opts
-from podium.drivers import base, class_options, signatures
+from podium.drivers import base, class_options, push, signatures
 from podium.drivers.periodic import marks
 from podium.wording import safe_repr
 
@@ -83,7 +83,7 @@ def faults_of_instance(driver: base.Driver, name: str) -> list[str]:
         return ["its __init__ does not call super().__init__(name, options)"]
     if called != name:
         return [f"its __init__ names it {called!r} instead of {name}: super().__init__(name, options)"]
-    return faults(driver)
+    return faults(driver) or list(push.misfits(driver))
 
 
 def _api(needed: Any) -> Iterator[str]:

@@ -6,7 +6,8 @@ It needs nothing but Podium itself. pytest runs the tests of :class:`DriverContr
 from podium.testing.contract import DriverContract
 from podium.testing.faults import Faults
 from podium.testing.making import make_driver, make_node
-from podium.testing.manager import FakeManager, TaskFailure
+from podium.testing.manager import FakeManager
+from podium.testing.nodes import TaskFailure
 
 #: The earlier name of :class:`FakeManager`, for drivers of the first edition.
 FakeConductor = FakeManager

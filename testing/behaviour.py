@@ -150,3 +150,19 @@ async def tasks_run(driver: base.Driver, node: base.Node, patience: float) -> No
             raise AssertionError(
                 f"periodic task {task.name} failed for a node that answers"
             ) from failure.error
+
+
+async def follows_nodes(driver: base.Driver, node: base.Node, patience: float) -> None:
+    """A driver that was not started hears of a node that comes, changes and goes, and raises nothing."""
+    manager = FakeManager([node])
+    await within(patience, manager.start, driver)
+    try:
+        manager.set_maintenance(node, "the contract is tested")
+        await within(patience, manager.tell_driver, driver)
+        manager.remove_node(node)
+        await within(patience, manager.tell_driver, driver)
+        for failure in manager.failures:
+            if failure.node is not None:
+                raise AssertionError(f"{failure.task} failed for a node that answers") from failure.error
+    finally:
+        await within(patience, manager.close, driver)

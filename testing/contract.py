@@ -142,6 +142,16 @@ class DriverContract:
     def test_its_periodic_tasks_run(self) -> None:
         self._run(lambda driver: behaviour.tasks_run(driver, self.make_node(), self.patience))
 
+    def test_it_follows_its_nodes(self) -> None:
+        if not self.reads_hardware:
+            raise unittest.SkipTest("reads_hardware is False: there is no hardware that answers")
+
+        async def main() -> None:
+            async with self.hardware():
+                await behaviour.follows_nodes(self.make_driver(), self.make_node(), self.patience)
+
+        watch.run(main, patience=_LONGEST)
+
     def test_no_async_method_blocks(self) -> None:
         blocked: list[str] = []
 
@@ -173,12 +183,12 @@ class DriverContract:
 
         async def main() -> None:
             async with self.hardware():
-                driver = self.make_driver()
-                await making.call(driver.start)
+                driver, manager = self.make_driver(), FakeManager()
+                await manager.start(driver)
                 try:
                     await part(driver)
                 finally:
-                    await making.call(driver.close)
+                    await manager.close(driver)
 
         watch.run(main, patience=_LONGEST)
 
@@ -197,14 +207,14 @@ class DriverContract:
         """Use a driver from start to close; other tests judge what it returns or raises."""
         nodes = [self.make_node(f"node{number}") for number in range(1, 4)] if self.reads_hardware else []
         failing = [self.make_silent_node(), self.make_refusing_node()] if self.reads_hardware else []
-        await behaviour.attempt(self.patience, driver.start)
+        manager = FakeManager(nodes)
+        await behaviour.attempt(self.patience, manager.start, driver)
         for node in [*nodes, *failing]:
             if node is not None:
                 await behaviour.attempt(self.patience, driver.get_power_state, node)
         for node in nodes[:1]:
             for target in driver.supported_power_states:
                 await behaviour.attempt(self.patience, driver.set_power_state, node, target)
-            manager = FakeManager(nodes)
             for task, _ in base.periodic_tasks(driver):
                 await behaviour.attempt(self.patience, manager.run_task, driver, task.name)
-        await behaviour.attempt(self.patience, driver.close)
+        await behaviour.attempt(self.patience, manager.close, driver)

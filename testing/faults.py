@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from podium import errors, states
-from podium.drivers import base
+from podium.drivers import base, push
 from podium.testing.making import call
+from podium.testing.manager import FakeManager
 
 #: The power state that is read from a node with the fault ``garbage``.
 GARBAGE: Final = "\x00 not a power state"
@@ -47,8 +48,8 @@ class Faults(base.Driver):
         self.wrong_state = set(wrong_state)
         self.garbage = set(garbage)
 
-    async def start(self) -> None:
-        await call(self.driver.start)
+    async def start(self, manager: base.Manager | None = None) -> None:
+        await call(self.driver.start, *push.start_arguments(self.driver, manager or FakeManager()))
 
     async def close(self) -> None:
         await call(self.driver.close)

@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
-
-from oslo_log import log
+from typing import Any
 
 from podium import errors
 from podium.drivers import base, internal_info
@@ -19,23 +17,14 @@ from podium.drivers.command import CommandResult, Pending, in_event_loop
 from podium.drivers.context import Lifetimes, RunContext
 from podium.drivers.node import STATUSES
 from podium.testing.making import call
+from podium.testing.nodes import NodeManager, TaskFailure
 from podium.testing.programs import Answer, Programs
-
-LOG = log.getLogger(__name__)
 
 _running: ContextVar[RunContext | None] = ContextVar("running", default=None)
 
 
-class TaskFailure(NamedTuple):
-    """A run of a task that raised, for a node, or for the whole driver if ``node`` is None."""
-
-    task: str
-    node: str | None
-    error: Exception
-
-
-class FakeManager(base.Manager):
-    """What a periodic task receives as ``manager``; its attributes hold what drivers reported.
+class FakeManager(NodeManager):
+    """What ``start`` and periodic tasks receive as ``manager``; its attributes hold what drivers reported.
 
     ``power_states`` {node name: every state reported}, ``healths`` {node name: the last health, until it
     is outdated}, ``sensors`` {node name: the sensors reported last}, ``properties`` and
@@ -49,6 +38,7 @@ class FakeManager(base.Manager):
     """
 
     def __init__(self, nodes: Iterable[base.Node] = (), now: float = 0.0) -> None:
+        super().__init__(nodes)
         self.now = now
         self.power_states: dict[str, list[str]] = {}
         self.sensors: dict[str, list[base.Sensor]] = {}
@@ -56,11 +46,9 @@ class FakeManager(base.Manager):
         self.driver_internal_info: dict[str, dict[str, Any]] = {}
         self.maintenance: dict[str, str] = {}
         self.reservations: list[tuple[str, str]] = []
-        self.failures: list[TaskFailure] = []
         self.called: dict[str, list[str]] = {}
         self._healths: dict[str, tuple[base.Health, float]] = {}  # and until when it is true
         self._lifetimes = Lifetimes()
-        self._nodes = {node.uuid: replace(node, as_of=time.monotonic()) for node in nodes}
         self._switched: dict[str, float] = {}
         self._reported: dict[str, float] = {}  # when the power state was observed that was reported last
         self._since: dict[str, float] = {}  # when a node got another driver_info
@@ -70,9 +58,6 @@ class FakeManager(base.Manager):
         self._programs = Programs()
         self.commands = self._programs.commands
         self.command_inputs = self._programs.inputs
-
-    def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
-        return [node for node in self._nodes.values() if node.driver == driver.name]
 
     def report_power_state(self, node: base.Node, state: str, *, observed_at: float | None = None) -> None:
         base.check_report(state, observed_at)
@@ -159,7 +144,10 @@ class FakeManager(base.Manager):
         self._update(node, power_state=state, as_of=now)
 
     def change_driver_info(self, node: base.Node, driver_info: Mapping[str, Any]) -> None:
-        """Have a person give a node another ``driver_info``: older snapshots are of other hardware."""
+        """Have a person give a node another ``driver_info``: older snapshots are of other hardware.
+
+        :meth:`tell_driver` tells the driver.
+        """
         self._since[node.uuid] = now = time.monotonic()
         self._update(node, driver_info=dict(driver_info), as_of=now)
 
@@ -248,12 +236,6 @@ class FakeManager(base.Manager):
             for node in self._chosen(driver, task):
                 runs.create_task(run_for(node))
 
-    def _note(self, failure: TaskFailure) -> None:
-        self.failures.append(failure)
-        LOG.warning(
-            "Task %s failed for %s", failure.task, failure.node or "the driver", exc_info=failure.error
-        )
-
     def _current(self, node: base.Node) -> base.Node | None:
         """As :meth:`_own`; None, too, for a snapshot that shows another driver_info than the node has now."""
         return self._own(node) if node.as_of >= self._since.get(node.uuid, -math.inf) else None
@@ -264,7 +246,8 @@ class FakeManager(base.Manager):
         return known if known is not None and known.driver == node.driver else None
 
     def _update(self, node: base.Node, **changes: Any) -> None:
-        self._nodes[node.uuid] = replace(self._nodes[node.uuid], **changes)
+        self._nodes[node.uuid] = known = replace(self._nodes[node.uuid], **changes)
+        self._tell(known, is_here=True)
 
     @contextlib.contextmanager
     def _reserve(self, node: base.Node, purpose: str) -> Iterator[None]:

@@ -28,7 +28,6 @@ _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "validate": ("node",),
     "identity": ("node",),
     "endpoint": ("node",),
-    "start": (),
     "close": (),
 }
 #: How an identity begins, as ``acme:``.

@@ -1,13 +1,15 @@
 """The author's fake and the real manager side by side, each with the same nodes, for one suite over both."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from fakes import HERE, Clock, StillDriver
+from fakes import HERE, Clock, StillDriver, until
 from podium import errors, states
+from podium.conductor.rooms import context as contexts
 from podium.conductor.telling import sensor_metrics
 from podium.db import api, beginning, operations, power
 from podium.db.fleet import known_health
@@ -29,6 +31,25 @@ class Acme(StillDriver):
         self.broken: set[str] = set()
         self.on_demand: list[bool] = []
         self.fares: dict[str, base.Health | None] = {}
+        self.heard: list[str] = []
+        self.closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def node_added(self, node: base.Node) -> None:
+        self.heard.append(f"+{node.name}")
+        if node.name in self.broken:
+            raise errors.BMCUnreachable("no answer")
+
+    def node_changed(self, node: base.Node) -> None:
+        self.heard.append(f"~{node.name} {node.driver_info.get('address')}")
+
+    async def node_removed(self, node: base.Node) -> None:
+        self.heard.append(f"-{node.name} {node.driver_info.get('address')}")
+
+    async def release(self, node: base.Node) -> None:
+        self.heard.append(f"released {node.name}")
 
     @base.driver_periodic_task(spacing=10)
     async def discover(self, manager: base.Manager, context: RunContext) -> None:
@@ -70,6 +91,15 @@ class Side(Protocol):
     async def change_driver_info(self, name: str, driver_info: Mapping[str, Any]) -> None:
         """Have a person change a node's driver_info."""
 
+    async def enrol(self, *nodes: NodeColumns) -> None:
+        """Have nodes enrolled."""
+
+    async def delete(self, name: str) -> None:
+        """Have a node deleted."""
+
+    async def hears(self, *heard: str) -> None:
+        """Wait until the driver ``acme`` has heard this of its nodes since the last call, and no more."""
+
     def health(self, name: str) -> base.Health | None: ...
     def advance(self, seconds: float) -> None:
         """Let time pass, as far as it makes what was reported older."""
@@ -90,6 +120,18 @@ class Fake:
     def __init__(self, *nodes: NodeColumns) -> None:
         self.acme = Acme()
         self.manager = FakeManager(make_node(**{"driver": "acme", **columns}) for columns in nodes)
+
+    async def enrol(self, *nodes: NodeColumns) -> None:
+        for columns in nodes:
+            self.manager.add_node(make_node(**{"driver": "acme", **columns}))
+
+    async def delete(self, name: str) -> None:
+        self.manager.remove_node(node_of(self, name))
+
+    async def hears(self, *heard: str) -> None:
+        await self.manager.tell_driver(self.acme)
+        assert self.acme.heard == list(heard)
+        self.acme.heard.clear()
 
     async def settle(self) -> None:
         pass
@@ -121,7 +163,8 @@ class Fake:
 class Real:
     def __init__(self, it: Conducted, acme: Acme) -> None:
         self.it, self.acme = it, acme
-        self.manager = it.manager
+        self.room = it.parts.rooms["acme"]
+        self.manager = it.manager.given_to(self.room)
         self.later = 0.0
 
     def advance(self, seconds: float) -> None:
@@ -136,6 +179,19 @@ class Real:
                 with self.it.parts.database.write() as connection:
                     power.ask(connection, [self.it.parts.node(columns["name"])], target, who="somebody")
         await self.it.parts.fleet.refresh(self.it.parts.sql)
+
+    async def delete(self, name: str) -> None:
+        parts = self.it.parts
+        with parts.database.write() as connection:
+            api.delete_node(connection, parts.node(name).id)
+        await parts.fleet.refresh(parts.sql)
+        gone = [entry.node for entry in parts.fleet.take_dropped()]
+        await asyncio.wrap_future(self.room.start(lambda: self.room.leave(gone), contexts.new()).future)
+
+    async def hears(self, *heard: str) -> None:
+        await until(lambda: len(self.acme.heard) >= len(heard))
+        assert self.acme.heard == list(heard)
+        self.acme.heard.clear()
 
     async def settle(self) -> None:
         assert await self.it.parts.recorder.flush()
@@ -189,7 +245,10 @@ class Real:
 async def opened(kind: str, tmp_path: Path, clock: Clock, *nodes: NodeColumns) -> AsyncIterator[Side]:
     """The manager of a kind, ``fake`` or ``real``, with nodes of these columns."""
     if kind == "fake":
-        yield Fake(*nodes)
+        fake = Fake(*nodes)
+        await fake.manager.start(fake.acme)
+        yield fake
+        await fake.manager.close(fake.acme)
         return
     acme = Acme()
     async with conducted(tmp_path, clock, acme, StillDriver("other")) as it:

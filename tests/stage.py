@@ -45,5 +45,6 @@ async def conducted(
             sql=parts.sql,
             worker=HERE,
         )
+        manager.add_driver_tasks(parts.rooms)
         yield Conducted(parts, manager, clock)
         await manager.cancel_runs(5)

@@ -4,15 +4,18 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from podium import errors
 from podium.cli.trials.transcript import Transcript
+from podium.conductor.rooms.room import DriverRoom
 from podium.drivers import base, command
 from podium.testing import FakeManager
 
 _IGNORED: Final = "; ignored: the node is not one that the conductor has with this driver_info"
+#: Tasks that a driver may have spawned at a time, as for the one node of a conductor.
+_SPAWNED: Final = 1004
 _OUTDATED: Final = (
     "; ignored: it was observed before what is known now, or the node is reserved or being switched"
 )
@@ -22,24 +25,26 @@ class TrialManager(FakeManager):
     """The kit's manager in memory, which knows what counts, with one node. For any thread.
 
     :param transcript: where everything is printed
+    :param room: the driver's, for what it spawns
     """
 
-    def __init__(self, node: base.Node, transcript: Transcript) -> None:
+    def __init__(self, node: base.Node, transcript: Transcript, room: DriverRoom) -> None:
         super().__init__([node])
+        self._room = room
         self._uuid = node.uuid
         self._transcript = transcript
         self._say = transcript.line
         self._changing = threading.RLock()
 
     @property
-    def node(self) -> base.Node:
+    def subject(self) -> base.Node:
         """The node as it is known now."""
         return self._nodes[self._uuid]
 
     def note_power(self, state: str) -> None:
         """Keep what was read."""
         with self._changing:
-            self._update(self.node, power_state=state)
+            self._update(self.subject, power_state=state)
 
     @contextlib.contextmanager
     def switching(self, target: str) -> Iterator[None]:
@@ -49,14 +54,17 @@ class TrialManager(FakeManager):
         """
         with self._changing:
             if self._uuid in self._reserved:
-                raise errors.NodeConflict(f"{self.node.name} is reserved by its driver")
-            self._update(self.node, target_power_state=target)
+                raise errors.NodeConflict(f"{self.subject.name} is reserved by its driver")
+            self._update(self.subject, target_power_state=target)
         try:
             yield
         finally:
             with self._changing:
-                self._update(self.node, target_power_state=None)
-                self.change_power(self.node, self.node.power_state or target)
+                self._update(self.subject, target_power_state=None)
+                self.change_power(self.subject, self.subject.power_state or target)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> base.Spawned:
+        return self._room.spawned.start(coroutine, _SPAWNED, self._transcript.clean)
 
     def report_power_state(self, node: base.Node, state: str, *, observed_at: float | None = None) -> None:
         with self._changing:

@@ -43,7 +43,7 @@ class Trial:
         self._transcript = transcript
         self._schedule = Schedule.read(config)
         self._room = DriverRoom(driver)
-        self._manager = TrialManager(node, transcript)
+        self._manager = TrialManager(node, transcript, self._room)
         self._is_open = False
         self.caller = Caller(self._room, transcript, **timing)
 
@@ -51,11 +51,13 @@ class Trial:
         """Start the driver; return whether it started."""
         begun, name = self.caller.clock(), f"{self._driver.name}.start"
         try:
-            self._room.open(_START_TIMEOUT)
+            with self._manager.starting(self._driver):
+                self._room.open(_START_TIMEOUT, self._manager)
         except errors.DriverLoadError as error:
             self._transcript.failure(error, self.caller.clock() - begun, name)
             return False
         self._is_open = True
+        self._room.following.note(self._manager.subject, True)
         self._transcript.line(f"done, in {self.caller.clock() - begun:.3f} s", name)
         return True
 
@@ -114,11 +116,11 @@ class Trial:
             make=lambda request: self._command(kind.call_deadline, method, self._manager, request),
             deadline=kind.call_deadline,
             spacing=kind.spacing,
-            is_wanted=lambda: kind.is_for(self._manager.node),
+            is_wanted=lambda: kind.is_for(self._manager.subject),
         )
 
     async def _command(self, seconds: float, method: Callable[..., Any], *args: Any) -> Any:
-        return await self._room.command(seconds, self._manager.node, method, *args, urgent=True)
+        return await self._room.command(seconds, self._manager.subject, method, *args, urgent=True)
 
     def _power(self, answer: Any) -> str:
         if not (isinstance(answer, str) and answer in states.READINGS):
@@ -137,7 +139,7 @@ class Trial:
         if not self.caller.once(reading):
             self._transcript.line(f"{target} is not sent, because the power cannot be read", name)
             return
-        state = self._manager.node.power_state or ""
+        state = self._manager.subject.power_state or ""
         if target in _SWITCHES and state == target:
             self._transcript.line(f"it is {state} already, and nothing is sent", name)
             return

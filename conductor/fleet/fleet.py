@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -25,6 +25,9 @@ from podium.db.members import living
 from podium.db.slots import Pair
 from podium.db.worker import Worker
 from podium.drivers.base import Node
+
+#: Called with a node and whether it is this member's: when it comes, changes or goes.
+Note = Callable[[Node, bool], None]
 
 #: A number that no change has.
 _NEVER: Final = -1
@@ -58,6 +61,8 @@ class Fleet:
         self._entries: dict[int, Entry] = {}
         self._numbers: dict[str, int] = {}  # by UUID
         self._by_driver: dict[str, tuple[Node, ...]] = {}
+        self._by_name: dict[str, int] | None = None  # made when a name is looked up
+        self._notes: dict[str, Note] = {}
         self._pulse = Pulse(0, 0, 0, 0)
         self._lock = threading.Lock()
 
@@ -87,6 +92,26 @@ class Fleet:
         """The node with this UUID, None when it is not owned."""
         number = self._numbers.get(uuid)
         return None if number is None else self._entries.get(number)
+
+    def named(self, name_or_uuid: str) -> Entry | None:
+        """The node with this UUID or name, None when it is not owned."""
+        if (entry := self.find(name_or_uuid)) is not None:
+            return entry
+        with self._lock:
+            if self._by_name is None:
+                self._by_name = {one.node.name: number for number, one in self._entries.items()}
+            return self._entries.get(self._by_name.get(name_or_uuid, _NEVER))
+
+    def owns(self, entry: Entry) -> bool:
+        """Whether a node is this member's own, and not only read once for its owner."""
+        return entry.slot in self._begun.get(entry.pair, ()) or entry.number in self._staying
+
+    def tell(self, notes: Mapping[str, Note]) -> None:
+        """Tell of own nodes that come, change and go, from now on.
+
+        :param notes: what to call, by the node's driver, in the conductor's loop; it returns at once
+        """
+        self._notes = dict(notes)
 
     def entries(self, driver: str | None = None) -> list[Entry]:
         """The nodes with this driver, or all."""
@@ -147,6 +172,7 @@ class Fleet:
         found = await sql.read(lambda connection: self._load(connection, sql.now, slots))
         for pair, numbers in slots.items():
             self._begun.setdefault(pair, set()).update(numbers)
+        self._staying.difference_update([number for number in self._staying if self._is_in(number, slots)])
         fresh = self._apply(found)
         return sorted(fresh, key=lambda entry: entry.reads.checked or -math.inf)
 
@@ -170,6 +196,10 @@ class Fleet:
         self._staying.update(number for number in lost if self.taken.is_under_way(number))
         with self._lock:
             self._drop(number for number in lost if number not in self._staying)
+
+    def _is_in(self, number: int, slots: Mapping[Pair, Collection[int]]) -> bool:
+        entry = self._entries.get(number)
+        return entry is not None and entry.slot in slots.get(entry.pair, ())
 
     def is_lost(self, number: int) -> bool:
         """Whether a node's slot is another member's, which has the node when it is free."""
@@ -232,8 +262,8 @@ class Fleet:
                     is_mine = False
             if not is_mine and row.reservation != self.member:
                 gone.append(row.id)
-            elif known is None or known.version != row.version:
-                differ.append(row.id)
+            elif known is None or known.version != row.version or gained:
+                differ.append(row.id)  # one that is known at the gain of its slot was another's until now
         entries: list[Entry] = []
         for chunk in chunks(differ):  # the rows of a large fleet at once are larger than its entries
             loaded = statements.load(connection, chunk)
@@ -249,6 +279,10 @@ class Fleet:
             self._drop(found.gone)
             for entry in found.entries:
                 old = self._entries.get(entry.number)
+                if old is None or old.node.name != entry.node.name:
+                    self._by_name = None
+                if old is not None and old.node.driver != entry.node.driver:
+                    self._let_go(old)
                 if old is None or not _same_hardware(old.node, entry.node):
                     fresh.append(entry)
                 else:
@@ -264,6 +298,8 @@ class Fleet:
                     self.enforced.discard(entry.number)
                 self._entries[entry.number] = entry
                 self._numbers[entry.node.uuid] = entry.number
+                if (note := self._notes.get(entry.node.driver)) is not None and self.owns(entry):
+                    note(entry.node, True)
             self._by_driver.clear()
             # Last: whoever reads "seen" and then an entry finds at least what "seen" stands for.
             self._pulse = found.pulse
@@ -278,7 +314,13 @@ class Fleet:
                 self._by_driver.pop(entry.node.driver, None)
                 self.enforced.discard(number)
                 self.late.forget(number)
-                self._dropped.append(entry)
+                self._by_name = None
+                self._let_go(entry)
+
+    def _let_go(self, entry: Entry) -> None:
+        self._dropped.append(entry)
+        if (note := self._notes.get(entry.node.driver)) is not None:
+            note(entry.node, False)
 
     def note_columns(self, written: Mapping[int, Mapping[str, Any]]) -> None:
         """Take over JSON columns that were written, by number and name."""

@@ -47,9 +47,15 @@ class DriverRooms(Mapping[str, DriverRoom]):
     def __len__(self) -> int:
         return len(self._rooms)
 
-    async def open(self, *, skip_faulty: bool) -> bool:
+    async def open(
+        self,
+        manager_of: Callable[[DriverRoom], base.Manager | None] = lambda room: None,
+        *,
+        skip_faulty: bool,
+    ) -> bool:
         """Start the drivers, all at once.
 
+        :param manager_of: makes what the driver of a room receives as manager
         :param skip_faulty: whether drivers that do not start are left out, as long as another one does; one
             that takes long joins the others later, see :meth:`watch`
         :returns: whether a driver was left out
@@ -58,7 +64,9 @@ class DriverRooms(Mapping[str, DriverRoom]):
         if not (rooms := self._rooms):
             return False
         limit = _LATEST if skip_faulty else _START_TIMEOUT
-        tasks = {name: asyncio.create_task(_opened(room, limit)) for name, room in rooms.items()}
+        tasks = {
+            name: asyncio.create_task(_opened(room, limit, manager_of(room))) for name, room in rooms.items()
+        }
         await asyncio.wait(tasks.values(), timeout=self._patience if skip_faulty else None)
         if skip_faulty:
             await _first(tasks.values(), _START_TIMEOUT)
@@ -120,9 +128,9 @@ class DriverRooms(Mapping[str, DriverRoom]):
                 LOG.error("Driver %s did not close within %.0f s: left behind", room.driver.name, seconds)
 
 
-async def _opened(room: DriverRoom, limit: float) -> None:
+async def _opened(room: DriverRoom, limit: float, manager: base.Manager | None) -> None:
     # A thread for each: the loop has few of its own, and a start that hangs would keep one.
-    await in_thread(lambda: room.open(limit), f"{room.driver.name}-opening")
+    await in_thread(lambda: room.open(limit, manager), f"{room.driver.name}-opening")
 
 
 def _is_open(task: "asyncio.Task[None]") -> bool:

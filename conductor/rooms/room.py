@@ -16,12 +16,15 @@ from oslo_log import log
 from podium import errors
 from podium.conductor.rooms import leaving
 from podium.conductor.rooms.calls import Calls
+from podium.conductor.rooms.faults import Faults
+from podium.conductor.rooms.following import Following
 from podium.conductor.rooms.mailbox import Mailbox
 from podium.conductor.rooms.places import Place
 from podium.conductor.rooms.run import Run, start_in
+from podium.conductor.rooms.spawned import SpawnedTasks
 from podium.conductor.rooms.visit import Visit
 from podium.conductor.rooms.watchdog import Watchdog
-from podium.drivers import base, class_options, registry
+from podium.drivers import base, class_options, push, registry
 
 LOG = log.getLogger(__name__)
 
@@ -42,18 +45,26 @@ class DriverRoom:
         self._calls = Calls(driver, self.secret, threads=self.size, endpoint_calls=endpoint_calls)
         self._thread = threading.Thread(target=self._main, name=f"{driver.name}-loop", daemon=True)
         self._watchdog = Watchdog(driver, self._thread)
+        self.faults = Faults(driver.name)
+        self.spawned = SpawnedTasks(driver.name, self.start, self.faults)
+        self.following = Following(
+            push.defined(driver), self.call, self.faults, plainly=max(self.size // 2, 1), secret=self.secret
+        )
+        self._start_arguments: tuple[Any, ...] = ()
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._mailbox: Mailbox | None = None
         self._stop: asyncio.Event | None = None
         self._life: asyncio.Task[None] | None = None
 
-    def open(self, timeout: float) -> None:
+    def open(self, timeout: float, manager: base.Manager | None = None) -> None:
         """Start the room and the driver in it.
 
         :param timeout: seconds that the driver's ``start`` may take
+        :param manager: what ``start`` receives, if it has a parameter for it
         :raises podium.errors.DriverLoadError: when it fails or takes longer
         """
+        self._start_arguments = push.start_arguments(self.driver, manager)
         self._thread.start()
         try:
             self._opened.result(timeout)
@@ -171,10 +182,13 @@ class DriverRoom:
     async def leave(self, nodes: Sequence[base.Node]) -> None:
         """End the calls to nodes that are another conductor's from now on; from a task of this room.
 
-        Returns when none is under way, which may take for ever, and the driver has released the nodes.
+        Returns when none is under way, which may take for ever, and the driver has been told that they are
+        gone and has released them.
         """
         await leaving.end_visits(self._visits, nodes)
+        await self.following.settle(nodes)
         await leaving.release(self.driver, nodes, self.call)
+        self.following.let_come_back(nodes)
 
     def watch(self, now: float) -> None:
         """See whether the loop still turns, and log it once when it does not; called every second or so.
@@ -211,9 +225,13 @@ class DriverRoom:
         self._mailbox = Mailbox(self._loop)
         self._stop = asyncio.Event()
         self._life = asyncio.current_task()
-        await self._calls.made(self.driver.start)
+        self.spawned.open()
+        await self._calls.made(self.driver.start, *self._start_arguments)
         self._opened.set_result(None)
+        self.following.open(self._mailbox.post)
         await self._stop.wait()
+        self.following.close()
+        await self.spawned.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

@@ -57,9 +57,17 @@ class PeriodicJob(OwnTask):
 
     :param kind: what the task is
     :param now: the database's clock
+    :param manager: what the task receives, by default the manager that calls it
     """
 
-    def __init__(self, kind: Kind, timers: Timers, *, now: Callable[[], datetime] = utcnow) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        timers: Timers,
+        *,
+        now: Callable[[], datetime] = utcnow,
+        manager: object = None,
+    ) -> None:
         self.kind = kind
         self.name = kind.name
         # PeriodicTasks measures with this clock.
@@ -67,6 +75,7 @@ class PeriodicJob(OwnTask):
         self._history = TaskHistory(kind.name, kind.scrubbed, slows_down=kind.slows_down)
         self._by_hand = ByHand(kind.name, timers, kind.scrubbed)
         self._timers = timers
+        self._manager = manager
         self._now = now
         self._run: Run | None = None
         self._called = False
@@ -115,7 +124,7 @@ class PeriodicJob(OwnTask):
         if node is not None:
             start = self.kind.for_node(node)
             request = self._new_request(on_demand=True)
-            self._by_hand.start(node, lambda: start(manager, request, self.interval), done)
+            self._by_hand.start(node, lambda: start(self._manager or manager, request, self.interval), done)
             return
         if self._run is not None and self._done is None and self.kind.hurry():
             self._done = done
@@ -130,7 +139,7 @@ class PeriodicJob(OwnTask):
 
     def note_new(self, manager: Any, entries: Iterable[Entry]) -> None:
         """Note that this conductor has got nodes of the task's driver."""
-        self.kind.note_new(entries, manager, self.interval)
+        self.kind.note_new(entries, self._manager or manager, self.interval)
 
     @property
     def _is_busy(self) -> bool:
@@ -142,7 +151,7 @@ class PeriodicJob(OwnTask):
         self._started = self._timers.time()
         self._history.begin(self._now())
         try:
-            run = start(manager, request, self.interval)
+            run = start(self._manager or manager, request, self.interval)
         except Exception as error:
             self._settle(error)
             return

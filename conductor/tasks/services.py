@@ -7,7 +7,7 @@ import asyncio
 import concurrent.futures
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from oslo_log import log
@@ -20,6 +20,7 @@ from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.sensors import Sensors
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
 from podium.db import fleet as statements
 from podium.db.clock import later
@@ -32,6 +33,9 @@ LOG = log.getLogger(__name__)
 
 #: Seconds that a plain method waits for a reservation.
 _PATIENCE: Final = 90.0
+#: Tasks that a driver may have spawned at a time: so many, and some for each node of this conductor.
+_SPAWNED: Final = 1000
+_SPAWNED_PER_NODE: Final = 4
 
 
 class DriverServices:
@@ -40,6 +44,9 @@ class DriverServices:
     :param gate: where changes that nobody asked for are counted
     :param worker: in whose name nodes are reserved
     """
+
+    #: Of the driver that has received this manager.
+    _room: DriverRoom | None = None
 
     def __init__(
         self,
@@ -65,7 +72,28 @@ class DriverServices:
 
     def nodes(self, driver: base.Driver) -> Sequence[base.Node]:
         """The nodes of this conductor that are enrolled with this very driver."""
-        return self._fleet.nodes(driver.name)
+        nodes = self._fleet.nodes(driver.name)
+        return [node for node in nodes if self._own(node)] if self._fleet.lent else nodes
+
+    def node(self, name_or_uuid: str) -> base.Node | None:
+        """The driver's node with this name or UUID, None when this conductor has none."""
+        entry = self._fleet.named(name_or_uuid)
+        if entry is None or not self._fleet.owns(entry):
+            return None
+        is_another = self._room is not None and entry.node.driver != self._room.driver.name
+        return None if is_another else entry.node
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> base.Spawned:
+        """Start a task in the driver's room.
+
+        :raises TypeError: for what is no coroutine
+        :raises RuntimeError: when the driver is being closed, or has too many tasks
+        """
+        if (room := self._room) is None:
+            raise RuntimeError("only the manager that a driver receives can spawn tasks")
+        driver, secret = room.driver.name, room.secret
+        most = _SPAWNED + _SPAWNED_PER_NODE * len(self._fleet)
+        return room.spawned.start(coroutine, most, lambda text: self._fleet.scrubbed(text, driver, secret))
 
     def report_power_state(self, node: base.Node, state: str, *, observed_at: float | None = None) -> None:
         """Treat a power state as if a sweep had read it.
@@ -190,7 +218,8 @@ class DriverServices:
     def _own(self, node: base.Node) -> Entry | None:
         """The entry of a node; None when it is not this conductor's, or has another driver now."""
         entry = self._fleet.find(node.uuid)
-        return entry if entry is not None and entry.node.driver == node.driver else None
+        is_own = entry is not None and entry.node.driver == node.driver and self._fleet.owns(entry)
+        return entry if is_own else None
 
     def give_back(self, number: int) -> None:
         """Give up a reservation. The node is free once the database has taken that."""

@@ -166,9 +166,10 @@ class Statistics:
                     error, lambda text: self._fleet.scrubbed(text, driver.name, room.secret)
                 )
                 LOG.error("Driver %s: statistics() failed", driver.name, exc_info=shown)
-            return {}
+            counters = {}
         # JSON cannot express the others.
-        return {key: value for key, value in counters.items() if math.isfinite(value)}
+        finite = {key: value for key, value in counters.items() if math.isfinite(value)}
+        return {**finite, **room.faults.counts}
 
 
 def _at(ordered: list[float], share: float) -> float | None:

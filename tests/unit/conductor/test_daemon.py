@@ -1,13 +1,16 @@
 import asyncio
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from fakes import PATIENCE, StillDriver, make_conf, until
 from podium import errors, states
 from podium.conductor.daemon import Conductor
+from podium.conductor.manager import ConductorManager
 from podium.db import api, conductors, members, operations, power, schema
 from podium.db.engine import Database
 from podium.db.worker import Worker
@@ -201,3 +204,89 @@ def test_a_conductor_that_was_ended_drops_what_it_learned_and_ends_with_the_reas
     with database.read() as connection:
         (request,) = operations.requests_of(connection, 1)
     assert request.state == operations.WAITING
+
+
+class Following(StillDriver):
+    """Notes what it hears of its nodes, and when."""
+
+    def __init__(self, name: str = "still") -> None:
+        super().__init__(name)
+        self.heard: list[str] = []
+        self.manager: base.Manager | None = None
+
+    async def start(self, manager: base.Manager) -> None:
+        self.manager = manager
+        self.heard.append(f"started with {len(manager.nodes(self))} nodes")
+
+    async def node_added(self, node: base.Node) -> None:
+        self.heard.append(f"+{node.name}")
+
+    async def node_removed(self, node: base.Node) -> None:
+        self.heard.append(f"-{node.name}")
+
+
+def test_a_driver_starts_without_nodes_and_is_told_of_them_as_they_come_and_go(tmp_path: Path) -> None:
+    database = prepared(f"sqlite:///{tmp_path}/p.sqlite")
+    driver = Following()
+
+    def change(function: Callable[[sa.Connection], object]) -> None:
+        with database.write() as connection:
+            function(connection)
+
+    def number(name: str) -> int:
+        with database.read() as connection:
+            return int(api.find_nodes(connection, [name])[0].id)
+
+    change(lambda sql: api.create_nodes(sql, [{"name": "a", "driver": "still"}]))
+
+    async def main() -> None:
+        conductor = Conductor(make_conf(tmp_path), database, {"still": driver})
+        ready = asyncio.Event()
+        running = asyncio.create_task(conductor.run(ready.set))
+        await asyncio.wait_for(ready.wait(), PATIENCE)
+        await until(lambda: driver.heard == ["started with 0 nodes", "+a"])
+        manager = driver.manager
+        assert isinstance(manager, ConductorManager)
+        change(lambda sql: api.create_nodes(sql, [{"name": "b", "driver": "still"}]))
+        await until(lambda: driver.heard[2:] == ["+b"])
+        assert manager.node("b") in manager.nodes(driver)
+        # As after a promotion of another database server: all nodes are loaded anew.
+        conductor._parts.fleet.doubt()
+        change(lambda sql: api.delete_node(sql, number("a")))
+        await until(lambda: driver.heard[3:] == ["-a"])
+        assert manager.node("a") is None
+        conductor.stop()
+        await asyncio.wait_for(running, PATIENCE)
+        assert driver.heard[4:] == []
+
+    asyncio.run(main())
+
+
+def test_the_tasks_of_a_driver_that_does_not_start_are_left_out(tmp_path: Path) -> None:
+    class Failing(StillDriver):
+        async def start(self) -> None:
+            raise errors.DriverError("no controller")
+
+        @base.driver_periodic_task()
+        async def check(self, manager: base.Manager, context: object) -> None: ...
+
+    class Working(StillDriver):
+        @base.driver_periodic_task()
+        async def check(self, manager: base.Manager, context: object) -> None: ...
+
+    database = prepared(f"sqlite:///{tmp_path}/p.sqlite")
+    found: set[str] = set()
+
+    async def main() -> None:
+        def ready() -> None:
+            with database.read() as connection:
+                found.update(row.task for row in conductors.list_tasks(connection))
+            conductor.stop()
+
+        conf = make_conf(tmp_path, "driver_startup_errors = skip\n")
+        drivers = {"working": Working("working"), "failing": Failing("failing")}
+        conductor = Conductor(conf, database, drivers)
+        await asyncio.wait_for(conductor.run(ready), PATIENCE)
+
+    asyncio.run(main())
+    assert {name for name in found if not name.startswith("conductor.")} == {"working.check"}

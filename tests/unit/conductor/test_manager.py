@@ -268,3 +268,31 @@ def test_the_sweep_is_a_task_beside_the_drivers(tmp_path: Path, clock: Clock) ->
             assert it.parts.node("a").power_state == "power off"
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_the_manager_that_a_task_receives_knows_whose_it_is(
+    tmp_path: Path, clock: Clock, by_hand: bool
+) -> None:
+    class Looking(StillDriver):
+        found: tuple[Any, ...] = ()
+
+        @base.node_periodic_task(spacing=10)
+        async def look(self, node: base.Node, manager: base.Manager, context: Any) -> None:
+            manager.spawn(asyncio.sleep(0))
+            self.found = (manager.node("mine"), manager.node("theirs"))
+
+    driver = Looking("one")
+
+    async def main() -> None:
+        async with conducted(tmp_path, clock, driver, StillDriver("two")) as it:
+            it.parts.enrol({"name": "mine", "driver": "one"}, {"name": "theirs", "driver": "two"})
+            await it.parts.fleet.refresh(it.parts.sql)
+            (node,) = it.manager.nodes(driver)
+            if by_hand:
+                it.manager.run_now("one.look", node.uuid, lambda error, seconds: None)
+            else:
+                it.tick(20)
+            await until(lambda: driver.found == (node, None))
+
+    asyncio.run(main())

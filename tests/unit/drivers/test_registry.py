@@ -149,6 +149,16 @@ def test_a_driver_that_cannot_be_made_is_named_with_the_cause(
     assert "\n" not in str(caught.value)
 
 
+def test_a_driver_with_a_method_that_cannot_be_called_is_refused(
+    install: Install, conf: cfg.ConfigOpts
+) -> None:
+    body = "def start(self, manager, port): pass\n    async def node_added(self): pass\n"
+    install(f"from podium.drivers.fake import FakeDriver\nclass Acme(FakeDriver):\n    {body}")
+    told = r"acme_podium:Acme\): start cannot be called: .*\(self, manager\); node_added cannot be called: "
+    with pytest.raises(errors.DriverLoadError, match=told):
+        registry.load(["acme"], conf)
+
+
 def test_the_options_of_drivers_are_there_for_the_sample_config(install: Install) -> None:
     install(ACME)
     assert [option.name for option in dict(registry.list_opts())["acme"]] == ["timeout"]

@@ -254,6 +254,13 @@ class TaskFails(Good):
         raise KeyError("fans")
 
 
+class FailsWhenANodeIsGone(Good):
+    """Broken."""
+
+    async def node_removed(self, node: base.Node) -> None:
+        del self.on[f"{node.name} is not there"]
+
+
 class Sleeps(Good):
     """Broken."""
 
@@ -330,6 +337,7 @@ BROKEN = {
     CallsRefusalSilence: "test_hardware_that_refuses_the_login_is_told",
     SwallowsCancellation: "test_a_cancelled_read_ends",
     OneAtATime: "test_many_nodes_are_read_at_once",
+    FailsWhenANodeIsGone: "test_it_follows_its_nodes",
     TaskFails: "test_its_periodic_tasks_run",
     Sleeps: "test_no_async_method_blocks",
     RunsAProgram: "test_no_async_method_blocks",

@@ -235,3 +235,51 @@ def test_a_command_without_an_answer_really_runs() -> None:
 def test_drivers_that_use_the_earlier_names_still_work() -> None:
     assert testing.FakeConductor is testing.FakeManager
     assert base.Conductor is base.Manager
+
+
+class Pushed(Tasked):
+    """Listens from its start on."""
+
+    def __init__(self, broken: str = "") -> None:
+        super().__init__(broken)
+        self.heard: list[str] = []
+
+    async def start(self, manager: base.Manager) -> None:
+        if self.broken == "start":
+            raise errors.DriverError("no controller")
+        self.manager = manager
+        self.heard.append(f"{len(manager.nodes(self))} nodes, n1 is {manager.node('n1')}")
+
+    async def node_added(self, node: base.Node) -> None:
+        self.manager.spawn(self.listen(node.name))
+
+    async def listen(self, name: str) -> None:
+        self.heard.append(name)
+        if self.broken == name:
+            raise KeyError(name)
+
+
+def test_a_driver_is_started_without_nodes_and_then_told_of_them() -> None:
+    manager, driver = FakeManager([on("n1"), on("n2")]), Pushed(broken="n2")
+
+    async def scenario() -> None:
+        await manager.start(driver)
+        await asyncio.sleep(0)
+        assert driver.heard == ["0 nodes, n1 is None", "n1", "n2"]
+        await manager.close(driver)
+
+    asyncio.run(scenario())
+    assert [(one.task, one.node) for one in manager.failures] == [("Pushed.listen", None)]
+
+
+def test_what_start_raises_reaches_the_test() -> None:
+    with pytest.raises(errors.DriverError, match="no controller"):
+        asyncio.run(FakeManager([on("n1")]).start(Pushed(broken="start")))
+
+
+def test_a_driver_that_was_not_started_with_the_manager_is_not_told_and_spawns_nothing() -> None:
+    manager, driver = FakeManager([on("n1")]), Pushed()
+    with pytest.raises(LookupError, match="driver acme was not started with FakeManager.start"):
+        asyncio.run(manager.tell_driver(driver))
+    with pytest.raises(RuntimeError, match="was not started with this manager"):
+        manager.spawn(driver.listen("n1"))

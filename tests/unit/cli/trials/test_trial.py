@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from peers import PATIENCE
 from podium import conf, errors, states
 from podium.cli.trials.caller import Call
 from podium.cli.trials.transcript import Transcript
@@ -250,3 +251,33 @@ def test_a_call_that_is_due_while_it_is_under_way_is_not_made_twice(tmp_path: Pa
         with pytest.raises(KeyboardInterrupt):
             trial.caller.repeat([slow, quick])
     assert begun == [1]
+
+
+class Pushed(Machine):
+    """Reports what its machine does, from its start on."""
+
+    async def start(self, manager: base.Manager) -> None:
+        await super().start()
+        self.manager, self.let_go, self.reported = manager, threading.Event(), threading.Event()
+        assert len(manager.nodes(self)) == 0
+
+    def node_added(self, node: base.Node) -> None:
+        self.manager.spawn(self.listen(node))
+
+    async def listen(self, node: base.Node) -> None:
+        await asyncio.to_thread(self.let_go.wait, PATIENCE)
+        self.manager.report_power_state(node, states.POWER_ON)
+        self.reported.set()
+        raise OSError(f"{node.driver_info['password']}: the connection was closed")
+
+
+def test_a_driver_that_follows_its_nodes_is_told_of_the_one_of_the_trial(tmp_path: Path) -> None:
+    with trial_of(Pushed, tmp_path) as (_, driver, lines):
+        assert isinstance(driver, Pushed)
+        driver.let_go.set()
+        assert driver.reported.wait(PATIENCE)
+    assert "acme: reports power on" in lines
+    failed = "ERROR podium.conductor.rooms.faults: Driver acme: the task Pushed.listen failed: "
+    assert any(failed in line for line in lines)
+    assert "hunter2" not in "".join(lines)
+    assert lines[-1] == "has failed: True"

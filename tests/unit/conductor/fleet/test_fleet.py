@@ -312,3 +312,94 @@ def test_a_health_that_is_not_written_yet_outlasts_a_change_of_its_node(tmp_path
         assert (entry.node.extra, entry.fare.at(0.0)) == ({"rack": "r1"}, health)
 
     enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def telling(it: Pieces) -> list[str]:
+    """What is told of the driver's nodes from now on."""
+    told: list[str] = []
+    it.fleet.tell({"still": lambda node, is_here: told.append(f"{'+' if is_here else '-'}{node.name}")})
+    return told
+
+
+def test_own_nodes_are_told_of_when_they_come_change_and_go(migrated_url: str) -> None:
+    async def then(it: Pieces) -> None:
+        told = telling(it)
+        it.enrol({"name": "d", "driver": "still"})
+        await it.fleet.refresh(it.sql)
+        number = it.node("a").id
+        change(it, lambda sql: api.update_node(sql, number, {"driver_info": {"x": "y"}}))
+        await it.fleet.refresh(it.sql)
+        deleted = it.node("b").id
+        change(it, lambda sql: api.delete_node(sql, deleted))
+        await it.fleet.refresh(it.sql)
+        change(it, lambda sql: api.update_node(sql, number, {"driver": "other"}))
+        await it.fleet.refresh(it.sql)
+        assert told == ["+d", "+a", "-b", "-a"]
+        it.fleet.lose(all_slots("still"))
+        assert told[4:] == ["-d"]
+        await it.fleet.begin(it.sql, all_slots("still"))
+        assert told[5:] == ["+d"]
+
+    enrolled(migrated_url, then)
+
+
+def test_a_node_that_gets_another_driver_of_the_same_member_is_let_go_for_the_first(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        joined(it.database, HERE, drivers=["other"])
+        await it.fleet.begin(it.sql, all_slots("other"))
+        told, number = telling(it), it.node("a").id
+        change(it, lambda sql: api.update_node(sql, number, {"driver": "other"}))
+        await it.fleet.refresh(it.sql)
+        assert told == ["-a"]
+        assert [(one.node.name, one.node.driver) for one in it.fleet.take_dropped()] == [("a", "still")]
+        assert sorted(names(it.fleet)) == ["a", "b", "c"]
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_a_node_that_is_read_once_for_another_is_told_of_when_it_becomes_an_own_one(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        part = Fleet(HERE)
+        told: list[str] = []
+        part.tell({"still": lambda node, is_here: told.append(f"{'+' if is_here else '-'}{node.name}")})
+        await part.begin(it.sql, {("", "still"): []})
+        number = it.node("a").id
+        reserved = nodes.update().where(nodes.c.id == number)
+        change(it, lambda sql: sql.execute(reserved.values(reservation=HERE, version=next_change(sql))))
+        part.lent.add(number)
+        (borrowed,) = await part.borrow(it.sql, [number])
+        assert (told, part.owns(borrowed)) == ([], False)
+        await part.begin(it.sql, {("", "still"): [borrowed.slot]})
+        assert (told, part.owns(borrowed)) == (["+a"], True)
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_a_taken_node_whose_slot_is_lost_and_gained_again_stays_when_it_is_free(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        number, told = it.node("a").id, telling(it)
+        assert it.fleet.taken.take(number)
+        it.fleet.lose(all_slots("still"))
+        assert [entry.node.name for entry in it.fleet.take_dropped()] == ["b"]
+        await it.fleet.begin(it.sql, all_slots("still"))
+        it.fleet.taken.free([number])
+        assert it.fleet.take_dropped() == []
+        assert sorted(names(it.fleet)) == ["a", "b"]
+        assert "-a" not in told
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)
+
+
+def test_a_node_is_found_by_its_name_or_uuid_also_after_it_was_renamed(tmp_path: Path) -> None:
+    async def then(it: Pieces) -> None:
+        uuid, number = it.node("a").uuid, it.node("a").id
+        assert it.fleet.named("a") is it.fleet.named(uuid) is it.fleet.find(uuid) is not None
+        change(it, lambda sql: api.update_node(sql, number, {"name": "z"}))
+        await it.fleet.refresh(it.sql)
+        assert it.fleet.named("a") is it.fleet.named("nobody") is None
+        assert it.fleet.named("z") is it.fleet.find(uuid)
+        change(it, lambda sql: api.delete_node(sql, number))
+        await it.fleet.refresh(it.sql)
+        assert it.fleet.named("z") is it.fleet.named(uuid) is None
+
+    enrolled(f"sqlite:///{tmp_path}/p", then)

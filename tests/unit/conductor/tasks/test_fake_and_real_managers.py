@@ -6,6 +6,7 @@ What the real manager does is right: the fake follows it.
 import asyncio
 import math
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fakes import Clock
+from fakes import Clock, happened
 from managers import NodeColumns, Side, elsewhere, moved, node_of, opened
 from podium import errors, states
 from podium.drivers import base
@@ -520,5 +521,111 @@ def test_twenty_megabytes_are_refused_at_once(on: Callable[..., None]) -> None:
             side.manager.save_driver_internal_info(node_of(side), {"dump": "x" * 20_000_000})
         await side.settle()
         assert node_of(side).driver_internal_info == {}
+
+    on(play)
+
+
+def test_a_driver_hears_of_its_nodes_in_order_and_releases_those_that_are_gone(
+    on: Callable[..., None],
+) -> None:
+    async def play(side: Side) -> None:
+        await side.hears("+n1")
+        await side.enrol({"name": "n2"}, {"name": "n3", "driver": "other"})
+        await side.hears("+n2")
+        await side.change_driver_info("n1", {"address": "new"})
+        await side.hears("~n1 new")
+        side.manager.report_power_state(node_of(side), states.POWER_ON)
+        side.manager.save_properties(node_of(side), {"cpus": 4})
+        await side.settle()
+        await side.delete("n1")
+        await side.hears("-n1 new", "released n1")
+        await side.enrol({"name": "n1"})
+        await side.hears("+n1")
+
+    on(play, {"name": "n1"}, THEIRS)
+
+
+def test_a_node_of_which_a_driver_did_not_take_note_is_removed_all_the_same(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        await side.hears("+n1")
+        side.acme.broken = {"n2"}
+        await side.enrol({"name": "n2"})
+        await side.hears("+n2")
+        await side.delete("n2")
+        await side.hears("-n2 None", "released n2")
+
+    on(play)
+
+
+def test_a_driver_finds_its_own_nodes_by_name_or_uuid(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        node, manager = node_of(side), side.manager
+        assert manager.node("n1") == manager.node(node.uuid) == node
+        assert manager.node("theirs") is manager.node(node_of(side, "theirs").uuid) is None
+        assert manager.node("elsewhere") is manager.node("") is None
+        await side.delete("n1")
+        assert manager.node("n1") is manager.node(node.uuid) is None
+
+    on(play, {"name": "n1"}, THEIRS)
+
+
+def test_a_task_that_a_driver_spawns_runs_beside_it_and_can_be_cancelled(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        began, ended = threading.Event(), threading.Event()
+
+        async def listen() -> None:
+            began.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        spawned = await asyncio.to_thread(lambda: side.manager.spawn(listen()))
+        await happened(began)
+        spawned.cancel()
+        await happened(ended)
+        spawned.cancel()
+
+    on(play)
+
+
+def test_what_a_driver_spawned_ends_before_the_driver_is_closed(on: Callable[..., None]) -> None:
+    ended: list[bool] = []
+
+    async def play(side: Side) -> None:
+        began = threading.Event()
+
+        async def listen() -> None:
+            began.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(side.acme.closed)
+
+        side.manager.spawn(listen())
+        await happened(began)
+
+    on(play)
+    assert ended == [False]
+
+
+def test_a_driver_may_spawn_a_thousand_tasks_and_four_for_each_node(
+    on: Callable[..., None], recwarn: pytest.WarningsRecorder
+) -> None:
+    async def play(side: Side) -> None:
+        spawned = [side.manager.spawn(asyncio.sleep(3600)) for _ in range(1004)]
+        with pytest.raises(RuntimeError, match="has 1004 spawned tasks, as many as it may"):
+            side.manager.spawn(asyncio.sleep(3600))
+        for one in spawned:
+            one.cancel()
+
+    on(play)
+    assert [str(one.message) for one in recwarn] == []
+
+
+def test_only_a_coroutine_can_be_spawned(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        with pytest.raises(TypeError, match="spawn is given a coroutine"):
+            side.manager.spawn(asyncio.sleep)  # type: ignore[arg-type]
 
     on(play)

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from fakes import Clock, StillDriver, until
+from fakes import HERE, Clock, StillDriver, all_slots, until
 from podium import errors, states
 from podium.clocks import boottime
 from podium.conductor.rooms import context as contexts
 from podium.conductor.telling import sensor_metrics
 from podium.db import api, power
+from podium.db.models import nodes
 from podium.drivers import base
 from stage import Conducted, conducted
 
@@ -221,5 +222,27 @@ def test_a_reservation_that_is_cancelled_while_it_is_written_is_given_back(
             await until(lambda: it.parts.recorder.waiting["releases"] == 1)
             await it.parts.recorder.flush()
             assert (ask(it), len(it.parts.fleet.taken)) == ([], 0)
+
+    asyncio.run(main())
+
+
+def test_a_node_that_is_read_once_for_another_conductor_is_not_the_drivers(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Asking()) as it:
+            node, fleet = await stage(it), it.parts.fleet
+            driver = it.parts.rooms["asking"].driver
+            number, reserved = it.parts.node("n1").id, nodes.update().values(reservation=HERE)
+            with it.parts.database.write() as connection:
+                connection.execute(reserved)
+            fleet.lose(all_slots("asking"))
+            fleet.lent.add(number)
+            await fleet.borrow(it.parts.sql, [number])
+            assert fleet.get(number) is not None
+            assert list(it.manager.nodes(driver)) == []
+            assert it.manager.node("n1") is None
+            it.manager.report_power_state(node, states.POWER_ON)
+            assert it.parts.recorder.waiting["readings"] == 0
 
     asyncio.run(main())

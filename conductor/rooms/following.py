@@ -1,0 +1,141 @@
+"""Calls a driver's ``node_added``, ``node_changed`` and ``node_removed`` in its room."""
+
+import asyncio
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final
+
+from podium import masking
+from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.faults import Faults
+from podium.drivers import base, push
+
+#: Seconds that a call may take. One that takes longer is cancelled, and only its own node waits for its end.
+_PATIENCE: Final = 10.0
+#: Async calls at the same time.
+_AT_ONCE: Final = 64
+#: Seconds for which a node that leaves is waited for, and between two looks.
+_LEAVING, _LOOK = 2.0, 0.01
+
+
+class Following:
+    """What one driver is told of its nodes. For the room's loop, except :meth:`note`.
+
+    :param methods: those of podium.drivers.push that the driver defines, by name
+    :param call: calls a method of the driver, async or plain
+    :param plainly: plain calls at the same time
+    :param secret: names in driver_info whose values are never shown
+    """
+
+    def __init__(
+        self,
+        methods: Mapping[str, Callable[..., Any]],
+        call: Callable[..., Coroutine[Any, Any, Any]],
+        faults: Faults,
+        *,
+        plainly: int,
+        secret: frozenset[str],
+    ) -> None:
+        self._methods = methods
+        self._call = call
+        self._faults = faults
+        self._most = _AT_ONCE if all(map(inspect.iscoroutinefunction, methods.values())) else plainly
+        self._secret = secret
+        self._news = push.News(methods)
+        self._post: Callable[[Callable[[], Any]], Any] | None = None
+        self._is_woken = False
+        self._request = contexts.new()
+        self._running = 0
+        self._late: set[asyncio.Task[Any]] = set()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the driver defines any of the methods."""
+        return bool(self._methods)
+
+    def note(self, node: base.Node, is_here: bool) -> None:
+        """Take in that a node is the driver's, or is as it is now, or is gone; from any thread."""
+        self._news.note(node, is_here)
+        post = self._post
+        if post is not None and not self._is_woken:
+            self._is_woken = True
+            with contextlib.suppress(RuntimeError):  # the room has ended
+                post(self._wake)
+
+    def open(self, post: Callable[[Callable[[], Any]], Any]) -> None:
+        """Make calls from now on: the driver has started.
+
+        :param post: hands a callback to the room's loop
+        """
+        self._post = post
+        self._go_on()
+
+    def close(self) -> None:
+        """Begin no more calls."""
+        self._post = None
+
+    async def settle(self, nodes: Sequence[base.Node]) -> None:
+        """Wait until the driver knows that these nodes are gone, but not for long; then it releases them."""
+        clock = asyncio.get_running_loop().time
+        end, left = clock() + _LEAVING, [node.uuid for node in nodes]
+        while clock() < end:
+            left = [uuid for uuid in left if self._news.is_known(uuid)]
+            if not left:
+                return
+            await asyncio.sleep(_LOOK)
+
+    def let_come_back(self, nodes: Sequence[base.Node]) -> None:
+        """Note that nodes that are gone have been released: what comes back may be added."""
+        for node in nodes:
+            self._news.note_released(node.uuid)
+        self._go_on()
+
+    def _wake(self) -> None:
+        self._is_woken = False  # first: what is noted from here on wakes the loop again
+        self._request = contexts.new()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._post is not None and self._running < self._most:
+            following = self._news.next()
+            if following is None:
+                return
+            self._begin(*following)
+
+    def _begin(self, name: str, node: base.Node) -> None:
+        self._running += 1
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(
+            self._call(self._methods[name], node), name=name, context=contexts.carrying(self._request)
+        )
+        timer = loop.call_later(_PATIENCE, self._give_up, task, name, node)
+        task.add_done_callback(functools.partial(self._end, name=name, node=node, timer=timer))
+
+    def _give_up(self, task: "asyncio.Task[Any]", name: str, node: base.Node) -> None:
+        if task.done():
+            return
+        self._late.add(task)
+        self._running -= 1
+        self._note(name, node, TimeoutError(f"it did not end within {_PATIENCE:g} s"))
+        task.cancel()
+        self._go_on()
+
+    def _end(
+        self, task: "asyncio.Task[Any]", *, name: str, node: base.Node, timer: asyncio.TimerHandle
+    ) -> None:
+        timer.cancel()
+        error = None if task.cancelled() else task.exception()
+        if task in self._late:
+            self._late.discard(task)
+        else:
+            self._running -= 1
+            if error is not None:
+                self._note(name, node, error)
+        self._news.done(node)
+        self._go_on()
+
+    def _note(self, name: str, node: base.Node, error: BaseException) -> None:
+        scrubbed = functools.partial(masking.scrub, values=node.driver_info, secret=self._secret)
+        self._faults.note("callbacks_failed", f"{name} for {node.name}", error, scrubbed)

@@ -1,0 +1,102 @@
+"""The tasks that a driver has spawned in its room: watched over, limited in number, cancelled at the end."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from oslo_context.context import RequestContext
+
+from podium.conductor.rooms import calls
+from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.faults import Faults
+from podium.conductor.rooms.run import Run
+
+#: Seconds for which cancelled tasks are waited for, before the driver is closed.
+_END: Final = 1.0
+
+
+class SpawnedTasks:
+    """The tasks of one driver.
+
+    :param start: starts a coroutine in the room, from any thread
+    """
+
+    def __init__(
+        self,
+        driver: str,
+        start: Callable[[Callable[[], Coroutine[Any, Any, Any]], RequestContext], Run],
+        faults: Faults,
+    ) -> None:
+        self._driver = driver
+        self._start = start
+        self._faults = faults
+        self._tasks: set[asyncio.Task[Any]] = set()  # for the room's loop alone
+        self._count = 0
+        self._is_closed = True
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], most: int, scrubbed: Callable[[str], str]) -> Run:
+        """Start a coroutine; from any thread.
+
+        :param most: tasks at a time
+        :param scrubbed: returns a text without secrets
+        :raises TypeError: for what is no coroutine
+        :raises RuntimeError: when there are that many already, or the room closes
+        """
+        if not asyncio.iscoroutine(coroutine):
+            raise TypeError(
+                f"spawn is given a coroutine, as a call of an async def returns, not {coroutine!r}"
+            )
+        try:
+            self._count_one(most)
+        except RuntimeError:
+            coroutine.close()
+            raise
+        run = self._start(lambda: self._watch(coroutine, scrubbed), contexts.new())
+        run.future.add_done_callback(lambda _: self._note_end(coroutine))
+        return run
+
+    def open(self) -> None:
+        """Accept tasks from now on."""
+        self._is_closed = False
+
+    async def close(self) -> None:
+        """Cancel all tasks, and wait for them, but not for long."""
+        with self._lock:
+            self._is_closed = True
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_END)
+
+    def _count_one(self, most: int) -> None:
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError(f"driver {self._driver} is not running: it cannot spawn tasks")
+            if self._count >= most:
+                raise RuntimeError(f"driver {self._driver} has {most} spawned tasks, as many as it may")
+            self._count += 1
+
+    def _note_end(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        coroutine.close()  # which never began, if it was cancelled in time; else this does nothing
+        with self._lock:
+            self._count -= 1
+
+    async def _watch(self, coroutine: Coroutine[Any, Any, Any], scrubbed: Callable[[str], str]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await coroutine
+        except GeneratorExit:
+            raise
+        except BaseException as fault:
+            name = getattr(coroutine, "__qualname__", repr(coroutine))
+            error = fault if isinstance(fault, Exception) else calls.fault_of(coroutine, fault)  # type: ignore[arg-type]
+            self._faults.note("spawned_failed", f"the task {name}", error, scrubbed)
+        finally:
+            self._tasks.discard(task)
