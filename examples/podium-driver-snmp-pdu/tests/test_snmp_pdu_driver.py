@@ -77,7 +77,6 @@ def nodes(agent: Agent, kind: str, *outlets: int, **more: Any) -> list[base.Node
 @contextlib.asynccontextmanager
 async def started(**options: Any) -> AsyncIterator[SNMPDriver]:
     driver = make_driver(SNMPDriver, "snmp", **options)
-    assert isinstance(driver, SNMPDriver)
     await driver.start()
     try:
         yield driver
@@ -105,7 +104,7 @@ def read_all(outlets: list[base.Node], **options: Any) -> dict[str, str | Except
     return asyncio.run(scenario())
 
 
-def switch(info: dict[str, Any], target: str, **options: Any) -> None:
+def switch(info: dict[str, Any], target: states.Target, **options: Any) -> None:
     async def scenario() -> None:
         async with started(**options) as driver:
             await driver.set_power_state(node(info), target)
@@ -197,8 +196,7 @@ def test_a_sweep_of_a_pdu_takes_few_requests(agent: Agent, outlets: int, request
             assert await packets(driver, every[0]) - before == requests + 1  # and the last question here
 
     async def packets(driver: SNMPDriver, one: base.Node) -> Any:
-        (pdu, _, _), _ = driver._outlet(one)
-        return (await driver._client.read(pdu, [PACKETS]))[0]
+        return (await driver._client.read(driver._outlet(one)[0].agent, [PACKETS]))[0]
 
     asyncio.run(scenario())
 
@@ -407,7 +405,7 @@ def loads(outlets: list[base.Node]) -> FakeManager:
     async def scenario() -> FakeManager:
         async with started() as driver:
             manager = FakeManager(outlets)
-            await manager.run_task(driver, "read_loads")
+            assert await manager.run_task(driver, "read_loads") == [one.name for one in outlets]
             return manager
 
     return asyncio.run(scenario())
@@ -461,11 +459,10 @@ def test_numbers_and_users_of_a_file_may_be_numbers() -> None:
 
 def test_logins_are_in_no_text_of_an_agent() -> None:
     driver = make_driver(SNMPDriver, "snmp")
-    assert isinstance(driver, SNMPDriver)
     for login in (
         {"snmp_community": None, "snmp_community_read": READ, "snmp_community_write": WRITE},
         V3 | {"snmp_auth_key": AUTH_KEY, "snmp_priv_key": PRIV_KEY},
     ):
-        (agent, _, _), _ = driver._outlet(node(OFFLINE | login))
+        agent = driver._outlet(node(OFFLINE | login))[0].agent
         for secret in (READ, WRITE, AUTH_KEY, PRIV_KEY):
             assert secret not in f"{agent} {agent!r}"

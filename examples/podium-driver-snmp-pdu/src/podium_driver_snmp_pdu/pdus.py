@@ -39,17 +39,13 @@ class Kind:
     """
 
     state: Oid
-    states: Mapping[Value, str]
+    states: Mapping[Value, states.PowerState]
     command: Oid
     commands: Mapping[str, int]
     linked: bool = False
     load: Oid | None = None
     loads: Mapping[Value, tuple[str, str]] = field(default_factory=dict)
     power: tuple[Oid, Oid, Oid | None] | None = None
-
-    def index(self, pdu: int, outlet: int) -> Oid:
-        """The index of an outlet in the columns."""
-        return (pdu, outlet) if self.linked else (outlet,)
 
 
 #: ``immediateOn`` and so on: the same in all three families of APC.
