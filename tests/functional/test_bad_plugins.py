@@ -13,7 +13,8 @@ from podium.db import api
 from podium.db.engine import Database
 
 PLUGIN = '''
-import asyncio, os, threading, time
+import asyncio, logging, os, threading, time
+from oslo_log import log
 from podium import states
 from podium.drivers import base
 from podium.drivers.ipmi.driver import IPMIDriver
@@ -110,6 +111,20 @@ class Exits(Plain):
     def __init__(self, name, options): raise SystemExit(3)
 
 
+class Mute(Exception):
+    def __str__(self): raise RuntimeError("no words")
+
+
+class Talks(Plain):
+    """Logs what it is given, and raises what cannot say what it is."""
+    properties = {"talks_password": base.Property("the password", secret=True)}
+
+    def get_power_state(self, node):
+        logging.getLogger("talks").warning("reads with %s", node.driver_info)
+        log.getLogger("talks").warning("once more with " + node.driver_info["talks_password"])
+        raise Mute
+
+
 class Twice(SameOne):
     """Has two tasks of one name."""
     @base.driver_periodic_task(spacing=1, name="check_status")
@@ -132,7 +147,12 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-plugin\nVersion: 1.0\n")
     lines = [f"{name} = bad_plugin:{cls}" for name, cls in DRIVERS.items()]
     lines += ["absent = bad_plugin:Absent", "broken = bad_plugin_broken:Driver"]
-    lines += ["nostart = bad_plugin:NoStart", "twice = bad_plugin:Twice", "nosuper = bad_plugin:NoSuper"]
+    lines += [
+        "talks = bad_plugin:Talks",
+        "nostart = bad_plugin:NoStart",
+        "twice = bad_plugin:Twice",
+        "nosuper = bad_plugin:NoSuper",
+    ]
     lines += ["late = bad_plugin:Late", "wrong = bad_plugin:Wrong", "exits = bad_plugin:Exits"]
     (folder / "bad_plugin_broken.py").write_text("raise SystemExit('at import')\n")
     (info / "entry_points.txt").write_text("\n".join(["[podium.drivers]", *lines, ""]))
@@ -250,3 +270,22 @@ def test_a_driver_that_hangs_in_its_start_holds_up_no_other_and_joins_when_it_ha
         eventually(lambda: daemon.rows("task", "list").get("late.look", {}).get("runs"), "its task runs")
         assert daemon.rows("conductor", "list")["here"]["drivers"] == ["fake", "late"]
         assert daemon.stop() == 0
+
+
+def test_what_a_driver_logs_shows_no_secret_and_an_error_without_words_is_a_failure(
+    tmp_path: Path, plugins: Path
+) -> None:
+    interval = "[conductor]\nsync_power_state_interval = 1\n"
+    with Daemon(tmp_path, interval, default="enabled_drivers = talks") as daemon:
+        info = {"talks_password": "hunter2"}
+        database = Database(daemon.url)
+        with database.write() as connection:
+            api.create_nodes(connection, [{"name": "m1", "driver": "talks", "driver_info": info}])
+        database.dispose()
+        eventually(lambda: (daemon.nodes()["m1"]["power_failures"] or 0) > 1, "it is read again")
+        assert "Mute whose str() raises RuntimeError" in daemon.nodes()["m1"]["last_error"]
+        assert daemon.stop() == 0
+        assert "reads with {'talks_password': '******'}" in daemon.text()
+        assert "once more with ******" in daemon.text()
+        assert "Mute whose str() raises RuntimeError" in daemon.text()
+        assert "hunter2" not in daemon.text()
