@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import inspect
+import re
 import traceback
 from collections.abc import Sequence
 from importlib import metadata
@@ -21,6 +22,9 @@ LOG = log.getLogger(__name__)
 _Driver = TypeVar("_Driver", bound=base.Driver)
 
 NAMESPACE: Final = "podium.drivers"
+
+#: Python's words for an argument of a function or class that has none of that name.
+_MISSPELT: Final = re.compile(r" (\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'$")
 
 
 def installed() -> list[str]:
@@ -88,6 +92,11 @@ def _unimportable(entry_point: Any, cause: BaseException) -> errors.DriverLoadEr
 
 def _hint(cause: BaseException) -> str:
     """What may be the matter with a driver that uses a name that Podium does not have."""
+    misspelt = _MISSPELT.search(errors.one_line(cause))
+    if misspelt and misspelt[1] in base.__all__:
+        known = inspect.signature(getattr(base, misspelt[1])).parameters
+        if near := difflib.get_close_matches(misspelt[2], known, 1):
+            return f"; did you mean {near[0]}?"
     if isinstance(cause, ImportError):
         module = cause.name
     else:

@@ -163,8 +163,6 @@ def test_what_goes_wrong_where_the_instance_is_made_is_a_line_and_can_be_skipped
     [
         ("@base.driver_periodic_task\n    def look(self, manager, context): pass", 6),
         ("@base.driver_periodic_task(spacing='60')\n    def look(self, manager, context): pass", 6),
-        ("@base.node_periodic_task(spaceing=60)\n    def look(self, node, manager, context): pass", 6),
-        ("properties = {'a': base.Property('A.', requird=True)}", 6),
         ("options = (cfg.IntOpt('timeout', defalt=5),)", 6),
     ],
 )
@@ -175,6 +173,24 @@ def test_an_error_of_an_import_is_told_with_the_place_in_the_drivers_own_file(
     text = str(registry.find("acme"))
     assert text.startswith(f"{PACKAGE} cannot be imported: ")
     assert text.endswith(f" (acme_podium.py, line {place})")
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        (
+            "@base.node_periodic_task(spaceing=60)\n    def look(self, node, manager, context): pass",
+            "spacing",
+        ),
+        ("properties = {'a': base.Property('A.', requird=True)}", "required"),
+        ("health = base.Health('OK', reason='hot')", "reasons"),
+    ],
+)
+def test_a_misspelt_argument_is_told_with_its_place_and_the_nearest(
+    install: Install, line: str, meant: str
+) -> None:
+    install(source(line))
+    assert str(registry.find("acme")).endswith(f" (acme_podium.py, line 6); did you mean {meant}?")
 
 
 @pytest.mark.parametrize("name", ["acme.rack", "acme rack", "-acme", "a" * 65, "acme:1", "acmé", "acme,b"])
