@@ -397,6 +397,16 @@ def test_the_sample_has_the_options_of_an_installed_driver(
     assert "\n[acme]\n" in sample(capsys)[0]
 
 
+def test_the_sample_has_the_options_of_threads_that_a_plain_driver_does_not_declare(
+    install: Install, check: Check, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = "\n    def set_power_state(self, node, target): pass\n    threads = 12\n"
+    install("from podium.drivers.fake import FakeDriver\nclass Acme(FakeDriver):" + plain)
+    assert "\n#threads = 12\n" in sample(capsys)[0].partition("\n[acme]\n")[2]
+    (line,) = check(*enable("[acme]", "threads = 0", "endpoint_calls = 3"))
+    assert line.startswith("podium.conf:4: [acme] threads = 0: ")
+
+
 @pytest.mark.parametrize(
     "source",
     [
