@@ -218,6 +218,25 @@ def test_it_fails_with_the_nodes_error_which_the_tasks_row_shows_until_it_succee
     ]
 
 
+def test_a_task_that_failed_for_all_nodes_goes_on_failing_when_one_succeeds_by_hand(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async def main() -> None:
+        driver, ends = Acme(), Ends()
+        driver.broken = {"n1"}
+        async with conducted(tmp_path, clock, driver) as it:
+            await spread(it, driver, "n1")
+            await it.ended(DAILY, 1)
+            driver.broken = set()
+            run_for(it, "n1", ends)
+            await ends.come(None)
+            it.manager.record_tasks()
+            report = it.report(DAILY)
+            assert (report.state, report.last_error) == ("failing", "failed for n1: no answer")
+
+    asyncio.run(main())
+
+
 def test_a_node_whose_power_is_being_changed_is_not_called_and_that_is_told(
     tmp_path: Path, clock: Clock
 ) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fakes import Clock, StillDriver
+from fakes import Clock, StillDriver, until
 from podium import errors, states
-from podium.db import power
+from podium.db import api, power
 from podium.drivers import base
 from podium.drivers.context import RunContext
 from rude import Rude
@@ -62,6 +62,44 @@ def test_it_runs_for_each_node_of_the_driver_but_those_that_are_to_be_left_alone
 
     asyncio.run(main())
     assert sorted(driver.seen) == ["a", "plain on"]
+
+
+@pytest.mark.parametrize("why", ["maintenance", "taken", "read for another conductor"])
+def test_a_node_that_is_to_be_left_alone_when_its_turn_comes_is_not_called(
+    tmp_path: Path, clock: Clock, why: str
+) -> None:
+    """It was not when the run began."""
+
+    class Slow(StillDriver):
+        go = threading.Event()
+
+        @base.node_periodic_task(spacing=0.1, max_in_flight=1)
+        async def poll(self, node: base.Node, manager: base.Manager, context: Any) -> None:
+            self.ran.append(node.name)
+            while not self.go.is_set():
+                await asyncio.sleep(0.001)
+
+    driver = Slow("polling")
+
+    async def main() -> None:
+        async with conducted(tmp_path, clock, driver) as it:
+            await enrolled(it, "n1", "n2", "n3")
+            it.tick(10)
+            await until(lambda: driver.ran == ["n1"])
+            number = it.parts.node("n2").id
+            if why == "taken":
+                it.parts.fleet.taken.take(number)
+            elif why == "maintenance":
+                with it.parts.database.write() as connection:
+                    api.update_node(connection, number, {"maintenance": True})
+                await it.parts.fleet.refresh(it.parts.sql)
+            else:
+                it.parts.fleet.lent.add(number)
+            driver.go.set()
+            await it.ended("polling.poll", 1)
+
+    asyncio.run(main())
+    assert driver.ran == ["n1", "n3"]
 
 
 def test_one_nodes_failure_is_told_and_does_not_touch_the_others(
