@@ -122,7 +122,7 @@ class Visit:
         """
         # A task of its own, which continues if the driver ignores the cancellation.
         self.task = asyncio.ensure_future(call)
-        self.task.add_done_callback(lambda _: self.end())
+        self.task.add_done_callback(self._returned)
         try:
             done, _ = await asyncio.wait({self.task}, timeout=seconds)
             if not done:
@@ -133,6 +133,11 @@ class Visit:
             return result
         finally:
             self.give_up()
+
+    def _returned(self, call: "asyncio.Task[Any]") -> None:
+        if not call.cancelled():
+            call.exception()  # if nobody waits for it any more, asyncio would log it with all secrets
+        self.end()
 
     def give_up(self) -> None:
         """Give up the call, if it has not returned: cancel it, and refuse the visits that wait."""

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import gc
 from typing import Any
 
 import pytest
@@ -220,3 +221,33 @@ def test_a_visit_that_gave_way_and_is_given_up_is_not_cancelled_again() -> None:
         assert Visit(held, "node").take()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("ends", ["given up", "nobody waits"])
+def test_what_a_call_raises_when_nobody_waits_for_it_any_more_is_not_logged_by_asyncio(
+    ends: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may show a secret, and asyncio hides none."""
+
+    async def call() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise OSError("refused: hunter2")
+
+    async def main() -> None:
+        held = Held()
+        visit = Visit(held, "node")
+        assert visit.take()
+        making = asyncio.create_task(visit.make(call(), 0.01 if ends == "given up" else PATIENCE))
+        await turns()
+        if ends == "nobody waits":
+            making.cancel()
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            await making
+        await turns()
+        assert held == {}
+
+    asyncio.run(main())
+    gc.collect()
+    assert caplog.messages == []
