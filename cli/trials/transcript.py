@@ -123,7 +123,8 @@ class _LogLines(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         try:
             text = record.getMessage()
-            text = text if error is None else f"{text}: {errors.one_line(error)}"
+            if error is not None and (words := errors.one_line(error)) not in text:
+                text = f"{text}: {words}"
         except Exception as fault:  # the arguments do not fit, say
             text = f"this line cannot be shown: {type(fault).__name__}"
         if record.levelno >= logging.ERROR and record.name.startswith("podium.conductor."):
