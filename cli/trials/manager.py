@@ -63,6 +63,14 @@ class TrialManager(FakeManager):
                 self._update(self.subject, target_power_state=None)
                 self.change_power(self.subject, self.subject.power_state or target)
 
+    def tell(self) -> None:
+        """Have the driver, which has started, learn of the node."""
+        self._tell(self.subject, is_here=True)
+
+    def _tell(self, node: base.Node, *, is_here: bool) -> None:
+        if self._room.following.is_wanted:
+            self._room.following.note(node, is_here)
+
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> base.Spawned:
         return self._room.spawned.start(coroutine, _SPAWNED, self._transcript.clean)
 

@@ -1,5 +1,6 @@
 """A trial of a driver: one node is read, switched and watched, and everything is printed."""
 
+import concurrent.futures
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
@@ -8,10 +9,10 @@ from oslo_config import cfg
 from podium import errors, states
 from podium.cli.trials.caller import Call, Caller
 from podium.cli.trials.manager import TrialManager
+from podium.cli.trials.room import TrialRoom
 from podium.cli.trials.transcript import Transcript
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.power.change import LONGEST_CALL, PAUSES
-from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.tasks.kinds import DriverTask
 from podium.conductor.tasks.node_task import NodeTask
 from podium.conductor.tasks.schedule import Schedule
@@ -19,6 +20,8 @@ from podium.db.worker import Worker
 from podium.drivers import base
 
 _START_TIMEOUT: Final = 30.0
+#: Longer than the room lets ``node_added`` take.
+_TOLD_TIMEOUT: Final = 15.0
 _CLOSE_TIMEOUT: Final = 10.0
 #: What the conductor does not send to a machine that is in this state already.
 _SWITCHES: Final = frozenset({states.POWER_ON, states.POWER_OFF})
@@ -42,13 +45,13 @@ class Trial:
         self._driver = driver
         self._transcript = transcript
         self._schedule = Schedule.read(config)
-        self._room = DriverRoom(driver)
+        self._room = TrialRoom(driver, transcript)
         self._manager = TrialManager(node, transcript, self._room)
         self._is_open = False
         self.caller = Caller(self._room, transcript, **timing)
 
     def open(self) -> bool:
-        """Start the driver; return whether it started."""
+        """Start the driver, and have it learn of the node; return whether it started."""
         begun, name = self.caller.clock(), f"{self._driver.name}.start"
         try:
             with self._manager.starting(self._driver):
@@ -57,8 +60,9 @@ class Trial:
             self._transcript.failure(error, self.caller.clock() - begun, name)
             return False
         self._is_open = True
-        self._room.following.note(self._manager.subject, True)
         self._transcript.line(f"done, in {self.caller.clock() - begun:.3f} s", name)
+        self._manager.tell()
+        concurrent.futures.wait([self._room.told], _TOLD_TIMEOUT)
         return True
 
     def close(self) -> None:

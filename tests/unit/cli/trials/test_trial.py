@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from peers import PATIENCE
+from daemons import eventually
 from podium import conf, errors, states
 from podium.cli.trials.caller import Call
 from podium.cli.trials.transcript import Transcript
@@ -67,7 +67,7 @@ def trial_of(
     with transcript.logs():
         trial = Trial(driver, node, transcript, config, **timing)
         assert trial.open()
-        lines.clear()
+        assert lines.pop(0).startswith("acme.start: done, in ")
         try:
             yield trial, driver, lines
         finally:
@@ -202,6 +202,51 @@ def test_an_error_whose_text_cannot_be_read_is_a_failure_like_others(tmp_path: P
     assert "fault of the driver: Unreadable" in lines[1]
 
 
+class Pushes(Machine):
+    """Hears of its node, and listens to it from then on."""
+
+    async def start(self, manager: base.Manager) -> None:
+        await super().start()
+        self.manager, self.seen_at_start = manager, list(manager.nodes(self))
+
+    async def node_added(self, node: base.Node) -> None:
+        assert self.manager.node("node1") == node
+        self.manager.spawn(self.listen(node))
+
+    def node_changed(self, node: base.Node) -> None:
+        assert node.maintenance
+
+    async def listen(self, node: base.Node) -> None:
+        self.manager.report_power_state(node, states.POWER_ON)
+        self.manager.set_maintenance(node, "it burns")
+        raise OSError(f"the stream of {node.driver_info['password']} has ended")
+
+
+def test_a_driver_that_waits_for_events_is_told_of_the_node(tmp_path: Path) -> None:
+    with trial_of(Pushes, tmp_path) as (_, driver, lines):
+        assert driver.seen_at_start == []
+        eventually(lambda: "acme.node_changed: done" in named(lines), "the driver learns of the maintenance")
+    shown = named(lines)
+    assert {"acme.node_added: done", "acme: reports power on", "acme: sets maintenance: it burns"} <= {*shown}
+    (fault,) = [line for line in shown if "ERROR" in line]
+    assert fault.endswith("listen failed: OSError: the stream of ****** has ended")
+    assert lines[-1] == "has failed: True"
+
+
+class Deaf(Machine):
+    """Fails when it hears of its node."""
+
+    def node_added(self, node: base.Node) -> None:
+        raise errors.BMCUnreachable("no stream")
+
+
+def test_a_node_added_that_fails_fails_the_trial(tmp_path: Path) -> None:
+    with trial_of(Deaf, tmp_path) as (_, _, lines):
+        pass
+    assert any(line.endswith("node_added for node1 failed: no stream") for line in lines)
+    assert lines[-1] == "has failed: True"
+
+
 class Filtered(Machine):
     """Has a task for machines that are on."""
 
@@ -251,33 +296,3 @@ def test_a_call_that_is_due_while_it_is_under_way_is_not_made_twice(tmp_path: Pa
         with pytest.raises(KeyboardInterrupt):
             trial.caller.repeat([slow, quick])
     assert begun == [1]
-
-
-class Pushed(Machine):
-    """Reports what its machine does, from its start on."""
-
-    async def start(self, manager: base.Manager) -> None:
-        await super().start()
-        self.manager, self.let_go, self.reported = manager, threading.Event(), threading.Event()
-        assert len(manager.nodes(self)) == 0
-
-    def node_added(self, node: base.Node) -> None:
-        self.manager.spawn(self.listen(node))
-
-    async def listen(self, node: base.Node) -> None:
-        await asyncio.to_thread(self.let_go.wait, PATIENCE)
-        self.manager.report_power_state(node, states.POWER_ON)
-        self.reported.set()
-        raise OSError(f"{node.driver_info['password']}: the connection was closed")
-
-
-def test_a_driver_that_follows_its_nodes_is_told_of_the_one_of_the_trial(tmp_path: Path) -> None:
-    with trial_of(Pushed, tmp_path) as (_, driver, lines):
-        assert isinstance(driver, Pushed)
-        driver.let_go.set()
-        assert driver.reported.wait(PATIENCE)
-    assert "acme: reports power on" in lines
-    failed = "ERROR podium.conductor.rooms.faults: Driver acme: the task Pushed.listen failed: "
-    assert any(failed in line for line in lines)
-    assert "hunter2" not in "".join(lines)
-    assert lines[-1] == "has failed: True"
