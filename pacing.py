@@ -6,6 +6,7 @@ Pure: the time is an argument, in seconds of any clock that does not jump.
 from dataclasses import dataclass
 from typing import Final
 
+_LAG: Final = 60.0  # seconds by which a read may be late, and its result written later
 _ENOUGH: Final = 64  # steps, after which every sequence of gaps has reached its longest
 
 
@@ -60,3 +61,13 @@ class Allowance:
         if self._at is not None:
             self._left = min(self._left + (now - self._at) * self._rate, self._most)
         self._at = now
+
+
+def oldest_allowed(max_age: float, interval: float | None) -> float:
+    """The age that the reading of a node should not exceed, in seconds.
+
+    :param max_age: what the operator wants
+    :param interval: from one read of the node to the next, where its driver has its own. The next one may
+        come at the end of it, and is left out where a report came shortly before.
+    """
+    return max_age if interval is None else max(max_age, 2 * interval + _LAG)

@@ -1,6 +1,7 @@
 """What one worker of the conductor is made of, once it is known which member it is."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from oslo_config import cfg
@@ -16,6 +17,7 @@ from podium.conductor.manager import ConductorManager
 from podium.conductor.power.actions import PowerActions
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.driver_rooms import DriverRooms
+from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.settings import Settings
 from podium.conductor.sweep.cross_checks import CrossChecks
@@ -26,6 +28,7 @@ from podium.conductor.telling.fleet_watch import FleetWatch
 from podium.conductor.telling.metrics_server import MetricsServer
 from podium.conductor.telling.notifications import Notifications
 from podium.conductor.telling.statistics import Statistics
+from podium.drivers import class_options
 
 #: Seconds for which the loops of all drivers may stand still, at least, and
 _STALLED: Final = 10.0
@@ -55,6 +58,7 @@ class Parts:
             self.recorder,
             in_flight=settings.in_flight,
             rate=settings.rate,
+            intervals=_intervals(rooms),
             gate=Gate(Rules.read(conf)),
             is_safe=lease.is_safe,
             checks=self.checks,
@@ -121,3 +125,9 @@ class Parts:
             sql=self._sql,
         )
         return MetricsServer(host, port, collector, lambda: sensor_metrics.text(manager.sensors))
+
+
+def _intervals(rooms: Mapping[str, DriverRoom]) -> dict[str, float]:
+    """The intervals of drivers that have one of their own."""
+    found = {name: class_options.value(room.driver, "interval") for name, room in rooms.items()}
+    return {name: interval for name, interval in found.items() if interval is not None}

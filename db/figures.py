@@ -147,6 +147,7 @@ class Ages(_Record):
 class DriverFigures(_Record):
     """How the reads of one driver's nodes fare.
 
+    :param interval: seconds from one read of a node to the next; None for that of all drivers
     :param sweep_duration: of the last sweep, in seconds
     :param late: whether the sweeps cannot keep their interval
     :param failures: failed reads by kind
@@ -156,6 +157,7 @@ class DriverFigures(_Record):
     nodes: int = _COUNT.figure(int)
     reads: int = _COUNT.figure(int)
     reads_per_second: float = _AMOUNT.figure(float)
+    interval: float | None = _GREATEST.figure()
     sweep_duration: float | None = _GREATEST.figure()
     sweep_nodes: int = _COUNT.figure(int)
     in_flight: int = _COUNT.figure(int)

@@ -4,6 +4,7 @@ One statement passes once through all nodes. That takes seconds for a million, s
 does it, and not often.
 """
 
+import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +15,12 @@ import sqlalchemy as sa
 from podium.db import clock, members
 from podium.db.endpoints import SLOTS
 from podium.db.faults import POWER_FAILURE
+from podium.db.figures import Figures
+from podium.db.models import conductor_workers, nodes, power_readings, slots
 from podium.db.models import members as table
-from podium.db.models import nodes, power_readings, slots
 from podium.db.slots import Pair
 from podium.db.worker import Worker
+from podium.pacing import oldest_allowed
 
 #: Whether the power of a node is to be read: that of others may be as old as it likes.
 IS_READ: Final = sa.and_(
@@ -79,32 +82,50 @@ def _number(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
 
 _AT: Final = power_readings.c.checked_at
 _PAST: Final = sa.bindparam("latest", type_=_AT.type) >= _AT
-_FRESH: Final = sa.and_(sa.bindparam("limit", type_=_AT.type) <= _AT, _PAST)
-#: A node is not expected to have been read since before it was enrolled.
-_UNREAD: Final = sa.and_(
-    IS_READ,
-    nodes.c.power_failures == 0,
-    nodes.c.created_at < sa.bindparam("limit", type_=_AT.type),
-    sa.or_(_AT.is_(None), ~_FRESH),
-)
 #: By slot and not by owner: a database takes twice as long if it looks for the owner of each node.
 _OF: Final = (nodes.c.conductor_group, nodes.c.driver, nodes.c.slot, nodes.c.reservation)
-_COUNTED: Final = (
-    sa.select(
-        *_OF,
-        sa.func.count().label("nodes"),
-        _number(nodes.c.maintenance).label("in_maintenance"),
-        _number(sa.and_(nodes.c.maintenance, nodes.c.fault == POWER_FAILURE)).label("unreadable"),
-        _number(nodes.c.power_failures > 0).label("failing"),
-        _number(IS_READ).label("is_read"),
-        _number(sa.and_(IS_READ, _AT.is_(None))).label("never_read"),
-        _number(sa.and_(IS_READ, _FRESH)).label("fresh"),
-        _number(_UNREAD).label("unread"),
-        sa.func.min(sa.case((sa.and_(IS_READ, _PAST), _AT))).label("oldest"),
+
+
+def _is_recent(at: sa.ColumnElement[Any], rare: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Whether something was no longer ago than the age that readings may have.
+
+    :param rare: drivers that have limits of their own
+    """
+    usual = sa.bindparam("limit", type_=_AT.type) <= at
+    if not rare:
+        return usual
+    own = (
+        sa.and_(nodes.c.driver == name, sa.bindparam(f"limit_{place}", type_=_AT.type) <= at)
+        for place, name in enumerate(rare)
     )
-    .select_from(nodes.join(power_readings, power_readings.c.node_id == nodes.c.id))
-    .group_by(*_OF)
-)
+    return sa.or_(sa.and_(nodes.c.driver.not_in(rare), usual), *own)
+
+
+@functools.lru_cache(maxsize=8)
+def _counted(*rare: str) -> sa.Select[Any]:
+    """Counts nodes by :data:`_OF`."""
+    fresh = sa.and_(_is_recent(_AT, rare), _PAST)
+    # A node is not expected to have been read since before it was enrolled.
+    is_old = ~_is_recent(nodes.c.created_at, rare)
+    unread = sa.and_(IS_READ, nodes.c.power_failures == 0, is_old, sa.or_(_AT.is_(None), ~fresh))
+    return (
+        sa.select(
+            *_OF,
+            sa.func.count().label("nodes"),
+            _number(nodes.c.maintenance).label("in_maintenance"),
+            _number(sa.and_(nodes.c.maintenance, nodes.c.fault == POWER_FAILURE)).label("unreadable"),
+            _number(nodes.c.power_failures > 0).label("failing"),
+            _number(IS_READ).label("is_read"),
+            _number(sa.and_(IS_READ, _AT.is_(None))).label("never_read"),
+            _number(sa.and_(IS_READ, fresh)).label("fresh"),
+            _number(unread).label("unread"),
+            sa.func.min(sa.case((sa.and_(IS_READ, _PAST), _AT))).label("oldest"),
+        )
+        .select_from(nodes.join(power_readings, power_readings.c.node_id == nodes.c.id))
+        .group_by(*_OF)
+    )
+
+
 _OWNERS: Final = sa.select(slots.c.conductor_group, slots.c.driver, slots.c.slot, slots.c.owner)
 #: Counts of nodes that have a slot and a reservation in common, and the number of the slot's owner.
 _Part = tuple[sa.Row[Any], int | None]
@@ -115,14 +136,18 @@ _SUMS: Final = ("nodes", "in_maintenance", "unreadable", "failing", "never_read"
 def fleet_figures(connection: sa.Connection, max_age: float) -> FleetFigures:
     """Count all nodes.
 
-    :param max_age: seconds that the age of a reading should not exceed
+    :param max_age: seconds that the age of a reading should not exceed; more where a driver has an interval
+        of its own, see :func:`podium.pacing.oldest_allowed`
     """
     now = clock.now(connection)
     living = members.unended(connection)
     alive = {one.id for one in living}
-    times = {"limit": clock.later(now, -max_age), "latest": clock.later(now, clock.AHEAD)}
+    rare = _limits(connection, max_age)
+    limits = {"limit": max_age, **{f"limit_{place}": age for place, age in enumerate(rare.values())}}
+    times = {name: clock.later(now, -age) for name, age in limits.items()}
+    times["latest"] = clock.later(now, clock.AHEAD)
     owners = {(group, driver, slot): owner for group, driver, slot, owner in connection.execute(_OWNERS)}
-    rows = connection.execute(_COUNTED, times).all()
+    rows = connection.execute(_counted(*rare), times).all()
     parts = [(row, owners.get((row.conductor_group, row.driver, row.slot))) for row in rows]
     read, fresh = sum(row.is_read for row in rows), sum(row.fresh for row in rows)
     oldest = [row.oldest for row in rows if row.oldest is not None]
@@ -140,6 +165,16 @@ def fleet_figures(connection: sa.Connection, max_age: float) -> FleetFigures:
         unread=_reasons(parts, alive, members.served_by(living), _names(connection, parts)),
         owned=owned,
     )
+
+
+def _limits(connection: sa.Connection, max_age: float) -> dict[str, float]:
+    """The greatest ages of drivers whose nodes are read less often than all others, by driver."""
+    intervals: dict[str, float] = {}
+    for document in connection.scalars(sa.select(conductor_workers.c.statistics)):
+        for name, its in Figures.from_json(document).drivers.items():
+            if its.interval is not None:
+                intervals[name] = max(its.interval, intervals.get(name, 0.0))
+    return {name: oldest_allowed(max_age, interval) for name, interval in sorted(intervals.items())}
 
 
 def _age(times: Sequence[datetime], now: datetime) -> float | None:

@@ -38,6 +38,7 @@ __all__ = [
     "driver_periodic_task",
     "node_periodic_task",
     "periodic_tasks",
+    "reads_together",
 ]
 
 
@@ -61,6 +62,9 @@ class Driver(ABC):
     #: Calls at the same time to what :meth:`endpoint` names. None: of plain methods a quarter of the threads,
     #: of async methods any number.
     endpoint_calls: ClassVar[int | None] = None
+    #: Seconds from one read of a node by the sweep to the next, if ``[conductor] sync_power_state_interval``
+    #: is shorter: for hardware that reports its power by itself, or should not be asked often.
+    interval: ClassVar[float | None] = None
 
     def __init__(self, name: str, options: Any) -> None:
         """:param name: the entry point's name, which nodes give as their ``driver``
@@ -75,6 +79,21 @@ class Driver(ABC):
 
         :raises podium.errors.DriverError: when it cannot be read
         """
+
+    def get_power_states(
+        self, nodes: Sequence[Node]
+    ) -> Mapping[str, str | Exception] | Awaitable[Mapping[str, str | Exception]]:
+        """Read the power of several nodes of one :meth:`endpoint` in one call; optional.
+
+        For hardware that answers for many at once: a PDU, a chassis, a hypervisor. Where a driver has this
+        method the sweep calls it once for each endpoint, with at most 1,000 nodes, and leaves
+        :meth:`get_power_state` to power changes, which read one node.
+
+        :returns: by UUID, ``power on``, ``power off`` or ``error``, or the exception that says why this node
+            cannot be read, which does not affect the others; the read of a node that is missing has failed
+        :raises podium.errors.DriverError: when none of them can be read
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def set_power_state(self, node: Node, target: states.Target) -> None | Awaitable[None]:
@@ -286,6 +305,12 @@ class Manager(Protocol):
         :param max_output: bytes of each output, more of which is an error
         :raises podium.errors.DriverError: when waited for: it cannot be started, took longer or said more
         """
+
+
+def reads_together(driver: Driver | type[Driver]) -> bool:
+    """Whether a driver can read several nodes in one call, by :meth:`Driver.get_power_states`."""
+    own = driver if isinstance(driver, type) else type(driver)
+    return own.get_power_states is not Driver.get_power_states
 
 
 def check_report(state: str, observed_at: float | None) -> None:

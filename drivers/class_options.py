@@ -11,6 +11,7 @@ from podium.drivers.periodic import is_task
 
 #: The highest number of each.
 _MOST: Final = {"threads": 256, "endpoint_calls": 4096}
+_LONGEST_INTERVAL: Final = 86_400.0
 #: Methods that may be plain, and then need a thread. Tasks are the others.
 _METHODS: Final = frozenset({"get_power_state", "get_power_states", "set_power_state", "inject_nmi"})
 
@@ -29,6 +30,10 @@ def faults(driver: type[base.Driver]) -> Iterator[str]:
         is_whole = isinstance(number, int) and not isinstance(number, bool)
         if not (is_whole and 1 <= number <= most) and not (number is None and name == "endpoint_calls"):
             yield f"{name} is {number!r}, not a whole number from 1 to {most}"
+    interval = driver.interval
+    is_number = isinstance(interval, int | float) and not isinstance(interval, bool)
+    if interval is not None and not (is_number and 1 <= interval <= _LONGEST_INTERVAL):
+        yield f"interval is {interval!r}, not a number of seconds from 1 to {_LONGEST_INTERVAL:.0f}"
 
 
 def value(driver: base.Driver, name: str) -> Any:
@@ -49,6 +54,8 @@ def _of_class(driver: type[base.Driver]) -> list[cfg.Opt]:
             " By default, for plain methods, a quarter of the threads."
         )
         found.append(_number("endpoint_calls", driver.endpoint_calls, text))
+    text = "Seconds in which a node's power is read once, if [conductor] sync_power_state_interval is less."
+    found.append(cfg.FloatOpt("interval", default=driver.interval, min=1, max=_LONGEST_INTERVAL, help=text))
     return found
 
 

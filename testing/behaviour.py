@@ -6,7 +6,7 @@ Each check takes a driver that was started, runs in its event loop, and raises A
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from podium import errors, masking, states
@@ -48,6 +48,47 @@ async def read(driver: base.Driver, node: base.Node, patience: float) -> str:
         words = ", ".join(sorted(states.READINGS))
         raise AssertionError(f"get_power_state returns {state!r}, not one of {words}")
     return str(state)
+
+
+def by_endpoint(driver: base.Driver, nodes: Sequence[base.Node]) -> list[list[base.Node]]:
+    """The nodes of each endpoint, as the sweep reads them in one call."""
+    found: dict[str, list[base.Node]] = {}
+    for node in nodes:
+        found.setdefault(driver.endpoint(node), []).append(node)
+    return list(found.values())
+
+
+async def read_together(driver: base.Driver, nodes: Sequence[base.Node], patience: float) -> dict[str, Any]:
+    """Read power states with one call for each endpoint; by UUID, states and exceptions.
+
+    :raises AssertionError: when an answer is no mapping, or lacks a node
+    """
+    found: dict[str, Any] = {}
+    for those in by_endpoint(driver, nodes):
+        answers = await within(patience, driver.get_power_states, those)
+        if not isinstance(answers, Mapping):
+            raise AssertionError(
+                f"get_power_states returns a {type(answers).__name__}, not a mapping by UUID"
+            )
+        lacking = [node.name for node in those if node.uuid not in answers]
+        if lacking:
+            raise AssertionError(
+                f"get_power_states answers for {len(those) - len(lacking)} of {len(those)} nodes; not for"
+                f" {', '.join(lacking)}, by UUID"
+            )
+        found.update(answers)
+    return found
+
+
+async def agrees_with_single_reads(driver: base.Driver, nodes: Sequence[base.Node], patience: float) -> None:
+    """Reads of many nodes in one call return what reads of each do."""
+    together = await read_together(driver, nodes, patience)
+    for node in nodes:
+        state = await read(driver, node, patience)
+        if together[node.uuid] != state:
+            raise AssertionError(
+                f"get_power_states returns {together[node.uuid]!r} for a node, and get_power_state {state!r}"
+            )
 
 
 async def set_agrees_with_get(driver: base.Driver, node: base.Node, patience: float) -> None:
@@ -92,13 +133,16 @@ async def fails_with(
 
     :param why: the fault of the node, for the message
     """
-    raised = await _raised(driver.get_power_state, node, patience=patience)
-    if not isinstance(raised, expected):
-        raise AssertionError(f"get_power_state {_outcome(raised)} for {why}; it raises {expected.__name__}")
+    raised = {"get_power_state": await _raised(driver.get_power_state, node, patience=patience)}
+    if base.reads_together(driver):
+        raised["get_power_states"] = await _raised_of_one(driver, node, patience)
     secret = frozenset(key for key, declared in driver.properties.items() if declared.secret)
-    text = safe_str(raised)
-    if masking.scrub(text, node.driver_info, secret) != text:
-        raise AssertionError(f"the error of get_power_state for {why} shows a secret of driver_info")
+    for method, error in raised.items():
+        if not isinstance(error, expected):
+            raise AssertionError(f"{method} {_outcome(error)} for {why}; it raises {expected.__name__}")
+        text = safe_str(error)
+        if masking.scrub(text, node.driver_info, secret) != text:
+            raise AssertionError(f"the error of {method} for {why} shows a secret of driver_info")
 
 
 async def _raised(method: Callable[..., Any], *args: Any, patience: float) -> Exception | None:
@@ -111,13 +155,28 @@ async def _raised(method: Callable[..., Any], *args: Any, patience: float) -> Ex
     return None
 
 
+async def _raised_of_one(driver: base.Driver, node: base.Node, patience: float) -> Exception | None:
+    """What ``get_power_states`` raises for a node, or returns for it in place of a state."""
+    try:
+        answer = (await within(patience, driver.get_power_states, [node])).get(node.uuid)
+    except AssertionError:
+        raise
+    except Exception as error:
+        return error
+    return answer if isinstance(answer, Exception) else None
+
+
 def _outcome(raised: Exception | None) -> str:
     return "raises nothing" if raised is None else f"raises {errors.one_line(raised)!r}"
 
 
-async def hears_cancellation(driver: base.Driver, node: base.Node) -> None:
-    """A cancelled read ends soon, as cancelled."""
-    running = asyncio.ensure_future(call(driver.get_power_state, node))
+async def hears_cancellation(method: Callable[..., Any], what: base.Node | Sequence[base.Node]) -> None:
+    """A cancelled read ends soon, as cancelled.
+
+    :param method: of the driver, which reads
+    :param what: it reads
+    """
+    running = asyncio.ensure_future(call(method, what))
     for _ in range(3):
         await asyncio.sleep(0)
     if not running.cancel():
@@ -125,10 +184,10 @@ async def hears_cancellation(driver: base.Driver, node: base.Node) -> None:
         return  # it had ended already
     done, _ = await asyncio.wait({running}, timeout=_CANCEL_GRACE)
     if not done:
-        raise AssertionError(f"get_power_state continues for {_CANCEL_GRACE:g} s after it was cancelled")
+        raise AssertionError(f"{method.__name__} continues for {_CANCEL_GRACE:g} s after it was cancelled")
     if not running.cancelled():
         outcome = _outcome(error) if isinstance(error := running.exception(), Exception) else "returns"
-        raise AssertionError(f"get_power_state {outcome} when it is cancelled; let CancelledError pass")
+        raise AssertionError(f"{method.__name__} {outcome} when it is cancelled; let CancelledError pass")
 
 
 async def answers_for_many(driver: base.Driver, nodes: Sequence[base.Node], patience: float) -> None:

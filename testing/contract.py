@@ -124,11 +124,17 @@ class DriverContract:
         self._fails_with(self.make_refusing_node, errors.AuthenticationRefused, "make_refusing_node")
 
     def test_a_cancelled_read_ends(self) -> None:
-        if not inspect.iscoroutinefunction(self.driver_class.get_power_state):
+        asynchronous = inspect.iscoroutinefunction(self.driver_class.get_power_state)
+        together = inspect.iscoroutinefunction(self.driver_class.get_power_states)
+        if not (asynchronous or together):
             raise unittest.SkipTest("get_power_state is plain: nothing can cancel it")
 
         async def part(driver: base.Driver) -> None:
-            await behaviour.hears_cancellation(driver, self.make_silent_node() or self.make_node())
+            node = self.make_silent_node() or self.make_node()
+            if asynchronous:
+                await behaviour.hears_cancellation(driver.get_power_state, node)
+            if together:
+                await behaviour.hears_cancellation(driver.get_power_states, [node])
 
         self._run(part)
 
@@ -136,6 +142,16 @@ class DriverContract:
         async def part(driver: base.Driver) -> None:
             nodes = [self.make_node(f"node{number}") for number in range(1, _MANY + 1)]
             await behaviour.answers_for_many(driver, nodes, self.patience)
+
+        self._run(part)
+
+    def test_many_nodes_are_read_in_one_call(self) -> None:
+        if not base.reads_together(self.driver_class):
+            raise unittest.SkipTest("there is no get_power_states")
+
+        async def part(driver: base.Driver) -> None:
+            nodes = [self.make_node(f"node{number}") for number in range(1, _MANY + 1)]
+            await behaviour.agrees_with_single_reads(driver, nodes, self.patience)
 
         self._run(part)
 
@@ -212,6 +228,9 @@ class DriverContract:
         for node in [*nodes, *failing]:
             if node is not None:
                 await behaviour.attempt(self.patience, driver.get_power_state, node)
+        if base.reads_together(driver):
+            for those in behaviour.by_endpoint(driver, nodes):
+                await behaviour.attempt(self.patience, driver.get_power_states, those)
         for node in nodes[:1]:
             for target in driver.supported_power_states:
                 await behaviour.attempt(self.patience, driver.set_power_state, node, target)

@@ -23,6 +23,7 @@ Check = Callable[[base.Driver], Iterator[str]]
 
 _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "get_power_state": ("node",),
+    "get_power_states": ("nodes",),
     "set_power_state": ("node", "target"),
     "inject_nmi": ("node",),
     "validate": ("node",),
@@ -177,6 +178,8 @@ def endpoint_names_what_is_spoken_to(driver: base.Driver, node: base.Node | None
     :param node: as for :func:`validate_does_no_input_output`
     """
     one = node or _filled(driver)
+    if base.reads_together(driver) and type(driver).endpoint is base.Driver.endpoint:
+        yield "get_power_states reads the nodes of one endpoint, and endpoint is not defined: each is its own"
     faults, answers = _named_alone(driver, "endpoint", one)
     yield from faults
     for named in answers:

@@ -43,6 +43,8 @@ class Gate:
 
     def __init__(self, rules: Rules | None = None) -> None:
         self.rules = rules or Rules()
+        #: By driver, the seconds in which its nodes are read, where that is longer than for all others.
+        self.intervals: Mapping[str, float] = {}
         self._settling = _SHORTEST_SETTLING
         self._lock = threading.Lock()
         self._differences = Differences()
@@ -174,7 +176,8 @@ class Gate:
                 return Verdict("waiting", f"{case.state} is to be read a second time")
             if now < case.not_before:
                 return Verdict("waiting", f"{entry.wanted} was tried in vain; tried again later")
-            if min(now, oldest_read) < case.second + self._settling:
+            settling = max(self._settling, self.intervals.get(entry.node.driver, 0.0))
+            if min(now, oldest_read) < case.second + settling:
                 return Verdict("waiting", "waits to see whether others change too")
             if self.rules.dry_run:
                 return Verdict("dry run", f"would be switched to {entry.wanted}")

@@ -52,6 +52,8 @@ class Fleet:
         self.late = Late()
         #: Numbers of nodes that are read once for their owner, see podium.conductor.sweep.cross_checks.
         self.lent: set[int] = set()
+        #: Names of drivers that have reported the power of a node by themselves.
+        self.reporting: set[str] = set()
         #: Numbers of the nodes whose own policy is to be enforced.
         self.enforced: set[int] = set()
         self._begun: dict[Pair, set[int]] = {}

@@ -21,18 +21,21 @@ class Reads:
     """The record of one node's reads.
 
     It belongs to the room of the node's driver. Only the room's loop changes it, where the sweep takes in its
-    reads; a driver that reports a state by itself, from any of its threads, moves ``checked`` alone. Any
-    thread may look at it. The fleet makes another record for each new version of the node, and changes none.
+    reads; a driver that reports a state by itself, from any of its threads, moves ``checked`` and
+    ``reported`` alone. Any thread may look at it. The fleet makes another record for each new version of the
+    node, and changes none.
 
     :param checked: when the power was last read, by :func:`podium.clocks.boottime`; None when it never was,
         and when nobody knows, because the database's clock was set back
     :param failures: failed reads in a row that the database knows of
     """
 
-    __slots__ = ("checked", "failing")
+    __slots__ = ("checked", "failing", "reported")
 
     def __init__(self, checked: float | None = None, failures: int = 0) -> None:
         self.checked = checked
+        #: When the driver last reported the power by itself, by the same clock; None if it never did.
+        self.reported: float | None = None
         #: None while the node answers: most nodes do, and there may be 100,000.
         self.failing = Failing(failures) if failures else None
 

@@ -22,7 +22,7 @@ from podium.conductor.rooms.mailbox import Mailbox
 from podium.conductor.rooms.places import Place
 from podium.conductor.rooms.run import Run, start_in
 from podium.conductor.rooms.spawned import SpawnedTasks
-from podium.conductor.rooms.visit import Visit
+from podium.conductor.rooms.visit import Cancellable, Visit
 from podium.conductor.rooms.watchdog import Watchdog
 from podium.drivers import base, class_options, push, registry
 
@@ -171,7 +171,7 @@ class DriverRoom:
             await first()
         return await self._calls.made(method, *args)
 
-    def visit(self, node: base.Node, task: "asyncio.Task[Any]") -> Visit:
+    def visit(self, node: base.Node, task: Cancellable) -> Visit:
         """Plan a visit that gives way to people; from a task of this room, which makes the call itself."""
         return Visit(self._visits, node.uuid, task, gives_way=True)
 

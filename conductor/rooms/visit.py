@@ -7,9 +7,16 @@ may still be in it. Nobody waits for that; other calls to the node are refused m
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from podium.conductor.rooms.places import NotAsked, Place, Threads
+
+
+class Cancellable(Protocol):
+    """A task, or what stands for one that several visits share."""
+
+    def done(self) -> bool: ...
+    def cancel(self) -> object: ...
 
 
 class Visit:
@@ -33,7 +40,7 @@ class Visit:
         self,
         held: dict[str, "Visit"],
         uuid: str,
-        task: "asyncio.Task[Any] | None" = None,
+        task: Cancellable | None = None,
         *,
         urgent: bool = False,
         gives_way: bool = False,
@@ -121,13 +128,13 @@ class Visit:
         :raises TimeoutError: if it was given up
         """
         # A task of its own, which continues if the driver ignores the cancellation.
-        self.task = asyncio.ensure_future(call)
-        self.task.add_done_callback(self._returned)
+        self.task = task = asyncio.ensure_future(call)
+        task.add_done_callback(self._returned)
         try:
-            done, _ = await asyncio.wait({self.task}, timeout=seconds)
+            done, _ = await asyncio.wait({task}, timeout=seconds)
             if not done:
                 raise self.overdue(seconds)
-            result = self.task.result()
+            result = task.result()
             if self.place is not None:
                 self.place.note_answer()
             return result
@@ -158,6 +165,12 @@ class Visit:
             self._give_way()
         else:
             self.give_up()
+
+    def make_way(self) -> None:
+        """Give way from now on, also to somebody urgent who waits already."""
+        self.gives_way = True
+        if any(visit.urgent for visit in self._waiting or ()):
+            self._give_way()
 
     def end(self) -> None:
         """Hand the node on: the call has returned, or was not made."""

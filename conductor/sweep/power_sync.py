@@ -21,8 +21,11 @@ from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.run import Run
+from podium.conductor.sweep.batches import Batches
 from podium.conductor.sweep.cross_checks import CrossChecks
+from podium.conductor.sweep.singly import Singly
 from podium.conductor.sweep.sweeper import IN_FLIGHT, Sweeper
+from podium.drivers import base
 
 LOG = log.getLogger(__name__)
 
@@ -55,9 +58,12 @@ class PowerSync:
     :param rooms: the drivers' rooms by name
     :param in_flight: reads at the same time, by driver, if not the default
     :param rate: greatest number of reads a second, by driver, if limited
+    :param intervals: seconds from one read of a node to the next, by driver, where that is longer than for
+        all others
     :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
     :param is_safe: whether no other member can have taken the nodes over
     :param checks: see :class:`podium.conductor.sweep.findings.Findings`
+    :param clock: seconds, monotonic
     """
 
     def __init__(
@@ -68,15 +74,19 @@ class PowerSync:
         *,
         in_flight: Mapping[str, int] | None = None,
         rate: Mapping[str, float] | None = None,
+        intervals: Mapping[str, float] | None = None,
         gate: Gate | None = None,
         is_safe: Callable[[], bool] = lambda: True,
         checks: CrossChecks | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fleet = fleet
         self._rooms = rooms
+        self._own_intervals = intervals or {}
         self.gate = gate or Gate()
-        self.sweepers = {
-            name: Sweeper(
+        self.gate.intervals = self._own_intervals
+        self.sweepers: dict[str, Sweeper[Any, Any]] = {
+            name: (Batches if base.reads_together(room.driver) else Singly)(
                 room,
                 fleet,
                 recorder,
@@ -94,11 +104,21 @@ class PowerSync:
         self._under_way: dict[str, _UnderWay] = {}
         self._first = True
         self._interval = 0.0
+        self._clock = clock
+
+    @property
+    def intervals(self) -> dict[str, float]:
+        """The intervals of drivers whose nodes are read less often than all others."""
+        return {name: own for name, own in self._own_intervals.items() if own > self._interval}
 
     @property
     def round(self) -> float:
-        """The seconds in which every node is read: the interval, or more if a driver takes longer."""
-        longest = max((report.duration for report in list(self.reports.values())), default=0.0)
+        """The seconds in which every node is read: the interval, or more if a driver takes longer.
+
+        Nodes of drivers that have a longer interval are left out.
+        """
+        reports, rare = list(self.reports.items()), self.intervals
+        longest = max((report.duration for name, report in reports if name not in rare), default=0.0)
         return max(self._interval, longest)
 
     @property
@@ -116,9 +136,13 @@ class PowerSync:
         at_once = at_once or self._first
         self._first = False
         self._interval = interval
-        spread = 0.0 if at_once else interval * _SPREAD
-        started = [run for name in self._rooms if (run := self._start(name, spread, interval, request))]
-        ends = [asyncio.wrap_future(run.future) for run in started]
+        rare, ends = self.intervals, list[asyncio.Future[Any]]()
+        for name in self._rooms:
+            if not (at_once or self._is_due(name)):
+                continue
+            run = self._start(name, request, at_once=at_once)
+            if run is not None and (at_once or name not in rare):
+                ends.append(asyncio.wrap_future(run.future))
         if ends:
             await asyncio.wait(ends, timeout=_AT_ONCE if at_once else interval * _WAIT)
         for end in ends:
@@ -130,7 +154,7 @@ class PowerSync:
     def hurry(self, request: RequestContext) -> None:
         """Restart the sweeps under way, as fast as the limits allow."""
         for name in self._under_way:
-            self._post(name, lambda sweeper, numbers: sweeper.hurry(numbers), self._numbers(name), request)
+            self._hurry(name, request)
 
     def read_now(self, entries: Iterable[Entry], request: RequestContext) -> None:
         """Read some nodes at once, without waiting for the next sweep."""
@@ -149,10 +173,13 @@ class PowerSync:
         """Hand to the recorder what was found so far, in the driver's room."""
         self.sweepers[driver].hand_over()
 
+    def _hurry(self, name: str, request: RequestContext) -> None:
+        self._post(name, lambda sweeper, numbers: sweeper.hurry(numbers), self._numbers(name), request)
+
     def _post(
         self,
         name: str,
-        call: Callable[[Sweeper, list[int]], None],
+        call: Callable[[Sweeper[Any, Any], list[int]], None],
         numbers: list[int],
         request: RequestContext,
     ) -> None:
@@ -167,20 +194,34 @@ class PowerSync:
         healthy = [entry.number for entry in entries if not entry.reads.failures]
         return healthy + [entry.number for entry in entries if entry.reads.failures]
 
-    def _start(self, name: str, spread: float, interval: float, request: RequestContext) -> Run | None:
-        last = self._under_way.get(name)
+    def _is_due(self, name: str) -> bool:
+        """Whether it is time for the next sweep of a driver."""
+        last, own = self._under_way.get(name), self.intervals.get(name)
+        # A sweep that comes a moment early would else be left out.
+        early = self._interval * (1 - _WAIT)
+        return own is None or last is None or self._clock() - last.begun >= own - early
+
+    def _start(self, name: str, request: RequestContext, *, at_once: bool) -> Run | None:
+        """Start a sweep of a driver's nodes, or hurry one that is to last longer than the interval of all."""
+        last, interval = self._under_way.get(name), self.intervals.get(name, self._interval)
         if last is not None and not last.run.future.done():
+            if at_once and interval > self._interval:
+                self._hurry(name, request)
+                return last.run
             self._log_late(name, last, interval)
             return None
         if name in self.late:
             self.late.discard(name)
             LOG.info("Driver %s keeps the interval of %g s again", name, interval)
-        numbers, begun = self._numbers(name), time.monotonic()
+        numbers, begun = self._numbers(name), self._clock()
         sweeper = self.sweepers[name]
-        run = self._rooms[name].start(lambda: sweeper.sweep(numbers, spread, interval, request), request)
+        spread, usual = 0.0 if at_once else interval * _SPREAD, self._interval
+        run = self._rooms[name].start(
+            lambda: sweeper.sweep(numbers, spread, usual, request, interval), request
+        )
         self._under_way[name] = _UnderWay(run, len(numbers), begun)
         run.future.add_done_callback(
-            lambda _: self.reports.update({name: SweepReport(len(numbers), time.monotonic() - begun)})
+            lambda _: self.reports.update({name: SweepReport(len(numbers), self._clock() - begun)})
         )
         return run
 
@@ -188,17 +229,18 @@ class PowerSync:
         if name in self.late:
             return
         self.late.add(name)
-        seconds = time.monotonic() - sweep.begun
+        seconds = self._clock() - sweep.begun
         figures = self.sweepers[name].figures
         done = max(sweep.nodes - figures.queued - figures.in_flight, 0)
         LOG.warning(
             "Driver %s cannot keep the interval: it has read %d of %d nodes in %.0f s (%.0f a second), so the"
-            " next sweep leaves its nodes out; raise [conductor] sync_power_state_interval (now %g),"
-            " sync_power_state_in_flight or workers, or see podium node list --failing",
+            " next sweep leaves its nodes out; raise %s (now %g), [conductor] sync_power_state_in_flight or"
+            " workers, or see podium node list --failing",
             name,
             done,
             sweep.nodes,
             seconds,
             done / max(seconds, 0.001),
+            f"[{name}] interval" if name in self.intervals else "[conductor] sync_power_state_interval",
             interval,
         )

@@ -1,32 +1,34 @@
 """Paces the reads of one driver's nodes, inside its room.
 
-A read costs no task of its own: a few workers take nodes from a queue, one after the other. A worker whose
-node does not answer soon loses its slot to another worker, so that dead nodes cost a timer and not a slot.
+A read costs no task of its own: a few workers take what is to be read from a queue, one after the other. A
+worker whose read is not answered soon loses its slot to another worker, so that dead nodes cost a timer and
+not a slot.
 """
 
 import asyncio
 import contextvars
 import inspect
 import math
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from oslo_context.context import RequestContext
 
+from podium.clocks import boottime
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
-from podium.conductor.rooms import hiding
-from podium.conductor.rooms.calls import fault_of
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.visit import Visit
 from podium.conductor.sweep.cross_checks import CrossChecks
 from podium.conductor.sweep.feed import Feed
 from podium.conductor.sweep.findings import HAND_OVER, Findings
 from podium.conductor.sweep.retries import Retries
+from podium.drivers import base
 from podium.pacing import Allowance
 
 #: Seconds after which a read counts as failed, whatever the driver does meanwhile.
@@ -38,7 +40,8 @@ IN_FLIGHT: Final = 256
 _TICK: Final = 0.02  # seconds
 _LONGEST_TICK: Final = 1.0
 _PATIENCE: Final = 0.25  # seconds that a read keeps its slot; a tick, if the node failed before
-_BURST: Final = 256  # reads that may end without waiting before other tasks of the loop run
+#: Nodes that may be read without waiting before other tasks of the loop run.
+BURST: Final = 256
 
 
 class SweepFigures(NamedTuple):
@@ -54,16 +57,20 @@ class SweepFigures(NamedTuple):
     retrying: int
 
 
-#: The node as it was when its read began, the visit, and when it began in seconds of the loop's clock.
-_Read = tuple[Entry, Visit, float]
+#: What is read in one call, as it waits in the queues, and the call under way.
+Unit = TypeVar("Unit")
+Call = TypeVar("Call")
 
 
-class Sweeper:
+class Sweeper(ABC, Generic[Unit, Call]):
     """Reads a driver's nodes. For the room's loop alone, but for its figures.
 
+    What is read in one call is up to :class:`podium.conductor.sweep.singly.Singly` and
+    :class:`podium.conductor.sweep.batches.Batches`.
+
     :param gate: learns of nodes that change and vanish; its rules decide which nodes are read
-    :param in_flight: reads at the same time; of plain methods never more than the room has threads
-    :param rate: greatest number of reads a second, if limited
+    :param in_flight: calls at the same time; of plain methods never more than the room has threads
+    :param rate: greatest number of calls a second, if limited
     :param is_safe: whether no other member can have taken the nodes over
     :param checks: see :class:`podium.conductor.sweep.findings.Findings`
     """
@@ -84,25 +91,59 @@ class Sweeper:
         self._fleet = fleet
         self._gate = gate
         self._rate = rate
-        self._method = room.driver.get_power_state
+        self._method = self._reader(room.driver)
         self._ask = room.bound(self._method)
         self._needs_place = room.needs_place(self._method)
-        is_async = inspect.iscoroutinefunction(self._method)
-        self._limit = in_flight if is_async else min(in_flight, room.size)
-        self._interval = 0.0
+        self._is_async = inspect.iscoroutinefunction(self._method)
+        self._limit = in_flight if self._is_async else min(in_flight, room.size)
+        self._interval = self._lasts = 0.0
+        self._is_paced = False
         self._retry_allowance = Allowance(rate, most=max(rate, 1.0)) if rate else None
         self._logged = 0.0
-        self._queue: deque[int] = deque()
-        self._again: deque[int] = deque()  # failing nodes: only when no other node waits
+        self._queue: deque[Unit] = deque()
+        self._again: deque[Unit] = deque()  # failing nodes: only when no other node waits
         self._retries = Retries()
-        self._feed: Feed | None = None
+        self._feed: Feed[Unit] | None = None
         self._slots = 0
-        self._reading: dict[int, _Read] = {}  # by row number, reads that have a slot; the oldest first
-        self._lingering: dict[int, _Read] = {}  # and reads that lost theirs
+        # By row number of the first node, the calls that have a slot, and those that lost theirs, the oldest
+        # first: when each began in seconds of the loop's clock, and whether its nodes have failed before.
+        self._reading: dict[int, tuple[float, bool, Call]] = {}
+        self._lingering: dict[int, tuple[float, bool, Call]] = {}
         self._burst = 0
         self._findings = Findings(room, fleet, recorder, gate, recorder.now, is_safe, checks)
         self._context = contextvars.copy_context()
         self._timer: asyncio.TimerHandle | None = None
+
+    @staticmethod
+    @abstractmethod
+    def _reader(driver: base.Driver) -> Callable[..., Any]:
+        """The method that reads."""
+
+    @abstractmethod
+    def _units(self, numbers: Sequence[int]) -> Sequence[Unit]:
+        """What nodes are read in one call each; in the order of the nodes."""
+
+    @abstractmethod
+    def _unreported(self, units: Sequence[Unit], now: float) -> Iterable[Unit]:
+        """Leave out nodes of which :meth:`_is_reported`."""
+
+    @abstractmethod
+    def _count(self, feed: Feed[Unit] | None) -> int:
+        """The number of nodes in the queues, and of those that a sweep under way has not queued; from any
+        thread.
+        """
+
+    @abstractmethod
+    async def _work(self) -> None:
+        """Read one unit after another, until none is left or a call has lost its slot."""
+
+    @abstractmethod
+    def _give_up(self, call: Call, error: Exception) -> None:
+        """Count a call as failed that has not ended. Its nodes are not called again until it has."""
+
+    @abstractmethod
+    def _visit_of(self, call: Call) -> Visit:
+        """The visit that stands in line for a call, where it needs a place among the driver's."""
 
     @property
     def reads(self) -> int:
@@ -117,13 +158,11 @@ class Sweeper:
     @property
     def figures(self) -> SweepFigures:
         """What the sweep is doing now."""
-        feed = self._feed
-        still = len(feed.numbers) - feed.fed if feed is not None else 0
         return SweepFigures(
             in_flight=len(self._reading),
             limit=self._limit,
             lingering=len(self._lingering),
-            queued=len(self._queue) + len(self._again) + still,
+            queued=self._count(self._feed),
             retrying=len(self._retries),
         )
 
@@ -131,20 +170,28 @@ class Sweeper:
     def oldest_read(self) -> float:
         """When the oldest read under way of an answering node began; infinity if there is none."""
         reads = [*list(self._reading.values()), *list(self._lingering.values())]
-        return min((begun for entry, _, begun in reads if not entry.reads.failing), default=math.inf)
+        return min((begun for begun, is_failing, _ in reads if not is_failing), default=math.inf)
 
     async def sweep(
-        self, numbers: Sequence[int], spread: float, interval: float, request: RequestContext
+        self,
+        numbers: Sequence[int],
+        spread: float,
+        interval: float,
+        request: RequestContext,
+        lasts: float | None = None,
     ) -> None:
         """Read each node once. Returns when each has answered, failed or lost its slot.
 
         :param numbers: their row numbers
         :param spread: seconds over which the reads are spread; 0 for as fast as the limits allow, and then
-            failing nodes are read too, which otherwise are retried at times of their own
-        :param interval: seconds from one sweep to the next
+            failing nodes are read too, which otherwise are retried at times of their own, and those whose
+            power the driver has reported
+        :param interval: seconds from one sweep to the next, of drivers without an interval of their own
+        :param lasts: seconds for which a report counts as a read, by default the interval
         """
         loop = asyncio.get_running_loop()
         self._interval = self._findings.interval = interval
+        self._lasts = interval if lasts is None else lasts
         self._findings.request_id = request.request_id
         self._context = contexts.carrying(request)
         done: asyncio.Future[None] = loop.create_future()
@@ -165,7 +212,7 @@ class Sweeper:
 
     def read_now(self, numbers: Sequence[int]) -> None:
         """Read some nodes before all others."""
-        self._queue.extendleft(reversed(numbers))
+        self._queue.extendleft(reversed(self._units(numbers)))
         self._tick()
 
     def hand_over(self) -> None:
@@ -185,11 +232,13 @@ class Sweeper:
             self._tick()
 
     def _begin(self, numbers: Sequence[int], spread: float, done: "asyncio.Future[None]") -> None:
-        if spread > 0:
+        self._is_paced = spread > 0
+        if self._is_paced:
             numbers = [number for number in numbers if number not in self._retries]
-        slowest = max(spread, len(numbers) / self._rate) if self._rate else spread
+        units = self._units(numbers)
+        slowest = max(spread, len(units) / self._rate) if self._rate else spread
         self._logged = now = asyncio.get_running_loop().time()
-        self._feed = Feed(numbers, now, slowest, done)
+        self._feed = Feed(units, now, slowest, done)
         self._tick()
 
     def _tick(self) -> None:
@@ -200,8 +249,8 @@ class Sweeper:
             self._timer = None
         self._findings.tick(now)
         if self._feed is not None:
-            self._queue.extend(self._feed.due(now))
-        self._again.extend(self._retries.take_due(now, self._allowed_retries(now)))
+            self._queue.extend(self._due(self._feed, now))
+        self._again.extend(self._due_again(now))
         self._lose_patience(now)
         self._pump()
         self._end_sweep()
@@ -210,9 +259,33 @@ class Sweeper:
             self._findings.notices.log()
         self._plan(now)
 
-    def _allowed_retries(self, now: float) -> int | None:
-        """How many failing nodes may be retried in this tick; None for all."""
-        return None if self._retry_allowance is None else self._retry_allowance.take_all(now)
+    def _due(self, feed: Feed[Unit], now: float) -> Iterable[Unit]:
+        """What the sweep under way has to read by now, without what its driver has reported."""
+        due = feed.due(now)
+        if self._is_paced and self._room.driver.name in self._fleet.reporting:
+            return self._unreported(due, boottime())
+        return due
+
+    def _is_reported(self, number: int, now: float) -> bool:
+        """Whether a node need not be read, because its driver has reported its power of late.
+
+        :param now: seconds of the boot clock
+        """
+        entry = self._fleet.get(number)
+        if entry is None or entry.reads.reported is None or entry.reads.failing is not None:
+            return False
+        state = entry.node.power_state  # where it is not the wanted one, a read has to confirm that
+        is_settled = state is not None and not self._gate.concerns(entry, state)
+        return is_settled and now - entry.reads.reported < self._lasts
+
+    def _due_again(self, now: float) -> Sequence[Unit]:
+        """What is retried in this tick."""
+        return self._units(self._take_due(now))
+
+    def _take_due(self, now: float) -> list[int]:
+        """Take the failing nodes that may be retried in this tick."""
+        allowed = None if self._retry_allowance is None else self._retry_allowance.take_all(now)
+        return self._retries.take_due(now, allowed)
 
     def _plan(self, now: float) -> None:
         soonest = [due for due in (self._retries.next_due(), self._feed and self._feed.next_due()) if due]
@@ -229,38 +302,46 @@ class Sweeper:
 
     def _is_failing_read(self) -> bool:
         """Whether a node that failed before is being read, and holds a slot."""
-        return any(entry.reads.failing for entry, _, _ in self._reading.values())
+        return any(is_failing for _, is_failing, _ in self._reading.values())
 
     def _lose_patience(self, now: float) -> None:
-        for number, (entry, visit, begun) in list(self._reading.items()):
-            # Where threads are missing, more reads would only wait for them.
-            if now - begun > (_TICK if entry.reads.failing else _PATIENCE) and not visit.waits_for_thread:
+        for number, (begun, is_failing, call) in list(self._reading.items()):
+            if now - begun <= (_TICK if is_failing else _PATIENCE):
+                continue
+            if not self._visit_of(call).waits_for_thread:  # or more reads would only wait for one, too
                 self._lingering[number] = self._reading.pop(number)
                 self._slots -= 1
         for reads in (self._reading, self._lingering):
             while reads:
-                entry, visit, begun = next(iter(reads.values()))
+                number, (begun, _, call) = next(iter(reads.items()))
                 if now - begun <= READ_DEADLINE:
                     break
+                visit = self._visit_of(call)
                 if visit.is_in_line(begun):  # it takes long because there are many
-                    reads[entry.number] = (*reads.pop(entry.number)[:2], now)
-                else:
-                    self._give_up(entry, visit)
-
-    def _give_up(self, entry: Entry, visit: Visit) -> None:
-        """Count a read as failed that has not ended. Its node is not called again until it has."""
-        if self._forget(entry.number):
-            self._slots -= 1
-        if not visit.yielded:
-            self._take(entry, None, visit.overdue(READ_DEADLINE))
-        visit.give_up()
+                    reads[number] = now, *reads.pop(number)[1:]
+                    continue
+                if self._forget(number):
+                    self._slots -= 1
+                self._give_up(call, visit.overdue(READ_DEADLINE))
 
     def _forget(self, number: int) -> bool:
-        """Drop a read that has ended or was given up; True when it still held its slot."""
+        """Drop a call that has ended or was given up; True when it still held its slot."""
         if self._reading.pop(number, None) is not None:
             return True
         self._lingering.pop(number, None)
         return False
+
+    async def _take_place(self, number: int, node: base.Node, visit: Visit) -> None:
+        """Wait until the driver may be called; only then the time of the read begins.
+
+        :param number: of the first node of the call, and ``node`` and ``visit`` the same
+        """
+        reads = self._reading if number in self._reading else self._lingering
+        place = self._room.place(self._method, node, doubtful=reads[number][1])
+        if place is not None:
+            await visit.take_place(place)
+            reads = self._reading if number in self._reading else self._lingering
+            reads[number] = asyncio.get_running_loop().time(), *reads.pop(number)[1:]
 
     def _pump(self) -> None:
         """Start workers, at most as many as are reading: if reads end at once, one worker is enough."""
@@ -275,70 +356,6 @@ class Sweeper:
         if count and count < waiting:
             loop.call_soon(self._pump)
 
-    async def _work(self) -> None:
-        """Read one node after another, until none is left or a read has lost its slot."""
-        task, room, clock = asyncio.current_task(), self._room, asyncio.get_running_loop().time
-        assert task is not None
-        has_slot = True
-        try:
-            while has_slot and (entry := self._next()) is not None:
-                visit, answer, error = room.visit(entry.node, task), None, None
-                self._reading[entry.number] = entry, visit, clock()
-                hiding.note_call(room.secret, entry.node)
-                try:
-                    if not visit.take():
-                        await visit.turn()
-                    if self._needs_place:
-                        await self._take_place(entry, visit)
-                    answer = await self._ask(entry.node)
-                    if visit.place is not None:
-                        visit.place.note_answer()
-                except Exception as failure:
-                    error = failure
-                except BaseException as fault:
-                    error = fault_of(self._method, fault)
-                finally:
-                    visit.end()
-                    has_slot = not visit.given_up and self._forget(entry.number)
-                if visit.given_up or visit.yielded:
-                    return
-                self._take(entry, answer, error)
-                self._burst += 1
-                if self._burst >= _BURST:
-                    self._burst = 0
-                    await asyncio.sleep(0)
-        finally:
-            if has_slot:
-                self._slots -= 1
-            self._end_sweep()
-
-    async def _take_place(self, entry: Entry, visit: Visit) -> None:
-        """Wait until the driver may be called; only then the time of the read begins."""
-        doubtful = entry.reads.failing is not None
-        place = self._room.place(self._method, entry.node, doubtful=doubtful)
-        if place is not None:
-            await visit.take_place(place)
-            reads = self._reading if entry.number in self._reading else self._lingering
-            reads[entry.number] = (*reads.pop(entry.number)[:2], asyncio.get_running_loop().time())
-
-    def _next(self) -> Entry | None:
-        """Take the next node from the queues that may be read."""
-        for queue in (self._queue, self._again):
-            while queue:
-                entry = self._fleet.get(queue.popleft())
-                if entry is not None and self._wanted(entry):
-                    return entry
-        return None
-
-    def _wanted(self, entry: Entry) -> bool:
-        number = entry.number
-        return self._gate.rules.reads(entry) and not (
-            number in self._fleet.taken
-            or number in self._reading
-            or number in self._lingering
-            or entry.node.driver != self._room.driver.name
-        )
-
     def _take(self, entry: Entry, answer: Any, error: Exception | None) -> None:
         if self._findings.take(entry, answer, error):
             now = asyncio.get_running_loop().time()
@@ -350,7 +367,7 @@ class Sweeper:
         feed = self._feed
         if (
             feed is not None
-            and feed.fed == len(feed.numbers)
+            and feed.fed == len(feed.units)
             and not (self._queue or self._reading)
             and not feed.done.done()
         ):

@@ -116,7 +116,8 @@ class DriverServices:
             LOG.warning("%s: %s -> %s, reported by its driver", node.name, entry.node.power_state, state)
             if entry.is_watched and late is None:
                 self._gate.changed(entry, state, time.monotonic())
-        entry.reads.checked = observed
+        entry.reads.checked = entry.reads.reported = observed
+        self._fleet.reporting.add(node.driver)
         at = later(self._now(), -age)
         self._recorder.add_reading(Reading(entry.number, entry.version, at, state, late=late))
 

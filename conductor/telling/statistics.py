@@ -6,7 +6,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from oslo_log import log
@@ -14,7 +14,7 @@ from oslo_log import log
 from podium import errors, masking
 from podium.clocks import boottime
 from podium.conductor.enforcement.enforcer import Enforcement
-from podium.conductor.fleet.entry import IGNORE
+from podium.conductor.fleet.entry import IGNORE, Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.room import DriverRoom
@@ -26,6 +26,7 @@ from podium.conductor.telling.notifications import Notifications
 from podium.db import conductors
 from podium.db.figures import Ages, DriverFigures, Figures
 from podium.db.worker import Worker
+from podium.pacing import oldest_allowed
 
 LOG = log.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class Statistics:
         checked = (entry.reads.checked for entry in read)
         ages = sorted(max(now - at, 0.0) for at in checked if at is not None)
         counts = {str(limit): bisect.bisect_right(ages, limit) for limit in AGE_BUCKETS}
-        fresh = bisect.bisect_right(ages, self._max_age)
+        fresh = bisect.bisect_right(ages, self._max_age) + self._rarely_read(read, now)
         return Figures(
             nodes=len(entries),
             in_maintenance=sum(entry.node.maintenance for entry in entries),
@@ -127,6 +128,18 @@ class Statistics:
             load=self._load.look([sweeper.figures for sweeper in self._sync.sweepers.values()]),
         )
 
+    def _rarely_read(self, read: Iterable[Entry], now: float) -> int:
+        """How many nodes are older only because their driver has an interval of its own."""
+        limits = {
+            name: oldest_allowed(self._max_age, interval) for name, interval in self._sync.intervals.items()
+        }
+        ages = (
+            (now - entry.reads.checked, limits[entry.node.driver])
+            for entry in (read if limits else ())
+            if entry.node.driver in limits and entry.reads.checked is not None
+        )
+        return sum(self._max_age < age <= limit for age, limit in ages)
+
     def _driver(self, name: str) -> DriverFigures:
         sweeper, report = self._sync.sweepers[name], self._sync.reports.get(name)
         figures = sweeper.figures
@@ -134,6 +147,7 @@ class Statistics:
             nodes=len(self._fleet.nodes(name)),
             reads=sweeper.reads,
             reads_per_second=self._rate(name, sweeper.reads),
+            interval=self._sync.intervals.get(name),
             sweep_duration=None if report is None else round(report.duration, 3),
             sweep_nodes=0 if report is None else report.nodes,
             in_flight=figures.in_flight,

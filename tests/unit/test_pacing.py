@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from podium.pacing import Allowance, Gaps
+from podium.pacing import Allowance, Gaps, oldest_allowed
 
 
 def test_gaps_grow_up_to_the_longest() -> None:
@@ -40,3 +40,7 @@ def test_a_rate_of_less_than_one_a_second_allows_one_at_a_time() -> None:
 
 def test_a_rate_of_nothing_allows_nothing() -> None:
     assert not Allowance(0).take(1000.0)
+
+
+def test_what_is_read_less_often_may_be_older() -> None:
+    assert [oldest_allowed(120, interval) for interval in (None, 20, 45, 600)] == [120, 120, 150, 1260]

@@ -45,3 +45,19 @@ def test_news_wait_for_a_lease_in_which_nobody_else_can_have_the_nodes(tmp_path:
         sql.close()
 
     asyncio.run(main())
+
+
+def test_the_interval_of_a_driver_is_that_of_its_sweeps(tmp_path: Path) -> None:
+    class Rare(StillDriver):
+        interval = 600.0
+
+    sql = Sql(prepared(f"sqlite:///{tmp_path}/p.sqlite"))
+
+    async def main() -> None:
+        conf = make_conf(tmp_path)
+        rooms = DriverRooms({"a": Rare("a"), "b": StillDriver("b")})
+        lease = Lease(Worker("here", 0, 1), 30, boottime())
+        assert Parts(conf, Settings.read(conf), sql, rooms, lease).sync.intervals == {"a": 600.0}
+        sql.close()
+
+    asyncio.run(main())

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from podium.db import avoidances, clock, members, slots
+from podium.db import avoidances, clock, conductors, members, slots
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.faults import POWER_FAILURE
+from podium.db.figures import DriverFigures, Figures
 from podium.db.fleet_figures import FleetFigures, Unread, fleet_figures
 from podium.db.models import nodes, utcnow
 from podium.db.worker import Worker
@@ -58,6 +59,20 @@ def test_the_nodes_of_a_member_that_was_read_are_fresh(database: Database) -> No
     assert (found.nodes, found.fresh_share, found.unread, found.unowned) == (2, 1.0, [], 0)
     assert found.oldest == pytest.approx(10, abs=5)
     assert found.owned == {member.incarnation: 2}
+
+
+def test_nodes_of_a_driver_that_is_read_rarely_may_be_older(database: Database) -> None:
+    member = enter(database, "c1")
+    enrol_read(database, {"a": 500.0, "b": 1900.0})
+    assert (figures(database).fresh_share, figures(database).unread[0].nodes) == (0.0, 2)
+    for interval in (None, 300.0, 600.0):
+        with database.write() as connection:
+            its = Figures(
+                drivers={"fake": DriverFigures(interval=interval), "other": DriverFigures(interval=9.0)}
+            )
+            conductors.save_figures(connection, member, its)
+    assert figures(database).fresh_share == 0.5
+    assert figures(database).unread == [Unread("slow", f"owned by {member}, which has not read them", 1)]
 
 
 def test_an_empty_fleet_is_fresh(database: Database) -> None:

@@ -49,10 +49,10 @@ def names(driver: type[base.Driver]) -> list[str]:
 @pytest.mark.parametrize(
     ("driver", "expected"),
     [
-        (Plain, ["threads", "endpoint_calls"]),
-        (Mixed, ["threads", "endpoint_calls"]),
-        (Limited, ["endpoint_calls"]),
-        (Async, []),
+        (Plain, ["threads", "endpoint_calls", "interval"]),
+        (Mixed, ["threads", "endpoint_calls", "interval"]),
+        (Limited, ["endpoint_calls", "interval"]),
+        (Async, ["interval"]),
     ],
 )
 def test_drivers_with_plain_methods_have_options_for_their_threads(
@@ -61,8 +61,8 @@ def test_drivers_with_plain_methods_have_options_for_their_threads(
     assert names(driver) == expected
 
 
-def test_an_async_driver_has_only_its_own_options() -> None:
-    assert names(FakeDriver) == [option.name for option in FakeDriver.options]
+def test_an_async_driver_has_no_options_for_threads() -> None:
+    assert names(FakeDriver) == [*(option.name for option in FakeDriver.options), "interval"]
 
 
 def test_the_config_file_overrules_the_class() -> None:
@@ -70,6 +70,8 @@ def test_the_config_file_overrules_the_class() -> None:
     assert class_options.value(make_driver(Plain, threads=9), "threads") == 9
     assert class_options.value(make_driver(Mixed), "endpoint_calls") == 2
     assert class_options.value(make_driver(Plain), "endpoint_calls") is None
+    assert class_options.value(make_driver(Async), "interval") is None
+    assert class_options.value(make_driver(Async, interval=600), "interval") == 600
 
 
 def test_an_option_of_the_drivers_own_keeps_its_name_and_its_meaning() -> None:
@@ -82,4 +84,11 @@ def test_an_option_of_the_drivers_own_keeps_its_name_and_its_meaning() -> None:
 def test_a_number_of_threads_that_cannot_be_is_a_fault_of_the_driver(threads: Any) -> None:
     wrong = type("Wrong", (Plain,), {"threads": threads})
     with pytest.raises(errors.DriverLoadError, match="driver acme: threads is .*, not a whole"):
+        make_driver(wrong)
+
+
+@pytest.mark.parametrize("interval", [0, "often", float("inf")])
+def test_an_interval_that_cannot_be_is_a_fault_of_the_driver(interval: Any) -> None:
+    wrong = type("Wrong", (Async,), {"interval": interval})
+    with pytest.raises(errors.DriverLoadError, match="driver acme: interval is .*, not a number"):
         make_driver(wrong)

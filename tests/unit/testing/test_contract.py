@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 import unittest
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -318,7 +318,87 @@ class LeavesASocket(Good):
             os.dup(one.fileno())  # no finaliser closes a bare number
 
 
+class ReadsTogether(Good):
+    """Machines, several of which have one controller."""
+
+    def endpoint(self, node: base.Node) -> str:
+        return str(self.parse_driver_info(node)["acme_address"])
+
+    async def get_power_states(self, nodes: Sequence[base.Node]) -> Mapping[str, str | Exception]:
+        return {node.uuid: await self.outcome(node) for node in nodes}
+
+    async def outcome(self, node: base.Node) -> str | Exception:
+        try:
+            return await self.get_power_state(node)
+        except errors.DriverError as error:
+            return error
+
+
+class ReadsTogetherInThreads(ReadsTogether):
+    """The same, with a blocking library."""
+
+    def get_power_states(self, nodes: Sequence[base.Node]) -> Mapping[str, str | Exception]:
+        time.sleep(0.001)
+        return asyncio.run(super().get_power_states(nodes))
+
+
+class EachItsOwnEndpoint(ReadsTogether):
+    """Broken."""
+
+    endpoint = base.Driver.endpoint
+
+
+class AnswersByName(ReadsTogether):
+    """Broken."""
+
+    async def get_power_states(self, nodes: Sequence[base.Node]) -> Mapping[str, str | Exception]:
+        found = await super().get_power_states(nodes)
+        by_uuid = {node.uuid: node.name for node in nodes}
+        return found if len(nodes) == 1 else {by_uuid[uuid]: state for uuid, state in found.items()}
+
+
+class AnswersWithoutNames(ReadsTogether):
+    """Broken."""
+
+    async def get_power_states(self, nodes: Sequence[base.Node]) -> Any:
+        found = await super().get_power_states(nodes)
+        return found if len(nodes) == 1 else list(found.values())
+
+
+class SeesOthersOn(ReadsTogether):
+    """Broken."""
+
+    async def get_power_states(self, nodes: Sequence[base.Node]) -> Mapping[str, str | Exception]:
+        found = await super().get_power_states(nodes)
+        return {uuid: states.POWER_ON if len(nodes) > 1 else state for uuid, state in found.items()}
+
+
+class TakesSilenceForOff(ReadsTogether):
+    """Broken."""
+
+    async def get_power_states(self, nodes: Sequence[base.Node]) -> Mapping[str, str | Exception]:
+        found = await super().get_power_states(nodes)
+        silent = {uuid for uuid, one in found.items() if isinstance(one, errors.BMCUnreachable)}
+        return {**found, **dict.fromkeys(silent, states.POWER_OFF)}
+
+
+class SwallowsCancellationTogether(ReadsTogether):
+    """Broken."""
+
+    async def get_power_states(self, nodes: Sequence[base.Node]) -> Mapping[str, str | Exception]:
+        try:
+            return await super().get_power_states(nodes)
+        except asyncio.CancelledError:
+            return {}
+
+
 BROKEN = {
+    EachItsOwnEndpoint: "test_its_endpoint_names_what_is_spoken_to",
+    AnswersByName: "test_many_nodes_are_read_in_one_call",
+    AnswersWithoutNames: "test_many_nodes_are_read_in_one_call",
+    SeesOthersOn: "test_many_nodes_are_read_in_one_call",
+    TakesSilenceForOff: "test_hardware_that_does_not_answer_is_told",
+    SwallowsCancellationTogether: "test_a_cancelled_read_ends",
     Undescribed: "test_it_is_described",
     WithoutHelp: "test_its_properties_are_documented",
     ShowsAPassword: "test_its_secrets_are_marked",
@@ -390,7 +470,7 @@ class Plain(base.Driver):
         self.on[node.name] = states.REACHED[target] == states.POWER_ON
 
 
-@pytest.mark.parametrize("driver", [Good, UsesAsyncio, Plain])
+@pytest.mark.parametrize("driver", [Good, UsesAsyncio, Plain, ReadsTogether, ReadsTogetherInThreads])
 def test_a_good_driver_breaks_no_promise(driver: type[base.Driver]) -> None:
     assert broken_promises(driver) == {}
 

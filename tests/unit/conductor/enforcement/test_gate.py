@@ -59,6 +59,13 @@ class Fleet:
         self.read(number, now + 5)
 
 
+def test_nodes_of_a_driver_that_is_read_rarely_wait_until_all_of_them_were_read() -> None:
+    fleet = Fleet()
+    fleet.ready(1)
+    fleet.gate.intervals = {"still": 600.0}
+    assert [fleet.kind(1, now) for now in (100.0, 600.0, 605.0)] == ["waiting", "waiting", "go"]
+
+
 def test_a_state_is_acted_upon_only_once_it_was_read_twice_and_others_had_time_to_change() -> None:
     fleet = Fleet()
     fleet.turn(7, 0.0)

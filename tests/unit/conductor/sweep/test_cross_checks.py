@@ -46,6 +46,22 @@ class Remote(StillDriver):
         return states.POWER_ON
 
 
+class RemoteRacks(Remote):
+    """All machines of an endpoint are read in one call."""
+
+    def endpoint(self, node: base.Node) -> str:
+        return "rack"
+
+    async def get_power_states(self, nodes: Sequence[base.Node]) -> dict[str, str | Exception]:
+        return {node.uuid: await self._read(node) for node in nodes}
+
+    async def _read(self, node: base.Node) -> str | Exception:
+        try:
+            return await self.get_power_state(node)
+        except errors.BMCUnreachable as error:
+            return error
+
+
 class Stuck(Remote):
     """Calls of a blocking library that do not return."""
 
@@ -332,6 +348,24 @@ async def two(it: Site, driver: Remote | None = None) -> tuple[One, One]:
     for member in (one, other):
         await member.sweep()
     return one, other
+
+
+def test_nodes_that_are_read_together_are_read_together_for_another_conductor_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with site(f"sqlite:///{tmp_path}/p", n1="10.1.2.1", n2="10.1.2.2", n3="10.1.2.3") as it:
+            one = await it.enter("a", driver=RemoteRacks())
+            other = await it.enter("b", driver=RemoteRacks(), groups=["spare"], fallback=[""])
+            await it.until(lambda: len(one.fleet) == 3)
+            for member in (one, other):
+                await member.sweep()
+            one.driver.is_cut_off, other.driver.lost = True, {"n1", "n2"}
+            await give_up(it, one)
+            await it.until(lambda: one.checks.out_of_reach == 1 and len(one.fleet) == 3 and not it.asked())
+            assert other.driver.read == {"n1", "n2", "n3"}
+            assert it.out_of_reach()[0].startswith("a cannot reach 10.1.2.0/24, while b has read n3")
+            assert not any(it.node(name).maintenance for name in ("n1", "n2", "n3"))
+
+    asyncio.run(main())
 
 
 def test_the_owner_leaves_a_node_alone_until_the_call_of_the_other_has_returned(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ import asyncio
 from podium.conductor.sweep.feed import Feed
 
 
-def feed(spread: float, count: int = 10) -> Feed:
+def feed(spread: float, count: int = 10) -> Feed[int]:
     loop = asyncio.new_event_loop()
     try:
         return Feed(range(count), 100.0, spread, loop.create_future())

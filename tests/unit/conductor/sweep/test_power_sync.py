@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fakes import PATIENCE, Pieces, StillDriver, happened, pieces, until
+from fakes import PATIENCE, Clock, Pieces, StillDriver, happened, pieces, until
 from podium import errors, states
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.enforcement.rules import Rules
 from podium.conductor.rooms import context as contexts
-from podium.conductor.sweep.power_sync import PowerSync
+from podium.conductor.sweep.power_sync import PowerSync, SweepReport
 from podium.db import api, power
 from podium.db.models import nodes, power_events
 from podium.drivers import base
@@ -197,6 +197,70 @@ def test_a_driver_that_hangs_does_not_hold_up_the_sweep_of_another(
 
     asyncio.run(main())
     assert "Driver hung cannot keep the interval: it has read 0 of 1 nodes" in caplog.text
+
+
+class Counted(StillDriver):
+    """Counts its reads."""
+
+    reads = 0
+
+    async def get_power_state(self, node: base.Node) -> str:
+        self.reads += 1
+        return await super().get_power_state(node)
+
+
+def test_a_driver_with_an_interval_of_its_own_is_read_once_in_it_and_holds_up_no_other(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        rare, usual = Counted("rare"), Counted("usual")
+        async with pieces(f"sqlite:///{tmp_path}/p", rare, usual) as it:
+            clock, intervals = Clock(), {"rare": 600.0, "usual": 5.0}
+            it.sync = PowerSync(it.fleet, it.rooms, it.recorder, intervals=intervals, clock=clock)
+            it.enrol({"name": "a", "driver": "rare"}, {"name": "b", "driver": "usual"})
+            await it.fleet.refresh(it.sql)
+
+            async def sweeps(count: int) -> None:
+                for _ in range(count):
+                    await it.sync.sweep(30.0, contexts.new())
+                    clock.advance(30.0)
+
+            await sweeps(20)
+            assert (rare.reads, usual.reads) == (1, 20)
+            await sweeps(1)
+            await until(lambda: rare.reads == 2)
+            assert it.sync.intervals == {"rare": 600.0}
+            assert it.sync.late == set()
+
+    asyncio.run(main())
+
+
+def test_a_person_has_the_nodes_of_all_drivers_read_now(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", driver := Counted()) as it:
+            clock = Clock()
+            it.sync = PowerSync(it.fleet, it.rooms, it.recorder, intervals={"still": 7200.0}, clock=clock)
+            it.enrol({"name": "a", "driver": "still"}, {"name": "b", "driver": "still"})
+            await sweep(it)
+            clock.advance(7200.0)
+            await it.sync.sweep(30.0, contexts.new())  # is spread over hours, and not waited for
+            await until(lambda: driver.reads == 3)
+            await sweep(it)
+            assert driver.reads == 5
+
+    asyncio.run(main())
+
+
+def test_enforcement_does_not_wait_for_drivers_that_are_read_rarely(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver("rare"), StillDriver("usual")) as it:
+            it.sync = PowerSync(it.fleet, it.rooms, it.recorder, intervals={"rare": 600.0})
+            await sweep(it)
+            it.sync.reports = {"rare": SweepReport(1, 480.0), "usual": SweepReport(1, 24.0)}
+            assert it.sync.round == 30.0
+            assert it.sync.gate.intervals == {"rare": 600.0}
+
+    asyncio.run(main())
 
 
 def test_nodes_enrolled_while_the_conductor_runs_are_read_at_once(tmp_path: Path) -> None:

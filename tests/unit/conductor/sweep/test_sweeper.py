@@ -10,6 +10,7 @@ import pytest
 
 from fakes import PATIENCE, Pieces, StillDriver, happened, pieces, until
 from podium import errors, states
+from podium.clocks import boottime
 from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep import sweeper as sweeping
 from podium.conductor.sweep.power_sync import PowerSync
@@ -234,6 +235,21 @@ def test_a_paced_sweep_leaves_failing_nodes_to_their_own_times(tmp_path: Path) -
             room, sweeper = it.rooms["still"], it.sync.sweepers["still"]
             numbers = [entry.number for entry in it.fleet.entries()]
             run = room.start(lambda: sweeper.sweep(numbers, 0.1, 1000.0, contexts.new()), contexts.new())
+            await asyncio.wrap_future(run.future)
+            assert driver.order == ["a", "b", "b"]
+
+    asyncio.run(main())
+
+
+def test_nodes_that_a_driver_has_reported_are_left_out_of_a_sweep_that_is_spread(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with swept(tmp_path, driver := Failing(), "a", "b") as it:
+            await sweep(it)
+            it.fleet.entries()[0].reads.reported = boottime()
+            it.fleet.reporting.add("still")
+            room, sweeper = it.rooms["still"], it.sync.sweepers["still"]
+            numbers = [entry.number for entry in it.fleet.entries()]
+            run = room.start(lambda: sweeper.sweep(numbers, 0.01, 3600.0, contexts.new()), contexts.new())
             await asyncio.wrap_future(run.future)
             assert driver.order == ["a", "b", "b"]
 

@@ -103,6 +103,55 @@ def test_an_event_that_waited_for_its_report_has_the_time_at_which_it_was_observ
     asyncio.run(main())
 
 
+class Counting(Asking):
+    """Counts the reads of its power."""
+
+    reads = 0
+
+    async def get_power_state(self, node: base.Node) -> str:
+        self.reads += 1
+        return await super().get_power_state(node)
+
+
+def test_a_node_whose_power_was_reported_is_not_read_by_the_next_sweep(tmp_path: Path, clock: Clock) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, driver := Counting()) as it:
+            node = await stage(it)
+            await it.parts.sync.sweep(3600.0, contexts.new())
+            await it.parts.recorder.flush()
+            await it.parts.sync.sweep(3600.0, contexts.new())
+            assert driver.reads == 2
+            it.manager.report_power_state(node, states.POWER_OFF)
+            await it.parts.sync.sweep(3600.0, contexts.new())
+            assert driver.reads == 2
+            entry = it.parts.fleet.find(node.uuid)
+            assert entry is not None and entry.reads.reported is not None
+            entry.reads.reported -= 3600.0
+            await it.parts.sync.sweep(3600.0, contexts.new())
+            assert driver.reads == 3
+
+    asyncio.run(main())
+
+
+def test_a_node_that_is_reported_in_another_state_than_is_wanted_is_read(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, driver := Counting()) as it:
+            node = await stage(it)
+            await it.parts.sync.sweep(3600.0, contexts.new())
+            await it.parts.recorder.flush()
+            entry = it.parts.fleet.find(node.uuid)
+            assert entry is not None
+            entry = replace(entry, wanted=states.POWER_ON)
+            it.parts.fleet._entries[entry.number] = entry
+            it.manager.report_power_state(node, states.POWER_OFF)
+            await it.parts.sync.sweep(3600.0, contexts.new())
+            assert driver.reads == 2
+
+    asyncio.run(main())
+
+
 def test_reported_sensors_are_metrics_until_their_node_leaves(tmp_path: Path, clock: Clock) -> None:
     async def main() -> None:
         async with conducted(tmp_path, clock, Asking()) as it:

@@ -10,6 +10,7 @@ import pytest
 from fakes import HERE, Pieces, StillDriver, pieces
 from podium.conductor.enforcement.enforcer import Enforcement
 from podium.conductor.rooms import context as contexts
+from podium.conductor.sweep.power_sync import PowerSync
 from podium.conductor.telling.power_metrics import of_power
 from podium.conductor.telling.statistics import Statistics
 from podium.db import conductors
@@ -40,6 +41,18 @@ def test_the_share_of_fresh_readings_counts_nodes_never_read_as_stale(tmp_path: 
             assert (figures.fresh_share, figures.never_read) == (0.5, 1)
             assert figures.ages == Ages(median=60, p99=61, max=61)
             assert [figures.age_buckets[limit] for limit in ("5", "60", "inf")] == [1, 2, 3]
+
+    asyncio.run(main())
+
+
+def test_nodes_are_not_stale_only_because_their_driver_is_read_rarely(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with aged(tmp_path, {"a": 1, "b": 700, "c": 1300, "d": None}) as (it, _):
+            sync = PowerSync(it.fleet, it.rooms, it.recorder, intervals={"still": 600.0})
+            statistics = Statistics(it.fleet, it.rooms, sync, it.recorder, max_age=60, now=lambda: NOW)
+            figures = statistics.figures()
+            assert (figures.fresh_share, figures.max_age) == (0.5, 60)
+            assert figures.drivers["still"].interval == 600.0
 
     asyncio.run(main())
 

@@ -1,0 +1,297 @@
+"""Reads the nodes of an endpoint in one call, where the driver has ``get_power_states``.
+
+A batch has the visits of all of its nodes, so that no other call goes to them meanwhile. A person who wants
+one of the nodes waits until the call has ended, and comes first then. An async call that takes long is broken
+off for that, as the read of a single node is, and its other nodes are read again at once.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from podium import errors
+from podium.conductor.fleet.entry import Entry
+from podium.conductor.rooms import hiding
+from podium.conductor.rooms.calls import fault_of
+from podium.conductor.rooms.places import NotAsked
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.visit import Visit
+from podium.conductor.sweep.endpoints import Endpoints
+from podium.conductor.sweep.feed import Feed
+from podium.conductor.sweep.sweeper import BURST, Sweeper
+from podium.drivers import base
+
+#: Nodes that are read in one call.
+MOST: Final = 1000
+#: Seconds after which an async call is broken off for a person who waits for one of its nodes.
+_COURTESY: Final = 2.0
+
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+
+class _Shared:
+    """The task of a batch as the visits see it: it is cancelled once, however many of them do that.
+
+    A second time would end the wait for a plain method that is under way.
+    """
+
+    def __init__(self, task: "asyncio.Task[Any]") -> None:
+        self._task = task
+        self._is_cancelled = False
+
+    def done(self) -> bool:
+        return self._task.done()
+
+    def cancel(self) -> None:
+        if not self._is_cancelled:
+            self._is_cancelled = True
+            self._task.cancel()
+
+
+class Batch:
+    """A call for some nodes of an endpoint, as they were when it began.
+
+    :param task: makes the call
+    :ivar busy: numbers of nodes that other calls have, which are not part of it
+    :ivar refused: nodes to which an earlier call has not returned, which are not either
+    """
+
+    def __init__(self, room: DriverRoom, entries: Sequence[Entry], task: "asyncio.Task[Any]") -> None:
+        self._visits: list[tuple[Entry, Visit]] = []
+        self.busy: list[int] = []
+        self.refused: list[tuple[Entry, NotAsked]] = []
+        self.given_up = self._makes_way = self._waits = False
+        is_alone, shared = len(entries) == 1, _Shared(task)
+        for entry in entries:
+            visit = room.visit(entry.node, shared)
+            try:
+                is_free = visit.take()
+            except NotAsked as error:
+                self.refused.append((entry, error))
+                continue
+            if is_free or is_alone:
+                self._visits.append((entry, visit))
+                self._waits = not is_free
+            else:
+                self.busy.append(entry.number)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Its nodes."""
+        return [entry for entry, _ in self._visits]
+
+    @property
+    def first(self) -> Visit:
+        """The visit that has the place among the driver's calls, if one is needed."""
+        return self._visits[0][1]
+
+    @property
+    def is_broken_off(self) -> bool:
+        """Whether it was cancelled because somebody claims one of its nodes."""
+        return not self.given_up and any(visit.yielded or visit.given_up for _, visit in self._visits)
+
+    @property
+    def unclaimed(self) -> list[Entry]:
+        """Those of its nodes that nobody claims."""
+        return [entry for entry, visit in self._visits if not (visit.yielded or visit.given_up)]
+
+    async def turn(self) -> None:
+        """Wait until its nodes are free, where it is a single one that another call has."""
+        if self._waits:
+            await self.first.turn()
+
+    def note_call(self) -> None:
+        """Note that the driver is called now: a call for several nodes does not give way."""
+        for _, visit in self._visits:
+            visit.gives_way = len(self._visits) == 1
+
+    def make_way(self) -> None:
+        """Have the call give way after all, if a person waits for one of its nodes, now or later."""
+        if not self._makes_way:
+            self._makes_way = True
+            for _, visit in self._visits:
+                visit.make_way()
+
+    def give_up(self) -> None:
+        """Give up the call: its nodes are not called again until it has returned."""
+        self.given_up = True
+        for _, visit in self._visits:
+            visit.give_up()
+
+    def end(self) -> None:
+        """Hand the nodes on: the call has returned."""
+        for _, visit in self._visits:
+            visit.end()
+
+
+class Batches(Sweeper[tuple[int, ...], Batch]):
+    """Has ``get_power_states`` called once for each endpoint, with those of its nodes that are free.
+
+    A node that another call has is read by itself, in its turn.
+    """
+
+    def __init__(self, room: DriverRoom, *parts: Any, **limits: Any) -> None:
+        super().__init__(room, *parts, **limits)
+        self._endpoints = Endpoints(room.endpoint)
+        self._called: set[int] = set()  # numbers of the nodes of calls under way
+
+    @staticmethod
+    def _reader(driver: base.Driver) -> Callable[..., Any]:
+        return driver.get_power_states
+
+    def _units(self, numbers: Sequence[int]) -> Sequence[tuple[int, ...]]:
+        found: dict[str, list[int]] = {}
+        for number in numbers:
+            entry = self._fleet.get(number)
+            if entry is not None:
+                found.setdefault(self._endpoints.of(entry), []).append(number)
+        return [
+            tuple(those[first : first + MOST])
+            for those in found.values()
+            for first in range(0, len(those), MOST)
+        ]
+
+    def _unreported(self, units: Sequence[tuple[int, ...]], now: float) -> Iterable[tuple[int, ...]]:
+        left = (tuple(one for one in unit if not self._is_reported(one, now)) for unit in units)
+        return [unit for unit in left if unit]
+
+    def _count(self, feed: Feed[tuple[int, ...]] | None) -> int:
+        still = () if feed is None else feed.units[feed.fed :]
+        return sum(map(len, [*self._queue, *self._again, *still]))
+
+    def _begin(self, numbers: Sequence[int], spread: float, done: "asyncio.Future[None]") -> None:
+        self._endpoints.keep(numbers)
+        super()._begin(numbers, spread, done)
+
+    def _due_again(self, now: float) -> Sequence[tuple[int, ...]]:
+        """With a node that is due, the other failing nodes of its endpoint are retried too."""
+        due = self._take_due(now)
+        entries = [entry for number in due if (entry := self._fleet.get(number)) is not None]
+        for endpoint in {self._endpoints.of(entry) for entry in entries}:
+            others = [number for number in self._endpoints.nodes(endpoint) if number in self._retries]
+            for number in others:
+                self._retries.forget(number)
+            due += others
+        return self._units(due)
+
+    def _lose_patience(self, now: float) -> None:
+        super()._lose_patience(now)
+        for begun, _, batch in self._lingering.values() if self._is_async else ():
+            if now - begun > _COURTESY:
+                batch.make_way()
+
+    async def _work(self) -> None:
+        task, clock = asyncio.current_task(), asyncio.get_running_loop().time
+        assert task is not None
+        has_slot, is_broken_off = True, False
+        try:
+            while has_slot and (entries := self._next()):
+                batch = Batch(self._room, entries, task)
+                if not (entries := self._without_busy(batch)):
+                    continue
+                answers, error = _NOTHING, None
+                numbers = [entry.number for entry in entries]
+                are_failing = all(entry.reads.failing is not None for entry in entries)
+                self._reading[numbers[0]] = clock(), are_failing, batch
+                self._called.update(numbers)
+                try:
+                    await batch.turn()
+                    if self._needs_place:
+                        await self._take_place(numbers[0], entries[0].node, batch.first)
+                    batch.note_call()
+                    nodes = [entry.node for entry in entries]
+                    hiding.note_call(self._room.secret, nodes)
+                    answers = _checked(await self._ask(nodes))
+                    if batch.first.place is not None:
+                        batch.first.place.note_answer()
+                except Exception as failure:
+                    error = failure
+                except BaseException as fault:
+                    error = fault_of(self._method, fault)
+                finally:
+                    is_broken_off = batch.is_broken_off
+                    batch.end()
+                    self._called.difference_update(numbers)
+                    has_slot = not batch.given_up and self._forget(numbers[0])
+                    if is_broken_off:
+                        self._queue.appendleft(tuple(entry.number for entry in batch.unclaimed))
+                if batch.given_up or is_broken_off:
+                    return
+                self._take_all(entries, answers, error)
+                await self._breathe(len(entries))
+        finally:
+            if has_slot:
+                self._slots -= 1
+            if is_broken_off:
+                self._tick()
+            else:
+                self._end_sweep()
+
+    def _next(self) -> list[Entry]:
+        """Take the next nodes from the queues that may be read; none if there are none."""
+        while queue := self._queue or self._again:
+            entries = [
+                entry
+                for number in queue.popleft()
+                if (entry := self._fleet.get(number)) is not None and self._wanted(entry)
+            ]
+            if entries:
+                return entries
+        return []
+
+    def _wanted(self, entry: Entry) -> bool:
+        return self._gate.rules.reads(entry) and not (
+            entry.number in self._fleet.taken
+            or entry.number in self._called
+            or entry.node.driver != self._room.driver.name
+        )
+
+    def _without_busy(self, batch: Batch) -> list[Entry]:
+        """The nodes of a batch; of those that are not free some are queued, and the others fail."""
+        self._queue.extend((number,) for number in batch.busy)
+        for entry, error in batch.refused:
+            self._take(entry, None, error)
+        return batch.entries
+
+    def _take_all(
+        self, entries: Sequence[Entry], answers: Mapping[Any, Any], error: Exception | None
+    ) -> None:
+        for entry in entries:
+            if error is not None:
+                self._take(entry, None, error)
+            elif entry.node.uuid not in answers:
+                self._take(entry, None, errors.DriverError("the driver did not answer for it"))
+            elif isinstance(answer := answers[entry.node.uuid], Exception):
+                self._take(entry, None, answer)
+            else:
+                self._take(entry, answer, None)
+
+    async def _breathe(self, nodes: int) -> None:
+        """Let other tasks of the loop run now and then.
+
+        :param nodes: that were read
+        """
+        self._burst += nodes
+        if self._burst >= BURST:
+            self._burst = 0
+            await asyncio.sleep(0)
+
+    def _visit_of(self, call: Batch) -> Visit:
+        return call.first
+
+    def _give_up(self, call: Batch, error: Exception) -> None:
+        self._called.difference_update(entry.number for entry in call.entries)
+        for entry in call.unclaimed:
+            self._take(entry, None, error)
+        call.give_up()
+
+
+def _checked(answers: Any) -> Mapping[Any, Any]:
+    """What a driver answered for several nodes, as a mapping that is no longer the driver's.
+
+    :raises TypeError: for what is none
+    """
+    if not isinstance(answers, Mapping):
+        raise TypeError(f"get_power_states returned a {type(answers).__name__}, not a mapping by UUID")
+    return dict(answers)

@@ -1,0 +1,97 @@
+"""Reads nodes one by one, each with a call of its own."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from podium.conductor.fleet.entry import Entry
+from podium.conductor.rooms import hiding
+from podium.conductor.rooms.calls import fault_of
+from podium.conductor.rooms.visit import Visit
+from podium.conductor.sweep.feed import Feed
+from podium.conductor.sweep.sweeper import BURST, Sweeper
+from podium.drivers import base
+
+
+class Singly(Sweeper[int, tuple[Entry, Visit]]):
+    """Has ``get_power_state`` called for each node.
+
+    A call under way is the node as it was when its read began, and the visit.
+    """
+
+    @staticmethod
+    def _reader(driver: base.Driver) -> Callable[..., Any]:
+        return driver.get_power_state
+
+    def _units(self, numbers: Sequence[int]) -> Sequence[int]:
+        return numbers
+
+    def _unreported(self, units: Sequence[int], now: float) -> Iterable[int]:
+        return [number for number in units if not self._is_reported(number, now)]
+
+    def _count(self, feed: Feed[int] | None) -> int:
+        still = 0 if feed is None else len(feed.units) - feed.fed
+        return len(self._queue) + len(self._again) + still
+
+    async def _work(self) -> None:
+        task, room, clock = asyncio.current_task(), self._room, asyncio.get_running_loop().time
+        assert task is not None
+        has_slot = True
+        try:
+            while has_slot and (entry := self._next()) is not None:
+                visit, answer, error = room.visit(entry.node, task), None, None
+                is_failing = entry.reads.failing is not None
+                self._reading[entry.number] = clock(), is_failing, (entry, visit)
+                hiding.note_call(room.secret, entry.node)
+                try:
+                    if not visit.take():
+                        await visit.turn()
+                    if self._needs_place:
+                        await self._take_place(entry.number, entry.node, visit)
+                    answer = await self._ask(entry.node)
+                    if visit.place is not None:
+                        visit.place.note_answer()
+                except Exception as failure:
+                    error = failure
+                except BaseException as fault:
+                    error = fault_of(self._method, fault)
+                finally:
+                    visit.end()
+                    has_slot = not visit.given_up and self._forget(entry.number)
+                if visit.given_up or visit.yielded:
+                    return
+                self._take(entry, answer, error)
+                self._burst += 1
+                if self._burst >= BURST:
+                    self._burst = 0
+                    await asyncio.sleep(0)
+        finally:
+            if has_slot:
+                self._slots -= 1
+            self._end_sweep()
+
+    def _next(self) -> Entry | None:
+        """Take the next node from the queues that may be read."""
+        while queue := self._queue or self._again:
+            entry = self._fleet.get(queue.popleft())
+            if entry is not None and self._wanted(entry):
+                return entry
+        return None
+
+    def _wanted(self, entry: Entry) -> bool:
+        number = entry.number
+        return self._gate.rules.reads(entry) and not (
+            number in self._fleet.taken
+            or number in self._reading
+            or number in self._lingering
+            or entry.node.driver != self._room.driver.name
+        )
+
+    def _give_up(self, call: tuple[Entry, Visit], error: Exception) -> None:
+        entry, visit = call
+        if not visit.yielded:
+            self._take(entry, None, error)
+        visit.give_up()
+
+    def _visit_of(self, call: tuple[Entry, Visit]) -> Visit:
+        return call[1]
