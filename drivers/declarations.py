@@ -82,7 +82,8 @@ def faults_of_instance(driver: base.Driver, name: str) -> list[str]:
     if called is None:
         return ["its __init__ does not call super().__init__(name, options)"]
     if called != name:
-        return [f"its __init__ names it {called!r} instead of {name}: super().__init__(name, options)"]
+        given = safe_repr(called)
+        return [f"its __init__ names it {given} instead of {name}: super().__init__(name, options)"]
     return faults(driver) or list(push.misfits(driver))
 
 

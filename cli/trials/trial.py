@@ -18,6 +18,7 @@ from podium.conductor.tasks.node_task import NodeTask
 from podium.conductor.tasks.schedule import Schedule
 from podium.db.worker import Worker
 from podium.drivers import base
+from podium.wording import safe_repr
 
 _START_TIMEOUT: Final = 30.0
 #: Longer than the room lets ``node_added`` take.
@@ -128,7 +129,7 @@ class Trial:
 
     def _power(self, answer: Any) -> str:
         if not (isinstance(answer, str) and answer in states.READINGS):
-            raise errors.DriverError(f"{answer!r} is none of {', '.join(sorted(states.READINGS))}")
+            raise errors.DriverError(f"{safe_repr(answer)} is none of {', '.join(sorted(states.READINGS))}")
         self._manager.note_power(answer)
         return answer
 

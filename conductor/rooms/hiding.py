@@ -13,10 +13,10 @@ from podium import masking
 from podium.drivers.base import Node
 from podium.wording import safe_repr
 
-#: Of the present call: the names that its driver declared as secret, and what the driver was given.
-_call: contextvars.ContextVar[tuple[frozenset[str], tuple[Any, ...]] | None] = contextvars.ContextVar(
-    "call", default=None
-)
+#: A call of a driver: the names that the driver declared as secret, and what it was given.
+Call = tuple[frozenset[str], tuple[Any, ...]]
+
+_call: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", default=None)
 
 
 def note_call(secret: frozenset[str], *given: Any) -> None:
@@ -26,6 +26,16 @@ def note_call(secret: frozenset[str], *given: Any) -> None:
     :param given: nodes, collections of nodes, or anything else
     """
     _call.set((secret, given))
+
+
+def present() -> Call | None:
+    """The call that the caller is a part of, if any."""
+    return _call.get()
+
+
+def resume(call: Call | None) -> None:
+    """Make the present task a part of a call, from which it began in another way than by inheriting."""
+    _call.set(call)
 
 
 class HideSecrets(logging.Filter):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from oslo_context.context import RequestContext
 
-from podium.conductor.rooms import calls
+from podium.conductor.rooms import calls, hiding
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.faults import Faults
 from podium.conductor.rooms.run import Run
@@ -56,7 +56,8 @@ class SpawnedTasks:
         except RuntimeError:
             coroutine.close()
             raise
-        run = self._start(lambda: self._watch(coroutine, scrubbed), contexts.new())
+        call = hiding.present()
+        run = self._start(lambda: self._watch(coroutine, scrubbed, call), contexts.new())
         run.future.add_done_callback(lambda _: self._note_end(coroutine))
         return run
 
@@ -86,10 +87,13 @@ class SpawnedTasks:
         with self._lock:
             self._count -= 1
 
-    async def _watch(self, coroutine: Coroutine[Any, Any, Any], scrubbed: Callable[[str], str]) -> None:
+    async def _watch(
+        self, coroutine: Coroutine[Any, Any, Any], scrubbed: Callable[[str], str], call: hiding.Call | None
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        hiding.resume(call)
         try:
             await coroutine
         except GeneratorExit:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,29 @@ def test_a_task_that_a_call_begins_shows_none_either(shown: Lines) -> None:
     driver = Beginning()
     call(driver, driver.read)
     assert "****** at bmc1" in shown.text
+
+
+def test_a_task_that_is_spawned_in_a_call_hides_the_secrets_of_its_node(shown: Lines) -> None:
+    done = threading.Event()
+
+    class Spawning(StillDriver):
+        async def node_added(self, node: base.Node) -> None:
+            room.spawned.start(self.listen(), 10, str)
+
+        async def listen(self) -> None:
+            logging.getLogger("acme").warning("listens to bmc1 with hunter2")
+            done.set()
+
+    driver = Spawning()
+    room = DriverRoom(driver)
+    room.open(PATIENCE)
+    try:
+        run = room.start(lambda: room.command(PATIENCE, NODE, driver.node_added), contexts.new())
+        run.future.result(PATIENCE)
+        assert done.wait(PATIENCE)
+    finally:
+        assert room.close(PATIENCE)
+    assert "listens to bmc1 with ******" in shown.text
 
 
 def test_a_call_for_several_nodes_shows_no_secret_of_any(shown: Lines) -> None:
