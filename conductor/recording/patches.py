@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from podium.conductor.fleet.entry import Entry
 from podium.db import fleet
 from podium.drivers import internal_info
 
@@ -21,6 +22,31 @@ class Patched(NamedTuple):
 
     columns: Mapping[int, Mapping[str, Mapping[str, Any]]]
     refused: Mapping[int, str]
+
+
+class Unsaved:
+    """What drivers saved for themselves and the database does not have yet: the limit counts that, too.
+
+    For any thread. Of two that save for one node at the same moment, one may not be counted.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[int, dict[str, Any]] = {}  # by node
+
+    def add(self, entry: Entry, values: Mapping[str, Any]) -> None:
+        """Count values of a node's ``driver_internal_info``.
+
+        :raises ValueError: when there is no room for them
+        """
+        waiting = self._values.get(entry.number, {})
+        refusal = internal_info.refusal({**entry.node.driver_internal_info, **waiting}, values)
+        if refusal is not None:
+            raise ValueError(f"{entry.node.name}: {refusal}")
+        self._values[entry.number] = {**waiting, **values}
+
+    def clear(self) -> None:
+        """Forget all, once nothing waits."""
+        self._values = {}
 
 
 def write(connection: sa.Connection, values: Values) -> Patched:

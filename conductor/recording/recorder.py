@@ -24,7 +24,7 @@ from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording import patches
 from podium.conductor.recording.checked import CheckedPile
-from podium.conductor.recording.patches import Patched
+from podium.conductor.recording.patches import Patched, Unsaved
 from podium.conductor.recording.pile import MOST_CHANGES, Pile
 from podium.conductor.recording.written import Written
 from podium.conductor.rooms.clock import DatabaseClock
@@ -90,6 +90,7 @@ class Recorder:
         self._health_order = threading.Lock()
         self._healths: Pile[int, Mapping[str, Any] | None, None] = Pile(fleet.record_health)
         self._health_times: Pile[int, tuple[datetime, float], None] = Pile(fleet.record_health_times)
+        self._unsaved = Unsaved()
         self._values: Pile[tuple[int, str, str], Any, Patched] = Pile(patches.write, self._note_values)
         self._maintenance: Pile[int, tuple[str, str | None], None] = Pile(
             fleet.record_maintenance, most=MOST_CHANGES
@@ -151,9 +152,14 @@ class Recorder:
             self._health_times.add(entry.number, (self._sql.now(), lasts))
 
     def add_values(self, uuid: str, column: str, values: Mapping[str, Any]) -> None:
-        """Have values put into a JSON column of a node."""
+        """Have values put into a JSON column of a node.
+
+        :raises ValueError: when its ``driver_internal_info`` has no room for them
+        """
         entry = self._fleet.find(uuid)
         if entry is not None:
+            if column == "driver_internal_info":
+                self._unsaved.add(entry, values)
             self._values.add_all({(entry.number, column, key): value for key, value in values.items()})
 
     def add_maintenance(self, uuid: str, who: str, reason: str | None) -> None:
@@ -231,6 +237,8 @@ class Recorder:
             await self.write_outcomes()
             for pile in self._piles:
                 await pile.write(self._sql)
+            if not len(self._values):
+                self._unsaved.clear()
         except errors.DatabaseUnavailable:
             self._oldest = oldest or self._oldest
             return False

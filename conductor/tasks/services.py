@@ -26,7 +26,7 @@ from podium.db import fleet as statements
 from podium.db.clock import later
 from podium.db.readings import Reading
 from podium.db.worker import Worker
-from podium.drivers import base, command, internal_info
+from podium.drivers import base, command
 from podium.drivers.context import Lifetimes
 
 LOG = log.getLogger(__name__)
@@ -151,10 +151,7 @@ class DriverServices:
     def _save(self, node: base.Node, column: str, values: Mapping[str, Any]) -> None:
         # A copy, and an error for what is no JSON now, where the driver can be blamed.
         copied = json.loads(json.dumps(dict(values), allow_nan=False))
-        if (entry := self._current(node)) is not None:
-            known = entry.node.driver_internal_info
-            if column == "driver_internal_info" and (refusal := internal_info.refusal(known, copied)):
-                raise ValueError(f"{node.name}: {refusal}")
+        if self._current(node) is not None:
             self._recorder.add_values(node.uuid, column, copied)
 
     def set_maintenance(self, node: base.Node, reason: str) -> None:

@@ -12,7 +12,7 @@ from fakes import HERE, Pieces, StillDriver, pieces
 from podium import errors
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms.sql import Sql
-from podium.db import beginning, power
+from podium.db import beginning, fleet, power
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome
 from podium.db.readings import Checked, Reading
@@ -232,15 +232,37 @@ def test_what_has_no_room_beside_what_was_saved_meanwhile_is_dropped_and_logged(
         async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
             it.enrol({"name": "a", "driver": "still"}, {"name": "b", "driver": "still"})
             await it.fleet.refresh(it.sql)
-            large, small = it.node("a").uuid, it.node("b").uuid
-            for key in ("one", "two"):  # neither knows of the other, which waits
-                it.recorder.add_values(large, "driver_internal_info", {key: "x" * 40_000})
-            it.recorder.add_values(large, "properties", {"cpus": 2})
-            it.recorder.add_values(small, "driver_internal_info", {"one": 1})
+            large, small = it.node("a"), it.node("b")
+            there = {"one": "x" * 40_000}
+            it.recorder.add_values(large.uuid, "driver_internal_info", {"two": "x" * 40_000})
+            it.recorder.add_values(large.uuid, "properties", {"cpus": 2})
+            it.recorder.add_values(small.uuid, "driver_internal_info", {"one": 1})
+            with it.database.write() as connection:
+                fleet.record_patches(connection, {large.id: {"driver_internal_info": there}})
             assert await it.recorder.flush()
-            assert (it.node("a").driver_internal_info, it.node("a").properties) == ({}, {"cpus": 2})
+            assert (it.node("a").driver_internal_info, it.node("a").properties) == (there, {"cpus": 2})
             assert it.node("b").driver_internal_info == {"one": 1}
 
     asyncio.run(main())
     (line,) = [record.getMessage() for record in caplog.records if "dropped" in record.getMessage()]
     assert line.startswith("a: what the driver still saved is dropped: driver_internal_info would have 800")
+
+
+def test_what_waits_in_an_outage_counts_for_the_room_that_a_node_has(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"})
+            recorder, uuid = await outage_of(it), it.node("a").uuid
+            recorder.add_values(uuid, "driver_internal_info", {"one": "x" * 40_000})
+            for _ in range(2):
+                with pytest.raises(ValueError, match="^a: driver_internal_info would have 800"):
+                    recorder.add_values(uuid, "driver_internal_info", {"two": "x" * 40_000})
+                assert not await recorder.flush()
+            it.sql.away = False  # type: ignore[attr-defined]
+            assert await recorder.flush()
+            recorder.add_values(uuid, "driver_internal_info", {"one": None})
+            recorder.add_values(uuid, "driver_internal_info", {"two": "x" * 40_000})
+            assert await recorder.flush()
+            assert it.node("a").driver_internal_info.keys() == {"two"}
+
+    asyncio.run(main())

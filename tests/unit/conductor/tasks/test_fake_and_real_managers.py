@@ -515,6 +515,18 @@ def test_a_driver_has_room_for_64_kib_of_its_own_with_a_node(on: Callable[..., N
     on(play)
 
 
+def test_what_was_saved_a_moment_ago_takes_its_room(on: Callable[..., None]) -> None:
+    async def play(side: Side) -> None:
+        save = side.manager.save_driver_internal_info
+        save(node_of(side), {"one": "x" * 40_000})
+        with pytest.raises(ValueError, match=r"^n1: driver_internal_info would have 800\d\d bytes"):
+            save(node_of(side), {"two": "x" * 40_000})
+        await side.settle()
+        assert node_of(side).driver_internal_info.keys() == {"one"}
+
+    on(play)
+
+
 def test_twenty_megabytes_are_refused_at_once(on: Callable[..., None]) -> None:
     async def play(side: Side) -> None:
         with pytest.raises(ValueError, match="keep less in it"):
