@@ -42,7 +42,7 @@ DIGITS: Final = f"{_RARITAN}.3.5.4.1.7.1.{{}}.5"
 #: snmpInPkts of SNMPv2-MIB: the messages that the agent was sent.
 PACKETS: Final = (1, 3, 6, 1, 2, 1, 11, 1, 0)
 
-READ, WRITE, AUTH_KEY, PRIV_KEY = "opensesame", "shibboleth", "authswordfish", "privswordfish"
+READ, WRITE, AUTH_KEY, PRIV_KEY = "opensesame", "schibboléth", "auth-schwertfïsch", "priv-schwertfïsch"
 #: The users of SNMP v3 are called like their authentication protocols, here with snmpd's names for these.
 USERS: Final = {
     "sha": "SHA",

@@ -56,6 +56,7 @@ _REFUSALS: Final = (
 _NOT_ALLOWED: Final = frozenset({4, 6, 16})  # readOnly, noAccess, authorizationError
 _NO_SUCH_ROW: Final = frozenset({2, 11, 17, 18})  # noSuchName, noCreation, notWritable, inconsistentName
 _TOO_BIG: Final = 1
+_UNDO_FAILED: Final = 15
 _NUMBERS: Final = (rfc1902.Integer, rfc1902.Integer32, rfc1902.Counter32, rfc1902.Gauge32, rfc1902.Unsigned32)
 _NO_VALUE: Final = (rfc1905.NoSuchObject, rfc1905.NoSuchInstance, rfc1905.EndOfMibView)
 
@@ -174,7 +175,7 @@ class Client:
         except (PySnmpError, OSError) as error:  # a TimeoutError is one
             raise errors.BMCUnreachable(f"{agent} cannot be reached: {errors.one_line(error)}") from error
         if indication:
-            _fail(agent, indication)
+            _fail(agent, indication, writes)
         if status:
             _refused(agent, int(status), status.prettyPrint())
         return list(rows)
@@ -208,20 +209,26 @@ def _user(agent: Agent) -> User | None:
 
 
 def _credentials(login: Community | User, writes: bool) -> tuple[Any, Any]:
+    """What pysnmp takes for a login. It would encode texts as Latin-1, and show those that it cannot encode."""
     if isinstance(login, Community):
-        return hlapi.CommunityData(login.write if writes else login.read, mpModel=1), hlapi.ContextData()
+        name = login.write if writes else login.read
+        return hlapi.CommunityData(name.encode(), mpModel=1), hlapi.ContextData()
+    auth_key, priv_key = login.auth_key, login.priv_key
     user = hlapi.UsmUserData(
-        login.name,
-        authKey=login.auth_key,
-        authProtocol=AUTH_PROTOCOLS[login.auth_protocol] if login.auth_key else hlapi.USM_AUTH_NONE,
-        privKey=login.priv_key,
-        privProtocol=PRIV_PROTOCOLS[login.priv_protocol] if login.priv_key else hlapi.USM_PRIV_NONE,
+        login.name.encode(),
+        authKey=auth_key and auth_key.encode(),
+        authProtocol=AUTH_PROTOCOLS[login.auth_protocol] if auth_key else hlapi.USM_AUTH_NONE,
+        privKey=priv_key and priv_key.encode(),
+        privProtocol=PRIV_PROTOCOLS[login.priv_protocol] if priv_key else hlapi.USM_PRIV_NONE,
     )
     return user, hlapi.ContextData(contextName=login.context.encode())
 
 
-def _fail(agent: Agent, indication: Any) -> NoReturn:
-    """Raise what became of a request that was not answered as it should be."""
+def _fail(agent: Agent, indication: Any, writes: bool) -> NoReturn:
+    """Raise what became of a request that was not answered as it should be.
+
+    :param writes: whether it is a command, which may have been carried out if there is no word of a refusal
+    """
     if isinstance(indication, errind.RequestTimedOut):
         secret = "snmp_priv_key" if isinstance(agent.login, User) else "community"
         raise errors.BMCUnreachable(
@@ -229,7 +236,8 @@ def _fail(agent: Agent, indication: Any) -> NoReturn:
         )
     if isinstance(indication, _REFUSALS):
         raise errors.AuthenticationRefused(f"{agent} refuses the SNMP login: {indication}")
-    raise errors.DriverError(f"{agent}: {indication}")
+    kind = errors.BMCUnreachable if writes else errors.DriverError
+    raise kind(f"{agent}: {indication}")
 
 
 def _refused(agent: Agent, status: int, words: str) -> NoReturn:
@@ -238,6 +246,8 @@ def _refused(agent: Agent, status: int, words: str) -> NoReturn:
         raise errors.AuthenticationRefused(f"{agent}: the SNMP login may not do that ({words})")
     if status in _NO_SUCH_ROW:
         raise NoSuchRow(f"{agent}: {words}")
+    if status == _UNDO_FAILED:
+        raise errors.BMCUnreachable(f"{agent} began the change, and could not undo it ({words})")
     if status == _TOO_BIG:
         raise errors.DriverError(f"{agent}: the answer does not fit into a datagram; lower [snmp] rows")
     raise errors.DriverError(f"{agent} refuses the request: {words}")
