@@ -60,17 +60,21 @@ class Limit:
         """Whether waiting is no sign of a fault: sooner or later every call returns or is given up."""
         return True
 
+    def take_free(self, urgent: bool) -> bool:
+        """Take a place if one is free; return whether one is."""
+        is_free = self.under_way < self.room(urgent)
+        self.under_way += is_free
+        return is_free
+
     async def take(self, urgent: bool) -> None:
         """Take a place, in turn.
 
         :raises NotAsked: if nothing but lost calls could make room
         """
-        room = self.room(urgent)
-        if room <= 0:
-            raise self._refusal()
-        if self.under_way < room:
-            self.under_way += 1
+        if self.take_free(urgent):
             return
+        if self.room(urgent) <= 0:
+            raise self._refusal()
         waiting = self._urgent if urgent else self._others
         turn = asyncio.get_running_loop().create_future()
         waiting[turn] = None
@@ -222,9 +226,15 @@ class Place:
 
         :raises NotAsked: if there is none within these seconds, or never will be
         """
+        for limit in self._limits:
+            if not limit.take_free(self._urgent):
+                break
+            self._held.append(limit)
+        else:
+            return
         try:
             async with asyncio.timeout(seconds):
-                for limit in self._limits:
+                for limit in self._limits[len(self._held) :]:
                     self.waits_for = limit
                     await limit.take(self._urgent)
                     self._held.append(limit)
