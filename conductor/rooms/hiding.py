@@ -6,17 +6,18 @@ Which nodes these are, and what is secret in them, is found out when a line is l
 
 import contextvars
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from podium import masking
 from podium.drivers.base import Node
 from podium.wording import safe_repr
 
 #: A call of a driver: the names that the driver declared as secret, and what it was given.
-Call = tuple[frozenset[str], tuple[Any, ...]]
+Call = tuple[frozenset[str], Any]
 
-_call: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", default=None)
+_secret: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar("secret", default=frozenset())
+_given: contextvars.ContextVar[Any] = contextvars.ContextVar("given", default=None)
 
 
 def note_call(secret: frozenset[str], *given: Any) -> None:
@@ -25,17 +26,24 @@ def note_call(secret: frozenset[str], *given: Any) -> None:
     :param secret: names in driver_info that the driver declared as secret
     :param given: nodes, collections of nodes, or anything else
     """
-    _call.set((secret, given))
+    _secret.set(secret)
+    _given.set(given)
+
+
+#: As :func:`note_call` for a node, after a call of the same driver; costs the reads of a sweep less.
+note_node: Final = _given.set
 
 
 def present() -> Call | None:
     """The call that the caller is a part of, if any."""
-    return _call.get()
+    return None if (given := _given.get()) is None else (_secret.get(), given)
 
 
 def resume(call: Call | None) -> None:
     """Make the present task a part of a call, from which it began in another way than by inheriting."""
-    _call.set(call)
+    if call is not None:
+        _secret.set(call[0])
+        _given.set(call[1])
 
 
 class HideSecrets(logging.Filter):
@@ -43,7 +51,7 @@ class HideSecrets(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record, and let it pass."""
-        if (call := _call.get()) is not None:
+        if (call := present()) is not None:
             _hide(record, *call)
         return True
 
@@ -54,7 +62,7 @@ def install() -> None:
         handler.addFilter(HideSecrets())
 
 
-def _hide(record: logging.LogRecord, secret: frozenset[str], given: tuple[Any, ...]) -> None:
+def _hide(record: logging.LogRecord, secret: frozenset[str], given: Any) -> None:
     infos = {"": [node.driver_info for node in _nodes(given)]}
 
     def scrubbed(text: str) -> str:
@@ -69,8 +77,8 @@ def _hide(record: logging.LogRecord, secret: frozenset[str], given: tuple[Any, .
             setattr(record, name, scrubbed(text))
 
 
-def _nodes(given: Iterable[Any]) -> Iterator[Node]:
-    for one in given:
+def _nodes(given: Any) -> Iterator[Node]:
+    for one in given if isinstance(given, tuple) else (given,):
         if isinstance(one, Node):
             yield one
         elif isinstance(one, list | tuple):

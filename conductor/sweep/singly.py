@@ -37,12 +37,13 @@ class Singly(Sweeper[int, tuple[Entry, Visit]]):
         task, room, clock = asyncio.current_task(), self._room, asyncio.get_running_loop().time
         assert task is not None
         has_slot = True
+        hiding.note_call(room.secret)
         try:
             while has_slot and (entry := self._next()) is not None:
                 visit, answer, error = room.visit(entry.node, task), None, None
                 is_failing = entry.reads.failing is not None
                 self._reading[entry.number] = clock(), is_failing, (entry, visit)
-                hiding.note_call(room.secret, entry.node)
+                hiding.note_node(entry.node)
                 try:
                     if not visit.take():
                         await visit.turn()
