@@ -23,6 +23,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
 _METHODS: Final = (
     "get_power_state",
+    "get_power_states",
     "set_power_state",
     "inject_nmi",
     "validate",
@@ -32,6 +33,9 @@ _METHODS: Final = (
     "start",
     "close",
     "release",
+    "node_added",
+    "node_changed",
+    "node_removed",
 )
 #: Methods that are called where no event loop runs, such as in the command ``podium``.
 _PLAIN: Final = frozenset({"validate", "identity", "endpoint", "statistics"})

@@ -92,6 +92,8 @@ WRONG = [
     ("endpoint_calls = True", "endpoint_calls is True, not a whole number from 1 to 4096"),
     ("endpoint_calls = 2.5", "endpoint_calls is 2.5, not a whole number from 1 to 4096"),
     ("set_power_state = None", "set_power_state is None, not a method"),
+    ("get_power_states = None", "get_power_states is None, not a method"),
+    ("node_added = 'log'", "node_added is a value of the type str, not a method"),
     (
         "@base.driver_periodic_task(name='check_status')\n    def again(self, manager, context): pass",
         "2 periodic tasks are named check_status; give each a name of its own",
