@@ -63,7 +63,8 @@ class Host:
 
     def resumed(self) -> None:
         for pid in self.pids():
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # its master may have ended it the moment before
+                os.kill(pid, signal.SIGCONT)
 
     def pids(self) -> list[int]:
         """The master and the workers."""
