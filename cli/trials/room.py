@@ -25,13 +25,15 @@ class TrialRoom(DriverRoom):
         if push.ADDED not in self._followed:
             self.told.set_result(None)
 
-    async def call(self, method: Callable[..., Any], *args: Any) -> Any:
+    async def call(
+        self, method: Callable[..., Any], *args: Any, begun: Callable[[], object] = lambda: None
+    ) -> Any:
         if getattr(method, "__name__", "") not in self._followed:
-            return await super().call(method, *args)
-        begun, name = time.monotonic(), f"{self.driver.name}.{method.__name__}"
+            return await super().call(method, *args, begun=begun)
+        at, name = time.monotonic(), f"{self.driver.name}.{method.__name__}"
         try:
-            await super().call(method, *args)
+            await super().call(method, *args, begun=begun)
         finally:
             if not self.told.done():
                 self.told.set_result(None)
-        return self._transcript.line(f"done, in {time.monotonic() - begun:.3f} s", name)
+        return self._transcript.line(f"done, in {time.monotonic() - at:.3f} s", name)

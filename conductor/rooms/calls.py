@@ -59,13 +59,17 @@ class Calls:
         """The number of plain calls that were given up and have not returned."""
         return self._threads.lost
 
-    async def call(self, method: Callable[..., Any], *args: Any) -> Any:
+    async def call(
+        self, method: Callable[..., Any], *args: Any, begun: Callable[[], object] = lambda: None
+    ) -> Any:
         """Call a method, async or plain, for no node in particular, once there is a thread for it.
 
+        :param begun: called right before the call
         :raises DriverFault: for what would end the loop or the process
         :raises NotAsked: when it was cancelled before there was a thread for it
         """
         if is_async(method):
+            begun()
             return await self.made(method, *args)
         place = Place([self._threads])
         try:
@@ -73,6 +77,7 @@ class Calls:
                 await place.take()
             except asyncio.CancelledError:
                 raise NotAsked(f"{self._threads.name} had no thread for it") from None
+            begun()
             return await self.made(method, *args, place=place)
         finally:
             place.end()

@@ -24,7 +24,7 @@ class Following:
     """What one driver is told of its nodes. For the room's loop, except :meth:`note`.
 
     :param methods: those of podium.drivers.push that the driver defines, by name
-    :param call: calls a method of the driver, async or plain
+    :param call: see :meth:`podium.conductor.rooms.room.DriverRoom.call`
     :param plainly: plain calls at the same time
     :param secret: names in driver_info whose values are never shown
     """
@@ -48,6 +48,7 @@ class Following:
         self._is_woken = False
         self._request = contexts.new()
         self._running = 0
+        self._timers: dict[asyncio.Task[Any], asyncio.TimerHandle] = {}
         self._late: set[asyncio.Task[Any]] = set()
 
     @property
@@ -106,12 +107,17 @@ class Following:
 
     def _begin(self, name: str, node: base.Node) -> None:
         self._running += 1
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(
-            self._call(self._methods[name], node), name=name, context=contexts.carrying(self._request)
-        )
-        timer = loop.call_later(_PATIENCE, self._give_up, task, name, node)
-        task.add_done_callback(functools.partial(self._end, name=name, node=node, timer=timer))
+        call = self._call(self._methods[name], node, begun=functools.partial(self._limit, name, node))
+        context = contexts.carrying(self._request)
+        task = asyncio.get_running_loop().create_task(call, name=name, context=context)
+        task.add_done_callback(functools.partial(self._end, name=name, node=node))
+
+    def _limit(self, name: str, node: base.Node) -> None:
+        """Give up the call that this task makes, if it takes too long from now on."""
+        task = asyncio.current_task()
+        assert task is not None
+        later = asyncio.get_running_loop().call_later
+        self._timers[task] = later(_PATIENCE, self._give_up, task, name, node)
 
     def _give_up(self, task: "asyncio.Task[Any]", name: str, node: base.Node) -> None:
         if task.done():
@@ -122,10 +128,9 @@ class Following:
         task.cancel()
         self._go_on()
 
-    def _end(
-        self, task: "asyncio.Task[Any]", *, name: str, node: base.Node, timer: asyncio.TimerHandle
-    ) -> None:
-        timer.cancel()
+    def _end(self, task: "asyncio.Task[Any]", *, name: str, node: base.Node) -> None:
+        if (timer := self._timers.pop(task, None)) is not None:
+            timer.cancel()
         error = None if task.cancelled() else task.exception()
         if task in self._late:
             self._late.discard(task)

@@ -102,13 +102,16 @@ class DriverRoom:
             raise RuntimeError(f"the room of {self.driver.name} is not open")
         return start_in(self._loop, self._mailbox.post, call, request)
 
-    def call(self, method: Callable[..., Any], *args: Any) -> Coroutine[Any, Any, Any]:
+    def call(
+        self, method: Callable[..., Any], *args: Any, begun: Callable[[], object] = lambda: None
+    ) -> Coroutine[Any, Any, Any]:
         """Call a method of the driver, async or plain, for no node in particular; from a task of this room.
 
+        :param begun: called right before the call, once there is a thread for it
         :raises podium.conductor.rooms.calls.DriverFault: for what would end the loop or the process
         :raises podium.conductor.rooms.places.NotAsked: when it was cancelled before there was a thread for it
         """
-        return self._calls.call(method, *args)
+        return self._calls.call(method, *args, begun=begun)
 
     def bound(self, method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
         """Prepare a method for many calls; see :meth:`podium.conductor.rooms.calls.Calls.bound`."""

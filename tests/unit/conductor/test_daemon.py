@@ -1,4 +1,5 @@
 import asyncio
+import multiprocessing
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -290,3 +291,53 @@ def test_the_tasks_of_a_driver_that_does_not_start_are_left_out(tmp_path: Path) 
 
     asyncio.run(main())
     assert {name for name in found if not name.startswith("conductor.")} == {"working.check"}
+
+
+def test_a_node_that_changes_hands_is_removed_and_released_before_it_is_added_elsewhere(
+    tmp_path: Path,
+) -> None:
+    database = prepared(f"sqlite:///{tmp_path}/p.sqlite")
+    names = [f"n{number}" for number in range(20)]
+    with database.write() as connection:
+        api.create_nodes(connection, [{"name": name, "driver": "still"} for name in names])
+    told: list[tuple[str, str]] = []
+
+    class Telling(StillDriver):
+        """Notes what it hears in a list that all share."""
+
+        def __init__(self, member: str) -> None:
+            super().__init__()
+            self.member = member
+
+        async def node_added(self, node: base.Node) -> None:
+            told.append((f"{self.member}+", node.name))
+
+        async def node_removed(self, node: base.Node) -> None:
+            told.append((f"{self.member}-", node.name))
+
+        async def release(self, node: base.Node) -> None:
+            told.append((f"{self.member} released", node.name))
+
+    def those(what: str) -> set[str]:
+        return {name for kind, name in told if kind == what}
+
+    async def main() -> None:
+        conf = make_conf(tmp_path)
+        away = multiprocessing.Array("b", 2)
+        first = Conductor(conf, database, {"still": Telling("A")}, away=away)
+        second = Conductor(conf, database, {"still": Telling("B")}, index=1, away=away)
+        running = [asyncio.create_task(first.run(lambda: None))]
+        await until(lambda: those("A+") == {*names})
+        running.append(asyncio.create_task(second.run(lambda: None)))
+        await until(lambda: bool(those("B+")) and those("B+") == those("A released"))
+        assert 0 < len(those("B+")) < len(names)
+        second.stop()
+        await until(lambda: those("B released") == those("B+"))
+        first.stop()
+        await asyncio.wait_for(asyncio.gather(*running), PATIENCE)
+
+    asyncio.run(main())
+    for name in those("B+"):
+        steps = [kind for kind, one in told if one == name]
+        assert steps[:6] == ["A+", "A-", "A released", "B+", "B-", "B released"]
+        assert steps[6:] in ([], ["A+"])

@@ -232,3 +232,25 @@ def test_a_driver_that_does_not_ask_hears_nothing() -> None:
         await leave(room, *NODES)
 
     played(StillDriver(), play)
+
+
+def test_the_time_that_a_plain_call_waits_for_a_thread_does_not_count() -> None:
+    began, let_go = threading.Semaphore(0), threading.Event()
+
+    def hang() -> None:
+        began.release()
+        let_go.wait(PATIENCE)
+
+    driver = HearingPlainly()
+
+    async def play(room: DriverRoom) -> None:
+        for _ in range(room.size):
+            room.run(hang, request=contexts.new())
+            assert await asyncio.to_thread(began.acquire, timeout=PATIENCE)
+        room.following.note(NODES[0], True)
+        await until(lambda: room.following._running == 1)
+        assert room.following._timers == {}
+        let_go.set()
+        await until(lambda: driver.heard == ["+n0"])
+
+    played(driver, play)
