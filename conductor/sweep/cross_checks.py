@@ -183,8 +183,8 @@ class CrossChecks:
         self._to_read = {number: self._to_read.get(number, now + _LONGEST_READ) for number in found}
         with self._lock:
             self._answers = {number: its for number, its in self._answers.items() if number in self._to_read}
-        self._fleet.lent.clear()
         self._fleet.lent.update(found)
+        self._fleet.lent.intersection_update(found)  # at no time without those that stay
         unknown = [number for number in found if self._fleet.get(number) is None]
         return await self._fleet.borrow(self._sql, unknown) if unknown else []
 
