@@ -128,7 +128,8 @@ class Try(command.Command):
             if action is not None:
                 seconds = getattr(self.config.conductor, _TIMEOUTS.get(action, "power_state_change_timeout"))
                 trial.switch(action, seconds, lambda state: parsed_args.yes or self._agrees(action, state))
-            calls = [] if action is not None and not repeats else [trial.reading()]
+            readings = trial.readings()
+            calls = readings[:1] if repeats else readings if action is None else []
             calls += trial.tasks(tasks) if tasks or (repeats and not parsed_args.read) else []
             if repeats:
                 trial.caller.repeat(calls)

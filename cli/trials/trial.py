@@ -1,6 +1,7 @@
 """A trial of a driver: one node is read, switched and watched, and everything is printed."""
 
 import concurrent.futures
+import dataclasses
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
@@ -13,11 +14,12 @@ from podium.cli.trials.room import TrialRoom
 from podium.cli.trials.transcript import Transcript
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.power.change import LONGEST_CALL, PAUSES
+from podium.conductor.sweep import batches
 from podium.conductor.tasks.kinds import DriverTask
 from podium.conductor.tasks.node_task import NodeTask
 from podium.conductor.tasks.schedule import Schedule
 from podium.db.worker import Worker
-from podium.drivers import base
+from podium.drivers import base, class_options
 from podium.wording import safe_repr
 
 _START_TIMEOUT: Final = 30.0
@@ -88,15 +90,33 @@ class Trial:
         if figures:
             self._transcript.line(" ".join(figures), name)
 
-    def reading(self) -> Call:
-        """Return the read of the node's power."""
+    def readings(self) -> list[Call]:
+        """Return the reads of the power: that of sweeps, and that of power changes if it is another."""
+        reading = self._reading()
+        if not base.reads_together(self._driver):
+            return [reading]
+        together = dataclasses.replace(
+            reading,
+            name=f"{self._driver.name}.get_power_states",
+            make=lambda _: self._command(LONGEST_CALL, self._together),
+        )
+        return [together, reading]
+
+    def _reading(self) -> Call:
         return Call(
             name=f"{self._driver.name}.get_power_state",
             make=lambda _: self._command(LONGEST_CALL, self._driver.get_power_state),
             deadline=LONGEST_CALL,
-            spacing=self._schedule.sync_interval,
+            spacing=max(self._schedule.sync_interval, class_options.value(self._driver, "interval") or 0.0),
             words=self._power,
         )
+
+    async def _together(self, node: base.Node) -> Any:
+        answers = batches.checked(await self._room.call(self._driver.get_power_states, [node]))
+        answer = answers.get(node.uuid, errors.DriverError(batches.MISSING))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def tasks(self, names: Collection[str]) -> list[Call]:
         """Return the tasks of these names; if there are none, all that are enabled."""
@@ -140,7 +160,7 @@ class Trial:
         :param seconds: until the new state must show
         :param agrees: returns whether it may be sent to a machine in this state
         """
-        name, reading = f"{self._driver.name}.set_power_state", self.reading()
+        name, reading = f"{self._driver.name}.set_power_state", self._reading()
         if not self.caller.once(reading):
             self._transcript.line(f"{target} is not sent, because the power cannot be read", name)
             return
@@ -174,7 +194,7 @@ class Trial:
 
     def _read_until(self, wanted: str, begun: float, seconds: float) -> None:
         """Print each new answer until it is the wanted one, or the time is over."""
-        reading, pauses, shown = self.reading(), iter(PAUSES), ""
+        reading, pauses, shown = self._reading(), iter(PAUSES), ""
         while True:
             outcome = self.caller.made(reading)
             passed = self.caller.clock() - begun

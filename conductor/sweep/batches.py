@@ -24,6 +24,8 @@ from podium.drivers import base
 
 #: Nodes that are read in one call.
 MOST: Final = 1000
+#: Why the read of a node has failed that is not among the answers.
+MISSING: Final = "the driver did not answer for it"
 #: Seconds after which an async call is broken off for a person who waits for one of its nodes.
 _COURTESY: Final = 2.0
 
@@ -202,7 +204,7 @@ class Batches(Sweeper[tuple[int, ...], Batch]):
                     batch.note_call()
                     nodes = [entry.node for entry in entries]
                     hiding.note_call(self._room.secret, nodes)
-                    answers = _checked(await self._ask(nodes))
+                    answers = checked(await self._ask(nodes))
                     if batch.first.place is not None:
                         batch.first.place.note_answer()
                 except Exception as failure:
@@ -261,7 +263,7 @@ class Batches(Sweeper[tuple[int, ...], Batch]):
             if error is not None:
                 self._take(entry, None, error)
             elif entry.node.uuid not in answers:
-                self._take(entry, None, errors.DriverError("the driver did not answer for it"))
+                self._take(entry, None, errors.DriverError(MISSING))
             elif isinstance(answer := answers[entry.node.uuid], Exception):
                 self._take(entry, None, answer)
             else:
@@ -287,7 +289,7 @@ class Batches(Sweeper[tuple[int, ...], Batch]):
         call.give_up()
 
 
-def _checked(answers: Any) -> Mapping[Any, Any]:
+def checked(answers: Any) -> Mapping[Any, Any]:
     """What a driver answered for several nodes, as a mapping that is no longer the driver's.
 
     :raises TypeError: for what is none

@@ -92,7 +92,7 @@ class Controller(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         question = self.rfile.readline().decode().split()[-1]
-        self.wfile.write({"power?": b"on\n", "fans?": b"slow\n"}[question])
+        self.wfile.write({"power?": b"on\n", "slots?": b"1=on 2=off\n", "fans?": b"slow\n"}[question])
 
 
 def test_the_page_shows_what_a_trial_of_the_tutorials_driver_prints(tutorial: Path) -> None:

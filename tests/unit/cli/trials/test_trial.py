@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def test_a_change_that_never_shows_fails_after_the_conductors_timeout(tmp_path: 
 def test_an_answer_that_is_no_power_state_is_a_failure(tmp_path: Path) -> None:
     with trial_of(Machine, tmp_path) as (trial, driver, lines):
         driver.answers = ["On"]
-        assert not trial.caller.once(trial.reading())
+        assert not trial.caller.once(trial.readings()[0])
         assert lines[0].endswith("s: 'On' is none of error, power off, power on")
 
 
@@ -136,7 +136,7 @@ def test_a_driver_that_blocks_its_loop_does_not_keep_the_trial(tmp_path: Path) -
         return clock.now
 
     with trial_of(Blocks, tmp_path, clock=passing) as (trial, driver, lines):
-        assert not trial.caller.once(trial.reading())
+        assert not trial.caller.once(trial.readings()[0])
         assert lines[-1].endswith(": no answer within 60 s")
         Blocks.released.set()
 
@@ -197,9 +197,53 @@ class Mute(Machine):
 
 def test_an_error_whose_text_cannot_be_read_is_a_failure_like_others(tmp_path: Path) -> None:
     with trial_of(Mute, tmp_path) as (trial, _, lines):
-        assert not trial.caller.once(trial.reading())
+        assert not trial.caller.once(trial.readings()[0])
     assert lines[0] == "acme: INFO acme: this line cannot be shown: RuntimeError"
     assert "fault of the driver: Unreadable" in lines[1]
+
+
+class Together(Machine):
+    """Answers for many nodes at once, and is not to be asked often."""
+
+    interval = 3600.0
+    together: object = None
+
+    async def get_power_states(self, nodes: Sequence[base.Node]) -> Any:
+        return {node.uuid: self.together for node in nodes} if self.together else self.answers
+
+
+def test_both_ways_of_reading_are_tried(tmp_path: Path) -> None:
+    with trial_of(Together, tmp_path) as (trial, driver, lines):
+        driver.together = states.POWER_ON
+        assert [trial.caller.once(reading) for reading in trial.readings()] == [True, True]
+    assert named(lines)[:2] == ["acme.get_power_states: power on", "acme.get_power_state: power off"]
+
+
+@pytest.mark.parametrize(
+    ("together", "answers", "words"),
+    [
+        (errors.BMCUnreachable("outlet 3 is silent"), {}, "outlet 3 is silent"),
+        (None, {}, "the driver did not answer for it"),
+        (
+            None,
+            ["power on"],
+            "fault of the driver: TypeError: get_power_states returned a list, not a mapping",
+        ),
+        ("on", {}, "'on' is none of error, power off, power on"),
+    ],
+)
+def test_a_read_of_many_that_has_no_answer_for_the_node_fails(
+    tmp_path: Path, together: object, answers: object, words: str
+) -> None:
+    with trial_of(Together, tmp_path) as (trial, driver, lines):
+        driver.together, driver.answers = together, answers
+        assert not trial.caller.once(trial.readings()[0])
+    assert words in lines[0]
+
+
+def test_a_watch_reads_at_the_drivers_own_interval(tmp_path: Path) -> None:
+    with trial_of(Together, tmp_path) as (trial, _, _lines):
+        assert [reading.spacing for reading in trial.readings()] == [3600.0, 3600.0]
 
 
 class Pushes(Machine):
@@ -270,7 +314,7 @@ def test_a_watch_runs_tasks_for_the_nodes_that_they_are_for(tmp_path: Path) -> N
 
     with trial_of(Filtered, tmp_path, clock=clock, pause=pause) as (trial, _, lines):
         with pytest.raises(KeyboardInterrupt):
-            trial.caller.repeat([trial.reading(), *trial.tasks([])])
+            trial.caller.repeat([*trial.readings(), *trial.tasks([])])
         assert "acme.stop: done" in named(lines)
         assert "acme.greet: done" not in named(lines)
         assert trial.caller.once(trial.tasks(["greet"])[0])  # as podium task run --node does
@@ -292,7 +336,7 @@ def test_a_call_that_is_due_while_it_is_under_way_is_not_made_twice(tmp_path: Pa
 
     with trial_of(Machine, tmp_path) as (trial, _, _lines):
         slow = Call(name="acme.slow", make=endless, deadline=1e9)
-        quick = Call(name="acme.quick", make=trial.reading().make, deadline=60.0, words=words)
+        quick = Call(name="acme.quick", make=trial.readings()[0].make, deadline=60.0, words=words)
         with pytest.raises(KeyboardInterrupt):
             trial.caller.repeat([slow, quick])
     assert begun == [1]
