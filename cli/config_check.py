@@ -123,7 +123,7 @@ class _Check:
             self._tell(assignment, what, assignment.section_line)
         elif not has_options:
             self._tell(assignment, str(unknown), assignment.section_line)
-        if has_options and unknown:
+        elif unknown:
             self._tell(assignment, unknown)
         known = self._config.find_option(section, assignment.name)
         return _Setting(assignment, *known) if known else None
