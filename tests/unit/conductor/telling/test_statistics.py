@@ -128,6 +128,15 @@ def test_a_drivers_figures_that_json_cannot_hold_are_left_out(tmp_path: Path) ->
     asyncio.run(main())
 
 
+def test_failures_of_what_nobody_waits_for_are_among_a_drivers_figures(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with aged(tmp_path, {"a": 1}) as (it, statistics):
+            it.rooms["still"].faults.note("spawned_failed", "the task listen", OSError(), str)
+            assert statistics.figures().drivers["still"].counters == {"spawned_failed": 1}
+
+    asyncio.run(main())
+
+
 def test_what_enforcement_does_and_leaves_alone_is_in_the_figures(tmp_path: Path) -> None:
     async def main() -> None:
         async with aged(tmp_path, {"a": 1}) as (it, _):
