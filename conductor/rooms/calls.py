@@ -107,9 +107,14 @@ class Calls:
 
     def endpoint(self, node: base.Node) -> str:
         """What is spoken to for a node; the node itself, if the driver cannot say."""
+
+        def named() -> object:
+            hiding.note_call(self._secret, node)
+            return self._driver.endpoint(node)
+
         try:
-            found = self._driver.endpoint(node)
-        except Exception:
+            found = contextvars.copy_context().run(named)  # the caller's may be of no call
+        except BaseException:  # SystemExit would end the loop
             return node.uuid
         return found if isinstance(found, str) else node.uuid
 

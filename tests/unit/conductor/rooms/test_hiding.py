@@ -175,6 +175,16 @@ def test_a_task_that_is_spawned_in_a_call_hides_the_secrets_of_its_node(shown: L
     assert "listens to bmc1 with ******" in shown.text
 
 
+def test_what_names_the_endpoint_of_a_node_shows_no_secret_and_may_raise_anything(shown: Lines) -> None:
+    class Talkative(StillDriver):
+        def endpoint(self, node: base.Node) -> str:
+            logging.getLogger("acme").warning("hunter2 at bmc1")
+            raise SystemExit(3)
+
+    assert DriverRoom(Talkative()).endpoint(NODE) == NODE.uuid
+    assert "****** at bmc1" in shown.text
+
+
 def test_a_call_for_several_nodes_shows_no_secret_of_any(shown: Lines) -> None:
     other = base.Node("u2", "n2", "still", driver_info={"password": "swordfish"})
 
