@@ -4,7 +4,7 @@ snmpd runs this file as a program that answers for a part of the tree: see ``pas
 PDU is written after the MIBs once more, so that a wrong number in the driver does not have a twin here.
 """
 
-import functools
+import bisect
 import json
 import os
 import shutil
@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TextIO
 
 SNMPD: Final = shutil.which("snmpd", path="/usr/sbin:/usr/local/sbin:/sbin:/usr/bin")
 
@@ -164,36 +164,67 @@ def _replace(path: Path, values: dict[str, object]) -> None:
     new.replace(path)
 
 
-@functools.cache
 def _key(oid: str) -> Oid:
     return tuple(map(int, oid.strip(".").split(".")))
 
 
-def _answer(oid: str | None, values: dict[str, object]) -> str:
-    if oid is None or oid not in values:
-        return "NONE\n"
-    value = values[oid]
-    return f".{oid}\n{'integer' if isinstance(value, int) else 'string'}\n{value}\n"
+class _Tree:
+    """A part of the tree, as it is in the file at this moment.
 
+    The file is kept open, so that one that takes its place is another file for certain.
+    """
 
-def _carried_out(path: Path, oid: str, given: str) -> str:
-    """What snmpd is told of a SET; ``given`` is a type and a value."""
-    values = _read(path)
-    kind, _, text = given.partition(" ")
-    for states, commands, _, _, effects in COLUMNS.values():
-        outlet = oid.removeprefix(f"{commands}.")
-        if outlet.isdigit() and oid in values:
-            if kind != "integer":
-                return "wrong-type\n"
-            if int(text) not in effects:
-                return "wrong-value\n"
-            _replace(path, values | {oid: int(text), f"{states}.{outlet}": effects[int(text)]})
-            return "DONE\n"
-    return "not-writable\n"
+    def __init__(self, path: Path, part: str) -> None:
+        self._path = path
+        self._part = _key(part)
+        self._file: TextIO | None = None
+        self._values: dict[Oid, object] = {}
+        self._order: list[Oid] = []
+
+    def get(self, oid: Oid) -> str:
+        """What is at an identifier, in snmpd's words."""
+        self._load()
+        if oid not in self._values:
+            return "NONE\n"
+        value = self._values[oid]
+        name, kind = ".".join(map(str, oid)), "integer" if isinstance(value, int) else "string"
+        return f".{name}\n{kind}\n{value}\n"
+
+    def get_next(self, oid: Oid) -> str:
+        """What is at the next identifier."""
+        self._load()
+        place = bisect.bisect_right(self._order, oid)
+        return self.get(self._order[place]) if place < len(self._order) else "NONE\n"
+
+    def set(self, oid: Oid, given: str) -> str:
+        """Carry out a command. ``given`` is a type and a value."""
+        kind, _, text = given.partition(" ")
+        for states, commands, _, _, effects in COLUMNS.values():
+            *column, outlet = oid
+            if tuple(column) == _key(commands) and not self.get(oid).startswith("NONE"):
+                if kind != "integer":
+                    return "wrong-type\n"
+                if int(text) not in effects:
+                    return "wrong-value\n"
+                change = {f"{commands}.{outlet}": int(text), f"{states}.{outlet}": effects[int(text)]}
+                _replace(self._path, _read(self._path) | change)
+                return "DONE\n"
+        return "not-writable\n"
+
+    def _load(self) -> None:
+        if self._file is not None and os.path.samestat(self._path.stat(), os.fstat(self._file.fileno())):
+            return
+        if self._file is not None:
+            self._file.close()
+        self._file = self._path.open()
+        values = {_key(oid): value for oid, value in json.load(self._file).items()}
+        self._values = {oid: value for oid, value in values.items() if oid[: len(self._part)] == self._part}
+        self._order = sorted(self._values)
 
 
 def serve(path: Path, part: str) -> None:
     """Answer snmpd, which asks on standard input for a part of the tree."""
+    tree = _Tree(path, part)
     for line in sys.stdin:
         command = line.strip()
         if not command:  # snmpd sends an empty line after a SET
@@ -201,15 +232,11 @@ def serve(path: Path, part: str) -> None:
         if command == "PING":
             answer = "PONG\n"
         else:
-            oid = sys.stdin.readline().strip().strip(".")
-            values = {known: value for known, value in _read(path).items() if known.startswith(f"{part}.")}
+            oid = _key(sys.stdin.readline().strip())
             if command == "set":
-                answer = _carried_out(path, oid, sys.stdin.readline().strip())
-            elif command == "get":
-                answer = _answer(oid, values)
+                answer = tree.set(oid, sys.stdin.readline().strip())
             else:
-                after = [one for one in map(_key, values) if one > _key(oid)]
-                answer = _answer(".".join(map(str, min(after))) if after else None, values)
+                answer = tree.get(oid) if command == "get" else tree.get_next(oid)
         sys.stdout.write(answer)
         sys.stdout.flush()
 
