@@ -394,6 +394,13 @@ def test_the_load_of_the_pdu_is_the_health_of_its_nodes(
 
 
 @with_snmpd
+@pytest.mark.parametrize("value", [5, None], ids=["not supported", "no such table"])
+def test_a_pdu_that_does_not_say_what_its_load_is_tells_no_health(agent: Agent, value: int | None) -> None:
+    agent.put(LOADS["apc_rackpdu2"], value)
+    assert loads(nodes(agent, "apc_rackpdu2", 1)).healths == {}
+
+
+@with_snmpd
 @pytest.mark.parametrize(("kind", "watts"), [("apc_rackpdu2", 102.0), ("raritan_pdu2", 100.2)])
 def test_the_power_of_each_outlet_is_a_sensor_of_its_node(agent: Agent, kind: str, watts: float) -> None:
     manager = loads(nodes(agent, kind, 1, 2))

@@ -139,9 +139,12 @@ class SNMPDriver(base.Driver):
         column = (*kind.load, pdu.number) if kind.linked else kind.load
         values = (await self._client.walk(pdu.agent, column)).values()
         found = {kind.loads[value] for value in values if value in kind.loads}
-        worst = max((status for status, _ in found), key=lambda status: _RANK[status], default="OK")
+        health = None  # the PDU does not say
+        if found:
+            worst = max((status for status, _ in found), key=lambda status: _RANK[status])
+            health = base.Health(worst, tuple(sorted(words for _, words in found if words)))
         for node, _ in outlets:
-            manager.report_health(node, base.Health(worst, tuple(sorted(words for _, words in found))))
+            manager.report_health(node, health)
 
     async def _report_power(self, manager: base.Manager, pdu: PDU, outlets: _Outlets) -> None:
         if pdu.kind.power is None:

@@ -22,6 +22,7 @@ Value = int | str | None
 _APC: Final = (1, 3, 6, 1, 4, 1, 318, 1, 1)
 _RARITAN: Final = (1, 3, 6, 1, 4, 1, 13742, 6)
 
+_FINE: Final = ("OK", "")
 _NEAR: Final = ("Warning", "the PDU is near its overload")
 _OVER: Final = ("Critical", "the PDU is overloaded")
 
@@ -33,7 +34,7 @@ class Kind:
     :param state: the column of the outlets' states, and what its numbers mean in ``states``
     :param command: the column that switches them, and what is written into it in ``commands``
     :param linked: whether one agent answers for several PDUs, by number
-    :param load: a column of the load of the whole PDU; numbers that are not in ``loads`` are no reason to worry
+    :param load: a column of the load of the whole PDU; numbers that are not in ``loads`` say nothing of it
     :param power: the column of the outlets' power in watts, the part of its index behind the outlet, and the
         column of its decimal places, if it has one
     """
@@ -68,22 +69,22 @@ KINDS: Final[Mapping[str, Kind]] = {
         command=(*_APC, 12, 3, 3, 1, 1, 4),
         commands=_APC_COMMANDS,
         load=(*_APC, 12, 2, 3, 1, 1, 3),
-        loads={3: _NEAR, 4: _OVER},
+        loads={1: _FINE, 2: _FINE, 3: _NEAR, 4: _OVER},
     ),
     # rPDU2OutletSwitchedStatusState: off(1), on(2); rPDU2OutletSwitchedControlCommand; rPDU2DeviceStatusLoadState:
-    # lowLoad(1), normal(2), nearOverload(3), overload(4); rPDU2OutletMeteredStatusPower
+    # lowLoad(1), normal(2), nearOverload(3), overload(4), notsupported(5); rPDU2OutletMeteredStatusPower
     "apc_rackpdu2": Kind(
         state=(*_APC, 26, 9, 2, 3, 1, 5),
         states={1: states.POWER_OFF, 2: states.POWER_ON},
         command=(*_APC, 26, 9, 2, 4, 1, 5),
         commands=_APC_COMMANDS,
         load=(*_APC, 26, 4, 3, 1, 4),
-        loads={3: _NEAR, 4: _OVER},
+        loads={1: _FINE, 2: _FINE, 3: _NEAR, 4: _OVER},
         power=((*_APC, 26, 9, 4, 3, 1, 7), (), None),
     ),
     # outletSwitchingState, of SensorStateEnumeration: unavailable(-1), on(7), off(8); switchingOperation: off(0),
     # on(1), cycle(2); measurementsInletSensorState: belowLowerCritical(2), belowLowerWarning(3),
-    # aboveUpperWarning(5), aboveUpperCritical(6); measurementsOutletSensorValue and outletSensorDecimalDigits of
+    # normal(4), aboveUpperWarning(5), aboveUpperCritical(6); measurementsOutletSensorValue and outletSensorDecimalDigits of
     # the sensor activePower(5)
     "raritan_pdu2": Kind(
         state=(*_RARITAN, 4, 1, 2, 1, 3),
@@ -93,6 +94,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         linked=True,
         load=(*_RARITAN, 5, 2, 3, 1, 3),
         loads={
+            4: _FINE,
             2: ("Critical", "a sensor of the PDU's inlet is below its lower critical threshold"),
             3: ("Warning", "a sensor of the PDU's inlet is below its lower warning threshold"),
             5: ("Warning", "a sensor of the PDU's inlet is above its upper warning threshold"),
