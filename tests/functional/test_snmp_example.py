@@ -85,9 +85,11 @@ def test_a_pdu_of_240_outlets_is_swept_and_switched(
         snmp_daemon(environment, tmp_path) as daemon,
     ):
         outlets = {f"m{outlet}": agent.info(kind, outlet, snmp_version="3") for outlet in range(1, 241)}
-        enrol(daemon, **outlets)
+        gone = agent.info(kind, snmp_port=free_port(socket.SOCK_DGRAM))
+        enrol(daemon, **outlets, gone=gone)
         eventually(
-            lambda: {node["power_state"] for node in daemon.nodes().values()} == {"power off"}, "all are read"
+            lambda: sum(one["power_state"] == "power off" for one in daemon.nodes().values()) == 240,
+            "all are read",
         )
         daemon.podium("node", "power", "on", "m3", "--wait")
         assert agent.is_on(kind, 3)
@@ -96,6 +98,7 @@ def test_a_pdu_of_240_outlets_is_swept_and_switched(
             lambda: daemon.nodes()["m240"]["power_state"] == "power on", "a button of the PDU is noticed"
         )
         eventually(lambda: (daemon.nodes()["m1"]["health"] or {}).get("status") == "OK", "the load is told")
+        eventually(lambda: "does not answer" in (daemon.nodes()["gone"]["last_error"] or ""), "one is silent")
         figures = eventually(lambda: reads_of(daemon, more_than=4 * 240), "several sweeps have ended")
         assert figures["counters"]["requests"] < figures["reads"] / 10
         assert daemon.stop() == 0

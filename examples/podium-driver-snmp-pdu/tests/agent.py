@@ -1,7 +1,7 @@
 """A real SNMP agent, Debian's snmpd, with the MIB of a PDU behind it.
 
-snmpd runs this file as a program that answers for a part of the tree: see ``pass_persist`` in snmpd.conf(5). The
-PDU is written after the MIBs once more, so that a wrong number in the driver does not have a twin here.
+snmpd runs this file as a program that answers for a part of the tree: see ``pass_persist`` in snmpd.conf(5).
+The PDU is written after the MIBs once more, so that a wrong number in the driver does not have a twin here.
 """
 
 import bisect
@@ -20,7 +20,8 @@ SNMPD: Final = shutil.which("snmpd", path="/usr/sbin:/usr/local/sbin:/sbin:/usr/
 
 Oid = tuple[int, ...]
 
-#: For each kind: the columns of states and of commands, the numbers for on and off, and what commands make of it.
+#: For each kind: the columns of states and of commands, the numbers for on and off, and the state after each
+#: command.
 _APC: Final = "1.3.6.1.4.1.318.1.1"
 _RARITAN: Final = "1.3.6.1.4.1.13742.6"
 COLUMNS: Final = {

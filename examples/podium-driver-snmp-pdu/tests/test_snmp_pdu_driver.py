@@ -331,7 +331,7 @@ def test_a_question_is_repeated_and_a_command_is_not(retries: int) -> None:
 
 @pytest.mark.parametrize("turns", range(5))
 def test_an_answer_that_comes_while_the_driver_closes_troubles_nobody(turns: int) -> None:
-    """:param turns: of the event loop between the answer and the end: it is on its way, then half processed"""
+    """:param turns: of the event loop between the answer and the end"""
     troubles: list[dict[str, Any]] = []
 
     async def scenario(nobody: socket.socket) -> None:

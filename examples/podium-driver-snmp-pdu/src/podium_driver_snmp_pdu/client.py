@@ -41,7 +41,7 @@ PRIV_PROTOCOLS: Final[Mapping[str, Any]] = MappingProxyType(
 #: Requests of one walk: enough for thousands of outlets, and an end to the answers of an agent that has none.
 _LONGEST_WALK: Final = 200
 
-#: What agents report of a login that they refuse (RFC 3414, 3.2), and of one that may do less (RFC 3416, 4.2.5).
+#: What agents report of a login that they refuse (RFC 3414, 3.2).
 _REFUSALS: Final = (
     errind.AuthenticationFailure,
     errind.DecryptionError,
@@ -53,6 +53,7 @@ _REFUSALS: Final = (
     errind.NoGroupName,
     errind.NotInView,
 )
+#: Of error-status (RFC 3416, 3 and 4.2.5).
 _NOT_ALLOWED: Final = frozenset({4, 6, 16})  # readOnly, noAccess, authorizationError
 _NO_SUCH_ROW: Final = frozenset({2, 11, 17, 18})  # noSuchName, noCreation, notWritable, inconsistentName
 _TOO_BIG: Final = 1
@@ -98,7 +99,7 @@ class Client:
     """Asks agents, for many tasks at a time.
 
     :param timeout: seconds to wait for one answer
-    :param retries: how often a question is repeated; a command never is, because it might be carried out twice
+    :param retries: how often a question is repeated; a command never is: it might be carried out twice
     :param rows: rows that one request asks for
     """
 
@@ -209,7 +210,7 @@ def _user(agent: Agent) -> User | None:
 
 
 def _credentials(login: Community | User, writes: bool) -> tuple[Any, Any]:
-    """What pysnmp takes for a login. It would encode texts as Latin-1, and show those that it cannot encode."""
+    """What pysnmp takes for a login. It encodes texts as Latin-1, and shows those that it cannot encode."""
     if isinstance(login, Community):
         name = login.write if writes else login.read
         return hlapi.CommunityData(name.encode(), mpModel=1), hlapi.ContextData()

@@ -1,7 +1,7 @@
 """The kinds of PDU: where their MIBs have the outlets, and what the numbers there mean.
 
-The numbers are dangerous to guess: for the state of an outlet, 1 is *on* in one table of PowerNet-MIB and *off*
-in the next. The names and numbers are those of
+The numbers are dangerous to guess: for the state of an outlet, 1 is *on* in one table of PowerNet-MIB and
+*off* in the next. The names and numbers are those of
 
 - PowerNet-MIB of APC (``apc(318)``), as in librenms/librenms, mibs/apc/PowerNet-MIB;
 - PDU2-MIB of Raritan (``raritan(13742) pdu2(6)``), as in librenms/librenms, mibs/raritan/PDU2-MIB, and
@@ -62,7 +62,8 @@ KINDS: Final[Mapping[str, Kind]] = {
         commands=_APC_COMMANDS,
     ),
     # rPDUOutletStatusOutletState: outletStatusOn(1), outletStatusOff(2); rPDUOutletControlOutletCommand;
-    # rPDULoadStatusLoadState: phaseLoadNormal(1), phaseLoadLow(2), phaseLoadNearOverload(3), phaseLoadOverload(4)
+    # rPDULoadStatusLoadState: phaseLoadNormal(1), phaseLoadLow(2), phaseLoadNearOverload(3),
+    # phaseLoadOverload(4)
     "apc_rackpdu": Kind(
         state=(*_APC, 12, 3, 5, 1, 1, 4),
         states={1: states.POWER_ON, 2: states.POWER_OFF},
@@ -71,8 +72,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         load=(*_APC, 12, 2, 3, 1, 1, 3),
         loads={1: _FINE, 2: _FINE, 3: _NEAR, 4: _OVER},
     ),
-    # rPDU2OutletSwitchedStatusState: off(1), on(2); rPDU2OutletSwitchedControlCommand; rPDU2DeviceStatusLoadState:
-    # lowLoad(1), normal(2), nearOverload(3), overload(4), notsupported(5); rPDU2OutletMeteredStatusPower
+    # rPDU2OutletSwitchedStatusState: off(1), on(2); rPDU2OutletSwitchedControlCommand;
+    # rPDU2DeviceStatusLoadState: lowLoad(1), normal(2), nearOverload(3), overload(4), notsupported(5);
+    # rPDU2OutletMeteredStatusPower
     "apc_rackpdu2": Kind(
         state=(*_APC, 26, 9, 2, 3, 1, 5),
         states={1: states.POWER_OFF, 2: states.POWER_ON},
@@ -82,10 +84,10 @@ KINDS: Final[Mapping[str, Kind]] = {
         loads={1: _FINE, 2: _FINE, 3: _NEAR, 4: _OVER},
         power=((*_APC, 26, 9, 4, 3, 1, 7), (), None),
     ),
-    # outletSwitchingState, of SensorStateEnumeration: unavailable(-1), on(7), off(8); switchingOperation: off(0),
-    # on(1), cycle(2); measurementsInletSensorState: belowLowerCritical(2), belowLowerWarning(3),
-    # normal(4), aboveUpperWarning(5), aboveUpperCritical(6); measurementsOutletSensorValue and outletSensorDecimalDigits of
-    # the sensor activePower(5)
+    # outletSwitchingState, of SensorStateEnumeration: unavailable(-1), on(7), off(8); switchingOperation:
+    # off(0), on(1), cycle(2); measurementsInletSensorState: belowLowerCritical(2), belowLowerWarning(3),
+    # normal(4), aboveUpperWarning(5), aboveUpperCritical(6); measurementsOutletSensorValue and
+    # outletSensorDecimalDigits of the sensor activePower(5)
     "raritan_pdu2": Kind(
         state=(*_RARITAN, 4, 1, 2, 1, 3),
         states={-1: states.ERROR, 7: states.POWER_ON, 8: states.POWER_OFF},
