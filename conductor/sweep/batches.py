@@ -55,6 +55,8 @@ class Batch:
     """A call for some nodes of an endpoint, as they were when it began.
 
     :param task: makes the call
+    :ivar first: the node that stands for all, one that answers if there is any, and its visit; None if it is
+        without nodes
     :ivar busy: numbers of nodes that other calls have, which are not part of it
     :ivar refused: nodes to which an earlier call has not returned, which are not either
     """
@@ -77,16 +79,13 @@ class Batch:
                 self._waits = not is_free
             else:
                 self.busy.append(entry.number)
+        answering = (pair for pair in self._visits if pair[0].reads.failing is None)
+        self.first = next(answering, self._visits[0] if self._visits else None)
 
     @property
     def entries(self) -> list[Entry]:
         """Its nodes."""
         return [entry for entry, _ in self._visits]
-
-    @property
-    def first(self) -> Visit:
-        """The visit that has the place among the driver's calls, if one is needed."""
-        return self._visits[0][1]
 
     @property
     def is_broken_off(self) -> bool:
@@ -101,7 +100,7 @@ class Batch:
     async def turn(self) -> None:
         """Wait until its nodes are free, where it is a single one that another call has."""
         if self._waits:
-            await self.first.turn()
+            await self._visits[0][1].turn()
 
     def note_call(self) -> None:
         """Note that the driver is called now: a call for several nodes does not give way."""
@@ -127,7 +126,7 @@ class Batch:
             visit.end()
 
 
-class Batches(Sweeper[tuple[int, ...], Batch]):
+class Batches(Sweeper[tuple[int, ...]]):
     """Has ``get_power_states`` called once for each endpoint, with those of its nodes that are free.
 
     A node that another call has is read by itself, in its turn.
@@ -136,7 +135,8 @@ class Batches(Sweeper[tuple[int, ...], Batch]):
     def __init__(self, room: DriverRoom, *parts: Any, **limits: Any) -> None:
         super().__init__(room, *parts, **limits)
         self._endpoints = Endpoints(room.endpoint)
-        self._called: set[int] = set()  # numbers of the nodes of calls under way
+        self._batches: dict[int, Batch] = {}  # under way, by the number of the node that stands for all
+        self._called: set[int] = set()  # numbers of all of their nodes
 
     @staticmethod
     def _reader(driver: base.Driver) -> Callable[..., Any]:
@@ -179,9 +179,9 @@ class Batches(Sweeper[tuple[int, ...], Batch]):
 
     def _lose_patience(self, now: float) -> None:
         super()._lose_patience(now)
-        for begun, _, batch in self._lingering.values() if self._is_async else ():
+        for number, (_, _, begun) in self._lingering.items() if self._is_async else ():
             if now - begun > _COURTESY:
-                batch.make_way()
+                self._batches[number].make_way()
 
     async def _work(self) -> None:
         task, clock = asyncio.current_task(), asyncio.get_running_loop().time
@@ -190,23 +190,24 @@ class Batches(Sweeper[tuple[int, ...], Batch]):
         try:
             while has_slot and (entries := self._next()):
                 batch = Batch(self._room, entries, task)
-                if not (entries := self._without_busy(batch)):
+                self._put_back(batch)
+                if batch.first is None:
                     continue
+                (entry, visit), entries = batch.first, batch.entries
                 answers, error = _NOTHING, None
-                numbers = [entry.number for entry in entries]
-                are_failing = all(entry.reads.failing is not None for entry in entries)
-                self._reading[numbers[0]] = clock(), are_failing, batch
-                self._called.update(numbers)
+                self._reading[entry.number] = entry, visit, clock()
+                self._batches[entry.number] = batch
+                self._called.update(one.number for one in entries)
                 try:
                     await batch.turn()
                     if self._needs_place:
-                        await self._take_place(numbers[0], entries[0].node, batch.first)
+                        await self._take_place(entry, visit)
                     batch.note_call()
-                    nodes = [entry.node for entry in entries]
+                    nodes = [one.node for one in entries]
                     hiding.note_call(self._room.secret, nodes)
                     answers = checked(await self._ask(nodes))
-                    if batch.first.place is not None:
-                        batch.first.place.note_answer()
+                    if visit.place is not None:
+                        visit.place.note_answer()
                 except Exception as failure:
                     error = failure
                 except BaseException as fault:
@@ -214,10 +215,9 @@ class Batches(Sweeper[tuple[int, ...], Batch]):
                 finally:
                     is_broken_off = batch.is_broken_off
                     batch.end()
-                    self._called.difference_update(numbers)
-                    has_slot = not batch.given_up and self._forget(numbers[0])
+                    has_slot = not batch.given_up and self._has_ended(entry.number)
                     if is_broken_off:
-                        self._queue.appendleft(tuple(entry.number for entry in batch.unclaimed))
+                        self._queue.appendleft(tuple(one.number for one in batch.unclaimed))
                 if batch.given_up or is_broken_off:
                     return
                 self._take_all(entries, answers, error)
@@ -246,15 +246,20 @@ class Batches(Sweeper[tuple[int, ...], Batch]):
         return self._gate.rules.reads(entry) and not (
             entry.number in self._fleet.taken
             or entry.number in self._called
-            or entry.node.driver != self._room.driver.name
+            or entry.node.driver != self._name
         )
 
-    def _without_busy(self, batch: Batch) -> list[Entry]:
-        """The nodes of a batch; of those that are not free some are queued, and the others fail."""
+    def _put_back(self, batch: Batch) -> None:
+        """Queue nodes that another call has, and have those fail to which a call has not returned."""
         self._queue.extend((number,) for number in batch.busy)
         for entry, error in batch.refused:
             self._take(entry, None, error)
-        return batch.entries
+
+    def _has_ended(self, number: int) -> bool:
+        """Drop a batch that has ended or was given up; True when it still held its slot."""
+        batch = self._batches.pop(number)
+        self._called.difference_update(entry.number for entry in batch.entries)
+        return self._forget(number)
 
     def _take_all(
         self, entries: Sequence[Entry], answers: Mapping[Any, Any], error: Exception | None
@@ -279,14 +284,12 @@ class Batches(Sweeper[tuple[int, ...], Batch]):
             self._burst = 0
             await asyncio.sleep(0)
 
-    def _visit_of(self, call: Batch) -> Visit:
-        return call.first
-
-    def _give_up(self, call: Batch, error: Exception) -> None:
-        self._called.difference_update(entry.number for entry in call.entries)
-        for entry in call.unclaimed:
-            self._take(entry, None, error)
-        call.give_up()
+    def _give_up(self, entry: Entry, visit: Visit, error: Exception) -> None:
+        batch = self._batches[entry.number]
+        self._has_ended(entry.number)
+        for one in batch.unclaimed:
+            self._take(one, None, error)
+        batch.give_up()
 
 
 def checked(answers: Any) -> Mapping[Any, Any]:

@@ -85,7 +85,7 @@ class PowerSync:
         self._own_intervals = intervals or {}
         self.gate = gate or Gate()
         self.gate.intervals = self._own_intervals
-        self.sweepers: dict[str, Sweeper[Any, Any]] = {
+        self.sweepers: dict[str, Sweeper[Any]] = {
             name: (Batches if base.reads_together(room.driver) else Singly)(
                 room,
                 fleet,
@@ -179,7 +179,7 @@ class PowerSync:
     def _post(
         self,
         name: str,
-        call: Callable[[Sweeper[Any, Any], list[int]], None],
+        call: Callable[[Sweeper[Any], list[int]], None],
         numbers: list[int],
         request: RequestContext,
     ) -> None:

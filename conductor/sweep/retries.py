@@ -2,7 +2,7 @@
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Final
 
 from podium.pacing import Gaps
@@ -22,6 +22,8 @@ class Retries:
     def __init__(self, uniform: Callable[[float, float], float] = random.uniform) -> None:
         self._uniform = uniform
         self._due: dict[int, float] = {}
+        #: Those that wait, for looking them up often.
+        self.numbers: Set[int] = self._due.keys()
         self._order: list[tuple[float, int]] = []  # an entry that _due does not confirm is out of date
 
     def __contains__(self, number: int) -> bool:

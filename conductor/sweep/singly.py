@@ -1,6 +1,7 @@
 """Reads nodes one by one, each with a call of its own."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,11 +14,8 @@ from podium.conductor.sweep.sweeper import BURST, Sweeper
 from podium.drivers import base
 
 
-class Singly(Sweeper[int, tuple[Entry, Visit]]):
-    """Has ``get_power_state`` called for each node.
-
-    A call under way is the node as it was when its read began, and the visit.
-    """
+class Singly(Sweeper[int]):
+    """Has ``get_power_state`` called for each node."""
 
     @staticmethod
     def _reader(driver: base.Driver) -> Callable[..., Any]:
@@ -34,22 +32,22 @@ class Singly(Sweeper[int, tuple[Entry, Visit]]):
         return len(self._queue) + len(self._again) + still
 
     async def _work(self) -> None:
-        task, room, clock = asyncio.current_task(), self._room, asyncio.get_running_loop().time
+        task, room, clock = asyncio.current_task(), self._room, time.monotonic  # the loop's clock
         assert task is not None
+        ask, needs_place, reading = self._ask, self._needs_place, self._reading
         has_slot = True
         hiding.note_call(room.secret)
         try:
             while has_slot and (entry := self._next()) is not None:
-                visit, answer, error = room.visit(entry.node, task), None, None
-                is_failing = entry.reads.failing is not None
-                self._reading[entry.number] = clock(), is_failing, (entry, visit)
+                number, visit, answer, error = entry.number, room.visit(entry.node, task), None, None
+                reading[number] = entry, visit, clock()
                 hiding.note_node(entry.node)
                 try:
                     if not visit.take():
                         await visit.turn()
-                    if self._needs_place:
-                        await self._take_place(entry.number, entry.node, visit)
-                    answer = await self._ask(entry.node)
+                    if needs_place:
+                        await self._take_place(entry, visit)
+                    answer = await ask(entry.node)
                     if visit.place is not None:
                         visit.place.note_answer()
                 except Exception as failure:
@@ -58,7 +56,7 @@ class Singly(Sweeper[int, tuple[Entry, Visit]]):
                     error = fault_of(self._method, fault)
                 finally:
                     visit.end()
-                    has_slot = not visit.given_up and self._forget(entry.number)
+                    has_slot = not visit.given_up and self._forget(number)
                 if visit.given_up or visit.yielded:
                     return
                 self._take(entry, answer, error)
@@ -74,25 +72,22 @@ class Singly(Sweeper[int, tuple[Entry, Visit]]):
     def _next(self) -> Entry | None:
         """Take the next node from the queues that may be read."""
         while queue := self._queue or self._again:
-            entry = self._fleet.get(queue.popleft())
-            if entry is not None and self._wanted(entry):
+            number = queue.popleft()
+            entry = self._fleet.get(number)
+            if (
+                entry is not None
+                and self._gate.rules.reads(entry)
+                and not (
+                    number in self._fleet.taken
+                    or number in self._reading
+                    or number in self._lingering
+                    or entry.node.driver != self._name
+                )
+            ):
                 return entry
         return None
 
-    def _wanted(self, entry: Entry) -> bool:
-        number = entry.number
-        return self._gate.rules.reads(entry) and not (
-            number in self._fleet.taken
-            or number in self._reading
-            or number in self._lingering
-            or entry.node.driver != self._room.driver.name
-        )
-
-    def _give_up(self, call: tuple[Entry, Visit], error: Exception) -> None:
-        entry, visit = call
+    def _give_up(self, entry: Entry, visit: Visit, error: Exception) -> None:
         if not visit.yielded:
             self._take(entry, None, error)
         visit.give_up()
-
-    def _visit_of(self, call: tuple[Entry, Visit]) -> Visit:
-        return call[1]

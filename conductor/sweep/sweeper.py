@@ -57,12 +57,15 @@ class SweepFigures(NamedTuple):
     retrying: int
 
 
-#: What is read in one call, as it waits in the queues, and the call under way.
+#: What is read in one call, as it waits in the queues.
 Unit = TypeVar("Unit")
-Call = TypeVar("Call")
+
+#: A node as it was when its read began, the visit, and when it began in seconds of the loop's clock. Of nodes
+#: that are read in one call, one stands for all.
+Read = tuple[Entry, Visit, float]
 
 
-class Sweeper(ABC, Generic[Unit, Call]):
+class Sweeper(ABC, Generic[Unit]):
     """Reads a driver's nodes. For the room's loop alone, but for its figures.
 
     What is read in one call is up to :class:`podium.conductor.sweep.singly.Singly` and
@@ -88,6 +91,7 @@ class Sweeper(ABC, Generic[Unit, Call]):
         checks: CrossChecks | None = None,
     ) -> None:
         self._room = room
+        self._name = room.driver.name
         self._fleet = fleet
         self._gate = gate
         self._rate = rate
@@ -105,10 +109,8 @@ class Sweeper(ABC, Generic[Unit, Call]):
         self._retries = Retries()
         self._feed: Feed[Unit] | None = None
         self._slots = 0
-        # By row number of the first node, the calls that have a slot, and those that lost theirs, the oldest
-        # first: when each began in seconds of the loop's clock, and whether its nodes have failed before.
-        self._reading: dict[int, tuple[float, bool, Call]] = {}
-        self._lingering: dict[int, tuple[float, bool, Call]] = {}
+        self._reading: dict[int, Read] = {}  # by row number, reads that have a slot; the oldest first
+        self._lingering: dict[int, Read] = {}  # and reads that lost theirs
         self._burst = 0
         self._findings = Findings(room, fleet, recorder, gate, recorder.now, is_safe, checks)
         self._context = contextvars.copy_context()
@@ -138,12 +140,8 @@ class Sweeper(ABC, Generic[Unit, Call]):
         """Read one unit after another, until none is left or a call has lost its slot."""
 
     @abstractmethod
-    def _give_up(self, call: Call, error: Exception) -> None:
-        """Count a call as failed that has not ended. Its nodes are not called again until it has."""
-
-    @abstractmethod
-    def _visit_of(self, call: Call) -> Visit:
-        """The visit that stands in line for a call, where it needs a place among the driver's."""
+    def _give_up(self, entry: Entry, visit: Visit, error: Exception) -> None:
+        """Count a read as failed that has not ended. Its node is not called again until it has."""
 
     @property
     def reads(self) -> int:
@@ -170,7 +168,7 @@ class Sweeper(ABC, Generic[Unit, Call]):
     def oldest_read(self) -> float:
         """When the oldest read under way of an answering node began; infinity if there is none."""
         reads = [*list(self._reading.values()), *list(self._lingering.values())]
-        return min((begun for begun, is_failing, _ in reads if not is_failing), default=math.inf)
+        return min((begun for entry, _, begun in reads if not entry.reads.failing), default=math.inf)
 
     async def sweep(
         self,
@@ -262,7 +260,7 @@ class Sweeper(ABC, Generic[Unit, Call]):
     def _due(self, feed: Feed[Unit], now: float) -> Iterable[Unit]:
         """What the sweep under way has to read by now, without what its driver has reported."""
         due = feed.due(now)
-        if self._is_paced and self._room.driver.name in self._fleet.reporting:
+        if self._is_paced and self._name in self._fleet.reporting:
             return self._unreported(due, boottime())
         return due
 
@@ -302,46 +300,41 @@ class Sweeper(ABC, Generic[Unit, Call]):
 
     def _is_failing_read(self) -> bool:
         """Whether a node that failed before is being read, and holds a slot."""
-        return any(is_failing for _, is_failing, _ in self._reading.values())
+        return any(entry.reads.failing for entry, _, _ in self._reading.values())
 
     def _lose_patience(self, now: float) -> None:
-        for number, (begun, is_failing, call) in list(self._reading.items()):
-            if now - begun <= (_TICK if is_failing else _PATIENCE):
-                continue
-            if not self._visit_of(call).waits_for_thread:  # or more reads would only wait for one, too
+        for number, (entry, visit, begun) in list(self._reading.items()):
+            # Where threads are missing, more reads would only wait for them.
+            if now - begun > (_TICK if entry.reads.failing else _PATIENCE) and not visit.waits_for_thread:
                 self._lingering[number] = self._reading.pop(number)
                 self._slots -= 1
         for reads in (self._reading, self._lingering):
             while reads:
-                number, (begun, _, call) = next(iter(reads.items()))
+                number, (entry, visit, begun) = next(iter(reads.items()))
                 if now - begun <= READ_DEADLINE:
                     break
-                visit = self._visit_of(call)
                 if visit.is_in_line(begun):  # it takes long because there are many
-                    reads[number] = now, *reads.pop(number)[1:]
+                    reads[number] = (*reads.pop(number)[:2], now)
                     continue
                 if self._forget(number):
                     self._slots -= 1
-                self._give_up(call, visit.overdue(READ_DEADLINE))
+                self._give_up(entry, visit, visit.overdue(READ_DEADLINE))
 
     def _forget(self, number: int) -> bool:
-        """Drop a call that has ended or was given up; True when it still held its slot."""
+        """Drop a read that has ended or was given up; True when it still held its slot."""
         if self._reading.pop(number, None) is not None:
             return True
         self._lingering.pop(number, None)
         return False
 
-    async def _take_place(self, number: int, node: base.Node, visit: Visit) -> None:
-        """Wait until the driver may be called; only then the time of the read begins.
-
-        :param number: of the first node of the call, and ``node`` and ``visit`` the same
-        """
-        reads = self._reading if number in self._reading else self._lingering
-        place = self._room.place(self._method, node, doubtful=reads[number][1])
+    async def _take_place(self, entry: Entry, visit: Visit) -> None:
+        """Wait until the driver may be called; only then the time of the read begins."""
+        doubtful = entry.reads.failing is not None
+        place = self._room.place(self._method, entry.node, doubtful=doubtful)
         if place is not None:
             await visit.take_place(place)
-            reads = self._reading if number in self._reading else self._lingering
-            reads[number] = asyncio.get_running_loop().time(), *reads.pop(number)[1:]
+            reads = self._reading if entry.number in self._reading else self._lingering
+            reads[entry.number] = (*reads.pop(entry.number)[:2], asyncio.get_running_loop().time())
 
     def _pump(self) -> None:
         """Start workers, at most as many as are reading: if reads end at once, one worker is enough."""
@@ -360,7 +353,7 @@ class Sweeper(ABC, Generic[Unit, Call]):
         if self._findings.take(entry, answer, error):
             now = asyncio.get_running_loop().time()
             self._retries.add(entry.number, entry.reads.failures, now, self._interval)
-        elif not entry.reads.failing:
+        elif entry.number in self._retries.numbers and not entry.reads.failing:
             self._retries.forget(entry.number)
 
     def _end_sweep(self) -> None:
