@@ -39,9 +39,11 @@ def record_recoveries(
 ) -> set[int]:
     """Take nodes out of the maintenance that :func:`record_faults` put them into, and out of no other.
 
+    The reading may come later, and finds then a node that has changed.
+
     :returns: the numbers of the nodes that were taken out
     """
-    values = {"maintenance": False, "fault": None}
+    values = {"maintenance": False, "fault": None, "power_failures": 0, "last_error": None}
     reasons = dict.fromkeys(numbers, "the power can be read again")
     return _record(connection, _FAULTY, reasons, values, "recovery", at, writer)
 

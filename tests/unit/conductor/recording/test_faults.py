@@ -227,3 +227,22 @@ def test_nodes_that_are_given_up_together_are_a_line_for_each_of_the_most_freque
     assert caplog.messages[-1] == (
         "n[16-19]: in maintenance until the power can be read again, for 4 more reasons"
     )
+
+
+def test_a_node_whose_recovery_is_written_before_its_reading_has_no_error_left(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with node(tmp_path, Rules(max_retries=1)) as reads:
+            it = reads.it
+            for at in (0.0, INTERVAL, 2 * INTERVAL):
+                given_up = await reads.read(at)
+            assert (given_up.maintenance, given_up.last_error) == (True, "no answer")
+            await it.fleet.refresh(it.sql)
+            (entry,) = it.fleet.entries()
+            reads.findings.take(entry, states.POWER_ON, None)
+            await it.recorder._recoveries.write(it.sql)  # as when both come between two statements
+            assert await it.recorder.flush()
+            found = it.node("a")
+            assert (found.maintenance, found.last_error, found.power_failures) == (False, None, 0)
+            assert (await reads.read(3 * INTERVAL, states.POWER_ON)).power_state == states.POWER_ON
+
+    run(main)
