@@ -14,8 +14,9 @@ from podium.drivers import base, push
 
 #: Seconds that a call may take. One that takes longer is cancelled, and only its own node waits for its end.
 _PATIENCE: Final = 10.0
-#: Async calls at the same time.
-_AT_ONCE: Final = 64
+#: Async calls that begin together, and seconds after which another may begin beside one that has not ended:
+#: thousands of controllers that are dead must not hold up the others.
+_AT_ONCE, _QUICK = 64, 0.5
 #: Seconds for which a node that leaves is waited for, and between two looks.
 _LEAVING, _LOOK = 2.0, 0.01
 
@@ -41,13 +42,14 @@ class Following:
         self._methods = methods
         self._call = call
         self._faults = faults
-        self._most = _AT_ONCE if all(map(inspect.iscoroutinefunction, methods.values())) else plainly
+        self._is_async = all(map(inspect.iscoroutinefunction, methods.values()))
+        self._most = _AT_ONCE if self._is_async else plainly
         self._secret = secret
         self._news = push.News(methods)
         self._post: Callable[[Callable[[], Any]], Any] | None = None
         self._is_woken = False
         self._request = contexts.new()
-        self._running = 0
+        self._running: set[asyncio.Task[Any]] = set()  # those that others wait for
         self._timers: dict[asyncio.Task[Any], asyncio.TimerHandle] = {}
         self._late: set[asyncio.Task[Any]] = set()
 
@@ -99,17 +101,17 @@ class Following:
         self._go_on()
 
     def _go_on(self) -> None:
-        while self._post is not None and self._running < self._most:
+        while self._post is not None and len(self._running) < self._most:
             following = self._news.next()
             if following is None:
                 return
             self._begin(*following)
 
     def _begin(self, name: str, node: base.Node) -> None:
-        self._running += 1
         call = self._call(self._methods[name], node, begun=functools.partial(self._limit, name, node))
         context = contexts.carrying(self._request)
         task = asyncio.get_running_loop().create_task(call, name=name, context=context)
+        self._running.add(task)
         task.add_done_callback(functools.partial(self._end, name=name, node=node))
 
     def _limit(self, name: str, node: base.Node) -> None:
@@ -117,13 +119,22 @@ class Following:
         task = asyncio.current_task()
         assert task is not None
         later = asyncio.get_running_loop().call_later
-        self._timers[task] = later(_PATIENCE, self._give_up, task, name, node)
+        if self._is_async:
+            self._timers[task] = later(_QUICK, self._make_room, task, name, node)
+        else:
+            self._timers[task] = later(_PATIENCE, self._give_up, task, name, node)
+
+    def _make_room(self, task: "asyncio.Task[Any]", name: str, node: base.Node) -> None:
+        left = max(_PATIENCE - _QUICK, 0.0)
+        self._timers[task] = asyncio.get_running_loop().call_later(left, self._give_up, task, name, node)
+        self._running.discard(task)
+        self._go_on()
 
     def _give_up(self, task: "asyncio.Task[Any]", name: str, node: base.Node) -> None:
         if task.done():
             return
         self._late.add(task)
-        self._running -= 1
+        self._running.discard(task)
         self._note(name, node, TimeoutError(f"it did not end within {_PATIENCE:g} s"))
         task.cancel()
         self._go_on()
@@ -131,13 +142,11 @@ class Following:
     def _end(self, task: "asyncio.Task[Any]", *, name: str, node: base.Node) -> None:
         if (timer := self._timers.pop(task, None)) is not None:
             timer.cancel()
+        self._running.discard(task)
         error = None if task.cancelled() else task.exception()
-        if task in self._late:
-            self._late.discard(task)
-        else:
-            self._running -= 1
-            if error is not None:
-                self._note(name, node, error)
+        if error is not None and task not in self._late:
+            self._note(name, node, error)
+        self._late.discard(task)
         self._news.done(node)
         self._go_on()
 
