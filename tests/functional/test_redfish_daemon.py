@@ -74,6 +74,7 @@ def test_bmcs_that_die_and_come_back_are_read_and_heard_again(tmp_path: Path) ->
         with rack:
             daemon.podium("node", "import", str(rack.nodes))
             eventually(lambda: count(rack, "event_streams") == 4, "all four are listened to")
+            eventually(lambda: set(states(daemon).values()) == {"power off"}, "all four were read")
             rack.kill()
             eventually(
                 lambda: all(row["power_failures"] for row in daemon.nodes().values()),
