@@ -161,7 +161,7 @@ def test_a_driver_with_a_method_that_cannot_be_called_is_refused(
 
 def test_the_options_of_drivers_are_there_for_the_sample_config(install: Install) -> None:
     install(ACME)
-    assert [option.name for option in dict(registry.list_opts())["acme"]] == ["timeout"]
+    assert [option.name for option in dict(registry.list_opts())["acme"]] == ["timeout", "interval"]
 
 
 PLAIN = """
