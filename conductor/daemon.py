@@ -13,9 +13,11 @@ from oslo_log import log
 
 from podium import errors
 from podium.conductor.enforcement.rules import Rules
+from podium.conductor.fleet import membership
+from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.lease import SharedLeases
 from podium.conductor.fleet.member import Membership
-from podium.conductor.fleet.membership import Entry, process_name, worker_process
+from podium.conductor.fleet.membership import process_name, worker_process
 from podium.conductor.manager import ConductorManager
 from podium.conductor.parts import Parts
 from podium.conductor.rooms import context as contexts
@@ -69,7 +71,7 @@ class Conductor:
         self._rooms = DriverRooms(drivers)
         self._reach = Reach(away, index, is_logged=False)
         self._sql = Sql(database, self._reach)
-        entry = Entry(self._sql, settings.host, index, service, workers=settings.workers)
+        entry = membership.Entry(self._sql, settings.host, index, service, workers=settings.workers)
         self._membership = Membership(self._sql, entry, service, leases=leases, pause=pause)
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
@@ -204,23 +206,30 @@ class Conductor:
     async def _follow(self, manager: ConductorManager) -> None:
         """Follow what people do: read new nodes, and begin power changes and commands to tasks."""
         parts, look, changed = self._parts, True, False
+        new: list[Entry] = []
         while True:
             with contextlib.suppress(errors.DatabaseUnavailable):
                 fresh = await parts.fleet.refresh(self._sql) if look else None
+                changed = changed or fresh is not None
+                new += fresh or ()
                 gained = await parts.shares.poll()
-                gained += await parts.checks.poll()
-                changed = changed or fresh is not None or bool(gained)
+                changed = changed or bool(gained)
                 if gained:
                     parts.enforcement.note(gained)
-                if new := [*gained, *(fresh or ())]:
+                    new[:0] = gained
+                if new:
                     parts.sync.read_now(new, contexts.new())
                     manager.note_new(new)
+                    new = []
                 if changed:
                     await self._commands.poll()
                 if changed or parts.actions.unfinished:
                     await parts.actions.poll()
                 await parts.enforcement.poll()
                 changed = False  # only now: an outage in between loses nothing
+            with contextlib.suppress(errors.DatabaseUnavailable):
+                if borrowed := await parts.checks.poll():
+                    parts.sync.read_now(borrowed, contexts.new())
             look = True
             with contextlib.suppress(errors.DatabaseUnavailable):
                 most = _IDLE_INTERVAL if parts.actions.idle else _FOLLOW_INTERVAL

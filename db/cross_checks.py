@@ -5,9 +5,9 @@ it reads it, writes down what it found, and frees it. docs/conductors.md says wh
 Functions of an open connection.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -80,10 +80,21 @@ def readers(connection: sa.Connection, roster: Roster, pair: Pair, slot: int, ho
     return [found[name] for name in sorted(found)]
 
 
-def ask(connection: sa.Connection, questions: Iterable[Question], asked_by: Worker) -> set[int]:
+class Accepted(NamedTuple):
+    """Questions that were asked.
+
+    :param numbers: of the nodes
+    :param change: the number of the change that it was
+    """
+
+    numbers: set[int]
+    change: int
+
+
+def ask(connection: sa.Connection, questions: Iterable[Question], asked_by: Worker) -> Accepted:
     """Reserve nodes for those who are to read them.
 
-    :returns: the numbers of those that were free, not asked to change, and as their owner knows them
+    Left out are those that are not free, are asked to change, or are not as their owner knows them.
     """
     version, now = next_change(connection), clock.now(connection)
     living = set(members.living(connection))
@@ -101,7 +112,7 @@ def ask(connection: sa.Connection, questions: Iterable[Question], asked_by: Work
         connection.execute(sa.delete(cross_checks).where(cross_checks.c.node_id == one.number))
         row = {"node_id": one.number, "network": one.network, "reader": one.reader}
         connection.execute(sa.insert(cross_checks).values(**row, asked_by=asked_by, asked_at=now))
-    return accepted
+    return Accepted(accepted, version)
 
 
 def to_read(connection: sa.Connection, reader: Worker) -> list[int]:
@@ -111,17 +122,19 @@ def to_read(connection: sa.Connection, reader: Worker) -> list[int]:
 
 
 def answer(
-    connection: sa.Connection, number: int, reader: Worker, state: str | None, failure: str | None
-) -> None:
-    """Write down what a member has read of a node, and free the node.
+    connection: sa.Connection, reader: Worker, answers: Mapping[int, tuple[str | None, str | None]]
+) -> int:
+    """Write down what a member has read of nodes, and free them; return the number of the change.
 
-    :param state: None when it could not be read, and ``failure`` says why
+    :param answers: by the number of the node, its power state or, where it could not be read, why
     """
-    let_go(connection, [number], reader)
-    values: dict[str, Any] = {"power_state": state, "failure": failure}
-    values["answered_at"] = clock.now(connection)
-    its = cross_checks.c.node_id == number, cross_checks.c.reader == reader, _UNANSWERED
-    connection.execute(sa.update(cross_checks).where(*its).values(values))
+    let_go(connection, answers, reader)
+    now = clock.now(connection)
+    for number, (state, failure) in answers.items():
+        values = {"power_state": state, "failure": failure, "answered_at": now}
+        its = cross_checks.c.node_id == number, cross_checks.c.reader == reader, _UNANSWERED
+        connection.execute(sa.update(cross_checks).where(*its).values(values))
+    return next_change(connection)
 
 
 def answers(connection: sa.Connection, asked_by: Worker) -> list[CrossCheck]:
@@ -139,6 +152,9 @@ def forget(connection: sa.Connection, numbers: Collection[int], asked_by: Worker
 
 def drop_ended(connection: sa.Connection) -> None:
     """Forget what members that ended have asked, and what they will not answer any more."""
+    if connection.execute(sa.select(cross_checks.c.node_id).limit(1)).first() is None:
+        return
+    next_change(connection)  # from here on nobody asks, and nobody ends
     living = members.living(connection)
     nobody_hears = sa.and_(sa.not_(_UNANSWERED), cross_checks.c.asked_by.not_in(living))
     nobody_answers = sa.and_(_UNANSWERED, cross_checks.c.reader.not_in(living))

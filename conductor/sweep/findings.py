@@ -194,7 +194,9 @@ class Findings:
             text = f"driver {node.driver} answered {safe_repr(answer)}, which is no power state"
         else:
             kind = next((word for one, word in _KINDS if isinstance(error, one)), "fault")
-            text = safe_str(error) if isinstance(error, TimeoutError) else errors.one_line(error)
+            if isinstance(error, TimeoutError):
+                error = errors.PodiumError(safe_str(error))  # whose kind says nothing
+            text = errors.one_line(error)
             if kind == "fault":
                 text = f"fault of the driver {node.driver}: {text}"
         return kind, masking.scrub(text, node.driver_info, self._room.secret)
@@ -202,10 +204,11 @@ class Findings:
     def _answer(self, entry: Entry, answer: Any, error: Exception | None) -> None:
         """Tell the owner of a node what was read of it."""
         assert self._checks is not None
+        note = self._checks.for_others.note_answer
         if error is None and isinstance(answer, str) and answer in states.READINGS:
-            self._checks.note_answer(entry.number, answer, None)
+            note(entry.number, answer, None)
         else:
-            self._checks.note_answer(entry.number, None, self._words(entry.node, answer, error)[1])
+            note(entry.number, None, self._words(entry.node, answer, error)[1])
 
     def _note_failure(self, entry: Entry, answer: Any, error: Exception | None) -> None:
         node = entry.node

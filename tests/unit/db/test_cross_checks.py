@@ -20,7 +20,7 @@ def question(row: NodeRecord, reader: Worker = C2, version: int | None = None) -
 
 def put(database: Database, *questions: Question, by: Worker = C1) -> set[int]:
     with database.write() as connection:
-        return cross_checks.ask(connection, questions, by)
+        return cross_checks.ask(connection, questions, by).numbers
 
 
 def end(database: Database, member: Worker) -> None:
@@ -38,7 +38,7 @@ def test_a_node_is_the_readers_until_it_has_answered(database: Database, enrol: 
         assert cross_checks.to_read(connection, C2) == [row.id]
         assert cross_checks.answers(connection, C1) == []
     with database.write() as connection:
-        cross_checks.answer(connection, row.id, C2, states.POWER_ON, None)
+        cross_checks.answer(connection, C2, {row.id: (states.POWER_ON, None)})
     freed = only(database)
     assert (freed.reservation, freed.power_state) == (None, None)
     assert freed.version > held.version
@@ -95,7 +95,7 @@ def test_the_answer_to_a_member_that_ended_frees_the_node_and_is_forgotten(
     with database.write() as connection:
         cross_checks.drop_ended(connection)
         assert cross_checks.to_read(connection, C2) == [row.id]
-        cross_checks.answer(connection, row.id, C2, None, "no answer")
+        cross_checks.answer(connection, C2, {row.id: (None, "no answer")})
         cross_checks.drop_ended(connection)
         assert cross_checks.answers(connection, C1) == []
     assert only(database).reservation is None
@@ -105,7 +105,7 @@ def test_a_node_that_is_deleted_takes_its_cross_check_along(database: Database, 
     (row,) = enrol("n1")
     put(database, question(row))
     with database.write() as connection:
-        cross_checks.answer(connection, row.id, C2, states.POWER_ON, None)
+        cross_checks.answer(connection, C2, {row.id: (states.POWER_ON, None)})
         api.delete_nodes(connection, [row.id])
         assert cross_checks.answers(connection, C1) == []
 
@@ -139,7 +139,7 @@ def test_a_request_for_a_node_that_is_read_by_another_is_refused_until_that_has_
     (refused,) = ask(database, [row]).refused
     assert refused.startswith("n1: reserved by c2/0@2 for cross-check: c1 cannot read it since ")
     with database.write() as connection:
-        cross_checks.answer(connection, row.id, C2, None, "no answer")
+        cross_checks.answer(connection, C2, {row.id: (None, "no answer")})
     assert len(ask(database, [row]).accepted) == 1
 
 

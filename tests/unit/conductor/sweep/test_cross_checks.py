@@ -126,6 +126,13 @@ class One:
         self.sync.read_now([*gained, *(fresh or ())], contexts.new())
         await self.recorder.flush()
 
+    async def wait(self, seconds: float) -> None:
+        """Follow for so many seconds of the clock of the cross-checks."""
+        end = self.later + seconds
+        while self.later < end:
+            self.later += 5.0
+            await self.follow()
+
     async def sweep(self) -> None:
         await self.sync.sweep(0.0, contexts.new(), at_once=True)
         await self.recorder.flush()
@@ -225,7 +232,7 @@ async def give_up(it: Site, one: One) -> None:
     """Have a member read its nodes so often that it gives up those that do not answer."""
     for _ in range(3):
         await one.sweep()
-    await one.follow()
+    await one.wait(5)
 
 
 def test_a_network_that_others_reach_is_told_and_none_of_its_nodes_is_given_up(
@@ -259,7 +266,7 @@ def test_a_network_that_others_reach_is_told_and_none_of_its_nodes_is_given_up(
             assert len(it.asked()) == 0
             one.driver.is_cut_off = False
             await one.sweep()
-            one.later = 11.0
+            await one.wait(11)
             await it.until(lambda: one.checks.out_of_reach == 0)
             assert it.out_of_reach() == []
             assert messages(caplog) == [
@@ -375,7 +382,7 @@ def test_the_owner_leaves_a_node_alone_until_the_call_of_the_other_has_returned(
             one.driver.is_cut_off = True
             await give_up(it, one)
             await it.until(lambda: stuck.reading.is_set() and len(one.fleet) == 0)
-            other.checks.note_answer(it.node("n1").id, None, "given up")
+            other.checks.for_others.note_answer(it.node("n1").id, None, "given up")
             for _ in range(3):
                 await one.sweep()
                 await it.until(lambda: True)
@@ -398,8 +405,7 @@ def test_a_member_that_ends_without_an_answer_is_not_waited_for_for_long(tmp_pat
                 assert members.end(connection, {other.me.incarnation: 1}, None, "its lease ran out")
             await it.until(lambda: it.node("n1").reservation is None and len(one.fleet) == 1, one)
             assert not it.node("n1").maintenance
-            one.later = 130.0
-            await one.follow()
+            await one.wait(200)
             await one.sweep()
             await it.until(lambda: it.node("n1").maintenance, one)
             assert "either" not in it.node("n1").maintenance_reason
@@ -418,7 +424,7 @@ def test_a_member_that_cannot_read_in_time_says_so(tmp_path: Path) -> None:
             for _ in range(3):
                 await other.follow()
             assert it.node("n1").reservation == other.me
-            other.later = 100.0
+            await other.wait(100)
             await it.until(lambda: len(it.asked()) == 0 and len(one.fleet) == 1)
             await one.sweep()
             await it.until(lambda: it.node("n1").maintenance)
