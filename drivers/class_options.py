@@ -37,10 +37,14 @@ def faults(driver: type[base.Driver]) -> Iterator[str]:
 
 
 def value(driver: base.Driver, name: str) -> Any:
-    """What the config file says for one of these options, or else the class."""
+    """What the config file says for one of these options, or else the class.
+
+    An instance may have something else by that name, such as the value of an option of its own.
+    """
+    of_class = getattr(type(driver), name)
     if name in {option.dest for option in type(driver).options}:  # that of the driver means something else
-        return getattr(driver, name)
-    return getattr(driver.options, name, getattr(driver, name))
+        return of_class
+    return getattr(driver.options, name, of_class)
 
 
 def _of_class(driver: type[base.Driver]) -> list[cfg.Opt]:

@@ -10,7 +10,7 @@ from oslo_log import log
 
 from podium import errors
 from podium.conductor.rooms.room import DriverRoom
-from podium.drivers import base
+from podium.drivers import base, registry
 from podium.drivers.command import in_thread
 
 LOG = log.getLogger(__name__)
@@ -34,7 +34,14 @@ class DriverRooms(Mapping[str, DriverRoom]):
 
     def __init__(self, drivers: Mapping[str, base.Driver], *, patience: float = _PATIENCE) -> None:
         self._patience = patience
-        self._rooms = {name: DriverRoom(driver) for name, driver in drivers.items()}
+        self._rooms: dict[str, DriverRoom] = {}
+        self._faults: list[errors.DriverLoadError] = []
+        for name, driver in drivers.items():
+            try:
+                self._rooms[name] = DriverRoom(driver)
+            except Exception as cause:  # its attributes may be anything
+                fault = f"{registry.described(name)} cannot have a room: {errors.one_line(cause)}"
+                self._faults.append(errors.DriverLoadError(fault))
         self._left_out: list[DriverRoom] = []
         self._late: dict[str, asyncio.Task[None]] = {}
 
@@ -61,6 +68,8 @@ class DriverRooms(Mapping[str, DriverRoom]):
         :returns: whether a driver was left out
         :raises podium.errors.DriverLoadError: when a driver does not start
         """
+        if self._faults and not (skip_faulty and self._rooms):
+            raise self._faults[0]
         if not (rooms := self._rooms):
             return False
         limit = _LATEST if skip_faulty else _START_TIMEOUT
@@ -72,7 +81,8 @@ class DriverRooms(Mapping[str, DriverRoom]):
             await _first(tasks.values(), _START_TIMEOUT)
         is_open = {name for name, task in tasks.items() if _is_open(task)}
         self._late = {name: task for name, task in tasks.items() if not task.done()}
-        faults = [fault for task in tasks.values() if task.done() and (fault := task.exception()) is not None]
+        failed = [fault for task in tasks.values() if task.done() and (fault := task.exception()) is not None]
+        faults = [*self._faults, *failed]
         if not is_open or (faults and not skip_faulty):
             raise faults[0] if faults else rooms[next(iter(self._late))].hang(_START_TIMEOUT)
         for fault in faults:
@@ -81,7 +91,7 @@ class DriverRooms(Mapping[str, DriverRoom]):
             LOG.error("Started without it, until it is there: %s", rooms[name].hang(self._patience))
         self._rooms = {name: room for name, room in rooms.items() if name in is_open}
         self._left_out = [room for name, room in rooms.items() if name not in is_open]
-        return bool(self._left_out)
+        return bool(self._left_out or self._faults)
 
     async def watch(
         self,

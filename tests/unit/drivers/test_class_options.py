@@ -80,6 +80,20 @@ def test_an_option_of_the_drivers_own_keeps_its_name_and_its_meaning() -> None:
     assert class_options.value(driver, "threads") == 3
 
 
+def test_what_an_instance_keeps_by_the_name_of_an_option_of_the_class_is_its_own() -> None:
+    class Keeping(Plain):
+        options = (cfg.StrOpt("interval", default="5m"), cfg.StrOpt("threads", default="of wool"))
+
+        def __init__(self, name: str, options: Any) -> None:
+            super().__init__(name, options)
+            self.interval, self.threads = options.interval, options.threads  # type: ignore[misc]
+            self.endpoint_calls = "many"  # type: ignore[assignment, misc]
+
+    driver = make_driver(Keeping)
+    found = [class_options.value(driver, name) for name in ("interval", "threads", "endpoint_calls")]
+    assert found == [None, 3, None]
+
+
 @pytest.mark.parametrize("threads", [0, "many", 1000])
 def test_a_number_of_threads_that_cannot_be_is_a_fault_of_the_driver(threads: Any) -> None:
     wrong = type("Wrong", (Plain,), {"threads": threads})

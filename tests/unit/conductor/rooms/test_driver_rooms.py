@@ -159,3 +159,29 @@ def test_where_no_driver_starts_at_all_nothing_does() -> None:
         await rooms.close(PATIENCE)
 
     asyncio.run(main())
+
+
+class Odd(StillDriver):
+    """It cannot even be looked at."""
+
+    def __init__(self) -> None:
+        super().__init__("odd")
+        self.properties = ["address"]  # type: ignore[assignment, misc]
+
+
+def test_a_driver_that_no_room_can_be_made_for_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        rooms = DriverRooms({"odd": Odd(), "still": StillDriver()})
+        assert await rooms.open(skip_faulty=True)
+        assert [*rooms] == ["still"]
+        await rooms.close(PATIENCE)
+
+    asyncio.run(main())
+    assert "Started without it: driver odd cannot have a room: AttributeError: " in caplog.text
+
+
+@pytest.mark.parametrize("skip_faulty", [False, True])
+def test_a_driver_that_no_room_can_be_made_for_is_an_error_that_names_it(skip_faulty: bool) -> None:
+    drivers = {"odd": Odd()} if skip_faulty else {"odd": Odd(), "still": StillDriver()}
+    with pytest.raises(errors.DriverLoadError, match="driver odd cannot have a room: AttributeError: "):
+        asyncio.run(DriverRooms(drivers).open(skip_faulty=skip_faulty))
