@@ -5,6 +5,8 @@ what hangs fills its own share and nothing else. Whoever would have to wait for 
 """
 
 import asyncio
+import heapq
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -22,6 +24,8 @@ MOST_LOST: Final = 64
 KEPT: Final = 2
 #: Seconds before an endpoint that has only lost calls is tried again: it may answer though they never return.
 _TRIES: Final = Gaps(10.0, 600.0)
+
+_numbers = itertools.count()
 
 
 class NotAsked(errors.PodiumError, TimeoutError):
@@ -48,9 +52,9 @@ class Limit:
         self.under_way = 0
         #: Calls that were given up and have not returned.
         self.lost = 0
-        # Sets in order: whoever is cancelled leaves from the middle.
-        self._urgent: dict[asyncio.Future[None], None] = {}
-        self._others: dict[asyncio.Future[None], None] = {}
+        # Heaps: who has come first to any of a call's limits goes first.
+        self._urgent: list[tuple[int, asyncio.Future[None]]] = []
+        self._others: list[tuple[int, asyncio.Future[None]]] = []
 
     def room(self, urgent: bool) -> int:
         """How many calls there may be that are not lost; none is waited for if that is nothing."""
@@ -66,9 +70,10 @@ class Limit:
         self.under_way += is_free
         return is_free
 
-    async def take(self, urgent: bool) -> None:
+    async def take(self, urgent: bool, number: int) -> None:
         """Take a place, in turn.
 
+        :param number: calls with lower ones go first
         :raises NotAsked: if nothing but lost calls could make room
         """
         if self.take_free(urgent):
@@ -77,11 +82,13 @@ class Limit:
             raise self._refusal()
         waiting = self._urgent if urgent else self._others
         turn = asyncio.get_running_loop().create_future()
-        waiting[turn] = None
+        heapq.heappush(waiting, (number, turn))
         try:
             await turn
         except asyncio.CancelledError:
-            waiting.pop(turn, None)
+            if (number, turn) in waiting:
+                waiting.remove((number, turn))
+                heapq.heapify(waiting)
             if not turn.cancelled() and turn.exception() is None:  # it has come at this very moment
                 self.end()
             raise
@@ -106,8 +113,7 @@ class Limit:
                 room = self.room(urgent)
                 if 0 < room <= self.under_way:
                     break
-                turn = next(iter(waiting))
-                del waiting[turn]
+                _, turn = heapq.heappop(waiting)
                 if turn.done():  # cancelled at this very moment
                     continue
                 if room <= 0:
@@ -207,15 +213,18 @@ class Endpoint(Limit):
 class Place:
     """The place of one call: it waits for it, and has it until the call has returned.
 
-    :param limits: what the call needs, in order
+    It never has one and waits for another: what waits for a thread would keep people from its endpoint.
+
+    :param limits: what the call needs
     :param urgent: whether a person waits for it
     """
 
-    __slots__ = ("_held", "_is_lost", "_limits", "_urgent", "waits_for")
+    __slots__ = ("_held", "_is_lost", "_limits", "_number", "_urgent", "waits_for")
 
     def __init__(self, limits: Sequence[Limit], *, urgent: bool = False) -> None:
         self._limits = limits
         self._urgent = urgent
+        self._number = next(_numbers)
         self._held: list[Limit] = []
         self._is_lost = False
         #: What has no room for the call yet.
@@ -226,23 +235,33 @@ class Place:
 
         :raises NotAsked: if there is none within these seconds, or never will be
         """
-        for limit in self._limits:
-            if not limit.take_free(self._urgent):
-                break
-            self._held.append(limit)
-        else:
+        if (limit := self._take_free()) is None:
             return
         try:
             async with asyncio.timeout(seconds):
-                for limit in self._limits[len(self._held) :]:
+                while limit is not None:
                     self.waits_for = limit
-                    await limit.take(self._urgent)
+                    await limit.take(self._urgent, self._number)
                     self._held.append(limit)
+                    limit = self._take_free()
             self.waits_for = None
         except TimeoutError as error:
             if isinstance(error, NotAsked):
                 raise
             raise self.overdue(seconds or 0.0) from None
+
+    def _take_free(self) -> Limit | None:
+        """Take what is not held yet; where there is no room, hold nothing and return what has none."""
+        for limit in self._limits:
+            if limit in self._held:
+                continue
+            if not limit.take_free(self._urgent):
+                held, self._held = self._held, []
+                for one in held:
+                    one.end()
+                return limit
+            self._held.append(limit)
+        return None
 
     def overdue(self, seconds: float) -> NotAsked:
         """The error of a call that has waited for so many seconds."""

@@ -212,3 +212,32 @@ def test_lost_threads_are_replaced_up_to_a_number_that_is_logged_once_and_again_
     assert [one.levelname for one in (first, over)] == ["ERROR", "ERROR"]
     assert "Driver hyp: 64 calls of plain methods do not return, and no more threads" in first.getMessage()
     assert over.getMessage() == "Driver hyp has threads again: 32 calls do not return"
+
+
+def test_who_waits_for_one_limit_keeps_nobody_from_another_and_the_oldest_goes_first() -> None:
+    async def main() -> None:
+        endpoint, threads = Limit("endpoint", 1), Limit("threads", 1)
+        busy, first, second = Caller(threads), Caller(endpoint, threads), Caller(endpoint, threads)
+        await settled()
+        short = Caller(endpoint)
+        await short.task
+        busy.place.end()  # they get the thread, but not the endpoint
+        late = Caller(threads)
+        await late.task
+        newcomer = Caller(threads)
+        await settled()
+        short.place.end()  # they get the endpoint, but not the thread
+        await settled()
+        assert [one.has_place for one in (first, second, newcomer)] == [False] * 3
+        late.place.end()
+        await settled()
+        assert [one.has_place for one in (first, second, newcomer)] == [True, False, False]
+        first.place.end()
+        await settled()
+        assert [one.has_place for one in (second, newcomer)] == [True, False]
+        second.place.end()
+        await newcomer.task
+        newcomer.place.end()
+        assert (endpoint.under_way, threads.under_way) == (0, 0)
+
+    virtual_time.run(main)

@@ -424,3 +424,38 @@ def test_async_calls_to_an_endpoint_are_limited_where_the_driver_says_so() -> No
         assert driver.most == 2
 
     asyncio.run(main())
+
+
+def test_a_person_reaches_a_healthy_endpoint_though_reads_of_it_wait_for_threads() -> None:
+    hung = [machine(f"hung{number}", f"hv{number}") for number in range(4)]
+    with hanging(*hung) as (room, driver, _):
+        waiting = [asking(room, machine(name, "good")) for name in ("a", "b")]
+        assert result(room, driver.get_power_state, NODE) == "power off"  # by now they wait
+        assert asking(room, machine("c", "good"), urgent=True).result(PATIENCE) == "answer"
+        driver.let_go.set()
+        assert [call.result(PATIENCE) for call in waiting] == ["answer"] * 2
+
+
+def test_a_person_reaches_an_endpoint_though_its_failing_nodes_wait_for_their_share_of_the_threads() -> None:
+    with hanging() as (room, driver, _):
+
+        async def read(node: base.Node) -> Any:
+            place = room.place(driver.ask, node, doubtful=True)
+            assert place is not None
+            try:
+                await place.take(PATIENCE)
+                return await room.bound(driver.ask)(node)
+            finally:
+                place.end()
+
+        def reading(name: str, host: str) -> Any:
+            return room.start(lambda: read(machine(name, host)), contexts.new()).future
+
+        for host in ("hv1", "hv2"):  # all threads that doubtful calls may have
+            reading(f"hung-{host}", host)
+            assert driver.began.acquire(timeout=PATIENCE)
+        failing = [reading(name, "good") for name in ("a", "b")]
+        assert result(room, driver.get_power_state, NODE) == "power off"  # by now they wait
+        assert asking(room, machine("c", "good"), urgent=True).result(PATIENCE) == "answer"
+        driver.let_go.set()
+        assert [call.result(PATIENCE) for call in failing] == ["answer"] * 2
