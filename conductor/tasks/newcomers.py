@@ -56,6 +56,12 @@ class Newcomers:
         """Whether nodes wait to be read, or are due."""
         return bool(self._unread)
 
+    def awaits(self, numbers: list[int]) -> bool:
+        """Whether one of these nodes waits to be read, or is due; drops some that do not from the list."""
+        while numbers and numbers[-1] not in self._unread:
+            numbers.pop()
+        return bool(numbers)
+
     def add(self, numbers: Iterable[int]) -> None:
         """Have the task called for nodes of these numbers."""
         now = self._clock()

@@ -66,7 +66,8 @@ class NodeTask(DriverTask):
         """Start the calls for all nodes, spread over the spacing; the first ones at once."""
         if self.task.run_immediately and not self._has_begun:
             self._has_begun = True
-            return self._start_first(self._fleet.entries(self._room.driver.name), manager, request)
+            entries = self._fleet.entries(self._room.driver.name)
+            return self._start_first(entries, manager, request, is_own=True)
         return self._start_all(spacing * _SPREAD, manager, request)
 
     def by_hand(self) -> Start:
@@ -99,9 +100,13 @@ class NodeTask(DriverTask):
         nodes = [node for node in self._fleet.nodes(self._room.driver.name) if self.is_for(node)]
         return self._room.start(lambda: self._run(_spread(nodes, spread), manager, request), request)
 
-    def _start_first(self, entries: Iterable[Entry], manager: object, request: RunContext) -> Run:
+    def _start_first(
+        self, entries: Iterable[Entry], manager: object, request: RunContext, *, is_own: bool = False
+    ) -> Run:
         numbers = [entry.number for entry in entries]
-        return self._room.start(lambda: self._make_first_calls(numbers, manager, request), request)
+        return self._room.start(
+            lambda: self._make_first_calls(numbers, manager, request, is_own=is_own), request
+        )
 
     def is_for(self, node: base.Node) -> bool:
         """Whether a run that is due calls the method for a node."""
@@ -115,29 +120,38 @@ class NodeTask(DriverTask):
             return False
         return self.task.all_nodes or entry.number not in self._fleet.taken
 
-    async def _make_first_calls(self, numbers: Sequence[int], manager: object, request: RunContext) -> None:
-        """Make the first calls for these nodes and for all that are due meanwhile."""
-        self._newcomers.add(numbers)
-        try:
-            if not self._feeding:  # a run that does makes these calls, too
-                await self._run(self._due(), manager, request)
-        finally:
-            self._plan_look(manager, request)
+    async def _make_first_calls(
+        self, numbers: Sequence[int], manager: object, request: RunContext, *, is_own: bool
+    ) -> None:
+        """Make the first calls for these nodes and for all that are due meanwhile.
 
-    async def _due(self) -> AsyncGenerator[base.Node, None]:
-        """The nodes that are due for their first call, until none waits for its first read."""
+        :param is_own: whether this is a run of the task's own: it ends with its own nodes, because others may
+            come for ever
+        """
+        self._newcomers.add(numbers)
+        if not self._feeding:  # a run that does makes these calls, too
+            await self._run(self._due(list(numbers) if is_own else None, manager, request), manager, request)
+
+    async def _due(
+        self, own: list[int] | None, manager: object, request: RunContext
+    ) -> AsyncGenerator[base.Node, None]:
+        """The nodes that are due for their first call, until none waits for its first read.
+
+        :param own: numbers of the nodes that matter for that; None for all
+        """
         self._feeding = True
         try:
             while self.enabled:
                 most, due = self._newcomers.part, self._newcomers.due()
                 for entry in due:
                     yield entry.node
-                if not self._newcomers.awaited:
+                if not self._newcomers.awaited or (own is not None and not self._newcomers.awaits(own)):
                     return
                 if len(due) < most / 2:  # the calls are faster than the reads
                     await asyncio.sleep(_LOOK)
         finally:
             self._feeding = False
+            self._plan_look(manager, request)
 
     def _plan_look(self, manager: object, request: RunContext) -> None:
         """Look later at the nodes that are left, if there are any and nobody else does."""

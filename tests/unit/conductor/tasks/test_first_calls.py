@@ -28,13 +28,14 @@ class Acme(StillDriver):
         self.waited: list[str] = []
         self.broken: set[str] = set()
         self.silent: set[str] = set()
+        self.held: set[str] = set()
         self.answers = asyncio.Event()
         self.answers.set()
 
     async def get_power_state(self, node: base.Node) -> str:
         if node.name in self.silent:
             raise errors.BMCUnreachable("no answer")
-        while not self.answers.is_set():
+        while not self.answers.is_set() or node.name in self.held:
             await asyncio.sleep(0.001)
         return await super().get_power_state(node)
 
@@ -119,6 +120,30 @@ def test_a_node_that_is_enrolled_later_does_not_wait_for_the_next_run(tmp_path: 
             assert driver.calls[0] == "n1"
             assert sorted(driver.calls) == ["n1", "n2", "n3"]
             assert (it.report(DAILY).runs, it.report(DAILY).state) == (1, "idle")
+
+    asyncio.run(main())
+
+
+def test_the_first_run_ends_though_nodes_go_on_being_enrolled(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every moment one waits for its first read."""
+    monkeypatch.setattr(node_task, "_LOOK_AGAIN", 0.01)
+
+    async def main() -> None:
+        driver = Acme()
+        driver.answers.clear()
+        driver.held = {"n2"}
+        async with conducted(tmp_path, clock, driver) as it:
+            await begun(it, "n1")
+            await arrived(it, "n2")
+            driver.answers.set()
+            await it.ended(DAILY, 1)
+            assert driver.calls == ["n1"]
+            it.manager.run_now(DAILY, None, lambda error, seconds: None)  # it is not running any more
+            driver.held.clear()
+            await until(lambda: "n2" in driver.calls)
+            await it.ended(DAILY, 2)
 
     asyncio.run(main())
 
