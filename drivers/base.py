@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final, Protocol
 
 from podium import errors, states
-from podium.drivers import driver_info
+from podium.drivers import additions, driver_info
 from podium.drivers.command import CommandResult, Pending
 from podium.drivers.driver_info import Property
 from podium.drivers.node import SENSOR_KINDS, Health, Node, Sensor
@@ -310,7 +310,8 @@ class Manager(Protocol):
 def reads_together(driver: Driver | type[Driver]) -> bool:
     """Whether a driver can read several nodes in one call, by :meth:`Driver.get_power_states`."""
     own = driver if isinstance(driver, type) else type(driver)
-    return own.get_power_states is not Driver.get_power_states
+    has_it = own.get_power_states is not Driver.get_power_states
+    return has_it and additions.uses(own, "get_power_states")
 
 
 def check_report(state: str, observed_at: float | None) -> None:

@@ -11,7 +11,7 @@ from oslo_config import cfg
 
 from podium import __version__, errors, states
 from podium.conf import opts
-from podium.drivers import base, class_options, push, signatures
+from podium.drivers import additions, base, push, signatures
 from podium.drivers.periodic import marks
 from podium.wording import safe_repr
 
@@ -23,7 +23,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
 _METHODS: Final = (
     "get_power_state",
-    "get_power_states",
     "set_power_state",
     "inject_nmi",
     "validate",
@@ -33,9 +32,6 @@ _METHODS: Final = (
     "start",
     "close",
     "release",
-    "node_added",
-    "node_changed",
-    "node_removed",
 )
 #: Methods that are called where no event loop runs, such as in the command ``podium``.
 _PLAIN: Final = frozenset({"validate", "identity", "endpoint", "statistics"})
@@ -67,7 +63,7 @@ def faults(driver: base.Driver | type[base.Driver]) -> list[str]:
         return [
             *_properties(driver.properties),
             *_options(own.options),
-            *class_options.faults(own),
+            *additions.faults(own),
             *_power_states(driver.supported_power_states),
             *_methods(driver),
             *_tasks(own),

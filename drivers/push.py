@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
-from podium.drivers import base
+from podium.drivers import additions, base
 
 #: The methods that follow a driver's nodes. A driver defines those that it needs.
 ADDED, CHANGED, REMOVED = "node_added", "node_changed", "node_removed"
@@ -19,33 +19,30 @@ _CALLBACKS: Final = (ADDED, CHANGED, REMOVED)
 def start_arguments(driver: base.Driver, manager: base.Manager | None) -> tuple[base.Manager | None, ...]:
     """What the driver's ``start`` is called with: the manager, where it has a parameter for it.
 
-    A parameter with a default is the driver's own, unless it is called ``manager``.
+    A parameter with a default is the driver's own, unless it is called ``manager`` and is None by default.
     """
     places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = [one for one in inspect.signature(driver.start).parameters.values() if one.kind in places]
-    wants_it = parameters and (
-        parameters[0].default is inspect.Parameter.empty or parameters[0].name == "manager"
-    )
-    return (manager,) if wants_it else ()
+    if not parameters:
+        return ()
+    name, default = parameters[0].name, parameters[0].default
+    is_wanted = default is inspect.Parameter.empty or (name == "manager" and default is None)
+    return (manager,) if is_wanted else ()
 
 
 def misfits(driver: base.Driver) -> Iterator[str]:
-    """A line for each of these methods that cannot be called as the conductor calls it."""
+    """A line if ``start`` cannot be called as the conductor calls it."""
     try:
         inspect.signature(driver.start).bind(*start_arguments(driver, None))
     except (TypeError, ValueError):
         yield "start cannot be called: it is start(self) or start(self, manager)"
-    for name in _CALLBACKS:
-        try:
-            inspect.signature(getattr(driver, name)).bind(None)
-        except (TypeError, ValueError):
-            yield f"{name} cannot be called: it is {name}(self, node)"
 
 
 def defined(driver: base.Driver) -> dict[str, Callable[..., Any]]:
     """The methods by name that the driver defines to follow its nodes."""
-    own = (name for name in _CALLBACKS if getattr(type(driver), name) is not getattr(base.Driver, name))
-    return {name: getattr(driver, name) for name in own}
+    kind = type(driver)
+    own = (name for name in _CALLBACKS if getattr(kind, name) is not getattr(base.Driver, name))
+    return {name: getattr(driver, name) for name in own if additions.uses(kind, name)}
 
 
 class News:

@@ -15,7 +15,7 @@ from oslo_log import log
 from stevedore import NamedExtensionManager
 
 from podium import errors
-from podium.drivers import base, class_options, declarations
+from podium.drivers import additions, base, class_options, declarations
 
 LOG = log.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def load(
     """One instance of each named driver, its options registered in ``conf`` under its name.
 
     :param skip_faulty: go on without a driver that cannot be used
-    :param log_faults: log its error then
+    :param log_faults: log its error then, and what Podium does not use of drivers of the first edition
     :raises podium.errors.ConfigError: when there is no driver of that name, or none is named
     :raises podium.errors.DriverLoadError: when one, or none of them, can be used
     """
@@ -158,6 +158,13 @@ def load(
             if isinstance(found, errors.DriverLoadError):
                 raise found
             drivers[name] = instance(name, found, conf)
+            if log_faults and (unused := additions.unused(found)):
+                LOG.warning(
+                    "%s is of the first edition, and means by %s something else than Podium has meant since:"
+                    " not used; rename it, or make it what docs/contract.md says, with needs_api = (2, 0)",
+                    described(name),
+                    ", ".join(unused),
+                )
         except errors.DriverLoadError as error:
             if not skip_faulty:
                 raise

@@ -125,7 +125,9 @@ class DriverContract:
 
     def test_a_cancelled_read_ends(self) -> None:
         asynchronous = inspect.iscoroutinefunction(self.driver_class.get_power_state)
-        together = inspect.iscoroutinefunction(self.driver_class.get_power_states)
+        together = base.reads_together(self.driver_class) and inspect.iscoroutinefunction(
+            self.driver_class.get_power_states
+        )
         if not (asynchronous or together):
             raise unittest.SkipTest("get_power_state is plain: nothing can cancel it")
 

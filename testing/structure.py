@@ -15,7 +15,7 @@ from typing import Any, Final
 from oslo_config import cfg
 
 from podium import errors, masking, states
-from podium.drivers import base, declarations, signatures
+from podium.drivers import additions, base, declarations, signatures
 from podium.testing import watch
 from podium.testing.making import make_node
 
@@ -23,7 +23,6 @@ Check = Callable[[base.Driver], Iterator[str]]
 
 _ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "get_power_state": ("node",),
-    "get_power_states": ("nodes",),
     "set_power_state": ("node", "target"),
     "inject_nmi": ("node",),
     "validate": ("node",),
@@ -106,6 +105,9 @@ def signatures_fit(driver: base.Driver) -> Iterator[str]:
     """Every method can be called as the conductor calls it."""
     for name, arguments in _ARGUMENTS.items():
         yield from _misfits(getattr(driver, name), name, arguments)
+    for name in additions.METHODS:  # with which arguments they can be called, declarations_usable says
+        if additions.uses(type(driver), name):
+            yield from _yields(getattr(driver, name), name)
 
 
 def tasks_fit(driver: base.Driver) -> Iterator[str]:

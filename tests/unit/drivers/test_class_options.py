@@ -96,13 +96,13 @@ def test_what_an_instance_keeps_by_the_name_of_an_option_of_the_class_is_its_own
 
 @pytest.mark.parametrize("threads", [0, "many", 1000])
 def test_a_number_of_threads_that_cannot_be_is_a_fault_of_the_driver(threads: Any) -> None:
-    wrong = type("Wrong", (Plain,), {"threads": threads})
+    wrong = type("Wrong", (Plain,), {"threads": threads, "needs_api": (2, 0)})
     with pytest.raises(errors.DriverLoadError, match="driver acme: threads is .*, not a whole"):
         make_driver(wrong)
 
 
 @pytest.mark.parametrize("interval", [0, "often", float("inf")])
 def test_an_interval_that_cannot_be_is_a_fault_of_the_driver(interval: Any) -> None:
-    wrong = type("Wrong", (Async,), {"interval": interval})
+    wrong = type("Wrong", (Async,), {"interval": interval, "needs_api": (2, 0)})
     with pytest.raises(errors.DriverLoadError, match="driver acme: interval is .*, not a number"):
         make_driver(wrong)

@@ -35,6 +35,9 @@ def conf() -> cfg.ConfigOpts:
     return config
 
 
+#: What makes a driver one of the second edition.
+SECOND = "\n    needs_api = (2, 0)"
+
 WRONG = [
     (
         "properties = {'acme_port': 'its port'}",
@@ -86,14 +89,22 @@ WRONG = [
         "async def statistics(self): return {}",
         "statistics is async; it is called as a plain method and does no input or output",
     ),
-    ("threads = '8'", "threads is '8', not a whole number from 1 to 256"),
-    ("threads = None", "threads is None, not a whole number from 1 to 256"),
-    ("threads = 0", "threads is 0, not a whole number from 1 to 256"),
-    ("endpoint_calls = True", "endpoint_calls is True, not a whole number from 1 to 4096"),
-    ("endpoint_calls = 2.5", "endpoint_calls is 2.5, not a whole number from 1 to 4096"),
+    (f"threads = '8'{SECOND}", "threads is '8', not a whole number from 1 to 256"),
+    (f"threads = None{SECOND}", "threads is None, not a whole number from 1 to 256"),
+    (f"threads = 0{SECOND}", "threads is 0, not a whole number from 1 to 256"),
+    (f"endpoint_calls = True{SECOND}", "endpoint_calls is True, not a whole number from 1 to 4096"),
+    (f"endpoint_calls = 2.5{SECOND}", "endpoint_calls is 2.5, not a whole number from 1 to 4096"),
     ("set_power_state = None", "set_power_state is None, not a method"),
-    ("get_power_states = None", "get_power_states is None, not a method"),
-    ("node_added = 'log'", "node_added is a value of the type str, not a method"),
+    (f"get_power_states = None{SECOND}", "get_power_states is a value of the type NoneType, not a method"),
+    (f"node_added = 'log'{SECOND}", "node_added is a value of the type str, not a method"),
+    (
+        f"async def get_power_states(self): return {{}}{SECOND}",
+        "get_power_states cannot be called with (nodes): too many positional arguments",
+    ),
+    (
+        f"def node_added(self, node, manager): pass{SECOND}",
+        "node_added cannot be called with (node): missing a required argument: 'manager'",
+    ),
     (
         "@base.driver_periodic_task(name='check_status')\n    def again(self, manager, context): pass",
         "2 periodic tasks are named check_status; give each a name of its own",

@@ -152,9 +152,9 @@ def test_a_driver_that_cannot_be_made_is_named_with_the_cause(
 def test_a_driver_with_a_method_that_cannot_be_called_is_refused(
     install: Install, conf: cfg.ConfigOpts
 ) -> None:
-    body = "def start(self, manager, port): pass\n    async def node_added(self): pass\n"
+    body = "def start(self, manager, port): pass\n"
     install(f"from podium.drivers.fake import FakeDriver\nclass Acme(FakeDriver):\n    {body}")
-    told = r"acme_podium:Acme\): start cannot be called: .*\(self, manager\); node_added cannot be called: "
+    told = r"acme_podium:Acme\): start cannot be called: .*\(self, manager\)"
     with pytest.raises(errors.DriverLoadError, match=told):
         registry.load(["acme"], conf)
 
