@@ -236,6 +236,8 @@ class PowerActions:
         node, ended = begun.node, False
         try:
             state, error = await self._change(begun, context)
+            if self._lease is not None and self._lease.ended:
+                return  # whoever owns the node now goes on
             if self._fleet.is_lost(node.id) and not await self._has_left(begun, context):
                 return
             if error is None:
@@ -252,6 +254,8 @@ class PowerActions:
             await self._recorder.write_outcomes()
         except errors.DatabaseUnavailable:
             pass  # the recorder tries again
+        except errors.MemberEnded:
+            pass  # the conductor hears of it by itself
         except concurrent.futures.CancelledError:
             LOG.warning(
                 "%s: %s was cut off with its driver's room, and stays asked for", node.name, begun.action

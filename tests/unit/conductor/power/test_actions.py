@@ -11,12 +11,15 @@ import pytest
 
 from fakes import HERE, PATIENCE, THERE, Pieces, StillDriver, all_slots, happened, joined, pieces, until
 from podium import errors, states
+from podium.clocks import boottime
 from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.db import api, beginning, clock, leftovers, members, operations, power
+from podium.db.engine import Database
 from podium.db.models import power_events, power_requests, utcnow
 from podium.db.power_limits import Limits
 from podium.db.worker import Worker
@@ -48,7 +51,7 @@ class Asked:
         start = utcnow()
         monkeypatch.setattr(clock, "now", lambda _connection: start + timedelta(seconds=self.later))
 
-    def make(self, member: Worker = HERE) -> None:
+    def make(self, member: Worker = HERE, lease: Lease | None = None) -> None:
         self.actions = PowerActions(
             self.it.sql,
             self.it.fleet,
@@ -58,6 +61,7 @@ class Asked:
             timeouts=Timeouts(self.timeout, self.timeout),
             note_read=self.it.sync.take_of_change,
             limits=self.limits,
+            lease=lease,
             clock=lambda: self.later,
         )
 
@@ -713,3 +717,43 @@ def test_a_node_whose_slot_was_lost_is_released_before_its_change_is_over(tmp_pa
 
     it: Any = None
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("when", ["before the command", "before the outcome"])
+def test_a_change_of_a_member_that_is_ended_meanwhile_is_left_to_its_successor(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, when: str
+) -> None:
+    async def main() -> None:
+        async with asked(f"sqlite:///{tmp_path}/p", driver := Held()) as it:
+            lease = Lease(HERE, 3600.0, since=boottime())
+            it.it.sql.act_as(HERE, lambda error: lease.end())
+            it.make(lease=lease)
+            it.ask("a", states.POWER_ON)
+            if when == "before the outcome":
+                await it.begin()
+                await happened(driver.began)
+            else:
+                begun = it.actions._confirmations.confirm
+
+                async def confirm(number: int) -> None:
+                    end(it.it.database)
+                    await begun(number)
+
+                it.actions._confirmations.confirm = confirm  # type: ignore[method-assign]
+                await it.begin()
+            if when == "before the outcome":
+                end(it.it.database)
+            tasks = set(it.actions._tasks)
+            driver.let_go.set()
+            await until(lambda: not it.actions._tasks)
+            assert [task.exception() for task in tasks] == [None]
+            assert it.request().state == "begun"
+            assert lease.ended
+
+    def end(database: Database) -> None:
+        with database.write() as connection:
+            members.end(connection, {HERE.incarnation: 1}, None, "its lease ran out")
+
+    caplog.set_level("INFO")
+    asyncio.run(main())
+    assert not [one for one in caplog.messages if "failed" in one]
