@@ -149,7 +149,7 @@ _VALUES = st.recursive(
 
 @pytest.fixture(scope="module")
 def catalog() -> Catalog:
-    return Catalog(conf.load([], prog="podium"))
+    return Catalog(conf.load([], prog="podium"), pytest.fail)
 
 
 @pytest.fixture(scope="module")
