@@ -72,11 +72,20 @@ def scrub(text: str, values: Mapping[str, Any], secret: frozenset[str] = frozens
 
     Values of one or two characters stay, because they occur in too many words.
     """
+    return scrubber(values, secret)(text)
+
+
+def scrubber(values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> Callable[[str], str]:
+    """Return what does the same as :func:`scrub` to many texts: the secret values are looked up once."""
     # The longest first: otherwise the rest of a secret that contains another would stay.
-    for value in sorted(set(_secrets(values, secret)), key=len, reverse=True):
-        if len(value) > 2:
+    found = sorted((one for one in set(_secrets(values, secret)) if len(one) > 2), key=len, reverse=True)
+
+    def scrubbed(text: str) -> str:
+        for value in found:
             text = text.replace(value, MASK)
-    return text
+        return text
+
+    return scrubbed
 
 
 def _secrets(value: Any, secret: frozenset[str], hidden: bool = False) -> Iterator[str]:

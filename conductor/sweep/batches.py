@@ -6,11 +6,12 @@ off for that, as the read of a single node is, and its other nodes are read agai
 """
 
 import asyncio
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from podium import errors
+from podium import errors, masking
 from podium.conductor.fleet.entry import Entry
 from podium.conductor.rooms import hiding
 from podium.conductor.rooms.calls import fault_of
@@ -19,6 +20,7 @@ from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.visit import Visit
 from podium.conductor.sweep.endpoints import Endpoints
 from podium.conductor.sweep.feed import Feed
+from podium.conductor.sweep.findings import shared
 from podium.conductor.sweep.sweeper import BURST, Sweeper
 from podium.drivers import base
 
@@ -264,13 +266,18 @@ class Batches(Sweeper[tuple[int, ...]]):
     def _take_all(
         self, entries: Sequence[Entry], answers: Mapping[Any, Any], error: Exception | None
     ) -> None:
+        infos = {"": [entry.node.driver_info for entry in entries]}
+        # Found when something has failed: what is raised may quote a secret of any node of the call.
+        scrubber = functools.cache(lambda: masking.scrubber(infos, self._room.secret))
+        if error is not None:
+            error = shared(error, scrubber())
         for entry in entries:
             if error is not None:
                 self._take(entry, None, error)
             elif entry.node.uuid not in answers:
                 self._take(entry, None, errors.DriverError(MISSING))
             elif isinstance(answer := answers[entry.node.uuid], Exception):
-                self._take(entry, None, answer)
+                self._take(entry, None, shared(answer, scrubber()))
             else:
                 self._take(entry, answer, None)
 

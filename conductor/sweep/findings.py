@@ -34,6 +34,21 @@ _KINDS: Final = (
 )
 
 
+def shared(error: Exception, scrubbed: Callable[[str], str]) -> Exception:
+    """An error of the same kind whose text has no secret of several nodes to which it may be given.
+
+    :param scrubbed: returns a text without secrets
+    """
+    kind = next((one for one, _ in _KINDS if isinstance(error, one)), errors.PodiumError)
+    return kind(scrubbed(_line(error)))
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        error = errors.PodiumError(safe_str(error))  # whose kind says nothing
+    return errors.one_line(error)
+
+
 class Findings:
     """The results of the reads of one driver's nodes. For the room's loop alone, but for the counts.
 
@@ -194,9 +209,7 @@ class Findings:
             text = f"driver {node.driver} answered {safe_repr(answer)}, which is no power state"
         else:
             kind = next((word for one, word in _KINDS if isinstance(error, one)), "fault")
-            if isinstance(error, TimeoutError):
-                error = errors.PodiumError(safe_str(error))  # whose kind says nothing
-            text = errors.one_line(error)
+            text = _line(error)
             if kind == "fault":
                 text = f"fault of the driver {node.driver}: {text}"
         return kind, masking.scrub(text, node.driver_info, self._room.secret)

@@ -136,6 +136,31 @@ def test_a_call_that_raises_has_failed_for_all_of_its_nodes(tmp_path: Path) -> N
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("kind", "counted"),
+    [(errors.AuthenticationRefused, "authentication"), (TimeoutError, "timeout"), (OSError, "fault")],
+)
+@pytest.mark.parametrize("raises", [True, False], ids=["raised", "answered"])
+def test_an_error_shows_no_secret_of_any_node_of_the_call(
+    tmp_path: Path, kind: type[Exception], counted: str, raises: bool
+) -> None:
+    async def main() -> None:
+        async with swept(tmp_path, driver := Racks()) as it:
+            for name, password in (("a1", "hunter2"), ("a2", "swordfish")):
+                info = {"rack": "a", "password": password}
+                it.enrol({"name": name, "driver": "still", "driver_info": info})
+            await it.fleet.refresh(it.sql)
+            error = kind("refused: hunter2 and swordfish")
+            driver.fails = error if raises else None
+            driver.odd = dict.fromkeys(("a1", "a2"), error)
+            await sweep(it)
+            for name in ("a1", "a2"):
+                assert it.node(name).last_error.endswith("refused: ****** and ******")
+            assert it.sync.sweepers["still"].failures == {counted: 2}
+
+    asyncio.run(main())
+
+
 def test_an_answer_that_is_no_mapping_is_a_fault_of_the_driver(tmp_path: Path) -> None:
     class Lists(Racks):
         async def get_power_states(self, nodes: Sequence[base.Node]) -> Any:
