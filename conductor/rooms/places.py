@@ -70,10 +70,11 @@ class Limit:
         self.under_way += is_free
         return is_free
 
-    async def take(self, urgent: bool, number: int) -> None:
+    async def take(self, urgent: bool, number: int, turn: asyncio.Future[None]) -> None:
         """Take a place, in turn.
 
         :param number: calls with lower ones go first
+        :param turn: done when the turn has come
         :raises NotAsked: if nothing but lost calls could make room
         """
         if self.take_free(urgent):
@@ -81,11 +82,10 @@ class Limit:
         if self.room(urgent) <= 0:
             raise self._refusal()
         waiting = self._urgent if urgent else self._others
-        turn = asyncio.get_running_loop().create_future()
         heapq.heappush(waiting, (number, turn))
         try:
             await turn
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, NotAsked):
             if (number, turn) in waiting:
                 waiting.remove((number, turn))
                 heapq.heapify(waiting)
@@ -219,7 +219,7 @@ class Place:
     :param urgent: whether a person waits for it
     """
 
-    __slots__ = ("_held", "_is_lost", "_limits", "_number", "_urgent", "waits_for")
+    __slots__ = ("_held", "_is_lost", "_limits", "_number", "_refused", "_turn", "_urgent", "waits_for")
 
     def __init__(self, limits: Sequence[Limit], *, urgent: bool = False) -> None:
         self._limits = limits
@@ -227,6 +227,8 @@ class Place:
         self._number = next(_numbers)
         self._held: list[Limit] = []
         self._is_lost = False
+        self._turn: asyncio.Future[None] | None = None
+        self._refused: NotAsked | None = None
         #: What has no room for the call yet.
         self.waits_for: Limit | None = None
 
@@ -241,14 +243,26 @@ class Place:
             async with asyncio.timeout(seconds):
                 while limit is not None:
                     self.waits_for = limit
-                    await limit.take(self._urgent, self._number)
+                    self._turn = asyncio.get_running_loop().create_future()
+                    await limit.take(self._urgent, self._number, self._turn)
                     self._held.append(limit)
+                    if self._refused is not None:  # at the moment at which its turn came
+                        raise self._refused
                     limit = self._take_free()
             self.waits_for = None
         except TimeoutError as error:
             if isinstance(error, NotAsked):
                 raise
             raise self.overdue(seconds or 0.0) from None
+
+    def refuse(self, why: str) -> bool:
+        """End the wait with :class:`NotAsked`; return whether it waits."""
+        if self.waits_for is None:
+            return False
+        self._refused = NotAsked(why)
+        if self._turn is not None and not self._turn.done():
+            self._turn.set_exception(self._refused)
+        return True
 
     def _take_free(self) -> Limit | None:
         """Take what is not held yet; where there is no room, hold nothing and return what has none."""

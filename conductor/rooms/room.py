@@ -19,7 +19,7 @@ from podium.conductor.rooms.calls import Calls
 from podium.conductor.rooms.faults import Faults
 from podium.conductor.rooms.following import Following
 from podium.conductor.rooms.mailbox import Mailbox
-from podium.conductor.rooms.places import Place
+from podium.conductor.rooms.places import NotAsked, Place
 from podium.conductor.rooms.run import Run, start_in
 from podium.conductor.rooms.spawned import SpawnedTasks
 from podium.conductor.rooms.visit import Cancellable, Visit
@@ -160,11 +160,18 @@ class DriverRoom:
         :raises TimeoutError: when the call itself was given up
         """
         clock = asyncio.get_running_loop().time
-        visit, begun = Visit(self._visits, node.uuid, urgent=urgent), clock()
-        if not visit.take():
-            await visit.turn(seconds)
-        if (place := self._calls.place(method, node, urgent=urgent)) is not None:
-            await visit.take_place(place, begun + seconds - clock())
+        end = clock() + seconds
+        while True:
+            visit = Visit(self._visits, node.uuid, urgent=urgent)
+            try:
+                if not visit.take():
+                    await visit.turn(end - clock())
+                if (place := self._calls.place(method, node, urgent=urgent)) is not None:
+                    await visit.take_place(place, end - clock())
+                break
+            except NotAsked:
+                if not visit.yielded:  # to a person: its turn is after that
+                    raise
         return await visit.make(self._made(first, method, node, *args), seconds)
 
     async def _made(

@@ -50,7 +50,7 @@ class Visit:
         self.task = task
         self.urgent = urgent
         self.gives_way = gives_way
-        #: Whether it was given up, and whether it was cancelled for somebody urgent.
+        #: Whether it was given up, and whether it ended for somebody urgent.
         self.given_up = self.yielded = False
         #: Among the driver's calls, if the call needs one; it ends with the visit.
         self.place: Place | None = None
@@ -88,7 +88,9 @@ class Visit:
         except BaseException as error:
             self.end()  # the turn may have come at this very moment
             if isinstance(error, TimeoutError):
-                raise NotAsked(f"another call for it took longer than {seconds:g} s") from None
+                raise NotAsked(
+                    f"another call for it took longer than {round(seconds or 0.0, 3):g} s"
+                ) from None
             raise
         if not has_come:
             raise NotAsked("the last call for it has not returned")
@@ -148,6 +150,8 @@ class Visit:
 
     def give_up(self) -> None:
         """Give up the call, if it has not returned: cancel it, and refuse the visits that wait."""
+        if self.task is None and self.place is not None:
+            self.place.refuse("it was withdrawn while it waited")
         if self.given_up or self.task is None or self.task.done():
             return
         self.given_up = True
@@ -188,9 +192,13 @@ class Visit:
         del self._held[self.uuid]
 
     def _give_way(self) -> None:
-        if self.gives_way and self.task is not None and not (self.given_up or self.yielded):
+        if self.given_up or self.yielded:
+            return
+        if self.gives_way and self.task is not None:
             self.yielded = True
             self.task.cancel()
+        elif self.task is None and self.place is not None and not self.urgent:  # nothing is under way yet
+            self.yielded = self.place.refuse("a person's call went first")
 
     def _answer(self, has_come: bool) -> bool:
         """Wake a waiting visit: its turn has come, or never will; return False if it no longer waits."""

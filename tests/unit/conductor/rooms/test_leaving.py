@@ -9,6 +9,7 @@ import pytest
 
 from fakes import PATIENCE, StillDriver, happened
 from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
 from podium.drivers import base
 
@@ -116,6 +117,47 @@ def test_calls_under_way_are_cancelled_and_those_that_wait_are_not_made(
                 isinstance(end, BaseException) for end in await asyncio.gather(*ends, return_exceptions=True)
             )
         finally:
+            assert await asyncio.to_thread(room.close, PATIENCE)
+
+    asyncio.run(main())
+
+
+def test_a_call_that_waits_for_a_thread_is_not_made_once_its_node_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("podium.conductor.rooms.leaving._PATIENCE", 0.0)
+    began, let_go, made = threading.Event(), threading.Event(), list[str]()
+
+    class Busy(Releasing):
+        threads = 1
+
+        def look(self, node: base.Node) -> None:
+            made.append(node.name)
+            began.set()
+            let_go.wait(PATIENCE)
+
+    async def main() -> None:
+        driver = Busy()
+        room = DriverRoom(driver)
+        await asyncio.to_thread(room.open, PATIENCE)
+
+        def looking(node: base.Node) -> asyncio.Future[None]:
+            call = room.start(lambda: room.command(PATIENCE, node, driver.look), contexts.new())
+            return asyncio.wrap_future(call.future)
+
+        try:
+            other = looking(NODES[0])
+            await happened(began)
+            waiting = looking(NODES[1])
+            leaving = room.start(lambda: room.leave(NODES[1:]), contexts.new())
+            with pytest.raises(NotAsked, match="not asked: it was withdrawn while it waited"):
+                await waiting
+            await asyncio.wait_for(asyncio.wrap_future(leaving.future), PATIENCE)
+            assert (made, driver.released) == (["n0"], ["n1", "n2"])
+            let_go.set()
+            await other
+        finally:
+            let_go.set()
             assert await asyncio.to_thread(room.close, PATIENCE)
 
     asyncio.run(main())

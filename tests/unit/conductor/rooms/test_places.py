@@ -241,3 +241,21 @@ def test_who_waits_for_one_limit_keeps_nobody_from_another_and_the_oldest_goes_f
         assert (endpoint.under_way, threads.under_way) == (0, 0)
 
     virtual_time.run(main)
+
+
+@pytest.mark.parametrize("comes", [False, True])
+def test_a_wait_can_be_ended_even_at_the_moment_at_which_its_turn_comes(comes: bool) -> None:
+    async def main() -> None:
+        limit = Limit("all", 1)
+        first, second, third = Caller(limit), Caller(limit), Caller(limit)
+        await settled()
+        if comes:
+            first.place.end()
+        assert second.place.refuse("it was withdrawn")
+        assert await second.refusal() == "not asked: it was withdrawn"
+        if not comes:
+            first.place.end()
+        await third.task
+        assert not third.place.refuse("it has its place")
+
+    virtual_time.run(main)

@@ -459,3 +459,22 @@ def test_a_person_reaches_an_endpoint_though_its_failing_nodes_wait_for_their_sh
         assert asking(room, machine("c", "good"), urgent=True).result(PATIENCE) == "answer"
         driver.let_go.set()
         assert [call.result(PATIENCE) for call in failing] == ["answer"] * 2
+
+
+def test_who_waits_for_a_thread_leaves_the_node_to_a_person_and_comes_after() -> None:
+    order: list[str] = []
+
+    async def task() -> None:
+        order.append("task")
+
+    async def person() -> None:
+        order.append("person")
+
+    with hanging(*(machine(f"hung{number}", f"hv{number}") for number in range(4))) as (room, driver, _):
+        background = asking(room, machine("a", "good"), first=task)
+        assert result(room, driver.get_power_state, NODE) == "power off"  # by now it waits
+        assert asking(room, machine("a", "good"), urgent=True, first=person).result(PATIENCE) == "answer"
+        assert order == ["person"]
+        driver.let_go.set()
+        assert background.result(PATIENCE) == "answer"
+        assert order == ["person", "task"]
