@@ -189,8 +189,12 @@ class Calls:
                 raise
             if place is not None:
                 place.give_up()
-            await asyncio.wait({ended})
-            ended.exception()
+            ended.add_done_callback(asyncio.Future.exception)  # or asyncio would log it with all secrets
+            try:
+                await asyncio.wait({ended})
+            finally:
+                if place is not None and not ended.done():  # cancelled once more
+                    place.end_with(ended)
             raise
 
 

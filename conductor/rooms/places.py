@@ -9,7 +9,7 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from oslo_log import log
 
@@ -219,7 +219,17 @@ class Place:
     :param urgent: whether a person waits for it
     """
 
-    __slots__ = ("_held", "_is_lost", "_limits", "_number", "_refused", "_turn", "_urgent", "waits_for")
+    __slots__ = (
+        "_held",
+        "_is_lost",
+        "_limits",
+        "_number",
+        "_refused",
+        "_turn",
+        "_urgent",
+        "waits_for",
+        "was_made",
+    )
 
     def __init__(self, limits: Sequence[Limit], *, urgent: bool = False) -> None:
         self._limits = limits
@@ -229,6 +239,8 @@ class Place:
         self._is_lost = False
         self._turn: asyncio.Future[None] | None = None
         self._refused: NotAsked | None = None
+        #: Whether the driver was called.
+        self.was_made = False
         #: What has no room for the call yet.
         self.waits_for: Limit | None = None
 
@@ -301,9 +313,18 @@ class Place:
             for limit in self._held:
                 limit.give_up()
 
-    def end(self) -> None:
-        """Free the place: the call has returned, or was not made."""
+    def end_with(self, call: asyncio.Future[Any]) -> None:
+        """Free the place once a call is done, and not with :meth:`end`: nobody waits for it any more."""
+        still = Place(self._limits)
+        still._held, still._is_lost, self._held = self._held, self._is_lost, []
+        call.add_done_callback(lambda _: still.end())
+
+    def end(self, *, was_cancelled: bool = False) -> None:
+        """Free the place: the call has returned, or was not made.
+
+        :param was_cancelled: whether it may have returned for that alone
+        """
         held, self._held = self._held, []
-        has_returned = self.waits_for is None and not self._is_lost
+        has_returned = self.was_made and not (self._is_lost or was_cancelled)
         for limit in held:
             limit.end(was_lost=self._is_lost, has_returned=has_returned)

@@ -172,13 +172,18 @@ class DriverRoom:
             except NotAsked:
                 if not visit.yielded:  # to a person: its turn is after that
                     raise
-        return await visit.make(self._made(first, method, node, *args), seconds)
+        return await visit.make(self._made(visit, first, method, node, *args), seconds)
 
     async def _made(
-        self, first: Callable[[], Awaitable[None]] | None, method: Callable[..., Any], *args: Any
+        self,
+        visit: Visit,
+        first: Callable[[], Awaitable[None]] | None,
+        method: Callable[..., Any],
+        *args: Any,
     ) -> Any:
         if first is not None:
             await first()
+        visit.note_call()
         return await self._calls.made(method, *args)
 
     def visit(self, node: base.Node, task: Cancellable) -> Visit:

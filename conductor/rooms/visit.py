@@ -5,6 +5,7 @@ may still be in it. Nobody waits for that; other calls to the node are refused m
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Protocol
@@ -70,6 +71,11 @@ class Visit:
             raise NotAsked("the last call for it has not returned")
         return False
 
+    def note_call(self) -> None:
+        """Note that the driver is called now."""
+        if self.place is not None:
+            self.place.was_made = True
+
     async def turn(self, seconds: float | None = None) -> None:
         """Wait for the turn of this visit, when :meth:`take` returned False.
 
@@ -78,7 +84,8 @@ class Visit:
         holder = self._held[self.uuid]
         if holder._waiting is None:
             holder._waiting = deque()
-        holder._waiting.append(self)
+        waiting = holder._waiting
+        waiting.append(self)
         if self.urgent:
             holder._give_way()
         self._turn = asyncio.get_running_loop().create_future()
@@ -86,6 +93,8 @@ class Visit:
             async with asyncio.timeout(seconds):
                 has_come = await self._turn
         except BaseException as error:
+            with contextlib.suppress(ValueError):
+                waiting.remove(self)
             self.end()  # the turn may have come at this very moment
             if isinstance(error, TimeoutError):
                 raise NotAsked(
@@ -179,7 +188,7 @@ class Visit:
     def end(self) -> None:
         """Hand the node on: the call has returned, or was not made."""
         if self.place is not None:
-            self.place.end()
+            self.place.end(was_cancelled=self.yielded)
         if self._held.get(self.uuid) is not self:
             return
         while self._waiting:

@@ -333,6 +333,7 @@ class Sweeper(ABC, Generic[Unit]):
         place = self._room.place(self._method, entry.node, doubtful=doubtful)
         if place is not None:
             await visit.take_place(place)
+            visit.note_call()
             reads = self._reading if entry.number in self._reading else self._lingering
             reads[entry.number] = (*reads.pop(entry.number)[:2], asyncio.get_running_loop().time())
 

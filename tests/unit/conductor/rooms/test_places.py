@@ -156,6 +156,7 @@ def test_an_endpoint_that_answers_again_has_all_its_places_though_old_calls_neve
         trial, waiting = Caller(limit), [Caller(limit), Caller(limit), Caller(limit)]
         await settled()
         assert not any(one.has_place for one in waiting)
+        trial.place.was_made = True
         trial.place.end()
         await settled()
         assert [one.has_place for one in waiting] == [True, True, False]
@@ -186,6 +187,13 @@ def test_a_call_that_was_not_made_is_no_answer_of_its_endpoint() -> None:
         await Caller(threads).task
         await asyncio.sleep(10)
         await Caller(limit, threads, seconds=1).refusal()
+        unmade = Caller(limit)
+        await unmade.task
+        unmade.place.end()
+        cancelled = Caller(limit)
+        await cancelled.task
+        cancelled.place.was_made = True
+        cancelled.place.end(was_cancelled=True)
         await lost(limit, 1)  # it is still due to be tried
         await Caller(limit).refusal()
 

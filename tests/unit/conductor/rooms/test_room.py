@@ -478,3 +478,40 @@ def test_who_waits_for_a_thread_leaves_the_node_to_a_person_and_comes_after() ->
         driver.let_go.set()
         assert background.result(PATIENCE) == "answer"
         assert order == ["person", "task"]
+
+
+def test_a_whole_call_that_is_cancelled_twice_has_its_thread_until_it_returns() -> None:
+    with hanging() as (room, driver, _):
+
+        async def main() -> None:
+            call = asyncio.create_task(room.call(driver.ask, machine("hung")))
+            await until(lambda: bool(driver.called))
+            for _ in range(2):
+                call.cancel()
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            await asyncio.wait({call})
+            assert room.lost == 1
+            driver.let_go.set()
+            await until(lambda: not room.lost)
+
+        room.start(main, contexts.new()).future.result(PATIENCE)
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_an_endpoint_answers_again_only_if_its_driver_was_called(
+    is_confirmed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("podium.conductor.rooms.places._TRIES", [0.0, 600.0])
+
+    async def confirm() -> None:
+        if not is_confirmed:
+            raise ValueError("no lease")
+
+    with hanging() as (room, _, _hung):
+        for name in ("hung1", "hung2"):
+            with pytest.raises(TimeoutError, match="no answer"):
+                asking(room, machine(name), 0.05).result(PATIENCE)
+            tried = asking(room, machine("a"), first=confirm).exception(PATIENCE)
+        # The first call after it was tried hung too: if it had answered, that is the first one in vain.
+        assert isinstance(tried, type(None) if is_confirmed else NotAsked)

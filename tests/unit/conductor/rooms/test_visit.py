@@ -251,3 +251,22 @@ def test_what_a_call_raises_when_nobody_waits_for_it_any_more_is_not_logged_by_a
     asyncio.run(main())
     gc.collect()
     assert caplog.messages == []
+
+
+def test_whoever_no_longer_waits_leaves_nothing_behind() -> None:
+    async def main() -> None:
+        held = Held()
+        first = Visit(held, "node")
+        assert first.take()
+        before = visits()
+        for _ in range(9):
+            with pytest.raises(NotAsked):
+                await Visit(held, "node").turn(0.0)
+        assert visits() <= before + 1  # the last one, in its error
+
+    asyncio.run(main())
+
+
+def visits() -> int:
+    gc.collect()
+    return sum(isinstance(one, Visit) for one in gc.get_objects())
