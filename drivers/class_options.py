@@ -46,7 +46,10 @@ def _of_class(driver: type[base.Driver]) -> list[cfg.Opt]:
             " By default, for plain methods, a quarter of the threads."
         )
         found.append(_number(driver, "endpoint_calls", text))
-    text = "Seconds in which a node's power is read once, if [conductor] sync_power_state_interval is less."
+    text = (
+        "Seconds in which a node's power is read once, if [conductor] sync_power_state_interval is less."
+        " Rounded up to a multiple of that."
+    )
     default = _default(driver, "interval")
     found.append(cfg.FloatOpt("interval", default=default, min=1, max=additions.MOST["interval"], help=text))
     return found

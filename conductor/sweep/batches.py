@@ -181,7 +181,7 @@ class Batches(Sweeper[tuple[int, ...]]):
 
     def _lose_patience(self, now: float) -> None:
         super()._lose_patience(now)
-        for number, (_, _, begun) in self._lingering.items() if self._is_async else ():
+        for number, (_, _, begun) in self._lingering.items() if self.is_async else ():
             if now - begun > _COURTESY:
                 self._batches[number].make_way()
 

@@ -5,6 +5,8 @@ and the others' next sweep starts without it.
 """
 
 import asyncio
+import concurrent.futures
+import functools
 import math
 import time
 from collections import defaultdict
@@ -136,20 +138,23 @@ class PowerSync:
         at_once = at_once or self._first
         self._first = False
         self._interval = interval
-        rare, ends = self.intervals, list[asyncio.Future[Any]]()
+        rare, ends = self.intervals, dict[str, asyncio.Future[Any]]()
         for name in self._rooms:
             if not (at_once or self._is_due(name)):
                 continue
             run = self._start(name, request, at_once=at_once)
             if run is not None and (at_once or name not in rare):
-                ends.append(asyncio.wrap_future(run.future))
+                ends[name] = asyncio.wrap_future(run.future)
+            elif run is not None:
+                run.future.add_done_callback(functools.partial(_log_failure, name))
         if ends:
-            await asyncio.wait(ends, timeout=_AT_ONCE if at_once else interval * _WAIT)
-        for end in ends:
+            await asyncio.wait(ends.values(), timeout=_AT_ONCE if at_once else interval * _WAIT)
+        for name, end in ends.items():
+            if not end.done():
+                end.add_done_callback(functools.partial(_log_failure, name))
+        for end in ends.values():
             if end.done():
                 end.result()
-            else:
-                end.add_done_callback(lambda late: late.cancelled() or late.exception())
 
     def hurry(self, request: RequestContext) -> None:
         """Restart the sweeps under way, as fast as the limits allow."""
@@ -234,8 +239,7 @@ class PowerSync:
         done = max(sweep.nodes - figures.queued - figures.in_flight, 0)
         LOG.warning(
             "Driver %s cannot keep the interval: it has read %d of %d nodes in %.0f s (%.0f a second), so the"
-            " next sweep leaves its nodes out; raise %s (now %g), [conductor] sync_power_state_in_flight or"
-            " workers, or see podium node list --failing",
+            " next sweep leaves its nodes out; raise %s (now %g), %s, or see podium node list --failing",
             name,
             done,
             sweep.nodes,
@@ -243,4 +247,16 @@ class PowerSync:
             done / max(seconds, 0.001),
             f"[{name}] interval" if name in self.intervals else "[conductor] sync_power_state_interval",
             interval,
+            "[conductor] sync_power_state_in_flight or workers"
+            if self.sweepers[name].is_async
+            else f"[{name}] threads and endpoint_calls",
         )
+
+
+def _log_failure(name: str, sweep: "asyncio.Future[Any] | concurrent.futures.Future[Any]") -> None:
+    """Log what a sweep that nobody waits for has raised."""
+    error = None if sweep.cancelled() else sweep.exception()
+    if error is not None and not isinstance(
+        error, asyncio.CancelledError | concurrent.futures.CancelledError
+    ):
+        LOG.error("Driver %s: its sweep has failed", name, exc_info=error)

@@ -98,8 +98,9 @@ class Sweeper(ABC, Generic[Unit]):
         self._method = self._reader(room.driver)
         self._ask = room.bound(self._method)
         self._needs_place = room.needs_place(self._method)
-        self._is_async = inspect.iscoroutinefunction(self._method)
-        self._limit = in_flight if self._is_async else min(in_flight, room.size)
+        #: Whether the driver's reads are async.
+        self.is_async = inspect.iscoroutinefunction(self._method)
+        self._limit = in_flight if self.is_async else min(in_flight, room.size)
         self._interval = self._lasts = 0.0
         self._is_paced = False
         self._retry_allowance = Allowance(rate, most=max(rate, 1.0)) if rate else None

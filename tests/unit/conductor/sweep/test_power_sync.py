@@ -14,7 +14,7 @@ from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep.power_sync import PowerSync, SweepReport
 from podium.db import api, power
 from podium.db.models import nodes, power_events
-from podium.drivers import base
+from podium.drivers import base, class_options
 from podium.node_ranges import fold_for_log
 
 
@@ -233,6 +233,44 @@ def test_a_driver_with_an_interval_of_its_own_is_read_once_in_it_and_holds_up_no
             assert it.sync.late == set()
 
     asyncio.run(main())
+
+
+def test_an_interval_of_a_drivers_own_is_rounded_up_to_a_multiple_of_that_of_all(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", rare := Counted("rare")) as it:
+            clock = Clock()
+            it.sync = PowerSync(it.fleet, it.rooms, it.recorder, intervals={"rare": 70.0}, clock=clock)
+            it.enrol({"name": "a", "driver": "rare"})
+            await it.fleet.refresh(it.sql)
+            for reads in (1, 1, 1, 2):
+                await it.sync.sweep(30.0, contexts.new())
+                await until(lambda reads=reads: rare.reads == reads)
+                clock.advance(30.0)
+
+    asyncio.run(main())
+    (option,) = (one for one in class_options.declared(Counted) if one.name == "interval")
+    assert "Rounded up to a multiple of that." in option.help
+
+
+def test_a_sweep_that_nobody_waits_for_is_logged_if_it_fails(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(*_: Any) -> None:
+        raise OSError("no such sweep")
+
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver("rare")) as it:
+            clock = Clock()
+            it.sync = PowerSync(it.fleet, it.rooms, it.recorder, intervals={"rare": 600.0}, clock=clock)
+            await it.sync.sweep(30.0, contexts.new())
+            monkeypatch.setattr(it.sync.sweepers["rare"], "sweep", failing)
+            clock.advance(600.0)
+            await it.sync.sweep(30.0, contexts.new())
+            await until(lambda: bool(caplog.records))
+
+    asyncio.run(main())
+    assert caplog.messages == ["Driver rare: its sweep has failed"]
+    assert "no such sweep" in caplog.text
 
 
 def test_a_person_has_the_nodes_of_all_drivers_read_now(tmp_path: Path) -> None:
