@@ -358,6 +358,21 @@ def test_a_port_at_which_nobody_listens_is_unreachable() -> None:
         read(info, udp_transport_timeout=0.1, udp_transport_retries=0)
 
 
+def test_a_command_to_a_name_that_cannot_be_looked_up_was_not_carried_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def look_up(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    info = {**OFFLINE, "snmp_address": "pdu1.example.com"}
+    with pytest.raises(errors.DriverError) as raised:
+        switch(info, states.POWER_ON)
+    assert not isinstance(raised.value, errors.BMCUnreachable)
+    with pytest.raises(errors.BMCUnreachable):
+        read(info)
+
+
 def test_when_a_pdu_is_silent_each_of_its_nodes_has_failed() -> None:
     with silence() as nobody:
         info = {**OFFLINE, "snmp_address": "127.0.0.1", "snmp_port": nobody.getsockname()[1]}

@@ -164,17 +164,21 @@ class Client:
         writes = command is hlapi.set_cmd
         retries = 0 if writes else self._retries
         self.requests += 1
+        is_sent = False
         try:
             engine = await self._engine(_user(agent))
             # pysnmp looks at a clock that may be set back.
             async with asyncio.timeout((self._timeout + 1) * (retries + 1)):
                 target = await self._target(agent, retries)
                 login, context = _credentials(agent.login, writes)
+                is_sent = True
                 indication, status, _, rows = await command(
                     engine, login, target, context, *arguments, lookupMib=False
                 )
         except (PySnmpError, OSError) as error:  # a TimeoutError is one
-            raise errors.BMCUnreachable(f"{agent} cannot be reached: {errors.one_line(error)}") from error
+            # A command that was not sent was not carried out.
+            kind = errors.DriverError if writes and not is_sent else errors.BMCUnreachable
+            raise kind(f"{agent} cannot be reached: {errors.one_line(error)}") from error
         if indication:
             _fail(agent, indication, writes)
         if status:
