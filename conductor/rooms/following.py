@@ -144,7 +144,8 @@ class Following:
             timer.cancel()
         self._running.discard(task)
         error = None if task.cancelled() else task.exception()
-        if error is not None and task not in self._late:
+        is_closed = self._post is None  # then calls are cancelled, which nobody need hear of
+        if error is not None and task not in self._late and not is_closed:
             self._note(name, node, error)
         self._late.discard(task)
         self._news.done(node)

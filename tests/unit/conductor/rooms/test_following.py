@@ -261,6 +261,33 @@ def test_a_driver_that_does_not_ask_hears_nothing() -> None:
     played(StillDriver(), play)
 
 
+def test_a_call_that_was_not_made_when_the_room_closes_is_no_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    began, let_go = threading.Semaphore(0), threading.Event()
+    counts: dict[str, int] = {"none": 0}
+
+    def hang() -> None:
+        began.release()
+        let_go.wait(PATIENCE)
+
+    async def play(room: DriverRoom) -> None:
+        nonlocal counts
+        counts = room.faults.counts
+        for _ in range(room.size):
+            room.run(hang, request=contexts.new())
+            assert await asyncio.to_thread(began.acquire, timeout=PATIENCE)
+        room.following.note(NODES[0], True)
+        await until(lambda: len(room.following._running) == 1)
+
+    try:
+        played(HearingPlainly(), play)
+    finally:
+        let_go.set()
+    assert counts == {}
+    assert caplog.messages == []
+
+
 def test_the_time_that_a_plain_call_waits_for_a_thread_does_not_count() -> None:
     began, let_go = threading.Semaphore(0), threading.Event()
 
