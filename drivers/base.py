@@ -181,7 +181,8 @@ class Driver(ABC):
 
         Reads and other calls for the node may still be ending. When they have ended, and this call too or two
         seconds later, :meth:`release` is called; only then may the node be added again, here or elsewhere.
-        Not called when the conductor stops: :meth:`close` is.
+        A conductor that stops hands its nodes to the others, where there are any: this is called for each of
+        these. For nodes that nobody takes over, only :meth:`close` is called.
 
         :param node: as it was known last
         """
