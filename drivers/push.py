@@ -15,6 +15,14 @@ from podium.drivers import additions, base
 ADDED, CHANGED, REMOVED = "node_added", "node_changed", "node_removed"
 _CALLBACKS: Final = (ADDED, CHANGED, REMOVED)
 
+# Tasks that a driver may have spawned at a time: so many, and some for each node of the conductor.
+_SPAWNED, _SPAWNED_PER_NODE = 1000, 4
+
+
+def most_spawned(nodes: int) -> int:
+    """The number of tasks that a driver may have spawned at a time, where the conductor has so many nodes."""
+    return _SPAWNED + _SPAWNED_PER_NODE * nodes
+
 
 def start_arguments(driver: base.Driver, manager: base.Manager | None) -> tuple[base.Manager | None, ...]:
     """What the driver's ``start`` is called with: the manager, where it has a parameter for it.

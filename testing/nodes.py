@@ -15,9 +15,6 @@ from podium.testing.making import call
 
 LOG = log.getLogger(__name__)
 
-#: Tasks that a driver may have spawned at a time: so many, and some for each node.
-_SPAWNED, _SPAWNED_PER_NODE = 1000, 4
-
 
 class TaskFailure(NamedTuple):
     """What raised: a run of a task, a call of ``node_added`` or the like, or a coroutine that was spawned.
@@ -127,7 +124,7 @@ class NodeManager(base.Manager):
             raise TypeError(
                 f"spawn is given a coroutine, as a call of an async def returns, not {coroutine!r}"
             )
-        most = _SPAWNED + _SPAWNED_PER_NODE * len(self._nodes)
+        most = push.most_spawned(len(self._nodes))
         loop = asyncio.get_running_loop() if in_event_loop() else self._loop
         if loop is None or len(self._spawned) >= most:
             coroutine.close()

@@ -10,12 +10,10 @@ from typing import Any, Final
 from podium import errors
 from podium.cli.trials.transcript import Transcript
 from podium.conductor.rooms.room import DriverRoom
-from podium.drivers import base, command
+from podium.drivers import base, command, push
 from podium.testing import FakeManager
 
 _IGNORED: Final = "; ignored: the node is not one that the conductor has with this driver_info"
-#: Tasks that a driver may have spawned at a time, as for the one node of a conductor.
-_SPAWNED: Final = 1004
 _OUTDATED: Final = (
     "; ignored: it was observed before what is known now, or the node is reserved or being switched"
 )
@@ -72,7 +70,7 @@ class TrialManager(FakeManager):
             self._room.following.note(node, is_here)
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> base.Spawned:
-        return self._room.spawned.start(coroutine, _SPAWNED, self._transcript.clean)
+        return self._room.spawned.start(coroutine, push.most_spawned(1), self._transcript.clean)
 
     def report_power_state(self, node: base.Node, state: str, *, observed_at: float | None = None) -> None:
         with self._changing:

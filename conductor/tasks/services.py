@@ -26,16 +26,13 @@ from podium.db import fleet as statements
 from podium.db.clock import later
 from podium.db.readings import Reading
 from podium.db.worker import Worker
-from podium.drivers import base, command
+from podium.drivers import base, command, push
 from podium.drivers.context import Lifetimes
 
 LOG = log.getLogger(__name__)
 
 #: Seconds that a plain method waits for a reservation.
 _PATIENCE: Final = 90.0
-#: Tasks that a driver may have spawned at a time: so many, and some for each node of this conductor.
-_SPAWNED: Final = 1000
-_SPAWNED_PER_NODE: Final = 4
 
 
 class DriverServices:
@@ -92,7 +89,7 @@ class DriverServices:
         if (room := self._room) is None:
             raise RuntimeError("only the manager that a driver receives can spawn tasks")
         driver, secret = room.driver.name, room.secret
-        most = _SPAWNED + _SPAWNED_PER_NODE * len(self._fleet)
+        most = push.most_spawned(len(self._fleet))
         return room.spawned.start(coroutine, most, lambda text: self._fleet.scrubbed(text, driver, secret))
 
     def report_power_state(self, node: base.Node, state: str, *, observed_at: float | None = None) -> None:
