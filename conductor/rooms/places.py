@@ -55,6 +55,7 @@ class Limit:
         # Heaps: who has come first to any of a call's limits goes first.
         self._urgent: list[tuple[int, asyncio.Future[None]]] = []
         self._others: list[tuple[int, asyncio.Future[None]]] = []
+        self._left = 0  # about so many in them no longer wait
 
     def room(self, urgent: bool) -> int:
         """How many calls there may be that are not lost; none is waited for if that is nothing."""
@@ -86,9 +87,7 @@ class Limit:
         try:
             await turn
         except (asyncio.CancelledError, NotAsked):
-            if (number, turn) in waiting:
-                waiting.remove((number, turn))
-                heapq.heapify(waiting)
+            self._forget_some()
             if not turn.cancelled() and turn.exception() is None:  # it has come at this very moment
                 self.end()
             raise
@@ -97,7 +96,7 @@ class Limit:
         """Count a call that has a place as lost."""
         self.under_way -= 1
         self.lost += 1
-        self._admit()
+        self.admit()
 
     def end(self, *, was_lost: bool = False, has_returned: bool = False) -> None:
         """Free the place of a call that has returned, or was not made."""
@@ -105,10 +104,28 @@ class Limit:
             self.lost -= 1
         else:
             self.under_way -= 1
-        self._admit()
+        self.admit()
 
-    def _admit(self) -> None:
-        for urgent, waiting in ((True, self._urgent), (False, self._others)):
+    def give_back(self) -> None:
+        """Free a place that was not used, for people alone; :meth:`admit` is to be called later."""
+        self.under_way -= 1
+        self._admit(self._urgent)
+
+    def admit(self) -> None:
+        """Let calls in while there is room."""
+        self._admit(self._urgent, self._others)
+
+    def _forget_some(self) -> None:
+        self._left += 1
+        if 2 * self._left > len(self._urgent) + len(self._others):
+            self._left = 0
+            for waiting in (self._urgent, self._others):
+                waiting[:] = [one for one in waiting if not one[1].done()]
+                heapq.heapify(waiting)
+
+    def _admit(self, *queues: list[tuple[int, asyncio.Future[None]]]) -> None:
+        for waiting in queues:
+            urgent = waiting is self._urgent
             while waiting:
                 room = self.room(urgent)
                 if 0 < room <= self.under_way:
@@ -224,6 +241,7 @@ class Place:
         "_is_lost",
         "_limits",
         "_number",
+        "_passed",
         "_refused",
         "_turn",
         "_urgent",
@@ -236,6 +254,7 @@ class Place:
         self._urgent = urgent
         self._number = next(_numbers)
         self._held: list[Limit] = []
+        self._passed: list[Limit] = []  # given back, but others wait until it has its thread
         self._is_lost = False
         self._turn: asyncio.Future[None] | None = None
         self._refused: NotAsked | None = None
@@ -256,11 +275,16 @@ class Place:
                 while limit is not None:
                     self.waits_for = limit
                     self._turn = asyncio.get_running_loop().create_future()
-                    await limit.take(self._urgent, self._number, self._turn)
-                    self._held.append(limit)
-                    if self._refused is not None:  # at the moment at which its turn came
-                        raise self._refused
-                    limit = self._take_free()
+                    passed, self._passed = self._passed, []
+                    try:
+                        await limit.take(self._urgent, self._number, self._turn)
+                        self._held.append(limit)
+                        if self._refused is not None:  # at the moment at which its turn came
+                            raise self._refused
+                        limit = self._take_free()
+                    finally:
+                        for one in passed:
+                            one.admit()
             self.waits_for = None
         except TimeoutError as error:
             if isinstance(error, NotAsked):
@@ -283,8 +307,13 @@ class Place:
                 continue
             if not limit.take_free(self._urgent):
                 held, self._held = self._held, []
+                if isinstance(limit, Threads):  # those behind it need one too, and would only move
+                    self._passed = held
                 for one in held:
-                    one.end()
+                    if self._passed:
+                        one.give_back()
+                    else:
+                        one.end()
                 return limit
             self._held.append(limit)
         return None

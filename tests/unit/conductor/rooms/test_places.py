@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -265,5 +266,49 @@ def test_a_wait_can_be_ended_even_at_the_moment_at_which_its_turn_comes(comes: b
             first.place.end()
         await third.task
         assert not third.place.refuse("it has its place")
+
+    virtual_time.run(main)
+
+
+def test_many_that_wait_for_an_endpoint_and_for_threads_are_not_woken_again_and_again() -> None:
+    takes = 0
+
+    class Counted(Threads):
+        async def take(self, *args: Any) -> None:
+            nonlocal takes
+            takes += 1
+            await super().take(*args)
+
+    async def call(place: Place) -> None:
+        await place.take(None)
+        await asyncio.sleep(1)
+        place.end()
+
+    async def main() -> None:
+        threads, endpoints = Counted("hyp", 3), [hv1() for _ in range(3)]
+        calls = [call(Place([endpoint, threads])) for endpoint in endpoints for _ in range(100)]
+        await asyncio.gather(*calls)
+        assert takes < 3 * len(calls)
+        assert [one.under_way for one in (threads, *endpoints)] == [0] * 4
+
+    virtual_time.run(main)
+
+
+def test_whoever_waits_behind_one_that_gives_up_waiting_for_a_thread_is_let_in() -> None:
+    async def main() -> None:
+        endpoint, other, threads = hv1(1), hv1(1), Threads("hyp", 1)
+        short, first = Caller(endpoint), Caller(other, threads)
+        await settled()
+        impatient, patient = Caller(endpoint, threads, seconds=5), Caller(endpoint, threads)
+        await settled()
+        short.place.end()
+        await settled()
+        person = Caller(endpoint, threads, urgent=True)
+        await settled()
+        assert person.has_place
+        person.place.end()
+        assert "driver hyp had 1 other call" in await impatient.refusal()
+        first.place.end()
+        await patient.task
 
     virtual_time.run(main)
