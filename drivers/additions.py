@@ -51,8 +51,13 @@ def _misfits(driver: type[Any]) -> dict[str, str]:
 
 def _misfit(driver: type[Any], name: str) -> str | None:
     """Why one of these names is not what it is here; None if it is."""
-    if name in METHODS:
-        return _method_misfit(driver, name)
+    try:
+        return _method_misfit(driver, name) if name in METHODS else _number_misfit(driver, name)
+    except Exception as cause:  # it may be anything
+        return f"{name} cannot be used: {errors.one_line(cause)}"
+
+
+def _number_misfit(driver: type[Any], name: str) -> str | None:
     number = getattr(driver, name)
     if fits(name, number):
         return None
@@ -62,11 +67,8 @@ def _misfit(driver: type[Any], name: str) -> str | None:
 
 def _method_misfit(driver: type[Any], name: str) -> str | None:
     found = inspect.getattr_static(driver, name)
-    try:  # bound as it will be, but to nothing
-        method = found.__get__(object(), driver) if hasattr(found, "__get__") else found
-        if not callable(method):
-            return f"{name} is a value of the type {type(method).__name__}, not a method"
-        fault = signatures.misfit(method, (METHODS[name],))
-    except Exception as cause:
-        return f"{name} is no method: {errors.one_line(cause)}"
+    method = found.__get__(object(), driver) if hasattr(found, "__get__") else found  # bound, but to nothing
+    if not callable(method):
+        return f"{name} is a value of the type {type(method).__name__}, not a method"
+    fault = signatures.misfit(method, (METHODS[name],))
     return None if fault is None else f"{name} {fault}"

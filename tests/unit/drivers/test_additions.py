@@ -11,7 +11,6 @@ from podium.drivers import base, class_options, push, registry
 from podium.testing import structure
 
 HEAD = """
-import asyncio
 from oslo_config import cfg
 from podium import states
 from podium.drivers import base
@@ -29,13 +28,14 @@ OLD = f"""{HEAD}
     def __init__(self, name, options):
         super().__init__(name, options)
         self.interval = options.interval
-        self.node_changed = asyncio.Event()
     async def start(self, timeout=5): pass
     def get_power_states(self): return ["of the chassis"]
     def node_added(self): pass
     node_removed = None
     @property
     def endpoint_calls(self): return 1 / 0
+    @property
+    def node_changed(self): return 1 / 0
 """
 
 
@@ -68,9 +68,9 @@ def test_one_line_at_load_names_package_and_remedy(
     (line,) = (record.getMessage() for record in caplog.get_records("setup"))
     assert line == (
         "driver acme (package acme-podium, entry point acme_podium:Acme) is of the first edition, and means"
-        " by get_power_states, node_added, node_removed, threads, endpoint_calls, interval something else"
-        " than Podium has meant since: not used; rename it, or make it what docs/contract.md says, with"
-        " needs_api = (2, 0)"
+        " by get_power_states, node_added, node_changed, node_removed, threads, endpoint_calls, interval"
+        " something else than Podium has meant since: not used; rename it, or make it what docs/contract.md"
+        " says, with needs_api = (2, 0)"
     )
 
 
