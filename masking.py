@@ -76,13 +76,23 @@ def scrub(text: str, values: Mapping[str, Any], secret: frozenset[str] = frozens
 
 
 def scrubber(values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> Callable[[str], str]:
-    """Return what does the same as :func:`scrub` to many texts: the secret values are looked up once."""
+    """Return what does the same as :func:`scrub` to many texts: the secret values are looked up once.
+
+    A text costs as much as its length, however many values there are.
+    """
+    by_length: dict[int, set[str]] = {}
+    for value in _secrets(values, secret):
+        by_length.setdefault(len(value), set()).add(value)
     # The longest first: otherwise the rest of a secret that contains another would stay.
-    found = sorted((one for one in set(_secrets(values, secret)) if len(one) > 2), key=len, reverse=True)
+    lengths = sorted((length for length in by_length if length > 2), reverse=True)
 
     def scrubbed(text: str) -> str:
-        for value in found:
-            text = text.replace(value, MASK)
+        for length in lengths:
+            found = by_length[length]
+            if len(found) > len(text):
+                found = found & {text[at : at + length] for at in range(len(text) - length + 1)}
+            for value in found:
+                text = text.replace(value, MASK)
         return text
 
     return scrubbed

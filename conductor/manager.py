@@ -69,6 +69,8 @@ class ConductorManager(DriverServices, OwnTasks):
 
     def given_to(self, room: DriverRoom) -> "ConductorManager":
         """The manager as the driver of a room receives it: this one, and it knows whose it is."""
+        name, secret = room.driver.name, room.secret
+        room.secrets.scrubbed = lambda text: self._fleet.scrubbed(text, name, secret)
         return _GivenManager(self, room)
 
     def add_driver_tasks(self, rooms: Mapping[str, DriverRoom]) -> None:

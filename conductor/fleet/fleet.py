@@ -65,8 +65,12 @@ class Fleet:
         self._by_driver: dict[str, tuple[Node, ...]] = {}
         self._by_name: dict[str, int] | None = None  # made when a name is looked up
         self._notes: dict[str, Note] = {}
+        # By driver and the names that it declared as secret; good for one number of changes of driver_info.
+        self._scrubbers: dict[tuple[str, frozenset[str]], tuple[int, Callable[[str], str]]] = {}
+        self._info_changes = 0
         self._pulse = Pulse(0, 0, 0, 0)
-        self._lock = threading.Lock()
+        # May be taken twice: what the garbage collector finds may be logged at any step, without secrets.
+        self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -133,7 +137,13 @@ class Fleet:
 
         :param secret: names that the driver declared as secret
         """
-        return masking.scrub(text, {"": [node.driver_info for node in self.nodes(driver)]}, secret)
+        changes, scrubbed = self._scrubbers.get((driver, secret), (_NEVER, str))
+        if changes != self._info_changes:
+            changes = self._info_changes  # before the nodes are looked at
+            infos = {"": [node.driver_info for node in self.nodes(driver)]}
+            scrubbed = masking.scrubber(infos, secret)
+            self._scrubbers[driver, secret] = changes, scrubbed
+        return scrubbed(text)
 
     async def refresh(self, sql: Sql) -> list[Entry] | None:
         """Take over what people and power changes have changed in the database.
@@ -303,6 +313,7 @@ class Fleet:
                 if (note := self._notes.get(entry.node.driver)) is not None and self.owns(entry):
                     note(entry.node, True)
             self._by_driver.clear()
+            self._info_changes += bool(fresh)
             # Last: whoever reads "seen" and then an entry finds at least what "seen" stands for.
             self._pulse = found.pulse
         return fresh

@@ -111,7 +111,7 @@ class PowerChange:
     async def carry_out(self) -> Ended:
         """Carry out the request, and verify the outcome."""
         try:
-            hiding.note_call(self._room.secret, self._node)  # validate is called here, not in a visit
+            hiding.note_call(self._room.secrets, self._node)  # validate is called here, not in a visit
             self._driver.validate(self._node)
             self._check_support()
             await self._go()

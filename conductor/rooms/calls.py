@@ -29,7 +29,7 @@ class DriverFault(errors.PodiumError):
 class Calls:
     """The calls of one driver's methods. For the room's loop alone, but for ``lost``.
 
-    :param secret: names in driver_info whose values are never shown
+    :param secrets: what log lines never show
     :param threads: plain methods that run at the same time, without those that were given up
     :param endpoint_calls: calls to one endpoint at the same time; None for a quarter of the threads, and for
         async methods as many as there are
@@ -38,13 +38,13 @@ class Calls:
     def __init__(
         self,
         driver: base.Driver,
-        secret: frozenset[str],
+        secrets: hiding.Secrets,
         *,
         threads: int,
         endpoint_calls: int | None = None,
     ) -> None:
         self._driver = driver
-        self._secret = secret
+        self._secrets = secrets
         self._pool = DaemonThreads(f"{driver.name}-plain")
         self._threads = Threads(driver.name, threads)
         # Nodes that do not answer keep a thread for long. They must not have all of them.
@@ -109,7 +109,7 @@ class Calls:
         """What is spoken to for a node; the node itself, if the driver cannot say."""
 
         def named() -> object:
-            hiding.note_call(self._secret, node)
+            hiding.note_call(self._secrets, node)
             return self._driver.endpoint(node)
 
         try:
@@ -124,7 +124,7 @@ class Calls:
         :param place: that is given up if the call is cancelled
         :raises DriverFault: for what would end the loop or the process
         """
-        hiding.note_call(self._secret, *args)
+        hiding.note_call(self._secrets, *args)
         try:
             if is_async(method):
                 return await method(*args)

@@ -1,32 +1,50 @@
 """Hides secrets in what drivers log, who may well log a node's ``driver_info``.
 
 A call of a driver only notes what it was given, in a context variable that its tasks and threads inherit.
-Which nodes these are, and what is secret in them, is found out when a line is logged.
+Which nodes these are, and what is secret in them, is found out when a line is logged. A call for no node in
+particular, such as a task for the whole driver, may show any: there the secrets of all nodes are hidden.
 """
 
 import contextvars
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from podium import masking
 from podium.drivers.base import Node
 from podium.wording import safe_repr
 
-#: A call of a driver: the names that the driver declared as secret, and what it was given.
-Call = tuple[frozenset[str], Any]
 
-_secret: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar("secret", default=frozenset())
+@dataclass(slots=True)
+class Secrets:
+    """What is secret with a driver.
+
+    :param names: those in driver_info that it declared
+    :ivar scrubbed: returns a text without the secrets of all of its nodes, once these are known
+    """
+
+    names: frozenset[str]
+    scrubbed: Callable[[str], str] = str
+
+
+#: A call of a driver: what is secret, and what it was given.
+Call = tuple[Secrets, Any]
+
+#: The conductor's own lines are without secrets, and there may be one for each of thousands of nodes.
+_OWN: Final = "podium.conductor."
+
+_secrets: contextvars.ContextVar[Secrets] = contextvars.ContextVar("secrets")
 _given: contextvars.ContextVar[Any] = contextvars.ContextVar("given", default=None)
 
 
-def note_call(secret: frozenset[str], *given: Any) -> None:
+def note_call(secrets: Secrets, *given: Any) -> None:
     """Note a call of a driver in the present task, whose log lines show no secret of its nodes from now on.
 
-    :param secret: names in driver_info that the driver declared as secret
+    :param secrets: those of the driver
     :param given: nodes, collections of nodes, or anything else
     """
-    _secret.set(secret)
+    _secrets.set(secrets)
     _given.set(given)
 
 
@@ -36,13 +54,13 @@ note_node: Final = _given.set
 
 def present() -> Call | None:
     """The call that the caller is a part of, if any."""
-    return None if (given := _given.get()) is None else (_secret.get(), given)
+    return None if (given := _given.get()) is None else (_secrets.get(), given)
 
 
 def resume(call: Call | None) -> None:
     """Make the present task a part of a call, from which it began in another way than by inheriting."""
     if call is not None:
-        _secret.set(call[0])
+        _secrets.set(call[0])
         _given.set(call[1])
 
 
@@ -62,13 +80,13 @@ def install() -> None:
         handler.addFilter(HideSecrets())
 
 
-def _hide(record: logging.LogRecord, secret: frozenset[str], given: Any) -> None:
-    infos = {"": [node.driver_info for node in _nodes(given)]}
-
-    def scrubbed(text: str) -> str:
-        return masking.scrub(text, infos, secret)
-
-    record.msg, record.args = scrubbed(_message(record, secret)), ()
+def _hide(record: logging.LogRecord, secrets: Secrets, given: Any) -> None:
+    infos = [node.driver_info for node in _nodes(given)]
+    if infos or record.name.startswith(_OWN):
+        scrubbed = masking.scrubber({"": infos}, secrets.names)
+    else:
+        scrubbed = secrets.scrubbed
+    record.msg, record.args = scrubbed(_message(record, secrets.names)), ()
     if record.exc_info and record.exc_info[1] is not None:
         stand_in = masking.for_log(record.exc_info[1], scrubbed)
         record.exc_info = type(stand_in), stand_in, stand_in.__traceback__

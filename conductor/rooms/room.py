@@ -14,7 +14,7 @@ from oslo_context.context import RequestContext
 from oslo_log import log
 
 from podium import errors
-from podium.conductor.rooms import leaving
+from podium.conductor.rooms import hiding, leaving
 from podium.conductor.rooms.calls import Calls
 from podium.conductor.rooms.faults import Faults
 from podium.conductor.rooms.following import Following
@@ -40,9 +40,11 @@ class DriverRoom:
         self.size: int = size or class_options.value(driver, "threads")
         #: Names in driver_info whose values are never shown.
         self.secret = frozenset(name for name, one in driver.properties.items() if one.secret)
+        #: What log lines never show.
+        self.secrets = hiding.Secrets(self.secret)
         self._visits: dict[str, Visit] = {}  # by the UUID of a node, the visit that has it
         endpoint_calls = class_options.value(driver, "endpoint_calls")
-        self._calls = Calls(driver, self.secret, threads=self.size, endpoint_calls=endpoint_calls)
+        self._calls = Calls(driver, self.secrets, threads=self.size, endpoint_calls=endpoint_calls)
         self._thread = threading.Thread(target=self._main, name=f"{driver.name}-loop", daemon=True)
         self._watchdog = Watchdog(driver, self._thread)
         self.faults = Faults(driver.name)

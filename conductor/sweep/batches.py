@@ -206,7 +206,7 @@ class Batches(Sweeper[tuple[int, ...]]):
                         await self._take_place(entry, visit)
                     batch.note_call()
                     nodes = [one.node for one in entries]
-                    hiding.note_call(self._room.secret, nodes)
+                    hiding.note_call(self._room.secrets, nodes)
                     answers = checked(await self._ask(nodes))
                     if visit.place is not None:
                         visit.place.note_answer()

@@ -36,7 +36,7 @@ class Singly(Sweeper[int]):
         assert task is not None
         ask, needs_place, reading = self._ask, self._needs_place, self._reading
         has_slot = True
-        hiding.note_call(room.secret)
+        hiding.note_call(room.secrets)
         try:
             while has_slot and (entry := self._next()) is not None:
                 number, visit, answer, error = entry.number, room.visit(entry.node, task), None, None

@@ -68,6 +68,12 @@ def test_a_secret_that_begins_like_another_is_lost_to_the_end() -> None:
     assert masking.scrub("tried hunter2", {"password": "hunter", "token": "hunter2"}) == "tried ******"
 
 
+def test_a_text_loses_every_one_of_more_secrets_than_it_has_letters() -> None:
+    many = {"": [{"password": f"{number:05}"} for number in range(1000)]}
+    scrubbed = masking.scrubber({**many, "password": "00017-and-more"})
+    assert scrubbed("00999 00017-and-more 00999 01000") == "****** ****** ****** 01000"
+
+
 def test_a_text_loses_secrets_that_lie_deeper() -> None:
     info = {"login": {"password": "hunter2"}, "others": [{"token": "swordfish"}], "password": ["sesame"]}
     assert masking.scrub("hunter2 swordfish sesame", info) == "****** ****** ******"

@@ -13,12 +13,13 @@ from oslo_config import cfg
 from oslo_log import formatters
 from oslo_log import log as oslo_log
 
-from fakes import PATIENCE, StillDriver, pieces
+from fakes import PATIENCE, Clock, StillDriver, happened, pieces
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms import hiding
 from podium.conductor.rooms.room import DriverRoom
 from podium.drivers import base
 from rude import Rude
+from stage import conducted
 
 #: A secret by its name, one that the driver declares, and one that is too short to be looked for in texts.
 # None of them is in a line of code of a traceback.
@@ -173,6 +174,38 @@ def test_a_task_that_is_spawned_in_a_call_hides_the_secrets_of_its_node(shown: L
     finally:
         assert room.close(PATIENCE)
     assert "listens to bmc1 with ******" in shown.text
+
+
+class Whole(StillDriver):
+    """Is called for no node in particular."""
+
+    done = threading.Event()
+
+    @base.driver_periodic_task(spacing=60)
+    async def watch(self, manager: base.Manager, context: Any) -> None:
+        for node in manager.nodes(self):
+            logging.getLogger("acme").warning("%s has %s", node.name, node.driver_info["password"])
+        manager.spawn(self.listen())
+
+    async def listen(self) -> None:
+        logging.getLogger("acme").warning("listens with hunter2")
+        self.done.set()
+
+
+def test_a_call_for_no_node_in_particular_shows_no_secret_of_any_of_the_drivers(
+    tmp_path: Path, shown: Lines, clock: Clock
+) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, driver := Whole()) as it:
+            for name, password in (("n1", "hunter2"), ("n2", "swordfish")):
+                it.parts.enrol({"name": name, "driver": "still", "driver_info": {"password": password}})
+                await it.parts.fleet.refresh(it.parts.sql)
+            it.manager.run_now("still.watch", None, lambda *_: None)
+            await happened(driver.done)
+
+    asyncio.run(main())
+    said = [record.getMessage() for record in shown.records if record.name == "acme"]
+    assert said == ["n1 has ******", "n2 has ******", "listens with ******"]
 
 
 def test_what_names_the_endpoint_of_a_node_shows_no_secret_and_may_raise_anything(shown: Lines) -> None:
