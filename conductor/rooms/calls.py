@@ -16,7 +16,8 @@ from weakref import WeakValueDictionary
 
 from podium import errors
 from podium.conductor.rooms import hiding
-from podium.conductor.rooms.places import MOST_LOST, Endpoint, Limit, NotAsked, Place, Threads
+from podium.conductor.rooms.place import Place
+from podium.conductor.rooms.places import MOST_LOST, Endpoint, Limit, NotAsked, Threads
 from podium.conductor.rooms.threads import DaemonThreads
 from podium.drivers import base
 from podium.wording import safe_repr, safe_str

@@ -19,7 +19,8 @@ from podium.conductor.rooms.calls import Calls
 from podium.conductor.rooms.faults import Faults
 from podium.conductor.rooms.following import Following
 from podium.conductor.rooms.mailbox import Mailbox
-from podium.conductor.rooms.places import NotAsked, Place
+from podium.conductor.rooms.place import Place
+from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.run import Run, start_in
 from podium.conductor.rooms.spawned import SpawnedTasks
 from podium.conductor.rooms.visit import Cancellable, Visit

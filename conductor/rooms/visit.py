@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from podium.conductor.rooms.places import NotAsked, Place, Threads
+from podium.conductor.rooms.place import Place
+from podium.conductor.rooms.places import NotAsked, Threads
 
 
 class Cancellable(Protocol):

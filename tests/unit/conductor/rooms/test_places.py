@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 import virtual_time
-from podium.conductor.rooms.places import MOST_LOST, Endpoint, Limit, NotAsked, Place, Threads
+from podium.conductor.rooms.place import Place
+from podium.conductor.rooms.places import MOST_LOST, Endpoint, Limit, NotAsked, Threads
 
 
 class Caller:
