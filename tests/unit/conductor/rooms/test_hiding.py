@@ -179,7 +179,9 @@ def test_a_task_that_is_spawned_in_a_call_hides_the_secrets_of_its_node(shown: L
 class Whole(StillDriver):
     """Is called for no node in particular."""
 
-    done = threading.Event()
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = threading.Event()
 
     @base.driver_periodic_task(spacing=60)
     async def watch(self, manager: base.Manager, context: Any) -> None:
