@@ -32,8 +32,8 @@ class Calls:
 
     :param secrets: what log lines never show
     :param threads: plain methods that run at the same time, without those that were given up
-    :param endpoint_calls: calls to one endpoint at the same time; None for a quarter of the threads, and for
-        async methods as many as there are
+    :param endpoint_calls: calls to one endpoint at the same time, of plain methods at most one less than
+        there are threads; None for a quarter of the threads, and for async methods as many as there are
     """
 
     def __init__(
@@ -51,7 +51,9 @@ class Calls:
         # Nodes that do not answer keep a thread for long. They must not have all of them.
         self._doubtful = Limit(self._threads.name, max(threads // 2, 1), spare=MOST_LOST)
         self._limits_async = bool(endpoint_calls)
-        self._share = endpoint_calls or max(threads // 4, 1)
+        share = endpoint_calls or max(threads // 4, 1)
+        # Whatever people set, one endpoint that hangs does not get all threads.
+        self._share = share if is_async(driver.get_power_state) else min(share, max(threads - 1, 1))
         self._has_endpoints = type(driver).endpoint is not base.Driver.endpoint
         self._endpoints: WeakValueDictionary[str, Endpoint] = WeakValueDictionary()
 

@@ -15,6 +15,7 @@ from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.reads import Failing
 from podium.conductor.recording.recorder import Recorder
+from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.sweep.cross_checks import CrossChecks
 from podium.conductor.sweep.notices import Notices
@@ -27,6 +28,7 @@ from podium.wording import safe_repr, safe_str
 HAND_OVER: Final = 0.5
 
 _KINDS: Final = (
+    (NotAsked, "not_asked"),
     (errors.AuthenticationRefused, "authentication"),
     (errors.BMCUnreachable, "unreachable"),
     (errors.DriverError, "driver_error"),

@@ -401,6 +401,22 @@ def test_a_node_whose_endpoint_the_driver_cannot_say_is_spoken_to_itself() -> No
         assert asking(room, nameless).result(PATIENCE) == "answer"
 
 
+@pytest.mark.parametrize(("threads", "asked", "given"), [(4, 8, 3), (4, 2, 2), (1, 8, 1), (8, None, 2)])
+def test_one_endpoint_never_gets_all_threads(threads: int, asked: int | None, given: int) -> None:
+    class Plain(StillDriver):
+        def endpoint(self, node: base.Node) -> str:
+            return "hv"
+
+        def get_power_state(self, node: base.Node) -> str:  # type: ignore[override]
+            return "power off"
+
+        def set_power_state(self, node: base.Node, target: str) -> None:  # type: ignore[override]
+            pass
+
+    Plain.threads, Plain.endpoint_calls = threads, asked
+    assert DriverRoom(Plain()).endpoint_calls == given
+
+
 def test_async_calls_to_an_endpoint_are_limited_where_the_driver_says_so() -> None:
     class Limited(StillDriver):
         endpoint_calls = 2
