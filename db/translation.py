@@ -40,6 +40,7 @@ def translated(url: sa.URL) -> Iterator[None]:
         oslo_exception.DBConnectionError,
         oslo_exception.DBNonExistentDatabase,
         sa.exc.InterfaceError,
+        sa.exc.ResourceClosedError,  # cut off while it was made
         sa.exc.TimeoutError,
     ) as error:
         is_held = _code(getattr(error, "orig", error)) in _HELD

@@ -108,7 +108,9 @@ class IPMI(Simulated):
 
 class Redfish(Simulated):
     protocol = "redfish"
-    options = "[redfish]\nconnect_timeout = 1\nread_timeout = 1\ncommand_timeout = 2\n"
+    options = (
+        "[redfish]\nconnect_timeout = 1\nread_timeout = 1\ncommand_timeout = 2\nevents_confirm_interval = 5\n"
+    )
     cannot = {"nmi off": "a Redfish service may interrupt a machine that is off"}
 
     rack: RedfishSimulator

@@ -116,10 +116,14 @@ class Site:
         return None if ended.error is None else str(ended.error)
 
     async def run_task(self, task: str) -> str | None:
-        """Have a task of the driver run as ``podium task run`` does; why it failed, None when it did not."""
+        """Have a task of the driver run as ``podium task run`` does, where it can beside its own runs.
+
+        :returns: why it failed, None when it did not
+        """
         name = f"{self.hardware.protocol}.{task}"
+        node = None if self.hardware.protocol == "fake" else self.node().uuid  # whose tasks are for all nodes
         with self._database.write() as connection:
-            (number,) = task_commands.ask(connection, "here", name, "run", "me")
+            (number,) = task_commands.ask(connection, "here", name, "run", "me", node)
 
         def answer() -> Any:
             with self._database.read() as connection:

@@ -35,6 +35,12 @@ def test_an_error_of_a_server_is_shown_in_its_words_and_with_the_remedy_for_it(
     assert f"; {remedy}" in str(caught.value)
 
 
+def test_a_connection_that_is_shut_while_it_is_made_counts_as_away() -> None:
+    url = sa.make_url("postgresql+psycopg://podium:hunter2-correct-horse@db.example/podium")
+    with pytest.raises(errors.DatabaseUnavailable, match="This Connection is closed"), translated(url):
+        raise sa.exc.ResourceClosedError("This Connection is closed")
+
+
 def test_a_database_without_its_tables_counts_as_away(database: Database) -> None:
     with pytest.raises(errors.DatabaseUnavailable) as caught, database.write() as connection:
         connection.execute(sa.text("UPDATE no_such_table SET a = 1"))
