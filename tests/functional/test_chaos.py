@@ -192,6 +192,6 @@ def test_nothing_is_lost_or_done_twice_whatever_befalls_the_conductors(
                 f"{kind.__name__}: {rounds} rounds with leases of {TIMEOUT} s: {happened}; {load.report()}\n"
             )
         assert not load.needless_where_all_is_clear()
+        assert not fate.turns, "two conductors spoke to a BMC by turns"
         texts = [host.daemon.text().partition("Traceback") for host in cluster.hosts]
         assert not [before[-300:] + found + after[:3000] for before, found, after in texts if found]
-        assert not fate.turns, "two conductors spoke to a BMC by turns"
