@@ -7,6 +7,7 @@ import pytest
 
 from daemons import Daemon
 from environments import Environment
+from rounds import only_long
 
 PACKAGE: Final = Path(__file__).parents[1] / "first_edition" / "podium-driver-acme"
 
@@ -32,6 +33,7 @@ def test_the_check_of_installed_drivers_finds_nothing_in_it(environment: Environ
     environment.podium("driver", "check", "acme", cwd=tmp_path)
 
 
+@only_long
 def test_it_runs_in_a_daemon_and_switches_its_nodes(environment: Environment, tmp_path: Path) -> None:
     with Daemon(tmp_path, default="enabled_drivers = acme", bin=environment.bin) as daemon:
         assert {"acme.check_fans", "acme.forget_gone"} <= daemon.rows("task", "list").keys()

@@ -12,6 +12,7 @@ import pytest
 from daemons import Daemon, eventually
 from environments import Environment
 from peers import PATIENCE, free_port, own_address
+from rounds import only_long
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "podium-driver-snmp-pdu"
 
@@ -54,6 +55,7 @@ def reads_of(daemon: Daemon, more_than: int) -> dict[str, Any] | None:
     return figures if figures["reads"] > more_than else None
 
 
+@only_long
 def test_the_tests_of_the_example_pass(
     environment: Environment, require_peer: Callable[[str], str], tmp_path: Path
 ) -> None:
