@@ -23,8 +23,10 @@ _Driver = TypeVar("_Driver", bound=base.Driver)
 
 NAMESPACE: Final = "podium.drivers"
 
-#: Python's words for an argument of a function or class that has none of that name.
-_MISSPELT: Final = re.compile(r" (\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'$")
+#: Python's words for an argument of a function or class that has none of that name; 3.13 guesses as well.
+_MISSPELT: Final = re.compile(
+    r" (\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'(?:\. Did you mean '\w+'\?)?$"
+)
 
 
 def installed() -> list[str]:

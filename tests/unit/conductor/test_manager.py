@@ -40,7 +40,7 @@ def test_two_drivers_with_the_same_task_name_each_keep_their_own_rhythm(tmp_path
             for elapsed in range(10, 60, 10):
                 it.tick(10)
                 await it.ended("one.check_status", elapsed // 10)
-            await it.ended("two.check_status", 3)
+                await it.ended("two.check_status", elapsed // 15)
 
     asyncio.run(main())
     assert (one.runs, two.runs) == (5, 3)
