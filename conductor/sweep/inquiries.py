@@ -157,20 +157,20 @@ class Inquiries:
             return []
         free = {place: self._free(self._cases[place]) for place in places}
         readers = await self._sql.read(lambda connection: self._readers(connection, places))
-        closed: list[tuple[Place, Case]] = []
+        closed: list[Place] = []
         questions: dict[int, tuple[Case, Place, Question]] = {}
         for place in places:
             case, its = self._cases[place], readers[place]
             case.ask_at = now + _RETRY
             if not its or case.is_late(now):
-                closed.append((place, self._cases.pop(place)))
+                closed.append(place)
                 continue
             for entry, reader in zip(free[place], itertools.cycle(its), strict=False):
                 question = Question(entry.number, entry.version, case.network, reader)
                 questions[entry.number] = case, place, question
         if questions:
             await self._ask(questions, now)
-        return closed
+        return [(place, self._cases.pop(place)) for place in closed]  # only now: an outage loses none
 
     async def _ask(self, questions: Mapping[int, tuple[Case, Place, Question]], now: float) -> None:
         """Ask. The nodes are taken: no call to them begins before the fleet shows whose they are."""
