@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from podium import errors
@@ -156,6 +156,7 @@ PAGE = st.fixed_dictionaries(
 
 
 @given(first=PAGE, second=PAGE, third=PAGE)
+@example({"Members": {"": None}, "Members@odata.nextLink": skip(2)}, {}, {"Members": [{"@odata.id": ONE}]})
 def test_whatever_the_pages_are_there_is_one_system_or_an_error(
     first: dict[str, Any], second: dict[str, Any], third: dict[str, Any]
 ) -> None:
@@ -166,5 +167,7 @@ def test_whatever_the_pages_are_there_is_one_system_or_an_error(
         return
     finally:
         assert len(bmc.asked) <= 4
-    listed = [document["Members"] for path in bmc.asked if (document := bmc.documents[path]).get("Members")]
+    listed = [
+        members for path in bmc.asked if isinstance(members := bmc.documents[path].get("Members"), list)
+    ]
     assert {entry["@odata.id"].rstrip("/") for members in listed for entry in members} == {found.rstrip("/")}
