@@ -161,3 +161,10 @@ def _first_line(key: str, file: TextIO) -> str:
     if not line:
         raise errors.InvalidNode([f"{key}: a value was to be read, but the first line is empty"])
     return line
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """Add the option --force."""
+    parser.add_argument(
+        "--force", action="store_true", help="even if by its address it is the same machine as another node"
+    )

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from podium import errors, masking
-from podium.cli import command, identities
-from podium.cli.catalog import Catalog
+from podium.cli import command
+from podium.client import identities
+from podium.client.catalog import Catalog
 from podium.db import copying, schema
 from podium.db.engine import Database
 from podium.db.urls import parse_url

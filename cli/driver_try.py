@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from podium import errors, states
-from podium.cli import arguments, command, identities
-from podium.cli.catalog import Catalog
+from podium.cli import arguments, command
 from podium.cli.trials import subject
 from podium.cli.trials.transcript import Transcript
 from podium.cli.trials.trial import Trial
+from podium.client import identities
+from podium.client.catalog import Catalog
 from podium.drivers import base, registry
 
 _EPILOG: Final = (

@@ -9,7 +9,7 @@ from oslo_config import cfg
 
 from podium import errors
 from podium.cli import command
-from podium.cli.catalog import Catalog
+from podium.client.catalog import Catalog
 from podium.db import conductors
 from podium.drivers import base, class_options, registry
 from podium.drivers.base import actions

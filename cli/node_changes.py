@@ -9,8 +9,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium import errors, node_ranges
-from podium.cli import arguments, command, enrolment, identities, outcomes
-from podium.cli.catalog import Catalog
+from podium.cli import arguments, command, outcomes
+from podium.client import enrolment, identities
+from podium.client.catalog import Catalog
 from podium.db import api, machines
 from podium.db.api import NodeRecord
 from podium.drivers import base
@@ -72,7 +73,7 @@ class Create(_Change):
         parser.add_argument("--name", help="a host name, by default the UUID")
         parser.add_argument("--uuid", help="by default a new one")
         self.add_values(parser)
-        identities.add_force(parser)
+        arguments.add_force(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -112,7 +113,7 @@ class Set(_Change):
         parser.add_argument("--name", help="a new name, for a single node")
         parser.add_argument("--driver", help="another driver")
         self.add_values(parser)
-        identities.add_force(parser)
+        arguments.add_force(parser)
         parser.add_argument(
             "--unset-driver-info", action="append", default=[], metavar="KEY", help="a setting to remove"
         )

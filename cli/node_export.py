@@ -13,8 +13,9 @@ from typing import Any, Final, TextIO
 import yaml
 
 from podium import errors, node_ranges
-from podium.cli import arguments, command, enrolment, scalars
-from podium.cli.catalog import Catalog
+from podium.cli import arguments, command
+from podium.client import enrolment, scalars
+from podium.client.catalog import Catalog
 from podium.db import node_list
 from podium.db.bulk import chunks
 
@@ -128,7 +129,7 @@ _FORMATS: Final[Mapping[str, Callable[[TextIO, Iterator[list[dict[str, Any]]]], 
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # a base found at run time
-    """Writes scalars in the only form that every reader takes for the same, see podium.cli.scalars."""
+    """Writes scalars in the only form that every reader takes for the same, see podium.client.scalars."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from podium import errors, node_ranges
-from podium.cli import command, enrolment, identities, node_file, scalars
-from podium.cli.catalog import Catalog
+from podium.cli import arguments, command, node_file
+from podium.client import enrolment, identities, scalars
+from podium.client.catalog import Catalog
 from podium.db import api, machines
 
 
@@ -25,7 +26,7 @@ class Import(command.Command):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument("file", metavar="FILE", help="its path, or - for standard input")
-        identities.add_force(parser)
+        arguments.add_force(parser)
         parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
         return parser
 

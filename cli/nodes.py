@@ -7,24 +7,14 @@ from typing import Any, Final
 
 from podium import node_ranges, states
 from podium.cli import arguments, command
-from podium.cli.catalog import MAPPINGS, Catalog
+from podium.client.catalog import MAPPINGS, Catalog
+from podium.client.node_columns import AGE, COLUMNS, CONDUCTOR
 from podium.db import api, clock, node_list, roster
-from podium.db.api import NodeRecord
 from podium.db.fleet import known_health
 
-#: Every column about the node; the others are the database's own.
-COLUMNS: Final = tuple(
-    name
-    for name in NodeRecord._fields
-    if name not in ("id", "version", "identity", "controller", "endpoint", "health_lasts")
-)
-#: Seconds since power_checked_at, by the database's clock; not a column of the table.
-AGE: Final = "power_state_age"
-#: The worker that has the node, as the slots say; not a column of the table.
-OWNER: Final = node_list.OWNER
 #: What is needed to see whether a health is still true.
 _HEALTH: Final = ("health", "health_checked_at", "health_lasts")
-_ALL: Final = (*COLUMNS, OWNER, AGE)
+_ALL: Final = (*COLUMNS, CONDUCTOR, AGE)
 _DEFAULT_COLUMNS: Final = (
     "name",
     "driver",
@@ -83,17 +73,17 @@ class List(command.Lister):
             action="store_true",
             help="only nodes whose power the conductor is to restore, and why it has not done so yet",
         )
-        parser.add_argument("--owner", metavar="HOST", help="only nodes of this conductor")
+        parser.add_argument("--conductor", metavar="HOST", help="only nodes of this conductor")
         parser.add_argument("--unserved", action="store_true", help="only nodes that no conductor serves")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         columns = _columns(parsed_args)
         needed = {*(parsed_args.columns or columns), *parsed_args.sort_columns}
-        read = {"power_checked_at" if column == AGE else column for column in needed} & {*COLUMNS, OWNER}
+        read = {"power_checked_at" if column == AGE else column for column in needed} & {*COLUMNS, CONDUCTOR}
         with self.database() as database, database.read() as connection:
-            if parsed_args.owner is not None:
-                roster.require(connection, parsed_args.owner)
+            if parsed_args.conductor is not None:
+                roster.require(connection, parsed_args.conductor)
             now = clock.now(connection)
             rows: Iterable[dict[str, Any]] = node_list.select_nodes(
                 connection,
@@ -102,17 +92,17 @@ class List(command.Lister):
                 failing=parsed_args.failing,
                 fresh=_fresh(parsed_args.stale, now),
                 enforced_by_default=self._by_default() if parsed_args.would_enforce else None,
-                owner=parsed_args.owner,
+                conductor=parsed_args.conductor,
                 unserved=parsed_args.unserved,
                 **_equal(parsed_args),
             )
-            names = roster.names(connection) if OWNER in read else {}
+            names = roster.names(connection) if CONDUCTOR in read else {}
         if read & {*MAPPINGS}:
             rows = map(Catalog(self.config, self.warn).masked, rows)
         if "health" in read:
             rows = (_with_known_health(row, now) for row in rows)
-        if OWNER in read:
-            rows = ({**row, OWNER: names.get(row[OWNER])} for row in rows)
+        if CONDUCTOR in read:
+            rows = ({**row, CONDUCTOR: names.get(row[CONDUCTOR])} for row in rows)
         if AGE in needed:
             rows = ({**row, AGE: _age(row["power_checked_at"], now)} for row in rows)
         return columns, [[row.get(column) for column in columns] for row in rows]
@@ -169,10 +159,10 @@ class Show(command.ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         with self.database() as database, database.read() as connection:
             (node,) = api.find_nodes(connection, [parsed_args.node])
-            (found,) = node_list.select_nodes(connection, [OWNER], wanted=[node.uuid])
-            owner = roster.names(connection).get(found[OWNER])
+            (found,) = node_list.select_nodes(connection, [CONDUCTOR], wanted=[node.uuid])
+            conductor = roster.names(connection).get(found[CONDUCTOR])
             now = clock.now(connection)
         catalog = Catalog(self.config, self.warn)
-        shown = catalog.masked(_with_known_health(node._asdict(), now)) | {OWNER: owner}
-        names = (*COLUMNS, OWNER)
+        shown = catalog.masked(_with_known_health(node._asdict(), now)) | {CONDUCTOR: conductor}
+        names = (*COLUMNS, CONDUCTOR)
         return names, [shown[column] for column in names]

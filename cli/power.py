@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from podium import errors, node_ranges, states
 from podium.cli import arguments, outcomes
-from podium.cli.catalog import Catalog
+from podium.client.catalog import Catalog
 from podium.db import api, power
 from podium.db.api import NodeKey
 from podium.db.engine import Database

@@ -73,6 +73,19 @@ class NodeRecord(NamedTuple):
     controller: str | None
     endpoint: str | None
     slot: int
+    provision_state: str
+    provision_updated_at: datetime | None
+    instance_uuid: str | None
+    instance_name: str | None
+    resource_class: str | None
+    owner: str | None
+    lessee: str | None
+    shard: str | None
+    parent_node: str | None
+    chassis_uuid: str | None
+    retired: bool | None
+    description: str | None
+    record: dict[str, Any] | None
     version: int
     created_at: datetime
     updated_at: datetime

@@ -83,6 +83,9 @@ class NodeRow(Base):
     record, enforce or ignore, None for what the configuration says; ``enforcement`` is why enforcement waits
     with this node or what it would do. ``target_power_state`` and ``power_request_id`` are those of the
     request that waits or is under way; ``reservation`` is the worker that has the node to itself.
+    ``provision_state`` is enroll, verifying, manageable, available or active: a node in enroll is not read,
+    and no driver knows of it. Nobody but people and their programs uses what stands between
+    ``provision_updated_at`` and ``record``, which has the fields without a column of their own.
     ``health_lasts`` are the seconds after which a health counts as unknown, see podium.db.fleet.
     ``identity`` is the machine as the driver names it and ``controller`` what it is behind, see
     podium.db.machines. ``endpoint`` is what is spoken to, None for the node itself, and ``slot`` where that
@@ -93,6 +96,7 @@ class NodeRow(Base):
     __table_args__ = (
         sa.Index("ix_nodes_controller", "controller", "identity"),
         sa.Index("ix_nodes_slot", "conductor_group", "driver", "slot"),
+        sa.Index("ix_nodes_instance_uuid", "instance_uuid", unique=True),
         # Partial, so that nobody takes it for a way to the nodes that nobody has reserved.
         sa.Index(
             "ix_nodes_reservation",
@@ -136,6 +140,19 @@ class NodeRow(Base):
     controller: Mapped[str | None] = mapped_column(Exact)
     endpoint: Mapped[str | None] = mapped_column(Exact)
     slot: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    provision_state: Mapped[str] = mapped_column(sa.String(20), server_default="available")
+    provision_updated_at: Mapped[datetime | None]
+    instance_uuid: Mapped[str | None] = mapped_column(sa.String(36))
+    instance_name: Mapped[str | None] = mapped_column(sa.String(255))
+    resource_class: Mapped[str | None] = mapped_column(sa.String(80))
+    owner: Mapped[str | None] = mapped_column(sa.String(255))
+    lessee: Mapped[str | None] = mapped_column(sa.String(255))
+    shard: Mapped[str | None] = mapped_column(sa.String(255))
+    parent_node: Mapped[str | None] = mapped_column(sa.String(36))
+    chassis_uuid: Mapped[str | None] = mapped_column(sa.String(36))
+    retired: Mapped[bool | None]
+    description: Mapped[str | None] = mapped_column(sa.Text)
+    record: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     version: Mapped[int] = mapped_column(RowId, index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -491,6 +508,55 @@ class TaskCommandRow(Base):
     error: Mapped[str | None] = mapped_column(sa.Text)
 
 
+class PortRow(Base):
+    """A network interface of a node, as people and their programs note it; conductors do not use it."""
+
+    __tablename__ = "ports"
+    __table_args__ = _NUMBERED
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    uuid: Mapped[str] = mapped_column(sa.String(36), unique=True)
+    node_id: Mapped[int] = mapped_column(sa.BigInteger, index=True)
+    address: Mapped[str] = mapped_column(sa.String(18), unique=True)
+    name: Mapped[str | None] = mapped_column(sa.String(255), unique=True)
+    record: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime | None]
+
+
+class ChassisRow(Base):
+    """An enclosure of nodes, as people and their programs note it; conductors do not use it."""
+
+    __tablename__ = "chassis"
+    __table_args__ = _NUMBERED
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    uuid: Mapped[str] = mapped_column(sa.String(36), unique=True)
+    description: Mapped[str | None] = mapped_column(sa.Text)
+    extra: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime | None]
+
+
+class ApiTokenRow(Base):
+    """A bearer token; ``digest`` is the SHA-256 of its secret, in hexadecimal digits."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = _NUMBERED
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(Exact, unique=True)
+    digest: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    role: Mapped[str] = mapped_column(sa.String(16))
+    created_by: Mapped[str] = mapped_column(sa.String(255))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    last_used_from: Mapped[str | None] = mapped_column(sa.String(255))
+    revoked_at: Mapped[datetime | None]
+    revoked_by: Mapped[str | None] = mapped_column(sa.String(255))
+
+
 nodes = cast(sa.Table, NodeRow.__table__)
 power_readings = cast(sa.Table, PowerReadingRow.__table__)
 change_counter = cast(sa.Table, ChangeCounterRow.__table__)
@@ -514,6 +580,9 @@ power_events = cast(sa.Table, PowerEventRow.__table__)
 periodic_tasks = cast(sa.Table, PeriodicTaskRow.__table__)
 disabled_tasks = cast(sa.Table, DisabledTaskRow.__table__)
 task_commands = cast(sa.Table, TaskCommandRow.__table__)
+ports = cast(sa.Table, PortRow.__table__)
+chassis = cast(sa.Table, ChassisRow.__table__)
+api_tokens = cast(sa.Table, ApiTokenRow.__table__)
 
 
 def columns(table: sa.Table, names: Iterable[str]) -> list[sa.Column[Any]]:

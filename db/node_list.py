@@ -17,7 +17,7 @@ from podium.db.members import unended
 from podium.db.models import members, node_columns, nodes, power_readings, slots
 from podium.db.slots import OF_NODE
 
-OWNER: Final = "owner"
+CONDUCTOR: Final = "conductor"
 _OWNER: Final = sa.select(slots.c.owner).where(OF_NODE).correlate(nodes).scalar_subquery()
 
 
@@ -29,27 +29,27 @@ def select_nodes(
     failing: bool = False,
     fresh: tuple[datetime, datetime] | None = None,
     enforced_by_default: bool | None = None,
-    owner: str | None = None,
+    conductor: str | None = None,
     unserved: bool = False,
     **equal: Any,
 ) -> list[dict[str, Any]]:
     """Some columns of the nodes that meet every condition, in order of name or, when wanted, as given.
 
-    :param shown: the columns to read, or ``owner``: the number of the member that has the node's slot
+    :param shown: the columns to read, or ``conductor``: the number of the member that has the node's slot
     :param wanted: names or UUIDs of the only nodes to look at
     :param failing: only those whose last read of the power failed, or that nobody reads: without an owner, or
         reserved by one, that has not ended
     :param fresh: only those whose power was not last read within that time, or never
     :param enforced_by_default: only those whose power is to be restored; whether nodes without a policy of
         their own are enforced
-    :param owner: only those of members of this host
+    :param conductor: only those of members of this host
     :param unserved: only those whose slots no member has that has not ended
     :param equal: the values that columns must have
     :returns: the values by column
     :raises podium.errors.NodeNotFound: naming every wanted node that does not exist
     """
     names = tuple(shown)
-    read = [_OWNER if name == OWNER else node_columns([name])[0] for name in names]
+    read = [_OWNER if name == CONDUCTOR else node_columns([name])[0] for name in names]
     query = sa.select(nodes.c.id, *read)
     query = query.where(*(nodes.c[column] == value for column, value in equal.items()))
     if failing:
@@ -61,8 +61,8 @@ def select_nodes(
         query = query.where(nodes.c.id.in_(stale))
     if enforced_by_default is not None:
         query = query.where(_to_be_enforced(enforced_by_default))
-    if owner is not None:
-        query = query.where(_has_owner(members.c.host == owner))
+    if conductor is not None:
+        query = query.where(_has_owner(members.c.host == conductor))
     if unserved:
         query = query.where(~_has_owner())
     if not wanted:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from podium import conf, errors, masking, states
-from podium.cli import enrolment, identities
-from podium.cli.catalog import Catalog
 from podium.cli.trials.transcript import Transcript
+from podium.client import enrolment, identities
+from podium.client.catalog import Catalog
 from podium.drivers import base, class_options
 
 

@@ -49,7 +49,7 @@ def test_nodes_follow_what_people_say_of_conductors(cluster: Cluster) -> None:
     eventually(lambda: states(cluster)["c1"][1] > 0, "c1 has its share again")
 
     cluster.podium("conductor", "avoid", "c1", "127.30.1.0/24")
-    listed = cluster.podium("node", "list", "--owner", "c1", "-f", "json", "-c", "name")
+    listed = cluster.podium("node", "list", "--conductor", "c1", "-f", "json", "-c", "name")
     assert all(int(row["name"][1:]) % 2 == 0 for row in json.loads(listed.stdout))
     eventually(lambda: cluster.is_settled(), "what was avoided has been handed over")
     cluster.podium("conductor", "unavoid", "c1", "127.30.1.0/24")

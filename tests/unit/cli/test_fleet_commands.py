@@ -139,25 +139,25 @@ def test_a_fleet_that_could_not_do_without_a_host_is_warned_of_beside_the_list(
 
 def test_a_node_shows_its_owner_and_its_slot(podium: Run, workers: list[Worker]) -> None:
     found = json.loads(podium("node", "show", "n1", "-f", "json").stdout)
-    assert found["owner"] in [str(worker) for worker in workers]
+    assert found["conductor"] in [str(worker) for worker in workers]
     assert 0 <= found["slot"] < 1024
 
 
 def test_nodes_are_listed_by_their_owner(podium: Run, workers: list[Worker]) -> None:
     by_owner = {
-        host: listed(podium, "node", "list", "--owner", host, "-c", "name", "-c", "owner")
+        host: listed(podium, "node", "list", "--conductor", host, "-c", "name", "-c", "conductor")
         for host in ("c1", "c2")
     }
     assert sorted(row["name"] for rows in by_owner.values() for row in rows) == [f"n{i}" for i in range(10)]
-    assert {row["owner"] for row in by_owner["c1"]} == {str(workers[0])}
-    done = podium("node", "list", "--owner", "c3")
+    assert {row["conductor"] for row in by_owner["c1"]} == {str(workers[0])}
+    done = podium("node", "list", "--conductor", "c3")
     assert (done.returncode, done.stderr) == (1, "podium: there is no conductor c3; there are: c1, c2\n")
 
 
 def test_nodes_that_nobody_serves_are_listed(podium: Run, database: Database, workers: list[Worker]) -> None:
     enrol(database, "x1", driver="acme")
-    rows = listed(podium, "node", "list", "--unserved", "-c", "name", "-c", "owner")
-    assert rows == [{"name": "x1", "owner": None}]
+    rows = listed(podium, "node", "list", "--unserved", "-c", "name", "-c", "conductor")
+    assert rows == [{"name": "x1", "conductor": None}]
     for worker in workers:
         with database.write() as connection:
             members.leave(connection, worker)
@@ -182,14 +182,14 @@ def test_a_subnet_is_avoided_listed_and_given_back(
         address = f"fake_address=10.0.1.{number}"
         podium("node", "create", "--driver", "fake", "--name", f"a{number}", "--driver-info", address)
     podium("node", "create", "--driver", "fake", "--name", "b", "--driver-info", "fake_address=bmc7")
-    its = len(listed(podium, "node", "list", "a[0-3]", "--owner", "c1"))
+    its = len(listed(podium, "node", "list", "a[0-3]", "--conductor", "c1"))
     done = podium("conductor", "avoid", "c1", "10.0.1.0/24")
     kept = f"c1 is kept from 10.0.1.0/24 from now on: {its} of its nodes go to others\n"
     assert (done.returncode, done.stdout) == (0, kept)
     done = podium("conductor", "avoid", "c1", "10.0.1.0/24")
     assert done.stdout == "c1 is kept from 10.0.1.0/24 already\n"
     assert listed(podium, "conductor", "avoided") == [{"hostname": "c1", "subnet": "10.0.1.0/24", "nodes": 4}]
-    assert len(listed(podium, "node", "list", "a[0-3]", "--owner", "c2")) == 4
+    assert len(listed(podium, "node", "list", "a[0-3]", "--conductor", "c2")) == 4
     done = podium("conductor", "unavoid", "c1", "10.0.1.0/24")
     assert done.stdout == "c1 may have the 4 nodes in 10.0.1.0/24 again\n"
     done = podium("conductor", "unavoid", "c1", "10.0.1.0/24")

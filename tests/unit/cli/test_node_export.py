@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podium import conf
-from podium.cli import enrolment, node_file
-from podium.cli.catalog import Catalog
+from podium.cli import node_file
 from podium.cli.node_export import _FORMATS
+from podium.client import enrolment
+from podium.client.catalog import Catalog
 from podium.db import models
 from podium.db.engine import Database
 

@@ -5,7 +5,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podium.cli import scalars, yaml_values
+from podium.cli import yaml_values
+from podium.client import scalars
 
 _LEAVES = st.one_of(
     st.none(),

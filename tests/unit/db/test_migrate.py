@@ -90,7 +90,7 @@ def test_a_migration_that_was_broken_off_anywhere_is_run_again(bare: Database) -
     for kind in ("CREATE", "ALTER"):
         while breaks_off(bare, 1 if at_once else attempts, kind):
             attempts += 1
-            assert schema.current(bare) in ("0006", "0007")  # whichever is complete
+            assert schema.current(bare) in REVISIONS[5:]  # whichever is complete
     assert attempts > 3
     schema.upgrade(bare)
     schema.check(bare)

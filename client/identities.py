@@ -1,13 +1,12 @@
 """Keeps a machine from being enrolled twice: drivers say which machine a node is, and what is spoken to."""
 
-import argparse
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final
 
 from podium import errors, masking, node_ranges
-from podium.cli.catalog import Catalog
+from podium.client.catalog import Catalog
 from podium.db import endpoints, machines
 from podium.db.bulk import chunks
 from podium.db.engine import Database
@@ -15,13 +14,6 @@ from podium.drivers import base
 
 #: Nodes whose names are written in one transaction: everybody else waits for it.
 _AT_ONCE: Final = 20_000
-
-
-def add_force(parser: argparse.ArgumentParser) -> None:
-    """Add the option --force."""
-    parser.add_argument(
-        "--force", action="store_true", help="even if by its address it is the same machine as another node"
-    )
 
 
 def identity(driver: base.Driver, node: base.Node) -> str | None:

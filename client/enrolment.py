@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 from podium import errors, masking
-from podium.cli import driver_values, identities, scalars
-from podium.cli.catalog import Catalog
-from podium.cli.nodes import AGE, COLUMNS, OWNER
+from podium.client import driver_values, identities, scalars
+from podium.client.catalog import Catalog
+from podium.client.node_columns import AGE, COLUMNS, CONDUCTOR
 from podium.db import machines
 from podium.drivers import base, driver_info
 
@@ -54,7 +54,7 @@ FIELDS: Final[Mapping[str, tuple[type, str, Callable[[Any], str | None] | None]]
 }
 
 #: The other columns of ``podium node list``.
-_OWN: Final = {*COLUMNS, OWNER, AGE} - FIELDS.keys()
+_OWN: Final = {*COLUMNS, CONDUCTOR, AGE} - FIELDS.keys()
 
 
 def canonical(text: str) -> str | None:
@@ -69,7 +69,7 @@ def settle(row: Any, catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
     """Return the columns of a node, and all faults of the values for it, without regard to other nodes.
 
     :param row: values by the names in :data:`FIELDS`; may be anything, because it comes from a file. Scalars
-        are as :mod:`podium.cli.scalars` describes them.
+        are as :mod:`podium.client.scalars` describes them.
     """
     if not isinstance(row, dict):
         return {}, [f"it is {_kind(row)}, not a mapping with name and driver"]

@@ -1,0 +1,77 @@
+"""The application: from the table of operations to Starlette, and from errors to answers, in one place."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from oslo_log import log
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from podium import errors
+from podium.api.access.identity import Access
+from podium.api.callers import SCOPE_KEY
+from podium.api.faults import Fault, of_error
+from podium.api.ironic import answers, versions
+from podium.api.routing import MINOR_KEY, Handler, Operation
+from podium.api.services import Services
+
+LOG = log.getLogger(__name__)
+
+_UNEXPECTED: Final = "podium-api failed to answer; its log says why"
+
+
+def create(services: Services, access: Access, operations: Iterable[Operation]) -> Starlette:
+    """Return the application of one process."""
+    by_path: dict[str, dict[str, Operation]] = defaultdict(dict)
+    for operation in operations:
+        by_path[operation.path][operation.method] = operation
+    routes = []
+    for path, its in by_path.items():
+        endpoint = _endpoint(access, its)
+        methods = [*its, *(["HEAD"] if "GET" in its else [])]
+        routes += [Route(one, endpoint, methods=methods) for one in dict.fromkeys((path, f"{path}/"))]
+    handlers = {Fault: _answer_fault, HTTPException: _answer_http, Exception: _answer_bug}
+    app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+    app.router.redirect_slashes = False
+    app.state.services = services
+    return app
+
+
+def _endpoint(access: Access, by_method: Mapping[str, Operation]) -> Handler:
+    async def answer(request: Request) -> Response:
+        operation = by_method["GET" if request.method == "HEAD" else request.method]
+        request.scope[MINOR_KEY] = minor = versions.negotiate(request)
+        try:
+            if operation.role is not None:
+                request.scope[SCOPE_KEY] = await access.admit(request, operation.role)
+            if operation.since > minor:
+                raise Fault(404, f"{operation.path} needs version 1.{operation.since} of the API")
+            response = await operation.handler(request)
+        except errors.PodiumError as error:
+            fault = of_error(error)
+            if fault.status >= 500:
+                LOG.error("%s %s failed: %s", request.method, operation.path, errors.one_line(error))
+            raise fault from None
+        versions.mark(response, minor)
+        return response
+
+    return answer
+
+
+async def _answer_fault(request: Request, fault: Fault) -> Response:
+    return answers.fault(request, fault)
+
+
+async def _answer_http(request: Request, error: HTTPException) -> Response:
+    texts = {404: f"there is no {request.url.path}", 405: f"{request.method} is not possible here"}
+    fault = Fault(error.status_code, texts.get(error.status_code, error.detail), error.headers)
+    return answers.fault(request, fault)
+
+
+async def _answer_bug(request: Request, error: Exception) -> Response:
+    LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answers.fault(request, Fault(500, _UNEXPECTED))

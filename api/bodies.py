@@ -1,0 +1,46 @@
+"""Bodies of requests: JSON within bounds."""
+
+import json
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from podium.api.faults import Fault
+from podium.api.services import services
+
+#: Levels of a JSON text.
+_DEEPEST: Final = 20
+
+
+async def read(request: Request) -> Any:
+    """Return the value of a request's JSON body; None for an empty body.
+
+    :raises podium.api.faults.Fault: it is too large, too deep, or not JSON
+    """
+    most = services(request).config.api.max_json_body_size
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise Fault(413, f"the body is larger than {most} bytes, [api] max_json_body_size")
+    if not body.strip():
+        return None
+    try:
+        value = json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError) as fault:
+        raise Fault(400, f"the body is not JSON: {str(fault)[:200]}") from None
+    if not _is_shallow(value, _DEEPEST):
+        raise Fault(400, f"the body is more than {_DEEPEST} levels deep")
+    return value
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        return levels > 0 and all(_is_shallow(one, levels - 1) for one in value.values())
+    if isinstance(value, list):
+        return levels > 0 and all(_is_shallow(one, levels - 1) for one in value)
+    return True

@@ -1,0 +1,45 @@
+"""What goes wrong with requests, and the HTTP status that each error of Podium becomes: here alone."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from podium import errors
+
+
+class Fault(Exception):
+    """A request that is answered with an error.
+
+    :param status: of HTTP
+    :param text: for the person who asked: what is wrong, and what to do
+    :param headers: of the answer
+    """
+
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.headers = dict(headers or {})
+
+
+#: Seconds after which a client may try again when the database is away.
+_RETRY_AFTER: Final = 5
+
+#: By class of the error; the first that fits counts. Clients of Ironic try 409 and 503 again, so that these
+#: are for what passes.
+_STATUS: Final[tuple[tuple[type[errors.PodiumError], int], ...]] = (
+    (errors.NodeNotFound, 404),
+    (errors.NodeConflict, 409),
+    (errors.InvalidNode, 400),
+    (errors.DriverLoadError, 400),
+    (errors.DriverError, 400),
+    (errors.DatabaseError, 503),
+)
+
+
+def of_error(error: errors.PodiumError) -> Fault:
+    """Return the fault that an error of Podium is for the one who asked."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    if isinstance(error, errors.DatabaseError):  # its own text names the server, and what it answered
+        headers = {"Retry-After": str(_RETRY_AFTER)}
+        return Fault(status, "the database cannot be reached or is busy; try again later", headers)
+    return Fault(status, str(error), {})

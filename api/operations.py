@@ -1,0 +1,7 @@
+"""Everything that can be asked of podium-api."""
+
+from typing import Final
+
+from podium.api.routing import Operation
+
+OPERATIONS: Final[tuple[Operation, ...]] = ()

@@ -1,0 +1,77 @@
+"""Transactions for the event loop, in threads of their own."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from podium import errors
+from podium.api.faults import Fault
+from podium.db.engine import Database
+
+#: Transactions at the same time, for each process.
+THREADS: Final = 8
+#: Transactions that wait for a thread; whoever comes then is asked to come again.
+_MOST_WAITING: Final = 1000
+#: How often a transaction that others were in the way of is tried.
+_ATTEMPTS: Final = 5
+
+_T = TypeVar("_T")
+
+
+class Sql:
+    """The way of one process to the database; used in its event loop.
+
+    :param database: closed by :meth:`close`
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sql")
+        self._waiting = 0
+
+    async def read(self, what: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
+        """Return what a function of an open connection returns, in a transaction that only reads.
+
+        :raises podium.errors.DatabaseUnavailable: the database does not answer
+        """
+
+        def run() -> _T:
+            with self._database.read() as connection:
+                return what(connection, *arguments, **options)
+
+        return await self._run(run)
+
+    async def write(self, what: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
+        """Return what a function of an open connection returns, in a transaction that is then committed.
+
+        It is called again where a deadlock, or a lock that others hold, ended the transaction.
+
+        :raises podium.errors.DatabaseUnavailable: the database does not answer
+        """
+
+        def run() -> _T:
+            for attempt in range(_ATTEMPTS):
+                try:
+                    with self._database.write() as connection:
+                        return what(connection, *arguments, **options)
+                except errors.DatabaseBusy:
+                    if attempt == _ATTEMPTS - 1:
+                        raise
+            raise AssertionError
+
+        return await self._run(run)
+
+    async def _run(self, run: Callable[[], _T]) -> _T:
+        if self._waiting >= _MOST_WAITING:
+            raise Fault(503, "too many requests wait for the database; try again later", {"Retry-After": "5"})
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        """Wait for the transactions that are under way, and close every connection."""
+        self._threads.shutdown(cancel_futures=True)
+        self._database.dispose()
