@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 LINTERS := $(VENV)/.linters
 BENCH := $(VENV)/.bench
 PEERS := .venv-ironic/.installed .venv-pyghmi/.installed
-TEST_PEERS := .venv-sushy/.installed
+TEST_PEERS := .venv-sushy/.installed .venv-openstack/.installed
 SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name benchmarks -o -name examples -o -name build \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name "*.template" -o -name py.typed \) -print)
 
 # A complete build each time: Sphinx does not notice changes of the code that the reference pages come from.
@@ -37,7 +37,7 @@ test: $(INSTALLED)  ## run the tests against the installed package; PYTEST_ADDOP
 test-long: $(INSTALLED)  ## run only kills, models and fuzzing, ROUNDS (20) times as much; SEED varies the kills
 	@PODIUM_TEST_ROUNDS=$(ROUNDS) PODIUM_TEST_SEED=$(SEED) $(BIN)/$(PYTEST) -m 'long or hypothesis'
 
-test-peers: $(TEST_PEERS)  ## install the Redfish peers of the tests into an environment of their own
+test-peers: $(TEST_PEERS)  ## install Redfish peers and OpenStack's clients for the tests, each into an environment of its own
 
 lint: $(INSTALLED) $(LINTERS)  ## check style, types, the direction of imports, and the pages
 	@$(BIN)/ruff check .
@@ -56,7 +56,7 @@ genconfig: $(INSTALLED)  ## write etc/podium/podium.conf.sample from the code
 bench: $(BENCH)  ## measure sweeps, compared with others, into benchmarks/RESULTS.md: an hour; try BENCH_ARGS=--quick
 	@$(BIN)/python benchmarks/sweep.py $(BENCH_ARGS)
 
-bench-peers: $(PEERS) $(TEST_PEERS)  ## install Ironic, pyghmi and sushy for bench, each into an environment of its own
+bench-peers: $(PEERS) .venv-sushy/.installed  ## install Ironic, pyghmi and sushy for bench, each into an environment of its own
 
 clean:  ## remove everything that the other targets made, including .venv
 	rm -rf $(VENV) .venv-* .tox build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -80,6 +80,8 @@ $(BENCH): setup.cfg | $(INSTALLED)
 .venv-ironic/.installed: PEER := 'ironic==39.*' sushy
 .venv-pyghmi/.installed: PEER := pyghmi
 .venv-sushy/.installed: PEER := redfish-protocol-validator sushy sushy-tools
+# The functional tests that openstacksdk ships need oslotest.
+.venv-openstack/.installed: PEER := 'openstacksdk==4.*' oslotest 'python-ironicclient==6.*' schemathesis
 
 $(PEERS) $(TEST_PEERS): | $(BIN)/pip
 	@echo "Installing $(PEER) into $(@D) ..."
