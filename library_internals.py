@@ -207,6 +207,14 @@ def on_new_worker(launcher: Any, prepare: Callable[[Any, int], None]) -> None:
     launcher._manager.register_hooks(on_new_worker=hook)
 
 
+def on_end(launcher: Any, prepare: Callable[[], None]) -> None:
+    """Have something called in the master process of oslo.service's launcher when SIGTERM ends it.
+
+    :param prepare: called before the workers are sent the signal
+    """
+    launcher._manager.register_hooks(on_terminate=prepare)
+
+
 def reload_one_by_one(launcher: Any) -> None:
     """Have the master process of oslo.service's launcher send SIGHUP to its workers, and to nobody else.
 

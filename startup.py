@@ -1,4 +1,4 @@
-"""The first lines of ``podium-conductor``: what signals do until there is a daemon that hears them.
+"""The first lines of the daemons: what signals do until there is a daemon that hears them.
 
 Its imports take half a second, in which SIGHUP would kill it, and Ctrl-C print where it was. So nothing is
 imported above :func:`main` but what Python has loaded anyway.
@@ -9,14 +9,30 @@ import signal
 
 
 def main() -> int:
-    """Start the program: SIGHUP is ignored until there is something to reload, SIGTERM and Ctrl-C end it.
+    """Start ``podium-conductor``.
 
     :returns: the exit status, see :func:`podium.conductor.service.main`
     """
+    _await_signals()
+    from podium.conductor import service
+
+    return service.main()
+
+
+def api() -> int:
+    """Start ``podium-api``.
+
+    :returns: the exit status, see :func:`podium.api.service.main`
+    """
+    _await_signals()
+    from podium.api import service
+
+    return service.main()
+
+
+def _await_signals() -> None:
+    """Ignore SIGHUP until there is something to reload; SIGTERM and Ctrl-C end the program."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of a shell
             signal.signal(number, lambda *_: os._exit(0))
-    from podium.conductor import service
-
-    return service.main()

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from podium.api import health
 from podium.api.routing import Operation
 
-OPERATIONS: Final[tuple[Operation, ...]] = ()
+OPERATIONS: Final[tuple[Operation, ...]] = (*health.OPERATIONS,)

@@ -1,12 +1,16 @@
 """Transactions for the event loop, in threads of their own."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
+import sqlalchemy as sa
+
 from podium import errors
 from podium.api.faults import Fault
+from podium.db import changes
 from podium.db.engine import Database
 
 #: Transactions at the same time, for each process.
@@ -15,6 +19,9 @@ THREADS: Final = 8
 _MOST_WAITING: Final = 1000
 #: How often a transaction that others were in the way of is tried.
 _ATTEMPTS: Final = 5
+
+#: Seconds between two questions whether the database answers.
+_ASK_EVERY: Final = 1.0
 
 _T = TypeVar("_T")
 
@@ -29,6 +36,8 @@ class Sql:
         self._database = database
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sql")
         self._waiting = 0
+        self._asked: asyncio.Future[None] | None = None
+        self._asked_at = -math.inf
 
     async def read(self, what: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
         """Return what a function of an open connection returns, in a transaction that only reads.
@@ -62,6 +71,17 @@ class Sql:
 
         return await self._run(run)
 
+    async def ask(self) -> None:
+        """Find out whether the database answers, by one question a second however many want to know.
+
+        :raises podium.errors.DatabaseError: it does not
+        """
+        now = asyncio.get_running_loop().time()
+        if self._asked is None or (self._asked.done() and now - self._asked_at >= _ASK_EVERY):
+            self._asked = asyncio.ensure_future(self.read(_ask))
+            self._asked_at = now
+        await asyncio.shield(self._asked)
+
     async def _run(self, run: Callable[[], _T]) -> _T:
         if self._waiting >= _MOST_WAITING:
             raise Fault(503, "too many requests wait for the database; try again later", {"Retry-After": "5"})
@@ -75,3 +95,7 @@ class Sql:
         """Wait for the transactions that are under way, and close every connection."""
         self._threads.shutdown(cancel_futures=True)
         self._database.dispose()
+
+
+def _ask(connection: sa.Connection) -> None:
+    changes.pulse(connection)

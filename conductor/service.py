@@ -14,22 +14,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from oslo_log import log
-from oslo_service import service
 
 from podium import conf as configuration
 from podium import errors, library_internals
 from podium.clocks import boottime
 from podium.conductor import preflight
 from podium.conductor.daemon import Conductor
-from podium.conductor.processes import (
-    Processes,
-    block_interrupts,
-    block_reloads,
-    interrupt_as_terminate,
-)
+from podium.conductor.processes import Processes
 from podium.conductor.rooms import context, hiding
 from podium.db.engine import Database
 from podium.drivers import base
+from podium.workers import Worker, block_interrupts, interrupt_as_terminate
 
 LOG = log.getLogger(__name__)
 
@@ -40,28 +35,19 @@ _AGAIN: Final = 3
 _COLLECT: Final = (50_000, 20, 20)
 
 
-class ConductorService(service.Service):  # type: ignore[misc]  # oslo.service is untyped
-    """A worker. Threads, loops, sockets and the database engine are made in :meth:`start`, after the fork.
+class ConductorService(Worker):
+    """A worker.
 
     :param processes: what is shared with the master process and the other workers
     """
 
-    #: Which of the daemon's workers this is, counted from 0.
-    index = 0
-
     def __init__(self, conf: configuration.Config, processes: Processes) -> None:
-        super().__init__()
-        self._conf = conf
+        super().__init__(conf)
         self._processes = processes
         self._conductor: Conductor | None = None
         self._stopping = self._reloaded = False
         self._thread: threading.Thread | None = None
         self._end: concurrent.futures.Future[int] = concurrent.futures.Future()
-
-    def become(self, index: int) -> None:
-        """Learn, after the fork, which of the workers this is."""
-        self.index = index
-        self._conf.is_quiet = True  # the master process reads the same files, and logs what changed
 
     def start(self) -> None:
         """Begin to conduct in a thread of its own."""
@@ -159,19 +145,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     interrupt_as_terminate()
     workers = conf.conductor.workers
     processes = Processes(workers)
-    launcher = service.launch(
-        conf, ConductorService(conf, processes), workers=workers, restart_method="mutate"
-    )
-    library_internals.on_new_worker(launcher, ConductorService.become)
-    library_internals.reload_one_by_one(launcher)
     processes.watch()
-    try:
-        code = launcher.wait()
-    except SystemExit as end:  # with several workers
-        code = end.code
-    finally:
-        block_reloads()
-    return 1 if processes.have_failed else int(code or 0)
+    return processes.run(conf, ConductorService(conf, processes), workers)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ _LOG_LEVELS: Final = [
     "sqlalchemy=WARNING",
     "sqlalchemy.pool=CRITICAL",  # a connection that broke, with a traceback; whoever uses it next says so
     "stevedore=WARNING",
+    "uvicorn=CRITICAL",  # requests that are none, and errors that podium-api has logged already
 ]
 
 

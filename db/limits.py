@@ -35,6 +35,8 @@ class Limits:
 COMMAND: Final = Limits(connect=5, statement=60, silence=90, lost=30)
 #: Of conductors. A lock is waited for a little longer than somebody who was stopped can hold it.
 CONDUCTOR: Final = Limits(connect=5, statement=20, silence=25, lost=10, lock=10, idle=4)
+#: Of podium-api, whose clients wait.
+API: Final = Limits(connect=5, statement=20, silence=25, lost=10, lock=5, idle=4)
 #: Of what has to be known within a lease, over a connection of its own.
 HEARTBEAT: Final = Limits(connect=2, statement=2, silence=2, lost=2, lock=2, idle=2)
 

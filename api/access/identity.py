@@ -17,3 +17,7 @@ class Access(Protocol):
         :raises podium.api.faults.Fault: 401 if nobody knows who it is, 403 if they may not
         """
         ...
+
+    def reload(self) -> None:
+        """Read users and roles again; called in the event loop, after the options have changed."""
+        ...

@@ -66,7 +66,9 @@ options._Namespace; launching.service._manager; asyncio._get_running_loop(); asy
     }
 
 
-@pytest.mark.parametrize("folder", ["cli", "conductor", "conf", "db", "drivers", "simulator", "testing"])
+@pytest.mark.parametrize(
+    "folder", ["api", "cli", "client", "conductor", "conf", "db", "drivers", "simulator", "testing"]
+)
 def test_no_other_module_reads_a_private_name_of_a_library(folder: str) -> None:
     """When it fails: use a public name, or move the private one to podium/library_internals.py."""
     found = {

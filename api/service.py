@@ -1,0 +1,212 @@
+"""The daemon ``podium-api``: start, reload and end of its processes.
+
+The master process makes the sockets and looks after the workers, which serve. What one worker needs is made
+after the fork, in the thread in which its event loop runs.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import gc
+import resource
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from oslo_log import log
+
+from podium import conf as configuration
+from podium import errors, library_internals
+from podium.api import app
+from podium.api.access.noauth import NoAuth
+from podium.api.operations import OPERATIONS
+from podium.api.services import Services
+from podium.api.serving.listening import Listeners
+from podium.api.serving.server import Server
+from podium.api.serving.tls import Certificate
+from podium.api.sql import THREADS, Sql
+from podium.client.catalog import Catalog
+from podium.conf import api as options
+from podium.conf.database import database_url, engine_options
+from podium.db import schema
+from podium.db.engine import Database
+from podium.db.limits import API
+from podium.workers import Worker, Workers, block_interrupts, interrupt_as_terminate
+
+LOG = log.getLogger(__name__)
+
+#: Seconds between two looks at a database that has not answered yet.
+_AGAIN: Final = 5.0
+#: Seconds of graceful_shutdown_timeout that are left for what comes after the last answer.
+_REST: Final = 3
+#: Open files and sockets, if the host allows as many.
+_FILES: Final = 8192
+
+
+class ApiService(Worker):
+    """A worker."""
+
+    def __init__(self, conf: configuration.Config, workers: Workers, listeners: Listeners) -> None:
+        super().__init__(conf)
+        self._workers = workers
+        self._listeners = listeners
+        self._stop: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._end: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._certificate: Certificate | None = None
+        self._access = NoAuth()
+
+    def start(self) -> None:
+        """Begin to serve in a thread of its own."""
+        block_interrupts()
+        threading.Thread(target=self._run, name="api", daemon=True).start()
+
+    def wait(self) -> None:
+        """Wait until the worker has ended."""
+        self._end.result()
+
+    def stop(self, graceful: bool = True) -> None:
+        """Answer what was asked, and end."""
+        with contextlib.suppress(concurrent.futures.InvalidStateError):
+            self._stop.set_result(None)
+        concurrent.futures.wait([self._end])
+
+    def reset(self) -> None:
+        """Read the options, users and the certificate again."""
+        self._conf.mutate_config_files()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._reload)
+
+    def _reload(self) -> None:
+        self._access.reload()
+        if self._certificate is None:
+            return
+        try:
+            self._certificate.reload()
+        except errors.ConfigError as error:
+            LOG.error("The former certificate stays in use: %s", error)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except errors.PodiumError as error:
+            if self._workers.note_failure():
+                LOG.error("%s", error)
+            self._workers.give_up()
+        except Exception:
+            LOG.exception("podium-api ended")
+            self._workers.give_up()
+        finally:
+            self._end.set_result(None)
+
+    async def _serve(self) -> None:
+        conf = self._conf
+        database = make_database(conf)
+        sql = Sql(database)
+        self._certificate = make_certificate(conf)
+        server = Server(
+            app.create(Services(conf, sql, Catalog(conf, LOG.warning)), self._access, OPERATIONS),
+            conf.api.max_json_body_size,
+        )
+        self._loop = asyncio.get_running_loop()
+        await server.start(self._listeners, self._certificate.context if self._certificate else None)
+        self._workers.report_ready(self.index)
+        stopped = asyncio.wrap_future(self._stop)
+        checked = asyncio.ensure_future(_check_schema(database))
+        try:
+            await asyncio.wait([stopped, checked], return_when=asyncio.FIRST_COMPLETED)
+            if checked.done():
+                checked.result()
+                await stopped
+        finally:
+            checked.cancel()
+            await server.stop(max(conf.graceful_shutdown_timeout - _REST, 1))
+            await asyncio.to_thread(sql.close)
+
+
+async def _check_schema(database: Database) -> None:
+    """Wait until the database answers, and make sure that its schema fits.
+
+    :raises podium.errors.PodiumError: it does not
+    """
+
+    def check() -> None:
+        schema.check(database)
+        database.keep_open()
+
+    while True:
+        with contextlib.suppress(errors.DatabaseUnavailable):
+            await asyncio.to_thread(check)
+            return
+        await asyncio.sleep(_AGAIN)
+
+
+def make_database(conf: configuration.Config) -> Database:
+    """Return the database of the config file, without a connection."""
+    settings = engine_options(conf)
+    settings["max_pool_size"] = max(settings["max_pool_size"], THREADS)
+    return Database(database_url(conf), API, **settings)
+
+
+def make_certificate(conf: configuration.Config) -> Certificate | None:
+    """Return the certificate of the TCP port; None if it does not speak TLS.
+
+    :raises podium.errors.ConfigError: it cannot be used
+    """
+    return Certificate(conf.api.cert_file, conf.api.key_file) if conf.api.enable_ssl_api else None
+
+
+def _prepare_schema(conf: configuration.Config) -> None:
+    database = make_database(conf)
+    try:
+        if remark := schema.prepare(database):
+            LOG.warning("%s", remark)
+    except errors.DatabaseUnavailable as error:
+        LOG.warning("Until the database answers, every request is answered with 503: %s", error)
+    finally:
+        database.dispose()
+
+
+def _prepare(conf: configuration.Config) -> Listeners:
+    """Find out what would keep the daemon from serving, and listen."""
+    options.check(conf)
+    make_certificate(conf)
+    _prepare_schema(conf)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(_FILES, hard)), hard))
+    api = conf.api
+    return Listeners(api.host_ip, api.port, api.unix_socket, int(api.unix_socket_mode, 8))
+
+
+def _log_addresses(conf: configuration.Config, listeners: Listeners) -> None:
+    host = f"[{conf.api.host_ip}]" if ":" in conf.api.host_ip else conf.api.host_ip
+    scheme = "https" if conf.api.enable_ssl_api else "http"
+    beside = f" and at {conf.api.unix_socket}" if conf.api.unix_socket else ""
+    LOG.info("Serving at %s://%s:%d%s", scheme, host, listeners.port, beside)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the daemon until a signal ends it.
+
+    :returns: the exit status: 1 when the daemon could not start, or had to give up
+    """
+    try:
+        conf = configuration.load(sys.argv[1:] if argv is None else argv, prog="podium-api")
+        library_internals.log_errors_once()
+        log.setup(conf, "podium")
+        listeners = _prepare(conf)
+    except errors.PodiumError as error:
+        sys.stderr.write(f"podium-api: {error}\n")
+        return 1
+    interrupt_as_terminate()
+    _log_addresses(conf, listeners)
+    count = conf.api.api_workers
+    workers = Workers(count)
+    gc.collect()
+    gc.freeze()  # what is there stays, and the workers share it
+    return workers.run(conf, ApiService(conf, workers, listeners), count, listeners.close)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Sockets, TLS, and the bounds of every connection to podium-api."""

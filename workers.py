@@ -1,0 +1,150 @@
+"""What the processes of a daemon share: the master process, which only looks after workers, and the workers.
+
+oslo.service's launcher forks the workers and starts those again that die. SIGTERM and Ctrl-C end a daemon in
+order, SIGHUP reloads.
+
+oslo.service needs its backend before its first module is used, so it is chosen here: threads, whose launcher
+forks the workers. eventlet, which oslo.service still installs, is not used and nothing is monkey-patched.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from oslo_service import backend
+
+from podium import library_internals
+from podium.conf import Config
+
+library_internals.import_without_eventlet()
+backend.init_backend(backend.BackendType.THREADING)
+
+from oslo_service import service, systemd  # noqa: E402
+
+_NOTIFY: Final = "NOTIFY_SOCKET"
+
+
+class Worker(service.Service):  # type: ignore[misc]  # oslo.service is untyped
+    """What a worker process does. Threads, sockets and engines are made in ``start``, after the fork."""
+
+    #: Which of the daemon's workers this is, counted from 0.
+    index = 0
+
+    def __init__(self, conf: Config) -> None:
+        super().__init__()
+        self._conf = conf
+
+    def become(self, index: int) -> None:
+        """Learn, after the fork, which of the workers this is."""
+        self.index = index
+        self._conf.is_quiet = True  # the master process reads the same files, and logs what changed
+
+
+class Workers:
+    """Made in the master process before the first fork; its methods are for the workers.
+
+    :param workers: how many there are
+    """
+
+    def __init__(self, workers: int) -> None:
+        shared = multiprocessing.get_context("fork")
+        # Taken away from the launcher, which would report readiness before the workers are ready.
+        self._notify_socket = os.environ.pop(_NOTIFY, None)
+        self._failed = shared.Event()
+        self._were_ready = shared.Array("b", workers, lock=False)
+        self._lock = shared.Lock()
+        self._master = os.getpid()
+
+    @property
+    def have_failed(self) -> bool:
+        """Whether a worker has given up."""
+        return self._failed.is_set()
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether this is a worker whose master process is gone."""
+        return self._master not in (os.getpid(), os.getppid())
+
+    def report_ready(self, index: int) -> None:
+        """Note that a worker is ready; the last of them reports the daemon's readiness to systemd."""
+        self._were_ready[index] = 1
+        if self._notify_socket and all(self._were_ready):
+            os.environ[_NOTIFY] = self._notify_socket
+            systemd.notify_once()
+
+    def note_failure(self) -> bool:
+        """Note that this worker has failed; return whether it is the first: mostly all have one reason."""
+        with self._lock:
+            is_first = not self._failed.is_set()
+            self._failed.set()
+        return is_first
+
+    def was_ready(self, index: int) -> bool:
+        """Whether a worker of this number has worked since the daemon was started."""
+        return bool(self._were_ready[index])
+
+    def give_up(self) -> None:
+        """End the daemon because this worker cannot go on. Otherwise the master would start it again."""
+        self._failed.set()
+        os.kill(os.getppid(), signal.SIGTERM)
+
+    def run(
+        self,
+        conf: Config,
+        worker: Worker,
+        count: int,
+        ending: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Fork the workers and look after them until a signal ends the daemon.
+
+        :param worker: of which each process has a copy
+        :param ending: called in the master process when the daemon is to end, before its workers hear of it
+        :returns: the exit status
+        """
+        launcher = service.launch(conf, worker, workers=count, restart_method="mutate")
+        library_internals.on_new_worker(launcher, Worker.become)
+        library_internals.on_end(launcher, ending)
+        library_internals.reload_one_by_one(launcher)
+        try:
+            code = launcher.wait()
+        except SystemExit as end:  # with several workers
+            code = end.code
+        finally:
+            _block_reloads()
+        return 1 if self.have_failed else int(code or 0)
+
+
+def interrupt_as_terminate() -> None:
+    """Let Ctrl-C end the daemon in order, and at once when it is pressed again.
+
+    oslo.service ends at once at the first SIGINT. So the signal is blocked, in the workers as well, and a
+    thread waits for it and passes it on as SIGTERM.
+    """
+    block_interrupts()
+
+    def wait() -> None:
+        leave_signals()
+        signal.sigwait({signal.SIGINT})
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.sigwait({signal.SIGINT})
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=wait, name="interrupt", daemon=True).start()
+
+
+def leave_signals() -> None:
+    """Leave all signals to the main thread."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+
+def block_interrupts() -> None:
+    """Keep SIGINT from this thread and those that it starts."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _block_reloads() -> None:
+    """Keep SIGHUP from the thread that ends the process: Python's own end would let it kill it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
