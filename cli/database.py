@@ -1,23 +1,15 @@
 """``podium db upgrade`` and ``podium db copy``."""
 
 import argparse
-import re
-import sys
-from pathlib import Path
-from typing import Final
 
 from rich.console import Console
 from rich.progress import Progress
 
-from podium import errors, masking
-from podium.cli import command
+from podium.cli import command, database_urls
 from podium.client import identities
 from podium.client.catalog import Catalog
 from podium.db import copying, schema
 from podium.db.engine import Database
-from podium.db.urls import parse_url
-
-_LONGEST_URL: Final = 10_000
 
 
 class Upgrade(command.Command):
@@ -68,7 +60,7 @@ class Copy(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        url = _url(parsed_args.to)
+        url = database_urls.read("--to", parsed_args.to, self.warn)
         with (
             self.database() as source,
             Progress(
@@ -79,7 +71,7 @@ class Copy(command.Command):
                 disable=parsed_args.quiet or not self.app.stderr.isatty(),
             ) as progress,
         ):
-            target = _target(url)
+            target = Database(database_urls.parse("--to", url))
             bars = {what: progress.add_task(what, total=None) for what in ("copying", "checking")}
             try:
                 counts = copying.copy(
@@ -93,54 +85,7 @@ class Copy(command.Command):
             for table, rows in counts.items():
                 if rows:
                     self.say(f"{table}: {rows}")
-            where = re.sub(
-                r"^(\w+)\+\w+:", r"\1:", target.where
-            )  # as people write it, without a library's name
             self.say(
                 f"{sum(counts.values())} rows are the same in {source.where} and the copy; now set"
-                f" [database] connection = {where}"
+                f" [database] connection = {database_urls.plain(target.where)}"
             )
-
-
-def _target(url: str) -> Database:
-    try:
-        return Database(url)
-    except errors.ConfigError as fault:
-        raise errors.ConfigError(str(fault).replace("[database] connection", "--to")) from None
-
-
-def _url(given: str) -> str:
-    """Return the URL that an argument stands for.
-
-    :raises podium.errors.ConfigError: if it cannot be read, or has a password that other users could read
-    """
-    try:
-        if given == "-":
-            text = sys.stdin.readline(_LONGEST_URL)
-        elif given.startswith("@"):
-            with Path(given[1:]).open(encoding="utf-8") as file:
-                text = file.readline(_LONGEST_URL)
-        else:
-            _refuse_password(given)
-            return given
-    except (OSError, UnicodeDecodeError) as fault:
-        raise errors.ConfigError(f"--to {given}: cannot be read: {_why(fault)}") from None
-    if not text.strip():
-        raise errors.ConfigError(f"--to {given}: its first line is empty, but should be a database URL")
-    return text.strip()
-
-
-def _why(fault: OSError | UnicodeDecodeError) -> str:
-    return fault.strerror or "" if isinstance(fault, OSError) else "it is not UTF-8 text"
-
-
-def _refuse_password(given: str) -> None:
-    try:
-        url = parse_url(given)
-    except errors.ConfigError:
-        return  # which is reported as what it is
-    if url.password or any(masking.is_secret(key) for key in url.query):
-        raise errors.ConfigError(
-            "--to: other users of this machine can see a password on the command line; write the URL into a"
-            " file and give --to @FILE, or give --to - for standard input"
-        )

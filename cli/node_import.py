@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from podium import errors, node_ranges
-from podium.cli import arguments, command, node_file
+from podium.cli import arguments, command, ironic_import, node_file
 from podium.client import enrolment, identities, scalars
 from podium.client.catalog import Catalog
 from podium.db import api, machines
@@ -21,16 +21,29 @@ class Import(command.Command):
     The file is {"nodes": [{"name": ..., "driver": ..., "driver_info": {...}}, ...]}; a node may also have
     uuid, properties, extra, conductor_group and maintenance. Passwords, names and other texts are those of
     the file, quoted or not: 0123456 and no are texts. On a terminal a bar shows how far it is.
+
+    With --from-ironic-db nodes come from Ironic's database, with their credentials, ports and chassis. Those
+    that cannot be taken are listed with the reason; all others are enrolled.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("file", metavar="FILE", help="its path, or - for standard input")
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("file", metavar="FILE", nargs="?", help="its path, or - for standard input")
+        source.add_argument(
+            ironic_import.OPTION,
+            metavar="@FILE",
+            help="take the nodes of an Ironic instead, from its database, which is only read: the first line"
+            " of this file is the database's URL; - for a line of standard input",
+        )
+        ironic_import.add_options(parser)
         arguments.add_force(parser)
         parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
+        if (parsed_args.only or parsed_args.vendor_types) and not parsed_args.from_ironic_db:
+            self.parser.error(f"--only and --vendor-types go with {ironic_import.OPTION}")
         with Progress(
             console=Console(file=self.app.stderr),
             transient=True,
@@ -38,13 +51,16 @@ class Import(command.Command):
             redirect_stderr=False,
             disable=parsed_args.quiet or not self.app.stderr.isatty(),
         ) as progress:
-            count, shared = self._import(parsed_args.file, parsed_args.force, progress)
+            if parsed_args.from_ironic_db:
+                counted, shared = ironic_import.run(self, parsed_args, progress)
+            else:
+                counted, shared = self._import(parsed_args.file, parsed_args.force, progress)
         if not parsed_args.quiet:
-            self.say(f"{count} imported")
+            self.say(counted)
             self.warn_of(identities.warnings(shared))
 
-    def _import(self, file: str, force: bool, progress: Progress) -> tuple[int, list[machines.Shared]]:
-        """Return how many nodes were enrolled, and those that are machines of other nodes."""
+    def _import(self, file: str, force: bool, progress: Progress) -> tuple[str, list[machines.Shared]]:
+        """Return how many nodes were enrolled, for people, and those that are machines of other nodes."""
         reading = progress.add_task("reading", total=1)
         given = node_file.read(file, lambda share: progress.update(reading, completed=share))
         progress.update(reading, completed=1)
@@ -65,7 +81,7 @@ class Import(command.Command):
             shared = machines.shared(connection)
             if not force:
                 identities.refuse(shared, {row["name"]: place for place, row in enumerate(rows, 1)})
-        return len(rows), shared
+        return f"{len(rows)} imported", shared
 
 
 def _lines(given: Sequence[Any], found: Sequence[Sequence[str]]) -> list[str]:

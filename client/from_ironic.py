@@ -1,0 +1,159 @@
+"""What Podium makes of a node of Ironic, and why it cannot take some."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from podium import errors
+from podium.client.catalog import Catalog
+from podium.db.ironic import IronicNode
+
+#: Hardware types that say no more than which protocol is spoken.
+_PLAIN: Final[Mapping[str, str]] = {"ipmi": "ipmitool", "redfish": "redfish", "fake-hardware": "fake"}
+#: The driver for a power interface of Ironic.
+_DRIVERS: Final[Mapping[str, str]] = {
+    "ipmitool": "ipmi",
+    "redfish": "redfish",
+    "idrac-redfish": "redfish",
+    "fake": "fake-hardware",
+}
+#: Everything else is a step of Ironic's that is under way, or has failed.
+_STATES: Final = ("enroll", "manageable", "available", "active")
+#: What is noted for people and programs alone: columns, and keys of ``record``.
+_COLUMNS: Final = (
+    "provision_updated_at",
+    "instance_uuid",
+    "instance_name",
+    "resource_class",
+    "owner",
+    "lessee",
+    "shard",
+    "parent_node",
+    "retired",
+    "description",
+)
+_RECORDED: Final = (
+    "traits",
+    "instance_info",
+    "automated_clean",
+    "protected",
+    "protected_reason",
+    "retired_reason",
+    "network_data",
+    *(name for name in IronicNode._fields if name.endswith("_interface")),
+)
+_NOTHING: Final[tuple[Any, ...]] = (None, False, "", {}, [])
+
+
+class Translated(NamedTuple):
+    """A node of Ironic as one of Podium.
+
+    :param row: what it is enrolled with, see podium.client.enrolment
+    :param columns: the other columns
+    :param faults: why it cannot be taken, whatever its values are
+    :param unused: settings of its driver_info that are not for power, and are left out
+    """
+
+    row: dict[str, Any]
+    columns: dict[str, Any]
+    faults: list[str]
+    unused: list[str]
+
+
+def translate(node: IronicNode, catalog: Catalog, *, vendors: bool) -> Translated:
+    """Return what Podium enrols a node of Ironic with.
+
+    :param vendors: take nodes with a vendor's hardware type by what their power interface speaks
+    """
+    driver, faults = _driver(node, vendors)
+    settings = {key: value for key, value in node.driver_info.items() if value is not None}
+    faults += _obstacles(node, settings)
+    if faults:
+        return Translated({}, {}, faults, [])
+    try:
+        properties = catalog.driver(driver).properties
+    except errors.DriverLoadError as fault:
+        return Translated({}, {}, [errors.one_line(fault)], [])
+    used = {key: value for key, value in settings.items() if key in properties}
+    in_maintenance = bool(node.maintenance) and node.fault != "power failure"  # which Podium finds out itself
+    row = {
+        "name": node.name or node.uuid,
+        "uuid": node.uuid,
+        "driver": driver,
+        "driver_info": _redfish(used) if driver == "redfish" else used,
+        "properties": node.properties,
+        "extra": node.extra,
+        "conductor_group": node.conductor_group or "",
+        "maintenance": in_maintenance,
+    }
+    noted = {name: getattr(node, name) for name in _RECORDED}
+    columns = {name: getattr(node, name) for name in _COLUMNS} | {
+        "maintenance_reason": node.maintenance_reason if in_maintenance else None,
+        "provision_state": _state(node),
+        "chassis_uuid": node.chassis.uuid if node.chassis else None,
+        "record": {name: value for name, value in noted.items() if value not in _NOTHING} or None,
+    }
+    return Translated(row, columns, [], sorted(settings.keys() - used.keys()))
+
+
+def ports(node: IronicNode) -> list[dict[str, Any]]:
+    """Return the columns of a node's ports."""
+    own = ("uuid", "address", "name")
+    return [
+        {
+            "uuid": port.uuid,
+            "address": port.address.lower(),
+            "name": port.name,
+            "record": {name: value for name, value in port._asdict().items() if name not in own},
+        }
+        for port in node.ports
+    ]
+
+
+def _state(node: IronicNode) -> str:
+    return node.provision_state or "available"  # for which an old Ironic writes nothing
+
+
+def _driver(node: IronicNode, vendors: bool) -> tuple[str, list[str]]:
+    """Return the driver that does what the node's power interface does, and why there is none."""
+    interface = node.power_interface or _PLAIN.get(node.driver)
+    driver = _DRIVERS.get(interface or "", "")
+    if not driver or (driver == "fake-hardware" and node.driver != driver):
+        spoken = f" with the power interface {interface}" if interface else ""
+        return "", [f"Podium has no driver for the hardware type {node.driver}{spoken}"]
+    if node.driver not in _PLAIN and not vendors:
+        return driver, [
+            f"its hardware type is {node.driver}; --vendor-types takes it with the driver {driver},"
+            f" as its power interface is {interface}"
+        ]
+    return driver, []
+
+
+def _obstacles(node: IronicNode, settings: Mapping[str, Any]) -> list[str]:
+    """Return what keeps a node from being switched by Podium, whatever its driver."""
+    found = []
+    if _state(node) not in _STATES:
+        found.append(
+            f"its provision state is {node.provision_state}; Podium takes nodes that are {', '.join(_STATES)}"
+        )
+    if node.reservation:
+        found.append(f"the conductor {node.reservation} of Ironic has it locked; wait until it has ended")
+    if node.disable_power_off:
+        found.append("its disable_power_off is true, and Podium would switch it off")
+    bridging = str(settings.get("ipmi_bridging", "no"))
+    if bridging != "no":
+        found.append(f"its ipmi_bridging is {bridging}: without that Podium would reach another machine")
+    if str(settings.get("ipmi_protocol_version", "2.0")) != "2.0":
+        found.append("its ipmi_protocol_version is not 2.0, the only one that Podium speaks")
+    return found
+
+
+def _redfish(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings in which the root of the service, where every BMC has it, is not named."""
+    found = dict(settings)
+    address, system = found.get("redfish_address"), found.get("redfish_system_id")
+    if isinstance(address, str):
+        found["redfish_address"] = re.sub("(?<=[^/])/redfish/v1/?$", "", address)
+    if isinstance(system, str) and system.startswith("redfish/"):
+        found["redfish_system_id"] = f"/{system}"
+    return found

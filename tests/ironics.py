@@ -1,0 +1,26 @@
+"""An Ironic's database, as Ironic 39 makes it, with the nodes of ``ironic_nodes.json``."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+_HERE: Final = Path(__file__).parent
+NODES: Final = _HERE / "ironic_nodes.json"
+FILL: Final = _HERE / "ironic_fill.py"
+
+
+def uuid(number: int) -> str:
+    """The UUID of a node there."""
+    return f"2b0f5a4e-0000-4000-8000-{number:012d}"
+
+
+def recorded(folder: Path, *statements: str) -> Path:
+    """Make a file of SQLite of what was recorded, and change it.
+
+    :param statements: run afterwards
+    """
+    file = folder / "ironic.sqlite"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(";\n".join([(_HERE / "ironic_39.sql").read_text(), *statements, ""]))
+    return file
