@@ -3,6 +3,7 @@
 from typing import Final
 
 from podium.api import health
+from podium.api.ironic import nodes
 from podium.api.routing import Operation
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*health.OPERATIONS,)
+OPERATIONS: Final[tuple[Operation, ...]] = (*health.OPERATIONS, *nodes.OPERATIONS)

@@ -1,10 +1,11 @@
 """What the handlers of requests work with: made once for each process, closed by who made it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
 from podium import conf
+from podium.api.ironic.rendering import Renderer
 from podium.api.sql import Sql
 from podium.client.catalog import Catalog
 
@@ -20,9 +21,19 @@ class Services:
     config: conf.Config
     sql: Sql
     catalog: Catalog
+    renderer: Renderer = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "renderer", Renderer(self.catalog))
 
 
 def services(request: Request) -> Services:
     """Return the services of the process that answers a request."""
     found: Services = request.app.state.services
     return found
+
+
+def address(request: Request) -> str:
+    """Return the address of the server as its clients know it, without a slash at its end."""
+    public = services(request).config.api.public_endpoint
+    return (public or f"{request.url.scheme}://{request.url.netloc}").rstrip("/")

@@ -1,0 +1,107 @@
+"""Pages of Ironic's API: how many, from where on, in which order, which fields."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+
+from podium.api.faults import Fault
+from podium.api.fields import Field, checked
+from podium.api.routing import minor
+from podium.api.services import address, services
+from podium.client.values import TRUTH, UUID, choice, integer, text
+
+#: The parameters that all pages have.
+PAGING: Final = (
+    Field("limit", integer(1, 10**9)),
+    Field("marker", UUID),
+    Field("sort_key", text(64)),
+    Field("sort_dir", choice(("asc", "desc"))),
+    Field("fields", text(4096), since=8),
+    Field("detail", TRUTH, since=43),
+)
+
+
+class Page(NamedTuple):
+    """Which page is asked for.
+
+    :param fields: None for those that are shown by default
+    """
+
+    limit: int
+    marker: str | None
+    sort_key: str
+    descending: bool
+    fields: tuple[str, ...] | None
+    detail: bool
+
+
+def parameters(request: Request, known: Sequence[Field]) -> dict[str, Any]:
+    """Return the checked parameters of a query.
+
+    :raises podium.api.faults.Fault: one is unknown, too new for the version, or wrong
+    """
+    fields = {one.name: one for one in known}
+    found: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        one = fields.get(name)
+        if one is None:
+            raise Fault(400, f"unknown parameter {name[:80]}; there are {', '.join(fields)}")
+        if one.since > minor(request):
+            raise Fault(406, f"{name} needs version 1.{one.since} of the API")
+        if name == "fields" and name in found:
+            value = f"{found[name]},{value}"
+        found[name] = checked(one, one.kind.parse(value))
+    return found
+
+
+def page(request: Request, given: Mapping[str, Any], sortable: Collection[str], known: Sequence[str]) -> Page:
+    """Return the page that is asked for.
+
+    :param given: the parameters
+    :param sortable: what it may be sorted by
+    :param known: the fields of the version
+    :raises podium.api.faults.Fault: for what there is not
+    """
+    most: int = services(request).config.api.max_limit
+    key = given.get("sort_key", "id")
+    if key not in sortable:
+        raise Fault(400, f"sort_key {key[:80]} is not possible; there are {', '.join(sortable)}")
+    detail = bool(given.get("detail", False))
+    wanted = chosen(given, known)
+    if detail and wanted is not None:
+        raise Fault(400, "fields and detail exclude each other")
+    return Page(
+        min(given.get("limit", most), most),
+        given.get("marker"),
+        key,
+        given.get("sort_dir") == "desc",
+        wanted,
+        detail,
+    )
+
+
+def chosen(given: Mapping[str, Any], known: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the fields that are asked for; None if it is not said which.
+
+    :raises podium.api.faults.Fault: naming those that there are not
+    """
+    if "fields" not in given:
+        return None
+    names = tuple(dict.fromkeys(name for name in given["fields"].split(",") if name))
+    if unknown := [name for name in names if name not in known and name != "links"]:
+        raise Fault(400, f"unknown fields: {', '.join(unknown)[:200]}")
+    if not names:
+        raise Fault(400, "fields names none")
+    return tuple(name for name in names if name != "links")  # which every answer has
+
+
+def following(request: Request, page: Page, last: str) -> str:
+    """Return the address of the next page, which keeps all that was asked for.
+
+    :param last: the UUID of the last item of this page
+    """
+    kept = [one for one in request.query_params.multi_items() if one[0] not in ("limit", "marker")]
+    query = urlencode([*kept, ("limit", page.limit), ("marker", last)])
+    return f"{address(request)}{request.url.path}?{query}"

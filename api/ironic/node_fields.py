@@ -1,0 +1,140 @@
+"""The fields of a node in Ironic's API: the version that brought each, and where its value comes from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from podium import states
+from podium.client.node_records import INTERFACES, RECORDS
+from podium.client.values import MAPPING, TRUTH, UUID, Kind, text
+
+#: What a field's value is made of: the columns of the node, and the host of its conductor as ``conductor``.
+Columns: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeField:
+    """One field.
+
+    :param since: the lowest minor version that has it
+    :param value: makes it of the columns
+    :param kind: of the values that may be written; None for a field that nobody writes
+    """
+
+    name: str
+    since: int
+    value: Callable[[Columns], Any]
+    kind: Kind | None = None
+
+
+def _column(name: str, since: int = 1, kind: Kind | None = None) -> NodeField:
+    return NodeField(name, since, lambda node: node[name], kind)
+
+
+def _nothing(name: str, since: int = 1, value: Any = None) -> NodeField:
+    """A field of what Podium does not do."""
+    return NodeField(name, since, lambda node: value)
+
+
+def _time(name: str, since: int = 1) -> NodeField:
+    return NodeField(name, since, lambda node: None if node[name] is None else node[name].isoformat())
+
+
+def _record(name: str, since: int = 1) -> NodeField:
+    one = RECORDS[name]
+
+    def value(node: Columns) -> Any:
+        found = node[name] if one.is_column else (node["record"] or {}).get(name)
+        return one.default if found is None else found
+
+    return NodeField(name, since, value, one.kind)
+
+
+def _name(node: Columns) -> str | None:
+    return None if node["name"] == node["uuid"] else node["name"]
+
+
+def power_state(node: Columns) -> str | None:
+    """Return the power state: while a node is rebooted it is not on, so that clients see the reboot end."""
+    if node["target_power_state"] in _RESTARTS and node["power_state"] == states.POWER_ON:
+        return states.REBOOTING
+    found: str | None = node["power_state"]
+    return found
+
+
+def target_power_state(node: Columns) -> str | None:
+    """Return the power state that a request under way is to reach."""
+    asked = node["target_power_state"]
+    return None if asked is None else states.REACHED.get(asked)
+
+
+_RESTARTS: Final = frozenset({states.REBOOTING, states.SOFT_REBOOTING, states.POWER_CYCLE})
+
+#: The versions that brought the interfaces which came after the first.
+_INTERFACES: Final = {"network": 20, "storage": 33, "rescue": 38, "bios": 40, "firmware": 86}
+
+NODE_FIELDS: Final[Mapping[str, NodeField]] = {
+    one.name: one
+    for one in (
+        _column("uuid", kind=UUID),
+        NodeField("name", 5, _name, text(255)),
+        NodeField("power_state", 1, power_state),
+        NodeField("target_power_state", 1, target_power_state),
+        _column("provision_state"),
+        _nothing("target_provision_state"),
+        _time("provision_updated_at"),
+        _column("maintenance", kind=TRUTH),
+        _column("maintenance_reason"),
+        _column("fault", 42),
+        _column("last_error"),
+        NodeField("health", 109, lambda node: (node["health"] or {}).get("status")),
+        _column("driver", kind=text(64)),
+        _column("driver_info", kind=MAPPING),
+        _column("driver_internal_info", 3),
+        _column("properties", kind=MAPPING),
+        _column("extra", kind=MAPPING),
+        _column("reservation"),
+        _column("conductor", 49),
+        _column("conductor_group", 46, text(255)),
+        _record("instance_uuid"),
+        _record("instance_name", 104),
+        _record("instance_info"),
+        _record("resource_class", 21),
+        _record("traits", 37),
+        _record("owner", 50),
+        _record("lessee", 65),
+        _record("description", 51),
+        _record("protected", 48),
+        _record("protected_reason", 48),
+        _record("retired", 61),
+        _record("retired_reason", 61),
+        _record("network_data", 66),
+        _record("shard", 82),
+        _record("parent_node", 83),
+        _record("chassis_uuid"),
+        _record("automated_clean", 47),
+        _record("disable_power_off", 95),
+        *(_record(name, _INTERFACES.get(name.partition("_")[0], 31)) for name in INTERFACES),
+        _nothing("allocation_uuid", 52),
+        _nothing("boot_mode", 75),
+        _nothing("secure_boot", 75),
+        _nothing("clean_step", 7, {}),
+        _nothing("deploy_step", 44, {}),
+        _nothing("service_step", 87, {}),
+        _nothing("raid_config", 12, {}),
+        _nothing("target_raid_config", 12, {}),
+        _nothing("inspection_started_at", 6),
+        _nothing("inspection_finished_at", 6),
+        _nothing("console_enabled", value=False),
+        _time("created_at"),
+        _time("updated_at"),
+    )
+}
+
+#: The fields that are shown of many nodes unless others are asked for.
+BRIEF: Final = ("uuid", "name", "instance_uuid", "power_state", "provision_state", "maintenance")
+
+
+def shown(minor: int) -> tuple[str, ...]:
+    """Return the names of all fields that a version has."""
+    return tuple(name for name, one in NODE_FIELDS.items() if one.since <= minor)

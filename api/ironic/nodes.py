@@ -1,0 +1,172 @@
+"""Reading nodes: one, and pages of many."""
+
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from starlette.requests import Request
+from starlette.responses import Response
+
+from podium.api.callers import Role
+from podium.api.fields import Field
+from podium.api.ironic import collections, node_fields
+from podium.api.ironic.collections import PAGING, Page
+from podium.api.ironic.rendering import Form, Renderer, form
+from podium.api.routing import Operation, minor
+from podium.api.services import address, services
+from podium.client.values import TRUTH, UUID, text
+from podium.db import clock, node_pages
+from podium.db.node_pages import SORTABLE, Wanted
+
+#: The parameters that are compared with a column of the same name.
+_EQUAL: Final = (
+    Field("instance_uuid", UUID),
+    Field("maintenance", TRUTH),
+    Field("chassis_uuid", UUID),
+    Field("provision_state", text(20), since=9),
+    Field("driver", text(64), since=16),
+    Field("resource_class", text(80), since=21),
+    Field("fault", text(64), since=42),
+    Field("conductor_group", text(255), since=46),
+    Field("owner", text(255), since=50),
+    Field("lessee", text(255), since=65),
+    Field("parent_node", text(36), since=83),
+    Field("instance_name", text(255), since=104),
+)
+FILTERS: Final = (
+    *_EQUAL,
+    Field("associated", TRUTH),
+    Field("conductor", text(255), since=49),
+    Field("description_contains", text(255), since=51),
+    Field("retired", TRUTH, since=61),
+    Field("project", text(255), since=65),
+    Field("shard", text(4096), since=82),
+    Field("sharded", TRUTH, since=82),
+    Field("include_children", TRUTH, since=83),
+)
+_QUERY: Final = (*PAGING, *FILTERS)
+
+
+def wanted(given: dict[str, Any], minor: int) -> Wanted:
+    """Return the conditions that the parameters of a query are."""
+    equal = {one.name: given[one.name] for one in _EQUAL if one.name in given}
+    filled = {"instance_uuid": given["associated"]} if "associated" in given else {}
+    if "sharded" in given:
+        filled["shard"] = given["sharded"]
+    # Since nodes can have parents, those that have one are left out unless they are asked for.
+    if minor >= 83 and "parent_node" not in given and not given.get("include_children", False):
+        filled["parent_node"] = False
+    return Wanted(
+        equal=equal,
+        among={"shard": given["shard"].split(",")} if "shard" in given else {},
+        filled=filled,
+        retired=given.get("retired"),
+        contains=given.get("description_contains"),
+        project=given.get("project"),
+        conductor=given.get("conductor"),
+    )
+
+
+async def list_nodes(request: Request) -> Response:
+    """Return a page of nodes, with few fields unless others are asked for."""
+    return await _list(request, whole=False)
+
+
+async def list_whole(request: Request) -> Response:
+    """Return a page of nodes with all fields."""
+    return await _list(request, whole=True)
+
+
+async def _list(request: Request, *, whole: bool) -> Response:
+    version = minor(request)
+    given = collections.parameters(request, _QUERY)
+    known = node_fields.shown(version)
+    page = collections.page(request, given, SORTABLE, known)
+    whole = whole or page.detail
+    names = page.fields or (known if whole else [name for name in node_fields.BRIEF if name in known])
+    its = form(address(request), version, names, whole=whole)
+    at = services(request)
+    texts, more = await at.sql.read(_page, wanted(given, version), page, its, at.renderer)
+    body = b'{"nodes":[' + b",".join(texts) + b"]"
+    if more is not None:
+        following = collections.following(request, page, more)
+        body += b',"next":"' + following.encode() + b'"'
+    return Response(body + b"}", media_type="application/json")
+
+
+def _page(
+    connection: sa.Connection, wanted: Wanted, page: Page, form: Form, renderer: Renderer
+) -> tuple[list[bytes], str | None]:
+    """Return the texts of a page, and the UUID of its last node if there are more."""
+    rows = node_pages.page(
+        connection,
+        wanted,
+        limit=page.limit,
+        marker=page.marker,
+        sort_key=page.sort_key,
+        descending=page.descending,
+    )
+    shown = rows[: page.limit]
+    texts = renderer.texts(shown, form, node_pages.hosts(connection), clock.now(connection))
+    return texts, shown[-1].uuid if len(rows) > len(shown) else None
+
+
+async def show_node(request: Request) -> Response:
+    """Return one node."""
+    version = minor(request)
+    known = node_fields.shown(version)
+    given = collections.parameters(request, (Field("fields", text(4096), since=8),))
+    names = collections.chosen(given, known)
+    its = form(address(request), version, names or known, whole=names is None)
+    at = services(request)
+    text_of = await at.sql.read(one, request.path_params["node"], its, at.renderer)
+    return Response(text_of, media_type="application/json")
+
+
+def one(connection: sa.Connection, ident: str, form: Form, renderer: Renderer) -> bytes:
+    """Return the text of one node.
+
+    :param ident: its name or UUID
+    :raises podium.errors.NodeNotFound: there is none
+    """
+    now: datetime = clock.now(connection)
+    row = node_pages.one(connection, ident)
+    return renderer.texts([row], form, node_pages.hosts(connection), now)[0]
+
+
+_NODE: Final = {"type": "object"}
+_PAGE: Final = {
+    "type": "object",
+    "required": ["nodes"],
+    "properties": {"nodes": {"type": "array", "items": _NODE}, "next": {"type": "string"}},
+}
+
+OPERATIONS: Final = (
+    Operation(
+        method="GET",
+        path="/v1/nodes",
+        handler=list_nodes,
+        role=Role.READER,
+        summary="List nodes",
+        query=_QUERY,
+        answer=_PAGE,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/nodes/detail",
+        handler=list_whole,
+        role=Role.READER,
+        summary="List nodes with all fields",
+        query=_QUERY,
+        answer=_PAGE,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/nodes/{node}",
+        handler=show_node,
+        role=Role.READER,
+        summary="Show a node",
+        query=(Field("fields", text(4096), since=8),),
+        answer=_NODE,
+    ),
+)

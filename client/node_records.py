@@ -1,0 +1,111 @@
+"""What people and their programs note about a node, by the names that Ironic's API has for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from podium import errors
+from podium.client.values import LIST, MAPPING, TRUTH, UUID, Kind, text
+
+#: Interfaces of Ironic's drivers. Podium has none; they are kept for clients that write them.
+INTERFACES: Final = tuple(
+    f"{kind}_interface"
+    for kind in (
+        "bios",
+        "boot",
+        "console",
+        "deploy",
+        "firmware",
+        "inspect",
+        "management",
+        "network",
+        "power",
+        "raid",
+        "rescue",
+        "storage",
+        "vendor",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing that is noted.
+
+    :param is_column: whether it is a column of the table; the others are together in ``record``
+    :param default: what a node has that nobody noted anything of
+    """
+
+    name: str
+    kind: Kind
+    is_column: bool = False
+    default: Any = None
+
+
+RECORDS: Final[Mapping[str, Record]] = {
+    one.name: one
+    for one in (
+        Record("instance_uuid", UUID, True),
+        Record("instance_name", text(255, least=1), True),
+        Record("resource_class", text(80), True),
+        Record("owner", text(255), True),
+        Record("lessee", text(255), True),
+        Record("shard", text(255), True),
+        Record("parent_node", text(36), True),
+        Record("chassis_uuid", UUID, True),
+        Record("retired", TRUTH, True, False),
+        Record("description", text(4096), True),
+        Record("retired_reason", text(4096)),
+        Record("protected", TRUTH, default=False),
+        Record("protected_reason", text(4096)),
+        Record("instance_info", MAPPING, default={}),
+        Record("network_data", MAPPING, default={}),
+        Record("traits", LIST, default=[]),
+        Record("automated_clean", TRUTH),
+        Record("disable_power_off", TRUTH, default=False),
+        *(Record(name, text(255)) for name in INTERFACES),
+    )
+}
+
+
+def of_node(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything that is noted of a node, by name.
+
+    :param node: its columns
+    """
+    kept = node["record"] or {}
+    found = {}
+    for name, one in RECORDS.items():
+        value = node[name] if one.is_column else kept.get(name)
+        found[name] = one.default if value is None else value
+    return found
+
+
+def columns(values: Mapping[str, Any], kept: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the columns of a node that is to have these values noted.
+
+    :param values: by name; None takes a value away
+    :param kept: the column ``record`` of the node as it is
+    :raises podium.errors.InvalidNode: naming each value that is not of its type
+    """
+    found: dict[str, Any] = {}
+    record = dict(kept or {})
+    faults = []
+    for name, value in values.items():
+        one = RECORDS[name]
+        try:
+            checked = None if value is None else one.kind.check(value)
+        except ValueError as fault:
+            faults.append(f"{name} {fault}")
+            continue
+        if one.is_column:
+            found[name] = checked
+        elif checked is None:
+            record.pop(name, None)
+        else:
+            record[name] = checked
+    if faults:
+        raise errors.InvalidNode(faults)
+    if any(not RECORDS[name].is_column for name in values):
+        found["record"] = record or None
+    return found

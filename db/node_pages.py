@@ -1,0 +1,161 @@
+"""Pages of nodes as the API shows them: what many programs read often, of fleets of any size."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.db.members import unended
+from podium.db.models import members, nodes, slots
+from podium.db.slots import OF_NODE
+
+#: Columns whose JSON is returned as the text that the database has: most of it was rendered before.
+JSON: Final = ("driver_info", "driver_internal_info", "properties", "extra", "record")
+#: The columns of a row besides; ``conductor`` is the number of the member that has the node.
+PLAIN: Final = (
+    "id",
+    "uuid",
+    "name",
+    "driver",
+    "power_state",
+    "target_power_state",
+    "health",
+    "health_checked_at",
+    "health_lasts",
+    "last_error",
+    "maintenance",
+    "maintenance_reason",
+    "fault",
+    "reservation",
+    "conductor_group",
+    "provision_state",
+    "provision_updated_at",
+    "instance_uuid",
+    "instance_name",
+    "resource_class",
+    "owner",
+    "lessee",
+    "shard",
+    "parent_node",
+    "chassis_uuid",
+    "retired",
+    "description",
+    "created_at",
+    "updated_at",
+)
+CONDUCTOR: Final = "conductor"
+_MEMBER: Final = sa.select(slots.c.owner).where(OF_NODE).correlate(nodes).scalar_subquery().label(CONDUCTOR)
+
+#: What pages may be sorted by; the column ``id`` decides between equal ones.
+SORTABLE: Final = tuple(name for name in PLAIN if name not in ("health", "reservation"))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Conditions, all of which a node meets.
+
+    :param equal: the values that columns have; None for a column that is empty
+    :param among: columns that have one of some values
+    :param filled: columns that are empty (False) or not (True)
+    :param retired: whether it is retired
+    :param contains: a part of its description, without regard to case
+    :param project: its owner or lessee
+    :param conductor: the host that has it
+    """
+
+    equal: Mapping[str, Any] = field(default_factory=dict)
+    among: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    filled: Mapping[str, bool] = field(default_factory=dict)
+    retired: bool | None = None
+    contains: str | None = None
+    project: str | None = None
+    conductor: str | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """Return them for a statement."""
+        found = [nodes.c[name] == value for name, value in self.equal.items()]
+        found += [nodes.c[name].in_(values) for name, values in self.among.items()]
+        for name, is_filled in self.filled.items():
+            found.append(nodes.c[name].is_not(None) if is_filled else nodes.c[name].is_(None))
+        if self.retired is not None:
+            found.append(sa.func.coalesce(nodes.c.retired, sa.false()).is_(self.retired))
+        if self.contains is not None:
+            found.append(nodes.c.description.icontains(self.contains, autoescape=True))
+        if self.project is not None:
+            found.append(sa.or_(nodes.c.owner == self.project, nodes.c.lessee == self.project))
+        if self.conductor is not None:
+            owned = slots.join(members, members.c.id == slots.c.owner)
+            its = sa.select(slots.c.slot).select_from(owned).where(OF_NODE, members.c.ended_at.is_(None))
+            found.append(its.where(members.c.host == self.conductor).correlate(nodes).exists())
+        return found
+
+
+def _selected(dialect: str) -> list[sa.ColumnElement[Any]]:
+    texts: list[sa.ColumnElement[Any]] = []
+    for name in JSON:
+        # PostgreSQL's driver would parse them; the others hand over the text.
+        text = sa.cast if dialect == "postgresql" else sa.type_coerce
+        texts.append(text(nodes.c[name], sa.Text).label(name))
+    return [*(nodes.c[name] for name in PLAIN), *texts, _MEMBER]
+
+
+def one(connection: sa.Connection, ident: str) -> sa.Row[Any]:
+    """Return the row of the node with this UUID or name.
+
+    :raises podium.errors.NodeNotFound: there is none
+    """
+    query = sa.select(*_selected(connection.dialect.name))
+    for column in (nodes.c.uuid, nodes.c.name):
+        if (row := connection.execute(query.where(column == ident)).one_or_none()) is not None:
+            return row
+    raise errors.NodeNotFound(f"no node has the name or UUID {ident[:255]}")
+
+
+def page(
+    connection: sa.Connection,
+    wanted: Wanted,
+    *,
+    limit: int,
+    marker: str | None = None,
+    sort_key: str = "id",
+    descending: bool = False,
+) -> list[sa.Row[Any]]:
+    """Return the first nodes that meet all conditions, one more than ``limit`` if there are more.
+
+    :param marker: the UUID of the node after which the page begins
+    :param sort_key: one of :data:`SORTABLE`; empty values come last
+    :raises podium.errors.NodeNotFound: there is no node with the UUID of the marker
+    """
+    query = sa.select(*_selected(connection.dialect.name)).where(*wanted.conditions())
+    column = nodes.c[sort_key]
+    keys = [column.is_(None), column, nodes.c.id] if column.nullable else [column, nodes.c.id]
+    if sort_key == "id":
+        keys = [nodes.c.id]
+    if marker is not None:
+        place = connection.execute(sa.select(nodes.c.id, column.label("key")).where(nodes.c.uuid == marker))
+        found = place.one_or_none()
+        if found is None:
+            raise errors.NodeNotFound(f"the marker {marker} is the UUID of no node")
+        query = query.where(_after(column, found.key, found.id, descending))
+    ordered = [key.desc() if descending and place else key for place, key in enumerate(keys)]
+    if len(keys) < 3:
+        ordered = [key.desc() if descending else key for key in keys]
+    return list(connection.execute(query.order_by(*ordered).limit(limit + 1)))
+
+
+def _after(column: sa.Column[Any], key: Any, number: int, descending: bool) -> sa.ColumnElement[bool]:
+    later = nodes.c.id < number if descending else nodes.c.id > number
+    if column.name == "id":
+        return later
+    if key is None:
+        return sa.and_(column.is_(None), later)
+    beyond = column < key if descending else column > key
+    found = sa.or_(beyond, sa.and_(column == key, later))
+    return sa.or_(found, column.is_(None)) if column.nullable else found
+
+
+def hosts(connection: sa.Connection) -> dict[int | None, str]:
+    """Return the host names of the members that have not ended, by their numbers."""
+    return {member.id: member.host for member in unended(connection)}
