@@ -33,7 +33,8 @@ def create(services: Services, access: Access, operations: Iterable[Operation]) 
     for path, its in by_path.items():
         endpoint = _endpoint(access, its)
         methods = [*its, *(["HEAD"] if "GET" in its else [])]
-        routes += [Route(one, endpoint, methods=methods) for one in dict.fromkeys((path, f"{path}/"))]
+        spellings = [path] if path == "/" else [path, f"{path}/"]
+        routes += [Route(one, endpoint, methods=methods) for one in spellings]
     handlers = {Fault: _answer_fault, HTTPException: _answer_http, Exception: _answer_bug}
     app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
     app.router.redirect_slashes = False

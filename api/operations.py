@@ -3,7 +3,7 @@
 from typing import Final
 
 from podium.api import health
-from podium.api.ironic import nodes
+from podium.api.ironic import nodes, root
 from podium.api.routing import Operation
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*health.OPERATIONS, *nodes.OPERATIONS)
+OPERATIONS: Final[tuple[Operation, ...]] = (*health.OPERATIONS, *root.OPERATIONS, *nodes.OPERATIONS)
