@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from podium import errors
+from podium.client import node_records
 from podium.client.catalog import Catalog
+from podium.client.node_records import RECORDS
 from podium.db.ironic import IronicNode
 
 #: Hardware types that say no more than which protocol is spoken.
@@ -19,30 +21,6 @@ _DRIVERS: Final[Mapping[str, str]] = {
 }
 #: Everything else is a step of Ironic's that is under way, or has failed.
 _STATES: Final = ("enroll", "manageable", "available", "active")
-#: What is noted for people and programs alone: columns, and keys of ``record``.
-_COLUMNS: Final = (
-    "provision_updated_at",
-    "instance_uuid",
-    "instance_name",
-    "resource_class",
-    "owner",
-    "lessee",
-    "shard",
-    "parent_node",
-    "retired",
-    "description",
-)
-_RECORDED: Final = (
-    "traits",
-    "instance_info",
-    "automated_clean",
-    "protected",
-    "protected_reason",
-    "retired_reason",
-    "network_data",
-    *(name for name in IronicNode._fields if name.endswith("_interface")),
-)
-_NOTHING: Final[tuple[Any, ...]] = (None, False, "", {}, [])
 
 
 class Translated(NamedTuple):
@@ -86,14 +64,29 @@ def translate(node: IronicNode, catalog: Catalog, *, vendors: bool) -> Translate
         "conductor_group": node.conductor_group or "",
         "maintenance": in_maintenance,
     }
-    noted = {name: getattr(node, name) for name in _RECORDED}
-    columns = {name: getattr(node, name) for name in _COLUMNS} | {
-        "maintenance_reason": node.maintenance_reason if in_maintenance else None,
-        "provision_state": _state(node),
-        "chassis_uuid": node.chassis.uuid if node.chassis else None,
-        "record": {name: value for name, value in noted.items() if value not in _NOTHING} or None,
-    }
+    try:
+        columns = _noted(node) | {
+            "maintenance_reason": node.maintenance_reason if in_maintenance else None,
+            "provision_state": _state(node),
+            "provision_updated_at": node.provision_updated_at,
+        }
+    except errors.InvalidNode as fault:
+        return Translated({}, {}, list(fault.faults), [])
     return Translated(row, columns, [], sorted(settings.keys() - used.keys()))
+
+
+def _noted(node: IronicNode) -> dict[str, Any]:
+    """Return the columns of what people and their programs have noted.
+
+    :raises podium.errors.InvalidNode: with what cannot be
+    """
+    values = node._asdict() | {
+        "traits": list(node.traits),
+        "chassis_uuid": node.chassis.uuid if node.chassis else None,
+    }
+    return node_records.columns(
+        {name: values[name] if values[name] != one.default else None for name, one in RECORDS.items()}
+    )
 
 
 def ports(node: IronicNode) -> list[dict[str, Any]]:
