@@ -38,7 +38,7 @@ class Caller:
     @property
     def who(self) -> str:
         """The caller as the ledger of power events names it, as ``user@host``."""
-        return f"{self.name}@{self.address}"
+        return f"{self.name}@{self.address}"[:255]
 
 
 def caller(request: Request) -> Caller:

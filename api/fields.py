@@ -39,7 +39,7 @@ def check_body(value: Any, fields: Iterable[Field], minor: int) -> dict[str, Any
     found = {}
     for name, one in known.items():
         given = value.get(name)
-        if name in value and one.since > minor:
+        if given is not None and one.since > minor:
             raise Fault(406, f"{name} needs version 1.{one.since} of the API; this request is of 1.{minor}")
         if given is None:
             if one.required:

@@ -3,7 +3,12 @@
 from typing import Final
 
 from podium.api import health
-from podium.api.ironic import nodes, root
+from podium.api.ironic import nodes, power, root
 from podium.api.routing import Operation
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*health.OPERATIONS, *root.OPERATIONS, *nodes.OPERATIONS)
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *health.OPERATIONS,
+    *root.OPERATIONS,
+    *nodes.OPERATIONS,
+    *power.OPERATIONS,
+)
