@@ -1,5 +1,6 @@
 """The application: from the table of operations to Starlette, and from errors to answers, in one place."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -21,17 +22,23 @@ from podium.api.services import Services
 
 LOG = log.getLogger(__name__)
 
+_LATE: Final = "the answer took longer than {:g} s; what was asked for may still be done"
 _UNEXPECTED: Final = "podium-api failed to answer; its log says why"
 
 
-def create(services: Services, access: Access, operations: Iterable[Operation]) -> Starlette:
-    """Return the application of one process."""
+def create(
+    services: Services, access: Access, operations: Iterable[Operation], *, seconds: float = 60.0
+) -> Starlette:
+    """Return the application of one process.
+
+    :param seconds: for the answer to a request
+    """
     by_path: dict[str, dict[str, Operation]] = defaultdict(dict)
     for operation in operations:
         by_path[operation.path][operation.method] = operation
     routes = []
     for path, its in by_path.items():
-        endpoint = _endpoint(access, its)
+        endpoint = _endpoint(access, its, seconds)
         methods = [*its, *(["HEAD"] if "GET" in its else [])]
         spellings = [path] if path == "/" else [path, f"{path}/"]
         routes += [Route(one, endpoint, methods=methods) for one in spellings]
@@ -42,16 +49,20 @@ def create(services: Services, access: Access, operations: Iterable[Operation]) 
     return app
 
 
-def _endpoint(access: Access, by_method: Mapping[str, Operation]) -> Handler:
+def _endpoint(access: Access, by_method: Mapping[str, Operation], seconds: float) -> Handler:
     async def answer(request: Request) -> Response:
         operation = by_method["GET" if request.method == "HEAD" else request.method]
         request.scope[MINOR_KEY] = minor = versions.negotiate(request)
         try:
-            if operation.role is not None:
-                request.scope[SCOPE_KEY] = await access.admit(request, operation.role)
-            if operation.since > minor:
-                raise Fault(404, f"{operation.path} needs version 1.{operation.since} of the API")
-            response = await operation.handler(request)
+            async with asyncio.timeout(seconds):
+                if operation.role is not None:
+                    request.scope[SCOPE_KEY] = await access.admit(request, operation.role)
+                if operation.since > minor:
+                    raise Fault(404, f"{operation.path} needs version 1.{operation.since} of the API")
+                response = await operation.handler(request)
+        except TimeoutError:
+            LOG.error("%s %s took longer than %g s", request.method, operation.path, seconds)
+            raise Fault(503, _LATE.format(seconds), {"Retry-After": "5"}) from None
         except errors.PodiumError as error:
             fault = of_error(error)
             if fault.status >= 500:

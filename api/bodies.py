@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from podium.api.faults import Fault
 from podium.api.services import services
@@ -17,12 +17,7 @@ async def read(request: Request) -> Any:
 
     :raises podium.api.faults.Fault: it is too large, too deep, or not JSON
     """
-    most = services(request).config.api.max_json_body_size
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > most:
-            raise Fault(413, f"the body is larger than {most} bytes, [api] max_json_body_size")
+    body = await _receive(request, services(request).config.api.max_json_body_size)
     if not body.strip():
         return None
     try:
@@ -32,6 +27,22 @@ async def read(request: Request) -> Any:
     if not _is_shallow(value, _DEEPEST):
         raise Fault(400, f"the body is more than {_DEEPEST} levels deep")
     return value
+
+
+async def _receive(request: Request, most: int) -> bytes:
+    too_large = Fault(413, f"the body is larger than {most} bytes, [api] max_json_body_size")
+    announced = request.headers.get("Content-Length", "")
+    if announced.isdigit() and int(announced[:20]) > most:
+        raise too_large  # before a client that waits for 100 Continue sends it
+    body = bytearray()
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                raise too_large
+    except ClientDisconnect:
+        raise Fault(400, "the body did not arrive") from None
+    return bytes(body)
 
 
 def _refuse(constant: str) -> Any:

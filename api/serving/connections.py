@@ -32,6 +32,7 @@ TAKE_SECONDS: Final = 60.0
 LINGER_SECONDS: Final = 5.0
 #: Bytes of a request's line and headers.
 LONGEST_HEAD: Final = 65_536
+_OF_HEAD: Final = (LONGEST_HEAD, 431, "headers")
 
 
 class Connections(ServerState):
@@ -109,8 +110,9 @@ class Connection(HttpToolsProtocol):
         self._stalled: asyncio.TimerHandle | None = None
         #: Whether a request has begun and not been received as a whole.
         self._is_receiving = False
-        #: Bytes of this request's line and headers, 0 after them; bytes that came since its, or their, end.
+        #: Bytes of this request's line, headers and trailers; and those that came for its head, or its body.
         self._head = self._taken = 0
+        self._bound = _OF_HEAD
         self._status, self._reason = 400, "what was sent is no request of HTTP/1.1"
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
@@ -188,10 +190,7 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if not self._is_receiving or self.transport.is_closing():
             return
-        if self._head > 0:
-            most, status, what = LONGEST_HEAD, 431, "headers"
-        else:
-            most, status, what = self.server_state.longest_body, 413, "body"
+        most, status, what = self._bound
         if self._taken > most:
             self._refuse(status, f"the request's {what} are too large")
 
@@ -204,7 +203,8 @@ class Connection(HttpToolsProtocol):
         self.server_state.date()
         super().on_message_begin()
         self._is_receiving = True
-        self._head, self._taken = 1, 0
+        self._head = self._taken = 0
+        self._bound = _OF_HEAD
         self._wait(HEAD_SECONDS)
 
     def on_url(self, url: bytes) -> None:
@@ -223,7 +223,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        self._head = self._taken = 0
+        self._taken = 0
+        self._bound = self.server_state.longest_body, 413, "body"
         self._wait(BODY_SECONDS)
 
     def on_message_complete(self) -> None:

@@ -4,6 +4,7 @@ A test that fails here after an upgrade says what to look for in the new version
 podium/library_internals.py alone, and the versions in its docstring.
 """
 
+import inspect
 import re
 import signal
 import subprocess
@@ -286,9 +287,22 @@ sys.exit(launcher.wait())
     assert "worker 0 reloads" in done.stdout, done.stderr
 
 
-def test_the_conductor_loads_no_eventlet() -> None:
+def test_the_master_process_hears_of_its_end_before_the_workers() -> None:
+    """cotyledon by way of oslo.service: on_end. When it fails: as for on_new_worker."""
+    hooks: dict[str, Any] = {}
+    manager = SimpleNamespace(register_hooks=lambda **them: hooks.update(them))
+
+    def end() -> None: ...
+
+    library_internals.on_end(SimpleNamespace(_manager=manager), end)
+    assert hooks == {"on_terminate": end}
+    assert "on_terminate" in inspect.signature(cotyledon.ServiceManager.register_hooks).parameters
+
+
+@pytest.mark.parametrize("daemon", ["api", "conductor"])
+def test_a_daemon_loads_no_eventlet(daemon: str) -> None:
     """futurist: import_without_eventlet. When it fails: see who imports it now, for 9 MB and a warning."""
-    text = "import podium.conductor.service, sys; sys.exit('eventlet' in sys.modules)"
+    text = f"import podium.{daemon}.service, sys; sys.exit('eventlet' in sys.modules)"
     subprocess.run([sys.executable, "-W", "error", "-c", text], check=True)
 
 

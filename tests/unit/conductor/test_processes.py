@@ -1,12 +1,10 @@
-"""What the daemon's processes report to each other and to systemd."""
+"""The leases of the workers, at which the master process looks."""
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,42 +12,6 @@ from peers import PATIENCE
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.processes import Processes
 from podium.db.worker import Worker
-
-
-@pytest.fixture
-def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
-    """The socket at which systemd waits for a service's readiness."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    listener.bind(str(tmp_path / "notify"))
-    listener.setblocking(False)
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-    return listener
-
-
-def test_systemd_hears_of_readiness_once_the_last_worker_is_ready(systemd: socket.socket) -> None:
-    with systemd:
-        processes = Processes(workers=2)
-        assert "NOTIFY_SOCKET" not in os.environ  # the launcher must not report it
-        processes.report_ready(1)
-        with pytest.raises(BlockingIOError):
-            systemd.recv(100)
-        processes.report_ready(0)
-        assert systemd.recv(100) == b"READY=1"
-
-
-def test_a_worker_that_gives_up_ends_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
-    processes = Processes(workers=1)
-    assert not processes.have_failed
-    processes.give_up()
-    assert (processes.have_failed, sent) == (True, [(os.getppid(), signal.SIGTERM)])
-
-
-def test_the_first_worker_that_fails_is_known() -> None:
-    processes = Processes(workers=2)
-    assert [processes.note_failure(), processes.note_failure()] == [True, False]
-    assert processes.have_failed
 
 
 @pytest.fixture
@@ -124,18 +86,3 @@ def test_a_worker_that_is_ended_again_and_again_waits_longer_before_it_enters() 
     assert pauses == [0, 0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30]
     processes.note_end(1, lived=1000)
     assert (processes.pause(1), processes.pause(0)) == (0.5, 0)
-
-
-def test_a_worker_was_ready_once_it_has_said_so() -> None:
-    processes = Processes(workers=2)
-    processes.report_ready(1)
-    assert (processes.was_ready(0), processes.was_ready(1)) == (False, True)
-
-
-def test_a_worker_knows_that_its_master_process_is_gone() -> None:
-    processes = Processes(workers=2)
-    assert not processes.is_orphan, "one worker alone is its own master"
-    processes._master = os.getppid()
-    assert not processes.is_orphan
-    processes._master = 2**31
-    assert processes.is_orphan

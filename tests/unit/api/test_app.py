@@ -1,0 +1,125 @@
+"""Bounds that every request has, whatever it asks for."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from apis import in_a_loop
+from podium import conf
+from podium.api import app, bodies
+from podium.api.routing import Operation
+from podium.api.services import Services
+from podium.api.sql import Sql
+from podium.client.catalog import Catalog
+from podium.db.engine import Database
+
+
+async def _never(request: Request) -> Response:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def _echo(request: Request) -> Response:
+    return PlainTextResponse(str(await bodies.read(request)))
+
+
+OPERATIONS = [
+    Operation(method="GET", path="/never", handler=_never, role=None, summary="x"),
+    Operation(method="POST", path="/echo", handler=_echo, role=None, summary="x"),
+]
+
+
+class Asked:
+    """One request, made of ASGI's messages."""
+
+    def __init__(self, method: str, path: str, *messages: dict[str, Any], **headers: str) -> None:
+        self.scope = {
+            "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": path.encode(),
+            "query_string": b"", "root_path": "", "scheme": "http", "client": None, "server": None,
+            "headers": [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()],
+        }  # fmt: skip
+        self._messages = list(messages)
+        self.sent: list[Any] = []
+        self.read = 0
+
+    async def receive(self) -> dict[str, Any]:
+        self.read += 1
+        return self._messages.pop(0)
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+    @property
+    def status(self) -> int:
+        return int(self.sent[0]["status"])
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        return dict(self.sent[0]["headers"])
+
+
+@pytest.fixture
+def make(database: Database, config: conf.Config) -> Any:
+    services = Services(config, Sql(database), Catalog(config, print))
+    return lambda **options: app.create(services, Any, OPERATIONS, **options)  # type: ignore[arg-type]
+
+
+@in_a_loop
+async def test_a_request_that_takes_too_long_is_answered_with_503(make: Any) -> None:
+    asked = Asked("GET", "/never")
+    await make(seconds=0.0)(asked.scope, asked.receive, asked.send)
+    assert asked.status == 503
+    assert b"retry-after" in asked.headers
+
+
+def part(body: bytes, *, more: bool = False) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+@in_a_loop
+async def test_a_body_that_announces_its_size_is_refused_unread(make: Any) -> None:
+    asked = Asked("POST", "/echo", content_length=str(10**7))
+    await make()(asked.scope, asked.receive, asked.send)
+    assert (asked.status, asked.read) == (413, 0)
+
+
+@in_a_loop
+async def test_a_body_in_parts_is_refused_when_it_is_too_large(make: Any) -> None:
+    asked = Asked("POST", "/echo", *[part(b" " * 300_000, more=True) for _ in range(9)])
+    await make()(asked.scope, asked.receive, asked.send)
+    assert (asked.status, asked.read) == (413, 4)
+
+
+@pytest.mark.parametrize("body", [b"[" * 10_000, b"[" * 21 + b"]" * 21, b"{", b"NaN", b"\xff"])
+def test_a_body_that_is_too_deep_or_no_json_is_refused(make: Any, body: bytes) -> None:
+    async def test() -> None:
+        asked = Asked("POST", "/echo", part(body))
+        await make()(asked.scope, asked.receive, asked.send)
+        assert asked.status == 400
+
+    asyncio.run(test())
+
+
+@in_a_loop
+async def test_a_client_that_goes_away_is_no_error_of_the_application(
+    make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = Asked("POST", "/echo", part(b"{", more=True), {"type": "http.disconnect"})
+    await make()(asked.scope, asked.receive, asked.send)
+    assert asked.status == 400
+    assert not caplog.records
+
+
+def test_the_healthcheck_says_that_the_database_answers(http: Any) -> None:
+    assert http("GET", "/healthcheck").text == "OK"
+
+
+def test_the_healthcheck_says_that_the_database_does_not_answer(http: Any, database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE change_counter RENAME TO gone")
+    answer = http("GET", "/healthcheck")
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
