@@ -21,6 +21,7 @@ _PACKAGES: Final = {
     "ipmipower": "freeipmi-tools",
     "mariadb-install-db": "mariadb-server",
     "mariadbd": "mariadb-server",
+    "nginx": "nginx-light",
     "setpriv": "util-linux",
     "snmpd": "snmpd",
 }

@@ -1,0 +1,107 @@
+"""The configurations of haproxy and nginx in docs/from-ironic.md pass requests on."""
+
+import re
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+
+import peers
+from apis import Api
+from daemons import eventually
+from rounds import only_long
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "from-ironic.md"
+NAME: Final = "podium.example.org"
+ALONE: Final = {
+    "haproxy": "global\n    maxconn 100\n%s",
+    "nginx": "daemon off;\npid nginx.pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n"
+    "client_body_temp_path body;\nproxy_temp_path proxy;\n%s}\n",
+}
+COMMAND: Final = {"haproxy": ["-db", "-f"], "nginx": ["-e", "stderr", "-p", ".", "-c"]}
+
+
+def _certificate(folder: Path) -> Path:
+    """Write podium.pem, with its key, and podium.key."""
+    key, certificate = folder / "podium.key", folder / "podium.pem"
+    names = f"subjectAltName=DNS:{NAME},IP:{peers.own_address()}"
+    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={NAME}"]
+    files = ["-keyout", key, "-out", certificate]
+    subprocess.run(["openssl", *request, "-addext", names, *files], check=True, capture_output=True)
+    certificate.write_text(certificate.read_text() + key.read_text())
+    return certificate
+
+
+@contextmanager
+def _running(program: str, folder: Path, apis: list[Api]) -> Iterator[httpx.Client]:
+    """Run a proxy as the page shows it; a client that asks it from an address of its own."""
+    found = re.search(rf"^```{program}\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    assert found is not None
+    port, certificate = peers.free_port(), _certificate(folder)
+    text = found[1]
+    for old, new in (
+        ("bind :443", f"bind {peers.own_address()}:{port}"),
+        ("listen 443", f"listen {peers.own_address()}:{port}"),
+        ("/etc/haproxy", str(folder)),
+        ("/etc/nginx", str(folder)),
+        ("10.0.0.11:6385", apis[0].url.removeprefix("http://")),
+        ("10.0.0.12:6385", apis[1].url.removeprefix("http://")),
+    ):
+        text = text.replace(old, new)
+    file = folder / f"{program}.conf"
+    file.write_text(ALONE[program] % text)
+    with (folder / f"{program}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [peers.require(program), *COMMAND[program], file], cwd=folder, stdout=log, stderr=log
+        )
+    trust = ssl.create_default_context(cafile=certificate)
+    try:
+        with httpx.Client(
+            base_url=f"https://{peers.own_address()}:{port}",
+            headers={
+                "Host": NAME,
+                "X-OpenStack-Ironic-API-Version": "latest",
+                "X-Forwarded-For": "192.0.2.66",
+            },
+            transport=httpx.HTTPTransport(verify=trust, local_address="127.0.0.1"),
+            timeout=peers.PATIENCE,
+        ) as client:
+            eventually(lambda: process.poll() is not None or _answers(client), f"{program} passes requests")
+            assert process.poll() is None, (folder / f"{program}.log").read_text()
+            yield client
+    finally:
+        process.terminate()
+        process.wait(peers.PATIENCE)
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/healthcheck").is_success
+    except httpx.TransportError:
+        return False
+
+
+@only_long
+@pytest.mark.parametrize("program", ["haproxy", "nginx"])
+def test_requests_reach_podium_api_through_a_proxy_as_the_page_shows_it(tmp_path: Path, program: str) -> None:
+    peers.require(program)
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    settings = f"public_endpoint = https://{NAME}\ntrusted_proxies = {peers.own_address()}\n"
+    with Api(folders[0], settings=settings) as first:
+        first.daemon.podium("node", "create", "--driver", "fake", "--name", "r1n01")
+        first.daemon.podium("node", "create", "--driver", "fake", "--name", "r1n02")
+        with (
+            Api(folders[1], settings=settings, url=first.daemon.url) as second,
+            _running(program, tmp_path, [first, second]) as client,
+        ):
+            for _ in range(4):
+                page = client.get("/v1/nodes?limit=1").json()
+                assert [node["name"] for node in page["nodes"]] == ["r1n01"]
+                assert page["next"].startswith(f"https://{NAME}/v1/nodes?")
