@@ -34,7 +34,8 @@ def create(
     :param seconds: for the answer to a request
     """
     by_path: dict[str, dict[str, Operation]] = defaultdict(dict)
-    for operation in operations:
+    table = tuple(operations)
+    for operation in table:
         by_path[operation.path][operation.method] = operation
     routes = []
     for path, its in by_path.items():
@@ -46,6 +47,7 @@ def create(
     app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
     app.router.redirect_slashes = False
     app.state.services = services
+    app.state.operations = table
     return app
 
 

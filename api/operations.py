@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from podium.api import health
+from podium.api import health, openapi
 from podium.api.ironic import nodes, power, root
 from podium.api.routing import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *health.OPERATIONS,
+    *openapi.OPERATIONS,
     *root.OPERATIONS,
     *nodes.OPERATIONS,
     *power.OPERATIONS,

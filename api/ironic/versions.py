@@ -1,6 +1,7 @@
 """The versions of Ironic's API: the one that a request is of, and those that are served."""
 
 import re
+import uuid
 from typing import Final
 
 from starlette.requests import Request
@@ -11,10 +12,10 @@ from podium.api.faults import Fault
 LOWEST: Final = 1
 HIGHEST: Final = 115
 
-_HEADER: Final = "X-OpenStack-Ironic-API-Version"
+HEADER: Final = "X-OpenStack-Ironic-API-Version"
 _LIMITS: Final = {
-    f"{_HEADER.replace('-Version', '')}-Minimum-Version": f"1.{LOWEST}",
-    f"{_HEADER.replace('-Version', '')}-Maximum-Version": f"1.{HIGHEST}",
+    f"{HEADER.replace('-Version', '')}-Minimum-Version": f"1.{LOWEST}",
+    f"{HEADER.replace('-Version', '')}-Maximum-Version": f"1.{HIGHEST}",
 }
 _VERSION: Final = re.compile(r"1\.(\d{1,5})")
 
@@ -24,7 +25,7 @@ def negotiate(request: Request) -> int:
 
     :raises podium.api.faults.Fault: 406 for one that is not served
     """
-    asked = request.headers.get(_HEADER)
+    asked = request.headers.get(HEADER)
     if asked is None:
         service, _, asked = request.headers.get("OpenStack-API-Version", "").partition(" ")
         if service != "baremetal":
@@ -37,12 +38,18 @@ def negotiate(request: Request) -> int:
         raise Fault(
             406,
             f"version {asked[:20]} of the API is not served; there are 1.{LOWEST} to 1.{HIGHEST}",
-            _LIMITS,
         )
     return int(found[1])
 
 
-def mark(response: Response, minor: int) -> None:
-    """Put into an answer which version it is of, and which there are."""
-    response.headers[_HEADER] = f"1.{minor}"
+def mark(response: Response, minor: int | None) -> None:
+    """Put into an answer which versions there are, and an identifier of the request.
+
+    :param minor: the version that the answer is of; None if none was agreed on
+    """
+    if minor is not None:
+        response.headers[HEADER] = f"1.{minor}"
     response.headers.update(_LIMITS)
+    identifier = f"req-{uuid.uuid4()}"
+    response.headers["X-OpenStack-Request-ID"] = identifier
+    response.headers["OpenStack-Request-ID"] = identifier

@@ -159,10 +159,21 @@ def test_a_text_that_was_rendered_before_is_not_shown_after_a_change(
 
 
 def test_every_answer_says_which_versions_there_are(http: Any) -> None:
-    http.version = "1.999"
-    for answer, status in ((http("GET", "/v1/nodes"), 406),):
+    for version, path, status in (
+        ("1.60", "/v1/nodes", 200),
+        ("1.60", "/v1/nodes/ghost", 404),
+        ("1.60", "/v1/elsewhere", 404),
+        ("1.999", "/v1/nodes", 406),
+    ):
+        http.version = version
+        answer = http("GET", path)
         assert answer.status_code == status
         assert answer.headers["X-OpenStack-Ironic-API-Maximum-Version"] == "1.115"
-    http.version = "1.60"
-    answer = http("GET", "/v1/nodes")
-    assert answer.headers["X-OpenStack-Ironic-API-Version"] == "1.60"
+        agreed = None if "elsewhere" in path or status == 406 else version
+        assert answer.headers.get("X-OpenStack-Ironic-API-Version") == agreed
+
+
+def test_every_answer_has_an_identifier_of_its_own(http: Any) -> None:
+    found = {http("GET", path).headers["X-OpenStack-Request-ID"] for path in ("/v1/nodes", "/v1/nodes/ghost")}
+    assert len(found) == 2
+    assert all(one.startswith("req-") for one in found)
