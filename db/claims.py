@@ -25,6 +25,7 @@ class Claim(NamedTuple):
     reservation: Worker | None
     reserved_for: str | None
     reserved_at: datetime | None
+    provision_state: str
 
 
 #: To be given to statements that select claims.

@@ -19,6 +19,7 @@ from podium.db.claims import CLAIM, Claim, refusal
 from podium.db.models import nodes, operations
 from podium.db.models import power_requests as requests
 from podium.db.operations import REPLACED, WAITING
+from podium.db.provision_states import ENROLL, VERIFYING
 
 _OF_REQUESTS: Final = among(requests.c.id)
 
@@ -134,6 +135,13 @@ def _sorted_out(
             refused.append(f"{name}: the node was deleted meanwhile")
         elif node.reservation is not None:
             refused.append(refusal(node))
+        elif node.provision_state == ENROLL:
+            refused.append(
+                f"{name}: the node is in enroll, and no conductor looks after it; set its provision state to"
+                " manage first"
+            )
+        elif node.provision_state == VERIFYING:
+            refused.append(f"{name}: the node is being verified; try again when that has ended")
         else:
             accepted.append(node)
             if node.power_request_id is not None:
