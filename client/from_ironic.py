@@ -97,7 +97,9 @@ def ports(node: IronicNode) -> list[dict[str, Any]]:
             "uuid": port.uuid,
             "address": port.address.lower(),
             "name": port.name,
-            "record": {name: value for name, value in port._asdict().items() if name not in own},
+            "record": {
+                name: value for name, value in port._asdict().items() if name not in own and value is not None
+            },
         }
         for port in node.ports
     ]

@@ -28,6 +28,7 @@ class IronicPort(NamedTuple):
     is_smartnic: bool | None
     vendor: str | None
     category: str | None
+    available_for_dynamic_portgroup: bool | None
     local_link_connection: dict[str, Any]
     extra: dict[str, Any]
 

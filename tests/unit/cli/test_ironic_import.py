@@ -89,6 +89,8 @@ def test_a_node_has_everything_that_ironic_knew_of_it(podium: Run, database: Dat
         ("52:54:00:00:00:02", None),
     ]
     assert {port["node_id"] for port in ports} == {first.id}
+    assert ports[0]["record"]["local_link_connection"]["port_id"] == "Eth1/1"
+    assert (ports[1]["record"]["pxe_enabled"], ports[1]["record"].get("vendor", "")) == (False, "")
     (chassis,) = rows(database, models.chassis)
     assert (chassis["uuid"], chassis["description"]) == (uuid(900), "Rack 1")
 
