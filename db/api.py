@@ -19,7 +19,7 @@ from podium.db import clock, endpoints
 from podium.db.bulk import chunks
 from podium.db.changes import next_change
 from podium.db.claims import lock
-from podium.db.models import cross_checks, node_columns, nodes, power_readings, power_requests
+from podium.db.models import cross_checks, node_columns, nodes, ports, power_readings, power_requests
 from podium.db.subnets import Places
 from podium.db.worker import Worker
 
@@ -275,7 +275,7 @@ def delete_node(connection: sa.Connection, node_id: int) -> None:
 
 
 def delete_nodes(connection: sa.Connection, numbers: Sequence[int]) -> None:
-    """Forget nodes, and with them what is asked of them; all of them or none.
+    """Forget nodes, and with them their ports and what is asked of them; all of them or none.
 
     :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes
     """
@@ -284,7 +284,7 @@ def delete_nodes(connection: sa.Connection, numbers: Sequence[int]) -> None:
     lock(connection, numbers)
     for chunk in chunks(numbers):
         connection.execute(sa.delete(nodes).where(nodes.c.id.in_(chunk)))
-        for table in (power_readings, cross_checks):
+        for table in (power_readings, cross_checks, ports):
             connection.execute(sa.delete(table).where(table.c.node_id.in_(chunk)))
         asked = sa.update(power_requests).where(power_requests.c.node_id.in_(chunk))
         asked = asked.where(power_requests.c.state == "waiting")

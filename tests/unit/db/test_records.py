@@ -4,7 +4,19 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from podium.db import api, claims, fleet, ledger, members, models, notifications, operations, task_commands
+from podium.db import (
+    api,
+    chassis,
+    claims,
+    fleet,
+    ledger,
+    members,
+    models,
+    notifications,
+    operations,
+    ports,
+    task_commands,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,12 +32,15 @@ from podium.db import api, claims, fleet, ledger, members, models, notifications
         (ledger.Event, models.PowerEventRow),
         (notifications.Cursor, models.NotificationCursorRow),
         (task_commands.TaskCommand, models.TaskCommandRow),
+        (ports.Port, models.PortRow),
+        (chassis.Chassis, models.ChassisRow),
     ],
 )
 def test_a_record_has_the_types_of_its_columns(record: type[Any], table: type[Any]) -> None:
     columns = {name: get_args(kind)[0] for name, kind in get_type_hints(table).items() if get_args(kind)}
     fields = get_type_hints(record)
     fields.pop("age", None)  # of a time in a column, by the database's clock
+    fields.pop("node_uuid", None)  # for the number of the node
     columns[models.CHECKED_AT] = get_args(get_type_hints(models.PowerReadingRow)["checked_at"])[0]
     assert fields == {name: columns[name] for name in fields}
 
