@@ -16,7 +16,7 @@ from podium import errors
 from podium.api.access.identity import Access
 from podium.api.callers import SCOPE_KEY
 from podium.api.faults import Fault, of_error
-from podium.api.ironic import answers, versions
+from podium.api.ironic import absent, answers, versions
 from podium.api.routing import MINOR_KEY, Handler, Operation
 from podium.api.services import Services
 
@@ -81,7 +81,8 @@ async def _answer_fault(request: Request, fault: Fault) -> Response:
 
 
 async def _answer_http(request: Request, error: HTTPException) -> Response:
-    texts = {404: f"there is no {request.url.path}", 405: f"{request.method} is not possible here"}
+    path = request.url.path
+    texts = {404: absent.text(path) or f"there is no {path}", 405: f"{request.method} is not possible here"}
     fault = Fault(error.status_code, texts.get(error.status_code, error.detail), error.headers)
     return answers.fault(request, fault)
 

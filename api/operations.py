@@ -3,7 +3,7 @@
 from typing import Final
 
 from podium.api import health, openapi
-from podium.api.ironic import nodes, power, root
+from podium.api.ironic import chassis, nodes, ports, power, root
 from podium.api.routing import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -12,4 +12,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *root.OPERATIONS,
     *nodes.OPERATIONS,
     *power.OPERATIONS,
+    *ports.OPERATIONS,
+    *chassis.OPERATIONS,
 )

@@ -12,13 +12,15 @@ from podium.api.routing import minor
 from podium.api.services import address, services
 from podium.client.values import TRUTH, UUID, choice, integer, text
 
+#: The parameter that chooses fields, which a single resource has too.
+FIELDS: Final = Field("fields", text(4096), since=8)
 #: The parameters that all pages have.
 PAGING: Final = (
     Field("limit", integer(1, 10**9)),
     Field("marker", UUID),
     Field("sort_key", text(64)),
     Field("sort_dir", choice(("asc", "desc"))),
-    Field("fields", text(4096), since=8),
+    FIELDS,
     Field("detail", TRUTH, since=43),
 )
 
