@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from podium import errors
+from podium.api.access import audit
 from podium.api.access.identity import Access
 from podium.api.callers import SCOPE_KEY
 from podium.api.faults import Fault, of_error
@@ -43,8 +44,7 @@ def create(
         methods = [*its, *(["HEAD"] if "GET" in its else [])]
         spellings = [path] if path == "/" else [path, f"{path}/"]
         routes += [Route(one, endpoint, methods=methods) for one in spellings]
-    handlers = {Fault: _answer_fault, HTTPException: _answer_http, Exception: _answer_bug}
-    app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _answer_http})  # type: ignore[dict-item]
     app.router.redirect_slashes = False
     app.state.services = services
     app.state.operations = table
@@ -53,6 +53,17 @@ def create(
 
 def _endpoint(access: Access, by_method: Mapping[str, Operation], seconds: float) -> Handler:
     async def answer(request: Request) -> Response:
+        try:
+            response = await act(request)
+        except Fault as fault:
+            response = answers.fault(request, fault)
+        except Exception as error:
+            LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+            response = answers.fault(request, Fault(500, _UNEXPECTED))
+        audit.note(request, response)
+        return response
+
+    async def act(request: Request) -> Response:
         operation = by_method["GET" if request.method == "HEAD" else request.method]
         request.scope[MINOR_KEY] = minor = versions.negotiate(request)
         try:
@@ -76,17 +87,8 @@ def _endpoint(access: Access, by_method: Mapping[str, Operation], seconds: float
     return answer
 
 
-async def _answer_fault(request: Request, fault: Fault) -> Response:
-    return answers.fault(request, fault)
-
-
 async def _answer_http(request: Request, error: HTTPException) -> Response:
     path = request.url.path
     texts = {404: absent.text(path) or f"there is no {path}", 405: f"{request.method} is not possible here"}
     fault = Fault(error.status_code, texts.get(error.status_code, error.detail), error.headers)
     return answers.fault(request, fault)
-
-
-async def _answer_bug(request: Request, error: Exception) -> Response:
-    LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answers.fault(request, Fault(500, _UNEXPECTED))

@@ -19,7 +19,8 @@ from oslo_log import log
 from podium import conf as configuration
 from podium import errors, library_internals
 from podium.api import app
-from podium.api.access.noauth import NoAuth
+from podium.api.access.gate import Gate, make_access
+from podium.api.access.htpasswd import Users
 from podium.api.operations import OPERATIONS
 from podium.api.services import Services
 from podium.api.serving.listening import Listeners
@@ -55,7 +56,7 @@ class ApiService(Worker):
         self._end: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._certificate: Certificate | None = None
-        self._access = NoAuth()
+        self._access: Gate | None = None
 
     def start(self) -> None:
         """Begin to serve in a thread of its own."""
@@ -79,7 +80,8 @@ class ApiService(Worker):
             self._loop.call_soon_threadsafe(self._reload)
 
     def _reload(self) -> None:
-        self._access.reload()
+        if self._access is not None:
+            self._access.reload()
         if self._certificate is None:
             return
         try:
@@ -105,9 +107,11 @@ class ApiService(Worker):
         database = make_database(conf)
         sql = Sql(database)
         self._certificate = make_certificate(conf)
+        access = self._access = make_access(conf, sql)
         server = Server(
-            app.create(Services(conf, sql, Catalog(conf, LOG.warning)), self._access, OPERATIONS),
+            app.create(Services(conf, sql, Catalog(conf, LOG.warning)), access, OPERATIONS),
             conf.api.max_json_body_size,
+            conf.api.trusted_proxies,
         )
         self._loop = asyncio.get_running_loop()
         await server.start(self._listeners, self._certificate.context if self._certificate else None)
@@ -122,6 +126,7 @@ class ApiService(Worker):
         finally:
             checked.cancel()
             await server.stop(max(conf.graceful_shutdown_timeout - _REST, 1))
+            access.close()
             await asyncio.to_thread(sql.close)
 
 
@@ -172,6 +177,8 @@ def _prepare(conf: configuration.Config) -> Listeners:
     """Find out what would keep the daemon from serving, and listen."""
     options.check(conf)
     make_certificate(conf)
+    if conf.auth_strategy == "http_basic":
+        Users(conf.http_basic_auth_user_file)
     _prepare_schema(conf)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(_FILES, hard)), hard))

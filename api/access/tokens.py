@@ -1,0 +1,70 @@
+"""Bearer tokens: looked up in the database, remembered for a few seconds."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from oslo_log import log
+
+from podium import errors
+from podium.api.sql import Sql
+from podium.db import tokens
+from podium.db.tokens import Token
+
+LOG = log.getLogger(__name__)
+
+#: What each token of Podium begins with, so that leaks are found by search.
+PREFIX: Final = "podium_"
+_LONGEST: Final = 200
+#: Seconds for which an answer of the database counts: as long may a revoked token still be taken.
+_FRESH: Final = 5.0
+#: Seconds between two notes of a token's use.
+_NOTED: Final = 60.0
+_MOST_KNOWN: Final = 1000
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class Tokens:
+    """The tokens that one process has seen; used in its event loop."""
+
+    def __init__(self, sql: Sql, clock: Callable[[], float]) -> None:
+        self._sql = sql
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[float, Token | None]] = OrderedDict()
+        self._noted: OrderedDict[int, float] = OrderedDict()
+        self._notes: set[asyncio.Task[None]] = set()
+
+    async def find(self, secret: str, address: str) -> Token | None:
+        """Return the valid token that this is.
+
+        :raises podium.errors.DatabaseUnavailable: it cannot be looked up
+        """
+        if not secret.startswith(PREFIX) or len(secret) > _LONGEST:
+            return None
+        key, now = tokens.digest(secret), self._clock()
+        until, token = self._known.get(key, (0.0, None))
+        if until <= now:
+            token = await self._sql.read(tokens.valid, secret)
+            _keep(self._known, key, (now + _FRESH, token))
+        if token is not None and now - self._noted.get(token.id, -_NOTED) >= _NOTED:
+            _keep(self._noted, token.id, now)
+            note = asyncio.create_task(self._note(token.id, address), name="use of a token")
+            self._notes.add(note)
+            note.add_done_callback(self._notes.discard)
+        return token
+
+    async def _note(self, number: int, address: str) -> None:
+        try:
+            await self._sql.write(tokens.note_use, number, address)
+        except errors.DatabaseError as error:
+            LOG.warning("The use of a token was not written down: %s", errors.one_line(error))
+
+
+def _keep(kept: "OrderedDict[_K, _V]", key: _K, value: _V) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > _MOST_KNOWN:
+        kept.popitem(last=False)

@@ -1,0 +1,106 @@
+"""``podium token``: bearer tokens, with which programs use podium-api."""
+
+import argparse
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from podium.cli import arguments, command
+from podium.db import clock, tokens
+
+_ROLES: Final = ("reader", "operator", "admin")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_DAYS: Final = re.compile(r"([1-9]\d{0,4})([dh])")
+_SECONDS: Final = {"d": 86_400.0, "h": 3600.0}
+_COLUMNS: Final = (
+    "name",
+    "role",
+    "state",
+    "created_by",
+    "created_at",
+    "expires_at",
+    "last_used_at",
+    "last_used_from",
+    "revoked_at",
+    "revoked_by",
+)
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError(
+            f"{text[:100]!r} is not made of up to 100 letters, digits, _, - and dots"
+        )
+    return text
+
+
+def _duration(text: str) -> float | None:
+    """Return seconds; None for ever."""
+    if text == "never":
+        return None
+    found = _DAYS.fullmatch(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not like 90d, 12h or never")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+class Create(command.Command):
+    """Create a token. It is printed now and never again: Podium keeps only its hash.
+
+    A program sends it as "Authorization: Bearer TOKEN".
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("--name", required=True, type=_name, help="for whom it is, such as grafana")
+        parser.add_argument("--role", required=True, choices=_ROLES, help="what it may do")
+        parser.add_argument(
+            "--expires",
+            required=True,
+            type=_duration,
+            metavar="TIME",
+            help="how long it is valid: days or hours, such as 90d or 12h, or never",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        secret = f"podium_{secrets.token_urlsafe(32)}"
+        with self.database() as database, database.write() as connection:
+            tokens.create(
+                connection,
+                parsed_args.name,
+                parsed_args.role,
+                secret,
+                who=arguments.who(),
+                seconds=parsed_args.expires,
+            )
+        self.say(secret)
+
+
+class List(command.Lister):
+    """List tokens: who created them, how long they are valid, and when and from where they were last used."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        with self.database() as database, database.read() as connection:
+            found, now = tokens.all_tokens(connection), clock.now(connection)
+        rows = []
+        for token in found:
+            is_over = token.expires_at is not None and token.expires_at <= now
+            state = "revoked" if token.revoked_at is not None else "expired" if is_over else "valid"
+            rows.append([{**token._asdict(), "state": state}[column] for column in _COLUMNS])
+        return _COLUMNS, rows
+
+
+class Revoke(command.Command):
+    """Make a token invalid, on every podium-api within five seconds."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("name", metavar="NAME", help="see podium token list")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        with self.database() as database, database.write() as connection:
+            tokens.revoke(connection, parsed_args.name, arguments.who())
+        self.say(f"{parsed_args.name} is revoked")
