@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import peers
-from apis import Api
+from doors import Door
 from rounds import only_long
 
 SUITE: Final = Path(__file__).parents[1] / "openstack_suite.py"
@@ -75,11 +75,11 @@ test_port.TestBareMetalPortFields.test_port_fields
 """
 
 
-def run_suite(folder: Path, api: Api) -> dict[str, tuple[str, str]]:
+def run_suite(folder: Path, door: Door) -> dict[str, tuple[str, str]]:
     """Return what came of each test, and its traceback."""
     python = peers.require_in("openstack", "python")
     clouds = folder / "clouds.yaml"
-    clouds.write_text(CLOUDS % api.url)
+    clouds.write_text(CLOUDS % door.url)
     environment = {
         "OS_CLIENT_CONFIG_FILE": str(clouds),
         "OS_CLOUD": "podium",
@@ -102,8 +102,8 @@ def run_suite(folder: Path, api: Api) -> dict[str, tuple[str, str]]:
 @only_long
 def test_the_tests_of_openstacksdk_pass_or_find_a_clean_404(tmp_path: Path) -> None:
     peers.require_in("openstack", "python")
-    with Api(tmp_path) as api, api.daemon:
-        found = run_suite(tmp_path, api)
+    with Door(tmp_path) as door, door.conductor:
+        found = run_suite(tmp_path, door)
     lost = {name: found.get(name) for name in PASSING.split() if found.get(name) != ("passed", "")}
     assert lost == {}
     unclean = {
