@@ -49,6 +49,27 @@ def _inside(value: Any, secret: frozenset[str]) -> Any:
     return value
 
 
+def restored(value: Any, known: Any, secret: frozenset[str] = frozenset(), hidden: bool = False) -> Any:
+    """Return a copy in which each ``******`` is the secret that another value has at the same place.
+
+    In lists, whose places move, this is so only if the whole list is what :func:`mask` shows of the other.
+
+    :param known: the other value, which was shown with ``******``
+    :param secret: names that a driver declared as secret
+    """
+    if isinstance(value, Mapping):
+        there = known if isinstance(known, Mapping) else {}
+        return {
+            name: restored(one, there.get(name), secret, hidden or name in secret or is_secret(name))
+            for name, one in value.items()
+        }
+    if isinstance(value, list):
+        if value == _inside(known, secret):
+            return known
+        return [restored(one, None, secret, hidden) for one in value]
+    return known if hidden and is_masked(value) and known not in (None, "") else value
+
+
 def masked_places(
     value: Any, secret: frozenset[str] = frozenset(), place: str = "", hidden: bool = False
 ) -> Iterator[str]:

@@ -42,4 +42,4 @@ def of_error(error: errors.PodiumError) -> Fault:
     if isinstance(error, errors.DatabaseError):  # its own text names the server, and what it answered
         headers = {"Retry-After": str(_RETRY_AFTER)}
         return Fault(status, "the database cannot be reached or is busy; try again later", headers)
-    return Fault(status, str(error), {})
+    return Fault(status, "; ".join(str(error).splitlines()), {})

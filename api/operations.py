@@ -3,7 +3,7 @@
 from typing import Final
 
 from podium.api import health, openapi
-from podium.api.ironic import chassis, nodes, ports, power, root
+from podium.api.ironic import chassis, node_writes, nodes, ports, power, root
 from podium.api.routing import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -11,6 +11,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *openapi.OPERATIONS,
     *root.OPERATIONS,
     *nodes.OPERATIONS,
+    *node_writes.OPERATIONS,
     *power.OPERATIONS,
     *ports.OPERATIONS,
     *chassis.OPERATIONS,

@@ -1,10 +1,12 @@
 """``podium node maintenance set`` and ``unset``."""
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 from podium import node_ranges
 from podium.cli import arguments, command
+from podium.client import maintenance
 from podium.db import api
 
 
@@ -14,7 +16,7 @@ class _Maintenance(command.Command):
         arguments.add_nodes(parser)
         return parser
 
-    def _change(self, nodes: list[str], values: dict[str, Any]) -> int:
+    def _change(self, nodes: list[str], values: Mapping[str, Any]) -> int:
         wanted = node_ranges.expand(nodes)
         with self.database() as database, database.write() as connection:
             found = api.find_keys(connection, wanted)
@@ -40,7 +42,7 @@ class Set(_Maintenance):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        values: dict[str, Any] = {"maintenance": True, "fault": None}
+        values = dict(maintenance.SET)
         if parsed_args.reason is not None:
             values["maintenance_reason"] = parsed_args.reason
         self.say(f"{self._change(parsed_args.nodes, values)} in maintenance")
@@ -50,6 +52,4 @@ class Unset(_Maintenance):
     """Hand nodes back to the conductor, and clear their fault: all of the named nodes, or none."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        # Otherwise the next failed read of a power failure, rather than the next few, would set it again.
-        values = {"maintenance": False, "maintenance_reason": None, "fault": None, "power_failures": 0}
-        self.say(f"{self._change(parsed_args.nodes, values)} out of maintenance")
+        self.say(f"{self._change(parsed_args.nodes, maintenance.UNSET)} out of maintenance")

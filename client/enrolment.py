@@ -1,7 +1,6 @@
 """Checks the values for a node, from command lines and from files."""
 
 import difflib
-import math
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -12,17 +11,13 @@ from podium import errors, masking
 from podium.client import driver_values, identities, scalars
 from podium.client.catalog import Catalog
 from podium.client.node_columns import AGE, COLUMNS, CONDUCTOR
+from podium.client.plain_values import plain
 from podium.db import machines
 from podium.drivers import base, driver_info
 
 #: Letters, digits, _, - and dots, as in host names.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}\Z")
 _GROUP: Final = re.compile(r"[A-Za-z0-9_.-]{0,255}\Z")
-
-#: YAML's aliases allow small files with huge values; a node needs few.
-_MOST_VALUES: Final = 10_000
-_LONGEST: Final = 65_536
-_DEEPEST: Final = 20
 
 
 def _name(value: str) -> str | None:
@@ -65,11 +60,13 @@ def canonical(text: str) -> str | None:
         return None
 
 
-def settle(row: Any, catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
+def settle(row: Any, catalog: Catalog, *, complete: bool = True) -> tuple[dict[str, Any], list[str]]:
     """Return the columns of a node, and all faults of the values for it, without regard to other nodes.
 
     :param row: values by the names in :data:`FIELDS`; may be anything, because it comes from a file. Scalars
         are as :mod:`podium.client.scalars` describes them.
+    :param complete: whether its driver must accept its driver_info; otherwise what is needed to speak to the
+        machine may be missing or wrong
     """
     if not isinstance(row, dict):
         return {}, [f"it is {_kind(row)}, not a mapping with name and driver"]
@@ -97,7 +94,7 @@ def settle(row: Any, catalog: Catalog) -> tuple[dict[str, Any], list[str]]:
     found = found or _name_faults(settled)
     # A driver_info that is no mapping is a fault already.
     if "driver" in settled and ("driver_info" in settled or row.get("driver_info") is None):
-        found += _settle_driver_info(settled, catalog)
+        found += _settle_driver_info(settled, catalog, complete)
     return settled, found
 
 
@@ -121,7 +118,7 @@ def _field(key: str, value: Any) -> Any:
         raise ValueError(f"{key} is {_kind(value)}, not {words}")
     if kind is dict:
         try:
-            return _plain(value, _DEEPEST, [_MOST_VALUES], texts=key == "driver_info")
+            return plain(value, texts=key == "driver_info")
         except ValueError as fault:
             raise ValueError(f"{key}: {fault}") from None
     wrong = check(value) if check else None
@@ -143,7 +140,7 @@ def _name_faults(row: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _settle_driver_info(row: dict[str, Any], catalog: Catalog) -> list[str]:
+def _settle_driver_info(row: dict[str, Any], catalog: Catalog, complete: bool) -> list[str]:
     """Settle the row's driver_info as its driver declares it, and return the faults that are found."""
     try:
         driver = catalog.driver(row["driver"])
@@ -159,10 +156,15 @@ def _settle_driver_info(row: dict[str, Any], catalog: Catalog) -> list[str]:
             " give the secret itself"
             for place in masking.masked_places(row.get(column, {}), secrets)
         ]
-    if found:
+    if not found:
+        faults = _ask_driver(row, driver, secrets)
+        if not faults or complete:
+            return faults
+        row |= {**machines.columns_of(None), "endpoint": None}
+    elif complete:
         others = {key: declared for key, declared in driver.properties.items() if key not in wrong}
-        return found + _property_faults(others, row["driver_info"])
-    return _ask_driver(row, driver, secrets)
+        found += _property_faults(others, row["driver_info"])
+    return found
 
 
 def _property_faults(declared: Mapping[str, base.Property], given: Mapping[str, Any]) -> list[str]:
@@ -216,38 +218,3 @@ def _kind(value: Any) -> str:
             return "a mapping"
         case _:
             return f"a {type(value).__name__}"
-
-
-def _plain(value: Any, depth: int, budget: list[int], *, texts: bool) -> Any:
-    """Return a copy of a value with scalars that can be saved as JSON.
-
-    :param depth: how many levels it may have
-    :param budget: how many values it may still have
-    :param texts: keep the text of every scalar that is not the number, true or false that JSON writes like
-        it; otherwise a number of a JSON file stays a number in any form
-    :raises ValueError: with what cannot be saved
-    """
-    budget[0] -= 1
-    if budget[0] < 0:
-        raise ValueError(f"it has more than {_MOST_VALUES} values")
-    if depth == 0:
-        raise ValueError(f"it is more than {_DEEPEST} levels deep")
-    match value:
-        case dict():
-            return {key: _plain(one, depth - 1, budget, texts=texts) for key, one in value.items()}
-        case list():
-            return [_plain(one, depth - 1, budget, texts=texts) for one in value]
-        case scalars.Written() if not texts and (value.value is None or type(value.value) in (int, float)):
-            return _plain(value.value, depth, budget, texts=texts)
-        case str() if len(value) > _LONGEST:
-            raise ValueError(f"a text has more than {_LONGEST} characters")
-        case int() if value.bit_length() > 64:
-            if not texts:
-                raise ValueError("a number has more than 64 bits")
-            return scalars.text(value)
-        case float() if not math.isfinite(value):
-            raise ValueError("infinity and not-a-number cannot be saved")
-        case None | bool() | int() | float() | str():
-            return value
-        case _:
-            raise ValueError(f"a {type(value).__name__} cannot be saved: put it in quotes")

@@ -63,11 +63,15 @@ def secrets(driver: base.Driver) -> frozenset[str]:
     return frozenset(key for key, declared in driver.properties.items() if declared.secret)
 
 
-def refuse(shared: Iterable[machines.Shared], places: Mapping[str, int] = MappingProxyType({})) -> None:
+def refuse(
+    shared: Iterable[machines.Shared],
+    places: Mapping[str, int] = MappingProxyType({}),
+    remedy: str = "correct the address, or use --force",
+) -> None:
     """Refuse nodes that are machines of other nodes.
 
     :param places: the places in their file of nodes that come from one, by name
-    :raises podium.errors.InvalidNode: naming both nodes, and --force
+    :raises podium.errors.InvalidNode: naming both nodes, and the remedy
     """
 
     def label(name: str) -> str:
@@ -76,10 +80,7 @@ def refuse(shared: Iterable[machines.Shared], places: Mapping[str, int] = Mappin
     faults = []
     for one in shared:
         other = label(one.other) if one.other in places else f"{one.other} ({one.other_uuid})"
-        faults.append(
-            f"{label(one.name)}: by its address it is the same machine as {other};"
-            " correct the address, or use --force"
-        )
+        faults.append(f"{label(one.name)}: by its address it is the same machine as {other}; {remedy}")
     if faults:
         raise errors.InvalidNode(faults)
 

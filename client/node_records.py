@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from podium import errors
+from podium.client.plain_values import plain
 from podium.client.values import LIST, MAPPING, TRUTH, UUID, Kind, text
 
 #: Interfaces of Ironic's drivers. Podium has none; they are kept for clients that write them.
@@ -94,7 +95,7 @@ def columns(values: Mapping[str, Any], kept: Mapping[str, Any] | None = None) ->
     for name, value in values.items():
         one = RECORDS[name]
         try:
-            checked = None if value is None else one.kind.check(value)
+            checked = None if value is None else plain(one.kind.check(value))
         except ValueError as fault:
             faults.append(f"{name} {fault}")
             continue

@@ -46,13 +46,18 @@ def refuse_beside_older(connection: sa.Connection, floor: str) -> None:
 
     :raises podium.errors.ConductorsAtWork: naming their hosts
     """
-    newer = REVISIONS[REVISIONS.index(floor) :]
-    old = sa.select(members.c.host).join(leases, leases.c.member_id == members.c.id)
-    if found := connection.scalars(old.where(members.c.revision.not_in(newer))).all():
+    if found := older(connection, floor):
         raise errors.ConductorsAtWork(
             f"the new schema cannot be used by the Podium that runs on {_named(found)}; install one there"
             f" that knows revision {floor}, and run the command again. {_REMEDY}"
         )
+
+
+def older(connection: sa.Connection, revision: str) -> list[str]:
+    """The hosts of the members that have not ended and whose program is older than a revision."""
+    newer = REVISIONS[REVISIONS.index(revision) :]
+    old = sa.select(members.c.host).distinct().join(leases, leases.c.member_id == members.c.id)
+    return list(connection.scalars(old.where(members.c.revision.not_in(newer)).order_by(members.c.host)))
 
 
 def hosts(connection: sa.Connection) -> list[str]:

@@ -69,7 +69,7 @@ def _step(one: Any, fields: Collection[str]) -> Step:
     if "" in keys or len(keys) > _DEEPEST:
         raise Fault(400, f"path {path[:200]!r} has an empty key, or more than {_DEEPEST}")
     if keys[0] not in fields:
-        raise Fault(400, f"{keys[0][:80]} cannot be changed; what can is {', '.join(fields)}")
+        raise Fault(400, f"{keys[0][:80]} cannot be changed; these can: {', '.join(fields)}")
     if operation != "remove" and "value" not in one:
         raise Fault(400, f"{operation} {path[:200]} has no value")
     return Step(operation, keys, one.get("value"))

@@ -1,0 +1,78 @@
+"""When fields of a node may change, as Ironic has it."""
+
+from collections.abc import Collection
+from typing import Any
+
+from podium import errors
+from podium.api.faults import Fault
+from podium.client import maintenance
+from podium.db.api import NodeRecord
+
+
+def check_state(node: NodeRecord, changed: Collection[str]) -> None:
+    """Refuse to change a node that is in the middle of something.
+
+    :raises podium.errors.NodeConflict: until that has ended
+    """
+    if node.provision_state == "verifying" and set(changed) - {"maintenance"}:
+        raise _verifying(node)
+
+
+def _verifying(node: NodeRecord) -> errors.NodeConflict:
+    return errors.NodeConflict(f"{node.name}: its credentials are being verified; try again later")
+
+
+def follow(node: NodeRecord, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return what else of a node changes with its fields.
+
+    :param before: the fields as they were
+    :param after: the fields as they are to be; changed where one follows from another
+    :returns: further columns
+    :raises podium.errors.NodeConflict: for what its state does not allow
+    :raises podium.api.faults.Fault: for what never fits
+    """
+    state = node.provision_state
+    if after["protected"] and not before["protected"] and state != "active":
+        raise errors.NodeConflict(f"{node.name}: it is in {state}; only an active node can be protected")
+    if after["retired"] and not before["retired"] and state == "available":
+        raise errors.NodeConflict(
+            f"{node.name}: a node in available cannot be retired; set its provision state to manage first"
+        )
+    for name in ("protected", "retired"):
+        reason = f"{name}_reason"
+        if after[name]:
+            continue
+        if before[name]:
+            after[reason] = None
+        elif after[reason] not in (None, before[reason]):
+            raise Fault(400, f"{reason} needs a node that is {name}")
+    if before["instance_uuid"] and after["instance_uuid"] not in (None, before["instance_uuid"]):
+        raise errors.NodeConflict(
+            f"{node.name}: it has the instance {before['instance_uuid']}; remove that first"
+        )
+    named = (after["instance_info"] or {}).get("display_name")
+    if after["instance_info"] != before["instance_info"] and not after["instance_name"] and named:
+        after["instance_name"] = named
+    if after["maintenance"] == before["maintenance"]:
+        return {}
+    return dict(maintenance.SET if after["maintenance"] else maintenance.UNSET)
+
+
+def check_deletion(node: NodeRecord) -> None:
+    """Refuse to forget a node that is in use; in maintenance it may be, for machines that are broken.
+
+    :raises podium.errors.NodeConflict: until what is under way has ended
+    :raises podium.errors.InvalidNode: until somebody changes the node
+    """
+    if (node.record or {}).get("protected"):
+        raise errors.InvalidNode([f"{node.name}: it is protected; change that first"])
+    if node.maintenance:
+        return
+    if node.instance_uuid is not None:
+        raise errors.InvalidNode(
+            [f"{node.name}: it has the instance {node.instance_uuid}; remove that, or set maintenance first"]
+        )
+    if node.provision_state == "active":
+        raise errors.InvalidNode([f"{node.name}: it is active; set maintenance first"])
+    if node.provision_state == "verifying":
+        raise _verifying(node)

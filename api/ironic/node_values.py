@@ -1,0 +1,139 @@
+"""What a request wants a node to be: its fields as they may be written, and the columns that they become."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+
+from podium import errors, masking
+from podium.api.faults import Fault
+from podium.api.fields import Field
+from podium.api.ironic.node_fields import NODE_FIELDS
+from podium.api.ironic.patch import Step
+from podium.client import enrolment, node_records
+from podium.client.catalog import Catalog
+from podium.client.node_records import RECORDS
+from podium.db.api import NodeRecord
+
+#: Fields by which a node is enrolled, and what they are where nothing is said.
+_ENROLMENT: Final[Mapping[str, Any]] = {
+    "uuid": None,
+    "name": None,
+    "driver": None,
+    "driver_info": {},
+    "properties": {},
+    "extra": {},
+    "conductor_group": "",
+    "maintenance": False,
+}
+#: The fields that change together: drivers check them.
+OF_DRIVER: Final = frozenset(_ENROLMENT) - {"uuid", "maintenance"}
+#: Names that are taken by other paths.
+_RESERVED: Final = frozenset({"detail"})
+
+_WRITTEN: Final = {one.name: one.kind for one in NODE_FIELDS.values() if one.kind is not None}
+
+#: What a new node may be given. The others are set once it is there.
+CREATE: Final = tuple(
+    Field(name, kind, since=NODE_FIELDS[name].since, required=name == "driver")
+    for name, kind in _WRITTEN.items()
+    if name not in ("traits", "protected", "protected_reason")
+)
+#: What a PATCH may change. Traits have paths of their own.
+PATCH: Final = {
+    name: Field(name, kind, since=NODE_FIELDS[name].since)
+    for name, kind in _WRITTEN.items()
+    if name not in ("uuid", "traits")
+}
+
+
+def default(name: str) -> Any:
+    """Return what a field is where nothing is said."""
+    return _ENROLMENT[name] if name in _ENROLMENT else RECORDS[name].default
+
+
+def document(node: NodeRecord) -> dict[str, Any]:
+    """Return what a PATCH of a node changes, with its secrets."""
+    columns = node._asdict()
+    return {name: NODE_FIELDS[name].value(columns) for name in PATCH}
+
+
+def touched(steps: Iterable[Step], minor: int) -> set[str]:
+    """Return the fields that a PATCH changes.
+
+    :raises podium.api.faults.Fault: 406 for one that is too new for the version
+    """
+    names = {step.path[0] for step in steps}
+    if late := [name for name in names if PATCH[name].since > minor]:
+        needed = PATCH[late[0]].since
+        raise Fault(406, f"{late[0]} needs version 1.{needed} of the API; this request is of 1.{minor}")
+    return names
+
+
+def differ(value: Any, other: Any) -> bool:
+    """Return whether two values are different in JSON, where true is not 1."""
+    return json.dumps(value, sort_keys=True) != json.dumps(other, sort_keys=True)
+
+
+def masked(name: str, value: Any, secrets: frozenset[str] = frozenset()) -> list[str]:
+    """Return a line for each ``******`` in a field."""
+    return [
+        f"{name}: {place[:80]} is {masking.MASK}, which is shown instead of a secret; give the secret itself"
+        for place in masking.masked_places(value, secrets)
+    ]
+
+
+def unmasked(
+    values: Mapping[str, Any], before: Mapping[str, Any], names: Collection[str], catalog: Catalog
+) -> dict[str, Any]:
+    """Return values in which each ``******`` is the secret that was there.
+
+    :param names: the fields that may have new values
+    :raises podium.errors.InvalidNode: for each ``******`` where there was no secret, and each secret that
+        another driver would show
+    """
+    old, new = (catalog.secrets(fields["driver"]) for fields in (before, values))
+    found, faults = dict(values), []
+    for name in names:
+        found[name] = masking.restored(values[name], before[name], old | new)
+        faults += masked(name, found[name], old | new)
+    faults += [
+        f"driver_info: {key} is a secret of the driver {before['driver']}, and the driver {values['driver']}"
+        " does not know it; remove it"
+        for key in found["driver_info"]
+        if key in old - new and not masking.is_secret(key)
+    ]
+    if faults:
+        raise errors.InvalidNode(faults)
+    return found
+
+
+def columns(
+    values: Mapping[str, Any],
+    uuid: str,
+    catalog: Catalog,
+    *,
+    complete: bool,
+    kept: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the columns of a node.
+
+    :param values: fields that were checked; None for what has no value. Without a driver, columns of what is
+        noted alone
+    :param complete: whether its driver must accept its driver_info
+    :param kept: the column ``record`` of the node as it is
+    :raises podium.errors.InvalidNode: naming each fault
+    """
+    found: dict[str, Any] = {}
+    if "driver" in values:
+        row = {name: values.get(name) for name in _ENROLMENT}
+        row = {name: _ENROLMENT[name] if value is None else value for name, value in row.items()}
+        row |= {"uuid": uuid, "name": row["name"] or uuid}
+        if row["name"] in _RESERVED:
+            raise errors.InvalidNode([f"name {row['name']} is the word of a path; choose another"])
+        found, faults = enrolment.settle(row, catalog, complete=complete)
+        if faults:
+            raise errors.InvalidNode(faults)
+    noted = {name: value for name, value in values.items() if name in RECORDS}
+    if faults := [fault for name, value in noted.items() for fault in masked(name, value)]:
+        raise errors.InvalidNode(faults)
+    return found | node_records.columns(noted, kept)

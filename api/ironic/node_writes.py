@@ -1,0 +1,221 @@
+"""Enrolling, changing and deleting nodes. Each request is one transaction: it is whole, or not there."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from starlette.requests import Request
+from starlette.responses import Response
+
+from podium import errors
+from podium.api import bodies
+from podium.api.callers import Role
+from podium.api.faults import Fault
+from podium.api.fields import Field, check_body, checked
+from podium.api.ironic import collections, node_fields, node_rules, node_values, nodes, patch
+from podium.api.ironic.node_paths import wanted
+from podium.api.ironic.patch import Step
+from podium.api.ironic.rendering import form
+from podium.api.routing import Operation, minor
+from podium.api.services import address, services
+from podium.client import identities
+from podium.client.catalog import Catalog
+from podium.client.node_records import INTERFACES
+from podium.db import api, at_work, machines
+from podium.db.api import NodeRecord
+from podium.db.changes import next_change
+
+#: From this version on new nodes are in enroll.
+_ENROLL: Final = 11
+#: The first revision of the schema whose conductors leave nodes in enroll alone.
+_KNOWS_ENROLL: Final = "0009"
+_REMEDY: Final = "correct the address"
+_RESET: Final = (Field("reset_interfaces", node_values.PATCH["maintenance"].kind, since=45),)
+
+#: Returns the text of a node as it is now in the transaction.
+Shown = Callable[[sa.Connection, str], bytes]
+
+
+def _shown(request: Request) -> Shown:
+    version = minor(request)
+    its = form(address(request), version, node_fields.shown(version), whole=True)
+    renderer = services(request).renderer
+    return lambda connection, uuid: nodes.one(connection, uuid, its, renderer)
+
+
+async def create(request: Request) -> Response:
+    """Enrol a node."""
+    given = check_body(await bodies.read(request), node_values.CREATE, minor(request))
+    state = "enroll" if minor(request) >= _ENROLL else "available"
+    number = given.get("uuid") or str(uuid.uuid4())
+    at = services(request)
+    text = await at.sql.write(_create, given, number, state, at.catalog, _shown(request))
+    headers = {"Location": f"{address(request)}/v1/nodes/{number}"}
+    return Response(text, 201, headers=headers, media_type="application/json")
+
+
+def _create(
+    connection: sa.Connection,
+    given: Mapping[str, Any],
+    number: str,
+    state: str,
+    catalog: Catalog,
+    shown: Shown,
+) -> bytes:
+    if state == "enroll" and (hosts := at_work.older(connection, _KNOWS_ENROLL)):
+        raise Fault(
+            503,
+            f"the conductors on {', '.join(hosts)} are of an older Podium, and would read a node in enroll;"
+            " upgrade them first",
+        )
+    node = node_values.columns(given, number, catalog, complete=state != "enroll")
+    _check_instance(connection, node.get("instance_uuid"))
+    _check_parent(connection, number, node)
+    api.create_nodes(connection, [{**node, "provision_state": state}])
+    identities.refuse(machines.shared(connection), remedy=_REMEDY)
+    return shown(connection, number)
+
+
+class _Patch(NamedTuple):
+    """What a PATCH changes.
+
+    :param names: the fields
+    """
+
+    steps: list[Step]
+    names: set[str]
+
+
+async def change(request: Request) -> Response:
+    """Change fields of a node."""
+    query = collections.parameters(request, _RESET)
+    steps = patch.parse(await bodies.read(request), node_values.PATCH)
+    names = node_values.touched(steps, minor(request))
+    if query.get("reset_interfaces"):
+        if "driver" not in names:
+            raise Fault(400, "reset_interfaces is possible only where the driver changes")
+        steps = [Step("remove", (name,), None) for name in INTERFACES] + steps
+        names |= {*INTERFACES}
+    at = services(request)
+    its = _Patch(steps, names)
+    text = await at.sql.write(_change, wanted(request), its, at.catalog, _shown(request))
+    return Response(text, media_type="application/json")
+
+
+def _change(connection: sa.Connection, wanted: str, its: _Patch, catalog: Catalog, shown: Shown) -> bytes:
+    next_change(connection)  # so that nobody else changes the node between here and the end
+    (node,) = api.find_nodes(connection, [wanted])
+    before = node_values.document(node)
+    after = patch.apply(before, its.steps)
+    for name in its.names:
+        if after[name] is not None:
+            after[name] = checked(node_values.PATCH[name], after[name])
+        else:
+            after[name] = node_values.default(name)
+    if after["driver"] is None:
+        raise Fault(400, "driver must not be removed")
+    after = node_values.unmasked(after, before, its.names, catalog)
+    node_rules.check_state(node, its.names)
+    more = node_rules.follow(node, before, after)
+    new = _new(node, before, after, catalog) | more
+    if new:
+        _write(connection, node, new)
+    return shown(connection, node.uuid)
+
+
+def _new(
+    node: NodeRecord, before: Mapping[str, Any], after: Mapping[str, Any], catalog: Catalog
+) -> dict[str, Any]:
+    """Return the columns of a node that are to change, without its maintenance."""
+    names = {name for name in after if node_values.differ(after[name], before[name])}
+    names = names | node_values.OF_DRIVER if names & node_values.OF_DRIVER else names - {"maintenance"}
+    values = {name: after[name] for name in names}
+    complete = node.provision_state != "enroll"
+    found = node_values.columns(values, node.uuid, catalog, complete=complete, kept=node.record)
+    known = node._asdict()
+    return {
+        name: value
+        for name, value in found.items()
+        if name != "maintenance" and node_values.differ(value, known[name])
+    }
+
+
+def _write(connection: sa.Connection, node: NodeRecord, new: dict[str, Any]) -> None:
+    _check_instance(connection, new.get("instance_uuid"))
+    _check_parent(connection, node.uuid, new)
+    api.update_nodes(connection, {node.id: new})
+    if "identity" in new:
+        identities.refuse(machines.shared(connection, [node.id]), remedy=_REMEDY)
+
+
+def _check_instance(connection: sa.Connection, instance: str | None) -> None:
+    """Refuse an instance that another node has.
+
+    :raises podium.errors.NodeConflict: naming it
+    """
+    if instance is not None and api.taken(connection, "instance_uuid", [instance]):
+        raise errors.NodeConflict(f"another node has the instance {instance}")
+
+
+def _check_parent(connection: sa.Connection, uuid: str, new: dict[str, Any]) -> None:
+    """Put the UUID of the parent in the place of its name.
+
+    :raises podium.errors.InvalidNode: there is no such node, or it is the node itself
+    """
+    if (parent := new.get("parent_node")) is None:
+        return
+    try:
+        (found,) = api.find_keys(connection, [parent])
+    except errors.NodeNotFound:
+        raise errors.InvalidNode([f"parent_node: no node has the name or UUID {parent}"]) from None
+    if found.uuid == uuid:
+        raise errors.InvalidNode(["parent_node: a node is not its own parent"])
+    new["parent_node"] = found.uuid
+
+
+async def delete(request: Request) -> Response:
+    """Forget a node."""
+    await services(request).sql.write(_delete, wanted(request))
+    return Response(status_code=204)
+
+
+def _delete(connection: sa.Connection, wanted: str) -> None:
+    next_change(connection, deleted=True)  # so that nobody else changes the node meanwhile
+    (node,) = api.find_nodes(connection, [wanted])
+    node_rules.check_deletion(node)
+    api.delete_nodes(connection, [node.id])
+
+
+_NODE: Final = {"type": "object"}
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path="/v1/nodes",
+        handler=create,
+        role=Role.ADMIN,
+        summary="Enrol a node",
+        body=node_values.CREATE,
+        status=201,
+        answer=_NODE,
+    ),
+    Operation(
+        method="PATCH",
+        path="/v1/nodes/{node}",
+        handler=change,
+        role=Role.ADMIN,
+        summary="Change fields of a node, by JSON-PATCH",
+        query=_RESET,
+        schema=patch.SCHEMA,
+        answer=_NODE,
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/nodes/{node}",
+        handler=delete,
+        role=Role.ADMIN,
+        summary="Forget a node",
+        status=204,
+    ),
+)

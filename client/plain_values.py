@@ -1,0 +1,53 @@
+"""Values that can be saved as JSON, within bounds: those of files and requests may be anything."""
+
+import math
+from typing import Any, Final
+
+from podium.client import scalars
+
+#: YAML's aliases allow small files with huge values; a node needs few.
+_MOST_VALUES: Final = 10_000
+_LONGEST: Final = 65_536
+_DEEPEST: Final = 20
+
+
+def plain(value: Any, *, texts: bool = False) -> Any:
+    """Return a copy of a value with scalars that can be saved as JSON.
+
+    :param texts: keep the text of every scalar that is not the number, true or false that JSON writes like
+        it; otherwise a number of a JSON file stays a number in any form
+    :raises ValueError: with what cannot be saved
+    """
+    return _plain(value, _DEEPEST, [_MOST_VALUES], texts=texts)
+
+
+def _plain(value: Any, depth: int, budget: list[int], *, texts: bool) -> Any:
+    """As :func:`plain`.
+
+    :param depth: how many levels it may have
+    :param budget: how many values it may still have
+    """
+    budget[0] -= 1
+    if budget[0] < 0:
+        raise ValueError(f"it has more than {_MOST_VALUES} values")
+    if depth == 0:
+        raise ValueError(f"it is more than {_DEEPEST} levels deep")
+    match value:
+        case dict():
+            return {key: _plain(one, depth - 1, budget, texts=texts) for key, one in value.items()}
+        case list():
+            return [_plain(one, depth - 1, budget, texts=texts) for one in value]
+        case scalars.Written() if not texts and (value.value is None or type(value.value) in (int, float)):
+            return _plain(value.value, depth, budget, texts=texts)
+        case str() if len(value) > _LONGEST:
+            raise ValueError(f"a text has more than {_LONGEST} characters")
+        case int() if value.bit_length() > 64:
+            if not texts:
+                raise ValueError("a number has more than 64 bits")
+            return scalars.text(value)
+        case float() if not math.isfinite(value):
+            raise ValueError("infinity and not-a-number cannot be saved")
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            raise ValueError(f"a {type(value).__name__} cannot be saved: put it in quotes")
