@@ -100,7 +100,7 @@ def _postgresql(folder: Path) -> Iterator[Database]:
     prepared: list[str | Path] = [initdb, "--pgdata", data, "--username", "postgres", "--auth", "trust"]
     prepared += ["--encoding", "UTF8", "--no-locale"]
     run(prepared, _START, **account)
-    port = _free_port()
+    port = free_port()
     settings = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
     command: list[str | Path] = [initdb.with_name("postgres"), "-D", data, "-p", str(port), *settings]
     with Program(command, folder / "log", **account) as server:
@@ -116,7 +116,7 @@ def _mariadb(folder: Path) -> Iterator[Database]:
     data = folder / "data"
     prepared = [install, "--no-defaults", f"--datadir={data}", "--skip-test-db"]
     run([*prepared, "--auth-root-authentication-method=normal"], _START, **account)
-    port = _free_port()
+    port = free_port()
     places = [f"--datadir={data}", f"--socket={folder}/socket", f"--pid-file={folder}/pid"]
     listen = ["--bind-address=127.0.0.1", f"--port={port}"]
     command = [_require("mariadbd", "mariadb-server"), "--no-defaults", *places, *listen]
@@ -164,7 +164,8 @@ def _account(folder: Path, name: str) -> dict[str, Any]:
     return options
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a TCP port that nobody uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

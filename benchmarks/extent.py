@@ -20,6 +20,8 @@ class Extent:
     :param redfish_few: of these, as many as sushy and Ironic's hardware type redfish read
     :param rounds: of Ironic, of which the last counts
     :param round_interval: seconds from one of these to the next
+    :param api: sizes of fleets that the API shows, of which Ironic has the first
+    :param api_reads: requests for single nodes
     """
 
     sizes: tuple[int, ...]
@@ -34,6 +36,8 @@ class Extent:
     redfish_few: int
     rounds: int
     round_interval: int
+    api: tuple[int, ...]
+    api_reads: int
 
     @property
     def redfish_base(self) -> int:
@@ -54,6 +58,8 @@ FULL: Final = Extent(
     redfish_few=100,
     rounds=2,
     round_interval=15,
+    api=(10_000, 100_000),
+    api_reads=5000,
 )
 QUICK: Final = Extent(
     sizes=(1000,),
@@ -68,4 +74,6 @@ QUICK: Final = Extent(
     redfish_few=10,
     rounds=1,
     round_interval=6,
+    api=(1000,),
+    api_reads=500,
 )

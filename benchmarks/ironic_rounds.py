@@ -19,7 +19,8 @@ from processes import Failed, Program, run
 from rack import SYSTEM, Rack
 from results import Row
 
-_BIN: Final = Path(__file__).parent.parent / ".venv-ironic" / "bin"
+#: The folder of its programs.
+BIN: Final = Path(__file__).parent.parent / ".venv-ironic" / "bin"
 _PREPARE: Final = 120.0
 _END: Final = re.compile(r"Completed power state sync operation.* in ([0-9.]+) seconds")
 _SAMPLE: Final = 0.2
@@ -30,7 +31,7 @@ _INTERFACES: Final = "bios boot console deploy firmware inspect management power
 
 def versions() -> dict[str, str]:
     """Return the version, if it is installed."""
-    pip = _BIN / "pip"
+    pip = BIN / "pip"
     return {"Ironic": tools.version([pip, "show", "ironic"])} if pip.exists() else {}
 
 
@@ -43,7 +44,7 @@ def ipmi(rack: Rack, nodes: int, extent: Extent) -> list[Row]:
 
 def redfish(rack: Rack, nodes: int, extent: Extent) -> list[Row]:
     """Ironic's hardware type redfish, which runs sushy."""
-    if not list(_BIN.parent.glob("lib/python*/site-packages/sushy")):
+    if not list(BIN.parent.glob("lib/python*/site-packages/sushy")):
         raise Failed("sushy is not installed in .venv-ironic: rm -r .venv-ironic; make bench-peers")
     named = [node["driver_info"] | {"redfish_system_id": SYSTEM} for node in rack.nodes(nodes)]
     listed = [{"driver": "redfish", "driver_info": info} for info in named]
@@ -86,7 +87,7 @@ def _measure(
     extent: Extent,
     counting: Rack | None = None,
 ) -> list[Row]:
-    if not (_BIN / "ironic").exists():
+    if not (BIN / "ironic").exists():
         raise Failed("not installed: make bench-peers")
     folder.mkdir()
     config = folder / "ironic.conf"
@@ -102,11 +103,11 @@ def _measure(
     enrolled.write_text(json.dumps(nodes))
     enrolled.chmod(0o600)
     # It searches the path for ipmitool and for its own programs.
-    environment = os.environ | {"PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}"}
-    run([_BIN / "ironic-dbsync", "--config-file", config, "create_schema"], _PREPARE, env=environment)
-    enrol = [_BIN / "python", Path(__file__).with_name("ironic_enrol.py"), config, enrolled]
+    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    run([BIN / "ironic-dbsync", "--config-file", config, "create_schema"], _PREPARE, env=environment)
+    enrol = [BIN / "python", Path(__file__).with_name("ironic_enrol.py"), config, enrolled]
     run(enrol, _PREPARE + len(nodes) / 20, env=environment)
-    command: list[str | Path] = [_BIN / "ironic", "--config-file", config]
+    command: list[str | Path] = [BIN / "ironic", "--config-file", config]
     with Program(command, folder / "log", env=environment) as conductor:
         each = extent.round_interval + len(nodes) / (_SLOW if counting else 8)
         seconds, cpu, requests = _round(conductor, extent.rounds, _STARTING + extent.rounds * each, counting)

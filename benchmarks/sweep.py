@@ -1,6 +1,6 @@
 """How fast Podium reads the power of a fleet, compared with others that read the same BMCs.
 
-    python benchmarks/sweep.py [--quick] [--only ipmi|redfish]
+    python benchmarks/sweep.py [--quick] [--only ipmi|redfish|api]
 
 Starts a simulated rack for each section, makes one measurement after another on it, prints each row when it
 is ready and a report at the end, and writes the report to benchmarks/RESULTS.md, with plots beside it; with
@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Final
 
 import results_file
+from api import API
 from extent import FULL, QUICK
 from sections import IPMI, PEERS, SECTIONS, Ended, Section
 
 HERE: Final = Path(__file__).parent
+_SECTIONS: Final[dict[str, type[Section]]] = {**SECTIONS, "api": API}
 
 
 def _arguments() -> argparse.Namespace:
@@ -30,7 +32,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--quick", action="store_true", help="1,000 BMCs, and as little as will do")
-    parser.add_argument("--only", choices=SECTIONS, help="one section, the others stay as they are")
+    parser.add_argument("--only", choices=_SECTIONS, help="one section, the others stay as they are")
     parser.add_argument("--sizes", type=_numbers, help="BMCs of IPMI (1000,10000,100000)")
     parser.add_argument("--redfish", type=_fleet, metavar="BMCS", help="BMCs of Redfish (5000)")
     parser.add_argument(
@@ -73,7 +75,7 @@ def _end(*_: object) -> None:
 def main() -> None:
     options = _arguments()
     extent = QUICK if options.quick else FULL
-    chosen = [SECTIONS[options.only]] if options.only else list(SECTIONS.values())
+    chosen = [_SECTIONS[options.only]] if options.only else list(_SECTIONS.values())
     if not options.quick and IPMI in chosen and importlib.util.find_spec("matplotlib") is None:
         sys.exit("matplotlib is not installed, which draws the plots: make bench, or pip install '.[bench]'")
     if options.sizes:
@@ -95,7 +97,7 @@ def main() -> None:
         sys.stdout.write(f"{report}\n\n")
     if not options.quick:
         _draw(measured, reports)
-        results_file.rewrite(HERE / "RESULTS.md", [section.title for section in SECTIONS.values()], reports)
+        results_file.rewrite(HERE / "RESULTS.md", [section.title for section in _SECTIONS.values()], reports)
 
 
 def _draw(measured: Sequence[Section], reports: dict[str, str]) -> None:

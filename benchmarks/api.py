@@ -1,0 +1,175 @@
+"""The section of the API: pages of whole nodes and single ones, beside Ironic's API over the same nodes."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import asking
+import databases
+import ironic_api
+import results
+from databases import Database
+from processes import Program, run
+from rack import BIN
+from results import Goal, Row
+from sections import Section
+
+IRONIC: Final = "Ironic"
+RENDERED: Final = "Podium, rendered"
+REUSED: Final = "Podium, reused"
+SINGLE: Final = "Podium"
+_KINDS: Final = ("sqlite", "postgresql")
+_IMPORT: Final = 300.0
+#: Ironic takes that many times as long for each.
+_FEWER: Final = 10
+
+
+@dataclass(frozen=True)
+class Idle:
+    """A server that nobody asks anything.
+
+    :param memory: bytes
+    :param cpu: as a share of one core
+    """
+
+    what: str
+    memory: float
+    cpu: float
+
+
+class API(Section):
+    """Pages of whole nodes, and single nodes, of one process of each API."""
+
+    title = "API"
+
+    def _measure(self) -> None:
+        self._single: list[Row] = []
+        self._idle: list[Idle] = []
+        sizes = self._extent.api
+        for kind in _KINDS:
+            if kind not in self._options.databases:
+                continue
+            self._peer(IRONIC, sizes[0], partial(self._ironic, kind, sizes[0]))
+            for nodes in sizes:
+                self._attempt(self.found.rows, Row(RENDERED, nodes, kind), partial(self._podium, kind, nodes))
+
+    def _ironic(self, kind: str, nodes: int) -> Iterator[Row]:
+        with (
+            databases.opened(kind, self._folder / f"ironic-{kind}-{nodes}") as database,
+            ironic_api.served(self._folder / f"ironic-api-{kind}", database, _nodes(nodes)) as (api, port),
+        ):
+            self._begin(IRONIC, api, port)
+            yield asking.pages(IRONIC, api, port, database, nodes)
+            self._ask(IRONIC, api, port, database, nodes, self._extent.api_reads // _FEWER)
+
+    def _podium(self, kind: str, nodes: int) -> Iterator[Row]:
+        with (
+            databases.opened(kind, self._folder / f"podium-{kind}-{nodes}") as database,
+            _served(self._folder / f"podium-api-{kind}-{nodes}", database, _nodes(nodes)) as (api, port),
+        ):
+            self._begin(SINGLE, api, port)
+            yield asking.pages(RENDERED, api, port, database, nodes)
+            yield asking.pages(REUSED, api, port, database, nodes)
+            self._ask(SINGLE, api, port, database, nodes, self._extent.api_reads)
+
+    def _begin(self, what: str, api: Program, port: int) -> None:
+        asking.wait_for(api, port)
+        time.sleep(self._extent.seconds)
+        before = api.cpu()
+        time.sleep(self._extent.seconds)
+        self._idle.append(Idle(what, api.memory(), (api.cpu() - before) / self._extent.seconds))
+        asking.Connection(port).get("/v1/nodes?limit=1")  # what is imported or compiled at the first request
+
+    def _ask(self, what: str, api: Program, port: int, database: Database, nodes: int, reads: int) -> None:
+        paths = [f"/v1/nodes/node-{number * 7919 % nodes}" for number in range(reads)]
+        found = asking.single(f"{what}, {nodes:,} nodes", api, port, database, paths)
+        self._note(self._single, found)
+
+    def _tables(self) -> Sequence[str]:
+        rows, peers = self.found.rows, self._peers(self.found.rows, IRONIC)
+        single = self._peers(self._single, self._name(IRONIC))
+        return [
+            "### Goals of the API",
+            results.goal_table(self._goals()),
+            "### All nodes in pages of 1,000 whole nodes",
+            results.rows_table(rows, peers),
+            "### GET of one node over four connections; a node is a request",
+            results.rows_table(self._single, single),
+            "### Idle, one process that serves",
+            results.table(
+                ["what", "memory, MB", "CPU, % of a core"],
+                [[one.what, f"{one.memory / 1e6:.0f}", f"{one.cpu * 100:.2f}"] for one in self._idle],
+            ),
+        ]
+
+    def _name(self, what: str) -> str:
+        return f"{what}, {self._extent.api[0]:,} nodes"
+
+    def _peers(self, rows: Sequence[Row], what: str) -> list[tuple[str, Row | None]]:
+        found = [(kind, results.find(rows, what, database=kind)) for kind in _KINDS]
+        return [(f"Ironic, {kind}", row) for kind, row in found if row is not None]
+
+    def _goals(self) -> list[Goal]:
+        goals = []
+        for kind in _KINDS:
+            if kind not in self._options.databases:
+                continue
+            ironic = results.find(self.found.rows, IRONIC, database=kind)
+            for nodes in self._extent.api:
+                for what, target in ((RENDERED, 10), (REUSED, 30)):
+                    row = results.find(self.found.rows, what, nodes, kind)
+                    ratio = row.rate / ironic.rate if row and ironic else None
+                    goals.append(Goal(f"{what}, {nodes:,} nodes, {kind}, against Ironic", target, ratio, "×"))
+            other = results.find(self._single, self._name(IRONIC), database=kind)
+            row = results.find(self._single, self._name(SINGLE), database=kind)
+            ratio = _of_one_core(row) / _of_one_core(other) if row and other else None
+            goals.append(Goal(f"GET of a node, {kind}, requests of one core against Ironic", 10, ratio, "×"))
+        idle = [one for one in self._idle if one.what == SINGLE]
+        if idle:
+            goals.append(Goal("idle: memory", 75, max(one.memory for one in idle) / 1e6, " MB", True))
+            goals.append(Goal("idle: CPU of one core", 0.5, max(one.cpu for one in idle) * 100, " %", True))
+        return goals
+
+
+def _of_one_core(row: Row) -> float:
+    return row.nodes / max(row.seconds, row.cpu)
+
+
+def _nodes(count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f"node-{number}",
+            "driver": "ipmi",
+            "driver_info": {
+                "ipmi_address": f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
+                "ipmi_username": "admin",
+                "ipmi_password": "podium-sim",
+                "ipmi_port": "623",
+            },
+            "properties": {"vendor": "unknown"},
+        }
+        for number in range(count)
+    ]
+
+
+@contextlib.contextmanager
+def _served(folder: Path, database: Database, nodes: list[dict[str, Any]]) -> Iterator[tuple[Program, int]]:
+    """Enrol nodes and start podium-api with one process that serves; yields it and its port."""
+    folder.mkdir()
+    port = databases.free_port()
+    config = folder / "podium.conf"
+    config.write_text(
+        f"[DEFAULT]\nstate_path = {folder}\nuse_stderr = true\nauth_strategy = noauth\n"
+        f"[database]\nconnection = {database.url}\n[api]\nport = {port}\n"
+    )
+    file = folder / "nodes.json"
+    file.write_text(json.dumps({"nodes": nodes}))
+    run([BIN / "podium", "--config-file", config, "db", "upgrade"], _IMPORT)
+    run([BIN / "podium", "--config-file", config, "node", "import", file], _IMPORT)
+    with Program([BIN / "podium-api", "--config-file", config], folder / "log") as api:
+        yield api, port
