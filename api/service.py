@@ -181,7 +181,8 @@ def _prepare(conf: configuration.Config) -> Listeners:
         Users(conf.http_basic_auth_user_file)
     _prepare_schema(conf)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(_FILES, hard)), hard))
+    if soft < (wanted := min(_FILES, hard)):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     api = conf.api
     return Listeners(api.host_ip, api.port, api.unix_socket, int(api.unix_socket_mode, 8))
 
@@ -211,8 +212,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     count = conf.api.api_workers
     workers = Workers(count)
     gc.collect()
-    gc.freeze()  # what is there stays, and the workers share it
-    return workers.run(conf, ApiService(conf, workers, listeners), count, listeners.close)
+    gc.freeze()  # what is there stays, and workers share it
+    worker = ApiService(conf, workers, listeners)
+    if count == 1:
+        return workers.run_alone(conf, worker, listeners.close)
+    return workers.run(conf, worker, count, listeners.close)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class Environment:
         (packages,) = folder.glob("lib/python*/site-packages")
         outer = sysconfig.get_path("purelib")
         (packages / "outer.pth").write_text(f"import site; site.addsitedir({outer!r})\n")
-        for program in ("podium", "podium-conductor", "podium-sim"):
+        for program in ("podium", "podium-api", "podium-conductor", "podium-sim"):
             script = (_HERE / program).read_text().split("\n", 1)[1]
             (self.bin / program).write_text(f"#!{self.bin / 'python'}\n{script}")
             (self.bin / program).chmod(0o755)

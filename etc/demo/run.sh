@@ -1,5 +1,5 @@
 #!/bin/sh
-# A rack to try Podium on: 48 simulated BMCs on loopback, enrolled, and the conductor in the foreground.
+# A rack to try Podium on: 48 simulated BMCs on loopback, enrolled, the API, and the conductor in the foreground.
 # Run by "make run" at the repository's root; everything it makes is inside .venv. Ctrl-C ends all of it.
 # PODIUM_PORT is the UDP port of the BMCs; without it that of the last time, 6230 at first, or a free one.
 set -eu
@@ -7,12 +7,12 @@ set -eu
 bin=$PWD/.venv/bin
 config=$PWD/.venv/etc/podium/podium.conf
 state=$PWD/.venv/var/lib/podium
-simulator='' daemon=''
+simulator='' daemon='' api=''
 
 stop() {
     trap '' INT TERM HUP
     # The conductor first: it closes its BMC sessions while the BMCs are still there.
-    for process in $daemon $simulator; do
+    for process in $api $daemon $simulator; do
         kill -TERM "$process" 2>/dev/null || true
         wait "$process" || status=$?
     done
@@ -35,6 +35,23 @@ start_simulator() {
         tries=$((tries + 1))
         if [ "$tries" -gt 600 ]; then
             kill "$simulator"
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+# At its usual port, or at a free one; at loopback alone, where nobody is asked who it is.
+start_api() {
+    OS_DEFAULT__AUTH_STRATEGY=noauth OS_API__HOST_IP=127.0.0.1 OS_API__PORT=$1 OS_API__ENABLE_SSL_API=false \
+        "$bin/podium-api" >/dev/null 2>"$state/api.log" 9>&- &
+    api=$!
+    tries=0
+    until grep -q 'Serving at' "$state/api.log" 2>/dev/null; do
+        kill -0 "$api" 2>/dev/null || return 1
+        tries=$((tries + 1))
+        if [ "$tries" -gt 600 ]; then
+            kill "$api"
             return 1
         fi
         sleep 0.1
@@ -73,8 +90,18 @@ elif [ "$port" != "$last" ]; then
 fi
 echo "$port" >"$state/port"
 
+if ! start_api 6385 && ! start_api 0; then
+    api=''
+    cat "$state/api.log" >&2
+    echo "make run: the API did not start" >&2
+    stop
+    exit 1
+fi
+address=$(sed -n 's/.*Serving at \(http[^ ]*\).*/\1/p' "$state/api.log")
+
 echo
 echo "    In a second terminal:  .venv/bin/podium node list"
+echo "    Over HTTP:             curl $address/v1/nodes"
 echo
 "$bin/podium-conductor" 9>&- &
 daemon=$!

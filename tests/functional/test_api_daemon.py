@@ -230,10 +230,10 @@ def test_wrong_files_of_tls_are_named(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_is_killed_is_started_again(tmp_path: Path) -> None:
-    with Api(tmp_path) as api:
-        (before,) = eventually(api.workers, "there is a worker")
+    with Api(tmp_path, WORKERS) as api:
+        before, _ = eventually(lambda: len(api.workers()) == 2 and api.workers(), "there are workers")
         assert api.get().status == 200
         os.kill(before, signal.SIGKILL)
-        eventually(lambda: api.workers() - {before}, "another worker")
+        eventually(lambda: len(api.workers() - {before}) == 2, "another worker")
         assert api.get().status == 200
         assert api.stop() == 0

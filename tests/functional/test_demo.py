@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -77,6 +79,13 @@ class Checkout:
         (found,) = ports
         return int(found)
 
+    def nodes_over_http(self) -> list[object]:
+        """Ask the API at the address that is printed."""
+        (address,) = re.findall(r"curl (http://127\.0\.0\.1:\d+/v1/nodes)", self.log.read_text())
+        with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
+            nodes: list[object] = json.load(answer)["nodes"]
+        return nodes
+
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
@@ -89,6 +98,7 @@ def test_it_takes_another_port_where_the_usual_one_is_taken_and_the_nodes_follow
             neighbour.bind(("0.0.0.0", USUAL))
         with checkout.running():
             assert checkout.port() != USUAL
+            assert len(checkout.nodes_over_http()) == 48
             assert "it is running already" in checkout.refusal()
     wanted = free_port(socket.SOCK_DGRAM)
     with checkout.running(PODIUM_PORT=str(wanted)):

@@ -37,7 +37,7 @@ def test_a_worker_that_gives_up_ends_the_daemon(monkeypatch: pytest.MonkeyPatch)
     workers = Workers(1)
     assert not workers.have_failed
     workers.give_up()
-    assert (workers.have_failed, sent) == (True, [(os.getppid(), signal.SIGTERM)])
+    assert (workers.have_failed, sent) == (True, [(os.getpid(), signal.SIGTERM)])
 
 
 def test_the_first_worker_that_fails_is_known() -> None:
