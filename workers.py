@@ -125,7 +125,7 @@ class Workers:
         """
         awaited = {signal.SIGTERM, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
-        with contextlib.suppress(OSError):  # as the launcher does: who is in haste ends the whole group
+        with contextlib.suppress(OSError):  # as the launcher does, for interrupt_as_terminate
             os.setsid()
         worker.start()
         while signal.sigwait(awaited) == signal.SIGHUP:

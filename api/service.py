@@ -180,9 +180,9 @@ def _prepare(conf: configuration.Config) -> Listeners:
     if conf.auth_strategy == "http_basic":
         Users(conf.http_basic_auth_user_file)
     _prepare_schema(conf)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < (wanted := min(_FILES, hard)):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    with contextlib.suppress(OSError):  # systemd's filter of calls may refuse it, and has a limit itself
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(_FILES, hard)), hard))
     api = conf.api
     return Listeners(api.host_ip, api.port, api.unix_socket, int(api.unix_socket_mode, 8))
 
