@@ -66,7 +66,7 @@ opts = [
     ),
     cfg.ListOpt(
         "enabled_drivers",
-        default=["ipmi", "redfish", "fake"],
+        default=["ipmi", "redfish", "fake", "fake-hardware"],
         help="The drivers to load: names of entry points in the group podium.drivers. Nodes of other drivers "
         "are left alone.",
     ),

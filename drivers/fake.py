@@ -126,6 +126,21 @@ class FakeDriver(base.Driver):
         return machine
 
 
+class FakeHardware(FakeDriver):
+    """The same under the name of Ironic's driver, for clients and tests that know it by that."""
+
+    #: What Ironic's driver of this name is made of. Nothing but the power is anything that could be done.
+    interfaces: ClassVar[Mapping[str, str]] = {
+        "boot": "fake",
+        "deploy": "fake",
+        "management": "fake",
+        "network": "noop",
+        "power": "fake",
+    }
+    #: What its machines are said to boot from.
+    boot_devices = ("pxe",)
+
+
 async def _suffer(machine: _Machine) -> None:
     if machine.latency:
         await asyncio.sleep(machine.latency)

@@ -220,7 +220,7 @@ def test_a_database_that_goes_away_is_waited_for_and_nothing_is_lost(
         (
             "enabled_drivers = fake, impi",
             "",
-            "there is no driver impi, only fake, ipmi, redfish; did you mean ipmi?",
+            "there is no driver impi, only fake, fake-hardware, ipmi, redfish; did you mean ipmi?",
         ),
         (
             "",

@@ -150,14 +150,14 @@ def test_where_no_file_is_read_that_is_said(
         pytest.param(
             ["[DEFAULT]", "enabled_drivers = impi"],
             "podium.conf:2: [DEFAULT] enabled_drivers = impi: there is no driver impi,"
-            " only fake, ipmi, redfish; did you mean ipmi?",
+            " only fake, fake-hardware, ipmi, redfish; did you mean ipmi?",
             id="an unknown driver",
         ),
         pytest.param(
             ["[DEFAULT]", "enabled_drivers = impi", "[ipmi]", "command_retry_timeout = 9", "[periodic_tasks]"]
             + ["disabled = ipmi.check_status"],
             "podium.conf:2: [DEFAULT] enabled_drivers = impi: there is no driver impi,"
-            " only fake, ipmi, redfish; did you mean ipmi?",
+            " only fake, fake-hardware, ipmi, redfish; did you mean ipmi?",
             id="a misspelt driver, whose section and tasks are there",
         ),
         pytest.param(

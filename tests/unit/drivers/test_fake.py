@@ -9,7 +9,7 @@ from oslo_context import context as oslo_context
 
 from podium import errors, states
 from podium.drivers import base
-from podium.drivers.fake import FakeDriver
+from podium.drivers.fake import FakeDriver, FakeHardware
 
 
 def node(name: str = "n1", power_state: str | None = None, **driver_info: Any) -> base.Node:
@@ -145,3 +145,11 @@ def test_a_machine_that_is_gone_is_forgotten(driver: FakeDriver) -> None:
     check(driver, Manager(node("n2")))
     assert asyncio.run(driver.get_power_state(node("n1"))) == states.POWER_OFF
     assert asyncio.run(driver.get_power_state(node("n2"))) == states.POWER_ON
+
+
+def test_the_driver_of_ironics_name_is_the_same_and_says_what_ironics_is_made_of() -> None:
+    driver = FakeHardware("fake-hardware", None)
+    assert driver.properties == FakeDriver.properties
+    assert driver.interfaces["network"] == "noop"
+    assert {driver.interfaces[kind] for kind in ("boot", "deploy", "management", "power")} == {"fake"}
+    assert asyncio.run(driver.get_power_state(node())) == states.POWER_OFF
