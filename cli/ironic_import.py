@@ -97,7 +97,8 @@ def _candidate(node: IronicNode, catalog: Catalog, vendors: bool, unused: set[st
     if translated.faults:
         return _Candidate(node, {}, translated.faults)
     unused.update(translated.unused)
-    settled, faults = enrolment.settle(translated.row, catalog)
+    is_complete = translated.columns["provision_state"] != "enroll"
+    settled, faults = enrolment.settle(translated.row, catalog, complete=is_complete)
     return _Candidate(node, {**settled, **translated.columns}, faults)
 
 

@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import bcrypt
 import httpx
 import pytest
 
 import peers
-from apis import Api
 from daemons import eventually
+from doors import Door
 from rounds import only_long
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "from-ironic.md"
 NAME: Final = "podium.example.org"
+#: Whence the client asks.
+CLIENT: Final = "127.1.2.3"
 ALONE: Final = {
     "haproxy": "global\n    maxconn 100\n%s",
     "nginx": "daemon off;\npid nginx.pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n"
@@ -38,7 +41,7 @@ def _certificate(folder: Path) -> Path:
 
 
 @contextmanager
-def _running(program: str, folder: Path, apis: list[Api]) -> Iterator[httpx.Client]:
+def _running(program: str, folder: Path, doors: list[Door]) -> Iterator[httpx.Client]:
     """Run a proxy as the page shows it; a client that asks it from an address of its own."""
     found = re.search(rf"^```{program}\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
     assert found is not None
@@ -49,8 +52,8 @@ def _running(program: str, folder: Path, apis: list[Api]) -> Iterator[httpx.Clie
         ("listen 443", f"listen {peers.own_address()}:{port}"),
         ("/etc/haproxy", str(folder)),
         ("/etc/nginx", str(folder)),
-        ("10.0.0.11:6385", apis[0].url.removeprefix("http://")),
-        ("10.0.0.12:6385", apis[1].url.removeprefix("http://")),
+        ("10.0.0.11:6385", doors[0].url.removeprefix("http://")),
+        ("10.0.0.12:6385", doors[1].url.removeprefix("http://")),
     ):
         text = text.replace(old, new)
     file = folder / f"{program}.conf"
@@ -68,7 +71,7 @@ def _running(program: str, folder: Path, apis: list[Api]) -> Iterator[httpx.Clie
                 "X-OpenStack-Ironic-API-Version": "latest",
                 "X-Forwarded-For": "192.0.2.66",
             },
-            transport=httpx.HTTPTransport(verify=trust, local_address="127.0.0.1"),
+            transport=httpx.HTTPTransport(verify=trust, local_address=CLIENT),
             timeout=peers.PATIENCE,
         ) as client:
             eventually(lambda: process.poll() is not None or _answers(client), f"{program} passes requests")
@@ -90,18 +93,26 @@ def _answers(client: httpx.Client) -> bool:
 @pytest.mark.parametrize("program", ["haproxy", "nginx"])
 def test_requests_reach_podium_api_through_a_proxy_as_the_page_shows_it(tmp_path: Path, program: str) -> None:
     peers.require(program)
+    (tmp_path / "htpasswd").write_bytes(b"alice:" + bcrypt.hashpw(b"wonderland", bcrypt.gensalt(4)) + b"\n")
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
         folder.mkdir()
-    settings = f"public_endpoint = https://{NAME}\ntrusted_proxies = {peers.own_address()}\n"
-    with Api(folders[0], settings=settings) as first:
-        first.daemon.podium("node", "create", "--driver", "fake", "--name", "r1n01")
-        first.daemon.podium("node", "create", "--driver", "fake", "--name", "r1n02")
+    strategy = f"http_basic_auth_user_file = {tmp_path}/htpasswd"
+    settings = f"public_endpoint = https://{NAME}\ntrusted_proxies = 127.0.0.1\nadmins = alice\n"
+    with Door(folders[0], settings, strategy=strategy) as first:
+        for name in ("r1n01", "r1n02"):
+            first.conductor.podium("node", "create", "--driver", "fake", "--name", name)
         with (
-            Api(folders[1], settings=settings, url=first.daemon.url) as second,
+            Door(folders[1], settings, strategy=strategy, database=first.conductor.url) as second,
             _running(program, tmp_path, [first, second]) as client,
         ):
+            client.auth = ("alice", "wonderland")
             for _ in range(4):
                 page = client.get("/v1/nodes?limit=1").json()
                 assert [node["name"] for node in page["nodes"]] == ["r1n01"]
                 assert page["next"].startswith(f"https://{NAME}/v1/nodes?")
+            asked = client.put("/v1/nodes/r1n01/states/power", json={"target": "power on"})
+            assert asked.status_code == 202
+            audit = first.api.text() + second.api.text()
+            assert f"PUT /v1/nodes/r1n01/states/power from {CLIENT}: alice 202" in audit
+            assert client.get("/v1/nodes", headers={"Host": "evil.example.org"}).status_code == 400
