@@ -26,6 +26,7 @@ ALONE: Final = {
     "nginx": "daemon off;\npid nginx.pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n"
     "client_body_temp_path body;\nproxy_temp_path proxy;\n%s}\n",
 }
+BEGIN: Final = {"haproxy": "frontend", "nginx": "upstream"}
 COMMAND: Final = {"haproxy": ["-db", "-f"], "nginx": ["-e", "stderr", "-p", ".", "-c"]}
 
 
@@ -43,7 +44,7 @@ def _certificate(folder: Path) -> Path:
 @contextmanager
 def _running(program: str, folder: Path, doors: list[Door]) -> Iterator[httpx.Client]:
     """Run a proxy as the page shows it; a client that asks it from an address of its own."""
-    found = re.search(rf"^```{program}\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    found = re.search(rf"^```\w+\n({BEGIN[program]}.*?)^```$", PAGE.read_text(), re.M | re.S)
     assert found is not None
     port, certificate = peers.free_port(), _certificate(folder)
     text = found[1]
