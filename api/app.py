@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from podium import errors
-from podium.api.access import audit
 from podium.api.access.identity import Access
 from podium.api.callers import SCOPE_KEY
 from podium.api.faults import Fault, of_error
@@ -60,7 +59,6 @@ def _endpoint(access: Access, by_method: Mapping[str, Operation], seconds: float
         except Exception as error:
             LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
             response = answers.fault(request, Fault(500, _UNEXPECTED))
-        audit.note(request, response)
         return response
 
     async def act(request: Request) -> Response:

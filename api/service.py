@@ -19,8 +19,9 @@ from oslo_log import log
 from podium import conf as configuration
 from podium import errors, library_internals
 from podium.api import app
-from podium.api.access.gate import Gate, make_access
-from podium.api.access.htpasswd import Users
+from podium.api.access import door
+from podium.api.access.guard import Guard
+from podium.api.access.identity import Access
 from podium.api.operations import OPERATIONS
 from podium.api.services import Services
 from podium.api.serving.listening import Listeners
@@ -56,7 +57,7 @@ class ApiService(Worker):
         self._end: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._certificate: Certificate | None = None
-        self._access: Gate | None = None
+        self._access: Access | None = None
 
     def start(self) -> None:
         """Begin to serve in a thread of its own."""
@@ -107,11 +108,10 @@ class ApiService(Worker):
         database = make_database(conf)
         sql = Sql(database)
         self._certificate = make_certificate(conf)
-        access = self._access = make_access(conf, sql)
+        access = self._access = door.make_access(conf, sql)
         server = Server(
-            app.create(Services(conf, sql, Catalog(conf, LOG.warning)), access, OPERATIONS),
+            Guard(app.create(Services(conf, sql, Catalog(conf, LOG.warning)), access, OPERATIONS), conf),
             conf.api.max_json_body_size,
-            conf.api.trusted_proxies,
         )
         self._loop = asyncio.get_running_loop()
         await server.start(self._listeners, self._certificate.context if self._certificate else None)
@@ -126,7 +126,6 @@ class ApiService(Worker):
         finally:
             checked.cancel()
             await server.stop(max(conf.graceful_shutdown_timeout - _REST, 1))
-            access.close()
             await asyncio.to_thread(sql.close)
 
 
@@ -177,8 +176,7 @@ def _prepare(conf: configuration.Config) -> Listeners:
     """Find out what would keep the daemon from serving, and listen."""
     options.check(conf)
     make_certificate(conf)
-    if conf.auth_strategy == "http_basic":
-        Users(conf.http_basic_auth_user_file)
+    door.check(conf)
     _prepare_schema(conf)
     with contextlib.suppress(OSError):  # systemd's filter of calls may refuse it, and has a limit itself
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

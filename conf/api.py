@@ -119,7 +119,7 @@ opts = [
         type=types.List(Network(), type_name="address or network, ..."),
         default=[],
         sample_default="10.0.0.5,10.1.0.0/24",
-        help="Proxies whose X-Forwarded-For and X-Forwarded-Proto count; others could claim any address.",
+        help="Proxies whose X-Forwarded-For, -Proto and -Host count; others could claim any address.",
     ),
     cfg.ListOpt(
         "allowed_hosts",

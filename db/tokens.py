@@ -27,6 +27,9 @@ class Token(NamedTuple):
     revoked_by: str | None
 
 
+#: Seconds between two notes of a token's use.
+_NOTED: Final = 60.0
+
 _TOKENS: Final = sa.select(*columns(api_tokens, Token._fields))
 
 
@@ -76,9 +79,11 @@ def valid(connection: sa.Connection, secret: str) -> Token | None:
 
 
 def note_use(connection: sa.Connection, number: int, address: str) -> None:
-    """Write down that a token was used now."""
-    used = sa.update(api_tokens).where(api_tokens.c.id == number)
-    connection.execute(used.values(last_used_at=clock.now(connection), last_used_from=address[:255]))
+    """Write down that a token was used now, at most once a minute however many processes have seen it."""
+    now, used_at = clock.now(connection), api_tokens.c.last_used_at
+    is_old = sa.or_(used_at.is_(None), used_at < clock.later(now, -_NOTED), used_at > now)
+    used = sa.update(api_tokens).where(api_tokens.c.id == number, is_old)
+    connection.execute(used.values(last_used_at=now, last_used_from=address[:255]))
 
 
 def revoke(connection: sa.Connection, name: str, who: str) -> None:

@@ -1,91 +1,134 @@
-"""The users of a file of passwords, as ``htpasswd -B`` writes it: ``USER:HASH``, with bcrypt."""
+"""The file of users and their bcrypt hashes, as ``htpasswd -B`` writes it, read again when it changes."""
 
+import asyncio
+import hashlib
 import re
-import secrets
-import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-import bcrypt
 from oslo_log import log
 
 from podium import errors
 
 LOG = log.getLogger(__name__)
 
-#: The forms of bcrypt that Ironic knows too.
-_HASH: Final = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
-#: Bytes of a password that bcrypt looks at; from version 5 on it refuses longer ones.
-LONGEST: Final = 72
-#: Rounds of bcrypt, as a power of two, where there are no users.
-_COST: Final = 10
-_LARGEST_FILE: Final = 4 * 1024 * 1024
+_HASH: Final = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
+#: A name that can stand in the options of roles, in the ledger, and in a line of the log.
+_NAME: Final = re.compile(r"[^\s,:]{1,128}")
+#: Costs of bcrypt, as htpasswd has them; a check with the highest takes seconds.
+_COSTS: Final = range(4, 18)
+#: Bytes of the file.
+_LARGEST: Final = 1_048_576
+#: Seconds between two looks whether the file has changed.
+_LOOK_EVERY: Final = 1.0
 
 
-class Users:
-    """The users of one file, in any thread.
+def parse(text: str) -> tuple[dict[str, bytes], dict[int, str]]:
+    """Return the hashes by user, and what is wrong with lines by their number, without what is in them."""
+    users: dict[str, bytes] = {}
+    faults: dict[int, str] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.rstrip("\r ")
+        if not line or line.startswith("#"):
+            continue
+        name, _, its_hash = line.partition(":")
+        found = _HASH.fullmatch(its_hash)
+        if not (_NAME.fullmatch(name) and name.isprintable()):
+            faults[number] = "it does not begin with USER: of at most 128 characters"
+        elif found is None:
+            faults[number] = "its hash is not one of bcrypt; htpasswd -B makes one"
+        elif int(found[1]) not in _COSTS:
+            faults[number] = f"the cost of its hash is not between {_COSTS[0]} and {_COSTS[-1]}"
+        elif name in users:
+            faults[number] = "its user has a line already"
+        else:
+            users[name] = its_hash.encode()
+    return users, faults
 
-    :param path: read again when it changes
+
+def read(path: str) -> str:
+    """Return the text of the file.
+
     :raises podium.errors.ConfigError: it cannot be read
     """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise _unusable(path, f"cannot be read: {error.strerror}") from None
+    if len(content) > _LARGEST:
+        raise _unusable(path, f"is larger than {_LARGEST} bytes")
+    return content.decode(errors="replace")
 
-    def __init__(self, path: str) -> None:
-        self._path = Path(path)
-        self._lock = threading.Lock()
-        self._seen: tuple[int, ...] = ()
-        self._hashes: Mapping[str, bytes] = {}
-        try:
-            self.refresh()
-        except OSError as fault:
-            raise errors.ConfigError(
-                f"[DEFAULT] http_basic_auth_user_file = {path}: {fault.strerror}; make it"
-                f" with: htpasswd -B -c {path} USER"
-            ) from None
 
-    def refresh(self) -> None:
-        """Read the file if it has changed.
+def _unusable(path: str, why: str) -> errors.ConfigError:
+    return errors.ConfigError(
+        f"[DEFAULT] http_basic_auth_user_file = {path} {why}; make it with: htpasswd -B -c {path} USER"
+    )
 
-        :raises OSError: it cannot be read
+
+class UserFile:
+    """The users of one process, used in its event loop."""
+
+    def __init__(self, path: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._looked = -_LOOK_EVERY
+        self._look: asyncio.Future[None] | None = None
+        self._seen: tuple[int, ...] | None = None
+        self._users: Mapping[str, bytes] = {}
+        self._fault: errors.ConfigError | None = None
+        self._logged: set[bytes] = set()
+
+    async def users(self) -> Mapping[str, bytes]:
+        """Return the hashes by user, as the file was at most a second ago.
+
+        :raises podium.errors.ConfigError: it cannot be read
         """
-        found = self._path.stat()
-        seen = (found.st_mtime_ns, found.st_ino, found.st_size)
-        with self._lock:
-            if seen == self._seen:
-                return
-            with self._path.open(encoding="utf-8", errors="surrogateescape") as file:
-                text = file.read(_LARGEST_FILE)
-            self._hashes = self._parsed(text)
-            # The hash of a password that nobody has: to ask for an unknown user takes as long as for others.
-            cost = next((int(one[4:6]) for one in self._hashes.values()), _COST)
-            self._nobody = bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(cost))
-            self._seen = seen
-            LOG.info("%s has %d users", self._path, len(self._hashes))
+        if self._look is None or (self._look.done() and self._clock() - self._looked >= _LOOK_EVERY):
+            self._looked = self._clock()
+            self._look = asyncio.ensure_future(self._update())
+        if not self._look.done():
+            await asyncio.shield(self._look)
+        if self._fault is not None:
+            raise self._fault
+        return self._users
 
-    def _parsed(self, text: str) -> dict[str, bytes]:
-        hashes = {}
-        for number, line in enumerate(text.splitlines(), 1):
-            name, colon, digest = line.strip().partition(":")
-            if not line.strip() or line.startswith("#"):
-                continue
-            if not colon or not name or _HASH.fullmatch(digest) is None:
-                LOG.error(
-                    "%s, line %d: it is not USER:HASH with a hash of bcrypt (htpasswd -B), and is left out",
-                    self._path,
-                    number,
-                )
-                continue
-            # The same algorithm: 2y is the name that PHP gave it.
-            hashes[name] = digest.replace("$2y$", "$2b$", 1).encode()
-        return hashes
+    async def _update(self) -> None:
+        try:
+            text = await asyncio.to_thread(self._changed)
+        except errors.ConfigError as fault:
+            if self._fault is None:
+                LOG.error("Nobody can log in with a password: %s", fault)
+            self._fault, self._users, self._seen = fault, {}, None
+            return
+        if text is not None:
+            self._users, faults = parse(text)
+            self._log(text, faults)
+        if self._fault is not None:
+            LOG.info("The users of %s can log in again", self._path)
+            self._fault = None
 
-    def hash_of(self, name: str) -> bytes | None:
-        """Return the hash of a user's password."""
-        return self._hashes.get(name)
+    def _changed(self) -> str | None:
+        try:
+            found = Path(self._path).stat()
+        except OSError as error:
+            raise _unusable(self._path, f"cannot be read: {error.strerror}") from None
+        seen = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev)
+        if seen == self._seen:
+            return None
+        text = read(self._path)
+        self._seen = seen
+        return text
 
-    def check(self, name: str, password: bytes) -> bool:
-        """Return whether this is the user's password. It takes a good part of a second, by design."""
-        known = self._hashes.get(name)
-        if len(password) > LONGEST or b"\0" in password:
-            return False
-        return bcrypt.checkpw(password, known or self._nobody) and known is not None
+    def _log(self, text: str, faults: Mapping[int, str]) -> None:
+        """Log each wrong line once, however often the file is read."""
+        lines, logged = text.split("\n"), set()
+        for number, why in faults.items():
+            key = hashlib.sha256(f"{number}:{lines[number - 1]}".encode()).digest()
+            logged.add(key)
+            if key not in self._logged:
+                LOG.error("%s, line %d, is left out: %s", self._path, number, why)
+        self._logged = logged

@@ -1,29 +1,43 @@
-"""Which role somebody has, by the options that give them."""
+"""Which role the options give to whom."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any
 
-from podium import conf
-from podium.api.callers import Role
-
-#: The option of each role.
-OPTIONS: Final = {Role.READER: "readers", Role.OPERATOR: "operators", Role.ADMIN: "admins"}
+from podium.api.callers import Caller, Role
+from podium.api.faults import Fault
 
 
-def role_of(config: conf.Config, name: str, groups: Iterable[str] = ()) -> Role | None:
-    """Return the highest role that the options give.
+class Roles:
+    """The options readers, operators and admins, as they are now.
 
-    :param name: of the user or, as ``token:NAME``, of the token
-    :param groups: of the user on this host
+    :param options: those of [api]
     """
-    names = {name, *(f"@{group}" for group in groups)}
-    given = [role for role, option in OPTIONS.items() if not names.isdisjoint(config.api[option])]
-    return max(given, default=None)
+
+    def __init__(self, options: Any) -> None:
+        self._by_name: dict[str, Role] = {}
+        for role in Role:  # the highest is the last, and stays
+            self._by_name |= dict.fromkeys(getattr(options, f"{role.word}s"), role)
+
+    def of(self, name: str, groups: Iterable[str] = (), own: Role | None = None) -> Role | None:
+        """Return the highest role of a user, or of the token ``token:NAME``; None if there is none.
+
+        :param groups: of this host, in which the user is
+        :param own: what a token has of its own
+        """
+        # A user whose name begins with @ is not the group.
+        named = None if name.startswith("@") else self._by_name.get(name)
+        found = [named, own, *(self._by_name.get(f"@{group}") for group in groups)]
+        return max((role for role in found if role is not None), default=None)
 
 
-def refusal(name: str, needed: Role) -> str:
-    """Return the words for somebody whose role does not suffice."""
-    return (
-        f"{name} may not do this, which needs the role {needed.word};"
-        f" [api] {OPTIONS[needed]} of podium-api gives it"
+def require(caller: Caller, role: Role) -> None:
+    """Make sure that a caller has a role.
+
+    :raises podium.api.faults.Fault: 403, naming what gives it
+    """
+    if caller.role is not None and caller.role >= role:
+        return
+    has = f"has the role {caller.role.word}" if caller.role else "has no role"
+    raise Fault(
+        403, f"{caller.name} {has}, and this needs {role.word}, which the option [api] {role.word}s gives"
     )

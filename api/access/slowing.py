@@ -1,80 +1,141 @@
-"""Slows down those who try passwords: the more of them fail, the longer the next answer takes."""
+"""Logins that fail slow down those that follow, and nobody else's.
+
+Every attempt counts as failed until it has succeeded, so that many at the same time gain nothing. What
+follows too soon waits for its turn; where the wait would be long it is refused. Three things are counted: a
+user at an address, an address, and a user. Who has logged in at an address before passes the last two: a
+stranger who guesses passwords cannot keep users out.
+"""
 
 import asyncio
+import ipaddress
+import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
 from typing import Final
 
 from podium.api.faults import Fault
 
-#: Seconds that the first, and at most any, attempt after a failed one waits.
-_FIRST, _LONGEST = 0.25, 8.0
-#: Seconds after which failures are forgotten.
-_FORGOTTEN: Final = 900.0
-#: Attempts that wait at the same time: of one address, and of all.
-_MOST_OF_ONE, _MOST = 5, 100
-#: Addresses that are remembered.
-_MOST_KNOWN: Final = 10_000
+#: Seconds for which an attempt waits for its turn, and how many wait in one process.
+_PATIENCE, _MOST_WAITING = 5.0, 200
+#: Users, addresses and pairs of both that are remembered, of each those that were seen last.
+_MOST: Final = 10_000
+#: Seconds in which half of the failures are forgotten.
+_HALF_LIFE: Final = 60.0
+#: Seconds of the first gap; each further failure doubles it.
+_FIRST_GAP: Final = 0.5
 
 
 @dataclass(slots=True)
-class _Suspect:
-    failures: int = 0
-    until: float = 0.0
-    waiting: int = 0
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+class _Pace:
+    failures: float = 0.0
+    seen: float = 0.0
+    free_at: float = -math.inf
+
+
+class _Level:
+    """The failures of one kind.
+
+    :param free: how many are let pass
+    :param longest: seconds of the longest gap between two attempts
+    """
+
+    def __init__(self, free: int, longest: float) -> None:
+        self._free = free
+        self._longest = longest
+        self._paces: OrderedDict[Hashable, _Pace] = OrderedDict()
+
+    def free_at(self, key: Hashable) -> float:
+        found = self._paces.get(key)
+        return -math.inf if found is None else found.free_at
+
+    def count(self, key: Hashable, now: float, at: float) -> None:
+        """Note an attempt, and that its turn is at a time."""
+        pace = self._paces.setdefault(key, _Pace(seen=now))
+        self._paces.move_to_end(key)
+        pace.failures = pace.failures * 0.5 ** ((now - pace.seen) / _HALF_LIFE) + 1
+        pace.seen = now
+        over = min(math.ceil(pace.failures - self._free), 20)
+        gap = min(_FIRST_GAP * 2.0 ** (over - 1), self._longest) if over > 0 else 0.0
+        pace.free_at = at + gap
+        while len(self._paces) > _MOST:
+            self._paces.popitem(last=False)
+
+    def forgive(self, key: Hashable) -> None:
+        """Note that an attempt was no failure."""
+        pace = self._paces.get(key)
+        if pace is not None:
+            pace.failures = max(pace.failures - 1, 0.0)
+            if pace.failures <= self._free:
+                pace.free_at = -math.inf
 
 
 class Slowing:
-    """Failed logins by address; used in one event loop.
-
-    :param clock: seconds, monotonic
-    """
+    """The failed logins of one process, used in its event loop."""
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = asyncio.sleep
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self._known: OrderedDict[str, _Suspect] = OrderedDict()
+        self._pairs = _Level(3, 4.0)
+        self._addresses = _Level(20, 2.0)
+        self._users = _Level(20, 1.0)
+        self._familiar: OrderedDict[tuple[str, bytes], None] = OrderedDict()
         self._waiting = 0
 
-    async def attempt(self, address: str, check: Callable[[], object]) -> bool:
-        """Return what ``check``, which returns an awaitable, finds; one after the other for each address.
+    async def turn(self, address: str, who: bytes) -> None:
+        """Wait until a login may be tried, and count it as failed.
 
-        :raises podium.api.faults.Fault: 429 if too many wait
+        :param who: a digest of what was typed as the user's name, or of a token
+        :raises podium.api.faults.Fault: it would have to wait for too long
         """
-        suspect = self._known.setdefault(address, _Suspect())
-        if suspect.waiting >= _MOST_OF_ONE or self._waiting >= _MOST:
-            raise Fault(429, "too many logins at the same time; try again later", {"Retry-After": "10"})
-        suspect.waiting += 1
-        self._waiting += 1
-        try:
-            async with suspect.turn:
-                now = self._clock()
-                if suspect.failures and now < suspect.until:
-                    await self._sleep(min(suspect.until - now, _LONGEST))  # type: ignore[misc]
-                is_right = bool(await check())  # type: ignore[misc]
-                self._note(suspect, is_right)
-                return is_right
-        finally:
-            suspect.waiting -= 1
-            self._waiting -= 1
-            self._forget(address, suspect)
-
-    def _note(self, suspect: _Suspect, is_right: bool) -> None:
         now = self._clock()
-        if is_right or now > suspect.until + _FORGOTTEN:
-            suspect.failures = 0
-        if not is_right:
-            suspect.failures += 1
-            suspect.until = now + min(_FIRST * 2 ** min(suspect.failures - 1, 10), _LONGEST)
+        keys = self._keys(address, who)
+        at = max([now, *(level.free_at(key) for level, key in keys)])
+        if at - now > _PATIENCE or (at > now and self._waiting >= _MOST_WAITING):
+            seconds = str(max(math.ceil(at - now), 1))
+            text = f"too many logins have failed; try again in {seconds} s"
+            raise Fault(429, text, {"Retry-After": seconds})
+        for level, key in keys:
+            level.count(key, now, at)
+        if at > now:
+            self._waiting += 1
+            try:
+                await self._sleep(at - now)
+            finally:
+                self._waiting -= 1
 
-    def _forget(self, address: str, suspect: _Suspect) -> None:
-        self._known.move_to_end(address)
-        if not suspect.failures and not suspect.waiting:
-            del self._known[address]
-        while len(self._known) > _MOST_KNOWN:
-            self._known.popitem(last=False)
+    def take_back(self, address: str, who: bytes) -> None:
+        """Note that nobody knows whether a login that had its turn was right."""
+        for level, key in self._keys(address, who):
+            level.forgive(key)
+
+    def succeed(self, address: str, who: bytes) -> None:
+        """Note that a login that had its turn was right."""
+        self.take_back(address, who)
+        pair = (_network(address), who)
+        self._familiar[pair] = None
+        self._familiar.move_to_end(pair)
+        while len(self._familiar) > _MOST:
+            self._familiar.popitem(last=False)
+
+    def _keys(self, address: str, who: bytes) -> list[tuple[_Level, Hashable]]:
+        network = _network(address)
+        pair = (network, who)
+        keys: list[tuple[_Level, Hashable]] = [(self._pairs, pair)]
+        if pair not in self._familiar:
+            keys += [(self._addresses, network), (self._users, who)]
+        return keys
+
+
+def _network(address: str) -> str:
+    """Return what counts as one address: of IPv6 all that one subscriber has."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return address if found.version == 4 else str(ipaddress.ip_network((int(found), 64), strict=False))

@@ -8,6 +8,8 @@ from typing import Final, TypeVar
 from oslo_log import log
 
 from podium import errors
+from podium.api.access.slowing import Slowing
+from podium.api.faults import Fault
 from podium.api.sql import Sql
 from podium.db import tokens
 from podium.db.tokens import Token
@@ -30,16 +32,19 @@ _V = TypeVar("_V")
 class Tokens:
     """The tokens that one process has seen; used in its event loop."""
 
-    def __init__(self, sql: Sql, clock: Callable[[], float]) -> None:
+    def __init__(self, sql: Sql, slowing: Slowing, clock: Callable[[], float]) -> None:
         self._sql = sql
+        self._slowing = slowing
         self._clock = clock
         self._known: OrderedDict[str, tuple[float, Token | None]] = OrderedDict()
         self._noted: OrderedDict[int, float] = OrderedDict()
+        self._under_way: dict[tuple[str, str], asyncio.Task[Token | None]] = {}
         self._notes: set[asyncio.Task[None]] = set()
 
     async def find(self, secret: str, address: str) -> Token | None:
         """Return the valid token that this is.
 
+        :raises podium.api.faults.Fault: too many have been wrong
         :raises podium.errors.DatabaseUnavailable: it cannot be looked up
         """
         if not secret.startswith(PREFIX) or len(secret) > _LONGEST:
@@ -47,13 +52,33 @@ class Tokens:
         key, now = tokens.digest(secret), self._clock()
         until, token = self._known.get(key, (0.0, None))
         if until <= now:
-            token = await self._sql.read(tokens.valid, secret)
-            _keep(self._known, key, (now + _FRESH, token))
+            token = await self._look_up(key, secret, address)
         if token is not None and now - self._noted.get(token.id, -_NOTED) >= _NOTED:
             _keep(self._noted, token.id, now)
             note = asyncio.create_task(self._note(token.id, address), name="use of a token")
             self._notes.add(note)
             note.add_done_callback(self._notes.discard)
+        return token
+
+    async def _look_up(self, key: str, secret: str, address: str) -> Token | None:
+        shared = self._under_way.get((key, address))
+        if shared is None:
+            shared = self._under_way[key, address] = asyncio.ensure_future(self._ask(key, secret, address))
+            shared.add_done_callback(lambda _: self._under_way.pop((key, address), None))
+        return await asyncio.shield(shared)
+
+    async def _ask(self, key: str, secret: str, address: str) -> Token | None:
+        await self._slowing.turn(address, key.encode())
+        try:
+            token = await self._sql.read(tokens.valid, secret)
+        except (errors.DatabaseError, Fault):
+            self._slowing.take_back(address, key.encode())
+            raise
+        _keep(self._known, key, (self._clock() + _FRESH, token))
+        if token is None:
+            LOG.warning("A token from %s was refused", address)
+        else:
+            self._slowing.succeed(address, key.encode())
         return token
 
     async def _note(self, number: int, address: str) -> None:

@@ -3,12 +3,10 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
 
 from oslo_log import log
 from starlette.types import ASGIApp
 from uvicorn.config import Config
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from podium.api.serving.connections import IDLE_SECONDS, Connection, Connections, LocalConnection
 from podium.api.serving.listening import BACKLOG, Listeners
@@ -27,13 +25,11 @@ class Server:
 
     uvicorn's own Server has one kind of socket, wakes up ten times a second, and has no limits for TLS.
 
-    :param proxies: addresses and networks whose X-Forwarded-For and -Proto count
     :param longest_body: bytes of the largest body that the application takes
     """
 
-    def __init__(self, app: ASGIApp, longest_body: int, proxies: Sequence[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, longest_body: int) -> None:
         self._app = app
-        self._proxies = list(proxies)
         # A body may be sent in chunks of one byte, with six around each.
         self._longest_body = 8 * longest_body
         self._servers: list[asyncio.Server] = []
@@ -44,10 +40,7 @@ class Server:
 
         :param context: of TLS, for TCP
         """
-        app = self._app
-        if self._proxies:
-            app = ProxyHeadersMiddleware(app, self._proxies)  # type: ignore[arg-type, assignment]
-        tcp = self._of(app, Connection, _MOST_TCP)
+        tcp = self._of(self._app, Connection, _MOST_TCP)
         for listener in listeners.tcp:
             await self._accept(tcp, listener, context)
         if listeners.unix is not None:

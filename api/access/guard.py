@@ -1,0 +1,57 @@
+"""What is looked at before a request is answered at all, whatever it asks for, and noted after it."""
+
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from podium import conf
+from podium.api.access import audit
+from podium.api.access.forwarded import Proxies
+from podium.api.access.names import Names
+from podium.api.faults import Fault
+from podium.api.ironic import answers
+from podium.api.serving.peers import PEER
+
+_READS: Final = frozenset({"GET", "HEAD"})
+
+
+class Guard:
+    """An application that is asked under its own names alone, and whose writes leave a line in the log."""
+
+    def __init__(self, app: ASGIApp, config: conf.Config) -> None:
+        self._app = app
+        self._proxies = Proxies(config.api.trusted_proxies)
+        self._names = Names(config.api)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        self._proxies.settle(scope)
+        is_write = scope["method"] not in _READS
+        answer = self._app
+        try:
+            self._check(scope, is_write)
+        except Fault as fault:
+            answer = answers.fault(Request(scope), fault)
+        if not is_write:
+            await answer(scope, receive, send)
+            return
+        ended: Message = {}
+
+        async def note(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                ended.update(message)
+            await send(message)
+
+        try:
+            await answer(scope, receive, note)
+        finally:
+            audit.note(scope, ended.get("status"), Headers(raw=ended.get("headers", [])))
+
+    def _check(self, scope: Scope, is_write: bool) -> None:
+        headers = Headers(scope=scope)
+        if PEER not in scope:  # no web page gets to the Unix socket
+            self._names.check(headers.getlist("host"), scope["http_version"])
+        if is_write:
+            self._names.check_origin(scope["method"], headers)
