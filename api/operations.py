@@ -3,7 +3,18 @@
 from typing import Final
 
 from podium.api import health, openapi
-from podium.api.ironic import chassis, node_writes, nodes, ports, power, root
+from podium.api.ironic import (
+    chassis,
+    conductors,
+    drivers,
+    history,
+    node_parts,
+    node_writes,
+    nodes,
+    ports,
+    power,
+    root,
+)
 from podium.api.routing import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -15,4 +26,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *power.OPERATIONS,
     *ports.OPERATIONS,
     *chassis.OPERATIONS,
+    *drivers.OPERATIONS,
+    *conductors.OPERATIONS,
+    *history.OPERATIONS,
+    *node_parts.OPERATIONS,
 )

@@ -13,6 +13,8 @@ from podium.drivers.base import actions
 
 #: The columns of a node with values of people or drivers.
 MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra")
+#: What Ironic calls the way to switch a node, where that is not the driver's name.
+_POWER: Final = {"ipmi": "ipmitool"}
 
 
 class Catalog:
@@ -68,6 +70,14 @@ class Catalog:
         """Return the actions of a driver's nodes; None if the driver cannot be used here."""
         found = self._class(name)
         return None if found is None else actions(found)
+
+    def interfaces(self, name: str) -> Mapping[str, str]:
+        """Return what a driver is made of in Ironic's words, such as power: ipmitool.
+
+        Only one that stands for a driver of Ironic says so itself; it is only power with the others.
+        """
+        found = getattr(self._class(name), "interfaces", None)
+        return found if isinstance(found, Mapping) else {"power": _POWER.get(name, name)}
 
     def secrets(self, name: str) -> frozenset[str]:
         """Return the properties that a driver declares as secret; none if it cannot be used here."""

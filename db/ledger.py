@@ -141,6 +141,29 @@ def newest_events(
     return [found[number] for number in sorted(found)[-limit:]]
 
 
+def events_of(
+    connection: sa.Connection, node: str, *, limit: int, after: int | None = None, descending: bool = False
+) -> list[Event]:
+    """The events of a node in the order in which they were recorded.
+
+    :param node: its UUID
+    :param limit: how many at the most
+    :param after: the number of the event that they follow
+    """
+    query = sa.select(*EVENT).where(events.c.node_uuid == node).limit(limit)
+    if after is not None:
+        query = query.where(events.c.id < after if descending else events.c.id > after)
+    ordered = query.order_by(events.c.id.desc() if descending else events.c.id)
+    return list(map(Event._make, connection.execute(ordered)))
+
+
+def event_of(connection: sa.Connection, node: str, number: int) -> Event | None:
+    """One event of a node; None if there is no such event."""
+    query = sa.select(*EVENT).where(events.c.node_uuid == node, events.c.id == number)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Event._make(row)
+
+
 def newest_number(connection: sa.Connection) -> int:
     """The number of the newest event, 0 when there is none."""
     return connection.scalar(sa.select(sa.func.max(events.c.id))) or 0

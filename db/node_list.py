@@ -94,3 +94,16 @@ def _to_be_enforced(by_default: bool) -> sa.ColumnElement[bool]:
     differs = power != nodes.c.wanted_power_state, power != states.ERROR  # not so where either is missing
     enforced = sa.and_(*differs, nodes.c.maintenance.is_(False), sa.or_(*policies))
     return sa.or_(nodes.c.enforcement.is_not(None), enforced)
+
+
+def shards(connection: sa.Connection) -> list[tuple[str | None, int]]:
+    """Return the shards in order of name, None for none, and how many nodes are in each."""
+    query = sa.select(nodes.c.shard, sa.func.count()).group_by(nodes.c.shard)
+    found = [(row[0], row[1]) for row in connection.execute(query)]
+    return sorted(found, key=lambda one: (one[0] is not None, one[0] or ""))
+
+
+def children(connection: sa.Connection, node: str) -> list[str]:
+    """Return the UUIDs of the nodes that are noted to be parts of one with this UUID."""
+    query = sa.select(nodes.c.uuid).where(nodes.c.parent_node == node).order_by(nodes.c.id)
+    return list(connection.scalars(query))

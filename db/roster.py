@@ -91,6 +91,7 @@ def roster(connection: sa.Connection) -> Roster:
     )
 
 
+_STARTED: Final = sa.select(conductors.c.hostname, conductors.c.started_at)
 _RENEWED: Final = sa.select(leases.c.member_id, leases.c.renewed_at)
 _LAST: Final = sa.select(sa.func.max(members_table.c.id)).group_by(members_table.c.host)
 _ENDED_LAST: Final = sa.select(*columns(members_table, Member._fields)).where(members_table.c.id.in_(_LAST))
@@ -124,6 +125,49 @@ def _owned(connection: sa.Connection) -> tuple[dict[int, int], dict[Pair, int], 
         else:
             found[member] += count
     return found, unserved, avoided
+
+
+class Attendance(NamedTuple):
+    """A daemon for programs to read, without a look at the nodes.
+
+    :param drivers: those that its members have loaded
+    :param alive: whether one of them has renewed its lease in time
+    :param renewed_at: when the last of them did; None where nobody is left
+    """
+
+    hostname: str
+    conductor_group: str
+    drivers: list[str]
+    alive: bool
+    started_at: datetime
+    renewed_at: datetime | None
+
+
+def attendances(connection: sa.Connection) -> list[Attendance]:
+    """The daemons, in order of host name."""
+    started = {row.hostname: row.started_at for row in connection.execute(_STARTED)}
+    renewed = {row.member_id: row.renewed_at for row in connection.execute(_RENEWED)}
+    now = clock.now(connection)
+    crews: dict[str, list[Member]] = {}
+    for member in _shown(connection):
+        if member.host in started:
+            crews.setdefault(member.host, []).append(member)
+    return [
+        Attendance(
+            hostname=host,
+            conductor_group=its[0].conductor_groups[0],
+            drivers=sorted({name for one in its for name in one.drivers}),
+            alive=any(
+                one.ended_at is None
+                and one.id in renewed
+                and abs((now - renewed[one.id]).total_seconds()) < one.lease
+                for one in its
+            ),
+            started_at=started[host],
+            renewed_at=_latest(renewed.get(one.id) for one in its),
+        )
+        for host, its in sorted(crews.items())
+    ]
 
 
 def names(connection: sa.Connection) -> dict[int | None, Worker]:

@@ -15,7 +15,6 @@ _PARTS: Final = {
     "continue_inspection": "no agent runs on its machines",
     "events": "no network service reports to it",
     "allocation": "it allocates no machines",
-    "vmedia": "it attaches no virtual media",
     "vendor_passthru": "its drivers have no methods of their vendors",
     "raid": "it sets no RAID up",
 }

@@ -12,10 +12,12 @@ from podium.api import bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import check_body
-from podium.api.ironic import collections, resources
+from podium.api.ironic import collections, patch, resources
 from podium.api.ironic.collections import PAGING, Page
 from podium.api.ironic.links import pair
+from podium.api.ironic.patch import Step
 from podium.api.ironic.resources import ResourceField, shown
+from podium.api.ironic.versions import HIGHEST
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
 from podium.client.enrolment import canonical
@@ -34,6 +36,7 @@ CHASSIS_FIELDS: Final = (
 _NAMES: Final = resources.known(CHASSIS_FIELDS, 1)
 _BODY: Final = resources.body(CHASSIS_FIELDS)
 _BRIEF: Final = ("uuid", "description")
+_PATCHABLE: Final = resources.patchable(CHASSIS_FIELDS)
 
 
 def _show(one: Chassis, names: tuple[str, ...], server: str) -> dict[str, Any]:
@@ -98,6 +101,24 @@ def _create(connection: sa.Connection, values: dict[str, Any]) -> Chassis:
     return _find(connection, values["uuid"])
 
 
+async def change_chassis(request: Request) -> Response:
+    """Change fields of a chassis."""
+    steps = patch.parse(await bodies.read(request), _PATCHABLE)
+    one = await services(request).sql.write(_change, request.path_params["chassis"], steps)
+    return JSONResponse(_show(one, _NAMES, address(request)))
+
+
+def _change(connection: sa.Connection, ident: str, steps: list[Step]) -> Chassis:
+    one = _find(connection, ident, to_change=True)
+    changed = resources.patched(CHASSIS_FIELDS, one._asdict(), steps, HIGHEST)
+    if not changed:
+        return one
+    if "extra" in changed:
+        changed["extra"] = changed["extra"] or {}
+    chassis.update(connection, one.uuid, changed)
+    return _find(connection, one.uuid)
+
+
 async def delete_chassis(request: Request) -> Response:
     """Forget a chassis in which no node is."""
     await services(request).sql.write(_delete, request.path_params["chassis"])
@@ -149,6 +170,15 @@ OPERATIONS: Final = (
         role=Role.READER,
         summary="Show a chassis",
         query=(collections.FIELDS,),
+        answer=resources.OBJECT,
+    ),
+    Operation(
+        method="PATCH",
+        path="/v1/chassis/{chassis}",
+        handler=change_chassis,
+        role=Role.ADMIN,
+        summary="Change a chassis",
+        schema=patch.SCHEMA,
         answer=resources.OBJECT,
     ),
     Operation(

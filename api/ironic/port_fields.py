@@ -69,7 +69,7 @@ _LINK: Final = Kind({"type": "object"}, _link)
 PORT_FIELDS: Final = (
     ResourceField("uuid", kind=UUID, fixed=True),
     ResourceField("address", kind=ADDRESS, required=True),
-    ResourceField("node_uuid", kind=UUID),
+    ResourceField("node_uuid", kind=UUID, required=True),
     ResourceField("name", 88, text(255, least=1)),
     ResourceField("extra", kind=MAPPING, default={}),
     ResourceField("internal_info", 18, default={}),

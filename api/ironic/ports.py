@@ -12,9 +12,11 @@ from podium.api import bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import Field, check_body
-from podium.api.ironic import absent, collections, node_paths, port_fields, resources
+from podium.api.ironic import absent, collections, node_paths, patch, port_fields, resources
 from podium.api.ironic.collections import PAGING, Page
+from podium.api.ironic.patch import Step
 from podium.api.ironic.port_fields import ADDRESS, BRIEF, PORT_FIELDS
+from podium.api.ironic.versions import HIGHEST
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
 from podium.client.enrolment import canonical
@@ -33,8 +35,10 @@ _QUERY: Final = (
     Field("conductor_groups", text(4096), since=99),
 )
 _OF_NODE: Final = tuple(one for one in _QUERY if one.name not in ("node", "node_uuid"))
-_IDENT: Final = Field("node_ident", text(255), since=94)
-_BODY: Final = (*resources.body(PORT_FIELDS), _IDENT)
+#: A new port has one of these.
+_IDENTS: Final = (Field("node_uuid", UUID), Field("node_ident", text(255), since=94))
+_BODY: Final = (*(one for one in resources.body(PORT_FIELDS) if one.name != "node_uuid"), *_IDENTS)
+_PATCHABLE: Final = resources.patchable(PORT_FIELDS)
 
 
 async def list_ports(request: Request) -> Response:
@@ -104,7 +108,7 @@ def _find(connection: sa.Connection, ident: str, *, to_change: bool = False) -> 
 async def create_port(request: Request) -> Response:
     """Write a port."""
     values = check_body(await bodies.read(request), _BODY, minor(request))
-    idents = [values.pop(name) for name in ("node_uuid", "node_ident") if name in values]
+    idents = [values.pop(one.name) for one in _IDENTS if one.name in values]
     if len(idents) != 1:
         raise Fault(400, "a port needs either node_uuid or node_ident")
     port_fields.check(values, minor(request))
@@ -134,6 +138,33 @@ def _refuse_taken(connection: sa.Connection, values: dict[str, str | None]) -> N
     for name, value in values.items():
         if value is not None and belongings.taken_ports(connection, name, [value]):
             raise Fault(409, f"a port with the {name} {value} exists already")
+
+
+async def change_port(request: Request) -> Response:
+    """Change fields of a port."""
+    steps = patch.parse(await bodies.read(request), _PATCHABLE)
+    version = minor(request)
+    port = await services(request).sql.write(_change, request.path_params["port"], steps, version)
+    names = resources.known(PORT_FIELDS, version)
+    return JSONResponse(port_fields.show(port, names, address(request)))
+
+
+def _change(connection: sa.Connection, ident: str, steps: list[Step], minor: int) -> Port:
+    port = _find(connection, ident, to_change=True)
+    before = port_fields.written(port)
+    changed = resources.patched(PORT_FIELDS, before, steps, minor)
+    after = {**before, **changed}
+    port_fields.check(after, minor if "local_link_connection" in changed else HIGHEST)
+    columns = port_fields.columns(after)
+    new = {name: one for name, one in columns.items() if one != port_fields.columns(before)[name]}
+    if not new:
+        return port
+    _refuse_taken(connection, {name: new[name] for name in ("address", "name") if name in new})
+    try:
+        ports.update(connection, port.uuid, new)
+    except errors.NodeNotFound as error:  # of the body, and not of the path
+        raise Fault(400, str(error)) from None
+    return _find(connection, port.uuid)
 
 
 async def delete_port(request: Request) -> Response:
@@ -202,6 +233,15 @@ OPERATIONS: Final = (
         role=Role.READER,
         summary="Show a port",
         query=(collections.FIELDS,),
+        answer=resources.OBJECT,
+    ),
+    Operation(
+        method="PATCH",
+        path="/v1/ports/{port}",
+        handler=change_port,
+        role=Role.ADMIN,
+        summary="Change a port",
+        schema=patch.SCHEMA,
         answer=resources.OBJECT,
     ),
     Operation(

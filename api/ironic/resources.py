@@ -8,10 +8,12 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from podium import masking
 from podium.api.faults import Fault
-from podium.api.fields import Field
-from podium.api.ironic import collections
+from podium.api.fields import Field, checked
+from podium.api.ironic import collections, patch
 from podium.api.ironic.collections import Page
+from podium.api.ironic.patch import Step
 from podium.client.values import Kind
 from podium.db.paging import Order
 
@@ -63,6 +65,42 @@ def shown(fields: Sequence[ResourceField], values: Mapping[str, Any], names: Seq
             value = one.default if value is None else value
             found[one.name] = value.isoformat() if isinstance(value, datetime) else value
     return found
+
+
+def patchable(fields: Sequence[ResourceField]) -> tuple[str, ...]:
+    """Return the names of the fields that a PATCH may change."""
+    return tuple(one.name for one in fields if one.kind is not None and not one.fixed)
+
+
+def patched(
+    fields: Sequence[ResourceField], values: Mapping[str, Any], steps: Sequence[Step], minor: int
+) -> dict[str, Any]:
+    """Return the fields that a PATCH changes, with their new values; None for what is removed.
+
+    :param values: of all fields that may be changed, with their secrets
+    :raises podium.api.faults.Fault: naming what is wrong, or (406) too new for the version
+    """
+    by_name = {one.name: one for one in fields}
+    names = {step.path[0] for step in steps}
+    for name in names:
+        if by_name[name].since > minor:
+            raise Fault(406, f"{name} needs version 1.{by_name[name].since} of the API")
+    document = {name: values.get(name) for name in patchable(fields)}
+    document = {name: by_name[name].default if one is None else one for name, one in document.items()}
+    after = patch.apply(document, steps)
+    return {name: _new(by_name[name], after[name], document[name]) for name in names}
+
+
+def _new(field: ResourceField, value: Any, before: Any) -> Any:
+    """Return the new value of a field, in which ``******`` is the secret that was there."""
+    if value is None or field.kind is None:
+        if field.required:
+            raise Fault(400, f"{field.name} cannot be removed")
+        return None
+    found = masking.restored(value, before)
+    if places := list(masking.masked_places(found)):
+        raise Fault(400, f"{field.name}: {places[0][:80]} is {masking.MASK}; give the secret itself")
+    return checked(Field(field.name, field.kind), found)
 
 
 def order(page: Page) -> Order:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
-# In driver_internal_info: when an inventory was collected (ISO 8601, UTC), and the fingerprint of what.
-_COLLECTED_AT: Final = "inventory_collected_at"
+#: In driver_internal_info: when an inventory was collected (ISO 8601, UTC), and the fingerprint of what.
+COLLECTED_AT: Final = "inventory_collected_at"
 _COLLECTED_OF: Final = "inventory_of"
 
 
@@ -50,7 +50,7 @@ def is_due(internal: Mapping[str, Any], fingerprint: str, now: datetime, interva
     :param interval: seconds
     """
     try:
-        age = (now - datetime.fromisoformat(internal[_COLLECTED_AT])).total_seconds()
+        age = (now - datetime.fromisoformat(internal[COLLECTED_AT])).total_seconds()
     except (KeyError, TypeError, ValueError):
         return True
     return abs(age) >= interval or fingerprint not in ("", internal.get(_COLLECTED_OF))
@@ -59,4 +59,4 @@ def is_due(internal: Mapping[str, Any], fingerprint: str, now: datetime, interva
 def collected(fingerprint: str, now: datetime) -> dict[str, str]:
     """The entries of driver_internal_info by which :func:`is_due` knows this inventory."""
     at = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return {_COLLECTED_AT: at, _COLLECTED_OF: fingerprint}
+    return {COLLECTED_AT: at, _COLLECTED_OF: fingerprint}

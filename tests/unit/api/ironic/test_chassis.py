@@ -56,3 +56,19 @@ def test_a_wrong_chassis_is_refused(http: Any, body: Any, status: int) -> None:
 @pytest.mark.parametrize("path", ["/v1/chassis/x", f"/v1/chassis/{UUID}", f"/v1/chassis?marker={UUID}"])
 def test_an_unknown_chassis_is_not_found(http: Any, path: str) -> None:
     assert http("GET", path).status_code == 404
+
+
+def test_a_chassis_is_changed(http: Any) -> None:
+    one = post(http, description="rack 1", extra={"api_key": "hunter2"})
+    path = f"/v1/chassis/{one['uuid']}"
+    steps = [
+        {"op": "add", "path": "/extra/answer", "value": 42},
+        {"op": "remove", "path": "/description"},
+    ]
+    changed = http("PATCH", path, json=steps).json()
+    assert changed == http.get(path)
+    assert (changed["description"], changed["extra"]) == (None, {"api_key": "******", "answer": 42})
+    assert http("PATCH", path, json=[{"op": "remove", "path": "/extra"}]).json()["extra"] == {}
+    for step in ({"op": "add", "path": "/colour", "value": 1}, {"op": "add", "path": "/extra", "value": 1}):
+        assert http("PATCH", path, json=[step]).status_code == 400
+    assert http("PATCH", f"/v1/chassis/{UUID}", json=[]).status_code == 404

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from podium.db import ports
+
 MAC = "52:54:00:12:34:56"
 
 
@@ -166,3 +168,78 @@ def test_no_answer_has_a_secret(http: Any, node: Any) -> None:
     port = post(http, node, extra={"api_key": "hunter2", "rack": 1})
     assert port["extra"] == {"api_key": "******", "rack": 1}
     assert "hunter2" not in http("GET", "/v1/ports/detail").text
+
+
+def patch(http: Any, port: Any, *steps: Any) -> Any:
+    return http("PATCH", f"/v1/ports/{port['uuid']}", json=list(steps))
+
+
+def test_a_port_is_changed(http: Any, enrol: Any, node: Any) -> None:
+    (other,) = enrol("n2")
+    port = post(http, node, extra={"api_key": "hunter2", "rack": 1}, pxe_enabled=False, vendor="acme")
+    answer = patch(
+        http,
+        port,
+        {"op": "replace", "path": "/address", "value": "66-55-44-33-22-11"},
+        {"op": "add", "path": "/extra/answer", "value": 42},
+        {"op": "remove", "path": "/extra/rack"},
+        {"op": "remove", "path": "/pxe_enabled"},
+        {"op": "add", "path": "/is_smartnic", "value": None},
+        {"op": "add", "path": "/name", "value": "eth0"},
+        {"op": "replace", "path": "/node_uuid", "value": other.uuid},
+    )
+    assert answer.status_code == 200, answer.text
+    changed = answer.json()
+    assert changed == http.get("/v1/ports/eth0")
+    assert (changed["address"], changed["node_uuid"]) == ("66:55:44:33:22:11", other.uuid)
+    assert (changed["extra"], changed["pxe_enabled"]) == ({"api_key": "******", "answer": 42}, True)
+    assert changed["vendor"] == "acme" and changed["updated_at"] is not None
+    assert patch(http, port, {"op": "remove", "path": "/name"}).json()["name"] is None
+
+
+def test_a_secret_that_is_sent_back_masked_stays(http: Any, node: Any, database: Any) -> None:
+    port = post(http, node, extra={"api_key": "hunter2"})
+    masked = {"op": "replace", "path": "/extra", "value": {"api_key": "******", "rack": 1}}
+    assert patch(http, port, masked).status_code == 200
+    with database.read() as connection:
+        kept = ports.find(connection, port["uuid"])
+    assert kept is not None and kept.record["extra"] == {"api_key": "hunter2", "rack": 1}
+    answer = patch(http, port, {"op": "add", "path": "/extra/password", "value": "******"})
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "step, word",
+    [
+        ({"op": "replace", "path": "/uuid", "value": MAC}, "uuid"),
+        ({"op": "replace", "path": "/links", "value": []}, "links"),
+        ({"op": "add", "path": "/colour", "value": "red"}, "colour"),
+        ({"op": "replace", "path": "/address", "value": "here"}, "address"),
+        ({"op": "remove", "path": "/address"}, "address"),
+        ({"op": "remove", "path": "/node_uuid"}, "node_uuid"),
+        ({"op": "replace", "path": "/node_uuid", "value": "11111111-2222-3333-4444-555555555555"}, "1111"),
+        ({"op": "replace", "path": "/physical_network", "value": ""}, "physical_network"),
+        ({"op": "replace", "path": "/is_smartnic", "value": True}, "hostname"),
+        ({"op": "add", "path": "/local_link_connection/port_id", "value": "1"}, "switch_id"),
+        ({"op": "remove", "path": "/extra/nothing"}, "nothing"),
+    ],
+)
+def test_a_wrong_change_is_refused_and_changes_nothing(http: Any, node: Any, step: Any, word: str) -> None:
+    port = post(http, node)
+    answer = patch(http, port, {"op": "add", "path": "/extra/a", "value": 1}, step)
+    assert answer.status_code == 400
+    assert word in answer.text
+    assert http.get(f"/v1/ports/{port['uuid']}") == port
+
+
+def test_a_change_is_refused_where_it_collides_or_is_too_new(http: Any, node: Any) -> None:
+    post(http, node, name="eth0")
+    port = post(http, node, address="52:54:00:00:00:01")
+    for field, value in (("address", MAC), ("name", "eth0")):
+        answer = patch(http, port, {"op": "replace", "path": f"/{field}", "value": value})
+        assert answer.status_code == 409
+        assert field in answer.text
+    assert patch(http, port, {"op": "replace", "path": "/address", "value": port["address"]}).json() == port
+    assert http("PATCH", f"/v1/ports/{MAC[:-1]}0", json=[]).status_code == 404
+    http.version = "1.87"
+    assert patch(http, port, {"op": "add", "path": "/name", "value": "x"}).status_code == 406
