@@ -146,3 +146,21 @@ def test_a_host_that_never_ran_here_is_named_with_those_that_did(database: Datab
         roster.require(connection, "c1")
         with pytest.raises(errors.PodiumError, match="there is no conductor c9; there are: c1"):
             roster.require(connection, "c9")
+
+
+def test_a_daemon_is_alive_while_one_of_its_workers_renews_its_lease(database: Database) -> None:
+    one, _ = (
+        enter(database, "c1", drivers=("fake", "ipmi"), conductor_groups=("east", "")),
+        enter(database, "c1", 1),
+    )
+    gone = enter(database, "c2")
+    with database.write() as connection:
+        members.leave(connection, gone)
+        old = sa.update(models.leases).where(models.leases.c.member_id == one.incarnation)
+        connection.execute(old.values(renewed_at=models.utcnow() - timedelta(days=1)))
+        first, second = roster.attendances(connection)
+        assert (first.hostname, first.conductor_group, first.drivers) == ("c1", "east", ["fake", "ipmi"])
+        assert first.alive and first.renewed_at is not None
+        assert (second.hostname, second.alive, second.renewed_at) == ("c2", False, None)
+        connection.execute(sa.update(models.leases).values(renewed_at=models.utcnow() - timedelta(days=1)))
+        assert [one.alive for one in roster.attendances(connection)] == [False, False]
