@@ -3,7 +3,7 @@
 import functools
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: Marks a connection that will write. SQLite then takes its write lock at BEGIN, where waiting for it is
 #: possible; asked for in mid-transaction the lock is refused at once when another writer was faster.
 _WRITES: Final = "podium_writes"
+#: Connections to a file of SQLite that :meth:`Database.keep_open` keeps to read over.
+_READERS: Final = 4
 
 
 class Database:
@@ -39,7 +41,8 @@ class Database:
             settings = {"max_retries": 0, "mysql_sql_mode": "TRADITIONAL"} | options
             self.engine = engines.create_engine(apply(self.url, limits), **settings)
         self._keeper: sqlite3.Connection | None = None
-        self._writer: _Writer | None = None
+        self._writers: tuple[_Kept, ...] = ()
+        self._readers: tuple[_Kept, ...] = ()
         self._patience: Patience | None = None
         self._note_history: Callable[[Any], object] = lambda _: None
         self.engine.hide_parameters = True  # driver_info holds passwords, and errors are logged
@@ -86,7 +89,11 @@ class Database:
 
         :raises podium.errors.DatabaseUnavailable: now or at any statement
         """
-        with translated(self.url), self._reading.connect() as connection, connection.begin():
+        with (
+            translated(self.url),
+            self._connected(self._reading, self._readers) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -95,26 +102,27 @@ class Database:
 
         :raises podium.errors.DatabaseUnavailable: now or at any statement
         """
-        with translated(self.url), self._connected() as connection:
+        with translated(self.url), self._connected(self.engine, self._writers) as connection:
             if self.is_sqlite:
                 connection.info.update({_WRITES: True, "in_transaction": True})
             with connection.begin():
                 yield connection
 
     @contextmanager
-    def _connected(self) -> Iterator[sa.Connection]:
-        """A connection to write over: the one that :meth:`keep_open` keeps, unless somebody else has it."""
-        if self._writer is None or not self._writer.lock.acquire(blocking=False):
-            with self.engine.connect() as connection:
+    def _connected(self, engine: sa.Engine, kept: Sequence["_Kept"]) -> Iterator[sa.Connection]:
+        """One of the connections that :meth:`keep_open` keeps, unless others have them all."""
+        one = next((one for one in kept if one.lock.acquire(blocking=False)), None)
+        if one is None:
+            with engine.connect() as connection:
                 yield connection
             return
         try:
-            yield self._writer.connected(self.engine)
+            yield one.connected(engine)
         except BaseException:
-            self._writer.close()  # whatever became of it
+            one.close()  # whatever became of it
             raise
         finally:
-            self._writer.lock.release()
+            one.lock.release()
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
@@ -161,7 +169,7 @@ class Database:
     def keep_open(self) -> None:
         """For SQLite, hold the file open: the last connection to close folds its log into it each time.
 
-        A connection to write over is kept as well: to connect costs more than most transactions.
+        Connections are kept as well, one to write over: to connect costs more than most transactions.
         """
         if self.is_sqlite and self._keeper is None:
             keeper = sqlite3.connect(str(self.url.database), check_same_thread=False)
@@ -171,7 +179,8 @@ class Database:
                 keeper.close()
                 raise
             self._keeper = keeper
-            self._writer = _Writer(str(self.url.database))
+            self._writers = (_Kept(str(self.url.database)),)
+            self._readers = tuple(_Kept(str(self.url.database)) for _ in range(_READERS))
 
     def peek(self, query: str) -> tuple[Any, ...] | None:
         """The first row that a query returns, at a tenth of the cost of :meth:`read`.
@@ -192,16 +201,17 @@ class Database:
         if self._keeper is not None:
             self._keeper.close()
             self._keeper = None
-        if self._writer is not None:
-            with self._writer.lock:
-                self._writer.close()
-            self._writer = None
+        kept = (*self._writers, *self._readers)
+        self._writers = self._readers = ()
+        for one in kept:
+            with one.lock:
+                one.close()
         self.engine.dispose()
         if self._patience is not None:
             self._patience.close()
 
 
-class _Writer:
+class _Kept:
     """A connection to a file of SQLite for whoever has its lock, made anew when the file is another one."""
 
     def __init__(self, path: str) -> None:

@@ -1,5 +1,6 @@
 """Pages of nodes as the API shows them: what many programs read often, of fleets of any size."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -7,13 +8,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium import errors
-from podium.db.members import unended
 from podium.db.models import members, nodes, slots
 from podium.db.slots import OF_NODE
 
 #: Columns whose JSON is returned as the text that the database has: most of it was rendered before.
 JSON: Final = ("driver_info", "driver_internal_info", "properties", "extra", "record")
-#: The columns of a row besides; ``conductor`` is the number of the member that has the node.
+#: The columns of a row besides; ``conductor`` is the host of the member that has the node.
 PLAIN: Final = (
     "id",
     "uuid",
@@ -46,7 +46,14 @@ PLAIN: Final = (
     "updated_at",
 )
 CONDUCTOR: Final = "conductor"
-_MEMBER: Final = sa.select(slots.c.owner).where(OF_NODE).correlate(nodes).scalar_subquery().label(CONDUCTOR)
+_HOST: Final = (
+    sa.select(members.c.host)
+    .select_from(slots.join(members, members.c.id == slots.c.owner))
+    .where(OF_NODE, members.c.ended_at.is_(None))
+    .correlate(nodes)
+    .scalar_subquery()
+    .label(CONDUCTOR)
+)
 
 #: What pages may be sorted by; the column ``id`` decides between equal ones.
 SORTABLE: Final = tuple(name for name in PLAIN if name not in ("health", "reservation"))
@@ -98,7 +105,13 @@ def _selected(dialect: str) -> list[sa.ColumnElement[Any]]:
         # PostgreSQL's driver would parse them; the others hand over the text.
         text = sa.cast if dialect == "postgresql" else sa.type_coerce
         texts.append(text(nodes.c[name], sa.Text).label(name))
-    return [*(nodes.c[name] for name in PLAIN), *texts, _MEMBER]
+    return [*(nodes.c[name] for name in PLAIN), *texts, _HOST]
+
+
+@functools.cache
+def _single(dialect: str) -> tuple[sa.Select[Any], ...]:
+    query = sa.select(*_selected(dialect))
+    return tuple(query.where(column == sa.bindparam("ident")) for column in (nodes.c.uuid, nodes.c.name))
 
 
 def one(connection: sa.Connection, ident: str) -> sa.Row[Any]:
@@ -106,9 +119,8 @@ def one(connection: sa.Connection, ident: str) -> sa.Row[Any]:
 
     :raises podium.errors.NodeNotFound: there is none
     """
-    query = sa.select(*_selected(connection.dialect.name))
-    for column in (nodes.c.uuid, nodes.c.name):
-        if (row := connection.execute(query.where(column == ident)).one_or_none()) is not None:
+    for query in _single(connection.dialect.name):
+        if (row := connection.execute(query, {"ident": ident}).one_or_none()) is not None:
             return row
     raise errors.NodeNotFound(f"no node has the name or UUID {ident[:255]}")
 
@@ -154,8 +166,3 @@ def _after(column: sa.Column[Any], key: Any, number: int, descending: bool) -> s
     beyond = column < key if descending else column > key
     found = sa.or_(beyond, sa.and_(column == key, later))
     return sa.or_(found, column.is_(None)) if column.nullable else found
-
-
-def hosts(connection: sa.Connection) -> dict[int | None, str]:
-    """Return the host names of the members that have not ended, by their numbers."""
-    return {member.id: member.host for member in unended(connection)}

@@ -107,7 +107,7 @@ def _page(
         descending=page.descending,
     )
     shown = rows[: page.limit]
-    texts = renderer.texts(shown, form, node_pages.hosts(connection), clock.now(connection))
+    texts = renderer.texts(shown, form, clock.now(connection))
     return texts, shown[-1].uuid if len(rows) > len(shown) else None
 
 
@@ -131,7 +131,7 @@ def one(connection: sa.Connection, ident: str, form: Form, renderer: Renderer) -
     """
     now: datetime = clock.now(connection)
     row = node_pages.one(connection, ident)
-    return renderer.texts([row], form, node_pages.hosts(connection), now)[0]
+    return renderer.texts([row], form, now)[0]
 
 
 _NODE: Final = {"type": "object"}

@@ -43,31 +43,27 @@ class Renderer:
         self._kept: OrderedDict[tuple[int, Form], tuple[int, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def texts(
-        self, rows: Iterable[sa.Row[Any]], form: Form, hosts: Mapping[int | None, str], now: datetime
-    ) -> list[bytes]:
+    def texts(self, rows: Iterable[sa.Row[Any]], form: Form, now: datetime) -> list[bytes]:
         """Return the text of each node.
 
         :param rows: of :mod:`podium.db.node_pages`
-        :param hosts: of members, by their numbers
         :param now: by the database's clock: an outdated health is not shown
         """
-        return [self._text(row, form, hosts, now) for row in rows]
+        return [self._text(row, form, now) for row in rows]
 
-    def _text(self, row: sa.Row[Any], form: Form, hosts: Mapping[int | None, str], now: datetime) -> bytes:
+    def _text(self, row: sa.Row[Any], form: Form, now: datetime) -> bytes:
         health = row.health
         if health is not None:
             health = known_health(health, row.health_checked_at, row.health_lasts, now)
-        host = hosts.get(row.conductor)
         status = None if health is None else health.get("status")
-        seen = hash((row[:_HEALTH], row[_HEALTH + 3 :], host, status))
+        seen = hash((row[:_HEALTH], row[_HEALTH + 3 :], status))
         key = (row.id, form)
         with self._lock:
             kept = self._kept.get(key)
             if kept is not None and kept[0] == seen:
                 self._kept.move_to_end(key)
                 return kept[1]
-        made = self._make(row, form, health, host)
+        made = self._make(row, form, health)
         with self._lock:
             self._put(key, (seen, made))
         return made
@@ -80,16 +76,14 @@ class Renderer:
         while self._size > self._most and len(self._kept) > 1:
             self._size -= len(self._kept.popitem(last=False)[1][1])
 
-    def _make(
-        self, row: sa.Row[Any], form: Form, health: Mapping[str, Any] | None, host: str | None
-    ) -> bytes:
+    def _make(self, row: sa.Row[Any], form: Form, health: Mapping[str, Any] | None) -> bytes:
         server, minor, names, whole = form
         node = dict(zip(_COLUMNS, row, strict=True))
         for name in JSON:
             node[name] = json.loads(node[name]) if node[name] else {}
         node = self._catalog.masked(node)
         node["record"] = masking.mask(node["record"])
-        node["health"], node[CONDUCTOR] = health, host
+        node["health"] = health
         node["reservation"] = node["reservation"] and node["reservation"].host
         shown = {name: NODE_FIELDS[name].value(node) for name in names}
         place = f"nodes/{row.uuid}"

@@ -256,6 +256,42 @@ def test_writes_go_to_the_file_that_is_there(tmp_path: Path, opened: Open) -> No
         assert connection.scalar(sa.text("SELECT count(*) FROM kept")) == 0
 
 
+def test_reads_of_a_file_that_is_held_open_share_a_connection_unless_they_overlap(
+    tmp_path: Path, opened: Open
+) -> None:
+    database = opened(f"sqlite:///{tmp_path / 'podium.sqlite'}")
+    made: list[object] = []
+    sa.event.listen(database.engine, "connect", lambda *_: made.append(None))
+    database.keep_open()
+    count = sa.text("SELECT count(*) FROM sqlite_master")
+    for _ in range(3):
+        with database.read() as connection:
+            assert connection.scalar(count) == 0
+    assert len(made) == 1
+    with database.read() as connection, database.read() as other:
+        assert connection.scalar(count) == other.scalar(count) == 0
+    with database.write() as connection:
+        connection.execute(sa.text("CREATE TABLE kept (id integer PRIMARY KEY)"))
+    with database.read() as connection:
+        assert connection.scalar(count) == 1
+
+
+def test_reads_are_of_the_file_that_is_there(tmp_path: Path, opened: Open) -> None:
+    file, other = tmp_path / "podium.sqlite", tmp_path / "other.sqlite"
+    database = opened(f"sqlite:///{file}")
+    with opened(f"sqlite:///{other}").write() as connection:
+        connection.execute(sa.text("CREATE TABLE kept (id integer PRIMARY KEY)"))
+    database.keep_open()
+    count = sa.text("SELECT count(*) FROM sqlite_master")
+    with database.read() as connection:
+        assert connection.scalar(count) == 0
+    other.rename(file)
+    for suffix in ("-wal", "-shm"):
+        file.with_name(f"{file.name}{suffix}").unlink(missing_ok=True)
+    with database.read() as connection:
+        assert connection.scalar(count) == 1
+
+
 def test_an_error_does_not_tell_what_was_to_be_written(database: Database, enrol: Enrol) -> None:
     (node,) = enrol("n1", driver_info={"acme_password": PASSWORD})
     with pytest.raises(DBDuplicateEntry, match="INSERT INTO nodes") as caught, database.write() as connection:
