@@ -7,13 +7,17 @@ from podium.api.ironic import (
     chassis,
     conductors,
     drivers,
+    hardware,
     history,
+    maintenance,
     node_parts,
     node_writes,
     nodes,
     ports,
     power,
     root,
+    states,
+    traits,
 )
 from podium.api.routing import Operation
 
@@ -24,6 +28,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *nodes.OPERATIONS,
     *node_writes.OPERATIONS,
     *power.OPERATIONS,
+    *states.OPERATIONS,
+    *maintenance.OPERATIONS,
+    *traits.OPERATIONS,
+    *hardware.OPERATIONS,
     *ports.OPERATIONS,
     *chassis.OPERATIONS,
     *drivers.OPERATIONS,

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 from podium import states
 from podium.client.node_records import INTERFACES, RECORDS
 from podium.client.values import MAPPING, TRUTH, UUID, Kind, text
+from podium.db.provision_states import MANAGEABLE, VERIFYING
 
 #: What a field's value is made of: the columns of the node, and the host of its conductor as ``conductor``.
 Columns: TypeAlias = Mapping[str, Any]
@@ -68,6 +69,10 @@ def target_power_state(node: Columns) -> str | None:
     return None if asked is None else states.REACHED.get(asked)
 
 
+def _target_provision_state(node: Columns) -> str | None:
+    return MANAGEABLE if node["provision_state"] == VERIFYING else None
+
+
 _RESTARTS: Final = frozenset({states.REBOOTING, states.SOFT_REBOOTING, states.POWER_CYCLE})
 
 #: The versions that brought the interfaces which came after the first.
@@ -81,7 +86,7 @@ NODE_FIELDS: Final[Mapping[str, NodeField]] = {
         NodeField("power_state", 1, power_state),
         NodeField("target_power_state", 1, target_power_state),
         _column("provision_state"),
-        _nothing("target_provision_state"),
+        NodeField("target_provision_state", 1, _target_provision_state),
         _time("provision_updated_at"),
         _column("maintenance", kind=TRUTH),
         _column("maintenance_reason"),

@@ -1,12 +1,32 @@
 """When fields of a node may change, as Ironic has it."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
+
+import sqlalchemy as sa
 
 from podium import errors
 from podium.api.faults import Fault
 from podium.client import maintenance
+from podium.db import at_work
 from podium.db.api import NodeRecord
+from podium.db.provision_states import ACTIVE, AVAILABLE, VERIFYING
+
+#: The first revision of the schema whose conductors leave nodes in enroll alone.
+_KNOWS_ENROLL: Final = "0009"
+
+
+def check_fleet(connection: sa.Connection) -> None:
+    """Refuse nodes in enroll while there are conductors that would read them.
+
+    :raises podium.api.faults.Fault: 503, naming their hosts
+    """
+    if hosts := at_work.older(connection, _KNOWS_ENROLL):
+        raise Fault(
+            503,
+            f"the conductors on {', '.join(hosts)} are of an older Podium, and would read a node in enroll;"
+            " upgrade them first",
+        )
 
 
 def check_state(node: NodeRecord, changed: Collection[str]) -> None:
@@ -14,7 +34,7 @@ def check_state(node: NodeRecord, changed: Collection[str]) -> None:
 
     :raises podium.errors.NodeConflict: until that has ended
     """
-    if node.provision_state == "verifying" and set(changed) - {"maintenance"}:
+    if node.provision_state == VERIFYING and set(changed) - {"maintenance"}:
         raise _verifying(node)
 
 
@@ -32,9 +52,9 @@ def follow(node: NodeRecord, before: dict[str, Any], after: dict[str, Any]) -> d
     :raises podium.api.faults.Fault: for what never fits
     """
     state = node.provision_state
-    if after["protected"] and not before["protected"] and state != "active":
+    if after["protected"] and not before["protected"] and state != ACTIVE:
         raise errors.NodeConflict(f"{node.name}: it is in {state}; only an active node can be protected")
-    if after["retired"] and not before["retired"] and state == "available":
+    if after["retired"] and not before["retired"] and state == AVAILABLE:
         raise errors.NodeConflict(
             f"{node.name}: a node in available cannot be retired; set its provision state to manage first"
         )
@@ -72,7 +92,7 @@ def check_deletion(node: NodeRecord) -> None:
         raise errors.InvalidNode(
             [f"{node.name}: it has the instance {node.instance_uuid}; remove that, or set maintenance first"]
         )
-    if node.provision_state == "active":
+    if node.provision_state == ACTIVE:
         raise errors.InvalidNode([f"{node.name}: it is active; set maintenance first"])
-    if node.provision_state == "verifying":
+    if node.provision_state == VERIFYING:
         raise _verifying(node)

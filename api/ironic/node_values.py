@@ -137,3 +137,13 @@ def columns(
     if faults := [fault for name, value in noted.items() for fault in masked(name, value)]:
         raise errors.InvalidNode(faults)
     return found | node_records.columns(noted, kept)
+
+
+def accepted(node: NodeRecord, catalog: Catalog) -> dict[str, Any]:
+    """Return the columns of a node as its driver accepts it now.
+
+    :raises podium.errors.InvalidNode: naming each fault
+    """
+    values = document(node)
+    its = {name: values[name] for name in (*OF_DRIVER, "maintenance")}
+    return columns(its, node.uuid, catalog, complete=True)

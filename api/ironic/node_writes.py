@@ -22,14 +22,13 @@ from podium.api.services import address, services
 from podium.client import identities
 from podium.client.catalog import Catalog
 from podium.client.node_records import INTERFACES
-from podium.db import api, at_work, machines
+from podium.db import api, chassis, machines
 from podium.db.api import NodeRecord
 from podium.db.changes import next_change
+from podium.db.provision_states import AVAILABLE, ENROLL
 
-#: From this version on new nodes are in enroll.
-_ENROLL: Final = 11
-#: The first revision of the schema whose conductors leave nodes in enroll alone.
-_KNOWS_ENROLL: Final = "0009"
+#: The lowest version in which new nodes are in enroll.
+_ENROLLED: Final = 11
 _REMEDY: Final = "correct the address"
 _RESET: Final = (Field("reset_interfaces", node_values.PATCH["maintenance"].kind, since=45),)
 
@@ -47,7 +46,7 @@ def _shown(request: Request) -> Shown:
 async def create(request: Request) -> Response:
     """Enrol a node."""
     given = check_body(await bodies.read(request), node_values.CREATE, minor(request))
-    state = "enroll" if minor(request) >= _ENROLL else "available"
+    state = ENROLL if minor(request) >= _ENROLLED else AVAILABLE
     number = given.get("uuid") or str(uuid.uuid4())
     at = services(request)
     text = await at.sql.write(_create, given, number, state, at.catalog, _shown(request))
@@ -63,15 +62,11 @@ def _create(
     catalog: Catalog,
     shown: Shown,
 ) -> bytes:
-    if state == "enroll" and (hosts := at_work.older(connection, _KNOWS_ENROLL)):
-        raise Fault(
-            503,
-            f"the conductors on {', '.join(hosts)} are of an older Podium, and would read a node in enroll;"
-            " upgrade them first",
-        )
-    node = node_values.columns(given, number, catalog, complete=state != "enroll")
+    if state == ENROLL:
+        node_rules.check_fleet(connection)
+    node = node_values.columns(given, number, catalog, complete=state != ENROLL)
     _check_instance(connection, node.get("instance_uuid"))
-    _check_parent(connection, number, node)
+    _check_links(connection, number, node)
     api.create_nodes(connection, [{**node, "provision_state": state}])
     identities.refuse(machines.shared(connection), remedy=_REMEDY)
     return shown(connection, number)
@@ -131,7 +126,7 @@ def _new(
     names = {name for name in after if node_values.differ(after[name], before[name])}
     names = names | node_values.OF_DRIVER if names & node_values.OF_DRIVER else names - {"maintenance"}
     values = {name: after[name] for name in names}
-    complete = node.provision_state != "enroll"
+    complete = node.provision_state != ENROLL
     found = node_values.columns(values, node.uuid, catalog, complete=complete, kept=node.record)
     known = node._asdict()
     return {
@@ -143,7 +138,7 @@ def _new(
 
 def _write(connection: sa.Connection, node: NodeRecord, new: dict[str, Any]) -> None:
     _check_instance(connection, new.get("instance_uuid"))
-    _check_parent(connection, node.uuid, new)
+    _check_links(connection, node.uuid, new)
     api.update_nodes(connection, {node.id: new})
     if "identity" in new:
         identities.refuse(machines.shared(connection, [node.id]), remedy=_REMEDY)
@@ -158,11 +153,14 @@ def _check_instance(connection: sa.Connection, instance: str | None) -> None:
         raise errors.NodeConflict(f"another node has the instance {instance}")
 
 
-def _check_parent(connection: sa.Connection, uuid: str, new: dict[str, Any]) -> None:
-    """Put the UUID of the parent in the place of its name.
+def _check_links(connection: sa.Connection, uuid: str, new: dict[str, Any]) -> None:
+    """Make sure that chassis and parent are there, and put the parent's UUID in the place of its name.
 
-    :raises podium.errors.InvalidNode: there is no such node, or it is the node itself
+    :raises podium.errors.InvalidNode: there is no such chassis or node, or it is the node itself
     """
+    its = new.get("chassis_uuid")
+    if its is not None and chassis.find(connection, its) is None:
+        raise errors.InvalidNode([f"chassis_uuid: there is no chassis {its}"])
     if (parent := new.get("parent_node")) is None:
         return
     try:

@@ -17,6 +17,7 @@ from podium.api.services import services
 from podium.client.catalog import Catalog
 from podium.client.values import choice, integer
 from podium.db import api, power
+from podium.db.provision_states import ENROLL
 
 #: The lowest version that may shut an operating system down.
 _SOFT: Final = 27
@@ -74,7 +75,7 @@ def _request(
     :raises podium.api.faults.Fault: the node is not conducted yet
     """
     (node,) = api.find_nodes(connection, [wanted])
-    if node.provision_state == "enroll":
+    if node.provision_state == ENROLL:
         raise Fault(
             400,
             f"{node.name} is in enroll, so that no conductor looks after it; set its provision state to"

@@ -1,0 +1,172 @@
+"""The states of a node, and its way from one provision state to the next."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import sqlalchemy as sa
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from podium.api import bodies
+from podium.api.callers import Role
+from podium.api.faults import Fault
+from podium.api.fields import Field, check_body
+from podium.api.ironic import node_rules, node_values
+from podium.api.ironic.node_fields import NODE_FIELDS
+from podium.api.ironic.node_paths import location, wanted
+from podium.api.routing import Operation, minor
+from podium.api.services import services
+from podium.client import identities
+from podium.client.catalog import Catalog
+from podium.client.values import Kind, text
+from podium.db import api, machines, provisioning
+from podium.db.api import NodeRecord
+from podium.db.changes import next_change
+from podium.db.provision_states import ENROLL
+
+_SHOWN: Final = (
+    "console_enabled",
+    "last_error",
+    "power_state",
+    "provision_state",
+    "target_power_state",
+    "target_provision_state",
+    "provision_updated_at",
+    "raid_config",
+    "target_raid_config",
+    "boot_mode",
+    "secure_boot",
+)
+_ANYTHING: Final = Kind({}, lambda value: value)
+#: What goes with targets that Podium does not have.
+_FOR_OTHERS: Final = (
+    Field("configdrive", _ANYTHING),
+    Field("clean_steps", _ANYTHING, since=15),
+    Field("rescue_password", _ANYTHING, since=38),
+    Field("deploy_steps", _ANYTHING, since=69),
+    Field("disable_ramdisk", _ANYTHING, since=70),
+    Field("service_steps", _ANYTHING, since=87),
+    Field("runbook", _ANYTHING, since=92),
+)
+_FIELDS: Final = (Field("target", text(64), required=True), *_FOR_OTHERS)
+
+
+async def show_states(request: Request) -> Response:
+    """Return the states of a node."""
+    (node,) = await services(request).sql.read(api.find_nodes, [wanted(request)])
+    columns = node._asdict()
+    fields = (NODE_FIELDS[name] for name in _SHOWN)
+    return JSONResponse({one.name: one.value(columns) for one in fields if one.since <= minor(request)})
+
+
+async def set_provision_state(request: Request) -> Response:
+    """Bring a node into another provision state, or begin to."""
+    given = check_body(await bodies.read(request), _FIELDS, minor(request))
+    target = given["target"]
+    if target not in _VERBS:
+        raise Fault(
+            400,
+            f"{target!r} is not possible: Podium switches machines, and neither deploys, cleans, inspects nor"
+            f" rescues them; there are {', '.join(_VERBS)}",
+        )
+    since, move = _VERBS[target]
+    if since > minor(request):
+        raise Fault(
+            406, f"{target} needs version 1.{since} of the API; this request is of 1.{minor(request)}"
+        )
+    if others := [name for name in given if name != "target"]:
+        raise Fault(400, f"{', '.join(others)}: not possible with {target}")
+    at = services(request)
+    await at.sql.write(_move, wanted(request), move, at.catalog)
+    return Response(status_code=202, headers=location(request, "states"))
+
+
+_Move = Callable[[sa.Connection, NodeRecord, Catalog], None]
+
+
+def _move(connection: sa.Connection, wanted: str, move: _Move, catalog: Catalog) -> None:
+    next_change(connection)  # so that nobody else changes the node meanwhile
+    (node,) = api.find_nodes(connection, [wanted])
+    move(connection, node, catalog)
+
+
+def _manage(connection: sa.Connection, node: NodeRecord, catalog: Catalog) -> None:
+    if node.provision_state != ENROLL:
+        provisioning.manage(connection, node.id)
+        return
+    node_rules.check_fleet(connection)
+    provisioning.begin_verifying(connection, node.id, node_values.accepted(node, catalog))
+    identities.refuse(machines.shared(connection, [node.id]), remedy="correct the address")
+
+
+def _provide(connection: sa.Connection, node: NodeRecord, catalog: Catalog) -> None:
+    provisioning.provide(connection, node.id)
+
+
+def _adopt(connection: sa.Connection, node: NodeRecord, catalog: Catalog) -> None:
+    provisioning.adopt(connection, node.id)
+
+
+#: The lowest version that has a target, and what it does.
+_VERBS: Final[Mapping[str, tuple[int, _Move]]] = {
+    "manage": (4, _manage),
+    "provide": (4, _provide),
+    "adopt": (17, _adopt),
+}
+
+
+async def show_console(request: Request) -> Response:
+    """Say that no node has a console."""
+    await services(request).sql.read(api.find_keys, [wanted(request)])
+    return JSONResponse({"console_enabled": False, "console_info": None})
+
+
+async def refuse(request: Request) -> Response:
+    """Refuse to set a state that no driver can set."""
+    (node,) = await services(request).sql.read(api.find_keys, [wanted(request)])
+    what = request.url.path.rstrip("/").rpartition("/")[2].replace("_", " ")
+    raise Fault(400, f"{node.name}: the driver {node.driver} cannot set the {what}")
+
+
+_OBJECT: Final[Mapping[str, Any]] = {"type": "object"}
+
+OPERATIONS: Final = (
+    Operation(
+        method="GET",
+        path="/v1/nodes/{node}/states",
+        handler=show_states,
+        role=Role.READER,
+        summary="Show the states of a node",
+        answer=_OBJECT,
+    ),
+    Operation(
+        method="PUT",
+        path="/v1/nodes/{node}/states/provision",
+        handler=set_provision_state,
+        role=Role.ADMIN,
+        summary="Bring a node into another provision state: manage, provide, adopt",
+        body=_FIELDS,
+        status=202,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/nodes/{node}/states/console",
+        handler=show_console,
+        role=Role.READER,
+        summary="Show the console of a node, which it has not",
+        answer=_OBJECT,
+    ),
+    *(
+        Operation(
+            method="PUT",
+            path=f"/v1/nodes/{{node}}/states/{what}",
+            handler=refuse,
+            role=Role.OPERATOR,
+            summary=f"Set the {what.replace('_', ' ')} of a node, which no driver can",
+            since=since,
+            schema=_OBJECT,
+            status=202,
+        )
+        for what, since in (("console", 1), ("boot_mode", 76), ("secure_boot", 76))
+    ),
+)
