@@ -17,7 +17,7 @@ from podium.db.engine import Database
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-TAKEN = [1, 2, 4, 5, 6]
+TAKEN = [1, 2, 3, 4, 5, 6]
 #: Why each of the others is not, in part.
 LEFT = {
     10: "its hardware type is idrac; --vendor-types takes it with the driver redfish",
