@@ -16,12 +16,22 @@ from podium import conf, errors, library_internals, masking
 from podium.cli import config_file
 from podium.cli.config_drivers import Drivers
 from podium.cli.config_file import Assignment
-from podium.conf import conductor, opts
+from podium.conf import api, conductor, opts
 from podium.db.urls import parse_url
 
 #: Characters; longer texts are cut.
 _LONGEST_VALUE: Final = 80
 _LONGEST_LINE: Final = 1000
+
+#: Checks of options that depend on each other, and where these stand.
+_TOGETHER: Final = (
+    (conductor.check, ("conductor",), ("heartbeat_interval", "heartbeat_timeout")),
+    (
+        api.check,
+        ("DEFAULT", "api"),
+        ("auth_strategy", "host_ip", "insecure_noauth", "enable_ssl_api", "cert_file", "key_file"),
+    ),
+)
 
 #: Errors of an option whose text is wrong.
 _FAULTS: Final = (cfg.Error, RecursionError, ValueError, TypeError)
@@ -82,7 +92,7 @@ class _Check:
         self._judge_duplicates(settings)
         values = [(one, value) for one in settings if (value := self._evaluate(one)) is not None]
         if self._whole:
-            self._judge_heartbeat()
+            self._judge_together()
         tasks = self._drivers.make(self._faulty)
         if self._whole and not any(
             one.group is None and one.option.dest == "enabled_drivers" for one in settings
@@ -178,15 +188,16 @@ class _Check:
                 if fault := self._drivers.no_such_task(name, tasks):
                     self._tell_value(setting, fault)
 
-    def _judge_heartbeat(self) -> None:
-        names = ("heartbeat_interval", "heartbeat_timeout")
-        places = [one for one in self._assignments if one.section == "conductor" and one.name in names]
-        try:
-            conductor.check(self._config)
-        except errors.ConfigError as fault:
-            self._tell(places[-1], str(fault))
-        except _FAULTS:
-            pass  # reported where they stand
+    def _judge_together(self) -> None:
+        """Add the faults of options that depend on each other, at the last one that stands in a file."""
+        for check, sections, names in _TOGETHER:
+            places = [one for one in self._assignments if one.section in sections and one.name in names]
+            try:
+                check(self._config)
+            except errors.ConfigError as fault:
+                self._tell(places[-1], str(fault))
+            except _FAULTS:
+                pass  # reported where they stand
 
 
 def _read(files: Iterable[str]) -> conf.Config:

@@ -1,7 +1,9 @@
 """Every operation, asked with every role and with none."""
 
 import asyncio
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -80,6 +82,26 @@ def test_a_head_needs_what_a_get_needs(database: Database, config: conf.Config) 
     heads = [replace(one, method="HEAD") for one in OPERATIONS if one.method == "GET"]
     for operation, status in zip(heads, ask(database, config, None, heads), strict=True):
         assert status == (200 if operation.role is None else 401), operation
+
+
+def documented(operation: Operation) -> str:
+    """The role of an operation in the table of the docs."""
+    text = (Path(__file__).parents[3] / "docs/api.md").read_text()
+    table = text.partition("| request | least role |\n|---|---|\n")[2].partition("\n\n")[0]
+    path = re.sub(r"{\w+}", lambda name: name[0][1:-1].upper(), operation.path)
+    for line in table.splitlines():
+        _, requests, role, _ = map(str.strip, line.split("|"))
+        methods = re.findall(r"`([A-Z]+)\b", requests)
+        paths = re.findall(r"(/[^`,]*)`", requests)
+        if operation.method in methods and (path in paths or requests.endswith("of anything else")):
+            return role.strip("`")
+    return "not there"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
+def test_the_docs_name_the_role_of_every_operation(operation: Operation) -> None:
+    found = operation.role.word if operation.role else "none, and no login"
+    assert documented(operation) == found
 
 
 def test_a_reader_changes_nothing() -> None:

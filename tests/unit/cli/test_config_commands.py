@@ -434,3 +434,12 @@ def test_the_sample_can_be_written_to_a_file(tmp_path: Path, capsys: pytest.Capt
 def test_a_sample_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "sample", "--output", "/no/such/file"]) == 1
     assert capsys.readouterr().err.startswith("podium: /no/such/file cannot be written: No such file")
+
+
+def test_options_of_the_api_that_depend_on_each_other_are_judged_together(check: Check) -> None:
+    (line,) = check("[DEFAULT]", "auth_strategy = noauth", "[api]", "host_ip = 0.0.0.0")
+    assert line.startswith("podium.conf:4: [DEFAULT] auth_strategy = noauth lets everybody who reaches")
+    (line,) = check("[api]", "enable_ssl_api = true")
+    assert line == "podium.conf:2: [api] enable_ssl_api = true needs cert_file and key_file"
+    (line,) = check("[api]", "admins = root, two words", "trusted_proxies = 10.0.0.0/8")
+    assert line.startswith("podium.conf:2: [api] admins = root, two words")

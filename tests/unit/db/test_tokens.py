@@ -1,10 +1,12 @@
 """Tokens of the API, on every database."""
 
 import pytest
+import sqlalchemy as sa
 
 from podium import errors
-from podium.db import tokens
+from podium.db import clock, tokens
 from podium.db.engine import Database
+from podium.db.models import api_tokens
 
 
 def create(database: Database, name: str, secret: str, seconds: float | None = None) -> None:
@@ -46,3 +48,16 @@ def test_only_what_is_valid_can_be_revoked(database: Database, name: str) -> Non
         tokens.revoke(connection, "a", "me@here")
     with pytest.raises(errors.PodiumError, match=f"no valid token {name}"), database.write() as connection:
         tokens.revoke(connection, name, "me@here")
+
+
+def test_a_use_is_written_at_most_once_a_minute(database: Database) -> None:
+    create(database, "a", "one")
+    with database.write() as connection:
+        (token,) = tokens.all_tokens(connection)
+        tokens.note_use(connection, token.id, "192.0.2.1")
+        tokens.note_use(connection, token.id, "192.0.2.2")
+        assert tokens.all_tokens(connection)[0].last_used_from == "192.0.2.1"
+        past = clock.later(clock.now(connection), -61)
+        connection.execute(sa.update(api_tokens).values(last_used_at=past))
+        tokens.note_use(connection, token.id, "192.0.2.2")
+        assert tokens.all_tokens(connection)[0].last_used_from == "192.0.2.2"
