@@ -1,6 +1,7 @@
 """Bodies of requests: JSON within bounds."""
 
 import json
+import math
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -21,7 +22,9 @@ async def read(request: Request) -> Any:
     if not body.strip():
         return None
     try:
-        value = json.loads(body, parse_constant=_refuse)
+        value = json.loads(body.decode(), parse_constant=_refuse, parse_float=_float)
+        if b"\\u" in body:
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (ValueError, RecursionError) as fault:
         raise Fault(400, f"the body is not JSON: {str(fault)[:200]}") from None
     if not _is_shallow(value, _DEEPEST):
@@ -43,6 +46,13 @@ async def _receive(request: Request, most: int) -> bytes:
     except ClientDisconnect:
         raise Fault(400, "the body did not arrive") from None
     return bytes(body)
+
+
+def _float(text: str) -> float:
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(f"{text[:80]} is too large a number")
+    return found
 
 
 def _refuse(constant: str) -> Any:

@@ -12,7 +12,7 @@ from podium.api import bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import check_body
-from podium.api.ironic import collections, patch, resources
+from podium.api.ironic import collections, nodes, patch, resources
 from podium.api.ironic.collections import PAGING, Page
 from podium.api.ironic.links import pair
 from podium.api.ironic.patch import Step
@@ -36,6 +36,7 @@ CHASSIS_FIELDS: Final = (
 _NAMES: Final = resources.known(CHASSIS_FIELDS, 1)
 _BODY: Final = resources.body(CHASSIS_FIELDS)
 _BRIEF: Final = ("uuid", "description")
+_OF_NODES: Final = tuple(one for one in nodes.QUERY if one.name != "chassis_uuid")
 _PATCHABLE: Final = resources.patchable(CHASSIS_FIELDS)
 
 
@@ -85,6 +86,18 @@ def _find(connection: sa.Connection, ident: str, *, to_change: bool = False) -> 
     if found is None:
         raise Fault(404, f"no chassis has the UUID {ident[:80]}")
     return found
+
+
+async def list_nodes(request: Request) -> Response:
+    """Return a page of the nodes of a chassis, with few fields unless others are asked for."""
+    await services(request).sql.read(_find, request.path_params["chassis"])
+    return await nodes.list_nodes(request)
+
+
+async def list_whole_nodes(request: Request) -> Response:
+    """Return a page of the nodes of a chassis with all fields."""
+    await services(request).sql.read(_find, request.path_params["chassis"])
+    return await nodes.list_whole(request)
 
 
 async def create_chassis(request: Request) -> Response:
@@ -171,6 +184,24 @@ OPERATIONS: Final = (
         summary="Show a chassis",
         query=(collections.FIELDS,),
         answer=resources.OBJECT,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/chassis/{chassis}/nodes",
+        handler=list_nodes,
+        role=Role.READER,
+        summary="List the nodes of a chassis",
+        query=_OF_NODES,
+        answer=resources.schema("nodes"),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/chassis/{chassis}/nodes/detail",
+        handler=list_whole_nodes,
+        role=Role.READER,
+        summary="List the nodes of a chassis with all fields",
+        query=_OF_NODES,
+        answer=resources.schema("nodes"),
     ),
     Operation(
         method="PATCH",

@@ -14,6 +14,7 @@ from podium.api.ironic.collections import PAGING, Page
 from podium.api.ironic.rendering import Form, Renderer, form
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
+from podium.client.enrolment import canonical
 from podium.client.values import TRUTH, UUID, text
 from podium.db import clock, node_pages
 from podium.db.node_pages import SORTABLE, Wanted
@@ -44,7 +45,7 @@ FILTERS: Final = (
     Field("sharded", TRUTH, since=82),
     Field("include_children", TRUTH, since=83),
 )
-_QUERY: Final = (*PAGING, *FILTERS)
+QUERY: Final = (*PAGING, *FILTERS)
 
 
 def wanted(given: dict[str, Any], minor: int) -> Wanted:
@@ -79,7 +80,7 @@ async def list_whole(request: Request) -> Response:
 
 async def _list(request: Request, *, whole: bool) -> Response:
     version = minor(request)
-    given = collections.parameters(request, _QUERY)
+    given = collections.parameters(request, QUERY) | _chassis(request)
     known = node_fields.shown(version)
     page = collections.page(request, given, SORTABLE, known)
     whole = whole or page.detail
@@ -92,6 +93,12 @@ async def _list(request: Request, *, whole: bool) -> Response:
         following = collections.following(request, page, more)
         body += b',"next":"' + following.encode() + b'"'
     return Response(body + b"}", media_type="application/json")
+
+
+def _chassis(request: Request) -> dict[str, Any]:
+    """Return the parameter that a path below a chassis stands for."""
+    chassis = request.path_params.get("chassis")
+    return {} if chassis is None else {"chassis_uuid": canonical(chassis)}
 
 
 def _page(
@@ -148,7 +155,7 @@ OPERATIONS: Final = (
         handler=list_nodes,
         role=Role.READER,
         summary="List nodes",
-        query=_QUERY,
+        query=QUERY,
         answer=_PAGE,
     ),
     Operation(
@@ -157,7 +164,7 @@ OPERATIONS: Final = (
         handler=list_whole,
         role=Role.READER,
         summary="List nodes with all fields",
-        query=_QUERY,
+        query=QUERY,
         answer=_PAGE,
     ),
     Operation(

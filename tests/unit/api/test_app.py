@@ -93,7 +93,13 @@ async def test_a_body_in_parts_is_refused_when_it_is_too_large(make: Any) -> Non
     assert (asked.status, asked.read) == (413, 4)
 
 
-@pytest.mark.parametrize("body", [b"[" * 10_000, b"[" * 21 + b"]" * 21, b"{", b"NaN", b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"[" * 10_000, b"[" * 21 + b"]" * 21, b"{", b"NaN", b"1e999"),
+        *(b"\xff", rb'{"\ud800": 1}', b'"\xed\xa0\x80"', '"text"'.encode("utf-16")),
+    ],
+)
 def test_a_body_that_is_too_deep_or_no_json_is_refused(make: Any, body: bytes) -> None:
     async def test() -> None:
         asked = Asked("POST", "/echo", part(body))

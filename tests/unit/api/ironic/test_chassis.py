@@ -72,3 +72,14 @@ def test_a_chassis_is_changed(http: Any) -> None:
     for step in ({"op": "add", "path": "/colour", "value": 1}, {"op": "add", "path": "/extra", "value": 1}):
         assert http("PATCH", path, json=[step]).status_code == 400
     assert http("PATCH", f"/v1/chassis/{UUID}", json=[]).status_code == 404
+
+
+def test_the_nodes_of_a_chassis_are_listed_in_pages(http: Any, enrol: Any) -> None:
+    post(http, uuid=UUID)
+    enrol(*(f"n{number}" for number in range(6)), chassis_uuid=UUID)
+    enrol("other")
+    first = http.get(f"/v1/chassis/{UUID.upper()}/nodes?fields=name")
+    assert [node["name"] for node in first["nodes"]] == [f"n{number}" for number in range(5)]
+    assert [node["name"] for node in http.get(first["next"])["nodes"]] == ["n5"]
+    assert len(http.get(f"/v1/chassis/{UUID}/nodes/detail?limit=9")["nodes"]) == 5
+    assert http("GET", f"/v1/chassis/{UUID[:-1]}6/nodes").status_code == 404
