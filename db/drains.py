@@ -13,6 +13,7 @@ from podium.db import clock, members
 from podium.db.changes import next_change
 from podium.db.models import change_counter, conductors, leases, nodes, slots
 from podium.db.models import members as members_table
+from podium.db.provision_states import IS_CONDUCTED
 from podium.db.slots import OF_NODE, Pair
 
 
@@ -63,8 +64,8 @@ def _pairs(connection: sa.Connection, host: str) -> list[Pair]:
     query = sa.select(*its).select_from(owned).where(members_table.c.host == host).distinct()
     found = []
     for group, driver in connection.execute(query.order_by(*its)):
-        node = sa.select(nodes.c.id).where(nodes.c.conductor_group == group, nodes.c.driver == driver)
-        if connection.execute(node.limit(1)).first():
+        its_nodes = nodes.c.conductor_group == group, nodes.c.driver == driver, IS_CONDUCTED
+        if connection.execute(sa.select(nodes.c.id).where(*its_nodes).limit(1)).first():
             found.append((group, driver))
     return found
 
@@ -74,7 +75,7 @@ def left(connection: sa.Connection, host: str) -> int:
     its = [one for one in members.unended(connection) if one.host == host]
     is_owned = slots.c.owner.in_([one.id for one in its])
     is_held = nodes.c.reservation.in_([one.name for one in its])
-    query = sa.select(sa.func.count()).select_from(nodes.outerjoin(slots, OF_NODE))
+    query = sa.select(sa.func.count()).select_from(nodes.outerjoin(slots, OF_NODE)).where(IS_CONDUCTED)
     return connection.scalar(query.where(sa.or_(is_owned, is_held))) or 0
 
 

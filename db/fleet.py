@@ -25,6 +25,7 @@ class Changed(NamedTuple):
     conductor_group: str
     slot: int
     reservation: Worker | None
+    provision_state: str
     version: int
 
 
@@ -107,6 +108,7 @@ class OwnedNode(NamedTuple):
     conductor_group: str
     endpoint: str | None
     slot: int
+    provision_state: str
     version: int
 
 

@@ -18,6 +18,7 @@ from podium.db.faults import POWER_FAILURE
 from podium.db.figures import Figures
 from podium.db.models import conductor_workers, nodes, power_readings, slots
 from podium.db.models import members as table
+from podium.db.provision_states import IS_CONDUCTED
 from podium.db.slots import Pair
 from podium.db.worker import Worker
 from podium.pacing import oldest_allowed
@@ -51,7 +52,8 @@ UNREAD_KINDS: Final = ("held", "unserved", "avoided", "unowned", "slow")
 class FleetFigures:
     """How fresh the readings of all nodes are, by the database's time.
 
-    Ages and shares leave out nodes in maintenance, and those that are not to be read.
+    Nodes in the provision state ``enroll`` do not count. Ages and shares leave out nodes in maintenance, and
+    those that are not to be read.
 
     :param failing: nodes whose last read failed
     :param fresh_share: the share of nodes whose reading is no older than ``max_age`` seconds
@@ -122,6 +124,7 @@ def _counted(*rare: str) -> sa.Select[Any]:
             sa.func.min(sa.case((sa.and_(IS_READ, _PAST), _AT))).label("oldest"),
         )
         .select_from(nodes.join(power_readings, power_readings.c.node_id == nodes.c.id))
+        .where(IS_CONDUCTED)
         .group_by(*_OF)
     )
 

@@ -15,6 +15,7 @@ from podium.db.bulk import chunks
 from podium.db.fleet_figures import IS_READ
 from podium.db.members import unended
 from podium.db.models import members, node_columns, nodes, power_readings, slots
+from podium.db.provision_states import IS_CONDUCTED
 from podium.db.slots import OF_NODE
 
 CONDUCTOR: Final = "conductor"
@@ -45,13 +46,15 @@ def select_nodes(
     :param conductor: only those of members of this host
     :param unserved: only those whose slots no member has that has not ended
     :param equal: the values that columns must have
-    :returns: the values by column
+    :returns: the values by column; a node that no conductor reads yet is neither failing, stale nor unserved
     :raises podium.errors.NodeNotFound: naming every wanted node that does not exist
     """
     names = tuple(shown)
     read = [_OWNER if name == CONDUCTOR else node_columns([name])[0] for name in names]
     query = sa.select(nodes.c.id, *read)
     query = query.where(*(nodes.c[column] == value for column, value in equal.items()))
+    if failing or fresh is not None or unserved:
+        query = query.where(IS_CONDUCTED)
     if failing:
         query = query.where(sa.or_(nodes.c.power_failures > 0, sa.and_(IS_READ, _is_left_alone(connection))))
     if fresh is not None:

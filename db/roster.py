@@ -16,6 +16,7 @@ from podium.db.endpoints import SLOTS
 from podium.db.members import Member
 from podium.db.models import change_counter, columns, conductors, leases, nodes, slots
 from podium.db.models import members as members_table
+from podium.db.provision_states import IS_CONDUCTED
 from podium.db.slots import OF_NODE, Pair
 from podium.db.worker import Worker
 
@@ -116,7 +117,7 @@ def _owned(connection: sa.Connection) -> tuple[dict[int, int], dict[Pair, int], 
     unserved: dict[Pair, int] = defaultdict(int)
     avoided: dict[Pair, int] = {}
     served = members.served_by(members.unended(connection))
-    query = sa.select(*its, sa.func.count()).select_from(joined).group_by(*its)
+    query = sa.select(*its, sa.func.count()).select_from(joined).where(IS_CONDUCTED).group_by(*its)
     for group, driver, member, is_avoided, count in connection.execute(query):
         if member is None and is_avoided and (group, driver) in served:
             avoided[group, driver] = count

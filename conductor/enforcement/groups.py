@@ -22,10 +22,10 @@ def groups_of(node: Node) -> tuple[str, ...]:
 
 
 def sizes_of(entries: Iterable[Entry], rules: Rules) -> Mapping[str, int]:
-    """The number of nodes in each group that are read and not in maintenance."""
+    """The number of nodes in each group that are read, and neither in maintenance nor being verified."""
     sizes: dict[str, int] = defaultdict(int)
     for entry in entries:
-        if rules.reads(entry) and not entry.node.maintenance:
+        if rules.reads(entry) and not entry.node.maintenance and not entry.is_verifying:
             for group in groups_of(entry.node):
                 sizes[group] += 1
     return dict(sizes)

@@ -49,5 +49,5 @@ class Rules:
     def reads(self, entry: Entry) -> bool:
         """Whether a node's power is read."""
         if entry.policy == IGNORE:
-            return False
-        return self.in_maintenance or entry.unreadable or not entry.node.maintenance
+            return entry.is_verifying
+        return self.in_maintenance or entry.unreadable or not entry.node.maintenance or entry.is_verifying

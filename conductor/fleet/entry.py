@@ -11,6 +11,7 @@ from podium.conductor.fleet.reads import Reads
 from podium.conductor.rooms.clock import DatabaseClock
 from podium.db.faults import POWER_FAILURE
 from podium.db.fleet import OwnedNode
+from podium.db.provision_states import VERIFYING
 from podium.db.subnets import network_of
 from podium.drivers.base import Node
 
@@ -36,6 +37,7 @@ class Entry:
     :param since: since when the node has been known with this driver and driver_info, in seconds of the
         monotonic clock
     :param switched_at: when its last power change ended, or as ``since``
+    :param is_verifying: whether the next read decides if the node can be conducted at all
     """
 
     number: int
@@ -52,6 +54,7 @@ class Entry:
     network: str | None = None
     since: float = -math.inf
     switched_at: float = -math.inf
+    is_verifying: bool = False
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -60,8 +63,11 @@ class Entry:
 
     @property
     def is_watched(self) -> bool:
-        """Whether its changes and failures are judged. Those of a node that a person looks after are not."""
-        return not self.node.maintenance or self.unreadable
+        """Whether its changes and failures are judged.
+
+        Those of a node that a person looks after, or that was never read, are not.
+        """
+        return (not self.node.maintenance or self.unreadable) and not self.is_verifying
 
     @property
     def unreadable(self) -> bool:
@@ -85,6 +91,7 @@ class Entry:
             self.network,
             self.since,
             self.switched_at,
+            self.is_verifying,
         )
 
 
@@ -109,6 +116,7 @@ def entry_of(owned: OwnedNode, clock: DatabaseClock, now: float) -> Entry:
         network=None if owned.endpoint is None else sys.intern(network_of(owned.endpoint)),
         since=now,
         switched_at=now,
+        is_verifying=owned.provision_state == VERIFYING,
     )
 
 

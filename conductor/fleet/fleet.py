@@ -22,6 +22,7 @@ from podium.db.bulk import chunks
 from podium.db.changes import Pulse
 from podium.db.fleet import Changed
 from podium.db.members import living
+from podium.db.provision_states import ENROLL
 from podium.db.slots import Pair
 from podium.db.worker import Worker
 from podium.drivers.base import Node
@@ -39,9 +40,9 @@ class Fleet:
     The conductor's loop alone replaces entries, under the lock; so do the threads of drivers that report a
     health.
 
-    The nodes are those of the slots that this member has begun with, see podium.conductor.fleet.shares. One
-    that another member has reserved is left out until that ends. One that this member has taken stays when
-    its slot is lost, until it is free again.
+    The nodes are those of the slots that this member has begun with, see podium.conductor.fleet.shares, but
+    for nodes in the provision state ``enroll``. One that another member has reserved is left out until that
+    ends. One that this member has taken stays when its slot is lost, until it is free again.
 
     :param member: whose nodes these are
     """
@@ -148,8 +149,8 @@ class Fleet:
     async def refresh(self, sql: Sql) -> list[Entry] | None:
         """Take over what people and power changes have changed in the database.
 
-        :returns: the entries that are new, or whose driver or driver_info is; None when nothing changed and
-            no node became free
+        :returns: the entries that are new, whose driver or driver_info is, or that are to be verified; None
+            when nothing changed and no node became free
         :raises podium.errors.DatabaseUnavailable: when it cannot be asked
         """
         if await sql.pulse() == self._pulse:
@@ -266,6 +267,7 @@ class Fleet:
         for row in rows:
             pair, known = (row.conductor_group, row.driver), self._entries.get(row.id)
             is_mine = row.slot in self._begun.get(pair, ()) or row.slot in gained.get(pair, ())
+            is_mine = is_mine and row.provision_state != ENROLL
             if row.reservation not in (None, self.member):
                 if unended is None:
                     unended = set(living(connection))
@@ -295,7 +297,7 @@ class Fleet:
                     self._by_name = None
                 if old is not None and old.node.driver != entry.node.driver:
                     self._let_go(old)
-                if old is None or not _same_hardware(old.node, entry.node):
+                if old is None or entry.is_verifying or not _same_hardware(old.node, entry.node):
                     fresh.append(entry)
                 else:
                     reads = entry.reads.following(old.reads, is_forgiven=old.node.maintenance)

@@ -29,7 +29,7 @@ from podium.conductor.recording.pile import MOST_CHANGES, Pile
 from podium.conductor.recording.written import Written
 from podium.conductor.rooms.clock import DatabaseClock
 from podium.conductor.rooms.sql import Sql
-from podium.db import clock, conductors, faults, fleet, readings
+from podium.db import clock, conductors, faults, fleet, provisioning, readings
 from podium.db.changes import next_change
 from podium.db.conductors import TaskReport
 from podium.db.outcomes import Outcome, finish
@@ -75,6 +75,10 @@ class Recorder:
             lambda sql, reads: readings.record_reads_of_changes(sql, reads.values(), self._worker)
         )
         self._readings: Pile[int, Reading, _Numbers] = Pile(self._record_readings, self._note_power)
+        self._verified: Pile[int, Reading, _Numbers] = Pile(
+            lambda sql, read: provisioning.record_verified(sql, list(read.values()), self._worker),
+            most=MOST_CHANGES,
+        )
         self._checked = CheckedPile(lambda: len(self._fleet))
         self._faults: Pile[int, _Fault, _Numbers] = Pile(
             lambda sql, found: faults.record_faults(sql, _reasons(found), clock.now(sql), self._worker),
@@ -106,6 +110,7 @@ class Recorder:
         #: All but the outcomes and the reads of changes, in the order in which they are written.
         self._piles: Sequence[Pile[Any, Any, Any] | CheckedPile] = (
             self._readings,
+            self._verified,
             self._checked,
             self._faults,
             self._recoveries,
@@ -121,6 +126,11 @@ class Recorder:
     def add_reading(self, reading: Reading) -> None:
         """Have a reading written, unless its node changes before that."""
         self._readings.add(reading.node_id, reading)
+        self._note_time()
+
+    def add_verified(self, reading: Reading) -> None:
+        """Have the reading of a node in ``verifying`` written, which ends that state."""
+        self._verified.add(reading.node_id, reading)
         self._note_time()
 
     def add_read_of_change(self, read: ReadOfChange) -> None:
@@ -213,7 +223,7 @@ class Recorder:
         """How many records of each kind are still to be written."""
         return {
             "outcomes": len(self._outcomes),
-            "readings": len(self._readings) + len(self._reads_of_changes),
+            "readings": len(self._readings) + len(self._verified) + len(self._reads_of_changes),
             "checked": len(self._checked),
             "health": len(self._health_times),
             "columns": len(self._values),

@@ -187,9 +187,11 @@ class Findings:
             self.notices.changed(node.name, node.power_state or "", state, is_late=late is not None)
             if entry.is_watched and late is None:
                 self._gate.changed(entry, state, self._time)
-        self._recorder.add_reading(
-            Reading(entry.number, entry.version, self._wall, state, None, self.request_id, late)
-        )
+        reading = Reading(entry.number, entry.version, self._wall, state, None, self.request_id, late)
+        if entry.is_verifying:
+            self._recorder.add_verified(reading)
+        else:
+            self._recorder.add_reading(reading)
 
     def _count_failure(
         self, entry: Entry, answer: Any, error: Exception | None, *, is_early: bool = False
@@ -228,9 +230,11 @@ class Findings:
     def _note_failure(self, entry: Entry, answer: Any, error: Exception | None) -> None:
         node = entry.node
         failing, text = self._count_failure(entry, answer, error)
-        self._recorder.add_reading(
-            Reading(entry.number, entry.version, self._wall, None, text, self.request_id)
-        )
+        reading = Reading(entry.number, entry.version, self._wall, None, text, self.request_id)
+        if entry.is_verifying:
+            self._recorder.add_verified(reading)
+            return
+        self._recorder.add_reading(reading)
         if entry.is_watched:
             self._gate.failed(entry, self._time)
         if not node.maintenance:

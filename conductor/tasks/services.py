@@ -103,6 +103,8 @@ class DriverServices:
             return
         if entry is None or entry.node.target_power_state or entry.number in self._fleet.taken:
             return
+        if entry.is_verifying:
+            return  # it is verified by a read
         age = 0.0 if observed_at is None else time.monotonic() - observed_at
         known, observed = entry.reads.checked, boottime() - age
         if observed_at is not None and known is not None and observed < known:

@@ -357,6 +357,7 @@ def test_lists_are_narrowed_by_filters(podium: Run, filters: list[str], names: l
 def test_nodes_that_nobody_reads_are_failing(podium: Run, database: Database) -> None:
     enrol(database, name="held", driver="fake", reservation=Worker("c2", 0, 99))
     enrol(database, name="unserved", driver="other")
+    enrol(database, name="new", driver="other", provision_state="enroll")
     enrol(database, name="ignored", driver="other", power_policy="ignore")
     listed = podium("node", "list", "--failing", "-f", "value", "-c", "name").stdout.split()
     assert listed == ["dead", "held", "unserved"]

@@ -133,6 +133,16 @@ def test_nodes_that_are_not_to_be_read_count_for_no_age(database: Database) -> N
     assert (found.fresh_share, found.oldest, found.unread) == (1.0, None, [])
 
 
+def test_nodes_that_no_conductor_is_to_know_do_not_count(database: Database) -> None:
+    member = enter(database, "c1")
+    enrol_read(database, {"a": 10.0, "b": 10.0})
+    enrol_read(database, {"new": None}, provision_state="enroll")
+    enrol_read(database, {"newer": None}, provision_state="enroll", driver="acme")
+    found = figures(database)
+    assert (found.nodes, found.never_read, found.unowned, found.unread) == (2, 0, 0, [])
+    assert found.owned == {member.incarnation: 2}
+
+
 def test_nodes_that_do_not_answer_count_as_failing_and_not_as_unread(database: Database) -> None:
     enter(database, "c1")
     enrol_read(database, {"a": 600.0}, power_failures=3)

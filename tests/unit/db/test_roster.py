@@ -74,6 +74,7 @@ def test_nodes_of_a_driver_or_group_without_a_member_are_unserved(database: Data
     enrol("n1", "n2")
     enrol("n3", driver="acme")
     enrol("n4", "n5", conductor_group="east")
+    enrol("n6", driver="acme", provision_state="enroll")
     one = enter(database, "c1")
     settle(database, one)
     assert unserved(database) == {("", "acme"): 1, ("east", "fake"): 2}
@@ -130,6 +131,7 @@ def test_what_only_a_drained_conductor_serves_is_named(database: Database, enrol
     enrol("n1")
     enrol("n2", driver="acme")
     enrol("n3", conductor_group="east")
+    enrol("n4", driver="idle", provision_state="enroll")
     one = enter(database, "c1", drivers=("fake", "acme", "idle"), conductor_groups=("", "east"))
     two = enter(database, "c2", fallback_groups=("east",))
     settle(database, one, two)

@@ -137,6 +137,24 @@ def test_what_is_new_changed_deleted_or_given_away_is_noticed(migrated_url: str)
     enrolled(migrated_url, then)
 
 
+def test_nodes_in_enroll_are_not_known(migrated_url: str) -> None:
+    async def then(it: Pieces) -> None:
+        it.enrol({"name": "d", "driver": "still", "provision_state": "enroll"})
+        assert await it.fleet.refresh(it.sql) == []
+        number = it.node("a").id
+        change(it, lambda sql: api.update_node(sql, number, {"provision_state": "enroll"}))
+        assert await it.fleet.refresh(it.sql) == []
+        assert [entry.node.name for entry in it.fleet.take_dropped()] == ["a"]
+        part = Fleet(HERE)
+        await part.begin(it.sql, all_slots("still"))
+        assert names(it.fleet) == names(part) == ["b"]
+        change(it, lambda sql: api.update_node(sql, number, {"provision_state": "verifying"}))
+        fresh = await it.fleet.refresh(it.sql) or []
+        assert [(entry.node.name, entry.is_verifying) for entry in fresh] == [("a", True)]
+
+    enrolled(migrated_url, then)
+
+
 def entry_of(it: Pieces, name: str) -> Entry:
     entry = it.fleet.find(it.node(name).uuid)
     assert entry is not None
