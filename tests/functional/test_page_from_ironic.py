@@ -1,5 +1,6 @@
 """What docs/from-ironic.md says about clients works."""
 
+import json
 import os
 import re
 import subprocess
@@ -39,6 +40,21 @@ def _run(folder: Path, *command: str | Path) -> "subprocess.CompletedProcess[str
 def _create(door: Door, name: str) -> None:
     info = ["--driver-info", "ipmi_address=192.0.2.1"]
     door.conductor.podium("node", "create", "--driver", "ipmi", "--name", name, *info)
+
+
+@only_long
+def test_the_commands_with_curl_end_well(tmp_path: Path) -> None:
+    (script,), (node,) = _blocks("bash"), _blocks("json")
+    (tmp_path / "node.json").write_text(node.replace("r1n01", "r1n02").replace("192.0.2.1", "192.0.2.2"))
+    with Door(tmp_path) as door:
+        _create(door, "r1n01")
+        text = script.replace("https://podium.example.org", door.url).replace("; echo;", " || exit 1; echo;")
+        done = _run(tmp_path, "bash", "-c", text)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        left = door.http.get("/v1/nodes?fields=name,driver_info").json()["nodes"]
+    assert [(node["name"], node["driver_info"]["ipmi_password"]) for node in left] == [("r1n02", "******")]
+    first, *_ = done.stdout.splitlines()
+    assert [node["name"] for node in json.loads(first)["nodes"]] == ["r1n01"]
 
 
 @only_long
