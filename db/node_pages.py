@@ -163,6 +163,7 @@ def _after(column: sa.Column[Any], key: Any, number: int, descending: bool) -> s
         return later
     if key is None:
         return sa.and_(column.is_(None), later)
-    beyond = column < key if descending else column > key
-    found = sa.or_(beyond, sa.and_(column == key, later))
+    bound = sa.literal(key, column.type)  # SQLAlchemy compares nothing with a plain True
+    beyond = column < bound if descending else column > bound
+    found = sa.or_(beyond, sa.and_(column == bound, later))
     return sa.or_(found, column.is_(None)) if column.nullable else found
