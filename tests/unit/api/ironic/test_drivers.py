@@ -104,3 +104,12 @@ def test_shards_are_counted(http: Any, enrol: Any) -> None:
 def test_what_came_later_is_not_there_before(http: Any, path: str) -> None:
     http.version = "1.30"
     assert http("GET", path).status_code == 404
+
+
+def test_the_driver_without_hardware_pretends_what_ironics_does(http: Any, database: Database) -> None:
+    enter(database, "c1", drivers=("fake-hardware",))
+    for shown in (http.get("/v1/drivers/fake-hardware"), *http.get("/v1/drivers?detail=1")["drivers"]):
+        for kind in ("boot", "deploy", "management", "power"):
+            assert shown[f"default_{kind}_interface"] == "fake"
+            assert shown[f"enabled_{kind}_interfaces"] == ["fake"]
+        assert shown["default_network_interface"] == "noop"

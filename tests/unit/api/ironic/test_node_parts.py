@@ -97,3 +97,11 @@ def test_a_part_is_there_since_its_version_and_of_nodes_that_are(
     enrol("n1")
     http.version = f"1.{since - 1}"
     assert http("GET", f"/v1/nodes/n1/{path}").status_code == 404
+
+
+def test_virtual_media_are_pretended_by_the_driver_without_hardware(http: Any, enrol: Any) -> None:
+    enrol("n1", driver="fake-hardware")
+    body = {"device_type": "cdrom", "image_url": "http://image"}
+    assert http("POST", "/v1/nodes/n1/vmedia", json=body).status_code == 204
+    assert http.get("/v1/nodes/n1/vmedia") == []
+    assert http("DELETE", "/v1/nodes/n1/vmedia").status_code == 204
