@@ -12,7 +12,7 @@ from podium.drivers import base, registry
 from podium.drivers.base import actions
 
 #: The columns of a node with values of people or drivers.
-MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra")
+MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra", "record")
 #: What Ironic calls the way to switch a node, where that is not the driver's name.
 _POWER: Final = {"ipmi": "ipmitool"}
 
@@ -93,7 +93,8 @@ class Catalog:
         """Return columns of a node, including driver, without secrets; all are secret without the driver."""
         shown = dict(row)
         for column in shown.keys() & set(MAPPINGS):
-            shown[column] = masking.mask(row[column], self.secrets(row["driver"]))
+            if row[column] is not None:
+                shown[column] = masking.mask(row[column], self.secrets(row["driver"]))
         if "driver_info" in shown and self._class(row["driver"]) is None:
             shown["driver_info"] = dict.fromkeys(row["driver_info"], masking.MASK)
         return shown

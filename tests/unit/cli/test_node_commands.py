@@ -477,3 +477,12 @@ def test_a_column_that_there_is_not_is_refused(podium: Run) -> None:
     done = podium("node", "list", "-c", "name", "-c", "colour")
     assert done.returncode == 2
     assert "there is no column colour; there are uuid, name" in done.stderr
+
+
+def test_secrets_among_the_records_of_a_node_are_not_shown(podium: Run, database: Database) -> None:
+    record = {"instance_info": {"image": "x", "admin_password": "hunter2"}}
+    enrol(database, name="n1", driver="fake", record=record, provision_state="enroll", owner="lab")
+    shown = json.loads(podium("node", "show", "n1", "-f", "json").stdout)
+    assert shown["record"] == {"instance_info": {"image": "x", "admin_password": "******"}}
+    assert (shown["provision_state"], shown["owner"]) == ("enroll", "lab")
+    assert "hunter2" not in podium("node", "list", "--long").stdout
