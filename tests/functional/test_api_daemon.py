@@ -67,8 +67,8 @@ def test_a_hundred_slow_clients_keep_nobody_waiting(api: Api) -> None:
     beginnings = [
         b"",
         b"GET /healthcheck HTTP/1.1\r\n",
-        b"POST /v1/nodes HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
-        b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n" * 50,
+        b"POST /v1/nodes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
+        b"GET /healthcheck HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50,
     ]
     slow = [api.connect() for _ in range(100)]
     try:
@@ -165,7 +165,7 @@ def test_systemd_hears_of_readiness_once_all_workers_serve(tmp_path: Path) -> No
 
 def test_at_the_end_idle_connections_are_closed(tmp_path: Path) -> None:
     with Api(tmp_path) as api, api.connect() as idle, api.connect() as silent:
-        idle.sendall(b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n")
+        idle.sendall(b"GET /healthcheck HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(1000).startswith(b"HTTP/1.1 200")
         assert api.stop() == 0
         assert everything(silent) == b""
