@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from apis import Api
 from daemons import Daemon, eventually
 
 WORKERS: Final = "[conductor]\nworkers = 2\n"
@@ -98,3 +99,17 @@ def test_a_reload_is_logged_once_with_what_it_did(tmp_path: Path) -> None:
         (line,) = lines_of_a_reload("sync_power_state_interval = x\n", "stay as they were")
         assert "sync_power_state_interval = x" in line
         assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_reloads_while_podium_api_starts_and_ends_harm_nothing(tmp_path: Path, workers: int) -> None:
+    api = Api(tmp_path, f"api_workers = {workers}\n")
+    with api:
+        process = api.process
+        assert process is not None
+        eventually(lambda: process.send_signal(signal.SIGHUP) or "Reloaded " in api.text(), "a reload")
+        assert api.get().status == 200
+        process.terminate()
+        eventually(lambda: process.send_signal(signal.SIGHUP) or process.poll() is not None, "it ends")
+        assert process.returncode == 0, api.text()
+    assert "Traceback" not in api.text()
