@@ -77,7 +77,7 @@ $(BENCH): setup.cfg | $(INSTALLED)
 	@$(call install,bench)
 	@touch $@
 
-.venv-ironic/.installed: PEER := 'ironic==39.*' sushy
+.venv-ironic/.installed: PEER := 'ironic==39.*' psycopg2-binary sushy
 .venv-pyghmi/.installed: PEER := pyghmi
 .venv-sushy/.installed: PEER := redfish-protocol-validator sushy sushy-tools
 # The functional tests that openstacksdk ships need oslotest.
