@@ -1,6 +1,7 @@
 """How nodes go from one provision state to the next, as functions of an open connection.
 
     enroll --manage--> verifying --> manageable, or back to enroll with ``last_error``
+    enroll --a change of its power--> manageable
     manageable --provide--> available
     manageable --adopt--> active
     available, active --manage--> manageable
@@ -43,6 +44,14 @@ def begin_verifying(connection: sa.Connection, node_id: int, values: Mapping[str
     :raises podium.errors.NodeNotFound: when it was deleted
     """
     _move(connection, node_id, "manage", [ENROLL], VERIFYING, {**values, **_UNREAD})
+
+
+def begin_switching(connection: sa.Connection, node_id: int, values: Mapping[str, Any]) -> None:
+    """Make a node in ``enroll`` ``manageable`` for a change of its power, which reads it first.
+
+    Arguments and errors are those of :func:`begin_verifying`.
+    """
+    _move(connection, node_id, "a change of its power", [ENROLL], MANAGEABLE, {**values, **_UNREAD})
 
 
 def manage(connection: sa.Connection, node_id: int) -> None:

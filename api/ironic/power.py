@@ -11,12 +11,13 @@ from podium.api import bodies
 from podium.api.callers import Role, caller
 from podium.api.faults import Fault
 from podium.api.fields import Field, check_body
+from podium.api.ironic import conducting
 from podium.api.ironic.node_paths import location, wanted
 from podium.api.routing import Operation, minor
 from podium.api.services import services
 from podium.client.catalog import Catalog
 from podium.client.values import choice, integer
-from podium.db import api, power
+from podium.db import api, power, provisioning
 from podium.db.provision_states import ENROLL
 
 #: The lowest version that may shut an operating system down.
@@ -72,20 +73,16 @@ def _request(
 
     :raises podium.errors.NodeConflict: while its power is being changed, or somebody has reserved it
     :raises podium.errors.UnsupportedPowerState: its driver does not know the action
-    :raises podium.api.faults.Fault: the node is not conducted yet
+    :raises podium.errors.InvalidNode: what is known of a node in enroll is not enough to switch it
     """
     (node,) = api.find_nodes(connection, [wanted])
-    if node.provision_state == ENROLL:
-        raise Fault(
-            400,
-            f"{node.name} is in enroll, so that no conductor looks after it; set its provision state to"
-            " manage first",
-        )
     able = catalog.actions(node.driver)
     if able is not None and action not in able:
         raise errors.UnsupportedPowerState(
             f"the driver {node.driver} does not know {action}, only {', '.join(sorted(able))}"
         )
+    if node.provision_state == ENROLL:
+        conducting.begin(connection, node, catalog, provisioning.begin_switching)
     asked = power.ask(connection, [node], action, who=who, timeout=timeout)
     if asked.refused:
         raise errors.NodeConflict(asked.refused[0])

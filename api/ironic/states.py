@@ -11,15 +11,14 @@ from podium.api import bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import Field, check_body
-from podium.api.ironic import node_rules, node_values
+from podium.api.ironic import conducting
 from podium.api.ironic.node_fields import NODE_FIELDS
 from podium.api.ironic.node_paths import location, wanted
 from podium.api.routing import Operation, minor
 from podium.api.services import services
-from podium.client import identities
 from podium.client.catalog import Catalog
 from podium.client.values import Kind, text
-from podium.db import api, machines, provisioning
+from podium.db import api, provisioning
 from podium.db.api import NodeRecord
 from podium.db.changes import next_change
 from podium.db.provision_states import ENROLL
@@ -91,12 +90,10 @@ def _move(connection: sa.Connection, wanted: str, move: _Move, catalog: Catalog)
 
 
 def _manage(connection: sa.Connection, node: NodeRecord, catalog: Catalog) -> None:
-    if node.provision_state != ENROLL:
+    if node.provision_state == ENROLL:
+        conducting.begin(connection, node, catalog, provisioning.begin_verifying)
+    else:
         provisioning.manage(connection, node.id)
-        return
-    node_rules.check_fleet(connection)
-    provisioning.begin_verifying(connection, node.id, node_values.accepted(node, catalog))
-    identities.refuse(machines.shared(connection, [node.id]), remedy="correct the address")
 
 
 def _provide(connection: sa.Connection, node: NodeRecord, catalog: Catalog) -> None:

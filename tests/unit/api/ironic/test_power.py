@@ -77,13 +77,19 @@ def test_a_node_that_is_reserved_is_busy(http: Any, enrol: Any) -> None:
     assert (answer.status_code, "try again later" in text(answer)) == (409, True)
 
 
-def test_nobody_switches_a_node_that_no_conductor_looks_after(
+def test_a_node_in_enroll_is_looked_after_from_its_first_request_on(
     http: Any, enrol: Any, database: Database
 ) -> None:
     enrol("n1", provision_state="enroll")
+    assert http("PUT", POWER, json={"target": "power on"}).status_code == 202
+    assert (only(database).provision_state, only(database).target_power_state) == ("manageable", "power on")
+
+
+def test_an_incomplete_node_in_enroll_is_not_switched(http: Any, enrol: Any, database: Database) -> None:
+    enrol("n1", driver="ipmi", driver_info={}, provision_state="enroll")
     answer = http("PUT", POWER, json={"target": "power on"})
-    assert (answer.status_code, "manage first" in text(answer)) == (400, True)
-    assert only(database).power_request_id is None
+    assert (answer.status_code, "ipmi_address" in text(answer)) == (400, True)
+    assert (only(database).provision_state, only(database).power_request_id) == ("enroll", None)
 
 
 def test_an_action_that_the_driver_does_not_know_is_refused(
