@@ -16,11 +16,19 @@ from podium import errors, node_ranges
 from podium.cli import arguments, command
 from podium.client import enrolment, scalars
 from podium.client.catalog import Catalog
+from podium.client.node_records import RECORDS, of_node
 from podium.db import node_list
 from podium.db.bulk import chunks
+from podium.db.provision_states import AVAILABLE, ENROLL, VERIFYING
 
 #: What is left out, because an import of nothing gives the same.
 _EMPTY: Final[tuple[Any, ...]] = ({}, "", False, None)
+_READ: Final = (
+    *enrolment.FIELDS,
+    *(name for name, one in RECORDS.items() if one.is_column),
+    "record",
+    "fault",
+)
 _AT_ONCE: Final = 1000
 
 
@@ -62,13 +70,18 @@ class Export(command.Command):
         with self.database() as database, database.snapshot() as connection:
             uuids = [row["uuid"] for row in node_list.select_nodes(connection, ["uuid"], wanted=wanted)]
             for some in chunks(uuids, _AT_ONCE):
-                rows = node_list.select_nodes(connection, [*enrolment.FIELDS, "fault"], wanted=some)
+                rows = node_list.select_nodes(connection, _READ, wanted=some)
                 yield [_enrolled(catalog.masked(row) if catalog else row) for row in rows]
 
 
 def _enrolled(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an import needs to make the same node."""
     kept = {key: row[key] for key in enrolment.FIELDS if row[key] not in _EMPTY}
+    kept |= {key: value for key, value in of_node(row).items() if value != RECORDS[key].default}
+    if row["provision_state"] == AVAILABLE:
+        del kept["provision_state"]
+    elif row["provision_state"] == VERIFYING:  # whoever imports it has to ask for that again
+        kept["provision_state"] = ENROLL
     if row["fault"] is not None:  # the conductor's own maintenance ends by itself, a person's does not
         kept.pop("maintenance", None)
     return kept

@@ -8,11 +8,13 @@ from contextlib import suppress
 from typing import Any, Final
 
 from podium import errors, masking
-from podium.client import driver_values, identities, scalars
+from podium.client import driver_values, identities, node_records, scalars
 from podium.client.catalog import Catalog
 from podium.client.node_columns import AGE, COLUMNS, CONDUCTOR
+from podium.client.node_records import RECORDS
 from podium.client.plain_values import plain
 from podium.db import machines
+from podium.db.provision_states import ACTIVE, AVAILABLE, ENROLL, MANAGEABLE
 from podium.drivers import base, driver_info
 
 #: Letters, digits, _, - and dots, as in host names.
@@ -36,7 +38,13 @@ def _group(value: str) -> str | None:
     return None
 
 
-#: The fields of a node: the type, its name for people, and further conditions.
+def _provision_state(value: str) -> str | None:
+    known = ENROLL, MANAGEABLE, AVAILABLE, ACTIVE
+    return None if value in known else f"provision_state {value[:80]!r} is none of {', '.join(known)}"
+
+
+#: The fields of a node, but for its records, see podium.client.node_records: the type, its name for people,
+#: and further conditions.
 FIELDS: Final[Mapping[str, tuple[type, str, Callable[[Any], str | None] | None]]] = {
     "name": (str, "text", _name),
     "uuid": (str, "text", _uuid),
@@ -46,10 +54,11 @@ FIELDS: Final[Mapping[str, tuple[type, str, Callable[[Any], str | None] | None]]
     "extra": (dict, "a mapping", None),
     "conductor_group": (str, "text", _group),
     "maintenance": (bool, "true or false", None),
+    "provision_state": (str, "text", _provision_state),
 }
 
 #: The other columns of ``podium node list``.
-_OWN: Final = {*COLUMNS, CONDUCTOR, AGE} - FIELDS.keys()
+_OWN: Final = {*COLUMNS, CONDUCTOR, AGE} - FIELDS.keys() - RECORDS.keys()
 
 
 def canonical(text: str) -> str | None:
@@ -63,14 +72,15 @@ def canonical(text: str) -> str | None:
 def settle(row: Any, catalog: Catalog, *, complete: bool = True) -> tuple[dict[str, Any], list[str]]:
     """Return the columns of a node, and all faults of the values for it, without regard to other nodes.
 
-    :param row: values by the names in :data:`FIELDS`; may be anything, because it comes from a file. Scalars
-        are as :mod:`podium.client.scalars` describes them.
+    :param row: values by the names in :data:`FIELDS` and of records; may be anything, because it comes from a
+        file. Scalars are as :mod:`podium.client.scalars` describes them.
     :param complete: whether its driver must accept its driver_info; otherwise what is needed to speak to the
         machine may be missing or wrong
     """
     if not isinstance(row, dict):
         return {}, [f"it is {_kind(row)}, not a mapping with name and driver"]
     settled: dict[str, Any] = {}
+    noted: dict[str, Any] = {}
     found = []
     if own := [key for key in row if key in _OWN]:
         found.append(
@@ -80,21 +90,28 @@ def settle(row: Any, catalog: Catalog, *, complete: bool = True) -> tuple[dict[s
     for key, value in row.items():
         if key in _OWN:
             continue
-        if key not in FIELDS:
+        if key not in FIELDS and key not in RECORDS:
             found.append(_unknown(key))
             continue
         try:
-            settled[key] = _field(key, value)
+            if key in RECORDS:
+                noted[key] = _noted(key, value)
+            else:
+                settled[key] = _field(key, value)
         except ValueError as fault:
             found.append(str(fault))
     settled = {key: value for key, value in settled.items() if value is not None}
+    try:
+        settled |= node_records.columns(noted)
+    except errors.InvalidNode as fault:
+        found += fault.faults
     found += [f"{key} is missing" for key in ("name", "driver") if row.get(key) is None]
     if "uuid" in settled:
         settled["uuid"] = canonical(settled["uuid"])
     found = found or _name_faults(settled)
     # A driver_info that is no mapping is a fault already.
     if "driver" in settled and ("driver_info" in settled or row.get("driver_info") is None):
-        found += _settle_driver_info(settled, catalog, complete)
+        found += _settle_driver_info(settled, catalog, complete and settled.get("provision_state") != ENROLL)
     return settled, found
 
 
@@ -127,8 +144,26 @@ def _field(key: str, value: Any) -> Any:
     return value
 
 
+def _noted(key: str, value: Any) -> Any:
+    """Return what a file says of a record; scalars of a type that JSON has no other text for.
+
+    :raises ValueError: with what cannot be kept
+    """
+    if scalars.is_null(value):
+        return None
+    match RECORDS[key].kind.schema["type"]:
+        case "string" if not isinstance(value, dict | list):
+            return scalars.text(value)
+        case "boolean" if isinstance(value, scalars.Written):
+            return value.value
+    try:
+        return plain(value, texts=False)
+    except ValueError as fault:
+        raise ValueError(f"{key}: {fault}") from None
+
+
 def _unknown(key: str) -> str:
-    near = difflib.get_close_matches(key, FIELDS, 1)
+    near = difflib.get_close_matches(key, (*FIELDS, *RECORDS), 1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS)}"
     return f"{key[:80]!r} is not known; {hint}"
 
@@ -150,11 +185,11 @@ def _settle_driver_info(row: dict[str, Any], catalog: Catalog, complete: bool) -
     row["driver_info"], wrong = driver_values.settle(given, driver.properties)
     found = [*wrong.values()]
     secrets = identities.secrets(driver)
-    for column in ("driver_info", "properties", "extra"):
+    for column in ("driver_info", "properties", "extra", "record"):
         found += [
             f"{column}: {place[:80]} is {masking.MASK}, which Podium shows instead of a secret;"
             " give the secret itself"
-            for place in masking.masked_places(row.get(column, {}), secrets)
+            for place in masking.masked_places(row.get(column) or {}, secrets)
         ]
     if not found:
         faults = _ask_driver(row, driver, secrets)

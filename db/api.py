@@ -20,6 +20,7 @@ from podium.db.bulk import chunks
 from podium.db.changes import next_change
 from podium.db.claims import lock
 from podium.db.models import cross_checks, node_columns, nodes, ports, power_readings, power_requests
+from podium.db.provision_states import AVAILABLE
 from podium.db.subnets import Places
 from podium.db.worker import Worker
 
@@ -106,8 +107,11 @@ def create_nodes(
     now = clock.now(connection)
     # Marks these rows until they have a number: taken first, the number would keep everyone else waiting.
     mark = -1 - random.getrandbits(62)
+    rows = list(rows)
+    missing = dict.fromkeys(key for row in rows for key in row)  # one statement writes them all
     filled = [
         {
+            **missing,
             "uuid": (own := row.get("uuid") or str(uuid.uuid4())),
             "driver_info": {},
             "driver_internal_info": {},
@@ -118,6 +122,7 @@ def create_nodes(
             "conductor_group": "",
             "identity": None,
             "controller": None,
+            "provision_state": AVAILABLE,
             **row,
             **endpoints.columns_of(row.get("endpoint"), own),
             "version": mark,
