@@ -1,0 +1,56 @@
+"""schemathesis over /openapi.json with every role: nothing fails, and answers fit."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import bcrypt
+import pytest
+
+import peers
+from doors import Door
+from rounds import ROUNDS, SEED, only_long
+
+ROLES: Final = ("reader", "operator", "admin")
+CHECKS: Final = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+)
+#: Requests for each operation.
+EXAMPLES: Final = 3 * ROUNDS
+#: Seconds for one role.
+PATIENCE: Final = 140 * ROUNDS
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """A podium-api with a user of each role, named and with a password like it."""
+    folder = tmp_path_factory.mktemp("document")
+    hashes = {role: bcrypt.hashpw(role.encode(), bcrypt.gensalt(4)).decode() for role in ROLES}
+    users = folder / "htpasswd"
+    users.write_text("".join(f"{role}:{hashed}\n" for role, hashed in hashes.items()))
+    settings = "".join(f"{role}s = {role}\n" for role in ROLES)
+    with Door(folder, settings, strategy=f"http_basic_auth_user_file = {users}") as door:
+        for name in ("n1", "n2"):
+            door.conductor.podium("node", "create", "--name", name, "--driver", "fake-hardware")
+        yield door
+        assert "Traceback" not in door.api.text()
+
+
+@only_long
+@pytest.mark.parametrize("role", ROLES)
+def test_no_request_makes_it_fail(door: Door, role: str, tmp_path: Path) -> None:
+    program = peers.require_in("openstack", "schemathesis")
+    command = [
+        *(program, "run", f"{door.url}/openapi.json", "--auth", f"{role}:{role}", "--no-color"),
+        *("--phases", "fuzzing", "--checks", CHECKS, "--max-examples", str(EXAMPLES), "--seed", str(SEED)),
+        *("--generation-with-security-parameters", "false", "--generation-database", "none"),
+        *("--suppress-health-check", "all"),
+    ]
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        done = subprocess.run(
+            command, stdout=file, stderr=file, cwd=tmp_path, env=os.environ, timeout=PATIENCE, check=False
+        )
+    assert done.returncode == 0, log.read_text()
