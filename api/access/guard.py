@@ -37,17 +37,21 @@ class Guard:
         if not is_write:
             await answer(scope, receive, send)
             return
-        ended: Message = {}
+        is_noted = False
 
         async def note(message: Message) -> None:
+            nonlocal is_noted
             if message["type"] == "http.response.start":
-                ended.update(message)
+                # Before the answer is sent: who has it finds the line.
+                is_noted = True
+                audit.note(scope, message["status"], Headers(raw=message.get("headers", [])))
             await send(message)
 
         try:
             await answer(scope, receive, note)
         finally:
-            audit.note(scope, ended.get("status"), Headers(raw=ended.get("headers", [])))
+            if not is_noted:
+                audit.note(scope, None, Headers())
 
     def _check(self, scope: Scope, is_write: bool) -> None:
         headers = Headers(scope=scope)

@@ -8,6 +8,7 @@ from typing import Any
 import bcrypt
 import httpx
 import pytest
+from starlette.responses import Response
 
 from podium import conf
 from podium.api import app
@@ -298,6 +299,25 @@ def test_a_write_whose_answer_never_comes_is_in_the_record(
 
     asyncio.run(ask())
     assert "PUT /x from -: - no answer [-]" in caplog.text
+
+
+def test_the_record_is_there_when_the_answer_is(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "podium.api.audit")
+    seen: list[str] = []
+
+    async def send(message: Any) -> None:
+        seen.append(caplog.text)
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await Response(status_code=204)(scope, receive, send)
+
+    headers = [(b"host", b"localhost")]
+    scope = {"type": "http", "method": "PUT", "path": "/x", "headers": headers, "http_version": "1.1"}
+    asyncio.run(Guard(answer, world.config)(scope, receive, send))
+    assert "PUT /x from -: - 204 [-]" in seen[0]
 
 
 def test_what_trusted_proxies_say_reaches_the_record(
