@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from podium.api.callers import Role
 from podium.api.fields import Field
-from podium.api.ironic import collections, node_fields
+from podium.api.ironic import collections, node_fields, node_paths
 from podium.api.ironic.collections import PAGING, Page
 from podium.api.ironic.rendering import Form, Renderer, form
 from podium.api.routing import Operation, minor
@@ -126,7 +126,7 @@ async def show_node(request: Request) -> Response:
     names = collections.chosen(given, known)
     its = form(address(request), version, names or known, whole=names is None)
     at = services(request)
-    text_of = await at.sql.read(one, request.path_params["node"], its, at.renderer)
+    text_of = await at.sql.read(one, node_paths.wanted(request), its, at.renderer)
     return Response(text_of, media_type="application/json")
 
 

@@ -177,3 +177,11 @@ def test_every_answer_has_an_identifier_of_its_own(http: Any) -> None:
     found = {http("GET", path).headers["X-OpenStack-Request-ID"] for path in ("/v1/nodes", "/v1/nodes/ghost")}
     assert len(found) == 2
     assert all(one.startswith("req-") for one in found)
+
+
+def test_a_node_is_found_by_its_uuid_in_any_form_and_by_no_unprintable_name(http: Any, enrol: Any) -> None:
+    (node,) = enrol("n1")
+    assert http.get(f"/v1/nodes/{node.uuid.upper()}")["name"] == "n1"
+    assert http("GET", "/v1/nodes/n%001").status_code == 404
+    http.version = "1.4"
+    assert http("GET", "/v1/nodes/n1").status_code == 404
