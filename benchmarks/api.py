@@ -1,30 +1,30 @@
 """The section of the API: pages of whole nodes and single ones, beside Ironic's API over the same nodes."""
 
-import contextlib
-import json
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
+import api_power
 import asking
 import databases
 import ironic_api
+import podium_api
 import results
+from api_power import Latency
 from databases import Database
-from processes import Program, run
-from rack import BIN
+from processes import Failed, Program
+from rack import Rack
 from results import Goal, Row
 from sections import Section
 
 IRONIC: Final = "Ironic"
-RENDERED: Final = "Podium, rendered"
-REUSED: Final = "Podium, reused"
+FIRST: Final = "Podium, first"
+AGAIN: Final = "Podium, again"
 SINGLE: Final = "Podium"
 _KINDS: Final = ("sqlite", "postgresql")
-_IMPORT: Final = 300.0
 #: Ironic takes that many times as long for each.
 _FEWER: Final = 10
 
@@ -50,13 +50,27 @@ class API(Section):
     def _measure(self) -> None:
         self._single: list[Row] = []
         self._idle: list[Idle] = []
+        self._latencies: list[Latency] = []
         sizes = self._extent.api
         for kind in _KINDS:
             if kind not in self._options.databases:
                 continue
             self._peer(IRONIC, sizes[0], partial(self._ironic, kind, sizes[0]))
             for nodes in sizes:
-                self._attempt(self.found.rows, Row(RENDERED, nodes, kind), partial(self._podium, kind, nodes))
+                self._attempt(self.found.rows, Row(FIRST, nodes, kind), partial(self._podium, kind, nodes))
+        self._switch()
+
+    def _switch(self) -> None:
+        with Rack(self._folder, "ipmi", api_power.BMCS, self._options.port) as rack:
+            for kind in self._options.databases:
+                try:
+                    found = api_power.measure(
+                        rack, kind, self._folder / f"power-{kind}", self._extent.api_switches
+                    )
+                except Failed as failure:
+                    sys.stderr.write(f"power requests, {kind}: {failure}\n")
+                else:
+                    self._latencies.append(found)
 
     def _ironic(self, kind: str, nodes: int) -> Iterator[Row]:
         with (
@@ -68,13 +82,14 @@ class API(Section):
             self._ask(IRONIC, api, port, database, nodes, self._extent.api_reads // _FEWER)
 
     def _podium(self, kind: str, nodes: int) -> Iterator[Row]:
+        folder = self._folder / f"podium-api-{kind}-{nodes}"
         with (
             databases.opened(kind, self._folder / f"podium-{kind}-{nodes}") as database,
-            _served(self._folder / f"podium-api-{kind}-{nodes}", database, _nodes(nodes)) as (api, port),
+            podium_api.served(folder, database, _nodes(nodes)) as (api, port),
         ):
             self._begin(SINGLE, api, port)
-            yield asking.pages(RENDERED, api, port, database, nodes)
-            yield asking.pages(REUSED, api, port, database, nodes)
+            yield asking.pages(FIRST, api, port, database, nodes)
+            yield asking.pages(AGAIN, api, port, database, nodes)
             self._ask(SINGLE, api, port, database, nodes, self._extent.api_reads)
 
     def _begin(self, what: str, api: Program, port: int) -> None:
@@ -100,6 +115,8 @@ class API(Section):
             results.rows_table(rows, peers),
             "### GET of one node over four connections; a node is a request",
             results.rows_table(self._single, single),
+            "### From PUT states/power to the packet at the BMC, idle",
+            api_power.table(self._latencies),
             "### Idle, one process that serves",
             results.table(
                 ["what", "memory, MB", "CPU, % of a core"],
@@ -121,7 +138,7 @@ class API(Section):
                 continue
             ironic = results.find(self.found.rows, IRONIC, database=kind)
             for nodes in self._extent.api:
-                for what, target in ((RENDERED, 10), (REUSED, 30)):
+                for what, target in ((FIRST, 10), (AGAIN, 30)):
                     row = results.find(self.found.rows, what, nodes, kind)
                     ratio = row.rate / ironic.rate if row and ironic else None
                     goals.append(Goal(f"{what}, {nodes:,} nodes, {kind}, against Ironic", target, ratio, "×"))
@@ -129,6 +146,9 @@ class API(Section):
             row = results.find(self._single, self._name(SINGLE), database=kind)
             ratio = _of_one_core(row) / _of_one_core(other) if row and other else None
             goals.append(Goal(f"GET of a node, {kind}, requests of one core against Ironic", 10, ratio, "×"))
+        for one in self._latencies:
+            what = f"PUT states/power to the packet, {one.database}, median"
+            goals.append(Goal(what, 300, one.median * 1000, " ms", at_most=True))
         idle = [one for one in self._idle if one.what == SINGLE]
         if idle:
             goals.append(Goal("idle: memory", 75, max(one.memory for one in idle) / 1e6, " MB", True))
@@ -155,21 +175,3 @@ def _nodes(count: int) -> list[dict[str, Any]]:
         }
         for number in range(count)
     ]
-
-
-@contextlib.contextmanager
-def _served(folder: Path, database: Database, nodes: list[dict[str, Any]]) -> Iterator[tuple[Program, int]]:
-    """Enrol nodes and start podium-api with one process that serves; yields it and its port."""
-    folder.mkdir()
-    port = databases.free_port()
-    config = folder / "podium.conf"
-    config.write_text(
-        f"[DEFAULT]\nstate_path = {folder}\nuse_stderr = true\nauth_strategy = noauth\n"
-        f"[database]\nconnection = {database.url}\n[api]\nport = {port}\n"
-    )
-    file = folder / "nodes.json"
-    file.write_text(json.dumps({"nodes": nodes}))
-    run([BIN / "podium", "--config-file", config, "db", "upgrade"], _IMPORT)
-    run([BIN / "podium", "--config-file", config, "node", "import", file], _IMPORT)
-    with Program([BIN / "podium-api", "--config-file", config], folder / "log") as api:
-        yield api, port

@@ -1,10 +1,11 @@
 """Asks an API over HTTP with as little work as possible, so that what is measured is the server."""
 
+import json
 import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from databases import Database
@@ -34,8 +35,20 @@ class Connection:
 
         :raises Failed: it is none of 200
         """
-        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
-        self._socket.sendall(f"{head}X-OpenStack-Ironic-API-Version: 1.109\r\n\r\n".encode())
+        return self._ask("GET", path, b"\r\n", b" 200 ")
+
+    def put(self, path: str, body: Any) -> None:
+        """Ask for a change.
+
+        :raises Failed: it is not accepted
+        """
+        text = json.dumps(body)
+        rest = f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n{text}"
+        self._ask("PUT", path, rest.encode(), b" 202 ")
+
+    def _ask(self, method: str, path: str, rest: bytes, wanted: bytes) -> bytes:
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
+        self._socket.sendall(f"{head}X-OpenStack-Ironic-API-Version: 1.109\r\n".encode() + rest)
         status = self._file.readline()
         length = 0
         while line := self._file.readline().strip():
@@ -43,8 +56,8 @@ class Connection:
             if name.lower() == b"content-length":
                 length = int(value)
         body = self._file.read(length)
-        if b" 200 " not in status:
-            raise Failed(f"GET {path.partition('?')[0]}: {status.decode().strip()}")
+        if wanted not in status:
+            raise Failed(f"{method} {path.partition('?')[0]}: {status.decode().strip()}")
         return body
 
 

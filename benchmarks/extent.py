@@ -22,6 +22,7 @@ class Extent:
     :param round_interval: seconds from one of these to the next
     :param api: sizes of fleets that the API shows, of which Ironic has the first
     :param api_reads: requests for single nodes
+    :param api_switches: power requests to the API
     """
 
     sizes: tuple[int, ...]
@@ -38,6 +39,7 @@ class Extent:
     round_interval: int
     api: tuple[int, ...]
     api_reads: int
+    api_switches: int
 
     @property
     def redfish_base(self) -> int:
@@ -60,6 +62,7 @@ FULL: Final = Extent(
     round_interval=15,
     api=(10_000, 100_000),
     api_reads=5000,
+    api_switches=40,
 )
 QUICK: Final = Extent(
     sizes=(1000,),
@@ -76,4 +79,5 @@ QUICK: Final = Extent(
     round_interval=6,
     api=(1000,),
     api_reads=500,
+    api_switches=5,
 )

@@ -7,7 +7,6 @@ command makes it, until the simulated BMC has carried out the command, which its
 """
 
 import argparse
-import random
 import statistics
 import sys
 import tempfile
@@ -15,65 +14,33 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from databases import opened
+from packets import Requests
 from podium_daemon import Daemon
 from processes import Failed
 from rack import Rack
 
-from podium import states
 from podium.db import api, power
 from podium.db.engine import Database
-from podium.simulator import control
 
 _PORT: Final = 6240
 _MANY: Final = 1000
 _COMMAND: Final = 120.0
 _SWEEP: Final = 300.0
-_LATE: Final = 30.0  # seconds after which a request counts as lost
-_POLL: Final = 0.001
-#: Seconds between two requests, at random, so that a request comes at any moment of the daemon's work.
-_PAUSES: Final = 0.2, 0.5
 _GOALS: Final = {"idle": 0.2, "sweep": 1.0, "many": 5.0}
 
 
-class Requests:
-    """Requests changes of one node after another, and watches its BMC."""
+def asker(database: Database) -> Callable[[dict[str, Any], str], float]:
+    """Return what requests changes as the command does; time counts from the commit."""
 
-    def __init__(self, url: str, rack: Rack, nodes: int) -> None:
-        self._database = Database(url)
-        self._socket = str(rack.control)
-        self._nodes = rack.nodes(nodes)
-        self._place = 0
+    def ask(node: dict[str, Any], action: str) -> float:
+        with database.write() as connection:
+            power.ask(connection, api.find_nodes(connection, [node["name"]]), action, who="benchmark")
+        return time.monotonic()
 
-    def close(self) -> None:
-        self._database.dispose()
-
-    def latency(self) -> float:
-        """Return the seconds from the commit of a request until the BMC has carried it out.
-
-        :raises Failed: when it does not
-        """
-        time.sleep(random.uniform(*_PAUSES))
-        node = self._nodes[self._place * 37 % len(self._nodes)]
-        self._place += 1
-        address = node["driver_info"]["ipmi_address"]
-        on, before = self._look(address)
-        with self._database.write() as connection:
-            rows = api.find_nodes(connection, [node["name"]])
-            action = states.POWER_OFF if on else states.POWER_ON
-            power.ask(connection, rows, action, who="benchmark")
-        committed = time.monotonic()
-        while self._look(address)[1] == before:
-            if time.monotonic() - committed > _LATE:
-                raise Failed(f"{node['name']}: no command within {_LATE:.0f} s")
-            time.sleep(_POLL)
-        return time.monotonic() - committed
-
-    def _look(self, address: str) -> tuple[bool, int]:
-        bmc = control.ask(self._socket, {"get": "log", "where": address})["bmcs"][address]
-        return bmc["power_on"], len(bmc["log"])
+    return ask
 
 
 def row(what: str, found: list[float], goal: float) -> str:
@@ -117,14 +84,15 @@ def measure(folder: Path, nodes: int, count: int) -> Iterator[str]:
         with daemon:
             daemon.first_sweep()
             daemon.rest()
-            requests = Requests(database.url, rack, nodes)
+            asked = Database(database.url)
+            requests = Requests(rack, nodes, asker(asked))
             try:
                 yield "| from commit to packet | requests | median | 95 % | longest | goal (median) |\n"
                 yield "|---|---|---|---|---|---|\n"
                 yield row("idle daemon", [requests.latency() for _ in range(count)], _GOALS["idle"])
                 yield row(f"sweep of {nodes:,} nodes", sweeping(daemon, requests), _GOALS["sweep"])
             finally:
-                requests.close()
+                asked.dispose()
             seconds = switched(daemon, rack)
             yield f"\n{_MANY:,} nodes on with --wait: {seconds:.2f} s (goal: {_GOALS['many']:.0f} s)\n"
 

@@ -1,6 +1,7 @@
-"""Pages of nodes as the API shows them: what many programs read often, of fleets of any size."""
+"""Columns of nodes, one by one and in pages: what many programs read often, of fleets of any size."""
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,22 +14,20 @@ from podium.db.slots import OF_NODE
 
 #: Columns whose JSON is returned as the text that the database has: most of it was rendered before.
 JSON: Final = ("driver_info", "driver_internal_info", "properties", "extra", "record")
-#: The columns of a row besides; ``conductor`` is the host of the member that has the node.
-PLAIN: Final = (
+#: The columns that pages may be sorted by; ``id`` decides between equal ones.
+SORTABLE: Final = (
     "id",
     "uuid",
     "name",
     "driver",
     "power_state",
     "target_power_state",
-    "health",
     "health_checked_at",
     "health_lasts",
     "last_error",
     "maintenance",
     "maintenance_reason",
     "fault",
-    "reservation",
     "conductor_group",
     "provision_state",
     "provision_updated_at",
@@ -45,6 +44,7 @@ PLAIN: Final = (
     "created_at",
     "updated_at",
 )
+#: The host of the member that has the node.
 CONDUCTOR: Final = "conductor"
 _HOST: Final = (
     sa.select(members.c.host)
@@ -55,8 +55,9 @@ _HOST: Final = (
     .label(CONDUCTOR)
 )
 
-#: What pages may be sorted by; the column ``id`` decides between equal ones.
-SORTABLE: Final = tuple(name for name in PLAIN if name not in ("health", "reservation"))
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: Statements that are kept, by what they select.
+_MOST_STATEMENTS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,48 +100,57 @@ class Wanted:
         return found
 
 
-def _selected(dialect: str) -> list[sa.ColumnElement[Any]]:
-    texts: list[sa.ColumnElement[Any]] = []
-    for name in JSON:
-        # PostgreSQL's driver would parse them; the others hand over the text.
-        text = sa.cast if dialect == "postgresql" else sa.type_coerce
-        texts.append(text(nodes.c[name], sa.Text).label(name))
-    return [*(nodes.c[name] for name in PLAIN), *texts, _HOST]
+@functools.lru_cache(_MOST_STATEMENTS)
+def _selected(dialect: str, columns: tuple[str, ...]) -> sa.Select[Any]:
+    # PostgreSQL's driver would parse JSON; the others hand over the text.
+    text = sa.cast if dialect == "postgresql" else sa.type_coerce
+    found: list[sa.ColumnElement[Any]] = []
+    for name in columns:
+        if name == CONDUCTOR:
+            found.append(_HOST)
+        else:
+            column = nodes.c[name]
+            found.append(text(column, sa.Text).label(name) if name in JSON else column)
+    return sa.select(*found)
 
 
-@functools.cache
-def _single(dialect: str) -> tuple[sa.Select[Any], ...]:
-    query = sa.select(*_selected(dialect))
-    return tuple(query.where(column == sa.bindparam("ident")) for column in (nodes.c.uuid, nodes.c.name))
+@functools.lru_cache(_MOST_STATEMENTS)
+def _single(dialect: str, columns: tuple[str, ...], key: str) -> sa.Select[Any]:
+    return _selected(dialect, columns).where(nodes.c[key] == sa.bindparam("ident"))
 
 
-def one(connection: sa.Connection, ident: str) -> sa.Row[Any]:
-    """Return the row of the node with this UUID or name.
+def one(connection: sa.Connection, ident: str, columns: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return columns of the node with this UUID or name.
 
+    :param columns: of the table, or :data:`CONDUCTOR`; those of :data:`JSON` are returned as texts
     :raises podium.errors.NodeNotFound: there is none
     """
-    for query in _single(connection.dialect.name):
+    keys = ("uuid", "name") if _UUID.fullmatch(ident) else ("name", "uuid")
+    for key in keys:
+        query = _single(connection.dialect.name, columns, key)
         if (row := connection.execute(query, {"ident": ident}).one_or_none()) is not None:
-            return row
+            return tuple(row)
     raise errors.NodeNotFound(f"no node has the name or UUID {ident[:255]}")
 
 
 def page(
     connection: sa.Connection,
     wanted: Wanted,
+    columns: tuple[str, ...],
     *,
     limit: int,
     marker: str | None = None,
     sort_key: str = "id",
     descending: bool = False,
-) -> list[sa.Row[Any]]:
-    """Return the first nodes that meet all conditions, one more than ``limit`` if there are more.
+) -> list[tuple[Any, ...]]:
+    """Return columns of the first nodes that meet all conditions, one more than ``limit`` if there are more.
 
+    :param columns: as for :func:`one`
     :param marker: the UUID of the node after which the page begins
     :param sort_key: one of :data:`SORTABLE`; empty values come last
     :raises podium.errors.NodeNotFound: there is no node with the UUID of the marker
     """
-    query = sa.select(*_selected(connection.dialect.name)).where(*wanted.conditions())
+    query = _selected(connection.dialect.name, columns).where(*wanted.conditions())
     column = nodes.c[sort_key]
     keys = [column.is_(None), column, nodes.c.id] if column.nullable else [column, nodes.c.id]
     if sort_key == "id":
@@ -154,7 +164,7 @@ def page(
     ordered = [key.desc() if descending and place else key for place, key in enumerate(keys)]
     if len(keys) < 3:
         ordered = [key.desc() if descending else key for key in keys]
-    return list(connection.execute(query.order_by(*ordered).limit(limit + 1)))
+    return [tuple(row) for row in connection.execute(query.order_by(*ordered).limit(limit + 1))]
 
 
 def _after(column: sa.Column[Any], key: Any, number: int, descending: bool) -> sa.ColumnElement[bool]:

@@ -1,5 +1,7 @@
 """The fields of a node in Ironic's API: the version that brought each, and where its value comes from."""
 
+import functools
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -19,26 +21,30 @@ class NodeField:
 
     :param since: the lowest minor version that has it
     :param value: makes it of the columns
+    :param of: the columns that it is made of; none for what is always the same
     :param kind: of the values that may be written; None for a field that nobody writes
     """
 
     name: str
     since: int
     value: Callable[[Columns], Any]
+    of: tuple[str, ...]
     kind: Kind | None = None
 
 
 def _column(name: str, since: int = 1, kind: Kind | None = None) -> NodeField:
-    return NodeField(name, since, lambda node: node[name], kind)
+    return NodeField(name, since, operator.itemgetter(name), (name,), kind)
 
 
 def _nothing(name: str, since: int = 1, value: Any = None) -> NodeField:
     """A field of what Podium does not do."""
-    return NodeField(name, since, lambda node: value)
+    return NodeField(name, since, lambda node: value, ())
 
 
 def _time(name: str, since: int = 1) -> NodeField:
-    return NodeField(name, since, lambda node: None if node[name] is None else node[name].isoformat())
+    return NodeField(
+        name, since, lambda node: None if node[name] is None else node[name].isoformat(), (name,)
+    )
 
 
 def _record(name: str, since: int = 1) -> NodeField:
@@ -48,7 +54,7 @@ def _record(name: str, since: int = 1) -> NodeField:
         found = node[name] if one.is_column else (node["record"] or {}).get(name)
         return one.default if found is None else found
 
-    return NodeField(name, since, value, one.kind)
+    return NodeField(name, since, value, (name if one.is_column else "record",), one.kind)
 
 
 def _name(node: Columns) -> str | None:
@@ -69,11 +75,18 @@ def target_power_state(node: Columns) -> str | None:
     return None if asked is None else states.REACHED.get(asked)
 
 
+def _reservation(node: Columns) -> str | None:
+    return None if node["reservation"] is None else node["reservation"].host
+
+
 def _target_provision_state(node: Columns) -> str | None:
     return MANAGEABLE if node["provision_state"] == VERIFYING else None
 
 
 _RESTARTS: Final = frozenset({states.REBOOTING, states.SOFT_REBOOTING, states.POWER_CYCLE})
+
+#: The columns that say how a node is, and for how long that is known.
+_HEALTH: Final = ("health", "health_checked_at", "health_lasts")
 
 #: The versions that brought the interfaces which came after the first.
 _INTERFACES: Final = {"network": 20, "storage": 33, "rescue": 38, "bios": 40, "firmware": 86}
@@ -82,23 +95,23 @@ NODE_FIELDS: Final[Mapping[str, NodeField]] = {
     one.name: one
     for one in (
         _column("uuid", kind=UUID),
-        NodeField("name", 5, _name, text(255)),
-        NodeField("power_state", 1, power_state),
-        NodeField("target_power_state", 1, target_power_state),
+        NodeField("name", 5, _name, ("name", "uuid"), text(255)),
+        NodeField("power_state", 1, power_state, ("power_state", "target_power_state")),
+        NodeField("target_power_state", 1, target_power_state, ("target_power_state",)),
         _column("provision_state"),
-        NodeField("target_provision_state", 1, _target_provision_state),
+        NodeField("target_provision_state", 1, _target_provision_state, ("provision_state",)),
         _time("provision_updated_at"),
         _column("maintenance", kind=TRUTH),
         _column("maintenance_reason"),
         _column("fault", 42),
         _column("last_error"),
-        NodeField("health", 109, lambda node: (node["health"] or {}).get("status")),
+        NodeField("health", 109, lambda node: (node["health"] or {}).get("status"), _HEALTH),
         _column("driver", kind=text(64)),
         _column("driver_info", kind=MAPPING),
         _column("driver_internal_info", 3),
         _column("properties", kind=MAPPING),
         _column("extra", kind=MAPPING),
-        _column("reservation"),
+        NodeField("reservation", 1, _reservation, ("reservation",)),
         _column("conductor", 49),
         _column("conductor_group", 46, text(255)),
         _record("instance_uuid"),
@@ -140,6 +153,7 @@ NODE_FIELDS: Final[Mapping[str, NodeField]] = {
 BRIEF: Final = ("uuid", "name", "instance_uuid", "power_state", "provision_state", "maintenance")
 
 
+@functools.cache
 def shown(minor: int) -> tuple[str, ...]:
     """Return the names of all fields that a version has."""
     return tuple(name for name, one in NODE_FIELDS.items() if one.since <= minor)

@@ -16,7 +16,7 @@ from podium.api.fields import Field, check_body, checked
 from podium.api.ironic import collections, node_fields, node_rules, node_values, nodes, patch
 from podium.api.ironic.node_paths import wanted
 from podium.api.ironic.patch import Step
-from podium.api.ironic.rendering import form
+from podium.api.ironic.rendering import Form
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
 from podium.client import identities
@@ -38,9 +38,9 @@ Shown = Callable[[sa.Connection, str], bytes]
 
 def _shown(request: Request) -> Shown:
     version = minor(request)
-    its = form(address(request), version, node_fields.shown(version), whole=True)
-    renderer = services(request).renderer
-    return lambda connection, uuid: nodes.one(connection, uuid, its, renderer)
+    its = Form(address(request), version, node_fields.shown(version), True)
+    template = services(request).renderer.template(its)
+    return lambda connection, uuid: nodes.one(connection, uuid, template)
 
 
 async def create(request: Request) -> Response:

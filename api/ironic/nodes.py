@@ -1,6 +1,6 @@
 """Reading nodes: one, and pages of many."""
 
-from datetime import datetime
+import functools
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from podium.api.callers import Role
 from podium.api.fields import Field
 from podium.api.ironic import collections, node_fields, node_paths
 from podium.api.ironic.collections import PAGING, Page
-from podium.api.ironic.rendering import Form, Renderer, form
+from podium.api.ironic.rendering import Form, Template
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
 from podium.client.enrolment import canonical
@@ -85,9 +85,9 @@ async def _list(request: Request, *, whole: bool) -> Response:
     page = collections.page(request, given, SORTABLE, known)
     whole = whole or page.detail
     names = page.fields or (known if whole else [name for name in node_fields.BRIEF if name in known])
-    its = form(address(request), version, names, whole=whole)
+    its = Form(address(request), version, tuple(names), whole)
     at = services(request)
-    texts, more = await at.sql.read(_page, wanted(given, version), page, its, at.renderer)
+    texts, more = await at.sql.read(_page, wanted(given, version), page, at.renderer.template(its))
     body = b'{"nodes":[' + b",".join(texts) + b"]"
     if more is not None:
         following = collections.following(request, page, more)
@@ -102,20 +102,22 @@ def _chassis(request: Request) -> dict[str, Any]:
 
 
 def _page(
-    connection: sa.Connection, wanted: Wanted, page: Page, form: Form, renderer: Renderer
+    connection: sa.Connection, wanted: Wanted, page: Page, template: Template
 ) -> tuple[list[bytes], str | None]:
     """Return the texts of a page, and the UUID of its last node if there are more."""
     rows = node_pages.page(
         connection,
         wanted,
+        template.columns,
         limit=page.limit,
         marker=page.marker,
         sort_key=page.sort_key,
         descending=page.descending,
     )
     shown = rows[: page.limit]
-    texts = renderer.texts(shown, form, clock.now(connection))
-    return texts, shown[-1].uuid if len(rows) > len(shown) else None
+    now = functools.cache(lambda: clock.now(connection))
+    texts = [template.text(row, now) for row in shown]
+    return texts, shown[-1][template.columns.index("uuid")] if len(rows) > len(shown) else None
 
 
 async def show_node(request: Request) -> Response:
@@ -124,21 +126,20 @@ async def show_node(request: Request) -> Response:
     known = node_fields.shown(version)
     given = collections.parameters(request, (Field("fields", text(4096), since=8),))
     names = collections.chosen(given, known)
-    its = form(address(request), version, names or known, whole=names is None)
+    its = Form(address(request), version, names or known, names is None)
     at = services(request)
-    text_of = await at.sql.read(one, node_paths.wanted(request), its, at.renderer)
+    text_of = await at.sql.read(one, node_paths.wanted(request), at.renderer.template(its))
     return Response(text_of, media_type="application/json")
 
 
-def one(connection: sa.Connection, ident: str, form: Form, renderer: Renderer) -> bytes:
+def one(connection: sa.Connection, ident: str, template: Template) -> bytes:
     """Return the text of one node.
 
     :param ident: its name or UUID
     :raises podium.errors.NodeNotFound: there is none
     """
-    now: datetime = clock.now(connection)
-    row = node_pages.one(connection, ident)
-    return renderer.texts([row], form, now)[0]
+    row = node_pages.one(connection, ident, template.columns)
+    return template.text(row, lambda: clock.now(connection))
 
 
 _NODE: Final = {"type": "object"}

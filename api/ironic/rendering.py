@@ -1,96 +1,168 @@
-"""Nodes as JSON texts. Most nodes are as they were when they were last asked for; their texts are reused."""
+"""Nodes as JSON texts. A fleet has much in common: what many nodes share is rendered once, not for each."""
 
+import functools
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
-
-import sqlalchemy as sa
+from json.encoder import encode_basestring_ascii
+from typing import Any, Final, NamedTuple
 
 from podium import masking
 from podium.api.ironic.links import pair
-from podium.api.ironic.node_fields import NODE_FIELDS
+from podium.api.ironic.node_fields import NODE_FIELDS, NodeField
 from podium.client.catalog import Catalog
 from podium.db.fleet import known_health
-from podium.db.node_pages import CONDUCTOR, JSON, PLAIN
 
-#: Bytes of the texts that a process keeps.
-MOST_BYTES: Final = 48 * 1024 * 1024
-_COLUMNS: Final = (*PLAIN, *JSON, CONDUCTOR)
 _PARTS: Final = (("ports", 1), ("states", 14), ("portgroups", 24), ("volume", 32))
+#: Fields that are columns of JSON, whose texts are shown as they are if no secret is in them.
+_MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra")
+#: Columns that have few values in a whole fleet.
+_ALIKE: Final = frozenset(
+    (
+        *("driver", "power_state", "target_power_state", "provision_state", "maintenance", "fault"),
+        *(
+            "conductor_group",
+            "conductor",
+            "reservation",
+            "resource_class",
+            "owner",
+            "lessee",
+            "shard",
+            "retired",
+        ),
+    )
+)
+#: Templates that are kept, and for each the texts that nodes share.
+_MOST_TEMPLATES: Final = 16
+_MOST_TEXTS: Final = 256
+#: Characters of a record that is worth to be kept; most have the same few values or none.
+_LONGEST_RECORD: Final = 2048
+#: Stands in a text for the UUID.
+_UUID: Final = "\0"
 
-Form = tuple[str, int, tuple[str, ...], bool]
+_dumps: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def form(server: str, minor: int, names: Sequence[str], *, whole: bool) -> Form:
-    """Return what a text depends on besides its node.
+class Form(NamedTuple):
+    """What a text depends on besides its node.
 
     :param server: the address in its links
+    :param minor: the version
+    :param names: of its fields
     :param whole: whether it has links to the parts of the node too
     """
-    return server, minor, tuple(names), whole
+
+    server: str
+    minor: int
+    names: tuple[str, ...]
+    whole: bool
 
 
 class Renderer:
-    """Makes the texts of nodes, in any thread."""
+    """Has the templates of all forms; safe to use from several threads."""
 
-    def __init__(self, catalog: Catalog, most: int = MOST_BYTES) -> None:
-        self._catalog = catalog
-        self._most = most
-        self._size = 0
-        self._kept: OrderedDict[tuple[int, Form], tuple[int, bytes]] = OrderedDict()
-        self._lock = threading.Lock()
+    def __init__(self, catalog: Catalog) -> None:
+        self._hidden = functools.lru_cache(maxsize=64)(functools.partial(_hidden, catalog))
+        self._templates = functools.lru_cache(_MOST_TEMPLATES)(functools.partial(Template, self._hidden))
 
-    def texts(self, rows: Iterable[sa.Row[Any]], form: Form, now: datetime) -> list[bytes]:
-        """Return the text of each node.
+    def template(self, form: Form) -> "Template":
+        """Return what makes the texts of a form."""
+        return self._templates(form)
 
-        :param rows: of :mod:`podium.db.node_pages`
-        :param now: by the database's clock: an outdated health is not shown
+
+class _Hidden(NamedTuple):
+    """What must not be shown of the nodes of a driver.
+
+    :param secrets: names that the driver declared as secret
+    :param is_unknown: whether the driver cannot be used here, so that all of driver_info may be secret
+    """
+
+    secrets: frozenset[str]
+    is_unknown: bool
+
+
+def _hidden(catalog: Catalog, driver: str) -> _Hidden:
+    return _Hidden(catalog.secrets(driver), catalog.actions(driver) is None)
+
+
+class Template:
+    """Makes texts of one form."""
+
+    def __init__(self, hidden: Callable[[str], _Hidden], form: Form) -> None:
+        self._hidden = hidden
+        fields = [NODE_FIELDS[name] for name in form.names]
+        alike = [one for one in fields if _ALIKE.issuperset(one.of)]  # constants too
+        noted = [one for one in fields if one.of == ("record",)]
+        others = [one for one in fields if one not in alike and one not in noted]
+        self._mappings = [(f'"{one.name}":', one.name) for one in others if one.name in _MAPPINGS]
+        self._own = [(f'"{one.name}":', one.value) for one in others if one.name not in _MAPPINGS]
+        first = dict.fromkeys(column for one in alike for column in one.of)
+        if self._mappings or noted:
+            first["driver"] = None
+        self._shared = tuple(first)
+        more = dict.fromkeys(column for one in fields for column in one.of if column not in first)
+        #: The columns that it is made of.
+        self.columns: Final = (*self._shared, *dict.fromkeys([*more, "uuid"]))
+        remember = functools.lru_cache(_MOST_TEXTS)
+        self._alike = remember(functools.partial(self._render_alike, alike))
+        self._noted = remember(functools.partial(self._render_noted, noted)) if noted else None
+        self._links = _links(form)
+
+    def text(self, row: tuple[Any, ...], now: Callable[[], datetime]) -> bytes:
+        """Return the text of one node.
+
+        :param row: the values of :attr:`columns`
+        :param now: returns the time by the database's clock: an outdated health is not shown
         """
-        return [self._text(row, form, now) for row in rows]
+        node = dict(zip(self.columns, row, strict=True))
+        if node.get("health") is not None:
+            node["health"] = known_health(
+                node["health"], node["health_checked_at"], node["health_lasts"], now()
+            )
+        parts = [label + _text(value(node)) for label, value in self._own]
+        if self._mappings:
+            hidden = self._hidden(node["driver"])
+            parts += [label + _shown(name, node[name], hidden) for label, name in self._mappings]
+        parts.append(self._alike(row[: len(self._shared)]))
+        if self._noted is not None:
+            record = node["record"]
+            noted = self._noted if len(record or "") < _LONGEST_RECORD else self._noted.__wrapped__
+            parts.append(noted(node["driver"], record))
+        parts.append(self._links.replace(_UUID, node["uuid"]))
+        return ("{" + ",".join(filter(None, parts)) + "}").encode()
 
-    def _text(self, row: sa.Row[Any], form: Form, now: datetime) -> bytes:
-        health = row.health
-        if health is not None:
-            health = known_health(health, row.health_checked_at, row.health_lasts, now)
-        status = None if health is None else health.get("status")
-        seen = hash((row[:_HEALTH], row[_HEALTH + 3 :], status))
-        key = (row.id, form)
-        with self._lock:
-            kept = self._kept.get(key)
-            if kept is not None and kept[0] == seen:
-                self._kept.move_to_end(key)
-                return kept[1]
-        made = self._make(row, form, health)
-        with self._lock:
-            self._put(key, (seen, made))
-        return made
+    def _render_alike(self, fields: Iterable[NodeField], values: Sequence[Any]) -> str:
+        return _members(fields, dict(zip(self._shared, values, strict=True)))
 
-    def _put(self, key: tuple[int, Form], entry: tuple[int, bytes]) -> None:
-        if (old := self._kept.pop(key, None)) is not None:
-            self._size -= len(old[1])
-        self._kept[key] = entry
-        self._size += len(entry[1])
-        while self._size > self._most and len(self._kept) > 1:
-            self._size -= len(self._kept.popitem(last=False)[1][1])
-
-    def _make(self, row: sa.Row[Any], form: Form, health: Mapping[str, Any] | None) -> bytes:
-        server, minor, names, whole = form
-        node = dict(zip(_COLUMNS, row, strict=True))
-        for name in JSON:
-            node[name] = json.loads(node[name]) if node[name] else {}
-        node = self._catalog.masked(node)
-        node["record"] = masking.mask(node["record"])
-        node["health"] = health
-        node["reservation"] = node["reservation"] and node["reservation"].host
-        shown = {name: NODE_FIELDS[name].value(node) for name in names}
-        place = f"nodes/{row.uuid}"
-        shown["links"] = pair(server, place)
-        if whole:
-            shown |= {part: pair(server, f"{place}/{part}") for part, since in _PARTS if since <= minor}
-        return json.dumps(shown, separators=(",", ":")).encode()
+    def _render_noted(self, fields: Iterable[NodeField], driver: str, record: str | None) -> str:
+        noted = masking.mask(json.loads(record) or {}, self._hidden(driver).secrets) if record else {}
+        return _members(fields, {"record": noted})
 
 
-_HEALTH: Final = PLAIN.index("health")
+def _members(fields: Iterable[NodeField], node: Mapping[str, Any]) -> str:
+    return ",".join(f'"{one.name}":{_text(one.value(node))}' for one in fields)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "null"
+    return encode_basestring_ascii(value) if type(value) is str else _dumps(value)
+
+
+def _shown(name: str, text: str | None, hidden: _Hidden) -> str:
+    """Return the text of a column of JSON without secrets."""
+    if not text or text == "{}":
+        return "{}"
+    if name == "driver_info" and hidden.is_unknown:
+        return _dumps(dict.fromkeys(json.loads(text), masking.MASK))
+    if masking.may_hide(text, hidden.secrets):
+        return _dumps(masking.mask(json.loads(text), hidden.secrets))
+    return text
+
+
+def _links(form: Form) -> str:
+    place = f"nodes/{_UUID}"
+    links = {"links": pair(form.server, place)}
+    if form.whole:
+        links |= {part: pair(form.server, f"{place}/{part}") for part, since in _PARTS if since <= form.minor}
+    return json.dumps(links, separators=(",", ":"))[1:-1].replace("\\u0000", _UUID)

@@ -1,9 +1,13 @@
 """No secret is shown, wherever it stands."""
 
+import json
 import re
 import traceback
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from podium import masking
 
@@ -142,3 +146,27 @@ def test_errors_that_refer_to_one_another_can_be_logged() -> None:
     assert "hunter2" not in "".join(
         traceback.format_exception(masking.for_log(one, lambda text: text.replace("hunter2", "")))
     )
+
+
+_NAMES = st.one_of(
+    st.text(max_size=8),
+    st.sampled_from(
+        ["Password", "admin_key", "privateKey", "monkey", "snmp_pin", "paſſword", "Kelvin\u212aey"]
+    ),
+)
+_VALUES = st.recursive(
+    st.one_of(st.text(max_size=8), st.none(), st.integers()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_NAMES, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(_NAMES, _VALUES, max_size=4), st.booleans())
+def test_nothing_is_hidden_of_what_may_be_shown_unread(values: dict[str, Any], ascii: bool) -> None:
+    secret = frozenset({"snmp_pin"})
+    if not masking.may_hide(json.dumps(values, ensure_ascii=ascii), secret):
+        assert masking.mask(values, secret) == values
+
+
+def test_most_texts_of_nodes_may_be_shown_unread() -> None:
+    assert not masking.may_hide('{"vendor": "unknown", "memory_mb": 1024, "capabilities": "boot_mode:uefi"}')

@@ -4,12 +4,11 @@ import json
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from podium import errors
 from podium.db import node_pages
 from podium.db.engine import Database
-from podium.db.node_pages import SORTABLE, Wanted
+from podium.db.node_pages import CONDUCTOR, SORTABLE, Wanted
 from power_requests import C1
 
 INSTANCE = "99999999-2222-3333-4444-555555555555"
@@ -17,7 +16,8 @@ INSTANCE = "99999999-2222-3333-4444-555555555555"
 
 def names(database: Database, wanted: Wanted, **page: Any) -> list[str]:
     with database.read() as connection:
-        return [row.name for row in node_pages.page(connection, wanted, **{"limit": 100, **page})]
+        found = node_pages.page(connection, wanted, ("name",), **{"limit": 100, **page})
+    return [name for (name,) in found]
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -26,21 +26,22 @@ def test_pages_by_any_column_have_each_node_once(database: Database, enrol: Any,
         filled = {"owner": f"o{number % 2}", "instance_uuid": None, "retired": True} if number % 3 else {}
         enrol(f"n{number}", **filled)
     for key in SORTABLE:
-        found: list[sa.Row[Any]] = []
+        found: list[tuple[Any, ...]] = []
         while len(found) < 7:
             with database.read() as connection:
                 rows = node_pages.page(
                     connection,
                     Wanted(),
+                    ("uuid", "name", key),
                     limit=2,
-                    marker=found[-1].uuid if found else None,
+                    marker=found[-1][0] if found else None,
                     sort_key=key,
                     descending=descending,
                 )
             assert len(rows) == min(3, 7 - len(found)), key
             found += rows[:2]
-        assert sorted(row.name for row in found) == [f"n{number}" for number in range(7)], key
-        values = [getattr(row, key) for row in found if getattr(row, key) is not None]
+        assert sorted(name for _, name, _ in found) == [f"n{number}" for number in range(7)], key
+        values = [value for _, _, value in found if value is not None]
         assert values == sorted(values, reverse=descending), key
 
 
@@ -75,16 +76,17 @@ def test_a_row_has_the_texts_of_its_values_and_the_host_of_its_conductor(
 ) -> None:
     (node,) = enrol("n1", extra={"rack": [1, "é"]})
     with database.read() as connection:
-        row = node_pages.one(connection, "n1")
-        assert node_pages.one(connection, node.uuid) == row
-    assert json.loads(row.extra) == {"rack": [1, "é"]}
-    assert row.record is None
-    assert row.conductor == C1.host
+        row = node_pages.one(connection, "n1", ("extra", "record", CONDUCTOR))
+        assert node_pages.one(connection, node.uuid, ("extra", "record", CONDUCTOR)) == row
+    extra, record, conductor = row
+    assert json.loads(extra) == {"rack": [1, "é"]}
+    assert record is None
+    assert conductor == C1.host
 
 
 def test_what_is_not_there_is_not_found(database: Database) -> None:
     with database.read() as connection:
         with pytest.raises(errors.NodeNotFound, match="ghost"):
-            node_pages.one(connection, "ghost")
+            node_pages.one(connection, "ghost", ("id",))
         with pytest.raises(errors.NodeNotFound, match=INSTANCE):
-            node_pages.page(connection, Wanted(), limit=1, marker=INSTANCE)
+            node_pages.page(connection, Wanted(), ("id",), limit=1, marker=INSTANCE)
