@@ -26,7 +26,7 @@ COMMANDS: Final = (
     ("node list", "nodes:List", "list nodes and their power state"),
     ("node show", "nodes:Show", "show everything that Podium knows about a node"),
     ("node history", "events:History", "show what happened to a node's power, when and why"),
-    ("node set", "node_changes:Set", "change what nodes were enrolled with"),
+    ("node set", "node_set:Set", "change what nodes were enrolled with"),
     ("node delete", "node_changes:Delete", "forget nodes"),
     ("node power on", "power:On", "power nodes on"),
     ("node power off", "power:Off", "power nodes off at once"),

@@ -116,11 +116,13 @@ def read_values(
     stdin: TextIO,
     warn: Callable[[str], None],
     is_secret: Callable[[str], bool],
+    field: str = "driver_info",
 ) -> dict[str, str]:
-    """Return driver properties: as given, ``KEY=@FILE`` from a file's first line, ``KEY=-`` by asking.
+    """Return entries of a field: as given, ``KEY=@FILE`` from a file's first line, ``KEY=-`` by asking.
 
     :param warn: called for a secret on the command line, where other users can read it
     :param is_secret: returns whether a key's value is a secret
+    :param field: of the node, whose entries they are
     :raises podium.errors.InvalidNode: if a file cannot be read, nothing was entered, or a secret is empty
     """
     values = {}
@@ -136,7 +138,7 @@ def read_values(
                     raise errors.InvalidNode(
                         [
                             f"{key} is empty; leave it out if there is none;"
-                            f" podium node set --unset-driver-info {key} removes it"
+                            f" podium node set --unset {field}.{key} removes it"
                         ]
                     )
                 warn(

@@ -26,7 +26,7 @@ def read(name: str, progress: Callable[[float], None]) -> list[Any]:
     :param progress: called now and then with the share of the file that was read
     :raises podium.errors.InvalidNode: if the file cannot be read or has no such list
     """
-    where = "standard input" if name == "-" else name
+    where = _where(name)
     content = _parse(_text(name, where), where, progress)
     if not isinstance(content, dict) or not isinstance(content.get("nodes"), list):
         raise errors.InvalidNode([f'{where} is not {{"nodes": [{{"name": ..., "driver": ...}}, ...]}}'])
@@ -36,6 +36,19 @@ def read(name: str, progress: Callable[[float], None]) -> list[Any]:
             [f"{where} contains {', '.join(others[:5])} beside nodes, which nothing reads"]
         )
     return list(content["nodes"])
+
+
+def content(name: str) -> Any:
+    """Return what a file has.
+
+    :param name: a path, or ``-`` for standard input
+    :raises podium.errors.InvalidNode: if it cannot be read
+    """
+    return _parse(_text(name, _where(name)), _where(name), lambda _share: None)
+
+
+def _where(name: str) -> str:
+    return "standard input" if name == "-" else name
 
 
 def _text(name: str, where: str) -> str:

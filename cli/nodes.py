@@ -15,6 +15,8 @@ from podium.db.fleet import known_health
 #: What is needed to see whether a health is still true.
 _HEALTH: Final = ("health", "health_checked_at", "health_lasts")
 _ALL: Final = (*COLUMNS, CONDUCTOR, AGE)
+#: What people need not see of one node.
+_EMPTY: Final[tuple[Any, ...]] = (None, "", {}, [])
 _DEFAULT_COLUMNS: Final = (
     "name",
     "driver",
@@ -149,7 +151,10 @@ def _with_known_health(row: dict[str, Any], now: datetime) -> dict[str, Any]:
 
 
 class Show(command.ShowOne):
-    """Show everything that Podium knows about a node, with its secrets masked."""
+    """Show everything that Podium knows about a node, with its secrets masked.
+
+    The table leaves out what is empty; -c COLUMN and the other formats show that too.
+    """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -164,5 +169,7 @@ class Show(command.ShowOne):
             now = clock.now(connection)
         catalog = Catalog(self.config, self.warn)
         shown = catalog.masked(_with_known_health(node._asdict(), now)) | {CONDUCTOR: conductor}
-        names = (*COLUMNS, CONDUCTOR)
+        names = [*COLUMNS, CONDUCTOR]
+        if parsed_args.formatter == "table" and not parsed_args.columns:
+            names = [name for name in names if shown[name] not in _EMPTY]
         return names, [shown[column] for column in names]

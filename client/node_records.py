@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from podium import errors
 from podium.client.plain_values import plain
-from podium.client.values import LIST, MAPPING, TRUTH, UUID, Kind, text
+from podium.client.traits import TRAITS
+from podium.client.values import MAPPING, TRUTH, UUID, Kind, text
 
 #: Interfaces of Ironic's drivers. Podium has none; they are kept for clients that write them.
 INTERFACES: Final = tuple(
@@ -61,7 +62,7 @@ RECORDS: Final[Mapping[str, Record]] = {
         Record("protected_reason", text(4096)),
         Record("instance_info", MAPPING, default={}),
         Record("network_data", MAPPING, default={}),
-        Record("traits", LIST, default=[]),
+        Record("traits", TRAITS, default=[]),
         Record("automated_clean", TRUTH),
         Record("disable_power_off", TRUTH, default=False),
         *(Record(name, text(255)) for name in INTERFACES),

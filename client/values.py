@@ -99,12 +99,6 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value
 
 
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError("must be a list")
-    return value
-
-
 def _time(value: Any) -> datetime:
     try:
         return datetime.fromisoformat(value)
@@ -115,5 +109,4 @@ def _time(value: Any) -> datetime:
 UUID: Final = Kind({"type": "string", "format": "uuid"}, _uuid)
 TRUTH: Final = Kind({"type": "boolean"}, _truth, _parse_truth)
 MAPPING: Final = Kind({"type": "object"}, _mapping)
-LIST: Final = Kind({"type": "array"}, _list)
 TIME: Final = Kind({"type": "string", "format": "date-time"}, _time)

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from podium import errors
 from podium.api.faults import Fault
-from podium.client import maintenance
+from podium.client import maintenance, record_rules
 from podium.db import at_work
 from podium.db.api import NodeRecord
-from podium.db.provision_states import ACTIVE, AVAILABLE, VERIFYING
+from podium.db.provision_states import ACTIVE, VERIFYING
 
 #: The first revision of the schema whose conductors leave nodes in enroll alone.
 _KNOWS_ENROLL: Final = "0009"
@@ -49,30 +49,9 @@ def follow(node: NodeRecord, before: dict[str, Any], after: dict[str, Any]) -> d
     :param after: the fields as they are to be; changed where one follows from another
     :returns: further columns
     :raises podium.errors.NodeConflict: for what its state does not allow
-    :raises podium.api.faults.Fault: for what never fits
+    :raises podium.errors.InvalidNode: for what never fits
     """
-    state = node.provision_state
-    if after["protected"] and not before["protected"] and state != ACTIVE:
-        raise errors.NodeConflict(f"{node.name}: it is in {state}; only an active node can be protected")
-    if after["retired"] and not before["retired"] and state == AVAILABLE:
-        raise errors.NodeConflict(
-            f"{node.name}: a node in available cannot be retired; set its provision state to manage first"
-        )
-    for name in ("protected", "retired"):
-        reason = f"{name}_reason"
-        if after[name]:
-            continue
-        if before[name]:
-            after[reason] = None
-        elif after[reason] not in (None, before[reason]):
-            raise Fault(400, f"{reason} needs a node that is {name}")
-    if before["instance_uuid"] and after["instance_uuid"] not in (None, before["instance_uuid"]):
-        raise errors.NodeConflict(
-            f"{node.name}: it has the instance {before['instance_uuid']}; remove that first"
-        )
-    named = (after["instance_info"] or {}).get("display_name")
-    if after["instance_info"] != before["instance_info"] and not after["instance_name"] and named:
-        after["instance_name"] = named
+    record_rules.follow(node, before, after)
     if after["maintenance"] == before["maintenance"]:
         return {}
     return dict(maintenance.SET if after["maintenance"] else maintenance.UNSET)

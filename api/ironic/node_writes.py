@@ -19,10 +19,10 @@ from podium.api.ironic.patch import Step
 from podium.api.ironic.rendering import Form
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
-from podium.client import identities
+from podium.client import identities, record_rules
 from podium.client.catalog import Catalog
 from podium.client.node_records import INTERFACES
-from podium.db import api, chassis, machines
+from podium.db import api, machines
 from podium.db.api import NodeRecord
 from podium.db.changes import next_change
 from podium.db.provision_states import AVAILABLE, ENROLL
@@ -66,7 +66,7 @@ def _create(
         node_rules.check_fleet(connection)
     node = node_values.columns(given, number, catalog, complete=state != ENROLL)
     _check_instance(connection, node.get("instance_uuid"))
-    _check_links(connection, number, node)
+    record_rules.link(connection, node, [number])
     api.create_nodes(connection, [{**node, "provision_state": state}])
     identities.refuse(machines.shared(connection), remedy=_REMEDY)
     return shown(connection, number)
@@ -138,7 +138,7 @@ def _new(
 
 def _write(connection: sa.Connection, node: NodeRecord, new: dict[str, Any]) -> None:
     _check_instance(connection, new.get("instance_uuid"))
-    _check_links(connection, node.uuid, new)
+    record_rules.link(connection, new, [node.uuid])
     api.update_nodes(connection, {node.id: new})
     if "identity" in new:
         identities.refuse(machines.shared(connection, [node.id]), remedy=_REMEDY)
@@ -151,25 +151,6 @@ def _check_instance(connection: sa.Connection, instance: str | None) -> None:
     """
     if instance is not None and api.taken(connection, "instance_uuid", [instance]):
         raise errors.NodeConflict(f"another node has the instance {instance}")
-
-
-def _check_links(connection: sa.Connection, uuid: str, new: dict[str, Any]) -> None:
-    """Make sure that chassis and parent are there, and put the parent's UUID in the place of its name.
-
-    :raises podium.errors.InvalidNode: there is no such chassis or node, or it is the node itself
-    """
-    its = new.get("chassis_uuid")
-    if its is not None and chassis.find(connection, its) is None:
-        raise errors.InvalidNode([f"chassis_uuid: there is no chassis {its}"])
-    if (parent := new.get("parent_node")) is None:
-        return
-    try:
-        (found,) = api.find_keys(connection, [parent])
-    except errors.NodeNotFound:
-        raise errors.InvalidNode([f"parent_node: no node has the name or UUID {parent}"]) from None
-    if found.uuid == uuid:
-        raise errors.InvalidNode(["parent_node: a node is not its own parent"])
-    new["parent_node"] = found.uuid
 
 
 async def delete(request: Request) -> Response:

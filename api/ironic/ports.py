@@ -15,11 +15,12 @@ from podium.api.fields import Field, check_body
 from podium.api.ironic import absent, collections, node_paths, patch, port_fields, resources
 from podium.api.ironic.collections import PAGING, Page
 from podium.api.ironic.patch import Step
-from podium.api.ironic.port_fields import ADDRESS, BRIEF, PORT_FIELDS
+from podium.api.ironic.port_fields import BRIEF, PORT_FIELDS
 from podium.api.ironic.versions import HIGHEST
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
 from podium.client.enrolment import canonical
+from podium.client.port_records import ADDRESS
 from podium.client.values import UUID, text
 from podium.db import api, belongings, ports
 from podium.db.ports import Port, Wanted

@@ -1,8 +1,7 @@
 """Traits of a node: what it is good for, in words that schedulers compare."""
 
-import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from starlette.requests import Request
@@ -16,33 +15,14 @@ from podium.api.ironic.node_paths import location, wanted
 from podium.api.routing import Operation, minor
 from podium.api.services import services
 from podium.client import node_records
-from podium.client.values import Kind
+from podium.client.traits import TRAITS
 from podium.db import api
 from podium.db.changes import next_change
 
-#: Of one node.
-_MOST: Final = 50
-#: Those of one's own, and the namespaces of the library os-traits.
-_FORM: Final = re.compile(r"(?:CUSTOM|COMPUTE|HW|MISC|OWNER|STORAGE)_[A-Z0-9_]{1,250}", re.ASCII)
 _SINCE: Final = 37
 
 
-def _check(value: Any) -> list[str]:
-    if not isinstance(value, list):
-        raise ValueError("must be a list")
-    for one in value:
-        if not (isinstance(one, str) and len(one) <= 255 and _FORM.fullmatch(one)):
-            raise ValueError(f"has {str(one)[:80]!r}, which is no trait such as CUSTOM_GPU or HW_CPU_X86_VMX")
-    return list(dict.fromkeys(value))
-
-
-_FIELDS: Final = (
-    Field(
-        "traits",
-        Kind({"type": "array", "items": {"type": "string", "pattern": f"^{_FORM.pattern}$"}}, _check),
-        required=True,
-    ),
-)
+_FIELDS: Final = (Field("traits", TRAITS, required=True),)
 
 
 async def show(request: Request) -> Response:
@@ -95,8 +75,6 @@ def _write(connection: sa.Connection, wanted: str, change: Callable[[list[str]],
     next_change(connection)  # so that nobody else changes the node meanwhile
     (node,) = api.find_nodes(connection, [wanted])
     traits = change((node.record or {}).get("traits", []))
-    if len(traits) > _MOST:
-        raise Fault(400, f"{node.name}: these would be {len(traits)} traits; a node has at most {_MOST}")
     api.update_node(connection, node.id, node_records.columns({"traits": traits or None}, node.record))
 
 

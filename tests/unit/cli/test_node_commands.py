@@ -185,7 +185,7 @@ def test_an_empty_secret_on_a_command_line_is_refused(podium: Run, command: str)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "podium: fake_password is empty; leave it out if there is none; podium node set"
-        " --unset-driver-info fake_password removes it",
+        " --unset driver_info.fake_password removes it",
         "podium: nothing was changed",
     ]
 
@@ -486,3 +486,16 @@ def test_secrets_among_the_records_of_a_node_are_not_shown(podium: Run, database
     assert shown["record"] == {"instance_info": {"image": "x", "admin_password": "******"}}
     assert (shown["provision_state"], shown["owner"]) == ("enroll", "lab")
     assert "hunter2" not in podium("node", "list", "--long").stdout
+
+
+def test_the_table_of_a_node_leaves_out_what_is_empty_and_the_other_formats_show_it(
+    podium: Run, database: Database
+) -> None:
+    enrol(database, name="n1", driver="fake", lessee="lab", power_failures=0)
+    lines = podium("node", "show", "n1").stdout.splitlines()
+    fields = {line.split()[1] for line in lines if line.startswith("| ")}
+    assert {"lessee", "maintenance", "power_failures", "created_at"} <= fields
+    assert not {"owner", "description", "driver_info", "power_state", "conductor"} & fields
+    shown = json.loads(podium("node", "show", "n1", "-f", "json").stdout)
+    assert (shown["owner"], shown["driver_info"], shown["conductor"]) == (None, {}, None)
+    assert "owner" in podium("node", "show", "n1", "-c", "owner").stdout

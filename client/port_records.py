@@ -1,0 +1,102 @@
+"""What people and their programs note about a port, by the names that Ironic's API has for it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from podium import errors
+from podium.client.node_records import Record
+from podium.client.values import MAPPING, TRUTH, UUID, Kind, text
+
+_ADDRESS: Final = re.compile(r"[0-9a-f]{2}(?:[:-]?[0-9a-f]{2}){5}")
+#: An OpenFlow datapath, by which some switches are known.
+_DATAPATH: Final = re.compile(r"(?:0x)?[0-9a-f]{16}")
+#: What a link may say, and the sets of which it must have one, unless it says nothing.
+_LINK_KEYS: Final = frozenset(
+    {
+        *("port_id", "switch_id", "hostname", "switch_info", "network_type"),
+        *("vtep-logical-switch", "vtep-physical-switch"),
+    }
+)
+_LINK_SETS: Final = (
+    frozenset({"port_id", "switch_id"}),
+    frozenset({"port_id", "hostname"}),
+    frozenset({"port_id", "vtep-logical-switch", "vtep-physical-switch"}),
+)
+_SMART: Final = frozenset({"port_id", "hostname"})
+
+
+def _address(value: Any) -> str:
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value.lower()):
+        raise ValueError("must be a MAC address, such as 52:54:00:12:34:56")
+    digits = re.sub("[:-]", "", value.lower())
+    return ":".join(digits[place : place + 2] for place in range(0, 12, 2))
+
+
+def _link(value: Any) -> dict[str, Any]:
+    found = dict(MAPPING.check(value))
+    if unknown := found.keys() - _LINK_KEYS:
+        raise ValueError(
+            f"has no {', '.join(sorted(unknown))[:200]}; there are {', '.join(sorted(_LINK_KEYS))}"
+        )
+    for name, one in found.items():
+        found[name] = _LINK_TEXT.check(one)
+    kind = found.get("network_type")
+    if kind not in (None, "managed", "unmanaged"):
+        raise ValueError("has a network_type other than managed and unmanaged")
+    if found and kind != "unmanaged" and not any(one <= found.keys() for one in _LINK_SETS):
+        raise ValueError("needs port_id with switch_id, or with hostname")
+    switch = found.get("switch_id")
+    if switch is not None and not _DATAPATH.fullmatch(switch.lower()):
+        try:
+            found["switch_id"] = _address(switch)
+        except ValueError:
+            raise ValueError(
+                "has a switch_id that is neither a MAC address nor an OpenFlow datapath"
+            ) from None
+    return found
+
+
+_LINK_TEXT: Final = text(255)
+ADDRESS: Final = Kind({"type": "string", "maxLength": 17}, _address)
+_LINK: Final = Kind({"type": "object"}, _link)
+
+PORT_RECORDS: Final[Mapping[str, Record]] = {
+    one.name: one
+    for one in (
+        Record("uuid", UUID, True),
+        Record("address", ADDRESS, True),
+        Record("name", text(255, least=1), True),
+        Record("extra", MAPPING, default={}),
+        Record("local_link_connection", _LINK, default={}),
+        Record("pxe_enabled", TRUTH, default=True),
+        Record("physical_network", text(64, least=1)),
+        Record("is_smartnic", TRUTH, default=False),
+        Record("description", text(255)),
+        Record("vendor", text(32)),
+        Record("category", text(80)),
+        Record("available_for_dynamic_portgroup", TRUTH, default=True),
+    )
+}
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Check what the values of a port must be together.
+
+    :raises podium.errors.InvalidNode: naming what is wrong
+    """
+    link = values.get("local_link_connection") or {}
+    if values.get("is_smartnic") and not link.keys() >= _SMART:
+        raise errors.InvalidNode(
+            ["a port with is_smartnic needs port_id and hostname in local_link_connection"]
+        )
+
+
+def columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a port that is to have these values.
+
+    :param values: by name; what is missing or None is not noted
+    """
+    own = {name: values.get(name) for name, one in PORT_RECORDS.items() if one.is_column}
+    noted = {name: one for name, one in values.items() if name not in own and one is not None}
+    return {**own, "record": noted}

@@ -1,0 +1,64 @@
+"""When what is noted of a node may change, as Ironic has it, and what it must refer to."""
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.db import api, chassis
+from podium.db.api import NodeRecord
+from podium.db.provision_states import ACTIVE, AVAILABLE
+
+
+def follow(node: NodeRecord, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Change what follows from other changes.
+
+    :param before: what is noted, by name
+    :param after: the same as it is to be; changed where one follows from another
+    :raises podium.errors.NodeConflict: for what the node's state does not allow
+    :raises podium.errors.InvalidNode: for what never fits
+    """
+    state = node.provision_state
+    if after["protected"] and not before["protected"] and state != ACTIVE:
+        raise errors.NodeConflict(f"{node.name}: it is in {state}; only an active node can be protected")
+    if after["retired"] and not before["retired"] and state == AVAILABLE:
+        raise errors.NodeConflict(
+            f"{node.name}: a node in available cannot be retired; set its provision state to manage first"
+        )
+    for name in ("protected", "retired"):
+        reason = f"{name}_reason"
+        if after[name]:
+            continue
+        if before[name]:
+            after[reason] = None
+        elif after[reason] not in (None, before[reason]):
+            raise errors.InvalidNode([f"{node.name}: {reason} needs a node that is {name}"])
+    if before["instance_uuid"] and after["instance_uuid"] not in (None, before["instance_uuid"]):
+        raise errors.NodeConflict(
+            f"{node.name}: it has the instance {before['instance_uuid']}; remove that first"
+        )
+    named = (after["instance_info"] or {}).get("display_name")
+    if after["instance_info"] != before["instance_info"] and not after["instance_name"] and named:
+        after["instance_name"] = named
+
+
+def link(connection: sa.Connection, values: dict[str, Any], uuids: Collection[str]) -> None:
+    """Make sure that chassis and parent are there, and put the parent's UUID in the place of its name.
+
+    :param values: what is to be noted of nodes, by name
+    :param uuids: of these nodes
+    :raises podium.errors.InvalidNode: there is no such chassis or node, or it is one of these nodes itself
+    """
+    its = values.get("chassis_uuid")
+    if its is not None and chassis.find(connection, its) is None:
+        raise errors.InvalidNode([f"chassis_uuid: there is no chassis {its}"])
+    if (parent := values.get("parent_node")) is None:
+        return
+    try:
+        (found,) = api.find_keys(connection, [parent])
+    except errors.NodeNotFound:
+        raise errors.InvalidNode([f"parent_node: no node has the name or UUID {parent}"]) from None
+    if found.uuid in uuids:
+        raise errors.InvalidNode(["parent_node: a node is not its own parent"])
+    values["parent_node"] = found.uuid
