@@ -115,12 +115,16 @@ class Hung:
         return [row for name, row in self.daemon.nodes().items() if name.startswith(host)]
 
     def are_read_again(self, host: str) -> None:
-        """Wait until every machine of a hypervisor has been read from now on."""
+        """Wait until every machine of a hypervisor has been read from now on.
+
+        Its ``last_error`` may stay all the same: that of a request in vain is cleared by the next request.
+        """
         before = max(row["power_checked_at"] for row in self.of(host))
-        eventually(
-            lambda: all(row["power_checked_at"] > before and not row["last_error"] for row in self.of(host)),
-            f"the machines of {host} are read again",
-        )
+
+        def is_read(row: dict[str, Any]) -> bool:
+            return bool(row["power_checked_at"] > before and not row["power_failures"])
+
+        eventually(lambda: all(map(is_read, self.of(host))), f"the machines of {host} are read again")
 
     def oldest(self) -> float:
         """The age of the oldest reading of a healthy machine, in seconds."""
