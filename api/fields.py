@@ -1,6 +1,6 @@
 """Fields of bodies and of parameters: one description of each makes its check and the OpenAPI document."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,16 @@ class Field:
     since: int = field(default=1, kw_only=True)
     required: bool = field(default=False, kw_only=True)
     nullable: bool = field(default=True, kw_only=True)
+
+
+def described(schema: Mapping[str, Any], since: int, *, nullable: bool) -> dict[str, Any]:
+    """Return the schema of a value, with the version that brought it."""
+    return {**({"anyOf": [schema, {"type": "null"}]} if nullable else schema), **since_words(since)}
+
+
+def since_words(since: int) -> dict[str, str]:
+    """Return the description of what a version brought; nothing for what was always there."""
+    return {"description": f"Since version 1.{since}"} if since > 1 else {}
 
 
 def check_body(value: Any, fields: Iterable[Field], minor: int) -> dict[str, Any]:

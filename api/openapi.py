@@ -11,7 +11,11 @@ from starlette.responses import Response
 
 from podium import __version__
 from podium.api.callers import Role
-from podium.api.fields import Field
+from podium.api.fields import Field, described, since_words
+from podium.api.ironic.chassis import CHASSIS_FIELDS
+from podium.api.ironic.node_fields import NODE_FIELDS, PARTS
+from podium.api.ironic.port_fields import PORT_FIELDS
+from podium.api.ironic.schemas import resource
 from podium.api.ironic.versions import HEADER, HIGHEST, LOWEST
 from podium.api.routing import Operation
 
@@ -38,6 +42,11 @@ _COMPONENTS: Final = {
         }
     },
     "responses": {"fault": _FAULT},
+    "schemas": {
+        "node": resource(NODE_FIELDS.values(), PARTS),
+        "port": resource(PORT_FIELDS),
+        "chassis": resource(CHASSIS_FIELDS),
+    },
     "securitySchemes": {
         "user": {"type": "http", "scheme": "basic"},
         "token": {"type": "http", "scheme": "bearer"},
@@ -84,11 +93,7 @@ def _place(name: str) -> dict[str, Any]:
 
 def _parameter(field: Field) -> dict[str, Any]:
     found = {"name": field.name, "in": "query", "required": field.required, "schema": field.kind.schema}
-    return found | _since(field)
-
-
-def _since(field: Field) -> dict[str, Any]:
-    return {"description": f"Since version 1.{field.since}"} if field.since > LOWEST else {}
+    return found | since_words(field.since)
 
 
 def _answer(one: Operation) -> dict[str, Any]:
@@ -111,9 +116,7 @@ def _body(one: Operation) -> Mapping[str, Any] | None:
 
 
 def _value(field: Field) -> dict[str, Any]:
-    if field.nullable and not field.required:
-        return {"anyOf": [field.kind.schema, {"type": "null"}], **_since(field)}
-    return {**field.kind.schema, **_since(field)}
+    return described(field.kind.schema, field.since, nullable=field.nullable and not field.required)
 
 
 async def show(request: Request) -> Response:

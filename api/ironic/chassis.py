@@ -12,7 +12,7 @@ from podium.api import bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import check_body
-from podium.api.ironic import collections, nodes, patch, resources
+from podium.api.ironic import collections, nodes, patch, resources, schemas
 from podium.api.ironic.collections import PAGING, Page
 from podium.api.ironic.links import pair
 from podium.api.ironic.patch import Step
@@ -21,7 +21,7 @@ from podium.api.ironic.versions import HIGHEST
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
 from podium.client.enrolment import canonical
-from podium.client.values import MAPPING, UUID, text
+from podium.client.values import MAPPING, TIME, UUID, text
 from podium.db import chassis
 from podium.db.chassis import Chassis
 
@@ -29,9 +29,9 @@ CHASSIS_FIELDS: Final = (
     ResourceField("uuid", kind=UUID, fixed=True),
     ResourceField("description", kind=text(255)),
     ResourceField("extra", kind=MAPPING, default={}),
-    ResourceField("nodes"),
-    ResourceField("created_at"),
-    ResourceField("updated_at"),
+    ResourceField("nodes", fixed=True, shows=schemas.LINKS),
+    ResourceField("created_at", fixed=True, shows=TIME.schema),
+    ResourceField("updated_at", shows=TIME.schema),
 )
 _NAMES: Final = resources.known(CHASSIS_FIELDS, 1)
 _BODY: Final = resources.body(CHASSIS_FIELDS)
@@ -145,7 +145,8 @@ def _delete(connection: sa.Connection, ident: str) -> None:
     chassis.delete(connection, own)
 
 
-_PAGE: Final = resources.schema("chassis")
+_CHASSIS: Final = schemas.ref("chassis")
+_PAGE: Final = schemas.page("chassis", _CHASSIS)
 
 OPERATIONS: Final = (
     Operation(
@@ -174,7 +175,7 @@ OPERATIONS: Final = (
         summary="Write a chassis",
         body=_BODY,
         status=201,
-        answer=resources.OBJECT,
+        answer=_CHASSIS,
     ),
     Operation(
         method="GET",
@@ -183,7 +184,7 @@ OPERATIONS: Final = (
         role=Role.READER,
         summary="Show a chassis",
         query=(collections.FIELDS,),
-        answer=resources.OBJECT,
+        answer=_CHASSIS,
     ),
     Operation(
         method="GET",
@@ -192,7 +193,7 @@ OPERATIONS: Final = (
         role=Role.READER,
         summary="List the nodes of a chassis",
         query=_OF_NODES,
-        answer=resources.schema("nodes"),
+        answer=nodes.PAGE,
     ),
     Operation(
         method="GET",
@@ -201,7 +202,7 @@ OPERATIONS: Final = (
         role=Role.READER,
         summary="List the nodes of a chassis with all fields",
         query=_OF_NODES,
-        answer=resources.schema("nodes"),
+        answer=nodes.PAGE,
     ),
     Operation(
         method="PATCH",
@@ -209,8 +210,8 @@ OPERATIONS: Final = (
         handler=change_chassis,
         role=Role.ADMIN,
         summary="Change a chassis",
-        schema=patch.SCHEMA,
-        answer=resources.OBJECT,
+        schema=patch.schema(_PATCHABLE.values()),
+        answer=_CHASSIS,
     ),
     Operation(
         method="DELETE",

@@ -3,16 +3,18 @@
 import functools
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from podium import states
 from podium.client.node_records import INTERFACES, RECORDS
-from podium.client.values import MAPPING, TRUTH, UUID, Kind, text
+from podium.client.values import MAPPING, TIME, TRUTH, UUID, Kind, text
 from podium.db.provision_states import MANAGEABLE, VERIFYING
 
 #: What a field's value is made of: the columns of the node, and the host of its conductor as ``conductor``.
 Columns: TypeAlias = Mapping[str, Any]
+_TEXT: Final = {"type": "string"}
+_TYPES: Final = {type(None): "null", bool: "boolean", dict: "object"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class NodeField:
     :param value: makes it of the columns
     :param of: the columns that it is made of; none for what is always the same
     :param kind: of the values that may be written; None for a field that nobody writes
+    :param shows: what its values are in JSON Schema, where nobody writes them
+    :param nullable: whether it may be null in answers
     """
 
     name: str
@@ -30,21 +34,38 @@ class NodeField:
     value: Callable[[Columns], Any]
     of: tuple[str, ...]
     kind: Kind | None = None
+    shows: Mapping[str, Any] = field(default_factory=lambda: _TEXT, kw_only=True)
+    nullable: bool = field(default=True, kw_only=True)
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """What it is in answers where it is not null."""
+        return self.shows if self.kind is None else self.kind.schema
 
 
-def _column(name: str, since: int = 1, kind: Kind | None = None) -> NodeField:
-    return NodeField(name, since, operator.itemgetter(name), (name,), kind)
+def _column(
+    name: str, since: int = 1, kind: Kind | None = None, *, shows: Mapping[str, Any] = _TEXT
+) -> NodeField:
+    """A column that always has a value."""
+    return NodeField(name, since, operator.itemgetter(name), (name,), kind, shows=shows, nullable=False)
+
+
+def _known(name: str, since: int = 1) -> NodeField:
+    """A column of a text that is not known of all nodes."""
+    return NodeField(name, since, operator.itemgetter(name), (name,))
 
 
 def _nothing(name: str, since: int = 1, value: Any = None) -> NodeField:
     """A field of what Podium does not do."""
-    return NodeField(name, since, lambda node: value, ())
+    shows = {"type": _TYPES[type(value)], "const": value}
+    return NodeField(name, since, lambda node: value, (), shows=shows, nullable=False)
 
 
-def _time(name: str, since: int = 1) -> NodeField:
-    return NodeField(
-        name, since, lambda node: None if node[name] is None else node[name].isoformat(), (name,)
-    )
+def _time(name: str, *, nullable: bool = False) -> NodeField:
+    def value(node: Columns) -> str | None:
+        return None if node[name] is None else node[name].isoformat()
+
+    return NodeField(name, 1, value, (name,), shows=TIME.schema, nullable=nullable)
 
 
 def _record(name: str, since: int = 1) -> NodeField:
@@ -54,7 +75,8 @@ def _record(name: str, since: int = 1) -> NodeField:
         found = node[name] if one.is_column else (node["record"] or {}).get(name)
         return one.default if found is None else found
 
-    return NodeField(name, since, value, (name if one.is_column else "record",), one.kind)
+    of = name if one.is_column else "record"
+    return NodeField(name, since, value, (of,), one.kind, nullable=one.default is None)
 
 
 def _name(node: Columns) -> str | None:
@@ -98,21 +120,21 @@ NODE_FIELDS: Final[Mapping[str, NodeField]] = {
         NodeField("name", 5, _name, ("name", "uuid"), text(255)),
         NodeField("power_state", 1, power_state, ("power_state", "target_power_state")),
         NodeField("target_power_state", 1, target_power_state, ("target_power_state",)),
-        _column("provision_state"),
+        _known("provision_state"),
         NodeField("target_provision_state", 1, _target_provision_state, ("provision_state",)),
-        _time("provision_updated_at"),
+        _time("provision_updated_at", nullable=True),
         _column("maintenance", kind=TRUTH),
-        _column("maintenance_reason"),
-        _column("fault", 42),
-        _column("last_error"),
+        _known("maintenance_reason"),
+        _known("fault", 42),
+        _known("last_error"),
         NodeField("health", 109, lambda node: (node["health"] or {}).get("status"), _HEALTH),
         _column("driver", kind=text(64)),
         _column("driver_info", kind=MAPPING),
-        _column("driver_internal_info", 3),
+        _column("driver_internal_info", 3, shows=MAPPING.schema),
         _column("properties", kind=MAPPING),
         _column("extra", kind=MAPPING),
         NodeField("reservation", 1, _reservation, ("reservation",)),
-        _column("conductor", 49),
+        _known("conductor", 49),
         _column("conductor_group", 46, text(255)),
         _record("instance_uuid"),
         _record("instance_name", 104),
@@ -149,6 +171,8 @@ NODE_FIELDS: Final[Mapping[str, NodeField]] = {
     )
 }
 
+#: Further links that a whole node has, and the lowest version of each.
+PARTS: Final = (("ports", 1), ("states", 14), ("portgroups", 24), ("volume", 32))
 #: The fields that are shown of many nodes unless others are asked for.
 BRIEF: Final = ("uuid", "name", "instance_uuid", "power_state", "provision_state", "maintenance")
 

@@ -40,7 +40,7 @@ CREATE: Final = tuple(
 )
 #: What a PATCH may change. Traits have paths of their own.
 PATCH: Final = {
-    name: Field(name, kind, since=NODE_FIELDS[name].since)
+    name: Field(name, kind, since=NODE_FIELDS[name].since, required=name == "driver")
     for name, kind in _WRITTEN.items()
     if name not in ("uuid", "traits")
 }

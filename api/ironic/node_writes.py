@@ -166,8 +166,6 @@ def _delete(connection: sa.Connection, wanted: str) -> None:
     api.delete_nodes(connection, [node.id])
 
 
-_NODE: Final = {"type": "object"}
-
 OPERATIONS: Final = (
     Operation(
         method="POST",
@@ -177,7 +175,7 @@ OPERATIONS: Final = (
         summary="Enrol a node",
         body=node_values.CREATE,
         status=201,
-        answer=_NODE,
+        answer=nodes.NODE,
     ),
     Operation(
         method="PATCH",
@@ -186,8 +184,8 @@ OPERATIONS: Final = (
         role=Role.ADMIN,
         summary="Change fields of a node, by JSON-PATCH",
         query=_RESET,
-        schema=patch.SCHEMA,
-        answer=_NODE,
+        schema=patch.schema(node_values.PATCH.values()),
+        answer=nodes.NODE,
     ),
     Operation(
         method="DELETE",

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from podium.api.callers import Role
 from podium.api.fields import Field
-from podium.api.ironic import collections, node_fields, node_paths
+from podium.api.ironic import collections, node_fields, node_paths, schemas
 from podium.api.ironic.collections import PAGING, Page
 from podium.api.ironic.rendering import Form, Template
 from podium.api.routing import Operation, minor
@@ -142,12 +142,8 @@ def one(connection: sa.Connection, ident: str, template: Template) -> bytes:
     return template.text(row, lambda: clock.now(connection))
 
 
-_NODE: Final = {"type": "object"}
-_PAGE: Final = {
-    "type": "object",
-    "required": ["nodes"],
-    "properties": {"nodes": {"type": "array", "items": _NODE}, "next": {"type": "string"}},
-}
+NODE: Final = schemas.ref("node")
+PAGE: Final = schemas.page("nodes", NODE)
 
 OPERATIONS: Final = (
     Operation(
@@ -157,7 +153,7 @@ OPERATIONS: Final = (
         role=Role.READER,
         summary="List nodes",
         query=QUERY,
-        answer=_PAGE,
+        answer=PAGE,
     ),
     Operation(
         method="GET",
@@ -166,7 +162,7 @@ OPERATIONS: Final = (
         role=Role.READER,
         summary="List nodes with all fields",
         query=QUERY,
-        answer=_PAGE,
+        answer=PAGE,
     ),
     Operation(
         method="GET",
@@ -175,6 +171,6 @@ OPERATIONS: Final = (
         role=Role.READER,
         summary="Show a node",
         query=(Field("fields", text(4096), since=8),),
-        answer=_NODE,
+        answer=NODE,
     ),
 )

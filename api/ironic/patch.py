@@ -5,30 +5,53 @@ where it is shown, or be guessed.
 """
 
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from podium.api.faults import Fault
+from podium.api.fields import Field, described
 
-_OPERATIONS: Final = ("add", "replace", "remove")
+_SETS: Final = ("add", "replace")
+_OPERATIONS: Final = (*_SETS, "remove")
 #: Keys that lead to a place.
 _DEEPEST: Final = 20
 #: The end of a list, in the path of what is added there.
 _END: Final = "-"
 
-SCHEMA: Final[Mapping[str, Any]] = {
-    "type": "array",
-    "items": {
+
+def schema(fields: Iterable[Field]) -> Mapping[str, Any]:
+    """Return the schema of the body of a PATCH.
+
+    :param fields: those that it may change; what is required cannot be removed
+    """
+    fields = tuple(fields)
+    inside = "|".join(one.name for one in fields if one.kind.schema["type"] in ("array", "object"))
+    place = {"type": "string", "pattern": f"^/({inside})(/[^/]+)+$"}
+    removable = [f"/{one.name}" for one in fields if not one.required]
+    steps = [
+        *(_schema(_SETS, {"const": f"/{one.name}"}, _described(one)) for one in fields),
+        _schema(_SETS, place, {}),
+        _schema(("remove",), {"anyOf": [{"enum": removable}, place]}, None),
+    ]
+    return {"type": "array", "items": {"anyOf": steps}}
+
+
+def _described(one: Field) -> Mapping[str, Any]:
+    return described(one.kind.schema, one.since, nullable=not one.required)
+
+
+def _schema(
+    operations: Sequence[str], path: Mapping[str, Any], value: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    properties = {"op": {"enum": list(operations)}, "path": path}
+    if value is not None:
+        properties["value"] = value
+    return {
         "type": "object",
-        "required": ["op", "path"],
-        "properties": {
-            "op": {"type": "string", "enum": list(_OPERATIONS)},
-            "path": {"type": "string", "pattern": "^(/[^/]+)+$"},
-            "value": {},
-        },
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
-    },
-}
+    }
 
 
 class Step(NamedTuple):

@@ -9,7 +9,7 @@ from podium.api.ironic.links import pair
 from podium.api.ironic.resources import ResourceField, shown
 from podium.client import port_records
 from podium.client.port_records import PORT_RECORDS
-from podium.client.values import UUID
+from podium.client.values import MAPPING, TIME, UUID
 from podium.db.ports import Port
 
 #: The lowest version in which a link may say network_type.
@@ -27,7 +27,7 @@ PORT_FIELDS: Final = (
     ResourceField("node_uuid", kind=UUID, required=True),
     _field("name", 88),
     _field("extra"),
-    ResourceField("internal_info", 18, default={}),
+    ResourceField("internal_info", 18, default={}, shows=MAPPING.schema),
     _field("local_link_connection", 19),
     _field("pxe_enabled", 19),
     ResourceField("portgroup_uuid", 24, UUID),
@@ -37,8 +37,8 @@ PORT_FIELDS: Final = (
     _field("vendor", 100),
     _field("category", 101),
     _field("available_for_dynamic_portgroup", 111),
-    ResourceField("created_at"),
-    ResourceField("updated_at"),
+    ResourceField("created_at", fixed=True, shows=TIME.schema),
+    ResourceField("updated_at", shows=TIME.schema),
 )
 BRIEF: Final = ("uuid", "address")
 

@@ -12,7 +12,7 @@ from podium.api import bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import Field, check_body
-from podium.api.ironic import absent, collections, node_paths, patch, port_fields, resources
+from podium.api.ironic import absent, collections, node_paths, patch, port_fields, resources, schemas
 from podium.api.ironic.collections import PAGING, Page
 from podium.api.ironic.patch import Step
 from podium.api.ironic.port_fields import BRIEF, PORT_FIELDS
@@ -178,7 +178,8 @@ def _delete(connection: sa.Connection, ident: str) -> None:
     ports.delete(connection, _find(connection, ident).uuid)
 
 
-_PAGE: Final = resources.schema("ports")
+_PORT: Final = schemas.ref("port")
+_PAGE: Final = schemas.page("ports", _PORT)
 
 OPERATIONS: Final = (
     Operation(
@@ -225,7 +226,7 @@ OPERATIONS: Final = (
         summary="Write a port",
         body=_BODY,
         status=201,
-        answer=resources.OBJECT,
+        answer=_PORT,
     ),
     Operation(
         method="GET",
@@ -234,7 +235,7 @@ OPERATIONS: Final = (
         role=Role.READER,
         summary="Show a port",
         query=(collections.FIELDS,),
-        answer=resources.OBJECT,
+        answer=_PORT,
     ),
     Operation(
         method="PATCH",
@@ -242,8 +243,8 @@ OPERATIONS: Final = (
         handler=change_port,
         role=Role.ADMIN,
         summary="Change a port",
-        schema=patch.SCHEMA,
-        answer=resources.OBJECT,
+        schema=patch.schema(_PATCHABLE.values()),
+        answer=_PORT,
     ),
     Operation(
         method="DELETE",

@@ -9,11 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from podium import masking
 from podium.api.ironic.links import pair
-from podium.api.ironic.node_fields import NODE_FIELDS, NodeField
+from podium.api.ironic.node_fields import NODE_FIELDS, PARTS, NodeField
 from podium.client.catalog import Catalog
 from podium.db.fleet import known_health
 
-_PARTS: Final = (("ports", 1), ("states", 14), ("portgroups", 24), ("volume", 32))
 #: Fields that are columns of JSON, whose texts are shown as they are if no secret is in them.
 _MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra")
 #: Columns that have few values in a whole fleet.
@@ -164,5 +163,5 @@ def _links(form: Form) -> str:
     place = f"nodes/{_UUID}"
     links = {"links": pair(form.server, place)}
     if form.whole:
-        links |= {part: pair(form.server, f"{place}/{part}") for part, since in _PARTS if since <= form.minor}
+        links |= {part: pair(form.server, f"{place}/{part}") for part, since in PARTS if since <= form.minor}
     return json.dumps(links, separators=(",", ":"))[1:-1].replace("\\u0000", _UUID)

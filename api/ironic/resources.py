@@ -1,9 +1,9 @@
 """Ports and chassis: one table of the fields of a resource makes its checks, what is shown, and its pages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,8 +17,6 @@ from podium.api.ironic.patch import Step
 from podium.client.values import Kind
 from podium.db.paging import Order
 
-OBJECT: Final[Mapping[str, Any]] = {"type": "object"}
-
 
 @dataclass(frozen=True, slots=True)
 class ResourceField:
@@ -26,6 +24,7 @@ class ResourceField:
 
     :param since: the lowest minor version that has it
     :param kind: of the values that may be written; None for a field that nobody writes
+    :param shows: what its values are in JSON Schema, where nobody writes them
     :param default: what is shown where nothing was written
     :param required: whether every resource has a value
     :param fixed: whether it is written when the resource is made, and never again
@@ -37,6 +36,17 @@ class ResourceField:
     default: Any = None
     required: bool = False
     fixed: bool = False
+    shows: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """What it is in answers where it is not null."""
+        return self.shows if self.kind is None else self.kind.schema
+
+    @property
+    def nullable(self) -> bool:
+        """Whether it may be null in answers."""
+        return self.default is None and not (self.required or self.fixed)
 
 
 def body(fields: Sequence[ResourceField]) -> tuple[Field, ...]:
@@ -67,9 +77,10 @@ def shown(fields: Sequence[ResourceField], values: Mapping[str, Any], names: Seq
     return found
 
 
-def patchable(fields: Sequence[ResourceField]) -> tuple[str, ...]:
-    """Return the names of the fields that a PATCH may change."""
-    return tuple(one.name for one in fields if one.kind is not None and not one.fixed)
+def patchable(fields: Sequence[ResourceField]) -> dict[str, Field]:
+    """Return the fields that a PATCH may change, by name."""
+    fixed = {one.name for one in fields if one.fixed}
+    return {one.name: one for one in body(fields) if one.name not in fixed}
 
 
 def patched(
@@ -124,9 +135,3 @@ def listing(request: Request, name: str, page: Page, items: Sequence[Any], texts
 def no_marker(page: Page) -> Fault:
     """Return the fault of a page that begins after what is not there."""
     return Fault(404, f"the marker {page.marker} is the UUID of nothing here")
-
-
-def schema(name: str) -> Mapping[str, Any]:
-    """Return the schema of a page."""
-    items = {"type": "array", "items": OBJECT}
-    return {"type": "object", "required": [name], "properties": {name: items, "next": {"type": "string"}}}

@@ -11,7 +11,7 @@ from podium.api import bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import Field, check_body
-from podium.api.ironic import conducting
+from podium.api.ironic import conducting, schemas
 from podium.api.ironic.node_fields import NODE_FIELDS
 from podium.api.ironic.node_paths import location, wanted
 from podium.api.routing import Operation, minor
@@ -126,6 +126,7 @@ async def refuse(request: Request) -> Response:
 
 
 _OBJECT: Final[Mapping[str, Any]] = {"type": "object"}
+_STATES: Final = schemas.values(NODE_FIELDS[name] for name in _SHOWN)
 
 OPERATIONS: Final = (
     Operation(
@@ -134,7 +135,7 @@ OPERATIONS: Final = (
         handler=show_states,
         role=Role.READER,
         summary="Show the states of a node",
-        answer=_OBJECT,
+        answer=_STATES,
     ),
     Operation(
         method="PUT",
