@@ -133,8 +133,6 @@ def _obstacles(node: IronicNode, settings: Mapping[str, Any]) -> list[str]:
         )
     if node.reservation:
         found.append(f"the conductor {node.reservation} of Ironic has it locked; wait until it has ended")
-    if node.disable_power_off:
-        found.append("its disable_power_off is true, and Podium would switch it off")
     bridging = str(settings.get("ipmi_bridging", "no"))
     if bridging != "no":
         found.append(f"its ipmi_bridging is {bridging}: without that Podium would reach another machine")

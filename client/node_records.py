@@ -56,6 +56,7 @@ RECORDS: Final[Mapping[str, Record]] = {
         Record("parent_node", text(36), True),
         Record("chassis_uuid", UUID, True),
         Record("retired", TRUTH, True, False),
+        Record("disable_power_off", TRUTH, True, False),
         Record("description", text(4096), True),
         Record("retired_reason", text(4096)),
         Record("protected", TRUTH, default=False),
@@ -64,7 +65,6 @@ RECORDS: Final[Mapping[str, Record]] = {
         Record("network_data", MAPPING, default={}),
         Record("traits", TRAITS, default=[]),
         Record("automated_clean", TRUTH),
-        Record("disable_power_off", TRUTH, default=False),
         *(Record(name, text(255)) for name in INTERFACES),
     )
 }

@@ -85,6 +85,7 @@ class NodeRecord(NamedTuple):
     parent_node: str | None
     chassis_uuid: str | None
     retired: bool | None
+    disable_power_off: bool | None
     description: str | None
     record: dict[str, Any] | None
     version: int

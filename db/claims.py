@@ -26,6 +26,7 @@ class Claim(NamedTuple):
     reserved_for: str | None
     reserved_at: datetime | None
     provision_state: str
+    disable_power_off: bool | None
 
 
 #: To be given to statements that select claims.

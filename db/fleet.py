@@ -109,6 +109,7 @@ class OwnedNode(NamedTuple):
     endpoint: str | None
     slot: int
     provision_state: str
+    disable_power_off: bool | None
     version: int
 
 

@@ -85,7 +85,8 @@ class NodeRow(Base):
     request that waits or is under way; ``reservation`` is the worker that has the node to itself.
     ``provision_state`` is enroll, verifying, manageable, available or active: a node in enroll is not read,
     and no driver knows of it. Nobody but people and their programs uses what stands between
-    ``provision_updated_at`` and ``record``, which has the fields without a column of their own.
+    ``provision_updated_at`` and ``record``, which has the fields without a column of their own; but for
+    ``disable_power_off``: such a node is never switched off, see podium.db.power.
     ``health_lasts`` are the seconds after which a health counts as unknown, see podium.db.fleet.
     ``identity`` is the machine as the driver names it and ``controller`` what it is behind, see
     podium.db.machines. ``endpoint`` is what is spoken to, None for the node itself, and ``slot`` where that
@@ -151,6 +152,7 @@ class NodeRow(Base):
     parent_node: Mapped[str | None] = mapped_column(sa.String(36))
     chassis_uuid: Mapped[str | None] = mapped_column(sa.String(36))
     retired: Mapped[bool | None]
+    disable_power_off: Mapped[bool | None]
     description: Mapped[str | None] = mapped_column(sa.Text)
     record: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     version: Mapped[int] = mapped_column(RowId, index=True)

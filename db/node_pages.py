@@ -40,6 +40,7 @@ SORTABLE: Final = (
     "parent_node",
     "chassis_uuid",
     "retired",
+    "disable_power_off",
     "description",
     "created_at",
     "updated_at",

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
+from podium import states
 from podium.db import bulk, clock
 from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
@@ -22,6 +23,10 @@ from podium.db.operations import REPLACED, WAITING
 from podium.db.provision_states import ENROLL, VERIFYING
 
 _OF_REQUESTS: Final = among(requests.c.id)
+#: What takes the power of a machine away. A reboot is a reset.
+TAKES_POWER: Final = frozenset({states.POWER_OFF, states.SOFT_POWER_OFF, states.POWER_CYCLE})
+#: Why a node is not switched off.
+STAYS_ON: Final = "its disable_power_off is true, so that it is never switched off"
 
 
 class Named(Protocol):
@@ -63,7 +68,8 @@ def ask(
     """Ask for a power change of nodes, as one operation; the conductors that own them carry it out.
 
     :param wanted: the nodes
-    :param action: one of ``podium.states.ACTIONS``
+    :param action: one of ``podium.states.ACTIONS``; what takes the power away is refused by nodes with
+        ``disable_power_off``
     :param who: user and host of the one who asks
     :param timeout: seconds that each node may take, None for what the conductor's configuration says
     :param then_off: whether a soft power off that is not heeded is followed by a hard one
@@ -71,7 +77,7 @@ def ask(
         that conductors can measure them by a clock that nobody sets
     """
     version, now = next_change(connection), clock.now(connection)
-    accepted, refused, older = _sorted_out(connection, wanted)
+    accepted, refused, older = _sorted_out(connection, wanted, action)
     if not accepted:
         return Asked(None, [], refused, 0)
     asked = {"action": action, "requested_by": who, "requested_at": now, "reason": reason}
@@ -122,7 +128,7 @@ _LOOK: Final = sa.select(*CLAIM).where(AMONG).order_by(nodes.c.id).with_for_upda
 
 
 def _sorted_out(
-    connection: sa.Connection, wanted: Sequence[Named]
+    connection: sa.Connection, wanted: Sequence[Named], action: str
 ) -> tuple[list[Claim], list[str], list[int]]:
     """The nodes that are free, why the others are not, and the requests that would be replaced."""
     found: dict[int, Claim] = {}
@@ -142,6 +148,8 @@ def _sorted_out(
             )
         elif node.provision_state == VERIFYING:
             refused.append(f"{name}: the node is being verified; try again when that has ended")
+        elif node.disable_power_off and action in TAKES_POWER:
+            refused.append(f"{name}: {STAYS_ON}; set that to false first")
         else:
             accepted.append(node)
             if node.power_request_id is not None:

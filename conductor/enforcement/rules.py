@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from oslo_config import cfg
 
+from podium import states
 from podium.conductor.fleet.entry import ENFORCE, IGNORE, Entry
 
 
@@ -44,6 +45,8 @@ class Rules:
 
     def enforce(self, entry: Entry) -> bool:
         """Whether a node is switched back when somebody else switches it."""
+        if entry.stays_on and entry.wanted == states.POWER_OFF:
+            return False
         return entry.policy == ENFORCE or (entry.policy is None and self.force)
 
     def reads(self, entry: Entry) -> bool:

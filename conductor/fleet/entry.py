@@ -38,6 +38,7 @@ class Entry:
         monotonic clock
     :param switched_at: when its last power change ended, or as ``since``
     :param is_verifying: whether the next read decides if the node can be conducted at all
+    :param stays_on: whether the node is never switched off
     """
 
     number: int
@@ -55,6 +56,7 @@ class Entry:
     since: float = -math.inf
     switched_at: float = -math.inf
     is_verifying: bool = False
+    stays_on: bool = False
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -92,6 +94,7 @@ class Entry:
             self.since,
             self.switched_at,
             self.is_verifying,
+            self.stays_on,
         )
 
 
@@ -117,6 +120,7 @@ def entry_of(owned: OwnedNode, clock: DatabaseClock, now: float) -> Entry:
         since=now,
         switched_at=now,
         is_verifying=owned.provision_state == VERIFYING,
+        stays_on=bool(owned.disable_power_off),
     )
 
 

@@ -281,6 +281,7 @@ class PowerActions:
             begun.timeout or self._timeouts.soft,
             begun.then_off,
             begun.sent_at is not None,
+            bool(begun.node.disable_power_off),
         )
 
         async def confirm() -> None:

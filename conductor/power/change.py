@@ -20,6 +20,7 @@ from podium.conductor.fleet.lease import Lease
 from podium.conductor.rooms import hiding
 from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
+from podium.db.power import STAYS_ON, TAKES_POWER
 from podium.drivers.base import Node, actions
 from podium.pacing import Gaps
 from podium.wording import safe_repr
@@ -48,6 +49,7 @@ class Request:
     :param soft_timeout: until the operating system must have shut down
     :param then_off: whether the machine is switched off if the operating system has not shut down by then
     :param sent: whether a conductor that has ended had sent the command
+    :param stays_on: whether the machine is never switched off
     """
 
     action: str
@@ -55,6 +57,7 @@ class Request:
     soft_timeout: float
     then_off: bool = False
     sent: bool = False
+    stays_on: bool = False
 
 
 class _Failed(Exception):
@@ -129,15 +132,22 @@ class PowerChange:
                 f"driver {self._driver.name} cannot do {', '.join(sorted(needed - able))}, "
                 f"only {', '.join(sorted(able))}"
             )
+        # What was begun before the node was to stay on is ended: it may be off by now.
+        if self._request.stays_on and not self._request.sent and (needed & TAKES_POWER or self._by_halves):
+            raise errors.UnsupportedPowerState(STAYS_ON)
+
+    @property
+    def _by_halves(self) -> bool:
+        action = self._request.action
+        return action == states.SOFT_REBOOTING and action not in self._driver.supported_power_states
 
     async def _go(self) -> None:
         action, timeout = self._request.action, self._request.timeout
-        by_halves = action == states.SOFT_REBOOTING and action not in self._driver.supported_power_states
         if action in _REPEATABLE:
             await self._switch(action, timeout)
         elif action == states.SOFT_POWER_OFF:
             await self._soft_off()
-        elif by_halves:
+        elif self._by_halves:
             await self._soft_off()
             await self._switch(states.POWER_ON, timeout)
         elif self._request.sent:

@@ -64,6 +64,7 @@ def _nodes() -> None:
         sa.Column("parent_node", sa.String(36)),
         sa.Column("chassis_uuid", sa.String(36)),
         sa.Column("retired", sa.Boolean),
+        sa.Column("disable_power_off", sa.Boolean),
         sa.Column("description", sa.Text),
         sa.Column("record", sa.JSON),
     ):

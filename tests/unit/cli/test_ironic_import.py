@@ -17,7 +17,7 @@ from podium.db.engine import Database
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-TAKEN = [1, 2, 3, 4, 5, 6]
+TAKEN = [1, 2, 3, 4, 5, 6, 16]
 #: Why each of the others is not, in part.
 LEFT = {
     10: "its hardware type is idrac; --vendor-types takes it with the driver redfish",
@@ -26,7 +26,6 @@ LEFT = {
     13: "its ipmi_bridging is single",
     14: "its provision state is clean failed",
     15: "the conductor ironic-1 of Ironic has it locked",
-    16: "its disable_power_off is true",
     17: "its ipmi_protocol_version is not 2.0",
     18: "ipmi_password has a wrong value",
     19: "by its address it is the same machine as r1n01",
@@ -70,7 +69,7 @@ def test_what_can_be_taken_is_enrolled_and_all_else_is_listed_with_the_reason(
 
 def test_a_node_has_everything_that_ironic_knew_of_it(podium: Run, database: Database, url: str) -> None:
     podium("node", "import", "--from-ironic-db", url)
-    first, second, fourth = (enrolled(database)[uuid(number)] for number in (1, 2, 4))
+    first, second, fourth, last = (enrolled(database)[uuid(number)] for number in (1, 2, 4, 16))
     assert first.driver_info["ipmi_password"] == "bmc-secret-1"
     assert first.driver_info["ipmi_port"] == 6230
     assert (first.provision_state, first.conductor_group, first.owner) == ("available", "rack-1", "team-a")
@@ -83,6 +82,7 @@ def test_a_node_has_everything_that_ironic_knew_of_it(podium: Run, database: Dat
     assert (second.record["protected"], second.record["protected_reason"]) == (True, "in production")
     assert (fourth.maintenance, fourth.maintenance_reason) == (True, "fan is noisy")
     assert (fourth.retired, fourth.owner) == (True, None)
+    assert (first.disable_power_off, last.disable_power_off) == (None, True)
     ports = rows(database, models.ports)
     assert [(port["address"], port["name"]) for port in ports] == [
         ("52:54:00:00:00:01", "r1n01-eth0"),

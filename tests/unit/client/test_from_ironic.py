@@ -82,7 +82,6 @@ def test_what_podium_would_do_harm_to_is_not_taken(node: IronicNode) -> None:
     old = {**node.driver_info, "ipmi_protocol_version": 1.5}
     assert ["another machine" in one for one in faults(node, driver_info=bridged)] == [True]
     assert ["ipmi_protocol_version" in one for one in faults(node, driver_info=old)] == [True]
-    assert ["switch it off" in one for one in faults(node, disable_power_off=True)] == [True]
     assert ["conductor ironic-1" in one for one in faults(node, reservation="ironic-1")] == [True]
 
 

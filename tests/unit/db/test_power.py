@@ -73,6 +73,21 @@ def test_a_node_that_a_driver_has_reserved_refuses_with_the_purpose(database: Da
         assert operations.list_operations(connection, 10) == []
 
 
+@pytest.mark.parametrize("action", sorted(states.ACTIONS))
+def test_a_node_that_is_never_switched_off_refuses_what_takes_its_power(
+    database: Database, enrol: Enrol, action: str
+) -> None:
+    stays, other = *enrol("n1", disable_power_off=True), *enrol("n2", disable_power_off=False)
+    asked = ask(database, [stays, other], action)
+    if action in (states.POWER_OFF, states.SOFT_POWER_OFF, states.POWER_CYCLE):
+        assert asked.accepted == [other.id]
+        assert asked.refused == [
+            "n1: its disable_power_off is true, so that it is never switched off; set that to false first"
+        ]
+    else:
+        assert (asked.accepted, asked.refused) == ([stays.id, other.id], [])
+
+
 def test_a_node_that_is_gone_is_refused(database: Database, enrol: Enrol) -> None:
     (node,) = enrol("n1")
     with database.write() as connection:

@@ -102,6 +102,23 @@ def test_an_action_that_the_driver_does_not_know_is_refused(
     assert http("PUT", POWER, json={"target": "power on"}).status_code == 202
 
 
+def test_a_node_that_is_never_switched_off_is_only_switched_on_and_reset(http: Any, enrol: Any) -> None:
+    enrol("n1")
+    step = {"op": "add", "path": "/disable_power_off", "value": True}
+    assert http("PATCH", "/v1/nodes/n1", json=[step]).json()["disable_power_off"] is True
+    for target, status in (
+        ("power off", 409),
+        ("soft power off", 409),
+        ("power on", 202),
+        ("rebooting", 202),
+    ):
+        answer = http("PUT", POWER, json={"target": target})
+        assert answer.status_code == status
+        assert status == 202 or "disable_power_off" in text(answer)
+    http("PATCH", "/v1/nodes/n1", json=[{"op": "remove", "path": "/disable_power_off"}])
+    assert http("PUT", POWER, json={"target": "power off"}).status_code == 202
+
+
 def test_a_node_that_does_not_exist(http: Any) -> None:
     for name in ("n1", "n%00", "x" * 300):
         answer = http("PUT", f"/v1/nodes/{name}/states/power", json={"target": "power on"})

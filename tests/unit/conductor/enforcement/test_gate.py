@@ -138,6 +138,15 @@ def test_a_nodes_own_policy_is_heeded_before_the_usual_one(
     assert bool(fleet.gate.cases()) is enforced
 
 
+@pytest.mark.parametrize(("wanted", "found", "enforced"), [(OFF, ON, False), (ON, OFF, True)])
+def test_a_node_that_is_never_switched_off_is_only_switched_on(
+    wanted: str, found: str, enforced: bool
+) -> None:
+    fleet = Fleet(1, wanted=wanted, policy="enforce", stays_on=True)
+    fleet.read(0, 0.0, found)
+    assert bool(fleet.gate.cases()) is enforced
+
+
 def test_a_node_that_changes_too_often_is_left_alone_until_it_was_quiet() -> None:
     fleet = Fleet()
     for number in range(4):

@@ -82,6 +82,7 @@ def carry_out(
     *,
     then_off: bool = False,
     sent: bool = False,
+    stays_on: bool = False,
     confirm: Callable[[], None] | None = None,
     lease: Lease | None = None,
     room: DriverRoom | None = None,
@@ -96,7 +97,7 @@ def carry_out(
         await asyncio.sleep(0)
 
     async def main() -> Ended:
-        request = Request(action, 60.0, 600.0, then_off, sent)
+        request = Request(action, 60.0, 600.0, then_off, sent, stays_on)
         change = PowerChange(
             room or DriverRoom(machine),
             NODE,
@@ -302,6 +303,24 @@ def test_what_the_driver_cannot_do_is_refused_before_anything_is_sent(action: st
     ended = carry_out(machine, action, then_off=then_off)
     assert "driver machine cannot" in (ended.error or "")
     assert machine.sent == []
+
+
+@pytest.mark.parametrize("action", sorted(states.ACTIONS))
+def test_a_machine_that_is_never_switched_off_is_reset_at_most(action: str) -> None:
+    """A soft reboot of this driver is made of its halves, of which the first is a shutdown."""
+    machine = Machine(ON)
+    ended = carry_out(machine, action, stays_on=True)
+    if action in (ON, states.REBOOTING, states.INJECT_NMI):
+        assert ended.error is None
+    else:
+        assert ended.error == "its disable_power_off is true, so that it is never switched off"
+        assert machine.sent == []
+    assert machine.state == ON
+
+
+def test_a_reboot_that_was_begun_before_its_machine_was_to_stay_on_is_finished() -> None:
+    machine = Machine(OFF)
+    assert carry_out(machine, states.SOFT_REBOOTING, sent=True, stays_on=True) == (ON, None)
 
 
 @pytest.mark.parametrize(
