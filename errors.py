@@ -12,6 +12,7 @@
     ├── NodeNotFound
     ├── NodeConflict              the node is not in a state that allows this
     ├── InvalidNode               the values for nodes cannot be accepted; lists every fault
+    │   └── NodeExists            another node has that name or UUID
     ├── DriverLoadError           a driver cannot be found, imported or started
     ├── DuplicateTask             two periodic tasks ask for one name
     ├── NotificationRefused       a webhook answered that it does not take an event
@@ -46,6 +47,7 @@ __all__ = [
     "InvalidNode",
     "MemberEnded",
     "NodeConflict",
+    "NodeExists",
     "NodeNotFound",
     "NotificationRefused",
     "PodiumError",
@@ -108,6 +110,10 @@ class InvalidNode(PodiumError):
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = tuple(faults)
+
+
+class NodeExists(InvalidNode):
+    """Names or UUIDs are those of other nodes."""
 
 
 class DriverLoadError(PodiumError):

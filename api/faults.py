@@ -24,11 +24,11 @@ class Fault(Exception):
 #: Seconds after which a client may try again when the database is away.
 _RETRY_AFTER: Final = 5
 
-#: By class of the error; the first that fits counts. Clients of Ironic try 409 and 503 again, so that these
-#: are for what passes.
+#: By class of the error; the first that fits counts. These are Ironic's, whose clients try 409 and 503 again.
 _STATUS: Final[tuple[tuple[type[errors.PodiumError], int], ...]] = (
     (errors.NodeNotFound, 404),
     (errors.NodeConflict, 409),
+    (errors.NodeExists, 409),
     (errors.InvalidNode, 400),
     (errors.DriverLoadError, 400),
     (errors.DriverError, 400),

@@ -32,7 +32,7 @@ _HELP: Final[Mapping[str, str]] = {
     "protected_reason": "why it is protected",
     "description": "anything about it",
     "automated_clean": "for clients of the API",
-    "disable_power_off": "for clients of the API",
+    "disable_power_off": "whether it is never switched off",
 }
 
 #: A field, and None or one of its entries.
@@ -61,7 +61,7 @@ def _unset(text: str) -> Unset:
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     group = parser.add_argument_group(
-        "records", "What people and their programs note of nodes; conductors do not use it."
+        "records", "What people and their programs note of nodes."
     )
     for name, one in RECORDS.items():
         if name in _SEVERAL:

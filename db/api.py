@@ -103,7 +103,7 @@ def create_nodes(
     :param rows: at least ``name`` and ``driver`` each; what is left out is empty, a uuid is made
     :param progress: called now and then with the number of nodes that were written since
     :returns: their UUIDs, in order
-    :raises podium.errors.InvalidNode: naming each name or UUID that is given twice or already taken
+    :raises podium.errors.NodeExists: naming each name or UUID that is given twice or already taken
     """
     now = clock.now(connection)
     # Marks these rows until they have a number: taken first, the number would keep everyone else waiting.
@@ -139,7 +139,7 @@ def create_nodes(
         in_use = taken(connection, column, list(given))
         faults += [f"{column} {value} is already enrolled" for value in in_use]
     if faults:
-        raise errors.InvalidNode(faults)
+        raise errors.NodeExists(faults)
     with _nobody_faster():
         for chunk in chunks(filled):
             connection.execute(sa.insert(nodes), chunk)
@@ -173,7 +173,7 @@ def _nobody_faster() -> Iterator[None]:
     try:
         yield
     except DBDuplicateEntry:
-        raise errors.InvalidNode(["a name or UUID was taken by someone else just now; try again"]) from None
+        raise errors.NodeExists(["a name or UUID was taken by someone else just now; try again"]) from None
 
 
 def taken(connection: sa.Connection, column: str, values: Sequence[str]) -> list[str]:
@@ -238,7 +238,7 @@ def update_nodes(connection: sa.Connection, changes: Mapping[int, Mapping[str, A
 
     :param changes: the new values, by the number of the node
     :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes
-    :raises podium.errors.InvalidNode: when a new name is taken
+    :raises podium.errors.NodeExists: when a new name is taken
     """
     if not changes:
         return
@@ -272,7 +272,7 @@ def _check_names(connection: sa.Connection, names: Mapping[int, str]) -> None:
         owners = {row.name: row.id for row in connection.execute(query)}
         for number, name in chunk:
             if owners.get(name, number) != number:
-                raise errors.InvalidNode([f"name {name} is already enrolled"])
+                raise errors.NodeExists([f"name {name} is already enrolled"])
 
 
 def delete_node(connection: sa.Connection, node_id: int) -> None:

@@ -33,7 +33,8 @@ CHASSIS_FIELDS: Final = (
     ResourceField("created_at", fixed=True, shows=TIME.schema),
     ResourceField("updated_at", shows=TIME.schema),
 )
-_NAMES: Final = resources.known(CHASSIS_FIELDS, 1)
+_SINCE: Final = resources.since(CHASSIS_FIELDS)
+_NAMES: Final = tuple(_SINCE)
 _BODY: Final = resources.body(CHASSIS_FIELDS)
 _BRIEF: Final = ("uuid", "description")
 _OF_NODES: Final = tuple(one for one in nodes.QUERY if one.name != "chassis_uuid")
@@ -58,7 +59,7 @@ async def list_whole(request: Request) -> Response:
 
 async def _list(request: Request, *, whole: bool) -> Response:
     given = collections.parameters(request, PAGING)
-    page = collections.page(request, given, chassis.SORTABLE, _NAMES)
+    page = collections.page(request, given, chassis.SORTABLE, _SINCE)
     names = page.fields or (_NAMES if whole or page.detail else _BRIEF)
     found = await services(request).sql.read(_page, page)
     server = address(request)
@@ -75,7 +76,7 @@ def _page(connection: sa.Connection, page: Page) -> list[Chassis]:
 
 async def show_chassis(request: Request) -> Response:
     """Return one chassis."""
-    names = collections.chosen(collections.parameters(request, (collections.FIELDS,)), _NAMES)
+    names = collections.chosen(request, collections.parameters(request, (collections.FIELDS,)), _SINCE)
     one = await services(request).sql.read(_find, request.path_params["chassis"])
     return JSONResponse(_show(one, names or _NAMES, address(request)))
 

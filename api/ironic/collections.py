@@ -1,6 +1,6 @@
 """Pages of Ironic's API: how many, from where on, in which order, which fields."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -58,20 +58,23 @@ def parameters(request: Request, known: Sequence[Field]) -> dict[str, Any]:
     return found
 
 
-def page(request: Request, given: Mapping[str, Any], sortable: Collection[str], known: Sequence[str]) -> Page:
+def page(
+    request: Request, given: Mapping[str, Any], sortable: Collection[str], fields: Mapping[str, int]
+) -> Page:
     """Return the page that is asked for.
 
     :param given: the parameters
     :param sortable: what it may be sorted by
-    :param known: the fields of the version
-    :raises podium.api.faults.Fault: for what there is not
+    :param fields: those of all versions, and the lowest minor version that has each
+    :raises podium.api.faults.Fault: for what there is not, or (406) what is too new for the version
     """
     most: int = services(request).config.api.max_limit
     key = given.get("sort_key", "id")
     if key not in sortable:
         raise Fault(400, f"sort_key {key[:80]} is not possible; there are {', '.join(sortable)}")
+    _check_versions(request, [key], fields)
     detail = bool(given.get("detail", False))
-    wanted = chosen(given, known)
+    wanted = chosen(request, given, fields)
     if detail and wanted is not None:
         raise Fault(400, "fields and detail exclude each other")
     return Page(
@@ -84,19 +87,29 @@ def page(request: Request, given: Mapping[str, Any], sortable: Collection[str], 
     )
 
 
-def chosen(given: Mapping[str, Any], known: Sequence[str]) -> tuple[str, ...] | None:
+def chosen(
+    request: Request, given: Mapping[str, Any], fields: Mapping[str, int]
+) -> tuple[str, ...] | None:
     """Return the fields that are asked for; None if it is not said which.
 
-    :raises podium.api.faults.Fault: naming those that there are not
+    :param fields: those of all versions, and the lowest minor version that has each
+    :raises podium.api.faults.Fault: naming those that there are not, or (406) are too new for the version
     """
     if "fields" not in given:
         return None
     names = tuple(dict.fromkeys(name for name in given["fields"].split(",") if name))
-    if unknown := [name for name in names if name not in known and name != "links"]:
+    if unknown := [name for name in names if name not in fields and name != "links"]:
         raise Fault(400, f"unknown fields: {', '.join(unknown)[:200]}")
     if not names:
         raise Fault(400, "fields names none")
+    _check_versions(request, names, fields)
     return tuple(name for name in names if name != "links")  # which every answer has
+
+
+def _check_versions(request: Request, names: Iterable[str], fields: Mapping[str, int]) -> None:
+    for name in names:
+        if (since := fields.get(name, 1)) > minor(request):
+            raise Fault(406, f"{name} needs version 1.{since} of the API")
 
 
 def following(request: Request, page: Page, last: str) -> str:

@@ -19,6 +19,7 @@ from podium.db import node_list, roster
 from podium.db.roster import Attendance
 
 _NAMES: Final = ("hostname", "conductor_group", "alive", "drivers", "created_at", "updated_at")
+_SINCE: Final = dict.fromkeys(_NAMES, 49)
 _BRIEF: Final = ("hostname", "conductor_group", "alive")
 _SORTABLE: Final = ("id", "hostname", "conductor_group", "created_at", "updated_at")
 _QUERY: Final = (*(one for one in PAGING if one.name != "marker"), Field("marker", text(255)))
@@ -43,7 +44,7 @@ def _key(one: Attendance, name: str) -> tuple[str, str]:
 async def list_conductors(request: Request) -> Response:
     """Return a page of conductors."""
     given = collections.parameters(request, _QUERY)
-    page = collections.page(request, given, _SORTABLE, _NAMES)
+    page = collections.page(request, given, _SORTABLE, _SINCE)
     names = page.fields or (_NAMES if page.detail else _BRIEF)
     found = _page(await services(request).sql.read(roster.attendances), page)
     shown = found[: page.limit]
@@ -66,7 +67,7 @@ def _page(everybody: list[Attendance], page: Page) -> list[Attendance]:
 
 async def show_conductor(request: Request) -> Response:
     """Return one conductor."""
-    names = collections.chosen(collections.parameters(request, (collections.FIELDS,)), _NAMES)
+    names = collections.chosen(request, collections.parameters(request, (collections.FIELDS,)), _SINCE)
     one = await services(request).sql.read(_find, request.path_params["conductor"])
     return JSONResponse(_show(one, names or _NAMES, address(request)))
 

@@ -119,7 +119,7 @@ def _show(request: Request, name: str, found: _Found) -> dict[str, Any]:
 
 
 def _chosen(request: Request, given: Mapping[str, Any], shown: dict[str, Any]) -> dict[str, Any]:
-    names = collections.chosen(given, tuple(shown))
+    names = collections.chosen(request, given, dict.fromkeys(shown, 1))
     return shown if names is None else {name: shown[name] for name in (*names, "links")}
 
 

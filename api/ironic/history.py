@@ -68,7 +68,7 @@ def _show(event: Event, node: str, server: str, minor: int, *, whole: bool) -> d
 async def list_history(request: Request) -> Response:
     """Return a page of the events of a node."""
     given = collections.parameters(request, _QUERY)
-    page = collections.page(request, given, _SORTABLE, ())
+    page = collections.page(request, given, _SORTABLE, {})
     node, found = await services(request).sql.read(_page, node_paths.wanted(request), page)
     shown = found[: page.limit]
     server, version = address(request), minor(request)

@@ -2,14 +2,14 @@
 
 import functools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from podium import states
 from podium.client.node_records import INTERFACES, RECORDS
 from podium.client.values import MAPPING, TIME, TRUTH, UUID, Kind, text
-from podium.db.provision_states import MANAGEABLE, VERIFYING
+from podium.db.provision_states import AVAILABLE, MANAGEABLE, VERIFYING
 
 #: What a field's value is made of: the columns of the node, and the host of its conductor as ``conductor``.
 Columns: TypeAlias = Mapping[str, Any]
@@ -101,6 +101,11 @@ def _reservation(node: Columns) -> str | None:
     return None if node["reservation"] is None else node["reservation"].host
 
 
+def _first_provision_state(node: Columns) -> str | None:
+    """Return the provision state by the words of the first version, which has none for ``available``."""
+    return None if node["provision_state"] == AVAILABLE else node["provision_state"]
+
+
 def _target_provision_state(node: Columns) -> str | None:
     return MANAGEABLE if node["provision_state"] == VERIFYING else None
 
@@ -171,6 +176,12 @@ NODE_FIELDS: Final[Mapping[str, NodeField]] = {
     )
 }
 
+#: What some fields were in the first version.
+_FIRST: Final = {
+    "provision_state": NodeField("provision_state", 1, _first_provision_state, ("provision_state",)),
+}
+#: The lowest minor version that has each field.
+SINCE: Final = {name: one.since for name, one in NODE_FIELDS.items()}
 #: Further links that a whole node has, and the lowest version of each.
 PARTS: Final = (("ports", 1), ("states", 14), ("portgroups", 24), ("volume", 32))
 #: The fields that are shown of many nodes unless others are asked for.
@@ -180,4 +191,9 @@ BRIEF: Final = ("uuid", "name", "instance_uuid", "power_state", "provision_state
 @functools.cache
 def shown(minor: int) -> tuple[str, ...]:
     """Return the names of all fields that a version has."""
-    return tuple(name for name, one in NODE_FIELDS.items() if one.since <= minor)
+    return tuple(name for name, since in SINCE.items() if since <= minor)
+
+
+def of_version(names: Iterable[str], minor: int) -> list[NodeField]:
+    """Return fields as a version shows them."""
+    return [(_FIRST.get(name) if minor == 1 else None) or NODE_FIELDS[name] for name in names]

@@ -60,18 +60,18 @@ def follow(node: NodeRecord, before: dict[str, Any], after: dict[str, Any]) -> d
 def check_deletion(node: NodeRecord) -> None:
     """Refuse to forget a node that is in use; in maintenance it may be, for machines that are broken.
 
-    :raises podium.errors.NodeConflict: until what is under way has ended
-    :raises podium.errors.InvalidNode: until somebody changes the node
+    :raises podium.errors.NodeConflict: for what its state does not allow
+    :raises podium.api.faults.Fault: 403 for a node that is protected
     """
+    if node.instance_uuid is not None and not node.maintenance:
+        raise errors.NodeConflict(
+            f"{node.name}: it has the instance {node.instance_uuid}; remove that, or set maintenance first"
+        )
     if (node.record or {}).get("protected"):
-        raise errors.InvalidNode([f"{node.name}: it is protected; change that first"])
+        raise Fault(403, f"{node.name}: it is protected; change that first")
     if node.maintenance:
         return
-    if node.instance_uuid is not None:
-        raise errors.InvalidNode(
-            [f"{node.name}: it has the instance {node.instance_uuid}; remove that, or set maintenance first"]
-        )
     if node.provision_state == ACTIVE:
-        raise errors.InvalidNode([f"{node.name}: it is active; set maintenance first"])
+        raise errors.NodeConflict(f"{node.name}: it is active; set maintenance first")
     if node.provision_state == VERIFYING:
         raise _verifying(node)

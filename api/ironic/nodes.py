@@ -82,7 +82,7 @@ async def _list(request: Request, *, whole: bool) -> Response:
     version = minor(request)
     given = collections.parameters(request, QUERY) | _chassis(request)
     known = node_fields.shown(version)
-    page = collections.page(request, given, SORTABLE, known)
+    page = collections.page(request, given, SORTABLE, node_fields.SINCE)
     whole = whole or page.detail
     names = page.fields or (known if whole else [name for name in node_fields.BRIEF if name in known])
     its = Form(address(request), version, tuple(names), whole)
@@ -125,7 +125,7 @@ async def show_node(request: Request) -> Response:
     version = minor(request)
     known = node_fields.shown(version)
     given = collections.parameters(request, (Field("fields", text(4096), since=8),))
-    names = collections.chosen(given, known)
+    names = collections.chosen(request, given, node_fields.SINCE)
     its = Form(address(request), version, names or known, names is None)
     at = services(request)
     text_of = await at.sql.read(one, node_paths.wanted(request), at.renderer.template(its))

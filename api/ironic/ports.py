@@ -39,6 +39,7 @@ _OF_NODE: Final = tuple(one for one in _QUERY if one.name not in ("node", "node_
 #: A new port has one of these.
 _IDENTS: Final = (Field("node_uuid", UUID), Field("node_ident", text(255), since=94))
 _BODY: Final = (*(one for one in resources.body(PORT_FIELDS) if one.name != "node_uuid"), *_IDENTS)
+_SINCE: Final = resources.since(PORT_FIELDS)
 _PATCHABLE: Final = resources.patchable(PORT_FIELDS)
 
 
@@ -59,8 +60,7 @@ async def _list(request: Request, *, whole: bool) -> Response:
     if "portgroup" in given:
         raise Fault(404, absent.text("/v1/portgroups") or "")
     known = resources.known(PORT_FIELDS, minor(request))
-    sortable = [name for name in ports.SORTABLE if name == "id" or name in known]
-    page = collections.page(request, given, sortable, known)
+    page = collections.page(request, given, ports.SORTABLE, _SINCE)
     names = page.fields or (known if whole or page.detail else BRIEF)
     wanted = Wanted(
         address=given.get("address"),
@@ -94,7 +94,7 @@ def _node(connection: sa.Connection, ident: str) -> str:
 async def show_port(request: Request) -> Response:
     """Return one port."""
     known = resources.known(PORT_FIELDS, minor(request))
-    names = collections.chosen(collections.parameters(request, (collections.FIELDS,)), known)
+    names = collections.chosen(request, collections.parameters(request, (collections.FIELDS,)), _SINCE)
     port = await services(request).sql.read(_find, request.path_params["port"])
     return JSONResponse(port_fields.show(port, names or known, address(request)))
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from podium import masking
 from podium.api.ironic.links import pair
-from podium.api.ironic.node_fields import NODE_FIELDS, PARTS, NodeField
+from podium.api.ironic.node_fields import PARTS, NodeField, of_version
 from podium.client.catalog import Catalog
 from podium.db.fleet import known_health
 
@@ -28,6 +28,7 @@ _ALIKE: Final = frozenset(
             "lessee",
             "shard",
             "retired",
+            "disable_power_off",
         ),
     )
 )
@@ -89,7 +90,7 @@ class Template:
 
     def __init__(self, hidden: Callable[[str], _Hidden], form: Form) -> None:
         self._hidden = hidden
-        fields = [NODE_FIELDS[name] for name in form.names]
+        fields = of_version(form.names, form.minor)
         alike = [one for one in fields if _ALIKE.issuperset(one.of)]  # constants too
         noted = [one for one in fields if one.of == ("record",)]
         others = [one for one in fields if one not in alike and one not in noted]

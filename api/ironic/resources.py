@@ -58,6 +58,11 @@ def body(fields: Sequence[ResourceField]) -> tuple[Field, ...]:
     )
 
 
+def since(fields: Sequence[ResourceField]) -> dict[str, int]:
+    """Return the lowest minor version that has each field."""
+    return {one.name: one.since for one in fields}
+
+
 def known(fields: Sequence[ResourceField], minor: int) -> tuple[str, ...]:
     """Return the names of the fields that a version has."""
     return tuple(one.name for one in fields if one.since <= minor)

@@ -11,7 +11,7 @@ from podium.api import bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import Field, check_body
-from podium.api.ironic import conducting, schemas
+from podium.api.ironic import conducting, node_fields, schemas
 from podium.api.ironic.node_fields import NODE_FIELDS
 from podium.api.ironic.node_paths import location, wanted
 from podium.api.routing import Operation, minor
@@ -53,9 +53,11 @@ _FIELDS: Final = (Field("target", text(64), required=True), *_FOR_OTHERS)
 async def show_states(request: Request) -> Response:
     """Return the states of a node."""
     (node,) = await services(request).sql.read(api.find_nodes, [wanted(request)])
+    known = node_fields.shown(minor(request))
+    names = [name for name in _SHOWN if name in known]
     columns = node._asdict()
-    fields = (NODE_FIELDS[name] for name in _SHOWN)
-    return JSONResponse({one.name: one.value(columns) for one in fields if one.since <= minor(request)})
+    fields = node_fields.of_version(names, minor(request))
+    return JSONResponse({one.name: one.value(columns) for one in fields})
 
 
 async def set_provision_state(request: Request) -> Response:

@@ -129,15 +129,21 @@ def test_a_field_is_refused_below_its_version(http: Any) -> None:
 
 def test_names_uuids_and_machines_are_enrolled_once(http: Any) -> None:
     first = http("POST", "/v1/nodes", json={"driver": "ipmi", "name": "n1", "driver_info": IPMI}).json()
-    for again in (
-        {"driver": "fake", "name": "n1"},
-        {"driver": "fake", "uuid": first["uuid"]},
-        {"driver": "ipmi", "name": "n2", "driver_info": IPMI},
+    for again, status in (
+        ({"driver": "fake", "name": "n1"}, 409),
+        ({"driver": "fake", "uuid": first["uuid"]}, 409),
+        ({"driver": "ipmi", "name": "n2", "driver_info": IPMI}, 400),
     ):
         answer = http("POST", "/v1/nodes", json=again)
-        assert (answer.status_code, "n1" in text(answer) or first["uuid"] in text(answer)) == (400, True)
+        assert (answer.status_code, "n1" in text(answer) or first["uuid"] in text(answer)) == (status, True)
     assert "--force" not in text(answer)
     assert len(http.get("/v1/nodes")["nodes"]) == 1
+
+
+def test_a_name_of_another_node_is_a_conflict(http: Any, enrol: Any) -> None:
+    enrol("n1", "n2")
+    answer = patch(http, ("replace", "/name", "n2"))
+    assert (answer.status_code, "n2" in text(answer)) == (409, True)
 
 
 def test_older_conductors_would_read_a_node_in_enroll(http: Any, database: Database) -> None:
@@ -333,9 +339,13 @@ def test_maintenance_ends_with_its_reason_and_fault(http: Any, enrol: Any, datab
 
 def test_what_is_in_use_is_not_deleted(http: Any, enrol: Any, database: Database) -> None:
     enrol("n1", record={"protected": True}, provision_state="active", instance_uuid=str(uuid.uuid4()))
-    for change in ({"record": None}, {"instance_uuid": None}, {"provision_state": "manageable"}):
+    for status, change in (
+        (409, {"instance_uuid": None}),
+        (403, {"record": None}),
+        (409, {"provision_state": "manageable"}),
+    ):
         answer = http("DELETE", "/v1/nodes/n1")
-        assert (answer.status_code, text(answer).startswith("n1: it")) == (400, True)
+        assert (answer.status_code, text(answer).startswith("n1: it")) == (status, True)
         put(database, **change)
     assert http("DELETE", "/v1/nodes/n1").status_code == 204
     assert http("DELETE", "/v1/nodes/n1").status_code == 404

@@ -38,6 +38,25 @@ def test_fields_are_hidden_below_the_version_that_brought_them(http: Any, enrol:
     assert "name" not in http.get("/v1/nodes")["nodes"][0]
 
 
+def test_what_a_version_does_not_have_is_not_acceptable(http: Any) -> None:
+    """As fields to show, and as what pages are sorted by."""
+    for version, status in (("1.49", 406), ("1.50", 200)):
+        http.version = version
+        for query in ("fields=uuid,owner", "sort_key=owner"):
+            answer = http("GET", f"/v1/nodes?{query}")
+            assert (answer.status_code, status == 200 or "owner" in answer.text) == (status, True)
+
+
+def test_below_1_2_an_available_node_has_no_provision_state(http: Any, enrol: Any) -> None:
+    (node,) = enrol("n1")
+    other = enrol("n2", provision_state="active")[0]
+    for http.version, state in (("1.1", None), ("1.2", "available")):
+        shown = {one["uuid"]: one["provision_state"] for one in http.get("/v1/nodes")["nodes"]}
+        assert shown == {node.uuid: state, other.uuid: "active"}
+        for path in ("", "/states"):
+            assert http.get(f"/v1/nodes/{node.uuid}{path}")["provision_state"] == state
+
+
 def test_a_node_whose_name_is_its_uuid_has_none(http: Any, enrol: Any) -> None:
     uuid = "11111111-2222-3333-4444-555555555555"
     enrol(uuid, uuid=uuid)

@@ -69,6 +69,8 @@ def test_a_field_is_hidden_and_refused_below_the_version_that_brought_it(
     assert port[field] == value
     http.version = f"1.{since - 1}"
     assert field not in http.get(f"/v1/ports/{port['uuid']}")
+    if since > 8:
+        assert http("GET", f"/v1/ports?fields={field}").status_code == 406
     body = {"address": "52:54:00:00:00:01", "node_uuid": node.uuid, field: value}
     answer = http("POST", "/v1/ports", json=body)
     assert answer.status_code == 406
