@@ -60,9 +60,7 @@ def _unset(text: str) -> Unset:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    group = parser.add_argument_group(
-        "records", "What people and their programs note of nodes."
-    )
+    group = parser.add_argument_group("records", "What people and their programs note of nodes.")
     for name, one in RECORDS.items():
         if name in _SEVERAL:
             continue

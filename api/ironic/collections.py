@@ -87,9 +87,7 @@ def page(
     )
 
 
-def chosen(
-    request: Request, given: Mapping[str, Any], fields: Mapping[str, int]
-) -> tuple[str, ...] | None:
+def chosen(request: Request, given: Mapping[str, Any], fields: Mapping[str, int]) -> tuple[str, ...] | None:
     """Return the fields that are asked for; None if it is not said which.
 
     :param fields: those of all versions, and the lowest minor version that has each

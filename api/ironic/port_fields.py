@@ -16,9 +16,9 @@ from podium.db.ports import Port
 _NETWORK_TYPE: Final = 64
 
 
-def _field(name: str, since: int = 1, **more: bool) -> ResourceField:
+def _field(name: str, since: int = 1, *, required: bool = False, fixed: bool = False) -> ResourceField:
     one = PORT_RECORDS[name]
-    return ResourceField(name, since, one.kind, one.default, **more)
+    return ResourceField(name, since, one.kind, one.default, required, fixed)
 
 
 PORT_FIELDS: Final = (
