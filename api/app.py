@@ -1,6 +1,7 @@
 """The application: from the table of operations to Starlette, and from errors to answers, in one place."""
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -11,13 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from podium import errors
 from podium.api.access.identity import Access
 from podium.api.callers import SCOPE_KEY
 from podium.api.faults import Fault, of_error
 from podium.api.ironic import absent, answers, versions
-from podium.api.routing import MINOR_KEY, Handler, Operation
+from podium.api.routing import MINOR_KEY, Operation
 from podium.api.services import Services
 
 LOG = log.getLogger(__name__)
@@ -37,43 +39,71 @@ def create(
     table = tuple(operations)
     for operation in table:
         by_path[operation.path][operation.method] = operation
-    routes = []
-    for path, its in by_path.items():
-        endpoint = _endpoint(access, its, seconds)
-        methods = [*its, *(["HEAD"] if "GET" in its else [])]
-        spellings = [path] if path == "/" else [path, f"{path}/"]
-        routes += [Route(one, endpoint, methods=methods) for one in spellings]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _answer_http})  # type: ignore[dict-item]
+    app = _Application(routes=[_Route(path, its, access, seconds) for path, its in by_path.items()])
     app.router.redirect_slashes = False
     app.state.services = services
     app.state.operations = table
     return app
 
 
-def _endpoint(access: Access, by_method: Mapping[str, Operation], seconds: float) -> Handler:
-    async def answer(request: Request) -> Response:
+class _Application(Starlette):
+    """Starlette without its layers for errors: what goes wrong is answered by the routes."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self._route
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            response = await act(request)
+            await self.router(scope, receive, send)
+        except HTTPException as error:
+            request = Request(scope)
+            await _answer_http(request, error)(scope, receive, send)
+
+
+class _Route(Route):
+    """A path with its operations, with a slash at its end or without."""
+
+    def __init__(
+        self, path: str, operations: Mapping[str, Operation], access: Access, seconds: float
+    ) -> None:
+        methods = [*operations, *(["HEAD"] if "GET" in operations else [])]
+        super().__init__(path, _Endpoint(access, operations, seconds), methods=methods)
+        if path != "/":
+            self.path_regex = re.compile(f"{self.path_regex.pattern.removesuffix('$')}/?$")
+
+
+class _Endpoint:
+    """Answers the requests of a path."""
+
+    def __init__(self, access: Access, operations: Mapping[str, Operation], seconds: float) -> None:
+        self._access = access
+        self._operations = operations
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        try:
+            response = await self._act(request)
         except Fault as fault:
             response = answers.fault(request, fault)
         except Exception as error:
             LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
             response = answers.fault(request, Fault(500, _UNEXPECTED))
-        return response
+        await response(scope, receive, send)
 
-    async def act(request: Request) -> Response:
-        operation = by_method["GET" if request.method == "HEAD" else request.method]
+    async def _act(self, request: Request) -> Response:
+        operation = self._operations["GET" if request.method == "HEAD" else request.method]
         request.scope[MINOR_KEY] = minor = versions.negotiate(request)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._seconds):
                 if operation.role is not None:
-                    request.scope[SCOPE_KEY] = await access.admit(request, operation.role)
+                    request.scope[SCOPE_KEY] = await self._access.admit(request, operation.role)
                 if operation.since > minor:
                     raise Fault(404, f"{operation.path} needs version 1.{operation.since} of the API")
                 response = await operation.handler(request)
         except TimeoutError:
-            LOG.error("%s %s took longer than %g s", request.method, operation.path, seconds)
-            raise Fault(503, _LATE.format(seconds), {"Retry-After": "5"}) from None
+            LOG.error("%s %s took longer than %g s", request.method, operation.path, self._seconds)
+            raise Fault(503, _LATE.format(self._seconds), {"Retry-After": "5"}) from None
         except errors.PodiumError as error:
             fault = of_error(error)
             if fault.status >= 500:
@@ -82,10 +112,8 @@ def _endpoint(access: Access, by_method: Mapping[str, Operation], seconds: float
         versions.mark(response, minor)
         return response
 
-    return answer
 
-
-async def _answer_http(request: Request, error: HTTPException) -> Response:
+def _answer_http(request: Request, error: HTTPException) -> Response:
     path = request.url.path
     texts = {404: absent.text(path) or f"there is no {path}", 405: f"{request.method} is not possible here"}
     fault = Fault(error.status_code, texts.get(error.status_code, error.detail), error.headers)

@@ -138,6 +138,7 @@ async def _check_schema(database: Database) -> None:
     def check() -> None:
         schema.check(database)
         database.keep_open()
+        database.keep_readers(THREADS)
 
     while True:
         with contextlib.suppress(errors.DatabaseUnavailable):

@@ -36,4 +36,7 @@ def services(request: Request) -> Services:
 def address(request: Request) -> str:
     """Return the address of the server as its clients know it, without a slash at its end."""
     public = services(request).config.api.public_endpoint
-    return (public or f"{request.url.scheme}://{request.url.netloc}").rstrip("/")
+    if public:
+        return str(public).rstrip("/")
+    host = request.headers.get("Host") or request.url.netloc
+    return f"{request.scope['scheme']}://{host}"

@@ -3,13 +3,13 @@
 import asyncio
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
 from podium import errors
 from podium.api.faults import Fault
+from podium.api.threads import Threads
 from podium.db import changes
 from podium.db.engine import Database
 
@@ -34,7 +34,7 @@ class Sql:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sql")
+        self._threads = Threads(THREADS, "sql")
         self._waiting = 0
         self._asked: asyncio.Future[None] | None = None
         self._asked_at = -math.inf
@@ -87,13 +87,13 @@ class Sql:
             raise Fault(503, "too many requests wait for the database; try again later", {"Retry-After": "5"})
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+            return await self._threads.run(run)
         finally:
             self._waiting -= 1
 
     def close(self) -> None:
         """Wait for the transactions that are under way, and close every connection."""
-        self._threads.shutdown(cancel_futures=True)
+        self._threads.close()
         self._database.dispose()
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from oslo_db.sqlalchemy import engines
 
 from podium import errors
+from podium.db.kept import Kept, KeptFile, KeptSession
 from podium.db.limits import COMMAND, HEARTBEAT, Limits, apply, mariadb_settings
 from podium.db.translation import translated, unavailable
 from podium.db.urls import parse_url, shown
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: Marks a connection that will write. SQLite then takes its write lock at BEGIN, where waiting for it is
 #: possible; asked for in mid-transaction the lock is refused at once when another writer was faster.
 _WRITES: Final = "podium_writes"
+#: Marks a connection that will only read.
+_READS: Final = "podium_reads"
 #: Connections to a file of SQLite that :meth:`Database.keep_open` keeps to read over.
 _READERS: Final = 4
 
@@ -37,13 +39,14 @@ class Database:
 
     def __init__(self, url: str | sa.URL, limits: Limits = COMMAND, **options: Any) -> None:
         self.url = parse_url(url) if isinstance(url, str) else url
+        self.is_sqlite = bool(self.url.get_backend_name() == "sqlite")
         with translated(self.url):
             # thread_checkin, for eventlet, gives up the CPU whenever a connection is given back.
             settings = {"max_retries": 0, "mysql_sql_mode": "TRADITIONAL", "thread_checkin": False} | options
             self.engine = engines.create_engine(apply(self.url, limits), **settings)
         self._keeper: sqlite3.Connection | None = None
-        self._writers: tuple[_Kept, ...] = ()
-        self._readers: tuple[_Kept, ...] = ()
+        self._writers: tuple[Kept, ...] = ()
+        self._readers: tuple[Kept, ...] = ()
         self._patience: Patience | None = None
         self._note_history: Callable[[Any], object] = lambda _: None
         self.engine.hide_parameters = True  # driver_info holds passwords, and errors are logged
@@ -76,10 +79,6 @@ class Database:
         return shown(self.url)
 
     @property
-    def is_sqlite(self) -> bool:
-        return bool(self.url.get_backend_name() == "sqlite")
-
-    @property
     def sqlite_file(self) -> Path | None:
         """The file of an SQLite database, None for a server's."""
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
@@ -90,12 +89,11 @@ class Database:
 
         :raises podium.errors.DatabaseUnavailable: now or at any statement
         """
-        with (
-            translated(self.url),
-            self._connected(self._reading, self._readers) as connection,
-            connection.begin(),
-        ):
-            yield connection
+        with translated(self.url), self._connected(self._reading, self._readers) as connection:
+            if self.is_sqlite:
+                connection.info.update({_READS: True, "in_transaction": True})
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -110,8 +108,8 @@ class Database:
                 yield connection
 
     @contextmanager
-    def _connected(self, engine: sa.Engine, kept: Sequence["_Kept"]) -> Iterator[sa.Connection]:
-        """One of the connections that :meth:`keep_open` keeps, unless others have them all."""
+    def _connected(self, engine: sa.Engine, kept: Sequence[Kept]) -> Iterator[sa.Connection]:
+        """One of the connections that are kept, unless others have them all."""
         one = next((one for one in kept if one.lock.acquire(blocking=False)), None)
         if one is None:
             with engine.connect() as connection:
@@ -180,8 +178,14 @@ class Database:
                 keeper.close()
                 raise
             self._keeper = keeper
-            self._writers = (_Kept(str(self.url.database)),)
-            self._readers = tuple(_Kept(str(self.url.database)) for _ in range(_READERS))
+            path = Path(str(self.url.database))
+            self._writers = (KeptFile(path),)
+            self._readers = tuple(KeptFile(path) for _ in range(_READERS))
+
+    def keep_readers(self, count: int) -> None:
+        """Keep connections to a server to read over; to a file :meth:`keep_open` keeps them."""
+        if not self.is_sqlite:
+            self._readers = tuple(KeptSession() for _ in range(count))
 
     def peek(self, query: str) -> tuple[Any, ...] | None:
         """The first row that a query returns, at a tenth of the cost of :meth:`read`.
@@ -212,35 +216,6 @@ class Database:
             self._patience.close()
 
 
-class _Kept:
-    """A connection to a file of SQLite for whoever has its lock, made anew when the file is another one."""
-
-    def __init__(self, path: str) -> None:
-        self.lock = threading.Lock()
-        self._path = path
-        self._connection: sa.Connection | None = None
-        self._file: tuple[int, int] | None = None
-
-    def connected(self, engine: sa.Engine) -> sa.Connection:
-        """The connection, to the file that is there now."""
-        file = self._present()
-        if self._connection is None or file != self._file:
-            self.close()
-            self._connection, self._file = engine.connect(), file
-        return self._connection
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _present(self) -> tuple[int, int] | None:
-        with suppress(OSError):
-            found = Path(self._path).stat()
-            return found.st_dev, found.st_ino
-        return None
-
-
 def _sqlite_connect(connection: Any, _record: object) -> None:
     # Refused at once while another connection has the file open and does the same; the file remembers the
     # mode, so that one of them is enough. Any other cause is raised by the statement that follows.
@@ -269,3 +244,6 @@ def _sqlite_begin(connection: sa.Connection) -> None:
     # oslo.db's own listener emits a plain BEGIN unless it finds "in_transaction".
     if connection.info.pop(_WRITES, False):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif connection.info.pop(_READS, False):
+        # It opens nothing yet, and so cannot fail; through SQLAlchemy it takes as long as to read a node.
+        connection.connection.cursor().execute("BEGIN")

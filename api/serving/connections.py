@@ -17,6 +17,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from podium.api.serving.joining import Joining
+
 #: Where the user and group ids of who opened a connection to the Unix socket are in a request's scope.
 CREDENTIALS: Final = "podium.credentials"
 
@@ -116,7 +118,7 @@ class Connection(HttpToolsProtocol):
         self._status, self._reason = 400, "what was sent is no request of HTTP/1.1"
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, Joining(transport, self.loop)))
         if self.server_state.has_room():
             self._wait(HEAD_SECONDS)
         else:

@@ -28,6 +28,9 @@ class Clock:
     def create_task(self, what: Any) -> Any:
         return self._loop.create_task(what)
 
+    def call_soon(self, what: Callable[[], None]) -> asyncio.Handle:
+        return self._loop.call_soon(what)
+
     def call_at(self, when: float, what: Callable[[], None]) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, what, (), self._loop)
         self._timers.append((when, handle, what))

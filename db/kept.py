@@ -1,0 +1,84 @@
+"""Connections that are kept to read or write over: to get one takes longer than most transactions."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+#: Seconds for which a connection to a server that has been used is taken to be alive.
+_TRUST: Final = 1.0
+
+
+class Kept:
+    """A connection for whoever has its lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._connection: sa.Connection | None = None
+
+    def connected(self, engine: sa.Engine) -> sa.Connection:
+        """The connection, which is made when there is none that can be used."""
+        if self._connection is None:
+            self._connection = engine.connect()
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class KeptFile(Kept):
+    """A connection to a file of SQLite, made anew when the file is another one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._file: tuple[int, int] | None = None
+
+    def connected(self, engine: sa.Engine) -> sa.Connection:
+        file = self._present()
+        if file != self._file:
+            self.close()
+        self._file = file
+        return super().connected(engine)
+
+    def _present(self) -> tuple[int, int] | None:
+        with suppress(OSError):
+            found = self._path.stat()
+            return found.st_dev, found.st_ino
+        return None
+
+
+class KeptSession(Kept):
+    """A connection to a server, which is asked whether it lives when it was not used for a while.
+
+    The pool asks each time, which takes as long as to read a node.
+
+    :param clock: seconds, monotonic
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._used_at = 0.0
+
+    def connected(self, engine: sa.Engine) -> sa.Connection:
+        now = self._clock()
+        if now - self._used_at >= _TRUST:
+            self._look(engine)
+        self._used_at = now
+        return super().connected(engine)
+
+    def _look(self, engine: sa.Engine) -> None:
+        if self._connection is None:
+            return
+        try:
+            engine.dialect.do_ping(self._connection.connection.dbapi_connection)  # type: ignore[arg-type]
+        except engine.dialect.loaded_dbapi.Error:
+            self._connection.invalidate()
+            self.close()
