@@ -112,10 +112,10 @@ def _find_taken(candidates: Sequence[_Candidate], connection: sa.Connection) -> 
                 one.faults.append(f"the {column} {one.row[column]} is that of an enrolled node")
     for column in ("uuid", "address", "name"):
         ports = [(one, value) for one in candidates for value in _of_ports(one.node, column)]
-        taken = belongings.taken_ports(connection, column, [value for _, value in ports])
+        owners = belongings.taken_ports(connection, column, [value for _, value in ports])
         for one, value in ports:
-            if value in taken:
-                one.faults.append(f"the port {value} is there already, of another node")
+            if value in owners:
+                one.faults.append(f"the port {value} is there already, of the node {owners[value]}")
 
 
 def _of_ports(node: IronicNode, column: str) -> list[str]:

@@ -12,28 +12,20 @@ from typing import Any, Final, TextIO
 
 import yaml
 
-from podium import errors, node_ranges
+from podium import errors, masking, node_ranges
 from podium.cli import arguments, command
-from podium.client import enrolment, scalars
+from podium.client import portable, scalars
 from podium.client.catalog import Catalog
-from podium.client.node_records import RECORDS, of_node
-from podium.db import node_list
+from podium.db import belongings, node_list
 from podium.db.bulk import chunks
-from podium.db.provision_states import AVAILABLE, ENROLL, VERIFYING
 
-#: What is left out, because an import of nothing gives the same.
-_EMPTY: Final[tuple[Any, ...]] = ({}, "", False, None)
-_READ: Final = (
-    *enrolment.FIELDS,
-    *(name for name, one in RECORDS.items() if one.is_column),
-    "record",
-    "fault",
-)
+#: Nodes or chassis, some at a time, under the name of their list; first nodes, if only none.
+_Parts = Iterator[tuple[str, list[dict[str, Any]]]]
 _AT_ONCE: Final = 1000
 
 
 class Export(command.Command):
-    """Print what nodes were enrolled with, in the form of podium node import.
+    """Print nodes with what is noted of them, their ports and chassis, in the form of podium node import.
 
     Secrets are printed as ******, which an import refuses. With --with-secrets the whole is written into a
     new file for its owner alone. A node that the conductor has put into maintenance itself is exported
@@ -56,35 +48,32 @@ class Export(command.Command):
         write, file = _FORMATS[parsed_args.format], parsed_args.with_secrets
         wanted = node_ranges.expand(parsed_args.nodes)
         if file is None:
-            write(self.app.stdout, self._nodes(wanted, Catalog(self.config, self.warn)))
+            write(self.app.stdout, self._parts(wanted, Catalog(self.config, self.warn)))
             return
         with _new_file(file) as stream:
-            count = write(stream, self._nodes(wanted, None))
+            count = write(stream, self._parts(wanted, None))
         self.say(f"{count} exported with their secrets to {file}")
 
-    def _nodes(self, wanted: Sequence[str], catalog: Catalog | None) -> Iterator[list[dict[str, Any]]]:
-        """Yield the nodes, some at a time.
+    def _parts(self, wanted: Sequence[str], catalog: Catalog | None) -> _Parts:
+        """Yield nodes with their ports, and the chassis in which they are, or all if all nodes are wanted.
 
         :param catalog: masks the secrets; None to keep them
         """
+        yield "nodes", []
+        chassis = set[str]()
         with self.database() as database, database.snapshot() as connection:
             uuids = [row["uuid"] for row in node_list.select_nodes(connection, ["uuid"], wanted=wanted)]
             for some in chunks(uuids, _AT_ONCE):
-                rows = node_list.select_nodes(connection, _READ, wanted=some)
-                yield [_enrolled(catalog.masked(row) if catalog else row) for row in rows]
-
-
-def _enrolled(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an import needs to make the same node."""
-    kept = {key: row[key] for key in enrolment.FIELDS if row[key] not in _EMPTY}
-    kept |= {key: value for key, value in of_node(row).items() if value != RECORDS[key].default}
-    if row["provision_state"] == AVAILABLE:
-        del kept["provision_state"]
-    elif row["provision_state"] == VERIFYING:  # whoever imports it has to ask for that again
-        kept["provision_state"] = ENROLL
-    if row["fault"] is not None:  # the conductor's own maintenance ends by itself, a person's does not
-        kept.pop("maintenance", None)
-    return kept
+                rows = node_list.select_nodes(connection, portable.COLUMNS, wanted=some)
+                ports = belongings.read_ports(connection, some)
+                chassis.update(row["chassis_uuid"] for row in rows if row["chassis_uuid"])
+                if catalog:
+                    rows = [catalog.masked(row) for row in rows]
+                    ports = {node: [masking.mask(port) for port in its] for node, its in ports.items()}
+                yield "nodes", [portable.of_node(row, ports.get(row["uuid"], ())) for row in rows]
+            places = belongings.read_chassis(connection, sorted(chassis) if wanted else None)
+            if found := [portable.of_chassis(place) for place in places]:
+                yield "chassis", [masking.mask(one) for one in found] if catalog else found
 
 
 @contextmanager
@@ -111,31 +100,39 @@ def _new_file(path: Path) -> Iterator[TextIO]:
         raise errors.ConfigError(f"{path} cannot be written: {fault.strerror}") from None
 
 
-def _write_json(stream: TextIO, nodes: Iterator[list[dict[str, Any]]]) -> int:
-    """Write the nodes, one in a line, and return their number."""
-    count = 0
-    for some in nodes:
-        for node in some:
-            stream.write("," if count else '{"nodes": [')
-            stream.write(f"\n{json.dumps(node)}")
-            count += 1
-    stream.write("\n]}\n" if count else '{"nodes": []}\n')
+def _write_json(stream: TextIO, parts: _Parts) -> int:
+    """Write the parts, one node or chassis in a line, and return the number of nodes."""
+    count, last, comma = 0, "", ""
+    for name, some in parts:
+        if name != last:
+            end = "\n], " if comma else "], "
+            stream.write(f'{end if last else "{"}"{name}": [')
+            last, comma = name, ""
+        for one in some:
+            stream.write(f"{comma}\n{json.dumps(one)}")
+            comma = ","
+        count += len(some) if name == "nodes" else 0
+    stream.write("\n]}\n" if comma else "]}\n")
     return count
 
 
-def _write_yaml(stream: TextIO, nodes: Iterator[list[dict[str, Any]]]) -> int:
-    """Write the nodes, and return their number."""
-    count = 0
-    for some in nodes:
-        text = yaml.dump(some, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**20)
-        stream.write(text if count else f"nodes:\n{text}")
-        count += len(some)
-    if not count:
-        stream.write("nodes: []\n")
+def _write_yaml(stream: TextIO, parts: _Parts) -> int:
+    """Write the parts, and return the number of nodes."""
+    count, last, is_empty = 0, "", False
+    for name, some in parts:
+        if name != last:
+            stream.write(f" []\n{name}:" if is_empty else f"{name}:")
+            last, is_empty = name, True
+        if some:
+            text = yaml.dump(some, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**20)
+            stream.write(f"\n{text}" if is_empty else text)
+            is_empty = False
+        count += len(some) if name == "nodes" else 0
+    stream.write(" []\n" if is_empty else "")
     return count
 
 
-_FORMATS: Final[Mapping[str, Callable[[TextIO, Iterator[list[dict[str, Any]]]], int]]] = {
+_FORMATS: Final[Mapping[str, Callable[[TextIO, _Parts], int]]] = {
     "yaml": _write_yaml,
     "json": _write_json,
 }

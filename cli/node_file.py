@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
@@ -19,23 +19,33 @@ _LARGEST: Final = 128 * 1024 * 1024
 _UNQUOTING: Final = "did not find expected '"
 
 
-def read(name: str, progress: Callable[[float], None]) -> list[Any]:
-    """Return the list under ``nodes``, with unchecked rows.
+class Lists(NamedTuple):
+    """What a file lists, unchecked."""
+
+    nodes: list[Any]
+    chassis: list[Any]
+
+
+def read(name: str, progress: Callable[[float], None]) -> Lists:
+    """Return the lists under ``nodes`` and, which may be missing, ``chassis``.
 
     :param name: a path, or ``-`` for standard input
     :param progress: called now and then with the share of the file that was read
-    :raises podium.errors.InvalidNode: if the file cannot be read or has no such list
+    :raises podium.errors.InvalidNode: if the file cannot be read or has no such lists
     """
     where = _where(name)
     content = _parse(_text(name, where), where, progress)
     if not isinstance(content, dict) or not isinstance(content.get("nodes"), list):
         raise errors.InvalidNode([f'{where} is not {{"nodes": [{{"name": ..., "driver": ...}}, ...]}}'])
-    others = [str(key)[:80] for key in content if key != "nodes" and isinstance(key, str)]
+    others = [str(key)[:80] for key in content if key not in Lists._fields and isinstance(key, str)]
     if others:
         raise errors.InvalidNode(
-            [f"{where} contains {', '.join(others[:5])} beside nodes, which nothing reads"]
+            [f"{where} contains {', '.join(others[:5])} beside nodes and chassis, which nothing reads"]
         )
-    return list(content["nodes"])
+    chassis = content.get("chassis", [])
+    if not isinstance(chassis, list):
+        raise errors.InvalidNode([f'{where}: chassis is not a list, such as [{{"uuid": ...}}, ...]'])
+    return Lists(content["nodes"], chassis)
 
 
 def content(name: str) -> Any:

@@ -1,7 +1,8 @@
 """``podium node import``."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,18 +10,21 @@ from rich.console import Console
 from rich.progress import Progress
 
 from podium import errors, node_ranges
-from podium.cli import arguments, command, ironic_import, node_file
-from podium.client import enrolment, identities, scalars
+from podium.cli import arguments, command, import_rows, ironic_import, node_file
+from podium.cli.import_rows import Row
+from podium.client import identities, scalars
 from podium.client.catalog import Catalog
-from podium.db import api, machines
+from podium.db import api, belongings, machines
 
 
 class Import(command.Command):
     """Enrol the nodes that a YAML or JSON file lists: all of them or, if any is wrong, none.
 
     The file is {"nodes": [{"name": ..., "driver": ..., "driver_info": {...}}, ...]}; a node may also have
-    uuid, properties, extra, conductor_group and maintenance. Passwords, names and other texts are those of
-    the file, quoted or not: 0123456 and no are texts. On a terminal a bar shows how far it is.
+    uuid, properties, extra, conductor_group, maintenance, ports and whatever podium node set can set. A list
+    chassis may stand beside nodes. Passwords, names and other texts are those of the file, quoted or not:
+    0123456 and no are texts. Nodes that are enrolled already are left alone if they are the same in every
+    way, and an error otherwise. On a terminal a bar shows how far it is.
 
     With --from-ironic-db nodes come from Ironic's database, with their credentials, ports and chassis. Those
     that cannot be taken are listed with the reason; all others are enrolled.
@@ -65,58 +69,65 @@ class Import(command.Command):
         given = node_file.read(file, lambda share: progress.update(reading, completed=share))
         progress.update(reading, completed=1)
         catalog = Catalog(self.config, self.warn)
-        settled = [enrolment.settle(row, catalog) for row in progress.track(given, description="checking")]
-        rows = [row for row, _ in settled]
-        found = [wrong for _, wrong in settled]
+        checked = progress.track(given.nodes, description="checking")
+        nodes = [import_rows.node(place, one, catalog) for place, one in enumerate(checked, 1)]
+        chassis = [import_rows.chassis(place, one) for place, one in enumerate(given.chassis, 1)]
         with self.database() as database, database.write() as connection:
-            _find_duplicates(rows, found, connection)
-            if any(found):
-                raise errors.InvalidNode(_lines(given, found))
-            writing = progress.add_task("writing", total=len(rows))
-            api.create_nodes(
-                connection,
-                rows,
-                progress=lambda written: progress.advance(writing, written),
-            )
-            shared = machines.shared(connection)
-            if not force:
-                identities.refuse(shared, {row["name"]: place for place, row in enumerate(rows, 1)})
-        return f"{len(rows)} imported", shared
+            import_rows.compare(connection, nodes, chassis)
+            if faults := _lines("chassis", "", given.chassis, chassis) + _lines(
+                "node", "s", given.nodes, nodes
+            ):
+                raise errors.InvalidNode(faults)
+            belongings.create_chassis(connection, [row.columns for row in chassis if not row.is_there])
+            shared = self._create(connection, [row for row in nodes if not row.is_there], force, progress)
+        unchanged = sum(row.is_there for row in nodes)
+        counted = f"{len(nodes) - unchanged} imported"
+        return counted + (f", {unchanged} unchanged" if unchanged else ""), shared
+
+    def _create(
+        self, connection: sa.Connection, rows: Sequence[Row], force: bool, progress: Progress
+    ) -> list[machines.Shared]:
+        """Write nodes with their ports, and return those that are machines of other nodes."""
+        if not rows:
+            return []
+        writing = progress.add_task("writing", total=len(rows))
+        uuids = api.create_nodes(
+            connection,
+            [row.columns for row in rows],
+            progress=lambda written: progress.advance(writing, written),
+        )
+        belongings.create_ports(
+            connection,
+            {
+                own: [{**port, "uuid": port["uuid"] or str(uuid.uuid4())} for port in row.ports]
+                for own, row in zip(uuids, rows, strict=True)
+            },
+        )
+        shared = machines.shared(connection)
+        if not force:
+            identities.refuse(shared, {row.columns["name"]: row.place for row in rows})
+        return shared
 
 
-def _lines(given: Sequence[Any], found: Sequence[Sequence[str]]) -> list[str]:
-    """Return each fault with the rows that have it, by the places of the first."""
+def _lines(noun: str, plural: str, given: Sequence[Any], rows: Sequence[Row]) -> list[str]:
+    """Return each fault with the rows that have it, by the places of the first.
+
+    :param given: what the file has for the rows
+    """
     alike: dict[str, list[tuple[str, str]]] = {}
-    for position, (row, wrong) in enumerate(zip(given, found, strict=True), 1):
-        for fault in wrong:
-            alike.setdefault(fault, []).append((str(position), _label(row)))
+    for one, row in zip(given, rows, strict=True):
+        for fault in row.faults:
+            alike.setdefault(fault, []).append((str(row.place), _label(one)))
     lines = []
-    for fault, rows in alike.items():
-        places, labels = zip(*rows, strict=True)
+    for fault, found in alike.items():
+        places, labels = zip(*found, strict=True)
         named = node_ranges.fold_for_log([*dict.fromkeys(labels)])
         place = node_ranges.fold_for_log(places).strip("[]")
-        lines.append(f"node{'s' if rows[1:] else ''} {place} ({named}): {fault}")
+        lines.append(f"{noun}{plural if found[1:] else ''} {place} ({named}): {fault}")
     return lines
 
 
 def _label(row: Any) -> str:
-    name = row.get("name") if isinstance(row, dict) else None
+    name = row.get("name", row.get("uuid")) if isinstance(row, dict) else None
     named = name is not None and not isinstance(name, dict | list)
     return repr(scalars.text(name))[1:-1][:80] if named else "no name"
-
-
-def _find_duplicates(
-    rows: Sequence[Mapping[str, Any]], found: Sequence[list[str]], connection: sa.Connection
-) -> None:
-    """Add to each row's faults the names and UUIDs that another row or an enrolled node has."""
-    for column in ("name", "uuid"):
-        values = [row.get(column) for row in rows]
-        enrolled = set(api.taken(connection, column, list({value for value in values if value})))
-        first: dict[str, int] = {}
-        for position, value in enumerate(values, 1):
-            if value is None:
-                continue
-            if value in enrolled:
-                found[position - 1].append(f"the {column} is already enrolled")
-            if first.setdefault(value, position) != position:
-                found[position - 1].append(f"{column} {value[:80]!r} is that of node {first[value]} too")

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from podium import errors, masking
-from podium.client import driver_values, identities, node_records, scalars
+from podium.client import driver_values, identities, node_records, plain_values, scalars
 from podium.client.catalog import Catalog
 from podium.client.node_columns import AGE, COLUMNS, CONDUCTOR
 from podium.client.node_records import RECORDS
@@ -95,7 +95,7 @@ def settle(row: Any, catalog: Catalog, *, complete: bool = True) -> tuple[dict[s
             continue
         try:
             if key in RECORDS:
-                noted[key] = _noted(key, value)
+                noted[key] = plain_values.of_file(key, value, RECORDS[key].kind)
             else:
                 settled[key] = _field(key, value)
         except ValueError as fault:
@@ -144,26 +144,8 @@ def _field(key: str, value: Any) -> Any:
     return value
 
 
-def _noted(key: str, value: Any) -> Any:
-    """Return what a file says of a record; scalars of a type that JSON has no other text for.
-
-    :raises ValueError: with what cannot be kept
-    """
-    if scalars.is_null(value):
-        return None
-    match RECORDS[key].kind.schema["type"]:
-        case "string" if not isinstance(value, dict | list):
-            return scalars.text(value)
-        case "boolean" if isinstance(value, scalars.Written):
-            return value.value
-    try:
-        return plain(value, texts=False)
-    except ValueError as fault:
-        raise ValueError(f"{key}: {fault}") from None
-
-
 def _unknown(key: str) -> str:
-    near = difflib.get_close_matches(key, (*FIELDS, *RECORDS), 1)
+    near = difflib.get_close_matches(key, (*FIELDS, *RECORDS, "ports"), 1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS)}"
     return f"{key[:80]!r} is not known; {hint}"
 

@@ -4,6 +4,7 @@ import math
 from typing import Any, Final
 
 from podium.client import scalars
+from podium.client.values import Kind
 
 #: YAML's aliases allow small files with huge values; a node needs few.
 _MOST_VALUES: Final = 10_000
@@ -19,6 +20,25 @@ def plain(value: Any, *, texts: bool = False) -> Any:
     :raises ValueError: with what cannot be saved
     """
     return _plain(value, _DEEPEST, [_MOST_VALUES], texts=texts)
+
+
+def of_file(key: str, value: Any, kind: Kind) -> Any:
+    """Return what a file says under a key; scalars of a type that JSON has no other text for.
+
+    :param kind: of the value, which remains to be checked
+    :raises ValueError: with what cannot be kept
+    """
+    if scalars.is_null(value):
+        return None
+    match kind.schema["type"]:
+        case "string" if not isinstance(value, dict | list):
+            return scalars.text(value)
+        case "boolean" if isinstance(value, scalars.Written):
+            return value.value
+    try:
+        return plain(value)
+    except ValueError as fault:
+        raise ValueError(f"{key}: {fault}") from None
 
 
 def _plain(value: Any, depth: int, budget: list[int], *, texts: bool) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from podium import errors
+from podium.client import file_values, scalars
 from podium.client.node_records import Record
 from podium.client.values import MAPPING, TRUTH, UUID, Kind, text
 
@@ -100,3 +101,25 @@ def columns(values: Mapping[str, Any]) -> dict[str, Any]:
     own = {name: values.get(name) for name, one in PORT_RECORDS.items() if one.is_column}
     noted = {name: one for name, one in values.items() if name not in own and one is not None}
     return {**own, "record": noted}
+
+
+def settle(given: Any) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the columns of the ports of a node, and all faults of the values for them.
+
+    :param given: what a file says of them, which may be anything
+    """
+    if scalars.is_null(given):
+        return [], []
+    if not isinstance(given, list):
+        return [], ["ports is not a list of mappings with an address"]
+    found, faults = [], list[str]()
+    for place, one in enumerate(given, 1):
+        values, wrong = file_values.settle(one, PORT_RECORDS, "address")
+        if not wrong:
+            try:
+                check(values)
+            except errors.InvalidNode as fault:
+                wrong = list(fault.faults)
+        faults += [f"port {values.get('address') or place}: {fault}" for fault in wrong]
+        found.append(columns(values))
+    return found, faults

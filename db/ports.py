@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
-from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
 from podium.db import belongings, clock, paging
@@ -106,10 +105,7 @@ def create(connection: sa.Connection, node: str, values: Mapping[str, Any]) -> N
     :raises podium.errors.NodeConflict: somebody has just written one with this UUID, address or name
     """
     _keep(connection, node)
-    try:
-        belongings.create_ports(connection, {node: [values]})
-    except DBDuplicateEntry:
-        raise _faster() from None
+    belongings.create_ports(connection, {node: [values]})
 
 
 def update(connection: sa.Connection, uuid: str, values: Mapping[str, Any]) -> None:
@@ -122,10 +118,8 @@ def update(connection: sa.Connection, uuid: str, values: Mapping[str, Any]) -> N
     values = {**values, "updated_at": clock.now(connection)}
     if "node_uuid" in values:
         values["node_id"] = _keep(connection, values.pop("node_uuid"))
-    try:
+    with belongings.nobody_faster():
         connection.execute(sa.update(ports).where(ports.c.uuid == uuid).values(values))
-    except DBDuplicateEntry:
-        raise _faster() from None
 
 
 def delete(connection: sa.Connection, uuid: str) -> None:
@@ -140,7 +134,3 @@ def _keep(connection: sa.Connection, node: str) -> int:
     if number is None:
         raise errors.NodeNotFound(f"no node has the UUID {node}")
     return number
-
-
-def _faster() -> errors.NodeConflict:
-    return errors.NodeConflict("somebody else was faster with this UUID, address or name; try again")

@@ -20,15 +20,16 @@ from podium.api.ironic.resources import ResourceField, shown
 from podium.api.ironic.versions import HIGHEST
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
+from podium.client.chassis_records import CHASSIS_RECORDS
 from podium.client.enrolment import canonical
-from podium.client.values import MAPPING, TIME, UUID, text
+from podium.client.values import TIME
 from podium.db import chassis
 from podium.db.chassis import Chassis
 
 CHASSIS_FIELDS: Final = (
-    ResourceField("uuid", kind=UUID, fixed=True),
-    ResourceField("description", kind=text(255)),
-    ResourceField("extra", kind=MAPPING, default={}),
+    ResourceField("uuid", kind=CHASSIS_RECORDS["uuid"].kind, fixed=True),
+    ResourceField("description", kind=CHASSIS_RECORDS["description"].kind),
+    ResourceField("extra", kind=CHASSIS_RECORDS["extra"].kind, default={}),
     ResourceField("nodes", fixed=True, shows=schemas.LINKS),
     ResourceField("created_at", fixed=True, shows=TIME.schema),
     ResourceField("updated_at", shows=TIME.schema),

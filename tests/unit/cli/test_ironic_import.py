@@ -140,7 +140,7 @@ def test_what_an_enrolled_node_has_is_not_taken_again(podium: Run, database: Dat
     done = podium("node", "import", "--from-ironic-db", url, "--only", "r1n[01-02]")
     assert done.stdout == "0 imported, 2 not taken\n"
     first, second = done.stderr.splitlines()[:2]
-    assert "the port 52:54:00:00:00:01 is there already, of another node" in first
+    assert "the port 52:54:00:00:00:01 is there already, of the node" in first
     assert f"the instance_uuid {uuid(502)} is that of an enrolled node" in second
     assert len(rows(database, models.ports)) == 2
 

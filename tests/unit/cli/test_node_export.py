@@ -40,14 +40,33 @@ _NODES = [
         "traits": ["CUSTOM_GPU"],
         "instance_info": {"image": "x", "capabilities": {"boot": 1}},
         "automated_clean": False,
+        "chassis_uuid": "99999999-2222-3333-4444-555555555555",
+        "ports": [
+            {
+                "address": "52:54:00:12:34:56",
+                "uuid": "11111111-aaaa-3333-4444-555555555555",
+                "name": "eth0",
+                "extra": {"note": "0123", "token": "t0k3n"},
+                "local_link_connection": {"port_id": "1", "switch_id": "0a:1b:2c:3d:4e:5f"},
+                "pxe_enabled": False,
+                "physical_network": "010",
+            },
+            {"address": "52:54:00:12:34:57", "uuid": "22222222-aaaa-3333-4444-555555555555"},
+        ],
     },
     {"name": "r1n02", "uuid": "11111111-2222-3333-4444-666666666666", "driver": "fake"},
 ]
 
 
+_CHASSIS = [
+    {"uuid": "99999999-2222-3333-4444-555555555555", "description": "rack: 1", "extra": {"row": "07"}},
+    {"uuid": "88888888-2222-3333-4444-555555555555"},
+]
+
+
 @pytest.fixture
 def nodes_file(tmp_path: Path) -> str:
-    (tmp_path / "nodes.json").write_text(json.dumps({"nodes": _NODES}))
+    (tmp_path / "nodes.json").write_text(json.dumps({"nodes": _NODES, "chassis": _CHASSIS}))
     return str(tmp_path / "nodes.json")
 
 
@@ -70,13 +89,13 @@ def test_an_export_with_secrets_makes_the_same_nodes_on_every_database(
     assert podium_anywhere("node", "import", file).stdout == "2 imported\n"
     again = str(tmp_path / "again")
     podium_anywhere("node", "export", "-f", "json", "--with-secrets", again)
-    assert json.loads(Path(again).read_text()) == {"nodes": _NODES}
+    assert json.loads(Path(again).read_text()) == {"nodes": _NODES, "chassis": _CHASSIS}
 
 
 def test_without_a_file_secrets_are_masked_and_an_import_refuses_them(enrolled: Run, tmp_path: Path) -> None:
     done = enrolled("node", "export")
     assert "t0k3n" not in done.stdout
-    assert done.stdout.count('"******"') == 2
+    assert done.stdout.count('"******"') == 3
     (tmp_path / "masked.yaml").write_text(done.stdout)
     enrolled("node", "delete", "r1n[01-02]")
     refused = enrolled("node", "import", str(tmp_path / "masked.yaml"))
@@ -120,6 +139,8 @@ def test_a_place_that_cannot_be_written_is_named(enrolled: Run) -> None:
 def test_some_nodes_are_exported_as_they_are_named(enrolled: Run) -> None:
     exported = json.loads(enrolled("node", "export", "-f", "json", "r1n02").stdout)
     assert exported == {"nodes": [_NODES[1]]}
+    exported = json.loads(enrolled("node", "export", "-f", "json", "r1n01").stdout)
+    assert [one["uuid"] for one in exported["chassis"]] == [_CHASSIS[0]["uuid"]]
 
 
 def test_a_maintenance_that_the_conductor_ends_itself_is_not_exported(
@@ -129,6 +150,16 @@ def test_a_maintenance_that_the_conductor_ends_itself_is_not_exported(
         connection.execute(sa.update(models.nodes).values(maintenance=True, fault="power failure"))
     (first, _) = json.loads(enrolled("node", "export", "-f", "json").stdout)["nodes"]
     assert "maintenance" not in first
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_a_list_of_chassis_alone_can_be_imported(podium: Run, tmp_path: Path, form: str) -> None:
+    (tmp_path / "chassis.json").write_text(json.dumps({"nodes": [], "chassis": _CHASSIS}))
+    assert podium("node", "import", str(tmp_path / "chassis.json")).stdout == "0 imported\n"
+    (tmp_path / "exported").write_text(podium("node", "export", "-f", form).stdout)
+    again = podium("node", "import", str(tmp_path / "exported"))
+    assert (again.returncode, again.stdout) == (0, "0 imported\n")
+    assert node_file.read(str(tmp_path / "exported"), lambda _share: None) == ([], _CHASSIS)
 
 
 @pytest.mark.parametrize(("form", "empty"), [("yaml", "nodes: []\n"), ("json", '{"nodes": []}\n')])
@@ -174,9 +205,9 @@ def test_every_value_is_read_as_it_was_written(
     node = {"name": "n1", "driver": "fake", "driver_info": {"fake_password": password}}
     node |= {"properties": properties, "extra": {"password": password}}
     stream = io.StringIO()
-    assert _FORMATS[form](stream, iter([[node]])) == 1
+    assert _FORMATS[form](stream, iter([("nodes", []), ("nodes", [node])])) == 1
     file.write_text(stream.getvalue(), encoding="utf-8")
-    (row,) = node_file.read(str(file), lambda _share: None)
+    ((row,), _) = node_file.read(str(file), lambda _share: None)
     settled, faults = enrolment.settle(row, catalog)
     assert faults == []
     assert json.dumps({key: settled[key] for key in node}) == json.dumps(node)

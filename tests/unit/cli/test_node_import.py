@@ -10,6 +10,8 @@ import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
+_REMEDY = "podium node set changes a node, podium node delete forgets it"
+
 
 @pytest.fixture
 def nodes_file(tmp_path: Path) -> Callable[[Any], str]:
@@ -134,12 +136,21 @@ def test_duplicates_in_the_file_and_in_the_database_are_all_named(
 ) -> None:
     number = "0b3c7f4e-8c1c-4f5b-9c57-0d6f6a1f3f10"
     podium_anywhere("node", "import", nodes_file([fake("old", uuid=number)]))
-    rows = [fake("old"), fake("new"), fake("new"), fake("other", uuid=number.upper())]
+    other = number.replace("0b", "1b")
+    rows = [
+        fake("old", owner="lab", extra={"a": 1}),
+        fake("new"),
+        fake("new"),
+        fake("other", uuid=number.upper()),
+        fake("old", uuid=other),
+    ]
     done = podium_anywhere("node", "import", nodes_file(rows))
     assert done.stderr.splitlines() == [
-        "podium: node 1 (old): the name is already enrolled",
+        f"podium: node 1 (old): it is enrolled already, and differs in extra, owner; {_REMEDY}",
         "podium: node 3 (new): name 'new' is that of node 2 too",
-        "podium: node 4 (other): the uuid is already enrolled",
+        f"podium: node 4 (other): it is enrolled already, and differs in name; {_REMEDY}",
+        "podium: node 5 (old): name 'old' is that of node 1 too",
+        f"podium: node 5 (old): the name is that of an enrolled node with another uuid; {_REMEDY}",
         "podium: nothing was changed",
     ]
 
@@ -157,10 +168,11 @@ def test_a_thousand_faults_are_told_in_fifty_lines_and_a_count(
 def test_rows_with_the_same_fault_are_one_line(podium: Run, nodes_file: Callable[[Any], str]) -> None:
     known = [fake(f"r1n{number:02}") for number in range(1, 49)]
     podium("node", "import", nodes_file(known))
+    known = [{**row, "shard": "1"} for row in known]
     rows = [{"driver": "fake"}, *known, fake("a b"), {"driver": "fake"}, fake("n1", driver="fke"), "text"]
     assert podium("node", "import", nodes_file(rows)).stderr.splitlines() == [
         "podium: nodes 1,51 (no name): name is missing",
-        "podium: nodes 2-49 (r1n[01-48]): the name is already enrolled",
+        f"podium: nodes 2-49 (r1n[01-48]): it is enrolled already, and differs in shard; {_REMEDY}",
         "podium: node 50 (a b): name 'a b' is not a host name: up to 255 letters, digits, _, - and dots",
         "podium: node 52 (n1): there is no driver fke; did you mean fake?",
         "podium: node 53 (no name): it is text, not a mapping with name and driver",
@@ -203,7 +215,7 @@ def test_yaml_with_anchors_and_merge_keys_is_understood(
 
 def test_what_stands_beside_the_nodes_is_refused(podium: Run, nodes_file: Callable[[Any], str]) -> None:
     done = podium("node", "import", nodes_file("nodes: []\nnode: [{name: a}]\n"))
-    assert "contains node beside nodes, which nothing reads" in done.stderr
+    assert "contains node beside nodes and chassis, which nothing reads" in done.stderr
 
 
 def test_what_is_wrong_with_yaml_is_told_with_its_place(

@@ -11,9 +11,21 @@ import pytest
 import sqlalchemy as sa
 
 from podium import errors
-from podium.db import api, copying, members, models, schema, task_commands
+from podium.db import (
+    api,
+    belongings,
+    chassis,
+    copying,
+    members,
+    models,
+    ports,
+    schema,
+    task_commands,
+    tokens,
+)
 from podium.db.engine import Database
 from podium.db.models import Base, UTCDateTime
+from rounds import ONLY_LONG
 from servers import Server
 from templates import prepared
 
@@ -140,6 +152,40 @@ def test_everything_is_the_same_in_the_other_database(make: Make, kinds: tuple[s
         assert task_commands.ask(connection, "c1", "acme.poll", "run", "ada@desk") == [last + 1]
         api.create_nodes(connection, [{"name": "n3", "driver": "fake"}])
         assert connection.scalar(sa.select(sa.func.max(models.nodes.c.id))) == 4
+
+
+_NODE, _CHASSIS = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
+_PORTS = [
+    {"uuid": _CHASSIS, "address": "52:54:00:12:34:56", "name": None, "record": {"pxe_enabled": False}},
+    {"uuid": _NODE, "address": "52:54:00:12:34:57", "name": "eth1", "record": {}},
+]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=ONLY_LONG)])
+def test_what_people_note_and_tokens_are_the_same_to_those_who_ask_for_them(make: Make, kind: str) -> None:
+    source, target = prepared(make("sqlite").url), make(kind)
+    noted = {"owner": "lab", "retired": True, "record": {"traits": ["CUSTOM_GPU"], "protected": True}}
+    place = {"uuid": _CHASSIS, "description": "rack 1", "extra": {"row": 7}}
+    with source.write() as connection:
+        belongings.create_chassis(connection, [place])
+        node = {"uuid": _NODE, "name": "n1", "driver": "fake", "chassis_uuid": _CHASSIS, **noted}
+        api.create_nodes(connection, [node])
+        belongings.create_ports(connection, {_NODE: _PORTS})
+        for name in ("grafana", "old"):
+            tokens.create(connection, name, "reader", f"secret of {name}", who="ada", seconds=None)
+        tokens.revoke(connection, "old", "ada")
+    counts = copy(source, target)
+    assert [counts[name] for name in ("nodes", "ports", "chassis", "api_tokens")] == [1, 2, 1, 2]
+    with target.write() as connection:
+        (copied,) = api.find_nodes(connection, [_NODE])
+        assert {name: getattr(copied, name) for name in noted} == noted
+        assert belongings.read_ports(connection, [_NODE]) == {_NODE: _PORTS}
+        assert belongings.read_chassis(connection) == [place]
+        assert chassis.has_nodes(connection, _CHASSIS)
+        valid = tokens.valid(connection, "secret of grafana")
+        assert (valid and valid.name, tokens.valid(connection, "secret of old")) == ("grafana", None)
+        with pytest.raises(errors.NodeConflict):
+            ports.create(connection, _NODE, {**_PORTS[0], "uuid": "33333333-2222-3333-4444-555555555555"})
 
 
 @pytest.fixture

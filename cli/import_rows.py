@@ -1,0 +1,152 @@
+"""The nodes and chassis of a file for ``podium node import``: their faults, and what is there already."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium.client import chassis_records, enrolment, port_records, portable
+from podium.client.catalog import Catalog
+from podium.db import api, belongings, node_list
+
+_REMEDY: Final = "podium node set changes a node, podium node delete forgets it"
+
+
+@dataclass(eq=False)
+class Row:
+    """A node or chassis of a file.
+
+    :param place: in the file, from 1 on
+    :param columns: those that the file gives
+    :param faults: what is wrong with it
+    :param ports: of a node, their columns
+    :param is_there: whether it is in the database already
+    """
+
+    place: int
+    columns: dict[str, Any]
+    faults: list[str]
+    ports: list[dict[str, Any]] = field(default_factory=list)
+    is_there: bool = False
+
+
+def node(place: int, given: Any, catalog: Catalog) -> Row:
+    """Return a node of a file, with all faults that it has by itself."""
+    if not isinstance(given, dict):
+        return Row(place, *enrolment.settle(given, catalog))
+    columns, faults = enrolment.settle({key: one for key, one in given.items() if key != "ports"}, catalog)
+    ports, wrong = port_records.settle(given.get("ports"))
+    return Row(place, columns, faults + wrong, ports)
+
+
+def chassis(place: int, given: Any) -> Row:
+    """Return a chassis of a file, with all faults that it has by itself."""
+    return Row(place, *chassis_records.settle(given))
+
+
+def compare(connection: sa.Connection, nodes: Sequence[Row], chassis: Sequence[Row]) -> None:
+    """Find what is in the database already, and add to the faults what others have, here or there."""
+    for column in ("name", "uuid", "instance_uuid"):
+        _find_repeated(column, [(row, row.columns) for row in nodes], "node")
+    for column in ("address", "uuid", "name"):
+        _find_repeated(column, [(row, port) for row in nodes for port in row.ports], "node", "port ")
+    _find_repeated("uuid", [(row, row.columns) for row in chassis], "chassis")
+    _compare_nodes(connection, nodes)
+    _compare_chassis(connection, chassis)
+    new = [row for row in nodes if not row.is_there]
+    _find_taken_instances(connection, new)
+    _find_taken_ports(connection, new)
+    _find_missing_chassis(connection, new, {row.columns["uuid"] for row in chassis})
+
+
+def _find_repeated(
+    column: str, parts: Iterable[tuple[Row, Mapping[str, Any]]], noun: str, what: str = ""
+) -> None:
+    """Add to the faults the values of a column that an earlier part of the file has too."""
+    first: dict[str, int] = {}
+    for row, columns in parts:
+        if (value := columns.get(column)) is None:
+            continue
+        if value in first:
+            row.faults.append(f"{what}{column} {value[:80]!r} is that of {noun} {first[value]} too")
+        first.setdefault(value, row.place)
+
+
+def _compare_nodes(connection: sa.Connection, rows: Sequence[Row]) -> None:
+    """Compare the nodes that are enrolled already with those of the file."""
+    wanted: set[str] = set()
+    for column in ("uuid", "name"):
+        values = {row.columns[column] for row in rows if row.columns.get(column)}
+        wanted.update(api.taken(connection, column, list(values)))
+    enrolled = node_list.select_nodes(connection, portable.COLUMNS, wanted=sorted(wanted)) if wanted else []
+    ports = belongings.read_ports(connection, [one["uuid"] for one in enrolled])
+    known = {one[column]: one for one in enrolled for column in ("name", "uuid")}
+    for row in rows:
+        name, own = row.columns.get("name"), row.columns.get("uuid")
+        if (there := known.get(own or name)) is not None:
+            row.is_there = True
+            if not row.faults:
+                row.faults += _differences(row, there, ports.get(there["uuid"], []))
+        elif name in known:
+            row.faults.append(f"the name is that of an enrolled node with another uuid; {_REMEDY}")
+
+
+def _differences(row: Row, there: Mapping[str, Any], ports: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return in what a node of the file is not the one that is enrolled."""
+    ours = portable.of_node(dict.fromkeys(portable.COLUMNS) | row.columns, row.ports)
+    theirs = portable.of_node(there, ports)
+    if "uuid" not in ours:
+        del theirs["uuid"]
+    mine, others = _by_address(ours), _by_address(theirs)
+    for address, port in others.items():
+        if "uuid" not in mine.get(address, port):
+            del port["uuid"]
+    ours["ports"], theirs["ports"] = mine, others
+    names = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+    return [f"it is enrolled already, and differs in {', '.join(names)}; {_REMEDY}"] if names else []
+
+
+def _by_address(node: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {port["address"]: port for port in node.get("ports", ())}
+
+
+def _compare_chassis(connection: sa.Connection, rows: Sequence[Row]) -> None:
+    """Compare the chassis that are there already with those of the file."""
+    uuids = [row.columns["uuid"] for row in rows if row.columns["uuid"]]
+    known = {one["uuid"]: one for one in belongings.read_chassis(connection, uuids)}
+    for row in rows:
+        if (there := known.get(row.columns["uuid"])) is None:
+            continue
+        row.is_there = True
+        if names := [name for name, value in row.columns.items() if there[name] != value]:
+            row.faults.append(
+                f"it is there already, and differs in {', '.join(names)}; leave it out to keep that one"
+            )
+
+
+def _find_taken_instances(connection: sa.Connection, new: Iterable[Row]) -> None:
+    wanted = {row.columns["instance_uuid"]: row for row in new if row.columns.get("instance_uuid")}
+    for instance in api.taken(connection, "instance_uuid", list(wanted)):
+        wanted[instance].faults.append(
+            f"another node has the instance {instance}; podium node set --unset instance_uuid takes it away"
+        )
+
+
+def _find_taken_ports(connection: sa.Connection, new: Sequence[Row]) -> None:
+    for column in ("address", "uuid", "name"):
+        wanted = {port[column]: row for row in new for port in row.ports if port[column]}
+        for value, owner in belongings.taken_ports(connection, column, list(wanted)).items():
+            if value in wanted:
+                wanted[value].faults.append(
+                    f"the port {column} {value} is that of the enrolled node {owner}; leave one of them out"
+                )
+
+
+def _find_missing_chassis(connection: sa.Connection, new: Sequence[Row], listed: set[str]) -> None:
+    """Add to the faults the chassis that are neither listed in the file nor there already."""
+    wanted = {its for row in new if (its := row.columns.get("chassis_uuid")) and its not in listed}
+    missing = wanted.difference(one["uuid"] for one in belongings.read_chassis(connection, [*wanted]))
+    for row in new:
+        if (its := row.columns.get("chassis_uuid")) in missing:
+            row.faults.append(f"chassis_uuid: there is no chassis {its}; list it under chassis")

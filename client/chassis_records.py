@@ -1,0 +1,26 @@
+"""What people and their programs note about a chassis, by the names that Ironic's API has for it."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from podium.client import file_values
+from podium.client.node_records import Record
+from podium.client.values import MAPPING, UUID, text
+
+CHASSIS_RECORDS: Final[Mapping[str, Record]] = {
+    one.name: one
+    for one in (
+        Record("uuid", UUID, True),
+        Record("description", text(255), True),
+        Record("extra", MAPPING, True, {}),
+    )
+}
+
+
+def settle(given: Any) -> tuple[dict[str, Any], list[str]]:
+    """Return the columns of a chassis, and all faults of the values for it.
+
+    :param given: what a file says of it, which may be anything
+    """
+    values, faults = file_values.settle(given, CHASSIS_RECORDS, "uuid")
+    return {"uuid": None, "description": None, **values, "extra": values.get("extra") or {}}, faults

@@ -1,0 +1,49 @@
+"""What a file has of nodes, ports and chassis: from that an import makes the same ones."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from podium.client import enrolment, node_records
+from podium.client.node_records import RECORDS
+from podium.client.port_records import PORT_RECORDS
+from podium.db.provision_states import AVAILABLE, ENROLL, VERIFYING
+
+#: The columns of a node that it is made of.
+COLUMNS: Final = (
+    *enrolment.FIELDS,
+    *(name for name, one in RECORDS.items() if one.is_column),
+    "record",
+    "fault",
+)
+#: What is left out, because an import of nothing gives the same.
+_EMPTY: Final[tuple[Any, ...]] = ({}, "", False, None)
+
+
+def of_node(row: Mapping[str, Any], ports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what an import needs to make the same node.
+
+    :param row: its columns, at least :data:`COLUMNS`; None for what an import leaves to its default
+    :param ports: their columns
+    """
+    kept = {key: row[key] for key in enrolment.FIELDS if row[key] not in _EMPTY}
+    kept |= {key: value for key, value in node_records.of_node(row).items() if value != RECORDS[key].default}
+    if row["provision_state"] == AVAILABLE:
+        del kept["provision_state"]
+    elif row["provision_state"] == VERIFYING:  # whoever imports it has to ask for that again
+        kept["provision_state"] = ENROLL
+    if row["fault"] is not None:  # the conductor's own maintenance ends by itself, a person's does not
+        kept.pop("maintenance", None)
+    if its := [_of_port(port) for port in ports]:
+        kept["ports"] = its
+    return kept
+
+
+def _of_port(port: Mapping[str, Any]) -> dict[str, Any]:
+    values = {**port["record"], **port}
+    found = {name: values.get(name) for name in ("address", *PORT_RECORDS)}
+    return {name: one for name, one in found.items() if one not in (None, PORT_RECORDS[name].default)}
+
+
+def of_chassis(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an import needs to make the same chassis."""
+    return {name: row[name] for name in ("uuid", "description", "extra") if row[name] not in _EMPTY}
