@@ -9,11 +9,19 @@
     ├── ConductorAlreadyRunning   another daemon uses this host name
     ├── ConductorsAtWork          conductors run that must be stopped before this
     ├── MemberEnded               others have ended this worker, and given its nodes away
-    ├── NodeNotFound
+    ├── BadRequest                what was asked cannot be understood, or makes no sense
+    │   └── NeedsConfirmation     so many nodes are switched only when that was confirmed
+    ├── NotFound                  there is no such thing: operation, conductor, task ...
+    │   └── NodeNotFound
     ├── NodeConflict              the node is not in a state that allows this
     ├── InvalidNode               the values for nodes cannot be accepted; lists every fault
     │   └── NodeExists            another node has that name or UUID
     ├── DriverLoadError           a driver cannot be found, imported or started
+    ├── ApiError
+    │   ├── ApiUnavailable        podium-api does not answer, or its database is away
+    │   ├── LoginRefused          podium-api does not know who asks
+    │   ├── NotAllowed            who asks has no role that may do this
+    │   └── OtherFleet            the address leads to another fleet than before
     ├── DuplicateTask             two periodic tasks ask for one name
     ├── NotificationRefused       a webhook answered that it does not take an event
     └── DriverError               a driver could not do what was asked
@@ -32,8 +40,11 @@ from typing import Final
 from podium.wording import safe_str
 
 __all__ = [
+    "ApiError",
+    "ApiUnavailable",
     "AuthenticationRefused",
     "BMCUnreachable",
+    "BadRequest",
     "ConductorAlreadyRunning",
     "ConductorsAtWork",
     "ConfigError",
@@ -45,11 +56,16 @@ __all__ = [
     "DuplicateTask",
     "InvalidDriverInfo",
     "InvalidNode",
+    "LoginRefused",
     "MemberEnded",
+    "NeedsConfirmation",
     "NodeConflict",
     "NodeExists",
     "NodeNotFound",
+    "NotAllowed",
+    "NotFound",
     "NotificationRefused",
+    "OtherFleet",
     "PodiumError",
     "SchemaMismatch",
     "UnsupportedPowerState",
@@ -93,7 +109,19 @@ class MemberEnded(PodiumError):
     """Others have ended this worker of a conductor, and given its nodes away; it has to enter anew."""
 
 
-class NodeNotFound(PodiumError):
+class BadRequest(PodiumError):
+    """What was asked cannot be understood, or makes no sense; the text says what is wrong."""
+
+
+class NeedsConfirmation(BadRequest):
+    """More nodes than ``[conductor] confirm_above`` are switched only when that is confirmed."""
+
+
+class NotFound(PodiumError):
+    """There is no such thing; the text names it, and where to look."""
+
+
+class NodeNotFound(NotFound):
     """No node has that name or UUID."""
 
 
@@ -125,6 +153,26 @@ class DriverLoadError(PodiumError):
     def __init__(self, text: str, faults: Sequence[str] = ()) -> None:
         super().__init__(text)
         self.faults = tuple(faults)
+
+
+class ApiError(PodiumError):
+    """podium-api could not be asked."""
+
+
+class ApiUnavailable(ApiError):
+    """podium-api does not answer, or cannot reach its database."""
+
+
+class LoginRefused(ApiError):
+    """podium-api does not know who asks: user, password or token are missing or wrong."""
+
+
+class NotAllowed(ApiError):
+    """Who asks has no role that may do this."""
+
+
+class OtherFleet(ApiError):
+    """The address leads to another fleet than before."""
 
 
 class DuplicateTask(PodiumError):

@@ -12,13 +12,21 @@ class Fault(Exception):
     :param status: of HTTP
     :param text: for the person who asked: what is wrong, and what to do
     :param headers: of the answer
+    :param error: the error of Podium that it is, whose text and faults may be shown
     """
 
-    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        text: str,
+        headers: Mapping[str, str] | None = None,
+        error: errors.PodiumError | None = None,
+    ) -> None:
         super().__init__(text)
         self.status = status
         self.text = text
         self.headers = dict(headers or {})
+        self.error = error
 
 
 #: Seconds after which a client may try again when the database is away.
@@ -26,7 +34,8 @@ _RETRY_AFTER: Final = 5
 
 #: By class of the error; the first that fits counts. These are Ironic's, whose clients try 409 and 503 again.
 _STATUS: Final[tuple[tuple[type[errors.PodiumError], int], ...]] = (
-    (errors.NodeNotFound, 404),
+    (errors.NotFound, 404),
+    (errors.BadRequest, 400),
     (errors.NodeConflict, 409),
     (errors.NodeExists, 409),
     (errors.InvalidNode, 400),
@@ -42,4 +51,4 @@ def of_error(error: errors.PodiumError) -> Fault:
     if isinstance(error, errors.DatabaseError):  # its own text names the server, and what it answered
         headers = {"Retry-After": str(_RETRY_AFTER)}
         return Fault(status, "the database cannot be reached or is busy; try again later", headers)
-    return Fault(status, "; ".join(str(error).splitlines()), {})
+    return Fault(status, "; ".join(str(error).splitlines()), {}, error)

@@ -17,6 +17,7 @@ from podium.api.ironic.node_fields import NODE_FIELDS, PARTS
 from podium.api.ironic.port_fields import PORT_FIELDS
 from podium.api.ironic.schemas import resource
 from podium.api.ironic.versions import HEADER, HIGHEST, LOWEST
+from podium.api.own import describing
 from podium.api.routing import Operation
 
 _PARAMETER: Final = re.compile(r"{(\w+)(?::\w+)?}")
@@ -41,29 +42,32 @@ _COMPONENTS: Final = {
             "schema": {"type": "string", "enum": _VERSIONS},
         }
     },
-    "responses": {"fault": _FAULT},
-    "schemas": {
-        "node": resource(NODE_FIELDS.values(), PARTS),
-        "port": resource(PORT_FIELDS),
-        "chassis": resource(CHASSIS_FIELDS),
-    },
+    "responses": {"fault": _FAULT, "refusal": describing.REFUSAL},
     "securitySchemes": {
         "user": {"type": "http", "scheme": "basic"},
         "token": {"type": "http", "scheme": "bearer"},
     },
 }
+_SCHEMAS: Final = {
+    "node": resource(NODE_FIELDS.values(), PARTS),
+    "port": resource(PORT_FIELDS),
+    "chassis": resource(CHASSIS_FIELDS),
+}
+_REFUSED: Final = {"$ref": "#/components/responses/refusal"}
 
 
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """Return the OpenAPI document of these operations."""
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
-    for one in operations:
+    table = tuple(operations)
+    for one in table:
         paths[_PARAMETER.sub(r"{\1}", one.path)][one.method.lower()] = _operation(one)
+    own = [one.call for one in table if one.call is not None]
     return {
         "openapi": "3.1.0",
         "info": {"title": "Podium", "version": __version__},
         "paths": paths,
-        "components": _COMPONENTS,
+        "components": {**_COMPONENTS, "schemas": {**_SCHEMAS, **describing.schemas(own)}},
     }
 
 
@@ -82,6 +86,9 @@ def _operation(one: Operation) -> dict[str, Any]:
         "responses": {str(one.status): _answer(one), "default": {"$ref": "#/components/responses/fault"}},
         "security": [] if one.role is None else [{"user": []}, {"token": []}],
     }
+    if one.call is not None:
+        its = describing.operation(one.call, one.method)
+        return {**found, **its, "responses": {**its["responses"], "default": _REFUSED}}
     if (schema := _body(one)) is not None:
         found["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     return found

@@ -19,6 +19,7 @@ from podium.api.ironic import (
     states,
     traits,
 )
+from podium.api.own import operations as own
 from podium.api.routing import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -38,4 +39,5 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *conductors.OPERATIONS,
     *history.OPERATIONS,
     *node_parts.OPERATIONS,
+    *own.OPERATIONS,
 )

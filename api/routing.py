@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from podium.api.callers import Role
 from podium.api.fields import Field
+from podium.client.calls.call import Call
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -29,6 +30,7 @@ class Operation:
     :param schema: of its body, in JSON Schema, if that is not an object of fields
     :param status: of its answer
     :param answer: the schema of its answer; None for an empty one
+    :param call: what it is in Podium's own API, which has no versions like Ironic's, and describes itself
     """
 
     method: str
@@ -42,6 +44,7 @@ class Operation:
     schema: Mapping[str, Any] | None = None
     status: int = 200
     answer: Mapping[str, Any] | None = None
+    call: type[Call[Any]] | None = None
 
 
 def minor(request: Request) -> int:

@@ -71,6 +71,13 @@ class Sql:
 
         return await self._run(run)
 
+    async def use(self, what: Callable[..., _T], *arguments: Any) -> _T:
+        """Return what a function of the database returns, which makes its own transactions.
+
+        :raises podium.errors.DatabaseUnavailable: the database does not answer
+        """
+        return await self._run(lambda: what(self._database, *arguments))
+
     async def ask(self) -> None:
         """Find out whether the database answers, by one question a second however many want to know.
 

@@ -178,7 +178,7 @@ class ChangeCounterRow(Base):
     """The newest number that a change of nodes was given; the only row has the id 1.
 
     ``generation`` counts how often slots were given to other members, see podium.db.slots; ``rosters`` counts
-    how often members or the owners of slots changed.
+    how often members or the owners of slots changed. ``fleet_id`` is a UUID of the database, also of copies.
     """
 
     __tablename__ = "change_counter"
@@ -188,6 +188,7 @@ class ChangeCounterRow(Base):
     deletions: Mapped[int] = mapped_column(sa.BigInteger)
     generation: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
     rosters: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
+    fleet_id: Mapped[str | None] = mapped_column(sa.String(36))
 
 
 class SchemaFloorRow(Base):
@@ -559,6 +560,18 @@ class ApiTokenRow(Base):
     revoked_by: Mapped[str | None] = mapped_column(sa.String(255))
 
 
+class KeptAnswerRow(Base):
+    """The answer to a call of one person with a key of its own, see podium.db.kept_answers."""
+
+    __tablename__ = "kept_answers"
+
+    who: Mapped[str] = mapped_column(Exact, primary_key=True)
+    key: Mapped[str] = mapped_column(Exact, primary_key=True)
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    answer: Mapped[dict[str, Any]]
+    kept_at: Mapped[datetime]
+
+
 nodes = cast(sa.Table, NodeRow.__table__)
 power_readings = cast(sa.Table, PowerReadingRow.__table__)
 change_counter = cast(sa.Table, ChangeCounterRow.__table__)
@@ -585,6 +598,7 @@ task_commands = cast(sa.Table, TaskCommandRow.__table__)
 ports = cast(sa.Table, PortRow.__table__)
 chassis = cast(sa.Table, ChassisRow.__table__)
 api_tokens = cast(sa.Table, ApiTokenRow.__table__)
+kept_answers = cast(sa.Table, KeptAnswerRow.__table__)
 
 
 def columns(table: sa.Table, names: Iterable[str]) -> list[sa.Column[Any]]:

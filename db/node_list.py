@@ -32,6 +32,8 @@ def select_nodes(
     enforced_by_default: bool | None = None,
     conductor: str | None = None,
     unserved: bool = False,
+    limit: int | None = None,
+    after: str | None = None,
     **equal: Any,
 ) -> list[dict[str, Any]]:
     """Some columns of the nodes that meet every condition, in order of name or, when wanted, as given.
@@ -45,6 +47,8 @@ def select_nodes(
         their own are enforced
     :param conductor: only those of members of this host
     :param unserved: only those whose slots no member has that has not ended
+    :param limit: greatest number of nodes to return
+    :param after: only those that come after the node of this name
     :param equal: the values that columns must have
     :returns: the values by column; a node that no conductor reads yet is neither failing, stale nor unserved
     :raises podium.errors.NodeNotFound: naming every wanted node that does not exist
@@ -69,14 +73,18 @@ def select_nodes(
     if unserved:
         query = query.where(~_has_owner())
     if not wanted:
-        rows = connection.execute(query.order_by(nodes.c.name))
+        if after is not None:
+            query = query.where(nodes.c.name > after)
+        rows = connection.execute(query.order_by(nodes.c.name).limit(limit))
         return [dict(zip(names, values, strict=True)) for _, *values in rows]
-    order = [key.id for key in find_keys(connection, wanted)]
+    keys = find_keys(connection, wanted)
+    places = {key.name: place for place, key in enumerate(keys, 1)}
+    order = [key.id for key in keys][places.get(after or "", 0) :]
     found: dict[int, dict[str, Any]] = {}
     for chunk in chunks(order):
         for number, *values in connection.execute(query.where(nodes.c.id.in_(chunk))):
             found[number] = dict(zip(names, values, strict=True))
-    return [found[number] for number in order if number in found]
+    return [found[number] for number in order if number in found][:limit]
 
 
 def _is_left_alone(connection: sa.Connection) -> sa.ColumnElement[bool]:

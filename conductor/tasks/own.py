@@ -20,6 +20,7 @@ from podium.conductor.tasks.schedule import Schedule
 from podium.db import (
     clock,
     enforcement,
+    kept_answers,
     ledger,
     members,
     notifications,
@@ -186,6 +187,7 @@ class PruneTask(ConductorTask):
         count = await self._prune(lambda connection: ledger.prune_events(connection, before, most))
         await self._prune(lambda connection: operations.prune_operations(connection, before))
         await self._prune(lambda connection: task_commands.prune(connection, yesterday))
+        await self._prune(lambda connection: kept_answers.prune(connection, yesterday))
         await self._prune(lambda connection: power_limits.prune(connection, yesterday))
         await self._prune(lambda connection: enforcement.prune(connection, yesterday))
         await self._prune(notifications.prune)

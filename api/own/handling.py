@@ -1,0 +1,137 @@
+"""From a request to the call that it is, and from the answer to HTTP: the same for every call."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from podium.api import bodies
+from podium.api.callers import caller
+from podium.api.faults import Fault
+from podium.api.services import services
+from podium.client.calls import wire
+from podium.client.calls.call import Call, Page
+from podium.client.local.answers import answer
+from podium.client.local.backend import Backend
+from podium.db.engine import Database
+
+C = TypeVar("C", bound=Call[Any])
+
+#: Bytes from which on an answer is compressed.
+_WORTH_IT: Final = 1000
+#: Items that are in memory at a time while a whole list is sent.
+_AT_ONCE: Final = 5000
+#: Characters of the header with warnings, and of a client's key.
+_MOST_WARNED: Final = 4000
+_LONGEST_KEY: Final = 255
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers requests that are this call."""
+
+    async def handle(request: Request) -> Response:
+        asked = await _read(request, call)
+        if "limit" in call.__struct_fields__:
+            if wire.NDJSON in request.headers.get("Accept", ""):
+                return await _stream(request, asked)
+            most = services(request).config.api.max_limit
+            asked = msgspec.structs.replace(asked, limit=min(getattr(asked, "limit", None) or most, most))
+        response: Response = await services(request).sql.use(_respond, request, asked)
+        return response
+
+    return handle
+
+
+async def _read(request: Request, call: type[C]) -> C:
+    """Return the call that a request is.
+
+    :raises podium.errors.InvalidNode: it has a wrong parameter
+    """
+    inside = dict(request.path_params)
+    if request.method in wire.WITH_BODY:
+        body = await bodies.read(request)
+        if not isinstance(body, dict | None):
+            raise Fault(400, "the body must be an object of JSON")
+        given = body or {}
+        if twice := given.keys() & inside.keys():
+            raise Fault(400, f"{', '.join(sorted(twice))} belongs into the path, not into the body")
+        return wire.made(call, {**given, **inside}, texts=False)
+    return wire.made(call, {**wire.of_query(call, request.query_params.multi_items()), **inside}, texts=True)
+
+
+def _backend(request: Request, database: Database, warnings: list[str]) -> Backend:
+    its = services(request)
+    key = request.headers.get(wire.KEY)
+    if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
+        raise Fault(400, f"{wire.KEY} has 1 to {_LONGEST_KEY} characters")
+    return Backend(
+        config=its.config,
+        database=database,
+        catalog=its.catalog,
+        who=caller(request).who,
+        warn=warnings.append,
+        key=key,
+    )
+
+
+def _respond(database: Database, request: Request, call: Call[Any]) -> Response:
+    """Answer a call, in a thread."""
+    warnings: list[str] = []
+    found = answer(_backend(request, database, warnings), call)
+    headers = {"Vary": "Accept, Accept-Encoding"}
+    if warnings:
+        headers[wire.WARNINGS] = _warned(warnings)
+    if found is None:
+        return Response(status_code=204, headers=headers)
+    body = _ENCODER.encode(found)
+    if call.is_safe:
+        headers["ETag"] = tag = f'W/"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+        if tag in request.headers.get("If-None-Match", ""):
+            return Response(status_code=304, headers=headers)
+    if len(body) >= _WORTH_IT and "gzip" in request.headers.get("Accept-Encoding", ""):
+        body = gzip.compress(body, 1)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, call.status, headers, "application/json")
+
+
+def _warned(warnings: list[str]) -> str:
+    """Return as many warnings as fit into a header."""
+    while len(text := json.dumps(warnings)) > _MOST_WARNED:
+        warnings = warnings[:-1]
+    return text
+
+
+async def _stream(request: Request, call: Any) -> Response:
+    """Return all items of a list, or as many as its limit says, one in a line.
+
+    An answer that broke off in the middle lacks the last chunk of HTTP, so that nobody takes it for whole.
+    """
+    first = await _page(request, call, call.limit)
+
+    async def lines() -> AsyncIterator[bytes]:
+        asked, found, left = call, first, call.limit
+        while True:
+            yield _ENCODER.encode_lines(found.items)
+            left = None if left is None else left - len(found.items)
+            if found.next is None or left == 0:
+                return
+            asked = msgspec.structs.replace(asked, marker=found.next)
+            found = await _page(request, asked, left)
+
+    return StreamingResponse(lines(), media_type=wire.NDJSON)
+
+
+async def _page(request: Request, call: Any, left: int | None) -> Page[Any]:
+    page = msgspec.structs.replace(call, limit=_AT_ONCE if left is None else min(left, _AT_ONCE))
+
+    def ask(database: Database) -> Any:
+        return answer(_backend(request, database, []), page)
+
+    found: Page[Any] = await services(request).sql.use(ask)
+    return found

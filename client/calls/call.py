@@ -1,0 +1,73 @@
+"""The frame of calls. A call is data: it can be answered on the database, and sent over HTTP.
+
+From the class of a call come the method of the clients, the route of ``podium-api``, the check of what it
+receives, and its part of ``/openapi.json``.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar, get_args, get_origin
+
+import msgspec
+
+T = TypeVar("T")
+Role: TypeAlias = Literal["reader", "operator", "admin"]
+
+#: The default of what an answer leaves out because nobody asked for it.
+ABSENT: Final[Any] = msgspec.UNSET
+
+_Named: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=65_536)]
+#: A name, a UUID, or a range of names such as ``r1n[01-40]``; or several of them.
+Nodes: TypeAlias = _Named | Sequence[_Named]
+#: A text for people, in one line.
+Line: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """Part of an answer. A client ignores fields that a newer server has added."""
+
+
+class Call(
+    msgspec.Struct,
+    Generic[T],
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    repr_omit_defaults=True,
+):
+    """A question, or something to be done; ``T`` is its answer.
+
+    ``method`` and ``path`` are those of HTTP. Fields in the path's braces are parts of the path; the others
+    are parameters of the query for GET and DELETE, and the JSON body for the rest. ``role`` is the least that
+    may ask, ``status`` that of the answer.
+    """
+
+    method: ClassVar[Literal["GET", "POST", "PUT", "PATCH", "DELETE"]]
+    path: ClassVar[str]
+    role: ClassVar[Role]
+    status: ClassVar[int] = 200
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether it changes nothing, so that it may be sent again when no answer came."""
+        return self.method == "GET"
+
+
+def answer_of(call: type[Call[Any]]) -> Any:
+    """Return the type of a call's answer."""
+    for base in getattr(call, "__orig_bases__", ()):
+        if get_origin(base) is Call:
+            return get_args(base)[0]
+    raise TypeError(f"{call.__name__} does not say what its answer is")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """Some items of a list.
+
+    :param items: in the order of the list
+    :param next: the ``marker`` of the call for those that follow; None after the last
+    """
+
+    items: list[T]
+    next: str | None = None

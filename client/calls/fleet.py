@@ -1,0 +1,24 @@
+"""The fleet as a whole."""
+
+from podium.client.calls.call import Call, Record
+
+
+class Fleet(Record, frozen=True, kw_only=True):
+    """A database and all who use it.
+
+    :param id: a UUID that it was given when it was made
+    :param version: of the program that answers
+    :param heartbeat_timeout: seconds, ``[conductor] heartbeat_timeout``
+    """
+
+    id: str
+    version: str
+    heartbeat_timeout: float
+
+
+class GetFleet(Call[Fleet], frozen=True):
+    """Show which fleet this is, and what clients need to know of its settings."""
+
+    method = "GET"
+    path = "/podium/v1"
+    role = "reader"

@@ -1,0 +1,117 @@
+"""Calls as HTTP carries them: the same for who sends and who receives."""
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from podium import errors
+from podium.client.calls.call import Call
+
+#: As httpx takes the value of a parameter.
+Scalar: TypeAlias = str | int | float | bool | None
+C = TypeVar("C", bound=Call[Any])
+
+_IN_PATH: Final = re.compile(r"{(\w+)}")
+#: At the end of msgspec's messages: where in the value the fault is.
+_WHERE: Final = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
+#: Methods whose calls have a body.
+WITH_BODY: Final = ("POST", "PUT", "PATCH")
+#: Behind the path of a GET: the same as a POST with a body, for what is too long for a URL.
+AS_BODY: Final = "/query"
+#: The header with the warnings that belong to an answer: a JSON list of texts, in ASCII.
+WARNINGS: Final = "Podium-Warnings"
+#: The header with a client's key of a call that it may send again.
+KEY: Final = "Idempotency-Key"
+#: The type of an answer with one item of a list in each line.
+NDJSON: Final = "application/x-ndjson"
+
+
+def path_fields(call: type[Call[Any]]) -> list[str]:
+    """Return the fields that are parts of a call's path."""
+    return _IN_PATH.findall(call.path)
+
+
+def target(call: Call[Any]) -> tuple[str, dict[str, Any]]:
+    """Return a call's path, and the fields that are not in it, without those that have their default."""
+    values = msgspec.to_builtins(call)
+    inside = {name: quote(str(values.pop(name)), safe="") for name in path_fields(type(call))}
+    return _IN_PATH.sub(lambda found: inside[found[1]], call.path), values
+
+
+def query(values: Mapping[str, Any]) -> list[tuple[str, Scalar]]:
+    """Return fields as the parameters of a query: lists repeat, mappings have a dot in their names."""
+    found: list[tuple[str, Scalar]] = []
+    for name, value in values.items():
+        match value:
+            case dict():
+                found += [(f"{name}.{key}", _text(one)) for key, one in value.items()]
+            case list() | tuple():
+                found += [(name, _text(one)) for one in value]
+            case None:
+                pass
+            case _:
+                found.append((name, _text(value)))
+    return found
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def of_query(call: type[Call[Any]], pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return the fields that the parameters of a query give, not yet checked.
+
+    :raises podium.errors.BadRequest: naming a parameter that is given twice and must not be
+    """
+    shapes = _shapes(call)
+    found: dict[str, Any] = {}
+    for name, text in pairs:
+        group, dot, key = name.partition(".")
+        if dot and msgspec.inspect.DictType in shapes.get(group, ()):
+            found.setdefault(group, {})[key] = text
+        elif msgspec.inspect.ListType in shapes.get(name, ()):
+            found.setdefault(name, []).append(text)
+        elif name in found:
+            raise errors.BadRequest(f"{name} is given twice")
+        else:
+            found[name] = text
+    return found
+
+
+@functools.cache
+def _shapes(call: type[Call[Any]]) -> Mapping[str, tuple[type, ...]]:
+    """Return which of a call's fields may be mappings or lists."""
+    info: Any = msgspec.inspect.type_info(call)
+    return {field.encode_name: tuple(map(type, _choices(field.type))) for field in info.fields}
+
+
+def _choices(kind: Any) -> Iterable[Any]:
+    return kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+
+
+def made(call: type[C], values: Mapping[str, Any], *, texts: bool) -> C:
+    """Return a call of these fields.
+
+    :param texts: whether numbers and truths are written as texts, as in a query
+    :raises podium.errors.BadRequest: naming the field that is wrong, and what it has to be
+    """
+    try:
+        found: C = msgspec.convert(values, call, strict=not texts)
+    except msgspec.ValidationError as fault:
+        raise errors.BadRequest(_words(str(fault), call)) from None
+    return found
+
+
+def _words(fault: str, call: type[Call[Any]]) -> str:
+    """Return msgspec's message with the field first, and what there is instead of an unknown one."""
+    if fault.startswith("Object contains unknown field") and not _WHERE.search(fault):
+        known = ", ".join(call.__struct_fields__) or "no parameters"
+        return f"unknown: {fault.partition('`')[2].partition('`')[0][:200]}; there are {known}"
+    where = _WHERE.search(fault)
+    text = _WHERE.sub("", fault).replace("`", "")
+    text = f"{text[:1].lower()}{text[1:]}"[:300]
+    return f"{where[1]}: {text}" if where and where[1] else text

@@ -1,0 +1,1 @@
+"""Answers calls on the database."""

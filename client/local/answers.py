@@ -1,0 +1,23 @@
+"""The answer to each call."""
+
+from typing import Final, TypeVar
+
+from podium.client.calls.call import Call
+from podium.client.local import fleet, nodes
+from podium.client.local.backend import Answers, Backend
+
+T = TypeVar("T")
+
+ANSWERS: Final[Answers] = {
+    **fleet.ANSWERS,
+    **nodes.ANSWERS,
+}
+
+
+def answer(backend: Backend, call: Call[T]) -> T:
+    """Return the answer to a call.
+
+    :raises podium.errors.PodiumError: see each call
+    """
+    found: T = ANSWERS[type(call)](backend, call)
+    return found

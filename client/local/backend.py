@@ -1,0 +1,61 @@
+"""What the answers to calls work with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, TypeVar
+
+import sqlalchemy as sa
+
+from podium import conf, errors
+from podium.client.calls.call import Call, answer_of
+from podium.client.catalog import Catalog
+from podium.db import kept_answers
+from podium.db.engine import Database
+
+T = TypeVar("T")
+
+#: How often a transaction that others were in the way of is tried.
+_ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """The database, the drivers, and who asks.
+
+    :param who: user and host, for the record
+    :param warn: called with each warning that belongs to an answer
+    :param key: of a call that may be sent again; None for one that is not
+    """
+
+    config: conf.Config
+    database: Database
+    catalog: Catalog
+    who: str
+    warn: Callable[[str], None]
+    key: str | None = None
+
+    def write(self, call: Call[T], work: Callable[[sa.Connection], T]) -> T:
+        """Return what ``work`` returns in a transaction that is then committed.
+
+        It is tried again where others were in the way. A call with a key that was answered before gets the
+        same answer, and nothing is done.
+
+        :raises podium.errors.BadRequest: the key was used with another call
+        """
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._write(call, work)
+            except errors.DatabaseBusy:
+                continue
+        return self._write(call, work)
+
+    def _write(self, call: Call[T], work: Callable[[sa.Connection], T]) -> T:
+        with self.database.write() as connection:
+            if self.key is None:
+                return work(connection)
+            kept = kept_answers.Key(self.who, self.key)
+            return kept_answers.once(connection, kept, call, answer_of(type(call)), work)
+
+
+#: What answers each call.
+Answers: TypeAlias = Mapping[type[Call[Any]], Callable[[Backend, Any], Any]]

@@ -1,0 +1,99 @@
+"""Podium on its database, for whoever has the database's password: everything may be asked."""
+
+import asyncio
+import logging
+import os
+import pwd
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cached_property
+from typing import Final, TypeVar
+
+from podium import conf
+from podium.client.calls.call import Call, Page
+from podium.client.catalog import Catalog
+from podium.client.local.answers import answer
+from podium.client.local.backend import Backend
+from podium.client.podium import AsyncPodium, Podium
+from podium.conf import database as database_options
+from podium.db import schema
+from podium.db.engine import Database
+
+T = TypeVar("T")
+LOG: Final = logging.getLogger(__name__)
+
+
+def this_user() -> str:
+    """Return who runs this program, for the record: user and host."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"[:255]
+
+
+class Local(Podium):
+    """Asks the database that a configuration names. It is connected to when it is first needed.
+
+    :param config: by default that of this host, as ``podium`` reads it
+    :param warn: called with each warning; by default it is logged
+    """
+
+    def __init__(
+        self,
+        config: conf.Config | None = None,
+        *,
+        warn: Callable[[str], None] = LOG.warning,
+    ) -> None:
+        self._config = conf.load([], prog="podium") if config is None else config
+        self._warn = warn
+
+    @cached_property
+    def _backend(self) -> Backend:
+        url = database_options.database_url(self._config)
+        database = Database(url, **database_options.engine_options(self._config))
+        try:
+            if remark := schema.check(database):
+                self._warn(f"warning: {remark}")
+        except BaseException:
+            database.dispose()
+            raise
+        catalog = Catalog(self._config, self._warn)
+        return Backend(
+            config=self._config, database=database, catalog=catalog, who=this_user(), warn=self._warn
+        )
+
+    def ask(self, call: Call[T]) -> T:
+        return answer(self._backend, call)
+
+    def each(self, call: Call[Page[T]]) -> Iterator[T]:
+        return iter(answer(self._backend, call).items)
+
+    def close(self) -> None:
+        if "_backend" in self.__dict__:
+            self._backend.database.dispose()
+
+
+class AsyncLocal(AsyncPodium):
+    """As :class:`Local`, in threads."""
+
+    def __init__(
+        self,
+        config: conf.Config | None = None,
+        *,
+        warn: Callable[[str], None] = LOG.warning,
+    ) -> None:
+        self._local = Local(config, warn=warn)
+        self._first = asyncio.Lock()
+
+    async def ask(self, call: Call[T]) -> T:
+        async with self._first:
+            await asyncio.to_thread(lambda: self._local._backend)
+        return await asyncio.to_thread(self._local.ask, call)
+
+    async def each(self, call: Call[Page[T]]) -> AsyncIterator[T]:
+        for item in (await self.ask(call)).items:
+            yield item
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._local.close)

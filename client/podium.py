@@ -1,0 +1,114 @@
+"""The one way for people to ask: a method for each call, the same on the database and over HTTP."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+
+from podium.client.calls.call import Call, Page
+from podium.client.calls.fleet import GetFleet
+from podium.client.calls.nodes import GetNode, ListNodes
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Method(Generic[P, T]):
+    """Makes a call of its arguments, and asks it."""
+
+    def __init__(self, call: Callable[P, Call[T]]) -> None:
+        self._call = call
+
+    @overload
+    def __get__(self, client: "Podium", owner: object = None) -> Callable[P, T]: ...
+
+    @overload
+    def __get__(self, client: "AsyncPodium", owner: object = None) -> Callable[P, Awaitable[T]]: ...
+
+    @overload
+    def __get__(self, client: None, owner: object = None) -> Self: ...
+
+    def __get__(self, client: Any, owner: object = None) -> Any:
+        if client is None:
+            return self
+        return _documented(self._call, lambda *args, **kwargs: client.ask(self._call(*args, **kwargs)))
+
+
+class _Each(Generic[P, T]):
+    """Makes a call of its arguments, and returns the items of all pages one after another."""
+
+    def __init__(self, call: Callable[P, Call[Page[T]]]) -> None:
+        self._call = call
+
+    @overload
+    def __get__(self, client: "Podium", owner: object = None) -> Callable[P, Iterator[T]]: ...
+
+    @overload
+    def __get__(self, client: "AsyncPodium", owner: object = None) -> Callable[P, AsyncIterator[T]]: ...
+
+    @overload
+    def __get__(self, client: None, owner: object = None) -> Self: ...
+
+    def __get__(self, client: Any, owner: object = None) -> Any:
+        if client is None:
+            return self
+        return _documented(self._call, lambda *args, **kwargs: client.each(self._call(*args, **kwargs)))
+
+
+def _documented(call: Callable[..., Any], method: Callable[..., Any]) -> Callable[..., Any]:
+    method.__doc__ = call.__doc__
+    return method
+
+
+class _Calls:
+    """A method for each call, whose arguments are the fields of the call."""
+
+    fleet = _Method(GetFleet)
+    nodes = _Each(ListNodes)
+    node = _Method(GetNode)
+
+
+class Podium(_Calls, ABC):
+    """Podium, for programs without an event loop. A context manager, which closes it at its end.
+
+    Every method raises errors of :mod:`podium.errors`.
+    """
+
+    @abstractmethod
+    def ask(self, call: Call[T]) -> T:
+        """Return the answer to a call."""
+
+    @abstractmethod
+    def each(self, call: Call[Page[T]]) -> Iterator[T]:
+        """Yield the items of all pages of a list."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close every connection."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class AsyncPodium(_Calls, ABC):
+    """As :class:`Podium`, with coroutines and asynchronous iterators."""
+
+    @abstractmethod
+    async def ask(self, call: Call[T]) -> T:
+        """Return the answer to a call."""
+
+    @abstractmethod
+    def each(self, call: Call[Page[T]]) -> AsyncIterator[T]:
+        """Yield the items of all pages of a list."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close every connection."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()

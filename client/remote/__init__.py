@@ -1,0 +1,1 @@
+"""Asks podium-api over HTTP, without the database and its libraries."""

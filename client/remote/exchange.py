@@ -1,0 +1,145 @@
+"""What is sent for a call, and what an answer says: the same with and without an event loop."""
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+import httpx
+import msgspec
+
+from podium import __version__, errors
+from podium.client.calls import wire
+from podium.client.calls.call import Call, Page, answer_of
+
+T = TypeVar("T")
+
+#: Characters of a URL's query, past which the parameters are sent as a body.
+_LONGEST_QUERY: Final = 4000
+#: Seconds between attempts.
+PAUSES: Final = (0.2, 1.0, 3.0)
+#: Statuses that pass: of podium-api without its database, and of proxies.
+_PASSING: Final = (502, 503, 504)
+_HEADERS: Final = {"Accept": "application/json", "User-Agent": f"podium/{__version__}"}
+
+Warn = Callable[[str], None]
+
+
+class TryAgain(Exception):
+    """There was no answer, or one that says that it will pass.
+
+    :param error: to raise when it does not
+    """
+
+    def __init__(self, error: errors.ApiUnavailable) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def request(client: httpx.Client | httpx.AsyncClient, call: Call[Any], accept: str) -> httpx.Request:
+    """Return the request that is a call, with a key of its own if it changes anything."""
+    path, values = wire.target(call)
+    headers = _HEADERS | {"Accept": accept}
+    if call.method in wire.WITH_BODY:
+        headers[wire.KEY] = secrets.token_hex(16)
+        return client.build_request(call.method, path, json=values, headers=headers)
+    query = wire.query(values)
+    if sum(len(name) + len(str(text)) for name, text in query) > _LONGEST_QUERY and "nodes" in values:
+        return client.build_request("POST", f"{path}{wire.AS_BODY}", json=values, headers=headers)
+    return client.build_request(call.method, path, params=query, headers=headers)
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Raise what httpx raises as Podium's errors.
+
+    :raises TryAgain: for what may pass
+    """
+    try:
+        yield
+    except httpx.TimeoutException:
+        raise TryAgain(errors.ApiUnavailable(f"{where} did not answer in time")) from None
+    except httpx.TransportError as fault:
+        text = errors.one_line(fault).partition(": ")[2] or type(fault).__name__
+        raise TryAgain(errors.ApiUnavailable(f"{where} cannot be reached: {text}")) from None
+    except httpx.InvalidURL as fault:
+        raise errors.ConfigError(f"{where} is not a URL that can be asked: {fault}") from None
+
+
+def result(call: Call[T], response: httpx.Response, where: str, warn: Warn) -> T:
+    """Return the answer that was received as a whole.
+
+    :raises podium.errors.PodiumError: the one that the server raised
+    :raises TryAgain: for what may pass
+    """
+    check(response, where)
+    for warning in warnings(response):
+        warn(warning)
+    if response.status_code == 204:
+        return None  # type: ignore[return-value]  # the answer is None then
+    try:
+        found: T = msgspec.json.decode(response.content, type=answer_of(type(call)))
+    except msgspec.MsgspecError as fault:
+        raise errors.ApiError(f"{where} answered what this Podium does not understand: {fault}") from None
+    return found
+
+
+def items(call: Call[Page[T]], lines: Iterator[str], where: str) -> Iterator[T]:
+    """Yield the items of a list of which each line is one."""
+    for line in lines:
+        yield item(call, line, where)
+
+
+def item(call: Call[Page[T]], line: str, where: str) -> T:
+    """Return the item of a list that is in one line.
+
+    :raises podium.errors.ApiError: it is none
+    """
+    kind = answer_of(type(call)).__args__[0]
+    try:
+        found: T = msgspec.json.decode(line, type=kind)
+    except msgspec.MsgspecError as fault:
+        raise errors.ApiError(f"{where} answered what this Podium does not understand: {fault}") from None
+    return found
+
+
+def check(response: httpx.Response, where: str) -> None:
+    """Raise the error that an answer stands for, if it is one.
+
+    :raises podium.errors.PodiumError: the one that the server raised
+    :raises TryAgain: for what may pass
+    """
+    if response.is_success:
+        return
+    code, text, faults = _refusal(response)
+    if response.status_code in _PASSING:
+        raise TryAgain(errors.ApiUnavailable(f"{where}: {text}"))
+    if response.status_code == 401:
+        raise errors.LoginRefused(f"{where}: {text}")
+    if response.status_code == 403:
+        raise errors.NotAllowed(f"{where}: {text}")
+    kind = getattr(errors, code, None)
+    if kind in (errors.InvalidNode, errors.DriverLoadError) and faults:
+        raise errors.InvalidNode(faults) if kind is errors.InvalidNode else kind(text, faults)
+    if isinstance(kind, type) and issubclass(kind, errors.PodiumError):
+        raise kind(text)
+    raise errors.ApiError(f"{where}: {text}")
+
+
+def _refusal(response: httpx.Response) -> tuple[str, str, list[str]]:
+    """Return the name, the text and the faults of an answer that is an error."""
+    try:
+        error = response.json()["error"]
+        return str(error["code"]), str(error["message"]), [str(one) for one in error.get("faults", ())]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", f"the answer is {response.status_code} {response.reason_phrase}", []
+
+
+def warnings(response: httpx.Response) -> list[str]:
+    """Return the warnings that belong to an answer."""
+    try:
+        found = json.loads(response.headers.get(wire.WARNINGS, "[]"))
+    except ValueError:
+        return []
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []

@@ -1,0 +1,64 @@
+"""podium-api in a thread of the test's process, on a Unix socket: quick, and with the real HTTP server."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from peers import PATIENCE
+from podium import conf
+from podium.api import app
+from podium.api.access.guard import Guard
+from podium.api.callers import Caller, Role
+from podium.api.operations import OPERATIONS
+from podium.api.services import Services
+from podium.api.serving.listening import Listeners
+from podium.api.serving.server import Server
+from podium.api.sql import Sql
+from podium.client.catalog import Catalog
+from podium.client.local.local import this_user
+from podium.db.engine import Database
+
+
+class Everybody:
+    """Lets everybody do what the role may that it has now, as the user of this process."""
+
+    def __init__(self) -> None:
+        self.role = Role.ADMIN
+
+    async def admit(self, request: Request, role: Role) -> Caller:
+        name, _, host = this_user().partition("@")
+        return Caller(name, host, self.role)
+
+
+@contextmanager
+def served(config: conf.Config, url: str, socket: Path, access: Any) -> Iterator[None]:
+    """Serve a database until the end of the block."""
+    listeners = Listeners("127.0.0.1", 0, str(socket), 0o600)
+    ready, end = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        sql = Sql(Database(url))
+        services = Services(config, sql, Catalog(config, print))
+        server = Server(Guard(app.create(services, access, OPERATIONS), config), 1_000_000)
+        await server.start(listeners, None)
+        ready.set()
+        await end.wait()
+        await server.stop(PATIENCE)
+        await asyncio.to_thread(sql.close)
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        assert ready.wait(PATIENCE)
+        yield
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join(PATIENCE)
+        loop.close()
+        listeners.close()

@@ -1,0 +1,53 @@
+"""Nodes, asked on the database and over HTTP."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from podium import errors
+from podium.client.calls.nodes import ListNodes
+from podium.client.podium import AsyncPodium, Podium
+from podium.db.api import NodeRecord
+
+Enrol = Callable[..., list[NodeRecord]]
+
+
+def test_nodes_are_listed_by_range_and_condition(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", "n2", "n3", power_state="power on")
+    enrol("n4", power_state="power off")
+    assert [node.name for node in podium.nodes(["n[2-4]"], power_state="power on")] == ["n2", "n3"]
+
+
+def test_a_page_says_where_the_next_begins(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", "n2", "n3")
+    first = podium.ask(ListNodes(limit=2, fields=["name"]))
+    second = podium.ask(ListNodes(limit=2, fields=["name"], marker=first.next))
+    assert [node.name for node in (*first.items, *second.items)] == ["n1", "n2", "n3"]
+    assert second.next is None
+
+
+def test_a_node_that_does_not_exist_is_named(podium: Podium) -> None:
+    with pytest.raises(errors.NodeNotFound, match="no node has the name or UUID n9"):
+        podium.node("n9")
+
+
+def test_secrets_are_masked(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", driver="ipmi", driver_info={"ipmi_address": "192.0.2.1", "ipmi_password": "geheim"})
+    assert podium.node("n1").driver_info == {"ipmi_address": "192.0.2.1", "ipmi_password": "******"}
+
+
+def test_a_field_that_does_not_exist_is_named_with_those_that_do(podium: Podium) -> None:
+    with pytest.raises(errors.BadRequest, match="no field colour; there are uuid, name"):
+        list(podium.nodes(fields=["colour"]))
+
+
+def test_an_event_loop_gets_the_same(async_podium: Callable[[], AsyncPodium], enrol: Enrol) -> None:
+    enrol("n1", "n2")
+
+    async def ask() -> list[str]:
+        async with async_podium() as podium:
+            assert (await podium.node("n1")).name == "n1"
+            return [node.name async for node in podium.nodes()]
+
+    assert asyncio.run(ask()) == ["n1", "n2"]
