@@ -15,6 +15,8 @@ import cliff.show
 
 from podium import conf, errors, node_ranges
 from podium.cli.app import App, add_common_options
+from podium.client.local.local import Local
+from podium.client.podium import Podium
 from podium.conf import database as database_options
 from podium.db import conductors, schema, subnets
 from podium.db.api import NodeKey
@@ -47,6 +49,12 @@ class Command(cliff.command.Command):
         self.parser = super().get_parser(prog_name)
         add_common_options(self.parser)
         return self.parser
+
+    @contextmanager
+    def podium(self) -> Iterator[Podium]:
+        """Return what answers the command's calls."""
+        with Local(self.config, warn=self.warn) as podium:
+            yield podium
 
     @contextmanager
     def database(self) -> Iterator[Database]:

@@ -1,20 +1,16 @@
 """``podium node list`` and ``podium node show``."""
 
 import argparse
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, get_args
 
-from podium import node_ranges, states
+from podium import states
 from podium.cli import arguments, command
-from podium.client.catalog import MAPPINGS, Catalog
-from podium.client.node_columns import AGE, COLUMNS, CONDUCTOR
-from podium.db import api, clock, node_list, roster
-from podium.db.fleet import known_health
+from podium.client.calls.call import ABSENT, plain
+from podium.client.calls.nodes import FIELDS, Node, PowerState
 
-#: What is needed to see whether a health is still true.
-_HEALTH: Final = ("health", "health_checked_at", "health_lasts")
-_ALL: Final = (*COLUMNS, CONDUCTOR, AGE)
+#: Seconds since power_checked_at; of a single node its time says the same.
+AGE: Final = "power_state_age"
 #: What people need not see of one node.
 _EMPTY: Final[tuple[Any, ...]] = (None, "", {}, [])
 _DEFAULT_COLUMNS: Final = (
@@ -29,11 +25,10 @@ _DEFAULT_COLUMNS: Final = (
 )
 _STALE_COLUMNS: Final = tuple(AGE if name == "maintenance" else name for name in _DEFAULT_COLUMNS)
 _ENFORCED_COLUMNS: Final = ("name", "power_state", "wanted_power_state", "enforcement")
-_POWER_STATES: Final = {
+_POWER_STATES: Final[Mapping[str, PowerState]] = {
     "on": states.POWER_ON,
     "off": states.POWER_OFF,
-    **{state: state for state in sorted(states.READINGS)},
-    "none": None,
+    **{state: state for state in get_args(PowerState)},
 }
 
 
@@ -82,72 +77,35 @@ class List(command.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         columns = _columns(parsed_args)
         needed = {*(parsed_args.columns or columns), *parsed_args.sort_columns}
-        read = {"power_checked_at" if column == AGE else column for column in needed} & {*COLUMNS, CONDUCTOR}
-        with self.database() as database, database.read() as connection:
-            if parsed_args.conductor is not None:
-                roster.require(connection, parsed_args.conductor)
-            now = clock.now(connection)
-            rows: Iterable[dict[str, Any]] = node_list.select_nodes(
-                connection,
-                read | {"driver"} | ({*_HEALTH} if "health" in read else set()),
-                wanted=node_ranges.expand(parsed_args.nodes),
+        state = parsed_args.power_state
+        with self.podium() as podium:
+            found = podium.nodes(
+                parsed_args.nodes,
+                fields=[name for name in FIELDS if name in needed],
+                driver=parsed_args.driver,
+                power_state=state and _POWER_STATES[state],
+                maintenance=parsed_args.maintenance or None,
                 failing=parsed_args.failing,
-                fresh=_fresh(parsed_args.stale, now),
-                enforced_by_default=self._by_default() if parsed_args.would_enforce else None,
+                stale=parsed_args.stale,
+                would_enforce=parsed_args.would_enforce,
                 conductor=parsed_args.conductor,
                 unserved=parsed_args.unserved,
-                **_equal(parsed_args),
             )
-            names = roster.names(connection) if CONDUCTOR in read else {}
-        if read & {*MAPPINGS}:
-            rows = map(Catalog(self.config, self.warn).masked, rows)
-        if "health" in read:
-            rows = (_with_known_health(row, now) for row in rows)
-        if CONDUCTOR in read:
-            rows = ({**row, CONDUCTOR: names.get(row[CONDUCTOR])} for row in rows)
-        if AGE in needed:
-            rows = ({**row, AGE: _age(row["power_checked_at"], now)} for row in rows)
-        return columns, [[row.get(column) for column in columns] for row in rows]
-
-    def _by_default(self) -> bool:
-        """Return whether nodes without a policy of their own are enforced."""
-        return bool(self.config.conductor.force_power_state_during_sync)
+            return columns, [[_value(node, column) for column in columns] for node in found]
 
 
 def _columns(parsed_args: argparse.Namespace) -> Sequence[str]:
     if parsed_args.long or parsed_args.columns:
-        return _ALL
+        return FIELDS
     if parsed_args.would_enforce:
         return _ENFORCED_COLUMNS
     return _DEFAULT_COLUMNS if parsed_args.stale is None else _STALE_COLUMNS
 
 
-def _equal(parsed_args: argparse.Namespace) -> dict[str, Any]:
-    """Return the values that columns must have."""
-    equal: dict[str, Any] = {}
-    if parsed_args.driver is not None:
-        equal["driver"] = parsed_args.driver
-    if parsed_args.power_state is not None:
-        equal["power_state"] = _POWER_STATES[parsed_args.power_state]
-    if parsed_args.maintenance or parsed_args.stale is not None:
-        equal["maintenance"] = parsed_args.maintenance
-    return equal
-
-
-def _fresh(stale: float | None, now: datetime) -> tuple[datetime, datetime] | None:
-    return None if stale is None else (clock.later(now, -stale), clock.later(now, clock.AHEAD))
-
-
-def _age(checked_at: datetime | None, now: datetime) -> float | None:
-    """Return how old a reading is, in seconds; None if it was made before the clock was set back."""
-    age = None if checked_at is None else clock.age(checked_at, now)
-    return None if age is None else round(age, 1)
-
-
-def _with_known_health(row: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """Return a row without a health that is outdated."""
-    health, checked_at, lasts = (row[column] for column in _HEALTH)
-    return {**row, "health": known_health(health, checked_at, lasts, now)}
+def _value(node: Node, column: str) -> Any:
+    """Return the value of a column; None for one that was not asked for, which is not shown."""
+    value = getattr(node, column)
+    return None if value is ABSENT else plain(value)
 
 
 class Show(command.ShowOne):
@@ -162,14 +120,10 @@ class Show(command.ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        with self.database() as database, database.read() as connection:
-            (node,) = api.find_nodes(connection, [parsed_args.node])
-            (found,) = node_list.select_nodes(connection, [CONDUCTOR], wanted=[node.uuid])
-            conductor = roster.names(connection).get(found[CONDUCTOR])
-            now = clock.now(connection)
-        catalog = Catalog(self.config, self.warn)
-        shown = catalog.masked(_with_known_health(node._asdict(), now)) | {CONDUCTOR: conductor}
-        names = [*COLUMNS, CONDUCTOR]
+        with self.podium() as podium:
+            node = podium.node(parsed_args.node)
+        shown = {name: plain(getattr(node, name)) for name in FIELDS if name != AGE}
+        names = list(shown)
         if parsed_args.formatter == "table" and not parsed_args.columns:
             names = [name for name in names if shown[name] not in _EMPTY]
         return names, [shown[column] for column in names]

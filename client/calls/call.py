@@ -5,6 +5,7 @@ receives, and its part of ``/openapi.json``.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
@@ -26,6 +27,11 @@ Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """Part of an answer. A client ignores fields that a newer server has added."""
+
+
+def plain(value: Any) -> Any:
+    """Return a part of an answer without Podium's own types; times stay times."""
+    return msgspec.to_builtins(value, builtin_types=(datetime,))
 
 
 class Call(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -10,6 +10,8 @@ from podium.client.calls.call import ABSENT, Call, Nodes, Page, Record
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
+
+PowerState: TypeAlias = Literal["power on", "power off", "error", "none"]
 
 
 class Health(Record, frozen=True, kw_only=True):
@@ -94,7 +96,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     driver: _Name | None = None
-    power_state: Literal["power on", "power off", "error", "none"] | None = None
+    power_state: PowerState | None = None
     maintenance: bool | None = None
     health: Literal["ok", "warning", "critical", "none"] | None = None
     failing: bool = False
