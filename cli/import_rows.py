@@ -10,7 +10,7 @@ from podium.client import chassis_records, enrolment, port_records, portable
 from podium.client.catalog import Catalog
 from podium.db import api, belongings, node_list
 
-_REMEDY: Final = "podium node set changes a node, podium node delete forgets it"
+_REMEDY: Final = "podium node set or the API changes a node, podium node delete forgets it"
 
 
 @dataclass(eq=False)

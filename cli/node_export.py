@@ -28,7 +28,7 @@ class Export(command.Command):
     """Print nodes with what is noted of them, their ports and chassis, in the form of podium node import.
 
     Secrets are printed as ******, which an import refuses. With --with-secrets the whole is written into a
-    new file for its owner alone. A node that the conductor has put into maintenance itself is exported
+    new file that only you may read. A node that the conductor has put into maintenance itself is exported
     without that.
     """
 
@@ -59,10 +59,10 @@ class Export(command.Command):
 
         :param catalog: masks the secrets; None to keep them
         """
-        yield "nodes", []
         chassis = set[str]()
         with self.database() as database, database.snapshot() as connection:
             uuids = [row["uuid"] for row in node_list.select_nodes(connection, ["uuid"], wanted=wanted)]
+            yield "nodes", []
             for some in chunks(uuids, _AT_ONCE):
                 rows = node_list.select_nodes(connection, portable.COLUMNS, wanted=some)
                 ports = belongings.read_ports(connection, some)

@@ -131,6 +131,10 @@ def test_an_export_that_fails_leaves_no_file(enrolled: Run, tmp_path: Path) -> N
     assert list(folder.iterdir()) == []
 
 
+def test_an_export_that_fails_prints_nothing(enrolled: Run) -> None:
+    assert enrolled("node", "export", "nobody").stdout == ""
+
+
 def test_a_place_that_cannot_be_written_is_named(enrolled: Run) -> None:
     done = enrolled("node", "export", "--with-secrets", "/nowhere/export")
     assert done.stderr == "podium: /nowhere/export cannot be written: No such file or directory\n"
