@@ -50,13 +50,12 @@ def test_every_record_of_text_is_set_and_unset_by_its_name(podium: Run, database
     assert exported(podium, "n1") == {}
 
 
-def test_all_named_nodes_are_changed_on_every_database(podium_anywhere: Run) -> None:
-    for name in ("n1", "n2"):
-        podium_anywhere("node", "create", "--driver", "fake", "--name", name)
-    done = podium_anywhere("node", "set", "n[1-2]", "--owner", "lab", "--trait", "CUSTOM_GPU")
+def test_all_named_nodes_are_changed(podium: Run, database: Database) -> None:
+    enrol(database, {"name": "n1"}, {"name": "n2"})
+    done = podium("node", "set", "n[1-2]", "--owner", "lab", "--trait", "CUSTOM_GPU")
     assert (done.returncode, done.stdout) == (0, "2 changed\n")
     for name in ("n1", "n2"):
-        assert exported(podium_anywhere, name) == {"owner": "lab", "traits": ["CUSTOM_GPU"]}
+        assert exported(podium, name) == {"owner": "lab", "traits": ["CUSTOM_GPU"]}
 
 
 def test_retired_and_protected_go_with_their_reasons(podium: Run, database: Database) -> None:
