@@ -13,6 +13,7 @@ from podium import __version__
 from podium.api.callers import Role
 from podium.api.fields import Field, described, since_words
 from podium.api.ironic.chassis import CHASSIS_FIELDS
+from podium.api.ironic.history import HISTORY_FIELDS
 from podium.api.ironic.node_fields import NODE_FIELDS, PARTS
 from podium.api.ironic.port_fields import PORT_FIELDS
 from podium.api.ironic.schemas import resource
@@ -52,6 +53,7 @@ _SCHEMAS: Final = {
     "node": resource(NODE_FIELDS.values(), PARTS),
     "port": resource(PORT_FIELDS),
     "chassis": resource(CHASSIS_FIELDS),
+    "event": resource(HISTORY_FIELDS),
 }
 _REFUSED: Final = {"$ref": "#/components/responses/refusal"}
 

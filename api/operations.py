@@ -7,6 +7,7 @@ from podium.api.ironic import (
     chassis,
     conductors,
     drivers,
+    firmware,
     hardware,
     history,
     maintenance,
@@ -39,5 +40,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *conductors.OPERATIONS,
     *history.OPERATIONS,
     *node_parts.OPERATIONS,
+    *firmware.OPERATIONS,
     *own.OPERATIONS,
 )

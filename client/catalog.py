@@ -85,6 +85,12 @@ class Catalog:
         declared = {} if found is None else found.properties
         return frozenset(key for key, one in declared.items() if one.secret)
 
+    def revealed(self, values: Mapping[str, Any], before: str, after: str) -> list[str]:
+        """Return the keys whose values are hidden for nodes of one driver, and not for those of another."""
+        old, new = self.secrets(before), self.secrets(after)
+        hidden, shown = masking.mask(values, old | new), masking.mask(values, new)
+        return [key for key in values if hidden[key] != shown[key]]
+
     def is_secret(self, key: str, drivers: Iterable[str]) -> bool:
         """Return whether a property is a secret by its name, or in one of these drivers."""
         return masking.is_secret(key) or any(key in self.secrets(name) for name in drivers)

@@ -12,17 +12,19 @@ from podium.client.values import MAPPING, TRUTH, UUID, Kind, text
 _ADDRESS: Final = re.compile(r"[0-9a-f]{2}(?:[:-]?[0-9a-f]{2}){5}")
 #: An OpenFlow datapath, by which some switches are known.
 _DATAPATH: Final = re.compile(r"(?:0x)?[0-9a-f]{16}")
+#: What a link may say of OVN.
+VTEP: Final = frozenset({"vtep-logical-switch", "vtep-physical-switch"})
 #: What a link may say, and the sets of which it must have one, unless it says nothing.
 _LINK_KEYS: Final = frozenset(
     {
         *("port_id", "switch_id", "hostname", "switch_info", "network_type"),
-        *("vtep-logical-switch", "vtep-physical-switch"),
+        *VTEP,
     }
 )
 _LINK_SETS: Final = (
     frozenset({"port_id", "switch_id"}),
     frozenset({"port_id", "hostname"}),
-    frozenset({"port_id", "vtep-logical-switch", "vtep-physical-switch"}),
+    frozenset({"port_id", *VTEP}),
 )
 _SMART: Final = frozenset({"port_id", "hostname"})
 
@@ -47,6 +49,8 @@ def _link(value: Any) -> dict[str, Any]:
         raise ValueError("has a network_type other than managed and unmanaged")
     if found and kind != "unmanaged" and not any(one <= found.keys() for one in _LINK_SETS):
         raise ValueError("needs port_id with switch_id, or with hostname")
+    if len(found.keys() & VTEP) == 1:
+        raise ValueError(f"needs {' and '.join(sorted(VTEP))} together")
     switch = found.get("switch_id")
     if switch is not None and not _DATAPATH.fullmatch(switch.lower()):
         try:

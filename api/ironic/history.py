@@ -10,11 +10,12 @@ from starlette.responses import JSONResponse, Response
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import Field
-from podium.api.ironic import collections, node_paths
+from podium.api.ironic import collections, node_paths, resources, schemas
 from podium.api.ironic.collections import Page
+from podium.api.ironic.resources import ResourceField
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
-from podium.client.values import TRUTH
+from podium.client.values import TIME, TRUTH, UUID
 from podium.db import api, ledger
 from podium.db.ledger import Event
 
@@ -24,9 +25,22 @@ _QUERY: Final = (
     *(one for one in collections.PAGING if one.name not in ("fields", "detail")),
     Field("detail", TRUTH),
 )
-#: Further fields of one event, and the lowest version of each. Podium knows no projects, and an event of the
-#: power neither changes a provision state nor has a length.
-_NOTHING: Final = {"project": 113, "state": 115, "target_provision_state": 115, "duration_seconds": 115}
+_NEVER: Final = {"type": "null"}
+#: Podium knows no projects, and does not keep in which provision state a node was, and for how long.
+HISTORY_FIELDS: Final = (
+    ResourceField("uuid", fixed=True, shows=UUID.schema),
+    ResourceField("created_at", fixed=True, shows=TIME.schema),
+    ResourceField("severity", fixed=True, shows={"type": "string", "enum": ["ERROR", "INFO"]}),
+    ResourceField("event", fixed=True, shows={"type": "string"}),
+    ResourceField("event_type", fixed=True, shows={"type": "string"}),
+    ResourceField("conductor", shows={"type": "string"}),
+    ResourceField("user", shows={"type": "string"}),
+    ResourceField("project", 113, fixed=True, shows=_NEVER),
+    ResourceField("state", 115, fixed=True, shows=_NEVER),
+    ResourceField("target_provision_state", 115, fixed=True, shows=_NEVER),
+    ResourceField("duration_seconds", 115, fixed=True, shows=_NEVER),
+)
+_BRIEF: Final = ("uuid", "created_at", "severity", "event")
 #: A UUID of the version for other uses (8 in RFC 9562) whose last 48 bits are the number of the event.
 _PREFIX: Final = "00000000-0000-8000-8000-"
 
@@ -52,17 +66,18 @@ def _said(event: Event) -> str:
 
 def _show(event: Event, node: str, server: str, minor: int, *, whole: bool) -> dict[str, Any]:
     said, own = _said(event), _uuid(event.id)
-    shown: dict[str, Any] = {
+    values = {
         "uuid": own,
-        "created_at": event.at.isoformat(),
+        "created_at": event.at,
         "severity": "ERROR" if event.cause == "fault" else "INFO",
         "event": said if whole or len(said) <= _LONGEST else f"{said[: _LONGEST - 3]}...",
-        "links": [{"href": f"{server}/v1/nodes/{node}/history/{own}", "rel": "self"}],
+        "event_type": event.cause,
+        "conductor": event.conductor,
+        "user": event.who,
     }
-    if whole:
-        shown |= {"event_type": event.cause, "conductor": event.conductor, "user": event.who}
-        shown |= {name: None for name, since in _NOTHING.items() if since <= minor}
-    return shown
+    names = resources.known(HISTORY_FIELDS, minor) if whole else _BRIEF
+    links = [{"href": f"{server}/v1/nodes/{node}/history/{own}", "rel": "self"}]
+    return {**resources.shown(HISTORY_FIELDS, values, names), "links": links}
 
 
 async def list_history(request: Request) -> Response:
@@ -118,7 +133,7 @@ OPERATIONS: Final = (
         summary="List what happened to a node",
         since=78,
         query=_QUERY,
-        answer={"type": "object"},
+        answer=schemas.page("history", schemas.ref("event")),
     ),
     Operation(
         method="GET",
@@ -127,6 +142,6 @@ OPERATIONS: Final = (
         role=Role.READER,
         summary="Show an event of a node",
         since=78,
-        answer={"type": "object"},
+        answer=schemas.ref("event"),
     ),
 )

@@ -11,7 +11,7 @@ from podium import masking
 from podium.api import bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
-from podium.api.ironic import collections, node_paths
+from podium.api.ironic import node_paths
 from podium.api.routing import Handler, Operation
 from podium.api.services import address, services
 from podium.client.catalog import Catalog
@@ -20,7 +20,6 @@ from podium.db import api, claims, node_list
 from podium.db.api import NodeRecord
 from podium.drivers.bmc.inventory import COLLECTED_AT
 
-_COMPONENTS: Final = {"bios": "bios_version", "bmc": "bmc_firmware_version"}
 #: The key of ``record`` that networks are under.
 _VIFS: Final = "vifs"
 _IDENT: Final = text(255, least=1)
@@ -61,23 +60,6 @@ def _inventory(node: NodeRecord) -> dict[str, Any]:
         "bmc_mac": its.get("bmc_mac_address"),
     }
     return {"inventory": inventory, "plugin_data": {"collected_at": collected, "collected_by": node.driver}}
-
-
-async def list_firmware(request: Request) -> Response:
-    """Return the versions of firmware that the hardware of a node reports."""
-    collections.parameters(request, ())
-    node = await _node(request)
-    found = [
-        {
-            "component": component,
-            "initial_version": None,
-            "current_version": node.properties[name],
-            "last_version_flashed": None,
-        }
-        for component, name in _COMPONENTS.items()
-        if isinstance(node.properties.get(name), str)
-    ]
-    return JSONResponse({"firmware": found})
 
 
 async def list_bios(request: Request) -> Response:
@@ -198,7 +180,6 @@ def _operation(method: str, path: str, handler: Handler, summary: str, since: in
 
 OPERATIONS: Final = (
     _operation("GET", "inventory", show_inventory, "Show what a node's hardware reports of itself", 81),
-    _operation("GET", "firmware", list_firmware, "List versions of a node's firmware", 86),
     _operation("GET", "bios", list_bios, "Show that no BIOS settings are read", 40),
     _operation("GET", "children", list_children, "List the nodes that are parts of a node", 83),
     _operation("GET", "vendor_passthru/methods", list_methods, "Show that there are no methods", 1),

@@ -97,10 +97,11 @@ def unmasked(
         found[name] = masking.restored(values[name], before[name], old | new)
         faults += masked(name, found[name], old | new)
     faults += [
-        f"driver_info: {key} is a secret of the driver {before['driver']}, and the driver {values['driver']}"
-        " does not know it; remove it"
-        for key in found["driver_info"]
-        if key in old - new and not masking.is_secret(key)
+        f"{name}: {key} is, or has, a secret of the driver {before['driver']}, and the driver"
+        f" {values['driver']} does not know it; remove it"
+        for name, value in found.items()
+        if isinstance(value, Mapping)
+        for key in catalog.revealed(value, before["driver"], values["driver"])
     ]
     if faults:
         raise errors.InvalidNode(faults)

@@ -113,6 +113,9 @@ def _change(connection: sa.Connection, wanted: str, its: _Patch, catalog: Catalo
     after = node_values.unmasked(after, before, its.names, catalog)
     node_rules.check_state(node, its.names)
     more = node_rules.follow(node, before, after)
+    if saved := catalog.revealed(node.driver_internal_info, node.driver, after["driver"]):
+        kept = node.driver_internal_info.items()
+        more["driver_internal_info"] = {key: value for key, value in kept if key not in saved}
     new = _new(node, before, after, catalog) | more
     if new:
         _write(connection, node, new)

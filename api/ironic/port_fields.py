@@ -8,12 +8,14 @@ from podium.api.faults import Fault
 from podium.api.ironic.links import pair
 from podium.api.ironic.resources import ResourceField, shown
 from podium.client import port_records
-from podium.client.port_records import PORT_RECORDS
+from podium.client.port_records import PORT_RECORDS, VTEP
 from podium.client.values import MAPPING, TIME, UUID
 from podium.db.ports import Port
 
 #: The lowest version in which a link may say network_type.
 _NETWORK_TYPE: Final = 64
+#: The versions in which a link may say something of OVN; in others such a link is shown as empty.
+_VTEP_VERSIONS: Final = range(90, 105)
 
 
 def _field(name: str, since: int = 1, *, required: bool = False, fixed: bool = False) -> ResourceField:
@@ -43,15 +45,20 @@ PORT_FIELDS: Final = (
 BRIEF: Final = ("uuid", "address")
 
 
-def check(values: Mapping[str, Any], minor: int) -> None:
+def check(values: Mapping[str, Any], minor: int | None) -> None:
     """Check what the fields of a port must be together.
 
+    :param minor: the version in which the link was written; None for one that was there before
     :raises podium.api.faults.Fault: naming what is wrong with them in this API
     :raises podium.errors.InvalidNode: naming what is wrong with them anywhere
     """
     link = values.get("local_link_connection") or {}
-    if "network_type" in link and minor < _NETWORK_TYPE:
+    if minor is not None and "network_type" in link and minor < _NETWORK_TYPE:
         raise Fault(406, f"network_type of local_link_connection needs version 1.{_NETWORK_TYPE} of the API")
+    if minor is not None and VTEP & link.keys() and minor not in _VTEP_VERSIONS:
+        raise Fault(
+            406, f"local_link_connection has {' and '.join(sorted(VTEP))} only in the versions 1.90 to 1.104"
+        )
     port_records.check(values)
     if values.get("portgroup_uuid") is not None:
         raise Fault(400, "portgroup_uuid is not possible: Podium has no port groups")
@@ -73,7 +80,9 @@ def written(port: Port) -> dict[str, Any]:
     }
 
 
-def show(port: Port, names: tuple[str, ...], server: str) -> dict[str, Any]:
+def show(port: Port, names: tuple[str, ...], server: str, minor: int) -> dict[str, Any]:
     """Return the fields of a port with these names, without secrets, and its links."""
     values = masking.mask(written(port)) | {"created_at": port.created_at, "updated_at": port.updated_at}
+    if VTEP & (values.get("local_link_connection") or {}).keys() and minor not in _VTEP_VERSIONS:
+        values["local_link_connection"] = {}
     return {**shown(PORT_FIELDS, values, names), "links": pair(server, f"ports/{port.uuid}")}

@@ -16,7 +16,6 @@ from podium.api.ironic import absent, collections, node_paths, patch, port_field
 from podium.api.ironic.collections import PAGING, Page
 from podium.api.ironic.patch import Step
 from podium.api.ironic.port_fields import BRIEF, PORT_FIELDS
-from podium.api.ironic.versions import HIGHEST
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
 from podium.client.enrolment import canonical
@@ -70,7 +69,7 @@ async def _list(request: Request, *, whole: bool) -> Response:
     )
     found = await services(request).sql.read(_page, wanted, node, page)
     server = address(request)
-    texts = [port_fields.show(port, names, server) for port in found[: page.limit]]
+    texts = [port_fields.show(port, names, server, minor(request)) for port in found[: page.limit]]
     return resources.listing(request, "ports", page, found, texts)
 
 
@@ -96,7 +95,7 @@ async def show_port(request: Request) -> Response:
     known = resources.known(PORT_FIELDS, minor(request))
     names = collections.chosen(request, collections.parameters(request, (collections.FIELDS,)), _SINCE)
     port = await services(request).sql.read(_find, request.path_params["port"])
-    return JSONResponse(port_fields.show(port, names or known, address(request)))
+    return JSONResponse(port_fields.show(port, names or known, address(request), minor(request)))
 
 
 def _find(connection: sa.Connection, ident: str, *, to_change: bool = False) -> Port:
@@ -112,10 +111,11 @@ async def create_port(request: Request) -> Response:
     idents = [values.pop(one.name) for one in _IDENTS if one.name in values]
     if len(idents) != 1:
         raise Fault(400, "a port needs either node_uuid or node_ident")
-    port_fields.check(values, minor(request))
+    version = minor(request)
+    port_fields.check(values, version)
     port = await services(request).sql.write(_create, idents[0], values)
     server = address(request)
-    shown = port_fields.show(port, resources.known(PORT_FIELDS, minor(request)), server)
+    shown = port_fields.show(port, resources.known(PORT_FIELDS, version), server, version)
     return JSONResponse(shown, 201, {"Location": f"{server}/v1/ports/{port.uuid}"})
 
 
@@ -147,7 +147,7 @@ async def change_port(request: Request) -> Response:
     version = minor(request)
     port = await services(request).sql.write(_change, request.path_params["port"], steps, version)
     names = resources.known(PORT_FIELDS, version)
-    return JSONResponse(port_fields.show(port, names, address(request)))
+    return JSONResponse(port_fields.show(port, names, address(request), version))
 
 
 def _change(connection: sa.Connection, ident: str, steps: list[Step], minor: int) -> Port:
@@ -155,7 +155,7 @@ def _change(connection: sa.Connection, ident: str, steps: list[Step], minor: int
     before = port_fields.written(port)
     changed = resources.patched(PORT_FIELDS, before, steps, minor)
     after = {**before, **changed}
-    port_fields.check(after, minor if "local_link_connection" in changed else HIGHEST)
+    port_fields.check(after, minor if "local_link_connection" in changed else None)
     columns = port_fields.columns(after)
     new = {name: one for name, one in columns.items() if one != port_fields.columns(before)[name]}
     if not new:

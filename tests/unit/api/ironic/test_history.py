@@ -58,7 +58,13 @@ def test_an_event_says_who_and_where(http: Any, node: Any) -> None:
     found = http.get("/v1/nodes/n1/history?detail=true&limit=1")["history"][0]
     assert (found["conductor"], found["user"], found["event_type"]) == (C1.host, "alice@here", "request")
     assert found["project"] is found["state"] is found["duration_seconds"] is None
-    http.version = "1.112"
+    for http.version, hidden in (
+        ("1.115", set()),
+        ("1.114", {"state", "target_provision_state", "duration_seconds"}),
+        ("1.112", {"project", "state", "target_provision_state", "duration_seconds"}),
+    ):
+        shown = http.get("/v1/nodes/n1/history?detail=true&limit=1")["history"][0]
+        assert found.keys() - shown.keys() == hidden
     found = http.get("/v1/nodes/n1/history?detail=true&limit=1")["history"][0]
     assert found.keys() == {*BRIEF, "conductor", "user", "event_type"}
 

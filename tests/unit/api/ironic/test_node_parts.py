@@ -42,6 +42,14 @@ def test_the_inventory_is_what_the_hardware_reports(http: Any, enrol: Any) -> No
         ("bios", "1.2"),
         ("bmc", "3.4"),
     ]
+    identity = {"vendor", "model", "serial_number"}
+    assert {firmware[0][name] for name in identity} == {None}
+    assert firmware[0]["created_at"].startswith("20") and firmware[0]["updated_at"] is None
+    (first, _) = http.get("/v1/nodes/n1/firmware?fields=component")["firmware"]
+    assert first.keys() == {"component", "created_at", "updated_at"}
+    http.version = "1.113"
+    assert not http.get("/v1/nodes/n1/firmware?detail=true")["firmware"][0].keys() & identity
+    assert http("GET", "/v1/nodes/n1/firmware?fields=vendor").status_code == 406
 
 
 def test_a_node_of_which_nothing_was_collected_has_no_inventory(http: Any, enrol: Any) -> None:

@@ -228,6 +228,37 @@ def test_a_masked_secret_that_does_not_exist_is_refused(http: Any, enrol: Any, s
     assert (answer.status_code, "******" in text(answer)) == (400, True)
 
 
+def test_what_only_the_driver_of_before_hides_is_not_shown_with_another(
+    http: Any, enrol: Any, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {"fake": frozenset({"fake_pin"})}
+    monkeypatch.setattr(
+        "podium.client.catalog.Catalog.secrets", lambda _, driver: secrets.get(driver, frozenset())
+    )
+    pins = {"driver_info": {"fake_pin": "4711"}, "extra": {"deep": [{"fake_pin": "4712"}]}}
+    enrol("n1", **pins, driver_internal_info={"fake_pin": "4713", "seen": 1})
+    steps = [("replace", "/driver", "fake-hardware")]
+    for remedy in (("remove", "/driver_info/fake_pin"), ("remove", "/extra/deep")):
+        answer = patch(http, *steps)
+        assert (answer.status_code, "is, or has, a secret of the driver fake" in text(answer)) == (400, True)
+        assert "471" not in answer.text + http("GET", "/v1/nodes/n1").text
+        steps.append(remedy)
+    answer = patch(http, *steps)
+    assert (answer.status_code, answer.json()["driver_internal_info"]) == (200, {"seen": 1})
+    assert "471" not in answer.text
+
+
+@pytest.mark.parametrize("chassis", ["11111111-2222-3333-4444-555555555555", "rack 1", 7])
+def test_a_chassis_of_a_node_is_there(http: Any, enrol: Any, chassis: Any) -> None:
+    enrol("n1")
+    for answer in (
+        patch(http, ("add", "/chassis_uuid", chassis)),
+        http("POST", "/v1/nodes", json={"driver": "fake", "chassis_uuid": chassis}),
+    ):
+        assert (answer.status_code, "chassis_uuid" in text(answer)) == (400, True)
+    assert [one["name"] for one in http.get("/v1/nodes")["nodes"]] == ["n1"]
+
+
 def test_what_cannot_be_changed(http: Any, enrol: Any) -> None:
     enrol("n1")
     for path in ("/uuid", "/traits", "/power_state", "/provision_state", "/created_at", "/colour", "/links"):

@@ -105,6 +105,35 @@ def test_wrong_values_are_refused_and_named(http: Any, node: Any, values: Any, w
     assert http.get("/v1/ports") == {"ports": []}
 
 
+OVN = {"port_id": "1", "vtep-logical-switch": "a", "vtep-physical-switch": "b"}
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [("1.89", 406), ("1.90", 201), ("1.104", 201), ("1.105", 406)]
+)
+def test_a_link_says_something_of_ovn_in_some_versions(
+    http: Any, node: Any, version: str, status: int
+) -> None:
+    body = {"address": MAC, "node_uuid": node.uuid, "local_link_connection": OVN}
+    http.version = version
+    assert http("POST", "/v1/ports", json=body).status_code == status
+    half = {"port_id": "1", "switch_id": MAC, "vtep-logical-switch": "a"}
+    http.version = "1.90"
+    answer = http("POST", "/v1/ports", json={**body, "local_link_connection": half})
+    assert (answer.status_code, "together" in answer.text) == (400, True)
+
+
+def test_a_link_that_says_something_of_ovn_is_empty_in_other_versions(http: Any, node: Any) -> None:
+    http.version = "1.104"
+    own = post(http, node, local_link_connection=OVN)["uuid"]
+    for http.version, link in (("1.89", {}), ("1.90", OVN), ("1.104", OVN), ("latest", {})):
+        assert http.get(f"/v1/ports/{own}")["local_link_connection"] == link
+    step = {"op": "replace", "path": "/extra", "value": {"a": 1}}
+    assert http("PATCH", f"/v1/ports/{own}", json=[step]).json()["local_link_connection"] == {}
+    http.version = "1.104"
+    assert http.get(f"/v1/ports/{own}")["local_link_connection"] == OVN
+
+
 def test_an_address_uuid_or_name_of_another_port_is_a_conflict(http: Any, node: Any) -> None:
     port = post(http, node, name="eth0")
     for same in ({"address": MAC.upper()}, {"uuid": port["uuid"]}, {"name": "eth0"}):
