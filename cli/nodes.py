@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 from podium import states
 from podium.cli import arguments, command
 from podium.client.calls.call import ABSENT, plain
-from podium.client.calls.nodes import FIELDS, Node, PowerState
+from podium.client.calls.nodes import FIELDS, HealthStatus, Node, PowerState
 
 #: Seconds since power_checked_at; of a single node its time says the same.
 AGE: Final = "power_state_age"
@@ -54,6 +54,12 @@ class List(command.Lister):
         )
         parser.add_argument("--maintenance", action="store_true", help="only nodes in maintenance")
         parser.add_argument(
+            "--health",
+            choices=get_args(HealthStatus),
+            metavar="STATUS",
+            help="only nodes with this health: ok, warning, critical, or none where nothing is known",
+        )
+        parser.add_argument(
             "--failing",
             action="store_true",
             help="only nodes whose last read of the power failed, and those that no living conductor reads",
@@ -72,6 +78,24 @@ class List(command.Lister):
         )
         parser.add_argument("--conductor", metavar="HOST", help="only nodes of this conductor")
         parser.add_argument("--unserved", action="store_true", help="only nodes that no conductor serves")
+        parser.add_argument(
+            "--conductor-group",
+            metavar="GROUP",
+            type=arguments.group_name,
+            help='only nodes of this group; "" for those of none',
+        )
+        parser.add_argument("--provision-state", metavar="STATE", help="only nodes in this provision state")
+        parser.add_argument("--resource-class", metavar="CLASS", help="only nodes of this resource class")
+        parser.add_argument("--owner", help="only nodes of this owner")
+        parser.add_argument("--instance-uuid", metavar="UUID", help="only the node with this instance")
+        parser.add_argument(
+            "--extra",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            type=arguments.key_value,
+            help="only nodes with this in extra; several must all be there",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
@@ -90,6 +114,13 @@ class List(command.Lister):
                 would_enforce=parsed_args.would_enforce,
                 conductor=parsed_args.conductor,
                 unserved=parsed_args.unserved,
+                health=parsed_args.health,
+                conductor_group=parsed_args.conductor_group,
+                provision_state=parsed_args.provision_state,
+                resource_class=parsed_args.resource_class,
+                owner=parsed_args.owner,
+                instance_uuid=parsed_args.instance_uuid,
+                extra=dict(parsed_args.extra),
             )
             return columns, [[_value(node, column) for column in columns] for node in found]
 

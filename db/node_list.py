@@ -3,13 +3,15 @@
 100,000 nodes take seconds, so that no more than what is shown is read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from podium import states
+from podium.db import clock
 from podium.db.api import find_keys
 from podium.db.bulk import chunks
 from podium.db.fleet_figures import IS_READ
@@ -32,6 +34,8 @@ def select_nodes(
     enforced_by_default: bool | None = None,
     conductor: str | None = None,
     unserved: bool = False,
+    health: str | None = None,
+    extra: Mapping[str, str] = MappingProxyType({}),
     limit: int | None = None,
     after: str | None = None,
     **equal: Any,
@@ -47,6 +51,8 @@ def select_nodes(
         their own are enforced
     :param conductor: only those of members of this host
     :param unserved: only those whose slots no member has that has not ended
+    :param health: only those with this status; ``none`` for those without a report, or with an outdated one
+    :param extra: the texts of entries in ``extra``
     :param limit: greatest number of nodes to return
     :param after: only those that come after the node of this name
     :param equal: the values that columns must have
@@ -72,6 +78,10 @@ def select_nodes(
         query = query.where(_has_owner(members.c.host == conductor))
     if unserved:
         query = query.where(~_has_owner())
+    if health is not None:
+        query = query.where(_has_health(connection, health))
+    kind = connection.dialect.name
+    query = query.where(*(_entry(kind, nodes.c.extra, key) == value for key, value in extra.items()))
     if not wanted:
         if after is not None:
             query = query.where(nodes.c.name > after)
@@ -105,6 +115,38 @@ def _to_be_enforced(by_default: bool) -> sa.ColumnElement[bool]:
     differs = power != nodes.c.wanted_power_state, power != states.ERROR  # not so where either is missing
     enforced = sa.and_(*differs, nodes.c.maintenance.is_(False), sa.or_(*policies))
     return sa.or_(nodes.c.enforcement.is_not(None), enforced)
+
+
+def _has_health(connection: sa.Connection, status: str) -> sa.ColumnElement[bool]:
+    """Return whether nodes have this health, by the rule of podium.db.fleet.known_health."""
+    now = clock.now(connection)
+    since, lasts = nodes.c.health_checked_at, nodes.c.health_lasts
+    # As many as tasks have spacings; a sum of time and seconds would be other SQL in each database.
+    spans = connection.scalars(sa.select(lasts).where(lasts.is_not(None)).distinct()).all()
+    is_recent = [
+        sa.and_(lasts == span, since.between(clock.later(now, -span), clock.later(now, clock.AHEAD)))
+        for span in spans
+    ]
+    is_known = sa.or_(since.is_(None), lasts.is_(None), *is_recent)
+    if status == "none":
+        return sa.or_(nodes.c.health.is_(sa.null()), ~is_known)
+    return sa.and_(is_known, _entry(connection.dialect.name, nodes.c.health, "status") == status)
+
+
+def _entry(kind: str, column: sa.Column[Any], key: str) -> sa.ColumnElement[Any]:
+    """Return the text of an entry in a JSON column, ``true`` and numbers as JSON writes them.
+
+    :param kind: of the database
+    :param key: without quotation marks and backslashes
+    """
+    path = f'$."{key}"'
+    if kind == "postgresql":
+        return sa.func.json_extract_path_text(column, key)
+    found = sa.func.json_extract(column, path)
+    if kind == "sqlite":
+        truth = sa.func.json_type(column, path)
+        return sa.case((truth.in_(("true", "false")), truth), else_=sa.cast(found, sa.Text))
+    return sa.collate(sa.func.json_unquote(found), "utf8mb4_bin")
 
 
 def shards(connection: sa.Connection) -> list[tuple[str | None, int]]:

@@ -11,7 +11,11 @@ from podium.client.calls.call import ABSENT, Call, Nodes, Page, Record
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
 
+#: Of an entry in a mapping: not all have a form in the paths of JSON that databases understand.
+KEY: Final = r'^[^"\\\x00-\x1f]{1,255}$'
+Key: TypeAlias = Annotated[str, msgspec.Meta(pattern=KEY)]
 PowerState: TypeAlias = Literal["power on", "power off", "error", "none"]
+HealthStatus: TypeAlias = Literal["ok", "warning", "critical", "none"]
 
 
 class Health(Record, frozen=True, kw_only=True):
@@ -92,20 +96,25 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param would_enforce: whose power the conductor is to restore
     :param conductor: of the conductor on this host
     :param unserved: that no conductor serves
+    :param health: ``none`` for nodes without a report, or whose report is outdated
     :param extra: values in ``extra``, as ``extra.rack=r7`` in the query
     """
 
     driver: _Name | None = None
     power_state: PowerState | None = None
     maintenance: bool | None = None
-    health: Literal["ok", "warning", "critical", "none"] | None = None
+    health: HealthStatus | None = None
     failing: bool = False
     stale: _Age | None = None
     would_enforce: bool = False
     conductor: _Name | None = None
     conductor_group: Annotated[str, msgspec.Meta(max_length=255)] | None = None
     unserved: bool = False
-    extra: dict[str, str] = {}
+    provision_state: _Name | None = None
+    resource_class: _Name | None = None
+    owner: _Name | None = None
+    instance_uuid: _Name | None = None
+    extra: dict[Key, str] = {}
 
 
 class ListNodes(Filter, Call[Page[Node]], frozen=True):

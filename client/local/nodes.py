@@ -1,5 +1,6 @@
 """Answers about nodes."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 
 from podium import errors, node_ranges
 from podium.client.calls.call import Nodes, Page
-from podium.client.calls.nodes import FIELDS, Filter, GetNode, Health, ListNodes, Node
+from podium.client.calls.nodes import FIELDS, KEY, Filter, GetNode, Health, ListNodes, Node
 from podium.client.catalog import MAPPINGS
 from podium.client.local.backend import Answers, Backend
 from podium.client.node_columns import AGE, CONDUCTOR
@@ -17,6 +18,18 @@ from podium.db.fleet import known_health
 
 #: What is needed to see whether a health is still true.
 _HEALTH: Final = ("health", "health_checked_at", "health_lasts")
+
+#: The conditions that are values of columns.
+_COLUMNS: Final = (
+    "driver",
+    "power_state",
+    "maintenance",
+    "conductor_group",
+    "provision_state",
+    "resource_class",
+    "owner",
+    "instance_uuid",
+)
 
 
 def names(nodes: Nodes) -> list[str]:
@@ -63,6 +76,8 @@ def select(
 
     :param after: only nodes that come after the one of this name
     """
+    if bad := [key for key in chosen.extra if not re.search(KEY, key)]:
+        raise errors.BadRequest(f"nodes cannot be found by the entry {bad[0][:80]!r} of extra")
     if chosen.conductor is not None:
         roster.require(connection, chosen.conductor)
     now = clock.now(connection)
@@ -75,6 +90,8 @@ def select(
         enforced_by_default=_by_default(backend) if chosen.would_enforce else None,
         conductor=chosen.conductor,
         unserved=chosen.unserved,
+        health=chosen.health,
+        extra=chosen.extra,
         limit=None if limit is None else limit + 1,
         after=after,
         **_equal(chosen),
@@ -122,12 +139,7 @@ def _by_default(backend: Backend) -> bool:
 
 def _equal(chosen: Filter) -> dict[str, Any]:
     """Return the values that columns must have."""
-    given = {
-        "driver": chosen.driver,
-        "power_state": chosen.power_state,
-        "maintenance": chosen.maintenance,
-        "conductor_group": chosen.conductor_group,
-    }
+    given = {name: getattr(chosen, name) for name in _COLUMNS}
     equal: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if chosen.power_state == "none":
         equal["power_state"] = None

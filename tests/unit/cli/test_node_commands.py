@@ -331,7 +331,13 @@ def mixed_nodes(database: Database) -> None:
     enrol(database, name="alien", driver="acme", power_state="power off")
     enrol(database, name="dead", driver="fake", power_state="power on", power_failures=3)
     enrol(database, name="fine", driver="fake", power_state="power on", power_checked_at=utcnow())
-    enrol(database, name="parked", driver="fake", maintenance=True)
+    noted = {
+        "extra": {"rack": "r7"},
+        "owner": "physics",
+        "resource_class": "large",
+        "conductor_group": "east",
+    }
+    enrol(database, name="parked", driver="fake", maintenance=True, **noted)
 
 
 @pytest.mark.usefixtures("mixed_nodes")
@@ -347,6 +353,13 @@ def mixed_nodes(database: Database) -> None:
         (["--power-state", "on", "--failing"], ["dead"]),
         (["fine,parked"], ["fine", "parked"]),
         (["fine,parked", "--maintenance"], ["parked"]),
+        (["--extra", "rack=r7"], ["parked"]),
+        (["--extra", "rack=r7", "--extra", "row=2"], []),
+        (["--owner", "physics", "--resource-class", "large"], ["parked"]),
+        (["--conductor-group", "east"], ["parked"]),
+        (["--conductor-group", ""], ["alien", "dead", "fine"]),
+        (["--provision-state", "active"], []),
+        (["--health", "ok"], []),
     ],
 )
 def test_lists_are_narrowed_by_filters(podium: Run, filters: list[str], names: list[str]) -> None:

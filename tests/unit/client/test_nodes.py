@@ -51,3 +51,27 @@ def test_an_event_loop_gets_the_same(async_podium: Callable[[], AsyncPodium], en
             return [node.name async for node in podium.nodes()]
 
     assert asyncio.run(ask()) == ["n1", "n2"]
+
+
+def test_nodes_are_listed_by_what_is_noted_of_them(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", extra={"rack": "r7"}, owner="physics", resource_class="large", provision_state="active")
+    enrol("n2", extra={"rack": "r7", "row": 3}, owner="maths", health={"status": "critical", "reasons": []})
+    enrol("n3", conductor_group="north")
+    for conditions, found in (
+        ({"extra": {"rack": "r7"}}, ["n1", "n2"]),
+        ({"extra": {"rack": "r7", "row": "3"}}, ["n2"]),
+        ({"owner": "physics"}, ["n1"]),
+        ({"resource_class": "large"}, ["n1"]),
+        ({"provision_state": "active"}, ["n1"]),
+        ({"health": "critical"}, ["n2"]),
+        ({"health": "none"}, ["n1", "n3"]),
+        ({"conductor_group": "north"}, ["n3"]),
+        ({"conductor_group": ""}, ["n1", "n2"]),
+    ):
+        assert [node.name for node in podium.nodes(**conditions)] == found, conditions
+
+
+@pytest.mark.parametrize("key", ['a"b', "a\\b", ""])
+def test_an_entry_that_no_database_could_look_for_is_refused(podium: Podium, key: str) -> None:
+    with pytest.raises(errors.BadRequest):
+        list(podium.nodes(extra={key: "x"}))

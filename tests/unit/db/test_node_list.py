@@ -1,0 +1,70 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from podium.db import clock, node_list
+from podium.db.api import create_nodes
+from podium.db.engine import Database
+
+_OK = {"status": "ok", "reasons": []}
+
+
+def names(database: Database, **conditions: Any) -> list[str]:
+    with database.read() as connection:
+        return [row["name"] for row in node_list.select_nodes(connection, ["name"], **conditions)]
+
+
+def test_a_health_counts_as_long_as_its_report_lasts(database: Database) -> None:
+    with database.write() as connection:
+        now = clock.now(connection)
+        reported = {
+            "fresh": (_OK, now - timedelta(seconds=60), 3600.0),
+            "frail": ({**_OK, "status": "warning"}, now, 3600.0),
+            "lasting": (_OK, None, None),
+            "outdated": (_OK, now - timedelta(seconds=60), 30.0),
+            "ahead": (_OK, now + timedelta(seconds=3600), 3600.0),
+            "never": (None, None, None),
+        }
+        rows = [
+            {"name": name, "driver": "fake", "health": health, "health_checked_at": at, "health_lasts": lasts}
+            for name, (health, at, lasts) in reported.items()
+        ]
+        create_nodes(connection, rows)
+    assert names(database, health="ok") == ["fresh", "lasting"]
+    assert names(database, health="warning") == ["frail"]
+    assert names(database, health="none") == ["ahead", "never", "outdated"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("r7", "r7"),
+        ("R7", None),
+        ("ä ☃", "ä ☃"),
+        ("7", "7"),
+        (7, "7"),
+        (1.5, "1.5"),
+        (True, "true"),
+        (False, "false"),
+        (None, None),
+        ("", ""),
+        ('"\\', '"\\'),
+    ],
+)
+def test_nodes_are_found_by_the_texts_of_entries(database: Database, value: Any, text: str | None) -> None:
+    key = "rack's.place [1]"
+    others = {"none": {}, "other": {key: "r8"}, "elsewhere": {"rack": value}}
+    with database.write() as connection:
+        create_nodes(connection, [{"name": "here", "driver": "fake", "extra": {key: value}}])
+        create_nodes(
+            connection, [{"name": one, "driver": "fake", "extra": its} for one, its in others.items()]
+        )
+    assert names(database, extra={key: "r7" if text is None else text}) == ([] if text is None else ["here"])
+
+
+def test_all_entries_must_be_there(database: Database) -> None:
+    with database.write() as connection:
+        create_nodes(connection, [{"name": "n1", "driver": "fake", "extra": {"rack": "r7", "row": 1}}])
+    assert names(database, extra={"rack": "r7", "row": "1"}) == ["n1"]
+    assert names(database, extra={"rack": "r7", "row": "2"}) == []
