@@ -56,11 +56,12 @@ def test_of_several_subnets_the_smallest_counts() -> None:
 
 
 @pytest.fixture
-def fleet(database: Database, enrol: Enrol) -> Callable[[], dict[str, Counter[str]]]:
+def fleet(database: Database) -> Callable[[], dict[str, Counter[str]]]:
     """Two conductors with forty nodes in each of two subnets; counts by subnet and host."""
-    for subnet in ("10.0.0", "10.0.1"):
-        for number in range(40):
-            enrol(f"n{subnet}.{number}", endpoint=f"{subnet}.{number}")
+    endpoints = [f"{subnet}.{number}" for subnet in ("10.0.0", "10.0.1") for number in range(40)]
+    with database.write() as connection:
+        rows = [{"driver": "fake", "name": f"n{one}", "endpoint": one} for one in endpoints]
+        api.create_nodes(connection, rows)
     settle(database, enter(database, "c1"), enter(database, "c2"))
 
     def counts() -> dict[str, Counter[str]]:

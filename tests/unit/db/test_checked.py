@@ -13,6 +13,7 @@ from podium.db.engine import Database
 from podium.db.models import power_readings
 from podium.db.readings import Checked, Reading, record_checked, record_readings
 from podium.db.worker import Worker
+from rounds import ONLY_LONG
 
 Enrol = Callable[..., list[NodeRecord]]
 
@@ -34,7 +35,7 @@ def checked(database: Database) -> list[str]:
         return [row.name for row in api.list_nodes(connection) if row.power_checked_at == NOON]
 
 
-@pytest.mark.parametrize("step", [1, 2, 7])
+@pytest.mark.parametrize("step", [1, pytest.param(2, marks=ONLY_LONG), 7])
 def test_of_many_nodes_those_that_were_read_and_no_others_are_written(
     database: Database, enrol: Enrol, step: int
 ) -> None:

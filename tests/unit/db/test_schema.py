@@ -36,6 +36,7 @@ from podium.db import (
 )
 from podium.db.engine import Database
 from podium.db.worker import Worker
+from rounds import ROUNDS
 from servers import Server
 from templates import upgrade_to
 
@@ -432,8 +433,9 @@ for path in sys.stdin.read().split():
 """
 
 
+@pytest.mark.long
 def test_processes_that_create_one_database_at_once_all_find_it_ready(tmp_path: Path) -> None:
-    paths = "\n".join(str(tmp_path / f"{number}.sqlite") for number in range(20))
+    paths = "\n".join(str(tmp_path / f"{number}.sqlite") for number in range(5 * ROUNDS))
     command = [sys.executable, "-c", _PREPARE]
     pipe = subprocess.PIPE
     programs = [subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=pipe) for _ in range(3)]
@@ -446,7 +448,7 @@ def test_processes_that_create_one_database_at_once_all_find_it_ready(tmp_path: 
             program.stdin.write(paths)
             program.stdin.close()
             program.stdin = None
-        assert [program.communicate(timeout=60)[1] for program in programs] == ["", "", ""]
+        assert [program.communicate(timeout=60 * ROUNDS)[1] for program in programs] == ["", "", ""]
     finally:
         for program in programs:
             program.kill()
