@@ -16,6 +16,7 @@ from fakes import until
 from hardware import IPMI, Fake, Hardware, PolledRedfish, Redfish
 from podium import states
 from podium.drivers.bmc.inventory import Inventory
+from rounds import ONLY_LONG
 from sites import Site, site
 
 Scenario = Callable[[Site], Awaitable[None]]
@@ -25,7 +26,10 @@ Play = Callable[..., None]
 ON, OFF = states.POWER_ON, states.POWER_OFF
 
 
-@pytest.fixture(params=[Fake, IPMI, Redfish, PolledRedfish], ids=lambda hardware: hardware.__name__.lower())
+HARDWARE = [Fake, IPMI, Redfish, pytest.param(PolledRedfish, marks=ONLY_LONG)]
+
+
+@pytest.fixture(params=HARDWARE, ids=lambda hardware: hardware.__name__.lower())
 def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
     hardware: Hardware = request.param(tmp_path)
 

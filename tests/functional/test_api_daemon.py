@@ -15,6 +15,7 @@ import pytest
 from apis import Api, everything
 from daemons import eventually
 from peers import PATIENCE
+from rounds import only_long
 from servers import RestartablePostgreSQL
 
 WORKERS = "api_workers = 2\n"
@@ -212,6 +213,7 @@ def test_tls_begins_at_1_2_and_a_reload_takes_another_certificate(tmp_path: Path
         assert "Traceback" not in api.text()
 
 
+@only_long
 def test_wrong_files_of_tls_are_named(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path, "one")
     _, other = certificate(tmp_path, "other")

@@ -14,7 +14,7 @@ from doors import Door
 from peers import PATIENCE
 from podium.db.engine import Database
 from podium.db.models import nodes, operations, power_requests
-from rounds import ROUNDS, SEED
+from rounds import ONLY_LONG, ROUNDS, SEED
 
 KILLS: Final = ROUNDS
 DELETED: Final = ("n1", "n2", "n3")
@@ -129,6 +129,11 @@ def door(migrated_url: str, tmp_path: Path) -> Iterator[Door]:
         yield door
 
 
+@pytest.mark.parametrize(
+    "migrated_url",
+    ["sqlite", *(pytest.param(kind, marks=ONLY_LONG) for kind in ("postgresql", "mariadb"))],
+    indirect=True,
+)
 @pytest.mark.long
 def test_what_was_asked_is_whole_or_not_there_after_a_kill(door: Door) -> None:
     dice = random.Random(SEED)

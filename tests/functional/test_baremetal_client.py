@@ -15,6 +15,7 @@ import yaml
 from baremetal import Baremetal
 from daemons import Daemon, Rack, eventually
 from doors import Door
+from rounds import only_long
 
 MACHINES: Final = 3
 CONF: Final = "[conductor]\nsync_power_state_interval = 1\n"
@@ -235,6 +236,7 @@ def test_a_bmc_that_does_not_answer_is_told_and_its_node_stays_in_enroll(empty: 
     assert shown["last_error"] and "guess" not in shown["last_error"]
 
 
+@only_long
 def test_records_of_traits_ports_and_chassis_are_kept(empty: Stand) -> None:
     baremetal = empty.baremetal
     node = empty.enrol("web1", 0)
@@ -272,6 +274,7 @@ def test_records_of_traits_ports_and_chassis_are_kept(empty: Stand) -> None:
     assert chassis in baremetal.refused("chassis", "show", chassis)
 
 
+@only_long
 def test_drivers_conductors_and_what_is_known_of_a_machine_are_shown(empty: Stand) -> None:
     baremetal = empty.baremetal
     empty.enrol("web1", 0)
@@ -306,6 +309,7 @@ def test_what_there_is_not_is_not_found_at_once(stand: Stand, command: str) -> N
     assert "(HTTP 404)" in stand.baremetal.refused(*command.split())
 
 
+@only_long
 def test_what_needs_deployment_is_refused_at_once(empty: Stand) -> None:
     empty.enrol("web1", 0)
     empty.baremetal.run("node", "manage", "web1", "--wait", "60")

@@ -13,7 +13,7 @@ from daemons import Daemon, Rack, eventually
 from podium.db import api, conductors, ledger, operations
 from podium.db.engine import Database
 from podium.db.operations import PowerRequest
-from rounds import ONLY_LONG
+from rounds import ONLY_LONG, only_long
 from servers import PostgreSQL, Server
 from shifted_clock import ShiftedClock
 from templates import prepared
@@ -116,6 +116,7 @@ def test_the_clock_of_the_database_may_be_set_while_the_daemon_runs(tmp_path: Pa
             assert "Traceback" not in daemon.text()
 
 
+@only_long
 def test_a_clock_that_is_set_while_the_daemon_runs_does_no_harm(tmp_path: Path, library: Path) -> None:
     clock = ShiftedClock(library, tmp_path / "clock")
     clock.set(BIRTH)

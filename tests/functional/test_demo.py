@@ -17,6 +17,7 @@ import pytest
 from daemons import eventually
 from environments import Environment
 from peers import PATIENCE, free_port
+from rounds import only_long
 
 SCRIPT: Final = Path(__file__).parents[2] / "etc" / "demo" / "run.sh"
 USUAL: Final = 6230
@@ -92,6 +93,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return Checkout(tmp_path_factory.mktemp("checkout"))
 
 
+@only_long
 def test_it_takes_another_port_where_the_usual_one_is_taken_and_the_nodes_follow(checkout: Checkout) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as neighbour:
         with suppress(OSError):  # or somebody else has it, which will do as well

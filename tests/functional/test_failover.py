@@ -90,7 +90,7 @@ def an_hour_ahead(tmp_path: Path) -> Callable[[Standby], None]:
     return prepare
 
 
-@pytest.mark.long
+@only_long
 def test_a_synchronous_standby_with_another_clock_takes_over_and_nothing_is_lost_or_done_twice(
     tmp_path: Path, an_hour_ahead: Callable[[Standby], None]
 ) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from daemons import Daemon, Rack, eventually
 from environments import Environment
+from rounds import only_long
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "podium-driver-fence"
 
@@ -34,6 +35,7 @@ def enrol(daemon: Daemon, **nodes: dict[str, Any]) -> None:
     daemon.podium("node", "import", "--force", str(file))  # one machine may be there twice
 
 
+@only_long
 def test_the_tests_of_the_example_pass(
     environment: Environment, require_peer: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -41,11 +43,13 @@ def test_the_tests_of_the_example_pass(
     environment.python("-m", "pytest", "-p", "no:cacheprovider", "--basetemp", tmp_path / "base", cwd=EXAMPLE)
 
 
+@only_long
 def test_the_types_of_the_example_are_right(environment: Environment, tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="mypy is not installed (make lint does)")
     environment.python("-m", "mypy", "--cache-dir", tmp_path, cwd=EXAMPLE)
 
 
+@only_long
 def test_the_check_of_installed_drivers_finds_nothing_in_the_example(
     environment: Environment, tmp_path: Path
 ) -> None:
@@ -81,6 +85,7 @@ def test_a_real_agent_switches_a_machine_and_tells_its_health(
         assert "Traceback" not in daemon.text()
 
 
+@only_long
 def test_fence_ipmilan_switches_a_simulated_bmc_and_is_refused_with_a_wrong_password(
     environment: Environment, require_peer: Callable[[str], str], tmp_path: Path
 ) -> None:

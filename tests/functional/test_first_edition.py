@@ -24,11 +24,13 @@ def test_its_own_tests_pass_without_a_warning(environment: Environment, tmp_path
     environment.python("-m", "pytest", "-p", "no:cacheprovider", "--basetemp", tmp_path / "base", cwd=PACKAGE)
 
 
+@only_long
 def test_its_types_are_right(environment: Environment, tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="mypy is not installed (make lint does)")
     environment.python("-m", "mypy", "--cache-dir", tmp_path, cwd=PACKAGE)
 
 
+@only_long
 def test_the_check_of_installed_drivers_finds_nothing_in_it(environment: Environment, tmp_path: Path) -> None:
     environment.podium("driver", "check", "acme", cwd=tmp_path)
 

@@ -15,6 +15,7 @@ from podium.db import schema
 from podium.db.engine import Database
 from podium.db.migrations import FIRST_WITH_FLOOR, REVISIONS
 from podium.db.models import schema_floor
+from rounds import only_long
 from templates import upgrade_to
 
 
@@ -41,6 +42,7 @@ def revisions(environment: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(ast.literal_eval(done.stdout.decode()))
 
 
+@only_long
 def test_the_program_of_the_commit_before_the_newest_migration_meets_the_new_schema(tmp_path: Path) -> None:
     environment = before_migration(REVISIONS[-1], tmp_path / "before")
     assert revisions(environment) == REVISIONS[:-1]

@@ -6,6 +6,7 @@ import pytest
 
 from daemons import Daemon
 from environments import Environment
+from rounds import only_long
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,7 @@ def test_the_tests_of_a_new_driver_pass(environment: Environment, package: Path)
     environment.python("-m", "pytest", "-p", "no:cacheprovider", cwd=package)
 
 
+@only_long
 def test_the_types_of_a_new_driver_are_right(environment: Environment, package: Path, tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="mypy is not installed (make lint does)")
     environment.python("-m", "mypy", "--cache-dir", tmp_path, cwd=package)
@@ -42,6 +44,7 @@ def test_a_new_driver_can_be_tried_at_once(environment: Environment, package: Pa
     environment.podium("driver", "try", "acme", *address, "--set", "power on", "--yes", cwd=package)
 
 
+@only_long
 def test_a_new_driver_runs_in_a_daemon_and_switches_its_nodes(
     environment: Environment, package: Path, tmp_path: Path
 ) -> None:

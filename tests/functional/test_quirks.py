@@ -20,6 +20,7 @@ import yaml
 from daemons import Daemon, Rack, eventually
 from peers import PATIENCE, free_port
 from podium.simulator import faults
+from rounds import only_long
 
 _PASSWORD: Final = "twenty bytes of it.."
 _EACH: Final = 2  # BMCs with each quirk
@@ -214,6 +215,7 @@ def rack(tmp_path: Path) -> Iterator[QuirkyRack]:
         yield started
 
 
+@only_long
 def test_odd_bmcs_are_read_and_switched_or_refused_for_the_right_reason(
     rack: QuirkyRack, tmp_path: Path, require_peer: Callable[[str], str]
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 import peers
 from daemons import Rack
 from peers import PATIENCE
+from rounds import only_long
 
 ADDRESS = "127.21.9.21"
 
@@ -102,6 +103,7 @@ def test_sushy_reads_and_switches_a_machine(rack: Trusted, tmp_path: Path) -> No
     assert rack.log("1")[ADDRESS]["log"] == ["On", "ForceRestart", "GracefulShutdown"]
 
 
+@only_long
 def test_the_dmtfs_validator_finds_nothing_but_what_is_excused(rack: Trusted, tmp_path: Path) -> None:
     program = peers.require_in("sushy", "rf_protocol_validator")
     login = ("--user", "admin", "--password", "podium-sim", "--ca-bundle", str(rack.certificate))

@@ -64,11 +64,13 @@ def test_the_tests_of_the_example_pass(
     environment.python(*arguments, cwd=EXAMPLE, timeout=4 * PATIENCE)
 
 
+@only_long
 def test_the_types_of_the_example_are_right(environment: Environment, tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="mypy is not installed (make lint does)")
     environment.python("-m", "mypy", "--cache-dir", tmp_path, cwd=EXAMPLE)
 
 
+@only_long
 def test_the_check_of_installed_drivers_finds_nothing_in_the_example(
     environment: Environment, tmp_path: Path
 ) -> None:
