@@ -160,8 +160,19 @@ class _Change:
                 fault if fault.startswith(f"{node.name}: ") else f"{node.name}: {fault}"
                 for fault in wrong.faults
             ]
+        if self._given.driver is not None:
+            faults += [f"{node.name}: {fault}" for fault in self._revelations(node, values)]
         values |= _policy(self._given.power_policy)
         return {column: value for column, value in values.items() if getattr(node, column) != value}
+
+    def _revelations(self, node: NodeRecord, values: dict[str, Any]) -> list[str]:
+        """Return what the new driver would show that the old one hides, and drop what the old one saved."""
+        before, after = node.driver, self._given.driver
+        if saved := self._catalog.revealed(node.driver_internal_info, before, after):
+            values["driver_internal_info"] = without(node.driver_internal_info, saved)
+        names = ("driver_info", "properties", "extra", "record")
+        fields = {name: values.get(name, getattr(node, name)) for name in names}
+        return self._catalog.revelations(fields, before, after)
 
     def _of_driver(self, node: NodeRecord) -> dict[str, Any]:
         given, unset = self._given, self._unset

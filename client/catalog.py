@@ -91,6 +91,28 @@ class Catalog:
         hidden, shown = masking.mask(values, old | new), masking.mask(values, new)
         return [key for key in values if hidden[key] != shown[key]]
 
+    def revelations(self, fields: Mapping[str, Any], before: str, after: str) -> list[str]:
+        """Return a line for each value of a node that another driver would show.
+
+        :param fields: those of the node as it is to be; the others than mappings have no secrets
+        """
+        found = [
+            f"{name}: {key} is, or has, a secret of the driver {before}, and the driver {after} does not know"
+            " it; remove it"
+            for name, value in fields.items()
+            if isinstance(value, Mapping)
+            for key in self.revealed(value, before, after)
+        ]
+        if before != after and self._class(before) is None:
+            new = self._class(after)
+            found += [
+                f"driver_info: {key} may be a secret, as the driver {before} cannot be asked, and the driver"
+                f" {after} does not know it; remove it"
+                for key in fields["driver_info"]
+                if new is not None and key not in new.properties and not masking.is_secret(key)
+            ]
+        return found
+
     def is_secret(self, key: str, drivers: Iterable[str]) -> bool:
         """Return whether a property is a secret by its name, or in one of these drivers."""
         return masking.is_secret(key) or any(key in self.secrets(name) for name in drivers)

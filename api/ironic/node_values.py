@@ -96,13 +96,7 @@ def unmasked(
     for name in names:
         found[name] = masking.restored(values[name], before[name], old | new)
         faults += masked(name, found[name], old | new)
-    faults += [
-        f"{name}: {key} is, or has, a secret of the driver {before['driver']}, and the driver"
-        f" {values['driver']} does not know it; remove it"
-        for name, value in found.items()
-        if isinstance(value, Mapping)
-        for key in catalog.revealed(value, before["driver"], values["driver"])
-    ]
+    faults += catalog.revelations(found, before["driver"], values["driver"])
     if faults:
         raise errors.InvalidNode(faults)
     return found

@@ -185,6 +185,33 @@ def test_records_of_nodes_whose_driver_is_not_installed_can_be_changed(
     assert podium("node", "set", "n1", "--owner", "lab").stdout == "1 changed\n"
 
 
+def test_what_only_the_driver_of_before_hides_is_not_shown_with_another(
+    podium: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "podium.client.catalog.Catalog.secrets",
+        lambda _, driver: frozenset({"fake_pin"} if driver == "fake" else ()),
+    )
+    info = {"fake_pin": "4711"}
+    enrol(database, {"name": "n1", "driver_info": info, "driver_internal_info": {**info, "seen": 1}})
+    done = podium("node", "set", "n1", "--driver", "fake-hardware")
+    assert (done.returncode, "n1: driver_info: fake_pin is, or has, a secret" in done.stderr) == (1, True)
+    assert "4711" not in done.stdout + done.stderr
+    options = ["--driver", "fake-hardware", "--unset", "driver_info.fake_pin"]
+    assert podium("node", "set", "n1", *options).stdout == "1 changed\n"
+    with database.read() as connection:
+        (node,) = api.find_nodes(connection, ["n1"])
+    assert (node.driver_info, node.driver_internal_info) == ({}, {"seen": 1})
+
+
+def test_what_a_driver_had_that_is_gone_is_not_shown_with_another(podium: Run, database: Database) -> None:
+    enrol(database, {"name": "n1", "driver": "gone", "driver_info": {"pin": "4711", "fake_latency": 1.0}})
+    done = podium("node", "set", "n1", "--driver", "fake")
+    assert (done.returncode, "n1: driver_info: pin may be a secret" in done.stderr) == (1, True)
+    options = ["--driver", "fake", "--unset", "driver_info.pin"]
+    assert podium("node", "set", "n1", *options).stdout == "1 changed\n"
+
+
 def test_a_node_in_enroll_need_not_be_complete(podium: Run, database: Database) -> None:
     enrol(database, {"name": "n1", "driver": "ipmi", "provision_state": "enroll"})
     assert podium("node", "set", "n1", "--property", "rack=1", "--owner", "lab").stdout == "1 changed\n"
