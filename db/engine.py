@@ -2,6 +2,7 @@
 
 import functools
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -117,8 +118,12 @@ class Database:
             return
         try:
             yield one.connected(engine)
+        except errors.PodiumError:  # of who uses it; the transaction was rolled back
+            raise
         except BaseException:
             one.close()  # whatever became of it
+            for other in kept:
+                other.doubt()
             raise
         finally:
             one.lock.release()
@@ -182,10 +187,10 @@ class Database:
             self._writers = (KeptFile(path),)
             self._readers = tuple(KeptFile(path) for _ in range(_READERS))
 
-    def keep_readers(self, count: int) -> None:
+    def keep_readers(self, count: int, clock: Callable[[], float] = time.monotonic) -> None:
         """Keep connections to a server to read over; to a file :meth:`keep_open` keeps them."""
         if not self.is_sqlite:
-            self._readers = tuple(KeptSession() for _ in range(count))
+            self._readers = tuple(KeptSession(clock) for _ in range(count))
 
     def peek(self, query: str) -> tuple[Any, ...] | None:
         """The first row that a query returns, at a tenth of the cost of :meth:`read`.

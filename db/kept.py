@@ -1,7 +1,7 @@
 """Connections that are kept to read or write over: to get one takes longer than most transactions."""
 
+import math
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +25,9 @@ class Kept:
         if self._connection is None:
             self._connection = engine.connect()
         return self._connection
+
+    def doubt(self) -> None:
+        """Note that something is wrong with the database; from any thread."""
 
     def close(self) -> None:
         if self._connection is not None:
@@ -62,10 +65,10 @@ class KeptSession(Kept):
     :param clock: seconds, monotonic
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__()
         self._clock = clock
-        self._used_at = 0.0
+        self._used_at = -math.inf
 
     def connected(self, engine: sa.Engine) -> sa.Connection:
         now = self._clock()
@@ -73,6 +76,9 @@ class KeptSession(Kept):
             self._look(engine)
         self._used_at = now
         return super().connected(engine)
+
+    def doubt(self) -> None:
+        self._used_at = -math.inf
 
     def _look(self, engine: sa.Engine) -> None:
         if self._connection is None:

@@ -12,7 +12,7 @@ from podium import errors
 from podium.db.models import members, nodes, slots
 from podium.db.slots import OF_NODE
 
-#: Columns whose JSON is returned as the text that the database has: most of it was rendered before.
+#: Columns whose JSON is returned as the text that the database has: most of it is shown as it is.
 JSON: Final = ("driver_info", "driver_internal_info", "properties", "extra", "record")
 #: The columns that pages may be sorted by; ``id`` decides between equal ones.
 SORTABLE: Final = (

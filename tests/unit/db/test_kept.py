@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from podium import errors
 from podium.db.engine import Database
 from podium.db.kept import KeptSession
 
@@ -27,11 +28,13 @@ def kept(server: Database) -> Iterator[KeptSession]:
 NOW = [0.0]
 
 
+#: Returns what the server calls a connection.
+_NUMBER = {"postgresql": sa.text("SELECT pg_backend_pid()"), "mysql": sa.text("SELECT connection_id()")}
+
+
 def _number(database: Database, connection: sa.Connection) -> Any:
-    """Return what the server calls a connection."""
-    name = "pg_backend_pid()" if database.url.get_backend_name() == "postgresql" else "connection_id()"
     with connection.begin():
-        return connection.scalar(sa.text(f"SELECT {name}"))
+        return connection.scalar(_NUMBER[database.url.get_backend_name()])
 
 
 def _end(database: Database, number: int) -> None:
@@ -51,6 +54,34 @@ def test_a_connection_is_kept_and_made_anew_once_the_server_has_ended_it(
     _end(server, first)
     NOW[0] += 3600
     assert _number(server, kept.connected(server.engine)) != first
+
+
+def test_once_one_connection_was_lost_the_others_are_looked_at(server: Database) -> None:
+    database = Database(server.url)
+    database.keep_readers(2, lambda: NOW[0])
+    with database.read() as connection, database.read() as other:
+        numbers = [
+            connection.scalar(_NUMBER[database.url.get_backend_name()]) for connection in (connection, other)
+        ]
+    for number in numbers:
+        _end(server, number)
+    with pytest.raises(errors.DatabaseUnavailable), database.read() as connection:
+        connection.execute(sa.text("SELECT 1"))
+    with database.read() as connection, database.read() as other:
+        assert connection.scalar(sa.text("SELECT 1")) == other.scalar(sa.text("SELECT 1")) == 1
+    database.dispose()
+
+
+def test_a_refusal_of_podium_itself_costs_no_connection(server: Database) -> None:
+    database = Database(server.url)
+    database.keep_readers(1)
+    with database.read() as connection:
+        first = connection.connection.dbapi_connection
+    with pytest.raises(errors.NodeNotFound), database.read():
+        raise errors.NodeNotFound("ghost")
+    with database.read() as connection:
+        assert connection.connection.dbapi_connection is first
+    database.dispose()
 
 
 def test_reads_from_a_server_share_a_connection_unless_they_overlap(server: Database) -> None:
