@@ -1,53 +1,34 @@
 """``podium driver list`` and ``podium driver show``."""
 
 import argparse
-import inspect
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-from oslo_config import cfg
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from podium import errors
 from podium.cli import command
-from podium.client.catalog import Catalog
-from podium.db import conductors
-from podium.drivers import base, class_options, registry
-from podium.drivers.base import actions
+from podium.client.calls.call import plain
+from podium.client.calls.drivers import Driver, DriverSummary
+from podium.client.podium import Podium
 
-
-def _description(driver: type[base.Driver]) -> str:
-    return (inspect.cleandoc(driver.__doc__ or "").splitlines() or [""])[0]
+_COLUMNS: Final = DriverSummary.__struct_fields__
+_SHOWN: Final = Driver.__struct_fields__
 
 
 class List(command.Lister):
     """List the installed drivers, with the online conductors that have enabled them."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        hosts = self._conductors()
-        rows = []
-        for name, found in registry.available().items():
-            if isinstance(found, errors.DriverLoadError):
-                description, error = None, errors.one_line(found)
-            else:
-                description, error = _description(found), None
-            enabled = name in self.config.enabled_drivers
-            rows.append((name, description, enabled, None if hosts is None else hosts.get(name, []), error))
-        return ("name", "description", "enabled", "conductors", "error"), rows
+        with self.podium() as podium:
+            found = self._drivers(podium)
+        return _COLUMNS, [[getattr(one, column) for column in _COLUMNS] for one in found]
 
-    def _conductors(self) -> dict[str, list[str]] | None:
-        """Return the online conductors by driver; None, with a warning, if the database cannot be read."""
-        timeout = self.config.conductor.heartbeat_timeout
-        hosts: dict[str, list[str]] = {}
+    def _drivers(self, podium: Podium) -> list[DriverSummary]:
+        """Return the drivers; without conductors, and with a warning, if the database cannot be read."""
         try:
-            with self.database() as database, database.read() as connection:
-                found = conductors.list_conductors(connection)
+            return list(podium.drivers())
         except errors.DatabaseError as fault:
             self.warn(f"warning: {fault}")
-            return None
-        for one in found:
-            for driver in one.drivers if one.is_alive(timeout) else ():
-                hosts.setdefault(driver, []).append(one.hostname)
-        return hosts
+            return list(podium.drivers(conductors=False))
 
 
 class Show(command.ShowOne):
@@ -59,34 +40,6 @@ class Show(command.ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        driver = Catalog(self.config, self.warn).driver(parsed_args.driver)
-        shown = {
-            "name": driver.name,
-            "description": _description(type(driver)),
-            "properties": [
-                {
-                    "name": key,
-                    "required": declared.required,
-                    "secret": declared.secret,
-                    "default": _default(declared.default, declared.secret),
-                    "help": declared.help,
-                }
-                for key, declared in driver.properties.items()
-            ],
-            "options": [_option(option) for option in class_options.declared(type(driver))],
-            "supported_power_states": list(driver.supported_power_states),
-            "power_actions": sorted(actions(driver)),
-            "periodic_tasks": [
-                {"name": f"{driver.name}.{task.name}", "spacing": task.spacing, "enabled": task.enabled}
-                for task, _ in base.periodic_tasks(driver)
-            ],
-        }
-        return tuple(shown), list(shown.values())
-
-
-def _default(value: Any, secret: bool) -> Any:
-    return None if secret or value in (None, "", b"") else value
-
-
-def _option(option: cfg.Opt) -> Mapping[str, Any]:
-    return {"name": option.name, "default": _default(option.default, option.secret), "help": option.help}
+        with self.podium() as podium:
+            driver = podium.driver(parsed_args.driver)
+        return _SHOWN, [plain(getattr(driver, name)) for name in _SHOWN]

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from podium.client.calls.call import Call, Page
+from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.fleet import GetFleet
 from podium.client.calls.nodes import GetNode, ListNodes
 
@@ -65,6 +66,8 @@ class _Calls:
     fleet = _Method(GetFleet)
     nodes = _Each(ListNodes)
     node = _Method(GetNode)
+    drivers = _Each(ListDrivers)
+    driver = _Method(GetDriver)
 
 
 class Podium(_Calls, ABC):

@@ -72,7 +72,7 @@ def _backend(request: Request, database: Database, warnings: list[str]) -> Backe
         raise Fault(400, f"{wire.KEY} has 1 to {_LONGEST_KEY} characters")
     return Backend(
         config=its.config,
-        database=database,
+        connect=lambda: database,
         catalog=its.catalog,
         who=caller(request).who,
         warn=warnings.append,
@@ -111,8 +111,10 @@ async def _stream(request: Request, call: Any) -> Response:
     """Return all items of a list, or as many as its limit says, one in a line.
 
     An answer that broke off in the middle lacks the last chunk of HTTP, so that nobody takes it for whole.
+    The warnings are those of the first page, which come before the first item.
     """
-    first = await _page(request, call, call.limit)
+    warnings: list[str] = []
+    first = await _page(request, call, call.limit, warnings)
 
     async def lines() -> AsyncIterator[bytes]:
         asked, found, left = call, first, call.limit
@@ -122,16 +124,17 @@ async def _stream(request: Request, call: Any) -> Response:
             if found.next is None or left == 0:
                 return
             asked = msgspec.structs.replace(asked, marker=found.next)
-            found = await _page(request, asked, left)
+            found = await _page(request, asked, left, [])
 
-    return StreamingResponse(lines(), media_type=wire.NDJSON)
+    headers = {wire.WARNINGS: _warned(warnings)} if warnings else None
+    return StreamingResponse(lines(), headers=headers, media_type=wire.NDJSON)
 
 
-async def _page(request: Request, call: Any, left: int | None) -> Page[Any]:
+async def _page(request: Request, call: Any, left: int | None, warnings: list[str]) -> Page[Any]:
     page = msgspec.structs.replace(call, limit=_AT_ONCE if left is None else min(left, _AT_ONCE))
 
     def ask(database: Database) -> Any:
-        return answer(_backend(request, database, []), page)
+        return answer(_backend(request, database, warnings), page)
 
     found: Page[Any] = await services(request).sql.use(ask)
     return found

@@ -23,6 +23,8 @@ Nodes: TypeAlias = _Named | Sequence[_Named]
 Line: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+#: The greatest number of items on a page; None for no limit of the caller's.
+Limit: TypeAlias = Annotated[int, msgspec.Meta(ge=1)] | None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):

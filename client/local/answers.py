@@ -3,7 +3,7 @@
 from typing import Final, TypeVar
 
 from podium.client.calls.call import Call
-from podium.client.local import fleet, nodes
+from podium.client.local import drivers, fleet, nodes
 from podium.client.local.backend import Answers, Backend
 
 T = TypeVar("T")
@@ -11,6 +11,7 @@ T = TypeVar("T")
 ANSWERS: Final[Answers] = {
     **fleet.ANSWERS,
     **nodes.ANSWERS,
+    **drivers.ANSWERS,
 }
 
 

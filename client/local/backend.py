@@ -22,17 +22,26 @@ _ATTEMPTS: Final = 5
 class Backend:
     """The database, the drivers, and who asks.
 
+    :param connect: returns the database; what needs none does not ask for it
     :param who: user and host, for the record
     :param warn: called with each warning that belongs to an answer
     :param key: of a call that may be sent again; None for one that is not
     """
 
     config: conf.Config
-    database: Database
+    connect: Callable[[], Database]
     catalog: Catalog
     who: str
     warn: Callable[[str], None]
     key: str | None = None
+
+    @property
+    def database(self) -> Database:
+        """The database.
+
+        :raises podium.errors.PodiumError: it cannot be used
+        """
+        return self.connect()
 
     def write(self, call: Call[T], work: Callable[[sa.Connection], T]) -> T:
         """Return what ``work`` returns in a transaction that is then committed.

@@ -5,6 +5,7 @@ import logging
 import os
 import pwd
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cached_property
 from typing import Final, TypeVar
@@ -47,9 +48,23 @@ class Local(Podium):
     ) -> None:
         self._config = conf.load([], prog="podium") if config is None else config
         self._warn = warn
+        self._database: Database | None = None
+        self._lock = threading.Lock()
 
     @cached_property
     def _backend(self) -> Backend:
+        catalog = Catalog(self._config, self._warn)
+        return Backend(
+            config=self._config, connect=self._connect, catalog=catalog, who=this_user(), warn=self._warn
+        )
+
+    def _connect(self) -> Database:
+        with self._lock:
+            if self._database is None:
+                self._database = self._connected()
+            return self._database
+
+    def _connected(self) -> Database:
         url = database_options.database_url(self._config)
         database = Database(url, **database_options.engine_options(self._config))
         try:
@@ -58,10 +73,7 @@ class Local(Podium):
         except BaseException:
             database.dispose()
             raise
-        catalog = Catalog(self._config, self._warn)
-        return Backend(
-            config=self._config, database=database, catalog=catalog, who=this_user(), warn=self._warn
-        )
+        return database
 
     def ask(self, call: Call[T]) -> T:
         return answer(self._backend, call)
@@ -70,8 +82,8 @@ class Local(Podium):
         return iter(answer(self._backend, call).items)
 
     def close(self) -> None:
-        if "_backend" in self.__dict__:
-            self._backend.database.dispose()
+        if self._database is not None:
+            self._database.dispose()
 
 
 class AsyncLocal(AsyncPodium):

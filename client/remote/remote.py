@@ -61,6 +61,8 @@ class Remote(Podium):
                     if not response.is_success:
                         response.read()
                     exchange.check(response, self._where)
+                    for warning in exchange.warnings(response):
+                        self._warn(warning)
                     yield from exchange.items(call, response.iter_lines(), self._where)
                 finally:
                     response.close()
@@ -102,6 +104,8 @@ class AsyncRemote(AsyncPodium):
                     if not response.is_success:
                         await response.aread()
                     exchange.check(response, self._where)
+                    for warning in exchange.warnings(response):
+                        self._warn(warning)
                     async for line in response.aiter_lines():
                         yield exchange.item(call, line, self._where)
                 finally:

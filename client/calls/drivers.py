@@ -1,0 +1,96 @@
+"""Drivers: those that are installed where the call is answered."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from podium.client.calls.call import Call, Limit, Page, Record
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+class DriverSummary(Record, frozen=True, kw_only=True):
+    """A driver in a list.
+
+    :param description: the first line of what the driver says of itself
+    :param enabled: whether the configuration enables it here
+    :param conductors: those that are online and have loaded it; None where nobody looked
+    :param error: why it cannot be used
+    """
+
+    name: str
+    description: str | None = None
+    enabled: bool
+    conductors: list[str] | None = None
+    error: str | None = None
+
+
+class Property(Record, frozen=True, kw_only=True):
+    """What the nodes of a driver have in ``driver_info``.
+
+    :param secret: whether its values are never shown
+    """
+
+    name: str
+    required: bool
+    secret: bool
+    default: Any = None
+    help: str
+
+
+class DriverOption(Record, frozen=True, kw_only=True):
+    """An option of a driver in the config file."""
+
+    name: str
+    default: Any = None
+    help: str | None = None
+
+
+class DriverTask(Record, frozen=True, kw_only=True):
+    """A periodic task of a driver, as it is without ``[periodic_tasks]``."""
+
+    name: str
+    spacing: int | float
+    enabled: bool
+
+
+class Driver(Record, frozen=True, kw_only=True):
+    """What a driver needs, and what it can do."""
+
+    name: str
+    description: str
+    properties: list[Property]
+    options: list[DriverOption]
+    supported_power_states: list[str]
+    power_actions: list[str]
+    periodic_tasks: list[DriverTask]
+
+
+class ListDrivers(Call[Page[DriverSummary]], frozen=True):
+    """List the installed drivers, with the online conductors that have enabled them.
+
+    :param conductors: whether to look for conductors, which needs the database
+    :param limit: greatest number on this page; the server has a limit of its own
+    :param marker: ``next`` of the page before
+    """
+
+    method = "GET"
+    path = "/podium/v1/drivers"
+    role = "reader"
+
+    conductors: bool = True
+    limit: Limit = None
+    marker: _Name | None = None
+
+
+class GetDriver(Call[Driver], frozen=True):
+    """Show a driver's settings of a node, its options in the config file, and its actions.
+
+    :param driver: its name
+    """
+
+    method = "GET"
+    path = "/podium/v1/drivers/{driver}"
+    role = "reader"
+
+    driver: _Name

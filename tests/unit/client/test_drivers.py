@@ -1,0 +1,41 @@
+"""Drivers, asked on the database and over HTTP."""
+
+import pytest
+
+import entries
+from podium import errors
+from podium.client.calls.drivers import ListDrivers
+from podium.client.podium import Podium
+from podium.db.engine import Database
+
+
+def test_a_driver_is_shown_with_what_is_secret(podium: Podium) -> None:
+    shown = podium.driver("ipmi")
+    secrets = {one.name for one in shown.properties if one.secret}
+    assert "ipmi_password" in secrets and "ipmi_address" not in secrets
+    assert "power on" in shown.power_actions
+    assert {one.name for one in shown.options} >= {"command_retry_timeout"}
+
+
+def test_a_driver_that_is_not_installed_is_answered_with_the_nearest(podium: Podium) -> None:
+    with pytest.raises(errors.NotFound, match="^there is no driver impi; did you mean ipmi"):
+        podium.driver("impi")
+
+
+def test_drivers_are_listed_with_the_conductors_that_have_them(podium: Podium, database: Database) -> None:
+    with database.write() as connection:
+        entries.enter(connection, "head")
+    found = {one.name: one for one in podium.drivers()}
+    assert (found["fake"].conductors, found["ipmi"].conductors) == (["head"], [])
+    assert found["fake"].enabled and found["fake"].error is None
+
+
+def test_drivers_are_listed_without_a_look_at_conductors(podium: Podium) -> None:
+    assert {one.conductors for one in podium.drivers(conductors=False)} == {None}
+
+
+def test_a_page_of_drivers_says_where_the_next_begins(podium: Podium) -> None:
+    first = podium.ask(ListDrivers(limit=1))
+    second = podium.ask(ListDrivers(limit=1, marker=first.next))
+    names = [one.name for one in podium.drivers()]
+    assert [first.items[0].name, second.items[0].name] == names[:2] == sorted(names)[:2]
