@@ -150,7 +150,7 @@ async def _check_schema(database: Database) -> None:
 def make_database(conf: configuration.Config) -> Database:
     """Return the database of the config file, without a connection."""
     settings = engine_options(conf)
-    settings["max_pool_size"] = max(settings["max_pool_size"], THREADS)
+    settings["max_pool_size"] = max(settings["max_pool_size"], 2 * THREADS)  # to read and to write
     return Database(database_url(conf), API, **settings)
 
 

@@ -13,8 +13,10 @@ from podium.api.threads import Threads
 from podium.db import changes
 from podium.db.engine import Database
 
-#: Transactions at the same time, for each process.
+#: Transactions that read, or that write, at the same time, for each process.
 THREADS: Final = 8
+#: Those that read a file, which wait for nothing but the processor: more would only be in each other's way.
+_FILE_READERS: Final = 4
 #: Transactions that wait for a thread; whoever comes then is asked to come again.
 _MOST_WAITING: Final = 1000
 #: How often a transaction that others were in the way of is tried.
@@ -34,7 +36,9 @@ class Sql:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._threads = Threads(THREADS, "sql")
+        # Apart, so that nobody who reads waits for those who wait for a lock.
+        self._readers = Threads(_FILE_READERS if database.is_sqlite else THREADS, "reads")
+        self._writers = Threads(THREADS, "writes")
         self._waiting = 0
         self._asked: asyncio.Future[None] | None = None
         self._asked_at = -math.inf
@@ -49,7 +53,7 @@ class Sql:
             with self._database.read() as connection:
                 return what(connection, *arguments, **options)
 
-        return await self._run(run)
+        return await self._run(self._readers, run)
 
     async def write(self, what: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
         """Return what a function of an open connection returns, in a transaction that is then committed.
@@ -69,14 +73,14 @@ class Sql:
                         raise
             raise AssertionError
 
-        return await self._run(run)
+        return await self._run(self._writers, run)
 
     async def use(self, what: Callable[..., _T], *arguments: Any) -> _T:
         """Return what a function of the database returns, which makes its own transactions.
 
         :raises podium.errors.DatabaseUnavailable: the database does not answer
         """
-        return await self._run(lambda: what(self._database, *arguments))
+        return await self._run(self._writers, lambda: what(self._database, *arguments))
 
     async def ask(self) -> None:
         """Find out whether the database answers, by one question a second however many want to know.
@@ -89,18 +93,19 @@ class Sql:
             self._asked_at = now
         await asyncio.shield(self._asked)
 
-    async def _run(self, run: Callable[[], _T]) -> _T:
+    async def _run(self, threads: Threads, run: Callable[[], _T]) -> _T:
         if self._waiting >= _MOST_WAITING:
             raise Fault(503, "too many requests wait for the database; try again later", {"Retry-After": "5"})
         self._waiting += 1
         try:
-            return await self._threads.run(run)
+            return await threads.run(run)
         finally:
             self._waiting -= 1
 
     def close(self) -> None:
         """Wait for the transactions that are under way, and close every connection."""
-        self._threads.close()
+        self._writers.close()
+        self._readers.close()
         self._database.dispose()
 
 
