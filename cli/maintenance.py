@@ -1,13 +1,8 @@
 """``podium node maintenance set`` and ``unset``."""
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
 
-from podium import node_ranges
 from podium.cli import arguments, command
-from podium.client import maintenance
-from podium.db import api
 
 
 class _Maintenance(command.Command):
@@ -15,13 +10,6 @@ class _Maintenance(command.Command):
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser)
         return parser
-
-    def _change(self, nodes: list[str], values: Mapping[str, Any]) -> int:
-        wanted = node_ranges.expand(nodes)
-        with self.database() as database, database.write() as connection:
-            found = api.find_keys(connection, wanted)
-            api.update_nodes(connection, {node.id: values for node in found})
-        return len(found)
 
 
 class Set(_Maintenance):
@@ -42,14 +30,15 @@ class Set(_Maintenance):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        values = dict(maintenance.SET)
-        if parsed_args.reason is not None:
-            values["maintenance_reason"] = parsed_args.reason
-        self.say(f"{self._change(parsed_args.nodes, values)} in maintenance")
+        with self.podium() as podium:
+            done = podium.set_maintenance(parsed_args.nodes, reason=parsed_args.reason)
+        self.say(f"{done.changed} in maintenance")
 
 
 class Unset(_Maintenance):
     """Hand nodes back to the conductor, and clear their fault: all of the named nodes, or none."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        self.say(f"{self._change(parsed_args.nodes, maintenance.UNSET)} out of maintenance")
+        with self.podium() as podium:
+            done = podium.set_maintenance(parsed_args.nodes, False)
+        self.say(f"{done.changed} out of maintenance")

@@ -4,7 +4,7 @@ import argparse
 import uuid
 from collections.abc import Collection
 
-from podium import errors, node_ranges
+from podium import errors
 from podium.cli import arguments, command
 from podium.client import enrolment, identities
 from podium.client.catalog import Catalog
@@ -95,8 +95,6 @@ class Delete(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        wanted = node_ranges.expand(parsed_args.nodes)
-        with self.database() as database, database.write() as connection:
-            nodes = api.find_keys(connection, wanted)
-            api.delete_nodes(connection, [node.id for node in nodes])
-        self.say(f"{len(nodes)} deleted")
+        with self.podium() as podium:
+            done = podium.delete_nodes(parsed_args.nodes)
+        self.say(f"{done.changed} deleted")

@@ -7,6 +7,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 from podium.client.calls.call import Call, Page
 from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.fleet import GetFleet
+from podium.client.calls.node_changes import DeleteNodes, SetMaintenance, SetNodes
 from podium.client.calls.nodes import GetNode, ListNodes
 
 P = ParamSpec("P")
@@ -68,6 +69,9 @@ class _Calls:
     node = _Method(GetNode)
     drivers = _Each(ListDrivers)
     driver = _Method(GetDriver)
+    set_maintenance = _Method(SetMaintenance)
+    set_nodes = _Method(SetNodes)
+    delete_nodes = _Method(DeleteNodes)
 
 
 class Podium(_Calls, ABC):

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from podium.client.calls import drivers, fleet, nodes
+from podium.client.calls import drivers, fleet, node_changes, nodes
 from podium.client.calls.call import Call
 
 CALLS: Final[tuple[type[Call[Any]], ...]] = (
@@ -11,4 +11,7 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     nodes.GetNode,
     drivers.ListDrivers,
     drivers.GetDriver,
+    node_changes.SetMaintenance,
+    node_changes.SetNodes,
+    node_changes.DeleteNodes,
 )

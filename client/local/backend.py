@@ -1,6 +1,6 @@
 """What the answers to calls work with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 #: How often a transaction that others were in the way of is tried.
 _ATTEMPTS: Final = 5
+_MOST_WARNED: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,14 @@ class Backend:
                 return work(connection)
             kept = kept_answers.Key(self.who, self.key)
             return kept_answers.once(connection, kept, call, answer_of(type(call)), work)
+
+
+def warn_of(backend: Backend, warnings: Sequence[str]) -> None:
+    """Warn of the first of many, and say how many more there are."""
+    for warning in warnings[:_MOST_WARNED]:
+        backend.warn(f"warning: {warning}")
+    if warnings[_MOST_WARNED:]:
+        backend.warn(f"warning: and {len(warnings) - _MOST_WARNED} more")
 
 
 #: What answers each call.

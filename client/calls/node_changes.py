@@ -1,0 +1,66 @@
+"""What changes nodes that are enrolled: all of those that are named, or none."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from podium.client.calls.call import Call, Nodes, Record
+
+
+class Changed(Record, frozen=True, kw_only=True):
+    """How many nodes there were.
+
+    :param unchanged: those that were so already
+    """
+
+    changed: int
+    unchanged: int = 0
+
+
+class SetMaintenance(Call[Changed], frozen=True):
+    """Make conductors leave nodes alone, or hand nodes back to them and clear their fault.
+
+    A maintenance that the conductor or a driver had set becomes that of who asks: neither takes it back.
+
+    :param maintenance: false to hand them back
+    :param reason: for other people; without it a node keeps the one that it has
+    """
+
+    method = "PUT"
+    path = "/podium/v1/nodes/maintenance"
+    role = "operator"
+
+    nodes: Nodes
+    maintenance: bool = True
+    reason: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+
+
+class SetNodes(Call[Changed], frozen=True):
+    """Change what nodes were enrolled with, and what is noted of them.
+
+    :param set: new values by name: name, driver, conductor_group, power_policy (default for that of the
+        configuration) and the records of a node; entries of driver_info, properties, extra and instance_info,
+        and traits, are put beside those that are there
+    :param unset: what is taken away, before: a record, or an entry such as ``extra.rack``
+    :param force: even if a node is then by its address the same machine as another one
+    """
+
+    method = "PATCH"
+    path = "/podium/v1/nodes"
+    role = "admin"
+
+    nodes: Nodes
+    set: dict[str, Any] = {}
+    unset: Sequence[str] = ()
+    force: bool = False
+
+
+class DeleteNodes(Call[Changed], frozen=True):
+    """Forget nodes. Their history of power changes is kept."""
+
+    method = "POST"
+    path = "/podium/v1/nodes/delete"
+    role = "admin"
+
+    nodes: Nodes

@@ -1,0 +1,48 @@
+"""Answers to what changes nodes that are enrolled."""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium.client import maintenance
+from podium.client.calls.node_changes import Changed, DeleteNodes, SetMaintenance, SetNodes
+from podium.client.local.backend import Answers, Backend
+from podium.client.local.node_set import set_nodes
+from podium.client.local.nodes import names
+from podium.db import api
+from podium.db.changes import next_change
+
+
+def set_maintenance(backend: Backend, call: SetMaintenance) -> Changed:
+    """Put nodes into maintenance, or take them out."""
+    wanted = names(call.nodes)
+    values: dict[str, Any] = {**(maintenance.SET if call.maintenance else maintenance.UNSET)}
+    if call.maintenance and call.reason is not None:
+        values["maintenance_reason"] = call.reason
+
+    def work(connection: sa.Connection) -> Changed:
+        found = api.find_keys(connection, wanted)
+        api.update_nodes(connection, {node.id: values for node in found})
+        return Changed(changed=len(found))
+
+    return backend.write(call, work)
+
+
+def delete_nodes(backend: Backend, call: DeleteNodes) -> Changed:
+    """Forget nodes."""
+    wanted = names(call.nodes)
+
+    def work(connection: sa.Connection) -> Changed:
+        next_change(connection, deleted=True)
+        found = api.find_keys(connection, wanted)
+        api.delete_nodes(connection, [node.id for node in found])
+        return Changed(changed=len(found))
+
+    return backend.write(call, work)
+
+
+ANSWERS: Final[Answers] = {
+    SetMaintenance: set_maintenance,
+    SetNodes: set_nodes,
+    DeleteNodes: delete_nodes,
+}

@@ -1,0 +1,214 @@
+"""The answer to SetNodes: it changes all of its nodes, or none."""
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.client import enrolment, identities, node_records, record_rules, unsetting
+from podium.client.calls.node_changes import Changed, SetNodes
+from podium.client.catalog import Catalog
+from podium.client.local.backend import Backend, warn_of
+from podium.client.local.nodes import names
+from podium.client.local.set_records import Records
+from podium.client.node_records import RECORDS
+from podium.client.unsetting import without
+from podium.db import api, machines
+from podium.db.api import NodeRecord
+from podium.db.changes import next_change
+from podium.db.provision_states import ENROLL
+from podium.drivers import base
+
+#: Mappings whose entries are put beside those that are there.
+_MERGED: Final = ("driver_info", "properties", "extra")
+#: What drivers are asked about.
+_OF_DRIVER: Final = ("name", "driver", "conductor_group", *_MERGED)
+_POLICIES: Final = ("record", "enforce", "ignore", "default")
+_ALL: Final = (*_OF_DRIVER, "power_policy", *RECORDS)
+
+
+def set_nodes(backend: Backend, call: SetNodes) -> Changed:
+    """Change nodes."""
+    wanted = names(call.nodes)
+    change = _Change(call, backend.catalog)
+    with backend.database.read() as connection:
+        found = api.find_keys(connection, wanted)
+    if len(found) > 1 and (twice := [one for one in ("name", "instance_uuid") if one in call.set]):
+        raise errors.BadRequest(f"two nodes cannot have one {twice[0]}")
+    drivers = change.drivers(found)
+    shared: list[machines.Shared] = []
+
+    def work(connection: sa.Connection) -> Changed:
+        next_change(connection)  # so that nobody else changes the nodes between here and the end
+        nodes = api.find_nodes(connection, wanted)
+        change.check_unset(nodes, drivers)
+        changed, shared[:] = change.write(connection, nodes)
+        return Changed(changed=changed, unchanged=len(nodes) - changed)
+
+    done = backend.write(call, work)
+    warn_of(backend, identities.warnings(shared))
+    return done
+
+
+class _Change:
+    """What a call changes of nodes.
+
+    ``is_of_driver`` is whether it is about what drivers are asked about; if not, they need not be installed
+    here.
+
+    :raises podium.errors.PodiumError: it makes no sense, whatever the nodes are
+    """
+
+    def __init__(self, call: SetNodes, catalog: Catalog) -> None:
+        self._given = _checked(call.set)
+        self._force = call.force
+        self._catalog = catalog
+        self._unset: dict[str, list[str | None]] = {"driver_info": []}
+        for field, key in map(_parsed, call.unset):
+            self._unset.setdefault(field, []).append(key)
+        self._records = Records({name: its for name, its in call.set.items() if name in RECORDS}, self._unset)
+        self.is_of_driver = not self._given.keys().isdisjoint(_OF_DRIVER)
+        self.is_of_driver |= any(self._unset.get(field) for field in _MERGED)
+
+    def drivers(self, nodes: Iterable[api.NodeKey]) -> set[base.Driver]:
+        """Return the drivers that nodes are to have, if they are to be asked.
+
+        :raises podium.errors.DriverLoadError: one of them cannot be used
+        """
+        found = {self._given.get("driver") or node.driver for node in nodes}
+        return {self._catalog.driver(name) for name in sorted(found)} if self.is_of_driver else set()
+
+    def check_unset(self, nodes: Sequence[NodeRecord], drivers: Collection[base.Driver]) -> None:
+        """Refuse to unset entries that none of the nodes has nor can have.
+
+        :raises podium.errors.InvalidNode: naming each of them, and one that is like it
+        """
+        declared = {key for driver in drivers for key in driver.properties}
+        faults = []
+        for field, keys in self._unset.items():
+            known = {key for node in nodes for key in _entries(node, field)}
+            known |= declared if field == "driver_info" else set()
+            for key in keys:
+                if key is not None and key not in known:
+                    near = difflib.get_close_matches(key, known, 1)
+                    faults.append(f"{key} is not set" + (f"; did you mean {near[0]}?" if near else ""))
+        if faults:
+            raise errors.InvalidNode(faults)
+
+    def write(
+        self, connection: sa.Connection, nodes: Sequence[NodeRecord]
+    ) -> tuple[int, list[machines.Shared]]:
+        """Change nodes; return how many of them it changed, and which are now machines of other nodes.
+
+        :raises podium.errors.InvalidNode: for faults of the values, and for machines of other nodes
+        """
+        record_rules.link(connection, self._records.values, [node.uuid for node in nodes])
+        faults: list[str] = []
+        new = [(node, self._new(node, faults)) for node in nodes]
+        if faults:
+            raise errors.InvalidNode(faults)
+        changed = [(node, values) for node, values in new if values]
+        for _, values in changed:  # of one node, if any
+            _check_instance(connection, values.get("instance_uuid"))
+        api.update_nodes(connection, {node.id: values for node, values in changed})
+        moved = [node.id for node, values in changed if "identity" in values]
+        shared = machines.shared(connection, moved) if moved else []
+        if not self._force:
+            identities.refuse(shared)
+        return len(changed), shared
+
+    def _new(self, node: NodeRecord, faults: list[str]) -> dict[str, Any]:
+        """Return the values that a node does not have yet: nodes that get the same share a statement."""
+        values: dict[str, Any] = {}
+        found: Sequence[str] = ()
+        if self.is_of_driver:
+            complete = node.provision_state != ENROLL
+            values, found = enrolment.settle(self._of_driver(node), self._catalog, complete=complete)
+        faults += [f"{node.name}: {fault}" for fault in found]
+        try:
+            values |= self._records.columns(node)
+        except errors.NodeConflict as conflict:
+            faults.append(str(conflict))
+        except errors.InvalidNode as wrong:
+            faults += [
+                fault if fault.startswith(f"{node.name}: ") else f"{node.name}: {fault}"
+                for fault in wrong.faults
+            ]
+        if "driver" in self._given:
+            faults += [f"{node.name}: {fault}" for fault in self._revelations(node, values)]
+        values |= _policy(self._given.get("power_policy"))
+        return {column: value for column, value in values.items() if getattr(node, column) != value}
+
+    def _revelations(self, node: NodeRecord, values: dict[str, Any]) -> list[str]:
+        """Return what the new driver would show that the old one hides, and drop what the old one saved."""
+        before, after = node.driver, self._given["driver"]
+        if saved := self._catalog.revealed(node.driver_internal_info, before, after):
+            values["driver_internal_info"] = without(node.driver_internal_info, saved)
+        fields = {name: values.get(name, getattr(node, name)) for name in (*_MERGED, "record")}
+        return self._catalog.revelations(fields, before, after)
+
+    def _of_driver(self, node: NodeRecord) -> dict[str, Any]:
+        found: dict[str, Any] = {"uuid": node.uuid}
+        for name in ("name", "driver", "conductor_group"):
+            found[name] = self._given.get(name, getattr(node, name))
+        for name in _MERGED:
+            there = {key: one for key, one in getattr(node, name).items() if one is not None}
+            found[name] = without(there, self._unset.get(name, ())) | self._given.get(name, {})
+        return found
+
+
+def _checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is to be set, of the types that its names need.
+
+    :raises podium.errors.InvalidNode: with each fault
+    """
+    faults = []
+    for name, value in given.items():
+        if name not in _ALL:
+            near = difflib.get_close_matches(name, _ALL, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_ALL)}"
+            faults.append(f"{name[:80]!r} cannot be set; {hint}")
+        elif value is None:
+            faults.append(f"{name} has no value; unset takes one away")
+        elif name in _MERGED and not isinstance(value, dict):
+            faults.append(f"{name} is not a mapping of the entries to set")
+        elif name in ("name", "driver", "conductor_group") and not isinstance(value, str):
+            faults.append(f"{name} is not text")
+        elif name == "power_policy" and value not in _POLICIES:
+            faults.append(f"power_policy is none of {', '.join(_POLICIES)}")
+    if faults:
+        raise errors.InvalidNode(faults)
+    return given
+
+
+def _parsed(text: str) -> unsetting.Unset:
+    try:
+        return unsetting.parse(text)
+    except ValueError as fault:
+        raise errors.BadRequest(f"unset: {fault}") from None
+
+
+def _entries(node: NodeRecord, field: str) -> Iterable[str]:
+    found = node_records.of_node(node._asdict())[field] if field in RECORDS else getattr(node, field)
+    return found if isinstance(found, dict | list) else ()
+
+
+def _check_instance(connection: sa.Connection, instance: str | None) -> None:
+    """Refuse an instance that another node has.
+
+    :raises podium.errors.InvalidNode: naming it
+    """
+    if instance is not None and api.taken(connection, "instance_uuid", [instance]):
+        raise errors.InvalidNode([f"another node has the instance {instance}; unset it there first"])
+
+
+def _policy(word: str | None) -> dict[str, Any]:
+    """Return the columns that a power_policy changes."""
+    if word is None:
+        return {}
+    changed: dict[str, Any] = {"power_policy": None if word == "default" else word}
+    if word in ("record", "ignore"):
+        changed["enforcement"] = None  # enforcement's text about the node, which it will not clear itself
+    return changed

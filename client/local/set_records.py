@@ -1,0 +1,60 @@
+"""The part of SetNodes that is about what people and their programs note of nodes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from podium import errors, masking
+from podium.client import node_records, record_rules
+from podium.client.node_records import RECORDS
+from podium.client.unsetting import without
+from podium.db.api import NodeRecord
+
+
+class Records:
+    """What a call says of records.
+
+    :param given: new values, by name
+    :param unset: what is taken away before: None, or entries, by field
+    :raises podium.errors.InvalidNode: for values that cannot be
+    """
+
+    def __init__(self, given: Mapping[str, Any], unset: Mapping[str, Sequence[str | None]]) -> None:
+        columns = node_records.columns({name: its for name, its in given.items() if name != "traits"})
+        #: New values, in the place of those that a node has.
+        self.values: dict[str, Any] = (columns.pop("record", None) or {}) | columns
+        self._instance_info: dict[str, Any] = self.values.pop("instance_info", {})
+        self._traits = given.get("traits", [])
+        if not (isinstance(self._traits, list) and all(isinstance(one, str) for one in self._traits)):
+            raise errors.InvalidNode(["traits must be a list of words such as CUSTOM_GPU"])
+        self._unset = {name: keys for name, keys in unset.items() if name in RECORDS}
+        noted = {**self.values, "instance_info": self._instance_info}
+        if faults := [
+            f"{place[:80]} is {masking.MASK}, which Podium shows instead of a secret; give the secret itself"
+            for place in masking.masked_places(noted)
+        ]:
+            raise errors.InvalidNode(faults)
+
+    def columns(self, node: NodeRecord) -> dict[str, Any]:
+        """Return the columns of a node that change.
+
+        :raises podium.errors.NodeConflict: for what the node's state does not allow
+        :raises podium.errors.InvalidNode: for what never fits
+        """
+        before = node_records.of_node(node._asdict())
+        after = self._after(before)
+        record_rules.follow(node, before, after)
+        changes = {
+            name: None if value == RECORDS[name].default else value
+            for name, value in after.items()
+            if value != before[name]
+        }
+        return node_records.columns(changes, node.record)
+
+    def _after(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        after = dict(before)
+        for field, keys in self._unset.items():
+            after[field] = RECORDS[field].default if None in keys else without(after[field], keys)
+        after |= self.values
+        after["traits"] = [*dict.fromkeys([*after["traits"], *self._traits])]
+        after["instance_info"] = after["instance_info"] | self._instance_info
+        return after

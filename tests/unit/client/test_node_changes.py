@@ -1,0 +1,102 @@
+"""Nodes that are enrolled, changed on the database and over HTTP."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from podium import errors
+from podium.client.podium import Podium
+from podium.db import api
+from podium.db.api import NodeRecord
+from podium.db.engine import Database
+
+Enrol = Callable[..., list[NodeRecord]]
+
+_BMC = {"ipmi_address": "192.0.2.1", "ipmi_password": "geheim"}
+
+
+def node(database: Database, name: str) -> NodeRecord:
+    with database.read() as connection:
+        (found,) = api.find_nodes(connection, [name])
+    return found
+
+
+def test_maintenance_is_set_and_unset(podium: Podium, enrol: Enrol, database: Database) -> None:
+    enrol("n1", "n2", fault="power failure")
+    assert podium.set_maintenance("n[1-2]", reason="new fans").changed == 2
+    found = node(database, "n2")
+    assert (found.maintenance, found.maintenance_reason, found.fault) == (True, "new fans", None)
+    podium.set_maintenance("n2")
+    assert node(database, "n2").maintenance_reason == "new fans"
+    podium.set_maintenance("n2", False)
+    assert (node(database, "n2").maintenance, node(database, "n1").maintenance) == (False, True)
+
+
+def test_all_nodes_are_deleted_or_none(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", "n2", "n3")
+    with pytest.raises(errors.NodeNotFound, match="n4"):
+        podium.delete_nodes("n[1-4]")
+    assert podium.delete_nodes(["n1", "n3"]).changed == 2
+    assert [one.name for one in podium.nodes()] == ["n2"]
+
+
+def test_entries_are_put_beside_those_that_are_there(
+    podium: Podium, enrol: Enrol, database: Database
+) -> None:
+    enrol("n1", extra={"rack": "r7", "row": 1}, record={"traits": ["CUSTOM_A"]})
+    changes = {"extra": {"ticket": 7, "nested": [1.5, None]}, "traits": ["HW_B", "CUSTOM_A"], "owner": "lab"}
+    done = podium.set_nodes("n1", changes, ["extra.row"])
+    assert (done.changed, done.unchanged) == (1, 0)
+    found = node(database, "n1")
+    assert found.extra == {"rack": "r7", "ticket": 7, "nested": [1.5, None]}
+    assert (found.record, found.owner) == ({"traits": ["CUSTOM_A", "HW_B"]}, "lab")
+    assert podium.set_nodes("n1", {"owner": "lab"}).unchanged == 1
+
+
+def test_driver_info_is_settled_where_its_driver_is(podium: Podium, enrol: Enrol, database: Database) -> None:
+    enrol("n1", driver="ipmi", driver_info=_BMC)
+    podium.set_nodes("n1", {"driver_info": {"ipmi_port": "6230"}})
+    assert node(database, "n1").driver_info == {**_BMC, "ipmi_port": 6230}
+    with pytest.raises(errors.InvalidNode, match="ipmi_port"):
+        podium.set_nodes("n1", {"driver_info": {"ipmi_port": "70000"}})
+    podium.set_nodes("n1", {}, ["driver_info.ipmi_port"])
+    assert node(database, "n1").driver_info == _BMC
+
+
+@pytest.mark.parametrize(
+    ("changes", "unset", "fault"),
+    [
+        ({"colour": "red"}, (), "'colour' cannot be set; there are name"),
+        ({"onwer": "lab"}, (), "did you mean owner?"),
+        ({"owner": None}, (), "owner has no value; unset takes one away"),
+        ({"extra": [1]}, (), "extra is not a mapping"),
+        ({"driver": 7}, (), "driver is not text"),
+        ({"driver": "acme"}, (), "there is no driver acme"),
+        ({"power_policy": "maybe"}, (), "power_policy is none of record, enforce"),
+        ({"traits": [{}]}, (), "traits must be a list of words"),
+        ({"instance_info": "x"}, (), "instance_info must be an object"),
+        ({}, ["colour"], "unset: there is no colour to unset"),
+        ({}, ["driver_info"], "unset: name an entry"),
+        ({}, ["extra.rack"], "rack is not set"),
+        ({"name": "n3"}, (), "two nodes cannot have one name"),
+    ],
+)
+def test_what_cannot_be_set_is_refused_with_the_reason(
+    podium: Podium, enrol: Enrol, changes: dict[str, Any], unset: list[str], fault: str
+) -> None:
+    enrol("n1", "n2")
+    with pytest.raises((errors.InvalidNode, errors.BadRequest, errors.DriverLoadError)) as refused:
+        podium.set_nodes("n[1-2]", changes, unset)
+    assert fault in str(refused.value)
+
+
+def test_a_machine_is_that_of_one_node_unless_it_is_forced(
+    podium: Podium, enrol: Enrol, database: Database, warnings: list[str]
+) -> None:
+    enrol("n1", "n2", driver="ipmi", driver_info={"ipmi_address": "192.0.2.9"})
+    podium.set_nodes("n1", {"driver_info": _BMC})
+    with pytest.raises(errors.InvalidNode, match="n2: by its address it is the same machine as n1"):
+        podium.set_nodes("n2", {"driver_info": _BMC})
+    podium.set_nodes("n2", {"driver_info": _BMC}, force=True)
+    assert warnings == ["warning: n2: by its address it is the same machine as n1"]
