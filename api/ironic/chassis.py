@@ -59,7 +59,7 @@ async def list_whole(request: Request) -> Response:
 
 
 async def _list(request: Request, *, whole: bool) -> Response:
-    given = collections.parameters(request, PAGING)
+    given = collections.parameters(request, collections.of_whole(PAGING) if whole else PAGING)
     page = collections.page(request, given, chassis.SORTABLE, _SINCE)
     names = page.fields or (_NAMES if whole or page.detail else _BRIEF)
     found = await services(request).sql.read(_page, page)
@@ -166,7 +166,7 @@ OPERATIONS: Final = (
         handler=list_whole,
         role=Role.READER,
         summary="List chassis with all fields",
-        query=PAGING,
+        query=collections.of_whole(PAGING),
         answer=_PAGE,
     ),
     Operation(
@@ -203,7 +203,7 @@ OPERATIONS: Final = (
         handler=list_whole_nodes,
         role=Role.READER,
         summary="List the nodes of a chassis with all fields",
-        query=_OF_NODES,
+        query=collections.of_whole(_OF_NODES),
         answer=nodes.PAGE,
     ),
     Operation(

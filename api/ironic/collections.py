@@ -25,6 +25,11 @@ PAGING: Final = (
 )
 
 
+def of_whole(query: Iterable[Field]) -> tuple[Field, ...]:
+    """Return the parameters of pages whose items have all fields anyway."""
+    return tuple(one for one in query if one.name not in ("fields", "detail"))
+
+
 class Page(NamedTuple):
     """Which page is asked for.
 

@@ -32,7 +32,6 @@ FIRMWARE_FIELDS: Final = (
     ResourceField("created_at", shows=TIME.schema),
     ResourceField("updated_at", fixed=True, shows=_NEVER),
 )
-_SINCE: Final = resources.since(FIRMWARE_FIELDS)
 _QUERY: Final = (collections.FIELDS, Field("detail", TRUTH))
 #: The fields that an answer has whichever are asked for.
 _ALWAYS: Final = ("created_at", "updated_at")
@@ -41,7 +40,8 @@ _ALWAYS: Final = ("created_at", "updated_at")
 async def list_firmware(request: Request) -> Response:
     """Return the versions of firmware that the hardware of a node reports."""
     given = collections.parameters(request, _QUERY)
-    chosen = collections.chosen(request, given, _SINCE) or resources.known(FIRMWARE_FIELDS, minor(request))
+    known = resources.known(FIRMWARE_FIELDS, minor(request))
+    chosen = collections.chosen(request, given, dict.fromkeys(known, 1)) or known
     node = await services(request).sql.read(_find, node_paths.wanted(request))
     found = [resources.shown(FIRMWARE_FIELDS, one, (*chosen, *_ALWAYS)) for one in _components(node)]
     return JSONResponse({"firmware": found})

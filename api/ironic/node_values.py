@@ -27,6 +27,8 @@ _ENROLMENT: Final[Mapping[str, Any]] = {
 }
 #: The fields that change together: drivers check them.
 OF_DRIVER: Final = frozenset(_ENROLMENT) - {"uuid", "maintenance"}
+#: The lowest version in which a node may be taken out of its chassis.
+_NO_CHASSIS: Final = 25
 #: Names that are taken by other paths.
 _RESERVED: Final = frozenset({"detail"})
 
@@ -62,10 +64,13 @@ def touched(steps: Iterable[Step], minor: int) -> set[str]:
 
     :raises podium.api.faults.Fault: 406 for one that is too new for the version
     """
+    steps = tuple(steps)
     names = {step.path[0] for step in steps}
     if late := [name for name in names if PATCH[name].since > minor]:
         needed = PATCH[late[0]].since
         raise Fault(406, f"{late[0]} needs version 1.{needed} of the API; this request is of 1.{minor}")
+    if minor < _NO_CHASSIS and any(step.path[0] == "chassis_uuid" and step.value is None for step in steps):
+        raise Fault(406, f"to take a node out of its chassis needs version 1.{_NO_CHASSIS} of the API")
     return names
 
 

@@ -15,16 +15,24 @@ from podium.api.ironic.rendering import Form, Template
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
 from podium.client.enrolment import canonical
-from podium.client.values import TRUTH, UUID, text
+from podium.client.values import TRUTH, UUID, choice, text
 from podium.db import clock, node_pages
 from podium.db.node_pages import SORTABLE, Wanted
 
+#: Ironic's provision states, most of which no node of Podium is in.
+_STATES: Final = (
+    *("active", "adopt failed", "adopting", "available", "clean failed", "clean hold", "clean wait"),
+    *("cleaning", "deleting", "deploy failed", "deploy hold", "deploying", "enroll", "error"),
+    *("inspect failed", "inspect wait", "inspecting", "manageable", "rescue", "rescue failed"),
+    *("rescue wait", "rescuing", "service failed", "service hold", "service wait", "servicing"),
+    *("unrescue failed", "unrescuing", "verifying", "wait call-back"),
+)
 #: The parameters that are compared with a column of the same name.
 _EQUAL: Final = (
     Field("instance_uuid", UUID),
     Field("maintenance", TRUTH),
     Field("chassis_uuid", UUID),
-    Field("provision_state", text(20), since=9),
+    Field("provision_state", choice(_STATES), since=9),
     Field("driver", text(64), since=16),
     Field("resource_class", text(80), since=21),
     Field("fault", text(64), since=42),
@@ -46,6 +54,7 @@ FILTERS: Final = (
     Field("include_children", TRUTH, since=83),
 )
 QUERY: Final = (*PAGING, *FILTERS)
+_WHOLE: Final = collections.of_whole(QUERY)
 
 
 def wanted(given: dict[str, Any], minor: int) -> Wanted:
@@ -80,7 +89,7 @@ async def list_whole(request: Request) -> Response:
 
 async def _list(request: Request, *, whole: bool) -> Response:
     version = minor(request)
-    given = collections.parameters(request, QUERY) | _chassis(request)
+    given = collections.parameters(request, _WHOLE if whole else QUERY) | _chassis(request)
     known = node_fields.shown(version)
     page = collections.page(request, given, SORTABLE, node_fields.SINCE)
     whole = whole or page.detail
@@ -161,7 +170,7 @@ OPERATIONS: Final = (
         handler=list_whole,
         role=Role.READER,
         summary="List nodes with all fields",
-        query=QUERY,
+        query=_WHOLE,
         answer=PAGE,
     ),
     Operation(

@@ -54,7 +54,8 @@ async def list_whole(request: Request) -> Response:
 
 async def _list(request: Request, *, whole: bool) -> Response:
     of_node = "node" in request.path_params
-    given = collections.parameters(request, _OF_NODE if of_node else _QUERY)
+    query = _OF_NODE if of_node else _QUERY
+    given = collections.parameters(request, collections.of_whole(query) if whole else query)
     node = node_paths.wanted(request) if of_node else given.get("node_uuid", given.get("node"))
     if "portgroup" in given:
         raise Fault(404, absent.text("/v1/portgroups") or "")
@@ -197,7 +198,7 @@ OPERATIONS: Final = (
         handler=list_whole,
         role=Role.READER,
         summary="List ports with all fields",
-        query=_QUERY,
+        query=collections.of_whole(_QUERY),
         answer=_PAGE,
     ),
     Operation(
@@ -215,7 +216,7 @@ OPERATIONS: Final = (
         handler=list_whole,
         role=Role.READER,
         summary="List the ports of a node with all fields",
-        query=_OF_NODE,
+        query=collections.of_whole(_OF_NODE),
         answer=_PAGE,
     ),
     Operation(

@@ -127,6 +127,28 @@ def test_an_operator_switches_machines(stand: Stand) -> None:
     assert {event["user"] for event in events if "request" in event["event"]} == {"operator@127.0.0.1"}
 
 
+def test_a_machine_that_is_never_switched_off_is_rebooted(stand: Stand) -> None:
+    admin, operator = stand.users["admin"], stand.users["operator"]
+    admin.run("node", "set", "n1", "--disable-power-off")
+    operator.run("node", "power", "on", "n1")
+    stand.settle()
+    for command in ("node power off n1", "node power off n1 --soft"):
+        said = operator.refused("--max-retries", "1", *command.split())
+        assert "disable_power_off" in said and "(HTTP 409)" in said, (command, said)
+    operator.run("node", "reboot", "n1")
+    stand.settle()
+    assert operator.json("node", "show", "n1")["power_state"] == "power on"
+    admin.run("node", "set", "n1", "--enable-power-off")
+    operator.run("node", "power", "off", "n1")
+    stand.settle()
+
+
+def test_a_name_that_is_taken_is_told_as_one(stand: Stand) -> None:
+    command = "--max-retries 1 node create --driver fake-hardware --name n1"
+    said = stand.users["admin"].refused(*command.split())
+    assert "name n1" in said and "(HTTP 409)" in said
+
+
 @pytest.mark.parametrize(
     ("role", "commands", "least"),
     [("reader", (*OPERATIONS, *CHANGES), ("operator", "admin")), ("operator", CHANGES, ("admin",))],

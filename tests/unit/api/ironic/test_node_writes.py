@@ -259,6 +259,16 @@ def test_a_chassis_of_a_node_is_there(http: Any, enrol: Any, chassis: Any) -> No
     assert [one["name"] for one in http.get("/v1/nodes")["nodes"]] == ["n1"]
 
 
+def test_a_node_is_taken_out_of_its_chassis_from_1_25_on(http: Any, enrol: Any) -> None:
+    own = http("POST", "/v1/chassis", json={}).json()["uuid"]
+    (node,) = enrol("n1", chassis_uuid=own)
+    for http.version, status in (("1.24", 406), ("1.25", 200)):
+        for step in (("remove", "/chassis_uuid"), ("add", "/chassis_uuid", None)):
+            assert patch(http, step).status_code == status
+    http.version = "1.24"
+    assert patch(http, ("add", "/chassis_uuid", own)).status_code == 200
+
+
 def test_what_cannot_be_changed(http: Any, enrol: Any) -> None:
     enrol("n1")
     for path in ("/uuid", "/traits", "/power_state", "/provision_state", "/created_at", "/colour", "/links"):

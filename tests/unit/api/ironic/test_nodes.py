@@ -47,6 +47,16 @@ def test_what_a_version_does_not_have_is_not_acceptable(http: Any) -> None:
             assert (answer.status_code, status == 200 or "owner" in answer.text) == (status, True)
 
 
+@pytest.mark.parametrize("query", ["fields=uuid", "detail=true"])
+def test_a_page_of_all_fields_is_not_asked_for_some(http: Any, enrol: Any, query: str) -> None:
+    enrol("n1")
+    http("POST", "/v1/chassis", json={"uuid": "31111111-2222-3333-4444-555555555501"})
+    chassis = "/v1/chassis/31111111-2222-3333-4444-555555555501"
+    for path in ("/v1/nodes", f"{chassis}/nodes", "/v1/ports", "/v1/nodes/n1/ports", "/v1/chassis"):
+        assert http("GET", f"{path}/detail?{query}").status_code == 400
+        assert http("GET", f"{path}/detail?limit=1").status_code == 200
+
+
 def test_below_1_2_an_available_node_has_no_provision_state(http: Any, enrol: Any) -> None:
     (node,) = enrol("n1")
     other = enrol("n2", provision_state="active")[0]
@@ -144,7 +154,14 @@ def test_pages_follow_each_other_and_keep_what_was_asked_for(http: Any, enrol: A
     "query",
     [
         *("limit=0", "limit=-1", "limit=many", "sort_key=driver_info", "sort_dir=up", "fields=nothing"),
-        *("marker=no-uuid", "unknown=1", "maintenance=perhaps", "detail=true&fields=name", "fields="),
+        *(
+            "provision_state=nothing",
+            "marker=no-uuid",
+            "unknown=1",
+            "maintenance=perhaps",
+            "detail=true&fields=name",
+            "fields=",
+        ),
     ],
 )
 def test_a_wrong_query_is_refused_and_named(http: Any, query: str) -> None:
