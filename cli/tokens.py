@@ -2,14 +2,12 @@
 
 import argparse
 import re
-import secrets
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from podium.cli import arguments, command
-from podium.db import clock, tokens
+from podium.cli import command
+from podium.client.calls.call import Role
 
-_ROLES: Final = ("reader", "operator", "admin")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _DAYS: Final = re.compile(r"([1-9]\d{0,4})([dh])")
 _SECONDS: Final = {"d": 86_400.0, "h": 3600.0}
@@ -54,7 +52,7 @@ class Create(command.Command):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument("--name", required=True, type=_name, help="for whom it is, such as grafana")
-        parser.add_argument("--role", required=True, choices=_ROLES, help="what it may do")
+        parser.add_argument("--role", required=True, choices=get_args(Role), help="what it may do")
         parser.add_argument(
             "--expires",
             required=True,
@@ -65,31 +63,17 @@ class Create(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        secret = f"podium_{secrets.token_urlsafe(32)}"
-        with self.database() as database, database.write() as connection:
-            tokens.create(
-                connection,
-                parsed_args.name,
-                parsed_args.role,
-                secret,
-                who=arguments.who(),
-                seconds=parsed_args.expires,
-            )
-        self.say(secret)
+        with self.podium() as podium:
+            made = podium.create_token(parsed_args.name, parsed_args.role, parsed_args.expires)
+        self.say(made.secret)
 
 
 class List(command.Lister):
     """List tokens: who created them, how long they are valid, and when and from where they were last used."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        with self.database() as database, database.read() as connection:
-            found, now = tokens.all_tokens(connection), clock.now(connection)
-        rows = []
-        for token in found:
-            is_over = token.expires_at is not None and token.expires_at <= now
-            state = "revoked" if token.revoked_at is not None else "expired" if is_over else "valid"
-            rows.append([{**token._asdict(), "state": state}[column] for column in _COLUMNS])
-        return _COLUMNS, rows
+        with self.podium() as podium:
+            return _COLUMNS, [[getattr(one, column) for column in _COLUMNS] for one in podium.tokens()]
 
 
 class Revoke(command.Command):
@@ -101,6 +85,6 @@ class Revoke(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        with self.database() as database, database.write() as connection:
-            tokens.revoke(connection, parsed_args.name, arguments.who())
+        with self.podium() as podium:
+            podium.revoke_token(parsed_args.name)
         self.say(f"{parsed_args.name} is revoked")

@@ -9,6 +9,7 @@ from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.fleet import GetFleet
 from podium.client.calls.node_changes import DeleteNodes, SetMaintenance, SetNodes
 from podium.client.calls.nodes import GetNode, ListNodes
+from podium.client.calls.tokens import CreateToken, ListTokens, RevokeToken
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,6 +73,9 @@ class _Calls:
     set_maintenance = _Method(SetMaintenance)
     set_nodes = _Method(SetNodes)
     delete_nodes = _Method(DeleteNodes)
+    create_token = _Method(CreateToken)
+    tokens = _Each(ListTokens)
+    revoke_token = _Method(RevokeToken)
 
 
 class Podium(_Calls, ABC):

@@ -44,7 +44,7 @@ def create(
     """Create a token.
 
     :param seconds: for which it is valid; None for ever
-    :raises podium.errors.PodiumError: the name is taken, by one that was revoked or has expired too
+    :raises podium.errors.BadRequest: the name is taken, by one that was revoked or has expired too
     """
     now = clock.now(connection)
     row = {
@@ -58,9 +58,15 @@ def create(
     try:
         connection.execute(sa.insert(api_tokens).values(row))
     except DBDuplicateEntry:
-        raise errors.PodiumError(
+        raise errors.BadRequest(
             f"there is a token {name} already; choose another name, see: podium token list"
         ) from None
+
+
+def replace(connection: sa.Connection, name: str, secret: str) -> None:
+    """Give a token another secret; the former one is worth nothing any more."""
+    its = sa.update(api_tokens).where(api_tokens.c.name == name)
+    connection.execute(its.values(digest=digest(secret)))
 
 
 def all_tokens(connection: sa.Connection) -> list[Token]:
@@ -89,9 +95,9 @@ def note_use(connection: sa.Connection, number: int, address: str) -> None:
 def revoke(connection: sa.Connection, name: str, who: str) -> None:
     """Make a token invalid.
 
-    :raises podium.errors.PodiumError: there is none of that name that is valid
+    :raises podium.errors.NotFound: there is none of that name that is valid
     """
     revoked = sa.update(api_tokens).where(api_tokens.c.name == name, api_tokens.c.revoked_at.is_(None))
     values = {"revoked_at": clock.now(connection), "revoked_by": who}
     if not connection.execute(revoked.values(values)).rowcount:
-        raise errors.PodiumError(f"there is no valid token {name}; see: podium token list")
+        raise errors.NotFound(f"there is no valid token {name}; see: podium token list")

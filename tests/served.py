@@ -13,6 +13,7 @@ from peers import PATIENCE
 from podium import conf
 from podium.api import app
 from podium.api.access.guard import Guard
+from podium.api.access.roles import require
 from podium.api.callers import Caller, Role
 from podium.api.operations import OPERATIONS
 from podium.api.services import Services
@@ -32,7 +33,9 @@ class Everybody:
 
     async def admit(self, request: Request, role: Role) -> Caller:
         name, _, host = this_user().partition("@")
-        return Caller(name, host, self.role)
+        found = Caller(name, host, self.role)
+        require(found, role)
+        return found
 
 
 @contextmanager

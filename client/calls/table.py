@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from podium.client.calls import drivers, fleet, node_changes, nodes
+from podium.client.calls import drivers, fleet, node_changes, nodes, tokens
 from podium.client.calls.call import Call
 
 CALLS: Final[tuple[type[Call[Any]], ...]] = (
@@ -14,4 +14,7 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     node_changes.SetMaintenance,
     node_changes.SetNodes,
     node_changes.DeleteNodes,
+    tokens.CreateToken,
+    tokens.ListTokens,
+    tokens.RevokeToken,
 )

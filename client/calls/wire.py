@@ -109,7 +109,7 @@ def made(call: type[C], values: Mapping[str, Any], *, texts: bool) -> C:
 def _words(fault: str, call: type[Call[Any]]) -> str:
     """Return msgspec's message with the field first, and what there is instead of an unknown one."""
     if fault.startswith("Object contains unknown field") and not _WHERE.search(fault):
-        known = ", ".join(call.__struct_fields__) or "no parameters"
+        known = ", ".join(call.__struct_encode_fields__) or "no parameters"
         return f"unknown: {fault.partition('`')[2].partition('`')[0][:200]}; there are {known}"
     where = _WHERE.search(fault)
     text = _WHERE.sub("", fault).replace("`", "")

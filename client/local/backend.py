@@ -13,6 +13,7 @@ from podium.db import kept_answers
 from podium.db.engine import Database
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 #: How often a transaction that others were in the way of is tried.
 _ATTEMPTS: Final = 5
@@ -52,19 +53,25 @@ class Backend:
 
         :raises podium.errors.BadRequest: the key was used with another call
         """
+        if self.key is None:
+            return self.step(work)
+        kept = kept_answers.Key(self.who, self.key)
+        return self.step(
+            lambda connection: kept_answers.once(connection, kept, call, answer_of(type(call)), work)
+        )
+
+    def step(self, work: Callable[[sa.Connection], S]) -> S:
+        """Return what ``work`` returns in one of several transactions, tried again as by :meth:`write`."""
         for _ in range(_ATTEMPTS - 1):
             try:
-                return self._write(call, work)
+                return self._step(work)
             except errors.DatabaseBusy:
                 continue
-        return self._write(call, work)
+        return self._step(work)
 
-    def _write(self, call: Call[T], work: Callable[[sa.Connection], T]) -> T:
+    def _step(self, work: Callable[[sa.Connection], S]) -> S:
         with self.database.write() as connection:
-            if self.key is None:
-                return work(connection)
-            kept = kept_answers.Key(self.who, self.key)
-            return kept_answers.once(connection, kept, call, answer_of(type(call)), work)
+            return work(connection)
 
 
 def warn_of(backend: Backend, warnings: Sequence[str]) -> None:
