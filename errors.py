@@ -114,7 +114,16 @@ class BadRequest(PodiumError):
 
 
 class NeedsConfirmation(BadRequest):
-    """More nodes than ``[conductor] confirm_above`` are switched only when that is confirmed."""
+    """More nodes than ``[conductor] confirm_above`` are switched only when that is confirmed.
+
+    :param nodes: how many there are
+    :param limit: the option's value
+    """
+
+    def __init__(self, text: str, nodes: int = 0, limit: int = 0) -> None:
+        super().__init__(text)
+        self.nodes = nodes
+        self.limit = limit
 
 
 class NotFound(PodiumError):

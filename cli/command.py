@@ -13,12 +13,13 @@ import cliff.command
 import cliff.lister
 import cliff.show
 
-from podium import conf, errors, node_ranges
+from podium import conf, errors
 from podium.cli.app import App, add_common_options
+from podium.client.local import unserved
 from podium.client.local.local import Local
 from podium.client.podium import Podium
 from podium.conf import database as database_options
-from podium.db import conductors, schema, subnets
+from podium.db import schema
 from podium.db.api import NodeKey
 from podium.db.engine import Database
 
@@ -82,29 +83,8 @@ class Command(cliff.command.Command):
         """Warn of nodes that no online conductor may own, because nothing happens to them."""
         timeout = self.config.conductor.heartbeat_timeout
         with database.read() as connection:
-            found = conductors.list_conductors(connection)
-            avoided = subnets.unserved(connection)
-        alive = [one for one in found if one.is_alive(timeout)]
-        owned = {(driver, group) for one in alive for driver in one.drivers for group in one.groups}
-        unowned: dict[tuple[str, str], list[str]] = {}
-        shunned: list[str] = []
-        for node in nodes:
-            kind = node.driver, node.conductor_group
-            if kind not in owned:
-                unowned.setdefault(kind, []).append(node.name)
-            elif node.id in avoided:
-                shunned.append(node.name)
-        for (driver, group), names in unowned.items():
-            where = f" and the conductor_group {group}" if group else ""
-            self.warn(
-                f"warning: no conductor with the driver {driver}{where} is online;"
-                f" nothing happens to {node_ranges.fold(names)} until one runs"
-            )
-        if shunned:
-            self.warn(
-                f"warning: all conductors avoid the subnet of {node_ranges.fold(shunned)}, and nothing"
-                " happens there; see: podium conductor avoided"
-            )
+            for warning in unserved.warnings(connection, nodes, timeout):
+                self.warn(warning)
 
     def confirms(self, what: str, refusal: str) -> bool:
         """Return whether a person at a terminal says yes to what is to be done.

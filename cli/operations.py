@@ -5,19 +5,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from podium.cli import arguments, command, outcomes
-from podium.db import operations
-from podium.db.operations import PowerRequest
+from podium.client.calls.operations import Operation, Request
 
 _COLUMNS: Final = (
     "id",
     "action",
     "nodes",
-    operations.WAITING,
-    operations.BEGUN,
-    operations.DONE,
-    operations.FAILED,
-    operations.CANCELLED,
-    operations.REPLACED,
+    "waiting",
+    "begun",
+    "done",
+    "failed",
+    "cancelled",
+    "replaced",
     "requested_by",
     "requested_at",
     "reason",
@@ -50,9 +49,9 @@ class List(command.Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        with self.database() as database, database.read() as connection:
-            found = operations.list_operations(connection, parsed_args.limit)
-        return _COLUMNS, [_shown(operation, _COLUMNS) for operation in found]
+        with self.podium() as podium:
+            found = podium.operations(limit=parsed_args.limit)
+            return _COLUMNS, [_shown(operation, _COLUMNS) for operation in found]
 
 
 class Show(command.ShowOne):
@@ -65,9 +64,9 @@ class Show(command.ShowOne):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
-        with self.database() as database, database.read() as connection:
-            operation = outcomes.find(connection, parsed_args.operation)
-            requests = operations.requests_of(connection, parsed_args.operation)
+        with self.podium() as podium:
+            operation = podium.operation(parsed_args.operation)
+            requests = list(podium.requests(parsed_args.operation))
         results = list(map(_of_node, requests)) if parsed_args.long else outcomes.folded(requests)
         names = (*_COLUMNS, *_DETAILS)
         return (*names, "results"), [*_shown(operation, names), results]
@@ -83,11 +82,11 @@ class Cancel(command.Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         number = parsed_args.operation
-        with self.database() as database, database.write() as connection:
-            outcomes.find(connection, number)
-            cancelled, under_way, ended = operations.cancel(connection, number, arguments.who())
-        self.say(f"operation {number}: {cancelled} cancelled, {under_way} under way, {ended} had ended")
-        return 1 if under_way else 0
+        with self.podium() as podium:
+            done = podium.cancel(number)
+        cancelled, ended = f"{done.cancelled} cancelled", f"{done.ended} had ended"
+        self.say(f"operation {number}: {cancelled}, {done.under_way} under way, {ended}")
+        return 1 if done.under_way else 0
 
 
 class Wait(outcomes.Waiting):
@@ -99,8 +98,10 @@ class Wait(outcomes.Waiting):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        with self.database() as database, self.going_on(parsed_args.operation):
-            return 0 if self.wait_for(database, parsed_args.operation) else 1
+        number = parsed_args.operation
+        with self.podium() as podium, self.going_on(number):
+            podium.operation(number)  # an address that is wrong is not waited for
+            return 0 if self.wait_for(podium, number) else 1
 
 
 def _add_operation(parser: argparse.ArgumentParser) -> None:
@@ -112,11 +113,9 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _shown(operation: operations.Operation, columns: Sequence[str]) -> list[Any]:
-    counts = {state: operation.counts.get(state, 0) for state in outcomes.STATES}
-    shown = {**operation._asdict(), **counts}
-    return [shown[column] for column in columns]
+def _shown(operation: Operation, columns: Sequence[str]) -> list[Any]:
+    return [getattr(operation, column) for column in columns]
 
 
-def _of_node(request: PowerRequest) -> dict[str, Any]:
-    return {"name": request.node_name, **{field: getattr(request, field) for field in _OF_NODE}}
+def _of_node(request: Request) -> dict[str, Any]:
+    return {"name": request.node, **{field: getattr(request, field) for field in _OF_NODE}}

@@ -1,26 +1,23 @@
 """``podium node power``: requests for nodes, as one operation for all nodes of a command."""
 
 import argparse
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import ClassVar, Final
 
-from podium import errors, node_ranges, states
+import msgspec
+
+from podium import errors, states
 from podium.cli import arguments, outcomes
-from podium.client.catalog import Catalog
-from podium.db import api, power
-from podium.db.api import NodeKey
-from podium.db.engine import Database
+from podium.client.calls.operations import Asked, AskPower
+from podium.client.podium import Podium
 
 #: Lines of refusals that are shown; nodes refused for the same reason share a line.
 _SHOWN: Final = 50
-_ATTEMPTS: Final = 5
 
 
 class _Power(outcomes.Waiting):
     """Request an action; the conductor that owns a node carries it out."""
 
-    action: ClassVar[str]
+    action: ClassVar[states.Action]
     #: The action in words, for the question before it.
     words: ClassVar[str]
     #: Whether the operating system may refuse.
@@ -63,84 +60,52 @@ class _Power(outcomes.Waiting):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        wanted = node_ranges.expand(parsed_args.nodes)
-        catalog = Catalog(self.config, self.warn)
-        with self.database() as database:
-            with database.read() as connection:
-                nodes = api.find_keys(connection, wanted)
-            self._check_supported(nodes, catalog, parsed_args.then_off)
-            if not (parsed_args.yes or self._confirmed(len(nodes))):
-                self.warn("nothing was requested")
-                return 1
-            asked = _insist(lambda: self._ask(database, nodes, parsed_args))
-            if asked.operation_id is None:
+        with self.podium() as podium:
+            asked = self._ask(podium, parsed_args)
+            if asked is None or asked.operation is None:
                 self._show_refused(asked)
                 self.warn("nothing was requested")
                 return 1
-            with self.going_on(asked.operation_id):
+            with self.going_on(asked.operation):
                 more = f"; {asked.replaced} replaced an earlier request" if asked.replaced else ""
-                self.say(f"operation {asked.operation_id}: {len(asked.accepted)} requested{more}")
+                self.say(f"operation {asked.operation}: {asked.requested} requested{more}")
                 self._show_refused(asked)
-                accepted = set(asked.accepted)
-                self.warn_of_unowned(database, [node for node in nodes if node.id in accepted])
-                reached = not parsed_args.wait or self.wait_for(database, asked.operation_id)
+                for warning in asked.warnings:
+                    self.warn(warning)
+                reached = not parsed_args.wait or self.wait_for(podium, asked.operation)
         return 0 if reached and not asked.refused else 1
 
-    def _check_supported(self, nodes: Sequence[NodeKey], catalog: Catalog, then_off: bool) -> None:
-        needed = {self.action, *([states.POWER_OFF] if then_off else [])}
-        for driver in sorted({node.driver for node in nodes}):
-            able = catalog.actions(driver)
-            if able is not None and not needed <= able:
-                names = node_ranges.fold(node.name for node in nodes if node.driver == driver)
-                raise errors.UnsupportedPowerState(
-                    f"{names}: the driver {driver} does not know {', '.join(sorted(needed - able))}, only"
-                    f" {', '.join(sorted(able))}; nothing was requested"
-                )
-
-    def _confirmed(self, count: int) -> bool:
-        """Return whether so many nodes are confirmed: ask a person; a program needs --yes.
+    def _ask(self, podium: Podium, parsed_args: argparse.Namespace) -> Asked | None:
+        """Request the action; None if a person was asked whether so many nodes are meant, and said no.
 
         :raises podium.errors.PodiumError: if there is nobody to ask
         """
-        most = self.config.conductor.confirm_above
-        if count <= most:
-            return True
-        what = self.words.format(f"{count} nodes")
-        return self.confirms(
-            what,
-            f"to {what} needs --yes: these are more than [conductor] confirm_above = {most};"
-            " nothing was requested",
+        call = AskPower(
+            self.action,
+            parsed_args.nodes,
+            reason=parsed_args.reason,
+            timeout=parsed_args.timeout,
+            then_off=parsed_args.then_off,
+            stagger=parsed_args.stagger,
+            confirmed=parsed_args.yes,
         )
-
-    def _ask(
-        self, database: Database, nodes: Sequence[NodeKey], parsed_args: argparse.Namespace
-    ) -> power.Asked:
-        with database.write() as connection:
-            return power.ask(
-                connection,
-                nodes,
-                self.action,
-                who=arguments.who(),
-                reason=parsed_args.reason,
-                timeout=parsed_args.timeout,
-                then_off=parsed_args.then_off,
-                stagger=parsed_args.stagger,
+        try:
+            return podium.ask(call)
+        except errors.NeedsConfirmation as fault:
+            what = self.words.format(f"{fault.nodes} nodes")
+            confirmed = self.confirms(
+                what,
+                f"to {what} needs --yes: these are more than [conductor] confirm_above = {fault.limit};"
+                " nothing was requested",
             )
+        return podium.ask(msgspec.structs.replace(call, confirmed=True)) if confirmed else None
 
-    def _show_refused(self, asked: power.Asked) -> None:
-        lines = outcomes.folded_lines(asked.refused)
+    def _show_refused(self, asked: Asked | None) -> None:
+        lines = outcomes.folded_lines(() if asked is None else asked.refused)
         for line in lines[:_SHOWN]:
             self.warn(line)
         if len(lines) > _SHOWN:
             self.warn(f"and {len(lines) - _SHOWN} more")
-
-
-def _insist(ask: Callable[[], power.Asked]) -> power.Asked:
-    """Retry if a conductor that wrote to some of the nodes was faster."""
-    for _ in range(_ATTEMPTS - 1):
-        with suppress(errors.DatabaseBusy):
-            return ask()
-    return ask()
 
 
 class On(_Power):

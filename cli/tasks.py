@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Final
 import sqlalchemy as sa
 
 from podium import errors
-from podium.cli import arguments, command, outcomes
+from podium.cli import arguments, command
+from podium.client.waiting.patience import Patience
 from podium.conf.periodic_tasks import no_such_task
 from podium.db import api, conductors, slots, task_commands
 from podium.db.conductors import ConductorTask
@@ -145,7 +146,7 @@ class _Ask(command.Command):
         """
         end = time.monotonic() + timeout
         limit = self.config.conductor.heartbeat_timeout
-        silences = {host: outcomes.Patience(limit) for host in numbers}
+        silences = {host: Patience(limit) for host in numbers}
         answers: dict[str, Sequence[TaskCommand]] = {}
         missing: dict[str, str] = {}  # why the others are not waited for
         while waits := [host for host in numbers if host not in answers and host not in missing]:
@@ -166,7 +167,7 @@ class _Ask(command.Command):
                 time.sleep(_POLL_SECONDS)
         return self._outcome_of_all(answers, missing)
 
-    def _reason(self, one: conductors.ConductorRecord, silence: outcomes.Patience) -> str | None:
+    def _reason(self, one: conductors.ConductorRecord, silence: Patience) -> str | None:
         """Why a conductor that has not answered is not waited for; None while it is."""
         if not one.online:
             return f"failed: the conductor {one.hostname} ended before it answered"

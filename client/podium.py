@@ -1,18 +1,31 @@
 """The one way for people to ask: a method for each call, the same on the database and over HTTP."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, overload
 
 from podium.client.calls.call import Call, Page
 from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.fleet import GetFleet
 from podium.client.calls.node_changes import DeleteNodes, SetMaintenance, SetNodes
 from podium.client.calls.nodes import GetNode, ListNodes
+from podium.client.calls.operations import (
+    AskPower,
+    CancelOperation,
+    GetOperation,
+    GetProspects,
+    ListOperations,
+    ListRequests,
+    Operation,
+)
 from podium.client.calls.tokens import CreateToken, ListTokens, RevokeToken
+from podium.client.waiting.operation import Waited, until_ended
+from podium.client.waiting.steps import run, run_async
 
 P = ParamSpec("P")
 T = TypeVar("T")
+LOG: Final = logging.getLogger(__name__)
 
 
 class _Method(Generic[P, T]):
@@ -62,6 +75,10 @@ def _documented(call: Callable[..., Any], method: Callable[..., Any]) -> Callabl
     return method
 
 
+def _ignore(_operation: Operation) -> None:
+    pass
+
+
 class _Calls:
     """A method for each call, whose arguments are the fields of the call."""
 
@@ -76,6 +93,12 @@ class _Calls:
     create_token = _Method(CreateToken)
     tokens = _Each(ListTokens)
     revoke_token = _Method(RevokeToken)
+    power = _Method(AskPower)
+    operations = _Each(ListOperations)
+    operation = _Method(GetOperation)
+    requests = _Each(ListRequests)
+    cancel = _Method(CancelOperation)
+    prospects = _Method(GetProspects)
 
 
 class Podium(_Calls, ABC):
@@ -95,6 +118,26 @@ class Podium(_Calls, ABC):
     @abstractmethod
     def close(self) -> None:
         """Close every connection."""
+
+    def wait(
+        self,
+        operation: int,
+        *,
+        timeout: float | None = None,
+        seen: Callable[[Operation], object] = _ignore,
+        tell: Callable[[str], None] = LOG.warning,
+    ) -> Waited:
+        """Wait until an operation has ended, also while the database or podium-api is away.
+
+        It is given up when no conductor lives who can carry out the rest, and when nothing has ended for as
+        long as it may take; the operation goes on nevertheless.
+
+        :param operation: its number
+        :param timeout: seconds after which it is given up in any case
+        :param seen: called with the operation at every look
+        :param tell: called with a line when the database or podium-api goes away; by default it is logged
+        """
+        return run(self, until_ended(operation, timeout=timeout, seen=seen, tell=tell))
 
     def __enter__(self) -> Self:
         return self
@@ -117,6 +160,17 @@ class AsyncPodium(_Calls, ABC):
     @abstractmethod
     async def close(self) -> None:
         """Close every connection."""
+
+    async def wait(
+        self,
+        operation: int,
+        *,
+        timeout: float | None = None,
+        seen: Callable[[Operation], object] = _ignore,
+        tell: Callable[[str], None] = LOG.warning,
+    ) -> Waited:
+        """As :meth:`Podium.wait`."""
+        return await run_async(self, until_ended(operation, timeout=timeout, seen=seen, tell=tell))
 
     async def __aenter__(self) -> Self:
         return self

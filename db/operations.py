@@ -1,6 +1,6 @@
 """Operations, each a request for the power of many nodes at once: their progress, and cancelling them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +20,7 @@ DONE: Final = "done"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 REPLACED: Final = "replaced"
+STATES: Final = (WAITING, BEGUN, DONE, FAILED, CANCELLED, REPLACED)
 
 #: What a node's row says while nothing is asked of it.
 NOTHING_ASKED: Final[Mapping[str, Any]] = {
@@ -61,9 +62,16 @@ class Operation(NamedTuple):
 _OPERATIONS: Final = sa.select(*columns(operations, Operation._fields[:-1]))
 
 
-def list_operations(connection: sa.Connection, limit: int) -> list[Operation]:
-    """The newest operations, the newest of them first."""
-    return _with_counts(connection, _OPERATIONS.order_by(operations.c.id.desc()).limit(limit))
+def list_operations(
+    connection: sa.Connection, limit: int | None, before: int | None = None
+) -> list[Operation]:
+    """The newest operations, the newest of them first.
+
+    :param limit: how many at the most
+    :param before: the number of the operation that they follow in this order
+    """
+    query = _OPERATIONS.order_by(operations.c.id.desc()).limit(limit)
+    return _with_counts(connection, query if before is None else query.where(operations.c.id < before))
 
 
 def operation(connection: sa.Connection, operation_id: int) -> Operation | None:
@@ -106,10 +114,36 @@ class PowerRequest(NamedTuple):
     error: str | None
 
 
-def requests_of(connection: sa.Connection, operation_id: int) -> list[PowerRequest]:
-    """The requests of an operation, one for each node, in the order in which they are begun."""
+def requests_of(
+    connection: sa.Connection,
+    operation_id: int,
+    *,
+    states: Sequence[str] = (),
+    limit: int | None = None,
+    after: int | None = None,
+) -> list[PowerRequest]:
+    """The requests of an operation, one for each node, in the order in which they are begun.
+
+    :param states: only requests in one of these; in all where it is empty
+    :param limit: how many at the most
+    :param after: the number of the request that they follow
+    """
     mine = sa.select(*columns(requests, PowerRequest._fields)).where(requests.c.operation_id == operation_id)
-    return list(map(PowerRequest._make, connection.execute(mine.order_by(requests.c.id))))
+    if states:
+        mine = mine.where(requests.c.state.in_(states))
+    if after is not None:
+        mine = mine.where(requests.c.id > after)
+    return list(map(PowerRequest._make, connection.execute(mine.order_by(requests.c.id).limit(limit))))
+
+
+def stagger_of(connection: sa.Connection, operation_id: int) -> float:
+    """The seconds from the request for an operation until its last node may begin."""
+    times = sa.select(requests.c.requested_at, sa.func.max(requests.c.not_before))
+    times = times.where(requests.c.operation_id == operation_id).group_by(requests.c.requested_at)
+    # Both times are of one clock, which may be another than this program's.
+    return max(
+        ((last - first).total_seconds() for first, last in connection.execute(times).all()), default=0.0
+    )
 
 
 class Needed(NamedTuple):

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
 
+from podium import errors
 from podium.api.faults import Fault
 
 #: Where the paths of this API begin.
@@ -27,4 +28,6 @@ def refusal(fault: Fault) -> Response:
         error |= {"code": type(fault.error).__name__, "message": str(fault.error)}
         if faults := getattr(fault.error, "faults", None):
             error["faults"] = list(faults)
+        if isinstance(fault.error, errors.NeedsConfirmation):
+            error |= {"nodes": fault.error.nodes, "limit": fault.error.limit}
     return JSONResponse({"error": error}, fault.status, headers=fault.headers)

@@ -53,7 +53,7 @@ async def _read(request: Request, call: type[C]) -> C:
 
     :raises podium.errors.InvalidNode: it has a wrong parameter
     """
-    inside = dict(request.path_params)
+    inside = wire.of_path(call, request.path_params)
     if request.method in wire.WITH_BODY:
         body = await bodies.read(request)
         if not isinstance(body, dict | None):

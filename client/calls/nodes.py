@@ -86,7 +86,7 @@ class Node(Record, frozen=True, kw_only=True):
 FIELDS: Final = Node.__struct_fields__
 
 
-class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Conditions that nodes meet, all of them.
 
     :param power_state: ``none`` for nodes that were never read

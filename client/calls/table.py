@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from podium.client.calls import drivers, fleet, node_changes, nodes, tokens
+from podium.client.calls import drivers, fleet, node_changes, nodes, operations, tokens
 from podium.client.calls.call import Call
 
 CALLS: Final[tuple[type[Call[Any]], ...]] = (
@@ -17,4 +17,10 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     tokens.CreateToken,
     tokens.ListTokens,
     tokens.RevokeToken,
+    operations.AskPower,
+    operations.ListOperations,
+    operations.GetOperation,
+    operations.ListRequests,
+    operations.CancelOperation,
+    operations.GetProspects,
 )

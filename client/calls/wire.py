@@ -16,6 +16,7 @@ Scalar: TypeAlias = str | int | float | bool | None
 C = TypeVar("C", bound=Call[Any])
 
 _IN_PATH: Final = re.compile(r"{(\w+)}")
+_DIGITS: Final = re.compile(r"[0-9]{1,19}")
 #: At the end of msgspec's messages: where in the value the fault is.
 _WHERE: Final = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 #: Methods whose calls have a body.
@@ -80,6 +81,15 @@ def of_query(call: type[Call[Any]], pairs: Iterable[tuple[str, str]]) -> dict[st
         else:
             found[name] = text
     return found
+
+
+def of_path(call: type[Call[Any]], parts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields that a path gives, not yet checked: numbers as such, as in a body."""
+    shapes = _shapes(call)
+    return {
+        name: int(text) if msgspec.inspect.IntType in shapes[name] and _DIGITS.fullmatch(text) else text
+        for name, text in parts.items()
+    }
 
 
 @functools.cache

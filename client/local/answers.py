@@ -3,7 +3,7 @@
 from typing import Final, TypeVar
 
 from podium.client.calls.call import Call
-from podium.client.local import drivers, fleet, node_changes, nodes, tokens
+from podium.client.local import drivers, fleet, node_changes, nodes, operations, tokens
 from podium.client.local.backend import Answers, Backend
 
 T = TypeVar("T")
@@ -14,6 +14,7 @@ ANSWERS: Final[Answers] = {
     **drivers.ANSWERS,
     **node_changes.ANSWERS,
     **tokens.ANSWERS,
+    **operations.ANSWERS,
 }
 
 

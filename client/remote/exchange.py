@@ -112,7 +112,7 @@ def check(response: httpx.Response, where: str) -> None:
     """
     if response.is_success:
         return
-    code, text, faults = _refusal(response)
+    code, text, more = _refusal(response)
     if response.status_code in _PASSING:
         raise TryAgain(errors.ApiUnavailable(f"{where}: {text}"))
     if response.status_code == 401:
@@ -120,20 +120,23 @@ def check(response: httpx.Response, where: str) -> None:
     if response.status_code == 403:
         raise errors.NotAllowed(f"{where}: {text}")
     kind = getattr(errors, code, None)
+    faults = [str(one) for one in more.get("faults", ())]
     if kind in (errors.InvalidNode, errors.DriverLoadError) and faults:
         raise errors.InvalidNode(faults) if kind is errors.InvalidNode else kind(text, faults)
+    if kind is errors.NeedsConfirmation:
+        raise errors.NeedsConfirmation(text, more.get("nodes", 0), more.get("limit", 0))
     if isinstance(kind, type) and issubclass(kind, errors.PodiumError):
         raise kind(text)
     raise errors.ApiError(f"{where}: {text}")
 
 
-def _refusal(response: httpx.Response) -> tuple[str, str, list[str]]:
-    """Return the name, the text and the faults of an answer that is an error."""
+def _refusal(response: httpx.Response) -> tuple[str, str, dict[str, Any]]:
+    """Return the name and the text of an answer that is an error, and what else it says."""
     try:
-        error = response.json()["error"]
-        return str(error["code"]), str(error["message"]), [str(one) for one in error.get("faults", ())]
+        error = dict(response.json()["error"])
+        return str(error["code"]), str(error["message"]), error
     except (ValueError, KeyError, TypeError, AttributeError):
-        return "", f"the answer is {response.status_code} {response.reason_phrase}", []
+        return "", f"the answer is {response.status_code} {response.reason_phrase}", {}
 
 
 def warnings(response: httpx.Response) -> list[str]:

@@ -3,11 +3,14 @@
 import subprocess
 from collections.abc import Callable
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
 from crews import enter, settle
-from podium.cli.owners import OwnersWatch
+from podium import conf
+from podium.client.local.local import Local
+from podium.client.waiting.owners import OwnersWatch
 from podium.db import api, avoidances
 from podium.db.engine import Database
 
@@ -38,23 +41,24 @@ def test_a_request_for_a_node_that_all_avoid_warns(podium: Run) -> None:
     )
 
 
-def test_a_node_is_waited_for_while_one_conductor_may_have_it(avoided: Database, podium: Run) -> None:
+def test_a_node_is_waited_for_while_one_conductor_may_have_it(
+    avoided: Database, podium: Run, tmp_path: Path
+) -> None:
     podium("node", "power", "off", "n1")
-    now = 1000.0
-    watch = OwnersWatch(1, 60.0, clock=lambda: now)
-    now += 60.0
-    with avoided.read() as connection:
-        watch.look(connection)
-    assert watch.verdict == (
-        "no conductor with the driver fake that does not avoid the subnet (podium conductor avoided) has been"
-        " heard of for 60 s (online: c1 with fake, c2 with fake)"
-    )
-    avoidances.unavoid(avoided, "c2", FAR)
-    watch = OwnersWatch(1, 60.0, clock=lambda: now)
-    now += 60.0
-    with avoided.read() as connection:
-        watch.look(connection)
-    assert watch.verdict is None
+    with Local(conf.load(["--config-file", str(tmp_path / "podium.conf")], prog="podium")) as local:
+        now = 1000.0
+        watch = OwnersWatch(clock=lambda: now)
+        now += 60.0
+        watch.look(local.prospects(1))
+        assert watch.verdict == (
+            "no conductor with the driver fake that does not avoid the subnet (podium conductor avoided) has"
+            " been heard of for 30 s (online: c1 with fake, c2 with fake)"
+        )
+        avoidances.unavoid(avoided, "c2", FAR)
+        watch = OwnersWatch(clock=lambda: now)
+        now += 60.0
+        watch.look(local.prospects(1))
+        assert watch.verdict is None
 
 
 @pytest.mark.usefixtures("avoided")

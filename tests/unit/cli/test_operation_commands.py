@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from podium import errors
-from podium.cli import outcomes
+from podium.client.local import operations
+from podium.client.waiting import operation
+from podium.client.waiting.owners import OwnersWatch
+from podium.db import operations as statements
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -108,7 +111,7 @@ def test_waiting_for_an_operation_tells_how_it_ended(podium: Run, head: Any) -> 
 def test_an_operation_of_which_nothing_ends_is_not_waited_for_for_ever(
     podium: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcomes, "patience_for", lambda *_: 0.0)
+    monkeypatch.setattr(operations, "patience_for", lambda *_: 0.0)
     podium("node", "power", "on", "n[1-3]")
     done = podium("operation", "wait", "1")
     assert (done.returncode, done.stdout) == (1, "n[1-3]: not begun yet\n")
@@ -121,18 +124,39 @@ def test_a_database_that_goes_away_while_waiting_is_told_once_and_waited_for(
     podium: Run, head: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     podium("node", "power", "on", "n[1-3]")
-    find, away = outcomes.find, [False, True, True]
+    find, away = statements.operation, [False, False, True, True]
 
     def sometimes(*arguments: Any) -> Any:
         if away and away.pop(0):
             raise errors.DatabaseUnavailable("it is away")
         return find(*arguments)
 
-    monkeypatch.setattr(outcomes, "find", sometimes)
+    monkeypatch.setattr(statements, "operation", sometimes)
     head.carry_out({})
     done = podium("operation", "wait", "1")
     assert (done.returncode, done.stdout) == (0, "n[1-3]: power on\n")
     assert done.stderr == "podium: it is away; waiting for it\n"
+
+
+def test_waiting_without_a_conductor_ends_with_what_is_missing_and_how_to_cancel(
+    podium: Run, head: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head.go_online("ipmi")
+
+    def impatient(_clock: object) -> OwnersWatch:
+        hours = iter(range(1000))
+        return OwnersWatch(lambda: next(hours) * 3600.0)
+
+    monkeypatch.setattr(operation, "OwnersWatch", impatient)
+    done = podium("node", "power", "on", "n1", "--wait")
+    assert done.returncode == 1
+    assert done.stdout == "operation 1: 1 requested\nn1: not begun yet\n"
+    assert done.stderr.splitlines()[-1] == (
+        "podium: operation 1: no conductor with the driver fake has been heard of for 30 s (online: head with"
+        " ipmi); it stays requested; look: podium operation show 1; cancel what has not begun: podium"
+        " operation cancel 1"
+    )
+    assert podium("operation", "wait", "1").returncode == 1
 
 
 @pytest.mark.parametrize("word", ["show", "wait", "cancel"])

@@ -1,18 +1,29 @@
-"""How results of many nodes are told in few lines, and how long is waited for them."""
+"""How results of many nodes are told in few lines."""
 
-from pathlib import Path
-from types import SimpleNamespace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from podium import conf
 from podium.cli import outcomes
+from podium.client.calls.operations import Request
 
 
-def row(name: str, state: str, error: str | None = None, action: str = "power on") -> Any:
-    power_state = "power on" if state == "done" and action == "power on" else None
-    return SimpleNamespace(node_name=name, state=state, error=error, action=action, power_state=power_state)
+def row(name: str, state: Any, error: str | None = None, action: str = "power on") -> Request:
+    return Request(
+        id=1,
+        node=name,
+        node_uuid="",
+        action=action,
+        state=state,
+        not_before=datetime(2026, 1, 2, tzinfo=UTC),
+        holder=None,
+        begun_at=None,
+        sent_at=None,
+        finished_at=None,
+        power_state="power on" if state == "done" and action == "power on" else None,
+        error=error,
+    )
 
 
 def test_nodes_of_one_outcome_are_told_as_one_and_failures_last() -> None:
@@ -72,42 +83,3 @@ def test_failures_that_differ_by_more_than_an_address_stay_apart() -> None:
 def test_refusals_of_one_kind_are_one_line() -> None:
     lines = ["n1: taken: by ada", "n2: taken: by ada", "n3: taken: by bob"]
     assert outcomes.folded_lines(lines) == ["n[1-2]: taken: by ada", "n3: taken: by bob"]
-
-
-def test_waiting_is_given_up_when_nothing_changes_and_goes_on_as_long_as_something_does() -> None:
-    now = 0.0
-    patience = outcomes.Patience(10.0, clock=lambda: now)
-    assert not patience.ends({"waiting": 3})
-    now = 9.0
-    assert not patience.ends({"waiting": 2, "begun": 1})
-    now = 18.9
-    assert not patience.ends({"waiting": 2, "begun": 1})
-    now = 19.0
-    assert patience.ends({"waiting": 2, "begun": 1})
-
-
-@pytest.mark.parametrize(
-    ("action", "timeout", "seconds"),
-    [
-        ("power on", None, 2 * 120 + 600 + 30),
-        ("power cycle", 10.0, 2 * 10 + 600 + 30),
-        ("soft power off", None, 2 * 120 + 300 + 600 + 30),
-        ("soft rebooting", 10.0, 3 * 10 + 600 + 30),
-    ],
-)
-def test_waiting_is_as_patient_as_the_conductor_may_take(
-    tmp_path: Path, action: str, timeout: float | None, seconds: float
-) -> None:
-    file = tmp_path / "podium.conf"
-    file.write_text("[conductor]\nsoft_power_off_timeout = 300\npower_on_limits = rack7:2/1,hall2:1/600\n")
-    config = conf.load(["--config-file", str(file)], prog="podium")
-    operation: Any = SimpleNamespace(action=action, timeout=timeout)
-    assert outcomes.patience_for(config, operation) == seconds
-
-
-def test_waiting_is_not_given_up_before_it_shows_whether_a_conductor_lives(tmp_path: Path) -> None:
-    file = tmp_path / "podium.conf"
-    file.write_text("[conductor]\nheartbeat_timeout = 70\n")
-    config = conf.load(["--config-file", str(file)], prog="podium")
-    operation: Any = SimpleNamespace(action="power on", timeout=5.0)
-    assert outcomes.patience_for(config, operation) > 70 + 1

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from podium import errors
-from podium.cli import power as power_commands
 from podium.db import api
 from podium.db import power as statements
 from podium.db.engine import Database
@@ -152,7 +151,7 @@ def test_a_lock_that_others_hold_for_a_moment_is_waited_out(
             raise busy.pop()
         return ask(*arguments, **more)
 
-    monkeypatch.setattr(power_commands.power, "ask", sometimes)
+    monkeypatch.setattr(statements, "ask", sometimes)
     assert podium("node", "power", "on", "n[1-3]").stdout == "operation 1: 3 requested\n"
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 import entries
 from crews import settle
-from podium.cli import outcomes
+from podium.client.waiting.patience import Patience
 from podium.db import api, clock, conductors, members, task_commands
 from podium.db.engine import Database
 from podium.db.models import task_commands as commands
@@ -224,7 +224,7 @@ def test_where_one_conductor_is_silent_the_others_answers_are_waited_for_and_tol
         go_online(database, host)
     with database.read() as connection:
         beats = {one.hostname: one.heartbeat_at for one in conductors.list_conductors(connection)}
-    monkeypatch.setattr(outcomes.Patience, "ends", lambda _, seen: seen == beats["east"])
+    monkeypatch.setattr(Patience, "ends", lambda _, seen: seen == beats["east"])
     pauses = SimpleNamespace(sleep=lambda _: answer(database, "west", error, 0.31), monotonic=time.monotonic)
     monkeypatch.setattr("podium.cli.tasks.time", pauses)
     done = podium("task", "run", "acme.poll")
@@ -257,7 +257,7 @@ def test_a_conductor_that_is_silent_meanwhile_is_not_said_to_have_ended(
     podium: Run, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_online(database, "head")
-    monkeypatch.setattr(outcomes.Patience, "ends", lambda *_: True)
+    monkeypatch.setattr(Patience, "ends", lambda *_: True)
     done = podium("task", "run", "acme.poll")
     assert done.stdout == "acme.poll: failed: the conductor head has not been heard of for 30 s\n"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from heads import Head
 from podium import conf
 from podium.client.local.local import AsyncLocal, Local
 from podium.client.podium import AsyncPodium, Podium
@@ -45,6 +46,12 @@ def enrol(database: Database) -> Enrol:
             return api.find_nodes(connection, api.create_nodes(connection, rows))
 
     return create
+
+
+@pytest.fixture
+def head(database: Database) -> Head:
+    """``head.carrying_out({})`` is a conductor that does what is asked."""
+    return Head(database)
 
 
 @pytest.fixture

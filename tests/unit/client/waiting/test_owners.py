@@ -1,6 +1,6 @@
 """A command that waits ends when nobody lives who could carry out what it waits for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,36 +8,48 @@ import pytest
 import sqlalchemy as sa
 
 import entries
-from podium.cli import outcomes
-from podium.cli.owners import OwnersWatch
+from heads import Head
+from podium import conf
+from podium.client.local.local import Local
+from podium.client.podium import Podium
+from podium.client.waiting.owners import OwnersWatch
 from podium.db import clock, members
+from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.models import leases
 
-TIMEOUT = 60.0
+Enrol = Callable[..., list[NodeRecord]]
+
+TIMEOUT = 60
 
 
 class Watched:
     """An operation that is waited for, and a clock."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, podium: Podium) -> None:
         self.database = database
         self.now = 1000.0
-        self.watch = OwnersWatch(1, TIMEOUT, clock=lambda: self.now)
+        self._podium = podium
+        self._watch = OwnersWatch(clock=lambda: self.now)
 
     def after(self, seconds: float) -> str | None:
         self.now += seconds
-        with self.database.read() as connection:
-            self.watch.look(connection)
-        return self.watch.verdict
+        self._watch.look(self._podium.prospects(1))
+        return self._watch.verdict
 
 
 @pytest.fixture
-def watched(database: Database, podium: Any) -> Watched:
-    for name in ("n1", "n2"):
-        podium("node", "create", "--driver", "fake", "--name", name)
-    podium("node", "power", "on", "n[1-2]")
-    return Watched(database)
+def local(config: conf.Config, database: Database) -> Iterator[Podium]:
+    config.set_override("heartbeat_timeout", TIMEOUT, group="conductor")
+    with Local(config) as found:
+        yield found
+
+
+@pytest.fixture
+def watched(database: Database, local: Podium, enrol: Enrol) -> Watched:
+    enrol("n1", "n2")
+    local.power("power on", "n[1-2]")
+    return Watched(database, local)
 
 
 def heard_of(database: Database, seconds_ago: float, host: str = "head", **values: Any) -> None:
@@ -112,10 +124,10 @@ def test_one_with_another_driver_or_group_is_named_but_is_not_enough(
     )
 
 
-def test_a_group_that_nobody_has_is_named(database: Database, podium: Any) -> None:
-    podium("node", "create", "--driver", "fake", "--name", "n1", "--conductor-group", "rack9")
-    podium("node", "power", "on", "n1")
-    watched = Watched(database)
+def test_a_group_that_nobody_has_is_named(database: Database, local: Podium, enrol: Enrol) -> None:
+    enrol("n1", conductor_group="rack9")
+    local.power("power on", "n1")
+    watched = Watched(database, local)
     heard_of(database, 1.0)
     verdict = watched.after(60.0)
     assert verdict is not None
@@ -125,7 +137,7 @@ def test_a_group_that_nobody_has_is_named(database: Database, podium: Any) -> No
 
 
 def test_what_was_begun_needs_the_conductor_that_began_it_or_one_that_takes_over(
-    watched: Watched, head: Any
+    watched: Watched, head: Head
 ) -> None:
     heard_of(watched.database, 61.0)
     head.begin(2)
@@ -137,7 +149,7 @@ def test_what_was_begun_needs_the_conductor_that_began_it_or_one_that_takes_over
     )
 
 
-def test_what_was_begun_is_waited_for_while_another_can_take_it_over(watched: Watched, head: Any) -> None:
+def test_what_was_begun_is_waited_for_while_another_can_take_it_over(watched: Watched, head: Head) -> None:
     heard_of(watched.database, 61.0)
     head.begin(2)
     for _ in range(5):
@@ -152,36 +164,9 @@ def test_a_further_group_or_a_fallback_is_enough(watched: Watched) -> None:
             assert watched.after(30.0) is None
 
 
-def test_as_long_as_a_part_can_end_it_is_waited_for(watched: Watched, head: Any) -> None:
+def test_as_long_as_a_part_can_end_it_is_waited_for(watched: Watched, head: Head) -> None:
     heard_of(watched.database, 61.0)
     head.begin(1)
     for _ in range(10):
         heard_of(watched.database, 1.0, "other")
         assert watched.after(30.0) is None
-
-
-def test_waiting_without_a_conductor_ends_with_what_is_missing_and_how_to_cancel(
-    podium: Any, monkeypatch: pytest.MonkeyPatch, impatient: Callable[..., OwnersWatch]
-) -> None:
-    podium("node", "create", "--driver", "fake", "--name", "n1")
-    monkeypatch.setattr(outcomes, "OwnersWatch", impatient)
-    done = podium("node", "power", "on", "n1", "--wait")
-    assert done.returncode == 1
-    assert done.stdout == "operation 1: 1 requested\nn1: not begun yet\n"
-    assert done.stderr.splitlines()[-1] == (
-        "podium: operation 1: no conductor with the driver fake has been heard of for 30 s (online: none);"
-        " it stays requested; look: podium operation show 1; cancel what has not begun: podium operation"
-        " cancel 1"
-    )
-    assert podium("operation", "wait", "1").returncode == 1
-
-
-@pytest.fixture
-def impatient() -> Callable[..., OwnersWatch]:
-    """A watch whose clock is an hour further at every look."""
-
-    def make(number: int, timeout: float) -> OwnersWatch:
-        hours = iter(range(1000))
-        return OwnersWatch(number, timeout, clock=lambda: next(hours) * 3600.0)
-
-    return make

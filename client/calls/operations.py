@@ -1,0 +1,260 @@
+"""Operations: switching many nodes at once, how far that is, and cancelling it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from podium import states
+from podium.client.calls.call import Call, Limit, Line, Nodes, Page, Positive, Record, Seconds
+from podium.client.calls.nodes import Filter
+
+RequestState: TypeAlias = Literal["waiting", "begun", "done", "failed", "cancelled", "replaced"]
+_AtOnce = Annotated[int, msgspec.Meta(ge=1, le=999_999)]
+_Marker = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}$")]
+
+
+class Asked(Record, frozen=True, kw_only=True):
+    """What became of a request for nodes.
+
+    :param operation: its number; None if no node accepted the request
+    :param requested: how many nodes did
+    :param replaced: how many of these had an older request, not begun, which this one replaces
+    :param refused: a line ``NAME: REASON`` for each of the others
+    :param warnings: about nodes to which nothing happens for now, because no conductor serves them
+    """
+
+    operation: int | None
+    requested: int
+    replaced: int
+    refused: list[str]
+    warnings: list[str]
+
+
+class AskPower(Call[Asked], frozen=True):
+    """Switch nodes, as one operation; the conductors that own them carry it out.
+
+    :param action: what is to be done
+    :param nodes: the nodes, by name, UUID or range
+    :param where: conditions that the nodes meet: of those named, or of all where none is named
+    :param reason: for the record of power events
+    :param timeout: seconds that each node may take; by default what the conductor's configuration says
+    :param then_off: whether nodes still on after a soft power off or reboot are switched off hard
+    :param stagger: ``[N, SECONDS]``: begin with N nodes, and add N every so many seconds
+    :param confirmed: needed for more nodes than ``[conductor] confirm_above``
+    """
+
+    method = "POST"
+    path = "/podium/v1/operations"
+    role = "operator"
+    status = 202
+
+    action: states.Action
+    nodes: Nodes = ()
+    where: Filter | None = None
+    reason: Line | None = None
+    timeout: Seconds | None = None
+    then_off: bool = False
+    stagger: tuple[_AtOnce, Seconds] | None = None
+    confirmed: bool = False
+
+
+class Operation(Record, frozen=True, kw_only=True):
+    """A request for the power of many nodes.
+
+    ``waiting`` to ``replaced`` are how many of the nodes are in each state.
+
+    :param id: its number
+    :param nodes: how many it is for
+    """
+
+    id: int
+    action: str
+    nodes: int
+    waiting: int
+    begun: int
+    done: int
+    failed: int
+    cancelled: int
+    replaced: int
+    requested_by: str
+    requested_at: datetime
+    reason: str | None
+    timeout: float | None
+    then_off: bool
+    cancelled_by: str | None
+    cancelled_at: datetime | None
+
+    @property
+    def unfinished(self) -> int:
+        """How many nodes wait or are under way."""
+        return self.waiting + self.begun
+
+
+class ListOperations(Call[Page[Operation]], frozen=True):
+    """List operations, the newest first.
+
+    :param limit: greatest number on this page; the server has a limit of its own
+    :param marker: ``next`` of the page before
+    """
+
+    method = "GET"
+    path = "/podium/v1/operations"
+    role = "reader"
+
+    limit: Limit = None
+    marker: _Marker | None = None
+
+
+class GetOperation(Call[Operation], frozen=True):
+    """Show an operation, and how far it is.
+
+    :param operation: its number
+    """
+
+    method = "GET"
+    path = "/podium/v1/operations/{operation}"
+    role = "reader"
+
+    operation: Positive
+
+
+class Request(Record, frozen=True, kw_only=True):
+    """An operation's share in one node.
+
+    :param node: the name that the node had
+    :param not_before: when it may begin
+    :param holder: the worker that has begun it
+    :param power_state: that was found at the end
+    """
+
+    id: int
+    node: str
+    node_uuid: str
+    action: str
+    state: RequestState
+    not_before: datetime
+    holder: str | None
+    begun_at: datetime | None
+    sent_at: datetime | None
+    finished_at: datetime | None
+    power_state: str | None
+    error: str | None
+
+    @property
+    def outcome(self) -> str:
+        """The result in words, or how far it is."""
+        match self.state:
+            case "failed":
+                return f"failed: {self.error}"
+            case "cancelled":
+                return str(self.error)
+            case "replaced":
+                return "replaced by a newer request"
+            case "waiting":
+                return "not begun yet"
+            case "begun":
+                return "under way"
+        return str(self.power_state) if self.action in states.REACHED else f"{self.action} accepted"
+
+
+class ListRequests(Call[Page[Request]], frozen=True):
+    """List the nodes of an operation, in the order in which they are begun, with the result of each.
+
+    :param operation: its number
+    :param state: only those in one of these states
+    :param limit: greatest number on this page; the server has a limit of its own
+    :param marker: ``next`` of the page before
+    """
+
+    method = "GET"
+    path = "/podium/v1/operations/{operation}/requests"
+    role = "reader"
+
+    operation: Positive
+    state: Sequence[RequestState] = ()
+    limit: Limit = None
+    marker: _Marker | None = None
+
+
+class Cancelled(Record, frozen=True, kw_only=True):
+    """How many nodes of an operation were cancelled, and how many were too far for it."""
+
+    cancelled: int
+    under_way: int
+    ended: int
+
+
+class CancelOperation(Call[Cancelled], frozen=True):
+    """Cancel the nodes of an operation that no conductor has begun; what is under way goes on.
+
+    :param operation: its number
+    """
+
+    method = "POST"
+    path = "/podium/v1/operations/{operation}/cancel"
+    role = "operator"
+
+    operation: Positive
+
+
+class Owner(Record, frozen=True, kw_only=True):
+    """A conductor that must live for some nodes of an operation to end.
+
+    :param driver: of the nodes
+    :param conductor_group: of the nodes
+    :param holder: the host of the conductor that has begun; None if none has
+    :param avoiding: the hosts of conductors that must not have the nodes
+    :param able: the hosts of conductors that can do it, living or not
+    """
+
+    driver: str
+    conductor_group: str
+    holder: str | None
+    avoiding: list[str]
+    able: list[str]
+
+
+class Heartbeat(Record, frozen=True, kw_only=True):
+    """When a conductor was last heard of.
+
+    :param groups: conductor groups that it serves, its own first
+    :param at: by the database's clock
+    :param age: seconds since then; greater than the timeout, or negative, where a clock was set
+    :param alive: whether it counts as online
+    """
+
+    hostname: str
+    drivers: list[str]
+    groups: list[str]
+    at: datetime
+    age: float
+    alive: bool
+
+
+class Prospects(Record, frozen=True, kw_only=True):
+    """What can be expected of an operation.
+
+    :param patience: seconds without any progress after which none can be expected
+    :param heartbeat_timeout: seconds for which a conductor that is silent counts as alive
+    :param owners: who must live for the rest to end
+    """
+
+    patience: float
+    heartbeat_timeout: float
+    owners: list[Owner]
+    conductors: list[Heartbeat]
+
+
+class GetProspects(Call[Prospects], frozen=True):
+    """Show how long to wait for an operation, and which conductors have to live for it.
+
+    :param operation: its number
+    """
+
+    method = "GET"
+    path = "/podium/v1/operations/{operation}/prospects"
+    role = "reader"
+
+    operation: Positive

@@ -1,0 +1,257 @@
+"""Answers about operations."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium import conf, errors, node_ranges, states
+from podium.client.calls.call import Page
+from podium.client.calls.operations import (
+    Asked,
+    AskPower,
+    Cancelled,
+    CancelOperation,
+    GetOperation,
+    GetProspects,
+    Heartbeat,
+    ListOperations,
+    ListRequests,
+    Operation,
+    Owner,
+    Prospects,
+    Request,
+)
+from podium.client.catalog import Catalog
+from podium.client.local import unserved
+from podium.client.local.backend import Answers, Backend
+from podium.client.local.nodes import names, select
+from podium.conf import conductor as conductor_options
+from podium.db import api, conductors, operations, power
+from podium.db.api import NodeKey
+from podium.db.conductors import ConductorRecord
+
+_SOFT: Final = (states.SOFT_POWER_OFF, states.SOFT_REBOOTING)
+#: Seconds past its own timeout after which a request counts as forgotten: conductors are restarted in less.
+_GRACE: Final = 30.0
+
+
+def ask_power(backend: Backend, call: AskPower) -> Asked:
+    """Request an action for nodes, all of them or those that are free.
+
+    :raises podium.errors.BadRequest: for a request that makes no sense
+    :raises podium.errors.NeedsConfirmation: for so many nodes
+    :raises podium.errors.UnsupportedPowerState: for what a driver cannot do
+    """
+    _check(call)
+    return backend.write(call, lambda connection: _ask(backend, connection, call))
+
+
+def _check(call: AskPower) -> None:
+    if call.then_off and call.action not in _SOFT:
+        raise errors.BadRequest(f"then_off goes with {' and '.join(_SOFT)}, not with {call.action}")
+    if call.reason is not None and not call.reason.isprintable():
+        raise errors.BadRequest("reason contains characters that cannot be printed")
+
+
+def _ask(backend: Backend, connection: sa.Connection, call: AskPower) -> Asked:
+    nodes = _chosen(backend, connection, call)
+    _check_supported(nodes, backend.catalog, call)
+    most = backend.config.conductor.confirm_above
+    if len(nodes) > most and not call.confirmed:
+        raise errors.NeedsConfirmation(
+            f"{len(nodes)} nodes are more than [conductor] confirm_above = {most}, and need confirmed = true;"
+            " nothing was requested",
+            nodes=len(nodes),
+            limit=most,
+        )
+    asked = power.ask(
+        connection,
+        nodes,
+        call.action,
+        who=backend.who,
+        reason=call.reason,
+        timeout=call.timeout,
+        then_off=call.then_off,
+        stagger=call.stagger,
+    )
+    accepted = set(asked.accepted)
+    timeout = float(backend.config.conductor.heartbeat_timeout)
+    return Asked(
+        operation=asked.operation_id,
+        requested=len(accepted),
+        replaced=asked.replaced,
+        refused=asked.refused,
+        warnings=unserved.warnings(connection, [one for one in nodes if one.id in accepted], timeout),
+    )
+
+
+def _chosen(backend: Backend, connection: sa.Connection, call: AskPower) -> list[NodeKey]:
+    """Return the nodes that are meant.
+
+    :raises podium.errors.BadRequest: if the call does not say which
+    """
+    wanted = names(call.nodes)
+    if call.where is not None and call.where != type(call.where)():
+        found = select(backend, connection, call.where, ["name"], wanted)
+        wanted = [row["name"] for row in found]
+    elif not wanted:
+        raise errors.BadRequest("nodes, or conditions in where, must say which nodes are meant")
+    return api.find_keys(connection, wanted)
+
+
+def _check_supported(nodes: Sequence[NodeKey], catalog: Catalog, call: AskPower) -> None:
+    needed = {call.action, *([states.POWER_OFF] if call.then_off else [])}
+    for driver in sorted({node.driver for node in nodes}):
+        able = catalog.actions(driver)
+        if able is not None and not needed <= able:
+            folded = node_ranges.fold(node.name for node in nodes if node.driver == driver)
+            raise errors.UnsupportedPowerState(
+                f"{folded}: the driver {driver} does not know {', '.join(sorted(needed - able))}, only"
+                f" {', '.join(sorted(able))}; nothing was requested"
+            )
+
+
+def list_operations(backend: Backend, call: ListOperations) -> Page[Operation]:
+    """Return the newest operations first; all of them where the call has no limit."""
+    limit = None if call.limit is None else call.limit + 1
+    with backend.database.read() as connection:
+        found = operations.list_operations(connection, limit, _number(call.marker))
+    return _page(list(map(_operation, found)), call.limit)
+
+
+def list_requests(backend: Backend, call: ListRequests) -> Page[Request]:
+    """Return the requests of an operation; all of them where the call has no limit."""
+    limit = None if call.limit is None else call.limit + 1
+    with backend.database.read() as connection:
+        _find(connection, call.operation)
+        found = operations.requests_of(
+            connection, call.operation, states=call.state, limit=limit, after=_number(call.marker)
+        )
+    return _page(list(map(_request, found)), call.limit)
+
+
+def _number(marker: str | None) -> int | None:
+    return None if marker is None else int(marker)
+
+
+def _page(items: list[Any], limit: int | None) -> Page[Any]:
+    """Return the items of a page, of which there is one more than the limit if there are more."""
+    more = limit is not None and len(items) > limit
+    return Page(items=items[:limit], next=str(items[limit - 1].id) if more and limit else None)
+
+
+def _operation(found: operations.Operation) -> Operation:
+    counts = {state: found.counts.get(state, 0) for state in operations.STATES}
+    values: dict[str, Any] = {**found._asdict(), **counts}
+    del values["counts"]
+    return Operation(**values)
+
+
+def _request(found: operations.PowerRequest) -> Request:
+    return Request(
+        id=found.id,
+        node=found.node_name,
+        node_uuid=found.node_uuid,
+        action=found.action,
+        state=found.state,  # type: ignore[arg-type]  # the column has no other
+        not_before=found.not_before,
+        holder=None if found.holder is None else str(found.holder),
+        begun_at=found.begun_at,
+        sent_at=found.sent_at,
+        finished_at=found.finished_at,
+        power_state=found.power_state,
+        error=found.error,
+    )
+
+
+def _find(connection: sa.Connection, number: int) -> operations.Operation:
+    """Return one operation.
+
+    :raises podium.errors.NotFound: if there is none with that number
+    """
+    found = operations.operation(connection, number)
+    if found is None:
+        raise errors.NotFound(f"there is no operation {number}; see: podium operation list")
+    return found
+
+
+def get_operation(backend: Backend, call: GetOperation) -> Operation:
+    """Return an operation."""
+    with backend.database.read() as connection:
+        return _operation(_find(connection, call.operation))
+
+
+def cancel_operation(backend: Backend, call: CancelOperation) -> Cancelled:
+    """Cancel what nobody has begun."""
+
+    def cancel(connection: sa.Connection) -> Cancelled:
+        _find(connection, call.operation)
+        done = operations.cancel(connection, call.operation, backend.who)
+        return Cancelled(cancelled=done.cancelled, under_way=done.under_way, ended=done.ended)
+
+    return backend.write(call, cancel)
+
+
+def get_prospects(backend: Backend, call: GetProspects) -> Prospects:
+    """Return what can be expected of an operation."""
+    timeout = float(backend.config.conductor.heartbeat_timeout)
+    with backend.database.read() as connection:
+        found = _find(connection, call.operation)
+        stagger = operations.stagger_of(connection, call.operation)
+        needed = operations.unfinished_owners(connection, call.operation)
+        known = conductors.list_conductors(connection)
+    return Prospects(
+        patience=stagger + patience_for(backend.config, found.action, found.timeout),
+        heartbeat_timeout=timeout,
+        owners=[_owner(one, known) for one in needed],
+        conductors=[
+            Heartbeat(
+                hostname=one.hostname,
+                drivers=one.drivers,
+                groups=one.groups,
+                at=one.heartbeat_at,
+                age=one.age,
+                alive=one.is_alive(timeout),
+            )
+            for one in known
+        ],
+    )
+
+
+def _owner(one: operations.Needed, known: Sequence[ConductorRecord]) -> Owner:
+    # What one has begun that is gone is taken over by any that serves the node.
+    able = [
+        other.hostname
+        for other in known
+        if other.hostname == one.host
+        or (other.serves(one.driver, one.group) and other.hostname not in one.avoiding)
+    ]
+    return Owner(
+        driver=one.driver,
+        conductor_group=one.group,
+        holder=one.host,
+        avoiding=sorted(one.avoiding),
+        able=able,
+    )
+
+
+def patience_for(config: conf.Config, action: str, timeout: float | None) -> float:
+    """Return the seconds in which a part of an operation ends, if a conductor carries it out."""
+    hard = timeout or config.conductor.power_state_change_timeout
+    soft = timeout or config.conductor.soft_power_off_timeout
+    pauses = [seconds for _, seconds in conductor_options.power_on_limits(config).values()]
+    # Twice, for changes that are made of halves.
+    seconds = float(2 * hard + (soft if action in _SOFT else 0) + max(pauses, default=0.0))
+    # Not before it shows whether a conductor lives, which is the better reason.
+    return max(seconds, float(config.conductor.heartbeat_timeout)) + _GRACE
+
+
+ANSWERS: Final[Answers] = {
+    AskPower: ask_power,
+    ListOperations: list_operations,
+    GetOperation: get_operation,
+    ListRequests: list_requests,
+    CancelOperation: cancel_operation,
+    GetProspects: get_prospects,
+}

@@ -1,0 +1,59 @@
+"""Waiting as a row of steps, which are carried out with an event loop or without."""
+
+import asyncio
+import time
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+from podium import errors
+from podium.client.calls.call import Call
+
+if TYPE_CHECKING:
+    from podium.client.podium import AsyncPodium, Podium
+
+T = TypeVar("T")
+
+#: Yields calls, whose answers it is sent, and seconds to pause; returns what was waited for.
+Steps: TypeAlias = Generator[Call[Any] | float, Any, T]
+#: What passes: a database or a podium-api that is away.
+AWAY: Final = (errors.DatabaseUnavailable, errors.ApiUnavailable)
+
+
+def run(podium: "Podium", steps: Steps[T]) -> T:
+    """Carry out steps; return what they return. Errors of calls are raised where the call was yielded."""
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, float):
+                time.sleep(step)
+                step = next(steps)
+                continue
+            try:
+                answer = podium.ask(step)
+            except errors.PodiumError as fault:
+                step = steps.throw(fault)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        found: T = end.value
+        return found
+
+
+async def run_async(podium: "AsyncPodium", steps: Steps[T]) -> T:
+    """As :func:`run`, in an event loop."""
+    try:
+        step = next(steps)
+        while True:
+            if isinstance(step, float):
+                await asyncio.sleep(step)
+                step = next(steps)
+                continue
+            try:
+                answer = await podium.ask(step)
+            except errors.PodiumError as fault:
+                step = steps.throw(fault)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        found: T = end.value
+        return found

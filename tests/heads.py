@@ -1,0 +1,77 @@
+"""A conductor, as the database sees it, that carries out what is asked when it is told to."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import entries
+from fakes import give_slots
+from podium import states
+from podium.db import beginning, members
+from podium.db.engine import Database
+from podium.db.models import utcnow
+from podium.db.outcomes import Outcome, finish
+from podium.db.worker import Worker
+
+HEAD = Worker("head", 0, 77)
+
+
+class Head:
+    """A conductor, as the database sees it, with the driver ``fake``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        with database.write() as connection:
+            give_slots(connection, HEAD, ["fake"])
+
+    def go_online(self, *drivers: str, group: str = "") -> None:
+        with self._database.write() as connection:
+            for one in members.unended(connection):
+                members.leave(connection, one.name)
+            entries.enter(connection, "head", drivers or ("fake",), group)
+
+    def begin(self, count: int) -> None:
+        """Have the oldest requests under way."""
+        with self._database.write() as connection:
+            found = beginning.due(connection, HEAD, ["fake"], limit=9999)
+            beginning.begin(connection, [row.request_id for row in found[:count]], HEAD, utcnow())
+
+    def carry_out(self, failures: Mapping[str, str]) -> None:
+        """Carry out everything that is asked for, apart from what fails, by the name of the node."""
+        with self._database.write() as connection:
+            found = beginning.due(connection, HEAD, ["fake"], limit=9999)
+            rows = beginning.begin(connection, [row.request_id for row in found], HEAD, utcnow())
+            ends = [(row, failures.get(row.node.name)) for row in rows]
+            finish(
+                connection,
+                [
+                    Outcome(
+                        row.node.id,
+                        row.request_id,
+                        HEAD,
+                        utcnow(),
+                        states.POWER_OFF if error else states.REACHED.get(row.action),
+                        error,
+                    )
+                    for row, error in ends
+                ],
+            )
+
+    @contextmanager
+    def carrying_out(self, failures: Mapping[str, str]) -> Iterator[None]:
+        """:meth:`carry_out` in a thread, as requests come."""
+        end, patience = threading.Event(), 30.0
+
+        def serve() -> None:
+            waited = 0.0
+            while not end.wait(0.02) and waited < patience:
+                self.carry_out(failures)
+                waited += 0.02
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join(patience)
