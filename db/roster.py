@@ -224,13 +224,13 @@ def _latest(moments: Iterable[datetime | None]) -> datetime | None:
 def require(connection: sa.Connection, host: str) -> None:
     """Make sure that a conductor of this name has run here.
 
-    :raises podium.errors.PodiumError: naming those that have
+    :raises podium.errors.NotFound: naming those that have
     """
     known = set(connection.scalars(sa.select(conductors.c.hostname)))
     if not known:
-        raise errors.PodiumError("no conductor has run on this database yet; start one: podium-conductor")
+        raise errors.NotFound("no conductor has run on this database yet; start one: podium-conductor")
     if host not in known:
-        raise errors.PodiumError(f"there is no conductor {host}; there are: {', '.join(sorted(known))}")
+        raise errors.NotFound(f"there is no conductor {host}; there are: {', '.join(sorted(known))}")
 
 
 def described(pair: Pair) -> str:

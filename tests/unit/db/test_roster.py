@@ -141,12 +141,12 @@ def test_what_only_a_drained_conductor_serves_is_named(database: Database, enrol
 
 
 def test_a_host_that_never_ran_here_is_named_with_those_that_did(database: Database) -> None:
-    with database.read() as connection, pytest.raises(errors.PodiumError, match="no conductor has run"):
+    with database.read() as connection, pytest.raises(errors.NotFound, match="no conductor has run"):
         roster.require(connection, "c1")
     enter(database, "c1")
     with database.read() as connection:
         roster.require(connection, "c1")
-        with pytest.raises(errors.PodiumError, match="there is no conductor c9; there are: c1"):
+        with pytest.raises(errors.NotFound, match="there is no conductor c9; there are: c1"):
             roster.require(connection, "c9")
 
 
