@@ -68,6 +68,11 @@ COMMANDS: Final = (
     ("conductor thaw", "conductors:Thaw", "let the daemons restore power states again, if they froze"),
 )
 
+#: Those that work on this host's files and database, and ask no podium-api.
+LOCAL: Final = frozenset(
+    {"db upgrade", "db copy", "driver check", "driver try", "driver new", "config sample", "config check"}
+)
+
 #: As difflib measures it.
 _ALIKE: Final = 0.8
 
@@ -81,6 +86,26 @@ def add_common_options(parser: argparse.ArgumentParser, default: object = argpar
         help="the config file to use; by default podium.conf where oslo.config looks for it",
     )
     parser.add_argument(
+        "--url",
+        default=default,
+        help="the podium-api to ask: https://HOST[:PORT] or unix:/PATH; database for the database itself;"
+        " by default PODIUM_URL, [client] url, [api] unix_socket if it is there, or the database",
+    )
+    parser.add_argument(
+        "--credentials-file",
+        metavar="FILE",
+        default=default,
+        help="a file of mode 0600 with USER:PASSWORD or a token for it; by default PODIUM_CREDENTIALS_FILE,"
+        " [client] credentials_file, or ~/.config/podium/credentials",
+    )
+    parser.add_argument(
+        "--cafile",
+        metavar="FILE",
+        default=default,
+        help="the certificates to which its own must lead; by default PODIUM_CAFILE, [client] cafile, or"
+        " those of this host",
+    )
+    parser.add_argument(
         "--debug",
         action="store_true",
         default=default,
@@ -92,6 +117,8 @@ class App(cliff.app.App):
     """The ``podium`` command; errors pass through it to podium.cli.main."""
 
     NAME = "podium"
+    #: The command that runs, as it is typed.
+    command_name = ""
 
     def __init__(self) -> None:
         manager = cliff.commandmanager.CommandManager()
@@ -109,7 +136,7 @@ class App(cliff.app.App):
         width = max(len(name) for name, _, _ in COMMANDS)
         parser = argparse.ArgumentParser(
             prog=self.NAME,
-            usage="podium [--config-file FILE] [--debug] COMMAND ...",
+            usage="podium [--config-file FILE] [--url URL] [--debug] COMMAND ...",
             description=description,
             epilog="commands (see podium COMMAND --help):\n"
             + "\n".join(f"  {name:{width}}  {summary}" for name, _, summary in COMMANDS),
@@ -133,9 +160,10 @@ class App(cliff.app.App):
             return self._unknown_command(words)
         if name not in self.command_manager.commands:  # cliff would take nod del for node delete
             return self._unknown_command(words)
+        self.command_name = name
         command = factory(self, self.options)
         arguments = command.get_parser(f"{self.NAME} {name}").parse_args(rest)
-        for option in ("config_file", "debug"):
+        for option in ("config_file", "url", "credentials_file", "cafile", "debug"):
             if option in arguments:
                 setattr(self.options, option, getattr(arguments, option))
         return command.run(arguments)

@@ -1,4 +1,7 @@
-"""The common parts of ``podium``'s commands: the configuration, the database, the form of results."""
+"""The common parts of ``podium``'s commands: the way to Podium, the configuration, the form of results.
+
+The libraries of databases take long to import, so that this happens where a command needs them.
+"""
 
 import argparse
 import json
@@ -7,21 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import cliff.command
 import cliff.lister
 import cliff.show
 
 from podium import conf, errors
-from podium.cli.app import App, add_common_options
-from podium.client.local import unserved
-from podium.client.local.local import Local
+from podium.cli import ways
+from podium.cli.app import LOCAL, App, add_common_options
 from podium.client.podium import Podium
-from podium.conf import database as database_options
-from podium.db import schema
-from podium.db.api import NodeKey
-from podium.db.engine import Database
+
+if TYPE_CHECKING:
+    from podium.db.api import NodeKey
+    from podium.db.engine import Database
 
 #: The formats whose cells are text; the others take objects.
 _TEXT_FORMATS: Final = frozenset({"csv", "value", "shell"})
@@ -48,39 +50,86 @@ class Command(cliff.command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         self.parser = super().get_parser(prog_name)
+        if self.app.command_name in LOCAL:
+            self.parser.epilog = (
+                f"{self.parser.epilog} This works on this host alone, not with --url.".strip()
+            )
         add_common_options(self.parser)
         return self.parser
 
+    @cached_property
+    def way(self) -> ways.Way:
+        """The way to Podium.
+
+        :raises podium.errors.ConfigError: see podium.conf.load
+        """
+        return ways.choose(self.app.options, self.app.NAME)
+
     @contextmanager
     def podium(self) -> Iterator[Podium]:
-        """Return what answers the command's calls."""
+        """Return what answers the command's calls.
+
+        :raises podium.errors.ConfigError: the way to Podium cannot be taken
+        """
+        if self.way.url is not None:
+            from podium.cli.remote import connect
+
+            with self.way.explained(), connect(self.way, self.warn) as podium:
+                yield podium
+            return
+        from podium.client.local.local import Local
+
         with Local(self.config, warn=self.warn) as podium:
             yield podium
 
+    def needs_database(self, what: str) -> None:
+        """Leave with status 2 if a podium-api was named, because this is done on the database alone.
+
+        :param what: the command, or its option
+        """
+        if self.way.is_given:
+            self._leave(f"{what} works on the database alone, not with {self.way.source}")
+
+    def _leave(self, text: str) -> NoReturn:
+        self.parser.exit(2, f"podium: {text}\n")
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        if self.app.command_name in LOCAL and self.app.options.url not in (None, ways.DATABASE):
+            self._leave(f"{self.app.NAME} {self.app.command_name} works on this host alone, not with --url")
+        return super().run(parsed_args)
+
     @contextmanager
-    def database(self) -> Iterator[Database]:
+    def database(self) -> "Iterator[Database]":
         """The configured database, whose schema is checked.
 
         :raises podium.errors.ConfigError: when the URL cannot be used
         :raises podium.errors.DatabaseError: when it cannot be reached, or needs ``podium db upgrade``
         """
+        from podium.db import schema
+
         with self.any_database() as database:
             if remark := schema.check(database):
                 self.warn(f"warning: {remark}")
             yield database
 
     @contextmanager
-    def any_database(self) -> Iterator[Database]:
+    def any_database(self) -> "Iterator[Database]":
         """Return the configured database, with or without a schema."""
-        url = database_options.database_url(self.config)
-        database = Database(url, **database_options.engine_options(self.config))
+        from podium.conf import database as options
+        from podium.db.engine import Database
+
+        if self.app.command_name not in LOCAL:
+            self.needs_database(f"{self.app.NAME} {self.app.command_name}")
+        database = Database(options.database_url(self.config), **options.engine_options(self.config))
         try:
             yield database
         finally:
             database.dispose()
 
-    def warn_of_unowned(self, database: Database, nodes: Iterable[NodeKey]) -> None:
+    def warn_of_unowned(self, database: "Database", nodes: "Iterable[NodeKey]") -> None:
         """Warn of nodes that no online conductor may own, because nothing happens to them."""
+        from podium.client.local import unserved
+
         timeout = self.config.conductor.heartbeat_timeout
         with database.read() as connection:
             for warning in unserved.warnings(connection, nodes, timeout):

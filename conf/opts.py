@@ -6,7 +6,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from podium import library_internals
-from podium.conf import api, conductor, database, default, metrics, notifications, periodic_tasks
+from podium.conf import api, client, conductor, database, default, metrics, notifications, periodic_tasks
 
 _LOG_FORMAT: Final = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
@@ -31,7 +31,7 @@ def register(conf: cfg.ConfigOpts) -> None:
     set_defaults()
     log.register_options(conf)
     conf.register_opts(library_internals.SERVICE_OPTIONS)
-    for module in (default, api, conductor, periodic_tasks, metrics, notifications, database):
+    for module in (default, api, client, conductor, periodic_tasks, metrics, notifications, database):
         module.register(conf)
 
 
@@ -46,6 +46,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [
         ("DEFAULT", [*default.opts, *api.default_opts, *library_internals.SERVICE_OPTIONS]),
         ("api", list(api.opts)),
+        ("client", list(client.opts)),
         ("conductor", list(conductor.opts)),
         ("database", list(database.opts)),
         ("metrics", list(metrics.opts)),

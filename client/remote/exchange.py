@@ -1,6 +1,7 @@
 """What is sent for a call, and what an answer says: the same with and without an event loop."""
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ PAUSES: Final = (0.2, 1.0, 3.0)
 #: Statuses that pass: of podium-api without its database, and of proxies.
 _PASSING: Final = (502, 503, 504)
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": f"podium/{__version__}"}
+
+#: How Python begins the text of an error of the system.
+_ERRNO: Final = re.compile(r"^\[Errno -?\d+\] ")
 
 Warn = Callable[[str], None]
 
@@ -61,7 +65,7 @@ def translated(where: str) -> Iterator[None]:
     except httpx.TimeoutException:
         raise TryAgain(errors.ApiUnavailable(f"{where} did not answer in time")) from None
     except httpx.TransportError as fault:
-        text = errors.one_line(fault).partition(": ")[2] or type(fault).__name__
+        text = _ERRNO.sub("", errors.one_line(fault).partition(": ")[2]) or type(fault).__name__
         raise TryAgain(errors.ApiUnavailable(f"{where} cannot be reached: {text}")) from None
     except httpx.InvalidURL as fault:
         raise errors.ConfigError(f"{where} is not a URL that can be asked: {fault}") from None

@@ -1,5 +1,6 @@
 """Where a podium-api is, and who asks."""
 
+import ipaddress
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,10 @@ class Server:
             raise errors.ConfigError(
                 f"{self._shown} has a user or password in it; put them into a credentials file"
             )
+        if self.credentials is not None and parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise errors.ConfigError(
+                f"{self.url} would carry the password or token where others can read it; use https://"
+            )
 
     @property
     def _socket(self) -> str:
@@ -79,3 +84,10 @@ class Server:
             return {"verify": ssl.create_default_context(cafile=self.cafile)}
         except (OSError, ssl.SSLError) as fault:
             raise errors.ConfigError(f"the certificates {self.cafile} cannot be used: {fault}") from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,29 +1,38 @@
 """The ``podium`` command, run in this process on a database of the test's own, and a conductor."""
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from commands import Here, Run, There
 from heads import Head
-from podium.cli.main import main
 from podium.db.engine import Database
+from rounds import ONLY_LONG
 from templates import prepared
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the further cases of a test over podium-api to ``make test-long``."""
+    seen: set[tuple[Path, str]] = set()
+    for item in items:
+        if not isinstance(item, pytest.Function) or item.get_closest_marker("remote") is None:
+            continue
+        test = item.path, item.originalname
+        if test in seen:
+            for mark in ONLY_LONG:
+                item.add_marker(mark)
+        seen.add(test)
 
 
-def _runner(folder: Path, url: str, capsys: pytest.CaptureFixture[str]) -> Run:
-    config = folder / "podium.conf"
-    config.write_text(f"[DEFAULT]\nstate_path = {folder}\n[database]\nconnection = {url}\n")
-
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        status = main(["--config-file", str(config), *arguments])
-        written = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, status, written.out, written.err)
-
-    return run
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep what the person has set up who runs the tests away from them."""
+    for name in ("URL", "CREDENTIALS_FILE", "CAFILE"):
+        monkeypatch.delenv(f"PODIUM_{name}", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture
@@ -32,9 +41,9 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def bare_podium(tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> Run:
+def bare_podium(tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> Here:
     """``bare_podium("node", "list")`` is the command's status and output; its database does not exist."""
-    return _runner(tmp_path, sqlite_url, capsys)
+    return Here(tmp_path, sqlite_url, capsys)
 
 
 @pytest.fixture
@@ -45,16 +54,32 @@ def database(sqlite_url: str) -> Iterator[Database]:
     found.dispose()
 
 
+@pytest.fixture(params=["local", pytest.param("remote", marks=pytest.mark.remote)])
+def podium(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    sqlite_url: str,
+    database: Database,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Run]:
+    """As ``bare_podium``, on ``database``; then the same over a podium-api, which must make no difference."""
+    if request.param == "local":
+        yield Here(tmp_path, sqlite_url, capsys)
+        return
+    with There(tmp_path, sqlite_url, capsys) as found:
+        yield found
+
+
 @pytest.fixture
-def podium(database: Database, bare_podium: Run) -> Run:
-    """As ``bare_podium``, on ``database``."""
+def podium_here(database: Database, bare_podium: Here) -> Here:
+    """As ``bare_podium``, on ``database``, and never over a podium-api."""
     return bare_podium
 
 
 @pytest.fixture
 def podium_anywhere(tmp_path: Path, migrated_url: str, capsys: pytest.CaptureFixture[str]) -> Run:
     """As ``podium``, on each kind of database in turn."""
-    return _runner(tmp_path, migrated_url, capsys)
+    return Here(tmp_path, migrated_url, capsys)
 
 
 @pytest.fixture

@@ -100,22 +100,22 @@ def test_a_second_upgrade_says_that_there_is_nothing_to_do(podium_anywhere: Run)
     assert done.stdout.endswith(f": the schema is at revision {schema.head()} already\n")
 
 
-def test_a_newer_schema_is_refused(podium: Run, database: Database) -> None:
+def test_a_newer_schema_is_refused(bare_podium: Run, database: Database) -> None:
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'ffff'")
         connection.exec_driver_sql("UPDATE schema_floor SET revision = 'ffff'")
-    done = podium("node", "list")
+    done = bare_podium("node", "list")
     assert done.returncode == 1
     assert "the schema is of a newer Podium (ffff" in done.stderr
 
 
 @pytest.mark.parametrize("command", [("node", "list"), ("db", "upgrade")])
 def test_a_newer_schema_that_this_podium_may_use_is_used_with_a_warning(
-    podium: Run, database: Database, command: tuple[str, ...]
+    bare_podium: Run, database: Database, command: tuple[str, ...]
 ) -> None:
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'ffff'")
-    done = podium(*command)
+    done = bare_podium(*command)
     assert done.returncode == 0
     assert "warning" in done.stderr
     assert "the schema is of a newer Podium (ffff" in done.stderr
@@ -150,8 +150,8 @@ def test_a_broken_configuration_is_one_line(
     assert "hunter2" not in written.err
 
 
-def test_the_config_file_may_follow_the_command(podium: Run, tmp_path: Path) -> None:
-    done = podium("node", "list", "--config-file", str(tmp_path / "missing.conf"))
+def test_the_config_file_may_follow_the_command(bare_podium: Run, tmp_path: Path) -> None:
+    done = bare_podium("node", "list", "--config-file", str(tmp_path / "missing.conf"))
     assert done.returncode == 1
     assert "missing.conf" in done.stderr
 
@@ -193,12 +193,12 @@ def test_debug_shows_where_an_error_comes_from(podium: Run) -> None:
 
 
 def test_a_fault_of_the_program_is_one_line_that_says_how_to_see_more(
-    podium: Run, database: Database
+    bare_podium: Run, database: Database
 ) -> None:
     with database.write() as connection:
         api.create_nodes(connection, [{"name": "n1", "driver": "fake"}])
         connection.exec_driver_sql("UPDATE nodes SET extra = '{'")
-    done = podium("node", "list", "--long")
+    done = bare_podium("node", "list", "--long")
     assert done.returncode == 1
     assert re.fullmatch(
         r"podium: unexpected JSONDecodeError: .*; --debug shows where it comes from\n", done.stderr

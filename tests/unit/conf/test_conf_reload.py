@@ -119,7 +119,7 @@ def test_a_reload_says_what_it_did_even_when_that_is_nothing(
 def test_a_reload_without_a_config_file_says_that_there_is_none(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(conf, "_default_files", lambda prog: ([], []))
+    monkeypatch.setattr("podium.conf.loading.default_files", lambda prog: ([], []))
     conf.load([], prog="test").mutate_config_files()
     assert messages(caplog) == ["There is no config file to reload, so all values stay as they were"]
 

@@ -1,0 +1,19 @@
+"""Takes the way to a podium-api."""
+
+from collections.abc import Callable
+
+from podium.cli.ways import Way
+from podium.client.podium import Podium
+from podium.client.remote.credentials import Credentials
+from podium.client.remote.remote import Remote
+from podium.client.remote.server import Server
+
+
+def connect(way: Way, warn: Callable[[str], None]) -> Podium:
+    """Return what asks the podium-api of a way.
+
+    :raises podium.errors.ConfigError: its address, the credentials or the certificates cannot be used
+    """
+    credentials = None if way.credentials is None else Credentials.read(way.credentials)
+    server = Server(url=str(way.url), credentials=credentials, cafile=way.cafile, timeout=way.timeout)
+    return Remote(server, warn=warn)

@@ -1,0 +1,114 @@
+"""Which way a command takes to Podium: a podium-api, or the database."""
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from podium import errors
+
+#: What --url and PODIUM_URL say for the database itself.
+DATABASE: Final = "database"
+#: Below XDG_CONFIG_HOME.
+_CREDENTIALS: Final = "podium/credentials"
+_TIMEOUT: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A way to Podium.
+
+    :param url: of a podium-api; None for the database
+    :param source: what decided this
+    :param credentials: None for none
+    :param is_given: whether somebody wants exactly this podium-api, so that nothing else will do
+    """
+
+    url: str | None
+    source: str
+    credentials: Path | None = None
+    cafile: Path | None = None
+    timeout: float = _TIMEOUT
+    is_given: bool = False
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Add to the errors of podium-api what can be done about them on this side."""
+        try:
+            yield
+        except errors.LoginRefused as fault:
+            raise errors.LoginRefused(f"{fault}; {self._login()}") from None
+        except errors.NotAllowed as fault:
+            raise errors.NotAllowed(f"{fault}; {self._chosen}{self._instead}") from None
+        except errors.ApiUnavailable as fault:
+            raise errors.ApiUnavailable(f"{fault}; {self._chosen}{self._instead}") from None
+
+    def _login(self) -> str:
+        if self.credentials is not None:
+            return f"the user and the password, or the token, are from {self.credentials}"
+        return (
+            "write USER:PASSWORD, or a token of podium token create, into a file of mode 0600 and name it"
+            " with --credentials-file"
+        )
+
+    @property
+    def _chosen(self) -> str:
+        return f"podium asks there because of {self.source}"
+
+    @property
+    def _instead(self) -> str:
+        return "" if self.is_given else f"; --url {DATABASE} uses the database"
+
+
+def choose(options: argparse.Namespace, prog: str, environment: Mapping[str, str] = os.environ) -> Way:
+    """Return the way that the command line, the environment or the configuration says.
+
+    Neither the configuration's credentials nor its certificates are for an address that it does not name.
+
+    :raises podium.errors.ConfigError: the configuration cannot be read
+    """
+    for source, url in (("--url", options.url), ("PODIUM_URL", environment.get("PODIUM_URL"))):
+        if url == DATABASE:
+            return Way(url=None, source=source)
+        if url:
+            return _with_options(Way(url=url, source=source, is_given=True), options, environment)
+    return _configured(options, prog, environment)
+
+
+def _configured(options: argparse.Namespace, prog: str, environment: Mapping[str, str]) -> Way:
+    from podium.conf import client  # oslo.config takes long to import
+
+    its = client.read(["--config-file", options.config_file] if options.config_file else [], prog=prog)
+    way = Way(
+        url=its.url,
+        source="[client] url",
+        credentials=its.credentials_file,
+        cafile=its.cafile,
+        timeout=its.timeout,
+        is_given=True,
+    )
+    if its.url is not None:
+        return _with_options(way, options, environment)
+    if its.unix_socket is not None and its.unix_socket.exists():
+        source = f"[api] unix_socket = {its.unix_socket}"
+        return Way(url=f"unix:{its.unix_socket}", source=source, timeout=its.timeout)
+    return Way(url=None, source="the configuration")
+
+
+def _with_options(way: Way, options: argparse.Namespace, environment: Mapping[str, str]) -> Way:
+    given = options.credentials_file or environment.get("PODIUM_CREDENTIALS_FILE")
+    cafile = options.cafile or environment.get("PODIUM_CAFILE")
+    if given:
+        way = replace(way, credentials=Path(given).expanduser())
+    elif way.credentials is None and not str(way.url).startswith("unix:"):
+        way = replace(way, credentials=_default_credentials(environment))
+    return replace(way, cafile=Path(cafile).expanduser()) if cafile else way
+
+
+def _default_credentials(environment: Mapping[str, str]) -> Path | None:
+    home = environment.get("XDG_CONFIG_HOME") or "~/.config"
+    path = Path(home, _CREDENTIALS).expanduser()
+    return path if path.exists() else None

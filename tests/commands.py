@@ -1,0 +1,115 @@
+"""The ``podium`` command in the test's process: on a database, and over a podium-api on that database."""
+
+import ast
+import functools
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+import podium
+from podium import conf
+from podium.cli.app import COMMANDS, LOCAL
+from podium.cli.main import main
+from served import Everybody, served
+
+_ROOT = Path(podium.__file__).parent
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+#: Options with which a command works on the database, whatever it does otherwise.
+_ON_DATABASE = {"--with-secrets", "--from-ironic-db"}
+
+
+class Here:
+    """Runs the command with a configuration of its own, whose database is this one."""
+
+    def __init__(self, folder: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.config = folder / "podium.conf"
+        self.config.write_text(f"[DEFAULT]\nstate_path = {folder}\n[database]\nconnection = {url}\n")
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self.run("--config-file", str(self.config), *arguments)
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        status = main(arguments)
+        written = self._capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, status, written.out, written.err)
+
+
+class There(Here):
+    """As :class:`Here`, over HTTP: without the configuration, by a server that has it."""
+
+    def __init__(self, folder: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        super().__init__(folder, url, capsys)
+        self._database = url
+        self._socket = folder / "api.sock"
+        self._served = ExitStack()
+        self._text = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._served.close()
+
+    def __call__(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        words = [*arguments]
+        found = [one for one in modules() if words[: len(one[0].split())] == one[0].split()]
+        if not _ON_DATABASE.isdisjoint(words) or any(
+            name in LOCAL or needs_database(module) for name, module in found
+        ):
+            return super().__call__(*arguments)
+        self._serve()
+        return self.run("--url", f"unix:{self._socket}", *arguments)
+
+    def _serve(self) -> None:
+        """Serve with the configuration as it is now; tests may have changed it."""
+        text = self.config.read_text()
+        if text == self._text:
+            return
+        self._served.close()
+        config = conf.load(["--config-file", str(self.config)], prog="podium-api")
+        self._served.enter_context(served(config, self._database, self._socket, Everybody()))
+        self._text = text
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    """Yield the name of each command, and the module that it is in."""
+    for name, target, _ in COMMANDS:
+        yield name, f"podium.cli.{target.partition(':')[0]}"
+
+
+def needs_database(module: str) -> bool:
+    """Return whether a module cannot be imported without the database and its libraries."""
+    return any(name.startswith(("podium.db", "sqlalchemy")) for name in imported(module))
+
+
+@functools.cache
+def imported(module: str) -> frozenset[str]:
+    """Return what is imported with a module, by it and by those of Podium that it imports."""
+    found: set[str] = set()
+    new = {module}
+    while new:
+        found |= new
+        new = {name for one in new for name in _imports(one)} - found
+    return frozenset(found)
+
+
+@functools.cache
+def _imports(module: str) -> frozenset[str]:
+    package, *inside = module.split(".")
+    places = [_ROOT.joinpath(*inside[:-1], f"{inside[-1]}.py")] if inside else []
+    file = next((one for one in [*places, _ROOT.joinpath(*inside, "__init__.py")] if one.exists()), None)
+    if package != "podium" or file is None:
+        return frozenset()  # a library's, or a name in a module
+    found = {module.rpartition(".")[0] or module}
+    for item in ast.parse(file.read_text()).body:
+        if isinstance(item, ast.Import):
+            found |= {name.name for name in item.names}
+        elif isinstance(item, ast.ImportFrom) and item.module:
+            found |= {item.module, *(f"{item.module}.{name.name}" for name in item.names)}
+    return frozenset(found)
