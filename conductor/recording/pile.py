@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Final, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -66,19 +66,28 @@ class Pile(Generic[_K, _V, _R]):
         with self._lock:
             return list(self._records.values())
 
+    def keys(self) -> list[_K]:
+        """The keys of the records that wait."""
+        with self._lock:
+            return list(self._records)
+
     def discard(self, key: _K) -> None:
         """Have a record not written after all."""
         with self._lock:
             self._records.pop(key, None)
 
-    async def write(self, sql: Sql) -> None:
+    async def write(self, sql: Sql, only: Sequence[_K] | None = None) -> None:
         """Write what waits now. What comes meanwhile waits for the next call.
 
+        :param only: the keys of the records to write, if not all
         :raises podium.errors.DatabaseUnavailable: what is not written waits on, unless newer records came
         """
-        for _ in range(0, len(self._records), self._most):
+        for at in range(0, len(self._records) if only is None else len(only), self._most):
             with self._lock:
-                batch = dict(itertools.islice(self._records.items(), self._most))
+                keys = (
+                    itertools.islice(self._records, self._most) if only is None else only[at:][: self._most]
+                )
+                batch = {key: self._records[key] for key in keys if key in self._records}
                 for key in batch:
                     del self._records[key]
             try:

@@ -260,9 +260,11 @@ class Recorder:
         :raises podium.errors.DatabaseUnavailable: when it does not take them; they are kept
         """
         async with self._writing_outcomes:
-            # First, because only a change that is under way has reads.
+            # Reads first, because only a change that is under way has reads; and then no change that ended
+            # meanwhile, whose last reads are not among them.
+            ended = self._outcomes.keys()
             await self._reads_of_changes.write(self._sql)
-            await self._outcomes.write(self._sql)
+            await self._outcomes.write(self._sql, ended)
 
     @contextlib.asynccontextmanager
     async def known_outcomes(self) -> AsyncIterator[list[Outcome]]:

@@ -15,7 +15,7 @@ from podium.conductor.rooms.sql import Sql
 from podium.db import beginning, fleet, power
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome
-from podium.db.readings import Checked, Reading
+from podium.db.readings import Checked, Reading, ReadOfChange
 from podium.drivers.base import Health
 
 
@@ -77,6 +77,38 @@ def test_the_end_of_a_power_change_is_not_lost_by_an_outage(tmp_path: Path) -> N
             assert await recorder.flush()
             row = it.node("a")
             assert (row.power_state, row.reservation, row.target_power_state) == ("power on", None, None)
+
+    asyncio.run(main())
+
+
+def test_the_last_read_of_a_change_that_ends_during_a_write_is_not_lost(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with pieces(f"sqlite:///{tmp_path}/p", StillDriver()) as it:
+            it.enrol({"name": "a", "driver": "still"})
+            with it.database.write() as connection:
+                power.ask(connection, [it.node("a")], "power on", who="me")
+            node, request = it.node("a").id, it.node("a").power_request_id
+            with it.database.write() as connection:
+                beginning.begin(connection, [request], HERE, utcnow())
+            await it.fleet.refresh(it.sql)
+            it.recorder.add_read_of_change(ReadOfChange(node, 1, "no answer"))
+            real, ended = it.sql.write, False
+
+            async def end_meanwhile(function: Any) -> Any:
+                nonlocal ended
+                found = await real(function)
+                if not ended:
+                    ended = True
+                    it.recorder.add_read_of_change(ReadOfChange(node, 2, "no answer"))
+                    outcome = Outcome(node, request, HERE, utcnow(), None, "no answer")
+                    it.recorder.add_outcome(outcome)
+                return found
+
+            it.sql.write = end_meanwhile  # type: ignore[method-assign]
+            await it.recorder.write_outcomes()
+            await it.recorder.write_outcomes()
+            row = it.node("a")
+            assert (row.power_failures, row.reservation) == (2, None)
 
     asyncio.run(main())
 
