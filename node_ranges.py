@@ -20,7 +20,7 @@ _SIGNS: Final = re.compile(r"[^A-Za-z0-9_.:-]")
 def expand(arguments: Iterable[str]) -> list[str]:
     """Return names and UUIDs unchanged and ranges as the names they stand for, each once.
 
-    :raises podium.errors.PodiumError: for a range that cannot be understood, or is too large
+    :raises podium.errors.BadRequest: for a range that cannot be understood, or is too large
     """
     names: dict[str, None] = {}
     for argument in arguments:
@@ -79,14 +79,14 @@ def by_reason(failures: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]
 def _range(text: str) -> Sequence[str]:
     # Once parsed, a span takes memory for each of its numbers, so its size is checked before.
     if any(int(last) - int(first) >= MOST_NODES for first, last in _SPAN.findall(text)):
-        raise errors.PodiumError(f"{text} stands for more than {MOST_NODES} nodes")
+        raise errors.BadRequest(f"{text} stands for more than {MOST_NODES} nodes")
     try:
         nodes = NodeSet(text, resolver=RESOLVER_NOGROUP)
     except NodeSetException as fault:
         reason = str(fault).replace('"', "")
-        raise errors.PodiumError(
+        raise errors.BadRequest(
             f"{text} is not a range of nodes: {reason}; one looks like r1n[01-40],r2n05"
         ) from None
     if len(nodes) > MOST_NODES:
-        raise errors.PodiumError(f"{text} stands for {len(nodes)} nodes, more than {MOST_NODES}")
+        raise errors.BadRequest(f"{text} stands for {len(nodes)} nodes, more than {MOST_NODES}")
     return list(nodes)

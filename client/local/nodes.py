@@ -35,7 +35,7 @@ _COLUMNS: Final = (
 def names(nodes: Nodes) -> list[str]:
     """Return the names and UUIDs that are meant, each once.
 
-    :raises podium.errors.PodiumError: for a range that cannot be understood
+    :raises podium.errors.BadRequest: for a range that cannot be understood
     """
     return node_ranges.expand([nodes] if isinstance(nodes, str) else nodes)
 
