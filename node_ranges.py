@@ -43,6 +43,15 @@ def fold_for_log(names: Sequence[str]) -> str:
     return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}... ({len(names)} nodes)"
 
 
+def folded_lines(lines: Iterable[str]) -> list[str]:
+    """Return lines ``NAME: TEXT``, with the names that share a text folded."""
+    alike: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, text = line.partition(": ")
+        alike.setdefault(text, []).append(name)
+    return [f"{fold(names)}: {text}" for text, names in alike.items()]
+
+
 _ADDRESS: Final = r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\])(?::\d+)?"
 #: The parts of a driver's messages that only name the BMC, and their replacements.
 _WHOSE: Final = (

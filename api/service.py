@@ -28,6 +28,7 @@ from podium.api.serving.listening import Listeners
 from podium.api.serving.server import Server
 from podium.api.serving.tls import Certificate
 from podium.api.sql import THREADS, Sql
+from podium.client.calls.table import CALLS
 from podium.client.catalog import Catalog
 from podium.conf import api as options
 from podium.conf.database import database_url, engine_options
@@ -112,6 +113,7 @@ class ApiService(Worker):
         server = Server(
             Guard(app.create(Services(conf, sql, Catalog(conf, LOG.warning)), access, OPERATIONS), conf),
             conf.api.max_json_body_size,
+            {(one.method, one.path): conf.api.max_import_size for one in CALLS if one.is_large},
         )
         self._loop = asyncio.get_running_loop()
         await server.start(self._listeners, self._certificate.context if self._certificate else None)

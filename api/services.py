@@ -1,5 +1,6 @@
 """What the handlers of requests work with: made once for each process, closed by who made it."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -16,12 +17,14 @@ class Services:
 
     :param config: the configuration; its mutable options change at a reload
     :param catalog: the installed drivers; it may import one, and so is used in threads alone
+    :param large: has the only request at a time whose body may be large
     """
 
     config: conf.Config
     sql: Sql
     catalog: Catalog
     renderer: Renderer = field(init=False)
+    large: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "renderer", Renderer(self.catalog))

@@ -2,19 +2,18 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from rich.progress import Progress
 
 from podium import errors, node_ranges
 from podium.cli import command, database_urls
-from podium.client import enrolment, from_ironic
+from podium.cli.node_import import FROM_IRONIC
+from podium.client import enrolment, from_ironic, identities
 from podium.client.catalog import Catalog
 from podium.db import api, belongings, machines
 from podium.db.ironic import IronicNode, read_nodes
-
-OPTION: Final = "--from-ironic-db"
 
 
 class _Candidate(NamedTuple):
@@ -25,29 +24,10 @@ class _Candidate(NamedTuple):
     faults: list[str]
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says which nodes of Ironic are taken."""
-    parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="NODE",
-        help="of Ironic's nodes only this one, or this range such as r1n[01-40]; may be repeated",
-    )
-    parser.add_argument(
-        "--vendor-types",
-        action="store_true",
-        help="also nodes with a vendor's hardware type (idrac, intel-ipmi and the like) whose power interface"
-        " is ipmitool, redfish or idrac-redfish, with the driver ipmi or redfish",
-    )
-
-
-def run(
-    asked: command.Command, parsed_args: argparse.Namespace, progress: Progress
-) -> tuple[str, list[machines.Shared]]:
+def run(asked: command.Command, parsed_args: argparse.Namespace, progress: Progress) -> tuple[str, list[str]]:
     """Enrol the nodes that can be taken, and print why others cannot.
 
-    :returns: how many were taken, for people, and those that are machines of other nodes
+    :returns: how many were taken, for people, and warnings of those that are machines of other nodes
     """
     found = _read(asked, parsed_args, progress)
     catalog = Catalog(asked.config, asked.warn)
@@ -69,18 +49,18 @@ def run(
     parts = [f"{len(new) - len(left)} imported"]
     parts += [f"{len(enrolled)} enrolled before"] if enrolled else []
     parts += [f"{len(left)} not taken"] if left else []
-    return ", ".join(parts), shared
+    return ", ".join(parts), identities.warnings(shared)
 
 
 def _read(asked: command.Command, parsed_args: argparse.Namespace, progress: Progress) -> list[IronicNode]:
     given = parsed_args.from_ironic_db
     if given != "-" and not given.startswith("@"):
         asked.parser.error(
-            f"argument {OPTION}: give @FILE, whose first line is the URL, or - for standard input"
+            f"argument {FROM_IRONIC}: give @FILE, whose first line is the URL, or - for standard input"
         )
-    text = database_urls.plain(database_urls.read(OPTION, given, asked.warn))
+    text = database_urls.plain(database_urls.read(FROM_IRONIC, given, asked.warn))
     reading = progress.add_task("reading", total=1)
-    found = read_nodes(database_urls.parse(OPTION, text))
+    found = read_nodes(database_urls.parse(FROM_IRONIC, text))
     progress.update(reading, completed=1)
     if not parsed_args.only:
         return found

@@ -2,13 +2,13 @@
 
 import argparse
 import uuid
-from collections.abc import Collection
+from collections.abc import Iterable
+from typing import Any
 
-from podium import errors
+from podium import errors, masking
 from podium.cli import arguments, command
-from podium.client import enrolment, identities
-from podium.client.catalog import Catalog
-from podium.db import api, machines
+from podium.client import rows
+from podium.client.podium import Podium
 
 
 class Change(command.Command):
@@ -35,14 +35,19 @@ class Change(command.Command):
         )
 
     def driver_info(
-        self, parsed_args: argparse.Namespace, catalog: Catalog, drivers: Collection[str]
+        self, podium: Podium, parsed_args: argparse.Namespace, drivers: Iterable[str]
     ) -> dict[str, str]:
         """Return the values of --driver-info, from the command line, files and the terminal.
 
         :param drivers: of the nodes
+        :raises podium.errors.DriverLoadError: one of them cannot be used, before secrets are asked for
         """
+        secrets = {one.name for driver in drivers for one in podium.driver(driver).properties if one.secret}
         return arguments.read_values(
-            parsed_args.driver_info, self.app.stdin, self.warn, lambda key: catalog.is_secret(key, drivers)
+            parsed_args.driver_info,
+            self.app.stdin,
+            self.warn,
+            lambda key: key in secrets or masking.is_secret(key),
         )
 
 
@@ -60,30 +65,24 @@ class Create(Change):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         number = parsed_args.uuid or str(uuid.uuid4())
-        catalog = Catalog(self.config, self.warn)
-        driver = catalog.driver(parsed_args.driver)
-        row = {
-            "name": parsed_args.name or number,
-            "uuid": number,
-            "driver": driver.name,
-            "driver_info": self.driver_info(parsed_args, catalog, [driver.name]),
-            "properties": dict(parsed_args.property),
-            "extra": dict(parsed_args.extra),
-            "conductor_group": parsed_args.conductor_group or "",
-        }
-        settled, faults = enrolment.settle(row, catalog)
-        if faults:
-            raise errors.InvalidNode([f"{row['name']}: {fault}" for fault in faults])
-        with self.database() as database:
-            with database.write() as connection:
-                uuids = api.create_nodes(connection, [settled])
-                shared = machines.shared(connection)
-                if not parsed_args.force:
-                    identities.refuse(shared)
-                (node,) = api.find_keys(connection, uuids)
-            self.say(f"{node.name} enrolled, UUID {node.uuid}")
-            self.warn_of(identities.warnings(shared))
-            self.warn_of_unowned(database, [node])
+        driver = parsed_args.driver
+        with self.podium() as podium:
+            row: dict[str, Any] = {
+                "name": parsed_args.name or number,
+                "uuid": number,
+                "driver": driver,
+                "driver_info": self.driver_info(podium, parsed_args, [driver]),
+                "properties": dict(parsed_args.property),
+                "extra": dict(parsed_args.extra),
+                "conductor_group": parsed_args.conductor_group or "",
+            }
+            try:
+                podium.enrol_nodes([row], force=parsed_args.force)
+            except errors.InvalidNode as wrong:
+                place = f"node 1 ({rows.label(row)})"
+                faults = [fault.replace(place, row["name"], 1) for fault in wrong.faults]
+                raise errors.InvalidNode(faults) from None
+        self.say(f"{row['name']} enrolled, UUID {uuid.UUID(number)}")
 
 
 class Delete(command.Command):

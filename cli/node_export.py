@@ -7,17 +7,17 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 import yaml
 
-from podium import errors, masking, node_ranges
+from podium import errors, node_ranges
 from podium.cli import arguments, command
-from podium.client import portable, scalars
-from podium.client.catalog import Catalog
-from podium.db import belongings, node_list
-from podium.db.bulk import chunks
+from podium.client import scalars
+from podium.client.calls.call import ABSENT
+from podium.client.calls.enrolment import Exported
 
 #: Nodes or chassis, some at a time, under the name of their list; first nodes, if only none.
 _Parts = Iterator[tuple[str, list[dict[str, Any]]]]
@@ -27,9 +27,9 @@ _AT_ONCE: Final = 1000
 class Export(command.Command):
     """Print nodes with what is noted of them, their ports and chassis, in the form of podium node import.
 
-    Secrets are printed as ******, which an import refuses. With --with-secrets the whole is written into a
-    new file that only you may read. A node that the conductor has put into maintenance itself is exported
-    without that.
+    Secrets are printed as ******, which an import refuses. With --with-secrets, which needs the database, the
+    whole is written into a new file that only you may read. A node that the conductor has put into
+    maintenance itself is exported without that.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -46,34 +46,39 @@ class Export(command.Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         write, file = _FORMATS[parsed_args.format], parsed_args.with_secrets
-        wanted = node_ranges.expand(parsed_args.nodes)
         if file is None:
-            write(self.app.stdout, self._parts(wanted, Catalog(self.config, self.warn)))
+            with self.podium() as podium:
+                write(self.app.stdout, _parts(podium.export_nodes(parsed_args.nodes)))
             return
         with _new_file(file) as stream:
-            count = write(stream, self._parts(wanted, None))
+            count = write(stream, self._with_secrets(node_ranges.expand(parsed_args.nodes)))
         self.say(f"{count} exported with their secrets to {file}")
 
-    def _parts(self, wanted: Sequence[str], catalog: Catalog | None) -> _Parts:
-        """Yield nodes with their ports, and the chassis in which they are, or all if all nodes are wanted.
+    def _with_secrets(self, wanted: Sequence[str]) -> _Parts:
+        """Yield nodes with their ports, and the chassis in which they are, or all if all nodes are wanted."""
+        from podium.client.local import export  # the libraries of databases take long to import
 
-        :param catalog: masks the secrets; None to keep them
-        """
-        chassis = set[str]()
         with self.database() as database, database.snapshot() as connection:
-            uuids = [row["uuid"] for row in node_list.select_nodes(connection, ["uuid"], wanted=wanted)]
+            uuids = export.uuids(connection, wanted)
             yield "nodes", []
-            for some in chunks(uuids, _AT_ONCE):
-                rows = node_list.select_nodes(connection, portable.COLUMNS, wanted=some)
-                ports = belongings.read_ports(connection, some)
-                chassis.update(row["chassis_uuid"] for row in rows if row["chassis_uuid"])
-                if catalog:
-                    rows = [catalog.masked(row) for row in rows]
-                    ports = {node: [masking.mask(port) for port in its] for node, its in ports.items()}
-                yield "nodes", [portable.of_node(row, ports.get(row["uuid"], ())) for row in rows]
-            places = belongings.read_chassis(connection, sorted(chassis) if wanted else None)
-            if found := [portable.of_chassis(place) for place in places]:
-                yield "chassis", [masking.mask(one) for one in found] if catalog else found
+            for place in range(0, len(uuids), _AT_ONCE):
+                yield "nodes", export.nodes(connection, uuids[place : place + _AT_ONCE], None)
+            if found := export.chassis(connection, wanted):
+                yield "chassis", found
+
+
+def _parts(exported: Iterator[Exported]) -> _Parts:
+    """Yield what was exported, some at a time; nothing before the first of it has come."""
+    some = [*islice(exported, _AT_ONCE)]
+    yield "nodes", []
+    while some:
+        nodes = [dict(one.node) for one in some if one.node is not ABSENT]
+        chassis = [dict(one.chassis) for one in some if one.chassis is not ABSENT]
+        if nodes:
+            yield "nodes", nodes
+        if chassis:
+            yield "chassis", chassis
+        some = [*islice(exported, _AT_ONCE)]
 
 
 @contextmanager

@@ -36,15 +36,6 @@ def _anonymous(outcome: str) -> str:
     return f"failed: {words}" if failed else words
 
 
-def folded_lines(lines: Iterable[str]) -> list[str]:
-    """Return lines ``NAME: TEXT``, with the names that share a text folded."""
-    alike: dict[str, list[str]] = {}
-    for line in lines:
-        name, _, text = line.partition(": ")
-        alike.setdefault(text, []).append(name)
-    return [f"{node_ranges.fold(names)}: {text}" for text, names in alike.items()]
-
-
 class Waiting(command.Command):
     """A command that can wait for the end of an operation."""
 

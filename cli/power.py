@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from podium import errors, states
+from podium import errors, node_ranges, states
 from podium.cli import arguments, outcomes
 from podium.client.calls.operations import Asked, AskPower
 from podium.client.podium import Podium
@@ -101,7 +101,7 @@ class _Power(outcomes.Waiting):
         return podium.ask(msgspec.structs.replace(call, confirmed=True)) if confirmed else None
 
     def _show_refused(self, asked: Asked | None) -> None:
-        lines = outcomes.folded_lines(() if asked is None else asked.refused)
+        lines = node_ranges.folded_lines(() if asked is None else asked.refused)
         for line in lines[:_SHOWN]:
             self.warn(line)
         if len(lines) > _SHOWN:

@@ -1,22 +1,17 @@
 """The options of ``podium node set`` for what is noted of nodes, made of the table of records."""
 
 import argparse
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TextIO
 
 from podium import errors, masking
 from podium.cli import arguments, node_file
-from podium.client import node_records, record_rules
+from podium.client import unsetting
 from podium.client.node_records import RECORDS
+from podium.client.plain_values import plain
+from podium.client.unsetting import SEVERAL
 from podium.client.values import TRUTH
-from podium.db.api import NodeRecord
 
-#: Records of several values, which have options of their own.
-_SEVERAL: Final = ("traits", "instance_info", "network_data")
-#: Fields from which single entries are taken, and whether they may be empty.
-_ENTRIES: Final = {"driver_info": False, "properties": True, "extra": True, **dict.fromkeys(_SEVERAL, True)}
-_UNSET: Final = (*RECORDS, *(field for field in _ENTRIES if field not in RECORDS))
 _HELP: Final[Mapping[str, str]] = {
     "instance_uuid": "a UUID of what runs on it, for a single node",
     "instance_name": "the name of what runs on it",
@@ -35,9 +30,6 @@ _HELP: Final[Mapping[str, str]] = {
     "disable_power_off": "whether it is never switched off",
 }
 
-#: A field, and None or one of its entries.
-Unset = tuple[str, str | None]
-
 
 def _text(text: str) -> str:
     if not text:  # as of a variable that the shell does not know
@@ -45,24 +37,19 @@ def _text(text: str) -> str:
     return text
 
 
-def _unset(text: str) -> Unset:
-    field, dot, key = text.partition(".")
-    if field not in _UNSET:
-        near = difflib.get_close_matches(field, _UNSET, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_UNSET)}"
-        raise argparse.ArgumentTypeError(f"there is no {field[:80]} to unset; {hint}")
-    if dot and (field not in _ENTRIES or not key):
-        raise argparse.ArgumentTypeError(f"{field} has no entry {key[:80]}; --unset {field} unsets it")
-    if not dot and not _ENTRIES.get(field, True):
-        raise argparse.ArgumentTypeError(f"name an entry, such as {field}.KEY")
-    return field, key if dot else None
+def _unset(text: str) -> str:
+    try:
+        unsetting.parse(text)
+    except ValueError as fault:
+        raise argparse.ArgumentTypeError(str(fault)) from None
+    return text
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     group = parser.add_argument_group("records", "What people and their programs note of nodes.")
     for name, one in RECORDS.items():
-        if name in _SEVERAL:
+        if name in SEVERAL:
             continue
         option, text = f"--{name.replace('_', '-')}", _HELP.get(name, "for clients of the API")
         if one.kind is TRUTH:
@@ -92,65 +79,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-class Wanted:
-    """What a command line says of records.
+def wanted(parsed_args: argparse.Namespace, stdin: TextIO, warn: Callable[[str], None]) -> dict[str, Any]:
+    """Return what a command line sets of records, by name.
 
     :param warn: called for a secret on the command line, where other users can read it
-    :raises podium.errors.InvalidNode: for values that cannot be, and files that cannot be read
+    :raises podium.errors.InvalidNode: for files that cannot be read, and what they have that JSON has not
     """
-
-    def __init__(self, parsed_args: argparse.Namespace, stdin: TextIO, warn: Callable[[str], None]) -> None:
-        names = [name for name in RECORDS if name not in _SEVERAL]
-        values = {name: value for name in names if (value := getattr(parsed_args, name)) is not None}
-        if parsed_args.network_data is not None:
-            values["network_data"] = node_file.content(parsed_args.network_data)
-        columns = node_records.columns(values)
-        #: New values, in the place of those that a node has.
-        self.values: dict[str, Any] = (columns.pop("record", None) or {}) | columns
-        self._traits: list[str] = parsed_args.trait
-        self._instance_info = arguments.read_values(
-            parsed_args.instance_info, stdin, warn, masking.is_secret, "instance_info"
-        )
-        self._unset: list[Unset] = parsed_args.unset
-        given = {**self.values, "instance_info": self._instance_info}
-        if faults := [
-            f"{place[:80]} is {masking.MASK}, which Podium shows instead of a secret; give the secret itself"
-            for place in masking.masked_places(given)
-        ]:
-            raise errors.InvalidNode(faults)
-
-    def columns(self, node: NodeRecord) -> dict[str, Any]:
-        """Return the columns of a node that change.
-
-        :raises podium.errors.NodeConflict: for what the node's state does not allow
-        :raises podium.errors.InvalidNode: for what never fits
-        """
-        before = node_records.of_node(node._asdict())
-        after = self._after(before)
-        record_rules.follow(node, before, after)
-        changes = {
-            name: None if value == RECORDS[name].default else value
-            for name, value in after.items()
-            if value != before[name]
-        }
-        return node_records.columns(changes, node.record)
-
-    def _after(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        after = dict(before)
-        for field, key in self._unset:
-            if field in RECORDS:
-                after[field] = RECORDS[field].default if key is None else without(after[field], [key])
-        after |= self.values
-        after["traits"] = [*dict.fromkeys([*after["traits"], *self._traits])]
-        after["instance_info"] = after["instance_info"] | self._instance_info
-        return after
-
-
-def without(entries: Any, keys: Iterable[str | None]) -> Any:
-    """Return a mapping or list without some entries; empty if one of these is None, which means all."""
-    keys = set(keys)
-    if None in keys:
-        return type(entries)()
-    if isinstance(entries, list):
-        return [one for one in entries if one not in keys]
-    return {key: value for key, value in entries.items() if key not in keys}
+    names = [name for name in RECORDS if name not in SEVERAL]
+    values = {name: value for name in names if (value := getattr(parsed_args, name)) is not None}
+    if parsed_args.network_data is not None:
+        try:
+            values["network_data"] = plain(node_file.content(parsed_args.network_data))
+        except ValueError as fault:
+            raise errors.InvalidNode([f"network_data {fault}"]) from None
+    instance_info = arguments.read_values(
+        parsed_args.instance_info, stdin, warn, masking.is_secret, "instance_info"
+    )
+    several = {"traits": parsed_args.trait, "instance_info": instance_info}
+    return values | {name: its for name, its in several.items() if its}

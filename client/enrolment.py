@@ -11,6 +11,7 @@ from podium import errors, masking
 from podium.client import driver_values, identities, node_records, plain_values, scalars
 from podium.client.catalog import Catalog
 from podium.client.node_columns import AGE, COLUMNS, CONDUCTOR
+from podium.client.node_fields import FIELDS
 from podium.client.node_records import RECORDS
 from podium.client.plain_values import plain
 from podium.db import machines
@@ -43,18 +44,12 @@ def _provision_state(value: str) -> str | None:
     return None if value in known else f"provision_state {value[:80]!r} is none of {', '.join(known)}"
 
 
-#: The fields of a node, but for its records, see podium.client.node_records: the type, its name for people,
-#: and further conditions.
-FIELDS: Final[Mapping[str, tuple[type, str, Callable[[Any], str | None] | None]]] = {
-    "name": (str, "text", _name),
-    "uuid": (str, "text", _uuid),
-    "driver": (str, "text", None),
-    "driver_info": (dict, "a mapping", None),
-    "properties": (dict, "a mapping", None),
-    "extra": (dict, "a mapping", None),
-    "conductor_group": (str, "text", _group),
-    "maintenance": (bool, "true or false", None),
-    "provision_state": (str, "text", _provision_state),
+#: Further conditions of fields.
+_CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
+    "name": _name,
+    "uuid": _uuid,
+    "conductor_group": _group,
+    "provision_state": _provision_state,
 }
 
 #: The other columns of ``podium node list``.
@@ -72,8 +67,8 @@ def canonical(text: str) -> str | None:
 def settle(row: Any, catalog: Catalog, *, complete: bool = True) -> tuple[dict[str, Any], list[str]]:
     """Return the columns of a node, and all faults of the values for it, without regard to other nodes.
 
-    :param row: values by the names in :data:`FIELDS` and of records; may be anything, because it comes from a
-        file. Scalars are as :mod:`podium.client.scalars` describes them.
+    :param row: values by the names in podium.client.node_fields and of records; may be anything, because it
+        comes from a file. Scalars are as :mod:`podium.client.scalars` describes them.
     :param complete: whether its driver must accept its driver_info; otherwise what is needed to speak to the
         machine may be missing or wrong
     """
@@ -120,7 +115,7 @@ def _field(key: str, value: Any) -> Any:
 
     :raises ValueError: with what is wrong with it
     """
-    kind, words, check = FIELDS[key]
+    kind, words = FIELDS[key]
     if scalars.is_null(value):
         if value is not None and kind is str and key != "uuid":
             raise ValueError(
@@ -138,8 +133,7 @@ def _field(key: str, value: Any) -> Any:
             return plain(value, texts=key == "driver_info")
         except ValueError as fault:
             raise ValueError(f"{key}: {fault}") from None
-    wrong = check(value) if check else None
-    if wrong:
+    if (check := _CHECKS.get(key)) and (wrong := check(value)):
         raise ValueError(wrong)
     return value
 

@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, overload
 
 from podium.client.calls.call import Call, Page
 from podium.client.calls.drivers import GetDriver, ListDrivers
+from podium.client.calls.enrolment import EnrolNodes, ExportNodes
 from podium.client.calls.fleet import GetFleet
 from podium.client.calls.node_changes import DeleteNodes, SetMaintenance, SetNodes
 from podium.client.calls.nodes import GetNode, ListNodes
@@ -99,6 +100,8 @@ class _Calls:
     requests = _Each(ListRequests)
     cancel = _Method(CancelOperation)
     prospects = _Method(GetProspects)
+    enrol_nodes = _Method(EnrolNodes)
+    export_nodes = _Each(ExportNodes)
 
 
 class Podium(_Calls, ABC):

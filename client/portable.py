@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from podium.client import enrolment, node_records
+from podium.client import node_records
+from podium.client.node_fields import FIELDS
 from podium.client.node_records import RECORDS
 from podium.client.port_records import PORT_RECORDS
 from podium.db.provision_states import AVAILABLE, ENROLL, VERIFYING
 
 #: The columns of a node that it is made of.
 COLUMNS: Final = (
-    *enrolment.FIELDS,
+    *FIELDS,
     *(name for name, one in RECORDS.items() if one.is_column),
     "record",
     "fault",
@@ -25,7 +26,7 @@ def of_node(row: Mapping[str, Any], ports: Iterable[Mapping[str, Any]]) -> dict[
     :param row: its columns, at least :data:`COLUMNS`; None for what an import leaves to its default
     :param ports: their columns
     """
-    kept = {key: row[key] for key in enrolment.FIELDS if row[key] not in _EMPTY}
+    kept = {key: row[key] for key in FIELDS if row[key] not in _EMPTY}
     kept |= {key: value for key, value in node_records.of_node(row).items() if value != RECORDS[key].default}
     if row["provision_state"] == AVAILABLE:
         del kept["provision_state"]

@@ -20,6 +20,7 @@ from podium.api.services import Services
 from podium.api.serving.listening import Listeners
 from podium.api.serving.server import Server
 from podium.api.sql import Sql
+from podium.client.calls.table import CALLS
 from podium.client.catalog import Catalog
 from podium.client.local.local import this_user
 from podium.db.engine import Database
@@ -48,7 +49,8 @@ def served(config: conf.Config, url: str, socket: Path, access: Any) -> Iterator
     async def serve() -> None:
         sql = Sql(Database(url))
         services = Services(config, sql, Catalog(config, print))
-        server = Server(Guard(app.create(services, access, OPERATIONS), config), 1_000_000)
+        large = {(one.method, one.path): config.api.max_import_size for one in CALLS if one.is_large}
+        server = Server(Guard(app.create(services, access, OPERATIONS), config), 1_000_000, large)
         await server.start(listeners, None)
         ready.set()
         await end.wait()

@@ -36,6 +36,12 @@ def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
     """Return what answers requests that are this call."""
 
     async def handle(request: Request) -> Response:
+        if call.is_large:
+            async with services(request).large:
+                return await respond(request)
+        return await respond(request)
+
+    async def respond(request: Request) -> Response:
         asked = await _read(request, call)
         if "limit" in call.__struct_fields__:
             if wire.NDJSON in request.headers.get("Accept", ""):
@@ -55,7 +61,7 @@ async def _read(request: Request, call: type[C]) -> C:
     """
     inside = wire.of_path(call, request.path_params)
     if request.method in wire.WITH_BODY:
-        body = await bodies.read(request)
+        body = await (bodies.read_large(request) if call.is_large else bodies.read(request))
         if not isinstance(body, dict | None):
             raise Fault(400, "the body must be an object of JSON")
         given = body or {}

@@ -10,6 +10,7 @@ import math
 import socket
 import struct
 import time
+from collections.abc import Mapping
 from email.utils import formatdate
 from typing import Any, Final, cast
 
@@ -42,12 +43,14 @@ class Connections(ServerState):
 
     :param most: how many there may be
     :param longest_body: bytes of a body as they are sent, with everything around them
+    :param longest_of: of single requests, by method and path
     """
 
-    def __init__(self, most: int, longest_body: int) -> None:
+    def __init__(self, most: int, longest_body: int, longest_of: Mapping[tuple[str, str], int]) -> None:
         super().__init__()
         self.most = most
         self.longest_body = longest_body
+        self.longest_of = longest_of
         #: Those that wait for their clients, in the order in which they began to.
         self.waiting: dict[Connection, None] = {}
         self._second = 0
@@ -226,7 +229,9 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self._taken = 0
-        self._bound = self.server_state.longest_body, 413, "body"
+        state, scope = self.server_state, self.scope
+        what = scope["method"], scope["path"].rstrip("/")
+        self._bound = state.longest_of.get(what, state.longest_body), 413, "body"
         self._wait(BODY_SECONDS)
 
     def on_message_complete(self) -> None:

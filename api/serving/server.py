@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Mapping
 
 from oslo_log import log
 from starlette.types import ASGIApp
@@ -26,12 +27,19 @@ class Server:
     uvicorn's own Server has one kind of socket, wakes up ten times a second, and has no limits for TLS.
 
     :param longest_body: bytes of the largest body that the application takes
+    :param longest_of: of single requests, by method and path
     """
 
-    def __init__(self, app: ASGIApp, longest_body: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        longest_body: int,
+        longest_of: Mapping[tuple[str, str], int],
+    ) -> None:
         self._app = app
-        # A body may be sent in chunks of one byte, with six around each.
+        # A body may be sent in chunks of one byte, with six around each; none of many is.
         self._longest_body = 8 * longest_body
+        self._longest_of = {what: 2 * longest for what, longest in longest_of.items()}
         self._servers: list[asyncio.Server] = []
         self._all: list[Connections] = []
 
@@ -63,7 +71,7 @@ class Server:
             timeout_keep_alive=IDLE_SECONDS,
         )
         config.load()
-        self._all.append(Connections(most, self._longest_body))
+        self._all.append(Connections(most, self._longest_body, self._longest_of))
         return config, self._all[-1]
 
     async def _accept(

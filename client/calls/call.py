@@ -48,13 +48,15 @@ class Call(
 
     ``method`` and ``path`` are those of HTTP. Fields in the path's braces are parts of the path; the others
     are parameters of the query for GET and DELETE, and the JSON body for the rest. ``role`` is the least that
-    may ask, ``status`` that of the answer.
+    may ask, ``status`` that of the answer. The body of one that ``is_large`` may be as long as
+    ``[api] max_import_size`` says.
     """
 
     method: ClassVar[Literal["GET", "POST", "PUT", "PATCH", "DELETE"]]
     path: ClassVar[str]
     role: ClassVar[Role]
     status: ClassVar[int] = 200
+    is_large: ClassVar[bool] = False
 
     @property
     def is_safe(self) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from podium.client.calls import drivers, fleet, node_changes, nodes, operations, tokens
+from podium.client.calls import drivers, enrolment, fleet, node_changes, nodes, operations, tokens
 from podium.client.calls.call import Call
 
 CALLS: Final[tuple[type[Call[Any]], ...]] = (
@@ -23,4 +23,6 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     operations.ListRequests,
     operations.CancelOperation,
     operations.GetProspects,
+    enrolment.EnrolNodes,
+    enrolment.ExportNodes,
 )

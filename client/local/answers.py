@@ -1,9 +1,11 @@
 """The answer to each call."""
 
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
-from podium.client.calls.call import Call
-from podium.client.local import drivers, fleet, node_changes, nodes, operations, tokens
+from podium.client.calls.call import Call, Page
+from podium.client.calls.enrolment import ExportNodes
+from podium.client.local import drivers, enrolment, export, fleet, node_changes, nodes, operations, tokens
 from podium.client.local.backend import Answers, Backend
 
 T = TypeVar("T")
@@ -15,6 +17,7 @@ ANSWERS: Final[Answers] = {
     **node_changes.ANSWERS,
     **tokens.ANSWERS,
     **operations.ANSWERS,
+    **enrolment.ANSWERS,
 }
 
 
@@ -25,3 +28,15 @@ def answer(backend: Backend, call: Call[T]) -> T:
     """
     found: T = ANSWERS[type(call)](backend, call)
     return found
+
+
+#: Lists that need not be in memory as a whole.
+_STREAMS: Final[Mapping[type[Call[Any]], Callable[[Backend, Any], Iterator[Any]]]] = {
+    ExportNodes: export.every
+}
+
+
+def each(backend: Backend, call: Call[Page[T]]) -> Iterator[T]:
+    """Yield the items of a list."""
+    stream = _STREAMS.get(type(call))
+    return iter(answer(backend, call).items) if stream is None else stream(backend, call)

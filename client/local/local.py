@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from podium import conf
 from podium.client.calls.call import Call, Page
 from podium.client.catalog import Catalog
-from podium.client.local.answers import answer
+from podium.client.local.answers import answer, each
 from podium.client.local.backend import Backend
 from podium.client.podium import AsyncPodium, Podium
 from podium.conf import database as database_options
@@ -79,7 +79,7 @@ class Local(Podium):
         return answer(self._backend, call)
 
     def each(self, call: Call[Page[T]]) -> Iterator[T]:
-        return iter(answer(self._backend, call).items)
+        return each(self._backend, call)
 
     def close(self) -> None:
         if self._database is not None:

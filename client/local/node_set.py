@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium import errors
+from podium import errors, node_ranges
 from podium.client import enrolment, identities, node_records, record_rules, unsetting
 from podium.client.calls.node_changes import Changed, SetNodes
 from podium.client.catalog import Catalog
@@ -108,7 +108,7 @@ class _Change:
         faults: list[str] = []
         new = [(node, self._new(node, faults)) for node in nodes]
         if faults:
-            raise errors.InvalidNode(faults)
+            raise errors.InvalidNode(node_ranges.folded_lines(faults))
         changed = [(node, values) for node, values in new if values]
         for _, values in changed:  # of one node, if any
             _check_instance(connection, values.get("instance_uuid"))

@@ -125,8 +125,10 @@ def check(response: httpx.Response, where: str) -> None:
         raise errors.NotAllowed(f"{where}: {text}")
     kind = getattr(errors, code, None)
     faults = [str(one) for one in more.get("faults", ())]
-    if kind in (errors.InvalidNode, errors.DriverLoadError) and faults:
-        raise errors.InvalidNode(faults) if kind is errors.InvalidNode else kind(text, faults)
+    if kind in (errors.InvalidNode, errors.NodeExists) and faults:
+        raise kind(faults)
+    if kind is errors.DriverLoadError and faults:
+        raise errors.DriverLoadError(text, faults)
     if kind is errors.NeedsConfirmation:
         raise errors.NeedsConfirmation(text, more.get("nodes", 0), more.get("limit", 0))
     if isinstance(kind, type) and issubclass(kind, errors.PodiumError):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from podium import node_ranges
 from podium.cli import outcomes
 from podium.client.calls.operations import Request
 
@@ -82,4 +83,4 @@ def test_failures_that_differ_by_more_than_an_address_stay_apart() -> None:
 
 def test_refusals_of_one_kind_are_one_line() -> None:
     lines = ["n1: taken: by ada", "n2: taken: by ada", "n3: taken: by bob"]
-    assert outcomes.folded_lines(lines) == ["n[1-2]: taken: by ada", "n3: taken: by bob"]
+    assert node_ranges.folded_lines(lines) == ["n[1-2]: taken: by ada", "n3: taken: by bob"]

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from podium.api.ironic.node_values import PATCH
-from podium.client import enrolment
+from podium.client import enrolment, node_fields
 from podium.client.catalog import Catalog
 from podium.db import api
 from podium.db.api import NodeRecord
@@ -93,7 +93,7 @@ def test_any_patch_is_done_whole_or_changes_nothing(
 
 
 def _check_valid(node: NodeRecord, catalog: Catalog) -> None:
-    row = {name: getattr(node, name) for name in enrolment.FIELDS}
+    row = {name: getattr(node, name) for name in node_fields.FIELDS}
     settled, faults = enrolment.settle(row, catalog)
     assert faults == []
     assert {name: getattr(node, name) for name in settled} == settled

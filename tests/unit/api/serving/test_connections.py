@@ -106,7 +106,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 class Site:
     def __init__(self, most: int = 10, app: Any = echo) -> None:
         self.clock = Clock(asyncio.get_running_loop())
-        self.state = Connections(most, longest_body=1000)
+        self.state = Connections(most, 1000, {("POST", "/large"): 3000})
         self.config = Config(
             app, http=Connection, ws="none", lifespan="off", interface="asgi3", log_config=None,
             timeout_keep_alive=connections.IDLE_SECONDS,

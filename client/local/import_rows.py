@@ -1,4 +1,4 @@
-"""The nodes and chassis of a file for ``podium node import``: their faults, and what is there already."""
+"""Nodes and chassis that are to be enrolled: their faults, and what is there already."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ _REMEDY: Final = "podium node set or the API changes a node, podium node delete 
 
 @dataclass(eq=False)
 class Row:
-    """A node or chassis of a file.
+    """A node or chassis of a list.
 
-    :param place: in the file, from 1 on
-    :param columns: those that the file gives
+    :param place: in the list, from 1 on
+    :param columns: those that the list gives
     :param faults: what is wrong with it
     :param ports: of a node, their columns
     :param is_there: whether it is in the database already
@@ -32,7 +32,7 @@ class Row:
 
 
 def node(place: int, given: Any, catalog: Catalog) -> Row:
-    """Return a node of a file, with all faults that it has by itself."""
+    """Return a node of a list, with all faults that it has by itself."""
     if not isinstance(given, dict):
         return Row(place, *enrolment.settle(given, catalog))
     columns, faults = enrolment.settle({key: one for key, one in given.items() if key != "ports"}, catalog)
@@ -41,18 +41,22 @@ def node(place: int, given: Any, catalog: Catalog) -> Row:
 
 
 def chassis(place: int, given: Any) -> Row:
-    """Return a chassis of a file, with all faults that it has by itself."""
+    """Return a chassis of a list, with all faults that it has by itself."""
     return Row(place, *chassis_records.settle(given))
 
 
-def compare(connection: sa.Connection, nodes: Sequence[Row], chassis: Sequence[Row]) -> None:
-    """Find what is in the database already, and add to the faults what others have, here or there."""
+def compare(connection: sa.Connection, nodes: Sequence[Row], chassis: Sequence[Row], *, keep: bool) -> None:
+    """Find what is in the database already, and add to the faults what others have, here or there.
+
+    :param keep: whether nodes may be there already
+    """
     for column in ("name", "uuid", "instance_uuid"):
         _find_repeated(column, [(row, row.columns) for row in nodes], "node")
     for column in ("address", "uuid", "name"):
         _find_repeated(column, [(row, port) for row in nodes for port in row.ports], "node", "port ")
     _find_repeated("uuid", [(row, row.columns) for row in chassis], "chassis")
-    _compare_nodes(connection, nodes)
+    if keep:
+        _compare_nodes(connection, nodes)
     _compare_chassis(connection, chassis)
     new = [row for row in nodes if not row.is_there]
     _find_taken_instances(connection, new)
@@ -63,7 +67,7 @@ def compare(connection: sa.Connection, nodes: Sequence[Row], chassis: Sequence[R
 def _find_repeated(
     column: str, parts: Iterable[tuple[Row, Mapping[str, Any]]], noun: str, what: str = ""
 ) -> None:
-    """Add to the faults the values of a column that an earlier part of the file has too."""
+    """Add to the faults the values of a column that an earlier part of the list has too."""
     first: dict[str, int] = {}
     for row, columns in parts:
         if (value := columns.get(column)) is None:
@@ -74,7 +78,7 @@ def _find_repeated(
 
 
 def _compare_nodes(connection: sa.Connection, rows: Sequence[Row]) -> None:
-    """Compare the nodes that are enrolled already with those of the file."""
+    """Compare the nodes that are enrolled already with those of the list."""
     wanted: set[str] = set()
     for column in ("uuid", "name"):
         values = {row.columns[column] for row in rows if row.columns.get(column)}
@@ -93,7 +97,7 @@ def _compare_nodes(connection: sa.Connection, rows: Sequence[Row]) -> None:
 
 
 def _differences(row: Row, there: Mapping[str, Any], ports: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return in what a node of the file is not the one that is enrolled."""
+    """Return in what a node of the list is not the one that is enrolled."""
     ours = portable.of_node(dict.fromkeys(portable.COLUMNS) | row.columns, row.ports)
     theirs = portable.of_node(there, ports)
     if "uuid" not in ours:
@@ -112,7 +116,7 @@ def _by_address(node: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _compare_chassis(connection: sa.Connection, rows: Sequence[Row]) -> None:
-    """Compare the chassis that are there already with those of the file."""
+    """Compare the chassis that are there already with those of the list."""
     uuids = [row.columns["uuid"] for row in rows if row.columns["uuid"]]
     known = {one["uuid"]: one for one in belongings.read_chassis(connection, uuids)}
     for row in rows:
@@ -144,7 +148,7 @@ def _find_taken_ports(connection: sa.Connection, new: Sequence[Row]) -> None:
 
 
 def _find_missing_chassis(connection: sa.Connection, new: Sequence[Row], listed: set[str]) -> None:
-    """Add to the faults the chassis that are neither listed in the file nor there already."""
+    """Add to the faults the chassis that are neither listed nor there already."""
     wanted = {its for row in new if (its := row.columns.get("chassis_uuid")) and its not in listed}
     missing = wanted.difference(one["uuid"] for one in belongings.read_chassis(connection, [*wanted]))
     for row in new:

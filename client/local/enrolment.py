@@ -1,0 +1,93 @@
+"""The answer to EnrolNodes: all nodes are enrolled, or none."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.client import identities
+from podium.client.calls.enrolment import Enrolled, EnrolNodes, ExportNodes, Null
+from podium.client.local import import_rows, unserved
+from podium.client.local.backend import Answers, Backend, warn_of
+from podium.client.local.export import export_nodes
+from podium.client.local.import_rows import Row
+from podium.client.rows import lines
+from podium.client.scalars import Written
+from podium.db import api, belongings, machines
+
+
+def enrol_nodes(backend: Backend, call: EnrolNodes) -> Enrolled:
+    """Enrol nodes with their ports and chassis."""
+    given = _with_words(call.nodes, call.nulls)
+    checked = [import_rows.node(place, one, backend.catalog) for place, one in enumerate(given, 1)]
+    places = [import_rows.chassis(place, one) for place, one in enumerate(call.chassis, 1)]
+    warnings: list[str] = []
+    alone: list[str] = []
+
+    def work(connection: sa.Connection) -> Enrolled:
+        nodes, chassis = _copies(checked), _copies(places)  # it may be tried several times
+        import_rows.compare(connection, nodes, chassis, keep=call.keep)
+        faults = lines("chassis", "", call.chassis, ((row.place, row.faults) for row in chassis))
+        faults += lines("node", "s", given, ((row.place, row.faults) for row in nodes))
+        if faults:
+            raise errors.InvalidNode(faults)
+        belongings.create_chassis(connection, [row.columns for row in chassis if not row.is_there])
+        new = [row for row in nodes if not row.is_there]
+        uuids, shared = _create(connection, new, call.force)
+        warnings[:] = identities.warnings(shared)
+        if not call.keep:
+            keys = api.find_keys(connection, uuids)
+            alone[:] = unserved.warnings(connection, keys, backend.config.conductor.heartbeat_timeout)
+        return Enrolled(enrolled=len(new), unchanged=len(nodes) - len(new))
+
+    done = backend.write(call, work)
+    warn_of(backend, warnings)
+    for warning in alone:
+        backend.warn(warning)
+    return done
+
+
+def _with_words(nodes: Sequence[Any], nulls: Sequence[Null]) -> list[Any]:
+    """Return nodes with the words for null that their file has."""
+    found = list(nodes)
+    for null in nulls:
+        row = found[null.node - 1] if null.node <= len(found) else None
+        if not isinstance(row, dict):
+            continue
+        word = Written(null.word, None)
+        if null.key is None and row.get(null.field, word) is None:
+            found[null.node - 1] = {**row, null.field: word}
+        elif isinstance(info := row.get(null.field), dict) and info.get(null.key, word) is None:
+            found[null.node - 1] = {**row, null.field: {**info, null.key: word}}
+    return found
+
+
+def _copies(rows: Sequence[Row]) -> list[Row]:
+    return [replace(row, faults=[*row.faults]) for row in rows]
+
+
+def _create(
+    connection: sa.Connection, rows: Sequence[Row], force: bool
+) -> tuple[list[str], list[machines.Shared]]:
+    """Write nodes with their ports; return their UUIDs, and those that are machines of other nodes."""
+    if not rows:
+        return [], []
+    uuids = api.create_nodes(connection, [row.columns for row in rows])
+    belongings.create_ports(
+        connection,
+        {own: [_with_uuid(port) for port in row.ports] for own, row in zip(uuids, rows, strict=True)},
+    )
+    shared = machines.shared(connection)
+    if not force:
+        identities.refuse(shared, {row.columns["name"]: row.place for row in rows})
+    return uuids, shared
+
+
+def _with_uuid(port: Mapping[str, Any]) -> dict[str, Any]:
+    return {**port, "uuid": port["uuid"] or str(uuid.uuid4())}
+
+
+ANSWERS: Final[Answers] = {EnrolNodes: enrol_nodes, ExportNodes: export_nodes}

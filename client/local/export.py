@@ -1,0 +1,107 @@
+"""The answer to ExportNodes: nodes and chassis in the form in which they can be enrolled."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium import errors, masking
+from podium.client import portable
+from podium.client.calls.call import Page
+from podium.client.calls.enrolment import Exported, ExportNodes
+from podium.client.catalog import Catalog
+from podium.client.local.backend import Backend
+from podium.client.local.nodes import names
+from podium.db import belongings, node_list
+from podium.db.bulk import chunks
+
+_AT_ONCE: Final = 1000
+#: How markers begin: the name of the last node, or the UUID of the last chassis, follows.
+_NODE, _CHASSIS = "node:", "chassis:"
+
+
+def export_nodes(backend: Backend, call: ExportNodes) -> Page[Exported]:
+    """Return the next nodes, or the chassis after the last node; all of them where the call has no limit."""
+    if call.limit is None and call.marker is None:
+        return Page(items=[*every(backend, call)])
+    wanted, marker = names(call.nodes), call.marker or _NODE
+    if not marker.startswith((_NODE, _CHASSIS)):
+        raise errors.BadRequest("the marker is not next of another page")
+    items: list[Exported] = []
+    with backend.database.snapshot() as connection:
+        if marker.startswith(_NODE):
+            after = marker.removeprefix(_NODE) or None
+            found = node_list.select_nodes(
+                connection, ["uuid", "name"], wanted=wanted, limit=_more(call.limit), after=after
+            )
+            shown = found[: call.limit]
+            items = [*_nodes(connection, [row["uuid"] for row in shown], backend.catalog)]
+            if len(found) > len(shown):
+                return Page(items=items, next=f"{_NODE}{shown[-1]['name']}")
+            marker = _CHASSIS
+        places = _chassis(connection, wanted, marker.removeprefix(_CHASSIS))
+    left = None if call.limit is None else call.limit - len(items)
+    shown_places = places[:left]
+    items += [_exported(place) for place in shown_places]
+    last = shown_places[-1]["uuid"] if shown_places else marker.removeprefix(_CHASSIS)
+    return Page(items=items, next=f"{_CHASSIS}{last}" if len(places) > len(shown_places) else None)
+
+
+def every(backend: Backend, call: ExportNodes) -> Iterator[Exported]:
+    """Yield everything as it was at one moment, with little of it in memory."""
+    wanted = names(call.nodes)
+    with backend.database.snapshot() as connection:
+        yield from _nodes(connection, uuids(connection, wanted), backend.catalog)
+        yield from map(_exported, _chassis(connection, wanted))
+
+
+def uuids(connection: sa.Connection, wanted: Sequence[str]) -> list[str]:
+    """Return the UUIDs of the nodes to export.
+
+    :raises podium.errors.NodeNotFound: naming every wanted node that does not exist
+    """
+    return [row["uuid"] for row in node_list.select_nodes(connection, ["uuid"], wanted=wanted)]
+
+
+def _nodes(connection: sa.Connection, uuids: Sequence[str], catalog: Catalog) -> Iterator[Exported]:
+    for some in chunks(uuids, _AT_ONCE):
+        for node in nodes(connection, some, catalog):
+            yield Exported(node=node)
+
+
+def nodes(connection: sa.Connection, some: Sequence[str], catalog: Catalog | None) -> list[dict[str, Any]]:
+    """Return nodes with their ports.
+
+    :param catalog: masks the secrets; None to keep them
+    """
+    rows = node_list.select_nodes(connection, portable.COLUMNS, wanted=some)
+    ports = belongings.read_ports(connection, some)
+    if catalog is not None:
+        rows = [catalog.masked(row) for row in rows]
+        ports = {node: [masking.mask(port) for port in its] for node, its in ports.items()}
+    return [portable.of_node(row, ports.get(row["uuid"], ())) for row in rows]
+
+
+def chassis(connection: sa.Connection, wanted: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the chassis in which these nodes are, with their secrets; all if no nodes are named."""
+    if not wanted:
+        return [portable.of_chassis(place) for place in belongings.read_chassis(connection)]
+    rows = node_list.select_nodes(connection, ["chassis_uuid"], wanted=wanted)
+    its = {row["chassis_uuid"] for row in rows if row["chassis_uuid"]}
+    return [portable.of_chassis(place) for place in belongings.read_chassis(connection, sorted(its))]
+
+
+def _chassis(connection: sa.Connection, wanted: Sequence[str], after: str = "") -> list[dict[str, Any]]:
+    found = chassis(connection, wanted)
+    if not after:
+        return found
+    places = [place["uuid"] for place in found]
+    return found[places.index(after) + 1 :] if after in places else []
+
+
+def _exported(place: dict[str, Any]) -> Exported:
+    return Exported(chassis=masking.mask(place))
+
+
+def _more(limit: int | None) -> int | None:
+    return None if limit is None else limit + 1
