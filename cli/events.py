@@ -10,16 +10,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, get_args
 
-import sqlalchemy as sa
-
-from podium import errors, node_ranges
+from podium import errors
 from podium.cli import arguments, command
-from podium.db import clock, ledger
-from podium.db.engine import Database
-from podium.db.follower import Follower
-from podium.db.ledger import Event
+from podium.client.calls.events import Cause, Event
+from podium.client.podium import Podium
+from podium.client.waiting.following import Following
+from podium.client.waiting.steps import AWAY
 
 #: Columns, and the field of an event that each shows.
 _SHOWN: Final = {
@@ -34,7 +32,7 @@ _SHOWN: Final = {
     "operation": "operation_id",
     "request_id": "request_id",
     "conductor": "conductor",
-    "worker": "writer",
+    "worker": "worker",
 }
 COLUMNS: Final = tuple(_SHOWN)
 #: The columns without --long, and their widths while following.
@@ -48,7 +46,7 @@ _SHORT: Final = {
     "operation": 9,
     "reason": 0,
 }
-CAUSES: Final = ("request", "enforced", "out-of-band", "first reading", "fault", "recovery")
+CAUSES: Final = get_args(Cause)
 _LIMIT: Final = 100
 _SINCE_LIMIT: Final = 10_000
 _MOST: Final = 1_000_000
@@ -93,37 +91,16 @@ class _Ledger(command.Lister):
         self, wanted: Sequence[str], parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Any]]:
         """Return the events of these nodes, or of all if none is named, as a table."""
-        with self.database() as database:
-            chosen = self.find(database, wanted)
-            with database.read() as connection:
-                found = self.events(connection, chosen, parsed_args)
+        with self.podium() as podium:
+            found = self.events(podium, wanted, parsed_args)
         columns = self.columns(parsed_args)
         return columns, [_values(event, columns) for event in found]
 
-    def find(self, database: Database, wanted: Sequence[str]) -> ledger.Chosen:
-        """Return the nodes whose events are wanted.
-
-        :raises podium.errors.NodeNotFound: naming every node that neither exists nor existed
-        """
-        names = node_ranges.expand(wanted)
-        with database.read() as connection:
-            chosen, missing = ledger.choose(connection, names)
-        if missing:
-            raise errors.NodeNotFound(
-                f"neither a node nor an event has the name or UUID {node_ranges.fold(missing)};"
-                " see: podium node list"
-            )
-        return chosen
-
-    def events(
-        self, connection: sa.Connection, chosen: ledger.Chosen, parsed_args: argparse.Namespace
-    ) -> list[Event]:
+    def events(self, podium: Podium, wanted: Sequence[str], parsed_args: argparse.Namespace) -> list[Event]:
         """Return the newest events, and warn if there are more."""
-        since = None if parsed_args.since is None else clock.now(connection) - parsed_args.since
+        since = None if parsed_args.since is None else parsed_args.since.total_seconds()
         limit = parsed_args.limit or (_LIMIT if since is None else _SINCE_LIMIT)
-        found = ledger.newest_events(
-            connection, chosen, limit=limit + 1, since=since, cause=parsed_args.cause
-        )
+        found = list(podium.events(wanted, since=since, cause=parsed_args.cause, newest=limit + 1))
         if len(found) > limit and parsed_args.limit is None:
             self.warn(f"these are the newest {limit} events; --limit shows more")
         return found[-limit:]
@@ -178,33 +155,29 @@ class Events(_Ledger):
         for column in set(parsed_args.columns).difference(COLUMNS):
             self.parser.error(f"there is no column {column}; there are {', '.join(COLUMNS)}")
         columns = [name for name in self.columns(parsed_args) if name in (parsed_args.columns or COLUMNS)]
-        with suppress(KeyboardInterrupt), self.database() as database:
-            self._follow(database, parsed_args, _Lines(parsed_args.formatter, columns, self.app.stdout))
+        with suppress(KeyboardInterrupt), self.podium() as podium:
+            self._follow(podium, parsed_args, _Lines(parsed_args.formatter, columns, self.app.stdout))
         return 0
 
-    def _follow(self, database: Database, parsed_args: argparse.Namespace, lines: "_Lines") -> None:
-        chosen = self.find(database, parsed_args.nodes)
-        with database.read() as connection:
-            follower = Follower(ledger.newest_number(connection))
-            earlier = parsed_args.since is not None or parsed_args.limit is not None
-            found = self.events(connection, chosen, parsed_args) if earlier else []
-        lines.write(event for event in found if event.id <= follower.last)
-        away = False
-        while not _reader_gone(self.app.stdout, _POLL_SECONDS):
+    def _follow(self, podium: Podium, parsed_args: argparse.Namespace, lines: "_Lines") -> None:
+        following = Following(parsed_args.nodes, parsed_args.cause)
+        following.take(podium.ask(following.look()))
+        earlier = parsed_args.since is not None or parsed_args.limit is not None
+        found = self.events(podium, parsed_args.nodes, parsed_args) if earlier else []
+        lines.write(event for event in found if following.has_passed(event.id))
+        away = None
+        while not _reader_gone(self.app.stdout, 0 if following.more else _POLL_SECONDS):
             try:
-                with database.read() as connection:
-                    events = follower.read(connection)
-            except errors.DatabaseUnavailable as error:
-                if not away:
-                    self.warn(f"the database is away, waiting for it: {error}")
-                away = True
+                news = podium.ask(following.look())
+            except AWAY as error:
+                if away is None:
+                    away = "podium-api" if isinstance(error, errors.ApiUnavailable) else "the database"
+                    self.warn(f"{away} is away, waiting for it: {error}")
                 continue
-            if away:
-                self.warn("the database is back")
-            away = False
-            lines.write(one for one in events if one in chosen and parsed_args.cause in (None, one.cause))
-            for one in events:
-                follower.passed(one.id)
+            if away is not None:
+                self.warn(f"{away} is back")
+            away = None
+            lines.write(following.take(news))
 
 
 class _Lines:

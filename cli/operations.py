@@ -118,4 +118,4 @@ def _shown(operation: Operation, columns: Sequence[str]) -> list[Any]:
 
 
 def _of_node(request: Request) -> dict[str, Any]:
-    return {"name": request.node, **{field: getattr(request, field) for field in _OF_NODE}}
+    return {"name": request.node_name, **{field: getattr(request, field) for field in _OF_NODE}}

@@ -24,7 +24,7 @@ def folded(requests: Iterable[Request]) -> dict[str, str]:
     alike: dict[str, dict[str, str]] = {}
     for request in sorted(requests, key=lambda request: _STATES.index(request.state)):
         outcome = request.outcome
-        alike.setdefault(_anonymous(outcome), {})[request.node] = outcome
+        alike.setdefault(_anonymous(outcome), {})[request.node_name] = outcome
     return {
         node_ranges.fold(members): anonymous if len({*members.values()}) > 1 else next(iter(members.values()))
         for anonymous, members in alike.items()

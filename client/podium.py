@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, overload
 from podium.client.calls.call import Call, Page
 from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.enrolment import EnrolNodes, ExportNodes
+from podium.client.calls.events import FollowEvents, ListEvents, ListHistory
 from podium.client.calls.fleet import GetFleet
 from podium.client.calls.node_changes import DeleteNodes, SetMaintenance, SetNodes
 from podium.client.calls.nodes import GetNode, ListNodes
@@ -102,6 +103,9 @@ class _Calls:
     prospects = _Method(GetProspects)
     enrol_nodes = _Method(EnrolNodes)
     export_nodes = _Each(ExportNodes)
+    events = _Each(ListEvents)
+    history = _Each(ListHistory)
+    news = _Method(FollowEvents)
 
 
 class Podium(_Calls, ABC):

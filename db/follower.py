@@ -1,7 +1,7 @@
 """Going through the ledger of power events without missing one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -33,17 +33,28 @@ class Follower:
 
     :param after: the number of the last event that is known already
     :param clock: seconds
+    :param late: numbers up to that one that were passed over, each the first and the last of some
     """
 
-    def __init__(self, after: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        after: int,
+        clock: Callable[[], float] = time.monotonic,
+        late: Iterable[tuple[int, int]] = (),
+    ) -> None:
         self._last = after
         self._clock = clock
-        self._gaps: list[_Gap] = []
+        self._gaps = [_Gap(first, last, clock()) for first, last in late]
 
     @property
     def last(self) -> int:
         """The greatest number that was passed."""
         return self._last
+
+    @property
+    def late(self) -> list[tuple[int, int]]:
+        """The numbers that were passed over and may still turn up."""
+        return [(gap.first, gap.last) for gap in self._gaps]
 
     @property
     def position(self) -> int:

@@ -126,19 +126,57 @@ def newest_events(
     :param limit: how many at the most
     :param since: the earliest time
     """
-    query = sa.select(*EVENT).order_by(events.c.id.desc()).limit(limit)
-    if since is not None:
-        query = query.where(events.c.at >= since)
-    if cause is not None:
-        query = query.where(events.c.cause == cause)
+    query = sa.select(*EVENT).where(*_meeting(since, cause)).order_by(events.c.id.desc()).limit(limit)
+    rows = _rows(connection, query, chosen)
+    return [Event._make(rows[number]) for number in sorted(rows)[-limit:]]
+
+
+def first_of_newest(
+    connection: sa.Connection,
+    chosen: Chosen,
+    count: int,
+    *,
+    since: datetime | None = None,
+    cause: str | None = None,
+) -> int:
+    """The number of the oldest of so many newest events that meet every condition, 0 when there is none."""
+    numbers = sa.select(events.c.id).where(*_meeting(since, cause)).order_by(events.c.id.desc()).limit(count)
+    return min(sorted(_rows(connection, numbers, chosen))[-count:], default=0)
+
+
+def events_after(
+    connection: sa.Connection,
+    chosen: Chosen,
+    after: int,
+    *,
+    limit: int | None,
+    since: datetime | None = None,
+    cause: str | None = None,
+) -> list[Event]:
+    """The events with greater numbers than one that meet every condition, the oldest of them first.
+
+    :param limit: how many at the most
+    :param since: the earliest time
+    """
+    query = sa.select(*EVENT).where(events.c.id > after, *_meeting(since, cause))
+    rows = _rows(connection, query.order_by(events.c.id).limit(limit), chosen)
+    return [Event._make(rows[number]) for number in sorted(rows)[:limit]]
+
+
+def _meeting(since: datetime | None, cause: str | None) -> list[sa.ColumnElement[bool]]:
+    at_all = [] if since is None else [events.c.at >= since]
+    return at_all if cause is None else [*at_all, events.c.cause == cause]
+
+
+def _rows(connection: sa.Connection, query: sa.Select[Any], chosen: Chosen) -> dict[int, sa.Row[Any]]:
+    """The rows of a query for all of the chosen nodes, by the number of the event."""
     if not (chosen.uuids or chosen.names):
-        return list(map(Event._make, connection.execute(query)))[::-1]
-    found: dict[int, Event] = {}
+        return {row.id: row for row in connection.execute(query)}
+    found: dict[int, sa.Row[Any]] = {}
     for column, values in ((events.c.node_uuid, chosen.uuids), (events.c.node_name, chosen.names)):
         for chunk in chunks(sorted(values)):
-            rows = connection.execute(query.where(column.in_(chunk)))
-            found |= {event.id: event for event in map(Event._make, rows)}
-    return [found[number] for number in sorted(found)[-limit:]]
+            found |= {row.id: row for row in connection.execute(query.where(column.in_(chunk)))}
+    return found
 
 
 def events_of(

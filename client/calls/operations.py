@@ -123,15 +123,15 @@ class GetOperation(Call[Operation], frozen=True):
 class Request(Record, frozen=True, kw_only=True):
     """An operation's share in one node.
 
-    :param node: the name that the node had
+    :param node_name: that the node had
     :param not_before: when it may begin
     :param holder: the worker that has begun it
     :param power_state: that was found at the end
     """
 
     id: int
-    node: str
     node_uuid: str
+    node_name: str
     action: str
     state: RequestState
     not_before: datetime

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from podium.client.calls import drivers, enrolment, fleet, node_changes, nodes, operations, tokens
+from podium.client.calls import drivers, enrolment, events, fleet, node_changes, nodes, operations, tokens
 from podium.client.calls.call import Call
 
 CALLS: Final[tuple[type[Call[Any]], ...]] = (
@@ -25,4 +25,7 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     operations.GetProspects,
     enrolment.EnrolNodes,
     enrolment.ExportNodes,
+    events.ListEvents,
+    events.ListHistory,
+    events.FollowEvents,
 )

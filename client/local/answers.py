@@ -5,7 +5,17 @@ from typing import Any, Final, TypeVar
 
 from podium.client.calls.call import Call, Page
 from podium.client.calls.enrolment import ExportNodes
-from podium.client.local import drivers, enrolment, export, fleet, node_changes, nodes, operations, tokens
+from podium.client.local import (
+    drivers,
+    enrolment,
+    events,
+    export,
+    fleet,
+    node_changes,
+    nodes,
+    operations,
+    tokens,
+)
 from podium.client.local.backend import Answers, Backend
 
 T = TypeVar("T")
@@ -18,6 +28,7 @@ ANSWERS: Final[Answers] = {
     **tokens.ANSWERS,
     **operations.ANSWERS,
     **enrolment.ANSWERS,
+    **events.ANSWERS,
 }
 
 

@@ -151,8 +151,8 @@ def _operation(found: operations.Operation) -> Operation:
 def _request(found: operations.PowerRequest) -> Request:
     return Request(
         id=found.id,
-        node=found.node_name,
         node_uuid=found.node_uuid,
+        node_name=found.node_name,
         action=found.action,
         state=found.state,  # type: ignore[arg-type]  # the column has no other
         not_before=found.not_before,

@@ -13,7 +13,7 @@ from podium.client.calls.operations import Request
 def row(name: str, state: Any, error: str | None = None, action: str = "power on") -> Request:
     return Request(
         id=1,
-        node=name,
+        node_name=name,
         node_uuid="",
         action=action,
         state=state,

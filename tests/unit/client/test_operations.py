@@ -35,7 +35,7 @@ def test_nodes_are_switched_as_one_operation(podium: Podium, enrol: Enrol, head:
     assert (found.action, found.nodes, found.waiting, found.unfinished) == ("power on", 2, 2, 2)
     assert (found.reason, found.timeout) == ("fan", 20.5)
     first, second = podium.requests(1)
-    assert (first.node, second.node, first.outcome) == ("n1", "n2", "not begun yet")
+    assert (first.node_name, second.node_name, first.outcome) == ("n1", "n2", "not begun yet")
     assert (second.not_before - first.not_before).total_seconds() == 2.0
     assert podium.operation(1).requested_by.count("@") == 1
 
@@ -45,8 +45,8 @@ def test_nodes_are_chosen_by_conditions_among_those_named(podium: Podium, enrol:
     enrol("n3", power_state="power on")
     podium.power("power on", ["n[1,3]"], where=Filter(power_state="power off"))
     podium.power("power on", where=Filter(power_state="power off"))
-    assert [request.node for request in podium.requests(1)] == ["n1"]
-    assert [request.node for request in podium.requests(2)] == ["n1", "n2"]
+    assert [request.node_name for request in podium.requests(1)] == ["n1"]
+    assert [request.node_name for request in podium.requests(2)] == ["n1", "n2"]
 
 
 def test_conditions_that_no_node_meets_ask_nothing(podium: Podium, enrol: Enrol) -> None:
@@ -200,7 +200,7 @@ def test_operations_and_requests_have_pages(podium: Podium, enrol: Enrol) -> Non
     assert second.next is None
     page = podium.ask(ListRequests(3, limit=2))
     rest = podium.ask(ListRequests(3, limit=2, marker=page.next))
-    assert [one.node for one in (*page.items, *rest.items)] == ["n1", "n2", "n3"]
+    assert [one.node_name for one in (*page.items, *rest.items)] == ["n1", "n2", "n3"]
     assert rest.next is None
 
 
@@ -209,7 +209,7 @@ def test_requests_are_chosen_by_their_state(podium: Podium, enrol: Enrol, head: 
     podium.power("power on", "n[1-3]")
     head.carry_out({"n2": "refused"})
     (failed,) = podium.requests(1, state=["failed"])
-    assert (failed.node, failed.outcome) == ("n2", "failed: refused")
+    assert (failed.node_name, failed.outcome) == ("n2", "failed: refused")
     assert [one.outcome for one in podium.requests(1, state=["done"])] == ["power on"] * 2
 
 

@@ -1,0 +1,125 @@
+"""The ledger of power events: who changed the power of which node, when and why."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from podium.client.calls.call import Call, Limit, Nodes, Page, Record
+
+Cause: TypeAlias = Literal["request", "enforced", "out-of-band", "first reading", "fault", "recovery"]
+
+_Node = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+_Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
+_Newest = Annotated[int, msgspec.Meta(ge=1, le=1_000_001)]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Marker = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}$")]
+_Range = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}-[0-9]{1,18}$")]
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """One event of a node's power.
+
+    :param id: greater than that of earlier events of the same node
+    :param node_name: that the node had then
+    :param who: asked for it: user and host
+    :param request_id: of the run of a periodic task that found it
+    :param operation_id: of the operation that it was part of
+    :param conductor: the host of the conductor that recorded it
+    :param worker: of this conductor
+    """
+
+    id: int
+    node_uuid: str
+    node_name: str
+    at: datetime
+    from_state: str | None
+    to_state: str | None
+    cause: str
+    who: str | None
+    reason: str | None
+    request_id: str | None
+    operation_id: int | None
+    conductor: str | None
+    worker: str | None
+
+
+class ListEvents(Call[Page[Event]], frozen=True):
+    """List power events, in the order in which they were recorded.
+
+    :param nodes: whose events; names and UUIDs of deleted nodes too
+    :param since: only those of the last so many seconds
+    :param cause: only those of this cause
+    :param newest: only so many, the newest of them
+    :param limit: greatest number on this page; the server has a limit of its own
+    :param marker: ``next`` of the page before
+    """
+
+    method = "GET"
+    path = "/podium/v1/events"
+    role = "reader"
+
+    nodes: Nodes = ()
+    since: _Age | None = None
+    cause: Cause | None = None
+    newest: _Newest | None = None
+    limit: Limit = None
+    marker: _Marker | None = None
+
+
+class ListHistory(Call[Page[Event]], frozen=True):
+    """List the power events of a node, in the order in which they were recorded.
+
+    :param node: its name or UUID; that of a deleted node too
+    :param newest: only so many, the newest of them
+    :param limit: greatest number on this page; the server has a limit of its own
+    :param marker: ``next`` of the page before
+    """
+
+    method = "GET"
+    path = "/podium/v1/nodes/{node}/history"
+    role = "reader"
+
+    node: _Node
+    newest: _Newest | None = None
+    limit: Limit = None
+    marker: _Marker | None = None
+
+
+class News(Record, frozen=True, kw_only=True):
+    """Events that were committed meanwhile, and where to go on.
+
+    :param last: the ``after`` of the next look
+    :param late: the ``late`` of the next look: ranges of numbers that were taken, and are not committed yet;
+        what has not come after half a minute does not come
+    :param nodes: the ``nodes`` of the next look
+    :param more: whether there are more events already
+    """
+
+    events: list[Event]
+    last: int
+    late: list[str]
+    nodes: list[str]
+    more: bool
+
+
+class FollowEvents(Call[News], frozen=True):
+    """Look for events that were committed since the last look, so that none is missed and none comes twice.
+
+    The first look, without ``after``, says where to begin.
+
+    :param nodes: whose events; for the first look ranges of names too
+    :param cause: only those of this cause
+    :param after: ``last`` of the look before
+    :param late: ``late`` of the look before
+    """
+
+    method = "GET"
+    path = "/podium/v1/events/news"
+    role = "reader"
+
+    nodes: Nodes = ()
+    cause: Cause | None = None
+    after: _Number | None = None
+    late: Annotated[Sequence[_Range], msgspec.Meta(max_length=200)] = ()

@@ -1,0 +1,108 @@
+"""Answers about power events."""
+
+from datetime import timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from podium import errors, node_ranges
+from podium.client.calls.call import Nodes, Page
+from podium.client.calls.events import Event, FollowEvents, ListEvents, ListHistory, News
+from podium.client.local.backend import Answers, Backend
+from podium.client.local.nodes import names
+from podium.db import clock, ledger
+from podium.db.follower import Follower
+
+#: Events of one look.
+_AT_ONCE: Final = 2000
+#: The newest numbers among which the first look searches for those that are not committed yet.
+_RECENT: Final = 200
+
+
+def list_events(backend: Backend, call: ListEvents) -> Page[Event]:
+    """Return events, the oldest first; all of them where the call has no limit."""
+    with backend.database.read() as connection:
+        chosen = _chosen(connection, call.nodes)
+        since = None if call.since is None else clock.now(connection) - timedelta(seconds=call.since)
+        after = 0 if call.marker is None else int(call.marker)
+        if call.newest is not None and call.marker is None:
+            first = ledger.first_of_newest(connection, chosen, call.newest, since=since, cause=call.cause)
+            after = max(first - 1, 0)
+        limit = None if call.limit is None else call.limit + 1
+        found = ledger.events_after(connection, chosen, after, limit=limit, since=since, cause=call.cause)
+    shown = found[: call.limit]
+    more = len(found) > len(shown)
+    return Page(items=list(map(_event, shown)), next=str(shown[-1].id) if more else None)
+
+
+def list_history(backend: Backend, call: ListHistory) -> Page[Event]:
+    """Return the events of a node."""
+    return list_events(
+        backend, ListEvents(nodes=[call.node], newest=call.newest, limit=call.limit, marker=call.marker)
+    )
+
+
+def follow_events(backend: Backend, call: FollowEvents) -> News:
+    """Return the events since a look, or where to begin."""
+    wanted = dict.fromkeys(names(call.nodes))
+    with backend.database.read() as connection:
+        if call.after is None:
+            return _beginning(connection, call)
+        late = ((int(first), int(last)) for first, _, last in (one.partition("-") for one in call.late))
+        follower = Follower(call.after, late=late)
+        found = follower.read(connection, _AT_ONCE)
+    for one in found:
+        follower.passed(one.id)
+    shown = [
+        _event(one)
+        for one in found
+        if call.cause in (None, one.cause)
+        and (not wanted or one.node_uuid in wanted or one.node_name in wanted)
+    ]
+    more = len(found) == _AT_ONCE
+    return News(events=shown, last=follower.last, late=_late(follower), nodes=[*wanted], more=more)
+
+
+def _beginning(connection: sa.Connection, call: FollowEvents) -> News:
+    chosen = _chosen(connection, call.nodes)
+    follower = Follower(max(ledger.newest_number(connection) - _RECENT, 0))
+    for one in follower.read(connection, _AT_ONCE):
+        follower.passed(one.id)
+    return News(
+        events=[],
+        last=follower.last,
+        late=_late(follower),
+        nodes=sorted(chosen.uuids | chosen.names),
+        more=False,
+    )
+
+
+def _late(follower: Follower) -> list[str]:
+    return [f"{first}-{last}" for first, last in follower.late]
+
+
+def _chosen(connection: sa.Connection, nodes: Nodes) -> ledger.Chosen:
+    """Return the nodes whose events are wanted.
+
+    :raises podium.errors.NodeNotFound: naming every node that neither exists nor existed
+    """
+    chosen, missing = ledger.choose(connection, names(nodes))
+    if missing:
+        raise errors.NodeNotFound(
+            f"neither a node nor an event has the name or UUID {node_ranges.fold(missing)};"
+            " see: podium node list"
+        )
+    return chosen
+
+
+def _event(found: ledger.Event) -> Event:
+    values = found._asdict()
+    writer = values.pop("writer")
+    return Event(**values, conductor=found.conductor, worker=None if writer is None else str(writer))
+
+
+ANSWERS: Final[Answers] = {
+    ListEvents: list_events,
+    ListHistory: list_history,
+    FollowEvents: follow_events,
+}

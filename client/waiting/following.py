@@ -1,0 +1,66 @@
+"""Follows the ledger of power events."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from podium.client.calls.call import Nodes
+from podium.client.calls.events import Cause, Event, FollowEvents, News
+from podium.clocks import boottime
+
+#: Seconds that a number that was passed over is looked for: events are not committed in the order of numbers.
+_AWAITED: Final = 30.0
+_MOST_RANGES: Final = 100
+
+
+class _Range(NamedTuple):
+    """Numbers that were passed over, and when."""
+
+    first: int
+    last: int
+    noted: float
+
+
+class Following:
+    """Sees every event once, in the order in which they are committed.
+
+    :param nodes: whose events; of all nodes where none is named
+    :param cause: only events of this cause
+    """
+
+    def __init__(
+        self, nodes: Nodes = (), cause: Cause | None = None, clock: Callable[[], float] = boottime
+    ) -> None:
+        self._next = FollowEvents(nodes=nodes, cause=cause)
+        self._clock = clock
+        self._late: list[_Range] = []
+        self._last = 0
+        #: Whether there are more events already.
+        self.more = False
+
+    def look(self) -> FollowEvents:
+        """Return the call of the next look."""
+        return self._next
+
+    def take(self, news: News) -> list[Event]:
+        """Return the events that a look found; none of the first, which says where to begin."""
+        now = self._clock()
+        late = [self._noted(text, now) for text in news.late]
+        # What a look did not find so long after it was passed over was rolled back.
+        self._late = [one for one in late if now - one.noted < _AWAITED][-_MOST_RANGES:]
+        self._last, self.more = news.last, news.more
+        self._next = FollowEvents(
+            nodes=news.nodes,
+            cause=self._next.cause,
+            after=news.last,
+            late=[f"{one.first}-{one.last}" for one in self._late],
+        )
+        return news.events
+
+    def _noted(self, text: str, now: float) -> _Range:
+        first, last = map(int, text.split("-"))
+        noted = (one.noted for one in self._late if one.first <= first <= one.last)
+        return _Range(first, last, next(noted, now))
+
+    def has_passed(self, number: int) -> bool:
+        """Return whether the event of that number does not come any more."""
+        return number <= self._last and not any(one.first <= number <= one.last for one in self._late)
