@@ -15,10 +15,10 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(autouse=True)
-def three_nodes(podium: Run, head: Any) -> None:
+def three_nodes(podium_here: Run, head: Any) -> None:
     head.go_online()
     for name in ("n1", "n2", "n3"):
-        podium("node", "create", "--driver", "fake", "--name", name)
+        podium_here("node", "create", "--driver", "fake", "--name", name)
 
 
 def shown(podium: Run, *arguments: str) -> dict[str, Any]:
@@ -121,9 +121,9 @@ def test_an_operation_of_which_nothing_ends_is_not_waited_for_for_ever(
 
 
 def test_a_database_that_goes_away_while_waiting_is_told_once_and_waited_for(
-    podium: Run, head: Any, monkeypatch: pytest.MonkeyPatch
+    podium_here: Run, head: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    podium("node", "power", "on", "n[1-3]")
+    podium_here("node", "power", "on", "n[1-3]")
     find, away = statements.operation, [False, False, True, True]
 
     def sometimes(*arguments: Any) -> Any:
@@ -133,7 +133,7 @@ def test_a_database_that_goes_away_while_waiting_is_told_once_and_waited_for(
 
     monkeypatch.setattr(statements, "operation", sometimes)
     head.carry_out({})
-    done = podium("operation", "wait", "1")
+    done = podium_here("operation", "wait", "1")
     assert (done.returncode, done.stdout) == (0, "n[1-3]: power on\n")
     assert done.stderr == "podium: it is away; waiting for it\n"
 
