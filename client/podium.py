@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, overload
 
 from podium.client.calls.call import Call, Page
+from podium.client.calls.conductors import GetConductor, GetFreshness, ListConductors, ListMembers, Thaw
 from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.enrolment import EnrolNodes, ExportNodes
 from podium.client.calls.events import FollowEvents, ListEvents, ListHistory
@@ -85,6 +86,11 @@ class _Calls:
     """A method for each call, whose arguments are the fields of the call."""
 
     fleet = _Method(GetFleet)
+    conductors = _Each(ListConductors)
+    conductor = _Method(GetConductor)
+    freshness = _Method(GetFreshness)
+    members = _Each(ListMembers)
+    thaw = _Method(Thaw)
     nodes = _Each(ListNodes)
     node = _Method(GetNode)
     drivers = _Each(ListDrivers)

@@ -171,6 +171,28 @@ def attendances(connection: sa.Connection) -> list[Attendance]:
     ]
 
 
+class Presence(NamedTuple):
+    """A member for people to read.
+
+    :param lease_age: seconds since the last renewal of its lease; None if it has ended
+    """
+
+    member: Member
+    lease_age: float | None
+
+
+def presences(connection: sa.Connection) -> list[Presence]:
+    """The members that have not ended, and the last of each host that did, without a look at the nodes."""
+    known = set(connection.scalars(sa.select(conductors.c.hostname)))
+    renewed = {row.member_id: row.renewed_at for row in connection.execute(_RENEWED)}
+    now = clock.now(connection)
+    return [
+        Presence(one, (now - renewed[one.id]).total_seconds() if one.id in renewed else None)
+        for one in _shown(connection)
+        if one.ended_at is None or one.host in known  # else it was removed
+    ]
+
+
 def names(connection: sa.Connection) -> dict[int | None, Worker]:
     """The names of the members that have not ended, by their numbers."""
     return {one.id: one.name for one in members.unended(connection)}
@@ -221,15 +243,15 @@ def _latest(moments: Iterable[datetime | None]) -> datetime | None:
     return max((moment for moment in moments if moment is not None), default=None)
 
 
-def require(connection: sa.Connection, host: str) -> None:
-    """Make sure that a conductor of this name has run here.
+def require(connection: sa.Connection, host: str | None = None) -> None:
+    """Make sure that a conductor of this name, or any at all, has run here.
 
     :raises podium.errors.NotFound: naming those that have
     """
     known = set(connection.scalars(sa.select(conductors.c.hostname)))
     if not known:
         raise errors.NotFound("no conductor has run on this database yet; start one: podium-conductor")
-    if host not in known:
+    if host is not None and host not in known:
         raise errors.NotFound(f"there is no conductor {host}; there are: {', '.join(sorted(known))}")
 
 

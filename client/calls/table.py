@@ -2,11 +2,26 @@
 
 from typing import Any, Final
 
-from podium.client.calls import drivers, enrolment, events, fleet, node_changes, nodes, operations, tokens
+from podium.client.calls import (
+    conductors,
+    drivers,
+    enrolment,
+    events,
+    fleet,
+    node_changes,
+    nodes,
+    operations,
+    tokens,
+)
 from podium.client.calls.call import Call
 
 CALLS: Final[tuple[type[Call[Any]], ...]] = (
     fleet.GetFleet,
+    conductors.ListConductors,
+    conductors.GetConductor,
+    conductors.GetFreshness,
+    conductors.ListMembers,
+    conductors.Thaw,
     nodes.ListNodes,
     nodes.GetNode,
     drivers.ListDrivers,

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 from podium.client.calls.call import Call, Page
 from podium.client.calls.enrolment import ExportNodes
 from podium.client.local import (
+    conductors,
     drivers,
     enrolment,
     events,
@@ -22,6 +23,7 @@ T = TypeVar("T")
 
 ANSWERS: Final[Answers] = {
     **fleet.ANSWERS,
+    **conductors.ANSWERS,
     **nodes.ANSWERS,
     **drivers.ANSWERS,
     **node_changes.ANSWERS,

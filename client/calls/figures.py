@@ -1,0 +1,111 @@
+"""How conductors keep up with their nodes: seconds, and numbers of nodes.
+
+What another version of Podium wrote, and this one does not know, is missing.
+"""
+
+from datetime import datetime
+
+from podium.client.calls.call import Record
+
+
+class Ages(Record, frozen=True, kw_only=True):
+    """Of readings, in seconds; None where nothing was read."""
+
+    median: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+class ReadFigures(Record, frozen=True, kw_only=True):
+    """How the reads of one driver's nodes fare.
+
+    :param interval: seconds from one read of a node to the next; None for that of all drivers
+    :param sweep_duration: of the last sweep, in seconds
+    :param late: whether the sweeps cannot keep their interval
+    :param failures: failed reads by kind
+    :param counters: what the driver counts itself
+    """
+
+    nodes: int
+    reads: int
+    reads_per_second: float
+    interval: float | None
+    sweep_duration: float | None
+    sweep_nodes: int
+    in_flight: int
+    lingering: int
+    queued: int
+    retrying: int
+    late: bool
+    failures: dict[str, int]
+    counters: dict[str, float]
+
+
+class SinkFigures(Record, frozen=True, kw_only=True):
+    """How notifications of one sink fare.
+
+    :param delivered: events since the start
+    :param pending: events that the sink has still to take
+    :param set_aside: events that the sink refused for so long that it does not get them
+    :param delivered_by: the worker that sends to it; None if there is none
+    """
+
+    delivered: int
+    pending: int
+    set_aside: int
+    failing: bool
+    failing_since: datetime | None
+    last_error: str | None
+    delivered_by: str | None
+
+
+class EnforcementFigures(Record, frozen=True, kw_only=True):
+    """How many nodes were switched back, and why others were not.
+
+    :param is_frozen: whether nothing is enforced for the time being
+    :param disturbed: nodes that changed unasked or vanished of late
+    """
+
+    is_frozen: bool
+    enforced: int
+    waiting: int
+    unreachable: int
+    frozen: int
+    flapping: int
+    dry_run: int
+    disturbed: int
+
+
+class Figures(Record, frozen=True, kw_only=True):
+    """What workers wrote down last, added up; of ages, durations and lags the greatest. None was not written.
+
+    :param failing: nodes whose last read failed
+    :param unreadable: nodes in maintenance because they could not be read
+    :param out_of_reach: networks in which nothing can be read, while other conductors can
+    :param power_state_max_age: seconds that the age of a reading should not exceed
+    :param fresh_share: the share of nodes whose reading is no older than that
+    :param power_state_age_buckets: nodes whose reading is no older than so many seconds, or ``inf``
+    :param power_reads: by driver
+    :param notifications: by sink
+    :param queues: records that wait to be written, by kind
+    :param write_lag: for how long the oldest reading has been waiting to be written
+    :param load: how busy a worker was in the last minute: ``cpu`` is the part of a core that it used, and
+        ``reads`` the part of the reads that are allowed at a time
+    """
+
+    nodes: int | None = None
+    failing: int | None = None
+    in_maintenance: int | None = None
+    unreadable: int | None = None
+    never_read: int | None = None
+    out_of_reach: list[str] = []
+    power_state_max_age: float | None = None
+    fresh_share: float | None = None
+    power_state_ages: Ages | None = None
+    power_state_age_buckets: dict[str, int] | None = None
+    power_reads: dict[str, ReadFigures] | None = None
+    enforcement: EnforcementFigures | None = None
+    notifications: dict[str, SinkFigures] | None = None
+    queues: dict[str, int] | None = None
+    write_lag: float | None = None
+    load: dict[str, float] | None = None
