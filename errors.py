@@ -13,7 +13,8 @@
     │   └── NeedsConfirmation     so many nodes are switched only when that was confirmed
     ├── NotFound                  there is no such thing: operation, conductor, task ...
     │   └── NodeNotFound
-    ├── NodeConflict              the node is not in a state that allows this
+    ├── Conflict                  as things are now, this cannot be done: it may be later on
+    │   └── NodeConflict          the node is not in a state that allows this
     ├── InvalidNode               the values for nodes cannot be accepted; lists every fault
     │   └── NodeExists            another node has that name or UUID
     ├── DriverLoadError           a driver cannot be found, imported or started
@@ -48,6 +49,7 @@ __all__ = [
     "ConductorAlreadyRunning",
     "ConductorsAtWork",
     "ConfigError",
+    "Conflict",
     "DatabaseBusy",
     "DatabaseError",
     "DatabaseUnavailable",
@@ -134,7 +136,11 @@ class NodeNotFound(NotFound):
     """No node has that name or UUID."""
 
 
-class NodeConflict(PodiumError):
+class Conflict(PodiumError):
+    """As things are now, what was asked cannot be done; the text says what would have to change."""
+
+
+class NodeConflict(Conflict):
     """The node is not in a state that allows the request."""
 
 

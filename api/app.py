@@ -95,16 +95,17 @@ class _Endpoint:
     async def _act(self, request: Request) -> Response:
         operation = self._operations["GET" if request.method == "HEAD" else request.method]
         request.scope[MINOR_KEY] = minor = versions.negotiate(request)
+        seconds = self._seconds + (operation.call.patience if operation.call else 0)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 if operation.role is not None:
                     request.scope[SCOPE_KEY] = await self._access.admit(request, operation.role)
                 if operation.since > minor:
                     raise Fault(404, f"{operation.path} needs version 1.{operation.since} of the API")
                 response = await operation.handler(request)
         except TimeoutError:
-            LOG.error("%s %s took longer than %g s", request.method, operation.path, self._seconds)
-            raise Fault(503, _LATE.format(self._seconds), {"Retry-After": "5"}) from None
+            LOG.error("%s %s took longer than %g s", request.method, operation.path, seconds)
+            raise Fault(503, _LATE.format(seconds), {"Retry-After": "5"}) from None
         except errors.PodiumError as error:
             fault = of_error(error)
             if fault.status >= 500:

@@ -36,7 +36,7 @@ _RETRY_AFTER: Final = 5
 _STATUS: Final[tuple[tuple[type[errors.PodiumError], int], ...]] = (
     (errors.NotFound, 404),
     (errors.BadRequest, 400),
-    (errors.NodeConflict, 409),
+    (errors.Conflict, 409),
     (errors.NodeExists, 409),
     (errors.InvalidNode, 400),
     (errors.DriverLoadError, 400),

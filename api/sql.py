@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -19,6 +20,8 @@ THREADS: Final = 8
 _FILE_READERS: Final = 4
 #: Transactions that wait for a thread; whoever comes then is asked to come again.
 _MOST_WAITING: Final = 1000
+#: Functions that wait for something else between their transactions, at the same time.
+_PATIENT: Final = 2
 #: How often a transaction that others were in the way of is tried.
 _ATTEMPTS: Final = 5
 
@@ -39,6 +42,8 @@ class Sql:
         # Apart, so that nobody who reads waits for those who wait for a lock.
         self._readers = Threads(_FILE_READERS if database.is_sqlite else THREADS, "reads")
         self._writers = Threads(THREADS, "writes")
+        self._patient = Threads(_PATIENT, "patient")
+        self._closing = threading.Event()
         self._waiting = 0
         self._asked: asyncio.Future[None] | None = None
         self._asked_at = -math.inf
@@ -82,6 +87,18 @@ class Sql:
         """
         return await self._run(self._writers, lambda: what(self._database, *arguments))
 
+    async def wait(self, what: Callable[..., _T], *arguments: Any) -> _T:
+        """As :meth:`use`, in threads of its own for what takes long: because it calls :meth:`pause`, say."""
+        return await self._run(self._patient, lambda: what(self._database, *arguments))
+
+    def pause(self, seconds: float) -> None:
+        """Wait, in a thread.
+
+        :raises podium.api.faults.Fault: this process ends
+        """
+        if self._closing.wait(seconds):
+            raise Fault(503, "podium-api is ending; ask again", {"Retry-After": "5"})
+
     async def ask(self) -> None:
         """Find out whether the database answers, by one question a second however many want to know.
 
@@ -104,6 +121,8 @@ class Sql:
 
     def close(self) -> None:
         """Wait for the transactions that are under way, and close every connection."""
+        self._closing.set()
+        self._patient.close()
         self._writers.close()
         self._readers.close()
         self._database.dispose()

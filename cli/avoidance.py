@@ -1,14 +1,15 @@
 """``podium conductor avoid``, ``unavoid`` and ``avoided``: nodes of a subnet go to other conductors."""
 
 import argparse
-import contextlib
-import ipaddress
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
+from podium import errors
 from podium.cli import command
-from podium.db import avoidances, roster, subnets
-from podium.db.subnets import Network
+from podium.client import networks
+from podium.client.calls.drains import Avoided as AvoidedSubnet
+
+_COLUMNS: Final = AvoidedSubnet.__struct_fields__
 
 
 class _OfSubnet(command.Command):
@@ -31,20 +32,10 @@ class Avoid(_OfSubnet):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         host, subnet = parsed_args.hostname, parsed_args.subnet
-        with self.database() as database:
-            with database.read() as connection:
-                roster.require(connection, host)
-                its = subnets.within(connection, subnet, host)
-            moved = avoidances.avoid(database, host, subnet)
-            with database.read() as connection:
-                unserved = subnets.unserved(connection)
-        how = "already" if moved is None else f"from now on: {its} of its nodes go to others"
+        with self.podium() as podium:
+            done = podium.avoid(host, subnet)
+        how = f"from now on: {done.nodes} of its nodes go to others" if done.changed else "already"
         self.say(f"{host} is kept from {subnet} {how}")
-        if unserved:
-            self.warn(
-                f"warning: nodes of avoided subnets that no conductor may have: {len(unserved)};"
-                " see: podium node list --unserved"
-            )
 
 
 class Unavoid(_OfSubnet):
@@ -52,35 +43,24 @@ class Unavoid(_OfSubnet):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         host, subnet = parsed_args.hostname, parsed_args.subnet
-        with self.database() as database:
-            with database.read() as connection:
-                roster.require(connection, host)
-                its = subnets.within(connection, subnet)
-            moved = avoidances.unavoid(database, host, subnet)
-        if moved is None:
-            self.say(f"{host} was not kept from {subnet}")
+        with self.podium() as podium:
+            done = podium.unavoid(host, subnet)
+        if done.changed:
+            self.say(f"{host} may have the {done.nodes} nodes in {subnet} again")
         else:
-            self.say(f"{host} may have the {its} nodes in {subnet} again")
+            self.say(f"{host} was not kept from {subnet}")
 
 
 class Avoided(command.Lister):
     """List the subnets whose nodes conductors do not have, and how many nodes are in each."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        with self.database() as database, database.read() as connection:
-            found = subnets.listed(connection)
-            counts = subnets.sizes(connection)
-        return ("hostname", "subnet", "nodes"), [
-            [one.host, one.subnet, sum(counts.get(slot, 0) for slot in one.slots)] for one in found
-        ]
+        with self.podium() as podium:
+            return _COLUMNS, [[getattr(one, column) for column in _COLUMNS] for one in podium.avoided()]
 
 
-def _subnet(text: str) -> Network:
+def _subnet(text: str) -> str:
     try:
-        return ipaddress.ip_network(text)
-    except ValueError as fault:
-        why = str(fault)
-    with contextlib.suppress(ValueError):
-        around = ipaddress.ip_network(text, strict=False)
-        why = f"{text.partition('/')[0]} is an address within it; did you mean {around}?"
-    raise argparse.ArgumentTypeError(f"{text!r} is not a subnet such as 10.0.1.0/24: {why}")
+        return str(networks.network(text))
+    except errors.BadRequest as fault:
+        raise argparse.ArgumentTypeError(str(fault)) from None

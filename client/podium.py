@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, overload
 
 from podium.client.calls.call import Call, Page
 from podium.client.calls.conductors import GetConductor, GetFreshness, ListConductors, ListMembers, Thaw
+from podium.client.calls.drains import Avoid, Drain, Forget, GetDrain, ListAvoided, Unavoid, Undrain
 from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.enrolment import EnrolNodes, ExportNodes
 from podium.client.calls.events import FollowEvents, ListEvents, ListHistory
@@ -22,6 +23,7 @@ from podium.client.calls.operations import (
     ListRequests,
     Operation,
 )
+from podium.client.calls.tasks import DisableTask, EnableTask, GetTask, GetTaskCommands, ListTasks, RunTask
 from podium.client.calls.tokens import CreateToken, ListTokens, RevokeToken
 from podium.client.waiting.operation import Waited, until_ended
 from podium.client.waiting.steps import run, run_async
@@ -86,6 +88,19 @@ class _Calls:
     """A method for each call, whose arguments are the fields of the call."""
 
     fleet = _Method(GetFleet)
+    tasks = _Each(ListTasks)
+    task = _Method(GetTask)
+    run_task = _Method(RunTask)
+    enable_task = _Method(EnableTask)
+    disable_task = _Method(DisableTask)
+    task_commands = _Method(GetTaskCommands)
+    drain = _Method(Drain)
+    drain_progress = _Method(GetDrain)
+    undrain = _Method(Undrain)
+    forget = _Method(Forget)
+    avoid = _Method(Avoid)
+    unavoid = _Method(Unavoid)
+    avoided = _Each(ListAvoided)
     conductors = _Each(ListConductors)
     conductor = _Method(GetConductor)
     freshness = _Method(GetFreshness)

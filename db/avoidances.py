@@ -27,7 +27,7 @@ MOST: Final = 64
 def avoid(database: Database, host: str, subnet: Network, step: int = STEP) -> int | None:
     """Take the nodes of a subnet from a conductor; return how many nodes moved, None if it avoids it already.
 
-    :raises podium.errors.PodiumError: when too many subnets are avoided
+    :raises podium.errors.Conflict: when too many subnets are avoided
     """
     with database.read() as connection:
         known = listed(connection)
@@ -65,7 +65,7 @@ def _added(known: Sequence[Avoidance], host: str, subnet: Network) -> Avoidance 
         return Avoidance(text, host, numbers[text])
     free = sorted(set(range(MOST)) - set(numbers.values()))
     if not free:
-        raise errors.PodiumError(
+        raise errors.Conflict(
             f"{MOST} subnets are avoided already, and more are not possible; see: podium conductor avoided"
         )
     return Avoidance(text, host, free[0])

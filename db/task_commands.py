@@ -48,6 +48,7 @@ class TaskCommand(NamedTuple):
     """A command to one worker, see :class:`podium.db.models.TaskCommandRow`."""
 
     id: int
+    conductor: str
     worker: int
     task: str
     action: str
@@ -109,14 +110,14 @@ def switch(connection: sa.Connection, conductor: str | None, task: str, off: boo
     """Record whether people have disabled a task.
 
     :param conductor: for which; None for all, also those that come later
-    :raises podium.errors.PodiumError: when one conductor is to run what all may not
+    :raises podium.errors.Conflict: when one conductor is to run what all may not
     """
     its = [disabled.c.task == task, *([] if conductor is None else [disabled.c.conductor == conductor])]
     connection.execute(sa.delete(disabled).where(*its))
     if off:
         connection.execute(sa.insert(disabled).values(task=task, conductor=conductor or _ALL))
     elif conductor is not None and task in switched_off(connection, conductor):
-        raise errors.PodiumError(f"{task} is disabled for all conductors; enable it without --conductor")
+        raise errors.Conflict(f"{task} is disabled for all conductors; enable it without --conductor")
 
 
 def switched_off(connection: sa.Connection, conductor: str) -> set[str]:

@@ -48,7 +48,8 @@ def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
                 return await _stream(request, asked)
             most = services(request).config.api.max_limit
             asked = msgspec.structs.replace(asked, limit=min(getattr(asked, "limit", None) or most, most))
-        response: Response = await services(request).sql.use(_respond, request, asked)
+        sql = services(request).sql
+        response: Response = await (sql.wait if asked.patience else sql.use)(_respond, request, asked)
         return response
 
     return handle
@@ -82,6 +83,7 @@ def _backend(request: Request, database: Database, warnings: list[str]) -> Backe
         catalog=its.catalog,
         who=caller(request).who,
         warn=warnings.append,
+        pause=its.sql.pause,
         key=key,
     )
 

@@ -13,7 +13,7 @@ from podium.client.calls.table import CALLS
 
 
 def _operations(call: type[Call[Any]]) -> Iterator[Operation]:
-    """Yield what can be asked: the call and, where it is a GET of nodes, the same with a body."""
+    """Yield what can be asked: the call and, where it is a GET of many, the same with a body."""
     summary = (inspect.cleandoc(call.__doc__ or "").splitlines() or [""])[0].rstrip(".")
     handle = handler(call)
     common: dict[str, Any] = {
@@ -24,7 +24,7 @@ def _operations(call: type[Call[Any]]) -> Iterator[Operation]:
         "call": call,
     }
     yield Operation(method=call.method, path=call.path, **common)
-    if call.method not in wire.WITH_BODY and "nodes" in call.__struct_fields__:
+    if call.method not in wire.WITH_BODY and wire.LONG & {*call.__struct_fields__}:
         yield Operation(method="POST", path=f"{call.path}{wire.AS_BODY}", **common)
 
 

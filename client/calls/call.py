@@ -49,7 +49,8 @@ class Call(
     ``method`` and ``path`` are those of HTTP. Fields in the path's braces are parts of the path; the others
     are parameters of the query for GET and DELETE, and the JSON body for the rest. ``role`` is the least that
     may ask, ``status`` that of the answer. The body of one that ``is_large`` may be as long as
-    ``[api] max_import_size`` says.
+    ``[api] max_import_size`` says. ``patience`` are seconds by which the answer may take longer than others,
+    because it waits for something.
     """
 
     method: ClassVar[Literal["GET", "POST", "PUT", "PATCH", "DELETE"]]
@@ -57,6 +58,7 @@ class Call(
     role: ClassVar[Role]
     status: ClassVar[int] = 200
     is_large: ClassVar[bool] = False
+    patience: ClassVar[float] = 0.0
 
     @property
     def is_safe(self) -> bool:

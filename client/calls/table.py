@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from podium.client.calls import (
     conductors,
+    drains,
     drivers,
     enrolment,
     events,
@@ -11,12 +12,26 @@ from podium.client.calls import (
     node_changes,
     nodes,
     operations,
+    tasks,
     tokens,
 )
 from podium.client.calls.call import Call
 
 CALLS: Final[tuple[type[Call[Any]], ...]] = (
     fleet.GetFleet,
+    tasks.ListTasks,
+    tasks.GetTask,
+    tasks.RunTask,
+    tasks.EnableTask,
+    tasks.DisableTask,
+    tasks.GetTaskCommands,
+    drains.Drain,
+    drains.GetDrain,
+    drains.Undrain,
+    drains.Forget,
+    drains.Avoid,
+    drains.Unavoid,
+    drains.ListAvoided,
     conductors.ListConductors,
     conductors.GetConductor,
     conductors.GetFreshness,

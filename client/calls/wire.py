@@ -21,6 +21,8 @@ _DIGITS: Final = re.compile(r"[0-9]{1,19}")
 _WHERE: Final = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 #: Methods whose calls have a body.
 WITH_BODY: Final = ("POST", "PUT", "PATCH")
+#: Fields that may be too long for a URL.
+LONG: Final = frozenset({"nodes", "numbers"})
 #: Behind the path of a GET: the same as a POST with a body, for what is too long for a URL.
 AS_BODY: Final = "/query"
 #: The header with the warnings that belong to an answer: a JSON list of texts, in ASCII.

@@ -7,6 +7,7 @@ from podium.client.calls.call import Call, Page
 from podium.client.calls.enrolment import ExportNodes
 from podium.client.local import (
     conductors,
+    drains,
     drivers,
     enrolment,
     events,
@@ -15,6 +16,7 @@ from podium.client.local import (
     node_changes,
     nodes,
     operations,
+    tasks,
     tokens,
 )
 from podium.client.local.backend import Answers, Backend
@@ -23,6 +25,8 @@ T = TypeVar("T")
 
 ANSWERS: Final[Answers] = {
     **fleet.ANSWERS,
+    **tasks.ANSWERS,
+    **drains.ANSWERS,
     **conductors.ANSWERS,
     **nodes.ANSWERS,
     **drivers.ANSWERS,

@@ -1,5 +1,6 @@
 """What the answers to calls work with."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
@@ -27,6 +28,7 @@ class Backend:
     :param connect: returns the database; what needs none does not ask for it
     :param who: user and host, for the record
     :param warn: called with each warning that belongs to an answer
+    :param pause: waits for so many seconds, and raises an error if there is no point in that any more
     :param key: of a call that may be sent again; None for one that is not
     """
 
@@ -35,6 +37,7 @@ class Backend:
     catalog: Catalog
     who: str
     warn: Callable[[str], None]
+    pause: Callable[[float], None] = time.sleep
     key: str | None = None
 
     @property

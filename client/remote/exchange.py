@@ -47,9 +47,12 @@ def request(client: httpx.Client | httpx.AsyncClient, call: Call[Any], accept: s
     headers = _HEADERS | {"Accept": accept}
     if call.method in wire.WITH_BODY:
         headers[wire.KEY] = secrets.token_hex(16)
-        return client.build_request(call.method, path, json=values, headers=headers)
+        timeout = httpx.Timeout(client.timeout)
+        if timeout.read is not None:
+            timeout.read += call.patience
+        return client.build_request(call.method, path, json=values, headers=headers, timeout=timeout)
     query = wire.query(values)
-    if sum(len(name) + len(str(text)) for name, text in query) > _LONGEST_QUERY and "nodes" in values:
+    if sum(len(name) + len(str(text)) for name, text in query) > _LONGEST_QUERY and wire.LONG & values.keys():
         return client.build_request("POST", f"{path}{wire.AS_BODY}", json=values, headers=headers)
     return client.build_request(call.method, path, params=query, headers=headers)
 

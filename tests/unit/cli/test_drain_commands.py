@@ -1,14 +1,16 @@
 """`podium conductor drain`, `undrain` and `forget`."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_network
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
 from crews import enter, settle
-from podium.cli.drains import Drain, Forget
+from podium.cli.drains import Drain
 from podium.db import (
     api,
     avoidances,
@@ -79,7 +81,7 @@ def test_a_drain_is_waited_for_until_nothing_is_left(
     def hand_over(_seconds: float) -> None:
         settle(two, one, other)
 
-    monkeypatch.setattr(Drain, "sleep", staticmethod(hand_over))
+    monkeypatch.setattr("podium.client.waiting.steps.time", SimpleNamespace(sleep=hand_over))
     done = podium("conductor", "drain", "c1", "--wait")
     assert (done.returncode, done.stdout) == (0, "c1: drained from now on\nc1: nothing is left with it\n")
 
@@ -112,7 +114,7 @@ def test_while_a_drain_is_waited_for_the_nodes_that_are_left_are_counted(
             settle(two, one, other)
 
     monkeypatch.setattr(Drain, "clock", staticmethod(lambda: float(next(seconds))))
-    monkeypatch.setattr(Drain, "sleep", staticmethod(hand_over))
+    monkeypatch.setattr("podium.client.waiting.steps.time", SimpleNamespace(sleep=hand_over))
     done = podium("conductor", "drain", "c1", "--wait")
     assert (done.returncode, done.stderr) == (0, f"podium: c1: {owned} nodes are left with it\n" * 2)
 
@@ -181,11 +183,14 @@ def test_a_conductor_that_lives_is_not_forgotten(
     with two.read() as connection:
         one = members.unended(connection)[0].name
 
-    def beat(_seconds: float) -> None:
-        with two.write() as connection:
-            members.renew(connection, one, 2)
+    hurry(two)
+    observe, beats = drains.observe, count(2)
 
-    monkeypatch.setattr(Forget, "sleep", staticmethod(beat))
+    def beat(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, int]:
+        members.renew(connection, one, next(beats))
+        return observe(connection, numbers)
+
+    monkeypatch.setattr(drains, "observe", beat)
     done = podium("conductor", "forget", "c1")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (

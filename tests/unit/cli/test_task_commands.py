@@ -3,7 +3,6 @@
 import json
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 
 import entries
 from crews import settle
+from podium.cli.tasks import Run as RunCommand
 from podium.client.waiting.patience import Patience
 from podium.db import api, clock, conductors, members, task_commands
 from podium.db.engine import Database
@@ -190,7 +190,7 @@ def test_a_clock_that_is_set_does_not_end_the_wait_for_a_conductor_that_lives(
                 (head,) = conductors.list_conductors(connection)
                 assert not head.is_alive(60)
 
-    monkeypatch.setattr("podium.cli.tasks.time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
+    monkeypatch.setattr("podium.client.waiting.steps.time", SimpleNamespace(sleep=pause))
     done = podium("task", "run", "acme.poll")
     assert (done.stdout, done.stderr) == ("acme.poll: done in 1.0 s\n", "")
 
@@ -225,8 +225,8 @@ def test_where_one_conductor_is_silent_the_others_answers_are_waited_for_and_tol
     with database.read() as connection:
         beats = {one.hostname: one.heartbeat_at for one in conductors.list_conductors(connection)}
     monkeypatch.setattr(Patience, "ends", lambda _, seen: seen == beats["east"])
-    pauses = SimpleNamespace(sleep=lambda _: answer(database, "west", error, 0.31), monotonic=time.monotonic)
-    monkeypatch.setattr("podium.cli.tasks.time", pauses)
+    pauses = SimpleNamespace(sleep=lambda _: answer(database, "west", error, 0.31))
+    monkeypatch.setattr("podium.client.waiting.steps.time", pauses)
     done = podium("task", "run", "acme.poll")
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
@@ -247,7 +247,8 @@ def test_of_conductors_that_take_longer_than_one_waits_the_others_answers_are_to
         answer(database, "west", None, 1.0)
         now[0] += 100
 
-    monkeypatch.setattr("podium.cli.tasks.time", SimpleNamespace(sleep=pause, monotonic=lambda: now[0]))
+    monkeypatch.setattr("podium.client.waiting.steps.time", SimpleNamespace(sleep=pause))
+    monkeypatch.setattr(RunCommand, "clock", staticmethod(lambda: now[0]))
     done = podium("task", "run", "acme.poll", "--timeout", "50")
     told = "acme.poll: east: not finished after 50 s; east goes on with it\nacme.poll: west: done in 1.0 s\n"
     assert (done.returncode, done.stdout) == (1, told)

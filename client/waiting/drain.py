@@ -1,0 +1,50 @@
+"""Waits until nothing is left with a conductor that was drained."""
+
+from collections.abc import Callable
+from typing import Final
+
+from podium.client.calls.drains import GetDrain
+from podium.client.waiting.patience import Outage
+from podium.client.waiting.steps import AWAY, Steps
+from podium.clocks import boottime
+
+#: Seconds between two looks, short at first and then a fiftieth of what was waited.
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 1.0
+#: Seconds between two words about what is left.
+_NEWS: Final = 10.0
+
+
+def until_handed_over(
+    hostname: str,
+    *,
+    timeout: float,
+    left: Callable[[int], object],
+    tell: Callable[[str], None],
+    clock: Callable[[], float] = boottime,
+) -> Steps[bool]:
+    """Wait until others have everything that a conductor had; return whether they do.
+
+    :param timeout: seconds after which it is not waited for any longer
+    :param left: called now and then with the number of nodes that are left with it
+    :param tell: called with a line when the database or podium-api goes away, which is waited for
+    """
+    began = told = clock()
+    outage = Outage(tell, clock)
+    while True:
+        now = clock()
+        is_news = now - told >= _NEWS
+        try:
+            found = yield GetDrain(hostname, count=is_news)
+        except AWAY as fault:
+            outage.goes_on(fault)
+        else:
+            outage.ends()
+            if found.done:
+                return True
+            if is_news:
+                told = now
+                left(found.nodes)
+        if now - began >= timeout:
+            return False
+        yield min(max(_FIRST_PAUSE, (now - began) / 50), _LONGEST_PAUSE)
