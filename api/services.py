@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from podium import conf
+from podium.api.fleet import OwnFleet
 from podium.api.ironic.rendering import Renderer
 from podium.api.sql import Sql
 from podium.client.catalog import Catalog
@@ -25,9 +26,11 @@ class Services:
     catalog: Catalog
     renderer: Renderer = field(init=False)
     large: asyncio.Lock = field(default_factory=asyncio.Lock)
+    fleet: OwnFleet = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "renderer", Renderer(self.catalog))
+        object.__setattr__(self, "fleet", OwnFleet(self.sql))
 
 
 def services(request: Request) -> Services:

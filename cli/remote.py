@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from podium.cli.known_fleets import KnownFleets, place
 from podium.cli.ways import Way
 from podium.client.podium import Podium
 from podium.client.remote.credentials import Credentials
@@ -16,4 +17,4 @@ def connect(way: Way, warn: Callable[[str], None]) -> Podium:
     """
     credentials = None if way.credentials is None else Credentials.read(way.credentials)
     server = Server(url=str(way.url), credentials=credentials, cafile=way.cafile, timeout=way.timeout)
-    return Remote(server, warn=warn)
+    return Remote(server, warn=warn, fleets=KnownFleets(place()))

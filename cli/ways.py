@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from podium import errors
+from podium.cli import known_fleets
 
 #: What --url and PODIUM_URL say for the database itself.
 DATABASE: Final = "database"
@@ -39,6 +40,10 @@ class Way:
         """Add to the errors of podium-api what can be done about them on this side."""
         try:
             yield
+        except errors.OtherFleet as fault:
+            raise errors.OtherFleet(
+                f"{fault}; {self._chosen}; if it is meant, remove the address from {known_fleets.place()}"
+            ) from None
         except errors.LoginRefused as fault:
             raise errors.LoginRefused(f"{fault}; {self._login()}") from None
         except errors.NotAllowed as fault:

@@ -66,6 +66,11 @@ class There(Here):
         self._serve()
         return self.run("--url", f"unix:{self._socket}", *arguments)
 
+    def restart(self) -> None:
+        """Have the next command answered by a new server."""
+        self._served.close()
+        self._text = ""
+
     def _serve(self) -> None:
         """Serve with the configuration as it is now; tests may have changed it."""
         text = self.config.read_text()

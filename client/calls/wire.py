@@ -29,8 +29,15 @@ AS_BODY: Final = "/query"
 WARNINGS: Final = "Podium-Warnings"
 #: The header with a client's key of a call that it may send again.
 KEY: Final = "Idempotency-Key"
+#: The header with the fleet that a request is for, and that an answer is of.
+FLEET: Final = "Podium-Fleet"
 #: The type of an answer with one item of a list in each line.
 NDJSON: Final = "application/x-ndjson"
+
+
+def other_fleet(found: str, known: str) -> str:
+    """Return the text of the error for a request that came to another fleet."""
+    return f"this is the fleet {found}, and not {known}, which was asked here before"
 
 
 def path_fields(call: type[Call[Any]]) -> list[str]:

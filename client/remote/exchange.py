@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
@@ -13,15 +14,14 @@ import msgspec
 from podium import __version__, errors
 from podium.client.calls import wire
 from podium.client.calls.call import Call, Page, answer_of
+from podium.client.remote.attempts import TryAgain, asked_to_wait
 
 T = TypeVar("T")
 
 #: Characters of a URL's query, past which the parameters are sent as a body.
 _LONGEST_QUERY: Final = 4000
-#: Seconds between attempts.
-PAUSES: Final = (0.2, 1.0, 3.0)
-#: Statuses that pass: of podium-api without its database, and of proxies.
-_PASSING: Final = (502, 503, 504)
+#: Statuses that pass: of podium-api without its database or with too much to do, and of proxies.
+_PASSING: Final = (429, 502, 503, 504)
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": f"podium/{__version__}"}
 
 #: How Python begins the text of an error of the system.
@@ -30,23 +30,22 @@ _ERRNO: Final = re.compile(r"^\[Errno -?\d+\] ")
 Warn = Callable[[str], None]
 
 
-class TryAgain(Exception):
-    """There was no answer, or one that says that it will pass.
-
-    :param error: to raise when it does not
-    """
-
-    def __init__(self, error: errors.ApiUnavailable) -> None:
-        super().__init__(str(error))
-        self.error = error
+@contextmanager
+def naming(request: httpx.Request) -> Iterator[None]:
+    """Add the request to errors that are not about what was asked for."""
+    try:
+        yield
+    except errors.ApiError as fault:
+        raise type(fault)(f"{fault} ({request.method} {request.url.path})") from None
 
 
 def request(client: httpx.Client | httpx.AsyncClient, call: Call[Any], accept: str) -> httpx.Request:
     """Return the request that is a call, with a key of its own if it changes anything."""
     path, values = wire.target(call)
     headers = _HEADERS | {"Accept": accept}
-    if call.method in wire.WITH_BODY:
+    if not call.is_safe:
         headers[wire.KEY] = secrets.token_hex(16)
+    if call.method in wire.WITH_BODY:
         timeout = httpx.Timeout(client.timeout)
         if timeout.read is not None:
             timeout.read += call.patience
@@ -67,11 +66,30 @@ def translated(where: str) -> Iterator[None]:
         yield
     except httpx.TimeoutException:
         raise TryAgain(errors.ApiUnavailable(f"{where} did not answer in time")) from None
+    except httpx.UnsupportedProtocol as fault:
+        raise errors.ConfigError(f"{where} is not a URL that can be asked: {fault}") from None
     except httpx.TransportError as fault:
+        if (refused := _of_tls(fault)) is not None:
+            raise errors.ApiError(
+                f"{where} cannot be trusted: {refused}; --cafile, or [client] cafile, names the certificates"
+                " that its own must lead to"
+            ) from None
         text = _ERRNO.sub("", errors.one_line(fault).partition(": ")[2]) or type(fault).__name__
         raise TryAgain(errors.ApiUnavailable(f"{where} cannot be reached: {text}")) from None
     except httpx.InvalidURL as fault:
         raise errors.ConfigError(f"{where} is not a URL that can be asked: {fault}") from None
+    except httpx.DecodingError as fault:
+        raise errors.ApiError(f"{where} answered what this Podium does not understand: {fault}") from None
+
+
+def _of_tls(fault: BaseException) -> str | None:
+    """Return why a certificate was refused, if that is the reason of an error."""
+    reason: BaseException | None = fault
+    while reason is not None:
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return str(reason.verify_message)
+        reason = reason.__cause__ or reason.__context__
+    return None
 
 
 def result(call: Call[T], response: httpx.Response, where: str, warn: Warn) -> T:
@@ -92,13 +110,7 @@ def result(call: Call[T], response: httpx.Response, where: str, warn: Warn) -> T
     return found
 
 
-def items(call: Call[Page[T]], lines: Iterator[str], where: str) -> Iterator[T]:
-    """Yield the items of a list of which each line is one."""
-    for line in lines:
-        yield item(call, line, where)
-
-
-def item(call: Call[Page[T]], line: str, where: str) -> T:
+def item(call: Call[Page[T]], line: bytes, where: str) -> T:
     """Return the item of a list that is in one line.
 
     :raises podium.errors.ApiError: it is none
@@ -121,12 +133,18 @@ def check(response: httpx.Response, where: str) -> None:
         return
     code, text, more = _refusal(response)
     if response.status_code in _PASSING:
-        raise TryAgain(errors.ApiUnavailable(f"{where}: {text}"))
+        raise TryAgain(errors.ApiUnavailable(f"{where}: {text}"), asked_to_wait(response))
+    if response.is_redirect:
+        raise errors.ApiError(
+            f"{where} sends its clients to {response.headers['Location'][:200]!r}; give that address"
+        )
     if response.status_code == 401:
         raise errors.LoginRefused(f"{where}: {text}")
     if response.status_code == 403:
         raise errors.NotAllowed(f"{where}: {text}")
     kind = getattr(errors, code, None)
+    if kind is errors.OtherFleet:
+        raise errors.OtherFleet(f"{where}: {text}")
     faults = [str(one) for one in more.get("faults", ())]
     if kind in (errors.InvalidNode, errors.NodeExists) and faults:
         raise kind(faults)

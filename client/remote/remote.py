@@ -1,9 +1,8 @@
 """Podium over HTTP."""
 
-import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Final, TypeVar
 
 import httpx
@@ -12,7 +11,9 @@ from podium.client.calls import wire
 from podium.client.calls.call import Call, Page
 from podium.client.podium import AsyncPodium, Podium
 from podium.client.remote import exchange
-from podium.client.remote.exchange import PAUSES, TryAgain
+from podium.client.remote.attempts import Attempts, TryAgain
+from podium.client.remote.fleets import Fleets, Guard
+from podium.client.remote.receiving import Body, Lines
 from podium.client.remote.server import Server
 
 T = TypeVar("T")
@@ -24,6 +25,8 @@ class Remote(Podium):
 
     :param server: where it is, and who asks
     :param warn: called with each warning; by default it is logged
+    :param fleets: remembers which fleet is where; None to forget it with this
+    :param transport: how httpx reaches it, by default as the server says
     """
 
     def __init__(
@@ -31,87 +34,162 @@ class Remote(Podium):
         server: Server,
         *,
         warn: Callable[[str], None] = LOG.warning,
+        fleets: Fleets | None = None,
+        transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._where = server.where
         self._warn = warn
         self._sleep = sleep
-        self._client = httpx.Client(transport=server.transport(), **server.options())
+        self._clock = clock
+        self._client = httpx.Client(
+            transport=transport or server.transport(),
+            event_hooks=Guard(server.where, fleets).hooks(),
+            **server.options(),
+        )
 
     def ask(self, call: Call[T]) -> T:
         request = exchange.request(self._client, call, "application/json")
-        pauses = iter(PAUSES)
-        while True:
-            try:
-                with exchange.translated(self._where):
-                    response = self._client.send(request)
-                return exchange.result(call, response, self._where, self._warn)
-            except TryAgain as again:
-                pause = next(pauses, None)
-                if pause is None:
-                    raise again.error from None
-            self._sleep(pause)
+        attempts = Attempts(self._clock)
+        with exchange.naming(request):
+            while True:
+                try:
+                    with exchange.translated(self._where):
+                        response = self._received(self._client.send(request, stream=True))
+                    return exchange.result(call, response, self._where, self._warn)
+                except TryAgain as again:
+                    pause = attempts.pause(again)
+                self._sleep(pause)
+
+    def _received(self, response: httpx.Response) -> httpx.Response:
+        body = Body(response, self._where, self._clock)
+        try:
+            for part in response.iter_bytes():
+                body.add(part)
+        finally:
+            response.close()
+        return body.whole()
 
     def each(self, call: Call[Page[T]]) -> Iterator[T]:
         request = exchange.request(self._client, call, wire.NDJSON)
-        try:
-            with exchange.translated(self._where):
-                response = self._client.send(request, stream=True)
-                try:
+        attempts = Attempts(self._clock)
+        with exchange.naming(request):
+            response = self._begun(request, attempts)
+            lines = Lines(self._where)
+            try:
+                with exchange.translated(self._where):
+                    for part in response.iter_bytes():
+                        for line in lines.add(part):
+                            yield exchange.item(call, line, self._where)
+                lines.end()
+            except TryAgain as again:
+                raise again.error from None
+            finally:
+                response.close()
+
+    def _begun(self, request: httpx.Request, attempts: Attempts) -> httpx.Response:
+        """Return an answer whose head is there, and good."""
+        while True:
+            try:
+                with exchange.translated(self._where):
+                    response = self._client.send(request, stream=True)
                     if not response.is_success:
-                        response.read()
-                    exchange.check(response, self._where)
-                    for warning in exchange.warnings(response):
-                        self._warn(warning)
-                    yield from exchange.items(call, response.iter_lines(), self._where)
-                finally:
-                    response.close()
-        except TryAgain as again:
-            raise again.error from None
+                        response = self._received(response)
+                exchange.check(response, self._where)
+                for warning in exchange.warnings(response):
+                    self._warn(warning)
+                return response
+            except TryAgain as again:
+                pause = attempts.pause(again)
+            self._sleep(pause)
 
     def close(self) -> None:
         self._client.close()
 
 
+async def _sleep(seconds: float) -> None:
+    import asyncio  # which takes long to import, and the command line has no event loop
+
+    await asyncio.sleep(seconds)
+
+
 class AsyncRemote(AsyncPodium):
     """As :class:`Remote`, in an event loop."""
 
-    def __init__(self, server: Server, *, warn: Callable[[str], None] = LOG.warning) -> None:
+    def __init__(
+        self,
+        server: Server,
+        *,
+        warn: Callable[[str], None] = LOG.warning,
+        fleets: Fleets | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = _sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._where = server.where
         self._warn = warn
-        self._client = httpx.AsyncClient(transport=server.async_transport(), **server.options())
+        self._sleep = sleep
+        self._clock = clock
+        self._client = httpx.AsyncClient(
+            transport=transport or server.async_transport(),
+            event_hooks=Guard(server.where, fleets).async_hooks(),
+            **server.options(),
+        )
 
     async def ask(self, call: Call[T]) -> T:
         request = exchange.request(self._client, call, "application/json")
-        pauses = iter(PAUSES)
-        while True:
-            try:
-                with exchange.translated(self._where):
-                    response = await self._client.send(request)
-                return exchange.result(call, response, self._where, self._warn)
-            except TryAgain as again:
-                pause = next(pauses, None)
-                if pause is None:
-                    raise again.error from None
-            await asyncio.sleep(pause)
+        attempts = Attempts(self._clock)
+        with exchange.naming(request):
+            while True:
+                try:
+                    with exchange.translated(self._where):
+                        response = await self._received(await self._client.send(request, stream=True))
+                    return exchange.result(call, response, self._where, self._warn)
+                except TryAgain as again:
+                    pause = attempts.pause(again)
+                await self._sleep(pause)
+
+    async def _received(self, response: httpx.Response) -> httpx.Response:
+        body = Body(response, self._where, self._clock)
+        try:
+            async for part in response.aiter_bytes():
+                body.add(part)
+        finally:
+            await response.aclose()
+        return body.whole()
 
     async def each(self, call: Call[Page[T]]) -> AsyncIterator[T]:
         request = exchange.request(self._client, call, wire.NDJSON)
-        try:
-            with exchange.translated(self._where):
-                response = await self._client.send(request, stream=True)
-                try:
+        attempts = Attempts(self._clock)
+        with exchange.naming(request):
+            response = await self._begun(request, attempts)
+            lines = Lines(self._where)
+            try:
+                with exchange.translated(self._where):
+                    async for part in response.aiter_bytes():
+                        for line in lines.add(part):
+                            yield exchange.item(call, line, self._where)
+                lines.end()
+            except TryAgain as again:
+                raise again.error from None
+            finally:
+                await response.aclose()
+
+    async def _begun(self, request: httpx.Request, attempts: Attempts) -> httpx.Response:
+        while True:
+            try:
+                with exchange.translated(self._where):
+                    response = await self._client.send(request, stream=True)
                     if not response.is_success:
-                        await response.aread()
-                    exchange.check(response, self._where)
-                    for warning in exchange.warnings(response):
-                        self._warn(warning)
-                    async for line in response.aiter_lines():
-                        yield exchange.item(call, line, self._where)
-                finally:
-                    await response.aclose()
-        except TryAgain as again:
-            raise again.error from None
+                        response = await self._received(response)
+                exchange.check(response, self._where)
+                for warning in exchange.warnings(response):
+                    self._warn(warning)
+                return response
+            except TryAgain as again:
+                pause = attempts.pause(again)
+            await self._sleep(pause)
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -66,6 +66,14 @@ def podium(
     if request.param == "local":
         yield Here(tmp_path, sqlite_url, capsys)
         return
+    yield request.getfixturevalue("podium_there")
+
+
+@pytest.fixture
+def podium_there(
+    database: Database, tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str]
+) -> Iterator[There]:
+    """As ``bare_podium``, on ``database`` and over a podium-api."""
     with There(tmp_path, sqlite_url, capsys) as found:
         yield found
 

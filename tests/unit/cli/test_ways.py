@@ -11,6 +11,7 @@ from podium import errors
 from podium.cli import ways
 from podium.cli.app import COMMANDS, LOCAL
 from podium.cli.main import main
+from podium.client.remote import attempts
 
 Choose = Callable[..., ways.Way]
 
@@ -114,8 +115,9 @@ def test_every_name_of_a_local_command_is_one() -> None:
 # httpcore leaves a socket that could not be connected to the garbage collector.
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_a_socket_that_does_not_answer_is_no_reason_to_use_the_database(
-    podium_here: Here, tmp_path: Path
+    podium_here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(attempts, "PAUSES", (0.0, 0.0))
     path = tmp_path / "api.sock"
     with podium_here.config.open("a") as config:
         config.write(f"[api]\nunix_socket = {path}\n")
@@ -124,8 +126,8 @@ def test_a_socket_that_does_not_answer_is_no_reason_to_use_the_database(
     done = podium_here("node", "list")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"podium: unix:{path} cannot be reached: Connection refused; podium asks there because of"
-        f" [api] unix_socket = {path}; --url database uses the database\n"
+        f"podium: unix:{path} cannot be reached: Connection refused (GET /podium/v1/nodes);"
+        f" podium asks there because of [api] unix_socket = {path}; --url database uses the database\n"
     )
     assert podium_here("--url", "database", "node", "list").returncode == 0
 
