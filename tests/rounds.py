@@ -1,7 +1,7 @@
 """How much the long tests do: one round of their work in ``make test``, more in ``make test-long``."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import pytest
@@ -25,3 +25,10 @@ def only_long(test: _Test) -> _Test:
     for mark in ONLY_LONG:
         test = mark(test)
     return test
+
+
+def rest_is_long(names: str | Sequence[str], cases: Sequence[Any]) -> pytest.MarkDecorator:
+    """As ``pytest.mark.parametrize``, with all cases but the first left to ``make test-long``."""
+    rest = (case if isinstance(case, tuple) else (case,) for case in cases[1:])
+    later = [pytest.param(*case, marks=ONLY_LONG) for case in rest]
+    return pytest.mark.parametrize(names, [cases[0], *later])

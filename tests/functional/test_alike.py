@@ -16,7 +16,7 @@ from fakes import until
 from hardware import IPMI, Fake, Hardware, PolledRedfish, Redfish
 from podium import states
 from podium.drivers.bmc.inventory import Inventory
-from rounds import ONLY_LONG
+from rounds import ONLY_LONG, rest_is_long
 from sites import Site, site
 
 Scenario = Callable[[Site], Awaitable[None]]
@@ -77,7 +77,7 @@ def test_a_machine_comes_to_be_as_was_asked(play: Play) -> None:
     play(scenario)
 
 
-@pytest.mark.parametrize("action", [states.REBOOTING, states.POWER_CYCLE])
+@rest_is_long("action", [states.REBOOTING, states.POWER_CYCLE])
 def test_a_reboot_of_a_machine_that_is_off_switches_it_on(play: Play, action: str) -> None:
     async def scenario(site: Site) -> None:
         assert await site.power(action) is None

@@ -15,7 +15,7 @@ import pytest
 from apis import Api, everything
 from daemons import eventually
 from peers import PATIENCE
-from rounds import only_long
+from rounds import only_long, rest_is_long
 from servers import RestartablePostgreSQL
 
 WORKERS = "api_workers = 2\n"
@@ -113,7 +113,7 @@ def test_a_socket_that_was_left_behind_is_replaced_and_another_file_is_not(tmp_p
     assert api.socket.read_text() == "mine"
 
 
-@pytest.mark.parametrize(
+@rest_is_long(
     ("text", "words"),
     [
         ("host_ip = 0.0.0.0\n", "insecure_noauth"),

@@ -11,6 +11,7 @@ import pytest
 from daemons import Daemon, Rack, eventually
 from podium.db import api
 from podium.db.engine import Database
+from rounds import rest_is_long
 
 PLUGIN = '''
 import asyncio, logging, os, threading, time
@@ -205,7 +206,7 @@ def test_with_every_bad_plugin_loaded_the_fleet_keeps_its_rhythm_and_the_culprit
         daemon.stop()
 
 
-@pytest.mark.parametrize(
+@rest_is_long(
     ("name", "words"),
     [
         ("absent", "driver absent (package bad-plugin, entry point bad_plugin:Absent) cannot be imported"),

@@ -95,6 +95,7 @@ class ShiftedServer(PostgreSQL):
         return surroundings | {"env": surroundings["env"] | self.clock.environment}
 
 
+@only_long
 def test_the_clock_of_the_database_may_be_set_while_the_daemon_runs(tmp_path: Path) -> None:
     with ShiftedServer() as server:
         url = server.url(server.create_migrated_database())

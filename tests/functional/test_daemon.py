@@ -15,6 +15,7 @@ import pytest
 from daemons import PATIENCE, Daemon, Rack, eventually
 from podium.db import ledger
 from podium.db.engine import Database
+from rounds import rest_is_long
 from servers import RestartablePostgreSQL
 from templates import prepared
 
@@ -214,7 +215,7 @@ def test_a_database_that_goes_away_is_waited_for_and_nothing_is_lost(
         assert daemon.stop() == 0
 
 
-@pytest.mark.parametrize(
+@rest_is_long(
     ("default", "text", "words"),
     [
         (

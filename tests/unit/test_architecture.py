@@ -103,7 +103,7 @@ def test_every_name_of_code_on_the_page_exists() -> None:
     classes: dict[str, set[str]] = defaultdict(set)
     functions = set()
     for tree in sources.values():
-        for item in ast.walk(tree):
+        for item in tree.body:
             if isinstance(item, ast.ClassDef):
                 classes[item.name] |= {name for one in item.body if (name := getattr(one, "name", ""))}
             elif isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -25,7 +25,7 @@ from podium.db import (
 )
 from podium.db.engine import Database
 from podium.db.models import Base, UTCDateTime
-from rounds import ONLY_LONG
+from rounds import ONLY_LONG, rest_is_long
 from servers import Server
 from templates import prepared
 
@@ -33,7 +33,12 @@ Make = Callable[[str], Database]
 
 _TABLES = Base.metadata.sorted_tables
 _KINDS = ("sqlite", "postgresql", "mariadb")
-_PAIRS = list(itertools.product(_KINDS, _KINDS))
+#: Each kind is copied from and to in make test.
+_PAIRS = [
+    pytest.param((source, target), marks=() if target == following else ONLY_LONG, id=f"{source}-{target}")
+    for source, following in zip(_KINDS, _KINDS[1:] + _KINDS[:1], strict=True)
+    for target in _KINDS
+]
 
 #: Texts that a wrong character set, collation or quotation would change, or take for one another.
 _TEXTS = ("a", "A", "ä", "a ", " a", "ß", "\U0001f50c", "é", "é", "%'\"\\;--", "null", "0", "\n")
@@ -134,7 +139,7 @@ def _plain(table: sa.Table) -> sa.Select[Any]:
     return sa.select(*(sa.type_coerce(column, kind) for column, kind in plain.items()))
 
 
-@pytest.mark.parametrize("kinds", _PAIRS, ids="-".join)
+@pytest.mark.parametrize("kinds", _PAIRS)
 def test_everything_is_the_same_in_the_other_database(make: Make, kinds: tuple[str, str]) -> None:
     source, target = (make(kind) for kind in kinds)
     schema.upgrade(source)
@@ -233,7 +238,7 @@ def test_a_target_with_an_older_schema_is_upgraded(make: Make, source: Database)
     schema.check(target)
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@rest_is_long("kind", _KINDS)
 def test_a_target_with_rows_or_tables_of_others_is_refused(make: Make, source: Database, kind: str) -> None:
     full, foreign = make(kind), make(kind)
     schema.upgrade(full)
@@ -266,7 +271,7 @@ def test_the_configured_database_is_no_target(source: Database) -> None:
         copy(source, Database(source.url))
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+@rest_is_long("kind", ["postgresql", "mariadb"])
 def test_a_row_that_the_target_cannot_hold_leaves_it_incomplete_and_the_source_as_it_was(
     make: Make, source: Database, kind: str
 ) -> None:
@@ -286,7 +291,7 @@ def test_a_row_that_the_target_cannot_hold_leaves_it_incomplete_and_the_source_a
     assert contents(source) == before
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@rest_is_long("kind", _KINDS)
 def test_what_changed_on_the_way_is_found_and_the_target_is_no_database_for_anybody(
     make: Make, source: Database, kind: str
 ) -> None:
@@ -306,7 +311,7 @@ def test_what_changed_on_the_way_is_found_and_the_target_is_no_database_for_anyb
             use(target)
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@rest_is_long("kind", _KINDS)
 def test_a_row_that_is_missing_at_the_end_is_found(make: Make, source: Database, kind: str) -> None:
     target = make(kind)
 

@@ -53,6 +53,12 @@ def bare(database_url: str, opened: Open) -> Database:
 
 
 @pytest.fixture
+def made(migrated_url: str, opened: Open) -> Database:
+    """A database of each kind that has its schema."""
+    return opened(migrated_url)
+
+
+@pytest.fixture
 def embedded(tmp_path: Path, opened: Open) -> Database:
     """An SQLite database whose file and folder do not exist yet."""
     return opened(f"sqlite:///{tmp_path / 'state' / 'podium.sqlite'}")
@@ -284,38 +290,35 @@ def test_a_database_without_a_schema_is_told_the_command(bare: Database) -> None
         schema.check(bare)
 
 
-def test_an_older_schema_is_told_the_command(bare: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    older = schema.upgrade(bare)
+def test_an_older_schema_is_told_the_command(made: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    older = schema.head()
     monkeypatch.setattr(schema, "head", lambda: "next")
     with pytest.raises(errors.SchemaMismatch, match=rf"older Podium \({older}, .* run: podium db upgrade"):
-        schema.check(bare)
+        schema.check(made)
 
 
 @pytest.mark.parametrize("use", [schema.check, schema.upgrade, schema.prepare])
 def test_a_newer_schema_is_left_to_the_newer_podium(
-    bare: Database, use: Callable[[Database], object]
+    made: Database, use: Callable[[Database], object]
 ) -> None:
-    schema.upgrade(bare)
-    _become(bare, "f00d", floor="f00d")
+    _become(made, "f00d", floor="f00d")
     with pytest.raises(errors.SchemaMismatch, match=r"newer Podium \(f00d, .* run: podium db upgrade"):
-        use(bare)
+        use(made)
 
 
 @pytest.mark.parametrize("use", [schema.check, schema.prepare])
 def test_a_newer_schema_is_used_if_it_says_that_this_program_may(
-    bare: Database, use: Callable[[Database], str | None]
+    made: Database, use: Callable[[Database], str | None]
 ) -> None:
-    schema.upgrade(bare)
-    _become(bare, "f00d", floor=schema.head())
+    _become(made, "f00d", floor=schema.head())
     assert re.search(
-        r"newer Podium \(f00d, this one knows 0\d+\), which lets this one use it", use(bare) or ""
+        r"newer Podium \(f00d, this one knows 0\d+\), which lets this one use it", use(made) or ""
     )
 
 
-def test_an_upgrade_leaves_a_newer_schema_that_it_may_use_as_it_is(bare: Database) -> None:
-    schema.upgrade(bare)
-    _become(bare, "f00d", floor=schema.head())
-    assert schema.upgrade(bare) == "f00d"
+def test_an_upgrade_leaves_a_newer_schema_that_it_may_use_as_it_is(made: Database) -> None:
+    _become(made, "f00d", floor=schema.head())
+    assert schema.upgrade(made) == "f00d"
 
 
 def _become(database: Database, revision: str, *, floor: str) -> None:

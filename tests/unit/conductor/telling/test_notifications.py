@@ -29,6 +29,7 @@ from podium.db.engine import Database
 from podium.db.figures import SinkFigures
 from podium.db.models import notification_cursors, power_events
 from podium.db.worker import Worker
+from rounds import rest_is_long
 from servers import RestartablePostgreSQL
 from templates import prepared
 
@@ -281,7 +282,7 @@ def test_a_member_whose_lease_is_nearly_over_delivers_nothing(database: Database
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("status", [400, 404, 410, 413, 422])
+@rest_is_long("status", [400, 404, 410, 413, 422])
 def test_an_event_that_is_refused_for_an_hour_is_set_aside(
     database: Database, receiver: Receiver, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
@@ -310,7 +311,7 @@ def test_an_event_that_is_refused_for_an_hour_is_set_aside(
         assert notifications.refused(connection, receiver.url()) == [1]
 
 
-@pytest.mark.parametrize("status", [401, 403, 408, 425, 429, 500, 503])
+@rest_is_long("status", [401, 403, 408, 425, 429, 500, 503])
 def test_what_is_not_refused_for_good_waits_for_ever(
     database: Database, receiver: Receiver, status: int
 ) -> None:

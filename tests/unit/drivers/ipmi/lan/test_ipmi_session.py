@@ -5,7 +5,7 @@ import hmac
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from podium.drivers.ipmi.lan import crypto, packet
@@ -64,7 +64,6 @@ def datagrams(draw: st.DrawFn, suite: crypto.CipherSuite) -> bytes:
 
 
 @SUITES
-@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_the_short_way_takes_and_refuses_what_the_long_way_does(
     suite: crypto.CipherSuite, data: st.DataObject
