@@ -17,6 +17,8 @@ BUILD_DOCS := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-g
 
 # Twice as many processes as a small machine has cores: tests often wait for daemons.
 PYTEST := pytest -n 4 --dist worksteal
+# Whoever wants no compiled files elsewhere wants the tests' here: each process would compile all of them each time.
+export PYTHONDONTWRITEBYTECODE :=
 ROUNDS ?= 20
 SEED ?= 1
 
