@@ -15,11 +15,12 @@ import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors, node_ranges
-from podium.db import clock, endpoints
+from podium.db import clock, endpoints, news
 from podium.db.bulk import chunks
 from podium.db.changes import next_change
 from podium.db.claims import lock
 from podium.db.models import cross_checks, node_columns, nodes, ports, power_readings, power_requests
+from podium.db.operations import note_progress
 from podium.db.provision_states import AVAILABLE
 from podium.db.subnets import Places
 from podium.db.worker import Worker
@@ -285,13 +286,17 @@ def delete_nodes(connection: sa.Connection, numbers: Sequence[int]) -> None:
 
     :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes
     """
-    next_change(connection, deleted=True)
+    change = next_change(connection, deleted=True)
     now = clock.now(connection)
-    lock(connection, numbers)
+    owners = lock(connection, numbers)
+    gone = [(owners[number].uuid, owners[number].name) for number in numbers]
+    news.note_deletions(connection, change, news.NODES, gone, now)
     for chunk in chunks(numbers):
         connection.execute(sa.delete(nodes).where(nodes.c.id.in_(chunk)))
         for table in (power_readings, cross_checks, ports):
             connection.execute(sa.delete(table).where(table.c.node_id.in_(chunk)))
-        asked = sa.update(power_requests).where(power_requests.c.node_id.in_(chunk))
-        asked = asked.where(power_requests.c.state == "waiting")
+        waiting = power_requests.c.node_id.in_(chunk), power_requests.c.state == "waiting"
+        its = connection.scalars(sa.select(power_requests.c.operation_id).where(*waiting).distinct())
+        note_progress(connection, its, change)
+        asked = sa.update(power_requests).where(*waiting)
         connection.execute(asked.values(state="failed", finished_at=now, error="the node was deleted"))

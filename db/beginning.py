@@ -17,7 +17,7 @@ from podium.db.changes import next_change
 from podium.db.fleet import OWNED_NODE, OwnedNode
 from podium.db.models import columns, nodes, slots
 from podium.db.models import power_requests as requests
-from podium.db.operations import BEGUN, ITS_NODE, WAITING
+from podium.db.operations import BEGUN, ITS_NODE, WAITING, note_progress_of
 from podium.db.power_limits import Room
 from podium.db.slots import OF_NODE
 from podium.db.worker import Worker
@@ -233,6 +233,7 @@ def begin(
         if new:
             connection.execute(begun, {"numbers": [row.request_id for row in new]})
             connection.execute(reserved, {"numbers": [row.id for row in new]})
+            note_progress_of(connection, [row.request_id for row in new], version)
         if new or mine:
             rows = connection.execute(_BEGUN_ROWS, {"numbers": [row.request_id for row in new + mine]})
             all_begun += (Begun(OwnedNode._make(row[:_WIDTH]), *row[_WIDTH:]) for row in rows)

@@ -5,11 +5,12 @@ changes. Taking it locks the counter's row until the transaction ends, so that n
 commits: whoever has seen all changes up to a number finds the newer ones among the higher numbers.
 
 The order of locks is the counter first, then nodes. Changes of nodes thus wait for one another at the counter
-and never crosswise, also where one transaction changes many nodes by turns. What a sweep learned takes nodes
-without the counter, and never the counter after them. New rows are nobody else's, so that an import may
-insert before it takes its number.
+and never crosswise, also where one transaction changes many nodes by turns. What a sweep learned takes a
+number only where it is news for people, see podium.db.news, and never after nodes. New rows are nobody
+else's, so that an import may insert before it takes its number.
 
-PostgreSQL notifies those who listen on :data:`CHANNEL` when the transaction is committed.
+PostgreSQL notifies those who listen on :data:`CHANNEL` when the transaction is committed, or on
+:data:`LEARNED` of what conductors learned, which is no news for them.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ from podium.db.models import task_commands
 _TAKEN: Final = "podium_change"
 #: On which PostgreSQL notifies of changes and of commands to tasks.
 CHANNEL: Final = "podium_changes"
-_NOTIFY: Final = sa.func.pg_notify(CHANNEL, "")
+#: On which it notifies of what conductors learned.
+LEARNED: Final = "podium_learned"
 
 
 class Pulse(NamedTuple):
@@ -52,7 +54,9 @@ class _Taken:
     roster: bool = False
 
 
-def next_change(connection: sa.Connection, *, deleted: bool = False, roster: bool = False) -> int:
+def next_change(
+    connection: sa.Connection, *, deleted: bool = False, roster: bool = False, learned: bool = False
+) -> int:
     """The number of the changes that this transaction makes, the same however often it asks.
 
     Once for each transaction: PostgreSQL keeps every version of a row that one transaction rewrites, and
@@ -60,14 +64,15 @@ def next_change(connection: sa.Connection, *, deleted: bool = False, roster: boo
 
     :param deleted: whether a node is deleted, which leaves no row to show it
     :param roster: whether a member changes, or the owner of a slot
+    :param learned: whether it is only what a conductor learned, which is no news for conductors
     """
     transaction = connection.get_transaction()
     taken = connection.info.get(_TAKEN)
     if not isinstance(taken, _Taken) or taken.transaction is not transaction:
         connection.execute(sa.update(counter).values(changes=counter.c.changes + 1))
-        taking = (
-            sa.select(counter.c.changes, _NOTIFY) if _notifies(connection) else sa.select(counter.c.changes)
-        )
+        taking = sa.select(counter.c.changes)
+        if _notifies(connection):
+            taking = taking.add_columns(_notify(LEARNED if learned else CHANNEL))
         number = int(connection.scalars(taking).one())
         taken = connection.info[_TAKEN] = _Taken(transaction, number)
     if deleted and not taken.deleted:
@@ -82,7 +87,11 @@ def next_change(connection: sa.Connection, *, deleted: bool = False, roster: boo
 def announce_command(connection: sa.Connection) -> None:
     """Notify of a command to a task, which takes no number."""
     if _notifies(connection):
-        connection.execute(sa.select(_NOTIFY))
+        connection.execute(sa.select(_notify(CHANNEL)))
+
+
+def _notify(channel: str) -> sa.ColumnElement[object]:
+    return sa.func.pg_notify(channel, "")
 
 
 def _notifies(connection: sa.Connection) -> bool:

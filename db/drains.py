@@ -23,7 +23,8 @@ def drain(connection: sa.Connection, host: str) -> bool:
     drained = sa.update(conductors).where(*its).values(draining_since=clock.now(connection))
     if not connection.execute(drained).rowcount:
         return False
-    next_change(connection, roster=True)
+    change = next_change(connection, roster=True)
+    connection.execute(sa.update(conductors).where(conductors.c.hostname == host).values(change=change))
     return True
 
 
@@ -32,7 +33,8 @@ def undrain(connection: sa.Connection, host: str) -> bool:
     its = conductors.c.hostname == host, conductors.c.draining_since.is_not(None)
     if not connection.execute(sa.update(conductors).where(*its).values(draining_since=None)).rowcount:
         return False
-    next_change(connection, roster=True)
+    change = next_change(connection, roster=True)
+    connection.execute(sa.update(conductors).where(conductors.c.hostname == host).values(change=change))
     return True
 
 

@@ -70,7 +70,15 @@ def _record(
             changed = sa.update(nodes).where(AMONG).values(**values, maintenance_reason=reason)
             connection.execute(changed.values(version=version, updated_at=at), {"numbers": members})
         happened = [
-            event(row, cause, at=at, to_state=row.power_state, writer=writer, reason=reasons[row.id])
+            event(
+                row,
+                cause,
+                at=at,
+                to_state=row.power_state,
+                writer=writer,
+                change=version,
+                reason=reasons[row.id],
+            )
             for row in rows
         ]
         if happened:
@@ -82,8 +90,9 @@ def _record(
 def record_enforcement(connection: sa.Connection, texts: Mapping[int, str | None]) -> None:
     """Write down why enforcement waits with nodes, by number; None where it does not."""
     alike: dict[str | None, list[int]] = {}
+    change = next_change(connection, learned=True)
     for number, text in texts.items():
         alike.setdefault(text and text[:255], []).append(number)
     for said, members in alike.items():
-        written = sa.update(nodes).where(AMONG).values(enforcement=said)
+        written = sa.update(nodes).where(AMONG).values(enforcement=said, learned=change)
         bulk.execute(connection, written, members)

@@ -2,12 +2,13 @@
 
 import json
 import operator
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from podium import errors
 from podium.db import bulk, clock
 from podium.db.bulk import AMONG, AT_ONCE, chunks
 from podium.db.changes import next_change
@@ -129,10 +130,11 @@ def load(connection: sa.Connection, numbers: Sequence[int]) -> list[OwnedNode]:
 def record_health(connection: sa.Connection, healths: Mapping[int, Mapping[str, Any] | None]) -> None:
     """Write down the health of nodes, by number."""
     alike: dict[str, list[int]] = {}
+    change = next_change(connection, learned=True)
     for number, health in healths.items():
         alike.setdefault(json.dumps(health), []).append(number)
     for members in alike.values():
-        written = sa.update(nodes).where(AMONG).values(health=healths[members[0]])
+        written = sa.update(nodes).where(AMONG).values(health=healths[members[0]], learned=change)
         bulk.execute(connection, written, members)
 
 
@@ -186,19 +188,39 @@ def record_patches(
     for number in sorted(patches):
         alike.setdefault(tuple(sorted(patches[number])), []).append(number)
     written: dict[int, dict[str, dict[str, Any]]] = {}
+    change: int | None = None
+    if any(_differs(row, patches) for row in _rows(connection, alike)):  # by a look that locks nothing
+        change = next_change(connection, learned=True)
+    different: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in _rows(connection, alike, locked=True):
+        number, patch = row["id"], patches[row["id"]]
+        written[number] = {
+            name: _patched(row[name], its if fits(number, name, row[name]) else {})
+            for name, its in patch.items()
+        }
+        if any(written[number][name] != row[name] for name in patch):
+            values = {"number": number, "learned": change, **written[number]}
+            different.setdefault(tuple(sorted(patch)), []).append(values)
+    if different and change is None:
+        raise errors.DatabaseBusy("nodes changed while what their drivers save was compared with them")
+    for found in different.values():
+        connection.execute(sa.update(nodes).where(nodes.c.id == sa.bindparam("number")), found)
+    return written
+
+
+def _rows(
+    connection: sa.Connection, alike: Mapping[tuple[str, ...], Sequence[int]], *, locked: bool = False
+) -> Iterator[sa.RowMapping]:
+    """Yield these columns of nodes, by the names of the columns."""
     for names, members in alike.items():
         query = sa.select(nodes.c.id, *columns(nodes, names)).where(AMONG).order_by(nodes.c.id)
         for chunk in chunks(members, AT_ONCE):
-            for row in connection.execute(query.with_for_update(), {"numbers": chunk}).mappings():
-                patch = patches[row["id"]]
-                written[row["id"]] = {
-                    name: _patched(row[name], patch[name] if fits(row["id"], name, row[name]) else {})
-                    for name in names
-                }
-    for members in alike.values():
-        if found := [{"number": number, **written[number]} for number in members if number in written]:
-            connection.execute(sa.update(nodes).where(nodes.c.id == sa.bindparam("number")), found)
-    return written
+            found = connection.execute(query.with_for_update() if locked else query, {"numbers": chunk})
+            yield from found.mappings().all()
+
+
+def _differs(row: sa.RowMapping, patches: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> bool:
+    return any(_patched(row[name], patch) != row[name] for name, patch in patches[row["id"]].items())
 
 
 def _patched(values: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

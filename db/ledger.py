@@ -47,6 +47,7 @@ def event(
     at: datetime,
     to_state: str | None,
     writer: Worker,
+    change: int | None,
     who: str | None = None,
     reason: str | None = None,
     operation_id: int | None = None,
@@ -57,6 +58,7 @@ def event(
     :param node: the row of the node as it was before: uuid, name and power_state
     :param cause: request, enforced, out-of-band, first reading, fault or recovery
     :param writer: who records it
+    :param change: the number of the change that it is
     """
     return {
         "node_uuid": node.uuid,
@@ -70,6 +72,7 @@ def event(
         "operation_id": operation_id,
         "request_id": request_id,
         "writer": writer,
+        "change": change,
     }
 
 
@@ -200,6 +203,14 @@ def event_of(connection: sa.Connection, node: str, number: int) -> Event | None:
     query = sa.select(*EVENT).where(events.c.node_uuid == node, events.c.id == number)
     row = connection.execute(query).one_or_none()
     return None if row is None else Event._make(row)
+
+
+def events_with(connection: sa.Connection, numbers: Sequence[int]) -> list[Event]:
+    """The events of these numbers."""
+    rows = (
+        connection.execute(sa.select(*EVENT).where(events.c.id.in_(chunk))).all() for chunk in chunks(numbers)
+    )
+    return [Event._make(row) for found in rows for row in found]
 
 
 def newest_number(connection: sa.Connection) -> int:

@@ -13,7 +13,15 @@ from podium.db.bulk import AMONG, AT_ONCE, among
 from podium.db.changes import next_change
 from podium.db.models import nodes, slots
 from podium.db.models import power_requests as requests
-from podium.db.operations import BEGUN, CANCELLED, FREE, ITS_NODE, NOTHING_ASKED, WAITING
+from podium.db.operations import (
+    BEGUN,
+    CANCELLED,
+    FREE,
+    ITS_NODE,
+    NOTHING_ASKED,
+    WAITING,
+    note_progress_of,
+)
 from podium.db.outcomes import ENFORCER
 from podium.db.slots import OF_NODE
 from podium.db.worker import Worker
@@ -60,6 +68,7 @@ def _free(connection: sa.Connection, held: sa.ColumnElement[bool]) -> int:
     again = again.values(state=WAITING, holder=None, begun_at=None)
     numbers = [row.power_request_id for row in rows if row.power_request_id is not None]
     bulk.execute(connection, again, numbers)
+    note_progress_of(connection, numbers, version)
     return len(rows)
 
 
@@ -87,4 +96,5 @@ def cancel_enforced(connection: sa.Connection, generation: int) -> int:
     ended = sa.update(requests).where(_OF_REQUESTS)
     ended = ended.values(state=CANCELLED, finished_at=now, error="cancelled: the node has another conductor")
     bulk.execute(connection, ended, [row.id for row in rows])
+    note_progress_of(connection, [row.id for row in rows], version)
     return len(rows)

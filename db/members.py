@@ -125,7 +125,7 @@ def enter(connection: sa.Connection, host: str, worker: int, service: Service) -
             f"a worker {host}/{worker} of a conductor has entered this database and has not ended; stop it,"
             " or give this one another [DEFAULT] host"
         ) from None
-    next_change(connection, roster=True)
+    _number(connection, [int(number)])
     return Worker(host, worker, int(number))
 
 
@@ -210,7 +210,7 @@ def _note_end(connection: sa.Connection, numbers: Collection[int], by: Worker | 
     these = members.c.id.in_(numbers), members.c.ended_at.is_(None)
     values = {"ended_at": clock.now(connection), "ended_by": by, "ended_why": why[:255]}
     connection.execute(sa.update(members).where(*these).values(values))
-    next_change(connection, roster=True)
+    _number(connection, numbers)
     for row in connection.execute(_MEMBERS.where(members.c.id.in_(numbers))).all():
         task_commands.leave_unanswered(connection, Member._make(row).name)
 
@@ -242,11 +242,13 @@ def guard(connection: sa.Connection, member: Worker) -> None:
 def announce_leave(connection: sa.Connection, member: Worker) -> None:
     """Ask for no more slots: the next generation gives those that this member has to others."""
     _change(connection, member, leaves=True)
+    _number(connection, [member.incarnation])
 
 
 def serve(connection: sa.Connection, member: Worker, drivers: Sequence[str]) -> None:
     """Record that a member has other drivers than when it entered."""
     _change(connection, member, drivers=list(drivers))
+    _number(connection, [member.incarnation])
 
 
 def acknowledge(connection: sa.Connection, member: Worker, generation: int) -> None:
@@ -265,6 +267,12 @@ def acknowledge(connection: sa.Connection, member: Worker, generation: int) -> N
 def _change(connection: sa.Connection, member: Worker, **values: Any) -> None:
     connection.execute(sa.update(members).where(*_row_of(member)).values(values))
     next_change(connection, roster=True)
+
+
+def _number(connection: sa.Connection, numbers: Collection[int]) -> None:
+    """Write down the number of a change that people see in members, whose rows are locked."""
+    change = next_change(connection, roster=True)
+    connection.execute(sa.update(members).where(members.c.id.in_(numbers)).values(change=change))
 
 
 def settled(connection: sa.Connection) -> int:

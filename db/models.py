@@ -77,7 +77,8 @@ class NodeRow(Base):
 
     ``version`` is the number of the newest change that a person or a power action made to it, see
     podium.db.changes. Sweeps never change it: conductors find by it what changed, and a reading is only
-    written while the version is the one that was read.
+    written while the version is the one that was read. ``learned`` is the number of the newest change that
+    conductors found and that people see, see podium.db.news.
 
     ``wanted_power_state`` is what the last request reached, which enforcement restores; ``power_policy`` is
     record, enforce or ignore, None for what the configuration says; ``enforcement`` is why enforcement waits
@@ -156,6 +157,7 @@ class NodeRow(Base):
     description: Mapped[str | None] = mapped_column(sa.Text)
     record: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     version: Mapped[int] = mapped_column(RowId, index=True)
+    learned: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"), index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -191,6 +193,23 @@ class ChangeCounterRow(Base):
     fleet_id: Mapped[str | None] = mapped_column(sa.String(36))
 
 
+class DeletionRow(Base):
+    """A node or conductor that was deleted by a change, kept for a day, see podium.db.news.
+
+    :ivar kind: nodes or conductors; ``mark`` for a row that only says since when deletions are kept
+    """
+
+    __tablename__ = "deletions"
+    __table_args__ = _NUMBERED
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    change: Mapped[int] = mapped_column(sa.BigInteger, index=True)
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    uuid: Mapped[str] = mapped_column(sa.String(36))
+    name: Mapped[str] = mapped_column(sa.String(255))
+    at: Mapped[datetime]
+
+
 class SchemaFloorRow(Base):
     """The oldest revision of the schema whose program may use this one; the only row has the id 1."""
 
@@ -208,7 +227,8 @@ class MemberRow(Base):
     the groups that it serves, its own first, and ``fallback_groups`` those that it serves when nobody else
     does. ``acknowledged`` is the newest generation of which it has given up what it lost. A member that
     ``leaves`` gets no slots. ``version`` is Podium's, ``revision`` is that of the schema for which it was
-    written, and ``fingerprint`` stands for its options.
+    written, and ``fingerprint`` stands for its options. ``change`` is the number of the newest change of what
+    people see of it.
     """
 
     __tablename__ = "members"
@@ -232,6 +252,7 @@ class MemberRow(Base):
     ended_at: Mapped[datetime | None] = mapped_column(index=True)
     ended_by: Mapped[Worker | None]
     ended_why: Mapped[str | None] = mapped_column(sa.String(255))
+    change: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
 
 
 class LeaseRow(Base):
@@ -295,7 +316,8 @@ class ConductorRow(Base):
     """A daemon, by its host name: what outlives its workers, which are members.
 
     ``retention_at`` is up to when it has measured that time passed, see podium.db.retention. While
-    ``draining_since`` is set, its members get no slots that others could have.
+    ``draining_since`` is set, its members get no slots that others could have; ``change`` is the number of
+    the newest change of that.
     """
 
     __tablename__ = "conductors"
@@ -305,6 +327,7 @@ class ConductorRow(Base):
     started_at: Mapped[datetime]
     retention_at: Mapped[datetime | None]
     draining_since: Mapped[datetime | None]
+    change: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
 
 
 class EnforcementRow(Base):
@@ -347,7 +370,10 @@ class ConductorWorkerRow(Base):
 
 
 class OperationRow(Base):
-    """What a person, or enforcement, asked of the power of some nodes at once."""
+    """What a person, or enforcement, asked of the power of some nodes at once.
+
+    ``change`` is the number of the newest change of it or of the states of its requests.
+    """
 
     __tablename__ = "operations"
     __table_args__ = _NUMBERED
@@ -362,6 +388,7 @@ class OperationRow(Base):
     then_off: Mapped[bool]
     cancelled_by: Mapped[str | None] = mapped_column(sa.String(255))
     cancelled_at: Mapped[datetime | None]
+    change: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"), index=True)
 
 
 class PowerRequestRow(Base):
@@ -407,7 +434,10 @@ class PowerStartRow(Base):
 
 
 class PowerEventRow(Base):
-    """One event of a node's power: who changed what, when and why, and which worker recorded it."""
+    """One event of a node's power: who changed what, when and why, and which worker recorded it.
+
+    ``change`` is the number of the change that it is; None for what older versions recorded.
+    """
 
     __tablename__ = "power_events"
     __table_args__ = _NUMBERED
@@ -424,6 +454,7 @@ class PowerEventRow(Base):
     request_id: Mapped[str | None] = mapped_column(sa.String(64))
     operation_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     writer: Mapped[Worker | None]
+    change: Mapped[int | None] = mapped_column(sa.BigInteger, index=True)
 
 
 class NotificationCursorRow(Base):
@@ -575,6 +606,7 @@ class KeptAnswerRow(Base):
 nodes = cast(sa.Table, NodeRow.__table__)
 power_readings = cast(sa.Table, PowerReadingRow.__table__)
 change_counter = cast(sa.Table, ChangeCounterRow.__table__)
+deletions = cast(sa.Table, DeletionRow.__table__)
 schema_floor = cast(sa.Table, SchemaFloorRow.__table__)
 members = cast(sa.Table, MemberRow.__table__)
 leases = cast(sa.Table, LeaseRow.__table__)

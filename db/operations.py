@@ -1,6 +1,6 @@
 """Operations, each a request for the power of many nodes at once: their progress, and cancelling them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -77,6 +77,15 @@ def list_operations(
 def operation(connection: sa.Connection, operation_id: int) -> Operation | None:
     """The operation of that number, None when it does not exist."""
     return next(iter(_with_counts(connection, _OPERATIONS.where(operations.c.id == operation_id))), None)
+
+
+def operations_of(connection: sa.Connection, numbers: Sequence[int]) -> list[Operation]:
+    """The operations of these numbers."""
+    return [
+        one
+        for chunk in chunks(numbers)
+        for one in _with_counts(connection, _OPERATIONS.where(operations.c.id.in_(chunk)))
+    ]
 
 
 def _with_counts(connection: sa.Connection, query: sa.Select[Any]) -> list[Operation]:
@@ -180,6 +189,19 @@ def unfinished_owners(connection: sa.Connection, operation_id: int) -> list[Need
     return sorted(found, key=lambda one: (one.driver, one.group, str(one.host), sorted(one.avoiding)))
 
 
+def note_progress(connection: sa.Connection, operation_ids: Iterable[int], change: int) -> None:
+    """Write down that requests of operations have other states since a change."""
+    for chunk in chunks(sorted(set(operation_ids))):
+        connection.execute(sa.update(operations).where(operations.c.id.in_(chunk)).values(change=change))
+
+
+def note_progress_of(connection: sa.Connection, request_ids: Sequence[int], change: int) -> None:
+    """As :func:`note_progress`, of the operations that have these requests."""
+    for chunk in chunks(request_ids):
+        its = sa.select(requests.c.operation_id).where(requests.c.id.in_(chunk)).distinct()
+        note_progress(connection, connection.scalars(its), change)
+
+
 class Cancelled(NamedTuple):
     """How many requests of an operation were cancelled, and how many were too far for it."""
 
@@ -207,7 +229,7 @@ def cancel(connection: sa.Connection, operation_id: int, who: str) -> Cancelled:
         connection.execute(ended, {"numbers": [number for _, number in chunk]})
     if waiting:
         cancelled = sa.update(operations).where(operations.c.id == operation_id)
-        connection.execute(cancelled.values(cancelled_by=who, cancelled_at=now))
+        connection.execute(cancelled.values(cancelled_by=who, cancelled_at=now, change=version))
     under_way = sum(row.state == BEGUN for row in rows)
     return Cancelled(len(waiting), under_way, len(rows) - len(waiting) - under_way)
 

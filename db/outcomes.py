@@ -15,7 +15,7 @@ from podium.db.ledger import event
 from podium.db.models import nodes
 from podium.db.models import power_events as events
 from podium.db.models import power_requests as requests
-from podium.db.operations import BEGUN, DONE, FAILED, FREE, ITS_NODE, NOTHING_ASKED
+from podium.db.operations import BEGUN, DONE, FAILED, FREE, ITS_NODE, NOTHING_ASKED, note_progress
 from podium.db.worker import Worker
 
 #: Who asks for what enforcement restores, and the beginning of its reason.
@@ -86,7 +86,7 @@ def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
             end = _End(outcome.error is None, row.action, outcome.state, changed, by_enforcer)
             alike.setdefault(end, []).append((row, outcome))
             if changed or end.done:
-                happened.append(_event(row, outcome))
+                happened.append(_event(row, outcome, version))
         for end, members in alike.items():
             _end(connection, end, members, version)
         read = [(row, outcome) for members in alike.values() for row, outcome in members if outcome.state]
@@ -95,6 +95,8 @@ def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
             bulk.write_checked(connection, numbers, at)
         if happened:
             connection.execute(sa.insert(events), happened)
+        its = [row.operation_id for members in alike.values() for row, _ in members]
+        note_progress(connection, its, version)
 
 
 def _end(
@@ -126,7 +128,7 @@ def cause_of(requested_by: str, reason: str | None) -> str:
     return "enforced" if enforced else "request"
 
 
-def _event(row: sa.Row[Any], outcome: Outcome) -> dict[str, Any]:
+def _event(row: sa.Row[Any], outcome: Outcome, change: int) -> dict[str, Any]:
     state = outcome.state or row.power_state
     if outcome.error is not None and not _could_bring(row.action, state):
         # The request only came upon it.
@@ -137,6 +139,7 @@ def _event(row: sa.Row[Any], outcome: Outcome) -> dict[str, Any]:
             at=outcome.at,
             to_state=state,
             writer=outcome.holder,
+            change=change,
             request_id=outcome.log_request_id,
         )
     return event(
@@ -145,6 +148,7 @@ def _event(row: sa.Row[Any], outcome: Outcome) -> dict[str, Any]:
         at=outcome.at,
         to_state=state,
         writer=outcome.holder,
+        change=change,
         who=row.requested_by,
         reason=row.reason,
         operation_id=row.operation_id,

@@ -19,7 +19,7 @@ from podium.db.changes import next_change
 from podium.db.claims import CLAIM, Claim, refusal
 from podium.db.models import nodes, operations
 from podium.db.models import power_requests as requests
-from podium.db.operations import REPLACED, WAITING
+from podium.db.operations import REPLACED, WAITING, note_progress_of
 from podium.db.provision_states import ENROLL, VERIFYING
 
 _OF_REQUESTS: Final = among(requests.c.id)
@@ -82,11 +82,12 @@ def ask(
         return Asked(None, [], refused, 0)
     asked = {"action": action, "requested_by": who, "requested_at": now, "reason": reason}
     asked |= {"timeout": timeout, "then_off": then_off}
-    done = connection.execute(sa.insert(operations).values(nodes=len(accepted), **asked))
+    done = connection.execute(sa.insert(operations).values(nodes=len(accepted), change=version, **asked))
     (operation_id,) = done.inserted_primary_key or (0,)
     _insert(connection, accepted, stagger or (len(accepted), 0.0), {"operation_id": operation_id, **asked})
     replaced = sa.update(requests).where(_OF_REQUESTS).values(state=REPLACED, finished_at=now)
     bulk.execute(connection, replaced, older)
+    note_progress_of(connection, older, version)
     numbers = [node.id for node in accepted]
     mine = requests.c.operation_id == operation_id, requests.c.node_id == nodes.c.id
     values = {

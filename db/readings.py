@@ -4,7 +4,7 @@ Mostly it is that a node was read and did not change, 100,000 times in every swe
 to be written share a statement, in which Python does nothing for a node but write its number.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -12,8 +12,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from podium import errors
 from podium.db import bulk
 from podium.db.bulk import AMONG, AT_ONCE, Texts, among, chunks
+from podium.db.changes import next_change
 from podium.db.ledger import event
 from podium.db.models import columns, nodes, power_readings
 from podium.db.models import power_events as events
@@ -71,7 +73,11 @@ class Checked:
 _READ_OF_CHANGE: Final = (
     sa.update(nodes)
     .where(nodes.c.id == sa.bindparam("number"), nodes.c.reservation == sa.bindparam("holder"))
-    .values(power_failures=sa.bindparam("failures"), last_error=sa.bindparam("failure"))
+    .values(
+        power_failures=sa.bindparam("failures"),
+        last_error=sa.bindparam("failure"),
+        learned=sa.bindparam("change"),
+    )
 )
 
 
@@ -80,11 +86,13 @@ def record_reads_of_changes(connection: sa.Connection, reads: Iterable[ReadOfCha
 
     :param holder: who carries the changes out
     """
-    values = [
-        {"number": one.node_id, "holder": holder, "failures": one.failures, "failure": one.failure}
-        for one in sorted(reads, key=attrgetter("node_id"))
-    ]
-    if values:
+    found = sorted(reads, key=attrgetter("node_id"))
+    if found:
+        alike = {"holder": holder, "change": next_change(connection, learned=True)}
+        values = [
+            {"number": one.node_id, "failures": one.failures, "failure": one.failure, **alike}
+            for one in found
+        ]
         connection.execute(_READ_OF_CHANGE, values)
 
 
@@ -123,12 +131,17 @@ def record_readings(connection: sa.Connection, readings: Sequence[Reading], writ
     Nodes of which the same is to be written share a statement, and with it the oldest of their times, so
     that no age is shown too small. So do the events of first readings; any other has its own.
 
+    Only where people see a change does the transaction take a number, and before it locks nodes.
+
     :param writer: who records them
     :returns: the numbers of the nodes that were left alone because they had changed
     """
     left_alone: set[int] = set()
+    change = _change_of_news(connection, readings)
     for chunk in chunks(sorted(readings, key=attrgetter("node_id")), AT_ONCE):
         rows = _free(connection, [one.node_id for one in chunk])
+        if change is None and _has_news(rows, chunk):
+            raise errors.DatabaseBusy("nodes changed while their readings were compared with them")
         failed: list[tuple[sa.Row[Any], Reading]] = []
         changed: list[tuple[sa.Row[Any], Reading]] = []
         alike: dict[_Effect, list[Reading]] = {}
@@ -146,28 +159,54 @@ def record_readings(connection: sa.Connection, readings: Sequence[Reading], writ
                     first.setdefault((reading.state, reading.request_id), []).append(reading)
                 elif effect.changed:
                     changed.append((row, reading))
-        _record_failures(connection, failed)
+        _record_failures(connection, failed, change)
         for (state, request_id), members in first.items():
-            values = {"state": state, "request_id": request_id, "writer": writer, **_together(members)}
-            connection.execute(_FIRST_EVENTS, values)
+            values = {"state": state, "request_id": request_id, "writer": writer, "change": change}
+            connection.execute(_FIRST_EVENTS, {**values, **_together(members)})
         for effect, members in alike.items():
             if effect.changed or effect.recovered:
-                connection.execute(effect.statement(), _together(members))
+                connection.execute(effect.statement(), {"change": change, **_together(members)})
         if read := [one for members in alike.values() for one in members]:
             bulk.write_checked(connection, **_together(read))
-        _record_changes(connection, changed, writer)
+        _record_changes(connection, changed, writer, change)
     return left_alone
 
 
+def _change_of_news(connection: sa.Connection, readings: Sequence[Reading]) -> int | None:
+    """Take a number if there is any news, by a look that locks nothing."""
+    for chunk in chunks(readings, AT_ONCE):
+        found = connection.execute(_LOOK, {"numbers": [one.node_id for one in chunk]})
+        if _has_news({row.id: row for row in found}, chunk):
+            return next_change(connection, learned=True)
+    return None
+
+
+def _has_news(rows: Mapping[int, sa.Row[Any]], readings: Iterable[Reading]) -> bool:
+    pairs = ((rows.get(one.node_id), one) for one in readings)
+    return any(row is not None and row.version == one.version and _is_news(row, one) for row, one in pairs)
+
+
+def _is_news(row: sa.Row[Any], reading: Reading) -> bool:
+    """Whether people see what was read: not how often a node did not answer, but why."""
+    if reading.state is None:
+        return bool(row.power_failures == 0 or reading.failure != row.last_error)
+    return bool(reading.state != row.power_state or row.power_failures > 0)
+
+
 _COUNT_FAILURE: Final = sa.update(nodes).where(AMONG).values(power_failures=nodes.c.power_failures + 1)
+_COUNT_NEWS: Final = _COUNT_FAILURE.values(learned=sa.bindparam("change"))
 _SAY_WHY: Final = Texts(nodes.c.last_error)
 
 
-def _record_failures(connection: sa.Connection, failed: Sequence[tuple[sa.Row[Any], Reading]]) -> None:
+def _record_failures(
+    connection: sa.Connection, failed: Sequence[tuple[sa.Row[Any], Reading]], change: int | None
+) -> None:
     """Count failed reads, and write why they failed where that is not written yet."""
-    if not failed:
-        return
-    connection.execute(_COUNT_FAILURE, {"numbers": [row.id for row, _ in failed]})
+    news = [row.id for row, reading in failed if _is_news(row, reading)]
+    if news:
+        connection.execute(_COUNT_NEWS, {"numbers": news, "change": change})
+    if others := sorted({row.id for row, _ in failed}.difference(news)):
+        connection.execute(_COUNT_FAILURE, {"numbers": others})
     new = [(row.id, reading.failure) for row, reading in failed if reading.failure != row.last_error]
     _SAY_WHY.write(connection, new)
 
@@ -178,23 +217,29 @@ _ASKED: Final = sa.select(*columns(requests, ("id", "operation_id", "requested_b
 
 
 def _record_changes(
-    connection: sa.Connection, changed: Sequence[tuple[sa.Row[Any], Reading]], writer: Worker
+    connection: sa.Connection,
+    changed: Sequence[tuple[sa.Row[Any], Reading]],
+    writer: Worker,
+    change: int | None,
 ) -> None:
     """Write the events of new states: somebody else's changes, and late results of requests."""
     late = [reading.late for _, reading in changed if reading.late is not None]
     asked = {row.id: row for row in connection.execute(_ASKED, {"numbers": late})} if late else {}
-    happened = [_change(row, reading, asked.get(reading.late), writer) for row, reading in changed]
+    happened = [_change(row, reading, asked.get(reading.late), writer, change) for row, reading in changed]
     if happened:
         connection.execute(sa.insert(events), happened)
 
 
-def _change(row: sa.Row[Any], reading: Reading, asked: sa.Row[Any] | None, writer: Worker) -> dict[str, Any]:
+def _change(
+    row: sa.Row[Any], reading: Reading, asked: sa.Row[Any] | None, writer: Worker, change: int | None
+) -> dict[str, Any]:
     return event(
         row,
         "out-of-band" if asked is None else cause_of(asked.requested_by, asked.reason),
         at=reading.at,
         to_state=reading.state,
         writer=writer,
+        change=change,
         who=asked and asked.requested_by,
         reason=asked and asked.reason,
         operation_id=asked and asked.operation_id,
@@ -217,12 +262,12 @@ class _Effect:
             values = {"power_state": self.state, "power_changed_at": sa.bindparam("at")}
         if self.recovered:
             values |= {"power_failures": 0, "last_error": None}
-        return sa.update(nodes).where(AMONG).values(values)
+        return sa.update(nodes).where(AMONG).values(**values, learned=sa.bindparam("change"))
 
 
 #: After a start there is one for every node.
 _FIRST_EVENTS: Final = sa.insert(events).from_select(
-    ["node_uuid", "node_name", "at", "to_state", "cause", "request_id", "writer"],
+    ["node_uuid", "node_name", "at", "to_state", "cause", "request_id", "writer", "change"],
     sa.select(
         nodes.c.uuid,
         nodes.c.name,
@@ -231,6 +276,7 @@ _FIRST_EVENTS: Final = sa.insert(events).from_select(
         sa.literal("first reading"),
         sa.bindparam("request_id", type_=events.c.request_id.type),
         sa.bindparam("writer", type_=events.c.writer.type),
+        sa.bindparam("change", type_=events.c.change.type),
     ).where(AMONG),
 )
 
@@ -240,12 +286,8 @@ def _together(readings: Sequence[Reading]) -> dict[str, Any]:
 
 
 _LOOKED_AT: Final = ("id", "uuid", "name", "version", "power_state", "power_failures", "last_error")
-_FREE: Final = (
-    sa.select(*(nodes.c[name] for name in _LOOKED_AT))
-    .where(AMONG, nodes.c.reservation.is_(None))
-    .order_by(nodes.c.id)
-    .with_for_update()
-)
+_LOOK: Final = sa.select(*(nodes.c[name] for name in _LOOKED_AT)).where(AMONG, nodes.c.reservation.is_(None))
+_FREE: Final = _LOOK.order_by(nodes.c.id).with_for_update()
 
 
 def _free(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, sa.Row[Any]]:

@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 
-from podium.db import members
+from podium.db import clock, members, news
+from podium.db.changes import next_change
 from podium.db.models import (
     conductor_workers,
     conductors,
@@ -31,4 +32,6 @@ def remove(connection: sa.Connection, host: str) -> bool:
         conductors.c.hostname,
     ):
         connection.execute(sa.delete(column.table).where(column == host))
+    change = next_change(connection, roster=True)
+    news.note_deletions(connection, change, news.CONDUCTORS, [("", host)], clock.now(connection))
     return True

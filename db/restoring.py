@@ -10,7 +10,7 @@ from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
 from podium.db.models import nodes
 from podium.db.models import power_requests as requests
-from podium.db.operations import BEGUN, ITS_NODE, WAITING
+from podium.db.operations import BEGUN, ITS_NODE, WAITING, note_progress_of
 from podium.db.outcomes import Outcome, finish
 from podium.db.worker import Worker
 
@@ -65,6 +65,7 @@ def restore(
         if lost:
             connection.execute(claimed, {"numbers": [row.id for row in lost]})
             connection.execute(reserved, {"numbers": [row.node_id for row in lost]})
+            note_progress_of(connection, [row.id for row in lost], version)
         again = [outcomes[row.id] for row in rows if row.id in outcomes]
         finish(connection, again)
         different += len({row.id for row in lost} | {outcome.request_id for outcome in again})

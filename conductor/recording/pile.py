@@ -16,7 +16,7 @@ LOG = log.getLogger(__name__)
 
 #: Records that are written in one transaction, so that nobody else waits long for their nodes.
 MOST_AT_ONCE: Final = 20_000
-#: Where the transaction takes the number of a change, for which everybody waits who changes any node.
+#: Where the transaction may take the number of a change, for which everybody waits who changes any node.
 MOST_CHANGES: Final = 1000
 
 _K = TypeVar("_K")

@@ -74,7 +74,9 @@ class Recorder:
         self._reads_of_changes: Pile[int, ReadOfChange, None] = Pile(
             lambda sql, reads: readings.record_reads_of_changes(sql, reads.values(), self._worker)
         )
-        self._readings: Pile[int, Reading, _Numbers] = Pile(self._record_readings, self._note_power)
+        self._readings: Pile[int, Reading, _Numbers] = Pile(
+            self._record_readings, self._note_power, most=MOST_CHANGES
+        )
         self._verified: Pile[int, Reading, _Numbers] = Pile(
             lambda sql, read: provisioning.record_verified(sql, list(read.values()), self._worker),
             most=MOST_CHANGES,
@@ -90,12 +92,16 @@ class Recorder:
             self._report_recoveries,
             most=MOST_CHANGES,
         )
-        self._enforcement: Pile[int, str | None, None] = Pile(faults.record_enforcement)
+        self._enforcement: Pile[int, str | None, None] = Pile(faults.record_enforcement, most=MOST_CHANGES)
         self._health_order = threading.Lock()
-        self._healths: Pile[int, Mapping[str, Any] | None, None] = Pile(fleet.record_health)
+        self._healths: Pile[int, Mapping[str, Any] | None, None] = Pile(
+            fleet.record_health, most=MOST_CHANGES
+        )
         self._health_times: Pile[int, tuple[datetime, float], None] = Pile(fleet.record_health_times)
         self._unsaved = Unsaved()
-        self._values: Pile[tuple[int, str, str], Any, Patched] = Pile(patches.write, self._note_values)
+        self._values: Pile[tuple[int, str, str], Any, Patched] = Pile(
+            patches.write, self._note_values, most=MOST_CHANGES
+        )
         self._maintenance: Pile[int, tuple[str, str | None], None] = Pile(
             fleet.record_maintenance, most=MOST_CHANGES
         )

@@ -15,11 +15,11 @@ from oslo_db.api import wrap_db_retry
 from podium import errors
 from podium.clocks import boottime
 from podium.conductor.rooms.clock import DatabaseClock
-from podium.conductor.rooms.hearing import Hearing
 from podium.conductor.rooms.reach import READ, WRITE, Reach
 from podium.db import changes, members
 from podium.db.changes import Pulse
 from podium.db.engine import Database
+from podium.db.hearing import Hearing
 from podium.db.worker import Worker
 
 #: One of the threads waits for changes.

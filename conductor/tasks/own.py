@@ -23,6 +23,7 @@ from podium.db import (
     kept_answers,
     ledger,
     members,
+    news,
     notifications,
     operations,
     power_limits,
@@ -188,6 +189,7 @@ class PruneTask(ConductorTask):
         await self._prune(lambda connection: operations.prune_operations(connection, before))
         await self._prune(lambda connection: task_commands.prune(connection, yesterday))
         await self._prune(lambda connection: kept_answers.prune(connection, yesterday))
+        await self._prune(lambda connection: news.prune(connection, yesterday))
         await self._prune(lambda connection: power_limits.prune(connection, yesterday))
         await self._prune(lambda connection: enforcement.prune(connection, yesterday))
         await self._prune(notifications.prune)

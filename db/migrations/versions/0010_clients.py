@@ -1,11 +1,11 @@
-"""Which fleet a database is of, and the answers to calls that clients may send again."""
+"""Which fleet a database is of, answers to calls that clients may send again, and the numbers of changes."""
 
 import uuid
 
 import sqlalchemy as sa
 from alembic import op
 
-from podium.db.migrations.expand import EXACT, TIME, add_column, create_table
+from podium.db.migrations.expand import EXACT, ROW_ID, TIME, add_column, create_index, create_table
 
 revision = "0010"
 down_revision = "0009"
@@ -25,3 +25,28 @@ def upgrade() -> None:
         sa.Column("answer", sa.JSON, nullable=False),
         sa.Column("kept_at", TIME, nullable=False),
     )
+    _changes()
+
+
+def _changes() -> None:
+    """Number what clients follow, and keep what was deleted."""
+    number = sa.BigInteger
+    add_column("nodes", sa.Column("learned", number, nullable=False, server_default="0"))
+    create_index("ix_nodes_learned", "nodes", ["learned"])
+    add_column("operations", sa.Column("change", number, nullable=False, server_default="0"))
+    create_index("ix_operations_change", "operations", ["change"])
+    add_column("power_events", sa.Column("change", number))
+    create_index("ix_power_events_change", "power_events", ["change"])
+    add_column("members", sa.Column("change", number, nullable=False, server_default="0"))
+    add_column("conductors", sa.Column("change", number, nullable=False, server_default="0"))
+    create_table(
+        "deletions",
+        sa.Column("id", ROW_ID, primary_key=True, autoincrement=True),
+        sa.Column("change", number, nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("uuid", sa.String(36), nullable=False),
+        sa.Column("name", sa.String(255), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        numbered=True,
+    )
+    create_index("ix_deletions_change", "deletions", ["change"])

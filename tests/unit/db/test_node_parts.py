@@ -16,7 +16,7 @@ def test_the_events_of_a_node_follow_each_other(database: Database, enrol: Enrol
     one, two = enrol("n1", "n2")
     with database.write() as connection:
         for node in (one, two, one, one):
-            row = ledger.event(node, "request", at=models.utcnow(), to_state="power on", writer=C1)  # type: ignore[arg-type]
+            row = ledger.event(node, "request", at=models.utcnow(), to_state="power on", writer=C1, change=1)  # type: ignore[arg-type]
             connection.execute(sa.insert(models.power_events), [row])
         found = ledger.events_of(connection, one.uuid, limit=10)
         first, second, third = (event.id for event in found)

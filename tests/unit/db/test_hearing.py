@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from podium import errors
-from podium.conductor.rooms.hearing import Hearing
+from podium.db.hearing import Hearing
 
 
 class Time(threading.Event):

@@ -1,0 +1,291 @@
+"""What people see change: nodes, operations, events of the power and conductors, each with its place.
+
+The number is that of :mod:`podium.db.changes`, whose numbers come in the order of commits: with the counter
+at N, everything up to N is there to be read, and nothing will be added to it. A node has the number of its
+last change, be it people's (``version``) or what conductors learned (``learned``); so do operations and
+members. An event has the number of the change that wrote it. What was deleted has a row in ``deletions`` for
+a day.
+
+A :class:`Place` is a number, and within it a table and a row. Whoever has read everything up to a place goes
+on with the least place after it. So nothing is missing, as whatever changes again gets a greater number, and
+nothing comes twice, as no row gets the same number again.
+
+What is news is what people see of a thing, but for times and ages: that a node was read is none, and neither
+is how often it did not answer; that it begins to, and why, is.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, unquote
+
+import sqlalchemy as sa
+
+from podium.db import clock, retention
+from podium.db.bulk import chunks
+from podium.db.models import change_counter, conductors, deletions, members, nodes, operations, power_events
+
+#: The kinds of news.
+NODES: Final = "nodes"
+OPERATIONS: Final = "operations"
+EVENTS: Final = "events"
+CONDUCTORS: Final = "conductors"
+KINDS: Final = (NODES, OPERATIONS, EVENTS, CONDUCTORS)
+#: The kind of a row in ``deletions`` that says up to which number older ones may have been removed.
+_MARK: Final = "mark"
+
+#: The order within a number.
+_OF_NODES, _OF_DELETIONS, _OF_OPERATIONS, _OF_EVENTS, _OF_CONDUCTORS, _END = range(6)
+_RANKS: Final = {NODES: _OF_NODES, OPERATIONS: _OF_OPERATIONS, EVENTS: _OF_EVENTS, CONDUCTORS: _OF_CONDUCTORS}
+
+
+class Place(NamedTuple):
+    """A place in the order of all news.
+
+    :param number: of the change
+    :param rank: of the table in which the row is
+    :param key: of the row: its number, or the name of a conductor
+    """
+
+    number: int
+    rank: int
+    key: int | str
+
+    @classmethod
+    def after(cls, number: int) -> "Place":
+        """Return the place after everything that has a number."""
+        return cls(number, _END, 0)
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """Return the place that a text stands for.
+
+        :raises ValueError: it stands for none
+        """
+        number, *rest = text.split(".", 2)
+        if not rest:
+            return cls.after(_digits(number))
+        rank, key = rest
+        if rank == str(_OF_CONDUCTORS):
+            return cls(_digits(number), _OF_CONDUCTORS, unquote(key))
+        if not 0 <= _digits(rank) < _OF_CONDUCTORS:
+            raise ValueError(text)
+        return cls(_digits(number), int(rank), _digits(key))
+
+    def __str__(self) -> str:
+        if self.rank == _END:
+            return str(self.number)
+        return f"{self.number}.{self.rank}.{quote(str(self.key), safe='')}"
+
+
+def _digits(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
+        raise ValueError(text)
+    return int(text)
+
+
+class News(NamedTuple):
+    """Something that changed.
+
+    :param kind: one of :data:`KINDS`
+    :param key: of a node, operation or event its number, of a conductor its name
+    :param uuid: of a node
+    :param name: of a node or conductor
+    """
+
+    place: Place
+    kind: str
+    key: int | str
+    uuid: str = ""
+    name: str = ""
+    is_deleted: bool = False
+
+
+def newest(connection: sa.Connection) -> int:
+    """Return the number of the newest change."""
+    return int(connection.scalars(sa.select(change_counter.c.changes)).one())
+
+
+def oldest(connection: sa.Connection) -> int:
+    """Return the number after which everything that was deleted is known."""
+    marks = sa.select(sa.func.min(deletions.c.change)).where(deletions.c.kind == _MARK)
+    return connection.scalar(marks) or 0
+
+
+def after(connection: sa.Connection, place: Place, top: int, kinds: Collection[str], most: int) -> list[News]:
+    """Return what changed, in the order of places.
+
+    :param connection: to a transaction that sees everything as it was at one moment
+    :param place: that it follows
+    :param top: the greatest number, which has been reached
+    :param most: how many at the most; where there are fewer, there is nothing more
+    """
+    found: list[News] = []
+    for kind, read in _READ.items():
+        if kind in kinds:
+            found += read(connection, place, top, most)
+    found += _deleted(connection, place, top, kinds, most)
+    return sorted(found)[:most]
+
+
+def _nodes(connection: sa.Connection, place: Place, top: int, most: int) -> list[News]:
+    last = sa.case((nodes.c.version > nodes.c.learned, nodes.c.version), else_=nodes.c.learned)
+    its = nodes.c.id, nodes.c.uuid, nodes.c.name, last.label("number")
+    # Two indexes have them; one condition about both columns would read every node.
+    either = sa.union(
+        sa.select(*its).where(nodes.c.version >= place.number),
+        sa.select(*its).where(nodes.c.learned >= place.number),
+    ).subquery()
+    query = _query(either, either.c.number, either.c.id, _OF_NODES, place, top, most)
+    return [
+        News(Place(row.number, _OF_NODES, row.id), NODES, row.id, row.uuid, row.name)
+        for row in connection.execute(query)
+    ]
+
+
+def _operations(connection: sa.Connection, place: Place, top: int, most: int) -> list[News]:
+    query = _query(operations, operations.c.change, operations.c.id, _OF_OPERATIONS, place, top, most)
+    return [
+        News(Place(row.change, _OF_OPERATIONS, row.id), OPERATIONS, row.id)
+        for row in connection.execute(query)
+    ]
+
+
+def _events(connection: sa.Connection, place: Place, top: int, most: int) -> list[News]:
+    query = _query(power_events, power_events.c.change, power_events.c.id, _OF_EVENTS, place, top, most)
+    return [
+        News(Place(row.change, _OF_EVENTS, row.id), EVENTS, row.id, row.node_uuid, row.node_name)
+        for row in connection.execute(query)
+    ]
+
+
+def _conductors(connection: sa.Connection, place: Place, top: int, _: int) -> list[News]:
+    numbers: Mapping[str, int] = {
+        row.hostname: row.change
+        for row in connection.execute(sa.select(conductors.c.hostname, conductors.c.change))
+    }
+    newest_of = sa.select(members.c.host, sa.func.max(members.c.change)).group_by(members.c.host)
+    of_members: dict[str, int] = {host: int(number) for host, number in connection.execute(newest_of)}
+    places = (
+        Place(max(number, of_members.get(host, 0)), _OF_CONDUCTORS, host) for host, number in numbers.items()
+    )
+    return [
+        News(one, CONDUCTORS, one.key, name=str(one.key))
+        for one in places
+        if place.number <= one.number <= top and _is_later(one, place)
+    ]
+
+
+def _is_later(one: Place, place: Place) -> bool:
+    if (one.number, one.rank) != (place.number, place.rank):
+        return (one.number, one.rank) > (place.number, place.rank)
+    return str(one.key) > str(place.key)
+
+
+_READ: Final[Mapping[str, Callable[[sa.Connection, Place, int, int], list[News]]]] = {
+    NODES: _nodes,
+    OPERATIONS: _operations,
+    EVENTS: _events,
+    CONDUCTORS: _conductors,
+}
+
+
+def _deleted(
+    connection: sa.Connection, place: Place, top: int, kinds: Collection[str], most: int
+) -> list[News]:
+    query = _query(deletions, deletions.c.change, deletions.c.id, _OF_DELETIONS, place, top, most)
+    return [
+        News(Place(row.change, _OF_DELETIONS, row.id), row.kind, row.id, row.uuid, row.name, True)
+        for row in connection.execute(query.where(deletions.c.kind.in_(sorted(kinds))))
+    ]
+
+
+def _query(
+    table: sa.FromClause,
+    number: sa.ColumnElement[int],
+    key: sa.ColumnElement[int],
+    rank: int,
+    place: Place,
+    top: int,
+    most: int,
+) -> sa.Select[tuple[object, ...]]:
+    """Return the query for the rows of a table that follow a place."""
+    if rank > place.rank:
+        later = number >= place.number
+    elif rank == place.rank:
+        later = sa.or_(number > place.number, sa.and_(number == place.number, key > place.key))
+    else:
+        later = number > place.number
+    # The first condition is for the index.
+    conditions = number >= place.number, later, number <= top
+    return sa.select(table).where(*conditions).order_by(number, key).limit(most)
+
+
+def note_deletions(
+    connection: sa.Connection, change: int, kind: str, gone: Iterable[tuple[str, str]], at: datetime
+) -> None:
+    """Write down what a change deletes.
+
+    :param gone: UUID and name of each; of a conductor its name alone
+    """
+    rows = [{"change": change, "kind": kind, "uuid": uuid, "name": name, "at": at} for uuid, name in gone]
+    for chunk in chunks(rows):
+        connection.execute(sa.insert(deletions), list(chunk))
+
+
+def prune(connection: sa.Connection, before: datetime) -> None:
+    """Forget what was deleted before a moment, and write down how far the numbers are by now."""
+    note_deletions(connection, newest(connection), _MARK, [("", "")], clock.now(connection))
+    old = retention.is_old(connection, deletions.c.id, deletions.c.at, before)
+    marks = sa.select(sa.func.max(deletions.c.change)).where(deletions.c.kind == _MARK, old)
+    reached = connection.scalar(marks)
+    if reached is not None:
+        is_known = sa.and_(deletions.c.kind != _MARK, deletions.c.change <= reached)
+        connection.execute(sa.delete(deletions).where(sa.or_(is_known, deletions.c.change < reached)))
+
+
+class Presence(NamedTuple):
+    """A conductor, as far as changes of members show it; what time alone changes is left out.
+
+    :param state: alive, leaving, draining or gone
+    :param workers: how many of its members have not ended
+    """
+
+    hostname: str
+    state: str
+    workers: int
+    conductor_groups: list[str]
+    drivers: list[str]
+    started_at: datetime
+    draining_since: datetime | None
+
+
+def presences(connection: sa.Connection, hosts: Sequence[str]) -> dict[str, Presence]:
+    """Return some conductors by name."""
+    its = sa.select(members.c.host, members.c.leaves, members.c.drivers, members.c.conductor_groups)
+    its = its.where(members.c.ended_at.is_(None))
+    found: dict[str, Presence] = {}
+    for chunk in chunks(hosts):
+        present: dict[str, list[sa.Row[Any]]] = {}
+        for row in connection.execute(its.where(members.c.host.in_(chunk))):
+            present.setdefault(row.host, []).append(row)
+        for row in connection.execute(sa.select(conductors).where(conductors.c.hostname.in_(chunk))):
+            crew = present.get(row.hostname, [])
+            found[row.hostname] = Presence(
+                hostname=row.hostname,
+                state=_state([one.leaves for one in crew], row.draining_since),
+                workers=len(crew),
+                conductor_groups=list(dict.fromkeys(name for one in crew for name in one.conductor_groups)),
+                drivers=sorted({name for one in crew for name in one.drivers}),
+                started_at=row.started_at,
+                draining_since=row.draining_since,
+            )
+    return found
+
+
+def _state(leaves: Sequence[bool], draining_since: datetime | None) -> str:
+    if not leaves:
+        return "gone"
+    if all(leaves):
+        return "leaving"
+    return "alive" if draining_since is None else "draining"
