@@ -110,8 +110,9 @@ class ApiService(Worker):
         sql = Sql(database)
         self._certificate = make_certificate(conf)
         access = self._access = door.make_access(conf, sql)
+        services = Services(conf, sql, Catalog(conf, LOG.warning))
         server = Server(
-            Guard(app.create(Services(conf, sql, Catalog(conf, LOG.warning)), access, OPERATIONS), conf),
+            Guard(app.create(services, access, OPERATIONS), conf),
             conf.api.max_json_body_size,
             {(one.method, one.path): conf.api.max_import_size for one in CALLS if one.is_large},
         )
@@ -127,6 +128,7 @@ class ApiService(Worker):
                 await stopped
         finally:
             checked.cancel()
+            services.feeds.close()
             await server.stop(max(conf.graceful_shutdown_timeout - _REST, 1))
             await asyncio.to_thread(sql.close)
 

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from podium import conf
 from podium.api.fleet import OwnFleet
 from podium.api.ironic.rendering import Renderer
+from podium.api.own.feeds import Feeds
 from podium.api.sql import Sql
 from podium.client.catalog import Catalog
 
@@ -27,6 +28,7 @@ class Services:
     renderer: Renderer = field(init=False)
     large: asyncio.Lock = field(default_factory=asyncio.Lock)
     fleet: OwnFleet = field(init=False)
+    feeds: Feeds = field(default_factory=Feeds, init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "renderer", Renderer(self.catalog))

@@ -48,6 +48,11 @@ class Sql:
         self._asked: asyncio.Future[None] | None = None
         self._asked_at = -math.inf
 
+    @property
+    def database(self) -> Database:
+        """The database, for threads that are not of this."""
+        return self._database
+
     async def read(self, what: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
         """Return what a function of an open connection returns, in a transaction that only reads.
 

@@ -9,7 +9,7 @@ from podium.db.api import NodeRecord
 COLUMNS: Final = tuple(
     name
     for name in NodeRecord._fields
-    if name not in ("id", "version", "identity", "controller", "endpoint", "health_lasts")
+    if name not in ("id", "version", "learned", "identity", "controller", "endpoint", "health_lasts")
 )
 #: Seconds since power_checked_at, by the database's clock; not a column of the table.
 AGE: Final = "power_state_age"

@@ -2,10 +2,11 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, overload
 
 from podium.client.calls.call import Call, Page
+from podium.client.calls.changes import Change, FollowChanges
 from podium.client.calls.conductors import GetConductor, GetFreshness, ListConductors, ListMembers, Thaw
 from podium.client.calls.drains import Avoid, Drain, Forget, GetDrain, ListAvoided, Unavoid, Undrain
 from podium.client.calls.drivers import GetDriver, ListDrivers
@@ -75,6 +76,31 @@ class _Each(Generic[P, T]):
         return _documented(self._call, lambda *args, **kwargs: client.each(self._call(*args, **kwargs)))
 
 
+class _Stream(Generic[P]):
+    """Makes a call of its arguments, and returns what comes of it until somebody closes the iterator."""
+
+    def __init__(self, call: Callable[P, FollowChanges]) -> None:
+        self._call = call
+
+    @overload
+    def __get__(
+        self, client: "Podium", owner: object = None
+    ) -> Callable[P, Generator[Change, None, None]]: ...
+
+    @overload
+    def __get__(
+        self, client: "AsyncPodium", owner: object = None
+    ) -> Callable[P, AsyncGenerator[Change, None]]: ...
+
+    @overload
+    def __get__(self, client: None, owner: object = None) -> Self: ...
+
+    def __get__(self, client: Any, owner: object = None) -> Any:
+        if client is None:
+            return self
+        return _documented(self._call, lambda *args, **kwargs: client.follow(self._call(*args, **kwargs)))
+
+
 def _documented(call: Callable[..., Any], method: Callable[..., Any]) -> Callable[..., Any]:
     method.__doc__ = call.__doc__
     return method
@@ -88,6 +114,7 @@ class _Calls:
     """A method for each call, whose arguments are the fields of the call."""
 
     fleet = _Method(GetFleet)
+    changes = _Stream(FollowChanges)
     tasks = _Each(ListTasks)
     task = _Method(GetTask)
     run_task = _Method(RunTask)
@@ -144,6 +171,10 @@ class Podium(_Calls, ABC):
         """Yield the items of all pages of a list."""
 
     @abstractmethod
+    def follow(self, call: FollowChanges) -> Generator[Change, None, None]:
+        """Yield what changes, as it does, without an end."""
+
+    @abstractmethod
     def close(self) -> None:
         """Close every connection."""
 
@@ -184,6 +215,10 @@ class AsyncPodium(_Calls, ABC):
     @abstractmethod
     def each(self, call: Call[Page[T]]) -> AsyncIterator[T]:
         """Yield the items of all pages of a list."""
+
+    @abstractmethod
+    def follow(self, call: FollowChanges) -> AsyncGenerator[Change, None]:
+        """Yield what changes, as it does, without an end."""
 
     @abstractmethod
     async def close(self) -> None:

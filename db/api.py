@@ -90,6 +90,7 @@ class NodeRecord(NamedTuple):
     description: str | None
     record: dict[str, Any] | None
     version: int
+    learned: int
     created_at: datetime
     updated_at: datetime
 

@@ -32,7 +32,7 @@ LEARNED: Final = "podium_learned"
 class Pulse(NamedTuple):
     """Numbers that stay the same only while nobody changes a node, a member or a slot, or commands a task.
 
-    :param changes: the newest change; no node has a higher version
+    :param changes: the newest change that is not only learned; no node has a higher version
     :param deletions: how many transactions have deleted nodes
     :param rosters: how many transactions have changed members, or the owners of slots
     :param newest_command: the number of the newest command to a periodic task
@@ -52,6 +52,7 @@ class _Taken:
     number: int
     deleted: bool = False
     roster: bool = False
+    learned: bool = False
 
 
 def next_change(
@@ -74,7 +75,13 @@ def next_change(
         if _notifies(connection):
             taking = taking.add_columns(_notify(LEARNED if learned else CHANNEL))
         number = int(connection.scalars(taking).one())
-        taken = connection.info[_TAKEN] = _Taken(transaction, number)
+        taken = connection.info[_TAKEN] = _Taken(transaction, number, learned=learned)
+        if learned:
+            connection.execute(_LEARN, {"number": number})
+    if taken.learned and not learned:
+        connection.execute(sa.update(counter).values(learned=0))
+        announce(connection)
+        taken.learned = False
     if deleted and not taken.deleted:
         connection.execute(sa.update(counter).values(deletions=counter.c.deletions + 1))
         taken.deleted = True
@@ -84,8 +91,8 @@ def next_change(
     return taken.number
 
 
-def announce_command(connection: sa.Connection) -> None:
-    """Notify of a command to a task, which takes no number."""
+def announce(connection: sa.Connection) -> None:
+    """Notify of what takes no number, as a command to a task."""
     if _notifies(connection):
         connection.execute(sa.select(_notify(CHANNEL)))
 
@@ -98,10 +105,22 @@ def _notifies(connection: sa.Connection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
-_COMMANDED: Final = sa.select(sa.func.max(task_commands.c.id)).scalar_subquery()
-_PULSE: Final = sa.select(
-    counter.c.changes, counter.c.deletions, counter.c.rosters, sa.func.coalesce(_COMMANDED, 0)
+#: While ``learned`` is the newest number, ``before`` is the newest that is not only learned. Whoever knows
+#: nothing of that and takes a number ends it.
+_BEFORE: Final = sa.case((counter.c.learned == counter.c.changes, counter.c.before), else_=counter.c.changes)
+#: In this order: MariaDB sees the new value of a column that it has assigned.
+_LEARN: Final = sa.update(counter).ordered_values(
+    (
+        counter.c.before,
+        sa.case(
+            (counter.c.learned == sa.bindparam("number") - 1, counter.c.before),
+            else_=sa.bindparam("number") - 1,
+        ),
+    ),
+    (counter.c.learned, sa.bindparam("number")),
 )
+_COMMANDED: Final = sa.select(sa.func.max(task_commands.c.id)).scalar_subquery()
+_PULSE: Final = sa.select(_BEFORE, counter.c.deletions, counter.c.rosters, sa.func.coalesce(_COMMANDED, 0))
 _PULSE_TEXT: Final = str(_PULSE.compile(compile_kwargs={"literal_binds": True}))
 
 

@@ -155,8 +155,8 @@ class Database:
 
             self._note_history = Histories(changed).note
 
-    def listen(self, channel: str) -> "Listener | None":
-        """Hear PostgreSQL's notifications on a channel, over a connection of its own; None with any other.
+    def listen(self, *channels: str) -> "Listener | None":
+        """Hear PostgreSQL's notifications on channels, over a connection of its own; None with any other.
 
         :raises podium.errors.DatabaseUnavailable: when it cannot be opened
         """
@@ -166,7 +166,7 @@ class Database:
 
         arguments, options = self.engine.dialect.create_connect_args(self.engine.url)
         try:
-            return Listener(self._patience.connect(*arguments, **options), channel)
+            return Listener(self._patience.connect(*arguments, **options), *channels)
         except self.engine.dialect.loaded_dbapi.Error as error:
             raise errors.DatabaseUnavailable(unavailable(self.url, error)) from error
 

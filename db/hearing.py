@@ -4,7 +4,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from podium import errors
@@ -28,13 +28,20 @@ class Hearing:
 
     :param closing: is set when nobody is to wait any longer, which is followed by :meth:`interrupt`
     :param clock: seconds, monotonic
+    :param channels: on which PostgreSQL notifies
     """
 
     def __init__(
-        self, database: Database, closing: threading.Event, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        closing: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        channels: Sequence[str] = (CHANNEL,),
     ) -> None:
         self._database = database
         self._closing = closing
+        self._channels = channels
         self._clock = clock
         self._listener: Listener | None = None
         self._retry_at = -math.inf
@@ -84,7 +91,7 @@ class Hearing:
             return False
         self._retry_at = now + _RETRY
         with contextlib.suppress(errors.DatabaseUnavailable):
-            self._listener = self._database.listen(CHANNEL)
+            self._listener = self._database.listen(*self._channels)
             if self._listener is None:
                 self._retry_at = math.inf
         return self._listener is not None

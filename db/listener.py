@@ -15,10 +15,11 @@ class Listener:
     :param connection: of its own, not in a transaction
     """
 
-    def __init__(self, connection: "psycopg.Connection[Any]", channel: str) -> None:
+    def __init__(self, connection: "psycopg.Connection[Any]", *channels: str) -> None:
         self._connection = connection
         connection.autocommit = True
-        connection.execute(f"LISTEN {channel}".encode())
+        for channel in channels:
+            connection.execute(f"LISTEN {channel}".encode())
         self._poll = select.poll()
         self._poll.register(connection.fileno(), select.POLLIN)
 

@@ -181,6 +181,8 @@ class ChangeCounterRow(Base):
 
     ``generation`` counts how often slots were given to other members, see podium.db.slots; ``rosters`` counts
     how often members or the owners of slots changed. ``fleet_id`` is a UUID of the database, also of copies.
+    ``learned`` is the newest number of what conductors only learned, and ``before`` the newest of anything
+    else before that.
     """
 
     __tablename__ = "change_counter"
@@ -191,6 +193,8 @@ class ChangeCounterRow(Base):
     generation: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
     rosters: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
     fleet_id: Mapped[str | None] = mapped_column(sa.String(36))
+    learned: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
+    before: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
 
 
 class DeletionRow(Base):

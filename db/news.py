@@ -266,7 +266,7 @@ def presences(connection: sa.Connection, hosts: Sequence[str]) -> dict[str, Pres
     its = its.where(members.c.ended_at.is_(None))
     found: dict[str, Presence] = {}
     for chunk in chunks(hosts):
-        present: dict[str, list[sa.Row[Any]]] = {}
+        present: dict[str, list[Any]] = {}
         for row in connection.execute(its.where(members.c.host.in_(chunk))):
             present.setdefault(row.host, []).append(row)
         for row in connection.execute(sa.select(conductors).where(conductors.c.hostname.in_(chunk))):

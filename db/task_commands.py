@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from podium import errors
 from podium.db import clock, retention
-from podium.db.changes import announce_command
+from podium.db.changes import announce
 from podium.db.models import columns, conductors, task_commands
 from podium.db.models import disabled_tasks as disabled
 from podium.db.worker import Worker
@@ -40,7 +40,7 @@ def ask(
         asked = sa.insert(task_commands).values(**values, worker=worker, requested_by=who)
         (number,) = connection.execute(asked.values(requested_at=now)).inserted_primary_key or (0,)
         numbers.append(int(number))
-    announce_command(connection)
+    announce(connection)
     return numbers
 
 

@@ -54,6 +54,7 @@ def served(config: conf.Config, url: str, socket: Path, access: Any) -> Iterator
         await server.start(listeners, None)
         ready.set()
         await end.wait()
+        services.feeds.close()
         await server.stop(PATIENCE)
         await asyncio.to_thread(sql.close)
 

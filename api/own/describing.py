@@ -93,7 +93,7 @@ def _answer(call: type[Call[Any]]) -> dict[str, Any]:
     if answer is type(None):
         return {"description": "Done"}
     (schema,), _ = msgspec.json.schema_components([answer], ref_template=_REFERENCE)
-    found: dict[str, Any] = {"application/json": {"schema": schema}}
+    found: dict[str, Any] = {call.media: {"schema": schema}}
     if getattr(answer, "__origin__", None) is Page:
         found[wire.NDJSON] = {"schema": {"type": "string"}}
     return {"description": re.sub(r"\s+", " ", (call.__doc__ or "").strip()), "content": found}

@@ -42,7 +42,7 @@ def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
         return await respond(request)
 
     async def respond(request: Request) -> Response:
-        asked = await _read(request, call)
+        asked = await read(request, call)
         if "limit" in call.__struct_fields__:
             if wire.NDJSON in request.headers.get("Accept", ""):
                 return await _stream(request, asked)
@@ -55,7 +55,7 @@ def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
     return handle
 
 
-async def _read(request: Request, call: type[C]) -> C:
+async def read(request: Request, call: type[C]) -> C:
     """Return the call that a request is.
 
     :raises podium.errors.InvalidNode: it has a wrong parameter

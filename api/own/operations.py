@@ -6,17 +6,19 @@ from typing import Any, Final
 
 from podium.api.callers import Role
 from podium.api.own.fleets import of_fleet
+from podium.api.own.following import follow
 from podium.api.own.handling import handler
 from podium.api.routing import Operation
 from podium.client.calls import wire
 from podium.client.calls.call import Call
+from podium.client.calls.changes import FollowChanges
 from podium.client.calls.table import CALLS
 
 
 def _operations(call: type[Call[Any]]) -> Iterator[Operation]:
     """Yield what can be asked: the call and, where it is a GET of many, the same with a body."""
     summary = (inspect.cleandoc(call.__doc__ or "").splitlines() or [""])[0].rstrip(".")
-    handle = of_fleet(handler(call))
+    handle = of_fleet(follow if call is FollowChanges else handler(call))
     common: dict[str, Any] = {
         "handler": handle,
         "role": Role[call.role.upper()],

@@ -15,8 +15,9 @@ from podium.api.serving.peers import Peers, named
 
 LOG = log.getLogger(__name__)
 
-#: Connections over TCP, and over the Unix socket, which strangers on the network leave alone.
-_MOST_TCP, _MOST_UNIX = 1000, 200
+#: Connections over TCP, and over the Unix socket, which strangers on the network leave alone. Streams of
+#: changes, of which there may be 2000, keep theirs; each takes 30 KiB.
+_MOST_TCP, _MOST_UNIX = 3000, 200
 #: Seconds for the beginning and for the end of TLS.
 _HANDSHAKE, _TLS_END = 10.0, 5.0
 

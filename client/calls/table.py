@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from podium.client.calls import (
+    changes,
     conductors,
     drains,
     drivers,
@@ -37,6 +38,7 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     conductors.GetFreshness,
     conductors.ListMembers,
     conductors.Thaw,
+    changes.FollowChanges,
     nodes.ListNodes,
     nodes.GetNode,
     drivers.ListDrivers,

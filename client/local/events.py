@@ -32,7 +32,7 @@ def list_events(backend: Backend, call: ListEvents) -> Page[Event]:
         found = ledger.events_after(connection, chosen, after, limit=limit, since=since, cause=call.cause)
     shown = found[: call.limit]
     more = len(found) > len(shown)
-    return Page(items=list(map(_event, shown)), next=str(shown[-1].id) if more else None)
+    return Page(items=list(map(as_seen, shown)), next=str(shown[-1].id) if more else None)
 
 
 def list_history(backend: Backend, call: ListHistory) -> Page[Event]:
@@ -54,7 +54,7 @@ def follow_events(backend: Backend, call: FollowEvents) -> News:
     for one in found:
         follower.passed(one.id)
     shown = [
-        _event(one)
+        as_seen(one)
         for one in found
         if call.cause in (None, one.cause)
         and (not wanted or one.node_uuid in wanted or one.node_name in wanted)
@@ -95,7 +95,8 @@ def _chosen(connection: sa.Connection, nodes: Nodes) -> ledger.Chosen:
     return chosen
 
 
-def _event(found: ledger.Event) -> Event:
+def as_seen(found: ledger.Event) -> Event:
+    """Return an event as clients see it."""
     values = found._asdict()
     writer = values.pop("writer")
     return Event(**values, conductor=found.conductor, worker=None if writer is None else str(writer))

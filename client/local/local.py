@@ -6,15 +6,17 @@ import os
 import pwd
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from functools import cached_property
 from typing import Final, TypeVar
 
 from podium import conf
 from podium.client.calls.call import Call, Page
+from podium.client.calls.changes import Change, FollowChanges
 from podium.client.catalog import Catalog
 from podium.client.local.answers import answer, each
 from podium.client.local.backend import Backend
+from podium.client.local.changes import Following
 from podium.client.podium import AsyncPodium, Podium
 from podium.conf import database as database_options
 from podium.db import schema
@@ -22,6 +24,9 @@ from podium.db.engine import Database
 
 T = TypeVar("T")
 LOG: Final = logging.getLogger(__name__)
+
+#: Seconds that one read of changes waits for the next.
+_WAIT: Final = 1.0
 
 
 def this_user() -> str:
@@ -81,6 +86,14 @@ class Local(Podium):
     def each(self, call: Call[Page[T]]) -> Iterator[T]:
         return each(self._backend, call)
 
+    def follow(self, call: FollowChanges) -> Generator[Change, None, None]:
+        following = Following(self._backend, call)
+        try:
+            while True:
+                yield from following.read(_WAIT)
+        finally:
+            following.close()
+
     def close(self) -> None:
         if self._database is not None:
             self._database.dispose()
@@ -106,6 +119,20 @@ class AsyncLocal(AsyncPodium):
     async def each(self, call: Call[Page[T]]) -> AsyncIterator[T]:
         for item in (await self.ask(call)).items:
             yield item
+
+    async def follow(self, call: FollowChanges) -> AsyncGenerator[Change, None]:
+        following = await asyncio.to_thread(lambda: Following(self._local._backend, call))
+        reading: asyncio.Future[list[Change]] | None = None
+        try:
+            while True:
+                reading = asyncio.ensure_future(asyncio.to_thread(following.read, _WAIT))
+                for change in await asyncio.shield(reading):
+                    yield change
+        finally:
+            following.interrupt()
+            if reading is not None:
+                await asyncio.wait([reading])
+            following.close()
 
     async def close(self) -> None:
         await asyncio.to_thread(self._local.close)

@@ -42,7 +42,7 @@ def names(nodes: Nodes) -> list[str]:
 
 def list_nodes(backend: Backend, call: ListNodes) -> Page[Node]:
     """Return the nodes that meet the conditions; all of them where the call has no limit."""
-    fields = _fields(call.fields)
+    fields = fields_of(call.fields)
     with backend.database.read() as connection:
         rows = select(backend, connection, call, fields, names(call.nodes), call.limit, call.marker)
     items = [Node(**row) for row in rows[: call.limit]]
@@ -50,7 +50,7 @@ def list_nodes(backend: Backend, call: ListNodes) -> Page[Node]:
     return Page(items=items, next=rows[len(items) - 1]["name"] if more else None)
 
 
-def _fields(given: Sequence[str]) -> Sequence[str]:
+def fields_of(given: Sequence[str]) -> Sequence[str]:
     """Return the fields to show.
 
     :raises podium.errors.BadRequest: naming those that do not exist

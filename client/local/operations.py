@@ -117,7 +117,7 @@ def list_operations(backend: Backend, call: ListOperations) -> Page[Operation]:
     limit = None if call.limit is None else call.limit + 1
     with backend.database.read() as connection:
         found = operations.list_operations(connection, limit, _number(call.marker))
-    return _page(list(map(_operation, found)), call.limit)
+    return _page(list(map(shown, found)), call.limit)
 
 
 def list_requests(backend: Backend, call: ListRequests) -> Page[Request]:
@@ -141,7 +141,8 @@ def _page(items: list[Any], limit: int | None) -> Page[Any]:
     return Page(items=items[:limit], next=str(items[limit - 1].id) if more and limit else None)
 
 
-def _operation(found: operations.Operation) -> Operation:
+def shown(found: operations.Operation) -> Operation:
+    """Return an operation as clients see it."""
     counts = {state: found.counts.get(state, 0) for state in operations.STATES}
     values: dict[str, Any] = {**found._asdict(), **counts}
     del values["counts"]
@@ -179,7 +180,7 @@ def _find(connection: sa.Connection, number: int) -> operations.Operation:
 def get_operation(backend: Backend, call: GetOperation) -> Operation:
     """Return an operation."""
     with backend.database.read() as connection:
-        return _operation(_find(connection, call.operation))
+        return shown(_find(connection, call.operation))
 
 
 def cancel_operation(backend: Backend, call: CancelOperation) -> Cancelled:

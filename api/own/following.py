@@ -1,0 +1,207 @@
+"""``GET /podium/v1/changes``: Server-Sent Events, as the HTML standard has them.
+
+A stream is only a place among all changes, see :mod:`podium.client.local.changes`. It reads from the
+database what came before the queue of its :class:`Feed`, and then sends that queue. So it has no buffer but
+that of its connection, which is cut when the client takes nothing for a minute, see
+podium.api.serving.connections.
+"""
+
+import asyncio
+import functools
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from podium import errors
+from podium.api.faults import Fault
+from podium.api.own import handling
+from podium.api.own.feeds import Chunk, Feed, Feeds, chunked, encode
+from podium.api.services import Services, services
+from podium.api.sql import Sql
+from podium.client.calls.changes import Dropped, FollowChanges
+from podium.client.local.backend import Backend
+from podium.client.local.changes import AT_ONCE, Beginning, Selection, Shared, begin, reset
+from podium.db import news
+from podium.db.engine import Database
+from podium.db.news import Place
+
+#: Streams of one process.
+_MOST_STREAMS: Final = 2000
+#: Seconds without a message, after which there is a line without meaning.
+_SILENCE: Final = 15.0
+#: Seconds after which a stream ends, so that who asks is looked at again when it is resumed.
+_LONGEST: Final = 900.0
+#: Milliseconds after which browsers resume a stream.
+_RETRY: Final = b"retry: 2000\n\n"
+_CURSOR: Final = "Last-Event-ID"
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_BEHIND: Final = "the client takes less than what changes; it goes on from its last id"
+_AWAY: Final = "the database cannot be reached; it goes on from its last id"
+
+
+async def follow(request: Request) -> Response:
+    """Answer with a stream of changes.
+
+    :raises podium.errors.PodiumError: it has a wrong parameter
+    """
+    call = await handling.read(request, FollowChanges)
+    its = services(request)
+    if (cursor := request.headers.get(_CURSOR)) is not None:
+        call = msgspec.structs.replace(call, after=cursor)
+    key = msgspec.json.encode(msgspec.structs.replace(call, after=None))
+    if len(its.feeds) >= _MOST_STREAMS or not its.feeds.has_room(key) or its.feeds.is_closed:
+        raise Fault(503, "there are too many streams of changes; try again later", {"Retry-After": "5"})
+    backend = _backend(its)
+    selection, beginning = await its.sql.use(_prepare, backend, call)
+    if request.method == "HEAD":
+        return Response(media_type=call.media, headers=_HEADERS)
+    return _EventStream(its, key, functools.partial(Feed, selection, backend), beginning)
+
+
+def _backend(its: Services) -> Backend:
+    return Backend(
+        config=its.config, connect=lambda: its.sql.database, catalog=its.catalog, who="", warn=lambda _: None
+    )
+
+
+def _prepare(database: Database, backend: Backend, call: FollowChanges) -> tuple[Selection, Beginning]:
+    selection = Selection(call)
+    with database.snapshot() as connection:
+        selection.check(backend, connection)
+        return selection, begin(connection, call.after)
+
+
+class _EventStream(Response):
+    """An answer that goes on until one of both ends it."""
+
+    media_type = FollowChanges.media
+
+    def __init__(
+        self, its: Services, key: bytes, make: "functools.partial[Feed]", beginning: Beginning
+    ) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = b""
+        self.init_headers(_HEADERS)
+        del self.headers["Content-Length"]
+        self._feeds: Feeds = its.feeds
+        self._sql: Sql = its.sql
+        self._key = key
+        self._make = make
+        self._place, self._first = beginning
+        self._bell = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stream = _Stream(self._sql, self._place, send, self._bell)
+        feed = self._feeds.join(self._key, self._make, self._bell.set)
+        gone = asyncio.ensure_future(_until_gone(receive))
+        gone.add_done_callback(lambda _: self._bell.set())
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await stream.send(_RETRY + (b"" if self._first is None else encode(self._first)))
+            await feed.ready
+            await stream.run(feed, gone)
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
+            self._feeds.leave(self._key, feed, self._bell.set)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class _Stream:
+    """One stream of a feed."""
+
+    def __init__(self, sql: Sql, place: Place, send: Send, bell: asyncio.Event) -> None:
+        self._sql = sql
+        self._place = place
+        self._send = send
+        self._bell = bell
+        self._loop = asyncio.get_running_loop()
+        self._began_at = self._sent_at = self._loop.time()
+        #: The chunk that is sent next; None before the queue is reached.
+        self._number: int | None = None
+
+    async def send(self, data: bytes) -> None:
+        """Send some bytes once the client has taken most of those before."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        self._sent_at = self._loop.time()
+
+    async def run(self, feed: Feed, gone: "asyncio.Future[None]") -> None:
+        """Send what comes until there is a reason to end."""
+        resets = feed.resets
+        while not gone.done():
+            self._bell.clear()
+            if feed.end is not None:
+                return await self._drop(feed.end)
+            if feed.resets != resets:
+                resets, self._number, self._place = feed.resets, feed.first, feed.base
+                await self.send(encode(reset(feed.base, "the database is older than what was seen of it")))
+            elif (self._number is None or self._number < feed.first) and self._place < feed.base:
+                if self._number is not None:
+                    return await self._drop(_BEHIND)
+                if not await self._catch_up(feed):
+                    return await self._drop(_AWAY)
+            elif not await self._send_next(feed):
+                if self._loop.time() - self._began_at >= _LONGEST:
+                    return None
+                await self._wait()
+        return None
+
+    async def _send_next(self, feed: Feed) -> bool:
+        """Send the next chunk of the queue; False where there is none."""
+        number = feed.first if self._number is None else max(self._number, feed.first)
+        chunk = feed.chunk(number)
+        if chunk is None:
+            self._number = number
+            self._place = max(self._place, feed.top)
+            return False
+        self._number = number + 1
+        if data := chunk.after(self._place):
+            self._place = chunk.places[-1]
+            await self.send(data)
+        return True
+
+    async def _catch_up(self, feed: Feed) -> bool:
+        """Send some of what came before the queue; False where the database does not answer."""
+        try:
+            chunks, place = await self._sql.use(_page, feed.backend, feed.selection, self._place)
+        except (errors.PodiumError, Fault):
+            return False
+        for chunk in chunks:
+            await self.send(chunk.data)
+        self._place = place
+        return True
+
+    async def _drop(self, reason: str) -> None:
+        await self.send(encode(Dropped(cursor=str(self._place), reason=reason)))
+
+    async def _wait(self) -> None:
+        """Wait for the feed, and break the silence."""
+        left = self._sent_at + _SILENCE - self._loop.time()
+        if left <= 0:
+            await self.send(b":\nid: %b\n\n" % str(self._place).encode())
+            return
+        timer = self._loop.call_later(left, self._bell.set)
+        await self._bell.wait()
+        timer.cancel()
+
+
+def _page(
+    database: Database, backend: Backend, selection: Selection, place: Place
+) -> tuple[Sequence[Chunk], Place]:
+    """Return what follows a place, and up to where that is everything."""
+    with database.snapshot() as connection:
+        top = news.newest(connection)
+        found = news.after(connection, place, top, selection.kinds, AT_ONCE)
+        shared = Shared.read(connection, found)
+        changes = selection.changes(backend, connection, found, shared)
+        chunks = chunked((at, encode(change)) for at, change in changes)
+    return chunks, found[-1].place if len(found) == AT_ONCE else max(place, Place.after(top))

@@ -1,0 +1,121 @@
+"""Following what changes, as it does."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Final, Literal, TypeAlias, get_args
+
+import msgspec
+
+from podium.client.calls.call import Call, Nodes, Record
+from podium.client.calls.events import Event
+from podium.client.calls.nodes import Filter, Node
+from podium.client.calls.operations import Operation
+
+Kind: TypeAlias = Literal["nodes", "operations", "events", "conductors"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+_Cursor = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+
+
+class _Message(Record, frozen=True, kw_only=True, tag_field="kind"):
+    """:param cursor: the place of this message; ``after`` of who wants what follows it"""
+
+    cursor: str
+
+
+class Started(_Message, frozen=True, kw_only=True, tag="started"):
+    """The stream begins: what a list shows that is asked for now, or changes later, is not missed."""
+
+
+class Reset(_Message, frozen=True, kw_only=True, tag="reset"):
+    """What followed the cursor is no longer known; list again. The stream goes on from now.
+
+    :param reason: why, in one line
+    """
+
+    reason: str
+
+
+class Dropped(_Message, frozen=True, kw_only=True, tag="dropped"):
+    """The last message of a stream that the server ends; nothing is lost for who resumes it.
+
+    :param reason: why, in one line
+    """
+
+    reason: str
+
+
+class NodeChange(_Message, frozen=True, kw_only=True, tag="nodes"):
+    """A node as it is now.
+
+    :param gone: it was deleted, or does not meet the conditions; then there is its name and UUID alone
+    """
+
+    node: Node
+    gone: bool = False
+
+
+class OperationChange(_Message, frozen=True, kw_only=True, tag="operations"):
+    """An operation that was asked for, or got on."""
+
+    operation: Operation
+
+
+class EventChange(_Message, frozen=True, kw_only=True, tag="events"):
+    """An event that happened."""
+
+    event: Event
+
+
+class ConductorPresence(Record, frozen=True, kw_only=True):
+    """A conductor, without what time alone changes.
+
+    :param state: alive, leaving, draining or gone
+    :param workers: how many of its workers are there
+    """
+
+    hostname: str
+    state: str
+    workers: int
+    conductor_groups: list[str]
+    drivers: list[str]
+    started_at: datetime
+    draining_since: datetime | None
+
+
+class ConductorChange(_Message, frozen=True, kw_only=True, tag="conductors"):
+    """A conductor whose workers came, went or changed, or that is taken out of service or put back.
+
+    :param conductor: None when it was removed
+    """
+
+    hostname: str
+    conductor: ConductorPresence | None
+
+
+#: What a client receives.
+Change: TypeAlias = Started | Reset | NodeChange | OperationChange | EventChange | ConductorChange
+#: What a server sends.
+Message: TypeAlias = Change | Dropped
+
+
+class FollowChanges(Filter, Call[Message], frozen=True):
+    """Follow what changes: a stream of Server-Sent Events.
+
+    Conditions are those of nodes; ``nodes`` chooses among events, too.
+
+    :param nodes: the only nodes to follow, among them such as will be enrolled
+    :param fields: what to show of each node; by default all
+    :param kinds: nodes, operations, events, conductors; by default all
+    :param after: the cursor of the last message that was received, instead of the header Last-Event-ID;
+        without it, the stream begins now
+    """
+
+    method = "GET"
+    path = "/podium/v1/changes"
+    role = "reader"
+    media = "text/event-stream"
+
+    nodes: Nodes = ()
+    fields: Sequence[str] = ()
+    kinds: Sequence[Kind] = ()
+    after: _Cursor | None = None
