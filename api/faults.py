@@ -42,6 +42,7 @@ _STATUS: Final[tuple[tuple[type[errors.PodiumError], int], ...]] = (
     (errors.DriverLoadError, 400),
     (errors.DriverError, 400),
     (errors.DatabaseError, 503),
+    (errors.ConductorsAtWork, 503),
 )
 
 

@@ -24,6 +24,7 @@ from podium.client.calls.operations import (
     ListRequests,
     Operation,
 )
+from podium.client.calls.provisioning import Provision
 from podium.client.calls.tasks import DisableTask, EnableTask, GetTask, GetTaskCommands, ListTasks, RunTask
 from podium.client.calls.tokens import CreateToken, ListTokens, RevokeToken
 from podium.client.waiting.operation import Waited, until_ended
@@ -115,6 +116,7 @@ class _Calls:
 
     fleet = _Method(GetFleet)
     changes = _Stream(FollowChanges)
+    provision = _Method(Provision)
     tasks = _Each(ListTasks)
     task = _Method(GetTask)
     run_task = _Method(RunTask)

@@ -79,16 +79,31 @@ def _move(
 ) -> None:
     next_change(connection)  # from here on nobody else changes the state
     node = lock(connection, [node_id])[node_id]
-    if node.provision_state == VERIFYING:
-        raise errors.NodeConflict(f"{node.name} is being verified; wait for that to end")
-    if node.provision_state not in allowed:
-        raise errors.InvalidNode(
-            [f"{node.name} is {node.provision_state}; {verb} needs it to be {' or '.join(allowed)}"]
-        )
-    if state == AVAILABLE and connection.scalar(sa.select(nodes.c.retired).where(nodes.c.id == node_id)):
-        raise errors.InvalidNode([f"{node.name} is retired; set retired to false before {verb}"])
+    retired = state == AVAILABLE and connection.scalar(_RETIRED.where(nodes.c.id == node_id))
+    if error := refusal(node.name, node.provision_state, verb, allowed, is_retired=bool(retired)):
+        raise error
     moved = {"provision_state": state, "provision_updated_at": clock.now(connection), "last_error": None}
     api.update_node(connection, node_id, {**(values or {}), **moved})
+
+
+_RETIRED: Final = sa.select(nodes.c.retired)
+
+
+def refusal(
+    name: str, provision_state: str, verb: str, allowed: Collection[str], *, is_retired: bool = False
+) -> errors.NodeConflict | errors.InvalidNode | None:
+    """Return why a node cannot be moved; None if it can.
+
+    :param allowed: the states from which it may be
+    """
+    if provision_state == VERIFYING:
+        return errors.NodeConflict(f"{name} is being verified; wait for that to end")
+    if provision_state not in allowed:
+        needed = " or ".join(allowed)
+        return errors.InvalidNode([f"{name} is {provision_state}; {verb} needs it to be {needed}"])
+    if is_retired:
+        return errors.InvalidNode([f"{name} is retired; set retired to false before {verb}"])
+    return None
 
 
 def record_verified(connection: sa.Connection, read: Sequence[Reading], writer: Worker) -> set[int]:

@@ -1,32 +1,13 @@
 """When fields of a node may change, as Ironic has it."""
 
 from collections.abc import Collection
-from typing import Any, Final
-
-import sqlalchemy as sa
+from typing import Any
 
 from podium import errors
 from podium.api.faults import Fault
 from podium.client import maintenance, record_rules
-from podium.db import at_work
 from podium.db.api import NodeRecord
 from podium.db.provision_states import ACTIVE, VERIFYING
-
-#: The first revision of the schema whose conductors leave nodes in enroll alone.
-_KNOWS_ENROLL: Final = "0009"
-
-
-def check_fleet(connection: sa.Connection) -> None:
-    """Refuse nodes in enroll while there are conductors that would read them.
-
-    :raises podium.api.faults.Fault: 503, naming their hosts
-    """
-    if hosts := at_work.older(connection, _KNOWS_ENROLL):
-        raise Fault(
-            503,
-            f"the conductors on {', '.join(hosts)} are of an older Podium, and would read a node in enroll;"
-            " upgrade them first",
-        )
 
 
 def check_state(node: NodeRecord, changed: Collection[str]) -> None:

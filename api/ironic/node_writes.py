@@ -19,7 +19,7 @@ from podium.api.ironic.patch import Step
 from podium.api.ironic.rendering import Form
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
-from podium.client import identities, record_rules
+from podium.client import conducting, identities, record_rules
 from podium.client.catalog import Catalog
 from podium.client.node_records import INTERFACES
 from podium.db import api, machines
@@ -63,7 +63,7 @@ def _create(
     shown: Shown,
 ) -> bytes:
     if state == ENROLL:
-        node_rules.check_fleet(connection)
+        conducting.check_fleet(connection)
     node = node_values.columns(given, number, catalog, complete=state != ENROLL)
     _check_instance(connection, node.get("instance_uuid"))
     record_rules.link(connection, node, [number])

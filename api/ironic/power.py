@@ -11,10 +11,10 @@ from podium.api import bodies
 from podium.api.callers import Role, caller
 from podium.api.faults import Fault
 from podium.api.fields import Field, check_body
-from podium.api.ironic import conducting
 from podium.api.ironic.node_paths import location, wanted
 from podium.api.routing import Operation, minor
 from podium.api.services import services
+from podium.client import conducting
 from podium.client.catalog import Catalog
 from podium.client.values import choice, integer
 from podium.db import api, power, provisioning

@@ -1,6 +1,6 @@
 """The states of a node, and its way from one provision state to the next."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -11,17 +11,16 @@ from podium.api import bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
 from podium.api.fields import Field, check_body
-from podium.api.ironic import conducting, node_fields, schemas
+from podium.api.ironic import node_fields, schemas
 from podium.api.ironic.node_fields import NODE_FIELDS
 from podium.api.ironic.node_paths import location, wanted
 from podium.api.routing import Operation, minor
 from podium.api.services import services
 from podium.client.catalog import Catalog
+from podium.client.local.provisioning import TARGETS
 from podium.client.values import Kind, text
-from podium.db import api, provisioning
-from podium.db.api import NodeRecord
+from podium.db import api
 from podium.db.changes import next_change
-from podium.db.provision_states import ENROLL
 
 _SHOWN: Final = (
     "console_enabled",
@@ -47,6 +46,8 @@ _FOR_OTHERS: Final = (
     Field("service_steps", _ANYTHING, since=87),
     Field("runbook", _ANYTHING, since=92),
 )
+#: The lowest version that has a target.
+_SINCE: Final = {"manage": 4, "provide": 4, "adopt": 17}
 _FIELDS: Final = (Field("target", text(64), required=True), *_FOR_OTHERS)
 
 
@@ -64,13 +65,13 @@ async def set_provision_state(request: Request) -> Response:
     """Bring a node into another provision state, or begin to."""
     given = check_body(await bodies.read(request), _FIELDS, minor(request))
     target = given["target"]
-    if target not in _VERBS:
+    if target not in _SINCE:
         raise Fault(
             400,
             f"{target!r} is not possible: Podium switches machines, and neither deploys, cleans, inspects nor"
-            f" rescues them; there are {', '.join(_VERBS)}",
+            f" rescues them; there are {', '.join(_SINCE)}",
         )
-    since, move = _VERBS[target]
+    since = _SINCE[target]
     if since > minor(request):
         raise Fault(
             406, f"{target} needs version 1.{since} of the API; this request is of 1.{minor(request)}"
@@ -78,40 +79,14 @@ async def set_provision_state(request: Request) -> Response:
     if others := [name for name in given if name != "target"]:
         raise Fault(400, f"{', '.join(others)}: not possible with {target}")
     at = services(request)
-    await at.sql.write(_move, wanted(request), move, at.catalog)
+    await at.sql.write(_move, wanted(request), target, at.catalog)
     return Response(status_code=202, headers=location(request, "states"))
 
 
-_Move = Callable[[sa.Connection, NodeRecord, Catalog], None]
-
-
-def _move(connection: sa.Connection, wanted: str, move: _Move, catalog: Catalog) -> None:
+def _move(connection: sa.Connection, wanted: str, target: str, catalog: Catalog) -> None:
     next_change(connection)  # so that nobody else changes the node meanwhile
     (node,) = api.find_nodes(connection, [wanted])
-    move(connection, node, catalog)
-
-
-def _manage(connection: sa.Connection, node: NodeRecord, catalog: Catalog) -> None:
-    if node.provision_state == ENROLL:
-        conducting.begin(connection, node, catalog, provisioning.begin_verifying)
-    else:
-        provisioning.manage(connection, node.id)
-
-
-def _provide(connection: sa.Connection, node: NodeRecord, catalog: Catalog) -> None:
-    provisioning.provide(connection, node.id)
-
-
-def _adopt(connection: sa.Connection, node: NodeRecord, catalog: Catalog) -> None:
-    provisioning.adopt(connection, node.id)
-
-
-#: The lowest version that has a target, and what it does.
-_VERBS: Final[Mapping[str, tuple[int, _Move]]] = {
-    "manage": (4, _manage),
-    "provide": (4, _provide),
-    "adopt": (17, _adopt),
-}
+    TARGETS[target].go(connection, node, catalog)
 
 
 async def show_console(request: Request) -> Response:

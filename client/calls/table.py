@@ -13,6 +13,7 @@ from podium.client.calls import (
     node_changes,
     nodes,
     operations,
+    provisioning,
     tasks,
     tokens,
 )
@@ -20,6 +21,7 @@ from podium.client.calls.call import Call
 
 CALLS: Final[tuple[type[Call[Any]], ...]] = (
     fleet.GetFleet,
+    provisioning.Provision,
     tasks.ListTasks,
     tasks.GetTask,
     tasks.RunTask,

@@ -16,6 +16,7 @@ from podium.client.local import (
     node_changes,
     nodes,
     operations,
+    provisioning,
     tasks,
     tokens,
 )
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 ANSWERS: Final[Answers] = {
     **fleet.ANSWERS,
+    **provisioning.ANSWERS,
     **tasks.ANSWERS,
     **drains.ANSWERS,
     **conductors.ANSWERS,

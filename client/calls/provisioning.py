@@ -1,0 +1,42 @@
+"""Provision states: whether conductors look after nodes, and whether programs may choose them."""
+
+from typing import Literal
+
+from podium.client.calls.call import Call, Nodes, Record
+
+
+class ProvisionedNode(Record, frozen=True, kw_only=True):
+    """A node in its new provision state, or on its way there.
+
+    :param changed: whether it was in another one
+    """
+
+    name: str
+    provision_state: str
+    changed: bool
+
+
+class Provisioned(Record, frozen=True, kw_only=True):
+    """What became of nodes, in order of name."""
+
+    nodes: list[ProvisionedNode]
+
+
+class Provision(Call[Provisioned], frozen=True):
+    """Bring nodes into another provision state, or begin to.
+
+    ``manage`` has the conductor of a node in ``enroll`` read its power: meanwhile it is ``verifying``, and
+    then ``manageable``, or in ``enroll`` again, and ``last_error`` says why. It takes ``available`` and
+    ``active`` nodes back. ``provide`` makes ``manageable`` nodes ``available``, ``adopt`` makes them
+    ``active``. Nodes that are there already are left alone.
+
+    :param nodes: names, UUIDs and ranges of names
+    :param target: what is to be done
+    """
+
+    method = "POST"
+    path = "/podium/v1/nodes/provision"
+    role = "admin"
+
+    nodes: Nodes
+    target: Literal["manage", "provide", "adopt"]
