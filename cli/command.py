@@ -36,7 +36,7 @@ class Command(cliff.command.Command):
     app: App
 
     @cached_property
-    def config(self) -> conf.Config:
+    def config(self) -> "conf.Config":
         """The configuration, read when it is first used.
 
         :raises podium.errors.ConfigError: see podium.conf.load

@@ -9,6 +9,7 @@ from typing import Final
 
 from podium import errors
 from podium.cli.app import App
+from podium.cli.spared import spare
 
 _FAULTS_SHOWN: Final = 50
 _INTERRUPTED: Final = 130  # 128 + SIGINT
@@ -20,6 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     :param argv: the arguments, by default those of the process
     :returns: 0, 1 if the command failed, 2 for a wrong command line, 130 after Ctrl-C
     """
+    if argv is None:
+        spare()
     status = 0
     try:
         status = _attempt(App(), list(sys.argv[1:] if argv is None else argv))

@@ -40,7 +40,7 @@ class Export(command.Command):
             "--with-secrets",
             type=Path,
             metavar="FILE",
-            help="write the nodes with their secrets into this file, which must not exist",
+            help="write the nodes with their secrets into this file, which must not exist; not with --url",
         )
         return parser
 
@@ -50,6 +50,7 @@ class Export(command.Command):
             with self.podium() as podium:
                 write(self.app.stdout, _parts(podium.export_nodes(parsed_args.nodes)))
             return
+        self.needs_database("podium node export --with-secrets")
         with _new_file(file) as stream:
             count = write(stream, self._with_secrets(node_ranges.expand(parsed_args.nodes)))
         self.say(f"{count} exported with their secrets to {file}")

@@ -37,7 +37,7 @@ class Import(command.Command):
             FROM_IRONIC,
             metavar="@FILE",
             help="take the nodes of an Ironic instead, from its database, which is only read: the first line"
-            " of this file is the database's URL; - for a line of standard input",
+            " of this file is the database's URL; - for a line of standard input; not with --url",
         )
         parser.add_argument(
             "--only",
@@ -59,6 +59,8 @@ class Import(command.Command):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         if (parsed_args.only or parsed_args.vendor_types) and not parsed_args.from_ironic_db:
             self.parser.error(f"--only and --vendor-types go with {FROM_IRONIC}")
+        if parsed_args.from_ironic_db:
+            self.needs_database(f"podium node import {FROM_IRONIC}")
         with Progress(
             console=Console(file=self.app.stderr),
             transient=True,

@@ -47,6 +47,7 @@ class There(Here):
         super().__init__(folder, url, capsys)
         self._database = url
         self._socket = folder / "api.sock"
+        self.url = f"unix:{self._socket}"
         self._served = ExitStack()
         self._text = ""
 
@@ -64,7 +65,7 @@ class There(Here):
         ):
             return super().__call__(*arguments)
         self._serve()
-        return self.run("--url", f"unix:{self._socket}", *arguments)
+        return self.run("--url", self.url, *arguments)
 
     def restart(self) -> None:
         """Have the next command answered by a new server."""

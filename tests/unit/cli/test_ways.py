@@ -108,6 +108,17 @@ def test_what_works_on_this_host_alone_refuses_an_address_and_says_so(
     assert "This works on this host alone, not with --url." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("option", ["node export --with-secrets", "node import --from-ironic-db"])
+def test_an_option_that_needs_the_database_refuses_an_address_however_it_was_given(
+    option: str, bare_podium: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PODIUM_URL", "https://podium.example.org")
+    done = bare_podium(*option.split(), str(tmp_path / "new"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"podium: podium {option} works on the database alone, not with PODIUM_URL\n"
+    assert not (tmp_path / "new").exists()
+
+
 def test_every_name_of_a_local_command_is_one() -> None:
     assert {name for name, *_ in COMMANDS} > LOCAL
 
