@@ -24,7 +24,11 @@ IRONIC: Final = "Ironic"
 FIRST: Final = "Podium, first"
 AGAIN: Final = "Podium, again"
 SINGLE: Final = "Podium"
+ASKED: Final = "one POST"
+REPLACED: Final = "one POST, replacing the requests before"
 _KINDS: Final = ("sqlite", "postgresql")
+#: Nodes of one operation, at the most.
+_OPERATION: Final = 10_000
 #: Ironic takes that many times as long for each.
 _FEWER: Final = 10
 
@@ -49,6 +53,7 @@ class API(Section):
 
     def _measure(self) -> None:
         self._single: list[Row] = []
+        self._operations: list[Row] = []
         self._idle: list[Idle] = []
         self._latencies: list[Latency] = []
         sizes = self._extent.api
@@ -91,6 +96,11 @@ class API(Section):
             yield asking.pages(FIRST, api, port, database, nodes)
             yield asking.pages(AGAIN, api, port, database, nodes)
             self._ask(SINGLE, api, port, database, nodes, self._extent.api_reads)
+            for what in (ASKED, REPLACED):
+                found = asking.operation(
+                    f"{what}, {nodes:,} nodes enrolled", api, port, database, min(nodes, _OPERATION)
+                )
+                self._note(self._operations, found)
 
     def _begin(self, what: str, api: Program, port: int) -> None:
         asking.wait_for(api, port)
@@ -115,6 +125,8 @@ class API(Section):
             results.rows_table(rows, peers),
             "### GET of one node over four connections; a node is a request",
             results.rows_table(self._single, single),
+            "### POST of an operation for many nodes, until it is accepted",
+            results.rows_table(self._operations, []),
             "### From PUT states/power to the packet at the BMC, idle",
             api_power.table(self._latencies),
             "### Idle, one process that serves",
@@ -146,6 +158,9 @@ class API(Section):
             row = results.find(self._single, self._name(SINGLE), database=kind)
             ratio = _of_one_core(row) / _of_one_core(other) if row and other else None
             goals.append(Goal(f"GET of a node, {kind}, requests of one core against Ironic", 10, ratio, "×"))
+        for row in self._operations:
+            what = f"{row.what}, {row.nodes:,} of them, {row.database}"
+            goals.append(Goal(what, 2, row.seconds, " s", at_most=True))
         for one in self._latencies:
             what = f"PUT states/power to the packet, {one.database}, median"
             goals.append(Goal(what, 300, one.median * 1000, " ms", at_most=True))

@@ -45,7 +45,7 @@ def measure(rack: Rack, kind: str, folder: Path, count: int) -> Latency:
 
             def ask(node: dict[str, Any], action: str) -> float:
                 since = time.monotonic()
-                connection.put(f"/v1/nodes/{node['name']}/states/power", {"target": action})
+                connection.change("PUT", f"/v1/nodes/{node['name']}/states/power", {"target": action})
                 return since
 
             requests = Requests(rack, BMCS, ask)

@@ -37,14 +37,14 @@ class Connection:
         """
         return self._ask("GET", path, b"\r\n", b" 200 ")
 
-    def put(self, path: str, body: Any) -> None:
-        """Ask for a change.
+    def change(self, method: str, path: str, body: Any) -> bytes:
+        """Ask for a change; return the body of the answer.
 
         :raises Failed: it is not accepted
         """
         text = json.dumps(body)
         rest = f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n{text}"
-        self._ask("PUT", path, rest.encode(), b" 202 ")
+        return self._ask(method, path, rest.encode(), b" 202 ")
 
     def _ask(self, method: str, path: str, rest: bytes, wanted: bytes) -> bytes:
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
@@ -115,6 +115,23 @@ def single(what: str, server: Program, port: int, database: Database, paths: Seq
     finally:
         for connection in connections:
             connection.close()
+
+
+def operation(what: str, server: Program, port: int, database: Database, nodes: int) -> Row:
+    """Switch many nodes by one request, and wait until it is accepted."""
+    connection = Connection(port)
+    body = {"action": "power on", "nodes": f"node-[0-{nodes - 1}]", "confirmed": True}
+
+    def ask() -> bytes:
+        return connection.change("POST", "/podium/v1/operations", body)
+
+    try:
+        row, answer = _measured(what, server, database, nodes, ask)
+    finally:
+        connection.close()
+    if json.loads(answer)["requested"] != nodes:
+        raise Failed(f"not all of {nodes:,} nodes were requested")
+    return row
 
 
 def _measured(

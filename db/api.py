@@ -218,11 +218,15 @@ def find_keys(connection: sa.Connection, wanted: Sequence[str]) -> list[NodeKey]
 def _find(connection: sa.Connection, record: type[_N], wanted: Sequence[str]) -> list[_N]:
     found: dict[str, _N] = {}
     for chunk in chunks(wanted):
-        query = sa.select(*node_columns(record._fields))
-        query = query.where(sa.or_(nodes.c.name.in_(chunk), nodes.c.uuid.in_(chunk)))
-        for node in map(record._make, connection.execute(query)):
-            found[node.uuid] = node
-            found[node.name] = node
+        # One column after the other: for both at once PostgreSQL may look through the whole table.
+        for column in (nodes.c.name, nodes.c.uuid):
+            left = [one for one in chunk if one not in found]
+            if not left:
+                break
+            query = sa.select(*node_columns(record._fields)).where(column.in_(left))
+            for node in map(record._make, connection.execute(query)):
+                found[node.uuid] = node
+                found[node.name] = node
     missing = [one for one in wanted if one not in found]
     if missing:
         named = node_ranges.fold_for_log(missing)
