@@ -13,6 +13,7 @@ from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.enrolment import EnrolNodes, ExportNodes
 from podium.client.calls.events import FollowEvents, ListEvents, ListHistory
 from podium.client.calls.fleet import GetFleet
+from podium.client.calls.hardware import ReadSensors
 from podium.client.calls.node_changes import DeleteNodes, SetMaintenance, SetNodes
 from podium.client.calls.nodes import GetNode, ListNodes
 from podium.client.calls.operations import (
@@ -156,6 +157,7 @@ class _Calls:
     events = _Each(ListEvents)
     history = _Each(ListHistory)
     news = _Method(FollowEvents)
+    sensors = _Method(ReadSensors)
 
 
 class Podium(_Calls, ABC):

@@ -27,6 +27,7 @@ from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.settings import Settings
 from podium.conductor.tasks.commands import TaskCommands
+from podium.conductor.tasks.hardware_reads import HardwareReads
 from podium.conductor.tasks.schedule import Schedule
 from podium.db import conductors, leftovers, members, task_commands
 from podium.db.engine import Database
@@ -106,6 +107,8 @@ class Conductor:
             await self._open_rooms(manager)
             manager.add_driver_tasks(self._rooms)
             self._commands = TaskCommands(self._sql, manager, self._worker)
+            self._reads = HardwareReads(self._sql, parts.fleet, self._rooms)
+            stack.callback(self._reads.cancel)
             await self._resume(manager)
             await parts.shares.start()
             await parts.enforcement.resume()
@@ -223,6 +226,7 @@ class Conductor:
                     new = []
                 if changed:
                     await self._commands.poll()
+                await self._reads.poll()
                 if changed or parts.actions.unfinished:
                     await parts.actions.poll()
                 await parts.enforcement.poll()

@@ -23,25 +23,27 @@ from podium.db.models import change_counter as counter
 from podium.db.models import task_commands
 
 _TAKEN: Final = "podium_change"
-#: On which PostgreSQL notifies of changes and of commands to tasks.
+#: On which PostgreSQL notifies of changes, of commands to tasks, and of reads that were asked for.
 CHANNEL: Final = "podium_changes"
 #: On which it notifies of what conductors learned.
 LEARNED: Final = "podium_learned"
 
 
 class Pulse(NamedTuple):
-    """Numbers that stay the same only while nobody changes a node, a member or a slot, or commands a task.
+    """Numbers that stay the same only while nobody changes a node, a member or a slot, or asks conductors.
 
     :param changes: the newest change that is not only learned; no node has a higher version
     :param deletions: how many transactions have deleted nodes
     :param rosters: how many transactions have changed members, or the owners of slots
     :param newest_command: the number of the newest command to a periodic task
+    :param reads: how many transactions have asked conductors to read hardware
     """
 
     changes: int
     deletions: int
     rosters: int
     newest_command: int
+    reads: int
 
 
 @dataclass(slots=True)
@@ -92,9 +94,15 @@ def next_change(
 
 
 def announce(connection: sa.Connection) -> None:
-    """Notify of what takes no number, as a command to a task."""
+    """Notify of what a conductor is asked to do, which takes no number."""
     if _notifies(connection):
         connection.execute(sa.select(_notify(CHANNEL)))
+
+
+def announce_read(connection: sa.Connection) -> None:
+    """Count that a conductor is asked to read hardware, and notify of it, in the order of commits."""
+    connection.execute(sa.update(counter).values(reads=counter.c.reads + 1))
+    announce(connection)
 
 
 def _notify(channel: str) -> sa.ColumnElement[object]:
@@ -120,7 +128,13 @@ _LEARN: Final = sa.update(counter).ordered_values(
     (counter.c.learned, sa.bindparam("number")),
 )
 _COMMANDED: Final = sa.select(sa.func.max(task_commands.c.id)).scalar_subquery()
-_PULSE: Final = sa.select(_BEFORE, counter.c.deletions, counter.c.rosters, sa.func.coalesce(_COMMANDED, 0))
+_PULSE: Final = sa.select(
+    _BEFORE,
+    counter.c.deletions,
+    counter.c.rosters,
+    sa.func.coalesce(_COMMANDED, 0),
+    counter.c.reads,
+)
 _PULSE_TEXT: Final = str(_PULSE.compile(compile_kwargs={"literal_binds": True}))
 
 

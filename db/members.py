@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
-from podium.db import clock, task_commands
+from podium.db import clock, hardware_reads, task_commands
 from podium.db.changes import next_change
 from podium.db.migrations import REVISIONS
 from podium.db.models import change_counter, columns, leases, members, nodes
@@ -212,7 +212,9 @@ def _note_end(connection: sa.Connection, numbers: Collection[int], by: Worker | 
     connection.execute(sa.update(members).where(*these).values(values))
     _number(connection, numbers)
     for row in connection.execute(_MEMBERS.where(members.c.id.in_(numbers))).all():
-        task_commands.leave_unanswered(connection, Member._make(row).name)
+        name = Member._make(row).name
+        task_commands.leave_unanswered(connection, name)
+        hardware_reads.leave_unanswered(connection, name)
 
 
 _GUARD: Final = (

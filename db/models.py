@@ -180,9 +180,9 @@ class ChangeCounterRow(Base):
     """The newest number that a change of nodes was given; the only row has the id 1.
 
     ``generation`` counts how often slots were given to other members, see podium.db.slots; ``rosters`` counts
-    how often members or the owners of slots changed. ``fleet_id`` is a UUID of the database, also of copies.
-    ``learned`` is the newest number of what conductors only learned, and ``before`` the newest of anything
-    else before that.
+    how often members or the owners of slots changed, and ``reads`` how often conductors were asked to read
+    hardware. ``fleet_id`` is a UUID of the database, also of copies. ``learned`` is the newest number of what
+    conductors only learned, and ``before`` the newest of anything else before that.
     """
 
     __tablename__ = "change_counter"
@@ -192,6 +192,7 @@ class ChangeCounterRow(Base):
     deletions: Mapped[int] = mapped_column(sa.BigInteger)
     generation: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
     rosters: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
+    reads: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
     fleet_id: Mapped[str | None] = mapped_column(sa.String(36))
     learned: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
     before: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
@@ -546,6 +547,27 @@ class TaskCommandRow(Base):
     error: Mapped[str | None] = mapped_column(sa.Text)
 
 
+class HardwareReadRow(Base):
+    """What a person asked to have read from the hardware of a node, and the answer.
+
+    ``reader`` is the member that is asked; ``error_kind`` is the name of the error's class in podium.errors.
+    """
+
+    __tablename__ = "hardware_reads"
+    __table_args__ = (sa.Index("ix_hardware_reads_reader", "reader", "finished_at"), _NUMBERED)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    node_uuid: Mapped[str] = mapped_column(sa.String(36), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    reader: Mapped[Worker]
+    requested_by: Mapped[str] = mapped_column(sa.String(255))
+    requested_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    answer: Mapped[dict[str, Any] | None]
+    error_kind: Mapped[str | None] = mapped_column(sa.String(64))
+    error: Mapped[str | None] = mapped_column(sa.Text)
+
+
 class PortRow(Base):
     """A network interface of a node, as people and their programs note it; conductors do not use it."""
 
@@ -631,6 +653,7 @@ power_events = cast(sa.Table, PowerEventRow.__table__)
 periodic_tasks = cast(sa.Table, PeriodicTaskRow.__table__)
 disabled_tasks = cast(sa.Table, DisabledTaskRow.__table__)
 task_commands = cast(sa.Table, TaskCommandRow.__table__)
+hardware_reads = cast(sa.Table, HardwareReadRow.__table__)
 ports = cast(sa.Table, PortRow.__table__)
 chassis = cast(sa.Table, ChassisRow.__table__)
 api_tokens = cast(sa.Table, ApiTokenRow.__table__)

@@ -257,8 +257,9 @@ OF_NODE: Final = sa.and_(
 
 
 def owner_of(connection: sa.Connection, uuid: str) -> Worker | None:
-    """The member that owns the slot of a node."""
+    """The member that owns the slot of a node; None if nobody does, or that member has ended."""
     joined = nodes.join(slots, OF_NODE).join(members, members.c.id == slots.c.owner)
     its = sa.select(members.c.host, members.c.worker, members.c.id)
-    row = connection.execute(its.select_from(joined).where(nodes.c.uuid == uuid)).one_or_none()
+    unended = nodes.c.uuid == uuid, members.c.ended_at.is_(None)
+    row = connection.execute(its.select_from(joined).where(*unended)).one_or_none()
     return None if row is None else Worker(*row)

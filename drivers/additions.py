@@ -12,6 +12,7 @@ _EDITION: Final = (2, 0)
 #: Methods, and what each is called with.
 METHODS: Final[Mapping[str, str]] = {
     "get_power_states": "nodes",
+    "get_sensors": "node",
     "node_added": "node",
     "node_changed": "node",
     "node_removed": "node",

@@ -110,6 +110,16 @@ class Driver(ABC):
         """
         raise errors.UnsupportedPowerState(f"driver {self.name} cannot inject an NMI")
 
+    def get_sensors(self, node: Node) -> Sequence[Sensor] | Awaitable[Sequence[Sensor]]:
+        """Read all sensors of a node now, because a person asks; optional.
+
+        It may take 30 seconds, and is cancelled, and called again, when a person switches the node meanwhile.
+
+        :returns: a list; those that have no reading at present with the value None
+        :raises podium.errors.DriverError: when they cannot be read
+        """
+        raise errors.DriverError(f"the driver {self.name} cannot read sensors")
+
     def validate(self, node: Node) -> None:
         """Check ``driver_info``, without any I/O.
 
@@ -310,9 +320,17 @@ class Manager(Protocol):
 
 def reads_together(driver: Driver | type[Driver]) -> bool:
     """Whether a driver can read several nodes in one call, by :meth:`Driver.get_power_states`."""
+    return _has(driver, "get_power_states")
+
+
+def reads_sensors(driver: Driver | type[Driver]) -> bool:
+    """Whether a driver can read the sensors of a node when a person asks, by :meth:`Driver.get_sensors`."""
+    return _has(driver, "get_sensors")
+
+
+def _has(driver: Driver | type[Driver], name: str) -> bool:
     own = driver if isinstance(driver, type) else type(driver)
-    has_it = own.get_power_states is not Driver.get_power_states
-    return has_it and additions.uses(own, "get_power_states")
+    return getattr(own, name) is not getattr(Driver, name) and additions.uses(own, name)
 
 
 def check_report(state: str, observed_at: float | None) -> None:

@@ -90,6 +90,15 @@ class FakeDriver(base.Driver):
             raise errors.DriverError("fake_refuse is set: the interrupt was refused")
         self._interrupts += 1
 
+    async def get_sensors(self, node: base.Node) -> list[base.Sensor]:
+        """The air, and what the machine takes: more while it is on."""
+        is_on = await self.get_power_state(node) == states.POWER_ON
+        return [
+            base.Sensor("Inlet", "temperature", 21.0),
+            base.Sensor("Fan 1", "fan", 4200.0 if is_on else None),
+            base.Sensor("Input", "power", 180.0 if is_on else 9.0),
+        ]
+
     def statistics(self) -> Mapping[str, float]:
         """How many NMIs were injected."""
         return {"interrupts": self._interrupts}

@@ -82,3 +82,8 @@ SENSOR_KINDS: Final = MappingProxyType(
         "current": "amperes",
     }
 )
+
+
+def is_known(sensor: object) -> bool:
+    """Whether something is a sensor of a kind and a status that there are."""
+    return isinstance(sensor, Sensor) and sensor.kind in SENSOR_KINDS and sensor.status in STATUSES

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from podium import errors, masking, states
 from podium.drivers import base
+from podium.drivers.node import is_known
 from podium.testing.making import call
 from podium.testing.manager import FakeManager
-from podium.wording import safe_str
+from podium.wording import safe_repr, safe_str
 
 #: Seconds within which a cancelled read must be gone.
 _CANCEL_GRACE: Final = 2.0
@@ -198,6 +199,18 @@ async def answers_for_many(driver: base.Driver, nodes: Sequence[base.Node], pati
         raise AssertionError(
             f"{len(failed)} of {len(nodes)} reads at once failed: {errors.one_line(failed[0])}"
         ) from failed[0]
+
+
+async def sensors_are_read(driver: base.Driver, node: base.Node, patience: float) -> None:
+    """A read of the sensors returns a list of them, each with a name of its own among those of its kind."""
+    found = await within(patience, driver.get_sensors, node)
+    if not isinstance(found, list | tuple):
+        raise AssertionError(f"get_sensors returns a {type(found).__name__}, not a list")
+    for one in found:
+        if not is_known(one):
+            raise AssertionError(f"get_sensors returns {safe_repr(one)}: see podium.drivers.base.Sensor")
+    if len({(one.kind, one.name) for one in found}) < len(found):
+        raise AssertionError("get_sensors returns several sensors of one kind with one name")
 
 
 async def tasks_run(driver: base.Driver, node: base.Node, patience: float) -> None:

@@ -157,6 +157,11 @@ class DriverContract:
 
         self._run(part)
 
+    def test_its_sensors_are_read(self) -> None:
+        if not base.reads_sensors(self.driver_class):
+            raise unittest.SkipTest("there is no get_sensors")
+        self._run(lambda driver: behaviour.sensors_are_read(driver, self.make_node(), self.patience))
+
     def test_its_periodic_tasks_run(self) -> None:
         self._run(lambda driver: behaviour.tasks_run(driver, self.make_node(), self.patience))
 
@@ -236,6 +241,8 @@ class DriverContract:
         for node in nodes[:1]:
             for target in driver.supported_power_states:
                 await behaviour.attempt(self.patience, driver.set_power_state, node, target)
+            if base.reads_sensors(driver):
+                await behaviour.attempt(self.patience, driver.get_sensors, node)
             for task, _ in base.periodic_tasks(driver):
                 await behaviour.attempt(self.patience, manager.run_task, driver, task.name)
         await behaviour.attempt(self.patience, manager.close, driver)

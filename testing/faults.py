@@ -1,7 +1,7 @@
 """Hardware that misbehaves: wraps a driver, for tests of what uses drivers."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from podium import errors, states
@@ -71,6 +71,11 @@ class Faults(base.Driver):
     async def inject_nmi(self, node: base.Node) -> None:
         await self._obstruct(node)
         await call(self.driver.inject_nmi, node)
+
+    async def get_sensors(self, node: base.Node) -> Sequence[base.Sensor]:
+        await self._obstruct(node)
+        found: Sequence[base.Sensor] = await call(self.driver.get_sensors, node)
+        return found
 
     async def _obstruct(self, node: base.Node) -> None:
         if node.name in self.hang:

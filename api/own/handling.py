@@ -1,5 +1,6 @@
 """From a request to the call that it is, and from the answer to HTTP: the same for every call."""
 
+import asyncio
 import gzip
 import hashlib
 import json
@@ -16,8 +17,10 @@ from podium.api.faults import Fault
 from podium.api.services import services
 from podium.client.calls import wire
 from podium.client.calls.call import Call, Page
+from podium.client.calls.hardware import AskHardware
 from podium.client.local.answers import answer
 from podium.client.local.backend import Backend
+from podium.client.local.hardware import Owed
 from podium.db.engine import Database
 
 C = TypeVar("C", bound=Call[Any])
@@ -48,6 +51,8 @@ def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
                 return await _stream(request, asked)
             most = services(request).config.api.max_limit
             asked = msgspec.structs.replace(asked, limit=min(getattr(asked, "limit", None) or most, most))
+        if isinstance(asked, AskHardware):
+            return await _wait_for(request, asked)
         sql = services(request).sql
         response: Response = await (sql.wait if asked.patience else sql.use)(_respond, request, asked)
         return response
@@ -91,7 +96,27 @@ def _backend(request: Request, database: Database, warnings: list[str]) -> Backe
 def _respond(database: Database, request: Request, call: Call[Any]) -> Response:
     """Answer a call, in a thread."""
     warnings: list[str] = []
-    found = answer(_backend(request, database, warnings), call)
+    return _response(request, call, answer(_backend(request, database, warnings), call), warnings)
+
+
+async def _wait_for(request: Request, call: AskHardware[Any]) -> Response:
+    """Answer a call when a conductor has, without a thread that waits for that."""
+    warnings: list[str] = []
+    owed: list[Owed[Any]] = []
+
+    def look(database: Database) -> Response | None:
+        if not owed:
+            owed.append(Owed(_backend(request, database, warnings), call))
+        found = owed[0].look()
+        return None if found is None else _response(request, call, found, warnings)
+
+    while True:
+        if (response := await services(request).sql.use(look)) is not None:
+            return response
+        await asyncio.sleep(owed[0].pause)
+
+
+def _response(request: Request, call: Call[Any], found: Any, warnings: list[str]) -> Response:
     headers = {"Vary": "Accept, Accept-Encoding"}
     if warnings:
         headers[wire.WARNINGS] = _warned(warnings)

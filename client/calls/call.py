@@ -70,7 +70,8 @@ class Call(
 def answer_of(call: type[Call[Any]]) -> Any:
     """Return the type of a call's answer."""
     for base in getattr(call, "__orig_bases__", ()):
-        if get_origin(base) is Call:
+        origin = get_origin(base)
+        if isinstance(origin, type) and issubclass(origin, Call):
             return get_args(base)[0]
     raise TypeError(f"{call.__name__} does not say what its answer is")
 

@@ -10,6 +10,7 @@ from podium.client.calls import (
     enrolment,
     events,
     fleet,
+    hardware,
     node_changes,
     nodes,
     operations,
@@ -62,4 +63,5 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     events.ListEvents,
     events.ListHistory,
     events.FollowEvents,
+    hardware.ReadSensors,
 )

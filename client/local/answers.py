@@ -13,6 +13,7 @@ from podium.client.local import (
     events,
     export,
     fleet,
+    hardware,
     node_changes,
     nodes,
     operations,
@@ -37,6 +38,7 @@ ANSWERS: Final[Answers] = {
     **operations.ANSWERS,
     **enrolment.ANSWERS,
     **events.ANSWERS,
+    **hardware.ANSWERS,
 }
 
 

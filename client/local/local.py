@@ -13,10 +13,12 @@ from typing import Final, TypeVar
 from podium import conf
 from podium.client.calls.call import Call, Page
 from podium.client.calls.changes import Change, FollowChanges
+from podium.client.calls.hardware import AskHardware
 from podium.client.catalog import Catalog
 from podium.client.local.answers import answer, each
 from podium.client.local.backend import Backend
 from podium.client.local.changes import Following
+from podium.client.local.hardware import Owed
 from podium.client.podium import AsyncPodium, Podium
 from podium.conf import database as database_options
 from podium.db import schema
@@ -113,7 +115,13 @@ class AsyncLocal(AsyncPodium):
 
     async def ask(self, call: Call[T]) -> T:
         async with self._first:
-            await asyncio.to_thread(lambda: self._local._backend)
+            backend = await asyncio.to_thread(lambda: self._local._backend)
+        if isinstance(call, AskHardware):  # no thread may wait for it
+            owed: Owed[T] = Owed(backend, call)
+            while True:
+                if (found := await asyncio.to_thread(owed.look)) is not None:
+                    return found
+                await asyncio.sleep(owed.pause)
         return await asyncio.to_thread(self._local.ask, call)
 
     async def each(self, call: Call[Page[T]]) -> AsyncIterator[T]:

@@ -69,7 +69,7 @@ class Fleet:
         # By driver and the names that it declared as secret; good for one number of changes of driver_info.
         self._scrubbers: dict[tuple[str, frozenset[str]], tuple[int, Callable[[str], str]]] = {}
         self._info_changes = 0
-        self._pulse = Pulse(0, 0, 0, 0)
+        self._pulse = Pulse(0, 0, 0, 0, 0)
         # May be taken twice: what the garbage collector finds may be logged at any step, without secrets.
         self._lock = threading.RLock()
 

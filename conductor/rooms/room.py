@@ -177,6 +177,27 @@ class DriverRoom:
                     raise
         return await visit.make(self._made(visit, first, method, node, *args), seconds)
 
+    async def read(self, seconds: float, node: base.Node, method: Callable[..., Any]) -> Any:
+        """Call ``method(node)`` in a visit that gives way to people who switch, and then begins anew.
+
+        :param seconds: for all of it
+        :raises podium.conductor.rooms.places.NotAsked: as :meth:`command`
+        :raises TimeoutError: when the call itself was given up
+        """
+        clock, task = asyncio.get_running_loop().time, asyncio.current_task()
+        end = clock() + seconds
+        while True:
+            visit = Visit(self._visits, node.uuid, gives_way=True)
+            try:
+                if not visit.take():
+                    await visit.turn(end - clock())
+                if (place := self._calls.place(method, node)) is not None:
+                    await visit.take_place(place, end - clock())
+                return await visit.make(self._made(visit, None, method, node), end - clock())
+            except (NotAsked, asyncio.CancelledError):
+                if not visit.yielded or (task is not None and task.cancelling()):
+                    raise
+
     async def _made(
         self,
         visit: Visit,

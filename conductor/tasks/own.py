@@ -20,6 +20,7 @@ from podium.conductor.tasks.schedule import Schedule
 from podium.db import (
     clock,
     enforcement,
+    hardware_reads,
     kept_answers,
     ledger,
     members,
@@ -39,8 +40,9 @@ OWN_TASKS: Final = ("conductor.sync_power_status", "conductor.prune_power_events
 
 #: Seconds from one pruning to the next.
 _PRUNE_SPACING: Final = 3600.0
-#: Seconds for which commands to tasks are kept.
+#: Seconds for which commands to tasks, and answers to reads of the hardware, are kept.
 _COMMANDS_MAX_AGE: Final = 86_400.0
+_READS_MAX_AGE: Final = 3600.0
 #: How many times as fast as it was measured time goes on for retention, where it is behind.
 _CATCHING_UP: Final = 2
 #: Seconds by which the database's clock may differ from what was measured between two runs.
@@ -188,6 +190,8 @@ class PruneTask(ConductorTask):
         count = await self._prune(lambda connection: ledger.prune_events(connection, before, most))
         await self._prune(lambda connection: operations.prune_operations(connection, before))
         await self._prune(lambda connection: task_commands.prune(connection, yesterday))
+        an_hour_ago = clock.later(now, -_READS_MAX_AGE)
+        await self._prune(lambda connection: hardware_reads.prune(connection, an_hour_ago))
         await self._prune(lambda connection: kept_answers.prune(connection, yesterday))
         await self._prune(lambda connection: news.prune(connection, yesterday))
         await self._prune(lambda connection: power_limits.prune(connection, yesterday))

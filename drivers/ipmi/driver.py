@@ -158,7 +158,9 @@ class IPMIDriver(base.Driver):
             allowance=Allowance(self.reads_per_second),
         )
         self._health_check = HealthCheck(inquiries)
-        self._sensor_collector = SensorCollector(inquiries)
+        self._sensor_collector = SensorCollector(
+            self._connections, inquiries, patience=options.command_retry_timeout
+        )
         self._inventory_collector = InventoryCollector(
             self._connections,
             inquiries,
@@ -193,6 +195,10 @@ class IPMIDriver(base.Driver):
     async def inject_nmi(self, node: base.Node) -> None:
         """Pulse the diagnostic interrupt, see :func:`podium.drivers.ipmi.power.inject_nmi`."""
         await power.inject_nmi(self._connections.of(node))
+
+    async def get_sensors(self, node: base.Node) -> list[base.Sensor]:
+        """Read all sensors with a reading, see :mod:`podium.drivers.ipmi.machine.sensor_watch`."""
+        return await self._sensor_collector.read(node)
 
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=10, max_in_flight=128)
     async def check_status(self, node: base.Node, manager: base.Manager, context: Any) -> None:

@@ -95,10 +95,17 @@ class InventoryCollector:
 
 
 class SensorCollector:
-    """Reports what the sensors measure."""
+    """Reads and reports what the sensors measure.
 
-    def __init__(self, inquiries: Inquiries) -> None:
+    :param patience: seconds that one command may take when a person waits for its answer
+    """
+
+    def __init__(
+        self, connections: Connections[Connection], inquiries: Inquiries, *, patience: float
+    ) -> None:
+        self._connections = connections
         self._inquiries = inquiries
+        self._patience = patience
 
     async def run(self, node: base.Node, manager: base.Manager) -> None:
         """Read as many sensors of one node as the time allows, and report them once all are read.
@@ -114,6 +121,20 @@ class SensorCollector:
             measured = await watch.measured(inquiry, version, node.power_state != states.POWER_OFF)
         if measured is not None:
             manager.report_sensors(node, measured)
+
+    async def read(self, node: base.Node) -> list[base.Sensor]:
+        """Read all sensors of one node, however long that takes.
+
+        :raises podium.errors.DriverError: the BMC does not answer, or its records cannot be read
+        """
+        connection = self._connections.of(node)
+        watch = SensorWatch.of(connection)
+        async with watch.lock:
+            inquiry = self._inquiries.begin(connection, self._patience)
+            version = await repository.version(inquiry)
+            return await watch.all_measured(
+                lambda: self._inquiries.begin(connection), version, node.power_state != states.POWER_OFF
+            )
 
 
 async def _health(inquiry: Inquiry, watch: SensorWatch) -> base.Health:

@@ -265,6 +265,10 @@ class RedfishDriver(base.Driver):
         """Send the reset ``Nmi``, which is optional for BMCs."""
         await self._connections.of(node).change_power(states.INJECT_NMI)
 
+    async def get_sensors(self, node: base.Node) -> list[base.Sensor]:
+        """Read the sensors around the system, see :mod:`podium.drivers.redfish.machine.sensors`."""
+        return await self._sensor_collector.read(node)
+
     @base.node_periodic_task(spacing=300, run_immediately=True, deadline=30, max_in_flight=128)
     async def check_status(self, node: base.Node, manager: base.Manager, context: Any) -> None:
         """Report what the BMC says of the system's health."""

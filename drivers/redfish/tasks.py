@@ -75,7 +75,7 @@ class InventoryCollector:
 
 
 class SensorCollector:
-    """Reports what the machine's sensors measure."""
+    """Reads and reports what the machine's sensors measure."""
 
     def __init__(self, connections: Connections[System]) -> None:
         self._connections = connections
@@ -87,8 +87,22 @@ class SensorCollector:
         """
         system = _answering(self._connections, node)
         if system is not None:
-            walk = Walk(system.bmc, *_SENSORS, places=system.places)
-            manager.report_sensors(node, await sensors.sensors(walk, system.path, system.places))
+            manager.report_sensors(node, await _measured(system))
+
+    async def read(self, node: base.Node) -> list[base.Sensor]:
+        """Read the sensors of one node, whose power need not have been read.
+
+        :raises podium.errors.DriverError: the BMC does not answer, or refuses
+        """
+        system = self._connections.of(node)
+        if not system.was_read:
+            await system.read_power(node)  # it finds the system, too
+        return await _measured(system)
+
+
+async def _measured(system: System) -> list[base.Sensor]:
+    walk = Walk(system.bmc, *_SENSORS, places=system.places)
+    return await sensors.sensors(walk, system.path, system.places)
 
 
 def _answering(connections: Connections[System], node: base.Node) -> System | None:

@@ -1,4 +1,4 @@
-"""Which fleet a database is of, answers to calls that clients may send again, and the numbers of changes."""
+"""Which fleet it is, kept answers to calls, the numbers of changes, and reads of the hardware."""
 
 import uuid
 
@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("kept_at", TIME, nullable=False),
     )
     _changes()
+    _reads()
 
 
 def _changes() -> None:
@@ -52,3 +53,24 @@ def _changes() -> None:
         numbered=True,
     )
     create_index("ix_deletions_change", "deletions", ["change"])
+
+
+def _reads() -> None:
+    """Let people ask conductors to read hardware."""
+    add_column("change_counter", sa.Column("reads", sa.BigInteger, nullable=False, server_default="0"))
+    create_table(
+        "hardware_reads",
+        sa.Column("id", ROW_ID, primary_key=True, autoincrement=True),
+        sa.Column("node_uuid", sa.String(36), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("reader", sa.String(255), nullable=False),
+        sa.Column("requested_by", sa.String(255), nullable=False),
+        sa.Column("requested_at", TIME, nullable=False),
+        sa.Column("finished_at", TIME),
+        sa.Column("answer", sa.JSON),
+        sa.Column("error_kind", sa.String(64)),
+        sa.Column("error", sa.Text),
+        numbered=True,
+    )
+    create_index("ix_hardware_reads_node_uuid", "hardware_reads", ["node_uuid"])
+    create_index("ix_hardware_reads_reader", "hardware_reads", ["reader", "finished_at"])

@@ -4,9 +4,11 @@ An inquiry is short, so that a walk over many records or sensors of a slow BMC g
 """
 
 import asyncio
+from collections.abc import Callable
 
 from oslo_log import log
 
+from podium import errors
 from podium.drivers import base
 from podium.drivers.ipmi.lan import commands
 from podium.drivers.ipmi.lan.client import Connection
@@ -98,6 +100,30 @@ class SensorWatch:
             return None
         found, self._measured = self._measured, []
         return found
+
+    async def all_measured(
+        self, begin: Callable[[], Inquiry], version: bytes | None, powered: bool
+    ) -> list[base.Sensor]:
+        """Read all sensors now, and first their records where these are not known.
+
+        :param begin: begins one of as many inquiries as it takes
+        :raises podium.errors.DriverError: the BMC fell silent, or its records cannot be read
+        """
+        if version is None:
+            return []
+        again = True
+        while self._repository is None or self._version != version:
+            try:
+                await self._records(begin(), version)
+            except errors.BMCUnreachable:  # perhaps it is only silent when asked for a whole record
+                if not again:
+                    raise
+                again = False
+        inquiry = begin()
+        return [
+            sensors.measured(sensor, await sensors.read(inquiry, sensor), powered)
+            for sensor in self._repository.measuring
+        ]
 
     def note(self, trouble: str | None) -> None:
         """Log why the sensors are not watched, when that is news."""

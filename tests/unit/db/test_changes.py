@@ -191,3 +191,10 @@ def test_a_command_to_a_task_shows_in_the_pulse(database: Database) -> None:
     with database.write() as connection:
         (number,) = task_commands.ask(connection, "c1", "acme.poll", "run", "ada@desk")
     assert pulse(database) == before._replace(newest_command=number)
+
+
+def test_a_read_that_a_conductor_is_asked_for_shows_in_the_pulse(database: Database) -> None:
+    before = pulse(database)
+    with database.write() as connection:
+        changes.announce_read(connection)
+    assert pulse(database) == before._replace(reads=before.reads + 1)

@@ -96,7 +96,7 @@ def test_an_upgrade_from_before_numbered_changes_keeps_what_is_there(bare: Datab
     schema.upgrade(bare)
     with bare.write() as connection:
         (node,) = api.list_nodes(connection)
-        assert (node.version, changes.pulse(connection)) == (7, changes.Pulse(7, 0, 0, 41))
+        assert (node.version, changes.pulse(connection)) == (7, changes.Pulse(7, 0, 0, 41, 0))
         (conductor,) = conductors.list_conductors(connection)
         assert (conductor.hostname, conductor.workers) == ("c1", 1)
         assert conductors.reports(connection, C1)["acme.poll"].runs == 9

@@ -30,6 +30,7 @@ OLD = f"""{HEAD}
         self.interval = options.interval
     async def start(self, timeout=5): pass
     def get_power_states(self): return ["of the chassis"]
+    def get_sensors(self): return ["of the chassis"]
     def node_added(self): pass
     node_removed = None
     @property
@@ -53,6 +54,7 @@ def configured() -> cfg.ConfigOpts:
 
 def test_what_does_not_fit_is_left_alone(acme: Any) -> None:
     assert not base.reads_together(acme)
+    assert not base.reads_sensors(acme)
     assert push.defined(acme) == {}
     assert acme.get_power_states() == ["of the chassis"]
     assert acme.options.interval == "5m"
@@ -68,9 +70,9 @@ def test_one_line_at_load_names_package_and_remedy(
     (line,) = (record.getMessage() for record in caplog.get_records("setup"))
     assert line == (
         "driver acme (package acme-podium, entry point acme_podium:Acme) is of the first edition, and means"
-        " by get_power_states, node_added, node_changed, node_removed, threads, endpoint_calls, interval"
-        " something else than Podium has meant since: not used; rename it, or make it what docs/contract.md"
-        " says, with needs_api = (2, 0)"
+        " by get_power_states, get_sensors, node_added, node_changed, node_removed, threads, endpoint_calls,"
+        " interval something else than Podium has meant since: not used; rename it, or make it what"
+        " docs/contract.md says, with needs_api = (2, 0)"
     )
 
 

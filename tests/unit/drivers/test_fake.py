@@ -83,6 +83,18 @@ def test_a_change_that_is_refused_does_not_happen(driver: FakeDriver) -> None:
     assert asyncio.run(driver.get_power_state(node(fake_refuse=True))) == states.POWER_OFF
 
 
+def test_sensors_show_whether_the_machine_is_on(driver: FakeDriver) -> None:
+    def measured() -> dict[str, float | None]:
+        return {one.name: one.value for one in asyncio.run(driver.get_sensors(node()))}
+
+    off = measured()
+    asyncio.run(driver.set_power_state(node(), states.POWER_ON))
+    on = measured()
+    assert (off["Fan 1"], on["Fan 1"], off["Inlet"]) == (None, 4200.0, on["Inlet"])
+    with pytest.raises(errors.BMCUnreachable, match="fake_failure_rate"):
+        asyncio.run(driver.get_sensors(node(fake_failure_rate=1)))
+
+
 def test_an_nmi_is_counted_and_refused_where_that_was_asked_for(driver: FakeDriver) -> None:
     asyncio.run(driver.inject_nmi(node()))
     with pytest.raises(errors.DriverError, match="fake_refuse"):

@@ -392,11 +392,34 @@ class SwallowsCancellationTogether(ReadsTogether):
             return {}
 
 
+class HasSensors(Good):
+    """Machines with a fan."""
+
+    async def get_sensors(self, node: base.Node) -> Any:
+        return [base.Sensor("Fan", "fan", 4200.0)]
+
+
+class SensorsWithOneName(HasSensors):
+    """Broken."""
+
+    async def get_sensors(self, node: base.Node) -> Any:
+        return 2 * await super().get_sensors(node)
+
+
+class SensorsOfItsOwn(HasSensors):
+    """Broken."""
+
+    async def get_sensors(self, node: base.Node) -> Any:
+        return [base.Sensor("Fan", "whirl", 4200.0)]
+
+
 BROKEN = {
     EachItsOwnEndpoint: "test_its_endpoint_names_what_is_spoken_to",
     AnswersByName: "test_many_nodes_are_read_in_one_call",
     AnswersWithoutNames: "test_many_nodes_are_read_in_one_call",
     SeesOthersOn: "test_many_nodes_are_read_in_one_call",
+    SensorsWithOneName: "test_its_sensors_are_read",
+    SensorsOfItsOwn: "test_its_sensors_are_read",
     TakesSilenceForOff: "test_hardware_that_does_not_answer_is_told",
     SwallowsCancellationTogether: "test_a_cancelled_read_ends",
     Undescribed: "test_it_is_described",
@@ -470,7 +493,9 @@ class Plain(base.Driver):
         self.on[node.name] = states.REACHED[target] == states.POWER_ON
 
 
-@pytest.mark.parametrize("driver", [Good, UsesAsyncio, Plain, ReadsTogether, ReadsTogetherInThreads])
+@pytest.mark.parametrize(
+    "driver", [Good, UsesAsyncio, Plain, HasSensors, ReadsTogether, ReadsTogetherInThreads]
+)
 def test_a_good_driver_breaks_no_promise(driver: type[base.Driver]) -> None:
     assert broken_promises(driver) == {}
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from inquiries import DirectInquiry
 from peers import PATIENCE
+from podium import errors
 from podium.drivers import base
 from podium.drivers.bmc.inventory import collected
 from podium.drivers.ipmi.driver import IPMIDriver
@@ -420,6 +421,48 @@ def test_sensors_are_reported_when_all_of_them_were_read() -> None:
                 runs += 1
             assert runs == 25 + 13  # records, and sensors of which the first comes with the last record
             assert [sensor.value for sensor in conductor.sensors["n1"]].count(None) == 0
+
+    run(main)
+
+
+@pytest.mark.parametrize("kind", [IPMIDriver, Modest, Hasty])
+def test_a_person_has_all_sensors_read_however_many_inquiries_that_takes(kind: type[IPMIDriver]) -> None:
+    async def main() -> None:
+        async with Simulator(address_range(FIRST, 1)) as simulator:
+            simulator.set_power(True, "1")
+            driver = kind("ipmi", OPTIONS)
+            await driver.start()
+            try:
+                found = await driver.get_sensors(node(simulator, "n1"))
+            finally:
+                await driver.close()
+            assert len(found) == 14
+            assert base.Sensor("FAN2", "fan", 5400.0, "OK") in found
+
+    run(main)
+
+
+def test_a_person_has_sensors_read_anew_and_the_task_goes_on_where_it_was() -> None:
+    async def main() -> None:
+        async with machine(kind=Modest) as (driver, conductor, simulator):
+            for _ in range(30):  # records, and some sensors
+                await conductor.run_task(driver, "collect_sensors")
+            simulator.set_fault("cooling-fault", "1")
+            found = await driver.get_sensors(conductor.nodes(driver)[0])
+            assert {one.name: one.status for one in found}["FAN1"] == "Critical"
+            for _ in range(8):
+                await conductor.run_task(driver, "collect_sensors")
+            assert len(conductor.sensors["n1"]) == 14
+
+    run(main)
+
+
+def test_a_person_learns_that_a_bmc_is_silent() -> None:
+    async def main() -> None:
+        async with machine() as (driver, conductor, simulator):
+            simulator.set_fault("dead", "1")
+            with pytest.raises(errors.BMCUnreachable):
+                await driver.get_sensors(conductor.nodes(driver)[0])
 
     run(main)
 

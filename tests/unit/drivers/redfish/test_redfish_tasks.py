@@ -90,6 +90,21 @@ def test_health_inventory_and_sensors_are_told() -> None:
     assert told.sensors["node1"] == [base.Sensor("CPU", "temperature", 60.0)]
 
 
+@pytest.mark.parametrize("was_read", [True, False])
+def test_sensors_are_read_for_a_person_whether_or_not_the_power_was(was_read: bool) -> None:
+    system = TreeSystem(TREE)
+    system.was_read = was_read
+    found = asyncio.run(Machines(system).get_sensors(make_node("acme")))
+    assert found == [base.Sensor("CPU", "temperature", 60.0)]
+
+
+def test_a_person_learns_why_sensors_cannot_be_read() -> None:
+    system = TreeSystem({SYSTEM: errors.BMCUnreachable("silence")})
+    system.was_read = False
+    with pytest.raises(errors.BMCUnreachable, match="silence"):
+        asyncio.run(Machines(system).get_sensors(make_node("acme")))
+
+
 @pytest.mark.parametrize("task", ["check_status", "collect_inventory", "collect_sensors"])
 def test_a_node_whose_power_was_not_read_is_left_alone(task: str) -> None:
     system = TreeSystem(TREE)

@@ -1,0 +1,44 @@
+"""``podium node sensors``."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from podium.cli import arguments, command
+
+_COLUMNS: Final = ("name", "kind", "value", "unit", "status")
+#: The longest wait in seconds, and the usual one.
+_LONGEST: Final = 50.0
+_WAIT: Final = 40.0
+
+
+def _wait(text: str) -> float:
+    given = arguments.seconds(text)
+    if not 0 < given <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_LONGEST:g} seconds")
+    return given
+
+
+class Sensors(command.Lister):
+    """Read the sensors of a node, now.
+
+    The conductor that has the node asks its hardware, which may take some seconds. A sensor without a reading
+    at present has no value. A power change of the node goes first.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("node", metavar="NODE", help="a name or a UUID")
+        parser.add_argument(
+            "--timeout",
+            type=_wait,
+            default=_WAIT,
+            metavar="SECONDS",
+            help=f"how long to wait for the answer, at most {_LONGEST:g} (default: {_WAIT:g})",
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        with self.podium() as podium:
+            found = podium.sensors(parsed_args.node, wait=parsed_args.timeout)
+        return _COLUMNS, [[getattr(one, name) for name in _COLUMNS] for one in found.sensors]

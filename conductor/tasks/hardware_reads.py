@@ -1,0 +1,161 @@
+"""Reads from hardware what people asked for, and writes the answers down."""
+
+import asyncio
+import functools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from oslo_log import log
+
+from podium import errors, masking
+from podium.conductor.fleet.entry import Entry
+from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.rooms import context as contexts
+from podium.conductor.rooms.places import NotAsked
+from podium.conductor.rooms.room import DriverRoom
+from podium.conductor.rooms.sql import Sql
+from podium.conductor.tasks.hardware_answers import KINDS, Kind
+from podium.db import hardware_reads as statements
+from podium.db.hardware_reads import MOST_BYTES, HardwareRead
+
+LOG = log.getLogger(__name__)
+
+#: Reads at the same time, of all drivers, and seconds that a read waits for its turn among them.
+_AT_ONCE: Final = 64
+_PATIENCE: Final = 60.0
+#: Seconds that one read may take, and after which a room is left alone that does not even say so.
+_SECONDS: Final = 30.0
+_GRACE: Final = 5.0
+
+
+class HardwareReads:
+    """What one worker is asked to read, in the conductor's own loop.
+
+    :param seconds: that one read may take
+    """
+
+    def __init__(
+        self, sql: Sql, fleet: Fleet, rooms: Mapping[str, DriverRoom], *, seconds: float = _SECONDS
+    ) -> None:
+        self._sql = sql
+        self._fleet = fleet
+        self._rooms = rooms
+        self._seconds = seconds
+        self._seen = -1  # of the reads that the pulse counts
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # by the number of the read
+
+    async def poll(self) -> None:
+        """Begin every read that is new.
+
+        :raises podium.errors.DatabaseUnavailable: when the database cannot be read
+        """
+        count, known = self._fleet.pulse.reads, {*self._tasks}
+        if count == self._seen:
+            return
+        member = self._fleet.member
+        for read in await self._sql.read(lambda connection: statements.unanswered(connection, member)):
+            if read.id not in known:
+                self._tasks[read.id] = task = asyncio.create_task(self._serve(read))
+                task.add_done_callback(functools.partial(self._forget, read.id))
+        self._seen = count
+
+    def cancel(self) -> None:
+        """Give up what is under way: this member ends, which answers it."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    def _forget(self, number: int, _task: "asyncio.Task[None]") -> None:
+        del self._tasks[number]
+
+    async def _serve(self, read: HardwareRead) -> None:
+        LOG.debug("%s of node %s asked for by %s", read.kind, read.node_uuid, read.requested_by)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._turns.acquire()
+        except TimeoutError:
+            await self._fail(read, errors.NodeConflict("its conductor has too much to read; ask again later"))
+            return
+        try:
+            found = await self._read(read)
+        except errors.PodiumError as error:
+            await self._fail(read, error)
+        else:
+            await self._write(read, lambda connection: statements.answer(connection, read.id, found))
+        finally:
+            self._turns.release()
+
+    async def _read(self, read: HardwareRead) -> dict[str, Any]:
+        """Return what was read.
+
+        :raises podium.errors.PodiumError: without secrets
+        """
+        entry, kind = self._fleet.find(read.node_uuid), KINDS.get(read.kind)
+        if entry is None or entry.number in self._fleet.lent:
+            raise errors.NodeConflict("the node is not this conductor's any more, or not yet; ask again")
+        if entry.number in self._fleet.taken:
+            raise errors.NodeConflict(
+                f"{entry.node.name} is taken: its power is being changed, or its driver has reserved it;"
+                " ask again later"
+            )
+        room = self._rooms.get(entry.node.driver)
+        if kind is None or room is None:
+            raise errors.NodeConflict(f"the conductor of {entry.node.name} cannot read {read.kind} yet")
+        return await self._ask(read, entry, room, kind)
+
+    async def _ask(self, read: HardwareRead, entry: Entry, room: DriverRoom, kind: Kind) -> dict[str, Any]:
+        node, method = entry.node, kind.method(room.driver)
+
+        def scrubbed(text: str) -> str:
+            return self._fleet.scrubbed(text, node.driver, room.secret)
+
+        async def shown() -> dict[str, Any]:  # in the room, whose driver may return very much
+            found = kind.shown(await room.read(self._seconds, node, method), scrubbed)
+            if (size := len(json.dumps(found))) > MOST_BYTES:
+                raise errors.DriverError(f"the answer has {size} bytes, more than {MOST_BYTES}")
+            return found
+
+        run = room.start(shown, contexts.new(on_demand=True))
+        ended = asyncio.wrap_future(run.future)
+        try:
+            await asyncio.wait({ended}, timeout=self._seconds + _GRACE)
+        finally:
+            if not ended.done():
+                run.cancel()
+                ended.cancel()
+        try:
+            result: dict[str, Any] = await ended
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            if not isinstance(error, errors.PodiumError | TimeoutError | asyncio.CancelledError):
+                trace = masking.for_log(error, scrubbed)
+                LOG.warning("The driver %s failed to read %s", node.driver, read.kind, exc_info=trace)
+            raise self._told(node.name, error, scrubbed) from None
+        return result
+
+    def _told(self, name: str, error: BaseException, scrubbed: Callable[[str], str]) -> errors.PodiumError:
+        """Return the error that people are told, of a class that they can find in podium.errors."""
+        text = f"{name}: {scrubbed(errors.one_line(error))}"
+        match error:
+            case asyncio.CancelledError():
+                return errors.NodeConflict(f"{name}: its conductor gave it up; ask again")
+            case NotAsked():
+                return errors.NodeConflict(f"{text}; ask again later")
+            case TimeoutError():
+                return errors.BMCUnreachable(f"{name}: no answer within {self._seconds:g} s")
+            case errors.DriverError() if getattr(errors, type(error).__name__, None) is type(error):
+                return type(error)(text)
+        return errors.DriverError(text)
+
+    async def _fail(self, read: HardwareRead, error: errors.PodiumError) -> None:
+        kind, text = type(error).__name__, errors.one_line(error)
+        await self._write(read, lambda connection: statements.fail(connection, read.id, kind, text))
+
+    async def _write(self, read: HardwareRead, statement: Callable[[Any], None]) -> None:
+        try:
+            await self._sql.write(statement)
+        except (errors.DatabaseUnavailable, errors.MemberEnded):
+            LOG.warning("The %s of node %s that were read were not written", read.kind, read.node_uuid)

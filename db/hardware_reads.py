@@ -1,0 +1,127 @@
+"""What people ask conductors to read from the hardware of a node, as functions of an open connection.
+
+Such a read changes nothing and is nobody's operation: its answer is kept for whoever waits for it, and for an
+hour at the most. Reads of one kind that are asked for while one is under way have its answer.
+"""
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.db import clock, retention
+from podium.db.api import find_keys
+from podium.db.bulk import chunks
+from podium.db.changes import announce_read
+from podium.db.models import columns, hardware_reads
+from podium.db.slots import owner_of
+from podium.db.worker import Worker
+
+#: Bytes of an answer as JSON.
+MOST_BYTES: Final = 262_144
+#: Reads that one worker may owe.
+_MOST_UNANSWERED: Final = 1000
+#: Seconds after which nobody waits for an answer any more, so that a newer one may take its place.
+_WAITED_FOR: Final = 120.0
+
+
+class HardwareRead(NamedTuple):
+    """What one worker is asked to read, see :class:`podium.db.models.HardwareReadRow`."""
+
+    id: int
+    node_uuid: str
+    kind: str
+    reader: Worker
+    requested_by: str
+    finished_at: datetime | None
+    answer: dict[str, Any] | None
+    error_kind: str | None
+    error: str | None
+
+
+_READS: Final = sa.select(*columns(hardware_reads, HardwareRead._fields)).order_by(hardware_reads.c.id)
+_FINISHED: Final = hardware_reads.c.finished_at
+
+
+def ask(connection: sa.Connection, node: str, kind: str, who: str) -> int:
+    """Ask the member that owns a node to read something of it, unless it owes that to somebody already.
+
+    Called first in a transaction.
+
+    :param node: its name or UUID
+    :returns: the number of the read
+    :raises podium.errors.NodeNotFound: there is no such node
+    :raises podium.errors.NodeConflict: nobody owns the node, or who does has too much to read
+    """
+    # First: it lets a member end, and have its reads answered, only before or after all of this.
+    announce_read(connection)
+    (found,) = find_keys(connection, [node])
+    if (reader := owner_of(connection, found.uuid)) is None:
+        raise errors.NodeConflict(f"no conductor has {found.name} now; see: podium conductor list")
+    same = hardware_reads.c.node_uuid == found.uuid, hardware_reads.c.kind == kind
+    asked = sa.select(hardware_reads.c.id).where(*same, _left_to(reader)).limit(1)
+    if (known := connection.scalar(asked)) is not None:
+        return int(known)
+    owed = sa.select(sa.func.count()).where(_left_to(reader))
+    if connection.scalars(owed).one() >= _MOST_UNANSWERED:
+        raise errors.NodeConflict(f"{found.name}: its conductor has too much to read; ask again later")
+    now = clock.now(connection)
+    _delete(connection, *same, clock.later(now, -_WAITED_FOR) > _FINISHED)
+    values = {"node_uuid": found.uuid, "kind": kind, "reader": reader, "requested_by": who}
+    asking = sa.insert(hardware_reads).values(**values, requested_at=now)
+    (number,) = connection.execute(asking).inserted_primary_key or (0,)
+    return int(number)
+
+
+def unanswered(connection: sa.Connection, reader: Worker) -> list[HardwareRead]:
+    """The reads that a member owes, the oldest first."""
+    return list(map(HardwareRead._make, connection.execute(_READS.where(_left_to(reader)))))
+
+
+def _left_to(reader: Worker) -> sa.ColumnElement[bool]:
+    return sa.and_(hardware_reads.c.reader == reader, _FINISHED.is_(None))
+
+
+def answer(connection: sa.Connection, number: int, found: dict[str, Any]) -> None:
+    """Record what was read, which is at most :data:`MOST_BYTES` as JSON."""
+    _finish(connection, hardware_reads.c.id == number, answer=found)
+
+
+def fail(connection: sa.Connection, number: int, kind: str, error: str) -> None:
+    """Record why nothing was read.
+
+    :param kind: the name of a class in podium.errors
+    """
+    _finish(connection, hardware_reads.c.id == number, error_kind=kind, error=error)
+
+
+def leave_unanswered(connection: sa.Connection, reader: Worker) -> None:
+    """Answer the reads that a member owes which has ended."""
+    error = f"the conductor {reader.host} ended before it answered; ask again"
+    _finish(connection, _left_to(reader), error_kind=errors.NodeConflict.__name__, error=error)
+
+
+def _finish(connection: sa.Connection, which: sa.ColumnElement[bool], **values: Any) -> None:
+    # Not one that has an answer already, which somebody may have seen.
+    finished = sa.update(hardware_reads).where(which, _FINISHED.is_(None))
+    connection.execute(finished.values(**values, finished_at=clock.now(connection)))
+
+
+def find(connection: sa.Connection, number: int) -> HardwareRead | None:
+    """One read; None if it was deleted."""
+    row = connection.execute(_READS.where(hardware_reads.c.id == number)).one_or_none()
+    return None if row is None else HardwareRead._make(row)
+
+
+def prune(connection: sa.Connection, before: datetime) -> None:
+    """Delete reads that were asked for before a moment."""
+    columns = hardware_reads.c
+    _delete(connection, retention.is_old(connection, columns.id, columns.requested_at, before))
+
+
+def _delete(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> None:
+    # By their numbers: MariaDB would lock the gaps of an index that others insert into.
+    numbers = connection.scalars(sa.select(hardware_reads.c.id).where(*which)).all()
+    for chunk in chunks(numbers):
+        connection.execute(sa.delete(hardware_reads).where(hardware_reads.c.id.in_(chunk)))

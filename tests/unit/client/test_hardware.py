@@ -1,0 +1,172 @@
+"""Reads of the hardware, asked on the database and over HTTP, and answered by a conductor."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from entries import enter
+from fakes import Clock, give_slots
+from peers import PATIENCE
+from podium import conf, errors
+from podium.api.callers import Role
+from podium.client.calls.hardware import ReadSensors, SensorReading
+from podium.client.catalog import Catalog
+from podium.client.local.backend import Backend
+from podium.client.local.hardware import Owed
+from podium.client.podium import AsyncPodium, Podium
+from podium.db import hardware_reads, members
+from podium.db.api import NodeRecord
+from podium.db.engine import Database
+from podium.db.hardware_reads import HardwareRead
+from podium.db.worker import Worker
+from served import Everybody
+
+Enrol = Callable[..., list[NodeRecord]]
+Answer = Callable[[sa.Connection, HardwareRead], None]
+
+INLET = {"name": "Inlet", "kind": "temperature", "value": 21.5, "unit": "celsius", "status": "OK"}
+
+
+@pytest.fixture
+def owner(database: Database) -> Worker:
+    """The conductor that owns all nodes with the driver ``fake``."""
+    with database.write() as connection:
+        (found,) = enter(connection, "c1")
+        give_slots(connection, found, ["fake"])
+    return found
+
+
+def reads(connection: sa.Connection, read: HardwareRead) -> None:
+    hardware_reads.answer(connection, read.id, {"sensors": [INLET]})
+
+
+def fails(connection: sa.Connection, read: HardwareRead) -> None:
+    hardware_reads.fail(connection, read.id, "BMCUnreachable", "n1: no answer within 30 s")
+
+
+def ends(connection: sa.Connection, read: HardwareRead) -> None:
+    members.end(connection, {read.reader.incarnation: 1}, None, "its lease ran out")
+
+
+def loses(connection: sa.Connection, read: HardwareRead) -> None:
+    connection.execute(sa.text(f"DELETE FROM hardware_reads WHERE id = {read.id}"))
+
+
+@contextmanager
+def answering(database: Database, owner: Worker, answer: Answer) -> Iterator[None]:
+    """A conductor that answers each read, in a thread."""
+    end = threading.Event()
+
+    def serve() -> None:
+        while not end.wait(0.02):
+            with database.write() as connection:
+                for read in hardware_reads.unanswered(connection, owner):
+                    answer(connection, read)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join(PATIENCE)
+
+
+def test_sensors_are_read_by_the_conductor_that_has_the_node(
+    podium: Podium, database: Database, enrol: Enrol, owner: Worker
+) -> None:
+    (node,) = enrol("n1")
+    with answering(database, owner, reads):
+        found = podium.sensors("n1")
+    assert found.sensors == [SensorReading(**INLET)]
+    assert (found.node, found.node_uuid, found.conductor) == ("n1", node.uuid, str(owner))
+    assert found.read_at.tzinfo is not None
+
+
+def test_an_event_loop_goes_on_while_sensors_are_read(
+    async_podium: Callable[[], AsyncPodium], database: Database, enrol: Enrol, owner: Worker
+) -> None:
+    enrol("n1", "n2")
+
+    async def ask() -> list[str]:
+        async with async_podium() as podium:
+            found = await asyncio.gather(podium.sensors("n1"), podium.sensors("n2"))
+        return [one.node for one in found]
+
+    with answering(database, owner, reads):
+        assert asyncio.run(ask()) == ["n1", "n2"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "text"),
+    [
+        (fails, errors.BMCUnreachable, "n1: no answer within 30 s"),
+        (ends, errors.NodeConflict, "the conductor c1 ended before it answered; ask again"),
+        (loses, errors.NodeConflict, "n1: the answer was deleted meanwhile; ask again"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error(
+    podium: Podium,
+    database: Database,
+    enrol: Enrol,
+    owner: Worker,
+    answer: Answer,
+    kind: type[errors.PodiumError],
+    text: str,
+) -> None:
+    enrol("n1")
+    with answering(database, owner, answer), pytest.raises(kind) as caught:
+        podium.sensors("n1")
+    assert (type(caught.value), str(caught.value)) == (kind, text)
+
+
+def test_a_conductor_that_does_not_answer_is_named(podium: Podium, enrol: Enrol, owner: Worker) -> None:
+    enrol("n1")
+    with pytest.raises(errors.NodeConflict, match="n1: the conductor c1 has not answered within 0.2 s"):
+        podium.sensors("n1", wait=0.2)
+
+
+def test_nobody_is_waited_for_where_nobody_has_the_node(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1")
+    with pytest.raises(errors.NodeConflict, match="no conductor has n1 now"):
+        podium.sensors("n1")
+    with pytest.raises(errors.NodeNotFound, match="n2"):
+        podium.sensors("n2")
+
+
+def test_readers_may_ask(
+    podium: Podium, database: Database, enrol: Enrol, owner: Worker, everybody: Everybody
+) -> None:
+    everybody.role = Role.READER
+    enrol("n1")
+    with answering(database, owner, reads):
+        assert len(podium.sensors("n1").sensors) == 1
+
+
+def test_pauses_between_looks_grow_and_the_wait_ends_by_the_clock(
+    config: conf.Config, database: Database, enrol: Enrol, owner: Worker
+) -> None:
+    enrol("n1")
+    clock = Clock(100.0)
+    backend: Any = Backend(
+        config=config,
+        connect=lambda: database,
+        catalog=Catalog(config, print),
+        who="ada@desk",
+        warn=print,
+    )
+    owed = Owed(backend, ReadSensors("n1", 30.0), clock)
+    pauses = []
+    for seconds in (0.0, 5.0, 24.0):
+        clock.advance(seconds)
+        assert owed.look() is None
+        pauses.append(owed.pause)
+    assert pauses == [0.1, 0.5, 1.0]
+    clock.advance(1.0)
+    with pytest.raises(errors.NodeConflict, match="has not answered within 30 s"):
+        owed.look()

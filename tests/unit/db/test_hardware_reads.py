@@ -1,0 +1,175 @@
+"""What people ask to have read from hardware, and the answers, in the database."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from entries import enter
+from fakes import give_slots
+from podium import errors
+from podium.db import clock, hardware_reads, members, models
+from podium.db.engine import Database
+from podium.db.hardware_reads import HardwareRead
+from podium.db.worker import Worker
+from power_requests import Contend, Enrol
+
+
+def owner(database: Database) -> Worker:
+    """A member that owns all nodes with the driver ``fake``."""
+    with database.write() as connection:
+        (found,) = enter(connection, "c1")
+        give_slots(connection, found, ["fake"])
+    return found
+
+
+def ask(database: Database, node: str = "n1", kind: str = "sensors") -> int:
+    with database.write() as connection:
+        return hardware_reads.ask(connection, node, kind, "ada@desk")
+
+
+def find(database: Database, number: int) -> HardwareRead:
+    with database.read() as connection:
+        found = hardware_reads.find(connection, number)
+    assert found is not None
+    return found
+
+
+def owed(database: Database, reader: Worker) -> list[int]:
+    with database.read() as connection:
+        return [one.id for one in hardware_reads.unanswered(connection, reader)]
+
+
+def test_the_owner_of_a_node_is_asked_and_answers(database: Database, enrol: Enrol) -> None:
+    reader, (node,) = owner(database), enrol("n1")
+    number = ask(database)
+    (read,) = [find(database, one) for one in owed(database, reader)]
+    assert (read.id, read.node_uuid, read.kind, read.reader) == (number, node.uuid, "sensors", reader)
+    assert (read.requested_by, read.finished_at, read.answer) == ("ada@desk", None, None)
+    with database.write() as connection:
+        hardware_reads.answer(connection, number, {"sensors": [{"name": "Süd"}]})
+    read = find(database, number)
+    assert (read.answer, read.error) == ({"sensors": [{"name": "Süd"}]}, None)
+    assert read.finished_at is not None
+    assert owed(database, reader) == []
+
+
+def test_what_could_not_be_read_has_an_error_and_keeps_it(database: Database, enrol: Enrol) -> None:
+    owner(database)
+    enrol("n1")
+    number = ask(database)
+    with database.write() as connection:
+        hardware_reads.fail(connection, number, "BMCUnreachable", "no answer")
+        hardware_reads.answer(connection, number, {"sensors": []})
+    read = find(database, number)
+    assert (read.answer, read.error_kind, read.error) == (None, "BMCUnreachable", "no answer")
+
+
+def test_a_read_that_is_owed_already_is_shared_and_one_that_has_ended_is_not(
+    database: Database, enrol: Enrol
+) -> None:
+    owner(database)
+    enrol("n1", "n2")
+    number = ask(database)
+    assert ask(database) == number
+    assert len({number, ask(database, "n2"), ask(database, kind="log")}) == 3
+    with database.write() as connection:
+        hardware_reads.answer(connection, number, {})
+    assert ask(database) > number
+
+
+def test_a_read_that_another_member_owes_is_not_shared(database: Database, enrol: Enrol) -> None:
+    first = owner(database)
+    enrol("n1")
+    number = ask(database)
+    with database.write() as connection:
+        (second,) = enter(connection, "c2")
+        give_slots(connection, second, ["fake"])
+    assert [owed(database, one) for one in (first, second)] == [[number], []]
+    assert [ask(database)] == owed(database, second)
+
+
+def test_nobody_is_asked_where_nobody_owns_the_node(database: Database, enrol: Enrol) -> None:
+    enrol("n1")
+    with pytest.raises(errors.NodeConflict, match="no conductor has n1 now"):
+        ask(database)
+    with pytest.raises(errors.NodeNotFound):
+        ask(database, "n2")
+
+
+def test_reads_of_a_member_that_ends_are_answered_and_it_is_asked_no_more(
+    database: Database, enrol: Enrol
+) -> None:
+    reader = owner(database)
+    enrol("n1")
+    number = ask(database)
+    with database.write() as connection:
+        members.end(connection, {reader.incarnation: 1}, None, "its lease ran out")
+    read = find(database, number)
+    assert (read.error_kind, read.error) == (
+        "NodeConflict",
+        "the conductor c1 ended before it answered; ask again",
+    )
+    with pytest.raises(errors.NodeConflict, match="no conductor has n1 now"):
+        ask(database)
+
+
+def test_a_read_that_is_asked_for_while_the_member_ends_is_answered_or_refused(
+    database: Database, enrol: Enrol, contend: Contend
+) -> None:
+    reader = owner(database)
+    enrol("n1")
+
+    def end(connection: sa.Connection) -> None:
+        members.end(connection, {reader.incarnation: 1}, None, "its lease ran out")
+
+    refused = contend(end, lambda connection: hardware_reads.ask(connection, "n1", "sensors", "ada@desk"))
+    assert isinstance(refused, errors.NodeConflict | errors.DatabaseBusy)
+    assert owed(database, reader) == []
+
+
+def test_a_member_owes_so_many_reads_at_the_most(
+    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware_reads, "_MOST_UNANSWERED", 1)
+    owner(database)
+    enrol("n1", "n2")
+    number = ask(database)
+    with pytest.raises(errors.NodeConflict, match="n2: its conductor has too much to read"):
+        ask(database, "n2")
+    assert ask(database) == number
+
+
+def _age(database: Database, number: int, seconds: float) -> None:
+    with database.write() as connection:
+        at = clock.now(connection) - timedelta(seconds=seconds)
+        its = sa.update(models.hardware_reads).where(models.hardware_reads.c.id == number)
+        connection.execute(its.values(requested_at=at, finished_at=at))
+
+
+def test_an_answer_that_nobody_waits_for_goes_when_the_same_is_asked_again(
+    database: Database, enrol: Enrol
+) -> None:
+    owner(database)
+    enrol("n1", "n2")
+    old, others = ask(database), ask(database, "n2")
+    for number in (old, others):
+        _age(database, number, 600)
+    young = ask(database)
+    with database.write() as connection:
+        hardware_reads.answer(connection, young, {})
+    ask(database)
+    with database.read() as connection:
+        found = [hardware_reads.find(connection, number) is not None for number in (old, others, young)]
+    assert found == [False, True, True]
+
+
+def test_old_reads_are_deleted(database: Database, enrol: Enrol) -> None:
+    owner(database)
+    enrol("n1", "n2")
+    old, young = ask(database), ask(database, "n2")
+    _age(database, old, 4000)
+    with database.write() as connection:
+        hardware_reads.prune(connection, clock.later(clock.now(connection), -3600))
+        assert hardware_reads.find(connection, old) is None
+        assert hardware_reads.find(connection, young) is not None
