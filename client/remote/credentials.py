@@ -33,12 +33,9 @@ class Credentials:
         :raises podium.errors.ConfigError: it cannot be read, others may read it, or it is neither
         """
         try:
-            with path.open(encoding="utf-8") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                if mode & 0o077:
-                    raise errors.ConfigError(
-                        f"{path} has the mode {mode:o}, so that others can read it; run: chmod 600 {path}"
-                    )
+            # Without O_NONBLOCK the opening of a named pipe would wait for somebody who writes.
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as file:
+                _check(path, os.fstat(file.fileno()))
                 line = file.readline(_LONGEST).rstrip("\r\n")
         except OSError as fault:
             raise errors.ConfigError(
@@ -60,6 +57,24 @@ class Credentials:
         if self.user is not None:
             return httpx.BasicAuth(self.user, self.secret)
         return _Bearer(self.secret)
+
+
+def _check(path: Path, found: os.stat_result) -> None:
+    """Check the file that was opened, whatever has become of its name since.
+
+    :raises podium.errors.ConfigError: others may read it or could have written it, or it is no file
+    """
+    mode = stat.S_IMODE(found.st_mode)
+    if not stat.S_ISREG(found.st_mode):
+        raise errors.ConfigError(f"the credentials file {path} is not a regular file")
+    if found.st_uid not in (os.geteuid(), 0):
+        raise errors.ConfigError(
+            f"{path} belongs to the user {found.st_uid}, who could have written it; it must be your own"
+        )
+    if mode & 0o077:
+        raise errors.ConfigError(
+            f"{path} has the mode {mode:o}, so that others can read it; run: chmod 600 {path}"
+        )
 
 
 class _Bearer(httpx.Auth):
