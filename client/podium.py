@@ -26,10 +26,20 @@ from podium.client.calls.operations import (
     Operation,
 )
 from podium.client.calls.provisioning import Provision
-from podium.client.calls.tasks import DisableTask, EnableTask, GetTask, GetTaskCommands, ListTasks, RunTask
+from podium.client.calls.tasks import (
+    DisableTask,
+    EnableTask,
+    GetTask,
+    GetTaskCommands,
+    ListTasks,
+    RunTask,
+    TaskAsked,
+)
 from podium.client.calls.tokens import CreateToken, ListTokens, RevokeToken
+from podium.client.waiting.drain import until_handed_over
 from podium.client.waiting.operation import Waited, until_ended
 from podium.client.waiting.steps import run, run_async
+from podium.client.waiting.task import Answered, until_answered
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,7 +118,7 @@ def _documented(call: Callable[..., Any], method: Callable[..., Any]) -> Callabl
     return method
 
 
-def _ignore(_operation: Operation) -> None:
+def _ignore(_found: object) -> None:
     pass
 
 
@@ -202,6 +212,33 @@ class Podium(_Calls, ABC):
         """
         return run(self, until_ended(operation, timeout=timeout, seen=seen, tell=tell))
 
+    def wait_for_drain(
+        self,
+        hostname: str,
+        *,
+        timeout: float = 900.0,
+        left: Callable[[int], object] = _ignore,
+        tell: Callable[[str], None] = LOG.warning,
+    ) -> bool:
+        """Wait until others have everything that a drained conductor had; return whether they do.
+
+        :param timeout: seconds after which it is not waited for any longer
+        :param left: called every ten seconds with the number of nodes that are left with it
+        :param tell: as for :meth:`wait`
+        """
+        return run(self, until_handed_over(hostname, timeout=timeout, left=left, tell=tell))
+
+    def wait_for_task(
+        self, asked: TaskAsked, *, timeout: float = 300.0, tell: Callable[[str], None] = LOG.warning
+    ) -> Answered:
+        """Wait until each conductor has answered that was asked for a run of a task, or does not live.
+
+        :param asked: what ``run_task``, ``enable_task`` or ``disable_task`` returned
+        :param timeout: seconds after which the others are not waited for
+        :param tell: as for :meth:`wait`
+        """
+        return run(self, until_answered(asked, timeout=timeout, tell=tell))
+
     def __enter__(self) -> Self:
         return self
 
@@ -238,6 +275,23 @@ class AsyncPodium(_Calls, ABC):
     ) -> Waited:
         """As :meth:`Podium.wait`."""
         return await run_async(self, until_ended(operation, timeout=timeout, seen=seen, tell=tell))
+
+    async def wait_for_drain(
+        self,
+        hostname: str,
+        *,
+        timeout: float = 900.0,
+        left: Callable[[int], object] = _ignore,
+        tell: Callable[[str], None] = LOG.warning,
+    ) -> bool:
+        """As :meth:`Podium.wait_for_drain`."""
+        return await run_async(self, until_handed_over(hostname, timeout=timeout, left=left, tell=tell))
+
+    async def wait_for_task(
+        self, asked: TaskAsked, *, timeout: float = 300.0, tell: Callable[[str], None] = LOG.warning
+    ) -> Answered:
+        """As :meth:`Podium.wait_for_task`."""
+        return await run_async(self, until_answered(asked, timeout=timeout, tell=tell))
 
     async def __aenter__(self) -> Self:
         return self

@@ -12,8 +12,6 @@ from podium import errors
 from podium.api.callers import Role
 from podium.client.podium import Podium
 from podium.client.remote.server import Server
-from podium.client.waiting.drain import until_handed_over
-from podium.client.waiting.steps import run
 from podium.db import drains, members, roster
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
@@ -76,11 +74,9 @@ def test_the_progress_of_a_drain_is_shown_and_counted(
 def test_a_drain_is_waited_for(podium: Podium, database: Database, workers: list[Worker]) -> None:
     podium.drain("c1")
     told: list[object] = []
-    waits = until_handed_over("c1", timeout=0, left=told.append, tell=told.append)
-    assert run(podium, waits) is False
+    assert podium.wait_for_drain("c1", timeout=0, left=told.append, tell=told.append) is False
     settle(database, *workers)
-    waits = until_handed_over("c1", timeout=0, left=told.append, tell=told.append)
-    assert run(podium, waits) is True
+    assert podium.wait_for_drain("c1", timeout=0, left=told.append, tell=told.append) is True
     assert told == []
 
 

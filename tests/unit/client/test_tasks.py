@@ -1,5 +1,6 @@
 """Periodic tasks, asked on the database and over HTTP."""
 
+import asyncio
 from collections.abc import Callable
 
 import httpx
@@ -11,10 +12,8 @@ from crews import settle
 from podium import errors
 from podium.api.callers import Role
 from podium.client.calls.tasks import GetTaskCommands
-from podium.client.podium import Podium
+from podium.client.podium import AsyncPodium, Podium
 from podium.client.remote.server import Server
-from podium.client.waiting.steps import run
-from podium.client.waiting.task import until_answered
 from podium.db import conductors, members, task_commands
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
@@ -72,15 +71,32 @@ def test_a_run_is_asked_of_every_conductor_and_its_answers_are_waited_for(
     asked = podium.run_task("acme.poll")
     assert {host: len(numbers) for host, numbers in asked.commands.items()} == {"east": 1, "west": 1}
     answer(database)
-    found = run(podium, until_answered(asked, timeout=60, tell=print))
+    found = podium.wait_for_task(asked)
     assert [one.duration for its in found.answers.values() for one in its] == [0.5, 0.5]
     assert found.missing == {}
 
 
 def test_who_does_not_answer_in_time_goes_on_with_it(podium: Podium, database: Database) -> None:
     go_online(database, "head")
-    found = run(podium, until_answered(podium.run_task("acme.poll"), timeout=0, tell=print))
+    found = podium.wait_for_task(podium.run_task("acme.poll"), timeout=0)
     assert found.missing == {"head": "not finished after 0 s; head goes on with it"}
+
+
+def test_an_event_loop_waits_for_answers_too(
+    async_podium: Callable[[], AsyncPodium], database: Database
+) -> None:
+    member = go_online(database, "head")
+
+    async def ask() -> tuple[bool, int]:
+        async with async_podium() as podium:
+            asked = await podium.run_task("acme.poll")
+            await asyncio.to_thread(answer, database)
+            found = await podium.wait_for_task(asked)
+            await podium.drain("head", force=True)
+            return await podium.wait_for_drain("head", timeout=0), len(found.answers["head"])
+
+    settle(database, member)
+    assert asyncio.run(ask()) == (False, 1)
 
 
 def test_a_run_for_one_node_is_asked_of_its_owner(podium: Podium, database: Database, enrol: Enrol) -> None:
