@@ -4,7 +4,8 @@ A command imports only the drivers that it needs, which may take seconds, and on
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from podium import conf, errors, masking
@@ -27,10 +28,13 @@ class Catalog:
     def __init__(self, config: conf.Config, warn: Callable[[str], None]) -> None:
         self._config = config
         self._warn = warn
-        self._installed = registry.installed()
         self._found: dict[str, type[base.Driver] | errors.DriverLoadError] = {}
         self._made: dict[str, base.Driver] = {}
         self._told: set[str] = set()
+
+    @cached_property
+    def _installed(self) -> Sequence[str]:
+        return registry.installed()  # reads the metadata of every package, which many calls need not
 
     def driver(self, name: str) -> base.Driver:
         """Return the driver of that name. It was not started and must not do any I/O.

@@ -18,7 +18,7 @@ C = TypeVar("C", bound=Call[Any])
 _IN_PATH: Final = re.compile(r"{(\w+)}")
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
 #: At the end of msgspec's messages: where in the value the fault is.
-_WHERE: Final = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
+_WHERE: Final = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`$")
 #: Methods whose calls have a body.
 WITH_BODY: Final = ("POST", "PUT", "PATCH")
 #: Fields that may be too long for a URL.

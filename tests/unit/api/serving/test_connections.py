@@ -156,6 +156,22 @@ async def test_a_body_that_comes_slowly_is_cut_and_the_application_ends() -> Non
 
 
 @in_a_loop
+async def test_single_requests_may_have_a_larger_body() -> None:
+    for head, size, status in (
+        (b"POST /large", 2500, b"200"),
+        (b"POST /large/?a=b", 2500, b"200"),
+        (b"POST /large", 3500, b"413"),
+        (b"PUT /large", 2500, b"413"),
+        (b"POST /larger", 2500, b"413"),
+    ):
+        client = Site().client()
+        await client.send(b"%b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (head, size))
+        for part in (b"x" * (size - 1), b"x"):
+            await client.send(part)
+        assert client.status == status, (head, size)
+
+
+@in_a_loop
 async def test_an_idle_connection_is_kept_for_a_while_whatever_empty_lines_come() -> None:
     site = Site()
     client = site.client()
