@@ -13,12 +13,14 @@ import databases
 import ironic_api
 import podium_api
 import results
+import streams
 from api_power import Latency
 from databases import Database
 from processes import Failed, Program
 from rack import Rack
 from results import Goal, Row
 from sections import Section
+from streams import Streams
 
 IRONIC: Final = "Ironic"
 FIRST: Final = "Podium, first"
@@ -31,6 +33,8 @@ _KINDS: Final = ("sqlite", "postgresql")
 _OPERATION: Final = 10_000
 #: Ironic takes that many times as long for each.
 _FEWER: Final = 10
+#: Seconds for which streams of changes are watched.
+_SECONDS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class API(Section):
         self._operations: list[Row] = []
         self._idle: list[Idle] = []
         self._latencies: list[Latency] = []
+        self._streams: list[Streams] = []
         sizes = self._extent.api
         for kind in _KINDS:
             if kind not in self._options.databases:
@@ -64,6 +69,17 @@ class API(Section):
             for nodes in sizes:
                 self._attempt(self.found.rows, Row(FIRST, nodes, kind), partial(self._podium, kind, nodes))
         self._switch()
+        self._stream()
+
+    def _stream(self) -> None:
+        for kind in self._options.databases:
+            folder = self._folder / f"streams-{kind}"
+            try:
+                self._streams.append(
+                    streams.measure(kind, folder, self._extent.api_streams, _SECONDS, _nodes(1000))
+                )
+            except Failed as failure:
+                sys.stderr.write(f"streams of changes, {kind}: {failure}\n")
 
     def _switch(self) -> None:
         with Rack(self._folder, "ipmi", api_power.BMCS, self._options.port) as rack:
@@ -129,6 +145,8 @@ class API(Section):
             results.rows_table(self._operations, []),
             "### From PUT states/power to the packet at the BMC, idle",
             api_power.table(self._latencies),
+            "### Streams of changes, and 100 changes a second: from a write until it is on every stream",
+            streams.table(self._streams),
             "### Idle, one process that serves",
             results.table(
                 ["what", "memory, MB", "CPU, % of a core"],
@@ -164,6 +182,10 @@ class API(Section):
         for one in self._latencies:
             what = f"PUT states/power to the packet, {one.database}, median"
             goals.append(Goal(what, 300, one.median * 1000, " ms", at_most=True))
+        for one in self._streams:
+            what = f"{one.streams:,} streams, 100 changes a second, {one.database}"
+            goals.append(Goal(f"{what}: each on all within", 1000, one.longest * 1000, " ms", at_most=True))
+            goals.append(Goal(f"{what}: memory", 400, one.busy / 1e6, " MB", at_most=True))
         idle = [one for one in self._idle if one.what == SINGLE]
         if idle:
             goals.append(Goal("idle: memory", 75, max(one.memory for one in idle) / 1e6, " MB", True))

@@ -23,6 +23,7 @@ class Extent:
     :param api: sizes of fleets that the API shows, of which Ironic has the first
     :param api_reads: requests for single nodes
     :param api_switches: power requests to the API
+    :param api_streams: streams of changes that are open at the same time
     """
 
     sizes: tuple[int, ...]
@@ -40,6 +41,7 @@ class Extent:
     api: tuple[int, ...]
     api_reads: int
     api_switches: int
+    api_streams: int
 
     @property
     def redfish_base(self) -> int:
@@ -63,6 +65,7 @@ FULL: Final = Extent(
     api=(10_000, 100_000),
     api_reads=5000,
     api_switches=40,
+    api_streams=1000,
 )
 QUICK: Final = Extent(
     sizes=(1000,),
@@ -80,4 +83,5 @@ QUICK: Final = Extent(
     api=(1000,),
     api_reads=500,
     api_switches=5,
+    api_streams=100,
 )

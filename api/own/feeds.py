@@ -33,7 +33,7 @@ from podium.db.news import Place
 LOG = log.getLogger(__name__)
 
 #: Bytes of all queues together.
-_MOST_BYTES: Final = 64 * 2**20
+_MOST_BYTES: Final = 32 * 2**20
 #: Bytes of a chunk, about: what a client that does not read can have before it is noticed.
 _CHUNK: Final = 65_536
 #: Seconds from one part of many changes to the next, so that streams send one before the next comes.
@@ -43,6 +43,8 @@ _AGAIN: Final = 1.0
 #: How many different selections there may be.
 _MOST_FEEDS: Final = 200
 
+_CLOSED: Final = "podium-api ends"
+_FAILED: Final = "podium-api failed to read what changed; its log says why"
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -99,15 +101,16 @@ class Feed:
     :ivar base: the place up to which the queue has nothing any more
     :ivar top: the place up to which everything was read
     :ivar first: the number of the first chunk in the queue
+    :ivar is_ready: whether it has begun
     :ivar end: why its streams end
     """
 
     def __init__(self, selection: Selection, backend: Backend) -> None:
         self.selection = selection
         self.backend = backend
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.base = self.top = Place.after(0)
         self.first = 0
+        self.is_ready = False
         self.resets = 0
         self.end: str | None = None
         self.streams: set[Callable[[], object]] = set()
@@ -117,8 +120,8 @@ class Feed:
     def begin(self, place: Place) -> None:
         """Begin at a place."""
         self.base = self.top = place
-        if not self.ready.done():
-            self.ready.set_result(None)
+        self.is_ready = True
+        self.wake()
 
     def chunk(self, number: int) -> Chunk | None:
         """Return the chunk of a number, None where it has not come yet."""
@@ -149,13 +152,10 @@ class Feed:
         self._size = 0
         self.resets += 1
         self.begin(place)
-        self.wake()
 
     def stop(self, reason: str) -> None:
         """Have streams end."""
         self.end = reason
-        if not self.ready.done():
-            self.ready.set_result(None)
         self.wake()
 
     def wake(self) -> None:
@@ -185,7 +185,9 @@ class Feeds:
         if feed is None or feed.end is not None:
             feed = self._feeds[key] = make()
         feed.streams.add(wake)
-        if self._reader is None:
+        if self.is_closed:
+            feed.stop(_CLOSED)
+        elif self._reader is None or self._reader.is_over:
             self._reader = _Reader(
                 feed.backend, asyncio.get_running_loop(), lambda: tuple(self._feeds.values())
             )
@@ -208,13 +210,14 @@ class Feeds:
         """End every stream in order: clients resume them at the next process."""
         self.is_closed = True
         for feed in list(self._feeds.values()):
-            feed.stop("podium-api ends")
+            feed.stop(_CLOSED)
 
 
 class _Reader:
     """The thread that reads; it ends by itself after :meth:`stop`.
 
     :param feeds: returns the present feeds, in any thread
+    :ivar is_over: whether it failed
     """
 
     def __init__(
@@ -228,6 +231,7 @@ class _Reader:
         self._closing = threading.Event()
         self._hearing = Hearing(backend.database, self._closing, channels=(CHANNEL, LEARNED))
         self._is_up = True
+        self.is_over = False
         threading.Thread(target=self._run, name="changes", daemon=True).start()
 
     def stop(self) -> None:
@@ -241,10 +245,14 @@ class _Reader:
                 self._turn()
         except Exception:
             LOG.exception("What changes cannot be read; its streams end")
-            for feed in self._feeds():
-                self._tell(feed.stop, "podium-api failed to read what changed; its log says why")
+            self._tell(self._fail)
         finally:
             self._hearing.close()
+
+    def _fail(self) -> None:
+        self.is_over = True
+        for feed in self._feeds():
+            feed.stop(_FAILED)
 
     def _turn(self) -> None:
         feeds = self._feeds()

@@ -96,15 +96,14 @@ class _EventStream(Response):
         self._bell = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stream = _Stream(self._sql, self._place, send, self._bell)
+        sender = Sender(self._sql, self._place, send, self._bell)
         feed = self._feeds.join(self._key, self._make, self._bell.set)
         gone = asyncio.ensure_future(_until_gone(receive))
         gone.add_done_callback(lambda _: self._bell.set())
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await stream.send(_RETRY + (b"" if self._first is None else encode(self._first)))
-            await feed.ready
-            await stream.run(feed, gone)
+            await sender.send(_RETRY + (b"" if self._first is None else encode(self._first)))
+            await sender.run(feed, gone)
             await send({"type": "http.response.body", "body": b""})
         finally:
             gone.cancel()
@@ -116,8 +115,12 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-class _Stream:
-    """One stream of a feed."""
+class Sender:
+    """Sends one stream of a feed.
+
+    :param place: that the stream follows
+    :param bell: rings when there may be something to send
+    """
 
     def __init__(self, sql: Sql, place: Place, send: Send, bell: asyncio.Event) -> None:
         self._sql = sql
@@ -141,7 +144,9 @@ class _Stream:
             self._bell.clear()
             if feed.end is not None:
                 return await self._drop(feed.end)
-            if feed.resets != resets:
+            if not feed.is_ready:
+                await self._wait()
+            elif feed.resets != resets:
                 resets, self._number, self._place = feed.resets, feed.first, feed.base
                 await self.send(encode(reset(feed.base, "the database is older than what was seen of it")))
             elif (self._number is None or self._number < feed.first) and self._place < feed.base:

@@ -14,10 +14,10 @@ from podium.client.calls.changes import Change, FollowChanges
 from podium.client.podium import AsyncPodium, Podium
 from podium.client.remote import exchange
 from podium.client.remote.attempts import Attempts, TryAgain
+from podium.client.remote.event_source import EventSource
 from podium.client.remote.fleets import Fleets, Guard
 from podium.client.remote.receiving import Body, Lines
 from podium.client.remote.server import Server
-from podium.client.remote.stream import Stream
 
 T = TypeVar("T")
 LOG: Final = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class Remote(Podium):
             self._sleep(pause)
 
     def follow(self, call: FollowChanges) -> Generator[Change, None, None]:
-        stream = Stream(call, self._where, self._warn)
+        stream = EventSource(call, self._where, self._warn)
         while True:
             error: errors.PodiumError | None = None
             try:
@@ -215,7 +215,7 @@ class AsyncRemote(AsyncPodium):
             await self._sleep(pause)
 
     async def follow(self, call: FollowChanges) -> AsyncGenerator[Change, None]:
-        stream = Stream(call, self._where, self._warn)
+        stream = EventSource(call, self._where, self._warn)
         while True:
             error: errors.PodiumError | None = None
             try:

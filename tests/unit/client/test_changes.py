@@ -5,10 +5,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any
 
+import httpx
 import pytest
 
 from crews import enter
 from podium import errors, states
+from podium.api.own import feeds
 from podium.client.calls.changes import (
     Change,
     ConductorChange,
@@ -19,6 +21,7 @@ from podium.client.calls.changes import (
     Started,
 )
 from podium.client.podium import AsyncPodium, Podium
+from podium.client.remote.server import Server
 from podium.db import api, clock, members, news, power, readings
 from podium.db.engine import Database
 from podium.db.readings import Reading
@@ -220,3 +223,49 @@ def test_changes_are_followed_in_an_event_loop(
     first, second = asyncio.run(run())
     assert isinstance(first, Started)
     assert isinstance(second, NodeChange)
+
+
+def raw(server: Server) -> httpx.Client:
+    return httpx.Client(transport=server.transport(), **server.options())
+
+
+def test_browsers_resume_by_a_header_and_see_messages_with_ids(
+    database: Database, enrol: Enrol, server: Server
+) -> None:
+    (node,) = enrol("n1")
+    with database.read() as connection:
+        before = news.newest(connection)
+    describe(database, node, "new")
+    with (
+        raw(server) as http,
+        http.stream(
+            "GET", "/podium/v1/changes?fields=description", headers={"Last-Event-ID": str(before)}
+        ) as answer,
+    ):
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        lines = answer.iter_lines()
+        found = [next(lines) for _ in range(6)]
+    assert found[:2] == ["retry: 2000", ""]
+    assert found[2] == "event: nodes"
+    assert found[3] == f"id: {before + 1}.0.{node.id}"
+    assert '"description":"new"' in found[4]
+
+
+def test_a_stream_can_be_asked_for_with_a_body_and_its_head_alone(server: Server, database: Database) -> None:
+    with raw(server) as http:
+        assert http.head("/podium/v1/changes").status_code == 200
+        with http.stream("POST", "/podium/v1/changes/query", json={"nodes": ["n1"]}) as answer:
+            assert next(answer.iter_lines()) == "retry: 2000"
+        assert http.get("/podium/v1/changes", headers={"Last-Event-ID": "x"}).status_code == 400
+
+
+def test_there_are_so_many_selections_and_no_more(
+    server: Server, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "_MOST_FEEDS", 1)
+    with raw(server) as http, http.stream("GET", "/podium/v1/changes") as first:
+        lines = first.iter_lines()  # which ends the stream when nobody has it any longer
+        assert next(lines) == "retry: 2000"
+        assert http.get("/podium/v1/changes?kinds=nodes").status_code == 503
+        with http.stream("GET", "/podium/v1/changes") as second:
+            assert second.status_code == 200

@@ -20,7 +20,7 @@ _ACCEPTED: Final = "text/event-stream"
 _DECODER: Final = msgspec.json.Decoder(Message)
 
 
-class Stream:
+class EventSource:
     """A stream of changes over as many connections as it takes.
 
     :param where: the server, for people
