@@ -22,7 +22,6 @@ from podium.cli.app import LOCAL, App, add_common_options
 from podium.client.podium import Podium
 
 if TYPE_CHECKING:
-    from podium.db.api import NodeKey
     from podium.db.engine import Database
 
 #: The formats whose cells are text; the others take objects.
@@ -125,15 +124,6 @@ class Command(cliff.command.Command):
             yield database
         finally:
             database.dispose()
-
-    def warn_of_unowned(self, database: "Database", nodes: "Iterable[NodeKey]") -> None:
-        """Warn of nodes that no online conductor may own, because nothing happens to them."""
-        from podium.client.local import unserved
-
-        timeout = self.config.conductor.heartbeat_timeout
-        with database.read() as connection:
-            for warning in unserved.warnings(connection, nodes, timeout):
-                self.warn(warning)
 
     def confirms(self, what: str, refusal: str) -> bool:
         """Return whether a person at a terminal says yes to what is to be done.

@@ -100,10 +100,13 @@ def choose(connection: sa.Connection, wanted: Sequence[str]) -> tuple[Chosen, li
     names: set[str] = set()
     missing: list[str] = []
     for chunk in chunks(wanted):
-        query = sa.select(nodes.c.uuid, nodes.c.name).where(
-            sa.or_(nodes.c.name.in_(chunk), nodes.c.uuid.in_(chunk))
-        )
-        rows = connection.execute(query).all()
+        # One column after the other: for both at once PostgreSQL may look through the whole table.
+        its = sa.select(nodes.c.uuid, nodes.c.name)
+        rows = [
+            row
+            for column in (nodes.c.name, nodes.c.uuid)
+            for row in connection.execute(its.where(column.in_(chunk)))
+        ]
         uuids |= {row.uuid for row in rows}
         unknown = set(chunk).difference(*((row.uuid, row.name) for row in rows))
         if unknown:

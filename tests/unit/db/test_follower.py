@@ -105,3 +105,25 @@ def test_events_are_counted_between_two_numbers(database: Database) -> None:
         assert oldest is not None
         assert ledger.count_between(connection, oldest, newest) == 2
         assert ledger.count_between(connection, newest, newest) == 0
+
+
+def test_a_follower_goes_on_where_another_was(database: Database) -> None:
+    record(database, "first")
+    with database.read() as connection:
+        begun = ledger.newest_number(connection)
+    follower, others = Follower(begun, Clock()), []
+    overtaken(database, follower, lambda: others.append(Follower(follower.last, late=follower.late)))
+    for other in others:
+        assert (take(other, database), other.late) == (["slow"], [])
+    assert len(others) == (not database.is_sqlite)
+
+
+def test_the_newest_events_are_counted_from_the_first_of_them(database: Database) -> None:
+    record(database, "n1", "n2", "n1", "n1")
+    chosen = ledger.Chosen(names=frozenset({"n1"}))
+    with database.read() as connection:
+        first = ledger.first_of_newest(connection, chosen, 2, cause="request")
+        found = ledger.events_after(connection, chosen, first - 1, limit=9)
+        assert [one.node_name for one in found] == ["n1", "n1"]
+        assert ledger.events_after(connection, ledger.Chosen(), found[0].id, limit=1) == [found[1]]
+        assert ledger.first_of_newest(connection, chosen, 2, cause="fault") == 0

@@ -53,3 +53,16 @@ def test_old_operations_are_forgotten_once_they_have_ended(database: Database, e
         assert operations.operation(connection, ended.operation_id) is None
     assert requests(database, ended.operation_id) == []
     assert len(requests(database, waits.operation_id)) == 1
+
+
+def test_operations_and_their_requests_go_on_behind_a_number(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1", "n2", "n3")
+    numbers = [ask(database, nodes, stagger=(2, 7.0)).operation_id for _ in range(2)]
+    first, second = (number or 0 for number in numbers)
+    with database.read() as connection:
+        assert [one.id for one in operations.list_operations(connection, 5, before=second)] == [first]
+        found = operations.requests_of(connection, second, states=["waiting"], limit=2)
+        rest = operations.requests_of(connection, second, after=found[-1].id)
+        assert [one.node_name for one in (*found, *rest)] == ["n1", "n2", "n3"]
+        assert operations.requests_of(connection, second, states=["done"]) == []
+        assert operations.stagger_of(connection, second) == 7.0
