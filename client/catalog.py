@@ -3,6 +3,7 @@
 A command imports only the drivers that it needs, which may take seconds, and one of which may be broken.
 """
 
+import copy
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -35,6 +36,13 @@ class Catalog:
     @cached_property
     def _installed(self) -> Sequence[str]:
         return registry.installed()  # reads the metadata of every package, which many calls need not
+
+    def for_answer(self, warn: Callable[[str], None]) -> "Catalog":
+        """Return the same drivers for one answer, with which it is said which of them are broken."""
+        _ = self._installed  # read once, for every copy
+        found = copy.copy(self)
+        found._warn, found._told = warn, set()
+        return found
 
     def driver(self, name: str) -> base.Driver:
         """Return the driver of that name. It was not started and must not do any I/O.

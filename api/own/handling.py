@@ -85,7 +85,7 @@ def _backend(request: Request, database: Database, warnings: list[str]) -> Backe
     return Backend(
         config=its.config,
         connect=lambda: database,
-        catalog=its.catalog,
+        catalog=its.catalog.for_answer(warnings.append),
         who=caller(request).who,
         warn=warnings.append,
         pause=its.sql.pause,
