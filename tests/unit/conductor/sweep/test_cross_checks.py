@@ -174,13 +174,26 @@ class Site:
         with self.database.read() as connection:
             return api.find_nodes(connection, [name])[0]
 
+    async def follow(self, *those: One) -> None:
+        """Let members follow once."""
+        for one in those or self.those:
+            one.later += 0.1  # rather than to wait for what is done once a second
+            await one.follow()
+
     async def until(self, condition: Callable[[], bool], *those: One) -> None:
         """Let members follow until something is true."""
         async with asyncio.timeout(PATIENCE):
             while not condition():
-                for one in those or self.those:
-                    await one.follow()
+                await self.follow(*those)
                 await asyncio.sleep(0.001)
+
+    async def until_given_up(self, name: str, one: One, *those: One) -> str:
+        """Let members follow, and one of them sweep, until a node is given up; return why."""
+        async with asyncio.timeout(PATIENCE):
+            while not self.node(name).maintenance:
+                await one.sweep()
+                await self.follow(*those)
+        return self.node(name).maintenance_reason or ""
 
     async def settle(self) -> None:
         def is_settled() -> bool:
@@ -406,9 +419,7 @@ def test_a_member_that_ends_without_an_answer_is_not_waited_for_for_long(tmp_pat
             await it.until(lambda: it.node("n1").reservation is None and len(one.fleet) == 1, one)
             assert not it.node("n1").maintenance
             await one.wait(200)
-            await one.sweep()
-            await it.until(lambda: it.node("n1").maintenance, one)
-            assert "either" not in it.node("n1").maintenance_reason
+            assert "either" not in await it.until_given_up("n1", one, one)
             assert it.asked() == []
 
     asyncio.run(main())
@@ -426,9 +437,7 @@ def test_a_member_that_cannot_read_in_time_says_so(tmp_path: Path) -> None:
             assert it.node("n1").reservation == other.me
             await other.wait(100)
             await it.until(lambda: len(it.asked()) == 0 and len(one.fleet) == 1)
-            await one.sweep()
-            await it.until(lambda: it.node("n1").maintenance)
-            assert ", and b cannot read it either; last: " in it.node("n1").maintenance_reason
+            assert ", and b cannot read it either; last: " in await it.until_given_up("n1", one)
 
     asyncio.run(main())
 
