@@ -12,7 +12,7 @@ import pytest
 
 import peers
 import templates
-from rounds import ROUNDS
+from rounds import ONLY_LONG, ROUNDS
 from servers import MariaDB, PostgreSQL, RestartablePostgreSQL, Server, scratch
 
 #: Packages with tests of their own, which run in environments of their own.
@@ -42,6 +42,15 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGHUP, lambda *_: None)
     if (folder := scratch()) is not None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to ``make test-long`` what MariaDB need not be asked each time."""
+    for item in items:
+        if item.get_closest_marker("mariadb_long") and "mariadb" in item.name:
+            for mark in ONLY_LONG:
+                item.add_marker(mark)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,8 @@ from podium.db.engine import Database
 from podium.db.figures import Figures
 from podium.db.worker import Worker
 
+pytestmark = pytest.mark.mariadb_long
+
 Contend = Callable[..., BaseException | None]
 
 C1 = Worker("c1", 0)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from podium.db.figures import Ages, DriverFigures, EnforcementFigures, Figures, SinkFigures
 
+pytestmark = pytest.mark.mariadb_long
+
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 FIGURES = Figures(
     nodes=10,

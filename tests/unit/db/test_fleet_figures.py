@@ -18,6 +18,8 @@ from podium.db.models import nodes, utcnow
 from podium.db.worker import Worker
 from read_nodes import create_nodes
 
+pytestmark = pytest.mark.mariadb_long
+
 Enrol = Callable[..., list[NodeRecord]]
 
 SERVICE = members.Service("boot:1:2", ("fake",), ("",), (), 30.0, 5.0, "1", "f")

@@ -12,6 +12,8 @@ from podium.db import api, machines
 from podium.db.engine import Database
 from podium.db.models import nodes
 
+pytestmark = pytest.mark.mariadb_long
+
 
 def enrol(database: Database, **identities: str | None) -> list[tuple[str, str]]:
     """Enrol nodes with these identities by their names, and return those that are one machine."""

@@ -10,6 +10,8 @@ from podium.db.figures import Figures
 from podium.db.member_figures import MemberFigures, Shortage, member_figures, shortages
 from podium.db.worker import Worker
 
+pytestmark = pytest.mark.mariadb_long
+
 
 def enter(
     database: Database,

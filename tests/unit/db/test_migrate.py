@@ -83,6 +83,7 @@ def slots(database: Database) -> dict[str, int]:
         return {row.uuid: row.slot for row in connection.execute(sa.select(models.nodes.c["uuid", "slot"]))}
 
 
+@pytest.mark.mariadb_long
 def test_a_migration_that_was_broken_off_anywhere_is_run_again(bare: Database) -> None:
     upgrade_to(bare, "0006", _NODES)
     at_once = bare.url.get_backend_name() == "mysql"  # which commits with each such statement
@@ -99,6 +100,7 @@ def test_a_migration_that_was_broken_off_anywhere_is_run_again(bare: Database) -
         assert compare_metadata(context, models.Base.metadata) == []
 
 
+@pytest.mark.mariadb_long
 def test_slots_are_filled_few_rows_at_a_time(bare: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expand, "MOST_ROWS", 2)
     upgrade_to(bare, "0006", _NODES)

@@ -7,6 +7,8 @@ from podium.db import clock, node_list
 from podium.db.api import create_nodes
 from podium.db.engine import Database
 
+pytestmark = pytest.mark.mariadb_long
+
 _OK = {"status": "ok", "reasons": []}
 
 

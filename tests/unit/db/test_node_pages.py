@@ -11,6 +11,8 @@ from podium.db.engine import Database
 from podium.db.node_pages import CONDUCTOR, SORTABLE, Wanted
 from power_requests import C1
 
+pytestmark = pytest.mark.mariadb_long
+
 INSTANCE = "99999999-2222-3333-4444-555555555555"
 
 

@@ -11,6 +11,8 @@ from podium.db.models import power_events, utcnow
 from podium.db.notifications import Cursor
 from podium.db.worker import Worker
 
+pytestmark = pytest.mark.mariadb_long
+
 Contend = Callable[..., BaseException | None]
 
 SERVICE = members.Service("boot:1:2", (), ("",), (), 30.0, 5.0, "1", "f")

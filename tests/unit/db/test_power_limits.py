@@ -12,6 +12,8 @@ from podium.db import clock, models, power, power_limits
 from podium.db.engine import Database
 from podium.db.power_limits import Limits, Room
 
+pytestmark = pytest.mark.mariadb_long
+
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ON, OFF = states.POWER_ON, states.POWER_OFF
 Enrol = Callable[..., list[Any]]

@@ -16,6 +16,8 @@ from podium.db.readings import Reading
 from podium.db.worker import Worker
 from power_requests import ask
 
+pytestmark = pytest.mark.mariadb_long
+
 Contend = Callable[..., BaseException | None]
 Enrol = Callable[..., list[NodeRecord]]
 Move = Callable[..., None]

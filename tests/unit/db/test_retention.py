@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from podium.db import clock, conductors, ledger, models, operations, retention, task_commands
 from podium.db.engine import Database
 
+pytestmark = pytest.mark.mariadb_long
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 BEFORE = NOW - 90 * DAY

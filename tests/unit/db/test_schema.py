@@ -69,6 +69,7 @@ def test_an_upgrade_makes_the_schema_that_the_program_needs(bare: Database) -> N
     schema.check(bare)
 
 
+@pytest.mark.mariadb_long
 def test_an_upgrade_of_the_present_schema_keeps_what_is_there(bare: Database) -> None:
     schema.upgrade(bare)
     with bare.write() as connection:
@@ -117,6 +118,7 @@ _OF_0003 = (
 )
 
 
+@pytest.mark.mariadb_long
 def test_what_was_asked_for_before_there_were_operations_stays_asked_for(bare: Database) -> None:
     upgrade_to(bare, "0003", _OF_0003)
     schema.upgrade(bare)
@@ -162,6 +164,7 @@ _OF_0004 = (
 )
 
 
+@pytest.mark.mariadb_long
 def test_an_upgrade_gives_every_worker_its_one_name(bare: Database) -> None:
     upgrade_to(bare, "0004", _OF_0004)
     schema.upgrade(bare)
@@ -183,6 +186,7 @@ _FROZEN = (
 )
 
 
+@pytest.mark.mariadb_long
 def test_an_upgrade_makes_the_freeze_of_a_conductor_that_of_all(bare: Database) -> None:
     upgrade_to(bare, "0006", (_FROZEN,))
     schema.upgrade(bare)
@@ -200,6 +204,7 @@ _CURSORS = (
 )
 
 
+@pytest.mark.mariadb_long
 def test_an_upgrade_makes_one_cursor_of_all_workers_before_all_that_waits(bare: Database) -> None:
     upgrade_to(bare, "0006", (_EVENTS, _CURSORS))
     schema.upgrade(bare)
@@ -212,6 +217,7 @@ def test_an_upgrade_makes_one_cursor_of_all_workers_before_all_that_waits(bare: 
         assert left == ["s"]
 
 
+@pytest.mark.mariadb_long
 def test_an_upgrade_leaves_open_which_machines_the_nodes_are(bare: Database) -> None:
     upgrade_to(bare, "0005", _OF_0004[:1])
     schema.upgrade(bare)
@@ -220,6 +226,7 @@ def test_an_upgrade_leaves_open_which_machines_the_nodes_are(bare: Database) -> 
         assert sorted(found) == [(f"n{number}", None, None) for number in range(1, 5)]
 
 
+@pytest.mark.mariadb_long
 def test_requests_that_were_begun_before_an_upgrade_are_resumed_after_it(bare: Database) -> None:
     upgrade_to(bare, "0004", _OF_0004)
     schema.upgrade(bare)
@@ -231,6 +238,7 @@ def test_requests_that_were_begun_before_an_upgrade_are_resumed_after_it(bare: D
     assert [(one.node.name, one.sent_at is not None) for one in begun] == [("n1", True), ("n2", False)]
 
 
+@pytest.mark.mariadb_long
 def test_what_0006_adds_is_empty_and_keeps_what_is_there(bare: Database) -> None:
     conductor = _OF_0002[1].replace("conductor_group, ", "conductor_group, workers, ")
     upgrade_to(bare, "0005", (conductor.replace("'', {true}", "'', 1, {true}"),))
@@ -240,6 +248,7 @@ def test_what_0006_adds_is_empty_and_keeps_what_is_there(bare: Database) -> None
         assert retention.reached(connection) is None
 
 
+@pytest.mark.mariadb_long
 def test_a_health_of_which_nobody_knows_when_it_was_reported_does_not_outlast_0006(bare: Database) -> None:
     node = _OF_0002[0]
     upgrade_to(bare, "0005", (node, 'UPDATE nodes SET health = \'{"status": "Critical", "reasons": []}\''))
@@ -249,6 +258,7 @@ def test_a_health_of_which_nobody_knows_when_it_was_reported_does_not_outlast_00
     assert (row.health, row.health_checked_at, row.health_lasts) == (None, None, None)
 
 
+@pytest.mark.mariadb_long
 def test_0007_keeps_when_each_node_was_last_read(bare: Database) -> None:
     another = _OF_0002[0].replace("'u1', 'n1'", "'u2', 'n2'")
     read = "UPDATE nodes SET power_checked_at = '2030-05-01 12:00:00.123456' WHERE name = 'n2'"
@@ -260,6 +270,7 @@ def test_0007_keeps_when_each_node_was_last_read(bare: Database) -> None:
     assert found == {"n1": None, "n2": at}
 
 
+@pytest.mark.mariadb_long
 def test_numbers_of_commands_are_not_given_again_after_an_upgrade(bare: Database) -> None:
     schema.upgrade(bare)
     with bare.write() as connection:

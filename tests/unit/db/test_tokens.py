@@ -8,6 +8,8 @@ from podium.db import clock, tokens
 from podium.db.engine import Database
 from podium.db.models import api_tokens
 
+pytestmark = pytest.mark.mariadb_long
+
 
 def create(database: Database, name: str, secret: str, seconds: float | None = None) -> None:
     with database.write() as connection:

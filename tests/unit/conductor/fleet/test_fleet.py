@@ -22,6 +22,8 @@ from podium.db.models import nodes
 from podium.db.worker import Worker
 from read_nodes import set_checked
 
+pytestmark = pytest.mark.mariadb_long
+
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

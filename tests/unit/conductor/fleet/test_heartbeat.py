@@ -20,6 +20,8 @@ from podium.db.worker import Worker
 from servers import Server
 from templates import prepared
 
+pytestmark = pytest.mark.mariadb_long
+
 
 class Beating:
     """The member ``here/0`` with a lease of 60 s, another one, and a database that can be away."""

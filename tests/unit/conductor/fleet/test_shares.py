@@ -20,6 +20,8 @@ from podium.db.worker import Worker
 from podium.drivers import base
 from templates import prepared
 
+pytestmark = pytest.mark.mariadb_long
+
 NODES = 60
 
 

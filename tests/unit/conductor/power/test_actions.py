@@ -25,6 +25,8 @@ from podium.db.power_limits import Limits
 from podium.db.worker import Worker
 from podium.drivers import base
 
+pytestmark = pytest.mark.mariadb_long
+
 
 class Asked:
     """Requests, and what carries them out; ``now`` and ``clock`` only move when told to."""

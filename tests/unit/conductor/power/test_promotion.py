@@ -19,6 +19,8 @@ from podium.db import api, power
 from podium.db.models import Base, nodes, power_events, power_requests
 from podium.drivers import base
 
+pytestmark = pytest.mark.mariadb_long
+
 LEASE = 30.0
 
 

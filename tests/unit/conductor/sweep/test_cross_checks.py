@@ -27,6 +27,8 @@ from podium.db.engine import Database
 from podium.drivers import base
 from templates import prepared
 
+pytestmark = pytest.mark.mariadb_long
+
 
 class Remote(StillDriver):
     """Machines of which some, or all, are out of reach."""

@@ -17,6 +17,8 @@ from podium.db.models import nodes, power_events
 from podium.drivers import base, class_options
 from podium.node_ranges import fold_for_log
 
+pytestmark = pytest.mark.mariadb_long
+
 
 async def sweep(it: Pieces) -> None:
     await it.fleet.refresh(it.sql)

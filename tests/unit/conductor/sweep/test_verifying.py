@@ -17,6 +17,8 @@ from podium.db import api, provisioning
 from podium.db.provision_states import ENROLL, MANAGEABLE, VERIFYING
 from podium.drivers import base
 
+pytestmark = pytest.mark.mariadb_long
+
 
 class Moody(StillDriver):
     fails: Exception | None = None
