@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from podium import errors
+from podium.client.calls.drains import Forget, Undrain
 from podium.client.podium import Podium
-from podium.client.remote import receiving
+from podium.client.remote import exchange, receiving
 from podium.client.remote.remote import AsyncRemote, Remote
 from podium.client.remote.server import Server
 
@@ -326,3 +327,12 @@ def test_it_is_the_same_in_an_event_loop(clock: Clock) -> None:
 async def _drip(body: bytes) -> AsyncIterator[bytes]:
     for part in body:
         yield bytes([part])
+
+
+def test_an_answer_that_waits_for_something_may_take_longer() -> None:
+    with httpx.Client(base_url=URL, timeout=60) as client:
+        seconds = [
+            exchange.request(client, call, "application/json").extensions["timeout"]["read"]
+            for call in (Undrain("c1"), Forget("c1"))
+        ]
+    assert seconds == [60, 60 + Forget.patience]
