@@ -84,7 +84,7 @@ def test_one_that_dies_meanwhile_counts_until_it_has_been_silent_for_long(watche
 
 
 def test_one_that_lives_is_waited_for_for_ever(watched: Watched) -> None:
-    for _ in range(100):
+    for _ in range(20):
         heard_of(watched.database, 10.0)
         assert watched.after(30.0) is None
 
