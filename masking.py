@@ -11,11 +11,18 @@ __all__ = ["MASK", "is_masked", "is_secret", "mask", "scrub"]
 
 MASK: Final = "******"
 
+#: Names of secrets; those of the first lines in any part of a name, the others as words.
 _SECRET_NAME: Final = re.compile(
-    r"password|passwd|passphrase|secret|token|credential|apikey"
-    r"|(^|[\W_])key($|[\W_\d])|(?-i:[a-z]Key($|[\W_\dA-Z]))",  # api_key, key1, privateKey, but no monkey
+    r"pas{1,2}w(?:or)?d|passphrase|pswd|secret|token|credential|apikey|adminpass|config_?drive|user_?data"
+    # What oslo.utils hides besides, most of it of TripleO.
+    r"|ceph\w*(?:key|fsid)|(?:heartbeat|remoteauth|rndc|encryption|fernet|ssl|ssh)key|cryptokek|rabbitcookie"
+    r"|hashsuffix"
+    r"|(?:^|[\W_])(?:key|pass|pwd|psk|community)(?:$|[\W_\d])"
+    r"|(?-i:[a-z](?:Key|Pass|Pwd)(?:$|[\W_\dA-Z]))",  # api_key, key1, privateKey, but no monkey
     re.IGNORECASE,
 )
+#: The password in an address such as https://user:password@host.
+_IN_ADDRESS: Final = re.compile(r"(?<=://)([^\s/?#@:]*:)([^\s/?#]+)(?=@)")
 
 
 @functools.lru_cache(maxsize=1024)  # the same few names for every node
@@ -25,7 +32,10 @@ def is_secret(name: str) -> bool:
 
 
 #: Each name of a secret has one of these in it, in lower case.
-_WORDS: Final = ("passw", "passphrase", "secret", "token", "credential", "key")
+_WORDS: Final = (
+    *("pas", "pswd", "pwd", "psk", "secret", "token", "credential", "key", "config", "data", "community"),
+    *("kek", "cookie", "fsid", "suffix"),
+)
 
 
 def may_hide(text: str, secret: frozenset[str] = frozenset()) -> bool:
@@ -36,6 +46,8 @@ def may_hide(text: str, secret: frozenset[str] = frozenset()) -> bool:
     :param secret: names that a driver declared as secret
     """
     if "\\" in text or not text.isascii():  # a name may be written in more than one way
+        return True
+    if "://" in text and "@" in text:
         return True
     lower = text.lower()
     for names, where in ((_WORDS, lower), (secret, text)):
@@ -50,8 +62,14 @@ def is_masked(value: Any) -> bool:
     return isinstance(value, str) and value.strip() == MASK
 
 
+def _is_masked_address(value: Any) -> bool:
+    return isinstance(value, str) and any(found[2] == MASK for found in _IN_ADDRESS.finditer(value))
+
+
 def mask(values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Return a copy with every secret value as ``******``, in nested mappings and lists too.
+
+    So are passwords in addresses, whatever their name.
 
     :param secret: names that a driver declared as secret
     """
@@ -64,7 +82,7 @@ def mask(values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> dic
 
 def _inside(value: Any, secret: frozenset[str]) -> Any:
     if isinstance(value, str):
-        return value
+        return _IN_ADDRESS.sub(rf"\1{MASK}", value) if "://" in value else value
     if isinstance(value, Mapping):
         return mask(value, secret)
     if isinstance(value, list | tuple):
@@ -90,6 +108,8 @@ def restored(value: Any, known: Any, secret: frozenset[str] = frozenset(), hidde
         if value == _inside(known, secret):
             return known
         return [restored(one, None, secret, hidden) for one in value]
+    if _is_masked_address(value) and value == _inside(known, secret):
+        return known
     return known if hidden and is_masked(value) and known not in (None, "") else value
 
 
@@ -107,7 +127,7 @@ def masked_places(
     elif isinstance(value, list | tuple):
         for one in value:
             yield from masked_places(one, secret, place, hidden)
-    elif hidden and is_masked(value):
+    elif _is_masked_address(value) or (hidden and is_masked(value)):
         yield place
 
 
@@ -149,6 +169,9 @@ def _secrets(value: Any, secret: frozenset[str], hidden: bool = False) -> Iterat
     elif isinstance(value, list | tuple):
         for one in value:
             yield from _secrets(one, secret, hidden)
+    elif isinstance(value, str) and not hidden:
+        for found in _IN_ADDRESS.finditer(value):
+            yield from (found[2], repr(found[2])[1:-1])
     elif hidden and value is not None and not isinstance(value, bool):
         yield from (str(value), repr(str(value))[1:-1])  # most errors quote it in the latter form
 

@@ -55,6 +55,9 @@ _CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
 #: The other columns of ``podium node list``.
 _OWN: Final = {*COLUMNS, CONDUCTOR, AGE} - FIELDS.keys() - RECORDS.keys()
 
+#: Unknown names in a driver_info that are compared with known ones.
+_MOST_COMPARED: Final = 50
+
 
 def canonical(text: str) -> str | None:
     """Return a UUID in the form of the database; None for anything else."""
@@ -167,6 +170,8 @@ def _settle_driver_info(row: dict[str, Any], catalog: Catalog, complete: bool) -
             " give the secret itself"
             for place in masking.masked_places(row.get(column) or {}, secrets)
         ]
+    if not complete:
+        found += _resembling(row["driver_info"], driver, secrets)
     if not found:
         faults = _ask_driver(row, driver, secrets)
         if not faults or complete:
@@ -175,6 +180,15 @@ def _settle_driver_info(row: dict[str, Any], catalog: Catalog, complete: bool) -
     elif complete:
         others = {key: declared for key, declared in driver.properties.items() if key not in wrong}
         found += _property_faults(others, row["driver_info"])
+    return found
+
+
+def _resembling(info: Mapping[str, Any], driver: base.Driver, secrets: frozenset[str]) -> list[str]:
+    """Return faults of names that look like a secret's: nobody would hide what is kept under them."""
+    found = []
+    for key in [key for key in info if key not in driver.properties][:_MOST_COMPARED]:
+        if not masking.is_secret(key) and (near := difflib.get_close_matches(key[:80], secrets, 1, 0.85)):
+            found.append(f"driver_info: {driver.name} has no setting {key[:80]}; did you mean {near[0]}?")
     return found
 
 

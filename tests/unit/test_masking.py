@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oslo_utils import strutils
 
 from podium import masking
 
@@ -24,7 +25,44 @@ def test_a_name_tells_that_its_value_is_secret(name: str) -> None:
     assert masking.is_secret(name)
 
 
-@pytest.mark.parametrize("name", ["ipmi_address", "monkey", "keyboard", "turkey", "hockey_team"])
+@pytest.mark.parametrize(
+    "name", [*strutils._SANITIZE_KEYS, "ipmi_pasword", "snmp_community", "user_data", "pwd", "ipmi_pass"]
+)
+def test_what_openstack_hides_is_hidden_here_too(name: str) -> None:
+    assert masking.is_secret(name)
+    assert masking.may_hide(json.dumps({name: "x"}))
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        ("https://root:******@bmc1/x", "https://root:hunter2@bmc1/x"),
+        ("https://root:******@bmc1", "https://root:p@ss@bmc1"),
+        ("see http://:******@a and http://b:1/", "see http://:x@a and http://b:1/"),
+        ("https://bmc1:8443/@me", "https://bmc1:8443/@me"),
+        ("http://[::1]:8000/x?a=b@c", "http://[::1]:8000/x?a=b@c"),
+    ],
+)
+def test_a_password_in_an_address_is_masked_wherever_it_stands(shown: str, text: str) -> None:
+    assert masking.mask({"a": [text]}) == {"a": [shown]}
+    assert masking.may_hide(json.dumps([text])) or shown == text
+
+
+def test_an_address_that_was_shown_without_its_password_stands_for_itself() -> None:
+    known = {"url": "https://u:hunter2@a"}
+    assert masking.restored(masking.mask(known), known) == known
+    moved = masking.restored({"url": "https://u:******@b"}, known)
+    assert list(masking.masked_places(moved)) == ["url"]
+
+
+def test_a_text_is_shown_without_the_password_of_an_address() -> None:
+    assert masking.scrub("login hunter2 failed", {"url": "https://u:hunter2@a"}) == "login ****** failed"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ipmi_address", "monkey", "keyboard", "turkey", "hockey_team", "compass", "communities", "bypass"],
+)
 def test_a_name_that_only_resembles_a_secret_is_shown(name: str) -> None:
     assert not masking.is_secret(name)
 

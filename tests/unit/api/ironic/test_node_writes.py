@@ -49,6 +49,19 @@ def test_a_new_node_is_in_enroll_and_may_be_incomplete(http: Any, database: Data
     assert node_of(database, shown["uuid"]).name == shown["uuid"]
 
 
+def test_a_new_node_keeps_no_password_that_would_be_shown(http: Any) -> None:
+    typed = {**IPMI, "ipmi_pasword": "geheim"}
+    created = http("POST", "/v1/nodes", json={"driver": "ipmi", "driver_info": typed})
+    assert "geheim" not in created.text
+    typed = {**IPMI, "ipmi_hex_kg_kee": "geheim"}
+    refused = http("POST", "/v1/nodes", json={"driver": "ipmi", "driver_info": typed})
+    assert refused.status_code == 400
+    assert "did you mean ipmi_hex_kg_key" in text(refused)
+    url = {"redfish_address": "https://root:geheim@192.0.2.7"}
+    created = http("POST", "/v1/nodes", json={"driver": "redfish", "driver_info": url})
+    assert "geheim" not in created.text
+
+
 def test_below_1_11_a_new_node_is_available_and_must_be_complete(http: Any) -> None:
     http.version = "1.10"
     answer = http("POST", "/v1/nodes", json={"driver": "ipmi", "name": "n1"})

@@ -65,9 +65,9 @@ def test_secrets_are_hidden_wherever_they_are(template: Template, column: str, t
 
 @pytest.mark.parametrize("size", [10, 5000])
 def test_secrets_of_a_record_are_hidden(template: Template, size: int) -> None:
-    record = {"instance_info": {"image": "x" * size, "admin_pass_phrase": "?", "password": "hunter2"}}
+    record = {"instance_info": {"image": "x" * size, "admin_phrase": "?", "password": "hunter2"}}
     node = shown(template, record=json.dumps(record))
-    assert node["instance_info"] == {"image": "x" * size, "admin_pass_phrase": "?", "password": "******"}
+    assert node["instance_info"] == {"image": "x" * size, "admin_phrase": "?", "password": "******"}
     assert node["protected"] is False
 
 
