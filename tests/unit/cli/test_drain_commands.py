@@ -1,6 +1,8 @@
 """`podium conductor drain`, `undrain` and `forget`."""
 
+import io
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from ipaddress import ip_network
 from itertools import count
@@ -208,3 +210,24 @@ def test_a_program_must_say_that_the_machine_is_off(podium: Run, two: Database) 
     assert done.stderr == (
         "podium: to forget c1 needs --yes, which says that its machine is off; nothing was changed\n"
     )
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "told"), [("y\n", 0, "c1: forgotten; workers ended: 1\n"), ("n\n", 1, "")]
+)
+def test_a_person_is_asked_whether_the_machine_is_off(
+    podium: Run, two: Database, monkeypatch: pytest.MonkeyPatch, answer: str, status: int, told: str
+) -> None:
+    hurry(two)
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    done = podium("conductor", "forget", "c1")
+    assert (done.returncode, done.stdout) == (status, told)
+    assert done.stderr.startswith(
+        "c1 gives no sign of life; is its machine off, and is it to be forgotten? [y/N]"
+    )
+    assert done.stderr.endswith("nothing was changed\n") is bool(status)
