@@ -13,7 +13,7 @@ from daemons import Daemon, Rack, eventually
 from podium.db import api, conductors, ledger, operations
 from podium.db.engine import Database
 from podium.db.operations import PowerRequest
-from rounds import ONLY_LONG, only_long
+from rounds import only_long
 from servers import PostgreSQL, Server
 from shifted_clock import ShiftedClock
 from templates import prepared
@@ -44,11 +44,12 @@ def written(daemon: Daemon) -> list[datetime]:
     return heard + [row["power_checked_at"] for row in daemon.nodes().values()]
 
 
+@only_long
 @pytest.mark.parametrize(
     ("of_conductor", "of_desk"),
     [
         pytest.param(timedelta(0), HOUR, id="desk ahead"),
-        pytest.param(LATE - BIRTH, -20_000 * 24 * HOUR, id="decades apart", marks=ONLY_LONG),
+        pytest.param(LATE - BIRTH, -20_000 * 24 * HOUR, id="decades apart"),
     ],
 )
 def test_no_host_needs_the_time_of_another(

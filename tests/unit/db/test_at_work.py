@@ -13,6 +13,8 @@ from podium.db.migrations import REVISIONS
 from podium.db.worker import Worker
 from templates import upgrade_to
 
+pytestmark = pytest.mark.mariadb_long
+
 Open = Callable[[str], Database]
 
 _SERVICE = members.Service("boot:1:1", ["fake"], [""], [], 30.0, 5.0, "1.0", "print")

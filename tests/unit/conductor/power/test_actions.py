@@ -108,10 +108,10 @@ async def asked(
     ("action", "state"), [("power on", "power on"), ("power cycle", "power on"), ("rebooting", "power on")]
 )
 def test_a_request_is_carried_out_and_recorded_with_who_asked(
-    database_url: str, action: str, state: str
+    migrated_url: str, action: str, state: str
 ) -> None:
     async def main() -> None:
-        async with asked(database_url, driver := StillDriver()) as it:
+        async with asked(migrated_url, driver := StillDriver()) as it:
             it.ask("a", action, reason="new kernel")
             await it.done()
             row, request = it.it.node("a"), it.request()
@@ -164,12 +164,12 @@ class Dying(StillDriver):
 
 @pytest.mark.parametrize("recovers", [True, False])
 def test_a_bmc_that_dies_during_a_change_shows_while_the_change_is_under_way(
-    database_url: str, recovers: bool, caplog: pytest.LogCaptureFixture
+    migrated_url: str, recovers: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
 
     async def main() -> None:
-        async with asked(database_url, driver := Dying(), timeout=600.0) as it:
+        async with asked(migrated_url, driver := Dying(), timeout=600.0) as it:
             it.ask("a", states.POWER_ON)
             await it.begin()
             await it.it.fleet.refresh(it.it.sql)  # as the conductor does: another entry, of the same reads
@@ -213,10 +213,10 @@ class Late(StillDriver):
 
 @pytest.mark.parametrize("late", [True, False])
 def test_a_switch_that_shows_after_its_request_failed_is_that_requests_and_no_disturbance(
-    database_url: str, caplog: pytest.LogCaptureFixture, late: bool
+    migrated_url: str, caplog: pytest.LogCaptureFixture, late: bool
 ) -> None:
     async def main() -> None:
-        async with asked(database_url, driver := Late(), timeout=0.01) as it:
+        async with asked(migrated_url, driver := Late(), timeout=0.01) as it:
             driver.states["a"] = states.POWER_ON
             await it.it.fleet.refresh(it.it.sql)
 

@@ -100,10 +100,10 @@ async def standby(url: str) -> AsyncIterator[Standby]:
 
 
 def test_what_was_sent_and_lost_is_claimed_again_and_done_once(
-    database_url: str, caplog: pytest.LogCaptureFixture
+    migrated_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
-        async with standby(database_url) as it:
+        async with standby(migrated_url) as it:
             it.ask("a")
             before = it.rows()
             await it.follow()
@@ -128,9 +128,9 @@ def test_what_was_sent_and_lost_is_claimed_again_and_done_once(
     ]
 
 
-def test_an_outcome_that_was_lost_is_written_again_with_its_event(database_url: str) -> None:
+def test_an_outcome_that_was_lost_is_written_again_with_its_event(migrated_url: str) -> None:
     async def main() -> None:
-        async with standby(database_url) as it:
+        async with standby(migrated_url) as it:
             it.driver.let_go.set()
             it.ask("a")
             before = it.rows()
@@ -150,9 +150,9 @@ def test_an_outcome_that_was_lost_is_written_again_with_its_event(database_url: 
     asyncio.run(main())
 
 
-def test_nothing_begins_for_the_length_of_a_lease_and_then_everything_does(database_url: str) -> None:
+def test_nothing_begins_for_the_length_of_a_lease_and_then_everything_does(migrated_url: str) -> None:
     async def main() -> None:
-        async with standby(database_url) as it:
+        async with standby(migrated_url) as it:
             it.driver.let_go.set()
             await it.follow()
             it.go_back(it.rows())
@@ -168,9 +168,9 @@ def test_nothing_begins_for_the_length_of_a_lease_and_then_everything_does(datab
     asyncio.run(main())
 
 
-def test_all_nodes_are_loaded_anew_also_those_whose_version_was_given_again(database_url: str) -> None:
+def test_all_nodes_are_loaded_anew_also_those_whose_version_was_given_again(migrated_url: str) -> None:
     async def main() -> None:
-        async with standby(database_url) as it:
+        async with standby(migrated_url) as it:
             await it.follow()
             before = it.rows()
             with it.it.database.write() as connection:
@@ -188,9 +188,9 @@ def test_all_nodes_are_loaded_anew_also_those_whose_version_was_given_again(data
     asyncio.run(main())
 
 
-def test_a_number_that_another_request_has_by_now_is_left_alone(database_url: str) -> None:
+def test_a_number_that_another_request_has_by_now_is_left_alone(migrated_url: str) -> None:
     async def main() -> None:
-        async with standby(database_url) as it:
+        async with standby(migrated_url) as it:
             before = it.rows()
             it.ask("a")
             await it.follow()

@@ -67,7 +67,7 @@ def test_every_change_of_somebody_else_is_seen_by_the_next_look(migrated_url: st
     looking(migrated_url, then)
 
 
-def test_who_waits_for_a_change_is_woken_by_it_and_by_nothing_else(database_url: str) -> None:
+def test_who_waits_for_a_change_is_woken_by_it_and_by_nothing_else(migrated_url: str) -> None:
     async def then(it: Looking) -> None:
         before = await it.sql.pulse()
         waiting = asyncio.create_task(it.sql.wait_for_change(before, every=0.001, most=math.inf))
@@ -78,7 +78,7 @@ def test_who_waits_for_a_change_is_woken_by_it_and_by_nothing_else(database_url:
         assert await waiting
         assert await it.sql.pulse() != before
 
-    looking(database_url, then)
+    looking(migrated_url, then)
 
 
 def test_a_wait_for_a_change_ends_without_one_when_its_time_is_over_or_the_daemon_stops(
