@@ -14,7 +14,7 @@ from hardware import Hardware
 from peers import free_port, own_address
 from podium import conf
 from podium.conductor.daemon import Conductor
-from podium.db import api, operations, power, task_commands
+from podium.db import api, hardware_reads, operations, power, task_commands
 from podium.db.engine import Database
 from podium.db.models import power_events
 from podium.drivers import registry
@@ -132,6 +132,20 @@ class Site:
         await _comes(lambda: answer().finished_at is not None)
         error = answer().error
         return None if error is None else str(error)
+
+    async def read_sensors(self) -> Sequence[Mapping[str, Any]]:
+        """Have the sensors read as ``podium node sensors`` does."""
+        with self._database.write() as connection:
+            number = hardware_reads.ask(connection, NODE, "sensors", "me")
+
+        def answer() -> Any:
+            with self._database.read() as connection:
+                return hardware_reads.find(connection, number)
+
+        await _comes(lambda: answer().finished_at is not None)
+        assert answer().error is None
+        found: Sequence[Mapping[str, Any]] = answer().answer["sensors"]
+        return found
 
     async def health(self, status: str) -> Sequence[str]:
         """Have the health checked until it is of that status; the reasons for it."""

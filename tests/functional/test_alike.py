@@ -260,5 +260,8 @@ def test_sensors_are_metrics_of_the_same_names(play: Play) -> None:
         told = await site.sensors()
         critical = {kind for name, kind, value in told if name == "podium_sensor_state" and value == 2.0}
         assert "fan" in critical
+        read = await site.read_sensors()
+        assert {one["kind"] for one in read} >= {"temperature", "fan", "power", "voltage"}
+        assert {one["kind"] for one in read if one["status"] == "Critical"} == critical
 
     play(scenario, "sensors")

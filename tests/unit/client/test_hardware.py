@@ -1,17 +1,14 @@
 """Reads of the hardware, asked on the database and over HTTP, and answered by a conductor."""
 
 import asyncio
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from entries import enter
-from fakes import Clock, give_slots
-from peers import PATIENCE
+import readers
+from fakes import Clock
 from podium import conf, errors
 from podium.api.callers import Role
 from podium.client.calls.hardware import ReadSensors, SensorReading
@@ -24,25 +21,16 @@ from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.hardware_reads import HardwareRead
 from podium.db.worker import Worker
+from readers import INLET, Answer, answering
 from served import Everybody
 
 Enrol = Callable[..., list[NodeRecord]]
-Answer = Callable[[sa.Connection, HardwareRead], None]
-
-INLET = {"name": "Inlet", "kind": "temperature", "value": 21.5, "unit": "celsius", "status": "OK"}
 
 
 @pytest.fixture
 def owner(database: Database) -> Worker:
     """The conductor that owns all nodes with the driver ``fake``."""
-    with database.write() as connection:
-        (found,) = enter(connection, "c1")
-        give_slots(connection, found, ["fake"])
-    return found
-
-
-def reads(connection: sa.Connection, read: HardwareRead) -> None:
-    hardware_reads.answer(connection, read.id, {"sensors": [INLET]})
+    return readers.owner(database)
 
 
 def fails(connection: sa.Connection, read: HardwareRead) -> None:
@@ -57,31 +45,11 @@ def loses(connection: sa.Connection, read: HardwareRead) -> None:
     connection.execute(sa.text(f"DELETE FROM hardware_reads WHERE id = {read.id}"))
 
 
-@contextmanager
-def answering(database: Database, owner: Worker, answer: Answer) -> Iterator[None]:
-    """A conductor that answers each read, in a thread."""
-    end = threading.Event()
-
-    def serve() -> None:
-        while not end.wait(0.02):
-            with database.write() as connection:
-                for read in hardware_reads.unanswered(connection, owner):
-                    answer(connection, read)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        thread.join(PATIENCE)
-
-
 def test_sensors_are_read_by_the_conductor_that_has_the_node(
     podium: Podium, database: Database, enrol: Enrol, owner: Worker
 ) -> None:
     (node,) = enrol("n1")
-    with answering(database, owner, reads):
+    with answering(database, owner):
         found = podium.sensors("n1")
     assert found.sensors == [SensorReading(**INLET)]
     assert (found.node, found.node_uuid, found.conductor) == ("n1", node.uuid, str(owner))
@@ -98,7 +66,7 @@ def test_an_event_loop_goes_on_while_sensors_are_read(
             found = await asyncio.gather(podium.sensors("n1"), podium.sensors("n2"))
         return [one.node for one in found]
 
-    with answering(database, owner, reads):
+    with answering(database, owner):
         assert asyncio.run(ask()) == ["n1", "n2"]
 
 
@@ -144,7 +112,7 @@ def test_readers_may_ask(
 ) -> None:
     everybody.role = Role.READER
     enrol("n1")
-    with answering(database, owner, reads):
+    with answering(database, owner):
         assert len(podium.sensors("n1").sensors) == 1
 
 

@@ -13,14 +13,7 @@ from podium.db.engine import Database
 from podium.db.hardware_reads import HardwareRead
 from podium.db.worker import Worker
 from power_requests import Contend, Enrol
-
-
-def owner(database: Database) -> Worker:
-    """A member that owns all nodes with the driver ``fake``."""
-    with database.write() as connection:
-        (found,) = enter(connection, "c1")
-        give_slots(connection, found, ["fake"])
-    return found
+from readers import owner
 
 
 def ask(database: Database, node: str = "n1", kind: str = "sensors") -> int:

@@ -1,0 +1,85 @@
+"""Reads of the hardware by real conductors, on simulated machines, through podium-api."""
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import podium.cli.main
+from apis import Api
+from daemons import Daemon, Rack, run_here
+from rounds import only_long
+
+#: A BMC that is silent is soon found out.
+TEXT = "[ipmi]\ncommand_retry_timeout = 2\nretransmit_interval = 0.3\n"
+
+
+class Place:
+    """A conductor and a podium-api over a rack of each protocol."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.daemon = Daemon(folder, TEXT)
+        self.api = Api(folder, url=self.daemon.url)
+        self.racks = {}
+        for protocol in ("ipmi", "redfish"):
+            (folder / protocol).mkdir()
+            self.racks[protocol] = Rack(folder / protocol, 1, protocol=protocol)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Place"]:
+        with contextlib.ExitStack() as stack:
+            for protocol, rack in self.racks.items():
+                stack.enter_context(rack)
+                rack.nodes.write_text(rack.nodes.read_text().replace("r1n01", f"{protocol}-1"))
+                self.daemon.podium("node", "import", str(rack.nodes))
+            stack.enter_context(self.api)
+            stack.enter_context(self.daemon)
+            yield self
+
+    def ask(self, protocol: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Have the sensors of a machine read, over podium-api."""
+        words = ["--url", f"unix:{self.api.socket}", "node", "sensors", f"{protocol}-1", "-f", "json"]
+        return run_here(podium.cli.main.main, [*words, *arguments])
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with Place(tmp_path).running() as found:
+        yield found
+
+
+def measured(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    return {row["name"]: row for row in json.loads(done.stdout)}
+
+
+@only_long
+def test_sensors_are_read_and_silence_and_death_are_told(place: Place) -> None:
+    of_ipmi, of_redfish = measured(place.ask("ipmi")), measured(place.ask("redfish"))
+    assert of_ipmi["Inlet Temp"] == {
+        "name": "Inlet Temp", "kind": "temperature", "value": 21.0, "unit": "celsius", "status": "OK"
+    }  # fmt: skip
+    assert len(of_ipmi) == 14
+    assert {"temperature", "fan"} <= {row["kind"] for row in of_redfish.values()}
+    here = place.daemon.podium("node", "sensors", "ipmi-1", "-f", "json")
+    assert set(measured(here)) == set(of_ipmi)
+
+    place.racks["ipmi"].ctl("fault", "dead", "1")
+    silent = place.ask("ipmi")
+    assert (silent.returncode, silent.stdout) == (1, "")
+    assert "does not answer within 2 s" in silent.stderr
+    assert measured(place.ask("redfish"))
+
+    place.daemon.kill()
+    dead = place.ask("redfish", "--timeout", "1")
+    assert dead.returncode == 1
+    assert "the conductor here has not answered within 1 s" in dead.stderr
+    place.daemon.start()
+    assert measured(place.ask("redfish"))
+    assert "Traceback" not in place.daemon.text() + place.api.text()

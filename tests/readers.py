@@ -1,0 +1,53 @@
+"""A conductor, as the database sees it, that is asked to read hardware."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import sqlalchemy as sa
+
+from entries import enter
+from fakes import give_slots
+from peers import PATIENCE
+from podium.db import hardware_reads
+from podium.db.engine import Database
+from podium.db.hardware_reads import HardwareRead
+from podium.db.worker import Worker
+
+Answer = Callable[[sa.Connection, HardwareRead], None]
+
+INLET: Final = {"name": "Inlet", "kind": "temperature", "value": 21.5, "unit": "celsius", "status": "OK"}
+
+
+def owner(database: Database) -> Worker:
+    """Have a conductor enter that owns all nodes with the driver ``fake``."""
+    with database.write() as connection:
+        (found,) = enter(connection, "c1")
+        give_slots(connection, found, ["fake"])
+    return found
+
+
+def reads(connection: sa.Connection, read: HardwareRead) -> None:
+    """Answer as if there were one sensor."""
+    hardware_reads.answer(connection, read.id, {"sensors": [INLET]})
+
+
+@contextmanager
+def answering(database: Database, reader: Worker, answer: Answer = reads) -> Iterator[None]:
+    """Have a conductor answer each read, in a thread."""
+    end = threading.Event()
+
+    def serve() -> None:
+        while not end.wait(0.02):
+            with database.write() as connection:
+                for read in hardware_reads.unanswered(connection, reader):
+                    answer(connection, read)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join(PATIENCE)
