@@ -1,30 +1,41 @@
 """Node names written as ranges, ``r1n[01-48]``, and what is alike of many nodes written once."""
 
+import itertools
+import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
+from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet
 
 from podium import errors
 
-#: Greatest number of nodes in one range.
+#: Greatest number of names that the ranges and names of one request stand for.
 MOST_NODES: Final = 100_000
 
-_SPAN: Final = re.compile(r"(\d+)-(\d+)")
+_IS_RANGE: Final = re.compile(r"[\[\],]")
+_BRACKETS: Final = re.compile(r"\[([^\[\]]*)\]")
+_SPAN: Final = re.compile(r"(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9})(?:/(?P<step>[0-9]{1,9}))?)?")
+_LONGEST_NAME: Final = 255
 _LONGEST_LINE: Final = 200
-#: What has a meaning in ClusterShell's node sets, and cannot be in a name.
+#: What cannot be in a name, and has a meaning in the node sets of ClusterShell.
 _SIGNS: Final = re.compile(r"[^A-Za-z0-9_.:-]")
 
 
 def expand(arguments: Iterable[str]) -> list[str]:
     """Return names and UUIDs unchanged and ranges as the names they stand for, each once.
 
-    :raises podium.errors.BadRequest: for a range that cannot be understood, or is too large
+    :raises podium.errors.BadRequest: for a range that cannot be understood, or for too many names
     """
     names: dict[str, None] = {}
+    left = MOST_NODES
     for argument in arguments:
-        names |= dict.fromkeys(_range(argument) if re.search(r"[\[\],]", argument) else [argument])
+        parts = _parts(argument) if _IS_RANGE.search(argument) else [[_Piece.of(argument)]]
+        left -= sum(math.prod(piece.number for piece in part) for part in parts)
+        if left < 0:
+            raise errors.BadRequest(f"these are more than {MOST_NODES} names of nodes, the most at once")
+        for part in parts:
+            names |= dict.fromkeys(map("".join, itertools.product(*(piece.texts for piece in part))))
     return list(names)
 
 
@@ -85,17 +96,63 @@ def by_reason(failures: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]
     return sorted(grouped, key=lambda group: -len(group[1]))
 
 
-def _range(text: str) -> Sequence[str]:
-    # Once parsed, a span takes memory for each of its numbers, so its size is checked before.
-    if any(int(last) - int(first) >= MOST_NODES for first, last in _SPAN.findall(text)):
-        raise errors.BadRequest(f"{text} stands for more than {MOST_NODES} nodes")
-    try:
-        nodes = NodeSet(text, resolver=RESOLVER_NOGROUP)
-    except NodeSetException as fault:
-        reason = str(fault).replace('"', "")
-        raise errors.BadRequest(
-            f"{text} is not a range of nodes: {reason}; one looks like r1n[01-40],r2n05"
-        ) from None
-    if len(nodes) > MOST_NODES:
-        raise errors.BadRequest(f"{text} stands for {len(nodes)} nodes, more than {MOST_NODES}")
-    return list(nodes)
+class _Piece(NamedTuple):
+    """A part of names that is the same in all, or is different in each.
+
+    :ivar longest: greatest number of characters
+    :ivar texts: made when they have been counted, and are not too many
+    """
+
+    number: int
+    longest: int
+    texts: Iterable[str]
+
+    @classmethod
+    def of(cls, text: str) -> "_Piece":
+        return cls(1, len(text), (text,))
+
+
+def _parts(text: str) -> list[list[_Piece]]:
+    """Return what is between commas, each in the pieces of which its names are made."""
+    parts: list[list[_Piece]] = [[]]
+    compact = ",".join(map(str.strip, text.split(",")))
+    for place, piece in enumerate(_BRACKETS.split(compact)):
+        if place % 2:
+            parts[-1].append(_numbers(text, piece))
+            continue
+        first, *others = piece.split(",")
+        for one in (first, *others):
+            if odd := _SIGNS.search(one):
+                brackets = "its brackets do not match"
+                raise _refusal(text, brackets if odd[0] in "[]" else f"{odd[0]!r} cannot be in a name")
+        parts[-1] += [_Piece.of(first)] if first else []
+        parts += [[_Piece.of(other)] if other else [] for other in others]
+    if not all(parts):
+        raise _refusal(text, "a name is missing beside a comma")
+    if any(sum(piece.longest for piece in part) > _LONGEST_NAME for part in parts):
+        raise _refusal(text, f"names have at most {_LONGEST_NAME} characters")
+    return parts
+
+
+def _numbers(text: str, inside: str) -> _Piece:
+    spans = []
+    for one in inside.split(","):
+        found = _SPAN.fullmatch(one)
+        if found is None:
+            raise _refusal(text, f"{one[:80]!r} is no number, and no span such as 01-40 or 0-40/2")
+        first, last, step = found["first"], found["last"] or found["first"], int(found["step"] or 1)
+        span = range(int(first), int(last) + 1, step or 1)
+        is_padded = any(len(end) > 1 and end[0] == "0" for end in (first, last))
+        if not span or not step or (is_padded and len(first) != len(last)):
+            raise _refusal(text, f"{one[:80]!r} is no span such as 1-40, 01-40 or 0-40/2")
+        spans.append((span, len(first) if is_padded else 0))
+    return _Piece(
+        number=sum(len(span) for span, _ in spans),
+        longest=max(max(len(str(span[-1])), width) for span, width in spans),
+        texts=(f"{number:0{width}}" for span, width in spans for number in span),
+    )
+
+
+def _refusal(text: str, reason: str) -> errors.BadRequest:
+    shown = text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}..."
+    return errors.BadRequest(f"{shown} is not a range of nodes: {reason}; one looks like r1n[01-40],r2n05")

@@ -88,15 +88,17 @@ class _Ledger(command.Lister):
         return parser
 
     def show(
-        self, wanted: Sequence[str], parsed_args: argparse.Namespace
+        self, wanted: Sequence[str] | None, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Any]]:
-        """Return the events of these nodes, or of all if none is named, as a table."""
+        """Return the events of these nodes, or of all for None, as a table."""
         with self.podium() as podium:
             found = self.events(podium, wanted, parsed_args)
         columns = self.columns(parsed_args)
         return columns, [_values(event, columns) for event in found]
 
-    def events(self, podium: Podium, wanted: Sequence[str], parsed_args: argparse.Namespace) -> list[Event]:
+    def events(
+        self, podium: Podium, wanted: Sequence[str] | None, parsed_args: argparse.Namespace
+    ) -> list[Event]:
         """Return the newest events, and warn if there are more."""
         since = None if parsed_args.since is None else parsed_args.since.total_seconds()
         limit = parsed_args.limit or (_LIMIT if since is None else _SINCE_LIMIT)
@@ -145,7 +147,7 @@ class Events(_Ledger):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        return self.show(parsed_args.nodes, parsed_args)
+        return self.show(parsed_args.nodes or None, parsed_args)
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         if not parsed_args.follow:
@@ -160,10 +162,10 @@ class Events(_Ledger):
         return 0
 
     def _follow(self, podium: Podium, parsed_args: argparse.Namespace, lines: "_Lines") -> None:
-        following = Following(parsed_args.nodes, parsed_args.cause)
+        following = Following(parsed_args.nodes or None, parsed_args.cause)
         following.take(podium.ask(following.look()))
         earlier = parsed_args.since is not None or parsed_args.limit is not None
-        found = self.events(podium, parsed_args.nodes, parsed_args) if earlier else []
+        found = self.events(podium, parsed_args.nodes or None, parsed_args) if earlier else []
         lines.write(event for event in found if following.has_passed(event.id))
         away = None
         while not _reader_gone(self.app.stdout, 0 if following.more else _POLL_SECONDS):

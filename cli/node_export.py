@@ -48,15 +48,15 @@ class Export(command.Command):
         write, file = _FORMATS[parsed_args.format], parsed_args.with_secrets
         if file is None:
             with self.podium() as podium:
-                write(self.app.stdout, _parts(podium.export_nodes(parsed_args.nodes)))
+                write(self.app.stdout, _parts(podium.export_nodes(parsed_args.nodes or None)))
             return
         self.needs_database("podium node export --with-secrets")
         with _new_file(file) as stream:
-            count = write(stream, self._with_secrets(node_ranges.expand(parsed_args.nodes)))
+            count = write(stream, self._with_secrets(node_ranges.expand(parsed_args.nodes) or None))
         self.say(f"{count} exported with their secrets to {file}")
 
-    def _with_secrets(self, wanted: Sequence[str]) -> _Parts:
-        """Yield nodes with their ports, and the chassis in which they are, or all if all nodes are wanted."""
+    def _with_secrets(self, wanted: Sequence[str] | None) -> _Parts:
+        """Yield nodes with their ports, and the chassis in which they are, or all for None."""
         from podium.client.local import export  # the libraries of databases take long to import
 
         with self.database() as database, database.snapshot() as connection:

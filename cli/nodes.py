@@ -105,7 +105,7 @@ class List(command.Lister):
         state = parsed_args.power_state
         with self.podium() as podium:
             found = podium.nodes(
-                parsed_args.nodes,
+                parsed_args.nodes or None,
                 fields=[name for name in FIELDS if name in needed],
                 driver=parsed_args.driver,
                 power_state=state and _POWER_STATES[state],

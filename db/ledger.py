@@ -78,24 +78,26 @@ def event(
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The nodes whose events are asked for; all nodes where both sets are empty.
+    """The nodes whose events are asked for.
 
+    :param uuids: None for all nodes
     :param names: of nodes that no longer exist
     """
 
-    uuids: frozenset[str] = frozenset()
+    uuids: frozenset[str] | None = None
     names: frozenset[str] = frozenset()
 
     def __contains__(self, event: Event) -> bool:
-        everybody = not (self.uuids or self.names)
-        return everybody or event.node_uuid in self.uuids or event.node_name in self.names
+        return self.uuids is None or event.node_uuid in self.uuids or event.node_name in self.names
 
 
-def choose(connection: sa.Connection, wanted: Sequence[str]) -> tuple[Chosen, list[str]]:
-    """The nodes that some names and UUIDs stand for, deleted ones included.
+def choose(connection: sa.Connection, wanted: Sequence[str] | None) -> tuple[Chosen, list[str]]:
+    """The nodes that some names and UUIDs stand for, deleted ones included; all nodes for None.
 
     :returns: the nodes, and the names and UUIDs that neither a node nor an event has
     """
+    if wanted is None:
+        return Chosen(), []
     uuids: set[str] = set()
     names: set[str] = set()
     missing: list[str] = []
@@ -176,7 +178,7 @@ def _meeting(since: datetime | None, cause: str | None) -> list[sa.ColumnElement
 
 def _rows(connection: sa.Connection, query: sa.Select[Any], chosen: Chosen) -> dict[int, sa.Row[Any]]:
     """The rows of a query for all of the chosen nodes, by the number of the event."""
-    if not (chosen.uuids or chosen.names):
+    if chosen.uuids is None:
         return {row.id: row for row in connection.execute(query)}
     found: dict[int, sa.Row[Any]] = {}
     for column, values in ((events.c.node_uuid, chosen.uuids), (events.c.node_name, chosen.names)):

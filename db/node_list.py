@@ -28,7 +28,7 @@ def select_nodes(
     connection: sa.Connection,
     shown: Iterable[str],
     *,
-    wanted: Sequence[str] = (),
+    wanted: Sequence[str] | None = None,
     failing: bool = False,
     fresh: tuple[datetime, datetime] | None = None,
     enforced_by_default: bool | None = None,
@@ -43,7 +43,7 @@ def select_nodes(
     """Some columns of the nodes that meet every condition, in order of name or, when wanted, as given.
 
     :param shown: the columns to read, or ``conductor``: the number of the member that has the node's slot
-    :param wanted: names or UUIDs of the only nodes to look at
+    :param wanted: names or UUIDs of the only nodes to look at; None for all
     :param failing: only those whose last read of the power failed, or that nobody reads: without an owner, or
         reserved by one, that has not ended
     :param fresh: only those whose power was not last read within that time, or never
@@ -82,7 +82,7 @@ def select_nodes(
         query = query.where(_has_health(connection, health))
     kind = connection.dialect.name
     query = query.where(*(_entry(kind, nodes.c.extra, key) == value for key, value in extra.items()))
-    if not wanted:
+    if wanted is None:
         if after is not None:
             query = query.where(nodes.c.name > after)
         rows = connection.execute(query.order_by(nodes.c.name).limit(limit))

@@ -17,7 +17,8 @@ Role: TypeAlias = Literal["reader", "operator", "admin"]
 ABSENT: Final[Any] = msgspec.UNSET
 
 _Named: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=65_536)]
-#: A name, a UUID, or a range of names such as ``r1n[01-40]``; or several of them.
+#: A name, a UUID, or a range of names such as ``r1n[01-40]``; or several of them; not an empty list,
+#: which is never taken for all nodes.
 Nodes: TypeAlias = _Named | Sequence[_Named]
 #: A text for people, in one line.
 Line: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]

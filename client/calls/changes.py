@@ -115,7 +115,7 @@ class FollowChanges(Filter, Call[Message], frozen=True):
     role = "reader"
     media = "text/event-stream"
 
-    nodes: Nodes = ()
+    nodes: Nodes | None = None
     fields: Sequence[str] = ()
     kinds: Sequence[Kind] = ()
     after: _Cursor | None = None

@@ -79,6 +79,6 @@ class ExportNodes(Call[Page[Exported]], frozen=True):
     path = "/podium/v1/export"
     role = "reader"
 
-    nodes: Nodes = ()
+    nodes: Nodes | None = None
     limit: Limit = None
     marker: Annotated[str, msgspec.Meta(min_length=1, max_length=300)] | None = None

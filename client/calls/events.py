@@ -60,7 +60,7 @@ class ListEvents(Call[Page[Event]], frozen=True):
     path = "/podium/v1/events"
     role = "reader"
 
-    nodes: Nodes = ()
+    nodes: Nodes | None = None
     since: _Age | None = None
     cause: Cause | None = None
     newest: _Newest | None = None
@@ -93,14 +93,14 @@ class News(Record, frozen=True, kw_only=True):
     :param last: the ``after`` of the next look
     :param late: the ``late`` of the next look: ranges of numbers that were taken, and are not committed yet;
         what has not come after half a minute does not come
-    :param nodes: the ``nodes`` of the next look
+    :param nodes: the ``nodes`` of the next look; None for all
     :param more: whether there are more events already
     """
 
     events: list[Event]
     last: int
     late: list[str]
-    nodes: list[str]
+    nodes: list[str] | None
     more: bool
 
 
@@ -119,7 +119,7 @@ class FollowEvents(Call[News], frozen=True):
     path = "/podium/v1/events/news"
     role = "reader"
 
-    nodes: Nodes = ()
+    nodes: Nodes | None = None
     cause: Cause | None = None
     after: _Number | None = None
     late: Annotated[Sequence[_Range], msgspec.Meta(max_length=200)] = ()

@@ -116,6 +116,12 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     instance_uuid: _Name | None = None
     extra: dict[Key, str] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no condition, which every node meets."""
+        nothing = Filter()
+        return all(getattr(self, name) == getattr(nothing, name) for name in Filter.__struct_fields__)
+
 
 class ListNodes(Filter, Call[Page[Node]], frozen=True):
     """List nodes, in order of name or, where nodes are named, as they are named.
@@ -130,7 +136,7 @@ class ListNodes(Filter, Call[Page[Node]], frozen=True):
     path = "/podium/v1/nodes"
     role = "reader"
 
-    nodes: Nodes = ()
+    nodes: Nodes | None = None
     fields: Sequence[str] = ()
     limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
     marker: _Name | None = None

@@ -51,7 +51,7 @@ class AskPower(Call[Asked], frozen=True):
     status = 202
 
     action: states.Action
-    nodes: Nodes = ()
+    nodes: Nodes | None = None
     where: Filter | None = None
     reason: Line | None = None
     timeout: Seconds | None = None

@@ -63,7 +63,8 @@ class Selection:
         self.kinds = frozenset(call.kinds or KINDS)
         self._chosen = call
         self._fields = tuple(dict.fromkeys((*_ALWAYS, *nodes.fields_of(call.fields))))
-        self._names = frozenset(nodes.names(call.nodes))
+        names = nodes.names_or_all(call.nodes)
+        self._names = None if names is None else frozenset(names)
 
     def check(self, backend: Backend, connection: sa.Connection) -> None:
         """Make sure that nodes can be chosen by the conditions.
@@ -91,7 +92,7 @@ class Selection:
                 yield one.place, change
 
     def _names_it(self, one: News) -> bool:
-        if not self._names or one.kind not in (news.NODES, news.EVENTS):
+        if self._names is None or one.kind not in (news.NODES, news.EVENTS):
             return True
         return one.uuid in self._names or one.name in self._names
 

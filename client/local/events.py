@@ -9,7 +9,7 @@ from podium import errors, node_ranges
 from podium.client.calls.call import Nodes, Page
 from podium.client.calls.events import Event, FollowEvents, ListEvents, ListHistory, News
 from podium.client.local.backend import Answers, Backend
-from podium.client.local.nodes import names
+from podium.client.local.nodes import names_or_all
 from podium.db import clock, ledger
 from podium.db.follower import Follower
 
@@ -44,7 +44,8 @@ def list_history(backend: Backend, call: ListHistory) -> Page[Event]:
 
 def follow_events(backend: Backend, call: FollowEvents) -> News:
     """Return the events since a look, or where to begin."""
-    wanted = dict.fromkeys(names(call.nodes))
+    wanted = names_or_all(call.nodes)
+    chosen = None if wanted is None else frozenset(wanted)
     with backend.database.read() as connection:
         if call.after is None:
             return _beginning(connection, call)
@@ -57,10 +58,10 @@ def follow_events(backend: Backend, call: FollowEvents) -> News:
         as_seen(one)
         for one in found
         if call.cause in (None, one.cause)
-        and (not wanted or one.node_uuid in wanted or one.node_name in wanted)
+        and (chosen is None or one.node_uuid in chosen or one.node_name in chosen)
     ]
     more = len(found) == _AT_ONCE
-    return News(events=shown, last=follower.last, late=_late(follower), nodes=[*wanted], more=more)
+    return News(events=shown, last=follower.last, late=_late(follower), nodes=wanted, more=more)
 
 
 def _beginning(connection: sa.Connection, call: FollowEvents) -> News:
@@ -72,7 +73,7 @@ def _beginning(connection: sa.Connection, call: FollowEvents) -> News:
         events=[],
         last=follower.last,
         late=_late(follower),
-        nodes=sorted(chosen.uuids | chosen.names),
+        nodes=None if chosen.uuids is None else sorted(chosen.uuids | chosen.names),
         more=False,
     )
 
@@ -81,12 +82,12 @@ def _late(follower: Follower) -> list[str]:
     return [f"{first}-{last}" for first, last in follower.late]
 
 
-def _chosen(connection: sa.Connection, nodes: Nodes) -> ledger.Chosen:
+def _chosen(connection: sa.Connection, nodes: Nodes | None) -> ledger.Chosen:
     """Return the nodes whose events are wanted.
 
     :raises podium.errors.NodeNotFound: naming every node that neither exists nor existed
     """
-    chosen, missing = ledger.choose(connection, names(nodes))
+    chosen, missing = ledger.choose(connection, names_or_all(nodes))
     if missing:
         raise errors.NodeNotFound(
             f"neither a node nor an event has the name or UUID {node_ranges.fold(missing)};"

@@ -11,7 +11,7 @@ from podium.client.calls.call import Page
 from podium.client.calls.enrolment import Exported, ExportNodes
 from podium.client.catalog import Catalog
 from podium.client.local.backend import Backend
-from podium.client.local.nodes import names
+from podium.client.local.nodes import names_or_all
 from podium.db import belongings, node_list
 from podium.db.bulk import chunks
 
@@ -24,7 +24,7 @@ def export_nodes(backend: Backend, call: ExportNodes) -> Page[Exported]:
     """Return the next nodes, or the chassis after the last node; all of them where the call has no limit."""
     if call.limit is None and call.marker is None:
         return Page(items=[*every(backend, call)])
-    wanted, marker = names(call.nodes), call.marker or _NODE
+    wanted, marker = names_or_all(call.nodes), call.marker or _NODE
     if not marker.startswith((_NODE, _CHASSIS)):
         raise errors.BadRequest("the marker is not next of another page")
     items: list[Exported] = []
@@ -49,14 +49,14 @@ def export_nodes(backend: Backend, call: ExportNodes) -> Page[Exported]:
 
 def every(backend: Backend, call: ExportNodes) -> Iterator[Exported]:
     """Yield everything as it was at one moment, with little of it in memory."""
-    wanted = names(call.nodes)
+    wanted = names_or_all(call.nodes)
     with backend.database.snapshot() as connection:
         yield from _nodes(connection, uuids(connection, wanted), backend.catalog)
         yield from map(_exported, _chassis(connection, wanted))
 
 
-def uuids(connection: sa.Connection, wanted: Sequence[str]) -> list[str]:
-    """Return the UUIDs of the nodes to export.
+def uuids(connection: sa.Connection, wanted: Sequence[str] | None) -> list[str]:
+    """Return the UUIDs of the nodes to export: all for None.
 
     :raises podium.errors.NodeNotFound: naming every wanted node that does not exist
     """
@@ -82,16 +82,18 @@ def nodes(connection: sa.Connection, some: Sequence[str], catalog: Catalog | Non
     return [portable.of_node(row, ports.get(row["uuid"], ())) for row in rows]
 
 
-def chassis(connection: sa.Connection, wanted: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the chassis in which these nodes are, with their secrets; all if no nodes are named."""
-    if not wanted:
+def chassis(connection: sa.Connection, wanted: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Return the chassis in which these nodes are, with their secrets; all for None."""
+    if wanted is None:
         return [portable.of_chassis(place) for place in belongings.read_chassis(connection)]
     rows = node_list.select_nodes(connection, ["chassis_uuid"], wanted=wanted)
     its = {row["chassis_uuid"] for row in rows if row["chassis_uuid"]}
     return [portable.of_chassis(place) for place in belongings.read_chassis(connection, sorted(its))]
 
 
-def _chassis(connection: sa.Connection, wanted: Sequence[str], after: str = "") -> list[dict[str, Any]]:
+def _chassis(
+    connection: sa.Connection, wanted: Sequence[str] | None, after: str = ""
+) -> list[dict[str, Any]]:
     found = chassis(connection, wanted)
     if not after:
         return found

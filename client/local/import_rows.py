@@ -83,7 +83,7 @@ def _compare_nodes(connection: sa.Connection, rows: Sequence[Row]) -> None:
     for column in ("uuid", "name"):
         values = {row.columns[column] for row in rows if row.columns.get(column)}
         wanted.update(api.taken(connection, column, list(values)))
-    enrolled = node_list.select_nodes(connection, portable.COLUMNS, wanted=sorted(wanted)) if wanted else []
+    enrolled = node_list.select_nodes(connection, portable.COLUMNS, wanted=sorted(wanted))
     ports = belongings.read_ports(connection, [one["uuid"] for one in enrolled])
     known = {one[column]: one for one in enrolled for column in ("name", "uuid")}
     for row in rows:

@@ -35,9 +35,17 @@ _COLUMNS: Final = (
 def names(nodes: Nodes) -> list[str]:
     """Return the names and UUIDs that are meant, each once.
 
-    :raises podium.errors.BadRequest: for a range that cannot be understood
+    :raises podium.errors.BadRequest: for a range that cannot be understood, and where nothing is named
     """
-    return node_ranges.expand([nodes] if isinstance(nodes, str) else nodes)
+    found = node_ranges.expand([nodes] if isinstance(nodes, str) else nodes)
+    if not found:
+        raise errors.BadRequest("nodes: name at least one")
+    return found
+
+
+def names_or_all(nodes: Nodes | None) -> list[str] | None:
+    """Return the names and UUIDs that are meant, as :func:`names`; None where all nodes are."""
+    return None if nodes is None else names(nodes)
 
 
 def list_nodes(backend: Backend, call: ListNodes) -> Page[Node]:
@@ -45,7 +53,7 @@ def list_nodes(backend: Backend, call: ListNodes) -> Page[Node]:
     fields = fields_of(call.fields)
     needed = fields if call.limit is None or "name" in fields else [*fields, "name"]
     with backend.database.read() as connection:
-        rows = select(backend, connection, call, needed, names(call.nodes), call.limit, call.marker)
+        rows = select(backend, connection, call, needed, names_or_all(call.nodes), call.limit, call.marker)
     shown = rows[: call.limit]
     marker = shown[-1]["name"] if len(shown) < len(rows) else None
     if needed is not fields:
@@ -72,7 +80,7 @@ def select(
     connection: sa.Connection,
     chosen: Filter,
     fields: Sequence[str],
-    wanted: Sequence[str] = (),
+    wanted: Sequence[str] | None = None,
     limit: int | None = None,
     after: str | None = None,
 ) -> list[dict[str, Any]]:

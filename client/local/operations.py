@@ -25,7 +25,7 @@ from podium.client.calls.operations import (
 from podium.client.catalog import Catalog
 from podium.client.local import unserved
 from podium.client.local.backend import Answers, Backend
-from podium.client.local.nodes import names, select
+from podium.client.local.nodes import names_or_all, select
 from podium.conf import conductor as conductor_options
 from podium.db import api, conductors, operations, power
 from podium.db.api import NodeKey
@@ -91,11 +91,11 @@ def _chosen(backend: Backend, connection: sa.Connection, call: AskPower) -> list
 
     :raises podium.errors.BadRequest: if the call does not say which
     """
-    wanted = names(call.nodes)
-    if call.where is not None and call.where != type(call.where)():
+    wanted = names_or_all(call.nodes)
+    if call.where is not None and not call.where.is_empty:
         found = select(backend, connection, call.where, ["name"], wanted)
         wanted = [row["name"] for row in found]
-    elif not wanted:
+    elif wanted is None:
         raise errors.BadRequest("nodes, or conditions in where, must say which nodes are meant")
     return api.find_keys(connection, wanted)
 

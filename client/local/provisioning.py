@@ -68,8 +68,6 @@ def provision(backend: Backend, call: Provision) -> Provisioned:
     target = TARGETS[call.target]
     with backend.database.read() as connection:
         found = api.find_nodes(connection, names(call.nodes))
-    if not found:
-        raise errors.BadRequest("nodes: name at least one")
     _check([node for node in found if node.provision_state not in target.reached], call.target, target)
     moved: list[ProvisionedNode] = []
     for some in chunks([node.uuid for node in found], _STEP):

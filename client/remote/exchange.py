@@ -51,7 +51,10 @@ def request(client: httpx.Client | httpx.AsyncClient, call: Call[Any], accept: s
             timeout.read += call.patience
         return client.build_request(call.method, path, json=values, headers=headers, timeout=timeout)
     query = wire.query(values)
-    if sum(len(name) + len(str(text)) for name, text in query) > _LONGEST_QUERY and wire.LONG & values.keys():
+    is_long = sum(len(name) + len(str(text)) for name, text in query) > _LONGEST_QUERY
+    # A query has no empty lists: there it would look as if nothing had been named, which means all.
+    is_empty = any(not value for name, value in values.items() if name in wire.LONG)
+    if is_empty or (is_long and wire.LONG & values.keys()):
         return client.build_request("POST", f"{path}{wire.AS_BODY}", json=values, headers=headers)
     return client.build_request(call.method, path, params=query, headers=headers)
 

@@ -23,12 +23,12 @@ class _Range(NamedTuple):
 class Following:
     """Sees every event once, in the order in which they are committed.
 
-    :param nodes: whose events; of all nodes where none is named
+    :param nodes: whose events; None for all nodes
     :param cause: only events of this cause
     """
 
     def __init__(
-        self, nodes: Nodes = (), cause: Cause | None = None, clock: Callable[[], float] = boottime
+        self, nodes: Nodes | None = None, cause: Cause | None = None, clock: Callable[[], float] = boottime
     ) -> None:
         self._next = FollowEvents(nodes=nodes, cause=cause)
         self._clock = clock

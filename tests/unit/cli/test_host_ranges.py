@@ -11,6 +11,8 @@ from podium import errors, node_ranges
         (["r[1-2]n[1-2]"], ["r1n1", "r1n2", "r2n1", "r2n2"]),
         (["b", "a", "b", "a,c"], ["b", "a", "c"]),
         (["node-1.example"], ["node-1.example"]),
+        (["n[0-10/5,2]x[7]", " b , a"], ["n0x7", "n5x7", "n10x7", "n2x7", "b", "a"]),
+        (["r1n[098-101]"], ["r1n098", "r1n099", "r1n100", "r1n101"]),
         (["0b3c7f4e-8c1c-4f5b-9c57-0d6f6a1f3f10"], ["0b3c7f4e-8c1c-4f5b-9c57-0d6f6a1f3f10"]),
     ],
 )
@@ -18,16 +20,47 @@ def test_ranges_stand_for_the_names_in_them(given: list[str], names: list[str]) 
     assert node_ranges.expand(given) == names
 
 
-@pytest.mark.parametrize("text", ["r1n[01", "r1n01]", "r1n[]", "r1n[5-1]", "a,,b", ",", "r1n[a-b]"])
+@pytest.mark.parametrize(
+    "text", ["r1n[01", "r1n01]", "r1n[]", "r1n[5-1]", "a,,b", ",", "r1n[a-b]", "r[[1-2]]"]
+)
 def test_a_bad_range_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(errors.BadRequest, match=r"is not a range of nodes: .*; one looks like r1n\[01-40\]"):
         node_ranges.expand([text])
 
 
-@pytest.mark.parametrize("text", ["n[1-999999999999]", "n[1-1000]m[1-1000]", "n[1-5,1-200000]"])
-def test_a_range_without_bounds_is_refused_before_it_fills_memory(text: str) -> None:
-    with pytest.raises(errors.BadRequest, match="100000"):
+@pytest.mark.parametrize(
+    "text", ["n[01-3]", "n[1-03]", "n[1-2/0]", "n[-1-2]", f"n[{'1' * 5000}]", "n[1-1e3]"]
+)
+def test_a_span_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(errors.BadRequest, match="is no "):
         node_ranges.expand([text])
+
+
+@pytest.mark.parametrize("sign", ["&", "!", "^", "@", "*", "%", "?", " ", "\0"])
+def test_what_chooses_among_nodes_is_no_part_of_a_range(sign: str) -> None:
+    with pytest.raises(errors.BadRequest, match="cannot be in a name"):
+        node_ranges.expand([f"n[1-3]{sign}n[5-7]"])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["n[1-999999999]"],
+        ["n[1-1000]m[1-1000]"],
+        ["n[1-5,1-200000]"],
+        ["a[1-60000],b[1-60000]"],
+        ["a[1-60000]", "b[1-60000]"],
+        [*map(str, range(99_000)), "n[1-1001]"],
+    ],
+)
+def test_names_without_bounds_are_refused_before_they_fill_memory(given: list[str]) -> None:
+    with pytest.raises(errors.BadRequest, match="more than 100000 names"):
+        node_ranges.expand(given)
+
+
+def test_a_name_that_no_node_can_have_is_not_made_many_times() -> None:
+    with pytest.raises(errors.BadRequest, match="at most 255 characters"):
+        node_ranges.expand([f"{'n' * 60_000}[1-100000]"])
 
 
 def test_names_that_are_none_are_folded_as_they_are() -> None:

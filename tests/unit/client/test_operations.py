@@ -49,6 +49,16 @@ def test_nodes_are_chosen_by_conditions_among_those_named(podium: Podium, enrol:
     assert [request.node_name for request in podium.requests(2)] == ["n1", "n2"]
 
 
+@pytest.mark.parametrize("nodes", [[], "n[1-2]&n[3-4]", ["n[1-2]!n[1-2]"]])
+def test_names_that_come_out_empty_are_never_all_nodes(
+    podium: Podium, enrol: Enrol, nodes: str | list[str]
+) -> None:
+    enrol("n1", "n2", "n3")
+    with pytest.raises(errors.BadRequest):
+        podium.power("power off", nodes, where=Filter(driver="fake"))
+    assert [*podium.operations()] == []
+
+
 def test_conditions_that_no_node_meets_ask_nothing(podium: Podium, enrol: Enrol) -> None:
     enrol("n1")
     asked = podium.power("power on", where=Filter(driver="ipmi"))

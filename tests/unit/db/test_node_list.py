@@ -38,6 +38,12 @@ def test_a_health_counts_as_long_as_its_report_lasts(database: Database) -> None
     assert names(database, health="none") == ["ahead", "never", "outdated"]
 
 
+def test_only_none_at_all_is_every_node(database: Database) -> None:
+    with database.write() as connection:
+        create_nodes(connection, [{"name": "n1", "driver": "fake"}])
+    assert (names(database, wanted=None), names(database, wanted=[])) == (["n1"], [])
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
