@@ -36,7 +36,7 @@ run: $(INSTALLED)  ## run a simulated rack of 48 machines and a conductor, until
 test: $(INSTALLED)  ## run the tests against the installed package; PYTEST_ADDOPTS adds arguments
 	@$(BIN)/$(PYTEST)
 
-test-long: $(INSTALLED)  ## run only kills, models and fuzzing, ROUNDS (20) times as much; SEED varies the kills
+test-long: $(INSTALLED)  ## run what make test leaves out, and kills, models and fuzzing ROUNDS (20) times as much; SEED varies the kills
 	@PODIUM_TEST_ROUNDS=$(ROUNDS) PODIUM_TEST_SEED=$(SEED) $(BIN)/$(PYTEST) -m 'long or hypothesis'
 
 test-peers: $(TEST_PEERS)  ## install Redfish peers and OpenStack's clients for the tests, each into an environment of its own

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from peers import PATIENCE
+from rounds import only_long
 from templates import prepared
 
 _PODIUM = Path(sys.executable).with_name("podium")
@@ -123,6 +124,7 @@ def test_what_a_plugin_declares_as_a_secret_is_masked(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("plugins")
+@only_long
 def test_a_state_that_the_driver_does_not_know_is_refused_for_all_nodes(run: Run) -> None:
     run("node", "create", "--driver", "acme", "--name", "n1")
     run("node", "create", "--driver", "fake", "--name", "n2")

@@ -10,6 +10,7 @@ from pathlib import Path
 from daemons import Daemon, eventually
 from podium.db import api, power
 from podium.db.engine import Database
+from rounds import only_long
 from templates import prepared
 
 WORKERS = "[conductor]\nworkers = 2\n"
@@ -59,6 +60,7 @@ def ask(daemon: Daemon) -> None:
     database.dispose()
 
 
+@only_long
 def test_a_second_daemon_of_the_same_name_says_that_it_waits_and_ends_soon_with_status_1(
     tmp_path: Path,
 ) -> None:
