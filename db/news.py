@@ -106,10 +106,16 @@ def newest(connection: sa.Connection) -> int:
     return int(connection.scalars(sa.select(change_counter.c.changes)).one())
 
 
-def oldest(connection: sa.Connection) -> int:
-    """Return the number after which everything that was deleted is known."""
+def oldest(connection: sa.Connection, kinds: Collection[str] = KINDS) -> int:
+    """Return the number after which everything is known of these kinds."""
     marks = sa.select(sa.func.min(deletions.c.change)).where(deletions.c.kind == _MARK)
-    return connection.scalar(marks) or 0
+    found: int = connection.scalar(marks) or 0
+    if EVENTS not in kinds:
+        return found
+    of_first = sa.select(power_events.c.id, power_events.c.change).order_by(power_events.c.id).limit(1)
+    first = connection.execute(of_first).first()
+    # The ledger has bounds of its own. Before the first of all events there is none.
+    return found if first is None or first.id == 1 else max(found, (first.change or 1) - 1)
 
 
 def after(connection: sa.Connection, place: Place, top: int, kinds: Collection[str], most: int) -> list[News]:

@@ -9,20 +9,18 @@ One thread reads, only while there are streams: see :mod:`podium.client.local.ch
 """
 
 import asyncio
-import bisect
 import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final
 
-import msgspec
 import sqlalchemy as sa
 from oslo_log import log
 
 from podium import errors
-from podium.client.calls.changes import Message
+from podium.api.own.messages import Chunk, chunked, encode
 from podium.client.local.backend import Backend
 from podium.client.local.changes import AT_ONCE, LOOK_EVERY, Selection, Shared
 from podium.db import news
@@ -34,8 +32,6 @@ LOG = log.getLogger(__name__)
 
 #: Bytes of all queues together.
 _MOST_BYTES: Final = 32 * 2**20
-#: Bytes of a chunk, about: what a client that does not read can have before it is noticed.
-_CHUNK: Final = 65_536
 #: Seconds from one part of many changes to the next, so that streams send one before the next comes.
 _BREATH: Final = 0.1
 #: Seconds after which a database is asked again that did not answer.
@@ -45,54 +41,6 @@ _MOST_FEEDS: Final = 200
 
 _CLOSED: Final = "podium-api ends"
 _FAILED: Final = "podium-api failed to read what changed; its log says why"
-_ENCODER: Final = msgspec.json.Encoder()
-
-
-def encode(message: Message) -> bytes:
-    """Return a message as it is sent."""
-    kind = type(message).__struct_config__.tag
-    return b"event: %b\nid: %b\ndata: %b\n\n" % (
-        str(kind).encode(),
-        message.cursor.encode(),
-        _ENCODER.encode(message),
-    )
-
-
-class Chunk(NamedTuple):
-    """Messages one after another.
-
-    :param places: of each
-    :param ends: where each ends in the data
-    """
-
-    places: Sequence[Place]
-    ends: Sequence[int]
-    data: bytes
-
-    def after(self, place: Place) -> bytes:
-        """Return the messages that follow a place."""
-        first = bisect.bisect_right(self.places, place)
-        return self.data[self.ends[first - 1] :] if first else self.data
-
-
-def chunked(messages: Iterable[tuple[Place, bytes]]) -> list[Chunk]:
-    """Return messages in chunks."""
-    found: list[Chunk] = []
-    places: list[Place] = []
-    ends: list[int] = []
-    parts: list[bytes] = []
-    size = 0
-    for place, data in messages:
-        places.append(place)
-        parts.append(data)
-        size += len(data)
-        ends.append(size)
-        if size >= _CHUNK:
-            found.append(Chunk(places, ends, b"".join(parts)))
-            places, ends, parts, size = [], [], [], 0
-    if parts:
-        found.append(Chunk(places, ends, b"".join(parts)))
-    return found
 
 
 class Feed:

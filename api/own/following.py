@@ -19,7 +19,8 @@ from starlette.types import Receive, Scope, Send
 from podium import errors
 from podium.api.faults import Fault
 from podium.api.own import handling
-from podium.api.own.feeds import Chunk, Feed, Feeds, chunked, encode
+from podium.api.own.feeds import Feed, Feeds
+from podium.api.own.messages import Chunk, chunked, encode
 from podium.api.services import Services, services
 from podium.api.sql import Sql
 from podium.client.calls.changes import Dropped, FollowChanges
@@ -72,7 +73,7 @@ def _prepare(database: Database, backend: Backend, call: FollowChanges) -> tuple
     selection = Selection(call)
     with database.snapshot() as connection:
         selection.check(backend, connection)
-        return selection, begin(connection, call.after)
+        return selection, begin(connection, call.after, selection.kinds)
 
 
 class _EventStream(Response):

@@ -16,7 +16,7 @@ second. Several changes within a quarter of a second are read together.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -145,7 +145,7 @@ class Beginning(NamedTuple):
     message: Started | Reset | None
 
 
-def begin(connection: sa.Connection, after: str | None) -> Beginning:
+def begin(connection: sa.Connection, after: str | None, kinds: Collection[str]) -> Beginning:
     """Return where a stream begins that is to follow a cursor.
 
     :raises podium.errors.BadRequest: what is given is no cursor
@@ -159,7 +159,7 @@ def begin(connection: sa.Connection, after: str | None) -> Beginning:
         raise errors.BadRequest(f"after: {after[:80]!r} is no cursor of a stream of changes") from None
     if place.number > now.number:
         return Beginning(now, reset(now, "the database is older than what was seen of it"))
-    if place.number < news.oldest(connection):
+    if place.number < news.oldest(connection, kinds):
         return Beginning(now, reset(now, "what changed since is no longer known"))
     return Beginning(place, None)
 
@@ -185,7 +185,7 @@ class Following:
         self._hearing = Hearing(backend.database, self._closing, channels=(CHANNEL, LEARNED))
         with backend.database.snapshot() as connection:
             self._selection.check(backend, connection)
-            beginning = begin(connection, call.after)
+            beginning = begin(connection, call.after, self._selection.kinds)
         self._place, self._first = beginning
         self._is_behind = True
         self._is_up = True

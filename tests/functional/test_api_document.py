@@ -51,6 +51,7 @@ def test_no_request_makes_it_fail(door: Door, role: str | None, tmp_path: Path) 
         *("--phases", "fuzzing", "--checks", CHECKS, "--max-examples", str(EXAMPLES), "--seed", str(SEED)),
         *("--generation-with-security-parameters", "false", "--generation-database", "none"),
         *("--suppress-health-check", "all"),
+        *("--exclude-path-regex", "/podium/v1/changes"),  # whose answer has no end
     ]
     log = tmp_path / "log"
     with log.open("wb") as file:

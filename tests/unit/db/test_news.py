@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from crews import enter
 from podium import states
-from podium.db import api, clock, drains, faults, fleet, members, news, operations, readings, removal
+from podium.db import api, clock, drains, faults, fleet, ledger, members, news, operations, readings, removal
 from podium.db.engine import Database
 from podium.db.news import Place
 from podium.db.readings import Reading, ReadOfChange
@@ -220,6 +220,17 @@ def test_deletions_are_forgotten_after_their_time_and_what_is_older_is_said(
         news.prune(connection, now + timedelta(seconds=60))
         assert news.oldest(connection) > before
     assert read(database, place) == []
+
+
+def test_what_followed_events_that_were_pruned_is_no_longer_known(database: Database, enrol: Enrol) -> None:
+    (node,) = enrol("n1")
+    place = place_of_now(database)
+    for state in (states.POWER_ON, states.POWER_OFF, states.POWER_ON):
+        record(database, reading(node, state))
+    with database.write() as connection:
+        ledger.prune_events(connection, NOON - timedelta(days=1), 1)
+        assert news.oldest(connection, [news.NODES]) <= place.number < news.oldest(connection)
+        assert news.oldest(connection) == news.newest(connection) - 1
 
 
 def test_a_number_is_read_only_when_all_before_it_are_there(

@@ -5,8 +5,9 @@ import json
 from collections.abc import Callable, Coroutine, MutableMapping
 from typing import Any, cast
 
-from podium.api.own.feeds import Feed, chunked
+from podium.api.own.feeds import Feed
 from podium.api.own.following import Sender
+from podium.api.own.messages import chunked
 from podium.db.news import Place
 from virtual_time import run
 
