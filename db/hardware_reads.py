@@ -14,7 +14,8 @@ from podium.db import clock, retention
 from podium.db.api import find_keys
 from podium.db.bulk import chunks
 from podium.db.changes import announce_read
-from podium.db.models import columns, hardware_reads
+from podium.db.models import columns, hardware_reads, nodes
+from podium.db.provision_states import ENROLL, NOT_CONDUCTED
 from podium.db.slots import owner_of
 from podium.db.worker import Worker
 
@@ -57,6 +58,9 @@ def ask(connection: sa.Connection, node: str, kind: str, who: str) -> int:
     # First: it lets a member end, and have its reads answered, only before or after all of this.
     announce_read(connection)
     (found,) = find_keys(connection, [node])
+    its_state = sa.select(nodes.c.provision_state).where(nodes.c.id == found.id)
+    if connection.scalar(its_state) == ENROLL:
+        raise errors.NodeConflict(f"{found.name}: {NOT_CONDUCTED}")
     if (reader := owner_of(connection, found.uuid)) is None:
         raise errors.NodeConflict(f"no conductor has {found.name} now; see: podium conductor list")
     same = hardware_reads.c.node_uuid == found.uuid, hardware_reads.c.kind == kind

@@ -20,7 +20,7 @@ from podium.db.claims import CLAIM, Claim, refusal
 from podium.db.models import nodes, operations
 from podium.db.models import power_requests as requests
 from podium.db.operations import REPLACED, WAITING, note_progress_of
-from podium.db.provision_states import ENROLL, VERIFYING
+from podium.db.provision_states import ENROLL, NOT_CONDUCTED, VERIFYING
 
 _OF_REQUESTS: Final = among(requests.c.id)
 #: What takes the power of a machine away. A reboot is a reset.
@@ -143,10 +143,7 @@ def _sorted_out(
         elif node.reservation is not None:
             refused.append(refusal(node))
         elif node.provision_state == ENROLL:
-            refused.append(
-                f"{name}: the node is in enroll, and no conductor looks after it; set its provision state to"
-                " manage first"
-            )
+            refused.append(f"{name}: {NOT_CONDUCTED}")
         elif node.provision_state == VERIFYING:
             refused.append(f"{name}: the node is being verified; try again when that has ended")
         elif node.disable_power_off and action in TAKES_POWER:

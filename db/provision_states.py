@@ -12,5 +12,9 @@ MANAGEABLE: Final = "manageable"
 AVAILABLE: Final = "available"
 ACTIVE: Final = "active"
 
+#: Why nothing happens to one that is not.
+NOT_CONDUCTED: Final = (
+    "the node is in enroll, and no conductor looks after it; set its provision state to manage first"
+)
 #: To be a node that a conductor looks after.
 IS_CONDUCTED: Final = nodes.c.provision_state != ENROLL

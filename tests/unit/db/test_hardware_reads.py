@@ -90,6 +90,13 @@ def test_nobody_is_asked_where_nobody_owns_the_node(database: Database, enrol: E
         ask(database, "n2")
 
 
+def test_nobody_is_asked_for_a_node_that_no_conductor_looks_after(database: Database, enrol: Enrol) -> None:
+    owner(database)
+    enrol("n1", provision_state="enroll")
+    with pytest.raises(errors.NodeConflict, match="n1: the node is in enroll"):
+        ask(database)
+
+
 def test_reads_of_a_member_that_ends_are_answered_and_it_is_asked_no_more(
     database: Database, enrol: Enrol
 ) -> None:

@@ -12,7 +12,7 @@ from fakes import HERE, Clock, StillDriver, until
 from podium import states
 from podium.conductor.tasks.own import OWN_TASKS, MeasuredTime
 from podium.db import clock as clocks
-from podium.db import conductors, ledger, members, models, task_commands
+from podium.db import conductors, hardware_reads, ledger, members, models, task_commands
 from podium.db.models import utcnow
 from podium.db.worker import Worker
 from podium.drivers import base
@@ -107,6 +107,31 @@ def test_commands_to_tasks_are_kept_for_a_day(tmp_path: Path, clock: Clock) -> N
             await it.ended(PRUNE, 1)
             kept = await it.parts.sql.read(lambda connection: task_commands.find(connection, [old, new]))
             assert [command.id for command in kept] == [new]
+
+    asyncio.run(main())
+
+
+def test_answers_of_hardware_are_kept_for_an_hour(tmp_path: Path, clock: Clock) -> None:
+    async def main() -> None:
+        async with conducted(tmp_path, clock, Slow()) as it:
+            it.parts.enrol({"name": "n1", "driver": "slow"}, {"name": "n2", "driver": "slow"})
+
+            def ask(connection: Any) -> list[int]:
+                old, new = (hardware_reads.ask(connection, name, "sensors", "me") for name in ("n1", "n2"))
+                connection.exec_driver_sql(
+                    "UPDATE hardware_reads SET requested_at = ? WHERE id = ?",
+                    (str(utcnow().replace(tzinfo=None) - timedelta(hours=2)), old),
+                )
+                return [old, new]
+
+            numbers = await it.parts.sql.write(ask)
+            it.tick(3601)
+            await it.ended(PRUNE, 1)
+            kept = [
+                await it.parts.sql.read(lambda connection, one=one: hardware_reads.find(connection, one))
+                for one in numbers
+            ]
+            assert [read is not None for read in kept] == [False, True]
 
     asyncio.run(main())
 
