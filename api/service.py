@@ -30,6 +30,7 @@ from podium.api.serving.tls import Certificate
 from podium.api.sql import THREADS, Sql
 from podium.client.calls.table import CALLS
 from podium.client.catalog import Catalog
+from podium.client.local import answers
 from podium.conf import api as options
 from podium.conf.database import database_url, engine_options
 from podium.db import schema
@@ -214,6 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _log_addresses(conf, listeners)
     count = conf.api.api_workers
     workers = Workers(count)
+    answers.load()
     gc.collect()
     gc.freeze()  # what is there stays, and workers share it
     worker = ApiService(conf, workers, listeners)

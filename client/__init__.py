@@ -46,7 +46,7 @@ def connect_async(
 ) -> AsyncPodium:
     """As :func:`connect`, for an event loop."""
     if url is None:
-        from podium.client.local.local import AsyncLocal
+        from podium.client.local.asynchronous import AsyncLocal
 
         return AsyncLocal()
     from podium.client.remote.remote import AsyncRemote

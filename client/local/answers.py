@@ -1,45 +1,21 @@
-"""The answer to each call."""
+"""The answer to each call.
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+The answers to the calls of ``podium.client.calls.nodes`` are in ``podium.client.local.nodes``, and so on. A
+module is imported when the first of its calls is asked: a command needs one of them.
+"""
+
+import functools
+import importlib
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 from podium.client.calls.call import Call, Page
+from podium.client.calls.changes import FollowChanges
 from podium.client.calls.enrolment import ExportNodes
-from podium.client.local import (
-    conductors,
-    drains,
-    drivers,
-    enrolment,
-    events,
-    export,
-    fleet,
-    hardware,
-    node_changes,
-    nodes,
-    operations,
-    provisioning,
-    tasks,
-    tokens,
-)
+from podium.client.calls.table import CALLS
 from podium.client.local.backend import Answers, Backend
 
 T = TypeVar("T")
-
-ANSWERS: Final[Answers] = {
-    **fleet.ANSWERS,
-    **provisioning.ANSWERS,
-    **tasks.ANSWERS,
-    **drains.ANSWERS,
-    **conductors.ANSWERS,
-    **nodes.ANSWERS,
-    **drivers.ANSWERS,
-    **node_changes.ANSWERS,
-    **tokens.ANSWERS,
-    **operations.ANSWERS,
-    **enrolment.ANSWERS,
-    **events.ANSWERS,
-    **hardware.ANSWERS,
-}
 
 
 def answer(backend: Backend, call: Call[T]) -> T:
@@ -47,17 +23,30 @@ def answer(backend: Backend, call: Call[T]) -> T:
 
     :raises podium.errors.PodiumError: see each call
     """
-    found: T = ANSWERS[type(call)](backend, call)
+    found: T = _module(type(call).__module__)[type(call)](backend, call)
     return found
 
 
-#: Lists that need not be in memory as a whole.
-_STREAMS: Final[Mapping[type[Call[Any]], Callable[[Backend, Any], Iterator[Any]]]] = {
-    ExportNodes: export.every
-}
+@functools.cache
+def _module(calls: str) -> Answers:
+    """Return the answers to the calls of a module."""
+    name = calls.rpartition(".")[2]
+    found: Answers = importlib.import_module(f"podium.client.local.{name}").ANSWERS
+    return found
+
+
+def load() -> None:
+    """Import the answers to all calls, so that processes that are forked afterwards share them."""
+    for call in CALLS:
+        if call is not FollowChanges:  # a stream, see podium.client.local.changes
+            _module(call.__module__)[call]
 
 
 def each(backend: Backend, call: Call[Page[T]]) -> Iterator[T]:
-    """Yield the items of a list."""
-    stream = _STREAMS.get(type(call))
-    return iter(answer(backend, call).items) if stream is None else stream(backend, call)
+    """Yield the items of a list; those of an export are not in memory as a whole."""
+    if isinstance(call, ExportNodes):
+        from podium.client.local.export import every  # by who exports alone
+
+        exported: Iterator[Any] = every(backend, call)
+        return exported
+    return iter(answer(backend, call).items)

@@ -1,25 +1,21 @@
 """Podium on its database, for whoever has the database's password: everything may be asked."""
 
-import asyncio
 import logging
 import os
 import pwd
 import socket
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import cached_property
 from typing import Final, TypeVar
 
 from podium import conf
 from podium.client.calls.call import Call, Page
 from podium.client.calls.changes import Change, FollowChanges
-from podium.client.calls.hardware import AskHardware
 from podium.client.catalog import Catalog
 from podium.client.local.answers import answer, each
 from podium.client.local.backend import Backend
-from podium.client.local.changes import Following
-from podium.client.local.hardware import Owed
-from podium.client.podium import AsyncPodium, Podium
+from podium.client.podium import Podium
 from podium.conf import database as database_options
 from podium.db import schema
 from podium.db.engine import Database
@@ -28,7 +24,7 @@ T = TypeVar("T")
 LOG: Final = logging.getLogger(__name__)
 
 #: Seconds that one read of changes waits for the next.
-_WAIT: Final = 1.0
+WAIT: Final = 1.0
 
 
 def this_user() -> str:
@@ -59,7 +55,8 @@ class Local(Podium):
         self._lock = threading.Lock()
 
     @cached_property
-    def _backend(self) -> Backend:
+    def backend(self) -> Backend:
+        """What its answers work with."""
         catalog = Catalog(self._config, self._warn)
         return Backend(
             config=self._config, connect=self._connect, catalog=catalog, who=this_user(), warn=self._warn
@@ -83,64 +80,21 @@ class Local(Podium):
         return database
 
     def ask(self, call: Call[T]) -> T:
-        return answer(self._backend, call)
+        return answer(self.backend, call)
 
     def each(self, call: Call[Page[T]]) -> Iterator[T]:
-        return each(self._backend, call)
+        return each(self.backend, call)
 
     def follow(self, call: FollowChanges) -> Generator[Change, None, None]:
-        following = Following(self._backend, call)
+        from podium.client.local.changes import Following  # by who follows alone
+
+        following = Following(self.backend, call)
         try:
             while True:
-                yield from following.read(_WAIT)
+                yield from following.read(WAIT)
         finally:
             following.close()
 
     def close(self) -> None:
         if self._database is not None:
             self._database.dispose()
-
-
-class AsyncLocal(AsyncPodium):
-    """As :class:`Local`, in threads."""
-
-    def __init__(
-        self,
-        config: conf.Config | None = None,
-        *,
-        warn: Callable[[str], None] = LOG.warning,
-    ) -> None:
-        self._local = Local(config, warn=warn)
-        self._first = asyncio.Lock()
-
-    async def ask(self, call: Call[T]) -> T:
-        async with self._first:
-            backend = await asyncio.to_thread(lambda: self._local._backend)
-        if isinstance(call, AskHardware):  # no thread may wait for it
-            owed: Owed[T] = Owed(backend, call)
-            while True:
-                if (found := await asyncio.to_thread(owed.look)) is not None:
-                    return found
-                await asyncio.sleep(owed.pause)
-        return await asyncio.to_thread(self._local.ask, call)
-
-    async def each(self, call: Call[Page[T]]) -> AsyncIterator[T]:
-        for item in (await self.ask(call)).items:
-            yield item
-
-    async def follow(self, call: FollowChanges) -> AsyncGenerator[Change, None]:
-        following = await asyncio.to_thread(lambda: Following(self._local._backend, call))
-        reading: asyncio.Future[list[Change]] | None = None
-        try:
-            while True:
-                reading = asyncio.ensure_future(asyncio.to_thread(following.read, _WAIT))
-                for change in await asyncio.shield(reading):
-                    yield change
-        finally:
-            following.interrupt()
-            if reading is not None:
-                await asyncio.wait([reading])
-            following.close()
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._local.close)

@@ -8,7 +8,8 @@ import pytest
 
 from heads import Head
 from podium import conf
-from podium.client.local.local import AsyncLocal, Local
+from podium.client.local.asynchronous import AsyncLocal
+from podium.client.local.local import Local
 from podium.client.podium import AsyncPodium, Podium
 from podium.client.remote.remote import AsyncRemote, Remote
 from podium.client.remote.server import Server
