@@ -26,7 +26,7 @@ Play = Callable[..., None]
 ON, OFF = states.POWER_ON, states.POWER_OFF
 
 
-HARDWARE = [Fake, IPMI, Redfish, pytest.param(PolledRedfish, marks=ONLY_LONG)]
+HARDWARE = [IPMI, Redfish, *(pytest.param(one, marks=ONLY_LONG) for one in (Fake, PolledRedfish))]
 
 
 @pytest.fixture(params=HARDWARE, ids=lambda hardware: hardware.__name__.lower())

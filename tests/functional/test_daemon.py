@@ -148,7 +148,7 @@ def test_a_reload_keeps_the_worker_and_its_sessions(tmp_path: Path, rack: Rack) 
         assert daemon.stop() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@rest_is_long("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_daemon_ends_in_order_when_told_to(tmp_path: Path, number: signal.Signals) -> None:
     with Daemon(tmp_path) as daemon:
         enrol_fakes(daemon, slow="fake_latency=0.5")

@@ -56,6 +56,7 @@ def test_the_check_of_installed_drivers_finds_nothing_in_the_example(
     environment.podium("driver", "check", "fence", cwd=tmp_path)
 
 
+@only_long
 def test_a_real_agent_switches_a_machine_and_tells_its_health(
     environment: Environment, require_peer: Callable[[str], str], tmp_path: Path
 ) -> None:

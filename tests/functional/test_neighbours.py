@@ -73,6 +73,7 @@ def test_a_newer_schema_that_only_adds_is_used_and_told(tmp_path: Path) -> None:
     assert daemon.text().count("the schema is of a newer Podium (next, ") == 1
 
 
+@only_long
 def test_the_step_to_members_waits_until_every_conductor_without_a_lease_was_stopped(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/podium.sqlite"
     database = Database(url)

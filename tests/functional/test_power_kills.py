@@ -17,7 +17,7 @@ from podium import errors, states
 from podium.db import api, operations, power
 from podium.db.engine import Database
 from podium.db.models import nodes, power_requests
-from rounds import ROUNDS, SEED
+from rounds import ROUNDS, SEED, rest_is_long
 from servers import Server
 
 CUT: Final = sa.text(
@@ -142,7 +142,7 @@ class Load:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@rest_is_long("kind", ["sqlite", "postgresql"])
 def test_nothing_is_lost_or_done_twice_when_the_daemon_is_killed(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,6 +94,7 @@ def test_an_upgrade_creates_the_folder_and_says_the_revision(
     )
 
 
+@pytest.mark.mariadb_long
 def test_a_second_upgrade_says_that_there_is_nothing_to_do(podium_anywhere: Run) -> None:
     done = podium_anywhere("db", "upgrade")
     assert done.returncode == 0

@@ -78,6 +78,7 @@ def test_conductors_are_listed_as_online_while_they_are_heard_of(podium: Run, da
     ]
 
 
+@pytest.mark.mariadb_long
 def test_the_figures_of_the_only_conductor_are_shown(podium_anywhere: Run, migrated_url: str) -> None:
     database = Database(migrated_url)
     try:

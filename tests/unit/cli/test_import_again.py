@@ -62,6 +62,7 @@ def test_what_was_exported_changes_nothing(
     assert rows(database) == before
 
 
+@pytest.mark.mariadb_long
 def test_a_file_without_uuids_can_be_imported_again_with_more_nodes(
     podium_anywhere: Run, imported: Run
 ) -> None:

@@ -129,6 +129,7 @@ def test_what_cannot_be_enrolled_is_refused_with_the_reason(
     assert podium("node", "list", "-f", "value", "-c", "name").stdout == "taken\n"
 
 
+@pytest.mark.mariadb_long
 def test_set_changes_what_was_named_and_keeps_the_rest(podium_anywhere: Run) -> None:
     create(podium_anywhere, "n1", "--driver-info", "fake_latency=1", "--driver-info", "fake_refuse=true")
     done = podium_anywhere("node", "set", "n1", "--name", "n2", "--driver-info", "fake_latency=2",
@@ -214,6 +215,7 @@ def test_a_node_is_not_changed_while_its_power_is(podium: Run, head: Any) -> Non
     assert "podium: n1: power on is under way" in done.stderr
 
 
+@pytest.mark.mariadb_long
 def test_delete_takes_ranges_and_all_or_none(podium_anywhere: Run) -> None:
     for name in ("n1", "n2", "n3"):
         create(podium_anywhere, name)
@@ -222,6 +224,7 @@ def test_delete_takes_ranges_and_all_or_none(podium_anywhere: Run) -> None:
     assert podium_anywhere("node", "list", "-f", "value", "-c", "name").stdout == "n3\n"
 
 
+@pytest.mark.mariadb_long
 def test_maintenance_is_set_with_a_reason_and_unset_again(podium_anywhere: Run) -> None:
     create(podium_anywhere, "n1")
     podium_anywhere("node", "maintenance", "set", "n1", "--reason", "new fans")
@@ -232,6 +235,7 @@ def test_maintenance_is_set_with_a_reason_and_unset_again(podium_anywhere: Run) 
     assert (node["maintenance"], node["maintenance_reason"]) == (False, None)
 
 
+@pytest.mark.mariadb_long
 def test_maintenance_that_is_set_again_keeps_its_reason_unless_another_is_given(podium_anywhere: Run) -> None:
     create(podium_anywhere, "n1")
     reasons = []

@@ -77,6 +77,7 @@ def enrolled(podium: Run, nodes_file: str) -> Run:
 
 
 @pytest.mark.parametrize("form", ["yaml", "json"])
+@pytest.mark.mariadb_long
 def test_an_export_with_secrets_makes_the_same_nodes_on_every_database(
     podium_anywhere: Run, nodes_file: str, tmp_path: Path, form: str
 ) -> None:

@@ -36,6 +36,7 @@ def names(podium: Run) -> list[str]:
     return [node["name"] for node in json.loads(podium("node", "list", "-f", "json").stdout)]
 
 
+@pytest.mark.mariadb_long
 def test_nodes_of_a_file_are_enrolled_on_every_database(
     podium_anywhere: Run, nodes_file: Callable[[Any], str]
 ) -> None:
@@ -131,6 +132,7 @@ def test_one_bad_row_keeps_every_other_row_out(podium: Run, nodes_file: Callable
     assert names(podium) == []
 
 
+@pytest.mark.mariadb_long
 def test_duplicates_in_the_file_and_in_the_database_are_all_named(
     podium_anywhere: Run, nodes_file: Callable[[Any], str]
 ) -> None:

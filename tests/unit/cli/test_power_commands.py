@@ -39,6 +39,7 @@ def targets(podium: Run) -> list[str | None]:
     return [node["target_power_state"] for node in listed]
 
 
+@pytest.mark.mariadb_long
 def test_a_request_is_written_with_the_one_who_asked_and_the_reason(podium_anywhere: Run) -> None:
     podium_anywhere("node", "create", "--driver", "fake", "--name", "n1")
     done = podium_anywhere("node", "power", "on", "n1", "--reason", "after the move", "--timeout", "20.5")
