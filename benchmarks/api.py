@@ -96,7 +96,7 @@ class API(Section):
     def _ironic(self, kind: str, nodes: int) -> Iterator[Row]:
         with (
             databases.opened(kind, self._folder / f"ironic-{kind}-{nodes}") as database,
-            ironic_api.served(self._folder / f"ironic-api-{kind}", database, _nodes(nodes)) as (api, port),
+            ironic_api.served(self._folder / f"ironic-api-{kind}", database, enrolled(nodes)) as (api, port),
         ):
             self._begin(IRONIC, api, port)
             yield asking.pages(IRONIC, api, port, database, nodes)
@@ -106,7 +106,7 @@ class API(Section):
         folder = self._folder / f"podium-api-{kind}-{nodes}"
         with (
             databases.opened(kind, self._folder / f"podium-{kind}-{nodes}") as database,
-            podium_api.served(folder, database, _nodes(nodes)) as (api, port),
+            podium_api.served(folder, database, enrolled(nodes)) as (api, port),
         ):
             self._begin(SINGLE, api, port)
             yield asking.pages(FIRST, api, port, database, nodes)
@@ -197,7 +197,8 @@ def _of_one_core(row: Row) -> float:
     return row.nodes / max(row.seconds, row.cpu)
 
 
-def _nodes(count: int) -> list[dict[str, Any]]:
+def enrolled(count: int) -> list[dict[str, Any]]:
+    """Return nodes as an import takes them."""
     return [
         {
             "name": f"node-{number}",

@@ -30,9 +30,14 @@ def served(
         f"[database]\nconnection = {database.url}\n[api]\nport = {port}\n"
     )
     if nodes is not None:
-        file = folder / "nodes.json"
-        file.write_text(json.dumps({"nodes": nodes}))
-        run([BIN / "podium", "--config-file", config, "db", "upgrade"], _IMPORT)
-        run([BIN / "podium", "--config-file", config, "node", "import", file], _IMPORT)
+        fill(config, folder, nodes)
     with Program([BIN / "podium-api", "--config-file", config], folder / "log") as api:
         yield api, port
+
+
+def fill(config: Path, folder: Path, nodes: list[dict[str, Any]]) -> None:
+    """Create the schema of a database, and enrol nodes."""
+    file = folder / "nodes.json"
+    file.write_text(json.dumps({"nodes": nodes}))
+    run([BIN / "podium", "--config-file", config, "db", "upgrade"], _IMPORT)
+    run([BIN / "podium", "--config-file", config, "node", "import", file], _IMPORT)

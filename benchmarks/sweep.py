@@ -21,10 +21,11 @@ from typing import Final
 import results_file
 from api import API
 from extent import FULL, QUICK
+from own_api import OwnAPI
 from sections import IPMI, PEERS, SECTIONS, Ended, Section
 
 HERE: Final = Path(__file__).parent
-_SECTIONS: Final[dict[str, type[Section]]] = {**SECTIONS, "api": API}
+_SECTIONS: Final[dict[str, type[Section]]] = {**SECTIONS, "api": API, "own-api": OwnAPI}
 
 
 def _arguments() -> argparse.Namespace:
