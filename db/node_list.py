@@ -141,7 +141,9 @@ def _entry(kind: str, column: sa.Column[Any], key: str) -> sa.ColumnElement[Any]
     """
     path = f'$."{key}"'
     if kind == "postgresql":
-        return sa.func.json_extract_path_text(column, key)
+        # It fails at a null character, wherever that is in the column.
+        is_fit = sa.func.strpos(sa.cast(column, sa.Text), r"\u0000") == 0
+        return sa.case((is_fit, sa.func.json_extract_path_text(column, key)))
     found = sa.func.json_extract(column, path)
     if kind == "sqlite":
         truth = sa.func.json_type(column, path)

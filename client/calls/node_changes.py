@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from podium.client.calls.call import Call, Nodes, Record
+from podium.client.calls.call import NO_NULL, Call, Nodes, Record
 
 
 class Changed(Record, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class SetMaintenance(Call[Changed], frozen=True):
 
     nodes: Nodes
     maintenance: bool = True
-    reason: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=1000, pattern=NO_NULL)] | None = None
 
 
 class SetNodes(Call[Changed], frozen=True):

@@ -62,7 +62,7 @@ def test_only_none_at_all_is_every_node(database: Database) -> None:
 )
 def test_nodes_are_found_by_the_texts_of_entries(database: Database, value: Any, text: str | None) -> None:
     key = "rack's.place [1]"
-    others = {"none": {}, "other": {key: "r8"}, "elsewhere": {"rack": value}}
+    others = {"none": {}, "other": {key: "r8"}, "elsewhere": {"rack": value}, "null": {"a": "\0"}}
     with database.write() as connection:
         create_nodes(connection, [{"name": "here", "driver": "fake", "extra": {key: value}}])
         create_nodes(

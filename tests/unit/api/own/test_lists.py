@@ -67,6 +67,9 @@ def test_fields_may_repeat_or_stand_in_one_parameter(http: Any, enrol: Enrol) ->
         ("power_state=odd", "power_state: "),
         ("extra.a%22=b", "extra: "),
         ("stale=-1", "stale: "),
+        ("driver=%00", "driver: "),
+        ("nodes=n1%00", "nodes"),
+        ("extra.rack=%00", "extra"),
     ],
 )
 def test_a_wrong_parameter_is_named(http: Any, query: str, fault: str) -> None:
