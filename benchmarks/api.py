@@ -76,7 +76,7 @@ class API(Section):
             folder = self._folder / f"streams-{kind}"
             try:
                 self._streams.append(
-                    streams.measure(kind, folder, self._extent.api_streams, _SECONDS, _nodes(1000))
+                    streams.measure(kind, folder, self._extent.api_streams, _SECONDS, enrolled(1000))
                 )
             except Failed as failure:
                 sys.stderr.write(f"streams of changes, {kind}: {failure}\n")
