@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
-from podium import errors
 from podium.api.faults import Fault
 from podium.api.threads import Threads
 from podium.db import changes
@@ -22,8 +21,6 @@ _FILE_READERS: Final = 4
 _MOST_WAITING: Final = 1000
 #: Functions that wait for something else between their transactions, at the same time.
 _PATIENT: Final = 2
-#: How often a transaction that others were in the way of is tried.
-_ATTEMPTS: Final = 5
 
 #: Seconds between two questions whether the database answers.
 _ASK_EVERY: Final = 1.0
@@ -74,14 +71,7 @@ class Sql:
         """
 
         def run() -> _T:
-            for attempt in range(_ATTEMPTS):
-                try:
-                    with self._database.write() as connection:
-                        return what(connection, *arguments, **options)
-                except errors.DatabaseBusy:
-                    if attempt == _ATTEMPTS - 1:
-                        raise
-            raise AssertionError
+            return self._database.written(lambda connection: what(connection, *arguments, **options))
 
         return await self._run(self._writers, run)
 

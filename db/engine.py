@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
 from oslo_db.sqlalchemy import engines
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 _WRITES: Final = "podium_writes"
 #: Marks a connection that will only read.
 _READS: Final = "podium_reads"
+#: How often a transaction that others were in the way of is tried.
+_ATTEMPTS: Final = 5
 #: Connections to a file of SQLite that :meth:`Database.keep_open` keeps to read over.
 _READERS: Final = 4
+
+_T = TypeVar("_T")
 
 
 class Database:
@@ -107,6 +111,23 @@ class Database:
                 connection.info.update({_WRITES: True, "in_transaction": True})
             with connection.begin():
                 yield connection
+
+    def written(self, work: Callable[[sa.Connection], _T]) -> _T:
+        """Return what ``work`` returns in a transaction that is then committed.
+
+        It is tried again where others were in the way.
+
+        :raises podium.errors.DatabaseUnavailable: now or at any statement
+        """
+        left = _ATTEMPTS
+        while True:
+            left -= 1
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except errors.DatabaseBusy:
+                if not left:
+                    raise
 
     @contextmanager
     def _connected(self, engine: sa.Engine, kept: Sequence[Kept]) -> Iterator[sa.Connection]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium import states
+from podium import errors, states
 from podium.db import clock
 from podium.db.api import find_keys
 from podium.db.bulk import chunks
@@ -58,6 +58,7 @@ def select_nodes(
     :param equal: the values that columns must have
     :returns: the values by column; a node that no conductor reads yet is neither failing, stale nor unserved
     :raises podium.errors.NodeNotFound: naming every wanted node that does not exist
+    :raises podium.errors.BadRequest: nodes are wanted, and ``after`` is none of them
     """
     names = tuple(shown)
     read = [_OWNER if name == CONDUCTOR else node_columns([name])[0] for name in names]
@@ -88,8 +89,14 @@ def select_nodes(
         rows = connection.execute(query.order_by(nodes.c.name).limit(limit))
         return [dict(zip(names, values, strict=True)) for _, *values in rows]
     keys = find_keys(connection, wanted)
-    places = {key.name: place for place, key in enumerate(keys, 1)}
-    order = [key.id for key in keys][places.get(after or "", 0) :]
+    order = [key.id for key in keys]
+    if after is not None:
+        places = {key.name: place for place, key in enumerate(keys, 1)}
+        if after not in places:
+            raise errors.BadRequest(
+                f"the marker is not next of another page: {after[:80]} is not among these nodes"
+            )
+        order = order[places[after] :]
     found: dict[int, dict[str, Any]] = {}
     for chunk in chunks(order):
         for number, *values in connection.execute(query.where(nodes.c.id.in_(chunk))):

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
-from podium import conf, errors
+from podium import conf
 from podium.client.calls.call import Call, answer_of
 from podium.client.catalog import Catalog
 from podium.db import kept_answers
@@ -16,8 +16,6 @@ from podium.db.engine import Database
 T = TypeVar("T")
 S = TypeVar("S")
 
-#: How often a transaction that others were in the way of is tried.
-_ATTEMPTS: Final = 5
 _MOST_WARNED: Final = 20
 
 
@@ -65,16 +63,7 @@ class Backend:
 
     def step(self, work: Callable[[sa.Connection], S]) -> S:
         """Return what ``work`` returns in one of several transactions, tried again as by :meth:`write`."""
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return self._step(work)
-            except errors.DatabaseBusy:
-                continue
-        return self._step(work)
-
-    def _step(self, work: Callable[[sa.Connection], S]) -> S:
-        with self.database.write() as connection:
-            return work(connection)
+        return self.database.written(work)
 
 
 def warn_of(backend: Backend, warnings: Sequence[str]) -> None:

@@ -98,7 +98,11 @@ def _chassis(
     if not after:
         return found
     places = [place["uuid"] for place in found]
-    return found[places.index(after) + 1 :] if after in places else []
+    if after not in places:
+        raise errors.BadRequest(
+            "the marker is not next of another page: its chassis is not there; begin again"
+        )
+    return found[places.index(after) + 1 :]
 
 
 def _exported(place: dict[str, Any]) -> Exported:

@@ -161,9 +161,9 @@ def test_named_nodes_are_exported_with_their_chassis_alone(exportable: Podium) -
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize(("wanted", "all_of"), [((), 5), (("n3", "n1"), 3)])
+@pytest.mark.parametrize(("wanted", "all_of"), [(None, 5), (("n3", "n1"), 3)])
 def test_pages_of_an_export_have_everything_once(
-    exportable: Podium, limit: int, wanted: tuple[str, ...], all_of: int
+    exportable: Podium, limit: int, wanted: tuple[str, ...] | None, all_of: int
 ) -> None:
     found: list[Any] = []
     marker = None
@@ -180,3 +180,12 @@ def test_pages_of_an_export_have_everything_once(
 def test_a_marker_of_another_list_is_refused(podium: Podium) -> None:
     with pytest.raises(errors.BadRequest, match="the marker is not next"):
         podium.ask(ExportNodes(limit=1, marker="n1"))
+
+
+@pytest.mark.parametrize("marker", ["node:n2", "node:no", "chassis:no"])
+@pytest.mark.parametrize("limit", [None, 1])
+def test_a_marker_that_is_not_in_the_list_neither_begins_it_again_nor_ends_it(
+    exportable: Podium, marker: str, limit: int | None
+) -> None:
+    with pytest.raises(errors.BadRequest, match="the marker is not next"):
+        exportable.ask(ExportNodes(["n3", "n1"], limit=limit, marker=marker))

@@ -192,6 +192,27 @@ def test_transactions_that_wait_for_each_other_end_with_one_that_may_try_again(
     assert isinstance(loser, errors.DatabaseBusy)
 
 
+@pytest.mark.parametrize(("failures", "tries"), [(4, 5), (9, 5)])
+def test_what_others_are_in_the_way_of_is_tried_again_a_few_times(
+    tmp_path: Path, opened: Open, failures: int, tries: int
+) -> None:
+    tried: list[int] = []
+
+    def work(connection: sa.Connection) -> int:
+        tried.append(len(tried))
+        if len(tried) <= failures:
+            raise errors.DatabaseBusy("a deadlock")
+        return int(connection.scalar(sa.text("SELECT 7")) or 0)
+
+    database = opened(f"sqlite:///{tmp_path / 'podium.sqlite'}")
+    if failures < tries:
+        assert database.written(work) == 7
+    else:
+        with pytest.raises(errors.DatabaseBusy, match="a deadlock"):
+            database.written(work)
+    assert len(tried) == tries
+
+
 def test_a_database_that_is_held_open_keeps_its_log_between_transactions(
     tmp_path: Path, opened: Open
 ) -> None:

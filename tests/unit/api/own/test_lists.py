@@ -42,6 +42,14 @@ def test_nodes_that_come_and_go_between_pages_move_no_other(http: Any, enrol: En
     assert names(http.get(f"{NODES}?marker={marker}")["items"]) == ["n3", "n4", "n5"]
 
 
+def test_a_marker_that_is_none_of_the_nodes_does_not_begin_them_again(http: Any, enrol: Enrol) -> None:
+    enrol("n1", "n2", "n3")
+    for marker in ("n3", "no"):
+        answer = http("GET", f"{NODES}?nodes=n[1-2]&limit=1&marker={marker}")
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"].startswith("the marker is not next of another page")
+
+
 @pytest.mark.parametrize("fields", ["power_state", "uuid,power_state", "health"])
 def test_pages_without_names_go_on_all_the_same(http: Any, enrol: Enrol, fields: str) -> None:
     enrol("n1", "n2", "n3")
