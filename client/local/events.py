@@ -90,7 +90,7 @@ def _chosen(connection: sa.Connection, nodes: Nodes | None) -> ledger.Chosen:
     chosen, missing = ledger.choose(connection, names_or_all(nodes))
     if missing:
         raise errors.NodeNotFound(
-            f"neither a node nor an event has the name or UUID {node_ranges.fold(missing)};"
+            f"neither a node nor an event has the name or UUID {node_ranges.fold_for_log(missing)};"
             " see: podium node list"
         )
     return chosen

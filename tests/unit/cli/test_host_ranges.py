@@ -78,5 +78,31 @@ def test_failures_that_differ_in_an_address_alone_are_one_reason() -> None:
     ]
 
 
-def test_names_are_folded_into_ranges() -> None:
-    assert node_ranges.fold(["r1n01", "r1n03", "r1n02"]) == "r1n[01-03]"
+@pytest.mark.parametrize(
+    ("names", "folded"),
+    [
+        (["r1n01", "r1n03", "r1n02"], "r1n[01-03]"),
+        (["r1n1", "r1n2", "r2n1", "r2n2", "r10n1"], "r[1-2]n[1-2],r10n1"),
+        (["n9", "n10", "n11", "n2"], "n[2,9-11]"),
+        (["n0", "n1", "n00", "n01", "n000"], "n[0-1,00-01,000]"),
+        (["a", "10.0.0.2", "10.0.0.1", "a"], "10.0.0.[1-2],a"),
+        (["n" + "1" * 5000], "n" + "1" * 5000),
+        ([], ""),
+    ],
+)
+def test_names_are_folded_into_ranges_that_stand_for_them(names: list[str], folded: str) -> None:
+    assert node_ranges.fold(names) == folded
+    if len(folded) < 1000:
+        assert {*node_ranges.expand([folded] if names else [])} == {*names}
+
+
+def test_of_names_without_end_only_some_are_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_ranges, "_MOST_FOLDED", 3)
+    assert node_ranges.fold_for_log(["n1", "n2", "n3"]) == "n[1-3]"
+    assert node_ranges.fold_for_log(["n1", "n2", "n3", "n4"]) == "n[1-3]... (4 nodes)"
+
+
+def test_names_of_several_numbers_are_folded_in_one_pass_over_them() -> None:
+    # ClusterShell compares such names with one another, and needs minutes for these.
+    names = [f"r{number * 7919 % 9973}n{number * 104729 % 9967}" for number in range(3000)]
+    assert {*node_ranges.expand([node_ranges.fold(names)])} == {*names}

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ClusterShell.NodeSet import NodeSet
 
-from podium import errors
+from podium import errors, node_ranges
 from podium.simulator import nodes
 
 
@@ -37,7 +36,7 @@ def test_addresses_that_cannot_be_had_are_refused(first: str, count: int, reason
 
 
 def test_names_are_racks_of_48_that_fold_into_host_ranges() -> None:
-    assert str(NodeSet.fromlist([nodes.node_name(index) for index in range(96)])) == "r[1-2]n[01-48]"
+    assert node_ranges.fold(nodes.node_name(index) for index in range(96)) == "r[1-2]n[01-48]"
 
 
 def test_the_yaml_file_holds_what_an_import_takes() -> None:
