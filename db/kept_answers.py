@@ -1,9 +1,10 @@
 """Answers to calls that may be sent again, so that what was sent twice is done once."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -16,44 +17,82 @@ from podium.db.models import kept_answers
 T = TypeVar("T")
 
 
-class Key(NamedTuple):
-    """What a client made up for one call: a key of its own for everybody."""
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a client made up for one call: a key of its own for everybody.
+
+    The database has only a digest: the key may be half of a secret.
+
+    :param who: the name of the user or token, wherever the call comes from
+    """
 
     who: str
-    key: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """What stands for the key in the database."""
+        return hashlib.sha256(f"{self.who}\0{self.text}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def once(
-    connection: sa.Connection, key: Key, call: object, answer: Any, work: Callable[[sa.Connection], T]
-) -> T:
-    """Do something in this transaction, unless it was done with this key before; return the answer.
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """An answer, and the warnings that belong to it."""
 
-    Two at the same moment: the row is written first, so that the second waits for the first, and one that
-    finds no answer then is refused.
+    answer: T
+    warnings: Sequence[str] = ()
+
+
+def find(connection: sa.Connection, key: Key, call: object, answer: Any) -> Kept[Any] | None:
+    """Return the answer that a call with this key was given before; None if there was none.
 
     :param call: what was asked; it is written as JSON with its type
     :param answer: the type of the answer
+    :raises podium.errors.BadRequest: the key was used for something else
+    """
+    query = sa.select(kept_answers.c.digest, kept_answers.c.answer).where(*_its(key))
+    found = connection.execute(query).one_or_none()
+    if found is None:
+        return None
+    if found.digest != _digest(call):
+        raise errors.BadRequest(f"the idempotency key {key.text} was used for another request")
+    return Kept(msgspec.convert(found.answer["answer"], answer), found.answer["warnings"])
+
+
+def once(
+    connection: sa.Connection,
+    key: Key,
+    call: object,
+    answer: Any,
+    work: Callable[[sa.Connection], Kept[T]],
+) -> Kept[T]:
+    """Do something in this transaction, unless it was done with this key before; return the answer.
+
+    Two at the same moment: the row is written first, so that the second waits for the first, and one that
+    finds no answer then is refused. The parameters are those of :func:`find`.
+
     :raises podium.errors.DatabaseBusy: the same call is being carried out by another transaction
     :raises podium.errors.BadRequest: the key was used for something else
     """
-    digest = hashlib.sha256(type(call).__name__.encode() + msgspec.json.encode(call)).hexdigest()
-    mine = kept_answers.c.who == key.who, kept_answers.c.key == key.key
-    found = connection.execute(
-        sa.select(kept_answers.c.digest, kept_answers.c.answer).where(*mine)
-    ).one_or_none()
-    if found is not None:
-        if found.digest != digest:
-            raise errors.BadRequest(f"the idempotency key {key.key} was used for another request")
-        kept: T = msgspec.convert(found.answer, answer)
+    if (kept := find(connection, key, call, answer)) is not None:
         return kept
-    values = {"who": key.who, "key": key.key, "digest": digest, "kept_at": clock.now(connection)}
+    values = {"who": key.who[:255], "key": key.digest, "digest": _digest(call)}
     try:
-        connection.execute(sa.insert(kept_answers).values(**values, answer={}))
+        connection.execute(sa.insert(kept_answers).values(**values, kept_at=clock.now(connection), answer={}))
     except DBDuplicateEntry:
         raise errors.DatabaseBusy("the same request is being carried out") from None
     result = work(connection)
-    connection.execute(sa.update(kept_answers).where(*mine).values(answer=msgspec.to_builtins(result)))
+    row = {"answer": msgspec.to_builtins(result.answer), "warnings": list(result.warnings)}
+    connection.execute(sa.update(kept_answers).where(*_its(key)).values(answer=row))
     return result
+
+
+def _its(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
+    return kept_answers.c.who == key.who[:255], kept_answers.c.key == key.digest
+
+
+def _digest(call: object) -> str:
+    return hashlib.sha256(type(call).__name__.encode() + msgspec.json.encode(call)).hexdigest()
 
 
 def prune(connection: sa.Connection, before: datetime) -> int:

@@ -63,12 +63,6 @@ def create(
         ) from None
 
 
-def replace(connection: sa.Connection, name: str, secret: str) -> None:
-    """Give a token another secret; the former one is worth nothing any more."""
-    its = sa.update(api_tokens).where(api_tokens.c.name == name)
-    connection.execute(its.values(digest=digest(secret)))
-
-
 def all_tokens(connection: sa.Connection) -> list[Token]:
     """Return all tokens in order of name, those that are no longer valid too."""
     return list(map(Token._make, connection.execute(_TOKENS.order_by(api_tokens.c.name))))

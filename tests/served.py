@@ -31,10 +31,10 @@ class Everybody:
 
     def __init__(self) -> None:
         self.role = Role.ADMIN
+        self.name, _, self.host = this_user().partition("@")
 
     async def admit(self, request: Request, role: Role) -> Caller:
-        name, _, host = this_user().partition("@")
-        found = Caller(name, host, self.role)
+        found = Caller(self.name, self.host, self.role)
         require(found, role)
         return found
 

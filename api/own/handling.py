@@ -22,6 +22,7 @@ from podium.client.local.answers import answer
 from podium.client.local.backend import Backend
 from podium.client.local.hardware import Owed
 from podium.db.engine import Database
+from podium.db.kept_answers import Key
 
 C = TypeVar("C", bound=Call[Any])
 
@@ -89,7 +90,8 @@ def _backend(request: Request, database: Database, warnings: list[str]) -> Backe
         who=caller(request).who,
         warn=warnings.append,
         pause=its.sql.pause,
-        key=key,
+        key=None if key is None else Key(caller(request).name, key),
+        warned=warnings,
     )
 
 

@@ -6,25 +6,43 @@ module is imported when the first of its calls is asked: a command needs one of 
 
 import functools
 import importlib
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
 
+from podium import errors
 from podium.client.calls.call import Call, Page
 from podium.client.calls.changes import FollowChanges
 from podium.client.calls.enrolment import ExportNodes
+from podium.client.calls.hardware import AskHardware
 from podium.client.calls.table import CALLS
+from podium.client.calls.tokens import CreateToken
 from podium.client.local.backend import Answers, Backend
 
 T = TypeVar("T")
+
+#: What makes its answer anew each time, from what is kept or from the hardware.
+_ANEW: Final = (CreateToken, AskHardware)
 
 
 def answer(backend: Backend, call: Call[T]) -> T:
     """Return the answer to a call.
 
+    One that changes something and was answered before is not looked at any further: what it names may be
+    gone. Nor is one that fails because the same was done at that moment.
+
     :raises podium.errors.PodiumError: see each call
     """
-    found: T = _module(type(call).__module__)[type(call)](backend, call)
-    return found
+    work: Callable[[Backend, Call[T]], T] = _module(type(call).__module__)[type(call)]
+    if backend.key is None or call.is_safe or isinstance(call, _ANEW):
+        return work(backend, call)
+    if (kept := backend.recall(call)) is not None:
+        return kept.answer
+    try:
+        return work(backend, call)
+    except errors.PodiumError:
+        if (kept := backend.recall(call)) is not None:
+            return kept.answer
+        raise
 
 
 @functools.cache

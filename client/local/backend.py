@@ -12,6 +12,7 @@ from podium.client.calls.call import Call, answer_of
 from podium.client.catalog import Catalog
 from podium.db import kept_answers
 from podium.db.engine import Database
+from podium.db.kept_answers import Kept, Key
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -28,6 +29,7 @@ class Backend:
     :param warn: called with each warning that belongs to an answer
     :param pause: waits for so many seconds, and raises an error if there is no point in that any more
     :param key: of a call that may be sent again; None for one that is not
+    :param warned: the warnings so far
     """
 
     config: conf.Config
@@ -36,7 +38,8 @@ class Backend:
     who: str
     warn: Callable[[str], None]
     pause: Callable[[float], None] = time.sleep
-    key: str | None = None
+    key: Key | None = None
+    warned: Sequence[str] = ()
 
     @property
     def database(self) -> Database:
@@ -46,32 +49,61 @@ class Backend:
         """
         return self.connect()
 
-    def write(self, call: Call[T], work: Callable[[sa.Connection], T]) -> T:
-        """Return what ``work`` returns in a transaction that is then committed.
-
-        It is tried again where others were in the way. A call with a key that was answered before gets the
-        same answer, and nothing is done.
+    def recall(self, call: Call[T]) -> Kept[T] | None:
+        """Return the answer that a call with this key was given before, and warn of what belongs to it.
 
         :raises podium.errors.BadRequest: the key was used with another call
         """
         if self.key is None:
-            return self.step(work)
-        kept = kept_answers.Key(self.who, self.key)
-        return self.step(
-            lambda connection: kept_answers.once(connection, kept, call, answer_of(type(call)), work)
-        )
+            return None
+        with self.database.read() as connection:
+            kept = kept_answers.find(connection, self.key, call, answer_of(type(call)))
+        return None if kept is None else self._told(kept)
+
+    def write(
+        self,
+        call: Call[T],
+        work: Callable[[sa.Connection], T],
+        remarks: Callable[[T], Sequence[str]] = lambda _: (),
+    ) -> T:
+        """Return what ``work`` returns in a transaction that is then committed.
+
+        It is tried again where others were in the way. A call with a key that was answered before gets the
+        same answer with its warnings, and nothing is done.
+
+        :param remarks: returns the warnings that belong to an answer
+        :raises podium.errors.BadRequest: the key was used with another call
+        """
+        key = self.key
+
+        def done(connection: sa.Connection) -> Kept[T]:
+            result = work(connection)
+            return Kept(result, [*self.warned, *remarks(result)])
+
+        if key is None:
+            return self._told(self.step(done)).answer
+        kind = answer_of(type(call))
+        return self._told(
+            self.step(lambda connection: kept_answers.once(connection, key, call, kind, done))
+        ).answer
+
+    def _told(self, kept: Kept[T]) -> Kept[T]:
+        """Warn of what belongs to an answer and was not said yet."""
+        for warning in kept.warnings:
+            if warning not in self.warned:
+                self.warn(warning)
+        return kept
 
     def step(self, work: Callable[[sa.Connection], S]) -> S:
         """Return what ``work`` returns in one of several transactions, tried again as by :meth:`write`."""
         return self.database.written(work)
 
 
-def warn_of(backend: Backend, warnings: Sequence[str]) -> None:
-    """Warn of the first of many, and say how many more there are."""
-    for warning in warnings[:_MOST_WARNED]:
-        backend.warn(f"warning: {warning}")
-    if warnings[_MOST_WARNED:]:
-        backend.warn(f"warning: and {len(warnings) - _MOST_WARNED} more")
+def some_of(warnings: Sequence[str]) -> list[str]:
+    """Return the first of many warnings, and how many more there are."""
+    found = [f"warning: {warning}" for warning in warnings[:_MOST_WARNED]]
+    more = len(warnings) - _MOST_WARNED
+    return [*found, f"warning: and {more} more"] if more > 0 else found
 
 
 #: What answers each call.

@@ -44,12 +44,15 @@ def drain(backend: Backend, call: Drain) -> Drained:
         is_gone = not any(one.host == host for one in members.unended(connection))
         return Drained(changed=changed, gone=is_gone, unserved=unserved)
 
-    done = backend.write(call, change)
-    if done.unserved:
-        backend.warn(f"warning: nobody else serves {', '.join(done.unserved)}, which stay with {host}")
-    if done.gone:
-        backend.warn(f"warning: {host} is gone; when it starts again, it stays out of service")
-    return done
+    def remarks(done: Drained) -> list[str]:
+        found = []
+        if done.unserved:
+            found.append(f"warning: nobody else serves {', '.join(done.unserved)}, which stay with {host}")
+        if done.gone:
+            found.append(f"warning: {host} is gone; when it starts again, it stays out of service")
+        return found
+
+    return backend.write(call, change, remarks)
 
 
 def get_drain(backend: Backend, call: GetDrain) -> DrainProgress:
@@ -79,16 +82,25 @@ def avoid(backend: Backend, call: Avoid) -> Avoiding:
         roster.require(connection, host)
         its = subnets.within(connection, subnet, host)
     moved = avoidances.avoid(backend.database, host, subnet)
-    with backend.database.read() as connection:
-        unserved = len(subnets.unserved(connection))
-    if unserved:
-        backend.warn(
-            f"warning: nodes of avoided subnets that no conductor may have: {unserved};"
-            " see: podium node list --unserved"
+
+    def done(connection: sa.Connection) -> Avoiding:
+        return Avoiding(
+            subnet=str(subnet),
+            changed=moved is not None,
+            nodes=0 if moved is None else its,
+            unserved=len(subnets.unserved(connection)),
         )
-    return Avoiding(
-        subnet=str(subnet), changed=moved is not None, nodes=0 if moved is None else its, unserved=unserved
-    )
+
+    return backend.write(call, done, _unserved)
+
+
+def _unserved(done: Avoiding) -> list[str]:
+    if not done.unserved:
+        return []
+    return [
+        f"warning: nodes of avoided subnets that no conductor may have: {done.unserved};"
+        " see: podium node list --unserved"
+    ]
 
 
 def unavoid(backend: Backend, call: Unavoid) -> Returned:
@@ -98,7 +110,8 @@ def unavoid(backend: Backend, call: Unavoid) -> Returned:
         roster.require(connection, host)
         its = subnets.within(connection, subnet)
     moved = avoidances.unavoid(backend.database, host, subnet)
-    return Returned(subnet=str(subnet), changed=moved is not None, nodes=its)
+    done = Returned(subnet=str(subnet), changed=moved is not None, nodes=its)
+    return backend.write(call, lambda _: done)
 
 
 def list_avoided(backend: Backend, call: ListAvoided) -> Page[Avoided]:

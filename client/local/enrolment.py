@@ -11,7 +11,7 @@ from podium import errors
 from podium.client import identities
 from podium.client.calls.enrolment import Enrolled, EnrolNodes, ExportNodes, Null
 from podium.client.local import import_rows, unserved
-from podium.client.local.backend import Answers, Backend, warn_of
+from podium.client.local.backend import Answers, Backend, some_of
 from podium.client.local.export import export_nodes
 from podium.client.local.import_rows import Row
 from podium.client.rows import lines
@@ -43,11 +43,7 @@ def enrol_nodes(backend: Backend, call: EnrolNodes) -> Enrolled:
             alone[:] = unserved.warnings(connection, keys, backend.config.conductor.heartbeat_timeout)
         return Enrolled(enrolled=len(new), unchanged=len(nodes) - len(new))
 
-    done = backend.write(call, work)
-    warn_of(backend, warnings)
-    for warning in alone:
-        backend.warn(warning)
-    return done
+    return backend.write(call, work, lambda _: [*some_of(warnings), *alone])
 
 
 def _with_words(nodes: Sequence[Any], nulls: Sequence[Null]) -> list[Any]:

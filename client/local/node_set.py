@@ -10,7 +10,7 @@ from podium import errors, node_ranges
 from podium.client import enrolment, identities, node_records, record_rules, unsetting
 from podium.client.calls.node_changes import Changed, SetNodes
 from podium.client.catalog import Catalog
-from podium.client.local.backend import Backend, warn_of
+from podium.client.local.backend import Backend, some_of
 from podium.client.local.nodes import names
 from podium.client.local.set_records import Records
 from podium.client.node_records import RECORDS
@@ -47,9 +47,7 @@ def set_nodes(backend: Backend, call: SetNodes) -> Changed:
         changed, shared[:] = change.write(connection, nodes)
         return Changed(changed=changed, unchanged=len(nodes) - changed)
 
-    done = backend.write(call, work)
-    warn_of(backend, identities.warnings(shared))
-    return done
+    return backend.write(call, work, lambda _: some_of(identities.warnings(shared)))
 
 
 class _Change:

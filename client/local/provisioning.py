@@ -63,7 +63,7 @@ TARGETS: Final[Mapping[str, Target]] = {
 def provision(backend: Backend, call: Provision) -> Provisioned:
     """Bring nodes into another provision state.
 
-    Whoever sends it again, having heard no answer, finds nodes that are there already.
+    Whoever sends it again while it is done finds nodes that are there already.
     """
     target = TARGETS[call.target]
     with backend.database.read() as connection:
@@ -80,7 +80,7 @@ def provision(backend: Backend, call: Provision) -> Provisioned:
             raise errors.Conflict(
                 f"{len(moved)} nodes before these have been moved: {'; '.join(fault.faults)}"
             ) from None
-    return Provisioned(nodes=moved)
+    return backend.write(call, lambda _: Provisioned(nodes=moved))
 
 
 def _check(found: Sequence[NodeRecord], verb: str, target: Target) -> None:

@@ -1,36 +1,51 @@
 """Answers about tokens."""
 
+import base64
+import hmac
 import secrets
 from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
 
+from podium import errors
 from podium.client.calls.call import Page
 from podium.client.calls.tokens import CreatedToken, CreateToken, ListTokens, RevokeToken, Token
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.pages import page
 from podium.db import clock, tokens
 
+_SHORTEST_KEY: Final = 16
+
 
 def create_token(backend: Backend, call: CreateToken) -> CreatedToken:
     """Create a token.
 
-    Its secret is not among the answers that are kept for clients that send a call again: whoever does gets
-    another one, in the place of that which nobody has received.
+    Its secret is made of a random seed, which is kept for clients that send the call again, and of the
+    call's key, which is not: everybody who sends it gets the same secret, and the database does not have it.
+
+    :raises podium.errors.BadRequest: the name is taken, or the key is so short that it can be guessed
     """
+    key = secrets.token_hex(_SHORTEST_KEY) if backend.key is None else backend.key.text
+    if len(key) < _SHORTEST_KEY:
+        raise errors.BadRequest(
+            f"the idempotency key of a new token has at least {_SHORTEST_KEY} random characters: its secret"
+            " is made of it"
+        )
 
     def create(connection: sa.Connection) -> CreatedToken:
-        tokens.create(connection, call.name, call.grants, _secret(), who=backend.who, seconds=call.expires_in)
-        return CreatedToken(name=call.name)
+        seed = secrets.token_urlsafe(32)
+        its = _secret(seed, key)
+        tokens.create(connection, call.name, call.grants, its, who=backend.who, seconds=call.expires_in)
+        return CreatedToken(name=call.name, secret=seed)
 
-    made, secret = backend.write(call, create), _secret()
-    backend.step(lambda connection: tokens.replace(connection, made.name, secret))
-    return CreatedToken(name=made.name, secret=secret)
+    made = backend.write(call, create)
+    return CreatedToken(name=made.name, secret=_secret(made.secret, key))
 
 
-def _secret() -> str:
-    return f"podium_{secrets.token_urlsafe(32)}"
+def _secret(seed: str, key: str) -> str:
+    made = hmac.digest(key.encode(), seed.encode(), "sha256")
+    return f"podium_{base64.urlsafe_b64encode(made).decode().rstrip('=')}"
 
 
 def list_tokens(backend: Backend, call: ListTokens) -> Page[Token]:

@@ -56,21 +56,6 @@ def test_whoever_is_no_admin_gets_no_token(podium: Podium, everybody: Everybody,
         podium.create_token("a", "reader", None)
 
 
-def test_a_call_that_was_sent_again_makes_one_token_whose_last_secret_is_valid(
-    server: Server, database: Database
-) -> None:
-    with httpx.Client(transport=server.transport(), base_url="http://podium") as client:
-        body = {"name": "a", "role": "reader", "expires_in": None}
-        sent = [
-            client.post("/podium/v1/tokens", json=body, headers={"Idempotency-Key": "k"}) for _ in range(2)
-        ]
-    assert [one.status_code for one in sent] == [201, 201]
-    first, last = (one.json()["secret"] for one in sent)
-    with database.read() as connection:
-        assert tokens.valid(connection, first) is None
-        assert tokens.valid(connection, last) is not None
-
-
 @pytest.mark.parametrize("name", ["", "a b", "a\n", "-a", "a" * 101])
 def test_a_wrong_name_is_refused(server: Server, name: str) -> None:
     with httpx.Client(transport=server.transport(), base_url="http://podium") as client:
