@@ -15,6 +15,7 @@
     │   └── NodeNotFound
     ├── Conflict                  as things are now, this cannot be done: it may be later on
     │   └── NodeConflict          the node is not in a state that allows this
+    │       └── NodeProtected     somebody has protected the node from that
     ├── InvalidNode               the values for nodes cannot be accepted; lists every fault
     │   └── NodeExists            another node has that name or UUID
     ├── DriverLoadError           a driver cannot be found, imported or started
@@ -64,6 +65,7 @@ __all__ = [
     "NodeConflict",
     "NodeExists",
     "NodeNotFound",
+    "NodeProtected",
     "NotAllowed",
     "NotFound",
     "NotificationRefused",
@@ -142,6 +144,10 @@ class Conflict(PodiumError):
 
 class NodeConflict(Conflict):
     """The node is not in a state that allows the request."""
+
+
+class NodeProtected(NodeConflict):
+    """Somebody has protected the node from what was asked for."""
 
 
 class InvalidNode(PodiumError):

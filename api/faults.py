@@ -34,6 +34,7 @@ _RETRY_AFTER: Final = 5
 
 #: By class of the error; the first that fits counts. These are Ironic's, whose clients try 409 and 503 again.
 _STATUS: Final[tuple[tuple[type[errors.PodiumError], int], ...]] = (
+    (errors.NodeProtected, 403),
     (errors.NotFound, 404),
     (errors.BadRequest, 400),
     (errors.Conflict, 409),

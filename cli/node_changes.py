@@ -86,7 +86,10 @@ class Create(Change):
 
 
 class Delete(command.Command):
-    """Forget nodes: all of the named nodes, or none. Their history of power changes is kept."""
+    """Forget nodes: all of the named nodes, or none. Their history of power changes is kept.
+
+    A node that is protected, or active or with an instance outside of maintenance, is not forgotten.
+    """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from podium import errors
 from podium.db import api, chassis
 from podium.db.api import NodeRecord
-from podium.db.provision_states import ACTIVE, AVAILABLE
+from podium.db.provision_states import ACTIVE, AVAILABLE, VERIFYING
 
 
 def follow(node: NodeRecord, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -41,6 +41,31 @@ def follow(node: NodeRecord, before: dict[str, Any], after: dict[str, Any]) -> N
     named = (after["instance_info"] or {}).get("display_name")
     if after["instance_info"] != before["instance_info"] and not after["instance_name"] and named:
         after["instance_name"] = named
+
+
+def check_deletion(node: NodeRecord) -> None:
+    """Refuse to forget a node that is in use; in maintenance it may be, for machines that are broken.
+
+    :raises podium.errors.NodeConflict: for what its state does not allow
+    :raises podium.errors.NodeProtected: it is protected
+    """
+    if node.instance_uuid is not None and not node.maintenance:
+        raise errors.NodeConflict(
+            f"{node.name}: it has the instance {node.instance_uuid}; remove that, or set maintenance first"
+        )
+    if (node.record or {}).get("protected"):
+        raise errors.NodeProtected(f"{node.name}: it is protected; change that first")
+    if node.maintenance:
+        return
+    if node.provision_state == ACTIVE:
+        raise errors.NodeConflict(f"{node.name}: it is active; set maintenance first")
+    if node.provision_state == VERIFYING:
+        raise verifying(node)
+
+
+def verifying(node: NodeRecord) -> errors.NodeConflict:
+    """Return the error for a node whose credentials are being verified."""
+    return errors.NodeConflict(f"{node.name}: its credentials are being verified; try again later")
 
 
 def link(connection: sa.Connection, values: dict[str, Any], uuids: Collection[str]) -> None:

@@ -165,7 +165,7 @@ async def delete(request: Request) -> Response:
 def _delete(connection: sa.Connection, wanted: str) -> None:
     next_change(connection, deleted=True)  # so that nobody else changes the node meanwhile
     (node,) = api.find_nodes(connection, [wanted])
-    node_rules.check_deletion(node)
+    record_rules.check_deletion(node)
     api.delete_nodes(connection, [node.id])
 
 

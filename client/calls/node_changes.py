@@ -57,7 +57,10 @@ class SetNodes(Call[Changed], frozen=True):
 
 
 class DeleteNodes(Call[Changed], frozen=True):
-    """Forget nodes. Their history of power changes is kept."""
+    """Forget nodes. Their history of power changes is kept.
+
+    Nodes that are protected, or active or with an instance outside of maintenance, are not forgotten.
+    """
 
     method = "POST"
     path = "/podium/v1/nodes/delete"

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium.client import maintenance
+from podium.client import maintenance, record_rules
 from podium.client.calls.node_changes import Changed, DeleteNodes, SetMaintenance, SetNodes
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.node_set import set_nodes
@@ -34,7 +34,9 @@ def delete_nodes(backend: Backend, call: DeleteNodes) -> Changed:
 
     def work(connection: sa.Connection) -> Changed:
         next_change(connection, deleted=True)
-        found = api.find_keys(connection, wanted)
+        found = api.find_nodes(connection, wanted)
+        for node in found:
+            record_rules.check_deletion(node)
         api.delete_nodes(connection, [node.id for node in found])
         return Changed(changed=len(found))
 

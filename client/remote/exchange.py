@@ -143,9 +143,9 @@ def check(response: httpx.Response, where: str) -> None:
         )
     if response.status_code == 401:
         raise errors.LoginRefused(f"{where}: {text}")
-    if response.status_code == 403:
-        raise errors.NotAllowed(f"{where}: {text}")
     kind = getattr(errors, code, None)
+    if response.status_code == 403 and kind is not errors.NodeProtected:
+        raise errors.NotAllowed(f"{where}: {text}")
     if kind is errors.OtherFleet:
         raise errors.OtherFleet(f"{where}: {text}")
     faults = [str(one) for one in more.get("faults", ())]

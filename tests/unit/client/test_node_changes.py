@@ -1,5 +1,6 @@
 """Nodes that are enrolled, changed on the database and over HTTP."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -100,3 +101,21 @@ def test_a_machine_is_that_of_one_node_unless_it_is_forced(
         podium.set_nodes("n2", {"driver_info": _BMC})
     podium.set_nodes("n2", {"driver_info": _BMC}, force=True)
     assert warnings == ["warning: n2: by its address it is the same machine as n1"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ({"record": {"protected": True}}, errors.NodeProtected),
+        ({"instance_uuid": str(uuid.uuid4())}, errors.NodeConflict),
+        ({"provision_state": "active"}, errors.NodeConflict),
+    ],
+)
+def test_what_is_in_use_is_not_deleted(
+    podium: Podium, enrol: Enrol, columns: dict[str, Any], kind: type[errors.PodiumError]
+) -> None:
+    enrol("n1")
+    enrol("n2", **columns)
+    with pytest.raises(kind, match="n2: it"):
+        podium.delete_nodes("n[1-2]")
+    assert [node.name for node in podium.nodes()] == ["n1", "n2"]
