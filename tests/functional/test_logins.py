@@ -28,7 +28,7 @@ def test_users_tokens_and_people_on_the_host_get_in_and_out(tmp_path: Path) -> N
 
     def podium(*arguments: str) -> str:
         done = subprocess.run(
-            [BIN / "podium", "--config-file", api.config, *arguments],
+            [BIN / "podium", "--url", "database", "--config-file", api.config, *arguments],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
