@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
+from podium import errors
 from podium.api.faults import Fault
 from podium.api.threads import Threads
 from podium.db import changes
@@ -40,6 +41,7 @@ class Sql:
         self._readers = Threads(_FILE_READERS if database.is_sqlite else THREADS, "reads")
         self._writers = Threads(THREADS, "writes")
         self._patient = Threads(_PATIENT, "patient")
+        sa.event.listen(database.engine, "before_execute", self._give_up)
         self._closing = threading.Event()
         self._waiting = 0
         self._asked: asyncio.Future[None] | None = None
@@ -74,6 +76,13 @@ class Sql:
             return self._database.written(lambda connection: what(connection, *arguments, **options))
 
         return await self._run(self._writers, run)
+
+    async def look(self, what: Callable[..., _T], *arguments: Any) -> _T:
+        """As :meth:`use`, of a function that only reads.
+
+        It ends at its next statement when nobody waits for it any more.
+        """
+        return await self._run(self._readers, lambda: what(self._database, *arguments))
 
     async def use(self, what: Callable[..., _T], *arguments: Any) -> _T:
         """Return what a function of the database returns, which makes its own transactions.
@@ -113,6 +122,14 @@ class Sql:
             return await threads.run(run)
         finally:
             self._waiting -= 1
+
+    def _give_up(self, *_: object) -> None:
+        """End a read that nobody waits for, before its next statement.
+
+        :raises podium.errors.DatabaseUnavailable: for nobody
+        """
+        if self._readers.is_given_up:
+            raise errors.DatabaseUnavailable("nobody waits for this any more")
 
     def close(self) -> None:
         """Wait for the transactions that are under way, and close every connection."""

@@ -30,6 +30,13 @@ class Threads:
         self._name: Final = name
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._present = threading.local()
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether this is one of the threads, and nobody waits any more for what it does."""
+        job: _Job | None = getattr(self._present, "job", None)
+        return job is not None and job.future.cancelled()
 
     async def run(self, function: Callable[[], _T]) -> _T:
         """Return what a function returns in one of the threads.
@@ -62,8 +69,9 @@ class Threads:
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
+            self._present.job = job
             _do(job)
-            del job  # and all that it holds, before the next one is waited for
+            del job, self._present.job  # and all that it holds, before the next one is waited for
 
 
 def _do(job: _Job) -> None:

@@ -57,7 +57,7 @@ async def follow(request: Request) -> Response:
     if len(its.feeds) >= _MOST_STREAMS or not its.feeds.has_room(key) or its.feeds.is_closed:
         raise Fault(503, "there are too many streams of changes; try again later", {"Retry-After": "5"})
     backend = _backend(its)
-    selection, beginning = await its.sql.use(_prepare, backend, call)
+    selection, beginning = await its.sql.look(_prepare, backend, call)
     if request.method == "HEAD":
         return Response(media_type=call.media, headers=_HEADERS)
     return _EventStream(its, key, functools.partial(Feed, selection, backend), beginning)
@@ -178,7 +178,7 @@ class Sender:
     async def _catch_up(self, feed: Feed) -> bool:
         """Send some of what came before the queue; False where the database does not answer."""
         try:
-            chunks, place = await self._sql.use(_page, feed.backend, feed.selection, self._place)
+            chunks, place = await self._sql.look(_page, feed.backend, feed.selection, self._place)
         except (errors.PodiumError, Fault):
             return False
         for chunk in chunks:

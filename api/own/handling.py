@@ -55,7 +55,8 @@ def handler(call: type[C]) -> Callable[[Request], Awaitable[Response]]:
         if isinstance(asked, AskHardware):
             return await _wait_for(request, asked)
         sql = services(request).sql
-        response: Response = await (sql.wait if asked.patience else sql.use)(_respond, request, asked)
+        run = sql.wait if asked.patience else sql.look if asked.is_safe else sql.use
+        response: Response = await run(_respond, request, asked)
         return response
 
     return handle
@@ -171,5 +172,5 @@ async def _page(request: Request, call: Any, left: int | None, warnings: list[st
     def ask(database: Database) -> Any:
         return answer(_backend(request, database, warnings), page)
 
-    found: Page[Any] = await services(request).sql.use(ask)
+    found: Page[Any] = await services(request).sql.look(ask)
     return found

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from podium.client.calls.nodes import ListNodes
 from podium.client.remote import exchange
 from podium.client.remote.remote import Remote
 from podium.client.remote.server import Server
+from podium.db import node_list
 from podium.db.api import NodeRecord
 
 Enrol = Callable[..., list[NodeRecord]]
@@ -145,3 +147,21 @@ def test_many_names_are_found_by_the_client(http: Any) -> None:
     wanted = [f"n{number}" for number in range(2000)]
     answer = http("POST", f"{NODES}/query", json={"nodes": wanted})
     assert answer.json()["error"]["code"] == errors.NodeNotFound.__name__
+
+
+def test_lists_are_answered_by_the_threads_that_read(
+    http: Any, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol("n1")
+    names_of_threads = []
+    select = node_list.select_nodes
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        names_of_threads.append(threading.current_thread().name)
+        return select(*arguments, **options)
+
+    monkeypatch.setattr(node_list, "select_nodes", noted)
+    http.get(NODES)
+    http("GET", NODES, headers=LINES)
+    http("POST", f"{NODES}/query", json={"nodes": ["n1"]})
+    assert [name.partition("_")[0] for name in names_of_threads] == ["reads"] * 3
