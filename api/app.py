@@ -18,8 +18,8 @@ from podium import errors
 from podium.api.access.identity import Access
 from podium.api.callers import SCOPE_KEY
 from podium.api.faults import Fault, of_error
-from podium.api.ironic import absent, answers, versions
-from podium.api.own import answers as own_answers
+from podium.api.ironic import absent, versions
+from podium.api.refusals import refusal
 from podium.api.routing import MINOR_KEY, Operation
 from podium.api.services import Services
 
@@ -86,10 +86,10 @@ class _Endpoint:
         try:
             response = await self._act(request)
         except Fault as fault:
-            response = _refusal(request, fault)
+            response = refusal(request, fault)
         except Exception as error:
             LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
-            response = _refusal(request, Fault(500, _UNEXPECTED))
+            response = refusal(request, Fault(500, _UNEXPECTED))
         await response(scope, receive, send)
 
     async def _act(self, request: Request) -> Response:
@@ -119,10 +119,4 @@ def _answer_http(request: Request, error: HTTPException) -> Response:
     path = request.url.path
     texts = {404: absent.text(path) or f"there is no {path}", 405: f"{request.method} is not possible here"}
     fault = Fault(error.status_code, texts.get(error.status_code, error.detail), error.headers)
-    return _refusal(request, fault)
-
-
-def _refusal(request: Request, fault: Fault) -> Response:
-    """Return the answer for a request that failed, in the form of the API that was asked."""
-    own = request.url.path.startswith(own_answers.ROOT)
-    return own_answers.refusal(fault) if own else answers.fault(request, fault)
+    return refusal(request, fault)

@@ -1,6 +1,12 @@
-"""The record of what was asked to change something: one line in the log for each such request."""
+"""The record of requests for changes: a line for each of somebody who is known, and counts of strangers'.
 
-from typing import Final
+Without a login nothing is changed, and whoever has none can send any number of requests.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from oslo_log import log
@@ -12,21 +18,54 @@ from podium.api.callers import SCOPE_KEY, Caller
 #: A logger of its own, so that its lines can go elsewhere.
 LOG = log.getLogger("podium.api.audit")
 
+#: Calls something after some seconds.
+Later: TypeAlias = Callable[[float, Callable[[], None]], object]
+
 _LONGEST: Final = 300
+#: Seconds for which strangers are counted.
+_MINUTE: Final = 60
+#: Addresses that have a count, and a line, of their own in a minute.
+_MOST: Final = 20
 
 
-def note(scope: Scope, status: int | None, headers: Headers) -> None:
-    """Note who asked for a change, from where, and how that ended; never what was in it.
+def in_loop(seconds: float, what: Callable[[], None]) -> object:
+    """Call something later in this thread's event loop."""
+    return asyncio.get_running_loop().call_later(seconds, what)
 
-    :param status: of the answer; None if there was none
-    :param headers: of the answer
+
+class Audit:
+    """The record of one process.
+
+    :param later: calls what is to be done at the end of a minute
     """
-    caller: Caller | None = scope.get(SCOPE_KEY)
-    if caller is not None:
-        who, address = caller.name, caller.address
-    else:
-        who, address = "-", scope["client"][0] if scope.get("client") else "-"
-    path = quote(scope["path"], safe="/:@!$&'()*+,;=")[:_LONGEST]  # no path begins a line of its own
-    number = headers.get("X-OpenStack-Request-ID", "-")
-    how = "no answer" if status is None else status
-    LOG.info("%s %s from %s: %s %s [%s]", scope["method"], path, address, who, how, number)
+
+    def __init__(self, later: Later = in_loop) -> None:
+        self._later = later
+        self._strangers: Counter[str] = Counter()
+
+    def note(self, scope: Scope, status: int | None, headers: Headers) -> None:
+        """Note who asked for a change, from where, and how that ended; never what was in it.
+
+        :param status: of the answer; None if there was none
+        :param headers: of the answer
+        """
+        caller: Caller | None = scope.get(SCOPE_KEY)
+        if caller is None:
+            self._count(scope["client"][0] if scope.get("client") else "this host")
+            return
+        path = quote(scope["path"], safe="/:@!$&'()*+,;=")[:_LONGEST]  # no path begins a line of its own
+        number = headers.get("X-OpenStack-Request-ID", "-")
+        how = "no answer" if status is None else status
+        LOG.info("%s %s from %s: %s %s [%s]", scope["method"], path, caller.address, caller.name, how, number)
+
+    def _count(self, address: str) -> None:
+        if not self._strangers:
+            self._later(_MINUTE, self._tell)
+        is_new = address not in self._strangers and len(self._strangers) >= _MOST
+        self._strangers["other addresses" if is_new else address] += 1
+
+    def _tell(self) -> None:
+        found, self._strangers = self._strangers, Counter()
+        for address, count in found.items():
+            text = "%d requests for changes from %s were refused within a minute: nobody had logged in"
+            LOG.info(text, count, address)

@@ -7,21 +7,25 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium import conf
-from podium.api.access import audit
+from podium.api.access.audit import Audit, Later, in_loop
 from podium.api.access.forwarded import Proxies
 from podium.api.access.names import Names
 from podium.api.faults import Fault
-from podium.api.ironic import answers
+from podium.api.refusals import refusal
 from podium.api.serving.peers import PEER
 
 _READS: Final = frozenset({"GET", "HEAD"})
 
 
 class Guard:
-    """An application that is asked under its own names alone, and whose writes leave a line in the log."""
+    """An application that is asked under its own names alone, and whose writes are in the record.
 
-    def __init__(self, app: ASGIApp, config: conf.Config) -> None:
+    :param later: see :class:`podium.api.access.audit.Audit`
+    """
+
+    def __init__(self, app: ASGIApp, config: conf.Config, later: Later = in_loop) -> None:
         self._app = app
+        self._audit = Audit(later)
         self._proxies = Proxies(config.api.trusted_proxies)
         self._names = Names(config.api)
 
@@ -33,7 +37,7 @@ class Guard:
         try:
             self._check(scope, is_write)
         except Fault as fault:
-            answer = answers.fault(Request(scope), fault)
+            answer = refusal(Request(scope), fault)
         if not is_write:
             await answer(scope, receive, send)
             return
@@ -44,14 +48,14 @@ class Guard:
             if message["type"] == "http.response.start":
                 # Before the answer is sent: who has it finds the line.
                 is_noted = True
-                audit.note(scope, message["status"], Headers(raw=message.get("headers", [])))
+                self._audit.note(scope, message["status"], Headers(raw=message.get("headers", [])))
             await send(message)
 
         try:
             await answer(scope, receive, note)
         finally:
             if not is_noted:
-                audit.note(scope, None, Headers())
+                self._audit.note(scope, None, Headers())
 
     def _check(self, scope: Scope, is_write: bool) -> None:
         headers = Headers(scope=scope)

@@ -9,21 +9,27 @@ from podium.api.faults import Fault
 
 #: Where the paths of this API begin.
 ROOT: Final = "/podium/"
-#: The names of faults that are no error of Podium's own.
-_CODES: Final = {
+#: The names of faults that are no error of Podium's own, by status: every one that podium-api answers.
+CODES: Final = {
+    400: "BadRequest",
     401: "LoginNeeded",
     403: "NotAllowed",
     404: "NoSuchPath",
     405: "NoSuchMethod",
+    406: "NotAcceptable",
+    409: "Conflict",
+    412: "PreconditionFailed",
     413: "TooLarge",
+    415: "WrongMediaType",
+    429: "TooManyRequests",
+    500: "ServerError",
     503: "Unavailable",
 }
 
 
 def refusal(fault: Fault) -> Response:
     """Return the answer for a request that failed: the error's name, its text, and each fault of a list."""
-    code = _CODES.get(fault.status, "BadRequest" if fault.status < 500 else "ServerError")
-    error: dict[str, Any] = {"code": code, "message": fault.text}
+    error: dict[str, Any] = {"code": CODES[fault.status], "message": fault.text}
     if fault.error is not None:
         error |= {"code": type(fault.error).__name__, "message": str(fault.error)}
         if faults := getattr(fault.error, "faults", None):

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from podium.api.faults import Fault
-from podium.api.ironic import answers
+from podium.api.refusals import refusal
 from podium.api.serving.connections import CREDENTIALS
 
 LOG = log.getLogger(__name__)
@@ -128,7 +128,7 @@ def named(app: ASGIApp, peers: Peers) -> ASGIApp:
         try:
             scope[PEER] = await peers.find(*scope[CREDENTIALS])
         except Fault as fault:
-            await answers.fault(Request(scope), fault)(scope, receive, send)
+            await refusal(Request(scope), fault)(scope, receive, send)
         else:
             await app(scope, receive, send)
 

@@ -1,0 +1,14 @@
+"""The one place where a request that failed becomes an answer, in the form of the API that was asked."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from podium.api.faults import Fault
+from podium.api.ironic import answers
+from podium.api.own import answers as own_answers
+
+
+def refusal(request: Request, fault: Fault) -> Response:
+    """Return the answer for a request that failed."""
+    own = request.url.path.startswith(own_answers.ROOT)
+    return own_answers.refusal(fault) if own else answers.fault(request, fault)
