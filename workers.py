@@ -137,6 +137,11 @@ class Workers:
         return int(self.have_failed)
 
 
+def ignore_reloads() -> None:
+    """Ignore SIGHUP, which would end this process, until there is something to reload."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 def interrupt_as_terminate() -> None:
     """Let Ctrl-C end the daemon in order, and at once when it is pressed again.
 

@@ -36,7 +36,7 @@ from podium.conf.database import database_url, engine_options
 from podium.db import schema
 from podium.db.engine import Database
 from podium.db.limits import API
-from podium.workers import Worker, Workers, block_interrupts, interrupt_as_terminate
+from podium.workers import Worker, Workers, block_interrupts, ignore_reloads, interrupt_as_terminate
 
 LOG = log.getLogger(__name__)
 
@@ -203,6 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     :returns: the exit status: 1 when the daemon could not start, or had to give up
     """
+    ignore_reloads()
     try:
         conf = configuration.load(sys.argv[1:] if argv is None else argv, prog="podium-api")
         library_internals.log_errors_once()

@@ -24,7 +24,7 @@ from podium.conductor.processes import Processes
 from podium.conductor.rooms import context, hiding
 from podium.db.engine import Database
 from podium.drivers import base
-from podium.workers import Worker, block_interrupts, interrupt_as_terminate
+from podium.workers import Worker, block_interrupts, ignore_reloads, interrupt_as_terminate
 
 LOG = log.getLogger(__name__)
 
@@ -132,6 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     :returns: the exit status: 1 when the daemon could not start, or had to give up
     """
+    ignore_reloads()
     try:
         conf = configuration.load(sys.argv[1:] if argv is None else argv, prog="podium-conductor")
         library_internals.log_errors_once()

@@ -70,4 +70,6 @@ def _parsed(text: str) -> _Address | None:
         address = ipaddress.ip_address((found[1] or found[2]) if found else text)
     except ValueError:
         return None
+    if getattr(address, "scope_id", None) is not None:  # free text, which means nothing on another host
+        return None
     return getattr(address, "ipv4_mapped", None) or address

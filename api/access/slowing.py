@@ -2,8 +2,9 @@
 
 Every attempt counts as failed until it has succeeded, so that many at the same time gain nothing. What
 follows too soon waits for its turn; where the wait would be long it is refused. Three things are counted: a
-user at an address, an address, and a user. Who has logged in at an address before passes the last two: a
-stranger who guesses passwords cannot keep users out.
+user at an address, an address, and a user. A user's failures at other addresses delay an attempt by a second
+at most and are no reason to refuse it, so that strangers who guess passwords keep nobody out. Who has logged
+in at an address before passes the last two.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ _PATIENCE, _MOST_WAITING = 5.0, 200
 _MOST: Final = 10_000
 #: Seconds in which half of the failures are forgotten.
 _HALF_LIFE: Final = 60.0
+#: Seconds by which the failures of others delay an attempt.
+_OF_OTHERS: Final = 1.0
 #: Seconds of the first gap; each further failure doubles it.
 _FIRST_GAP: Final = 0.5
 
@@ -83,7 +86,7 @@ class Slowing:
         self._sleep = sleep
         self._pairs = _Level(3, 4.0)
         self._addresses = _Level(20, 2.0)
-        self._users = _Level(20, 1.0)
+        self._users = _Level(20, _OF_OTHERS)
         self._familiar: OrderedDict[tuple[str, bytes], None] = OrderedDict()
         self._waiting = 0
 
@@ -95,11 +98,14 @@ class Slowing:
         """
         now = self._clock()
         keys = self._keys(address, who)
-        at = max([now, *(level.free_at(key) for level, key in keys)])
-        if at - now > _PATIENCE or (at > now and self._waiting >= _MOST_WAITING):
+        own = [level.free_at(key) for level, key in keys if level is not self._users]
+        at, is_full = max(now, *own), self._waiting >= _MOST_WAITING
+        if at - now > _PATIENCE or (at > now and is_full):
             seconds = str(max(math.ceil(at - now), 1))
             text = f"too many logins have failed; try again in {seconds} s"
             raise Fault(429, text, {"Retry-After": seconds})
+        if len(keys) > len(own) and not is_full:
+            at = max(at, min(self._users.free_at(who), now + _OF_OTHERS))
         for level, key in keys:
             level.count(key, now, at)
         if at > now:

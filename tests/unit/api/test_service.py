@@ -1,12 +1,17 @@
 """What each worker of podium-api is made of."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from podium import conf
+from podium import conf, errors
+from podium.api import service as api
 from podium.api.service import make_database
 from podium.api.sql import THREADS
+from podium.conductor import service as conductor
 from servers import Server
 
 
@@ -36,3 +41,26 @@ def test_its_statements_have_limits(
         assert database.engine.pool.size() >= 2 * THREADS
     finally:
         database.dispose()
+
+
+@pytest.fixture
+def reloads() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGHUP)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("daemon", [api, conductor])
+def test_a_reload_before_there_is_something_to_reload_ends_no_daemon_however_it_was_started(
+    daemon: Any, reloads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def load(*_: Any, **__: Any) -> None:
+        seen.append(signal.getsignal(signal.SIGHUP))
+        raise errors.ConfigError("wrong")
+
+    monkeypatch.setattr(daemon.configuration, "load", load)
+    assert daemon.main([]) == 1
+    assert seen == [signal.SIG_IGN]

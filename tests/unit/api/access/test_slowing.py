@@ -113,6 +113,34 @@ def test_a_guesser_does_not_delay_who_has_logged_in_before() -> None:
     assert time.slept == []
 
 
+def test_strangers_delay_who_has_not_logged_in_before_by_a_second_and_do_not_keep_them_out() -> None:
+    slowed: list[float] = []
+
+    async def guess() -> None:
+        hold = asyncio.Event()
+
+        async def sleep(seconds: float) -> None:
+            slowed.append(seconds)
+            await hold.wait()
+
+        slowing = Slowing(Time(), sleep)
+        guesses = [
+            asyncio.ensure_future(slowing.turn(f"198.51.{one >> 8}.{one & 255}", b"alice"))
+            for one in range(1000)
+        ]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        real = asyncio.ensure_future(slowing.turn("192.0.2.7", b"alice"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        hold.set()
+        await asyncio.gather(real, *guesses)
+
+    run(guess())
+    assert max(slowed) == 1
+    assert len(slowed) <= 201
+
+
 def test_names_tried_from_one_address_slow_that_address_alone() -> None:
     slowing, time = make()
 
