@@ -22,6 +22,7 @@ from podium.api.ironic import absent, versions
 from podium.api.refusals import refusal
 from podium.api.routing import MINOR_KEY, Operation
 from podium.api.services import Services
+from podium.client import texts
 
 LOG = log.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class _Endpoint:
                     request.scope[SCOPE_KEY] = await self._access.admit(request, operation.role)
                 if operation.since > minor:
                     raise Fault(404, f"{operation.path} needs version 1.{operation.since} of the API")
+                _check_texts(request.scope)
                 response = await operation.handler(request)
         except TimeoutError:
             LOG.error("%s %s took longer than %g s", request.method, operation.path, seconds)
@@ -113,6 +115,15 @@ class _Endpoint:
             raise fault from None
         versions.mark(response, minor)
         return response
+
+
+def _check_texts(scope: Scope) -> None:
+    """Make sure that a path and its parameters have no null character; a body is looked at when it is read.
+
+    :raises podium.api.faults.Fault: 400
+    """
+    if "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
+        raise Fault(400, texts.NULL)
 
 
 def _answer_http(request: Request, error: HTTPException) -> Response:

@@ -10,9 +10,12 @@ from starlette.requests import ClientDisconnect, Request
 
 from podium.api.faults import Fault
 from podium.api.services import services
+from podium.client import texts
 
 #: Levels of a JSON text.
 _DEEPEST: Final = 20
+#: Bytes that are read so quickly that nobody notices that the event loop waits.
+_QUICK: Final = 16_384
 
 
 async def read(request: Request) -> Any:
@@ -21,7 +24,12 @@ async def read(request: Request) -> Any:
     :raises podium.api.faults.Fault: it is too large, too deep, or not JSON
     """
     body = await _receive(request, services(request).config.api.max_json_body_size, "max_json_body_size")
-    return _value(body) if body.strip() else None
+    if not body.strip():
+        return None
+    if len(body) <= _QUICK:
+        return _value(body)
+    async with services(request).parsing:
+        return await asyncio.to_thread(_value, body)
 
 
 async def read_large(request: Request) -> Any:
@@ -32,6 +40,7 @@ async def read_large(request: Request) -> Any:
 
 def _pieces(body: bytes) -> Any:
     """Return the value of a body, piece by piece: whoever waits for this thread never waits for all of it."""
+    _check_texts(body)
     try:
         if not body.lstrip().startswith(b"{"):
             return _value(body)
@@ -48,6 +57,7 @@ def _part(body: bytes) -> Any:
 
 
 def _value(body: bytes) -> Any:
+    _check_texts(body)
     try:
         value = json.loads(body.decode(), parse_constant=_refuse, parse_float=_float)
         if b"\\u" in body:
@@ -57,6 +67,11 @@ def _value(body: bytes) -> Any:
     if not _is_shallow(value, _DEEPEST):
         raise Fault(400, f"the body is more than {_DEEPEST} levels deep")
     return value
+
+
+def _check_texts(body: bytes) -> None:
+    if texts.has_null(body):
+        raise Fault(400, texts.NULL)
 
 
 async def _receive(request: Request, most: int, option: str) -> bytes:

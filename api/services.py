@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Final
 
 from starlette.requests import Request
 
@@ -12,6 +13,9 @@ from podium.api.own.feeds import Feeds
 from podium.api.sql import Sql
 from podium.client.catalog import Catalog
 
+#: Lists that are sent as a whole at the same time.
+MOST_STREAMS: Final = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -20,6 +24,8 @@ class Services:
     :param config: the configuration; its mutable options change at a reload
     :param catalog: the installed drivers; it may import one, and so is used in threads alone
     :param large: has the only request at a time whose body may be large
+    :param streams: room for lists that are sent as a whole, each of which holds a page in memory
+    :param parsing: has the only one at a time whose body is too long to be read in the event loop
     """
 
     config: conf.Config
@@ -27,6 +33,8 @@ class Services:
     catalog: Catalog
     renderer: Renderer = field(init=False)
     large: asyncio.Lock = field(default_factory=asyncio.Lock)
+    parsing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    streams: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_STREAMS))
     fleet: OwnFleet = field(init=False)
     feeds: Feeds = field(default_factory=Feeds, init=False)
 

@@ -12,17 +12,22 @@ from podium.api.fields import Field, check_body
 from podium.api.ironic.node_paths import wanted
 from podium.api.routing import Operation, minor
 from podium.api.services import services
-from podium.client import maintenance
+from podium.client import maintenance, texts
+from podium.client.calls.call import LONGEST_LINE
 from podium.client.values import text
 from podium.db import api
 
-_FIELDS: Final = (Field("reason", text(4096)),)
+_FIELDS: Final = (Field("reason", text(LONGEST_LINE)),)
 
 
 async def begin(request: Request) -> Response:
-    """Put a node into maintenance; without a reason, an earlier one is gone."""
+    """Put a node into maintenance; without a reason, an earlier one is gone.
+
+    Clients of Ironic may send several lines, which become one.
+    """
     given = check_body(await bodies.read(request), _FIELDS, minor(request))
-    return await _change(request, {**maintenance.SET, "maintenance_reason": given.get("reason")})
+    reason = texts.check_reason(" ".join(given.get("reason", "").split()) or None)
+    return await _change(request, {**maintenance.SET, "maintenance_reason": reason})
 
 
 async def end(request: Request) -> Response:

@@ -4,12 +4,14 @@ import asyncio
 import gzip
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from podium.api import bodies
 from podium.api.callers import caller
@@ -29,7 +31,11 @@ C = TypeVar("C", bound=Call[Any])
 #: Bytes from which on an answer is compressed.
 _WORTH_IT: Final = 1000
 #: Items that are in memory at a time while a whole list is sent.
-_AT_ONCE: Final = 5000
+_AT_ONCE: Final = 500
+#: The same where nodes are named: each page looks for all of them again.
+_NAMED_AT_ONCE: Final = 5000
+#: Bytes that are sent at a time, about.
+_PIECE: Final = 65_536
 #: Characters of the header with warnings, and of a client's key.
 _MOST_WARNED: Final = 4000
 _LONGEST_KEY: Final = 255
@@ -149,25 +155,66 @@ async def _stream(request: Request, call: Any) -> Response:
     An answer that broke off in the middle lacks the last chunk of HTTP, so that nobody takes it for whole.
     The warnings are those of the first page, which come before the first item.
     """
+    streams = services(request).streams
+    if streams.locked():
+        raise Fault(503, "too many lists are being sent; try again later", {"Retry-After": "5"})
+    await streams.acquire()
     warnings: list[str] = []
-    first = await _page(request, call, call.limit, warnings)
+    try:
+        pages = [await _page(request, call, call.limit, warnings)]
+    except BaseException:
+        streams.release()
+        raise
 
     async def lines() -> AsyncIterator[bytes]:
-        asked, found, left = call, first, call.limit
+        found, left = pages.pop(), call.limit
         while True:
-            yield _ENCODER.encode_lines(found.items)
+            pieces = deque(_pieces(found.items))
             left = None if left is None else left - len(found.items)
-            if found.next is None or left == 0:
+            marker = None if left == 0 else found.next
+            del found  # which takes several times the memory of its text
+            while pieces:
+                yield pieces.popleft()
+            if marker is None:
                 return
-            asked = msgspec.structs.replace(asked, marker=found.next)
-            found = await _page(request, asked, left, [])
+            found = await _page(request, msgspec.structs.replace(call, marker=marker), left, [])
 
     headers = {wire.WARNINGS: _warned(warnings)} if warnings else None
-    return StreamingResponse(lines(), headers=headers, media_type=wire.NDJSON)
+    return _Lines(streams, lines(), headers)
+
+
+class _Lines(StreamingResponse):
+    """An answer that makes room for another one when it ends, however it does."""
+
+    def __init__(
+        self, streams: asyncio.Semaphore, lines: AsyncIterator[bytes], headers: Mapping[str, str] | None
+    ) -> None:
+        super().__init__(lines, headers=headers, media_type=wire.NDJSON)
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._streams.release()
+
+
+def _pieces(items: Iterable[Any]) -> Iterator[bytes]:
+    """Yield items as lines; who waits for a slow client holds nothing more than these."""
+    piece = bytearray()
+    for item in items:
+        _ENCODER.encode_into(item, piece, -1)
+        piece += b"\n"
+        if len(piece) >= _PIECE:
+            yield bytes(piece)
+            piece.clear()
+    if piece:
+        yield bytes(piece)
 
 
 async def _page(request: Request, call: Any, left: int | None, warnings: list[str]) -> Page[Any]:
-    page = msgspec.structs.replace(call, limit=_AT_ONCE if left is None else min(left, _AT_ONCE))
+    most = _NAMED_AT_ONCE if getattr(call, "nodes", ()) else _AT_ONCE
+    page = msgspec.structs.replace(call, limit=most if left is None else min(left, most))
 
     def ask(database: Database) -> Any:
         return answer(_backend(request, database, warnings), page)

@@ -16,14 +16,13 @@ Role: TypeAlias = Literal["reader", "operator", "admin"]
 #: The default of what an answer leaves out because nobody asked for it.
 ABSENT: Final[Any] = msgspec.UNSET
 
-#: The form of texts that databases are asked for: PostgreSQL has none with a null character.
-NO_NULL: Final = r"^[^\x00]*$"
-_Named: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=65_536, pattern=NO_NULL)]
+_Named: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=65_536)]
 #: A name, a UUID, or a range of names such as ``r1n[01-40]``; or several of them; not an empty list,
 #: which is never taken for all nodes.
 Nodes: TypeAlias = _Named | Sequence[_Named]
+LONGEST_LINE: Final = 1000
 #: A text for people, in one line.
-Line: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=NO_NULL)]
+Line: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_LINE)]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 #: The greatest number of items on a page; None for no limit of the caller's.

@@ -14,7 +14,7 @@ _Node = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
 _Newest = Annotated[int, msgspec.Meta(ge=1, le=1_000_001)]
 _Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-_Marker = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}$")]
+_Marker = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")]
 _Range = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}-[0-9]{1,18}$")]
 
 

@@ -1,11 +1,9 @@
 """What changes nodes that are enrolled: all of those that are named, or none."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
-
-from podium.client.calls.call import NO_NULL, Call, Nodes, Record
+from podium.client.calls.call import Call, Line, Nodes, Record
 
 
 class Changed(Record, frozen=True, kw_only=True):
@@ -33,7 +31,7 @@ class SetMaintenance(Call[Changed], frozen=True):
 
     nodes: Nodes
     maintenance: bool = True
-    reason: Annotated[str, msgspec.Meta(max_length=1000, pattern=NO_NULL)] | None = None
+    reason: Line | None = None
 
 
 class SetNodes(Call[Changed], frozen=True):

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from podium.client.calls.call import ABSENT, NO_NULL, Call, Nodes, Page, Record
+from podium.client.calls.call import ABSENT, Call, Nodes, Page, Record
 
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=NO_NULL)]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
 
 #: Of an entry in a mapping: not all have a form in the paths of JSON that databases understand.
@@ -97,7 +97,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     :param conductor: of the conductor on this host
     :param unserved: that no conductor serves
     :param health: ``none`` for nodes without a report, or whose report is outdated
-    :param extra: values in ``extra``, as ``extra.rack=r7`` in the query
+    :param extra: values in ``extra`` that are no lists or objects, as ``extra.rack=r7`` in the query
     """
 
     driver: _Name | None = None
@@ -108,13 +108,13 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     stale: _Age | None = None
     would_enforce: bool = False
     conductor: _Name | None = None
-    conductor_group: Annotated[str, msgspec.Meta(max_length=255, pattern=NO_NULL)] | None = None
+    conductor_group: Annotated[str, msgspec.Meta(max_length=255)] | None = None
     unserved: bool = False
     provision_state: _Name | None = None
     resource_class: _Name | None = None
     owner: _Name | None = None
     instance_uuid: _Name | None = None
-    extra: dict[Key, Annotated[str, msgspec.Meta(pattern=NO_NULL)]] = {}
+    extra: Annotated[dict[Key, str], msgspec.Meta(max_length=20)] = {}
 
     @property
     def is_empty(self) -> bool:

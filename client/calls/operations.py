@@ -12,7 +12,7 @@ from podium.client.calls.nodes import Filter
 
 RequestState: TypeAlias = Literal["waiting", "begun", "done", "failed", "cancelled", "replaced"]
 _AtOnce = Annotated[int, msgspec.Meta(ge=1, le=999_999)]
-_Marker = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}$")]
+_Marker = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")]
 
 
 class Asked(Record, frozen=True, kw_only=True):

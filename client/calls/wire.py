@@ -82,7 +82,10 @@ def of_query(call: type[Call[Any]], pairs: Iterable[tuple[str, str]]) -> dict[st
     for name, text in pairs:
         group, dot, key = name.partition(".")
         if dot and msgspec.inspect.DictType in shapes.get(group, ()):
-            found.setdefault(group, {})[key] = text
+            inside = found.setdefault(group, {})
+            if not isinstance(inside, dict) or key in inside:
+                raise errors.BadRequest(f"{name if isinstance(inside, dict) else group} is given twice")
+            inside[key] = text
         elif msgspec.inspect.ListType in shapes.get(name, ()):
             found.setdefault(name, []).append(text)
         elif name in found:

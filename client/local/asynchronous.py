@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TypeVar
 
 from podium import conf
+from podium.client import texts
 from podium.client.calls.call import Call, Page
 from podium.client.calls.changes import Change, FollowChanges
 from podium.client.calls.hardware import AskHardware
@@ -32,6 +33,7 @@ class AsyncLocal(AsyncPodium):
         async with self._first:
             backend = await asyncio.to_thread(lambda: self._local.backend)
         if isinstance(call, AskHardware):  # no thread may wait for it
+            texts.check(call)
             owed: Owed[T] = Owed(backend, call)
             while True:
                 if (found := await asyncio.to_thread(owed.look)) is not None:
@@ -44,6 +46,7 @@ class AsyncLocal(AsyncPodium):
             yield item
 
     async def follow(self, call: FollowChanges) -> AsyncGenerator[Change, None]:
+        texts.check(call)
         following = await asyncio.to_thread(lambda: Following(self._local.backend, call))
         reading: asyncio.Future[list[Change]] | None = None
         try:

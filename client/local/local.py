@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Final, TypeVar
 
 from podium import conf
+from podium.client import texts
 from podium.client.calls.call import Call, Page
 from podium.client.calls.changes import Change, FollowChanges
 from podium.client.catalog import Catalog
@@ -80,14 +81,17 @@ class Local(Podium):
         return database
 
     def ask(self, call: Call[T]) -> T:
+        texts.check(call)
         return answer(self.backend, call)
 
     def each(self, call: Call[Page[T]]) -> Iterator[T]:
+        texts.check(call)
         return each(self.backend, call)
 
     def follow(self, call: FollowChanges) -> Generator[Change, None, None]:
         from podium.client.local.changes import Following  # by who follows alone
 
+        texts.check(call)
         following = Following(self.backend, call)
         try:
             while True:

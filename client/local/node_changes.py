@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium.client import maintenance, record_rules
+from podium.client import maintenance, record_rules, texts
 from podium.client.calls.node_changes import Changed, DeleteNodes, SetMaintenance, SetNodes
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.node_set import set_nodes
@@ -17,8 +17,8 @@ def set_maintenance(backend: Backend, call: SetMaintenance) -> Changed:
     """Put nodes into maintenance, or take them out."""
     wanted = names(call.nodes)
     values: dict[str, Any] = {**(maintenance.SET if call.maintenance else maintenance.UNSET)}
-    if call.maintenance and call.reason is not None:
-        values["maintenance_reason"] = call.reason
+    if (reason := texts.check_reason(call.reason)) is not None and call.maintenance:
+        values["maintenance_reason"] = reason
 
     def work(connection: sa.Connection) -> Changed:
         found = api.find_keys(connection, wanted)

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium import errors, node_ranges
+from podium import errors, masking, node_ranges
 from podium.client.calls.call import Nodes, Page
 from podium.client.calls.nodes import FIELDS, KEY, Filter, GetNode, Health, ListNodes, Node
 from podium.client.catalog import MAPPINGS
 from podium.client.local.backend import Answers, Backend
 from podium.client.node_columns import AGE, CONDUCTOR
-from podium.db import clock, node_list, roster
+from podium.db import clock, machines, node_list, roster
 from podium.db.fleet import known_health
 
 #: What is needed to see whether a health is still true.
@@ -88,8 +88,8 @@ def select(
 
     :param after: only nodes that come after the one of this name
     """
-    if bad := [key for key in chosen.extra if not re.search(KEY, key)]:
-        raise errors.BadRequest(f"nodes cannot be found by the entry {bad[0][:80]!r} of extra")
+    if chosen.extra:
+        _check_extra(backend, connection, chosen.extra)
     if chosen.conductor is not None:
         roster.require(connection, chosen.conductor)
     now = clock.now(connection)
@@ -119,6 +119,21 @@ def select(
         for name in unwanted:
             del row[name]
     return rows
+
+
+def _check_extra(backend: Backend, connection: sa.Connection, extra: Mapping[str, str]) -> None:
+    """Make sure that nodes are not chosen by what nobody is shown: who finds one has guessed the secret.
+
+    :raises podium.errors.BadRequest: naming the entry
+    """
+    drivers = machines.drivers(connection)
+    for key, value in extra.items():
+        if not re.search(KEY, key):
+            raise errors.BadRequest(f"nodes cannot be found by the entry {key[:80]!r} of extra")
+        if backend.catalog.is_secret(key, drivers) or masking.mask({"": value}) != {"": value}:
+            raise errors.BadRequest(f"extra.{key[:80]} is, or has, a secret: nodes cannot be found by it")
+        if value.lstrip()[:1] in ("[", "{"):
+            raise errors.BadRequest(f"extra.{key[:80]}: nodes cannot be found by lists and objects")
 
 
 def _read(fields: Sequence[str]) -> list[str]:

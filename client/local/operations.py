@@ -6,6 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium import conf, errors, node_ranges, states
+from podium.client import texts
 from podium.client.calls.call import Page
 from podium.client.calls.operations import (
     Asked,
@@ -50,8 +51,7 @@ def ask_power(backend: Backend, call: AskPower) -> Asked:
 def _check(call: AskPower) -> None:
     if call.then_off and call.action not in _SOFT:
         raise errors.BadRequest(f"then_off goes with {' and '.join(_SOFT)}, not with {call.action}")
-    if call.reason is not None and not call.reason.isprintable():
-        raise errors.BadRequest("reason contains characters that cannot be printed")
+    texts.check_reason(call.reason)
 
 
 def _ask(backend: Backend, connection: sa.Connection, call: AskPower) -> Asked:

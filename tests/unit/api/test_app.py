@@ -1,6 +1,7 @@
 """Bounds that every request has, whatever it asks for."""
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from apis import in_a_loop
+from asgi import Asked, part
 from podium import conf
 from podium.api import app, bodies
 from podium.api.routing import Operation
@@ -32,35 +34,6 @@ OPERATIONS = [
 ]
 
 
-class Asked:
-    """One request, made of ASGI's messages."""
-
-    def __init__(self, method: str, path: str, *messages: dict[str, Any], **headers: str) -> None:
-        self.scope = {
-            "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": path.encode(),
-            "query_string": b"", "root_path": "", "scheme": "http", "client": None, "server": None,
-            "headers": [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()],
-        }  # fmt: skip
-        self._messages = list(messages)
-        self.sent: list[Any] = []
-        self.read = 0
-
-    async def receive(self) -> dict[str, Any]:
-        self.read += 1
-        return self._messages.pop(0)
-
-    async def send(self, message: Any) -> None:
-        self.sent.append(message)
-
-    @property
-    def status(self) -> int:
-        return int(self.sent[0]["status"])
-
-    @property
-    def headers(self) -> dict[bytes, bytes]:
-        return dict(self.sent[0]["headers"])
-
-
 @pytest.fixture
 def make(database: Database, config: conf.Config) -> Any:
     services = Services(config, Sql(database), Catalog(config, print))
@@ -73,10 +46,6 @@ async def test_a_request_that_takes_too_long_is_answered_with_503(make: Any) -> 
     await make(seconds=0.0)(asked.scope, asked.receive, asked.send)
     assert asked.status == 503
     assert b"retry-after" in asked.headers
-
-
-def part(body: bytes, *, more: bool = False) -> dict[str, Any]:
-    return {"type": "http.request", "body": body, "more_body": more}
 
 
 @in_a_loop
@@ -129,3 +98,46 @@ def test_the_healthcheck_says_that_the_database_does_not_answer(http: Any, datab
     answer = http("GET", "/healthcheck")
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/nodes/n%00", None),
+        ("GET", "/v1/nodes?owner=%00", None),
+        ("GET", "/v1/nodes?%00=1", None),
+        ("GET", "/v1/chassis/%00", None),
+        ("GET", "/podium/v1/nodes/n%00", None),
+        ("GET", "/podium/v1/nodes?extra.a%00=1", None),
+        ("GET", "/podium/v1/nodes?fields=%00", None),
+        ("PATCH", "/v1/nodes/n1", rb'[{"op": "add", "path": "/extra/a", "value": "\u0000"}]'),
+        ("PATCH", "/v1/nodes/n1", rb'[{"op": "add", "path": "/extra/a\u0000", "value": 1}]'),
+        ("PATCH", "/v1/nodes/n1", rb'[{"op": "add", "path": "/extra/a", "value": {"\\\u0000": 1}}]'),
+        ("PATCH", "/podium/v1/nodes", rb'{"nodes": "n1", "set": {"extra": {"a": [["\u0000"]]}}}'),
+        ("POST", "/podium/v1/nodes", rb'{"nodes": [{"name": "n2", "extra": {"\u0000": 1}}]}'),
+        ("POST", "/podium/v1/nodes", rb'{"\u0000": 1}'),
+    ],
+)
+def test_no_request_has_a_null_character(
+    http: Any, enrol: Any, method: str, path: str, body: bytes | None
+) -> None:
+    enrol("n1")
+    answer = http(method, path, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, "null character" in answer.text) == (400, True), answer.text
+
+
+@in_a_loop
+async def test_a_long_body_is_read_beside_the_event_loop(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = threading.get_ident()
+    readers: list[bool] = []
+
+    def note(body: bytes) -> Any:
+        readers.append(threading.get_ident() == loop)
+        return None
+
+    monkeypatch.setattr(bodies, "_value", note)
+    for body in (b"1" * 1000, b"1" * 100_000):
+        asked = Asked("POST", "/echo", part(body))
+        await make()(asked.scope, asked.receive, asked.send)
+        assert asked.status == 200
+    assert readers == [True, False]

@@ -119,3 +119,16 @@ def test_what_is_in_use_is_not_deleted(
     with pytest.raises(kind, match="n2: it"):
         podium.delete_nodes("n[1-2]")
     assert [node.name for node in podium.nodes()] == ["n1", "n2"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "fault"), [("", "reason"), ("x" * 1001, "reason"), ("two\nlines", "cannot be printed")]
+)
+def test_a_reason_is_one_line_whatever_it_is_for(
+    podium: Podium, enrol: Enrol, reason: str, fault: str
+) -> None:
+    enrol("n1")
+    with pytest.raises(errors.BadRequest, match=fault):
+        podium.set_maintenance("n1", reason=reason)
+    with pytest.raises(errors.BadRequest, match=fault):
+        podium.power("power on", "n1", reason=reason)

@@ -9,6 +9,8 @@ from podium import errors
 from podium.client.calls.nodes import ListNodes
 from podium.client.podium import AsyncPodium, Podium
 from podium.db.api import NodeRecord
+from podium.drivers.base import Property
+from podium.drivers.fake import FakeDriver
 
 Enrol = Callable[..., list[NodeRecord]]
 
@@ -75,3 +77,58 @@ def test_nodes_are_listed_by_what_is_noted_of_them(podium: Podium, enrol: Enrol)
 def test_an_entry_that_no_database_could_look_for_is_refused(podium: Podium, key: str) -> None:
     with pytest.raises(errors.BadRequest):
         list(podium.nodes(extra={key: "x"}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("password", "guess", "extra.password is, or has, a secret"),
+        ("bmc_token", "guess", "extra.bmc_token is, or has, a secret"),
+        ("console", "https://root:guess@10.0.0.1", "extra.console is, or has, a secret"),
+        ("bmc", '{"password": "guess"}', "extra.bmc: nodes cannot be found by lists and objects"),
+        ("bmc", ' [{"password": "guess"}]', "extra.bmc: nodes cannot be found by lists and objects"),
+    ],
+)
+def test_a_hidden_value_cannot_be_guessed(
+    podium: Podium, enrol: Enrol, key: str, value: str, fault: str
+) -> None:
+    enrol("n1", extra={key: value})
+    with pytest.raises(errors.BadRequest, match=fault):
+        list(podium.nodes(extra={key: value}))
+
+
+def test_what_the_driver_of_a_node_calls_a_secret_cannot_be_guessed_either(
+    podium: Podium, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol("n1", extra={"colour": "red"})
+    properties = {**FakeDriver.properties, "colour": Property("of the sky", secret=True)}
+    monkeypatch.setattr(FakeDriver, "properties", properties)
+    with pytest.raises(errors.BadRequest, match="extra.colour is, or has, a secret"):
+        list(podium.nodes(extra={"colour": "red"}))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda podium: podium.node("n\0"),
+        lambda podium: list(podium.nodes("n\0")),
+        lambda podium: list(podium.nodes(owner="\0")),
+        lambda podium: list(podium.nodes(extra={"rack": "r\0"})),
+        lambda podium: list(podium.nodes(["n1", "\0"])),
+        lambda podium: podium.set_maintenance("n1", reason="a\0"),
+        lambda podium: podium.power("power on", "n1", reason="a\0"),
+        lambda podium: podium.set_nodes("n1", set={"extra": {"a": ["\0"]}}),
+        lambda podium: podium.set_nodes("n1", set={"extra": {"\0": 1}}),
+        lambda podium: podium.revoke_token("a\0"),
+    ],
+)
+def test_no_text_has_a_null_character(podium: Podium, enrol: Enrol, ask: Callable[[Podium], object]) -> None:
+    enrol("n1")
+    with pytest.raises(errors.BadRequest, match="null character"):
+        ask(podium)
+
+
+def test_a_text_may_speak_of_null_characters(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1")
+    podium.set_nodes("n1", set={"extra": {"a": "\\u0000", "\\\\u0000": 1}})
+    assert podium.node("n1").extra == {"a": "\\u0000", "\\\\u0000": 1}

@@ -191,3 +191,11 @@ def test_what_no_driver_can_is_refused_in_words(http: Any, enrol: Any) -> None:
         assert (answer.status_code, "the driver fake cannot" in text(answer)) == (400, True)
         assert http("PUT", f"/v1/nodes/none/states/{what}", json=body).status_code == 404
     assert http("PUT", f"{states}/raid", json={}).status_code == 404
+
+
+def test_the_lines_of_a_reason_become_one(http: Any, enrol: Any, database: Database) -> None:
+    enrol("n1")
+    assert http("PUT", MAINTENANCE, json={"reason": "disk\r\n  and fan\n"}).status_code == 202
+    assert http.get("/v1/nodes/n1")["maintenance_reason"] == "disk and fan"
+    for reason in ("x" * 1001, "\x1b[31m"):
+        assert http("PUT", MAINTENANCE, json={"reason": reason}).status_code == 400

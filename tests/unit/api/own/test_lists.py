@@ -77,9 +77,6 @@ def test_fields_may_repeat_or_stand_in_one_parameter(http: Any, enrol: Enrol) ->
         ("power_state=odd", "power_state: "),
         ("extra.a%22=b", "extra: "),
         ("stale=-1", "stale: "),
-        ("driver=%00", "driver: "),
-        ("nodes=n1%00", "nodes"),
-        ("extra.rack=%00", "extra"),
     ],
 )
 def test_a_wrong_parameter_is_named(http: Any, query: str, fault: str) -> None:
@@ -165,3 +162,25 @@ def test_lists_are_answered_by_the_threads_that_read(
     http("GET", NODES, headers=LINES)
     http("POST", f"{NODES}/query", json={"nodes": ["n1"]})
     assert [name.partition("_")[0] for name in names_of_threads] == ["reads"] * 3
+
+
+@pytest.mark.parametrize("marker", ["9" * 19, "9" * 5000, "x"])
+def test_a_marker_that_no_list_has_is_refused(http: Any, marker: str) -> None:
+    for path in ("operations", "operations/1/requests", "nodes/n1/history"):
+        assert http("GET", f"/podium/v1/{path}?marker={marker}").status_code == 400, path
+
+
+@pytest.mark.parametrize("query", ["extra=1&extra.a=1", "extra.a=1&extra=1", "extra.a=1&extra.a=2"])
+def test_a_condition_of_extra_that_is_given_twice_is_refused(http: Any, query: str) -> None:
+    answer = http("GET", f"{NODES}?{query}")
+    assert (answer.status_code, "is given twice" in answer.text) == (400, True)
+
+
+def test_conditions_of_extra_are_few(http: Any) -> None:
+    few = {f"k{number}": "x" for number in range(20)}
+    more = {**few, "k20": "x"}
+    for conditions, status in ((few, 202), (more, 400)):
+        query = "&".join(f"extra.{key}={value}" for key, value in conditions.items())
+        assert http("GET", f"{NODES}?{query}").status_code == (200 if status == 202 else 400)
+        body = {"action": "power on", "where": {"extra": conditions}}
+        assert http("POST", "/podium/v1/operations", json=body).status_code == status

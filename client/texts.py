@@ -1,0 +1,50 @@
+"""The rule for texts, whoever sends them: no null character, anywhere in a request or a call.
+
+PostgreSQL takes none as a value, and fails to look into a JSON document that has one, whoever asks for it.
+"""
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from podium import errors
+from podium.client.calls.call import LONGEST_LINE, Call
+
+NULL: Final = "a text has a null character, which no text may have"
+#: The escape, with an even number of backslashes before its own: an odd one makes it six plain characters.
+_NULL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+#: What is no value of JSON has no text that could be sent.
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
+
+
+def has_null(json: bytes) -> bool:
+    """Return whether a text or a key of a JSON document has a null character."""
+    return b"\\u0000" in json and _NULL.search(json) is not None
+
+
+def check(call: Call[Any]) -> None:
+    """Make sure that the texts of a call keep to the rule.
+
+    :raises podium.errors.BadRequest: one does not
+    """
+    try:
+        json = _ENCODER.encode(call)
+    except UnicodeEncodeError:
+        raise errors.BadRequest("a text is not in UTF-8") from None
+    if has_null(json):
+        raise errors.BadRequest(NULL)
+
+
+def check_reason(reason: str | None) -> str | None:
+    """Return the reason that somebody gives for what is done, which is one line.
+
+    :raises podium.errors.BadRequest: it is not
+    """
+    if reason is None:
+        return None
+    if not 1 <= len(reason) <= LONGEST_LINE:
+        raise errors.BadRequest(f"reason has 1 to {LONGEST_LINE} characters")
+    if not reason.isprintable():
+        raise errors.BadRequest("reason contains characters that cannot be printed")
+    return reason
