@@ -98,6 +98,12 @@ def fold_for_log(names: Sequence[str]) -> str:
     return f"{text[: _LONGEST_LINE - 3]}... ({len(names)} nodes)"
 
 
+def fold_numbers(numbers: Sequence[int]) -> str:
+    """Return numbers as ``1-3,7``, shortened as by :func:`fold_for_log`."""
+    text = _spans([*map(str, numbers)]).strip("[]")
+    return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}... ({len(numbers)})"
+
+
 def folded_lines(lines: Iterable[str]) -> list[str]:
     """Return lines ``NAME: TEXT``, with the names that share a text folded."""
     alike: dict[str, list[str]] = {}

@@ -1,10 +1,29 @@
-"""The texts of exceptions and values that others made, whose own ``str`` or ``repr`` may raise anything."""
+"""The texts of what others made: exceptions and values, whose ``str`` may raise anything, and wrong names."""
 
-from collections.abc import Callable
+import difflib
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 #: Characters of a value that are shown.
 _LONGEST: Final = 200
+#: Faults of what somebody gave after which the rest of it is not looked at: nobody reads more.
+MOST_FAULTS: Final = 100
+#: Characters of a name that is compared with others.
+_LONGEST_NAME: Final = 80
+
+
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the known name that is most like a wrong one; None if none is like it.
+
+    Comparing takes milliseconds, so that whoever looks for many faults stops at :data:`MOST_FAULTS`.
+    """
+    return _nearest(name, tuple(known), likeness) if len(name) <= _LONGEST_NAME else None
+
+
+@functools.lru_cache(maxsize=1024)  # many nodes have the same fault
+def _nearest(name: str, known: tuple[str, ...], likeness: float) -> str | None:
+    return next(iter(difflib.get_close_matches(name, known, 1, likeness)), None)
 
 
 def safe_str(value: object) -> str:

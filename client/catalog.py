@@ -4,7 +4,6 @@ A command imports only the drivers that it needs, which may take seconds, and on
 """
 
 import copy
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
@@ -12,6 +11,7 @@ from typing import Any, Final
 from podium import conf, errors, masking
 from podium.drivers import base, registry
 from podium.drivers.base import actions
+from podium.wording import nearest
 
 #: The columns of a node with values of people or drivers.
 MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra", "record")
@@ -59,13 +59,15 @@ class Catalog:
         return self._made[name]
 
     def _find(self, name: str) -> type[base.Driver] | errors.DriverLoadError:
+        if name not in self._installed:
+            return self._unknown(name)  # and not kept: there is no end of such names
         if name not in self._found:
-            self._found[name] = registry.find(name) if name in self._installed else self._unknown(name)
+            self._found[name] = registry.find(name)
         return self._found[name]
 
     def _unknown(self, name: str) -> errors.DriverLoadError:
-        near = difflib.get_close_matches(name, self._installed, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._installed)}"
+        near = nearest(name, self._installed)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(self._installed)}"
         return errors.DriverLoadError(f"there is no driver {name}; {hint}")
 
     def _class(self, name: str) -> type[base.Driver] | None:

@@ -1,6 +1,5 @@
 """Checks the values for a node, from command lines and from files."""
 
-import difflib
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from podium.client.plain_values import plain
 from podium.db import machines
 from podium.db.provision_states import ACTIVE, AVAILABLE, ENROLL, MANAGEABLE
 from podium.drivers import base, driver_info
+from podium.wording import MOST_FAULTS, nearest
 
 #: Letters, digits, _, - and dots, as in host names.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}\Z")
@@ -86,6 +86,8 @@ def settle(row: Any, catalog: Catalog, *, complete: bool = True) -> tuple[dict[s
             f"{'them' if own[1:] else 'it'} out"
         )
     for key, value in row.items():
+        if len(found) >= MOST_FAULTS:
+            break
         if key in _OWN:
             continue
         if key not in FIELDS and key not in RECORDS:
@@ -142,8 +144,8 @@ def _field(key: str, value: Any) -> Any:
 
 
 def _unknown(key: str) -> str:
-    near = difflib.get_close_matches(key, (*FIELDS, *RECORDS, "ports"), 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS)}"
+    near = nearest(key, (*FIELDS, *RECORDS, "ports"))
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(FIELDS)}"
     return f"{key[:80]!r} is not known; {hint}"
 
 
@@ -187,8 +189,8 @@ def _resembling(info: Mapping[str, Any], driver: base.Driver, secrets: frozenset
     """Return faults of names that look like a secret's: nobody would hide what is kept under them."""
     found = []
     for key in [key for key in info if key not in driver.properties][:_MOST_COMPARED]:
-        if not masking.is_secret(key) and (near := difflib.get_close_matches(key[:80], secrets, 1, 0.85)):
-            found.append(f"driver_info: {driver.name} has no setting {key[:80]}; did you mean {near[0]}?")
+        if not masking.is_secret(key) and (near := nearest(key[:80], secrets, 0.85)):
+            found.append(f"driver_info: {driver.name} has no setting {key[:80]}; did you mean {near}?")
     return found
 
 

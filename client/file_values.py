@@ -1,12 +1,12 @@
 """The values that a file has for what belongs to nodes, by a table of records."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from podium import masking
 from podium.client import plain_values
 from podium.client.node_records import Record
+from podium.wording import MOST_FAULTS, nearest
 
 
 def settle(given: Any, records: Mapping[str, Record], key: str) -> tuple[dict[str, Any], list[str]]:
@@ -18,11 +18,13 @@ def settle(given: Any, records: Mapping[str, Record], key: str) -> tuple[dict[st
     if not isinstance(given, dict):
         return {}, [f"it is not a mapping with {key}"]
     values: dict[str, Any] = {}
-    faults = []
+    faults: list[str] = []
     for name, value in given.items():
+        if len(faults) == MOST_FAULTS:
+            break
         if name not in records:
-            near = difflib.get_close_matches(name, records, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(records)}"
+            near = nearest(name, records)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(records)}"
             faults.append(f"{name[:80]!r} is not known; {hint}")
             continue
         try:

@@ -15,15 +15,15 @@ def lines(
     :param given: what the list has for the rows
     :param faults: those of rows, with the place of each, from 1 on
     """
-    alike: dict[str, list[tuple[str, str]]] = {}
+    alike: dict[str, list[tuple[int, str]]] = {}
     for place, its in faults:
         for fault in its:
-            alike.setdefault(fault, []).append((str(place), label(given[place - 1])))
+            alike.setdefault(fault, []).append((place, label(given[place - 1])))
     found = []
     for fault, rows in alike.items():
         places, labels = zip(*rows, strict=True)
         named = node_ranges.fold_for_log([*dict.fromkeys(labels)])
-        folded = node_ranges.fold_for_log(places).strip("[]")
+        folded = node_ranges.fold_numbers(places)
         found.append(f"{noun}{plural if rows[1:] else ''} {folded} ({named}): {fault}")
     return found
 

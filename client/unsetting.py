@@ -1,10 +1,10 @@
 """What can be taken away from nodes: what is noted of them, and single entries of mappings and lists."""
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from podium.client.node_records import RECORDS
+from podium.wording import nearest
 
 #: Records of several values.
 SEVERAL: Final = ("traits", "instance_info", "network_data")
@@ -27,8 +27,8 @@ def parse(text: str) -> Unset:
     """
     field, dot, key = text.partition(".")
     if field not in _FIELDS:
-        near = difflib.get_close_matches(field, _FIELDS, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_FIELDS)}"
+        near = nearest(field, _FIELDS)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(_FIELDS)}"
         raise ValueError(f"there is no {field[:80]} to unset; {hint}")
     if dot and (field not in _ENTRIES or not key):
         raise ValueError(f"{field} has no entry {key[:80]}; --unset {field} unsets it")

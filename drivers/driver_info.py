@@ -1,13 +1,13 @@
 """What a node's ``driver_info`` may hold: how a driver declares it, and how what people gave is read."""
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from podium import errors, masking
-from podium.wording import safe_str
+from podium.wording import MOST_FAULTS, nearest, safe_str
 
 #: How Python and oslo.config say what is wrong with a value, and what is said instead.
 _WORDS: Final = (
@@ -58,7 +58,8 @@ def parse_some(declared: Mapping[str, Property], given: Mapping[str, Any], *keys
 
 def faults(declared: Mapping[str, Property], given: Mapping[str, Any]) -> list[str]:
     """Everything that :func:`parse` refuses, not only the first."""
-    found = [_unknown(key, declared) for key in given if key not in declared]
+    unknown = (key for key in given if key not in declared)
+    found = [_unknown(key, declared) for key in islice(unknown, MOST_FAULTS)]
     for key, wanted in declared.items():
         try:
             _value(key, wanted, given.get(key))
@@ -68,9 +69,9 @@ def faults(declared: Mapping[str, Property], given: Mapping[str, Any]) -> list[s
 
 
 def _unknown(key: str, declared: Mapping[str, Property]) -> str:
-    near = difflib.get_close_matches(key, declared, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(declared) or 'none'}"
-    return f"driver_info has no property {key}; {hint}"
+    near = nearest(key, declared)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(declared) or 'none'}"
+    return f"driver_info has no property {key[:80]}; {hint}"
 
 
 def _value(key: str, wanted: Property, value: Any) -> Any:

@@ -1,7 +1,7 @@
 """The answer to EnrolNodes: all nodes are enrolled, or none."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,13 +17,14 @@ from podium.client.local.import_rows import Row
 from podium.client.rows import lines
 from podium.client.scalars import Written
 from podium.db import api, belongings, machines
+from podium.wording import MOST_FAULTS
 
 
 def enrol_nodes(backend: Backend, call: EnrolNodes) -> Enrolled:
     """Enrol nodes with their ports and chassis."""
     given = _with_words(call.nodes, call.nulls)
-    checked = [import_rows.node(place, one, backend.catalog) for place, one in enumerate(given, 1)]
-    places = [import_rows.chassis(place, one) for place, one in enumerate(call.chassis, 1)]
+    checked = _checked("node", "s", given, lambda place, one: import_rows.node(place, one, backend.catalog))
+    places = _checked("chassis", "", call.chassis, import_rows.chassis)
     warnings: list[str] = []
     alone: list[str] = []
 
@@ -44,6 +45,23 @@ def enrol_nodes(backend: Backend, call: EnrolNodes) -> Enrolled:
         return Enrolled(enrolled=len(new), unchanged=len(nodes) - len(new))
 
     return backend.write(call, work, lambda _: [*some_of(warnings), *alone])
+
+
+def _checked(noun: str, plural: str, given: Sequence[Any], check: Callable[[int, Any], Row]) -> list[Row]:
+    """Return the rows of a list.
+
+    :raises podium.errors.InvalidNode: there are more different faults than anybody reads
+    """
+    rows: list[Row] = []
+    different: set[str] = set()
+    for place, one in enumerate(given, 1):
+        rows.append(check(place, one))
+        different.update(rows[-1].faults)
+        if len(different) > MOST_FAULTS:
+            faults = lines(noun, plural, given, ((row.place, row.faults) for row in rows))
+            unseen = f"what comes after {noun} {place} was not looked at"
+            raise errors.InvalidNode([unseen, *faults[:MOST_FAULTS]])
+    return rows
 
 
 def _with_words(nodes: Sequence[Any], nulls: Sequence[Null]) -> list[Any]:

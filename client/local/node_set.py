@@ -1,6 +1,5 @@
 """The answer to SetNodes: it changes all of its nodes, or none."""
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from podium.db.api import NodeRecord
 from podium.db.changes import next_change
 from podium.db.provision_states import ENROLL
 from podium.drivers import base
+from podium.wording import MOST_FAULTS, nearest
 
 #: Mappings whose entries are put beside those that are there.
 _MERGED: Final = ("driver_info", "properties", "extra")
@@ -84,14 +84,14 @@ class _Change:
         :raises podium.errors.InvalidNode: naming each of them, and one that is like it
         """
         declared = {key for driver in drivers for key in driver.properties}
-        faults = []
+        faults: list[str] = []
         for field, keys in self._unset.items():
             known = {key for node in nodes for key in _entries(node, field)}
             known |= declared if field == "driver_info" else set()
             for key in keys:
                 if key is not None and key not in known:
-                    near = difflib.get_close_matches(key, known, 1)
-                    faults.append(f"{key} is not set" + (f"; did you mean {near[0]}?" if near else ""))
+                    near = nearest(key, known) if len(faults) < MOST_FAULTS else None
+                    faults.append(f"{key[:80]} is not set" + (f"; did you mean {near}?" if near else ""))
         if faults:
             raise errors.InvalidNode(faults)
 
@@ -162,11 +162,13 @@ def _checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
     :raises podium.errors.InvalidNode: with each fault
     """
-    faults = []
+    faults: list[str] = []
     for name, value in given.items():
+        if len(faults) == MOST_FAULTS:
+            break
         if name not in _ALL:
-            near = difflib.get_close_matches(name, _ALL, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_ALL)}"
+            near = nearest(name, _ALL)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(_ALL)}"
             faults.append(f"{name[:80]!r} cannot be set; {hint}")
         elif value is None:
             faults.append(f"{name} has no value; unset takes one away")

@@ -3,7 +3,7 @@
 import pytest
 
 from podium import errors, masking
-from podium.wording import safe_repr, safe_str
+from podium.wording import nearest, safe_repr, safe_str
 from rude import Rude, RudeDriverError
 
 
@@ -37,3 +37,9 @@ def test_an_error_that_cannot_say_what_it_is_has_a_stand_in_for_the_log() -> Non
     assert str(stand_in) == "*** whose str() raises RuntimeError"
     assert stand_in.__cause__ is not None
     assert stand_in.__cause__.__notes__ == ["*** whose str() raises RuntimeError"]
+
+
+def test_the_nearest_of_known_names_is_found_for_names_that_are_short_enough() -> None:
+    assert nearest("colr", ["size", "colour"]) == "colour"
+    assert nearest("colr", ["size"]) is None
+    assert nearest("colour" * 100_000, ["colour" * 100_000]) is None

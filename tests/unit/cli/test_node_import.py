@@ -164,7 +164,8 @@ def test_a_thousand_faults_are_told_in_fifty_lines_and_a_count(
         "node", "import", nodes_file([fake(f"n{number}", **{f"c{number}": 1}) for number in range(1000)])
     )
     lines = done.stderr.splitlines()
-    assert (len(lines), lines[-2]) == (52, "podium: and 950 more")
+    assert (len(lines), lines[-2]) == (52, "podium: and 51 more")
+    assert "what comes after node 101 was not looked at" in lines[0]
 
 
 def test_rows_with_the_same_fault_are_one_line(podium: Run, nodes_file: Callable[[Any], str]) -> None:

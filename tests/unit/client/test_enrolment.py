@@ -189,3 +189,23 @@ def test_a_marker_that_is_not_in_the_list_neither_begins_it_again_nor_ends_it(
 ) -> None:
     with pytest.raises(errors.BadRequest, match="the marker is not next"):
         exportable.ask(ExportNodes(["n3", "n1"], limit=limit, marker=marker))
+
+
+def test_after_a_hundred_different_faults_the_rest_is_not_looked_at(podium: Podium) -> None:
+    rows = [{"name": f"n{number}", "driver": "fake", f"extr{number}": 1} for number in range(300)]
+    with pytest.raises(errors.InvalidNode) as refused:
+        podium.enrol_nodes(rows)
+    unseen, *named = refused.value.faults
+    assert (len(named), unseen) == (100, "what comes after node 101 was not looked at")
+    with pytest.raises(errors.InvalidNode) as refused:
+        podium.enrol_nodes([{"name": "n1", "driver": "fake", **dict.fromkeys(map(str, range(300)), 1)}])
+    assert len(refused.value.faults) == 100
+
+
+def test_one_fault_of_many_nodes_is_one_line(podium: Podium) -> None:
+    with pytest.raises(errors.InvalidNode) as refused:
+        podium.enrol_nodes([{"name": "n1"}, *[{}] * 20_000])
+    assert refused.value.faults == (
+        "nodes 1-20001 (n1,no name): driver is missing",
+        "nodes 2-20001 (no name): name is missing",
+    )

@@ -132,3 +132,17 @@ def test_a_reason_is_one_line_whatever_it_is_for(
         podium.set_maintenance("n1", reason=reason)
     with pytest.raises(errors.BadRequest, match=fault):
         podium.power("power on", "n1", reason=reason)
+
+
+def test_of_faults_without_end_the_first_hundred_are_named(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", driver="ipmi", driver_info=_BMC)
+    wrong = [f"power_polic{number}" for number in range(300)]
+    with pytest.raises(errors.InvalidNode) as refused:
+        podium.set_nodes("n1", dict.fromkeys(wrong, "record"))
+    assert len(refused.value.faults) == 100
+    with pytest.raises(errors.InvalidNode) as refused:
+        podium.set_nodes("n1", {"driver_info": dict.fromkeys(wrong, 1)})
+    assert len(refused.value.faults) == 100
+    with pytest.raises(errors.InvalidNode) as refused:
+        podium.set_nodes("n1", unset=[f"driver_info.ipmi_por{number}" for number in range(300)])
+    assert sum("did you mean ipmi_port?" in fault for fault in refused.value.faults) == 100
