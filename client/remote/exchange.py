@@ -22,6 +22,8 @@ T = TypeVar("T")
 _LONGEST_QUERY: Final = 4000
 #: Statuses that pass: of podium-api without its database or with too much to do, and of proxies.
 _PASSING: Final = (429, 502, 503, 504)
+#: Characters of a refusal in plain text that are shown.
+_LONGEST_TEXT: Final = 300
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": f"podium/{__version__}"}
 
 #: How Python begins the text of an error of the system.
@@ -166,7 +168,16 @@ def _refusal(response: httpx.Response) -> tuple[str, str, dict[str, Any]]:
         error = dict(response.json()["error"])
         return str(error["code"]), str(error["message"]), error
     except (ValueError, KeyError, TypeError, AttributeError):
-        return "", f"the answer is {response.status_code} {response.reason_phrase}", {}
+        what = f": {said}" if (said := _said(response)) else f" {response.reason_phrase}"
+        return "", f"the answer is {response.status_code}{what}", {}
+
+
+def _said(response: httpx.Response) -> str:
+    """Return the plain text of an answer, as podium-api gives it before a request is read, in one line."""
+    if not response.headers.get("Content-Type", "").startswith("text/plain"):
+        return ""
+    text = "".join(c if c.isprintable() else " " for c in response.text[:_LONGEST_TEXT])
+    return " ".join(text.split())
 
 
 def warnings(response: httpx.Response) -> list[str]:

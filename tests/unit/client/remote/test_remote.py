@@ -110,6 +110,26 @@ def test_a_change_whose_answer_was_lost_is_sent_again_with_the_same_key(
     assert first == second == third != other
 
 
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (
+            httpx.Response(413, text="the request's body are\ntoo large"),
+            "413: the request's body are too large",
+        ),
+        (httpx.Response(431, text="\x1b[2J" + "x" * 999), "431: [2J" + "x" * 296),
+        (httpx.Response(400, html="<p>Bad"), "400 Bad Request"),
+        (httpx.Response(400, text=""), "400 Bad Request"),
+    ],
+)
+def test_what_a_refusal_says_in_plain_text_is_shown(
+    remote: Callable[[Handler], Podium], answer: httpx.Response, text: str
+) -> None:
+    with pytest.raises(errors.ApiError) as raised:
+        remote(Script(answer)).fleet()
+    assert str(raised.value).startswith(f"{URL}: the answer is {text} (")
+
+
 def test_after_some_attempts_the_last_failure_is_raised_with_its_request(
     remote: Callable[[Handler], Podium], clock: Clock
 ) -> None:
