@@ -14,6 +14,8 @@ from podium.client import texts
 
 #: Levels of a JSON text.
 _DEEPEST: Final = 20
+#: Lists and objects of a JSON text: while they are made, Python looks for garbage, and nothing else goes on.
+_MOST_PARTS: Final = 50_000
 #: Bytes that are read so quickly that nobody notices that the event loop waits.
 _QUICK: Final = 16_384
 
@@ -58,6 +60,8 @@ def _part(body: bytes) -> Any:
 
 def _value(body: bytes) -> Any:
     _check_texts(body)
+    if body.count(b"[") + body.count(b"{") > _MOST_PARTS:
+        raise Fault(413, f"the body has more than {_MOST_PARTS} lists and objects")
     try:
         value = json.loads(body.decode(), parse_constant=_refuse, parse_float=_float)
         if b"\\u" in body:

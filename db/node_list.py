@@ -99,6 +99,8 @@ def select_nodes(
         order = order[places[after] :]
     found: dict[int, dict[str, Any]] = {}
     for chunk in chunks(order):
+        if limit is not None and len(found) >= limit:
+            break
         for number, *values in connection.execute(query.where(nodes.c.id.in_(chunk))):
             found[number] = dict(zip(names, values, strict=True))
     return [found[number] for number in order if number in found][:limit]

@@ -57,7 +57,9 @@ def parameters(request: Request, known: Sequence[Field]) -> dict[str, Any]:
             raise Fault(400, f"unknown parameter {name[:80]}; there are {', '.join(fields)}")
         if one.since > minor(request):
             raise Fault(406, f"{name} needs version 1.{one.since} of the API")
-        if name == "fields" and name in found:
+        if name in found:
+            if name != "fields":
+                raise Fault(400, f"{name} is given twice")
             value = f"{found[name]},{value}"
         found[name] = checked(one, one.kind.parse(value))
     return found

@@ -78,6 +78,16 @@ def test_a_body_that_is_too_deep_or_no_json_is_refused(make: Any, body: bytes) -
     asyncio.run(test())
 
 
+@pytest.mark.parametrize(("parts", "status"), [(1000, 200), (60_000, 413)])
+def test_a_body_of_very_many_lists_is_refused(make: Any, parts: int, status: int) -> None:
+    async def test() -> None:
+        asked = Asked("POST", "/echo", part(b"[" + b",".join([b"[]"] * parts) + b"]"))
+        await make()(asked.scope, asked.receive, asked.send)
+        assert asked.status == status
+
+    asyncio.run(test())
+
+
 @in_a_loop
 async def test_a_client_that_goes_away_is_no_error_of_the_application(
     make: Any, caplog: pytest.LogCaptureFixture

@@ -160,6 +160,7 @@ def test_pages_follow_each_other_and_keep_what_was_asked_for(http: Any, enrol: A
             "unknown=1",
             "maintenance=perhaps",
             "detail=true&fields=name",
+            "limit=1&limit=2",
             "fields=",
         ),
     ],
