@@ -25,7 +25,7 @@ def test_the_example_of_switching_nodes_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     enrol(*[f"r1n{number:02}" for number in range(1, 41)], power_state="power off")
-    example = re.search(r"^    from podium import client.*?(?=^\S)", PAGE.read_text(), re.M | re.S)
+    example = re.search(r"^    from podium import client, errors.*?(?=^\S)", PAGE.read_text(), re.M | re.S)
     assert example is not None
     monkeypatch.setattr(client, "connect", lambda *_, **__: podium)
     with head.carrying_out({"r1n07": "no answer"}):
