@@ -88,7 +88,7 @@ def test_every_bad_row_is_named_with_its_place_and_what_is_wrong(
 def test_all_faults_of_a_row_are_named_at_once(podium: Run, nodes_file: Callable[[Any], str]) -> None:
     info = {
         "ipmi_port": 70000,
-        "ipmi_username": "\0",
+        "ipmi_username": "u" * 17,
         "ipmi_priv_level": "admin",
         "ipmi_adress": "h",
         "ipmi_hex_kg_key": "******",
@@ -104,15 +104,15 @@ def test_all_faults_of_a_row_are_named_at_once(podium: Run, nodes_file: Callable
         "driver_info has no property ipmi_adress; did ",
         "driver_info lacks ipmi_address (address or ho",
         "driver_info: ipmi_port is wrong: should be at",
-        "driver_info: ipmi_username is wrong: a zero b",
+        "driver_info: ipmi_username is wrong: 17 bytes",
         "driver_info: ipmi_password has a wrong value ",
         "driver_info: ipmi_priv_level is wrong: not on",
     ]
     del info["ipmi_hex_kg_key"]
     for command in (["create", "--driver", "ipmi", "--name", "a"], ["set", "b", "--driver", "ipmi"]):
         podium("node", "create", "--driver", "fake", "--name", "b")
-        given = [f"--driver-info={key}={value}" for key, value in info.items() if value != "\0"]
-        assert podium("node", *command, *given).stderr.count("driver_info") == 5
+        given = [f"--driver-info={key}={value}" for key, value in info.items()]
+        assert podium("node", *command, *given).stderr.count("driver_info") == 6
 
 
 def test_a_driver_that_is_not_known_hides_no_other_fault(
@@ -333,7 +333,6 @@ _MERGE_BOMB = "\n".join(
         "nodes:\n- &n {name: a, driver: fake, extra: {a: *n}}",
         "nodes:\n- {name: a, driver: fake, extra: {a: 0x" + "f" * 100_000 + "}}",
         "nodes:\n- {name: a\0b, driver: fake}",
-        'nodes:\n- {name: "a\\0b", driver: fake}',
         _BOMB,
         _MERGE_BOMB,
     ],
@@ -344,6 +343,15 @@ def test_no_content_whatever_brings_out_a_traceback(
     done = podium("node", "import", nodes_file(content))
     assert done.returncode == 1
     assert done.stderr.endswith("podium: nothing was changed\n")
+    assert names(podium) == []
+
+
+def test_no_text_of_a_file_has_a_null_character(podium: Run, nodes_file: Callable[[Any], str]) -> None:
+    done = podium("node", "import", nodes_file('nodes:\n- {name: "a\\0b", driver: fake}'))
+    assert (done.returncode, done.stderr) == (
+        1,
+        "podium: a text has a null character, which no text may have\n",
+    )
     assert names(podium) == []
 
 
