@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podium.api.faults import Fault
-from podium.client.values import Kind
+from podium.client.enrolling.values import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from podium.api.serving.server import Server
 from podium.api.serving.tls import Certificate
 from podium.api.sql import THREADS, Sql
 from podium.client.calls.table import CALLS
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.client.local import answers
 from podium.conf import api as options
 from podium.conf.database import database_url, engine_options

@@ -11,7 +11,7 @@ from podium.api.fleet import OwnFleet
 from podium.api.ironic.rendering import Renderer
 from podium.api.own.feeds import Feeds
 from podium.api.sql import Sql
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 
 #: Lists that are sent as a whole at the same time.
 MOST_STREAMS: Final = 50

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from podium.cli import command, database_urls
-from podium.client import identities
-from podium.client.catalog import Catalog
+from podium.client.enrolling import identities
+from podium.client.enrolling.catalog import Catalog
 from podium.db import copying, schema
 from podium.db.engine import Database
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from podium import errors
 from podium.cli import command
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.testing import structure
 
 

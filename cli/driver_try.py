@@ -9,8 +9,8 @@ from podium.cli import arguments, command
 from podium.cli.trials import subject
 from podium.cli.trials.transcript import Transcript
 from podium.cli.trials.trial import Trial
-from podium.client import identities
-from podium.client.catalog import Catalog
+from podium.client.enrolling import identities
+from podium.client.enrolling.catalog import Catalog
 from podium.drivers import base, registry
 
 _EPILOG: Final = (

@@ -10,8 +10,8 @@ from rich.progress import Progress
 from podium import errors, node_ranges
 from podium.cli import command, database_urls
 from podium.cli.node_import import FROM_IRONIC
-from podium.client import enrolment, from_ironic, identities
-from podium.client.catalog import Catalog
+from podium.client.enrolling import enrolment, from_ironic, identities
+from podium.client.enrolling.catalog import Catalog
 from podium.db import api, belongings, machines
 from podium.db.ironic import IronicNode, read_nodes
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from podium import errors, masking
 from podium.cli import arguments, command
-from podium.client import rows
+from podium.client.enrolling import rows
 from podium.client.podium import Podium
 
 

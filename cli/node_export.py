@@ -15,9 +15,9 @@ import yaml
 
 from podium import errors, node_ranges
 from podium.cli import arguments, command
-from podium.client import scalars
 from podium.client.calls.call import ABSENT
 from podium.client.calls.enrolment import Exported
+from podium.client.enrolling import scalars
 
 #: Nodes or chassis, some at a time, under the name of their list; first nodes, if only none.
 _Parts = Iterator[tuple[str, list[dict[str, Any]]]]
@@ -145,7 +145,7 @@ _FORMATS: Final[Mapping[str, Callable[[TextIO, _Parts], int]]] = {
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # a base found at run time
-    """Writes scalars in the only form that every reader takes for the same, see podium.client.scalars."""
+    """Writes scalars in the only form that all readers take alike, see podium.client.enrolling.scalars."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True

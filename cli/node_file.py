@@ -10,7 +10,7 @@ import yaml
 
 from podium import errors, masking
 from podium.cli import yaml_values
-from podium.client import scalars
+from podium.client.enrolling import scalars
 
 #: Bytes: 100,000 nodes of 1,300 each. Reading takes five to nine times as much memory.
 _LARGEST: Final = 128 * 1024 * 1024

@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from podium import errors
 from podium.cli import arguments, command, node_file
-from podium.client import plain_rows
+from podium.client.enrolling import plain_rows
 
 FROM_IRONIC: Final = "--from-ironic-db"
 

@@ -6,11 +6,11 @@ from typing import Any, Final, TextIO
 
 from podium import errors, masking
 from podium.cli import arguments, node_file
-from podium.client import unsetting
-from podium.client.node_records import RECORDS
-from podium.client.plain_values import plain
-from podium.client.unsetting import SEVERAL
-from podium.client.values import TRUTH
+from podium.client.enrolling.plain_values import plain
+from podium.client.enrolling.values import TRUTH
+from podium.client.records import unsetting
+from podium.client.records.node_records import RECORDS
+from podium.client.records.unsetting import SEVERAL
 
 _HELP: Final[Mapping[str, str]] = {
     "instance_uuid": "a UUID of what runs on it, for a single node",

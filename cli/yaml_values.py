@@ -1,6 +1,6 @@
 """Converts YAML text to values: only plain data, within bounds, in one pass over the parser's events.
 
-A scalar without quotes and tag keeps its text, see podium.client.scalars.
+A scalar without quotes and tag keeps its text, see podium.client.enrolling.scalars.
 
 PyYAML's own loaders first compose a tree of the whole document, for which a file of 100,000 nodes takes a
 minute and 2 GB, and their C code overruns the stack on what is nested deeply.
@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import yaml
 
-from podium.client import scalars
+from podium.client.enrolling import scalars
 
 _DEEPEST: Final = 100
 _MOST_MERGED: Final = 2_000_000

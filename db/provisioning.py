@@ -37,8 +37,8 @@ _UNREAD: Final = {
 def begin_verifying(connection: sa.Connection, node_id: int, values: Mapping[str, Any]) -> None:
     """Have a node in ``enroll`` read by its conductor, which makes it ``manageable`` or says why not.
 
-    :param values: its settled columns, see podium.client.enrolment: with ``identity``, ``controller`` and
-        ``endpoint``, which say whose node it is
+    :param values: its settled columns, see podium.client.enrolling.enrolment: with ``identity``,
+        ``controller`` and ``endpoint``, which say whose node it is
     :raises podium.errors.NodeConflict: while it is being verified already, or is reserved
     :raises podium.errors.InvalidNode: in any other state
     :raises podium.errors.NodeNotFound: when it was deleted

@@ -21,7 +21,7 @@ from podium.api.serving.listening import Listeners
 from podium.api.serving.server import Server
 from podium.api.sql import Sql
 from podium.client.calls.table import CALLS
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.client.local.local import this_user
 from podium.db.engine import Database
 

@@ -20,9 +20,9 @@ from podium.api.ironic.resources import ResourceField, shown
 from podium.api.ironic.versions import HIGHEST
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
-from podium.client.chassis_records import CHASSIS_RECORDS
-from podium.client.enrolment import canonical
-from podium.client.values import TIME
+from podium.client.enrolling.enrolment import canonical
+from podium.client.enrolling.values import TIME
+from podium.client.records.chassis_records import CHASSIS_RECORDS
 from podium.db import chassis
 from podium.db.chassis import Chassis
 

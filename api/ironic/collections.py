@@ -10,7 +10,7 @@ from podium.api.faults import Fault
 from podium.api.fields import Field, checked
 from podium.api.routing import minor
 from podium.api.services import address, services
-from podium.client.values import TRUTH, UUID, choice, integer, text
+from podium.client.enrolling.values import TRUTH, UUID, choice, integer, text
 
 #: The parameter that chooses fields, which a single resource has too.
 FIELDS: Final = Field("fields", text(4096), since=8)

@@ -14,7 +14,7 @@ from podium.api.ironic.collections import PAGING, Page
 from podium.api.ironic.links import pair
 from podium.api.routing import Operation
 from podium.api.services import address, services
-from podium.client.values import text
+from podium.client.enrolling.values import text
 from podium.db import node_list, roster
 from podium.db.roster import Attendance
 

@@ -15,9 +15,9 @@ from podium.api.ironic.links import pair
 from podium.api.ironic.node_fields import NODE_FIELDS
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
-from podium.client.catalog import Catalog
-from podium.client.node_records import INTERFACES
-from podium.client.values import TRUTH, choice, text
+from podium.client.enrolling.catalog import Catalog
+from podium.client.enrolling.values import TRUTH, choice, text
+from podium.client.records.node_records import INTERFACES
 from podium.db import members
 from podium.drivers import base
 

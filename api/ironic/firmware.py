@@ -12,7 +12,7 @@ from podium.api.ironic import collections, node_paths, resources, schemas
 from podium.api.ironic.resources import ResourceField
 from podium.api.routing import Operation, minor
 from podium.api.services import services
-from podium.client.values import TIME, TRUTH
+from podium.client.enrolling.values import TIME, TRUTH
 from podium.db import api
 from podium.db.api import NodeRecord
 from podium.drivers.bmc.inventory import COLLECTED_AT

@@ -16,9 +16,9 @@ from podium.api.ironic import node_values
 from podium.api.ironic.node_paths import wanted
 from podium.api.routing import Operation, minor
 from podium.api.services import services
-from podium.client.catalog import Catalog
-from podium.client.node_records import INTERFACES
-from podium.client.values import TRUTH, text
+from podium.client.enrolling.catalog import Catalog
+from podium.client.enrolling.values import TRUTH, text
+from podium.client.records.node_records import INTERFACES
 from podium.db import api
 
 _FIELDS: Final = (Field("boot_device", text(64), required=True), Field("persistent", TRUTH))

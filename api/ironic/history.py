@@ -15,7 +15,7 @@ from podium.api.ironic.collections import Page
 from podium.api.ironic.resources import ResourceField
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
-from podium.client.values import TIME, TRUTH, UUID
+from podium.client.enrolling.values import TIME, TRUTH, UUID
 from podium.db import api, ledger
 from podium.db.ledger import Event
 

@@ -12,9 +12,10 @@ from podium.api.fields import Field, check_body
 from podium.api.ironic.node_paths import wanted
 from podium.api.routing import Operation, minor
 from podium.api.services import services
-from podium.client import maintenance, texts
+from podium.client import texts
 from podium.client.calls.call import LONGEST_LINE
-from podium.client.values import text
+from podium.client.enrolling.values import text
+from podium.client.records import maintenance
 from podium.db import api
 
 _FIELDS: Final = (Field("reason", text(LONGEST_LINE)),)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from podium import states
-from podium.client.node_records import INTERFACES, RECORDS
-from podium.client.values import MAPPING, TIME, TRUTH, UUID, Kind, text
+from podium.client.enrolling.values import MAPPING, TIME, TRUTH, UUID, Kind, text
+from podium.client.records.node_records import INTERFACES, RECORDS
 from podium.db.provision_states import AVAILABLE, MANAGEABLE, VERIFYING
 
 #: What a field's value is made of: the columns of the node, and the host of its conductor as ``conductor``.

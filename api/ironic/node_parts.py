@@ -14,8 +14,8 @@ from podium.api.faults import Fault
 from podium.api.ironic import node_paths
 from podium.api.routing import Handler, Operation
 from podium.api.services import address, services
-from podium.client.catalog import Catalog
-from podium.client.values import text
+from podium.client.enrolling.catalog import Catalog
+from podium.client.enrolling.values import text
 from podium.db import api, claims, node_list
 from podium.db.api import NodeRecord
 from podium.drivers.bmc.inventory import COLLECTED_AT

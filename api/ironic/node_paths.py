@@ -8,7 +8,7 @@ from starlette.requests import Request
 from podium import errors
 from podium.api.routing import minor
 from podium.api.services import address
-from podium.client.enrolment import canonical
+from podium.client.enrolling.enrolment import canonical
 
 #: The lowest version in which nodes have names.
 _NAMES: Final = 5

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from podium.client import maintenance, record_rules
+from podium.client.records import maintenance, record_rules
 from podium.db.api import NodeRecord
 from podium.db.provision_states import VERIFYING
 

@@ -9,9 +9,10 @@ from podium.api.faults import Fault
 from podium.api.fields import Field
 from podium.api.ironic.node_fields import NODE_FIELDS
 from podium.api.ironic.patch import Step
-from podium.client import enrolment, node_records
-from podium.client.catalog import Catalog
-from podium.client.node_records import RECORDS
+from podium.client.enrolling import enrolment
+from podium.client.enrolling.catalog import Catalog
+from podium.client.records import node_records
+from podium.client.records.node_records import RECORDS
 from podium.db.api import NodeRecord
 
 #: Fields by which a node is enrolled, and what they are where nothing is said.

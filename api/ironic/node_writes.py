@@ -19,9 +19,10 @@ from podium.api.ironic.patch import Step
 from podium.api.ironic.rendering import Form
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
-from podium.client import conducting, identities, record_rules
-from podium.client.catalog import Catalog
-from podium.client.node_records import INTERFACES
+from podium.client.enrolling import identities
+from podium.client.enrolling.catalog import Catalog
+from podium.client.records import conducting, record_rules
+from podium.client.records.node_records import INTERFACES
 from podium.db import api, machines
 from podium.db.api import NodeRecord
 from podium.db.changes import next_change

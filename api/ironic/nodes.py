@@ -14,8 +14,8 @@ from podium.api.ironic.collections import PAGING, Page
 from podium.api.ironic.rendering import Form, Template
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
-from podium.client.enrolment import canonical
-from podium.client.values import TRUTH, UUID, choice, text
+from podium.client.enrolling.enrolment import canonical
+from podium.client.enrolling.values import TRUTH, UUID, choice, text
 from podium.db import clock, node_pages
 from podium.db.node_pages import SORTABLE, Wanted
 

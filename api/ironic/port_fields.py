@@ -7,9 +7,9 @@ from podium import masking
 from podium.api.faults import Fault
 from podium.api.ironic.links import pair
 from podium.api.ironic.resources import ResourceField, shown
-from podium.client import port_records
-from podium.client.port_records import PORT_RECORDS, VTEP
-from podium.client.values import MAPPING, TIME, UUID
+from podium.client.enrolling.values import MAPPING, TIME, UUID
+from podium.client.records import port_records
+from podium.client.records.port_records import PORT_RECORDS, VTEP
 from podium.db.ports import Port
 
 #: The lowest version in which a link may say network_type.

@@ -18,9 +18,9 @@ from podium.api.ironic.patch import Step
 from podium.api.ironic.port_fields import BRIEF, PORT_FIELDS
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
-from podium.client.enrolment import canonical
-from podium.client.port_records import ADDRESS
-from podium.client.values import UUID, text
+from podium.client.enrolling.enrolment import canonical
+from podium.client.enrolling.values import UUID, text
+from podium.client.records.port_records import ADDRESS
 from podium.db import api, belongings, ports
 from podium.db.ports import Port, Wanted
 

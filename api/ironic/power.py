@@ -14,9 +14,9 @@ from podium.api.fields import Field, check_body
 from podium.api.ironic.node_paths import location, wanted
 from podium.api.routing import Operation, minor
 from podium.api.services import services
-from podium.client import conducting
-from podium.client.catalog import Catalog
-from podium.client.values import choice, integer
+from podium.client.enrolling.catalog import Catalog
+from podium.client.enrolling.values import choice, integer
+from podium.client.records import conducting
 from podium.db import api, power, provisioning
 from podium.db.provision_states import ENROLL
 

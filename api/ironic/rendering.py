@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from podium import masking
 from podium.api.ironic.links import pair
 from podium.api.ironic.node_fields import PARTS, NodeField, of_version
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.db.fleet import known_health
 
 #: Fields that are columns of JSON, whose texts are shown as they are if no secret is in them.

@@ -14,7 +14,7 @@ from podium.api.fields import Field, checked
 from podium.api.ironic import collections, patch
 from podium.api.ironic.collections import Page
 from podium.api.ironic.patch import Step
-from podium.client.values import Kind
+from podium.client.enrolling.values import Kind
 from podium.db.paging import Order
 
 

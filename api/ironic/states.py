@@ -16,9 +16,9 @@ from podium.api.ironic.node_fields import NODE_FIELDS
 from podium.api.ironic.node_paths import location, wanted
 from podium.api.routing import Operation, minor
 from podium.api.services import services
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
+from podium.client.enrolling.values import Kind, text
 from podium.client.local.provisioning import TARGETS
-from podium.client.values import Kind, text
 from podium.db import api
 from podium.db.changes import next_change
 

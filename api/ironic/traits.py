@@ -14,8 +14,8 @@ from podium.api.fields import Field, check_body
 from podium.api.ironic.node_paths import location, wanted
 from podium.api.routing import Operation, minor
 from podium.api.services import services
-from podium.client import node_records
-from podium.client.traits import TRAITS
+from podium.client.records import node_records
+from podium.client.records.traits import TRAITS
 from podium.db import api
 from podium.db.changes import next_change
 

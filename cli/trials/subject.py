@@ -8,8 +8,8 @@ from typing import Any
 
 from podium import conf, errors, masking, states
 from podium.cli.trials.transcript import Transcript
-from podium.client import enrolment, identities
-from podium.client.catalog import Catalog
+from podium.client.enrolling import enrolment, identities
+from podium.client.enrolling.catalog import Catalog
 from podium.drivers import base, class_options
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from podium import conf
 from podium.client.calls.call import Call, answer_of
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.db import kept_answers
 from podium.db.engine import Database
 from podium.db.kept_answers import Kept, Key

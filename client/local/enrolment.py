@@ -8,14 +8,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium import errors
-from podium.client import identities
 from podium.client.calls.enrolment import Enrolled, EnrolNodes, ExportNodes, Null
+from podium.client.enrolling import identities
+from podium.client.enrolling.rows import lines
+from podium.client.enrolling.scalars import Written
 from podium.client.local import import_rows, unserved
 from podium.client.local.backend import Answers, Backend, some_of
 from podium.client.local.export import export_nodes
 from podium.client.local.import_rows import Row
-from podium.client.rows import lines
-from podium.client.scalars import Written
 from podium.db import api, belongings, machines
 from podium.wording import MOST_FAULTS
 

@@ -6,10 +6,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium import errors, masking
-from podium.client import portable
 from podium.client.calls.call import Page
 from podium.client.calls.enrolment import Exported, ExportNodes
-from podium.client.catalog import Catalog
+from podium.client.enrolling import portable
+from podium.client.enrolling.catalog import Catalog
 from podium.client.local.backend import Backend
 from podium.client.local.nodes import names_or_all
 from podium.db import belongings, node_list

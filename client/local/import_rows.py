@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium.client import chassis_records, enrolment, port_records, portable
-from podium.client.catalog import Catalog
+from podium.client.enrolling import enrolment, portable
+from podium.client.enrolling.catalog import Catalog
+from podium.client.records import chassis_records, port_records
 from podium.db import api, belongings, node_list
 
 _REMEDY: Final = "podium node set or the API changes a node, podium node delete forgets it"

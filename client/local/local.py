@@ -13,7 +13,7 @@ from podium import conf
 from podium.client import texts
 from podium.client.calls.call import Call, Page
 from podium.client.calls.changes import Change, FollowChanges
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.client.local.answers import answer, each
 from podium.client.local.backend import Backend
 from podium.client.podium import Podium

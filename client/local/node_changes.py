@@ -4,11 +4,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium.client import maintenance, record_rules, texts
+from podium.client import texts
 from podium.client.calls.node_changes import Changed, DeleteNodes, SetMaintenance, SetNodes
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.node_set import set_nodes
 from podium.client.local.nodes import names
+from podium.client.records import maintenance, record_rules
 from podium.db import api
 from podium.db.changes import next_change
 

@@ -6,14 +6,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium import errors, node_ranges
-from podium.client import enrolment, identities, node_records, record_rules, unsetting
 from podium.client.calls.node_changes import Changed, SetNodes
-from podium.client.catalog import Catalog
+from podium.client.enrolling import enrolment, identities
+from podium.client.enrolling.catalog import Catalog
 from podium.client.local.backend import Backend, some_of
 from podium.client.local.nodes import names
 from podium.client.local.set_records import Records
-from podium.client.node_records import RECORDS
-from podium.client.unsetting import without
+from podium.client.records import node_records, record_rules, unsetting
+from podium.client.records.node_records import RECORDS
+from podium.client.records.unsetting import without
 from podium.db import api, machines
 from podium.db.api import NodeRecord
 from podium.db.changes import next_change

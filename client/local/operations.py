@@ -23,7 +23,7 @@ from podium.client.calls.operations import (
     Prospects,
     Request,
 )
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.client.local import unserved
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.nodes import names_or_all, select

@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from podium import errors
-from podium.client import conducting
 from podium.client.calls.provisioning import Provision, Provisioned, ProvisionedNode
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.nodes import names
+from podium.client.records import conducting
 from podium.db import api, provisioning
 from podium.db.api import NodeRecord
 from podium.db.bulk import chunks

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from podium import errors, masking
-from podium.client import node_records, record_rules
-from podium.client.node_records import RECORDS
-from podium.client.unsetting import without
+from podium.client.records import node_records, record_rules
+from podium.client.records.node_records import RECORDS
+from podium.client.records.unsetting import without
 from podium.db.api import NodeRecord
 
 

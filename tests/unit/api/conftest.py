@@ -15,7 +15,7 @@ from podium.api.callers import Caller, Role
 from podium.api.operations import OPERATIONS
 from podium.api.services import Services
 from podium.api.sql import Sql
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.db import api
 from podium.db.api import NodeRecord
 from podium.db.engine import Database

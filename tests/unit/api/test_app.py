@@ -15,7 +15,7 @@ from podium.api import app, bodies
 from podium.api.routing import Operation
 from podium.api.services import Services
 from podium.api.sql import Sql
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.db.engine import Database
 
 

@@ -20,7 +20,7 @@ from podium.api.routing import Operation
 from podium.api.services import Services
 from podium.api.sql import Sql
 from podium.client.calls.hardware import AskHardware
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.db.engine import Database
 
 #: Users of the Unix socket by the role that they have; "stranger" has none.

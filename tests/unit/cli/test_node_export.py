@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from podium import conf
 from podium.cli import node_file
 from podium.cli.node_export import _FORMATS
-from podium.client import enrolment
-from podium.client.catalog import Catalog
+from podium.client.enrolling import enrolment
+from podium.client.enrolling.catalog import Catalog
 from podium.db import models
 from podium.db.engine import Database
 

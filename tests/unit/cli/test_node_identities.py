@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from podium.client import identities
+from podium.client.enrolling import identities
 from podium.db import api
 from podium.db.endpoints import slot_of
 from podium.db.engine import Database

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from podium.client.node_records import RECORDS
-from podium.client.values import TRUTH
+from podium.client.enrolling.values import TRUTH
+from podium.client.records.node_records import RECORDS
 from podium.db import api, chassis
 from podium.db.engine import Database
 from read_nodes import create_nodes
@@ -189,7 +189,7 @@ def test_what_only_the_driver_of_before_hides_is_not_shown_with_another(
     podium: Run, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "podium.client.catalog.Catalog.secrets",
+        "podium.client.enrolling.catalog.Catalog.secrets",
         lambda _, driver: frozenset({"fake_pin"} if driver == "fake" else ()),
     )
     info = {"fake_pin": "4711"}

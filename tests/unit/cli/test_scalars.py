@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from podium.client import scalars
+from podium.client.enrolling import scalars
 from podium.db import api
 from podium.db.engine import Database
 

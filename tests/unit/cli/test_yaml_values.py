@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podium.cli import yaml_values
-from podium.client import scalars
+from podium.client.enrolling import scalars
 
 _LEAVES = st.one_of(
     st.none(),

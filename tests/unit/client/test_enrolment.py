@@ -9,9 +9,9 @@ import pytest
 
 from podium import errors
 from podium.cli import node_file
-from podium.client import plain_rows
 from podium.client.calls.call import ABSENT
 from podium.client.calls.enrolment import ExportNodes, Null
+from podium.client.enrolling import plain_rows
 from podium.client.podium import Podium
 from podium.db import api, chassis
 from podium.db.api import NodeRecord

@@ -12,7 +12,7 @@ from fakes import Clock
 from podium import conf, errors
 from podium.api.callers import Role
 from podium.client.calls.hardware import ReadSensors, SensorReading
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.client.local.backend import Backend
 from podium.client.local.hardware import Owed
 from podium.client.podium import AsyncPodium, Podium

@@ -17,7 +17,7 @@ from podium.client.calls import tokens as token_calls
 from podium.client.calls.call import Call, answer_of
 from podium.client.calls.hardware import AskHardware
 from podium.client.calls.table import CALLS
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.client.local.answers import answer
 from podium.client.local.backend import Backend
 from podium.client.remote.server import Server

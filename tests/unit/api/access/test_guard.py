@@ -20,7 +20,7 @@ from podium.api.operations import OPERATIONS
 from podium.api.services import Services
 from podium.api.serving.peers import PEER
 from podium.api.sql import Sql
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.db import tokens
 from podium.db.engine import Database
 

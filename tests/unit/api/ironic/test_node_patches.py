@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from podium.api.ironic.node_values import PATCH
-from podium.client import enrolment, node_fields
-from podium.client.catalog import Catalog
+from podium.client.enrolling import enrolment
+from podium.client.enrolling.catalog import Catalog
+from podium.client.records import node_fields
 from podium.db import api
 from podium.db.api import NodeRecord
 from podium.db.engine import Database

@@ -246,7 +246,7 @@ def test_what_only_the_driver_of_before_hides_is_not_shown_with_another(
 ) -> None:
     secrets = {"fake": frozenset({"fake_pin"})}
     monkeypatch.setattr(
-        "podium.client.catalog.Catalog.secrets", lambda _, driver: secrets.get(driver, frozenset())
+        "podium.client.enrolling.catalog.Catalog.secrets", lambda _, driver: secrets.get(driver, frozenset())
     )
     pins = {"driver_info": {"fake_pin": "4711"}, "extra": {"deep": [{"fake_pin": "4712"}]}}
     enrol("n1", **pins, driver_internal_info={"fake_pin": "4713", "seen": 1})

@@ -96,7 +96,7 @@ def test_an_action_that_the_driver_does_not_know_is_refused(
     http: Any, enrol: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enrol("n1")
-    monkeypatch.setattr("podium.client.catalog.Catalog.actions", lambda *_: frozenset({"power on"}))
+    monkeypatch.setattr("podium.client.enrolling.catalog.Catalog.actions", lambda *_: frozenset({"power on"}))
     answer = http("PUT", POWER, json={"target": "soft power off"})
     assert (answer.status_code, "does not know soft power off" in text(answer)) == (400, True)
     assert http("PUT", POWER, json={"target": "power on"}).status_code == 202

@@ -10,7 +10,7 @@ import pytest
 from podium import conf
 from podium.api.ironic import node_fields
 from podium.api.ironic.rendering import Form, Renderer, Template
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 MANY = 600  # more than are kept

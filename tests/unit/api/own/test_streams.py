@@ -11,7 +11,7 @@ from podium.api.operations import OPERATIONS
 from podium.api.services import MOST_STREAMS, Services
 from podium.api.sql import Sql
 from podium.client.calls import wire
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from podium.client.node_records import RECORDS
+from podium.client.records.node_records import RECORDS
 from podium.wording import nearest
 
 #: Records of several values.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from podium import masking
-from podium.client import scalars
+from podium.client.enrolling import scalars
 from podium.drivers.base import Property
 
 #: Digits that Python reads as a decimal number, and YAML, C or the shell as another or none.
@@ -23,7 +23,7 @@ def settle(
 
     Whatever else is wrong with a value is left to the driver, which refuses it.
 
-    :param given: scalars as :mod:`podium.client.scalars` describes them, or mappings and lists
+    :param given: scalars as :mod:`podium.client.enrolling.scalars` describes them, or mappings and lists
     """
     settled, faults = {}, {}
     for key, value in given.items():

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from podium.client.values import Kind
+from podium.client.enrolling.values import Kind
 
 #: Of one node.
 _MOST: Final = 50

@@ -7,12 +7,13 @@ from contextlib import suppress
 from typing import Any, Final
 
 from podium import errors, masking
-from podium.client import driver_values, identities, node_records, plain_values, scalars
-from podium.client.catalog import Catalog
-from podium.client.node_columns import AGE, COLUMNS, CONDUCTOR
-from podium.client.node_fields import FIELDS
-from podium.client.node_records import RECORDS
-from podium.client.plain_values import plain
+from podium.client.enrolling import driver_values, identities, plain_values, scalars
+from podium.client.enrolling.catalog import Catalog
+from podium.client.enrolling.plain_values import plain
+from podium.client.records import node_records
+from podium.client.records.node_columns import AGE, COLUMNS, CONDUCTOR
+from podium.client.records.node_fields import FIELDS
+from podium.client.records.node_records import RECORDS
 from podium.db import machines
 from podium.db.provision_states import ACTIVE, AVAILABLE, ENROLL, MANAGEABLE
 from podium.drivers import base, driver_info
@@ -70,8 +71,8 @@ def canonical(text: str) -> str | None:
 def settle(row: Any, catalog: Catalog, *, complete: bool = True) -> tuple[dict[str, Any], list[str]]:
     """Return the columns of a node, and all faults of the values for it, without regard to other nodes.
 
-    :param row: values by the names in podium.client.node_fields and of records; may be anything, because it
-        comes from a file. Scalars are as :mod:`podium.client.scalars` describes them.
+    :param row: values by the names in podium.client.records.node_fields and of records; may be anything,
+        because it comes from a file. Scalars are as :mod:`podium.client.enrolling.scalars` describes them.
     :param complete: whether its driver must accept its driver_info; otherwise what is needed to speak to the
         machine may be missing or wrong
     """

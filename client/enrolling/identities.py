@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from podium import errors, masking, node_ranges
-from podium.client.catalog import Catalog
+from podium.client.enrolling.catalog import Catalog
 from podium.db import endpoints, machines
 from podium.db.bulk import chunks
 from podium.db.engine import Database

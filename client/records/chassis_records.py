@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from podium.client import file_values
-from podium.client.node_records import Record
-from podium.client.values import MAPPING, UUID, text
+from podium.client.enrolling import file_values
+from podium.client.enrolling.values import MAPPING, UUID, text
+from podium.client.records.node_records import Record
 
 CHASSIS_RECORDS: Final[Mapping[str, Record]] = {
     one.name: one

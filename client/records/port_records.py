@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from podium import errors
-from podium.client import file_values, scalars
-from podium.client.node_records import Record
-from podium.client.values import MAPPING, TRUTH, UUID, Kind, text
+from podium.client.enrolling import file_values, scalars
+from podium.client.enrolling.values import MAPPING, TRUTH, UUID, Kind, text
+from podium.client.records.node_records import Record
 
 _ADDRESS: Final = re.compile(r"[0-9a-f]{2}(?:[:-]?[0-9a-f]{2}){5}")
 #: An OpenFlow datapath, by which some switches are known.

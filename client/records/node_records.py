@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from podium import errors
-from podium.client.plain_values import plain
-from podium.client.traits import TRAITS
-from podium.client.values import MAPPING, TRUTH, UUID, Kind, text
+from podium.client.enrolling.plain_values import plain
+from podium.client.enrolling.values import MAPPING, TRUTH, UUID, Kind, text
+from podium.client.records.traits import TRAITS
 
 #: Interfaces of Ironic's drivers. Podium has none; they are kept for clients that write them.
 INTERFACES: Final = tuple(

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from podium import errors
-from podium.client import node_records
-from podium.client.catalog import Catalog
-from podium.client.node_records import RECORDS
+from podium.client.enrolling.catalog import Catalog
+from podium.client.records import node_records
+from podium.client.records.node_records import RECORDS
 from podium.db.ironic import IronicNode
 
 #: Hardware types that say no more than which protocol is spoken.
@@ -26,7 +26,7 @@ _STATES: Final = ("enroll", "manageable", "available", "active")
 class Translated(NamedTuple):
     """A node of Ironic as one of Podium.
 
-    :param row: what it is enrolled with, see podium.client.enrolment
+    :param row: what it is enrolled with, see podium.client.enrolling.enrolment
     :param columns: the other columns
     :param faults: why it cannot be taken, whatever its values are
     :param unused: settings of its driver_info that are not for power, and are left out

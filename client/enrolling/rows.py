@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from podium import node_ranges
-from podium.client import scalars
+from podium.client.enrolling import scalars
 
 
 def lines(

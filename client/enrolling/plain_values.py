@@ -3,8 +3,8 @@
 import math
 from typing import Any, Final
 
-from podium.client import scalars
-from podium.client.values import Kind
+from podium.client.enrolling import scalars
+from podium.client.enrolling.values import Kind
 
 #: YAML's aliases allow small files with huge values; a node needs few.
 _MOST_VALUES: Final = 10_000

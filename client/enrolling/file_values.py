@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from podium import masking
-from podium.client import plain_values
-from podium.client.node_records import Record
+from podium.client.enrolling import plain_values
+from podium.client.records.node_records import Record
 from podium.wording import MOST_FAULTS, nearest
 
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium import errors
-from podium.client import enrolment, identities
-from podium.client.catalog import Catalog
+from podium.client.enrolling import enrolment, identities
+from podium.client.enrolling.catalog import Catalog
 from podium.db import at_work, machines
 from podium.db.api import NodeRecord
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from podium.client import node_records
-from podium.client.node_fields import FIELDS
-from podium.client.node_records import RECORDS
-from podium.client.port_records import PORT_RECORDS
+from podium.client.records import node_records
+from podium.client.records.node_fields import FIELDS
+from podium.client.records.node_records import RECORDS
+from podium.client.records.port_records import PORT_RECORDS
 from podium.db.provision_states import AVAILABLE, ENROLL, VERIFYING
 
 #: The columns of a node that it is made of.

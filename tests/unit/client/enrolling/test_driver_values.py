@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oslo_config import types
 
-from podium.client import driver_values, scalars
+from podium.client.enrolling import driver_values, scalars
 from podium.drivers.base import Property
 
 

@@ -1,21 +1,22 @@
 """The nodes and chassis of a file as plain JSON, in which no text is lost.
 
 A number stays one only where JSON writes it as the file does, or where a number is wanted; everything else
-is the text of the file, see podium.client.scalars. Whether values fit is not judged: that needs drivers.
+is the text of the file, see podium.client.enrolling.scalars. Whether values fit is not judged: that needs
+drivers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from podium.client import plain_values
 from podium.client.calls.enrolment import Null
-from podium.client.chassis_records import CHASSIS_RECORDS
-from podium.client.node_fields import FIELDS
-from podium.client.node_records import RECORDS, Record
-from podium.client.plain_values import plain
-from podium.client.port_records import PORT_RECORDS
-from podium.client.rows import lines
-from podium.client.scalars import Written, is_null, text
+from podium.client.enrolling import plain_values
+from podium.client.enrolling.plain_values import plain
+from podium.client.enrolling.rows import lines
+from podium.client.enrolling.scalars import Written, is_null, text
+from podium.client.records.chassis_records import CHASSIS_RECORDS
+from podium.client.records.node_fields import FIELDS
+from podium.client.records.node_records import RECORDS, Record
+from podium.client.records.port_records import PORT_RECORDS
 
 
 class Rows(NamedTuple):
@@ -117,7 +118,7 @@ class _Row:
 
 
 def _bare(value: Any) -> Any:
-    """Return a value without the types of podium.client.scalars."""
+    """Return a value without the types of podium.client.enrolling.scalars."""
     match value:
         case Written():
             return str(value)

@@ -4,9 +4,9 @@ import pytest
 
 from ironics import recorded, uuid
 from podium import conf
-from podium.client import from_ironic
-from podium.client.catalog import Catalog
-from podium.client.from_ironic import Translated
+from podium.client.enrolling import from_ironic
+from podium.client.enrolling.catalog import Catalog
+from podium.client.enrolling.from_ironic import Translated
 from podium.db.ironic import IronicNode, read_nodes
 from podium.db.urls import parse_url
 

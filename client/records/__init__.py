@@ -1,0 +1,1 @@
+"""What people and their programs note about nodes, ports and chassis."""
