@@ -156,10 +156,16 @@ class Database:
         :raises podium.errors.DatabaseUnavailable: now or at any statement
         """
         engine = self.engine
-        if not self.is_sqlite:
+        if self.engine.dialect.name == "postgresql":
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
-        with translated(self.url), engine.connect() as connection, connection.begin():
-            yield connection
+        with translated(self.url), engine.connect() as connection:
+            if self.engine.dialect.name in ("mysql", "mariadb"):
+                # For the next transaction alone: SQLAlchemy would give the connection back to the pool with
+                # the level of the server, by which others would not see what was committed before.
+                with connection.connection.cursor() as cursor:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     def hurried(self) -> "Database":
         """Another way to this database, for heartbeats."""

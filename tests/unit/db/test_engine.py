@@ -343,3 +343,25 @@ def test_the_hints_of_libraries_are_left_out(tmp_path: Path, opened: Open, serve
     assert text.count("server up") == 1
     assert "Is the server running" not in text
     assert "sqlalche.me" not in text
+
+
+def test_after_a_snapshot_a_transaction_sees_what_was_committed_before_each_statement(
+    database: Database,
+) -> None:
+    with database.snapshot() as connection:
+        connection.execute(sa.text("SELECT 1"))
+    if database.is_sqlite:  # where a transaction that has begun to read sees one moment
+        return
+    with database.write() as reading:
+        before = reading.scalar(sa.text("SELECT changes FROM change_counter"))
+        with database.engine.begin() as writing:
+            writing.execute(sa.text("UPDATE change_counter SET changes = changes + 1"))
+        assert reading.scalar(sa.text("SELECT changes FROM change_counter")) == before + 1
+
+
+def test_a_snapshot_does_not_see_what_is_committed_meanwhile(database: Database) -> None:
+    with database.snapshot() as connection:
+        before = connection.scalar(sa.text("SELECT changes FROM change_counter"))
+        with database.write() as writing:
+            writing.execute(sa.text("UPDATE change_counter SET changes = changes + 1"))
+        assert connection.scalar(sa.text("SELECT changes FROM change_counter")) == before

@@ -436,7 +436,7 @@ def test_a_sink_that_hangs_keeps_no_other_waiting(
             happen(database, "n1", "n2", "n3")
             await until(lambda: taken.exists() and taken.read_text().count("\n") == 3)
             await until(lambda: notifications.figures()[receiver.url()].pending == 3)
-            assert receiver.asked == 1
+            await until(lambda: receiver.asked == 1)
             receiver.answering.set()
             await until(lambda: len(receiver.taken) == 3)
 
