@@ -209,7 +209,7 @@ def test_a_stream_goes_on_after_kill_9_of_a_conductor(tmp_path: Path) -> None:
 
         follower = check(door, disturb)
     follower.join(PATIENCE)
-    assert follower.conductors.count("alive") >= 2 * ROUNDS
+    assert follower.conductors.count("alive") >= ROUNDS  # what changes twice before it is read comes once
 
 
 @only_long
