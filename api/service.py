@@ -36,6 +36,7 @@ from podium.conf.database import database_url, engine_options
 from podium.db import schema
 from podium.db.engine import Database
 from podium.db.limits import API
+from podium.drivers import registry
 from podium.workers import Worker, Workers, block_interrupts, ignore_reloads, interrupt_as_terminate
 
 LOG = log.getLogger(__name__)
@@ -181,6 +182,8 @@ def _prepare_schema(conf: configuration.Config) -> None:
 def _prepare(conf: configuration.Config) -> Listeners:
     """Find out what would keep the daemon from serving, and listen."""
     options.check(conf)
+    # The options of drivers are known where these are loaded, and a config file may serve other hosts too.
+    conf.warn_of_unknown_options({one.lower() for one in [*registry.installed(), *conf.enabled_drivers]})
     make_certificate(conf)
     door.check(conf)
     _prepare_schema(conf)

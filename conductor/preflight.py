@@ -40,8 +40,7 @@ def check(conf: configuration.Config, sleep: Callable[[float], object] = time.sl
     """
     load_drivers(conf)
     conf.check()
-    for line in conf.unknown_options():
-        LOG.warning("%s", line)
+    conf.warn_of_unknown_options()
     _prepare_schema(conf, sleep)
 
 

@@ -9,7 +9,7 @@ import difflib
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,8 @@ LOG = log.getLogger(__name__)
 _NO_NUMBER: Final = re.compile(
     r"(?:invalid literal for int\(\) with base 10|could not convert string to float): (.*)"
 )
+#: What looks like a comment after a value.
+_COMMENT: Final = re.compile(r"\s#")
 #: What is shown instead of a secret: by Podium, by SQLAlchemy in a URL, and by oslo.config in a log.
 _STARS: Final = re.compile(rf"{re.escape(masking.MASK)}|:\*{{3,}}@|^\*{{3,}}$")
 #: Where oslo.config logs which options a reload changes.
@@ -42,6 +44,8 @@ class Config(OpenOptions):
 
     #: Whether reloads are not logged, because another process of the program logs them.
     is_quiet = False
+    #: Sections whose options are not known here; None where nothing is logged of unknown names.
+    _unread: Collection[str] | None = None
 
     def check(self) -> None:
         """Evaluate every option registered so far.
@@ -55,8 +59,19 @@ class Config(OpenOptions):
         lines: dict[str, None] = {}
         for file in sections(self.in_force) if self.in_force else ():
             for section, names in file.items():
+                if section in (self._unread or ()):
+                    continue
                 lines |= dict.fromkeys(line for name in names if (line := self.unknown(section, name)))
         return list(lines)
+
+    def warn_of_unknown_options(self, unread: Collection[str] = ()) -> None:
+        """Log a warning for each name in the files that nothing reads, now and after each reload.
+
+        :param unread: sections in lower case that other programs read
+        """
+        self._unread = unread
+        for line in self.unknown_options():
+            LOG.warning("%s", line)
 
     def unknown(self, section: str, name: str) -> str | None:
         """Return what is wrong with a name in the config files that nothing reads, or None for a known name.
@@ -121,6 +136,8 @@ class Config(OpenOptions):
             LOG.info("Reloaded %s: values changed: %d", ", ".join(files), len(changed))
         else:
             LOG.info("Reloaded %s: no value changed", ", ".join(files))
+        if self._unread is not None:
+            self.warn_of_unknown_options(self._unread)
 
     def vet(self, values: Values) -> None:
         """Refuse values that a reload would put into force; raises as :meth:`check`."""
@@ -197,6 +214,8 @@ def explain(option: cfg.Opt, fault: Exception, *, secret: bool) -> str:
         remedy = f"expected: {getattr(option.type, 'type_name', 'value')}"
     reason = " ".join(str(fault).rpartition("is not valid: ")[2].split())
     reason = _NO_NUMBER.sub(r"\1 is not a number", reason)
+    if not secret and _COMMENT.search(reason):
+        remedy = f"{remedy}; a comment needs a line of its own"
     return remedy if secret else f"{reason[:300]}; {remedy}"
 
 

@@ -13,6 +13,7 @@ from podium.api.service import make_database
 from podium.api.sql import THREADS
 from podium.conductor import service as conductor
 from servers import Server
+from templates import prepared
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,20 @@ def test_its_statements_have_limits(
         assert database.engine.pool.size() >= 2 * THREADS
     finally:
         database.dispose()
+
+
+def test_names_in_the_config_file_that_nothing_reads_are_logged_but_not_those_of_drivers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "podium.conf"
+    url = f"sqlite:///{tmp_path / 'podium.sqlite'}"
+    drivers = "[redfish]\nsome = 5\n[acme]\nother = 5\n"
+    text = f"[DEFAULT]\nauth_strategy = noauth\nenabled_drivers = fake, Acme\n{drivers}"
+    file.write_text(f"{text}[database]\nconnection = {url}\n[api]\nport = 0\nraeders = rita\n")
+    prepared(url).dispose()
+    api._prepare(conf.load(["--config-file", str(file)], prog="podium-api")).close()
+    assert "[api] raeders is not an option; did you mean readers?" in caplog.messages
+    assert not [line for line in caplog.messages if "some" in line or "acme" in line.lower()]
 
 
 @pytest.fixture

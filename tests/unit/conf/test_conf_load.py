@@ -226,3 +226,29 @@ def test_a_text_that_is_no_number_is_said_to_be_none_in_no_words_of_python(
 ) -> None:
     text = refusal(load, "[conductor]", f"{option} = {value}")
     assert f"cannot be used: '{value}' is not a number; expected: " in text
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("[api]", "readers = rita, bob # the boss"),
+        ("[api]", "port = 6385 # as Ironic's"),
+        ("[conductor]", "additional_conductor_groups = a, b # both"),
+    ],
+)
+def test_what_looks_like_a_comment_after_a_value_is_said_to_need_a_line(
+    load: Load, section: str, line: str
+) -> None:
+    assert refusal(load, section, line).endswith("; a comment needs a line of its own")
+    assert "a comment needs" not in refusal(load, section, line.replace(" #", "!"))
+
+
+def test_names_that_nothing_reads_are_logged_but_not_those_of_others(
+    load: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    loaded = load("[api]", "raeders = rita", "[acme]", "timeout = 5", "[apj]", "port = 5")
+    loaded.warn_of_unknown_options({"acme"})
+    assert [record.getMessage() for record in caplog.records] == [
+        "[api] raeders is not an option; did you mean readers?",
+        "[apj] is not a section that is read; did you mean [api]?",
+    ]
