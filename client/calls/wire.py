@@ -19,6 +19,10 @@ _IN_PATH: Final = re.compile(r"{(\w+)}")
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
 #: At the end of msgspec's messages: where in the value the fault is.
 _WHERE: Final = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`$")
+#: The steps of such a place: the name of a field, or the place in a list or mapping.
+_STEP: Final = re.compile(r"\w+|\[[^\]]*\]")
+#: How the message begins for what is none of some values, with a small letter.
+_NONE_OF: Final = "invalid enum value "
 #: Methods whose calls have a body.
 WITH_BODY: Final = ("POST", "PUT", "PATCH")
 #: Fields that may be too long for a URL.
@@ -87,7 +91,7 @@ def of_query(call: type[Call[Any]], pairs: Iterable[tuple[str, str]]) -> dict[st
                 raise errors.BadRequest(f"{name if isinstance(inside, dict) else group} is given twice")
             inside[key] = text
         elif msgspec.inspect.ListType in shapes.get(name, ()):
-            found.setdefault(name, []).append(text)
+            found.setdefault(name, []).extend(text.split(",") if possible(call, f"{name}[0]") else [text])
         elif name in found:
             raise errors.BadRequest(f"{name} is given twice")
         else:
@@ -115,6 +119,32 @@ def _choices(kind: Any) -> Iterable[Any]:
     return kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
 
 
+@functools.lru_cache(maxsize=1024)
+def possible(call: type[Call[Any]], place: str) -> tuple[str, ...]:
+    """Return the only values that there may be in a place of a call; none where there may be any.
+
+    :param place: as msgspec writes it, such as ``where.health`` or ``kinds[0]``
+    """
+    kinds: list[Any] = [msgspec.inspect.type_info(call)]
+    for step in _STEP.findall(place):
+        kinds = [inner for kind in kinds for one in _choices(kind) for inner in _inside(one, step)]
+    found = [one for kind in kinds for one in _choices(kind)]
+    return tuple(
+        str(value) for one in found if isinstance(one, msgspec.inspect.LiteralType) for value in one.values
+    )
+
+
+def _inside(kind: Any, step: str) -> Iterable[Any]:
+    match kind:
+        case msgspec.inspect.StructType():
+            return [field.type for field in kind.fields if field.encode_name == step]
+        case msgspec.inspect.DictType():
+            return [kind.value_type]
+        case msgspec.inspect.ListType():
+            return [kind.item_type]
+    return ()
+
+
 def made(call: type[C], values: Mapping[str, Any], *, texts: bool) -> C:
     """Return a call of these fields.
 
@@ -134,6 +164,9 @@ def _words(fault: str, call: type[Call[Any]]) -> str:
         known = ", ".join(call.__struct_encode_fields__) or "no parameters"
         return f"unknown: {fault.partition('`')[2].partition('`')[0][:200]}; there are {known}"
     where = _WHERE.search(fault)
+    place = where[1] if where else ""
     text = _WHERE.sub("", fault).replace("`", "")
     text = f"{text[:1].lower()}{text[1:]}"[:300]
-    return f"{where[1]}: {text}" if where and where[1] else text
+    if text.startswith(_NONE_OF) and (there := possible(call, place)):
+        text = f"{text.removeprefix(_NONE_OF)[:80]} is none of {', '.join(there)}"
+    return f"{place}: {text}" if place else text

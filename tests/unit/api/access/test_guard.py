@@ -252,6 +252,13 @@ def test_what_the_form_of_a_page_sends_is_not_taken(open_world: World, kind: str
     assert open_world.status(**body) == 201
 
 
+def test_the_refusal_of_a_form_is_in_the_form_of_the_api_that_was_asked(open_world: World) -> None:
+    for path, error in (("/podium/v1/nodes", "error"), ("/v1/nodes", "error_message")):
+        sent = {"method": "POST", "url": path, "headers": {"Content-Type": "text/plain"}}
+        (answer,) = open_world.ask(sent)
+        assert (answer.status_code, [*answer.json()]) == (415, [error])
+
+
 @pytest.mark.parametrize("path", ["/", "/healthcheck", "/v1/none", "/v1/nodes"])
 def test_the_name_is_checked_whatever_is_asked_for(open_world: World, path: str) -> None:
     answer = open_world.ask({"url": path, "headers": {"Host": "evil.example"}})[0]
