@@ -36,6 +36,12 @@ def check(call: Call[Any]) -> None:
         raise errors.BadRequest(NULL)
 
 
+def as_reason(text: str) -> str | None:
+    """Return a text as a reason, which is one line; None if nothing is left."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printable.split())[:LONGEST_LINE] or None
+
+
 def check_reason(reason: str | None) -> str | None:
     """Return the reason that somebody gives for what is done, which is one line.
 

@@ -40,7 +40,7 @@ class EnrolNodes(Call[Enrolled], frozen=True):
     A fault names the places in the list of the nodes that have it, from 1 on.
 
     :param nodes: each has at least name and driver; also uuid, driver_info, properties, extra,
-        conductor_group, maintenance, provision_state, ports, and what is noted of nodes
+        conductor_group, maintenance, maintenance_reason, provision_state, ports, and what is noted of nodes
     :param chassis: those that are not there yet
     :param keep: leave nodes alone that are enrolled already and the same in every way
     :param force: even if a node is by its address the same machine as another one

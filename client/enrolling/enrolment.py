@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from podium import errors, masking
+from podium.client import texts
 from podium.client.enrolling import driver_values, identities, plain_values, scalars
 from podium.client.enrolling.catalog import Catalog
 from podium.client.enrolling.plain_values import plain
@@ -45,12 +46,21 @@ def _provision_state(value: str) -> str | None:
     return None if value in known else f"provision_state {value[:80]!r} is none of {', '.join(known)}"
 
 
+def _reason(value: str) -> str | None:
+    try:
+        texts.check_reason(value)
+    except errors.BadRequest as fault:
+        return f"maintenance_{fault}"
+    return None
+
+
 #: Further conditions of fields.
 _CHECKS: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "name": _name,
     "uuid": _uuid,
     "conductor_group": _group,
     "provision_state": _provision_state,
+    "maintenance_reason": _reason,
 }
 
 #: The other columns of ``podium node list``.
@@ -107,6 +117,8 @@ def settle(row: Any, catalog: Catalog, *, complete: bool = True) -> tuple[dict[s
     except errors.InvalidNode as fault:
         found += fault.faults
     found += [f"{key} is missing" for key in ("name", "driver") if row.get(key) is None]
+    if "maintenance_reason" in settled and not settled.get("maintenance"):
+        found.append("maintenance_reason is for a node with maintenance: true")
     if "uuid" in settled:
         settled["uuid"] = canonical(settled["uuid"])
     found = found or _name_faults(settled)

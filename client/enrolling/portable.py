@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from podium.client import texts
 from podium.client.records import node_records
 from podium.client.records.node_fields import FIELDS
 from podium.client.records.node_records import RECORDS
@@ -34,6 +35,9 @@ def of_node(row: Mapping[str, Any], ports: Iterable[Mapping[str, Any]]) -> dict[
         kept["provision_state"] = ENROLL
     if row["fault"] is not None:  # the conductor's own maintenance ends by itself, a person's does not
         kept.pop("maintenance", None)
+    reason = texts.as_reason(kept.pop("maintenance_reason", ""))  # what Ironic had may be several lines
+    if reason is not None and "maintenance" in kept:
+        kept["maintenance_reason"] = reason
     if its := [_of_port(port) for port in ports]:
         kept["ports"] = its
     return kept

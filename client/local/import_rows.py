@@ -103,6 +103,8 @@ def _differences(row: Row, there: Mapping[str, Any], ports: Iterable[Mapping[str
     theirs = portable.of_node(there, ports)
     if "uuid" not in ours:
         del theirs["uuid"]
+    if "maintenance_reason" not in ours:  # files of older versions have none
+        theirs.pop("maintenance_reason", None)
     mine, others = _by_address(ours), _by_address(theirs)
     for address, port in others.items():
         if "uuid" not in mine.get(address, port):

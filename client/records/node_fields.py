@@ -13,5 +13,6 @@ FIELDS: Final[Mapping[str, tuple[type, str]]] = {
     "extra": (dict, "a mapping"),
     "conductor_group": (str, "text"),
     "maintenance": (bool, "true or false"),
+    "maintenance_reason": (str, "text"),
     "provision_state": (str, "text"),
 }

@@ -32,6 +32,7 @@ _NODES = [
         "extra": {"nested": {"list": [True, "yes", {}, []], "1": "one", "token": "t0k3n"}},
         "conductor_group": "hall-1",
         "maintenance": True,
+        "maintenance_reason": "new fans: 3",
         "provision_state": "manageable",
         "owner": "0123",
         "resource_class": "large",
@@ -154,7 +155,23 @@ def test_a_maintenance_that_the_conductor_ends_itself_is_not_exported(
     with database.write() as connection:
         connection.execute(sa.update(models.nodes).values(maintenance=True, fault="power failure"))
     (first, _) = json.loads(enrolled("node", "export", "-f", "json").stdout)["nodes"]
-    assert "maintenance" not in first
+    assert not {"maintenance", "maintenance_reason"} & first.keys()
+
+
+def test_a_reason_of_several_lines_is_exported_as_one_that_can_be_imported(
+    enrolled: Run, database: Database
+) -> None:
+    with database.write() as connection:
+        connection.execute(sa.update(models.nodes).values(maintenance=True, maintenance_reason="a\n b\t"))
+    for node in json.loads(enrolled("node", "export", "-f", "json").stdout)["nodes"]:
+        assert node["maintenance_reason"] == "a b"
+
+
+def test_a_file_without_reasons_is_that_of_nodes_that_have_them(enrolled: Run, tmp_path: Path) -> None:
+    older = [{key: one[key] for key in one if key != "maintenance_reason"} for one in _NODES]
+    (tmp_path / "older.json").write_text(json.dumps({"nodes": older, "chassis": _CHASSIS}))
+    done = enrolled("node", "import", str(tmp_path / "older.json"))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("form", ["yaml", "json"])

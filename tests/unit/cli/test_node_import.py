@@ -63,6 +63,8 @@ def test_every_bad_row_is_named_with_its_place_and_what_is_wrong(
         fake("quoted", maintenance="yes"),
         fake("numbered", uuid="12"),
         fake("bare", driver_info={"fake_latency": "soon"}),
+        fake("ready", maintenance_reason="fans"),
+        fake("lines", maintenance=True, maintenance_reason="new\nfans"),
     ]
     done = podium("node", "import", nodes_file(rows))
     assert done.returncode == 1
@@ -82,6 +84,8 @@ def test_every_bad_row_is_named_with_its_place_and_what_is_wrong(
         "node 12 (numbered": "uuid '12' is not a UUID",
         "node 13 (bare": "driver_info: fake_latency is wrong: 'soon' is not a number"
         " (seconds that every answer takes)",
+        "node 14 (ready": "maintenance_reason is for a node with maintenance: true",
+        "node 15 (lines": "maintenance_reason contains characters that cannot be printed",
     }
 
 
