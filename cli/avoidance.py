@@ -8,6 +8,7 @@ from podium import errors
 from podium.cli import command
 from podium.client import networks
 from podium.client.calls.drains import Avoided as AvoidedSubnet
+from podium.client.calls.drains import Avoiding
 
 _COLUMNS: Final = AvoidedSubnet.__struct_fields__
 
@@ -34,8 +35,7 @@ class Avoid(_OfSubnet):
         host, subnet = parsed_args.hostname, parsed_args.subnet
         with self.podium() as podium:
             done = podium.avoid(host, subnet)
-        how = f"from now on: {done.nodes} of its nodes go to others" if done.changed else "already"
-        self.say(f"{host} is kept from {subnet} {how}")
+        self.say(f"{host} is kept from {subnet} {_how(done)}")
 
 
 class Unavoid(_OfSubnet):
@@ -46,7 +46,8 @@ class Unavoid(_OfSubnet):
         with self.podium() as podium:
             done = podium.unavoid(host, subnet)
         if done.changed:
-            self.say(f"{host} may have the {done.nodes} nodes in {subnet} again")
+            nodes = "1 node" if done.nodes == 1 else f"{done.nodes} nodes"
+            self.say(f"{host} may have the {nodes} in {subnet} again")
         else:
             self.say(f"{host} was not kept from {subnet}")
 
@@ -57,6 +58,15 @@ class Avoided(command.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         with self.podium() as podium:
             return _COLUMNS, [[getattr(one, column) for column in _COLUMNS] for one in podium.avoided()]
+
+
+def _how(done: Avoiding) -> str:
+    if not done.changed:
+        return "already"
+    found = [f"no conductor may have {done.left} of its nodes"] if done.left else []
+    if done.nodes or not done.left:
+        found.insert(0, f"{done.nodes} of its nodes {'goes' if done.nodes == 1 else 'go'} to others")
+    return f"from now on: {', and '.join(found)}"
 
 
 def _subnet(text: str) -> str:

@@ -70,15 +70,15 @@ def sizes(connection: sa.Connection) -> dict[int, int]:
     return {row.slot: row[1] for row in connection.execute(query)}
 
 
-def within(connection: sa.Connection, subnet: Network, host: str | None = None) -> int:
-    """How many nodes are in a subnet, or only of those that a conductor has."""
-    query = sa.select(nodes.c.endpoint).where(nodes.c.endpoint.is_not(None))
+def within(connection: sa.Connection, subnet: Network, host: str | None = None) -> set[int]:
+    """The numbers of the nodes in a subnet, or only of those that a conductor has."""
+    query = sa.select(nodes.c.id, nodes.c.endpoint).where(nodes.c.endpoint.is_not(None))
     if host is not None:
         its = [getattr(slots.c, name) == getattr(nodes.c, name) for name in _PLACE]
         owned = nodes.join(slots, sa.and_(*its)).join(members, members.c.id == slots.c.owner)
         query = query.select_from(owned).where(members.c.host == host)
-    addresses = map(address_of, connection.scalars(query))
-    return sum(one is not None and one in subnet for one in addresses)
+    addresses = ((row.id, address_of(row.endpoint)) for row in connection.execute(query))
+    return {number for number, one in addresses if one is not None and one in subnet}
 
 
 def unserved(connection: sa.Connection) -> set[int]:

@@ -127,12 +127,14 @@ class Avoiding(Record, frozen=True, kw_only=True):
     :param changed: whether the conductor could have its nodes until now
     :param nodes: how many of its nodes go to others
     :param unserved: nodes of avoided subnets that no conductor may have
+    :param left: how many of its nodes are among these from now on
     """
 
     subnet: str
     changed: bool
     nodes: int
     unserved: int
+    left: int = 0
 
 
 class Avoid(Call[Avoiding], frozen=True):

@@ -84,11 +84,13 @@ def avoid(backend: Backend, call: Avoid) -> Avoiding:
     moved = avoidances.avoid(backend.database, host, subnet)
 
     def done(connection: sa.Connection) -> Avoiding:
+        nobodys = subnets.unserved(connection)
         return Avoiding(
             subnet=str(subnet),
             changed=moved is not None,
-            nodes=0 if moved is None else its,
-            unserved=len(subnets.unserved(connection)),
+            nodes=0 if moved is None else len(its - nobodys),
+            left=0 if moved is None else len(its & nobodys),
+            unserved=len(nobodys),
         )
 
     return backend.write(call, done, _unserved)
@@ -110,7 +112,7 @@ def unavoid(backend: Backend, call: Unavoid) -> Returned:
         roster.require(connection, host)
         its = subnets.within(connection, subnet)
     moved = avoidances.unavoid(backend.database, host, subnet)
-    done = Returned(subnet=str(subnet), changed=moved is not None, nodes=its)
+    done = Returned(subnet=str(subnet), changed=moved is not None, nodes=len(its))
     return backend.write(call, lambda _: done)
 
 

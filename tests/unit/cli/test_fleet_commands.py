@@ -184,7 +184,8 @@ def test_a_subnet_is_avoided_listed_and_given_back(
     podium("node", "create", "--driver", "fake", "--name", "b", "--driver-info", "fake_address=bmc7")
     its = len(listed(podium, "node", "list", "a[0-3]", "--conductor", "c1"))
     done = podium("conductor", "avoid", "c1", "10.0.1.0/24")
-    kept = f"c1 is kept from 10.0.1.0/24 from now on: {its} of its nodes go to others\n"
+    go = "goes" if its == 1 else "go"
+    kept = f"c1 is kept from 10.0.1.0/24 from now on: {its} of its nodes {go} to others\n"
     assert (done.returncode, done.stdout) == (0, kept)
     done = podium("conductor", "avoid", "c1", "10.0.1.0/24")
     assert done.stdout == "c1 is kept from 10.0.1.0/24 already\n"
@@ -200,8 +201,11 @@ def test_nodes_that_everybody_avoids_are_told(podium: Run, database: Database, w
     podium("node", "create", "--driver", "fake", "--name", "a", "--driver-info", "fake_address=10.0.1.1")
     assert podium("conductor", "avoid", "c1", "10.0.1.0/24").stderr == ""
     done = podium("conductor", "avoid", "c2", "10.0.1.0/24")
+    assert done.stdout == ("c2 is kept from 10.0.1.0/24 from now on: no conductor may have 1 of its nodes\n")
     assert done.stderr.startswith("podium: warning: nodes of avoided subnets that no conductor may have: 1;")
     assert [row["name"] for row in listed(podium, "node", "list", "--unserved", "-c", "name")] == ["a"]
+    done = podium("conductor", "unavoid", "c2", "10.0.1.0/24")
+    assert done.stdout == "c2 may have the 1 node in 10.0.1.0/24 again\n"
 
 
 def test_the_subnet_of_an_address_in_it_is_offered(podium: Run) -> None:
