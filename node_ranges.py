@@ -32,13 +32,18 @@ def expand(arguments: Iterable[str]) -> list[str]:
     names: dict[str, None] = {}
     left = MOST_NODES
     for argument in arguments:
-        parts = _parts(argument) if _IS_RANGE.search(argument) else [[_Piece.of(argument)]]
+        parts = _parts(argument) if is_range(argument) else [[_Piece.of(argument)]]
         left -= sum(math.prod(piece.number for piece in part) for part in parts)
         if left < 0:
             raise errors.BadRequest(f"these are more than {MOST_NODES} names of nodes, the most at once")
         for part in parts:
             names |= dict.fromkeys(map("".join, itertools.product(*(piece.texts for piece in part))))
     return list(names)
+
+
+def is_range(text: str) -> bool:
+    """Return whether a text is not the name or UUID of one node, but stands for several."""
+    return _IS_RANGE.search(text) is not None
 
 
 def fold(names: Iterable[str]) -> str:

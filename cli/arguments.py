@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, TextIO
 
-from podium import errors
+from podium import errors, node_ranges
 
 #: For the help of commands that take values with :func:`read_values`.
 SECRETS: Final = (
@@ -29,6 +29,17 @@ def add_nodes(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
         metavar="NODE",
         help="a name, a UUID, or a range of names such as r1n[01-40] or r1n[01-02],r2n05",
     )
+
+
+def add_node(parser: argparse.ArgumentParser) -> None:
+    """Add the argument NODE of a command that is about one node."""
+    parser.add_argument("node", metavar="NODE", type=_one_node, help="a name or a UUID")
+
+
+def _one_node(text: str) -> str:
+    if node_ranges.is_range(text):
+        raise argparse.ArgumentTypeError(f"{text[:80]} is a range of nodes, and this command takes one node")
+    return text
 
 
 def key_value(text: str) -> tuple[str, str]:

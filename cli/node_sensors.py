@@ -28,7 +28,7 @@ class Sensors(command.Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("node", metavar="NODE", help="a name or a UUID")
+        arguments.add_node(parser)
         parser.add_argument(
             "--timeout",
             type=_wait,

@@ -216,6 +216,13 @@ def test_a_node_is_not_changed_while_its_power_is(podium: Run, head: Any) -> Non
 
 
 @pytest.mark.mariadb_long
+@pytest.mark.parametrize("command", ["show", "sensors"])
+def test_what_is_about_one_node_takes_no_range(podium_anywhere: Run, command: str) -> None:
+    done = podium_anywhere("node", command, "r1n[01-02]")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "r1n[01-02] is a range of nodes, and this command takes one node\n" in done.stderr
+
+
 def test_delete_takes_ranges_and_all_or_none(podium_anywhere: Run) -> None:
     for name in ("n1", "n2", "n3"):
         create(podium_anywhere, name)
