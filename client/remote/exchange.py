@@ -29,6 +29,11 @@ _HEADERS: Final = {"Accept": "application/json", "User-Agent": f"podium/{__versi
 #: How Python begins the text of an error of the system.
 _ERRNO: Final = re.compile(r"^\[Errno -?\d+\] ")
 
+#: OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
+_NAMES_DIFFER: Final = (62, 64)
+_OTHER_NAME: Final = "the URL has to have the name, or the address, that the certificate is for"
+_UNTRUSTED: Final = "--cafile, or [client] cafile, names the certificates that its own must lead to"
+
 Warn = Callable[[str], None]
 
 
@@ -75,11 +80,10 @@ def translated(where: str) -> Iterator[None]:
         raise errors.ConfigError(f"{where} is not a URL that can be asked: {fault}") from None
     except httpx.TransportError as fault:
         if (refused := _of_tls(fault)) is not None:
-            raise errors.ApiError(
-                f"{where} cannot be trusted: {refused}; --cafile, or [client] cafile, names the certificates"
-                " that its own must lead to"
-            ) from None
+            raise errors.ApiError(f"{where} cannot be trusted: {refused}") from None
         text = _ERRNO.sub("", errors.one_line(fault).partition(": ")[2]) or type(fault).__name__
+        if isinstance(fault, httpx.RemoteProtocolError) and where.startswith("http:"):
+            text = f"{text.rstrip('.')}; if this port speaks TLS, the URL has to begin with https://"
         raise TryAgain(errors.ApiUnavailable(f"{where} cannot be reached: {text}")) from None
     except httpx.InvalidURL as fault:
         raise errors.ConfigError(f"{where} is not a URL that can be asked: {fault}") from None
@@ -88,11 +92,12 @@ def translated(where: str) -> Iterator[None]:
 
 
 def _of_tls(fault: BaseException) -> str | None:
-    """Return why a certificate was refused, if that is the reason of an error."""
+    """Return why a certificate was refused, and the remedy, if that is the reason of an error."""
     reason: BaseException | None = fault
     while reason is not None:
         if isinstance(reason, ssl.SSLCertVerificationError):
-            return str(reason.verify_message)
+            remedy = _OTHER_NAME if getattr(reason, "verify_code", None) in _NAMES_DIFFER else _UNTRUSTED
+            return f"{str(reason.verify_message).rstrip('.')}; {remedy}"
         reason = reason.__cause__ or reason.__context__
     return None
 

@@ -293,6 +293,43 @@ def test_a_certificate_that_is_not_trusted_is_told_at_once_with_the_remedy(
     assert clock.slept == []
 
 
+@pytest.mark.parametrize("code", [62, 64])
+def test_a_certificate_for_another_name_is_told_with_another_remedy(
+    remote: Callable[[Handler], Podium], code: int
+) -> None:
+    def other(request: httpx.Request) -> httpx.Response:
+        fault = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        fault.verify_code, fault.verify_message = code, "certificate is not valid for 'a.example'."
+        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]") from fault
+
+    with pytest.raises(errors.ApiError) as raised:
+        remote(other).fleet()
+    assert str(raised.value) == (
+        f"{URL} cannot be trusted: certificate is not valid for 'a.example'; the URL has to have the name,"
+        " or the address, that the certificate is for (GET /podium/v1)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("http://127.0.0.1:6385", "; if this port speaks TLS, the URL has to begin with https://"),
+        ("https://127.0.0.1:6385", ""),
+    ],
+)
+def test_a_server_that_gives_no_answer_in_http_may_speak_tls(clock: Clock, url: str, hint: str) -> None:
+    lost = httpx.RemoteProtocolError("Server disconnected without sending a response.")
+    script = Script(*[lost] * 4)
+    transport = httpx.MockTransport(script)
+    with (
+        Remote(Server(url=url), transport=transport, sleep=clock.sleep, clock=clock) as podium,
+        pytest.raises(errors.ApiUnavailable) as raised,
+    ):
+        podium.fleet()
+    text = "Server disconnected without sending a response" + (hint or ".")
+    assert str(raised.value) == f"{url} cannot be reached: {text} (GET /podium/v1)"
+
+
 def test_a_request_names_the_fleet_that_answered_before(remote: Callable[[Handler], Podium]) -> None:
     script = Script(ok(**{"Podium-Fleet": "f1"}), ok(), refused(412, "OtherFleet"))
     podium = remote(script)
