@@ -46,6 +46,8 @@ class Config(OpenOptions):
     is_quiet = False
     #: Sections whose options are not known here; None where nothing is logged of unknown names.
     _unread: Collection[str] | None = None
+    #: What was warned of last.
+    _warned: frozenset[str] = frozenset()
 
     def check(self) -> None:
         """Evaluate every option registered so far.
@@ -65,13 +67,16 @@ class Config(OpenOptions):
         return list(lines)
 
     def warn_of_unknown_options(self, unread: Collection[str] = ()) -> None:
-        """Log a warning for each name in the files that nothing reads, now and after each reload.
+        """Log a warning for each name in the files that nothing reads, now and when a reload brings more.
 
         :param unread: sections in lower case that other programs read
         """
         self._unread = unread
-        for line in self.unknown_options():
-            LOG.warning("%s", line)
+        found = self.unknown_options()
+        for line in found:
+            if line not in self._warned:
+                LOG.warning("%s", line)
+        self._warned = frozenset(found)
 
     def unknown(self, section: str, name: str) -> str | None:
         """Return what is wrong with a name in the config files that nothing reads, or None for a known name.
