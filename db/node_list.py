@@ -3,7 +3,7 @@
 100,000 nodes take seconds, so that no more than what is shown is read.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -62,27 +62,18 @@ def select_nodes(
     """
     names = tuple(shown)
     read = [_OWNER if name == CONDUCTOR else node_columns([name])[0] for name in names]
-    query = sa.select(nodes.c.id, *read)
-    query = query.where(*(nodes.c[column] == value for column, value in equal.items()))
-    if failing or fresh is not None or unserved:
-        query = query.where(IS_CONDUCTED)
-    if failing:
-        query = query.where(sa.or_(nodes.c.power_failures > 0, sa.and_(IS_READ, _is_left_alone(connection))))
-    if fresh is not None:
-        checked_at = power_readings.c.checked_at
-        stale = sa.select(power_readings.c.node_id)
-        stale = stale.where(sa.or_(checked_at.is_(None), ~checked_at.between(*fresh)))
-        query = query.where(nodes.c.id.in_(stale))
+    kind = connection.dialect.name
+    query = sa.select(nodes.c.id, *read).where(
+        *(nodes.c[column] == value for column, value in equal.items()),
+        *_of_reading(connection, failing, fresh, unserved),
+        *(_entry(kind, nodes.c.extra, key) == value for key, value in extra.items()),
+    )
     if enforced_by_default is not None:
         query = query.where(_to_be_enforced(enforced_by_default))
     if conductor is not None:
         query = query.where(_has_owner(members.c.host == conductor))
-    if unserved:
-        query = query.where(~_has_owner())
     if health is not None:
         query = query.where(_has_health(connection, health))
-    kind = connection.dialect.name
-    query = query.where(*(_entry(kind, nodes.c.extra, key) == value for key, value in extra.items()))
     if wanted is None:
         if after is not None:
             query = query.where(nodes.c.name > after)
@@ -104,6 +95,23 @@ def select_nodes(
         for number, *values in connection.execute(query.where(nodes.c.id.in_(chunk))):
             found[number] = dict(zip(names, values, strict=True))
     return [found[number] for number in order if number in found][:limit]
+
+
+def _of_reading(
+    connection: sa.Connection, failing: bool, fresh: tuple[datetime, datetime] | None, unserved: bool
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield the conditions about how nodes are read, which those that nobody is to read never meet."""
+    if failing or fresh is not None or unserved:
+        yield IS_CONDUCTED
+    if failing:
+        yield sa.or_(nodes.c.power_failures > 0, sa.and_(IS_READ, _is_left_alone(connection)))
+    if fresh is not None:
+        checked_at = power_readings.c.checked_at
+        stale = sa.select(power_readings.c.node_id)
+        stale = stale.where(sa.or_(checked_at.is_(None), ~checked_at.between(*fresh)))
+        yield nodes.c.id.in_(stale)
+    if unserved:
+        yield ~_has_owner()
 
 
 def _is_left_alone(connection: sa.Connection) -> sa.ColumnElement[bool]:
