@@ -121,8 +121,6 @@ class App(cliff.app.App):
     """The ``podium`` command; errors pass through it to podium.cli.main."""
 
     NAME = "podium"
-    #: The command that runs, as it is typed.
-    command_name = ""
 
     def __init__(self) -> None:
         manager = cliff.commandmanager.CommandManager()
@@ -164,7 +162,6 @@ class App(cliff.app.App):
             return self._unknown_command(words)
         if name not in self.command_manager.commands:  # cliff would take nod del for node delete
             return self._unknown_command(words)
-        self.command_name = name
         command = factory(self, self.options)
         arguments = command.get_parser(f"{self.NAME} {name}").parse_args(rest)
         for option in ("config_file", "url", "credentials_file", "cafile", "debug"):

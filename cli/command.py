@@ -49,7 +49,9 @@ class Command(cliff.command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         self.parser = super().get_parser(prog_name)
-        if self.app.command_name in LOCAL:
+        #: The command as it is typed. The pages ask without an app.
+        self.name = prog_name.removeprefix(f"{App.NAME} ")
+        if self.name in LOCAL:
             self.parser.epilog = (
                 f"{self.parser.epilog} This works on this host alone, not with --url.".strip()
             )
@@ -93,8 +95,8 @@ class Command(cliff.command.Command):
         self.parser.exit(2, f"podium: {text}\n")
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        if self.app.command_name in LOCAL and self.app.options.url not in (None, ways.DATABASE):
-            self._leave(f"{self.app.NAME} {self.app.command_name} works on this host alone, not with --url")
+        if self.name in LOCAL and self.app.options.url not in (None, ways.DATABASE):
+            self._leave(f"{self.app.NAME} {self.name} works on this host alone, not with --url")
         return super().run(parsed_args)
 
     @contextmanager
@@ -117,8 +119,8 @@ class Command(cliff.command.Command):
         from podium.conf import database as options
         from podium.db.engine import Database
 
-        if self.app.command_name not in LOCAL:
-            self.needs_database(f"{self.app.NAME} {self.app.command_name}")
+        if self.name not in LOCAL:
+            self.needs_database(f"{self.app.NAME} {self.name}")
         database = Database(options.database_url(self.config), **options.engine_options(self.config))
         try:
             yield database

@@ -45,6 +45,9 @@ autoprogram_cliff_application = App.NAME
 autoprogram_cliff_ignored = [
     "--help",
     "--config-file",
+    "--url",
+    "--credentials-file",
+    "--cafile",
     "--debug",
     "--format",
     "--column",
