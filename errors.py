@@ -29,6 +29,7 @@
     └── DriverError               a driver could not do what was asked
         ├── BMCUnreachable        no answer
         ├── AuthenticationRefused the BMC answered, and refused user, password or key
+        ├── PasswordRefused       the BMC does not take a new password: length, history, rules
         ├── InvalidDriverInfo     the node's driver_info is incomplete or wrong
         └── UnsupportedPowerState the hardware cannot do that
 
@@ -70,6 +71,7 @@ __all__ = [
     "NotFound",
     "NotificationRefused",
     "OtherFleet",
+    "PasswordRefused",
     "PodiumError",
     "SchemaMismatch",
     "UnsupportedPowerState",
@@ -214,6 +216,10 @@ class BMCUnreachable(DriverError):
 
 class AuthenticationRefused(DriverError):
     """The hardware answered, and refused user, password or key."""
+
+
+class PasswordRefused(DriverError):
+    """The hardware does not take a new password; the text says why, in its words."""
 
 
 class InvalidDriverInfo(DriverError):

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 __all__ = [
     "ACTIONS",
+    "CHANGE_CREDENTIALS",
     "ERROR",
     "INJECT_NMI",
     "POWER_CYCLE",
@@ -33,6 +34,8 @@ SOFT_REBOOTING: Final = "soft rebooting"
 ERROR: Final = "error"
 POWER_CYCLE: Final = "power cycle"
 INJECT_NMI: Final = "inject nmi"
+#: What a request is for that leaves the power alone, and stands where those for the power stand.
+CHANGE_CREDENTIALS: Final = "change credentials"
 
 #: What a read of the hardware may return.
 PowerState: TypeAlias = Literal["power on", "power off", "error"]

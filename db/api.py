@@ -91,6 +91,8 @@ class NodeRecord(NamedTuple):
     record: dict[str, Any] | None
     version: int
     learned: int
+    credentials_changed_at: datetime | None
+    credentials_expire_at: datetime | None
     created_at: datetime
     updated_at: datetime
 

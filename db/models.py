@@ -88,6 +88,8 @@ class NodeRow(Base):
     and no driver knows of it. Nobody but people and their programs uses what stands between
     ``provision_updated_at`` and ``record``, which has the fields without a column of their own; but for
     ``disable_power_off``: such a node is never switched off, see podium.db.power.
+    ``credentials_changed_at`` is when secrets of ``driver_info`` were last given, by enrolment or later, and
+    ``credentials_expire_at`` by when a person wants them changed again.
     ``health_lasts`` are the seconds after which a health counts as unknown, see podium.db.fleet.
     ``identity`` is the machine as the driver names it and ``controller`` what it is behind, see
     podium.db.machines. ``endpoint`` is what is spoken to, None for the node itself, and ``slot`` where that
@@ -158,6 +160,8 @@ class NodeRow(Base):
     record: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     version: Mapped[int] = mapped_column(RowId, index=True)
     learned: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"), index=True)
+    credentials_changed_at: Mapped[datetime | None] = mapped_column(index=True)
+    credentials_expire_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -233,7 +237,7 @@ class MemberRow(Base):
     does. ``acknowledged`` is the newest generation of which it has given up what it lost. A member that
     ``leaves`` gets no slots. ``version`` is Podium's, ``revision`` is that of the schema for which it was
     written, and ``fingerprint`` stands for its options. ``change`` is the number of the newest change of what
-    people see of it.
+    people see of it. ``secret_keys`` are the names of the keys that it holds, None for a version without.
     """
 
     __tablename__ = "members"
@@ -258,6 +262,7 @@ class MemberRow(Base):
     ended_by: Mapped[Worker | None]
     ended_why: Mapped[str | None] = mapped_column(sa.String(255))
     change: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
+    secret_keys: Mapped[list[str] | None]
 
 
 class LeaseRow(Base):
@@ -375,9 +380,10 @@ class ConductorWorkerRow(Base):
 
 
 class OperationRow(Base):
-    """What a person, or enforcement, asked of the power of some nodes at once.
+    """What a person, or enforcement, asked of the power of some nodes at once, or of their credentials.
 
-    ``change`` is the number of the newest change of it or of the states of its requests.
+    ``change`` is the number of the newest change of it or of the states of its requests. The last two are of
+    operations that change credentials: how many nodes are tried before the others, and what it undoes.
     """
 
     __tablename__ = "operations"
@@ -394,12 +400,15 @@ class OperationRow(Base):
     cancelled_by: Mapped[str | None] = mapped_column(sa.String(255))
     cancelled_at: Mapped[datetime | None]
     change: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"), index=True)
+    canaries: Mapped[int | None]
+    undoes: Mapped[int | None] = mapped_column(sa.BigInteger)
 
 
 class PowerRequestRow(Base):
     """An operation's share in one node, from being asked for to its end.
 
-    ``state`` is waiting, begun, done, failed, cancelled or replaced; ``holder`` is the worker that began it;
+    ``state`` is held, waiting, begun, done, failed, cancelled or replaced: one that is held waits when others
+    of its operation are done. ``holder`` is the worker that began it;
     ``sent_at`` is when its first command was sent; ``power_state`` is what was read last.
     """
 
@@ -425,6 +434,39 @@ class PowerRequestRow(Base):
     finished_at: Mapped[datetime | None]
     power_state: Mapped[str | None] = mapped_column(sa.String(20))
     error: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class CredentialChangeRow(Base):
+    """What a request that changes credentials knows beside :class:`PowerRequestRow`.
+
+    ``new`` and ``old`` are entries of ``driver_info``, by their names. ``state`` is asked (the hardware was
+    sent nothing), sent (it may have either), in force (the node has the new ones), kept (it has the old ones)
+    or unknown (neither was proved; both are kept until one is). ``settled_at`` is when the last three came
+    about; ``old`` stays for some days after that, so that it can be undone.
+    """
+
+    __tablename__ = "credential_changes"
+
+    request_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    operation_id: Mapped[int] = mapped_column(sa.BigInteger, index=True)
+    node_id: Mapped[int] = mapped_column(sa.BigInteger, index=True)
+    node_uuid: Mapped[str] = mapped_column(sa.String(36))
+    endpoint: Mapped[str | None] = mapped_column(Exact)
+    on_bmc: Mapped[bool]
+    state: Mapped[str] = mapped_column(sa.String(16))
+    new: Mapped[dict[str, Any]]
+    old: Mapped[dict[str, Any]]
+    expire_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class SecretKeyRow(Base):
+    """A key with which something in this database is encrypted, by its name; the key itself is elsewhere."""
+
+    __tablename__ = "secret_keys"
+
+    name: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    since: Mapped[datetime]
 
 
 class PowerStartRow(Base):
@@ -648,6 +690,8 @@ power_requests = cast(sa.Table, PowerRequestRow.__table__)
 notification_cursors = cast(sa.Table, NotificationCursorRow.__table__)
 notification_sinks = cast(sa.Table, NotificationSinkRow.__table__)
 notification_refusals = cast(sa.Table, NotificationRefusalRow.__table__)
+credential_changes = cast(sa.Table, CredentialChangeRow.__table__)
+secret_keys = cast(sa.Table, SecretKeyRow.__table__)
 power_starts = cast(sa.Table, PowerStartRow.__table__)
 power_events = cast(sa.Table, PowerEventRow.__table__)
 periodic_tasks = cast(sa.Table, PeriodicTaskRow.__table__)

@@ -16,6 +16,7 @@ from podium import errors, states
 from podium.drivers import additions, driver_info
 from podium.drivers.command import CommandResult, Pending
 from podium.drivers.driver_info import Property
+from podium.drivers.login import Login, LoginReport
 from podium.drivers.node import SENSOR_KINDS, Health, Node, Sensor
 from podium.drivers.options import declare_options
 from podium.drivers.periodic import PeriodicTask, driver_periodic_task, node_periodic_task, periodic_tasks
@@ -26,6 +27,8 @@ __all__ = [
     "Conductor",
     "Driver",
     "Health",
+    "Login",
+    "LoginReport",
     "Manager",
     "Node",
     "PeriodicTask",
@@ -43,7 +46,7 @@ __all__ = [
 
 
 #: The edition of this interface, and how many times names were added to it since. See docs/contract.md.
-API: Final = (2, 0)
+API: Final = (2, 1)
 
 
 class Driver(ABC):
@@ -65,6 +68,8 @@ class Driver(ABC):
     #: Seconds from one read of a node by the sweep to the next, if ``[conductor] sync_power_state_interval``
     #: is shorter: for hardware that reports its power by itself, or should not be asked often.
     interval: ClassVar[float | None] = None
+    #: The account in ``driver_info``, so that Podium can change it; None where there is no password.
+    login: ClassVar[Login | None] = None
 
     def __init__(self, name: str, options: Any) -> None:
         """:param name: the entry point's name, which nodes give as their ``driver``
@@ -119,6 +124,31 @@ class Driver(ABC):
         :raises podium.errors.DriverError: when they cannot be read
         """
         raise errors.DriverError(f"the driver {self.name} cannot read sensors")
+
+    def check_login(self, node: Node) -> LoginReport | Awaitable[LoginReport]:
+        """Log in anew with ``driver_info``, read the power, log out again, and change nothing; optional.
+
+        The answer is never that of a session which is open already: it proves that the password is right. So
+        ``driver_info`` may be another than the node's: that of a node as it would be. One login is tried, and
+        no second one after it was refused, because hardware locks accounts.
+
+        :raises podium.errors.AuthenticationRefused: the hardware refused the user or the password
+        :raises podium.errors.BMCUnreachable: it is not known whether they are right
+        :raises podium.errors.DriverError: they are right, but what was asked afterwards failed
+        """
+        raise NotImplementedError
+
+    def set_password(self, node: Node, password: str) -> None | Awaitable[None]:
+        """Give another password to the account that :attr:`login` names, on the hardware; optional.
+
+        ``node`` still has the present one. What Podium knows of the node is changed afterwards, once a login
+        with the new password has worked.
+
+        :raises podium.errors.PasswordRefused: the hardware does not take it, and has the old one still
+        :raises podium.errors.BMCUnreachable: it is not known which of the two it has now
+        :raises podium.errors.DriverError: any other failure, after which it has the old one still
+        """
+        raise NotImplementedError
 
     def validate(self, node: Node) -> None:
         """Check ``driver_info``, without any I/O.
@@ -326,6 +356,16 @@ def reads_together(driver: Driver | type[Driver]) -> bool:
 def reads_sensors(driver: Driver | type[Driver]) -> bool:
     """Whether a driver can read the sensors of a node when a person asks, by :meth:`Driver.get_sensors`."""
     return _has(driver, "get_sensors")
+
+
+def checks_login(driver: Driver | type[Driver]) -> bool:
+    """Whether a driver can try a login of its own, by :meth:`Driver.check_login`."""
+    return _has(driver, "check_login")
+
+
+def sets_password(driver: Driver | type[Driver]) -> bool:
+    """Whether a driver can change the password on the hardware, by :meth:`Driver.set_password`."""
+    return driver.login is not None and _has(driver, "set_password")
 
 
 def _has(driver: Driver | type[Driver], name: str) -> bool:

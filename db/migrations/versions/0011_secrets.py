@@ -1,0 +1,44 @@
+"""Which keys encrypt the secrets, and changes of credentials."""
+
+import sqlalchemy as sa
+
+from podium.db.migrations.expand import EXACT, TIME, add_column, create_index, create_table
+
+revision = "0011"
+down_revision = "0010"
+usable_from = "0008"
+
+
+def upgrade() -> None:
+    add_column("members", sa.Column("secret_keys", sa.JSON))
+    create_table(
+        "secret_keys",
+        sa.Column("name", sa.String(16), primary_key=True),
+        sa.Column("since", TIME, nullable=False),
+    )
+    _credentials()
+
+
+def _credentials() -> None:
+    for name in ("credentials_changed_at", "credentials_expire_at"):
+        add_column("nodes", sa.Column(name, TIME))
+    create_index("ix_nodes_credentials_changed_at", "nodes", ["credentials_changed_at"])
+    add_column("operations", sa.Column("canaries", sa.Integer))
+    add_column("operations", sa.Column("undoes", sa.BigInteger))
+    number = sa.BigInteger
+    create_table(
+        "credential_changes",
+        sa.Column("request_id", number, primary_key=True, autoincrement=False),
+        sa.Column("operation_id", number, nullable=False),
+        sa.Column("node_id", number, nullable=False),
+        sa.Column("node_uuid", sa.String(36), nullable=False),
+        sa.Column("endpoint", EXACT),
+        sa.Column("on_bmc", sa.Boolean, nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("new", sa.JSON, nullable=False),
+        sa.Column("old", sa.JSON, nullable=False),
+        sa.Column("expire_at", TIME),
+        sa.Column("settled_at", TIME),
+    )
+    for column in ("operation_id", "node_id", "settled_at"):
+        create_index(f"ix_credential_changes_{column}", "credential_changes", [column])
