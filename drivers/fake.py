@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -13,6 +14,22 @@ from podium.drivers import base
 from podium.drivers.context import RunContext
 
 _HEALTH: Final = ("OK", "Warning", "Critical")
+_LONGEST_PASSWORD: Final = 20  # bytes, as in IPMI 2.0
+#: What may become of a new password.
+_REFUSE, _SILENT, _LOST, _LIE, _REBOOT = "refuse", "silent", "lost", "lie", "reboot"
+_FAULTS: Final = (_REFUSE, _SILENT, _LOST, _LIE, _REBOOT)
+
+
+@dataclass(slots=True)
+class _Account:
+    """The login of one controller.
+
+    :param password: None while nobody has logged in or set one: then it takes any
+    :param deaf: logins that it does not answer, because it reboots
+    """
+
+    password: str | None = None
+    deaf: int = 0
 
 
 @dataclass(slots=True)
@@ -25,6 +42,7 @@ class _Machine:
     refuse: bool
     wrong_state: str | None
     health: str
+    endpoint: str
     powered: bool | None
 
 
@@ -51,33 +69,49 @@ class FakeDriver(base.Driver):
         "fake_address": base.Property(
             "address of a controller that several machines may share; by default each is its own"
         ),
-        "fake_password": base.Property("not used; shows how a secret is masked", secret=True),
+        "fake_username": base.Property("user name, which may be any"),
+        "fake_password": base.Property(
+            "password; the machine keeps the first one that it sees, until it is given another", secret=True
+        ),
+        "fake_machine_password": base.Property(
+            "password that the machine has at first, if that is not fake_password", secret=True
+        ),
+        "fake_account_fault": base.Property(
+            "what becomes of a new password: refuse; silent: it is taken, without an answer; lost: it is not"
+            " taken, without an answer; lie: it is not taken, although the answer says so; reboot: it is"
+            " taken, and the next logins are not answered",
+            type=types.String(choices=_FAULTS),
+        ),
+        "fake_reboot_logins": base.Property(
+            "logins that are not answered after a reboot", default=3, type=types.Integer(min=0)
+        ),
     }
+    login: ClassVar[base.Login | None] = base.Login("fake_password", "fake_username")
     supported_power_states = tuple(sorted(states.TARGETS))
 
     def __init__(self, name: str, options: Any) -> None:
         super().__init__(name, options)
         self._machines: dict[str, _Machine] = {}
-        self._interrupts = 0
+        self._accounts: defaultdict[str, _Account] = defaultdict(_Account)  # by endpoint
+        self._interrupts = self._logins = self._wrong_logins = 0
 
     def endpoint(self, node: base.Node) -> str:
         """The controller, or the machine itself."""
-        address = self.parse_driver_info(node)["fake_address"]
-        return address.strip().lower() if address else node.uuid
+        return _endpoint(node, self.parse_driver_info(node))
 
     async def get_power_state(self, node: base.Node) -> str:
         machine = self._machine(node)
         if machine.latency or machine.failure_rate:
-            await _suffer(machine)
+            await _suffer(machine.latency, machine.failure_rate)
         if machine.wrong_state:
             return machine.wrong_state
-        if machine.powered is None:  # what the database knew when this daemon started
-            return states.POWER_ON if node.power_state == states.POWER_ON else states.POWER_OFF
+        if machine.powered is None:
+            return _known_state(node)
         return states.POWER_ON if machine.powered else states.POWER_OFF
 
     async def set_power_state(self, node: base.Node, target: str) -> None:
         machine = self._machine(node)
-        await _suffer(machine)
+        await _suffer(machine.latency, machine.failure_rate)
         if machine.refuse:
             raise errors.DriverError("fake_refuse is set: the power change was refused")
         machine.powered = states.REACHED[target] == states.POWER_ON
@@ -85,7 +119,7 @@ class FakeDriver(base.Driver):
     async def inject_nmi(self, node: base.Node) -> None:
         """Count it, in the statistics."""
         machine = self._machine(node)
-        await _suffer(machine)
+        await _suffer(machine.latency, machine.failure_rate)
         if machine.refuse:
             raise errors.DriverError("fake_refuse is set: the interrupt was refused")
         self._interrupts += 1
@@ -99,9 +133,55 @@ class FakeDriver(base.Driver):
             base.Sensor("Input", "power", 180.0 if is_on else 9.0),
         ]
 
+    async def check_login(self, node: base.Node) -> base.LoginReport:
+        """Compare the password with that of the machine."""
+        info = self.parse_driver_info(node)
+        await self._log_in(node, info)
+        known = self._machines.get(node.uuid)
+        if info["fake_wrong_state"]:
+            state = info["fake_wrong_state"]
+        elif known is None or known.powered is None:
+            state = _known_state(node)
+        else:
+            state = states.POWER_ON if known.powered else states.POWER_OFF
+        return base.LoginReport(info["fake_username"], "administrator", state, protocol="memory")
+
+    async def set_password(self, node: base.Node, password: str) -> None:
+        """Have the machine take another password, unless driver_info asks for a fault."""
+        self._machine(node)  # which is seen with its present password
+        info = self.parse_driver_info(node)
+        account, fault = await self._log_in(node, info), info["fake_account_fault"]
+        if fault == _REFUSE:
+            raise errors.PasswordRefused("fake_account_fault is refuse: the machine takes no other password")
+        if len(password.encode()) > _LONGEST_PASSWORD:
+            raise errors.PasswordRefused(f"the password has more than {_LONGEST_PASSWORD} bytes")
+        if fault not in (_LOST, _LIE):
+            account.password = password
+        if fault == _REBOOT:
+            account.deaf = info["fake_reboot_logins"]
+        if fault in (_LOST, _SILENT):
+            raise errors.BMCUnreachable(f"the machine does not answer: fake_account_fault is {fault}")
+
+    async def _log_in(self, node: base.Node, info: Mapping[str, Any]) -> _Account:
+        await _suffer(info["fake_latency"], info["fake_failure_rate"])
+        account = self._accounts[_endpoint(node, info)]
+        if account.deaf:
+            account.deaf -= 1
+            raise errors.BMCUnreachable("the machine does not answer: it reboots")
+        right = info["fake_machine_password"] if account.password is None else account.password
+        if right is not None and info["fake_password"] != right:
+            self._wrong_logins += 1
+            raise errors.AuthenticationRefused("the machine has another password; check fake_password")
+        self._logins += 1
+        return account
+
     def statistics(self) -> Mapping[str, float]:
-        """How many NMIs were injected."""
-        return {"interrupts": self._interrupts}
+        """How many NMIs were injected, and how many logins were right and wrong."""
+        return {
+            "interrupts": self._interrupts,
+            "logins": self._logins,
+            "wrong_logins": self._wrong_logins,
+        }
 
     @base.driver_periodic_task(spacing=60)
     async def check_status(self, manager: base.Manager, context: RunContext) -> None:
@@ -117,6 +197,10 @@ class FakeDriver(base.Driver):
         gone = self._machines.keys() - {node.uuid for node in nodes}
         for uuid in gone:
             del self._machines[uuid]
+        if gone:
+            kept = {machine.endpoint for machine in self._machines.values()}
+            for endpoint in self._accounts.keys() - kept:
+                del self._accounts[endpoint]
 
     def _machine(self, node: base.Node) -> _Machine:
         machine = self._machines.get(node.uuid)
@@ -130,8 +214,13 @@ class FakeDriver(base.Driver):
             refuse=info["fake_refuse"],
             wrong_state=info["fake_wrong_state"],
             health=info["fake_health"],
+            endpoint=_endpoint(node, info),
             powered=None if machine is None else machine.powered,
         )
+        if info["fake_password"] is not None:
+            account = self._accounts[machine.endpoint]
+            if account.password is None:
+                account.password = info["fake_machine_password"] or info["fake_password"]
         return machine
 
 
@@ -150,8 +239,18 @@ class FakeHardware(FakeDriver):
     boot_devices = ("pxe",)
 
 
-async def _suffer(machine: _Machine) -> None:
-    if machine.latency:
-        await asyncio.sleep(machine.latency)
-    if random.random() < machine.failure_rate:
+def _endpoint(node: base.Node, info: Mapping[str, Any]) -> str:
+    address = info["fake_address"]
+    return address.strip().lower() if address else node.uuid
+
+
+def _known_state(node: base.Node) -> str:
+    """What the database knew when this daemon started."""
+    return states.POWER_ON if node.power_state == states.POWER_ON else states.POWER_OFF
+
+
+async def _suffer(latency: float, failure_rate: float) -> None:
+    if latency:
+        await asyncio.sleep(latency)
+    if random.random() < failure_rate:
         raise errors.BMCUnreachable("the machine does not answer: fake_failure_rate struck")

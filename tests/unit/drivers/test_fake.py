@@ -1,6 +1,7 @@
 """Machines in memory: they keep their power, and fail as they are told to."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -99,7 +100,7 @@ def test_an_nmi_is_counted_and_refused_where_that_was_asked_for(driver: FakeDriv
     asyncio.run(driver.inject_nmi(node()))
     with pytest.raises(errors.DriverError, match="fake_refuse"):
         asyncio.run(driver.inject_nmi(node(fake_refuse=True)))
-    assert driver.statistics() == {"interrupts": 1}
+    assert driver.statistics()["interrupts"] == 1
 
 
 def test_an_answer_takes_the_latency_that_was_asked_for(driver: FakeDriver) -> None:
@@ -123,6 +124,8 @@ def test_an_answer_takes_the_latency_that_was_asked_for(driver: FakeDriver) -> N
         {"fake_refuse": "perhaps"},
         {"fake_wrong_state": "rebooting"},
         {"fake_health": "fine"},
+        {"fake_account_fault": "shy"},
+        {"fake_reboot_logins": -1},
     ],
 )
 def test_a_wrong_setting_is_refused_by_its_name(driver: FakeDriver, info: dict[str, Any]) -> None:
@@ -157,6 +160,89 @@ def test_a_machine_that_is_gone_is_forgotten(driver: FakeDriver) -> None:
     check(driver, Manager(node("n2")))
     assert asyncio.run(driver.get_power_state(node("n1"))) == states.POWER_OFF
     assert asyncio.run(driver.get_power_state(node("n2"))) == states.POWER_ON
+
+
+def logins(driver: FakeDriver) -> tuple[float, float]:
+    """The right and the wrong ones."""
+    return driver.statistics()["logins"], driver.statistics()["wrong_logins"]
+
+
+def test_a_login_shows_who_it_was_and_what_the_machine_does(driver: FakeDriver) -> None:
+    asyncio.run(driver.set_power_state(node(), states.POWER_ON))
+    report = asyncio.run(driver.check_login(node(fake_username="admin", fake_password="x")))
+    assert report == base.LoginReport("admin", "administrator", states.POWER_ON, protocol="memory")
+    known = node("n2", states.POWER_ON)
+    assert asyncio.run(driver.check_login(known)).power_state == states.POWER_ON
+    wrong = node("n3", fake_wrong_state=states.ERROR)
+    assert asyncio.run(driver.check_login(wrong)).power_state == states.ERROR
+
+
+def test_the_password_that_a_machine_saw_first_is_the_right_one(driver: FakeDriver) -> None:
+    asyncio.run(driver.get_power_state(node(fake_password="old")))
+    with pytest.raises(errors.AuthenticationRefused):
+        asyncio.run(driver.check_login(node(fake_password="new")))
+    asyncio.run(driver.check_login(node(fake_password="old")))
+    assert logins(driver) == (1, 1)
+    asyncio.run(driver.get_power_state(node(fake_password="new")))  # as over a session that is open
+
+
+def test_a_machine_may_have_another_password_than_podium_knows(driver: FakeDriver) -> None:
+    info = {"fake_machine_password": "new"}
+    asyncio.run(driver.get_power_state(node(**info, fake_password="old")))
+    with pytest.raises(errors.AuthenticationRefused):
+        asyncio.run(driver.check_login(node(**info, fake_password="old")))
+    asyncio.run(driver.check_login(node(**info, fake_password="new")))
+
+
+def test_a_new_password_is_the_right_one_for_all_machines_of_a_controller(driver: FakeDriver) -> None:
+    shared = {"fake_address": "10.0.0.1"}
+    asyncio.run(driver.set_password(node("n1", **shared, fake_password="old"), "new"))
+    asyncio.run(driver.check_login(node("n2", **shared, fake_password="new")))
+    with pytest.raises(errors.AuthenticationRefused):
+        asyncio.run(driver.check_login(node("n2", **shared, fake_password="old")))
+    with pytest.raises(errors.AuthenticationRefused):
+        asyncio.run(driver.set_password(node("n1", **shared, fake_password="old"), "newer"))
+    asyncio.run(driver.check_login(node("n1", **shared, fake_password="new")))
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "right"),
+    [
+        ("refuse", errors.PasswordRefused, "old"),
+        ("lost", errors.BMCUnreachable, "old"),
+        ("silent", errors.BMCUnreachable, "new"),
+        ("lie", None, "old"),
+        ("reboot", None, "new"),
+    ],
+)
+def test_a_new_password_fares_as_was_asked_for(
+    driver: FakeDriver, fault: str, error: type[Exception] | None, right: str
+) -> None:
+    faults = {"fake_account_fault": fault, "fake_reboot_logins": 2}
+    setting = driver.set_password(node(**faults, fake_password="old"), "new")
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        asyncio.run(setting)
+    for _ in range(2 if fault == "reboot" else 0):
+        with pytest.raises(errors.BMCUnreachable, match="reboots"):
+            asyncio.run(driver.check_login(node(**faults, fake_password=right)))
+    asyncio.run(driver.check_login(node(**faults, fake_password=right)))
+    with pytest.raises(errors.AuthenticationRefused):
+        asyncio.run(driver.check_login(node(**faults, fake_password="new" if right == "old" else "old")))
+
+
+def test_a_password_of_more_than_20_bytes_is_refused(driver: FakeDriver) -> None:
+    with pytest.raises(errors.PasswordRefused, match="20 bytes"):
+        asyncio.run(driver.set_password(node(), "x" * 21))
+    asyncio.run(driver.set_password(node(), "x" * 20))
+
+
+def test_the_password_of_a_machine_that_is_gone_is_forgotten(driver: FakeDriver) -> None:
+    for name in ("n1", "n2"):
+        asyncio.run(driver.set_password(node(name, fake_password="old"), "new"))
+    check(driver, Manager(node("n2")))
+    asyncio.run(driver.check_login(node("n1", fake_password="any")))
+    with pytest.raises(errors.AuthenticationRefused):
+        asyncio.run(driver.check_login(node("n2", fake_password="any")))
 
 
 def test_the_driver_of_ironics_name_is_the_same_and_says_what_ironics_is_made_of() -> None:
