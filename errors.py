@@ -19,6 +19,7 @@
     ├── InvalidNode               the values for nodes cannot be accepted; lists every fault
     │   └── NodeExists            another node has that name or UUID
     ├── DriverLoadError           a driver cannot be found, imported or started
+    ├── SecretUnreadable          an encrypted value cannot be decrypted
     ├── ApiError
     │   ├── ApiUnavailable        podium-api does not answer, or its database is away
     │   ├── LoginRefused          podium-api does not know who asks
@@ -74,6 +75,7 @@ __all__ = [
     "PasswordRefused",
     "PodiumError",
     "SchemaMismatch",
+    "SecretUnreadable",
     "UnsupportedPowerState",
     "one_line",
 ]
@@ -176,6 +178,10 @@ class DriverLoadError(PodiumError):
     def __init__(self, text: str, faults: Sequence[str] = ()) -> None:
         super().__init__(text)
         self.faults = tuple(faults)
+
+
+class SecretUnreadable(PodiumError):
+    """An encrypted value cannot be decrypted: its key is missing, or it was changed; the text says which."""
 
 
 class ApiError(PodiumError):

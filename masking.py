@@ -82,12 +82,22 @@ def mask(values: Mapping[str, Any], secret: frozenset[str] = frozenset()) -> dic
 
 def _inside(value: Any, secret: frozenset[str]) -> Any:
     if isinstance(value, str):
-        return _IN_ADDRESS.sub(rf"\1{MASK}", value) if "://" in value else value
+        return in_addresses(value, lambda _: MASK)
     if isinstance(value, Mapping):
         return mask(value, secret)
     if isinstance(value, list | tuple):
         return [_inside(one, secret) for one in value]
     return value
+
+
+def in_addresses(text: str, changed: Callable[[str], str]) -> str:
+    """Return a text with another password in each address such as ``https://user:password@host``.
+
+    :param changed: returns what stands instead of a password
+    """
+    if "://" not in text:
+        return text
+    return _IN_ADDRESS.sub(lambda found: found[1] + changed(found[2]), text)
 
 
 def restored(value: Any, known: Any, secret: frozenset[str] = frozenset(), hidden: bool = False) -> Any:

@@ -6,7 +6,17 @@ from oslo_config import cfg
 from oslo_log import log
 
 from podium import library_internals
-from podium.conf import api, client, conductor, database, default, metrics, notifications, periodic_tasks
+from podium.conf import (
+    api,
+    client,
+    conductor,
+    database,
+    default,
+    metrics,
+    notifications,
+    periodic_tasks,
+    secrets,
+)
 
 _LOG_FORMAT: Final = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
@@ -31,7 +41,17 @@ def register(conf: cfg.ConfigOpts) -> None:
     set_defaults()
     log.register_options(conf)
     conf.register_opts(library_internals.SERVICE_OPTIONS)
-    for module in (default, api, client, conductor, periodic_tasks, metrics, notifications, database):
+    for module in (
+        default,
+        api,
+        client,
+        conductor,
+        periodic_tasks,
+        metrics,
+        notifications,
+        database,
+        secrets,
+    ):
         module.register(conf)
 
 
@@ -52,4 +72,5 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         ("metrics", list(metrics.opts)),
         ("notifications", list(notifications.opts)),
         ("periodic_tasks", list(periodic_tasks.opts)),
+        ("secrets", list(secrets.opts)),
     ]
