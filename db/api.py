@@ -39,7 +39,7 @@ class NodeKey(NamedTuple):
 
 
 class NodeRecord(NamedTuple):
-    """Every column of a node, see :class:`podium.db.models.NodeRow`, and when its power was last read."""
+    """Every column of a node, see :data:`podium.db.models.nodes`, and when its power was last read."""
 
     id: int
     uuid: str

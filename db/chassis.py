@@ -14,7 +14,7 @@ from podium.db.paging import Order
 
 
 class Chassis(NamedTuple):
-    """A chassis, see :class:`podium.db.models.ChassisRow`."""
+    """A chassis, see :data:`podium.db.models.chassis`."""
 
     uuid: str
     description: str | None

@@ -33,7 +33,7 @@ def begin(connection: sa.Connection, hostname: str, workers: int) -> None:
 
 
 class ConductorRecord(NamedTuple):
-    """A daemon, see :class:`podium.db.models.ConductorRow`, and its workers, see podium.db.members.
+    """A daemon, see :data:`podium.db.models.conductors`, and its workers, see podium.db.members.
 
     :param drivers: of its workers, or of the last that ended
     :param groups: that it serves, its own first, and those that it serves while nobody else does

@@ -16,7 +16,7 @@ from podium import errors
 from podium.db import at_work, changes, schema
 from podium.db.engine import Database
 from podium.db.limits import Limits
-from podium.db.models import Base, leases
+from podium.db.models import leases, metadata
 
 #: Rows that are in memory at a time, and in one transaction of the target.
 _AT_ONCE: Final = 1000
@@ -53,7 +53,7 @@ def copy(source: Database, target: Database, report: Report) -> dict[str, int]:
     return counts
 
 
-_TABLES: Final = Base.metadata.sorted_tables
+_TABLES: Final = metadata.sorted_tables
 _NUMBERED: Final = [table for table in _TABLES if table.dialect_options["sqlite"]["autoincrement"]]
 #: Those that have a row from the beginning, whose id is 1.
 _OF_ONE_ROW: Final = {
@@ -88,7 +88,7 @@ def _has_rows(connection: sa.Connection, name: str) -> bool:
     """Whether a table has more than in an empty schema; always so if it is not one of Podium's."""
     if name == _VERSION or name in _OF_ONE_ROW:
         return False
-    table = Base.metadata.tables.get(name)
+    table = metadata.tables.get(name)
     return table is None or connection.execute(sa.select(1).select_from(table).limit(1)).first() is not None
 
 

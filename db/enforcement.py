@@ -18,7 +18,7 @@ from podium.db.worker import Worker
 
 
 class Standing(NamedTuple):
-    """Whether enforcement is frozen, see :class:`podium.db.models.EnforcementRow`."""
+    """Whether enforcement is frozen, see :data:`podium.db.models.enforcement`."""
 
     frozen_at: datetime | None = None
     frozen_reason: str | None = None

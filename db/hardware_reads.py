@@ -28,7 +28,7 @@ _WAITED_FOR: Final = 120.0
 
 
 class HardwareRead(NamedTuple):
-    """What one worker is asked to read, see :class:`podium.db.models.HardwareReadRow`."""
+    """What one worker is asked to read, see :data:`podium.db.models.hardware_reads`."""
 
     id: int
     node_uuid: str

@@ -15,7 +15,7 @@ from podium.db.worker import Worker
 
 
 class Event(NamedTuple):
-    """One event of a node's power, see :class:`podium.db.models.PowerEventRow`."""
+    """One event of a node's power, see :data:`podium.db.models.power_events`."""
 
     id: int
     node_uuid: str

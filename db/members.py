@@ -50,7 +50,7 @@ class Service(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A member, see :class:`podium.db.models.MemberRow`."""
+    """A member, see :data:`podium.db.models.members`."""
 
     id: int
     host: str

@@ -22,7 +22,7 @@ from podium.db.worker import Worker
 
 
 class Cursor(NamedTuple):
-    """Up to which event a sink has been notified, see :class:`podium.db.models.NotificationCursorRow`."""
+    """Up to which event a sink has been notified, see :data:`podium.db.models.notification_cursors`."""
 
     sink: str
     event_id: int

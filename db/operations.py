@@ -36,7 +36,7 @@ ITS_NODE: Final = sa.and_(nodes.c.id == requests.c.node_id, nodes.c.power_reques
 
 
 class Operation(NamedTuple):
-    """An operation, see :class:`podium.db.models.OperationRow`, and how far it is.
+    """An operation, see :data:`podium.db.models.operations`, and how far it is.
 
     :param counts: how many of its requests are in each state; states with none are left out
     """
@@ -100,7 +100,7 @@ def _with_counts(connection: sa.Connection, query: sa.Select[Any]) -> list[Opera
 
 
 class PowerRequest(NamedTuple):
-    """An operation's share in one node, see :class:`podium.db.models.PowerRequestRow`."""
+    """An operation's share in one node, see :data:`podium.db.models.power_requests`."""
 
     id: int
     operation_id: int

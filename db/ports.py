@@ -13,7 +13,7 @@ from podium.db.paging import Order
 
 
 class Port(NamedTuple):
-    """A port, see :class:`podium.db.models.PortRow`, and its node."""
+    """A port, see :data:`podium.db.models.ports`, and its node."""
 
     uuid: str
     node_uuid: str

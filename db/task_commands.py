@@ -45,7 +45,7 @@ def ask(
 
 
 class TaskCommand(NamedTuple):
-    """A command to one worker, see :class:`podium.db.models.TaskCommandRow`."""
+    """A command to one worker, see :data:`podium.db.models.task_commands`."""
 
     id: int
     conductor: str

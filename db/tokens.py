@@ -13,7 +13,7 @@ from podium.db.models import api_tokens, columns
 
 
 class Token(NamedTuple):
-    """A token, see :class:`podium.db.models.ApiTokenRow`."""
+    """A token, see :data:`podium.db.models.api_tokens`."""
 
     id: int
     name: str

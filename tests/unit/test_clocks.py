@@ -13,7 +13,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 #: Where the wall clock of a host is read, and why it may be.
 WALL_CLOCKS: Final = {
-    "db/models.py": "what is read in the next two",
+    "db/models/kinds.py": "what is read in the next two",
     "db/clock.py": "SQLite's clock is that of its host",
     "conductor/rooms/clock.py": "until the database was asked first",
     "drivers/ipmi/tasks.py": "dates an inventory, which is collected once more where clocks differ by a day",

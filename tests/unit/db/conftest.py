@@ -41,7 +41,7 @@ def database(migrated: Database) -> Iterator[Database]:
     """An empty database with the present schema, on each kind of server in turn."""
     yield migrated
     with migrated.write() as connection:
-        for table in reversed(models.Base.metadata.sorted_tables):
+        for table in reversed(models.metadata.sorted_tables):
             if table not in (models.change_counter, models.schema_floor):
                 connection.execute(sa.delete(table))
 

@@ -24,14 +24,14 @@ from podium.db import (
     tokens,
 )
 from podium.db.engine import Database
-from podium.db.models import Base, UTCDateTime
+from podium.db.models import UTCDateTime, metadata
 from rounds import ONLY_LONG, rest_is_long
 from servers import Server
 from templates import prepared
 
 Make = Callable[[str], Database]
 
-_TABLES = Base.metadata.sorted_tables
+_TABLES = metadata.sorted_tables
 _KINDS = ("sqlite", "postgresql", "mariadb")
 #: Each kind is copied from and to in make test.
 _PAIRS = [

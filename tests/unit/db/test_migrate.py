@@ -97,7 +97,7 @@ def test_a_migration_that_was_broken_off_anywhere_is_run_again(bare: Database) -
     schema.check(bare)
     with bare.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
-        assert compare_metadata(context, models.Base.metadata) == []
+        assert compare_metadata(context, models.metadata) == []
 
 
 @pytest.mark.mariadb_long

@@ -1,8 +1,9 @@
 """The records that queries answer with have the types of the columns that they are made of."""
 
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
+import sqlalchemy as sa
 
 from podium.db import (
     api,
@@ -23,28 +24,36 @@ from podium.db import (
 @pytest.mark.parametrize(
     ("record", "table"),
     [
-        (api.NodeKey, models.NodeRow),
-        (api.NodeRecord, models.NodeRow),
-        (claims.Claim, models.NodeRow),
-        (fleet.Changed, models.NodeRow),
-        (fleet.OwnedNode, models.NodeRow),
-        (members.Member, models.MemberRow),
-        (operations.PowerRequest, models.PowerRequestRow),
-        (ledger.Event, models.PowerEventRow),
-        (notifications.Cursor, models.NotificationCursorRow),
-        (task_commands.TaskCommand, models.TaskCommandRow),
-        (hardware_reads.HardwareRead, models.HardwareReadRow),
-        (ports.Port, models.PortRow),
-        (chassis.Chassis, models.ChassisRow),
+        (api.NodeKey, models.nodes),
+        (api.NodeRecord, models.nodes),
+        (claims.Claim, models.nodes),
+        (fleet.Changed, models.nodes),
+        (fleet.OwnedNode, models.nodes),
+        (members.Member, models.members),
+        (operations.PowerRequest, models.power_requests),
+        (ledger.Event, models.power_events),
+        (notifications.Cursor, models.notification_cursors),
+        (task_commands.TaskCommand, models.task_commands),
+        (hardware_reads.HardwareRead, models.hardware_reads),
+        (ports.Port, models.ports),
+        (chassis.Chassis, models.chassis),
     ],
 )
-def test_a_record_has_the_types_of_its_columns(record: type[Any], table: type[Any]) -> None:
-    columns = {name: get_args(kind)[0] for name, kind in get_type_hints(table).items() if get_args(kind)}
+def test_a_record_has_the_types_of_its_columns(record: type[Any], table: sa.Table) -> None:
+    columns = {column.name: type_of(column) for column in table.columns}
     fields = get_type_hints(record)
     fields.pop("age", None)  # of a time in a column, by the database's clock
     fields.pop("node_uuid", None)  # for the number of the node
-    columns[models.CHECKED_AT] = get_args(get_type_hints(models.PowerReadingRow)["checked_at"])[0]
+    columns[models.CHECKED_AT] = type_of(models.power_readings.c.checked_at)
     assert fields == {name: columns[name] for name in fields}
+
+
+def type_of(column: sa.Column[Any]) -> Any:
+    """The type of what a column holds, None included where it may."""
+    kind: Any = column.type.python_type
+    if isinstance(column.type, sa.JSON):
+        kind = list[str] if isinstance(column.type, models.Texts) else dict[str, Any]
+    return kind | None if column.nullable else kind
 
 
 def test_the_record_of_a_node_has_every_column() -> None:

@@ -285,7 +285,7 @@ def test_the_migrations_make_what_the_models_say(database: Database) -> None:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
-        assert compare_metadata(context, models.Base.metadata) == []
+        assert compare_metadata(context, models.metadata) == []
 
 
 def test_the_revisions_that_are_listed_are_those_of_the_migrations() -> None:

@@ -16,7 +16,7 @@ from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.recording.recorder import Recorder
 from podium.db import api, power
-from podium.db.models import Base, nodes, power_events, power_requests
+from podium.db.models import metadata, nodes, power_events, power_requests
 from podium.drivers import base
 
 pytestmark = pytest.mark.mariadb_long
@@ -71,15 +71,15 @@ class Standby:
         with self.it.database.read() as connection:
             return {
                 table.name: list(map(dict, connection.execute(sa.select(table)).mappings()))
-                for table in Base.metadata.sorted_tables
+                for table in metadata.sorted_tables
             }
 
     def go_back(self, rows: dict[str, list[dict[str, Any]]]) -> None:
         """Have the database lose what came after these rows."""
         with self.it.database.write() as connection:
-            for table in reversed(Base.metadata.sorted_tables):
+            for table in reversed(metadata.sorted_tables):
                 connection.execute(sa.delete(table))
-            for table in Base.metadata.sorted_tables:
+            for table in metadata.sorted_tables:
                 if rows[table.name]:
                     connection.execute(sa.insert(table), rows[table.name])
         self.it.sql.history.note_change()

@@ -1,0 +1,37 @@
+"""Changes of credentials, and the keys with which secrets are encrypted."""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from podium.db.models.kinds import Exact, UTCDateTime, metadata
+
+#: What a request that changes credentials knows beside ``power_requests``.
+#:
+#: ``new`` and ``old`` are entries of ``driver_info``, by their names. ``state`` is asked (the hardware was
+#: sent nothing), sent (it may have either), in force (the node has the new ones), kept (it has the old ones)
+#: or unknown (neither was proved; both are kept until one is). ``settled_at`` is when the last three came
+#: about; ``old`` stays for some days after that, so that it can be undone.
+credential_changes: Final = sa.Table(
+    "credential_changes",
+    metadata,
+    sa.Column("request_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("operation_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("node_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("node_uuid", sa.String(36), nullable=False),
+    sa.Column("endpoint", Exact),
+    sa.Column("on_bmc", sa.Boolean, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("new", sa.JSON, nullable=False),
+    sa.Column("old", sa.JSON, nullable=False),
+    sa.Column("expire_at", UTCDateTime),
+    sa.Column("settled_at", UTCDateTime, index=True),
+)
+
+#: A key with which something in this database is encrypted, by its name; the key itself is elsewhere.
+secret_keys: Final = sa.Table(
+    "secret_keys",
+    metadata,
+    sa.Column("name", sa.String(16), primary_key=True),
+    sa.Column("since", UTCDateTime, nullable=False),
+)

@@ -1,0 +1,174 @@
+"""What is conducted, and what people note about it."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from podium.db.models.kinds import Exact, RowId, UTCDateTime, WorkerName, metadata
+
+#: A machine.
+#:
+#: ``version`` is the number of the newest change that a person or a power action made to it, see
+#: podium.db.changes. Sweeps never change it: conductors find by it what changed, and a reading is only
+#: written while the version is the one that was read. ``learned`` is the number of the newest change that
+#: conductors found and that people see, see podium.db.news.
+#:
+#: ``wanted_power_state`` is what the last request reached, which enforcement restores; ``power_policy`` is
+#: record, enforce or ignore, None for what the configuration says; ``enforcement`` is why enforcement waits
+#: with this node or what it would do. ``target_power_state`` and ``power_request_id`` are those of the
+#: request that waits or is under way; ``reservation`` is the worker that has the node to itself.
+#: ``provision_state`` is enroll, verifying, manageable, available or active: a node in enroll is not read,
+#: and no driver knows of it. Nobody but people and their programs uses what stands between
+#: ``provision_updated_at`` and ``record``, which has the fields without a column of their own; but for
+#: ``disable_power_off``: such a node is never switched off, see podium.db.power.
+#: ``credentials_changed_at`` is when secrets of ``driver_info`` were last given, by enrolment or later, and
+#: ``credentials_expire_at`` by when a person wants them changed again.
+#: ``health_lasts`` are the seconds after which a health counts as unknown, see podium.db.fleet.
+#: ``identity`` is the machine as the driver names it and ``controller`` what it is behind, see
+#: podium.db.machines. ``endpoint`` is what is spoken to, None for the node itself, and ``slot`` where that
+#: falls, see podium.db.slots. When the power was last read is in ``power_readings``.
+nodes: Final = sa.Table(
+    "nodes",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("uuid", sa.String(36), nullable=False, unique=True),
+    sa.Column("name", sa.String(255), nullable=False, unique=True),
+    sa.Column("driver", sa.String(64), nullable=False, index=True),
+    sa.Column("driver_info", sa.JSON, nullable=False),
+    sa.Column("driver_internal_info", sa.JSON, nullable=False),
+    sa.Column("properties", sa.JSON, nullable=False),
+    sa.Column("extra", sa.JSON, nullable=False),
+    sa.Column("power_state", sa.String(20)),
+    sa.Column("wanted_power_state", sa.String(20)),
+    sa.Column("power_policy", sa.String(16)),
+    sa.Column("enforcement", sa.String(255)),
+    sa.Column("target_power_state", sa.String(20), index=True),
+    sa.Column("power_request_id", sa.BigInteger),
+    sa.Column("power_requested_by", sa.String(255)),
+    sa.Column("power_requested_at", UTCDateTime),
+    sa.Column("power_changed_at", UTCDateTime),
+    sa.Column("power_failures", sa.Integer, nullable=False),
+    sa.Column("health", sa.JSON(none_as_null=True)),
+    sa.Column("health_checked_at", UTCDateTime),
+    sa.Column("health_lasts", sa.Double),
+    sa.Column("last_error", sa.Text),
+    sa.Column("maintenance", sa.Boolean, nullable=False),
+    sa.Column("maintenance_reason", sa.Text),
+    sa.Column("fault", sa.String(64)),
+    sa.Column("reservation", WorkerName),
+    sa.Column("reserved_for", sa.String(255)),
+    sa.Column("reserved_at", UTCDateTime),
+    sa.Column("conductor_group", sa.String(255), nullable=False),
+    sa.Column("identity", Exact),
+    sa.Column("controller", Exact),
+    sa.Column("endpoint", Exact),
+    sa.Column("slot", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("provision_state", sa.String(20), nullable=False, server_default="available"),
+    sa.Column("provision_updated_at", UTCDateTime),
+    sa.Column("instance_uuid", sa.String(36)),
+    sa.Column("instance_name", sa.String(255)),
+    sa.Column("resource_class", sa.String(80)),
+    sa.Column("owner", sa.String(255)),
+    sa.Column("lessee", sa.String(255)),
+    sa.Column("shard", sa.String(255)),
+    sa.Column("parent_node", sa.String(36)),
+    sa.Column("chassis_uuid", sa.String(36)),
+    sa.Column("retired", sa.Boolean),
+    sa.Column("disable_power_off", sa.Boolean),
+    sa.Column("description", sa.Text),
+    sa.Column("record", sa.JSON(none_as_null=True)),
+    sa.Column("version", RowId, nullable=False, index=True),
+    sa.Column("learned", sa.BigInteger, nullable=False, index=True, server_default=sa.text("0")),
+    sa.Column("credentials_changed_at", UTCDateTime, index=True),
+    sa.Column("credentials_expire_at", UTCDateTime),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("updated_at", UTCDateTime, nullable=False),
+    sa.Index("ix_nodes_controller", "controller", "identity"),
+    sa.Index("ix_nodes_slot", "conductor_group", "driver", "slot"),
+    sa.Index("ix_nodes_instance_uuid", "instance_uuid", unique=True),
+    # Partial, so that nobody takes it for a way to the nodes that nobody has reserved.
+    sa.Index(
+        "ix_nodes_reservation",
+        "reservation",
+        postgresql_where=sa.text("reservation IS NOT NULL"),
+        sqlite_where=sa.text("reservation IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+#: When the power of a node was last read; None for never. Every node has such a row.
+#:
+#: It is written for every node in every sweep, and so stands apart from the rest of the node, which is 50
+#: times as large. No index may have the time in it: only so can PostgreSQL write the new row beside the old
+#: one, in the room that the table's fillfactor leaves, and touch no index (a HOT update).
+power_readings: Final = sa.Table(
+    "power_readings",
+    metadata,
+    sa.Column("node_id", RowId, primary_key=True, autoincrement=False),
+    sa.Column("checked_at", UTCDateTime),
+)
+
+#: A network interface of a node, as people and their programs note it; conductors do not use it.
+ports: Final = sa.Table(
+    "ports",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("uuid", sa.String(36), nullable=False, unique=True),
+    sa.Column("node_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("address", sa.String(18), nullable=False, unique=True),
+    sa.Column("name", sa.String(255), unique=True),
+    sa.Column("record", sa.JSON, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("updated_at", UTCDateTime),
+    sqlite_autoincrement=True,
+)
+
+#: An enclosure of nodes, as people and their programs note it; conductors do not use it.
+chassis: Final = sa.Table(
+    "chassis",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("uuid", sa.String(36), nullable=False, unique=True),
+    sa.Column("description", sa.Text),
+    sa.Column("extra", sa.JSON, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("updated_at", UTCDateTime),
+    sqlite_autoincrement=True,
+)
+
+#: What a person asked to have read from the hardware of a node, and the answer.
+#:
+#: ``reader`` is the member that is asked; ``error_kind`` is the name of the error's class in podium.errors.
+hardware_reads: Final = sa.Table(
+    "hardware_reads",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("node_uuid", sa.String(36), nullable=False, index=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("reader", WorkerName, nullable=False),
+    sa.Column("requested_by", sa.String(255), nullable=False),
+    sa.Column("requested_at", UTCDateTime, nullable=False),
+    sa.Column("finished_at", UTCDateTime),
+    sa.Column("answer", sa.JSON),
+    sa.Column("error_kind", sa.String(64)),
+    sa.Column("error", sa.Text),
+    sa.Index("ix_hardware_reads_reader", "reader", "finished_at"),
+    sqlite_autoincrement=True,
+)
+
+#: The name that the time of the last reading has in records of nodes.
+CHECKED_AT: Final = "power_checked_at"
+#: No join: a subquery that is selected may stand in a statement that locks nodes.
+_CHECKED_AT: Final = (
+    sa.select(power_readings.c.checked_at)
+    .where(power_readings.c.node_id == nodes.c.id)
+    .correlate(nodes)
+    .scalar_subquery()
+    .label(CHECKED_AT)
+)
+
+
+def node_columns(names: Iterable[str]) -> list[sa.ColumnElement[Any]]:
+    """What to select of nodes for these names: columns, and the time of the last reading."""
+    return [_CHECKED_AT if name == CHECKED_AT else nodes.c[name] for name in names]
