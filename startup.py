@@ -1,4 +1,4 @@
-"""The first lines of the daemons: what signals do until there is a daemon that hears them.
+"""The first lines of the daemons: what signals do until a daemon hears them; who sees its memory.
 
 Its imports take half a second, in which SIGHUP would kill it, and Ctrl-C print where it was. So nothing is
 imported above :func:`main` but what Python has loaded anyway.
@@ -13,7 +13,7 @@ def main() -> int:
 
     :returns: the exit status, see :func:`podium.conductor.service.main`
     """
-    _await_signals()
+    _begin()
     from podium.conductor import service
 
     return service.main()
@@ -24,10 +24,17 @@ def api() -> int:
 
     :returns: the exit status, see :func:`podium.api.service.main`
     """
-    _await_signals()
+    _begin()
     from podium.api import service
 
     return service.main()
+
+
+def _begin() -> None:
+    _await_signals()
+    from podium import private_memory
+
+    private_memory.keep()
 
 
 def _await_signals() -> None:

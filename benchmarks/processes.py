@@ -110,8 +110,13 @@ def _cpu(pid: int) -> float:
 
 def _proportional_set_size(pid: int) -> float:
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+        name, text = "Pss:", ""
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except PermissionError:  # of a daemon that keeps its memory from all but root: shared pages count too
+            name, text = "VmRSS:", Path(f"/proc/{pid}/status").read_text()
+        for line in text.splitlines():
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024.0
     return 0.0
 

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Final
 
-from podium import errors
+from podium import errors, private_memory
 from podium.cli.app import App
 from podium.cli.spared import spare
 
@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     :returns: 0, 1 if the command failed, 2 for a wrong command line, 130 after Ctrl-C
     """
     if argv is None:
+        private_memory.keep()
         spare()
     status = 0
     try:

@@ -342,7 +342,8 @@ class Manager(Protocol):
         """Start a program, without a shell. Secrets go into ``input``: every user sees ``argv``.
 
         :param timeout: seconds after which the program and its children are killed
-        :param env: its environment, by default the conductor's
+        :param env: its environment, by default the conductor's without variables that begin with
+            ``OS_``, which may be options
         :param max_output: bytes of each output, more of which is an error
         :raises podium.errors.DriverError: when waited for: it cannot be started, took longer or said more
         """

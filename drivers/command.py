@@ -73,6 +73,11 @@ def in_thread(work: Callable[[], _T], name: str) -> Pending[_T]:
     return Pending(future)
 
 
+def inherited() -> dict[str, str]:
+    """Return this process's environment without options of Podium, such as the password of the database."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -90,7 +95,7 @@ def run(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=env,
+            env=inherited() if env is None else env,
             process_group=0,
         )
     except OSError as error:

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import http.client
 import json
-import os
 import shlex
 import socket
 import threading
@@ -90,9 +89,7 @@ class ProgramSink:
 
     def deliver(self, document: str) -> None:
         """:raises podium.errors.PodiumError: when it cannot be run, or its exit status is not 0"""
-        # Such variables may hold options, such as the password of the database.
-        env = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-        done = command.run(self._argv, timeout=self._timeout, input=document, env=env)
+        done = command.run(self._argv, timeout=self._timeout, input=document)
         if done.returncode != 0:
             said = " ".join(done.stderr.split())[:_LONGEST_COMPLAINT] or "nothing on standard error"
             program = Path(self._argv[0]).name
