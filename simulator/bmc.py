@@ -11,6 +11,7 @@ from typing import Final
 
 from podium.drivers.ipmi.lan import packet
 from podium.simulator import fru, sensors
+from podium.simulator.accounts import Accounts
 from podium.simulator.faults import HEALTHY, Faults
 
 # Completion codes, table 5-2.
@@ -25,6 +26,7 @@ NOT_PRESENT: Final = 0xCB
 INVALID_FIELD: Final = 0xCC
 INSUFFICIENT_PRIVILEGE: Final = 0xD4
 NOT_IN_THIS_STATE: Final = 0xD5
+SILENT: Final = -1  #: no answer
 
 _LOG_SIZE: Final = 256
 _IDENTIFY_SECONDS: Final = 15
@@ -42,7 +44,7 @@ Answer = tuple[int, bytes]
 class Settings:
     """The settings of all BMCs of a simulator.
 
-    :param password: at most 20 bytes
+    :param password: at the start; at most 20 bytes
     :param kg: the BMC key, 20 bytes; empty for none
     :param power_delay: seconds between off and on of a power cycle, and until a soft shutdown is done
     :param session_limit: sessions that one BMC holds
@@ -75,6 +77,7 @@ class BMC:
         "_shown",
         "_shown_until",
         "_turns",
+        "accounts",
         "carried_out",
         "commands",
         "faults",
@@ -84,6 +87,7 @@ class BMC:
         """:param number: 32 bits from which its serial numbers and its MAC address are derived"""
         self._settings = settings
         self._number = number
+        self.accounts = Accounts(settings.user, settings.password, settings.clock)
         self._on = False
         self._turns: tuple[float, bool] | None = None  # when the power switches by itself, and to what
         self._shown = False

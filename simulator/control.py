@@ -5,6 +5,8 @@
     {"clear": "fault", "kind": "all", "where": "1-48"}
     {"get": "status"}
     {"get": "log", "where": "1-48"}
+    {"get": "accounts", "where": "1-48"}
+    {"set": "password", "to": "...", "where": "127.20.0.5"}
 
 Each gets one line back: ``{"ok": true, ...}``, or ``{"ok": false, "error": "..."}``.
 """
@@ -25,7 +27,8 @@ _CLIENTS: Final = 16
 _IDLE_SECONDS: Final = 60.0
 _CLIENT_SECONDS: Final = 30.0
 _FORMS: Final = (
-    'give {"set": "power"}, {"set": "fault"}, {"clear": "fault"}, {"get": "status"} or {"get": "log"}'
+    'give {"set": "power"}, {"set": "password"}, {"set": "fault"}, {"clear": "fault"}, {"get": "status"}, '
+    '{"get": "log"} or {"get": "accounts"}'
 )
 
 
@@ -97,6 +100,10 @@ def _carry_out(racks: Racks, request: dict[str, Any]) -> dict[str, Any]:
             return racks.status()
         case {"get": "log"}:
             return {"bmcs": racks.log(word("where"))}
+        case {"get": "accounts"}:
+            return {"bmcs": racks.accounts(word("where"))}
+        case {"set": "password"}:
+            return {"changed": racks.set_password(word("to"), word("where"))}
         case {"set": "power"}:
             if word("to") not in ("on", "off"):
                 raise errors.ConfigError(f"power is set to on or off, not to {word('to')!r}")

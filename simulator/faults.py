@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from podium import errors
+from podium.simulator import fault_values as values
 
 IPMI: Final = "IPMI"
 REDFISH: Final = "Redfish"
-#: What a Redfish BMC may answer instead of 401 to whoever it does not know.
-NOBODY: Final = ("400", "403", "404", "440", "500", "page", "redirect", "error", "nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,10 @@ class Faults:
     :param redirects_posts: the status with which each POST and DELETE is redirected to its path with a slash
     :param starts: seconds for which its service root has hardly anything in it
     :param drops_events: seconds after which an event stream is closed
+    :param password_refused: why it does not take a new password; empty if it does
+    :param password_reboots: seconds for which it is away after a change of its password
+    :param password_form: the one form of a password that it takes, 16 or 20 bytes; 0 for both
+    :param lockout: wrong logins in a row that lock an account; 0 for any number
     """
 
     dead: bool = False
@@ -114,61 +117,21 @@ class Faults:
     no_actions: bool = False
     event_silence: bool = False
     drops_events: float = 0.0
+    no_accounts: bool = False
+    password_silent: bool = False
+    password_lost: bool = False
+    password_refused: str = ""
+    password_lies: bool = False
+    password_truncates: bool = False
+    password_reboots: float = 0.0
+    password_ends_sessions: bool = False
+    password_expired: bool = False
+    password_form: int = 0
+    lockout: int = 0
+    lockout_seconds: float = 0.0
 
 
 HEALTHY: Final = Faults()
-
-
-def _seconds(value: str) -> float:
-    seconds = float(value.removesuffix("s"))
-    if not 0 < seconds <= 3600:
-        raise ValueError
-    return seconds
-
-
-def _in_seconds(field: str) -> Callable[[str], dict[str, Any]]:
-    return lambda value: {field: _seconds(value)}
-
-
-def _lossy(value: str) -> dict[str, Any]:
-    probability = float(value)
-    if not 0 < probability <= 1:
-        raise ValueError
-    return {"lossy": probability}
-
-
-def _busy(value: str) -> dict[str, Any]:
-    seconds = int(value.removesuffix("s"))  # as Retry-After has it
-    if not 0 < seconds <= 3600:
-        raise ValueError
-    return {"busy": seconds}
-
-
-def _nobody(value: str) -> dict[str, Any]:
-    if value not in NOBODY:
-        raise ValueError
-    return {"says_nobody": value}
-
-
-def _redirects(value: str) -> dict[str, Any]:
-    if value not in ("301", "302", "307", "308"):
-        raise ValueError
-    return {"redirects_posts": int(value)}
-
-
-def _forgets(value: str) -> dict[str, Any]:
-    if value.endswith("s"):
-        return {"forgets_after_commands": None, "forgets_after_seconds": _seconds(value)}
-    if int(value) < 1:
-        raise ValueError
-    return {"forgets_after_commands": int(value), "forgets_after_seconds": None}
-
-
-def _status(value: str) -> dict[str, Any]:
-    status = int(value, 16)
-    if not 0x01 <= status <= 0x12:  # table 13-15
-        raise ValueError
-    return {"no_suite_17": status}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +154,7 @@ _SECONDS: Final = "seconds, up to 3600"
 
 
 def _lasting(field: str, *protocols: str) -> Kind:
-    return Kind((field,), _SECONDS, _in_seconds(field), protocols or (IPMI, REDFISH))
+    return Kind((field,), _SECONDS, values.in_seconds(field), protocols or (IPMI, REDFISH))
 
 
 def _of_ipmi(field: str) -> Kind:
@@ -205,11 +168,11 @@ def _of_redfish(field: str) -> Kind:
 KINDS: Final[dict[str, Kind]] = {
     "dead": Kind(("dead",)),
     "slow": _lasting("slow"),
-    "lossy": Kind(("lossy",), "a probability above 0, up to 1", _lossy, (IPMI,)),
+    "lossy": Kind(("lossy",), "a probability above 0, up to 1", values.lossy, (IPMI,)),
     "wrong-password": Kind(("wrong_password",)),
     "session-table-full": Kind(("session_table_full",)),
     "forgets-sessions": Kind(
-        ("forgets_after_commands", "forgets_after_seconds"), "commands (20) or seconds (30s)", _forgets
+        ("forgets_after_commands", "forgets_after_seconds"), "commands (20) or seconds (30s)", values.forgets
     ),
     "stale": _lasting("stale"),
     "refuses": _lasting("refuses"),
@@ -219,7 +182,7 @@ KINDS: Final[dict[str, Kind]] = {
     "drive-fault": Kind(("drive_fault",)),
     "intrusion": Kind(("intrusion",)),
     "self-test-failed": _of_ipmi("self_test_failed"),
-    "no-suite-17": Kind(("no_suite_17",), "a status from 01 to 12, in hexadecimal", _status, (IPMI,)),
+    "no-suite-17": Kind(("no_suite_17",), "a status from 01 to 12, in hexadecimal", values.status, (IPMI,)),
     "blank-refusals": _of_ipmi("blank_refusals"),
     "short-refusals": _of_ipmi("short_refusals"),
     "echoed-ids": _of_ipmi("echoed_ids"),
@@ -242,17 +205,17 @@ KINDS: Final[dict[str, Kind]] = {
     "false-etags": _of_redfish("false_etags"),
     "odd-resets": _of_redfish("odd_resets"),
     "slow-reset": _lasting("slow_reset", REDFISH),
-    "busy": Kind(("busy",), "whole seconds, up to 3600", _busy, (REDFISH,)),
+    "busy": Kind(("busy",), "whole seconds, up to 3600", values.busy, (REDFISH,)),
     "half-closes": _of_redfish("half_closes"),
     "cuts": _of_redfish("cuts"),
     "odd-texts": _of_redfish("odd_texts"),
     "odd-json": _of_redfish("odd_json"),
     "odd-heads": _of_redfish("odd_heads"),
-    "says-nobody": Kind(("says_nobody",), f"one of {', '.join(NOBODY)}", _nobody, (REDFISH,)),
+    "says-nobody": Kind(("says_nobody",), f"one of {', '.join(values.NOBODY)}", values.nobody, (REDFISH,)),
     "cut-errors": _of_redfish("cut_errors"),
     "cut-actions": _of_redfish("cut_actions"),
     "wrong-lengths": _of_redfish("wrong_lengths"),
-    "redirects-posts": Kind(("redirects_posts",), "301, 302, 307 or 308", _redirects, (REDFISH,)),
+    "redirects-posts": Kind(("redirects_posts",), "301, 302, 307 or 308", values.redirects, (REDFISH,)),
     "old-tls": _of_redfish("old_tls"),
     "absolute-links": _of_redfish("absolute_links"),
     "relative-links": _of_redfish("relative_links"),
@@ -282,6 +245,23 @@ KINDS: Final[dict[str, Kind]] = {
     "no-actions": _of_redfish("no_actions"),
     "event-silence": _of_redfish("event_silence"),
     "drops-events": _lasting("drops_events", REDFISH),
+    "no-accounts": _of_redfish("no_accounts"),
+    "password-silent": Kind(("password_silent",)),
+    "password-lost": Kind(("password_lost",)),
+    "password-refused": Kind(
+        ("password_refused",),
+        f"one of {', '.join(values.REASONS)}, or a completion code in hexadecimal",
+        values.refusal,
+    ),
+    "password-lies": Kind(("password_lies",)),
+    "password-truncates": Kind(("password_truncates",)),
+    "password-reboots": _lasting("password_reboots"),
+    "password-ends-sessions": Kind(("password_ends_sessions",)),
+    "password-expired": _of_redfish("password_expired"),
+    "password-form": Kind(("password_form",), "16 or 20", values.form, (IPMI,)),
+    "lockout": Kind(
+        ("lockout", "lockout_seconds"), "wrong logins (3), also with seconds (3/60s)", values.lockout
+    ),
 }
 
 

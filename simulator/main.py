@@ -108,12 +108,16 @@ def _add_ctl(parser: argparse.ArgumentParser) -> None:
     fault = actions.add_parser("fault", help="give BMCs a fault, or clear it", usage=usage)
     fault.add_argument("words", nargs="+", metavar="WORD")
     actions.add_parser("status", help="count BMCs, sessions, requests and datagrams")
+    accounts = actions.add_parser("accounts", help="count logins, wrong ones, and changes of passwords")
+    accounts.add_argument("where", metavar="WHERE")
 
 
 def _ctl(arguments: argparse.Namespace) -> int:
     match arguments.action, getattr(arguments, "words", None):
         case "power", _:
             request = {"set": "power", "to": arguments.to, "where": arguments.where}
+        case "accounts", _:
+            request = {"get": "accounts", "where": arguments.where}
         case "fault", ["clear", kind, where]:
             request = {"clear": "fault", "kind": kind, "where": where}
         case "fault", [fault, where]:
@@ -122,8 +126,14 @@ def _ctl(arguments: argparse.Namespace) -> int:
             raise errors.ConfigError("give fault KIND[=VALUE] WHERE, or fault clear KIND WHERE")
         case _:
             request = {"get": "status"}
-    for key, value in control.ask(arguments.control, request).items():
-        sys.stdout.write(f"{key}: {value}\n")
+    reply = control.ask(arguments.control, request)
+    for key, value in reply.get("bmcs", reply).items():
+        words = (
+            value
+            if not isinstance(value, dict)
+            else ", ".join(f"{name} {one}" for name, one in value.items())
+        )
+        sys.stdout.write(f"{key}: {words}\n")
     return 0
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 from podium import errors
 from podium.simulator import faults, nodes, selection
+from podium.simulator.accounts import Accounts
 
 
 class Simulated(Protocol):
@@ -14,6 +15,7 @@ class Simulated(Protocol):
 
     faults: faults.Faults
     power_on: bool
+    accounts: Accounts
 
     @property
     def log(self) -> tuple[str, ...]:
@@ -61,6 +63,25 @@ class Racks:
         for rack, address in chosen:
             rack.at(address).power_on = on
         return len(chosen)
+
+    def set_password(self, password: str, where: str) -> int:
+        """Give some BMCs' own accounts a password, like a person at their web pages; return how many.
+
+        :raises podium.errors.ConfigError: if ``where`` cannot be understood
+        """
+        chosen = self._select(where)
+        for rack, address in chosen:
+            rack.at(address).accounts.own.password = password.encode()
+        return len(chosen)
+
+    def accounts(self, where: str) -> dict[str, Mapping[str, Any]]:
+        """Return by address how logins and changes of the password went, and the password's SHA-256.
+
+        :raises podium.errors.ConfigError: if ``where`` cannot be understood
+        """
+        return {
+            nodes.text(address): rack.at(address).accounts.report() for rack, address in self._select(where)
+        }
 
     def status(self) -> dict[str, int]:
         """Return counts of BMCs, machines that are on, BMCs with a fault, sessions, and messages."""

@@ -152,7 +152,9 @@ class Simulator(Rack):
                 continue
             self.counters.received += 1
             found = channel.bmc.faults
-            if found is not faults.HEALTHY and (found.dead or self._lose(found)):
+            if found is not faults.HEALTHY and (
+                found.dead or channel.bmc.accounts.is_away or self._lose(found)
+            ):
                 self.counters.dropped += 1
                 continue
             try:

@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any, Final
 
 from podium.drivers.ipmi.lan import crypto, handshake, packet
-from podium.simulator import anonymous, bmc, quirks
+from podium.simulator import accounts, anonymous, bmc, quirks, users
 from podium.simulator.faults import Faults
 
 _IDLE_SECONDS: Final = 60.0  # section 6.12.15
@@ -182,11 +182,14 @@ class LanChannel:
         highest = _OPERATOR if self.bmc.faults.operator_only else session.limit
         if not 1 <= role <= min(session.limit, highest):
             return self._refuse(session, message.tag, _UNAUTHORIZED_ROLE)
-        if message.user != self._settings.user.encode():
+        user = self.bmc.accounts.named(message.user)
+        if user is None:
+            self.bmc.accounts.failed(None, self.bmc.faults)
+        if user is None or self.bmc.accounts.is_locked(user):
             return self._refuse(session, message.tag, _UNAUTHORIZED_NAME)
         opened_for, session.limit = session.limit, role
         session.privilege = min(role, packet.PRIVILEGE_USER)
-        password = b"another password" if self.bmc.faults.wrong_password else self._settings.password
+        password = b"another password" if self.bmc.faults.wrong_password else user.password
         exchange = crypto.Exchange(
             suite=session.suite,
             console_id=session.console_id,
@@ -208,17 +211,22 @@ class LanChannel:
         session = self._sessions.get(message.bmc_id)
         if session is None or session.exchange is None:
             return handshake.Refusal(message.tag, _INVALID_SESSION, 0).encode()
+        user = self.bmc.accounts.named(session.exchange.user)
         if message.status:
             if session.keys is None:  # the console found that we do not know the password
+                if message.status == _INVALID_INTEGRITY_CHECK:
+                    self.bmc.accounts.failed(user, self.bmc.faults)
                 self._refuse(session, message.tag, message.status)
             return None
         wanted = quirks.confirmed(self.bmc.faults, session.exchange).rakp_3_code()
         if not hmac.compare_digest(message.code, wanted):
+            self.bmc.accounts.failed(user, self.bmc.faults)
             return self._refuse(session, message.tag, _INVALID_INTEGRITY_CHECK)
         session_key = session.exchange.session_key()
         if session.keys is None:
             session.keys = crypto.SessionKeys(session.suite, session_key)
             self.sessions_opened += 1
+            self.bmc.accounts.succeeded(user)
             self.most_sessions = max(self.most_sessions, self.sessions)
         code = session.exchange.rakp_4_code(session_key)
         return handshake.Rakp4(message.tag, session.console_id, code).encode()
@@ -246,13 +254,16 @@ class LanChannel:
             netfn, number, command, data = _request(message)
             code, answer = self._carry_out(session, netfn, command, data)
             session.request = message
-            session.answer = packet.encode_response(netfn, number, command, code, answer)
+            silent = code == bmc.SILENT
+            session.answer = b"" if silent else packet.encode_response(netfn, number, command, code, answer)
             session.commands += 1
             session.exchange = None  # it was kept for a RAKP message 3 that is sent again
             self.bmc.commands += 1
             if self._asking != self._client and (netfn, command) != packet.CLOSE_SESSION:
                 self._client = self._asking
                 self.clients.append((now, self._asking))
+        if not session.answer:
+            return None
         session.sequence = session.sequence % 0xFFFFFFFF + 1
         answer_id = 0 if self.bmc.faults.zero_ids else session.console_id
         sealed = quirks.message(self.bmc.faults, session.answer)
@@ -269,9 +280,14 @@ class LanChannel:
             return _set_privilege(session, data, self.bmc.faults)
         if (netfn, command) == packet.CLOSE_SESSION:
             return self._close(data)
-        return self._anonymous(netfn, command, data) or self.bmc.execute(
-            netfn, command, data, session.privilege
-        )
+        if (answer := self._anonymous(netfn, command, data)) is not None:
+            return answer
+        faults, known = self.bmc.faults, self.bmc.accounts
+        changes = known.changes
+        answer = users.answer(netfn, command, data, session.privilege, known, faults)
+        if known.changes != changes and accounts.ends_sessions(faults):
+            self.forget_sessions()  # the answer still goes to this one
+        return answer or self.bmc.execute(netfn, command, data, session.privilege)
 
     def _close(self, data: bytes) -> bmc.Answer:
         """Section 22.19; the answer still goes to the closed session."""

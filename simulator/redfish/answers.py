@@ -39,6 +39,9 @@ class Message:
         }
 
 
+DEMANDED: Final = Message(428, "PreconditionRequired", "The request needs a precondition: If-Match.")
+
+
 @dataclass(slots=True)
 class Answer:
     """One answer.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from podium.simulator.accounts import Accounts
 from podium.simulator.faults import HEALTHY, Faults
 from podium.simulator.redfish.events import Event, power_event, status_event
 from podium.simulator.redfish.health import worst
@@ -17,6 +18,7 @@ from podium.simulator.redfish.tasks import Tasks
 class Settings:
     """The settings of all BMCs of a simulator.
 
+    :param password: at the start
     :param power_delay: seconds between the states of a power change; 0 for at once
     :param session_limit: sessions that one BMC holds
     :param session_timeout: seconds after which an unused session ends
@@ -43,12 +45,13 @@ class BMC:
     :param address: its IPv4 address
     """
 
-    __slots__ = ("_announced", "_faults", "_faulty_since", "_unsettled", "address", "changed", "machines",
-                 "publish", "sessions", "settings", "tasks")  # fmt: skip
+    __slots__ = ("_announced", "_faults", "_faulty_since", "_unsettled", "accounts", "address", "changed",
+                 "machines", "publish", "sessions", "settings", "tasks")  # fmt: skip
 
     def __init__(self, settings: Settings, address: int) -> None:
         self.settings = settings
         self.address = ipaddress.IPv4Address(address)
+        self.accounts = Accounts(settings.user, settings.password.encode(), settings.clock)
         self.sessions = Sessions(settings.session_limit, settings.session_timeout)
         self.tasks = Tasks()
         self.changed: Callable[[], None] = lambda: None  #: called when resources have changed
@@ -77,6 +80,11 @@ class BMC:
         if worst(before) != worst(faults):
             for system in self.machines:
                 self.publish(status_event(system, worst(faults)))
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it answers nothing: for good, or because it restarts."""
+        return self._faults.dead or (bool(self._faults.password_reboots) and self.accounts.is_away)
 
     @property
     def is_starting(self) -> bool:

@@ -68,7 +68,7 @@ class Connection(Link):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Of asyncio; a BMC that was dead has forgotten its connections."""
-        if self.service is None or self.service.bmc.faults.dead:
+        if self.service is None or self.service.bmc.is_dead:
             self._deaf = True
         elif self._deaf:
             self.abort()

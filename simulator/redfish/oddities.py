@@ -6,7 +6,15 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from podium.simulator.faults import Faults
-from podium.simulator.redfish.answers import Answer, Message, answer, not_found, not_modified, refusal
+from podium.simulator.redfish.answers import (
+    DEMANDED,
+    Answer,
+    Message,
+    answer,
+    not_found,
+    not_modified,
+    refusal,
+)
 from podium.simulator.redfish.bmc import BMC
 from podium.simulator.redfish.documents import ROOT, Document
 from podium.simulator.redfish.machine import RESETS
@@ -26,7 +34,6 @@ _LATE: Final = 60.0  # seconds
 
 _BROKEN: Final = Message(500, "InternalError", "The request failed due to an internal service error.")
 _NO_CONDITIONS: Final = Message(412, "PreconditionFailed", "The ETag is of no use.")
-_DEMANDED: Final = Message(428, "PreconditionRequired", "The request needs a precondition: If-Match.")
 _OTHER_ETAG: Final = Message(412, "PreconditionFailed", "The ETag did not match the resource's.")
 _NOT_READY: Final = Message(200, "InternalError", "The host interface is not ready.")
 _WRONG: Final = Message(400, "GeneralError", "A general error has occurred.")
@@ -85,7 +92,7 @@ def _to_reset(system: Document, match: bytes | None, reset: Any, wrong: Faults) 
     if not wrong.demands_etags:
         return None
     if match is None:
-        return refusal(_DEMANDED)
+        return refusal(DEMANDED)
     etag = str(system.get("@odata.etag", "")).encode()
     return None if match in (b"*", etag) else refusal(_OTHER_ETAG)
 

@@ -54,6 +54,11 @@ class Publisher:
             timers.append(self._loop.call_later(self._bmc.faults.drops_events, listener.close))
         self._watch()
 
+    def end(self) -> None:
+        """End all event streams."""
+        for listener in list(self._listeners):
+            listener.close()
+
     def remove(self, listener: Listener) -> None:
         """Send no more events to a connection, whether it was added or not."""
         for timer in self._listeners.pop(listener, ()):

@@ -29,7 +29,7 @@ def with_foreign_links(value: Any) -> Any:
 def nobody(form: str, path: str) -> Answer:
     """Return what a BMC answers to whoever it does not know, in another form than 401.
 
-    :param form: one of podium.simulator.faults.NOBODY
+    :param form: one of podium.simulator.fault_values.NOBODY
     """
     if form == "page" or path == _LOGIN_PAGE:
         page = b"<!DOCTYPE html><html><body>Log in</body></html>"
@@ -63,7 +63,7 @@ def spoil(made: Answer, wrong: Faults, request: Request) -> Answer:
         wire = with_length(wire)
     if wrong.wrong_type:
         wire = wire.replace(b"application/json", b"text/html", 1)
-    done = made.status < 300 and request.method in (b"POST", b"DELETE")
+    done = made.status < 300 and request.method in (b"POST", b"PATCH", b"DELETE")
     if (wrong.cut_errors and made.status >= 400) or (wrong.cut_actions and done):
         wire, closes = _without_body(wire), True
     elif wrong.wrong_lengths and made.status not in (204, 304):

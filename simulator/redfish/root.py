@@ -45,6 +45,7 @@ def _service_root(bmc: BMC) -> Document:
         "Managers": link("/Managers"),
         "Tasks": link("/TaskService"),
         **({} if bmc.faults.no_events else {"EventService": link("/EventService")}),
+        **({} if bmc.faults.no_accounts else {"AccountService": link("/AccountService")}),
         **sessions,
     }
 

@@ -121,7 +121,7 @@ class RedfishSimulator(Rack):
             "faulty": sum(bmc.faults is not faults.HEALTHY for bmc in bmcs),
             "sessions": sum(len(bmc.sessions) for bmc in bmcs),
             "sessions_opened": sum(bmc.sessions.opened for bmc in bmcs),
-            "logins_refused": sum(bmc.sessions.refused for bmc in bmcs),
+            "logins_refused": sum(bmc.accounts.wrong_logins for bmc in bmcs),
             "requests": sum(service.requests for service in services),
             "connections": len(self._connections),
             "connections_accepted": self._accepted,

@@ -2,13 +2,14 @@
 
 import base64
 import dataclasses
-import hmac
 import math
 from typing import Final
 
 from podium.simulator import faults
-from podium.simulator.redfish import oddities, queries, tree
+from podium.simulator.accounts import ends_sessions, is_silent
+from podium.simulator.redfish import accounts, oddities, queries, tree
 from podium.simulator.redfish.answers import (
+    DEMANDED,
     Answer,
     Message,
     answer,
@@ -31,7 +32,7 @@ from podium.simulator.redfish.systems import allowed_resets
 #: Renderings kept for each BMC; in a rack that is read all the time, each BMC needs one or two.
 _KEPT: Final = 8
 #: Resources that change without a change of the BMC.
-_UNKEPT: Final = (f"{ROOT}/SessionService", f"{ROOT}/TaskService")
+_UNKEPT: Final = (f"{ROOT}/SessionService", f"{ROOT}/TaskService", accounts.SERVICE)
 _RESET: Final = "/Actions/ComputerSystem.Reset"
 
 _UNAUTHORIZED: Final = Message(401, "NoValidSession", "There is no valid session established.")
@@ -56,7 +57,7 @@ class Service:
     :param publisher: of its events
     """
 
-    __slots__ = ("_busy_since", "_credentials", "_rendered", "bmc", "publisher", "requests")
+    __slots__ = ("_busy_since", "_rendered", "bmc", "publisher", "requests")
 
     def __init__(self, bmc: BMC, publisher: Publisher) -> None:
         self.bmc = bmc
@@ -64,8 +65,6 @@ class Service:
         self.requests = 0  #: answered requests
         self._rendered: dict[bytes, Answer] = {}
         self._busy_since: float | None = None
-        user = f"{bmc.settings.user}:{bmc.settings.password}"
-        self._credentials = b"Basic " + base64.b64encode(user.encode())
         bmc.changed = self._changed
 
     def answer(self, request: Request) -> Answer:
@@ -112,8 +111,11 @@ class Service:
             if form := self.bmc.faults.says_nobody:
                 return nobody(form, path)
             return refusal(_UNAUTHORIZED, {"WWW-Authenticate": 'Basic realm="podium-sim"'})
-        if self.bmc.faults is not faults.HEALTHY and (odd := self._odd_answer(request)):
-            return odd
+        if self.bmc.faults is not faults.HEALTHY:
+            if accounts.must_change(self.bmc) and not accounts.is_allowed_before(path):
+                return refusal(accounts.demand())
+            if odd := self._odd_answer(request):
+                return odd
         if method in (b"GET", b"HEAD"):
             found = self._get(request.target, path)
             match = headers.get(b"if-none-match")
@@ -126,6 +128,8 @@ class Service:
         session, slash, id = path.rpartition("/")
         if method == b"DELETE" and slash and session == SESSIONS and id in self.bmc.sessions.ids:
             return self._log_out(path, id, headers.get(b"if-match"))
+        if method == b"PATCH" and path.startswith(accounts.ACCOUNTS) and self._resource(path) is not None:
+            return self._change_account(path, request)
         known = tree.find(self.bmc, path) is not None
         return not_allowed(method, _allowed(path)) if known else not_found(path)
 
@@ -146,9 +150,11 @@ class Service:
         given = headers.get(b"authorization")
         if given is None:
             return False
-        known = hmac.compare_digest(given, self._credentials) and not bmc.faults.wrong_password
-        bmc.sessions.refused += not known
-        return known
+        try:
+            user, _, password = base64.b64decode(given.removeprefix(b"Basic ")).partition(b":")
+        except ValueError:
+            user = password = b""
+        return bmc.accounts.check(user, password, bmc.faults)
 
     def _log_in(self, request: Request) -> Answer:
         """DSP0266, clause "Session login": the token is in a header, the session's path in another."""
@@ -160,15 +166,18 @@ class Service:
             if not isinstance(body.get(name), str):
                 text = f"The property {name} is required and is missing."
                 return refusal(Message(400, "PropertyMissing", text, (name,)))
-        given = base64.b64encode(f"{body['UserName']}:{body['Password']}".encode(errors="replace"))
-        if not hmac.compare_digest(b"Basic " + given, self._credentials) or bmc.faults.wrong_password:
-            bmc.sessions.refused += 1
+        user, password = (body[name].encode(errors="replace") for name in ("UserName", "Password"))
+        if not bmc.accounts.check(user, password, bmc.faults):
             return refusal(_BAD_LOGIN)
         session = bmc.sessions.open(bmc.settings.clock(), bmc.faults)
         if session is None:
             return refusal(_NO_ROOM)
+        bmc.accounts.succeeded(bmc.accounts.named(user))
         path = f"{SESSIONS}/{session.id}"
-        return answer(201, tree.find(bmc, path), {"Location": path, "X-Auth-Token": session.token.decode()})
+        document = tree.find(bmc, path) or {}
+        if accounts.must_change(bmc):
+            document["@Message.ExtendedInfo"] = [accounts.demand().extended_info]
+        return answer(201, document, {"Location": path, "X-Auth-Token": session.token.decode()})
 
     def _log_out(self, path: str, id: str, match: bytes | None) -> Answer:
         document = tree.find(self.bmc, path)
@@ -176,6 +185,27 @@ class Service:
             return refusal(_PRECONDITION)
         self.bmc.sessions.close(id)
         return answer(204)
+
+    def _change_account(self, path: str, request: Request) -> Answer:
+        bmc, match = self.bmc, request.headers.get(b"if-match")
+        etag = str((self._resource(path) or {}).get("@odata.etag", "")).encode()
+        if match is None and bmc.faults.demands_etags:
+            return refusal(DEMANDED)
+        if match not in (None, b"*", etag):
+            return refusal(_PRECONDITION)
+        properties = json_object(request.body)
+        if properties is None:
+            return refusal(_MALFORMED)
+        changes = bmc.accounts.changes
+        refused = accounts.change(bmc, path.rpartition("/")[2], properties)
+        if refused is not None:
+            return refusal(refused)
+        if ends_sessions(bmc.faults) and bmc.accounts.changes != changes:
+            bmc.sessions.forget()
+            self.publisher.end()
+        if is_silent(bmc.faults):
+            return Answer(b"", 0, closes=True)
+        return self._start_task(None) if bmc.faults.tasks else answer(204)
 
     # -- what is read ---------------------------------------------------------------------------------------
 
@@ -273,4 +303,6 @@ def _allowed(path: str) -> str:
     """Return the methods of a resource, for the header Allow."""
     if path == SESSIONS:
         return "GET, HEAD, POST"
+    if path.startswith(accounts.ACCOUNTS):
+        return "GET, HEAD, PATCH"
     return "GET, HEAD, DELETE" if path.startswith(SESSIONS) else "GET, HEAD"

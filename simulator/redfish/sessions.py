@@ -23,7 +23,7 @@ class Session:
 class Sessions:
     """At most ``limit`` sessions; each ends after ``timeout`` seconds without use."""
 
-    __slots__ = ("_by_token", "_count", "_limit", "_timeout", "opened", "refused")
+    __slots__ = ("_by_token", "_count", "_limit", "_timeout", "opened")
 
     def __init__(self, limit: int, timeout: float) -> None:
         self._limit = limit
@@ -31,7 +31,6 @@ class Sessions:
         self._by_token: dict[bytes, Session] = {}
         self._count = 0
         self.opened = 0  #: successful log-ins
-        self.refused = 0  #: log-ins with a wrong user or password, including those of single requests
 
     def __len__(self) -> int:
         return len(self._by_token)

@@ -149,7 +149,7 @@ def test_a_session_is_opened_used_and_closed(peer: Peer) -> None:
 
 def test_a_wrong_password_is_refused_and_counted(peer: Peer) -> None:
     replies = [peer.log_in(Password="guess").status, peer.ask("GET", SYSTEM, password="guess").status]
-    assert (replies, peer.bmc.sessions.refused) == ([401, 401], 2)
+    assert (replies, peer.bmc.accounts.wrong_logins) == ([401, 401], 2)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"[" * 100_000, b"\xff", b'{"UserName": "admin"}', b'{"a": 1}'])

@@ -141,6 +141,57 @@ def test_a_wrong_password_is_refused() -> None:
     assert (channel.sessions, channel.logins_refused) == (0, 1)
 
 
+def test_a_password_counts_for_new_sessions_and_open_ones_stay() -> None:
+    channel, _ = channel_with()
+    open_before = Console(channel).log_in().raise_privilege()
+    assert open_before.ask(packet.SET_USER_PASSWORD, b"\2\2" + b"another one".ljust(16, b"\0"))[0] == bmc.OK
+    with pytest.raises(Refused):
+        Console(channel, console_id=2).log_in()
+    Console(channel, password=b"another one", console_id=3).log_in()
+    assert open_before.ask(packet.GET_DEVICE_ID)[0] == bmc.OK
+
+
+def test_sessions_end_with_the_password_where_a_fault_says_so() -> None:
+    channel, _ = channel_with("password-ends-sessions")
+    console = Console(channel).log_in().raise_privilege()
+    assert console.ask(packet.SET_USER_PASSWORD, b"\2\2" + b"x" * 16)[0] == bmc.OK
+    assert (channel.sessions, channel.receive(console.request(packet.GET_DEVICE_ID))) == (0, None)
+
+
+def test_a_silent_bmc_does_not_answer_a_new_password_however_often_it_is_sent() -> None:
+    channel, _ = channel_with("password-silent")
+    console = Console(channel).log_in().raise_privilege()
+    message = packet.encode_request(packet.SET_USER_PASSWORD, 9, b"\2\2" + b"x" * 16)
+    assert [channel.receive(console.seal(message)) for _ in range(2)] == [None, None]
+    assert channel.bmc.accounts.changes == 1
+    assert console.ask(packet.GET_DEVICE_ID)[0] == bmc.OK
+
+
+def test_logins_are_counted_by_whether_they_were_wrong() -> None:
+    channel, _ = channel_with()
+    for console in (Console(channel, user=b"root"), Console(channel, password=b"guess")):
+        with pytest.raises(Refused):
+            console.log_in()
+    found_out = Console(channel)  # which knows by RAKP message 2 that the passwords differ
+    found_out.open()
+    found_out.rakp_1()
+    refusal = handshake.Rakp3(2, 0x0F, found_out.bmc_id, b"")
+    channel.receive(packet.wrap_plain(packet.RAKP_3, refusal.encode()))
+    Console(channel).log_in()
+    report = channel.bmc.accounts.report()
+    assert (report["logins"], report["wrong_logins"]) == (1, 3)
+
+
+def test_a_locked_account_refuses_the_right_password_for_a_time() -> None:
+    channel, clock = channel_with("lockout=1/60s")
+    with pytest.raises(Refused):
+        Console(channel, password=b"guess").log_in()
+    with pytest.raises(Refused, match="unauthorized name"):
+        Console(channel).log_in()
+    clock.now += 60
+    assert Console(channel).log_in()
+
+
 def test_an_unknown_user_is_refused() -> None:
     with pytest.raises(Refused, match="unauthorized name"):
         Console(channel_with()[0], user=b"root").log_in()
