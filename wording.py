@@ -9,6 +9,8 @@ from typing import Any, Final
 _LONGEST: Final = 200
 #: Faults of what somebody gave after which the rest of it is not looked at: nobody reads more.
 MOST_FAULTS: Final = 100
+#: Fields by which people know records.
+_IDENTITY: Final = ("id", "uuid", "name", "method", "path")
 #: Characters of a name that is compared with others.
 _LONGEST_NAME: Final = 80
 
@@ -35,6 +37,12 @@ def safe_repr(value: object) -> str:
     """Return the first 200 characters of ``repr(value)``; where that raises, the kind of the value."""
     text = _converted(value, repr)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def which(record: object) -> str:
+    """Return what a record is, and which. As its ``__repr__`` this keeps secrets from logs and tracebacks."""
+    known = {name: getattr(record, name) for name in _IDENTITY if hasattr(record, name)}
+    return f"{type(record).__name__}({', '.join(f'{name}={value!r}' for name, value in known.items())})"
 
 
 def _converted(value: object, convert: Callable[[Any], str]) -> str:

@@ -24,6 +24,7 @@ from podium.db.operations import note_progress
 from podium.db.provision_states import AVAILABLE
 from podium.db.subnets import Places
 from podium.db.worker import Worker
+from podium.wording import which
 
 _N = TypeVar("_N", "NodeKey", "NodeRecord")
 
@@ -95,6 +96,9 @@ class NodeRecord(NamedTuple):
     credentials_expire_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+    def __repr__(self) -> str:
+        return which(self)
 
 
 def create_nodes(

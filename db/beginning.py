@@ -21,6 +21,7 @@ from podium.db.operations import BEGUN, ITS_NODE, WAITING, note_progress_of
 from podium.db.power_limits import Room
 from podium.db.slots import OF_NODE
 from podium.db.worker import Worker
+from podium.wording import which
 
 _OF_REQUESTS: Final = among(requests.c.id)
 #: Not the column itself: SQLite would begin with its index, where it finds all nodes, and not with the few
@@ -43,6 +44,9 @@ class Due(NamedTuple):
     operation_id: int
     action: str
     state: str
+
+    def __repr__(self) -> str:
+        return which(self)
 
 
 class Stagger(NamedTuple):

@@ -11,6 +11,7 @@ from podium import errors
 from podium.db import clock, paging
 from podium.db.models import chassis, columns, nodes
 from podium.db.paging import Order
+from podium.wording import which
 
 
 class Chassis(NamedTuple):
@@ -21,6 +22,9 @@ class Chassis(NamedTuple):
     extra: dict[str, Any]
     created_at: datetime
     updated_at: datetime | None
+
+    def __repr__(self) -> str:
+        return which(self)
 
 
 _ALL: Final = sa.select(*columns(chassis, Chassis._fields))

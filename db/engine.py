@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from oslo_db.sqlalchemy import engines
 
 from podium import errors
+from podium.db.hiding import hide_values
 from podium.db.kept import Kept, KeptFile, KeptSession
 from podium.db.limits import COMMAND, HEARTBEAT, Limits, apply, mariadb_settings
 from podium.db.translation import translated, unavailable
@@ -54,7 +55,7 @@ class Database:
         self._readers: tuple[Kept, ...] = ()
         self._patience: Patience | None = None
         self._note_history: Callable[[Any], object] = lambda _: None
-        self.engine.hide_parameters = True  # driver_info holds passwords, and errors are logged
+        hide_values(self.engine)
         self._reading = self.engine
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _sqlite_connect)

@@ -16,6 +16,7 @@ from podium.db.endpoints import SLOTS
 from podium.db.models import columns, node_columns, nodes, slots
 from podium.db.slots import OF_NODE, Pair
 from podium.db.worker import Worker
+from podium.wording import which
 
 
 class Changed(NamedTuple):
@@ -112,6 +113,9 @@ class OwnedNode(NamedTuple):
     provision_state: str
     disable_power_off: bool | None
     version: int
+
+    def __repr__(self) -> str:
+        return which(self)
 
 
 #: To be given to statements that select owned nodes.

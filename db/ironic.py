@@ -12,8 +12,10 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from podium import errors
+from podium.db.hiding import hide_values
 from podium.db.limits import COMMAND, apply
 from podium.db.urls import shown
+from podium.wording import which
 
 
 class IronicPort(NamedTuple):
@@ -32,6 +34,9 @@ class IronicPort(NamedTuple):
     local_link_connection: dict[str, Any]
     extra: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return which(self)
+
 
 class IronicChassis(NamedTuple):
     """A row of Ironic's ``chassis``."""
@@ -39,6 +44,9 @@ class IronicChassis(NamedTuple):
     uuid: str
     description: str | None
     extra: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return which(self)
 
 
 class IronicNode(NamedTuple):
@@ -90,6 +98,9 @@ class IronicNode(NamedTuple):
     traits: tuple[str, ...] = ()
     ports: tuple[IronicPort, ...] = ()
 
+    def __repr__(self) -> str:
+        return which(self)
+
 
 #: Without these it is something else, such as the database of Podium, which has nodes too.
 _ALWAYS: Final = frozenset({"id", "uuid", "driver", "driver_info", "instance_info", "chassis_id"})
@@ -106,9 +117,9 @@ def read_nodes(url: sa.URL) -> list[IronicNode]:
     engine = sa.create_engine(
         apply(_read_only(url), COMMAND),
         poolclass=sa.pool.NullPool,
-        hide_parameters=True,  # driver_info has passwords
         execution_options=_OPTIONS[url.get_backend_name()],
     )
+    hide_values(engine)
     if url.get_backend_name() == "mysql":
         sa.event.listen(engine, "connect", _refuse_writes)
     try:

@@ -10,6 +10,7 @@ from podium import errors
 from podium.db import belongings, clock, paging
 from podium.db.models import nodes, ports
 from podium.db.paging import Order
+from podium.wording import which
 
 
 class Port(NamedTuple):
@@ -22,6 +23,9 @@ class Port(NamedTuple):
     record: dict[str, Any]
     created_at: datetime
     updated_at: datetime | None
+
+    def __repr__(self) -> str:
+        return which(self)
 
 
 class Wanted(NamedTuple):

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from oslo_config import types
@@ -28,7 +28,7 @@ class _Account:
     :param deaf: logins that it does not answer, because it reboots
     """
 
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     deaf: int = 0
 
 
@@ -36,7 +36,7 @@ class _Account:
 class _Machine:
     """What a node's driver_info asks for, converted once, and the power that was switched here."""
 
-    driver_info: Mapping[str, Any]
+    driver_info: Mapping[str, Any] = field(repr=False)
     latency: float
     failure_rate: float
     refuse: bool

@@ -27,9 +27,9 @@ class Node:
     power_state: str | None = None
     target_power_state: str | None = None
     maintenance: bool = False
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    driver_internal_info: Mapping[str, Any] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    driver_internal_info: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
     as_of: float = field(default=math.inf, compare=False, repr=False)
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeAlias,
 
 import msgspec
 
+from podium.wording import which
+
 T = TypeVar("T")
 Role: TypeAlias = Literal["reader", "operator", "admin"]
 
@@ -62,6 +64,8 @@ class Call(
     is_large: ClassVar[bool] = False
     patience: ClassVar[float] = 0.0
     media: ClassVar[str] = "application/json"
+
+    __repr__ = which  # what is set and enrolled may be secret
 
     @property
     def is_safe(self) -> bool:

@@ -8,7 +8,7 @@ look whether it has ended.
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from oslo_config import cfg
@@ -34,9 +34,9 @@ _LONGEST_NAME: Final = 255
 class NotificationSettings:
     """The sinks that are notified; see the options of the group [notifications]."""
 
-    program: str
-    webhook_urls: tuple[str, ...]
-    webhook_token: str
+    program: str = field(repr=False)
+    webhook_urls: tuple[str, ...] = field(repr=False)
+    webhook_token: str = field(repr=False)
     timeout: float
 
     @classmethod

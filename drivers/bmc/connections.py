@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from podium.drivers.base import Node
@@ -49,7 +49,7 @@ class Shared(dict[_Key, _Value]):
 class _Known(Generic[_Connection]):
     """A node that was used lately."""
 
-    driver_info: Mapping[str, Any]
+    driver_info: Mapping[str, Any] = field(repr=False)
     connection: _Connection
     used: bool = True  # since disuse was looked for last
 
