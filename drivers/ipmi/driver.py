@@ -18,6 +18,7 @@ from podium.drivers.ipmi.lan import crypto, packet
 from podium.drivers.ipmi.lan.client import Client, Timing
 from podium.drivers.ipmi.lan.inquiry import Inquiries
 from podium.drivers.ipmi.lan.session import Target
+from podium.drivers.ipmi.login import check as check_login
 from podium.drivers.ipmi.tasks import HealthCheck, InventoryCollector, SensorCollector
 from podium.pacing import Allowance
 
@@ -120,6 +121,7 @@ class IPMIDriver(base.Driver):
             "when firmware or sensor records of the BMC changed.",
         ),
     )
+    login: ClassVar[base.Login | None] = base.Login("ipmi_password", "ipmi_username")
     supported_power_states: ClassVar[Sequence[str]] = power.TARGETS
     #: Seconds after which a task leaves a BMC to others.
     inquiry_seconds: ClassVar[float] = 3.0
@@ -186,11 +188,15 @@ class IPMIDriver(base.Driver):
     async def get_power_state(self, node: base.Node) -> str:
         """Read the power state with Get Chassis Status (section 28.2)."""
         connection = self._connections.of(node)
-        return power.state(connection, await connection.command(packet.GET_CHASSIS_STATUS))
+        return power.state(connection.target, await connection.command(packet.GET_CHASSIS_STATUS))
 
     async def set_power_state(self, node: base.Node, target: str) -> None:
         """Start a power change, see :func:`podium.drivers.ipmi.power.switch`."""
         await power.switch(self._connections.of(node), target)
+
+    async def check_login(self, node: base.Node) -> base.LoginReport:
+        """Log in with a session of its own, see :mod:`podium.drivers.ipmi.login`."""
+        return await check_login(self._client, self._target(node), self._connections.find(node))
 
     async def inject_nmi(self, node: base.Node) -> None:
         """Pulse the diagnostic interrupt, see :func:`podium.drivers.ipmi.power.inject_nmi`."""

@@ -8,6 +8,7 @@ from typing import Final
 from podium import errors, states
 from podium.drivers.ipmi.lan import commands, packet
 from podium.drivers.ipmi.lan.client import Connection
+from podium.drivers.ipmi.lan.session import Target
 
 #: What :func:`switch` can reach.
 TARGETS: Final = (states.POWER_ON, states.POWER_OFF, states.REBOOTING, states.SOFT_POWER_OFF)
@@ -21,13 +22,13 @@ _UNSUPPORTED: Final = frozenset(
 )
 
 
-def state(connection: Connection, status: bytes) -> str:
-    """The power state that a Get Chassis Status answer reports.
+def state(target: Target, status: bytes) -> str:
+    """The power state that a Get Chassis Status answer of a BMC reports.
 
     :raises podium.errors.DriverError: when it is too short
     """
     if len(status) < 3:
-        raise _too_short(connection)
+        raise _too_short(target)
     return states.POWER_ON if status[0] & 0x01 else states.POWER_OFF
 
 
@@ -39,12 +40,12 @@ async def chassis_status(connection: Connection, patience: float = 0.0) -> bytes
     """
     status = await connection.command(packet.GET_CHASSIS_STATUS, patience=patience)
     if len(status) < 3:
-        raise _too_short(connection)
+        raise _too_short(connection.target)
     return status
 
 
-def _too_short(connection: Connection) -> errors.DriverError:
-    return errors.DriverError(f"BMC {connection.target} gave too short a chassis status")
+def _too_short(target: Target) -> errors.DriverError:
+    return errors.DriverError(f"BMC {target} gave too short a chassis status")
 
 
 async def switch(connection: Connection, target: str) -> None:

@@ -15,7 +15,7 @@ from podium import errors
 from podium.clocks import boottime
 from podium.drivers.bmc import timing
 from podium.drivers.bmc.connections import Shared
-from podium.drivers.bmc.logins import NONE_REFUSED
+from podium.drivers.bmc.logins import NONE_REFUSED, Checks, RefusedLogins
 from podium.drivers.ipmi.lan import closing, opening, packet, refusals, transport
 from podium.drivers.ipmi.lan.commands import INSUFFICIENT_PRIVILEGE, NODE_BUSY, CommandFailed
 from podium.drivers.ipmi.lan.session import Session, Target
@@ -30,7 +30,7 @@ _MANNER_KEPT: Final = 86400.0  # seconds; a BMC may have got better
 _LEAVING: Final = 1.0  # seconds for BMCs to close their sessions before another conductor logs in
 _GATHER: Final = 0.02  # seconds in which these are gathered
 _BUSY_PAUSES: Final = (0.1, 0.3, 0.6)  # seconds before a command is repeated that met "node busy"
-_LEVELS: Final = {
+LEVELS: Final = {
     packet.PRIVILEGE_USER: "USER",
     packet.PRIVILEGE_OPERATOR: "OPERATOR",
     packet.PRIVILEGE_ADMINISTRATOR: "ADMINISTRATOR",
@@ -65,11 +65,11 @@ class Connection:
     """What is kept for one target: its address, its session, and how its last logins went."""
 
     __slots__ = (
-        "_client", "_endpoint", "_manner", "_manner_until", "_moved", "_refused", "_session", "_under_way",
-        "_used", "learned", "target", "users",
+        "_client", "_endpoint", "_manner_until", "_moved", "_session", "_under_way", "_used", "learned",
+        "manner", "refused", "target", "users",
     )  # fmt: skip
 
-    def __init__(self, target: Target, client: "Client") -> None:
+    def __init__(self, target: Target, client: "Client", refused: RefusedLogins = NONE_REFUSED) -> None:
         self.target = target
         self.users = 0
         self.learned: object = None  #: what the driver knows of the BMC, as long as it has the connection
@@ -77,11 +77,11 @@ class Connection:
         self._endpoint: transport.Endpoint | None = None
         self._moved = False  # a name may lead elsewhere by now
         self._session: Session | None = None
-        self._manner = refusals.usual(target.suite, target.privilege)
+        self.manner = refusals.usual(target.suite, target.privilege)  #: in which the last session was opened
         self._manner_until = 0.0  # when it is asked again in the usual manner
         self._under_way = 0  # commands
         self._used = 0.0  # when the last command that was answered began
-        self._refused = NONE_REFUSED
+        self.refused = refused  #: the logins that were refused in a row
 
     @property
     def has_session(self) -> bool:
@@ -275,7 +275,7 @@ class Connection:
                 session.limit = level
                 return
         if code:
-            tried = " or ".join(_LEVELS[one] for one in range(session.limit, level - 1, -1))
+            tried = " or ".join(LEVELS[one] for one in range(session.limit, level - 1, -1))
             raise errors.AuthenticationRefused(
                 f"BMC {self.target} does not give this user the privilege level {tried} (completion code "
                 f"{code:02X}h), for which ipmi_priv_level asks; give it that level at the BMC"
@@ -285,24 +285,24 @@ class Connection:
         """Open a session and count what the BMC says to the login; the caller has the endpoint's turn."""
         client, target = self._client, self.target
         interval, now = client.timing.authentication_retry, client.clock()
-        self._refused.check(now, interval)
+        self.refused.check(now, interval)
         # What was learned of a BMC counts until the next failure.
-        usual, learned = refusals.usual(target.suite, target.privilege), self._manner
+        usual, learned = refusals.usual(target.suite, target.privilege), self.manner
         manner = learned if now < self._manner_until else usual
-        self._manner = usual
-        gap, spare = client.timing.retransmit, self._refused.in_quick_succession
+        self.manner = usual
+        gap, spare = client.timing.retransmit, self.refused.in_quick_succession
         try:
             found = await opening.open_session(endpoint, target, manner, gap, deadline, spare=spare)
         except refusals.CutOff as cut:  # where the next login goes on
-            self._manner, self._manner_until = cut.manner, now + _MANNER_KEPT
+            self.manner, self._manner_until = cut.manner, now + _MANNER_KEPT
             raise
         except errors.AuthenticationRefused as refusal:
-            self._refused = self._refused.one_more(target, client.clock(), interval, refusal)
+            self.refused = self.refused.one_more(target, client.clock(), interval, refusal)
             raise
-        self._session, self._manner = found
-        if self._manner != manner:
+        self._session, self.manner = found
+        if self.manner != manner:
             self._manner_until = now + _MANNER_KEPT
-        self._refused = NONE_REFUSED
+        self.refused = NONE_REFUSED
         client.logins += 1
         client.sessions += 1
         return self._session
@@ -330,6 +330,7 @@ class Client:
         self.logins = 0  #: that succeeded
         self.sessions = 0  #: that are held
         self._connections = Shared[Target, Connection]()
+        self.checks = Checks[Target](self._connections.get, clock, timing.authentication_retry)
         self._leaving: list[Session] = []
         self._leave_all: asyncio.Task[None] | None = None
 
@@ -341,7 +342,7 @@ class Client:
 
     def connect(self, target: Target) -> Connection:
         """The connection to a target, shared by all who ask for it; each gives it back to :meth:`release`."""
-        return self._connections.take(target, lambda: Connection(target, self))
+        return self._connections.take(target, lambda: Connection(target, self, self.checks.take(target)))
 
     def release(self, connection: Connection) -> None:
         """Give back a connection; with its last user the session ends and nothing of the target is kept."""

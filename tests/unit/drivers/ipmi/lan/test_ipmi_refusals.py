@@ -127,7 +127,7 @@ def test_a_rakp_message_2_that_ends_before_its_code_leads_to_suite_3(fake_bmc: A
 
             bmc.bend = cut
             assert await read(connection) == bmc.status
-            assert connection._manner.suite is crypto.SUITE_3
+            assert connection.manner.suite is crypto.SUITE_3
 
     run(main)
 
@@ -161,7 +161,7 @@ def test_a_bmc_that_answers_wins_over_refusals_with_its_own_session_id(fake_bmc:
 
             network.datagram_received = disturbed  # type: ignore[method-assign]
             assert await read(connection) == bmc.status
-            assert bmc.opened == 1 and connection._refused.count == 0
+            assert bmc.opened == 1 and connection.refused.count == 0
 
     run(main)
 
@@ -183,7 +183,7 @@ def test_a_refusal_whose_other_reason_there_was_no_time_for_does_not_count(
 ) -> None:
     async def main() -> None:
         async with fake_bmc() as bmc, connected(bmc) as connection:
-            answer, usual = bmc._answer, connection._manner
+            answer, usual = bmc._answer, connection.manner
 
             def once(datagram: bytes) -> bytes | None:
                 found: bytes | None = answer(datagram)
@@ -193,13 +193,13 @@ def test_a_refusal_whose_other_reason_there_was_no_time_for_does_not_count(
             with pytest.raises(errors.DriverError, match="asked in another way.*in time") as told:
                 await connection.command(packet.GET_CHASSIS_STATUS, patience=0.5)
             assert not isinstance(told.value, errors.AuthenticationRefused)
-            assert connection._refused.count == 0
-            assert connection._manner == replace(usual, **other)  # of the next login
+            assert connection.refused.count == 0
+            assert connection.manner == replace(usual, **other)  # of the next login
 
             bmc.lose_requests = 1000
             with pytest.raises(errors.BMCUnreachable):
                 await connection.command(packet.GET_CHASSIS_STATUS, patience=0.1)
-            assert connection._manner == usual
+            assert connection.manner == usual
 
     run(main)
 
