@@ -1,6 +1,7 @@
 """Answers to calls that may be sent again, so that what was sent twice is done once."""
 
 import hashlib
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,7 +55,7 @@ def find(connection: sa.Connection, key: Key, call: object, answer: Any) -> Kept
     found = connection.execute(query).one_or_none()
     if found is None:
         return None
-    if found.digest != _digest(call):
+    if found.digest != _digest(key, call):
         raise errors.BadRequest(f"the idempotency key {key.text} was used for another request")
     return Kept(msgspec.convert(found.answer["answer"], answer), found.answer["warnings"])
 
@@ -76,7 +77,7 @@ def once(
     """
     if (kept := find(connection, key, call, answer)) is not None:
         return kept
-    values = {"who": key.who[:255], "key": key.digest, "digest": _digest(call)}
+    values = {"who": key.who[:255], "key": key.digest, "digest": _digest(key, call)}
     try:
         connection.execute(sa.insert(kept_answers).values(**values, kept_at=clock.now(connection), answer={}))
     except DBDuplicateEntry:
@@ -91,8 +92,10 @@ def _its(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
     return kept_answers.c.who == key.who[:255], kept_answers.c.key == key.digest
 
 
-def _digest(call: object) -> str:
-    return hashlib.sha256(type(call).__name__.encode() + msgspec.json.encode(call)).hexdigest()
+def _digest(key: Key, call: object) -> str:
+    """Return what stands for a call: without the key, which is not kept, no secret in it can be guessed."""
+    text = type(call).__name__.encode() + msgspec.json.encode(call)
+    return hmac.digest(key.text.encode("utf-8", "surrogateescape"), text, "sha256").hex()
 
 
 def prune(connection: sa.Connection, before: datetime) -> int:

@@ -10,6 +10,7 @@ from podium import errors
 from podium.db import kept_answers
 from podium.db.engine import Database
 from podium.db.kept_answers import Kept, Key
+from podium.db.models import kept_answers as table
 
 pytestmark = pytest.mark.mariadb_long
 
@@ -62,3 +63,12 @@ def test_the_database_has_no_key_and_any_text_may_be_one(database: Database) -> 
             kept_answers.once(connection, Key("ada", text), "call", int, lambda _: Kept(1))
     with database.read() as connection:
         assert "secret" not in str(connection.execute(sa.select(kept_answers.kept_answers)).all())
+
+
+def test_the_database_has_nothing_by_which_a_secret_of_a_call_could_be_guessed(database: Database) -> None:
+    for text in ("0123456789abcdef", "fedcba9876543210"):
+        with database.write() as connection:
+            kept_answers.once(connection, Key("ada", text), "hunter2", str, lambda _: Kept("done"))
+    with database.read() as connection:
+        digests = list(connection.scalars(sa.select(table.c.digest)))
+    assert len(set(digests)) == 2
