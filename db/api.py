@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors, node_ranges
-from podium.db import clock, endpoints, news
+from podium.db import canaries, clock, credential_changes, credentials_given, endpoints, news
 from podium.db.bulk import chunks
 from podium.db.changes import next_change
 from podium.db.claims import lock
 from podium.db.models import cross_checks, node_columns, nodes, ports, power_readings, power_requests
-from podium.db.operations import note_progress
+from podium.db.operations import HELD, WAITING, note_progress
 from podium.db.provision_states import AVAILABLE
 from podium.db.subnets import Places
 from podium.db.worker import Worker
@@ -132,6 +132,7 @@ def create_nodes(
             "identity": None,
             "controller": None,
             "provision_state": AVAILABLE,
+            "credentials_changed_at": credentials_given.given_at(row.get("driver_info"), now),
             **row,
             **endpoints.columns_of(row.get("endpoint"), own),
             "version": mark,
@@ -257,6 +258,7 @@ def update_nodes(connection: sa.Connection, changes: Mapping[int, Mapping[str, A
     _check_names(connection, {node: str(its["name"]) for node, its in changes.items() if "name" in its})
     version, now = next_change(connection), clock.now(connection)
     owners = lock(connection, list(changes))
+    changes = credentials_given.noted(connection, changes, owners, now)
     places = Places.read(connection)
     changes = {number: _placed(places, values, owners[number].uuid) for number, values in changes.items()}
     alike: dict[str, list[int]] = {}
@@ -306,8 +308,10 @@ def delete_nodes(connection: sa.Connection, numbers: Sequence[int]) -> None:
         connection.execute(sa.delete(nodes).where(nodes.c.id.in_(chunk)))
         for table in (power_readings, cross_checks, ports):
             connection.execute(sa.delete(table).where(table.c.node_id.in_(chunk)))
-        waiting = power_requests.c.node_id.in_(chunk), power_requests.c.state == "waiting"
-        its = connection.scalars(sa.select(power_requests.c.operation_id).where(*waiting).distinct())
+        waiting = power_requests.c.node_id.in_(chunk), power_requests.c.state.in_((HELD, WAITING))
+        its = connection.scalars(sa.select(power_requests.c.operation_id).where(*waiting).distinct()).all()
         note_progress(connection, its, change)
         asked = sa.update(power_requests).where(*waiting)
         connection.execute(asked.values(state="failed", finished_at=now, error="the node was deleted"))
+        credential_changes.forget(connection, chunk)
+        canaries.proceed(connection, its, change, now)

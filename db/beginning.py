@@ -11,9 +11,11 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium.db import members
+from podium import states
+from podium.db import credential_changes, members
 from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
+from podium.db.credential_changes import Change
 from podium.db.fleet import OWNED_NODE, OwnedNode
 from podium.db.models import columns, nodes, slots
 from podium.db.models import power_requests as requests
@@ -150,7 +152,11 @@ def next_due(
 
 
 class Begun(NamedTuple):
-    """A request that is under way, and its node, which is reserved for it."""
+    """A request that is under way, and its node, which is reserved for it.
+
+    :param change: the credentials that it changes, if it does
+    :param others: the requests of other nodes that end with this one, as they have the same account
+    """
 
     node: OwnedNode
     request_id: int
@@ -160,10 +166,12 @@ class Begun(NamedTuple):
     then_off: bool
     requested_by: str
     sent_at: datetime | None
+    change: Change | None = None
+    others: tuple["Begun", ...] = ()
 
 
 _BEGUN_ROWS: Final = (
-    sa.select(*OWNED_NODE, requests.c.id, *columns(requests, Begun._fields[2:]))
+    sa.select(*OWNED_NODE, requests.c.id, *columns(requests, Begun._fields[2:-2]))
     .join_from(requests, nodes, ITS_NODE)
     .where(_OF_REQUESTS)
     .order_by(requests.c.id)
@@ -221,7 +229,8 @@ def begin(
         .where(AMONG)
         .values(reservation=holder, reserved_for=nodes.c.target_power_state, reserved_at=now, version=version)
     )
-    for chunk in chunks(sorted(request_ids), AT_ONCE):
+    shared = credential_changes.together(connection, request_ids)
+    for chunk in _units(request_ids, shared):
         lock = _LOCK_OF_REQUESTS if room is None else _LOCK_WITH_EXTRA
         found = connection.execute(lock, {"numbers": chunk, "owner": holder.incarnation}).all()
         owned = [row for row in found if row.since is not None and row.since <= settled]
@@ -232,6 +241,7 @@ def begin(
             or (row.state == BEGUN and row.reservation is not None and row.reservation not in unended)
         ]
         mine = [row for row in found if row.state == BEGUN and row.reservation == holder]
+        new = _whole(new, mine, shared)
         if room is not None:
             new = _admitted(room, new)
         if new:
@@ -241,7 +251,35 @@ def begin(
         if new or mine:
             rows = connection.execute(_BEGUN_ROWS, {"numbers": [row.request_id for row in new + mine]})
             all_begun += (Begun(OwnedNode._make(row[:_WIDTH]), *row[_WIDTH:]) for row in rows)
-    return all_begun
+    return _joined(connection, all_begun, shared)
+
+
+def _units(request_ids: Sequence[int], shared: Sequence[Sequence[int]]) -> Iterable[list[int]]:
+    """Chunks of requests in which those stand together that begin together."""
+    single = set(request_ids).difference(*shared)
+    units = sorted([*map(list, shared), *([number] for number in single)])
+    for chunk in chunks(units, AT_ONCE):
+        yield [number for unit in chunk for number in unit]
+
+
+def _whole(new: list[Any], mine: Sequence[Any], shared: Sequence[Sequence[int]]) -> list[Any]:
+    """Leave out requests that begin together with others, one of which cannot begin."""
+    able = {row.request_id for row in [*new, *mine]}
+    unable = {number for unit in shared if not able.issuperset(unit) for number in unit}
+    return [row for row in new if row.request_id not in unable] if unable else new
+
+
+def _joined(connection: sa.Connection, begun: list[Begun], shared: Sequence[Sequence[int]]) -> list[Begun]:
+    """Put requests that end together into the first of them, with the credentials that they change."""
+    if not shared:
+        return begun
+    by_number = {one.request_id: one for one in begun}
+    its = credential_changes.of_requests(connection, [number for unit in shared for number in unit])
+    joined = [one for one in begun if one.request_id not in its]
+    for unit in shared:
+        mine = [by_number[one]._replace(change=its[one]) for one in unit if one in by_number]
+        joined += [mine[0]._replace(others=tuple(mine[1:]))] if mine else []
+    return sorted(joined, key=lambda one: one.request_id)
 
 
 def _admitted(room: Room, rows: Sequence[Any]) -> list[Any]:
@@ -261,12 +299,16 @@ def mark_sent(
     :returns: of ``request_ids`` those that ``holder`` still has under way; for the others nothing may be sent
     """
     confirmed: set[int] = set()
-    mine = sa.select(requests.c.id, requests.c.sent_at).where(_OF_REQUESTS, requests.c.state == BEGUN)
+    its = requests.c.id, requests.c.sent_at, requests.c.action
+    mine = sa.select(*its).where(_OF_REQUESTS, requests.c.state == BEGUN)
     mine = mine.where(requests.c.holder == holder).order_by(requests.c.id).with_for_update()
     sent = sa.update(requests).where(_OF_REQUESTS).values(sent_at=now)
     for chunk in chunks(sorted(request_ids), AT_ONCE):
         found = connection.execute(mine, {"numbers": chunk}).all()
         if first := [row.id for row in found if row.sent_at is None]:
             connection.execute(sent, {"numbers": first})
+        changes = [row.id for row in found if row.action == states.CHANGE_CREDENTIALS]
+        if changes:
+            credential_changes.note_sent(connection, changes)
         confirmed.update(row.id for row in found)
     return confirmed

@@ -56,7 +56,7 @@ def event(
     """The values of a new event's row.
 
     :param node: the row of the node as it was before: uuid, name and power_state
-    :param cause: request, enforced, out-of-band, first reading, fault or recovery
+    :param cause: request, enforced, out-of-band, first reading, fault, recovery or credentials
     :param writer: who records it
     :param change: the number of the change that it is
     """

@@ -1,4 +1,4 @@
-"""Operations, each a request for the power of many nodes at once: their progress, and cancelling them."""
+"""Operations, each a request for the power or credentials of many nodes at once, and their progress."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -6,21 +6,23 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium.db import clock, retention, subnets
-from podium.db.bulk import AMONG, AT_ONCE, among, chunks
-from podium.db.changes import next_change
+from podium.db import retention, subnets
+from podium.db.bulk import chunks
 from podium.db.endpoints import SLOTS
-from podium.db.models import columns, nodes, operations
+from podium.db.models import columns, credential_changes, nodes, operations
 from podium.db.models import power_requests as requests
 from podium.db.worker import Worker
 
+HELD: Final = "held"
 WAITING: Final = "waiting"
 BEGUN: Final = "begun"
 DONE: Final = "done"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 REPLACED: Final = "replaced"
-STATES: Final = (WAITING, BEGUN, DONE, FAILED, CANCELLED, REPLACED)
+STATES: Final = (HELD, WAITING, BEGUN, DONE, FAILED, CANCELLED, REPLACED)
+#: Of requests that have not ended.
+UNFINISHED: Final = (HELD, WAITING, BEGUN)
 
 #: What a node's row says while nothing is asked of it.
 NOTHING_ASKED: Final[Mapping[str, Any]] = {
@@ -51,12 +53,14 @@ class Operation(NamedTuple):
     then_off: bool
     cancelled_by: str | None
     cancelled_at: datetime | None
+    canaries: int | None
+    undoes: int | None
     counts: Mapping[str, int]
 
     @property
     def unfinished(self) -> int:
-        """How many requests wait or are under way."""
-        return self.counts.get(WAITING, 0) + self.counts.get(BEGUN, 0)
+        """How many requests wait, for whatever it is, or are under way."""
+        return sum(self.counts.get(state, 0) for state in UNFINISHED)
 
 
 _OPERATIONS: Final = sa.select(*columns(operations, Operation._fields[:-1]))
@@ -174,7 +178,7 @@ def unfinished_owners(connection: sa.Connection, operation_id: int) -> list[Need
     query = sa.select(nodes.c.driver, nodes.c.conductor_group, requests.c.holder, avoided).join_from(
         requests, nodes, ITS_NODE
     )
-    mine = requests.c.operation_id == operation_id, requests.c.state.in_((WAITING, BEGUN))
+    mine = requests.c.operation_id == operation_id, requests.c.state.in_(UNFINISHED)
     rows = connection.execute(query.where(*mine).distinct()).all()
     barred = subnets.barred(connection)
     found = {
@@ -197,50 +201,27 @@ def note_progress(connection: sa.Connection, operation_ids: Iterable[int], chang
 
 def note_progress_of(connection: sa.Connection, request_ids: Sequence[int], change: int) -> None:
     """As :func:`note_progress`, of the operations that have these requests."""
+    note_progress(connection, operations_of_requests(connection, request_ids), change)
+
+
+def operations_of_requests(connection: sa.Connection, request_ids: Sequence[int]) -> set[int]:
+    """The numbers of the operations that have these requests."""
+    found: set[int] = set()
     for chunk in chunks(request_ids):
         its = sa.select(requests.c.operation_id).where(requests.c.id.in_(chunk)).distinct()
-        note_progress(connection, connection.scalars(its), change)
-
-
-class Cancelled(NamedTuple):
-    """How many requests of an operation were cancelled, and how many were too far for it."""
-
-    cancelled: int
-    under_way: int
-    ended: int
-
-
-def cancel(connection: sa.Connection, operation_id: int, who: str) -> Cancelled:
-    """Cancel the requests of an operation that nobody has begun yet.
-
-    :param who: user and host of the one who does
-    """
-    version, now = next_change(connection), clock.now(connection)
-    mine = sa.select(requests.c.id, requests.c.node_id, requests.c.state)
-    mine = mine.where(requests.c.operation_id == operation_id).with_for_update()
-    rows = connection.execute(mine).all()
-    waiting = sorted((row.node_id, row.id) for row in rows if row.state == WAITING)
-    ended = sa.update(requests).where(among(requests.c.id))
-    ended = ended.values(state=CANCELLED, finished_at=now, error=f"cancelled by {who}")
-    freed = sa.update(nodes).where(AMONG).values(**NOTHING_ASKED, updated_at=now, version=version)
-    for chunk in chunks(waiting, AT_ONCE):
-        # While a request waits it is the one that its node knows of.
-        connection.execute(freed, {"numbers": [node for node, _ in chunk]})
-        connection.execute(ended, {"numbers": [number for _, number in chunk]})
-    if waiting:
-        cancelled = sa.update(operations).where(operations.c.id == operation_id)
-        connection.execute(cancelled.values(cancelled_by=who, cancelled_at=now, change=version))
-    under_way = sum(row.state == BEGUN for row in rows)
-    return Cancelled(len(waiting), under_way, len(rows) - len(waiting) - under_way)
+        found.update(connection.scalars(its))
+    return found
 
 
 def prune_operations(connection: sa.Connection, before: datetime) -> int:
     """Delete operations that were asked for before a moment and have ended; how many there were."""
     unfinished = sa.exists().where(
-        requests.c.operation_id == operations.c.id, requests.c.state.in_((WAITING, BEGUN))
+        requests.c.operation_id == operations.c.id, requests.c.state.in_(UNFINISHED)
     )
+    # As long as its passwords may be needed.
+    needed = sa.exists().where(credential_changes.c.operation_id == operations.c.id)
     old = retention.is_old(connection, operations.c.id, operations.c.requested_at, before)
-    numbers = connection.scalars(sa.select(operations.c.id).where(old, ~unfinished)).all()
+    numbers = connection.scalars(sa.select(operations.c.id).where(old, ~unfinished, ~needed)).all()
     for chunk in chunks(numbers):
         connection.execute(sa.delete(requests).where(requests.c.operation_id.in_(chunk)))
         connection.execute(sa.delete(operations).where(operations.c.id.in_(chunk)))

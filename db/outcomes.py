@@ -1,6 +1,6 @@
 """How power requests ended, written down for many nodes at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium import states
-from podium.db import bulk
+from podium.db import bulk, canaries, clock, credential_changes
 from podium.db.bulk import AMONG, AT_ONCE, Texts, among, chunks
 from podium.db.changes import next_change
 from podium.db.ledger import event
@@ -21,6 +21,8 @@ from podium.db.worker import Worker
 #: Who asks for what enforcement restores, and the beginning of its reason.
 ENFORCER: Final = "podium"
 ENFORCED: Final = "enforced"
+#: The cause of an event that leaves the power as it is.
+CREDENTIALS: Final = "credentials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Outcome:
     :param state: the last state that was read, None when there was none
     :param error: why it failed, in one line; None when it is done
     :param log_request_id: the request id of the log lines
+    :param credentials: what became of the credentials that it changes, see podium.db.credential_changes
     """
 
     node_id: int
@@ -41,6 +44,7 @@ class Outcome:
     state: str | None
     error: str | None = None
     log_request_id: str | None = None
+    credentials: str | None = None
 
 
 class _End(NamedTuple):
@@ -77,6 +81,7 @@ def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
         version = next_change(connection)
         alike: dict[_End, list[tuple[sa.Row[Any], Outcome]]] = {}
         happened = []
+        settled: dict[int, str] = {}
         for row in connection.execute(_UNDER_WAY, {"numbers": chunk}):
             outcome = by_request[row.request_id]
             if row.reservation != outcome.holder:
@@ -85,10 +90,14 @@ def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
             by_enforcer = row.requested_by == ENFORCER
             end = _End(outcome.error is None, row.action, outcome.state, changed, by_enforcer)
             alike.setdefault(end, []).append((row, outcome))
-            if changed or end.done:
+            if outcome.credentials is not None:
+                settled[row.request_id] = outcome.credentials
+            elif changed or end.done:
                 happened.append(_event(row, outcome, version))
         for end, members in alike.items():
             _end(connection, end, members, version)
+        if settled:
+            happened += _settle(connection, settled, alike.values(), version)
         read = [(row, outcome) for members in alike.values() for row, outcome in members if outcome.state]
         if read:
             numbers, at = [row.id for row, _ in read], min(outcome.at for _, outcome in read)
@@ -97,6 +106,39 @@ def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
             connection.execute(sa.insert(events), happened)
         its = [row.operation_id for members in alike.values() for row, _ in members]
         note_progress(connection, its, version)
+        if settled:
+            canaries.proceed(connection, its, version, clock.now(connection))
+
+
+def _settle(
+    connection: sa.Connection,
+    settled: Mapping[int, str],
+    ended: Iterable[Sequence[tuple[sa.Row[Any], Outcome]]],
+    version: int,
+) -> list[dict[str, Any]]:
+    """Write what became of credentials; return the events of those that nodes have now."""
+    found = credential_changes.settle(connection, settled, version, clock.now(connection))
+    return [
+        event(
+            row,
+            CREDENTIALS,
+            at=outcome.at,
+            to_state=row.power_state,
+            writer=outcome.holder,
+            change=version,
+            who=row.requested_by,
+            reason="; ".join(filter(None, (_where(found[row.request_id].on_bmc), row.reason))),
+            operation_id=row.operation_id,
+            request_id=outcome.log_request_id,
+        )
+        for members in ended
+        for row, outcome in members
+        if settled.get(row.request_id) == credential_changes.IN_FORCE
+    ]
+
+
+def _where(on_bmc: bool) -> str:
+    return "changed on the BMC" if on_bmc else "changed here, as the BMC had them"
 
 
 def _end(

@@ -8,18 +8,19 @@ of two who want one node exactly one wins.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
 from podium import states
-from podium.db import bulk, clock
+from podium.db import bulk, canaries, clock, credential_changes
 from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
 from podium.db.claims import CLAIM, Claim, refusal
 from podium.db.models import nodes, operations
 from podium.db.models import power_requests as requests
-from podium.db.operations import REPLACED, WAITING, note_progress_of
+from podium.db.operations import REPLACED, WAITING, note_progress_of, operations_of_requests
 from podium.db.provision_states import ENROLL, NOT_CONDUCTED, VERIFYING
 
 _OF_REQUESTS: Final = among(requests.c.id)
@@ -88,6 +89,7 @@ def ask(
     replaced = sa.update(requests).where(_OF_REQUESTS).values(state=REPLACED, finished_at=now)
     bulk.execute(connection, replaced, older)
     note_progress_of(connection, older, version)
+    _end_changes(connection, accepted, version, now)
     numbers = [node.id for node in accepted]
     mine = requests.c.operation_id == operation_id, requests.c.node_id == nodes.c.id
     values = {
@@ -101,6 +103,18 @@ def ask(
     }
     bulk.execute(connection, sa.update(nodes).where(AMONG).values(values), numbers)
     return Asked(operation_id, numbers, refused, len(older))
+
+
+def _end_changes(connection: sa.Connection, accepted: Sequence[Claim], version: int, now: datetime) -> None:
+    """End the changes of credentials that waited, and were replaced, with all that hangs on them."""
+    ended = [
+        node.power_request_id
+        for node in accepted
+        if node.power_request_id is not None and node.target_power_state == states.CHANGE_CREDENTIALS
+    ]
+    if ended:
+        credential_changes.cancel_replaced(connection, ended, version, now)
+        canaries.proceed(connection, operations_of_requests(connection, ended), version, now)
 
 
 def _insert(

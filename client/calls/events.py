@@ -8,7 +8,9 @@ import msgspec
 
 from podium.client.calls.call import Call, Limit, Nodes, Page, Record
 
-Cause: TypeAlias = Literal["request", "enforced", "out-of-band", "first reading", "fault", "recovery"]
+Cause: TypeAlias = Literal[
+    "request", "enforced", "out-of-band", "first reading", "fault", "recovery", "credentials"
+]
 
 _Node = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]

@@ -10,7 +10,7 @@ from podium import states
 from podium.client.calls.call import Call, Limit, Line, Nodes, Page, Positive, Record, Seconds
 from podium.client.calls.nodes import Filter
 
-RequestState: TypeAlias = Literal["waiting", "begun", "done", "failed", "cancelled", "replaced"]
+RequestState: TypeAlias = Literal["held", "waiting", "begun", "done", "failed", "cancelled", "replaced"]
 _AtOnce = Annotated[int, msgspec.Meta(ge=1, le=999_999)]
 _Marker = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")]
 
@@ -61,17 +61,20 @@ class AskPower(Call[Asked], frozen=True):
 
 
 class Operation(Record, frozen=True, kw_only=True):
-    """A request for the power of many nodes.
+    """A request for the power, or for other credentials, of many nodes.
 
-    ``waiting`` to ``replaced`` are how many of the nodes are in each state.
+    ``held`` to ``replaced`` are how many of the nodes are in each state.
 
     :param id: its number
     :param nodes: how many it is for
+    :param canaries: how many machines are tried first, while the others are held; None for all at once
+    :param undoes: the number of the operation that it undoes
     """
 
     id: int
     action: str
     nodes: int
+    held: int = 0
     waiting: int
     begun: int
     done: int
@@ -85,11 +88,13 @@ class Operation(Record, frozen=True, kw_only=True):
     then_off: bool
     cancelled_by: str | None
     cancelled_at: datetime | None
+    canaries: int | None = None
+    undoes: int | None = None
 
     @property
     def unfinished(self) -> int:
         """How many nodes wait or are under way."""
-        return self.waiting + self.begun
+        return self.held + self.waiting + self.begun
 
 
 class ListOperations(Call[Page[Operation]], frozen=True):
@@ -152,10 +157,14 @@ class Request(Record, frozen=True, kw_only=True):
                 return str(self.error)
             case "replaced":
                 return "replaced by a newer request"
+            case "held":
+                return "held until others of it have been tried"
             case "waiting":
                 return "not begun yet"
             case "begun":
                 return "under way"
+        if self.action == states.CHANGE_CREDENTIALS:
+            return "the new credentials are in force"
         return str(self.power_state) if self.action in states.REACHED else f"{self.action} accepted"
 
 

@@ -28,7 +28,7 @@ from podium.client.local import unserved
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.nodes import names_or_all, select
 from podium.conf import conductor as conductor_options
-from podium.db import api, conductors, operations, power
+from podium.db import api, cancelling, conductors, operations, power
 from podium.db.api import NodeKey
 from podium.db.conductors import ConductorRecord
 
@@ -188,7 +188,7 @@ def cancel_operation(backend: Backend, call: CancelOperation) -> Cancelled:
 
     def cancel(connection: sa.Connection) -> Cancelled:
         _find(connection, call.operation)
-        done = operations.cancel(connection, call.operation, backend.who)
+        done = cancelling.cancel(connection, call.operation, backend.who)
         return Cancelled(cancelled=done.cancelled, under_way=done.under_way, ended=done.ended)
 
     return backend.write(call, cancel)

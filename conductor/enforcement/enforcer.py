@@ -26,7 +26,7 @@ from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.sql import Sql
-from podium.db import changes, operations, outcomes, power
+from podium.db import cancelling, changes, outcomes, power
 from podium.db import fleet as statements
 from podium.db.bulk import chunks
 from podium.db.figures import EnforcementFigures
@@ -243,4 +243,4 @@ class Enforcement:
 
 
 def _cancel(connection: sa.Connection, number: int) -> None:
-    operations.cancel(connection, number, outcomes.ENFORCER)
+    cancelling.cancel(connection, number, outcomes.ENFORCER)

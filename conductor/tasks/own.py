@@ -19,6 +19,8 @@ from podium.conductor.tasks.kinds import UNBOUNDED, Kind, Start
 from podium.conductor.tasks.schedule import Schedule
 from podium.db import (
     clock,
+    credential_changes,
+    credential_sequels,
     enforcement,
     hardware_reads,
     kept_answers,
@@ -188,6 +190,8 @@ class PruneTask(ConductorTask):
         most = schedule.events_max_count
         yesterday = clock.later(now, -_COMMANDS_MAX_AGE)
         count = await self._prune(lambda connection: ledger.prune_events(connection, before, most))
+        undone = clock.later(now, -credential_sequels.UNDO)
+        await self._prune(lambda connection: credential_changes.prune(connection, undone))
         await self._prune(lambda connection: operations.prune_operations(connection, before))
         await self._prune(lambda connection: task_commands.prune(connection, yesterday))
         an_hour_ago = clock.later(now, -_READS_MAX_AGE)

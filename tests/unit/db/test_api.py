@@ -210,7 +210,7 @@ def test_many_nodes_are_changed_in_few_statements_so_that_nobody_waits_long(
         changed = api.list_nodes(connection)
     assert {(row.maintenance, row.extra["place"] == row.name) for row in changed} == {(True, True)}
     assert {row.version for row in changed} == {changed[0].version}
-    assert counted(database, lambda connection: api.delete_nodes(connection, list(same))) < 13
+    assert counted(database, lambda connection: api.delete_nodes(connection, list(same))) < 14
     with database.read() as connection:
         assert api.count_nodes(connection) == 0
 

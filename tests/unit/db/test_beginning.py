@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from fakes import joined
 from podium import errors, states
-from podium.db import api, beginning, operations, power, power_limits
+from podium.db import api, beginning, cancelling, power, power_limits
 from podium.db.engine import Database
 from podium.db.worker import Worker
 from power_requests import C1, C2, LATER, NOON, Contend, Enrol, ask, begin, begun, due, only, requests
@@ -130,7 +130,7 @@ def test_of_cancelling_and_beginning_at_once_the_first_wins(
         rows.append(len(beginning.begin(connection, numbers, C1, NOON)))
 
     def cancel(connection: sa.Connection) -> None:
-        cancelled.append(operations.cancel(connection, operation_id, "bob@desk").cancelled)
+        cancelled.append(cancelling.cancel(connection, operation_id, "bob@desk").cancelled)
 
     contend(*((cancel, take) if cancelled_first else (take, cancel)))
     assert (rows, cancelled) == (([0], [1]) if cancelled_first else ([1], [0]))

@@ -8,7 +8,18 @@ import sqlalchemy as sa
 
 from fakes import joined
 from podium import states
-from podium.db import api, beginning, changes, faults, fleet, leftovers, operations, power, task_commands
+from podium.db import (
+    api,
+    beginning,
+    cancelling,
+    changes,
+    faults,
+    fleet,
+    leftovers,
+    operations,
+    power,
+    task_commands,
+)
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.outcomes import Outcome, finish
@@ -54,7 +65,7 @@ def end(connection: sa.Connection, node: NodeRecord) -> None:
 
 def cancel(connection: sa.Connection, _node: NodeRecord) -> None:
     (newest,) = operations.list_operations(connection, 1)
-    operations.cancel(connection, newest.id, "ada@desk")
+    cancelling.cancel(connection, newest.id, "ada@desk")
 
 
 def maintain(connection: sa.Connection, node: NodeRecord) -> None:

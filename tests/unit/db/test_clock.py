@@ -6,7 +6,18 @@ import pytest
 
 import entries
 from podium import states
-from podium.db import api, clock, conductors, members, models, node_list, operations, power, task_commands
+from podium.db import (
+    api,
+    cancelling,
+    clock,
+    conductors,
+    members,
+    models,
+    node_list,
+    operations,
+    power,
+    task_commands,
+)
 from podium.db.engine import Database
 from podium.db.figures import Figures
 from podium.db.worker import Worker
@@ -41,7 +52,7 @@ def test_what_is_written_has_the_database_s_time(database: Database, wrong_host:
         api.create_nodes(connection, [{"name": "n1", "driver": "fake"}])
         (node,) = api.list_nodes(connection)
         asked = power.ask(connection, [node], states.POWER_ON, who="ada@desk")
-        operations.cancel(connection, asked.operation_id or 0, "ada@desk")
+        cancelling.cancel(connection, asked.operation_id or 0, "ada@desk")
         numbers = task_commands.ask(connection, "c1", "fake.check_status", "run", "ada@desk")
         task_commands.answer(connection, numbers[0], None)
         entries.enter(connection, "c1")

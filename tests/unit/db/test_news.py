@@ -8,7 +8,20 @@ import sqlalchemy as sa
 
 from crews import enter
 from podium import states
-from podium.db import api, clock, drains, faults, fleet, ledger, members, news, operations, readings, removal
+from podium.db import (
+    api,
+    cancelling,
+    clock,
+    drains,
+    faults,
+    fleet,
+    ledger,
+    members,
+    news,
+    operations,
+    readings,
+    removal,
+)
 from podium.db.engine import Database
 from podium.db.news import Place
 from podium.db.readings import Reading, ReadOfChange
@@ -154,7 +167,7 @@ def test_an_operation_is_news_whenever_its_requests_get_on(database: Database, e
     ask(database, rows, states.POWER_OFF)
     assert [kind for kind, _ in counts()] == ["operations", "operations"]
     with database.write() as connection:
-        operations.cancel(connection, (asked.operation_id or 0) + 2, "ada@desk")
+        cancelling.cancel(connection, (asked.operation_id or 0) + 2, "ada@desk")
     assert counts() == [("operations", {"cancelled": 2})]
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from podium import states
-from podium.db import api, operations
+from podium.db import api, cancelling, operations
 from podium.db.engine import Database
 from podium.db.models import utcnow
 from power_requests import Enrol, ask, begin, begun, due, end, only, requests
@@ -21,8 +21,8 @@ def test_only_what_nobody_has_begun_is_cancelled(database: Database, enrol: Enro
     end(database, rows[0], states.POWER_ON)
     assert asked.operation_id is not None
     with database.write() as connection:
-        assert operations.cancel(connection, asked.operation_id, "bob@desk") == (1, 1, 1)
-        again = operations.cancel(connection, asked.operation_id, "eve@desk")
+        assert cancelling.cancel(connection, asked.operation_id, "bob@desk") == (1, 1, 1)
+        again = cancelling.cancel(connection, asked.operation_id, "eve@desk")
         operation = operations.operation(connection, asked.operation_id)
     assert again == (0, 1, 2)
     assert operation is not None
@@ -39,7 +39,7 @@ def test_cancelling_an_operation_keeps_what_replaced_it(database: Database, enro
     ask(database, nodes, states.POWER_OFF)
     assert first.operation_id is not None
     with database.write() as connection:
-        assert operations.cancel(connection, first.operation_id, "bob@desk").cancelled == 0
+        assert cancelling.cancel(connection, first.operation_id, "bob@desk").cancelled == 0
     assert only(database).target_power_state == states.POWER_OFF
 
 

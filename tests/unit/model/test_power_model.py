@@ -25,7 +25,7 @@ from machines import Connection, Fuse, Machine, RackDriver
 from podium import errors, states
 from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.rooms import context as contexts
-from podium.db import api, leftovers, members, operations, power
+from podium.db import api, cancelling, leftovers, members, operations, power
 from podium.db.engine import Database
 from podium.db.models import nodes, power_events, power_requests
 from podium.db.worker import Worker
@@ -114,7 +114,7 @@ class Story(RuleBasedStateMachine):
     def somebody_cancels(self, which: int, who: str) -> None:
         if which < len(self._operations):
             with self.it.database.write() as connection:
-                operations.cancel(connection, self._operations[-1 - which], who)
+                cancelling.cancel(connection, self._operations[-1 - which], who)
 
     @rule(name=st.sampled_from(NAMES))
     def somebody_presses_the_button(self, name: str) -> None:

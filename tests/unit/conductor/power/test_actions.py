@@ -18,7 +18,7 @@ from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep.power_sync import PowerSync
-from podium.db import api, beginning, clock, leftovers, members, operations, power
+from podium.db import api, beginning, cancelling, clock, leftovers, members, power
 from podium.db.engine import Database
 from podium.db.models import power_events, power_requests, utcnow
 from podium.db.power_limits import Limits
@@ -342,7 +342,7 @@ def test_a_request_that_was_withdrawn_meanwhile_is_not_carried_out(tmp_path: Pat
                     if withdraw == "delete":
                         connection.execute(api.nodes.delete())
                     else:
-                        operations.cancel(connection, operation, "bob@desk")
+                        cancelling.cancel(connection, operation, "bob@desk")
                 return await real(function)
 
             it.it.sql.write = withdraw_first  # type: ignore[method-assign]

@@ -1,0 +1,49 @@
+"""A few nodes of a change are tried before the others, which are held until those have ended.
+
+Whoever ends requests calls this in the same transaction, however they end.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from podium.db import bulk, credential_changes
+from podium.db.bulk import among, chunks
+from podium.db.models import operations
+from podium.db.models import power_requests as requests
+from podium.db.operations import BEGUN, DONE, HELD, WAITING, note_progress
+
+_OPEN: Final = (WAITING, BEGUN)
+
+
+def proceed(connection: sa.Connection, operation_ids: Iterable[int], version: int, now: datetime) -> None:
+    """Let the held requests of operations wait, or cancel them, if all requests before them have ended.
+
+    They wait when every one of these was done. When one was not, whatever the reason, it is not known what
+    would become of the others.
+
+    :param operation_ids: operations of which requests have ended; the others do no harm
+    """
+    for chunk in chunks(sorted(set(operation_ids))):
+        tried = sa.select(operations.c.id).where(operations.c.id.in_(chunk))
+        for number in connection.scalars(tried.where(operations.c.canaries.is_not(None))).all():
+            _proceed(connection, number, version, now)
+
+
+def _proceed(connection: sa.Connection, operation_id: int, version: int, now: datetime) -> None:
+    mine = sa.select(requests.c.id, requests.c.node_name, requests.c.state, requests.c.error)
+    rows = connection.execute(mine.where(requests.c.operation_id == operation_id)).all()
+    held = [row.id for row in rows if row.state == HELD]
+    if not held or any(row.state in _OPEN for row in rows):
+        return
+    failed = next((row for row in rows if row.state not in (HELD, DONE)), None)
+    if failed is None:
+        waits = sa.update(requests).where(among(requests.c.id)).values(state=WAITING)
+        bulk.execute(connection, waits, held)
+        note_progress(connection, [operation_id], version)
+        return
+    why = f"{failed.node_name} {failed.state}" + (f": {failed.error}" if failed.error else "")
+    why = f"a canary did not succeed, {why}; nothing was changed for this node"
+    credential_changes.cancel(connection, held, why, version, now)

@@ -1,0 +1,241 @@
+"""Changes of credentials beside the requests that carry them out, as functions of an open connection.
+
+Each request has a row of its own, of which the states are
+
+    asked     the hardware was sent nothing
+    sent      the hardware may have the new or the old credentials
+    in force  the node has the new ones
+    kept      the node has the old ones
+    unknown   neither was proved
+
+From ``sent`` on it is not known which of the two the hardware has, until a login proves one of them. Nothing
+but such a proof changes ``driver_info``, in the transaction that ends the request.
+
+Nodes whose hardware has one account in common are changed together: their rows have the same operation and
+``endpoint``, and their requests begin and end in the same transactions.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium.db import retention
+from podium.db.bulk import AT_ONCE, among, chunks
+from podium.db.models import columns, nodes
+from podium.db.models import credential_changes as changes
+from podium.db.models import power_requests as requests
+from podium.db.operations import BEGUN, CANCELLED, NOTHING_ASKED, WAITING, note_progress_of
+
+ASKED: Final = "asked"
+SENT: Final = "sent"
+IN_FORCE: Final = "in force"
+KEPT: Final = "kept"
+UNKNOWN: Final = "unknown"
+
+#: The ``fault`` of a node whose credentials are unknown: nobody logs in, because hardware locks accounts.
+FAULT: Final = "credentials unknown"
+
+_OF_CHANGES: Final = among(changes.c.request_id)
+_OF_REQUESTS: Final = among(requests.c.id)
+
+
+class Change(NamedTuple):
+    """The credentials of a request, see :class:`podium.db.models.CredentialChangeRow`."""
+
+    request_id: int
+    operation_id: int
+    node_id: int
+    endpoint: str | None
+    on_bmc: bool
+    state: str
+    new: dict[str, Any]
+    old: dict[str, Any]
+    expire_at: datetime | None
+
+
+_CHANGES: Final = sa.select(*columns(changes, Change._fields)).where(_OF_CHANGES)
+
+
+def of_requests(connection: sa.Connection, request_ids: Sequence[int]) -> dict[int, Change]:
+    """The credentials of requests, by the request's number; requests for the power are left out."""
+    return {
+        row.request_id: Change._make(row)
+        for chunk in chunks(sorted(request_ids), AT_ONCE)
+        for row in connection.execute(_CHANGES, {"numbers": chunk})
+    }
+
+
+_MINE: Final = changes.alias()
+_TOGETHER: Final = (
+    sa.select(changes.c.request_id, changes.c.operation_id, changes.c.endpoint)
+    .join_from(
+        changes,
+        _MINE,
+        sa.and_(
+            changes.c.operation_id == _MINE.c.operation_id,
+            sa.or_(changes.c.request_id == _MINE.c.request_id, changes.c.endpoint == _MINE.c.endpoint),
+        ),
+    )
+    .join(requests, requests.c.id == changes.c.request_id)
+    .where(among(_MINE.c.request_id), requests.c.state.in_((WAITING, BEGUN)))
+    .distinct()
+)
+
+
+def together(connection: sa.Connection, request_ids: Sequence[int]) -> list[list[int]]:
+    """Which open requests change the same account, each in ascending order; only those of credentials."""
+    found: dict[tuple[int, str | int], list[int]] = {}
+    seen: set[int] = set()
+    for chunk in chunks(sorted(request_ids), AT_ONCE):
+        for row in connection.execute(_TOGETHER, {"numbers": chunk}):
+            if row.request_id not in seen:
+                seen.add(row.request_id)
+                found.setdefault((row.operation_id, row.endpoint or row.request_id), []).append(
+                    row.request_id
+                )
+    return [sorted(its) for its in found.values()]
+
+
+def note_sent(connection: sa.Connection, request_ids: Sequence[int]) -> None:
+    """Note of changes on the hardware that it may have the new credentials from now on."""
+    asked = changes.c.on_bmc, changes.c.state == ASKED
+    sent = sa.update(changes).where(_OF_CHANGES, *asked).values(state=SENT)
+    connection.execute(sent, {"numbers": request_ids})
+
+
+def let_go(connection: sa.Connection, request_ids: Sequence[int], now: datetime) -> None:
+    """Note of requests that ended before they had begun what is known of the credentials."""
+    for state, now_is in ((ASKED, KEPT), (SENT, UNKNOWN)):  # one that is sent was to be settled
+        ended = sa.update(changes).where(_OF_CHANGES, changes.c.state == state)
+        for chunk in chunks(sorted(request_ids), AT_ONCE):
+            connection.execute(ended.values(state=now_is, settled_at=now), {"numbers": chunk})
+
+
+_OTHERS: Final = (
+    sa.select(changes.c.request_id, sa.func.min(requests.c.node_name).label("name"))
+    .join_from(
+        changes,
+        _MINE,
+        sa.and_(changes.c.operation_id == _MINE.c.operation_id, changes.c.endpoint == _MINE.c.endpoint),
+    )
+    .join(requests, requests.c.id == _MINE.c.request_id)
+    .where(among(_MINE.c.request_id), changes.c.state.in_((ASKED, SENT)))
+    .group_by(changes.c.request_id)
+)
+
+
+def cancel_replaced(
+    connection: sa.Connection, request_ids: Sequence[int], version: int, now: datetime
+) -> None:
+    """Note of requests that were replaced, and cancel those of nodes that share the account with one."""
+    let_go(connection, request_ids, now)
+    for chunk in chunks(sorted(request_ids), AT_ONCE):
+        for row in connection.execute(_OTHERS, {"numbers": chunk}).all():
+            why = f"cancelled: {row.name}, which has the same BMC, was asked for something else"
+            cancel(connection, [row.request_id], why, version, now)
+
+
+def cancel(
+    connection: sa.Connection, request_ids: Sequence[int], why: str, version: int, now: datetime
+) -> None:
+    """Cancel requests that nobody has begun."""
+    ended = sa.update(requests).where(_OF_REQUESTS)
+    ended = ended.values(state=CANCELLED, finished_at=now, error=why)
+    its = nodes.c.power_request_id.in_(sa.bindparam("numbers", expanding=True, literal_execute=True))
+    freed = sa.update(nodes).where(its).values(**NOTHING_ASKED, updated_at=now, version=version)
+    for chunk in chunks(sorted(request_ids), AT_ONCE):
+        connection.execute(freed, {"numbers": chunk})
+        connection.execute(ended, {"numbers": chunk})
+    let_go(connection, request_ids, now)
+    note_progress_of(connection, request_ids, version)
+
+
+_NODES: Final = sa.select(nodes.c.id, nodes.c.driver_info, nodes.c.fault, nodes.c.maintenance_reason)
+
+
+def settle(
+    connection: sa.Connection, ended: Mapping[int, str], version: int, now: datetime
+) -> dict[int, Change]:
+    """Write what became of the credentials of requests that end; the nodes are locked.
+
+    :param ended: in force, kept or unknown, by the request's number
+    :returns: the changes as they were
+    """
+    found = of_requests(connection, list(ended))
+    infos = {
+        row.id: row
+        for chunk in chunks(sorted(change.node_id for change in found.values()))
+        for row in connection.execute(_NODES.where(nodes.c.id.in_(chunk)))
+    }
+    for number, change in found.items():
+        state, row = ended[number], infos[change.node_id]
+        values: dict[str, Any] = {"version": version}
+        if state == IN_FORCE:
+            values |= {
+                "driver_info": with_entries(row.driver_info, change.new),
+                "credentials_changed_at": now,
+                "credentials_expire_at": change.expire_at,
+                "updated_at": now,
+            }
+        if state == UNKNOWN:
+            values |= {"maintenance": True, "fault": FAULT}
+            if row.maintenance_reason is None:
+                values["maintenance_reason"] = REASON
+        elif row.fault == FAULT:
+            values |= well_again(row.maintenance_reason)
+        connection.execute(sa.update(nodes).where(nodes.c.id == change.node_id).values(values))
+    for state in sorted(set(ended.values())):
+        settled = sa.update(changes).where(_OF_CHANGES).values(state=state, settled_at=now)
+        connection.execute(settled, {"numbers": [number for number in found if ended[number] == state]})
+    return found
+
+
+REASON: Final = "which password its BMC has is unknown; see: podium credential settle"
+
+
+def well_again(reason: str | None) -> dict[str, Any]:
+    """What is written to a node that had :data:`FAULT`.
+
+    :param reason: of its maintenance, which is left to whoever gave another one
+    """
+    ended = {"maintenance": False, "maintenance_reason": None} if reason == REASON else {}
+    return {"fault": None, **ended}
+
+
+def with_entries(info: Mapping[str, Any], entries: Mapping[str, Any]) -> dict[str, Any]:
+    """A ``driver_info`` with other entries; those that are None are left out."""
+    return {name: value for name, value in {**info, **entries}.items() if value is not None}
+
+
+def entries(info: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Entries of a ``driver_info``, None for those that it lacks."""
+    return {name: info.get(name) for name in names}
+
+
+def open_of(connection: sa.Connection, numbers: Collection[int], *which: str) -> dict[int, Change]:
+    """The changes of nodes that are in one of some states, by the node's number; of each its newest."""
+    query = sa.select(*columns(changes, Change._fields)).where(changes.c.state.in_(which))
+    query = query.order_by(changes.c.request_id)
+    return {
+        row.node_id: Change._make(row)
+        for chunk in chunks(sorted(numbers))
+        for row in connection.execute(query.where(changes.c.node_id.in_(chunk)))
+    }
+
+
+def forget(connection: sa.Connection, numbers: Sequence[int]) -> None:
+    """Delete the changes of nodes that are deleted."""
+    for chunk in chunks(numbers):
+        connection.execute(sa.delete(changes).where(changes.c.node_id.in_(chunk)))
+
+
+def prune(connection: sa.Connection, before: datetime) -> int:
+    """Delete changes that were settled before a moment, with the credentials in them.
+
+    One that is unknown stays, as does one that is open.
+    """
+    old = retention.is_old(connection, changes.c.request_id, changes.c.settled_at, before)
+    settled = changes.c.state.in_((IN_FORCE, KEPT))
+    return connection.execute(sa.delete(changes).where(old, settled)).rowcount

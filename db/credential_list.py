@@ -1,0 +1,86 @@
+"""How old the credentials of nodes are, as people list them: a function of an open connection."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium.db import credential_changes
+from podium.db.bulk import chunks
+from podium.db.credential_changes import ASKED, SENT, UNKNOWN
+from podium.db.models import columns, nodes
+from podium.db.models import credential_changes as changes
+
+
+class Credentials(NamedTuple):
+    """The credentials of a node.
+
+    :param changed_at: when they were last given; None for a node of before that was recorded
+    :param expire_at: by when a person wants them changed
+    :param state: asked, sent or unknown while a change is not settled; None otherwise
+    :param operation_id: the operation of that change
+    """
+
+    id: int
+    uuid: str
+    name: str
+    driver: str
+    conductor_group: str
+    changed_at: datetime | None
+    expire_at: datetime | None
+    state: str | None
+    operation_id: int | None
+
+
+_NODES: Final = sa.select(
+    *columns(nodes, Credentials._fields[:5]), nodes.c.credentials_changed_at, nodes.c.credentials_expire_at
+).order_by(nodes.c.id)
+
+
+def list_credentials(
+    connection: sa.Connection,
+    *,
+    numbers: Sequence[int] | None = None,
+    drivers: Sequence[str] | None = None,
+    changed_before: datetime | None = None,
+    expire_before: datetime | None = None,
+    unsettled: bool = False,
+    limit: int | None = None,
+    after: int = 0,
+) -> list[Credentials]:
+    """The credentials of nodes that meet every condition, in order of their numbers.
+
+    :param numbers: only of these nodes
+    :param drivers: only of nodes with these drivers
+    :param changed_before: only those last given before that, or it is not known when
+    :param expire_before: only those that a person wants changed by then
+    :param unsettled: only those of which a change is asked for, under way, or ended as unknown
+    :param limit: how many at the most
+    :param after: the number of the node that they follow
+    """
+    query = _NODES.where(nodes.c.id > after)
+    if drivers is not None:
+        query = query.where(nodes.c.driver.in_(drivers))
+    if changed_before is not None:
+        at = nodes.c.credentials_changed_at
+        query = query.where(sa.or_(at.is_(None), at < changed_before))
+    if expire_before is not None:
+        query = query.where(nodes.c.credentials_expire_at < expire_before)
+    if unsettled:
+        its = changes.c.node_id == nodes.c.id, changes.c.state.in_((ASKED, SENT, UNKNOWN))
+        query = query.where(sa.exists().where(*its))
+    if numbers is None:
+        rows = connection.execute(query.limit(limit)).all()
+    else:
+        rows = [
+            row
+            for chunk in chunks(sorted(numbers))
+            for row in connection.execute(query.where(nodes.c.id.in_(chunk)).limit(limit))
+        ][:limit]
+    is_open = credential_changes.open_of(connection, [row.id for row in rows], ASKED, SENT, UNKNOWN)
+    return [
+        Credentials._make((*row, change and change.state, change and change.operation_id))
+        for row in rows
+        for change in (is_open.get(row.id),)
+    ]

@@ -1,0 +1,271 @@
+"""What the requests for other credentials have in common, however they come about.
+
+Functions of an open connection, of which the caller has taken the number of its change.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium import errors, states
+from podium.db import at_work, bulk, clock
+from podium.db.bulk import AMONG, AT_ONCE, chunks
+from podium.db.changes import next_change
+from podium.db.claims import CLAIM, Claim, refusal
+from podium.db.models import credential_changes as changes
+from podium.db.models import nodes, operations
+from podium.db.models import power_requests as requests
+from podium.db.operations import HELD, WAITING
+from podium.db.provision_states import ENROLL, NOT_CONDUCTED, VERIFYING
+
+#: Why a node that is not there any more is refused.
+GONE: Final = "the node was deleted meanwhile"
+
+#: The revision of the first Podium that knows requests for credentials.
+_FIRST: Final = "0011"
+
+
+class Asked(NamedTuple):
+    """The answer to a request for other credentials of some nodes.
+
+    :param operation_id: None when no node accepted it
+    :param accepted: the numbers of the nodes that did
+    :param refused: one line for each of the others
+    :param also: the names of accepted nodes that were not named, but have the same account as one that was
+    :param held: how many of the accepted wait until the others have been tried
+    """
+
+    operation_id: int | None
+    accepted: list[int]
+    refused: list[str]
+    also: list[str]
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What an operation asks of one node.
+
+    :param account: names what several nodes share; None for the node's own
+    :param state: of the change, see podium.db.credential_changes
+    """
+
+    node: Claim
+    account: str | None
+    on_bmc: bool
+    state: str
+    new: Mapping[str, Any]
+    old: Mapping[str, Any]
+    expire_at: datetime | None
+
+
+class Holder(NamedTuple):
+    """A node with its credentials, as it is now."""
+
+    claim: Claim
+    driver: str
+    group: str
+    endpoint: str | None
+    info: Mapping[str, Any]
+
+
+_LOOK: Final = (
+    sa.select(*CLAIM, nodes.c.driver, nodes.c.conductor_group, nodes.c.endpoint, nodes.c.driver_info)
+    .where(AMONG)
+    .order_by(nodes.c.id)
+    .with_for_update()
+)
+
+
+def look(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, Holder]:
+    """Lock nodes, and return them by number; deleted ones are left out."""
+    found: dict[int, Holder] = {}
+    for chunk in chunks(sorted(set(numbers)), AT_ONCE):
+        for row in connection.execute(_LOOK, {"numbers": chunk}):
+            claim = Claim._make(row[: len(CLAIM)])
+            found[claim.id] = Holder(claim, *row[len(CLAIM) :])
+    return found
+
+
+def busy(node: Claim) -> str | None:
+    """Why nothing can be asked of a node now; None if it can."""
+    if node.reservation is not None:
+        return refusal(node)
+    if node.power_request_id is not None:
+        return (
+            f"{node.name}: {node.target_power_state} was asked for by {node.power_requested_by or 'someone'}"
+            " and has not begun; wait for it to end, or cancel it"
+        )
+    if node.provision_state == ENROLL:
+        return f"{node.name}: {NOT_CONDUCTED}"
+    if node.provision_state == VERIFYING:
+        return f"{node.name}: the node is being verified; try again when that has ended"
+    return None
+
+
+def unsettled(node: Claim, unknown: Collection[int]) -> str | None:
+    """Why a node cannot have other credentials: it is among those of which they are unknown."""
+    if node.id not in unknown:
+        return None
+    return f"{node.name}: which password its BMC has is unknown since the last change; settle that first"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an operation asks of all of its nodes.
+
+    :param canaries: how many accounts are tried before the others; None for all at once
+    :param undoes: the operation that it undoes
+    """
+
+    who: str
+    reason: str | None = None
+    timeout: float | None = None
+    canaries: int | None = None
+    undoes: int | None = None
+
+
+def refusals(its: Sequence[Holder], faults: Sequence[str | None], asked: Collection[int]) -> dict[int, str]:
+    """A line for each node that was named: its own fault, or that of one with the same account."""
+    first = next(fault for fault in faults if fault)
+    return {
+        node.claim.id: fault or f"{node.claim.name}: it has one account with {first}"
+        for node, fault in zip(its, faults, strict=True)
+        if node.claim.id in asked
+    }
+
+
+def open_operation(
+    connection: sa.Connection,
+    names: Mapping[int, str],
+    shares: Sequence[Share],
+    refused: Mapping[int, str],
+    terms: Terms,
+) -> Asked:
+    """Write an operation for nodes, and say what came of those that were named.
+
+    :param names: of the nodes that were named, by number
+    :param refused: lines about those of them that are refused
+    """
+    _refuse_beside_older(connection)
+    places = {number: place for place, number in enumerate(names)}
+    first: dict[str | int, int] = {}  # of each account the place of the first node that was named
+    for share in shares:
+        key, place = share.account or share.node.id, places.get(share.node.id, len(places))
+        first[key] = min(first.get(key, place), place)
+    shares = sorted(shares, key=lambda share: (first[share.account or share.node.id], share.node.id))
+    number, held = _write(connection, shares, terms)
+    return Asked(
+        number,
+        [share.node.id for share in shares],
+        [refused[one] for one in names if one in refused],
+        [share.node.name for share in shares if share.node.id not in names],
+        held,
+    )
+
+
+def _refuse_beside_older(connection: sa.Connection) -> None:
+    """Refuse to ask while a conductor works that takes any request for one for the power.
+
+    :raises podium.errors.NodeConflict: naming the hosts
+    """
+    if found := at_work.older(connection, _FIRST):
+        raise errors.NodeConflict(
+            f"an earlier Podium runs on {', '.join(found)}, which cannot change credentials; update it first"
+        )
+
+
+def _write(connection: sa.Connection, shares: Sequence[Share], terms: Terms) -> tuple[int | None, int]:
+    """Write an operation, its requests and its changes; none without shares.
+
+    :returns: its number, and how many of its requests are held
+    """
+    if not shares:
+        return None, 0
+    version, now = next_change(connection), clock.now(connection)
+    asked = {
+        "action": states.CHANGE_CREDENTIALS,
+        "requested_by": terms.who,
+        "requested_at": now,
+        "reason": terms.reason,
+        "timeout": terms.timeout,
+        "then_off": False,
+    }
+    values = {"nodes": len(shares), "change": version, "canaries": terms.canaries, "undoes": terms.undoes}
+    done = connection.execute(sa.insert(operations).values(**values, **asked))
+    (number,) = done.inserted_primary_key or (0,)
+    shares = _together(shares)
+    tried = _tried(shares, terms.canaries)
+    for first in range(0, len(shares), AT_ONCE):
+        rows = [
+            {
+                **asked,
+                "operation_id": number,
+                "node_id": share.node.id,
+                "node_uuid": share.node.uuid,
+                "node_name": share.node.name,
+                "state": WAITING if place < tried else HELD,
+                "not_before": now,
+            }
+            for place, share in enumerate(shares[first : first + AT_ONCE], start=first)
+        ]
+        connection.execute(sa.insert(requests), rows)
+    _write_changes(connection, number, shares)
+    mine = requests.c.operation_id == number, requests.c.node_id == nodes.c.id
+    target = {
+        "target_power_state": states.CHANGE_CREDENTIALS,
+        "power_request_id": sa.select(requests.c.id).where(*mine).scalar_subquery(),
+        "power_requested_by": terms.who,
+        "power_requested_at": now,
+        "last_error": None,
+        "updated_at": now,
+        "version": version,
+    }
+    asked_of = [share.node.id for share in shares]
+    bulk.execute(connection, sa.update(nodes).where(AMONG).values(target), asked_of)
+    return number, len(shares) - tried
+
+
+def _together(shares: Sequence[Share]) -> list[Share]:
+    """The shares with those of one account one after another."""
+    accounts: dict[str | int, list[Share]] = {}
+    for share in shares:
+        accounts.setdefault(share.account or share.node.id, []).append(share)
+    return [share for its in accounts.values() for share in its]
+
+
+def _tried(shares: Sequence[Share], canaries: int | None) -> int:
+    """How many of the shares are those of the first accounts."""
+    if not canaries:
+        return len(shares)
+    accounts: set[str | int] = set()
+    for place, share in enumerate(shares):
+        accounts.add(share.account or share.node.id)
+        if len(accounts) > canaries:
+            return place
+    return len(shares)
+
+
+def _write_changes(connection: sa.Connection, operation_id: int, shares: Sequence[Share]) -> None:
+    its = sa.select(requests.c.node_id, requests.c.id).where(requests.c.operation_id == operation_id)
+    numbers = {row.node_id: row.id for row in connection.execute(its)}
+    for chunk in chunks(shares, AT_ONCE):
+        rows = [
+            {
+                "request_id": numbers[share.node.id],
+                "operation_id": operation_id,
+                "node_id": share.node.id,
+                "node_uuid": share.node.uuid,
+                "endpoint": share.account,
+                "on_bmc": share.on_bmc,
+                "state": share.state,
+                "new": dict(share.new),
+                "old": dict(share.old),
+                "expire_at": share.expire_at,
+            }
+            for share in chunk
+        ]
+        connection.execute(sa.insert(changes), rows)

@@ -1,0 +1,77 @@
+"""What it does to the credentials of nodes when people set their ``driver_info``.
+
+Functions of an open connection.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from podium import errors, masking, states
+from podium.db import bulk
+from podium.db.bulk import among, chunks
+from podium.db.claims import Claim
+from podium.db.credential_changes import FAULT, KEPT, UNKNOWN, well_again
+from podium.db.models import credential_changes as table
+from podium.db.models import nodes
+
+
+def noted(
+    connection: sa.Connection,
+    changes: Mapping[int, Mapping[str, Any]],
+    owners: Mapping[int, Claim],
+    now: datetime,
+) -> Mapping[int, Mapping[str, Any]]:
+    """What is to be written to nodes, and with it when other secrets were given.
+
+    :param changes: the new values, by the number of the node
+    :param owners: the nodes, which are locked
+    :raises podium.errors.NodeConflict: when credentials of a node are to be changed anyway
+    """
+    for number, values in changes.items():
+        if "driver" in values or "driver_info" in values:
+            _refuse(owners[number])
+    given = [number for number, values in changes.items() if "driver_info" in values]
+    query = sa.select(nodes.c.id, nodes.c.driver_info, nodes.c.fault, nodes.c.maintenance_reason)
+    added: dict[int, Mapping[str, Any]] = {}
+    for chunk in chunks(given):
+        for row in connection.execute(query.where(nodes.c.id.in_(chunk))):
+            if _secrets(row.driver_info) != _secrets(changes[row.id]["driver_info"]):
+                more = {"credentials_changed_at": now, "credentials_expire_at": None}
+                if row.fault == FAULT:
+                    more |= well_again(row.maintenance_reason)
+                added[row.id] = {**more, **changes[row.id]}
+    if not added:
+        return changes
+    _settle(connection, list(added), now)
+    return {**changes, **added}
+
+
+def given_at(info: Mapping[str, Any] | None, now: datetime) -> datetime | None:
+    """When a new node was given credentials; None if it was given none."""
+    return now if _secrets(info or {}) else None
+
+
+def _secrets(info: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in info.items() if masking.is_secret(name)}
+
+
+def _refuse(claim: Claim) -> None:
+    """Refuse to change ``driver`` or ``driver_info`` of a node whose credentials are to be changed.
+
+    :raises podium.errors.NodeConflict: naming the node
+    """
+    if claim.target_power_state == states.CHANGE_CREDENTIALS:
+        raise errors.NodeConflict(
+            f"{claim.name}: a change of its credentials is asked for by"
+            f" {claim.power_requested_by or 'someone'}; wait for it to end, or cancel it: podium operation"
+            " cancel"
+        )
+
+
+def _settle(connection: sa.Connection, numbers: Sequence[int], now: datetime) -> None:
+    """Note that a person gave nodes other credentials: what was unknown is not asked for any more."""
+    ended = sa.update(table).where(among(table.c.node_id), table.c.state == UNKNOWN)
+    bulk.execute(connection, ended.values(state=KEPT, settled_at=now), numbers)
