@@ -113,6 +113,14 @@ def age(text: str) -> float:
     return given
 
 
+def days(text: str) -> float:
+    """Convert a time of days or hours to seconds."""
+    found = re.fullmatch(r"([1-9]\d{0,4})([dh])", text, re.ASCII)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not like 90d or 12h")
+    return int(found[1]) * (86_400.0 if found[2] == "d" else 3600.0)
+
+
 def who() -> str:
     """Return who gives this command, for the record: user and host."""
     try:
@@ -174,6 +182,42 @@ def _first_line(key: str, file: TextIO) -> str:
     if not line:
         raise errors.InvalidNode([f"{key}: a value was to be read, but the first line is empty"])
     return line
+
+
+def add_operation(parser: argparse.ArgumentParser) -> None:
+    """Add the argument ID of a command about an operation."""
+    parser.add_argument(
+        "operation", metavar="ID", type=count, help="its number, as `podium operation list` shows it"
+    )
+
+
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """Add the option --wait of a command that requests something."""
+    parser.add_argument("--wait", action="store_true", help="wait for the results and show them")
+
+
+def add_timeout(parser: argparse.ArgumentParser) -> None:
+    """Add the option --timeout of a command that requests something."""
+    parser.add_argument(
+        "--timeout",
+        type=allowed_time,
+        metavar="SECONDS",
+        help="the time that each node may take; by default that of the conductor's config file",
+    )
+
+
+def add_reason(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add the option --reason."""
+    parser.add_argument("--reason", metavar="TEXT", type=one_line, help=help)
+
+
+def add_yes(parser: argparse.ArgumentParser) -> None:
+    """Add the option --yes of a command that requests something."""
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask, however many nodes there are ([conductor] confirm_above)",
+    )
 
 
 def add_force(parser: argparse.ArgumentParser) -> None:

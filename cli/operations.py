@@ -11,6 +11,7 @@ _COLUMNS: Final = (
     "id",
     "action",
     "nodes",
+    "held",
     "waiting",
     "begun",
     "done",
@@ -21,7 +22,7 @@ _COLUMNS: Final = (
     "requested_at",
     "reason",
 )
-_DETAILS: Final = ("timeout", "then_off", "cancelled_by", "cancelled_at")
+_DETAILS: Final = ("timeout", "then_off", "canaries", "undoes", "cancelled_by", "cancelled_at")
 _OF_NODE: Final = (
     "state",
     "power_state",
@@ -59,7 +60,7 @@ class Show(command.ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        _add_operation(parser)
+        arguments.add_operation(parser)
         parser.add_argument("--long", action="store_true", help="show each node on its own")
         return parser
 
@@ -77,7 +78,7 @@ class Cancel(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        _add_operation(parser)
+        arguments.add_operation(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
@@ -94,7 +95,7 @@ class Wait(outcomes.Waiting):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        _add_operation(parser)
+        arguments.add_operation(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
@@ -102,15 +103,6 @@ class Wait(outcomes.Waiting):
         with self.podium() as podium, self.going_on(number):
             podium.operation(number)  # an address that is wrong is not waited for
             return 0 if self.wait_for(podium, number) else 1
-
-
-def _add_operation(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "operation",
-        metavar="ID",
-        type=arguments.count,
-        help="its number, as `podium operation list` shows it",
-    )
 
 
 def _shown(operation: Operation, columns: Sequence[str]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Waits for the end of power operations, and shows the results of many nodes in few lines."""
+"""Waits for the end of operations, and shows the results of many nodes in few lines."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,16 +7,19 @@ from typing import Final
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from podium import node_ranges
+from podium import errors, node_ranges
 from podium.cli import command
-from podium.client.calls.operations import Operation, Request, RequestState
+from podium.client.calls.credentials import CredentialsAsked
+from podium.client.calls.operations import Asked, Operation, Request, RequestState
 from podium.client.podium import Podium
 from podium.client.waiting.operation import Waited
 
-#: Lines of results, past which ``podium operation show`` has the rest.
+#: Lines of results, past which ``podium operation show`` has the rest, and of refusals.
 _SHOWN: Final = 50
 #: The states of requests in the order in which their nodes are shown.
-_STATES: Final[tuple[RequestState, ...]] = ("done", "replaced", "cancelled", "waiting", "begun", "failed")
+_STATES: Final[tuple[RequestState, ...]] = (
+    *("done", "replaced", "cancelled", "held", "waiting", "begun", "failed"),
+)
 
 
 def folded(requests: Iterable[Request]) -> dict[str, str]:
@@ -83,6 +86,48 @@ class Waiting(command.Command):
                 progress.console.print(f"podium: {line}", markup=False, highlight=False, soft_wrap=True)
 
             return podium.wait(number, seen=seen, tell=tell)
+
+
+class Requesting(Waiting):
+    """A command that requests something for nodes."""
+
+    def show(self, podium: Podium, asked: Asked | CredentialsAsked | None, *, wait: bool) -> int:
+        """Show what became of a request, and the results if they are waited for; return the exit status.
+
+        :param asked: None if nothing was asked
+        """
+        if asked is None or asked.operation is None:
+            self._show_refused(asked)
+            self.warn("nothing was requested")
+            return 1
+        with self.going_on(asked.operation):
+            replaced = asked.replaced if isinstance(asked, Asked) else 0
+            more = f"; {replaced} replaced an earlier request" if replaced else ""
+            self.say(f"operation {asked.operation}: {asked.requested} requested{more}")
+            self._show_refused(asked)
+            for warning in asked.warnings:
+                self.warn(warning)
+            reached = not wait or self.wait_for(podium, asked.operation)
+        return 0 if reached and not asked.refused else 1
+
+    def confirms_many(self, what: str, fault: errors.NeedsConfirmation) -> bool:
+        """Return whether a person says yes to what is to be done with so many nodes.
+
+        :raises podium.errors.PodiumError: if there is nobody to ask
+        """
+        return self.confirms(
+            what,
+            f"to {what} needs --yes: these are more than [conductor] confirm_above = {fault.limit};"
+            " nothing was requested",
+        )
+
+    def _show_refused(self, asked: Asked | CredentialsAsked | None) -> None:
+        """Show why nodes were refused; those refused for the same reason share a line."""
+        lines = node_ranges.folded_lines(() if asked is None else asked.refused)
+        for line in lines[:_SHOWN]:
+            self.warn(line)
+        if len(lines) > _SHOWN:
+            self.warn(f"and {len(lines) - _SHOWN} more")
 
 
 def _see(number: int) -> str:

@@ -1,20 +1,17 @@
 """``podium node power``: requests for nodes, as one operation for all nodes of a command."""
 
 import argparse
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import msgspec
 
-from podium import errors, node_ranges, states
+from podium import errors, states
 from podium.cli import arguments, outcomes
 from podium.client.calls.operations import Asked, AskPower
 from podium.client.podium import Podium
 
-#: Lines of refusals that are shown; nodes refused for the same reason share a line.
-_SHOWN: Final = 50
 
-
-class _Power(outcomes.Waiting):
+class _Power(outcomes.Requesting):
     """Request an action; the conductor that owns a node carries it out."""
 
     action: ClassVar[states.Action]
@@ -26,30 +23,16 @@ class _Power(outcomes.Waiting):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser)
-        parser.add_argument("--wait", action="store_true", help="wait for the results and show them")
-        parser.add_argument(
-            "--timeout",
-            type=arguments.allowed_time,
-            metavar="SECONDS",
-            help="the time that each node may take; by default that of the conductor's config file",
-        )
-        parser.add_argument(
-            "--reason",
-            metavar="TEXT",
-            type=arguments.one_line,
-            help="the reason, for the record of power events",
-        )
+        arguments.add_wait(parser)
+        arguments.add_timeout(parser)
+        arguments.add_reason(parser, "the reason, for the record of power events")
         parser.add_argument(
             "--stagger",
             metavar="N/SECONDS",
             type=arguments.stagger,
             help="begin with N nodes, and add N every SECONDS seconds: 10/1",
         )
-        parser.add_argument(
-            "--yes",
-            action="store_true",
-            help="do not ask, however many nodes there are ([conductor] confirm_above)",
-        )
+        arguments.add_yes(parser)
         parser.set_defaults(then_off=False)
         if self.is_soft:
             parser.add_argument(
@@ -61,19 +44,7 @@ class _Power(outcomes.Waiting):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         with self.podium() as podium:
-            asked = self._ask(podium, parsed_args)
-            if asked is None or asked.operation is None:
-                self._show_refused(asked)
-                self.warn("nothing was requested")
-                return 1
-            with self.going_on(asked.operation):
-                more = f"; {asked.replaced} replaced an earlier request" if asked.replaced else ""
-                self.say(f"operation {asked.operation}: {asked.requested} requested{more}")
-                self._show_refused(asked)
-                for warning in asked.warnings:
-                    self.warn(warning)
-                reached = not parsed_args.wait or self.wait_for(podium, asked.operation)
-        return 0 if reached and not asked.refused else 1
+            return self.show(podium, self._ask(podium, parsed_args), wait=parsed_args.wait)
 
     def _ask(self, podium: Podium, parsed_args: argparse.Namespace) -> Asked | None:
         """Request the action; None if a person was asked whether so many nodes are meant, and said no.
@@ -92,20 +63,8 @@ class _Power(outcomes.Waiting):
         try:
             return podium.ask(call)
         except errors.NeedsConfirmation as fault:
-            what = self.words.format(f"{fault.nodes} nodes")
-            confirmed = self.confirms(
-                what,
-                f"to {what} needs --yes: these are more than [conductor] confirm_above = {fault.limit};"
-                " nothing was requested",
-            )
+            confirmed = self.confirms_many(self.words.format(f"{fault.nodes} nodes"), fault)
         return podium.ask(msgspec.structs.replace(call, confirmed=True)) if confirmed else None
-
-    def _show_refused(self, asked: Asked | None) -> None:
-        lines = node_ranges.folded_lines(() if asked is None else asked.refused)
-        for line in lines[:_SHOWN]:
-            self.warn(line)
-        if len(lines) > _SHOWN:
-            self.warn(f"and {len(lines) - _SHOWN} more")
 
 
 class On(_Power):

@@ -5,12 +5,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
 
-from podium.cli import command
+from podium.cli import arguments, command
 from podium.client.calls.call import Role
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_DAYS: Final = re.compile(r"([1-9]\d{0,4})([dh])")
-_SECONDS: Final = {"d": 86_400.0, "h": 3600.0}
 _COLUMNS: Final = (
     "name",
     "role",
@@ -37,10 +35,10 @@ def _duration(text: str) -> float | None:
     """Return seconds; None for ever."""
     if text == "never":
         return None
-    found = _DAYS.fullmatch(text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not like 90d, 12h or never")
-    return int(found[1]) * _SECONDS[found[2]]
+    try:
+        return arguments.days(text)
+    except argparse.ArgumentTypeError as fault:
+        raise argparse.ArgumentTypeError(f"{fault}, or never") from None
 
 
 class Create(command.Command):

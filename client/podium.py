@@ -8,6 +8,12 @@ from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, overload
 from podium.client.calls.call import Call, Page
 from podium.client.calls.changes import Change, FollowChanges
 from podium.client.calls.conductors import GetConductor, GetFreshness, ListConductors, ListMembers, Thaw
+from podium.client.calls.credentials import (
+    ListCredentials,
+    SetCredentials,
+    SettleCredentials,
+    UndoOperation,
+)
 from podium.client.calls.drains import Avoid, Drain, Forget, GetDrain, ListAvoided, Unavoid, Undrain
 from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.enrolment import EnrolNodes, ExportNodes
@@ -162,6 +168,10 @@ class _Calls:
     requests = _Each(ListRequests)
     cancel = _Method(CancelOperation)
     prospects = _Method(GetProspects)
+    set_credentials = _Method(SetCredentials)
+    undo = _Method(UndoOperation)
+    settle_credentials = _Method(SettleCredentials)
+    credentials = _Each(ListCredentials)
     enrol_nodes = _Method(EnrolNodes)
     export_nodes = _Each(ExportNodes)
     events = _Each(ListEvents)

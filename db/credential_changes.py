@@ -239,3 +239,10 @@ def prune(connection: sa.Connection, before: datetime) -> int:
     old = retention.is_old(connection, changes.c.request_id, changes.c.settled_at, before)
     settled = changes.c.state.in_((IN_FORCE, KEPT))
     return connection.execute(sa.delete(changes).where(old, settled)).rowcount
+
+
+def accounts(connection: sa.Connection, operation_id: int) -> int:
+    """How many accounts an operation changes: nodes that share one count once."""
+    own = sa.func.count() - sa.func.count(changes.c.endpoint)
+    shared = sa.func.count(changes.c.endpoint.distinct())
+    return connection.scalar(sa.select(own + shared).where(changes.c.operation_id == operation_id)) or 0

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium.db import credential_changes
 from podium.db.bulk import chunks
-from podium.db.credential_changes import ASKED, SENT, UNKNOWN
+from podium.db.credential_changes import ASKED, IN_FORCE, SENT, UNKNOWN
 from podium.db.models import columns, nodes
 from podium.db.models import credential_changes as changes
 
@@ -19,7 +18,8 @@ class Credentials(NamedTuple):
     :param changed_at: when they were last given; None for a node of before that was recorded
     :param expire_at: by when a person wants them changed
     :param state: asked, sent or unknown while a change is not settled; None otherwise
-    :param operation_id: the operation of that change
+    :param operation_id: the operation of that change; otherwise that by which the node has its credentials,
+        while it can be undone
     """
 
     id: int
@@ -78,9 +78,35 @@ def list_credentials(
             for chunk in chunks(sorted(numbers))
             for row in connection.execute(query.where(nodes.c.id.in_(chunk)).limit(limit))
         ][:limit]
-    is_open = credential_changes.open_of(connection, [row.id for row in rows], ASKED, SENT, UNKNOWN)
-    return [
-        Credentials._make((*row, change and change.state, change and change.operation_id))
-        for row in rows
-        for change in (is_open.get(row.id),)
-    ]
+    latest = _latest(connection, [row.id for row in rows])
+    return [Credentials._make((*row, *_told(row, latest.get(row.id)))) for row in rows]
+
+
+class _Change(NamedTuple):
+    """A change of credentials, without these."""
+
+    node_id: int
+    state: str
+    operation_id: int
+    settled_at: datetime | None
+
+
+def _latest(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, _Change]:
+    """The newest change of each node that it has, or may have, its credentials by."""
+    query = sa.select(*columns(changes, _Change._fields)).order_by(changes.c.request_id)
+    query = query.where(changes.c.state.in_((ASKED, SENT, IN_FORCE, UNKNOWN)))
+    return {
+        row.node_id: _Change._make(row)
+        for chunk in chunks(numbers)
+        for row in connection.execute(query.where(changes.c.node_id.in_(chunk)))
+    }
+
+
+def _told(row: Any, change: _Change | None) -> tuple[str | None, int | None]:
+    """The state and the operation of a change, as far as it is about what a node has now."""
+    if change is None:
+        return None, None
+    if change.state == IN_FORCE:
+        by_hand = row.credentials_changed_at != change.settled_at
+        return None, None if by_hand else change.operation_id
+    return change.state, change.operation_id

@@ -8,6 +8,8 @@ import entries
 from fakes import give_slots
 from podium import states
 from podium.db import beginning, members
+from podium.db.beginning import Begun
+from podium.db.credential_changes import IN_FORCE, KEPT, UNKNOWN
 from podium.db.engine import Database
 from podium.db.models import utcnow
 from podium.db.outcomes import Outcome, finish
@@ -37,25 +39,14 @@ class Head:
             beginning.begin(connection, [row.request_id for row in found[:count]], HEAD, utcnow())
 
     def carry_out(self, failures: Mapping[str, str]) -> None:
-        """Carry out everything that is asked for, apart from what fails, by the name of the node."""
+        """Carry out everything that is asked for, apart from what fails, by the name of the node.
+
+        Credentials of which the failure says that they are unknown are that.
+        """
         with self._database.write() as connection:
             found = beginning.due(connection, HEAD, ["fake"], limit=9999)
             rows = beginning.begin(connection, [row.request_id for row in found], HEAD, utcnow())
-            ends = [(row, failures.get(row.node.name)) for row in rows]
-            finish(
-                connection,
-                [
-                    Outcome(
-                        row.node.id,
-                        row.request_id,
-                        HEAD,
-                        utcnow(),
-                        states.POWER_OFF if error else states.REACHED.get(row.action),
-                        error,
-                    )
-                    for row, error in ends
-                ],
-            )
+            finish(connection, [one for row in rows for one in _outcomes(row, failures)])
 
     @contextmanager
     def carrying_out(self, failures: Mapping[str, str]) -> Iterator[None]:
@@ -75,3 +66,19 @@ class Head:
         finally:
             end.set()
             thread.join(patience)
+
+
+def _outcomes(row: Begun, failures: Mapping[str, str]) -> list[Outcome]:
+    """Return how requests ended that end together."""
+    every = [row, *row.others]
+    error = next((failures[one.node.name] for one in every if one.node.name in failures), None)
+    return [_outcome(one, error) for one in every]
+
+
+def _outcome(row: Begun, error: str | None) -> Outcome:
+    number, request = row.node.id, row.request_id
+    if row.action == states.CHANGE_CREDENTIALS:
+        proved = IN_FORCE if error is None else UNKNOWN if "unknown" in error else KEPT
+        return Outcome(number, request, HEAD, utcnow(), None, error, credentials=proved)
+    state = states.POWER_OFF if error else states.REACHED.get(row.action)
+    return Outcome(number, request, HEAD, utcnow(), state, error)

@@ -1,4 +1,4 @@
-"""Operations: switching many nodes at once, how far that is, and cancelling it."""
+"""Operations: changing many nodes at once, how far that is, and cancelling it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -158,13 +158,13 @@ class Request(Record, frozen=True, kw_only=True):
             case "replaced":
                 return "replaced by a newer request"
             case "held":
-                return "held until others of it have been tried"
+                return "waits for canaries"
             case "waiting":
                 return "not begun yet"
             case "begun":
                 return "under way"
         if self.action == states.CHANGE_CREDENTIALS:
-            return "the new credentials are in force"
+            return "credentials changed"
         return str(self.power_state) if self.action in states.REACHED else f"{self.action} accepted"
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 from podium.client.calls import (
     changes,
     conductors,
+    credentials,
     drains,
     drivers,
     enrolment,
@@ -58,6 +59,10 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     operations.ListRequests,
     operations.CancelOperation,
     operations.GetProspects,
+    credentials.SetCredentials,
+    credentials.UndoOperation,
+    credentials.SettleCredentials,
+    credentials.ListCredentials,
     enrolment.EnrolNodes,
     enrolment.ExportNodes,
     events.ListEvents,

@@ -85,6 +85,16 @@ class Catalog:
         found = self._class(name)
         return None if found is None else actions(found)
 
+    def login(self, name: str) -> base.Login | None:
+        """Return the account of a driver's nodes; None if it cannot try a login, or cannot be used here."""
+        found = self._class(name)
+        return found.login if found is not None and base.checks_login(found) else None
+
+    def sets_password(self, name: str) -> bool:
+        """Return whether a driver can change the password on the hardware."""
+        found = self._class(name)
+        return found is not None and base.sets_password(found)
+
     def interfaces(self, name: str) -> Mapping[str, str]:
         """Return what a driver is made of in Ironic's words, such as power: ipmitool.
 

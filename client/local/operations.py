@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from podium import conf, errors, node_ranges, states
 from podium.client import texts
-from podium.client.calls.call import Page
+from podium.client.calls.call import Nodes, Page
+from podium.client.calls.nodes import Filter
 from podium.client.calls.operations import (
     Asked,
     AskPower,
@@ -55,16 +56,10 @@ def _check(call: AskPower) -> None:
 
 
 def _ask(backend: Backend, connection: sa.Connection, call: AskPower) -> Asked:
-    nodes = _chosen(backend, connection, call)
+    nodes = chosen(backend, connection, call.nodes, call.where)
     _check_supported(nodes, backend.catalog, call)
-    most = backend.config.conductor.confirm_above
-    if len(nodes) > most and not call.confirmed:
-        raise errors.NeedsConfirmation(
-            f"{len(nodes)} nodes are more than [conductor] confirm_above = {most}, and need confirmed = true;"
-            " nothing was requested",
-            nodes=len(nodes),
-            limit=most,
-        )
+    if not call.confirmed:
+        check_number(backend, len(nodes))
     asked = power.ask(
         connection,
         nodes,
@@ -86,14 +81,31 @@ def _ask(backend: Backend, connection: sa.Connection, call: AskPower) -> Asked:
     )
 
 
-def _chosen(backend: Backend, connection: sa.Connection, call: AskPower) -> list[NodeKey]:
-    """Return the nodes that are meant.
+def check_number(backend: Backend, count: int) -> None:
+    """Make sure that nobody changes so many nodes by mistake.
 
-    :raises podium.errors.BadRequest: if the call does not say which
+    :raises podium.errors.NeedsConfirmation: there are more than the configuration says
     """
-    wanted = names_or_all(call.nodes)
-    if call.where is not None and not call.where.is_empty:
-        found = select(backend, connection, call.where, ["name"], wanted)
+    most = backend.config.conductor.confirm_above
+    if count > most:
+        raise errors.NeedsConfirmation(
+            f"{count} nodes are more than [conductor] confirm_above = {most}, and need confirmed = true;"
+            " nothing was requested",
+            nodes=count,
+            limit=most,
+        )
+
+
+def chosen(
+    backend: Backend, connection: sa.Connection, nodes: Nodes | None, where: Filter | None
+) -> list[NodeKey]:
+    """Return the nodes that are meant by a call.
+
+    :raises podium.errors.BadRequest: if it does not say which
+    """
+    wanted = names_or_all(nodes)
+    if where is not None and not where.is_empty:
+        found = select(backend, connection, where, ["name"], wanted)
         wanted = [row["name"] for row in found]
     elif wanted is None:
         raise errors.BadRequest("nodes, or conditions in where, must say which nodes are meant")
@@ -124,7 +136,7 @@ def list_requests(backend: Backend, call: ListRequests) -> Page[Request]:
     """Return the requests of an operation; all of them where the call has no limit."""
     limit = None if call.limit is None else call.limit + 1
     with backend.database.read() as connection:
-        _find(connection, call.operation)
+        find(connection, call.operation)
         found = operations.requests_of(
             connection, call.operation, states=call.state, limit=limit, after=_number(call.marker)
         )
@@ -166,7 +178,7 @@ def _request(found: operations.PowerRequest) -> Request:
     )
 
 
-def _find(connection: sa.Connection, number: int) -> operations.Operation:
+def find(connection: sa.Connection, number: int) -> operations.Operation:
     """Return one operation.
 
     :raises podium.errors.NotFound: if there is none with that number
@@ -180,14 +192,14 @@ def _find(connection: sa.Connection, number: int) -> operations.Operation:
 def get_operation(backend: Backend, call: GetOperation) -> Operation:
     """Return an operation."""
     with backend.database.read() as connection:
-        return shown(_find(connection, call.operation))
+        return shown(find(connection, call.operation))
 
 
 def cancel_operation(backend: Backend, call: CancelOperation) -> Cancelled:
     """Cancel what nobody has begun."""
 
     def cancel(connection: sa.Connection) -> Cancelled:
-        _find(connection, call.operation)
+        find(connection, call.operation)
         done = cancelling.cancel(connection, call.operation, backend.who)
         return Cancelled(cancelled=done.cancelled, under_way=done.under_way, ended=done.ended)
 
@@ -198,7 +210,7 @@ def get_prospects(backend: Backend, call: GetProspects) -> Prospects:
     """Return what can be expected of an operation."""
     timeout = float(backend.config.conductor.heartbeat_timeout)
     with backend.database.read() as connection:
-        found = _find(connection, call.operation)
+        found = find(connection, call.operation)
         stagger = operations.stagger_of(connection, call.operation)
         needed = operations.unfinished_owners(connection, call.operation)
         known = conductors.list_conductors(connection)

@@ -17,7 +17,7 @@ from podium.client.remote.attempts import Attempts, TryAgain
 from podium.client.remote.event_source import EventSource
 from podium.client.remote.fleets import Fleets, Guard
 from podium.client.remote.receiving import Body, Lines
-from podium.client.remote.server import Server
+from podium.client.remote.server import Server, check_private
 
 T = TypeVar("T")
 LOG: Final = logging.getLogger(__name__)
@@ -53,6 +53,8 @@ class Remote(Podium):
         )
 
     def ask(self, call: Call[T]) -> T:
+        if call.has_secrets:
+            check_private(self._where)
         request = exchange.request(self._client, call, "application/json")
         attempts = Attempts(self._clock)
         with exchange.naming(request):
@@ -161,6 +163,8 @@ class AsyncRemote(AsyncPodium):
         )
 
     async def ask(self, call: Call[T]) -> T:
+        if call.has_secrets:
+            check_private(self._where)
         request = exchange.request(self._client, call, "application/json")
         attempts = Attempts(self._clock)
         with exchange.naming(request):

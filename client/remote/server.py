@@ -43,10 +43,8 @@ class Server:
             raise errors.ConfigError(
                 f"{self._shown} has a user or password in it; put them into a credentials file"
             )
-        if self.credentials is not None and parts.scheme == "http" and not _is_loopback(parts.hostname):
-            raise errors.ConfigError(
-                f"{self.url} would carry the password or token where others can read it; use https://"
-            )
+        if self.credentials is not None:
+            check_private(self.url)
 
     @property
     def _socket(self) -> str:
@@ -84,6 +82,18 @@ class Server:
             return {"verify": ssl.create_default_context(cafile=self.cafile)}
         except (OSError, ssl.SSLError) as fault:
             raise errors.ConfigError(f"the certificates {self.cafile} cannot be used: {fault}") from None
+
+
+def check_private(url: str) -> None:
+    """Make sure that what is sent to an address can be read by nobody else.
+
+    :raises podium.errors.ConfigError: it can
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise errors.ConfigError(
+            f"{url} would carry the password or token where others can read it; use https://"
+        )
 
 
 def _is_loopback(host: str) -> bool:

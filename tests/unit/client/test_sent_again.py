@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -12,7 +12,16 @@ import sqlalchemy as sa
 from crews import enter, settle
 from peers import PATIENCE
 from podium import conf, errors
-from podium.client.calls import conductors, drains, enrolment, node_changes, operations, provisioning, tasks
+from podium.client.calls import (
+    conductors,
+    credentials,
+    drains,
+    enrolment,
+    node_changes,
+    operations,
+    provisioning,
+    tasks,
+)
 from podium.client.calls import tokens as token_calls
 from podium.client.calls.call import Call, answer_of
 from podium.client.calls.hardware import AskHardware
@@ -32,6 +41,9 @@ KEY = "0123456789abcdef"
 Send = Callable[..., httpx.Response]
 Enrol = Callable[..., list[NodeRecord]]
 
+CHANGED: Final = credentials.CredentialsAsked(
+    operation=9, requested=1, refused=[], accounts=1, further=[], canaries=[], warnings=[]
+)
 #: A call of every kind that changes something, and an answer to it.
 KEPT: list[tuple[Call[Any], Any]] = [
     (provisioning.Provision("gone", target="manage"), provisioning.Provisioned(nodes=[])),
@@ -55,6 +67,9 @@ KEPT: list[tuple[Call[Any], Any]] = [
         operations.AskPower("power on", nodes="gone"),
         operations.Asked(operation=9, requested=1, replaced=0, refused=[], warnings=[]),
     ),
+    (credentials.SetCredentials("gone", password="hunter2"), CHANGED),
+    (credentials.UndoOperation(99), CHANGED),
+    (credentials.SettleCredentials("gone"), CHANGED),
     (operations.CancelOperation(99), operations.Cancelled(cancelled=1, under_way=0, ended=0)),
     (enrolment.EnrolNodes([{"name": "no driver"}]), enrolment.Enrolled(enrolled=1, unchanged=0)),
 ]

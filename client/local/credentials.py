@@ -1,0 +1,290 @@
+"""Answers about the credentials of nodes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import sqlalchemy as sa
+
+from podium import errors
+from podium.client import texts
+from podium.client.calls.call import Page
+from podium.client.calls.credentials import (
+    Credential,
+    CredentialsAsked,
+    CredentialState,
+    ListCredentials,
+    SetCredentials,
+    SettleCredentials,
+    UndoOperation,
+)
+from podium.client.calls.nodes import Filter
+from podium.client.enrolling.catalog import Catalog
+from podium.client.local import passwords, unserved
+from podium.client.local.backend import Answers, Backend
+from podium.client.local.nodes import names_or_all, select
+from podium.client.local.operations import check_number, chosen, find
+from podium.db import (
+    api,
+    clock,
+    credential_changes,
+    credential_list,
+    credential_requests,
+    credential_sequels,
+    credentials,
+    node_list,
+    operations,
+)
+from podium.db.api import NodeKey
+from podium.db.credential_changes import ASKED, SENT, UNKNOWN
+from podium.drivers import driver_info
+from podium.drivers.base import Login
+
+_SHORTEST_KEY: Final = 16
+#: Characters of a password that is made up, where the hardware takes many more.
+_MADE: Final = 32
+_STATES: Final[Mapping[str | None, CredentialState]] = {
+    ASKED: "changing",
+    SENT: "changing",
+    UNKNOWN: "unknown",
+}
+_Work: TypeAlias = Callable[[sa.Connection], CredentialsAsked]
+
+
+class _Tried(Exception):
+    """Ends the transaction of what was only tried out.
+
+    :param answer: what would have been done
+    """
+
+    def __init__(self, answer: CredentialsAsked) -> None:
+        self.answer = answer
+
+
+def set_credentials(backend: Backend, call: SetCredentials) -> CredentialsAsked:
+    """Request other credentials for nodes, all of them or those that are free.
+
+    :raises podium.errors.BadRequest: for a request that makes no sense
+    :raises podium.errors.InvalidNode: for what a driver does not take
+    :raises podium.errors.NeedsConfirmation: for so many nodes
+    """
+    _check(backend, call)
+    return _done(backend, call, lambda connection: _set(backend, connection, call), is_trial=call.dry_run)
+
+
+def _check(backend: Backend, call: SetCredentials) -> None:
+    texts.check_reason(call.reason)
+    if backend.key is not None and len(backend.key.text) < _SHORTEST_KEY:
+        raise errors.BadRequest(
+            f"the idempotency key of a change of credentials has at least {_SHORTEST_KEY} random characters:"
+            " it protects what is kept of the request"
+        )
+    if call.generate == (call.password is not None):
+        raise errors.BadRequest("give a password, or generate = true, and not both")
+    if call.generate and not call.on_bmc:
+        raise errors.BadRequest("generate goes with on_bmc: no BMC has a password that nobody knows")
+    if call.length is not None and not call.generate:
+        raise errors.BadRequest("length goes with generate")
+    for name, text in (("password", call.password), ("username", call.username)):
+        if text is not None and not text.isprintable():
+            raise errors.BadRequest(f"{name} contains characters that cannot be printed")
+
+
+def _set(backend: Backend, connection: sa.Connection, call: SetCredentials) -> CredentialsAsked:
+    nodes = chosen(backend, connection, call.nodes, call.where)
+    drivers = sorted({node.driver for node in nodes})
+    logins = {driver: login for driver in drivers if (login := backend.catalog.login(driver)) is not None}
+    if call.password is not None:
+        _check_values(backend.catalog, drivers, call)
+    asked = credentials.ask(
+        connection,
+        nodes,
+        who=backend.who,
+        passwords=call.password or _made(connection, nodes, logins, call.length),
+        login=logins,
+        username=call.username,
+        settable=[driver for driver in drivers if backend.catalog.sets_password(driver)],
+        on_bmc=call.on_bmc,
+        canaries=call.canaries,
+        expire_after=call.expires_in,
+        timeout=call.timeout,
+        reason=call.reason,
+    )
+    return _answer(backend, connection, asked, call)
+
+
+def _check_values(catalog: Catalog, drivers: Sequence[str], call: SetCredentials) -> None:
+    """Make sure that drivers take the new values, as far as that is known without the hardware.
+
+    :raises podium.errors.InvalidNode: with each fault, and never with a value that is secret
+    """
+    faults = []
+    for driver in drivers:
+        login = catalog.login(driver)
+        if login is None:
+            continue
+        given = {login.password: call.password}
+        if login.username is not None and call.username is not None:
+            given[login.username] = call.username
+        declared = catalog.driver(driver).properties
+        faults += driver_info.faults({name: declared[name] for name in given}, given)
+    if faults:
+        raise errors.InvalidNode(faults)
+
+
+def _made(
+    connection: sa.Connection,
+    nodes: Sequence[NodeKey],
+    logins: Mapping[str, Login],
+    length: int | None,
+) -> dict[int, str]:
+    """Return a password for each node; nodes behind one BMC have the same.
+
+    :raises podium.errors.BadRequest: they would be too long for a driver's hardware
+    """
+    lengths = {}
+    for driver, login in logins.items():
+        lengths[driver] = length or min(login.longest, _MADE)
+        if lengths[driver] > login.longest:
+            raise errors.BadRequest(
+                f"length is {length}, and the hardware of the driver {driver} takes passwords of up to"
+                f" {login.longest} bytes"
+            )
+    wanted = [node.name for node in nodes if node.driver in logins]
+    rows = node_list.select_nodes(connection, ["id", "driver", "endpoint"], wanted=wanted) if wanted else []
+    made: dict[tuple[str, str | int], str] = {}
+    return {
+        row["id"]: made.setdefault(
+            (row["driver"], row["endpoint"] or row["id"]), passwords.make(lengths[row["driver"]])
+        )
+        for row in rows
+    }
+
+
+def undo_operation(backend: Backend, call: UndoOperation) -> CredentialsAsked:
+    """Request the credentials that nodes had before an operation.
+
+    :raises podium.errors.NotFound: there is no such operation
+    :raises podium.errors.BadRequest: it cannot be undone
+    :raises podium.errors.NeedsConfirmation: for so many nodes
+    """
+
+    def undo(connection: sa.Connection) -> CredentialsAsked:
+        find(connection, call.operation)
+        return _answer(
+            backend, connection, credential_sequels.undo(connection, call.operation, backend.who), call
+        )
+
+    return _done(backend, call, undo, is_trial=call.dry_run)
+
+
+def settle_credentials(backend: Backend, call: SettleCredentials) -> CredentialsAsked:
+    """Request that it is found out which credentials nodes have."""
+
+    def settle(connection: sa.Connection) -> CredentialsAsked:
+        nodes = chosen(backend, connection, call.nodes, call.where)
+        return _answer(backend, connection, credential_sequels.settle(connection, nodes, backend.who), call)
+
+    return backend.write(call, settle)
+
+
+def _answer(
+    backend: Backend,
+    connection: sa.Connection,
+    asked: credential_requests.Asked,
+    call: SetCredentials | UndoOperation | SettleCredentials,
+) -> CredentialsAsked:
+    """Return the answer to a request that was written.
+
+    :raises podium.errors.NeedsConfirmation: it is for so many nodes
+    """
+    if not (isinstance(call, SettleCredentials) or call.confirmed or call.dry_run):
+        check_number(backend, len(asked.accepted))
+    number = asked.operation_id
+    requests = [] if number is None else operations.requests_of(connection, number)
+    nodes = api.find_keys(connection, [one.node_uuid for one in requests])
+    timeout = float(backend.config.conductor.heartbeat_timeout)
+    return CredentialsAsked(
+        operation=number,
+        requested=len(requests),
+        refused=asked.refused,
+        accounts=0 if number is None else credential_changes.accounts(connection, number),
+        further=asked.also,
+        canaries=[one.node_name for one in requests if asked.held and one.state == operations.WAITING],
+        warnings=unserved.warnings(connection, nodes, timeout),
+    )
+
+
+def _done(
+    backend: Backend, call: SetCredentials | UndoOperation, work: _Work, *, is_trial: bool
+) -> CredentialsAsked:
+    """Return what ``work`` returns, and do it if it is not only to be tried out."""
+    if not is_trial:
+        return backend.write(call, work)
+
+    def tried(connection: sa.Connection) -> CredentialsAsked:
+        raise _Tried(work(connection))
+
+    try:
+        return backend.step(tried)
+    except _Tried as end:
+        return msgspec.structs.replace(end.answer, operation=None)
+
+
+def list_credentials(backend: Backend, call: ListCredentials) -> Page[Credential]:
+    """Return the credentials of nodes, without the passwords; all of them where the call has no limit."""
+    names = names_or_all(call.nodes)
+    with backend.database.read() as connection:
+        now = clock.now(connection)
+        found = credential_list.list_credentials(
+            connection,
+            numbers=None if names is None else [node.id for node in api.find_keys(connection, names)],
+            changed_before=None if call.older is None else clock.later(now, -call.older),
+            expire_before=now if call.expired else None,
+            unsettled=call.unknown,
+            limit=None if call.limit is None else call.limit + 1,
+            after=0 if call.marker is None else int(call.marker),
+        )
+        shown = found[: call.limit]
+        wanted = [one for one in shown if not call.unknown or one.state == UNKNOWN]
+        users = _users(backend, connection, [one.uuid for one in wanted])
+    return Page(
+        items=[_shown(one, users[one.uuid], now) for one in wanted],
+        next=str(shown[-1].id) if len(found) > len(shown) else None,
+    )
+
+
+def _users(backend: Backend, connection: sa.Connection, uuids: Sequence[str]) -> dict[str, str | None]:
+    """Return the name of the user with which each node is spoken to."""
+    rows = select(backend, connection, Filter(), ["uuid", "driver", "driver_info"], uuids) if uuids else []
+    return {row["uuid"]: _user(backend.catalog.login(row["driver"]), row["driver_info"]) for row in rows}
+
+
+def _user(login: Login | None, info: Mapping[str, Any]) -> str | None:
+    found = None if login is None or login.username is None else info.get(login.username)
+    return None if found is None else str(found)
+
+
+def _shown(found: credential_list.Credentials, user: str | None, now: datetime) -> Credential:
+    age = None if found.changed_at is None else clock.age(found.changed_at, now)
+    return Credential(
+        node_uuid=found.uuid,
+        node=found.name,
+        driver=found.driver,
+        username=user,
+        state=_STATES.get(found.state, "known"),
+        changed_at=found.changed_at,
+        age=age,
+        expires_at=found.expire_at,
+        expired=found.expire_at is not None and found.expire_at <= now,
+        operation=found.operation_id,
+    )
+
+
+ANSWERS: Final[Answers] = {
+    SetCredentials: set_credentials,
+    UndoOperation: undo_operation,
+    SettleCredentials: settle_credentials,
+    ListCredentials: list_credentials,
+}
