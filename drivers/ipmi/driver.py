@@ -7,13 +7,14 @@ from typing import Any, ClassVar, Final
 
 from oslo_config import cfg, types
 
+from podium import errors
 from podium.drivers import base
 from podium.drivers.bmc.connections import Connections
 from podium.drivers.bmc.hosts import checked
 from podium.drivers.bmc.identity import endpoint_of, of_bmc
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text, parse_some
-from podium.drivers.ipmi import power
+from podium.drivers.ipmi import passwords, power
 from podium.drivers.ipmi.lan import crypto, packet
 from podium.drivers.ipmi.lan.client import Client, Timing
 from podium.drivers.ipmi.lan.inquiry import Inquiries
@@ -45,6 +46,9 @@ def _bytes(limit: int) -> Callable[[Any], bytes]:
         return encoded
 
     return lambda value: encode(as_text(value))
+
+
+_PASSWORD: Final = _bytes(20)
 
 
 def _address(value: Any) -> str:
@@ -83,9 +87,7 @@ class IPMIDriver(base.Driver):
         "ipmi_address": base.Property("address or host name of the BMC", required=True, type=_address),
         "ipmi_port": base.Property("UDP port of the BMC", default=_PORT, type=types.Port(min=1)),
         "ipmi_username": base.Property("user name, at most 16 bytes", default="", type=_bytes(16)),
-        "ipmi_password": base.Property(
-            "password, at most 20 bytes", secret=True, default="", type=_bytes(20)
-        ),
+        "ipmi_password": base.Property("password, at most 20 bytes", secret=True, default="", type=_PASSWORD),
         "ipmi_hex_kg_key": base.Property("key Kg, 40 hex digits", secret=True, type=_kg),
         "ipmi_priv_level": base.Property(
             "privilege level: ADMINISTRATOR, OPERATOR or USER",
@@ -197,6 +199,16 @@ class IPMIDriver(base.Driver):
     async def check_login(self, node: base.Node) -> base.LoginReport:
         """Log in with a session of its own, see :mod:`podium.drivers.ipmi.login`."""
         return await check_login(self._client, self._target(node), self._connections.find(node))
+
+    async def set_password(self, node: base.Node, password: str) -> None:
+        """Change it with Set User Password, see :func:`podium.drivers.ipmi.passwords.set_password`."""
+        try:
+            given = _PASSWORD(password)
+        except ValueError as wrong:
+            raise errors.PasswordRefused(
+                f"passwords of IPMI have at most 20 bytes, and no zero byte or line end: {wrong}"
+            ) from None
+        await passwords.set_password(self._connections.of(node), self._client.withheld, given)
 
     async def inject_nmi(self, node: base.Node) -> None:
         """Pulse the diagnostic interrupt, see :func:`podium.drivers.ipmi.power.inject_nmi`."""

@@ -89,6 +89,7 @@ async def _log_in(
     except errors.DriverError as failure:
         raise errors.BMCUnreachable(str(failure)) from None
     client.checks.clear(target)
+    client.withheld.free(target.account)
     client.logins += 1
     return opened
 

@@ -16,6 +16,7 @@ from podium.clocks import boottime
 from podium.drivers.bmc import timing
 from podium.drivers.bmc.connections import Shared
 from podium.drivers.bmc.logins import NONE_REFUSED, Checks, RefusedLogins
+from podium.drivers.bmc.withheld import Withheld
 from podium.drivers.ipmi.lan import closing, opening, packet, refusals, transport
 from podium.drivers.ipmi.lan.commands import INSUFFICIENT_PRIVILEGE, NODE_BUSY, CommandFailed
 from podium.drivers.ipmi.lan.session import Session, Target
@@ -66,13 +67,14 @@ class Connection:
 
     __slots__ = (
         "_client", "_endpoint", "_manner_until", "_moved", "_session", "_under_way", "_used", "learned",
-        "manner", "refused", "target", "users",
+        "manner", "refused", "target", "users", "was_repeated",
     )  # fmt: skip
 
     def __init__(self, target: Target, client: "Client", refused: RefusedLogins = NONE_REFUSED) -> None:
         self.target = target
         self.users = 0
         self.learned: object = None  #: what the driver knows of the BMC, as long as it has the connection
+        self.was_repeated = False  #: whether the last command of those that are not repeatable was sent again
         self._client = client
         self._endpoint: transport.Endpoint | None = None
         self._moved = False  # a name may lead elsewhere by now
@@ -207,8 +209,11 @@ class Connection:
             if order.privilege > session.privilege:
                 await self._raise(session, order.privilege, gap, order.deadline, transmissions)
             session.prepare(order.command, order.data)
+            before = session.sent
             said = await endpoint.ask(session, gap, order.deadline, transmissions)
-            return await self._settle(session, said, order, transmissions)
+            said = await self._settle(session, said, order, transmissions)
+            self.was_repeated = session.sent > before + 1
+            return said
         except NoAnswer:
             self.abandon()
             if transmissions == transport.UNLIMITED:
@@ -284,6 +289,7 @@ class Connection:
     async def _login(self, endpoint: transport.Endpoint, deadline: float) -> Session:
         """Open a session and count what the BMC says to the login; the caller has the endpoint's turn."""
         client, target = self._client, self.target
+        client.withheld.check(target.account, target)
         interval, now = client.timing.authentication_retry, client.clock()
         self.refused.check(now, interval)
         # What was learned of a BMC counts until the next failure.
@@ -329,6 +335,7 @@ class Client:
         self.clock = clock
         self.logins = 0  #: that succeeded
         self.sessions = 0  #: that are held
+        self.withheld = Withheld()
         self._connections = Shared[Target, Connection]()
         self.checks = Checks[Target](self._connections.get, clock, timing.authentication_retry)
         self._leaving: list[Session] = []

@@ -35,6 +35,11 @@ class Target:
     privilege: int = packet.PRIVILEGE_ADMINISTRATOR
     suite: int | None = None
 
+    @property
+    def account(self) -> tuple[str, int, bytes, bytes]:
+        """What a login is tried with, whatever level and cipher suite it asks for."""
+        return self.address, self.port, self.user, self.password
+
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
@@ -87,6 +92,11 @@ class Session:
         self._rq = 0
         self._window = crypto.SequenceWindow()
         self._request = _NO_REQUEST
+
+    @property
+    def sent(self) -> int:
+        """How many datagrams were sent in it."""
+        return self._sequence
 
     def prepare(self, command: tuple[int, int], data: bytes) -> None:
         """Begin a command; this session is then the step that the endpoint asks.

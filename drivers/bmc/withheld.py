@@ -1,0 +1,41 @@
+"""Passwords that are being replaced on the hardware: nobody logs in with one that may be wrong by now."""
+
+from collections.abc import Hashable
+from typing import Final
+
+from podium import errors
+
+_MOST: Final = 10_000
+
+
+class Withheld:
+    """The accounts that nobody logs in with, each a BMC with user and password.
+
+    An account is withheld from right before its password is changed. It is free again when the hardware has
+    refused the change, or when a login that was tried on purpose has worked. Sessions that are open go on.
+    """
+
+    def __init__(self) -> None:
+        self._accounts: dict[Hashable, None] = {}
+
+    def hold(self, account: Hashable) -> None:
+        """Let nobody log in with an account from now on."""
+        self._accounts.pop(account, None)
+        self._accounts[account] = None
+        if len(self._accounts) > _MOST:
+            del self._accounts[next(iter(self._accounts))]
+
+    def free(self, account: Hashable) -> None:
+        """Let everybody log in with an account again."""
+        self._accounts.pop(account, None)
+
+    def check(self, account: Hashable, bmc: object) -> None:
+        """Make sure that an account may be used for a login.
+
+        :param bmc: its name, for the error
+        :raises podium.errors.DriverError: it is withheld
+        """
+        if account in self._accounts:
+            raise errors.DriverError(
+                f"BMC {bmc} is given another password: no login with the old one, which may be wrong by now"
+            )
