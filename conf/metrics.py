@@ -3,7 +3,6 @@
 from typing import Any
 
 from oslo_config import cfg, types
-from oslo_utils import netutils
 
 
 class Listen(types.String):
@@ -24,6 +23,8 @@ def address(listen: str) -> tuple[str, int]:
 
     :raises ValueError: if either is missing or invalid
     """
+    from oslo_utils import netutils  # with psutil, and most programs listen nowhere
+
     host, port = netutils.parse_host_port(listen)
     if not host or port is None:
         raise ValueError("it has no port" if host else "it has no host")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
-from oslo_db.sqlalchemy import engines
 
 from podium import errors
+from podium.db.engines import create_engine
 from podium.db.hiding import hide_values
 from podium.db.kept import Kept, KeptFile, KeptSession
 from podium.db.limits import COMMAND, HEARTBEAT, Limits, apply, mariadb_settings
@@ -49,7 +49,7 @@ class Database:
         with translated(self.url):
             # thread_checkin, for eventlet, gives up the CPU whenever a connection is given back.
             settings = {"max_retries": 0, "mysql_sql_mode": "TRADITIONAL", "thread_checkin": False} | options
-            self.engine = engines.create_engine(apply(self.url, limits), **settings)
+            self.engine = create_engine(apply(self.url, limits), **settings)
         self._keeper: sqlite3.Connection | None = None
         self._writers: tuple[Kept, ...] = ()
         self._readers: tuple[Kept, ...] = ()

@@ -65,7 +65,11 @@ async def follow(request: Request) -> Response:
 
 def _backend(its: Services) -> Backend:
     return Backend(
-        config=its.config, connect=lambda: its.sql.database, catalog=its.catalog, who="", warn=lambda _: None
+        config=its.config,
+        connect=lambda: its.sql.database,
+        drivers=lambda: its.catalog,
+        who="",
+        warn=lambda _: None,
     )
 
 

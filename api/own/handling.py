@@ -90,10 +90,11 @@ def _backend(request: Request, database: Database, warnings: list[str]) -> Backe
     key = request.headers.get(wire.KEY)
     if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
         raise Fault(400, f"{wire.KEY} has 1 to {_LONGEST_KEY} characters")
+    catalog = its.catalog.for_answer(warnings.append)
     return Backend(
         config=its.config,
         connect=lambda: database,
-        catalog=its.catalog.for_answer(warnings.append),
+        drivers=lambda: catalog,
         who=caller(request).who,
         warn=warnings.append,
         pause=its.sql.pause,

@@ -84,6 +84,8 @@ class Node(Record, frozen=True, kw_only=True):
 
 
 FIELDS: Final = Node.__struct_fields__
+#: Those with entries that people or drivers chose, and that may be secrets.
+MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra", "record")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

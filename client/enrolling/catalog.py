@@ -9,12 +9,11 @@ from functools import cached_property
 from typing import Any, Final
 
 from podium import conf, errors, masking
+from podium.client.calls.nodes import MAPPINGS
 from podium.drivers import base, registry
 from podium.drivers.base import actions
 from podium.wording import nearest
 
-#: The columns of a node with values of people or drivers.
-MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra", "record")
 #: What Ironic calls the way to switch a node, where that is not the driver's name.
 _POWER: Final = {"ipmi": "ipmitool"}
 

@@ -3,16 +3,18 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
 from podium import conf
 from podium.client.calls.call import Call, answer_of
-from podium.client.enrolling.catalog import Catalog
 from podium.db import kept_answers
 from podium.db.engine import Database
 from podium.db.kept_answers import Kept, Key
+
+if TYPE_CHECKING:
+    from podium.client.enrolling.catalog import Catalog
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -25,6 +27,7 @@ class Backend:
     """The database, the drivers, and who asks.
 
     :param connect: returns the database; what needs none does not ask for it
+    :param drivers: returns the installed drivers; to import what they are made of takes a while
     :param who: user and host, for the record
     :param warn: called with each warning that belongs to an answer
     :param pause: waits for so many seconds, and raises an error if there is no point in that any more
@@ -34,7 +37,7 @@ class Backend:
 
     config: conf.Config
     connect: Callable[[], Database]
-    catalog: Catalog
+    drivers: "Callable[[], Catalog]"
     who: str
     warn: Callable[[str], None]
     pause: Callable[[float], None] = time.sleep
@@ -48,6 +51,11 @@ class Backend:
         :raises podium.errors.PodiumError: it cannot be used
         """
         return self.connect()
+
+    @property
+    def catalog(self) -> "Catalog":
+        """The installed drivers."""
+        return self.drivers()
 
     def recall(self, call: Call[T]) -> Kept[T] | None:
         """Return the answer that a call with this key was given before, and warn of what belongs to it.

@@ -7,19 +7,21 @@ import socket
 import threading
 from collections.abc import Callable, Generator, Iterator
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from podium import conf
 from podium.client import texts
 from podium.client.calls.call import Call, Page
 from podium.client.calls.changes import Change, FollowChanges
-from podium.client.enrolling.catalog import Catalog
 from podium.client.local.answers import answer, each
 from podium.client.local.backend import Backend
 from podium.client.podium import Podium
 from podium.conf import database as database_options
 from podium.db import schema
 from podium.db.engine import Database
+
+if TYPE_CHECKING:
+    from podium.client.enrolling.catalog import Catalog
 
 T = TypeVar("T")
 LOG: Final = logging.getLogger(__name__)
@@ -58,10 +60,19 @@ class Local(Podium):
     @cached_property
     def backend(self) -> Backend:
         """What its answers work with."""
-        catalog = Catalog(self._config, self._warn)
         return Backend(
-            config=self._config, connect=self._connect, catalog=catalog, who=this_user(), warn=self._warn
+            config=self._config,
+            connect=self._connect,
+            drivers=lambda: self._catalog,
+            who=this_user(),
+            warn=self._warn,
         )
+
+    @cached_property
+    def _catalog(self) -> "Catalog":
+        from podium.client.enrolling.catalog import Catalog  # see Backend.drivers
+
+        return Catalog(self._config, self._warn)
 
     def _connect(self) -> Database:
         with self._lock:

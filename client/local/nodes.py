@@ -9,8 +9,7 @@ import sqlalchemy as sa
 
 from podium import errors, masking, node_ranges
 from podium.client.calls.call import Nodes, Page
-from podium.client.calls.nodes import FIELDS, KEY, Filter, GetNode, Health, ListNodes, Node
-from podium.client.enrolling.catalog import MAPPINGS
+from podium.client.calls.nodes import FIELDS, KEY, MAPPINGS, Filter, GetNode, Health, ListNodes, Node
 from podium.client.local.backend import Answers, Backend
 from podium.client.records.node_columns import AGE, CONDUCTOR
 from podium.db import clock, machines, node_list, roster

@@ -1,4 +1,4 @@
-"""``podium --url`` answers quickly, because it imports neither the libraries of databases nor event loops."""
+"""Commands answer quickly, because they import little: over podium-api, and on the database."""
 
 import subprocess
 import sys
@@ -6,10 +6,10 @@ from typing import Final
 
 import pytest
 
-from commands import There, modules, needs_database
+from commands import Here, There, modules, needs_database
 from podium.cli.app import LOCAL
 
-#: What takes long to import.
+#: What takes long to import, and is not needed where a podium-api is asked.
 SLOW: Final = (
     "sqlalchemy",
     "alembic",
@@ -21,6 +21,21 @@ SLOW: Final = (
     "podium.client.local",
     "podium.conf.loading",
     "asyncio",
+    "click",
+    "pygments",
+)
+
+#: And what a list from an SQLite database does not need either.
+UNUSED: Final = (
+    "sqlalchemy.orm",
+    "sqlalchemy.dialects.mysql",
+    "sqlalchemy.dialects.postgresql",
+    "alembic",
+    "cryptography",
+    "httpx",
+    "psutil",
+    "podium.conductor",
+    "podium.drivers",
     "click",
     "pygments",
 )
@@ -47,5 +62,12 @@ def test_a_command_over_podium_api_imports_nothing_that_takes_long(podium_there:
     asking = sorted({module for name, module in modules() if name not in LOCAL})
     arguments = ["--url", podium_there.url, "node", "list", "-f", "json"]
     script = SCRIPT.format(arguments=arguments, modules=asking, slow=SLOW)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n[]\n", "")
+
+
+def test_a_list_from_the_database_imports_nothing_that_it_does_not_need(podium_here: Here) -> None:
+    arguments = ["--config-file", str(podium_here.config), "node", "list", "-f", "json"]
+    script = SCRIPT.format(arguments=arguments, modules=[], slow=UNUSED)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n[]\n", "")

@@ -124,7 +124,7 @@ def test_pauses_between_looks_grow_and_the_wait_ends_by_the_clock(
     backend: Any = Backend(
         config=config,
         connect=lambda: database,
-        catalog=Catalog(config, print),
+        drivers=lambda: Catalog(config, print),
         who="ada@desk",
         warn=print,
     )

@@ -97,7 +97,7 @@ def backend(config: conf.Config, database: Database, told: list[str]) -> Backend
     return Backend(
         config=config,
         connect=lambda: database,
-        catalog=Catalog(config, print),
+        drivers=lambda: Catalog(config, print),
         who="ada@desk",
         warn=told.append,
         key=Key("ada", KEY),
