@@ -47,6 +47,11 @@ class Try(command.Command):
             "--read", action="store_true", help="only read the power, as without --task, --set and --watch"
         )
         parser.add_argument(
+            "--check-login",
+            action="store_true",
+            help="then try the login once, with a session of its own, as podium node check does",
+        )
+        parser.add_argument(
             "--task",
             action="append",
             default=[],
@@ -90,6 +95,8 @@ class Try(command.Command):
         catalog = Catalog(self.config, self.warn)
         driver = catalog.driver(parsed_args.driver)
         subject.task_names(driver, parsed_args.task)
+        if parsed_args.check_login and not base.checks_login(driver):
+            raise errors.BadRequest(f"the driver {driver.name} cannot try a login: it has no check_login")
         if parsed_args.set is not None:
             subject.check_action(driver, parsed_args.set)
             if not (parsed_args.yes or self.app.stdin.isatty()):
@@ -131,6 +138,8 @@ class Try(command.Command):
                 trial.switch(action, seconds, lambda state: parsed_args.yes or self._agrees(action, state))
             readings = trial.readings()
             calls = readings[:1] if repeats else readings if action is None else []
+            if parsed_args.check_login:
+                trial.caller.once(trial.login())
             calls += trial.tasks(tasks) if tasks or (repeats and not parsed_args.read) else []
             if repeats:
                 trial.caller.repeat(calls)

@@ -1,4 +1,4 @@
-"""Names that the second edition added, which older drivers may use for things of their own."""
+"""Names that were added since the first edition, which older drivers may use for things of their own."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -6,35 +6,49 @@ from typing import Any, Final
 
 from podium import errors
 from podium.drivers import signatures
+from podium.drivers.login import Login
 from podium.wording import safe_repr
 
-_EDITION: Final = (2, 0)
 #: Methods, and what each is called with.
-METHODS: Final[Mapping[str, str]] = {
-    "get_power_states": "nodes",
-    "get_sensors": "node",
-    "node_added": "node",
-    "node_changed": "node",
-    "node_removed": "node",
+METHODS: Final[Mapping[str, tuple[str, ...]]] = {
+    "get_power_states": ("nodes",),
+    "get_sensors": ("node",),
+    "node_added": ("node",),
+    "node_changed": ("node",),
+    "node_removed": ("node",),
+    "check_login": ("node",),
+    "set_password": ("node", "password"),
 }
 #: The highest value of each number.
 MOST: Final[Mapping[str, int]] = {"threads": 256, "endpoint_calls": 4096, "interval": 86_400}
+_LOGIN: Final = "login"
+_SECOND: Final = (2, 0)
+#: The edition, and how many times names had been added to it, of names that the second did not begin with.
+_SINCE: Final = {"check_login": (2, 1), "set_password": (2, 1), _LOGIN: (2, 1)}
+#: Bytes that a password may have.
+_LONGEST_PASSWORD: Final = 1024
+
+
+def since(name: str) -> tuple[int, int]:
+    """The API that one of these names came with."""
+    return _SINCE.get(name, _SECOND)
 
 
 def faults(driver: type[Any]) -> Iterator[str]:
-    """A line for each of these names that a driver of this edition does not have as it must be."""
-    if driver.needs_api >= _EDITION:
-        yield from _misfits(driver).values()
+    """A line for each of these names that a driver does not have as it must be, by what it needs."""
+    for name, fault in _misfits(driver).items():
+        if driver.needs_api >= since(name):
+            yield fault
 
 
 def unused(driver: type[Any]) -> list[str]:
-    """Those of these names that a driver of an earlier edition means something else by."""
-    return [] if driver.needs_api >= _EDITION else [*_misfits(driver)]
+    """Those of these names that a driver written before them means something else by."""
+    return [name for name in _misfits(driver) if driver.needs_api < since(name)]
 
 
 def uses(driver: type[Any], name: str) -> bool:
     """Whether a driver means by one of these names what it means here."""
-    return driver.needs_api >= _EDITION or _misfit(driver, name) is None
+    return driver.needs_api >= since(name) or _misfit(driver, name) is None
 
 
 def fits(name: str, number: Any) -> bool:
@@ -46,13 +60,15 @@ def fits(name: str, number: Any) -> bool:
 
 
 def _misfits(driver: type[Any]) -> dict[str, str]:
-    found = ((name, _misfit(driver, name)) for name in (*METHODS, *MOST))
+    found = ((name, _misfit(driver, name)) for name in (*METHODS, *MOST, _LOGIN))
     return {name: fault for name, fault in found if fault is not None}
 
 
 def _misfit(driver: type[Any], name: str) -> str | None:
     """Why one of these names is not what it is here; None if it is."""
     try:
+        if name == _LOGIN:
+            return _login_misfit(driver)
         return _method_misfit(driver, name) if name in METHODS else _number_misfit(driver, name)
     except Exception as cause:  # it may be anything
         return f"{name} cannot be used: {errors.one_line(cause)}"
@@ -71,5 +87,22 @@ def _method_misfit(driver: type[Any], name: str) -> str | None:
     method = found.__get__(object(), driver) if hasattr(found, "__get__") else found  # bound, but to nothing
     if not callable(method):
         return f"{name} is a value of the type {type(method).__name__}, not a method"
-    fault = signatures.misfit(method, (METHODS[name],))
+    fault = signatures.misfit(method, METHODS[name])
     return None if fault is None else f"{name} {fault}"
+
+
+def _login_misfit(driver: type[Any]) -> str | None:
+    login = driver.login
+    if login is None:
+        return None
+    if not isinstance(login, Login):
+        return f"login is a value of the type {type(login).__name__}, not a podium.drivers.base.Login"
+    for name in (login.password, login.username):
+        if name is not None and name not in driver.properties:
+            return f"login names {safe_repr(name)}, which is none of its properties"
+    if not driver.properties[login.password].secret:
+        return f"login names {login.password}, which is not declared with secret=True"
+    longest = login.longest
+    if isinstance(longest, bool) or not isinstance(longest, int) or not 1 <= longest <= _LONGEST_PASSWORD:
+        return f"login has longest = {safe_repr(longest)}, not a whole number from 1 to {_LONGEST_PASSWORD}"
+    return None

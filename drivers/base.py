@@ -39,6 +39,7 @@ __all__ = [
     "actions",
     "declare_options",
     "driver_periodic_task",
+    "login_of",
     "node_periodic_task",
     "periodic_tasks",
     "reads_together",
@@ -69,6 +70,7 @@ class Driver(ABC):
     #: is shorter: for hardware that reports its power by itself, or should not be asked often.
     interval: ClassVar[float | None] = None
     #: The account in ``driver_info``, so that Podium can change it; None where there is no password.
+    #: Whoever asks a driver for it asks :func:`login_of`.
     login: ClassVar[Login | None] = None
 
     def __init__(self, name: str, options: Any) -> None:
@@ -364,9 +366,15 @@ def checks_login(driver: Driver | type[Driver]) -> bool:
     return _has(driver, "check_login")
 
 
+def login_of(driver: Driver | type[Driver]) -> Login | None:
+    """The account that a driver logs in with; None where there is none, or nobody has said which it is."""
+    own = driver if isinstance(driver, type) else type(driver)
+    return own.login if additions.uses(own, "login") else None
+
+
 def sets_password(driver: Driver | type[Driver]) -> bool:
     """Whether a driver can change the password on the hardware, by :meth:`Driver.set_password`."""
-    return driver.login is not None and _has(driver, "set_password")
+    return login_of(driver) is not None and _has(driver, "set_password")
 
 
 def _has(driver: Driver | type[Driver], name: str) -> bool:

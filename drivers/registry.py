@@ -139,7 +139,7 @@ def load(
     """One instance of each named driver, its options registered in ``conf`` under its name.
 
     :param skip_faulty: go on without a driver that cannot be used
-    :param log_faults: log its error then, and what Podium does not use of drivers of the first edition
+    :param log_faults: log its error then, and what Podium does not use of drivers of before
     :raises podium.errors.ConfigError: when there is no driver of that name, or none is named
     :raises podium.errors.DriverLoadError: when one, or none of them, can be used
     """
@@ -162,10 +162,12 @@ def load(
             drivers[name] = instance(name, found, conf)
             if log_faults and (unused := additions.unused(found)):
                 LOG.warning(
-                    "%s is of the first edition, and means by %s something else than Podium has meant since:"
-                    " not used; rename it, or make it what docs/contract.md says, with needs_api = (2, 0)",
+                    "%s was written for API %s, and means by %s something else than Podium has meant since:"
+                    " not used; rename it, or make it what docs/contract.md says, with needs_api = %s",
                     described(name),
+                    ".".join(map(str, found.needs_api)),
                     ", ".join(unused),
+                    max(map(additions.since, unused)),
                 )
         except errors.DriverLoadError as error:
             if not skip_faulty:

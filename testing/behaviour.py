@@ -137,13 +137,27 @@ async def fails_with(
     raised = {"get_power_state": await _raised(driver.get_power_state, node, patience=patience)}
     if base.reads_together(driver):
         raised["get_power_states"] = await _raised_of_one(driver, node, patience)
-    secret = frozenset(key for key, declared in driver.properties.items() if declared.secret)
     for method, error in raised.items():
-        if not isinstance(error, expected):
-            raise AssertionError(f"{method} {_outcome(error)} for {why}; it raises {expected.__name__}")
-        text = safe_str(error)
-        if masking.scrub(text, node.driver_info, secret) != text:
-            raise AssertionError(f"the error of {method} for {why} shows a secret of driver_info")
+        _fails_as(driver, node, method, error, expected, why)
+
+
+def _fails_as(
+    driver: base.Driver,
+    node: base.Node,
+    method: str,
+    error: Exception | None,
+    expected: type[errors.DriverError],
+    why: str,
+) -> None:
+    if not isinstance(error, expected):
+        raise AssertionError(f"{method} {_outcome(error)} for {why}; it raises {expected.__name__}")
+    text = safe_str(error)
+    if masking.scrub(text, node.driver_info, _secrets(driver)) != text:
+        raise AssertionError(f"the error of {method} for {why} shows a secret of driver_info")
+
+
+def _secrets(driver: base.Driver) -> frozenset[str]:
+    return frozenset(key for key, declared in driver.properties.items() if declared.secret)
 
 
 async def _raised(method: Callable[..., Any], *args: Any, patience: float) -> Exception | None:
@@ -211,6 +225,46 @@ async def sensors_are_read(driver: base.Driver, node: base.Node, patience: float
             raise AssertionError(f"get_sensors returns {safe_repr(one)}: see podium.drivers.base.Sensor")
     if len({(one.kind, one.name) for one in found}) < len(found):
         raise AssertionError("get_sensors returns several sensors of one kind with one name")
+
+
+async def login_is_checked(driver: base.Driver, node: base.Node, patience: float) -> None:
+    """A login with the node's own driver_info works, reads the power, and changes nothing."""
+    before = await read(driver, node, patience)
+    report = await within(patience, driver.check_login, node)
+    if not isinstance(report, base.LoginReport):
+        raise AssertionError(f"check_login returns {safe_repr(report)}: see podium.drivers.base.LoginReport")
+    after = await read(driver, node, patience)
+    if not before == report.power_state == after:
+        raise AssertionError(
+            f"check_login returns the power state {report.power_state!r}; get_power_state returns {before!r}"
+            f" before, and {after!r} afterwards"
+        )
+    texts = [report.username, report.privilege, report.protocol, *report.remarks]
+    secret = _secrets(driver)
+    for text in filter(None, texts):
+        if masking.scrub(text, node.driver_info, secret) != text:
+            raise AssertionError("check_login shows a secret of driver_info")
+
+
+async def wrong_login_is_refused(
+    driver: base.Driver, node: base.Node, wrong: base.Node, patience: float
+) -> None:
+    """A login with another password is refused, and the node is read as before.
+
+    :param wrong: the node with credentials that its hardware refuses
+    """
+    await read(driver, node, patience)
+    await check_fails(driver, wrong, patience, errors.AuthenticationRefused, "wrong credentials")
+    await read(driver, node, patience)
+    await within(patience, driver.check_login, node)
+
+
+async def check_fails(
+    driver: base.Driver, node: base.Node, patience: float, expected: type[errors.DriverError], why: str
+) -> None:
+    """As :func:`fails_with`, for a login that is tried."""
+    raised = await _raised(driver.check_login, node, patience=patience)
+    _fails_as(driver, node, "check_login", raised, expected, why)
 
 
 async def tasks_run(driver: base.Driver, node: base.Node, patience: float) -> None:

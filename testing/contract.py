@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import unittest
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from podium import errors
@@ -50,6 +51,18 @@ class DriverContract:
     def make_refusing_node(self) -> base.Node | None:
         """A node whose hardware refuses the login; None skips what needs one."""
         return None
+
+    def make_wrong_login(self, node: base.Node) -> base.Node | None:
+        """A node with a password that its hardware refuses; None skips what needs one.
+
+        By default the property that ``login`` names has another password.
+
+        :param node: that works
+        """
+        login = base.login_of(self.driver_class)
+        if login is None:
+            return None
+        return replace(node, driver_info={**node.driver_info, login.password: "wrong-password"})
 
     @contextlib.asynccontextmanager
     async def hardware(self) -> AsyncIterator[None]:
@@ -162,6 +175,28 @@ class DriverContract:
             raise unittest.SkipTest("there is no get_sensors")
         self._run(lambda driver: behaviour.sensors_are_read(driver, self.make_node(), self.patience))
 
+    def test_a_login_is_tried_and_nothing_changes(self) -> None:
+        self._checks(lambda driver: behaviour.login_is_checked(driver, self.make_node(), self.patience))
+
+    def test_a_wrong_login_is_refused_and_nothing_changes(self) -> None:
+        async def part(driver: base.Driver) -> None:
+            node = self.make_node()
+            wrong = self.make_wrong_login(node)
+            if wrong is None:
+                raise unittest.SkipTest("make_wrong_login makes no node")
+            await behaviour.wrong_login_is_refused(driver, node, wrong, self.patience)
+
+        self._checks(part)
+
+    def test_a_login_that_is_not_answered_leaves_the_password_open(self) -> None:
+        async def part(driver: base.Driver) -> None:
+            node, unknown = self.make_silent_node(), errors.BMCUnreachable
+            if node is None:
+                raise unittest.SkipTest("make_silent_node makes no node")
+            await behaviour.check_fails(driver, node, self.patience, unknown, "make_silent_node")
+
+        self._checks(part)
+
     def test_its_periodic_tasks_run(self) -> None:
         self._run(lambda driver: behaviour.tasks_run(driver, self.make_node(), self.patience))
 
@@ -215,6 +250,11 @@ class DriverContract:
 
         watch.run(main, patience=_LONGEST)
 
+    def _checks(self, part: _Part) -> None:
+        if not base.checks_login(self.driver_class):
+            raise unittest.SkipTest("there is no check_login")
+        self._run(part)
+
     def _fails_with(
         self, make: Callable[[], base.Node | None], expected: type[errors.DriverError], why: str
     ) -> None:
@@ -243,6 +283,8 @@ class DriverContract:
                 await behaviour.attempt(self.patience, driver.set_power_state, node, target)
             if base.reads_sensors(driver):
                 await behaviour.attempt(self.patience, driver.get_sensors, node)
+            if base.checks_login(driver):
+                await behaviour.attempt(self.patience, driver.check_login, node)
             for task, _ in base.periodic_tasks(driver):
                 await behaviour.attempt(self.patience, manager.run_task, driver, task.name)
         await behaviour.attempt(self.patience, manager.close, driver)

@@ -111,6 +111,15 @@ class Trial:
             words=self._power,
         )
 
+    def login(self) -> Call:
+        """Return the call that tries the login."""
+        return Call(
+            name=f"{self._driver.name}.check_login",
+            make=lambda _: self._command(LONGEST_CALL, self._driver.check_login),
+            deadline=LONGEST_CALL,
+            words=_login,
+        )
+
     async def _together(self, node: base.Node) -> Any:
         answers = batches.checked(await self._room.call(self._driver.get_power_states, [node]))
         answer = answers.get(node.uuid, errors.DriverError(batches.MISSING))
@@ -209,3 +218,11 @@ class Trial:
                 self._transcript.failure(TimeoutError(f"it is not {wanted}"), passed, reading.name)
                 return
             self.caller.pause(next(pauses))
+
+
+def _login(answer: Any) -> str:
+    if not isinstance(answer, base.LoginReport):
+        raise errors.DriverError(f"{safe_repr(answer)} is no podium.drivers.base.LoginReport")
+    who = "nobody" if answer.username is None else f"user {answer.username!r}"
+    known = [f"{who} logged in", answer.privilege, answer.protocol, answer.power_state, *answer.remarks]
+    return ", ".join(str(one) for one in known if one)

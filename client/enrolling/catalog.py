@@ -87,7 +87,7 @@ class Catalog:
     def login(self, name: str) -> base.Login | None:
         """Return the account of a driver's nodes; None if it cannot try a login, or cannot be used here."""
         found = self._class(name)
-        return found.login if found is not None and base.checks_login(found) else None
+        return base.login_of(found) if found is not None and base.checks_login(found) else None
 
     def sets_password(self, name: str) -> bool:
         """Return whether a driver can change the password on the hardware."""

@@ -19,6 +19,7 @@ from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text, parse_some
 from podium.drivers.redfish.events.follower import Follower
 from podium.drivers.redfish.http.client import Client, Target, Timing
+from podium.drivers.redfish.login import check as check_login
 from podium.drivers.redfish.system import System
 from podium.drivers.redfish.tasks import HealthCheck, InventoryCollector, SensorCollector
 
@@ -177,6 +178,7 @@ class RedfishDriver(base.Driver):
             "it does so earlier when it sees that something changed.",
         ),
     )
+    login: ClassVar[base.Login | None] = base.Login("redfish_password", "redfish_username")
     # No soft reboot: the conductor makes one of its halves, each of which shows in the power state.
     # GracefulRestart is over only when the operating system says so, which Podium cannot see.
     supported_power_states: ClassVar[Sequence[str]] = (
@@ -261,6 +263,11 @@ class RedfishDriver(base.Driver):
             )
         await self._connections.of(node).change_power(target)
 
+    async def check_login(self, node: base.Node) -> base.LoginReport:
+        """Log in with a session of its own, see :mod:`podium.drivers.redfish.login`."""
+        held = self._connections.find(node)
+        return await check_login(self._client, *self._target(node), None if held is None else held.bmc)
+
     async def inject_nmi(self, node: base.Node) -> None:
         """Send the reset ``Nmi``, which is optional for BMCs."""
         await self._connections.of(node).change_power(states.INJECT_NMI)
@@ -292,6 +299,11 @@ class RedfishDriver(base.Driver):
             self._follower.follow(node, system, manager)
 
     def _connect(self, node: base.Node) -> System:
+        target, path = self._target(node)
+        return System(self._client.connect(target), path, self.options.events_confirm_interval)
+
+    def _target(self, node: base.Node) -> tuple[Target, str]:
+        """The BMC with the login, and the path of the system, which may be empty."""
         info = self.parse_driver_info(node)
         scheme, host, port = info["redfish_address"]
         login = info["redfish_auth_type"]
@@ -306,11 +318,7 @@ class RedfishDriver(base.Driver):
             verify=info["redfish_verify_ca"],
             auth=login,
         )
-        return System(
-            self._client.connect(target),
-            info["redfish_system_id"] or "",
-            self.options.events_confirm_interval,
-        )
+        return target, info["redfish_system_id"] or ""
 
     def _release(self, system: System) -> "asyncio.Task[bool] | None":
         self._follower.forget(system)

@@ -247,6 +247,36 @@ def test_openipmi_lets_a_reader_read_but_not_switch(ipmi_sim: Any) -> None:
     assert simulator.power == "1"
 
 
+def test_openipmi_says_who_logs_in_and_at_which_level(ipmi_sim: Any) -> None:
+    simulator = ipmi_sim()
+    reader = node_of(simulator, ipmi_username="reader", ipmi_password="reading")
+
+    async def check_both(driver: IPMIDriver) -> None:
+        await driver.get_power_state(node_of(simulator))
+        full = await driver.check_login(node_of(simulator))
+        protocol = "IPMI 2.0, cipher suite 3"
+        assert full == base.LoginReport("podium", "ADMINISTRATOR", states.POWER_ON, protocol)
+        little = await driver.check_login(reader)
+        assert (little.username, little.privilege, len(little.remarks)) == ("reader", "USER", 2)
+        assert await driver.get_power_state(node_of(simulator)) == states.POWER_ON
+        assert driver.statistics()["sessions"] == 1
+
+    with_driver(check_both)
+
+
+@pytest.mark.parametrize("changes", [{"ipmi_password": "wrong"}, {"ipmi_username": "nobody"}])
+def test_openipmi_refuses_a_login_that_is_tried(ipmi_sim: Any, changes: dict[str, str]) -> None:
+    simulator = ipmi_sim()
+
+    async def check(driver: IPMIDriver) -> None:
+        await driver.get_power_state(node_of(simulator))
+        with pytest.raises(errors.AuthenticationRefused):
+            await driver.check_login(node_of(simulator, **changes))
+        assert (await driver.check_login(node_of(simulator))).username == "podium"
+
+    with_driver(check)
+
+
 def test_openipmi_gone_is_unreachable(ipmi_sim: Any) -> None:
     simulator = ipmi_sim()
 

@@ -216,6 +216,20 @@ def test_a_refused_login_is_not_silence_and_shows_no_secret(
     assert "guess" not in str(caught.value)
 
 
+@pytest.mark.parametrize("login", ["auto", "basic"])
+def test_a_login_is_tried_with_user_name_and_password(emulator: Emulator, login: str) -> None:
+    async def check(driver: RedfishDriver) -> None:
+        report = await driver.check_login(emulator.node(redfish_auth_type=login))
+        assert (report.username, report.protocol, report.remarks) == ("admin", "Redfish, Basic", ())
+        assert report.power_state in states.READINGS
+        for wrong in ({"redfish_password": "guess"}, {"redfish_username": "nobody"}):
+            with pytest.raises(errors.AuthenticationRefused, match=str(emulator.port)) as caught:
+                await driver.check_login(emulator.node(redfish_auth_type=login, **wrong))
+            assert "guess" not in str(caught.value)
+
+    with_driver(check)
+
+
 def test_of_two_systems_one_has_to_be_named(emulator: Emulator) -> None:
     node = emulator.node(redfish_system_id=None)
     with pytest.raises(errors.DriverError, match="redfish_system_id") as caught:

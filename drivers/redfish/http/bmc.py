@@ -20,14 +20,19 @@ _ROOT_LACKING: Final = 5.0  # the same for one that lacks something: a BMC that 
 
 
 class BMC:
-    """One target. One request is under way at a time; others wait for their turn."""
+    """One target. One request is under way at a time; others wait for their turn.
+
+    :param once: as of :class:`podium.drivers.redfish.http.sessions.Account`
+    """
 
     __slots__ = (
         "_account", "_clock", "_doubts", "_ended", "_exchange", "_good_path", "_lock", "_network", "_root",
         "_root_at", "target", "users",
     )  # fmt: skip
 
-    def __init__(self, target: Target, network: Network, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, target: Target, network: Network, clock: Callable[[], float], *, once: bool = False
+    ) -> None:
         self.target = target
         self.users = 0
         self._network = network
@@ -35,7 +40,7 @@ class BMC:
         self._ended = False
         self._lock = FairLock()
         self._exchange = Exchange(target, network, clock)
-        self._account = sessions.Account(target, network.counts, network.timing, clock)
+        self._account = sessions.Account(target, network.counts, network.timing, clock, once=once)
         self._doubts = doubts.Doubts(self._account, self._exchange, clock)
         self._root: dict[str, Any] | None = None
         self._root_at = 0.0  # when it was read
@@ -45,6 +50,11 @@ class BMC:
     def has_session(self) -> bool:
         """Whether a session is held."""
         return self._account.has_session
+
+    @property
+    def account(self) -> sessions.Account:
+        """The login."""
+        return self._account
 
     async def root(self, needed: str = "") -> dict[str, Any]:
         """The service root, read again once an hour and after the BMC has been unreachable.
@@ -56,10 +66,26 @@ class BMC:
         if root is not None:
             return root
         before = self._root
-        await self._enter()
+        await self.enter()
         if self._root is None or self._root is before:
             return self._keep_root((await self.get(ROOT)).body)
         return self._root
+
+    async def enter(self) -> None:
+        """Log in if that is needed before any request; this reads the service root, too.
+
+        :raises podium.errors.DriverError: as :meth:`get`
+        """
+        deadline = self._network.deadline(0.0)
+        await self._take_turn(deadline)
+        try:
+            if self._clock() >= self._account.valid_until:
+                await self._log_in(deadline)
+        except errors.BMCUnreachable:
+            self._root = None
+            raise
+        finally:
+            self._lock.release()
 
     async def get(
         self, path: str, *, etag: str | None = None, links: bool = True, patience: float = 0.0
@@ -265,19 +291,6 @@ class BMC:
         finally:
             self._lock.release()
 
-    async def _enter(self) -> None:
-        """Log in if that is needed before any request; this reads the service root, too."""
-        deadline = self._network.deadline(0.0)
-        await self._take_turn(deadline)
-        try:
-            if self._clock() >= self._account.valid_until:
-                await self._log_in(deadline)
-        except errors.BMCUnreachable:
-            self._root = None
-            raise
-        finally:
-            self._lock.release()
-
     async def _poll(self, path: str, deadline: float) -> Answer:
         answer, _ = await self._ask("GET", path, "\r\n", deadline)
         return answer
@@ -301,7 +314,7 @@ class BMC:
         account, exchange = self._account, self._exchange
         for last in (False, True):
             exchange.check_pause()
-            await self._enter()
+            await self.enter()
             head = account.head
             found = await Stream.open(self._network, self.target, path, head, deadline, exchange.own_path)
             if isinstance(found, Stream):

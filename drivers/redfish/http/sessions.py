@@ -47,19 +47,30 @@ class Account:
     """The login at one BMC.
 
     ``head`` holds the lines of every request's head; it is valid until ``valid_until`` by the client's clock.
+
+    :param once: whether it logs in once and never again, so that a wrong password is one attempt
     """
 
     __slots__ = (
-        "_basic_at", "_clock", "_counts", "_plain", "_refused", "_session", "_target", "_timing", "_token",
-        "_without_sessions", "head", "valid_until",
+        "_basic_at", "_clock", "_counts", "_once", "_plain", "_session", "_target", "_timing", "_token",
+        "_without_sessions", "head", "refused", "valid_until",
     )  # fmt: skip
 
-    def __init__(self, target: Target, counts: Counts, timing: Timing, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        target: Target,
+        counts: Counts,
+        timing: Timing,
+        clock: Callable[[], float],
+        *,
+        once: bool = False,
+    ) -> None:
         self._target = target
+        self._once = once
         self._counts = counts
         self._timing = timing
         self._clock = clock
-        self._refused = NONE_REFUSED
+        self.refused = NONE_REFUSED  #: the logins that were refused in a row
         self._without_sessions = False  # as was logged
         self._basic_at = math.inf  # since when user name and password stand in for a session
         self._token: str | None = None
@@ -94,7 +105,7 @@ class Account:
     @property
     def left_alone(self) -> bool:
         """Whether no login is tried for a while."""
-        return self._refused.is_left_alone(self._clock())
+        return self.refused.is_left_alone(self._clock())
 
     @property
     def needs_sessions(self) -> bool:
@@ -109,8 +120,10 @@ class Account:
         :raises podium.errors.AuthenticationRefused: when the BMC refuses, or is left alone for that
         :raises podium.drivers.redfish.http.answers.Refused: when it opens no session and one is required
         """
-        self._refused.check(self._clock(), self._timing.authentication_retry)
-        if not self.needs_sessions:
+        self.refused.check(self._clock(), self._timing.authentication_retry)
+        # Asked for a session at a path that it may not have, a BMC may say 401 whatever the password is.
+        only_basic = self._once and sessions is None and self._target.auth == "auto"
+        if not self.needs_sessions or only_basic:
             self._use_basic(math.inf)
             return
         who = {"UserName": self._target.username, "Password": self._target.password}
@@ -135,8 +148,8 @@ class Account:
 
     def accept(self) -> None:
         """Note that the BMC accepted the login; an answer to an earlier request changes nothing."""
-        if self._refused is not NONE_REFUSED and not self.left_alone:
-            self._refused = NONE_REFUSED
+        if self.refused is not NONE_REFUSED and not self.left_alone:
+            self.refused = NONE_REFUSED
 
     def refuse(self, answer: Answer) -> None:
         """Note that the BMC refused the login.
@@ -150,7 +163,7 @@ class Account:
         refused = errors.AuthenticationRefused(f"{words}; {remedy} redfish_username and redfish_password")
         if self._target.auth != "none":
             self._forget()
-            self._refused = self._refused.one_more(
+            self.refused = self.refused.one_more(
                 self._target, self._clock(), self._timing.authentication_retry, refused
             )
         raise refused
@@ -164,6 +177,7 @@ class Account:
             return True
         # What was accepted for a while, because there were no sessions, is a reason to ask for one again.
         may_help = self.has_session or self._clock() >= self._basic_at + _PROVEN
+        may_help = may_help and not self._once
         if may_help:
             self._forget()
         return may_help

@@ -323,3 +323,19 @@ def test_the_driver_fake_is_tried_without_any_config_file(
         "fake.statistics: interrupts=1 logins=0 wrong_logins=0",
         "fake.close: ended, in N s",
     ]
+
+
+def test_a_login_is_tried_if_that_is_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = ["--driver-info", "fake_username=ada", "--driver-info", "fake_latency=0"]
+    assert main(["driver", "try", "fake", "--check-login", *given]) == 0
+    shown = untimed(capsys.readouterr().out)
+    assert "fake.check_login: user 'ada' logged in, administrator, memory, power off, in N s" in shown
+
+
+def test_a_driver_that_cannot_try_a_login_says_so(acme: Run) -> None:
+    done = acme("--check-login")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the driver acme cannot try a login: it has no check_login" in done.stderr

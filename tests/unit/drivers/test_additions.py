@@ -1,4 +1,4 @@
-"""Drivers of the first edition go on as before, whatever they mean by names that the second one added."""
+"""Drivers go on as before, whatever they mean by names that were added after they had been written."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +33,9 @@ OLD = f"""{HEAD}
     def get_sensors(self): return ["of the chassis"]
     def node_added(self): pass
     node_removed = None
+    def check_login(self): return "of the chassis"
+    def set_password(self, password): pass
+    def login(self): pass
     @property
     def endpoint_calls(self): return 1 / 0
     @property
@@ -55,6 +58,8 @@ def configured() -> cfg.ConfigOpts:
 def test_what_does_not_fit_is_left_alone(acme: Any) -> None:
     assert not base.reads_together(acme)
     assert not base.reads_sensors(acme)
+    assert not base.checks_login(acme)
+    assert not base.sets_password(acme) and base.login_of(acme) is None
     assert push.defined(acme) == {}
     assert acme.get_power_states() == ["of the chassis"]
     assert acme.options.interval == "5m"
@@ -69,10 +74,10 @@ def test_one_line_at_load_names_package_and_remedy(
 ) -> None:
     (line,) = (record.getMessage() for record in caplog.get_records("setup"))
     assert line == (
-        "driver acme (package acme-podium, entry point acme_podium:Acme) is of the first edition, and means"
-        " by get_power_states, get_sensors, node_added, node_changed, node_removed, threads, endpoint_calls,"
-        " interval something else than Podium has meant since: not used; rename it, or make it what"
-        " docs/contract.md says, with needs_api = (2, 0)"
+        "driver acme (package acme-podium, entry point acme_podium:Acme) was written for API 1.0, and means"
+        " by get_power_states, get_sensors, node_added, node_changed, node_removed, check_login,"
+        " set_password, threads, endpoint_calls, interval, login something else than Podium has meant since:"
+        " not used; rename it, or make it what docs/contract.md says, with needs_api = (2, 1)"
     )
 
 
@@ -96,3 +101,44 @@ def test_what_fits_works(install: Callable[..., None], caplog: pytest.LogCapture
     assert [*push.defined(driver)] == ["node_added", "node_removed"]
     assert class_options.value(driver, "interval") == 600
     assert caplog.messages == []
+
+
+SECOND = f"""{HEAD}
+    needs_api = (2, 0)
+    properties = {{"acme_key": base.Property("key", secret=True), "acme_zone": base.Property("zone")}}
+"""
+
+
+def test_a_driver_of_the_second_edition_may_mean_something_else_by_what_came_later(
+    install: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    install(f"{SECOND}\n    def check_login(self): pass\n    def node_added(self, node): pass\n")
+    driver = registry.load(["acme"], configured())["acme"]
+    assert not base.checks_login(driver)
+    (line,) = caplog.messages
+    assert "was written for API 2.0, and means by check_login something else" in line
+
+
+@pytest.mark.parametrize(
+    ("declared", "fault"),
+    [
+        ("def check_login(self): pass", "check_login cannot be called with (node)"),
+        ("def set_password(self, node): pass", "set_password cannot be called with (node, password)"),
+        ("login = 'acme_key'", "login is a value of the type str, not a podium.drivers.base.Login"),
+        ("login = base.Login('acme_pass')", "login names 'acme_pass', which is none of its properties"),
+        ("login = base.Login('acme_key', 'acme_user')", "login names 'acme_user', which is none"),
+        ("login = base.Login('acme_zone')", "login names acme_zone, which is not declared with secret"),
+        ("login = base.Login('acme_key', longest=0)", "login has longest = 0, not a whole number from 1"),
+    ],
+)
+def test_who_needs_them_has_them_as_they_are(install: Callable[..., None], declared: str, fault: str) -> None:
+    install(f"{SECOND.replace('(2, 0)', '(2, 1)')}\n    {declared}\n")
+    assert fault in str(registry.find("acme"))
+
+
+def test_a_login_that_fits_is_one(install: Callable[..., None]) -> None:
+    install(
+        f"{SECOND}\n    login = base.Login('acme_key')\n    def set_password(self, node, password): pass\n"
+    )
+    driver = registry.load(["acme"], configured())["acme"]
+    assert base.login_of(driver) == base.Login("acme_key") and base.sets_password(driver)

@@ -1,0 +1,155 @@
+"""Tries a login at a BMC beside the session that is held with it, and says what the login is good for."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from podium import errors
+from podium.drivers.base import LoginReport
+from podium.drivers.redfish import accounts, finding, power, resources
+from podium.drivers.redfish.http.client import BMC, Client, Target
+
+_T = TypeVar("_T")
+
+_CLOSING: Final = 3.0  # seconds for the BMC to close the session
+_ROLE: Final = 8.0  # seconds for the role, of which most BMCs can be asked only account by account
+
+
+async def check(client: Client, target: Target, system: str, held: BMC | None) -> LoginReport:
+    """Log in once, read the power, and log out.
+
+    :param system: the path of the node's system; empty to find it on a BMC that has only one
+    :param held: what the node has, from which is known that the BMC has sessions
+    :raises podium.errors.AuthenticationRefused: wrong user or password, or the BMC is left alone, because it
+        refused the same ones before
+    :raises podium.errors.BMCUnreachable: it is not known whether they are right
+    :raises podium.errors.DriverError: they are right, but the power cannot be read
+    """
+    client.checks.allow(target)
+    bmc = client.once(_as_held(target, held))
+    try:
+        async with asyncio.timeout(client.network.timing.command):
+            return await _Check(client, target, bmc).run(system)
+    except TimeoutError:
+        seconds = f"within {client.network.timing.command:g} s"
+        if bmc.has_session:
+            raise errors.DriverError(
+                f"BMC {target} accepted the login, and did not answer {seconds}"
+            ) from None
+        raise errors.BMCUnreachable(f"BMC {target} does not answer {seconds}") from None
+    finally:
+        await bmc.end(client.network.deadline(_CLOSING))
+
+
+def _as_held(target: Target, held: BMC | None) -> Target:
+    """Ask for a session at once if the BMC is known to give one."""
+    places = [(one.scheme, one.host, one.port) for one in (target, *([held.target] if held else []))]
+    if target.auth == "auto" and held is not None and held.has_session and places[0] == places[1]:
+        return replace(target, auth="session")
+    return target
+
+
+class _Check:
+    """One login, and what is asked with it.
+
+    :param target: that is counted with if it is refused
+    :param bmc: which logs in once
+    """
+
+    def __init__(self, client: Client, target: Target, bmc: BMC) -> None:
+        self._client = client
+        self._target = target
+        self._bmc = bmc
+
+    async def run(self, system: str) -> LoginReport:
+        bmc, target = self._bmc, self._target
+        await self._prove(bmc.enter())
+        if bmc.has_session:
+            self._client.checks.clear(target)
+            path, state = await self._read_as_known(system)
+        else:  # user name and password go with each request: the first one is the login
+            path, state = await self._prove(self._read(system))
+            self._client.checks.clear(target)
+        privilege: str | None = None
+        remarks: list[str] = []
+        if target.auth != "none":
+            privilege, remarks = await self._allowed()
+            if not bmc.has_session and await self._is_public(path):
+                remarks.append("the BMC shows this system to everybody: nothing proves the password")
+        return LoginReport(
+            username=None if target.auth == "none" else target.username,
+            privilege=privilege,
+            power_state=state,
+            protocol=f"Redfish, {self._way()}",
+            remarks=tuple(remarks),
+        )
+
+    async def _prove(self, asking: Awaitable[_T]) -> _T:
+        """Return what was asked for; until then it is not known whether the login is right."""
+        try:
+            return await asking
+        except errors.AuthenticationRefused as refusal:
+            if self._target.auth != "none":
+                self._client.checks.count(self._target, refusal)
+            raise
+        except (errors.BMCUnreachable, errors.InvalidDriverInfo):
+            raise
+        except errors.DriverError as failure:
+            raise errors.BMCUnreachable(str(failure)) from None
+
+    async def _read_as_known(self, system: str) -> tuple[str, str]:
+        try:
+            return await self._read(system)
+        except (errors.AuthenticationRefused, errors.BMCUnreachable) as failure:
+            # Neither says anything about the password any more.
+            raise errors.DriverError(f"the login was accepted, and then: {failure}") from None
+
+    async def _read(self, system: str) -> tuple[str, str]:
+        """The path of the system, and its power state."""
+        path = system or await finding.located(self._bmc, system)
+        body = (await self._bmc.get(path)).body
+        word = power.known(body.get("PowerState"))
+        if word is None:
+            raise power.missing(self._bmc.target, path, body)
+        return path, power.SETTLED.get(word) or power.PASSING[word]
+
+    async def _allowed(self) -> tuple[str | None, list[str]]:
+        """The role, if the BMC says it in time, and what is not as it should be with the account."""
+        with contextlib.suppress(errors.DriverError, TimeoutError):
+            async with asyncio.timeout(_ROLE):
+                found = await accounts.find(self._bmc, self._target.username)
+                if found is None:
+                    return None, []
+                body = found[1].body
+                role = await accounts.role(self._bmc, body)
+                return None if role is None else role.name, _remarks(role, body)
+        return None, []
+
+    async def _is_public(self, path: str) -> bool:
+        nobody = self._client.once(replace(self._target, username="", password="", auth="none"))
+        try:
+            await nobody.get(path)
+        except errors.DriverError:
+            return False
+        finally:
+            await nobody.end(self._client.network.deadline(_CLOSING))
+        return True
+
+    def _way(self) -> str:
+        if self._target.auth == "none":
+            return "without a login"
+        return "session" if self._bmc.has_session else "Basic"
+
+
+def _remarks(role: accounts.Role | None, account: dict[str, object]) -> list[str]:
+    """What somebody who relies on an account should know."""
+    remarks = []
+    if role is not None and role.privileges is not None and accounts.RESET not in role.privileges:
+        remarks.append(f"{role.name} may not switch the power; that takes {accounts.RESET}")
+    if account.get("PasswordChangeRequired") is True:
+        remarks.append("the BMC wants another password")
+    if (expires := resources.text(account, "PasswordExpiration")) is not None:
+        remarks.append(f"the password expires at {expires}")
+    return remarks
