@@ -26,6 +26,7 @@ COMMANDS: Final = (
     ("node list", "nodes:List", "list nodes and their power state"),
     ("node show", "nodes:Show", "show everything that Podium knows about a node"),
     ("node sensors", "node_sensors:Sensors", "read the sensors of a node now"),
+    ("node check", "node_check:Check", "try the login of nodes, and change nothing"),
     ("node history", "events:History", "show what happened to a node's power, when and why"),
     ("node set", "node_set:Set", "change what nodes were enrolled with"),
     ("node delete", "node_changes:Delete", "forget nodes"),

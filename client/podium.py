@@ -19,7 +19,7 @@ from podium.client.calls.drivers import GetDriver, ListDrivers
 from podium.client.calls.enrolment import EnrolNodes, ExportNodes
 from podium.client.calls.events import FollowEvents, ListEvents, ListHistory
 from podium.client.calls.fleet import GetFleet
-from podium.client.calls.hardware import ReadSensors
+from podium.client.calls.hardware import CheckNodes, ReadSensors
 from podium.client.calls.node_changes import DeleteNodes, SetMaintenance, SetNodes
 from podium.client.calls.nodes import GetNode, ListNodes
 from podium.client.calls.operations import (
@@ -178,6 +178,7 @@ class _Calls:
     history = _Each(ListHistory)
     news = _Method(FollowEvents)
     sensors = _Method(ReadSensors)
+    check_nodes = _Method(CheckNodes)
 
 
 class Podium(_Calls, ABC):

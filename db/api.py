@@ -222,6 +222,15 @@ def find_keys(connection: sa.Connection, wanted: Sequence[str]) -> list[NodeKey]
     return _find(connection, NodeKey, wanted)
 
 
+def in_maintenance(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
+    """Those of some nodes that are in maintenance."""
+    found: set[int] = set()
+    for chunk in chunks(ids):
+        query = sa.select(nodes.c.id).where(nodes.c.id.in_(chunk), nodes.c.maintenance)
+        found |= {*connection.scalars(query)}
+    return found
+
+
 def _find(connection: sa.Connection, record: type[_N], wanted: Sequence[str]) -> list[_N]:
     found: dict[str, _N] = {}
     for chunk in chunks(wanted):

@@ -4,6 +4,7 @@ Such a read changes nothing and is nobody's operation: its answer is kept for wh
 hour at the most. Reads of one kind that are asked for while one is under way have its answer.
 """
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from podium import errors
 from podium.db import clock, retention
-from podium.db.api import find_keys
+from podium.db.api import NodeKey, find_keys
 from podium.db.bulk import chunks
 from podium.db.changes import announce_read
 from podium.db.models import columns, hardware_reads, nodes
@@ -58,6 +59,32 @@ def ask(connection: sa.Connection, node: str, kind: str, who: str) -> int:
     # First: it lets a member end, and have its reads answered, only before or after all of this.
     announce_read(connection)
     (found,) = find_keys(connection, [node])
+    return _ask(connection, found, kind, who)
+
+
+def ask_many(
+    connection: sa.Connection, wanted: Sequence[str], kind: str, who: str, most: int
+) -> list[tuple[NodeKey, int | errors.NodeConflict]]:
+    """As :func:`ask`, for several nodes; for each there is the number, or why it was not asked for.
+
+    :param most: how many nodes there may be
+    :raises podium.errors.NodeNotFound: for nodes that there are not; then nothing was asked
+    :raises podium.errors.BadRequest: there are more nodes
+    """
+    announce_read(connection)
+    found = find_keys(connection, wanted)
+    if len(found) > most:
+        raise errors.BadRequest(f"{len(found)} nodes are more than {most}; ask for some at a time")
+    asked: list[tuple[NodeKey, int | errors.NodeConflict]] = []
+    for node in found:
+        try:
+            asked.append((node, _ask(connection, node, kind, who)))
+        except errors.NodeConflict as refusal:
+            asked.append((node, refusal))
+    return asked
+
+
+def _ask(connection: sa.Connection, found: NodeKey, kind: str, who: str) -> int:
     its_state = sa.select(nodes.c.provision_state).where(nodes.c.id == found.id)
     if connection.scalar(its_state) == ENROLL:
         raise errors.NodeConflict(f"{found.name}: {NOT_CONDUCTED}")
@@ -116,6 +143,12 @@ def find(connection: sa.Connection, number: int) -> HardwareRead | None:
     """One read; None if it was deleted."""
     row = connection.execute(_READS.where(hardware_reads.c.id == number)).one_or_none()
     return None if row is None else HardwareRead._make(row)
+
+
+def find_many(connection: sa.Connection, numbers: Collection[int]) -> dict[int, HardwareRead]:
+    """Reads by their numbers, without those that were deleted."""
+    found = map(HardwareRead._make, connection.execute(_READS.where(hardware_reads.c.id.in_(numbers))))
+    return {read.id: read for read in found}
 
 
 def prune(connection: sa.Connection, before: datetime) -> None:

@@ -19,6 +19,15 @@ Answer = Callable[[sa.Connection, HardwareRead], None]
 
 INLET: Final = {"name": "Inlet", "kind": "temperature", "value": 21.5, "unit": "celsius", "status": "OK"}
 
+#: What a conductor answers for a login that works.
+LOGIN: Final = {
+    "username": "ada",
+    "privilege": "OPERATOR",
+    "protocol": "IPMI 2.0",
+    "power_state": "power on",
+    "remarks": ["the password expires"],
+}
+
 
 def owner(database: Database) -> Worker:
     """Have a conductor enter that owns all nodes with the driver ``fake``."""

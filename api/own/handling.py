@@ -22,7 +22,7 @@ from podium.client.calls.call import Call, Page
 from podium.client.calls.hardware import AskHardware
 from podium.client.local.answers import answer
 from podium.client.local.backend import Backend
-from podium.client.local.hardware import Owed
+from podium.client.local.hardware import Owed, owed_for
 from podium.db.engine import Database
 from podium.db.kept_answers import Key
 
@@ -116,7 +116,7 @@ async def _wait_for(request: Request, call: AskHardware[Any]) -> Response:
 
     def look(database: Database) -> Response | None:
         if not owed:
-            owed.append(Owed(_backend(request, database, warnings), call))
+            owed.append(owed_for(_backend(request, database, warnings), call))
         found = owed[0].look()
         return None if found is None else _response(request, call, found, warnings)
 

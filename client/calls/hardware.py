@@ -1,16 +1,16 @@
 """What is read from the hardware of a node while the caller waits, by the conductor that owns it.
 
-Readers may ask: nothing changes, and Ironic's readers may read hardware as well. The hardware is spared: a
-read gives way to power changes, and whoever asks while one is under way for the node has its answer. It is no
-GET nevertheless, so that no cache answers, and no program that only follows links asks.
+Readers may ask for sensors: nothing changes, and Ironic's readers may read hardware as well. The hardware is
+spared: a read gives way to power changes, and whoever asks while one is under way for the node has its
+answer. It is no GET nevertheless, so that no cache answers, and no program that only follows links asks.
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from podium.client.calls.call import Call, Record
+from podium.client.calls.call import Call, Nodes, Record
 
 T = TypeVar("T")
 
@@ -20,11 +20,16 @@ _Named: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
 class AskHardware(Call[T], Generic[T], frozen=True):
-    """Something that the owning conductor reads; ``kind`` is what. The answer is a :class:`ReadRecord`."""
+    """Something that the owning conductors read; ``kind`` is what."""
 
     method = "POST"
-    role = "reader"
     kind: ClassVar[str]
+
+
+class AskNode(AskHardware[T], Generic[T], frozen=True):
+    """Something that is read of one node. The answer is a :class:`ReadRecord`."""
+
+    role = "reader"
 
     node: _Named
     wait: Wait = 40.0
@@ -66,7 +71,7 @@ class Sensors(ReadRecord, frozen=True, kw_only=True):
     sensors: list[SensorReading]
 
 
-class ReadSensors(AskHardware[Sensors], frozen=True):
+class ReadSensors(AskNode[Sensors], frozen=True):
     """Read the sensors of a node now; its conductor asks the hardware.
 
     :param node: its name or UUID
@@ -75,3 +80,65 @@ class ReadSensors(AskHardware[Sensors], frozen=True):
 
     path = "/podium/v1/nodes/{node}/sensors"
     kind = "sensors"
+
+
+#: Nodes of one call, which one conductor checks all at once.
+MOST_CHECKED: Final = 64
+Result: TypeAlias = Literal["works", "refused", "unreachable", "failed", "not checked"]
+
+
+class LoginCheck(Record, frozen=True, kw_only=True):
+    """Whether the login of a node works.
+
+    :param result: ``works``; ``refused``: user or password are wrong; ``unreachable``: nothing is known;
+        ``failed``: the login is right, or could not be tried as the node is enrolled, and ``error`` says
+        what is wrong; ``not checked``: ``error`` says why
+    :param username: who logged in; None where there are no users
+    :param privilege: what the hardware lets this user do, in its own words
+    :param protocol: what was spoken
+    :param power_state: as it was read after the login
+    :param remarks: what works only in part, or is about to end
+    :param maintenance: whether the node is in maintenance
+    :param checked_at: when the answer came; None if nobody was asked
+    :param conductor: who asked the hardware
+    """
+
+    node: str
+    node_uuid: str
+    result: Result
+    username: str | None = None
+    privilege: str | None = None
+    protocol: str | None = None
+    power_state: str | None = None
+    remarks: list[str] = []
+    error: str | None = None
+    maintenance: bool
+    checked_at: datetime | None = None
+    conductor: str | None = None
+
+
+class LoginChecks(Record, frozen=True, kw_only=True):
+    """Whether the logins of nodes work.
+
+    :param nodes: in the order in which they were named
+    """
+
+    nodes: list[LoginCheck]
+
+
+class CheckNodes(AskHardware[LoginChecks], frozen=True):
+    """Try the login of nodes, each with a session of its own; nothing changes.
+
+    One login is tried at each node, because hardware locks accounts: so it takes an operator. Its conductor
+    asks the hardware of a node, also in maintenance, but not while its power is being changed.
+
+    :param nodes: the nodes, by name, UUID or range; at most 64
+    :param wait: seconds to wait for the answers
+    """
+
+    path = "/podium/v1/nodes/check"
+    role = "operator"
+    kind = "login"
+
+    nodes: Nodes
+    wait: Wait = 45.0

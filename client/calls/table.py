@@ -69,4 +69,5 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     events.ListHistory,
     events.FollowEvents,
     hardware.ReadSensors,
+    hardware.CheckNodes,
 )

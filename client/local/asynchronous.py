@@ -10,7 +10,7 @@ from podium.client.calls.call import Call, Page
 from podium.client.calls.changes import Change, FollowChanges
 from podium.client.calls.hardware import AskHardware
 from podium.client.local.changes import Following
-from podium.client.local.hardware import Owed
+from podium.client.local.hardware import Owed, owed_for
 from podium.client.local.local import LOG, WAIT, Local
 from podium.client.podium import AsyncPodium
 
@@ -34,7 +34,7 @@ class AsyncLocal(AsyncPodium):
             backend = await asyncio.to_thread(lambda: self._local.backend)
         if isinstance(call, AskHardware):  # no thread may wait for it
             texts.check(call)
-            owed: Owed[T] = Owed(backend, call)
+            owed: Owed[T] = owed_for(backend, call)
             while True:
                 if (found := await asyncio.to_thread(owed.look)) is not None:
                     return found

@@ -1,16 +1,28 @@
 """Answers that the conductor of a node gives, see podium.client.calls.hardware."""
 
 import time
-from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
 from podium import errors
 from podium.client.calls.call import answer_of
-from podium.client.calls.hardware import AskHardware, ReadSensors
+from podium.client.calls.hardware import (
+    MOST_CHECKED,
+    AskHardware,
+    AskNode,
+    CheckNodes,
+    LoginCheck,
+    LoginChecks,
+    ReadSensors,
+    Result,
+)
 from podium.client.local.backend import Answers, Backend
-from podium.db import hardware_reads
+from podium.client.local.nodes import names
+from podium.db import api, hardware_reads
+from podium.db.api import NodeKey
 from podium.db.hardware_reads import HardwareRead
 
 T = TypeVar("T")
@@ -18,33 +30,58 @@ T = TypeVar("T")
 #: Seconds between two looks for the answer, short at first and then a tenth of what was waited.
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
+#: What became of a check, by the kind of its error.
+_RESULTS: Final[tuple[tuple[type[errors.PodiumError], Result], ...]] = (
+    (errors.AuthenticationRefused, "refused"),
+    (errors.BMCUnreachable, "unreachable"),
+    (errors.NodeConflict, "not checked"),
+)
 
 
-class Owed(Generic[T]):
-    """An answer that a conductor owes. Who waits looks for it again and again, with pauses between.
+class Owed(ABC, Generic[T]):
+    """An answer that conductors owe. Who waits looks for it again and again, with pauses between.
 
     :param clock: seconds, which nobody sets
     """
 
-    def __init__(
-        self, backend: Backend, call: AskHardware[T], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, backend: Backend, wait: float, clock: Callable[[], float]) -> None:
         self._backend = backend
-        self._call = call
+        self._wait = wait
         self._clock = clock
         self._asked_at = clock()
-        self._number: int | None = None
 
     @property
     def pause(self) -> float:
         """Seconds until the next look."""
         return min(max(_FIRST_PAUSE, (self._clock() - self._asked_at) / 10), _LONGEST_PAUSE)
 
+    @abstractmethod
     def look(self) -> T | None:
         """Ask if that was not done, and return the answer; None as long as there is none.
 
         :raises podium.errors.PodiumError: why it could not be read
         """
+
+    @property
+    def _is_late(self) -> bool:
+        return self._clock() - self._asked_at >= self._wait
+
+    def _late(self, name: str, read: HardwareRead) -> errors.NodeConflict:
+        return errors.NodeConflict(
+            f"{name}: the conductor {read.reader.host} has not answered within {self._wait:g} s; see: podium"
+            " conductor list"
+        )
+
+
+class _OwedNode(Owed[T]):
+    """What is read of one node."""
+
+    def __init__(self, backend: Backend, call: AskNode[T], clock: Callable[[], float]) -> None:
+        super().__init__(backend, call.wait, clock)
+        self._call = call
+        self._number: int | None = None
+
+    def look(self) -> T | None:
         if self._number is None:
             call, who = self._call, self._backend.who
             # No key: what is sent twice while it is not answered is read once in any case.
@@ -55,20 +92,16 @@ class Owed(Generic[T]):
         with self._backend.database.read() as connection:
             read = hardware_reads.find(connection, self._number)
         if read is None:
-            raise errors.NodeConflict(f"{self._call.node}: the answer was deleted meanwhile; ask again")
+            raise errors.NodeConflict(_deleted(self._call.node))
         if read.finished_at is not None:
             return self._answer(read)
-        if self._clock() - self._asked_at >= self._call.wait:
-            raise errors.NodeConflict(
-                f"{self._call.node}: the conductor {read.reader.host} has not answered within"
-                f" {self._call.wait:g} s; see: podium conductor list"
-            )
+        if self._is_late:
+            raise self._late(self._call.node, read)
         return None
 
     def _answer(self, read: HardwareRead) -> T:
         if read.answer is None:
-            kind = getattr(errors, read.error_kind or "", errors.DriverError)
-            raise kind(read.error)
+            raise _error(read)
         shown = {
             "node": self._call.node,
             "node_uuid": read.node_uuid,
@@ -79,12 +112,82 @@ class Owed(Generic[T]):
         return found
 
 
+class _OwedChecks(Owed[LoginChecks]):
+    """Logins that are tried at many nodes."""
+
+    def __init__(self, backend: Backend, call: CheckNodes, clock: Callable[[], float]) -> None:
+        super().__init__(backend, call.wait, clock)
+        self._call = call
+        self._asked: list[tuple[NodeKey, int | errors.NodeConflict]] | None = None
+
+    def look(self) -> LoginChecks | None:
+        if self._asked is None:
+            wanted, who = names(self._call.nodes), self._backend.who
+            self._asked = self._backend.step(
+                lambda connection: hardware_reads.ask_many(
+                    connection, wanted, self._call.kind, who, MOST_CHECKED
+                )
+            )
+            if any(isinstance(number, int) for _, number in self._asked):
+                return None
+        numbers = [number for _, number in self._asked if isinstance(number, int)]
+        with self._backend.database.read() as connection:
+            reads = hardware_reads.find_many(connection, numbers)
+            if not self._is_late and any(read.finished_at is None for read in reads.values()):
+                return None
+            maintained = api.in_maintenance(connection, [node.id for node, _ in self._asked])
+        return LoginChecks(
+            nodes=[self._check(node, asked, reads, node.id in maintained) for node, asked in self._asked]
+        )
+
+    def _check(
+        self,
+        node: NodeKey,
+        asked: int | errors.NodeConflict,
+        reads: Mapping[int, HardwareRead],
+        maintenance: bool,
+    ) -> LoginCheck:
+        known: dict[str, Any] = {"node": node.name, "node_uuid": node.uuid, "maintenance": maintenance}
+        read = None
+        if isinstance(asked, errors.NodeConflict):
+            failure: errors.PodiumError = asked
+        elif (read := reads.get(asked)) is None:
+            failure = errors.NodeConflict(_deleted(node.name))
+        elif read.finished_at is None:
+            failure = self._late(node.name, read)
+        else:
+            known |= {"checked_at": read.finished_at, "conductor": str(read.reader)}
+            if read.answer is not None:
+                return msgspec.convert({**read.answer, **known, "result": "works"}, LoginCheck)
+            failure = _error(read)
+        words: list[Result] = [word for kind, word in _RESULTS if isinstance(failure, kind)]
+        result: Result = words[0] if words else "failed"
+        return LoginCheck(result=result, error=str(failure), **known)
+
+
+def _deleted(name: str) -> str:
+    return f"{name}: the answer was deleted meanwhile; ask again"
+
+
+def _error(read: HardwareRead) -> errors.PodiumError:
+    kind = getattr(errors, read.error_kind or "", errors.DriverError)
+    found: errors.PodiumError = kind(read.error)
+    return found
+
+
+def owed_for(backend: Backend, call: AskHardware[T], clock: Callable[[], float] = time.monotonic) -> Owed[T]:
+    """Return what conductors owe to whoever asks this call."""
+    owed: Any = _OwedChecks if isinstance(call, CheckNodes) else _OwedNode
+    found: Owed[T] = owed(backend, call, clock)
+    return found
+
+
 def wait_for(backend: Backend, call: AskHardware[T]) -> T:
     """Return what a conductor has read, once it has."""
-    owed = Owed(backend, call)
+    owed = owed_for(backend, call)
     while (found := owed.look()) is None:
         time.sleep(owed.pause)
     return found
 
 
-ANSWERS: Final[Answers] = {ReadSensors: wait_for}
+ANSWERS: Final[Answers] = {ReadSensors: wait_for, CheckNodes: wait_for}

@@ -177,10 +177,13 @@ class DriverRoom:
                     raise
         return await visit.make(self._made(visit, first, method, node, *args), seconds)
 
-    async def read(self, seconds: float, node: base.Node, method: Callable[..., Any]) -> Any:
+    async def read(
+        self, seconds: float, node: base.Node, method: Callable[..., Any], *, repeats: bool = True
+    ) -> Any:
         """Call ``method(node)`` in a visit that gives way to people who switch, and then begins anew.
 
         :param seconds: for all of it
+        :param repeats: whether it begins anew; if not, it has ended, cancelled
         :raises podium.conductor.rooms.places.NotAsked: as :meth:`command`
         :raises TimeoutError: when the call itself was given up
         """
@@ -195,7 +198,8 @@ class DriverRoom:
                     await visit.take_place(place, end - clock())
                 return await visit.make(self._made(visit, None, method, node), end - clock())
             except (NotAsked, asyncio.CancelledError):
-                if not visit.yielded or (task is not None and task.cancelling()):
+                is_over = not visit.yielded or not repeats
+                if is_over or (task is not None and task.cancelling()):
                     raise
 
     async def _made(

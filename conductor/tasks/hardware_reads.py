@@ -111,7 +111,8 @@ class HardwareReads:
             return self._fleet.scrubbed(text, node.driver, room.secret)
 
         async def shown() -> dict[str, Any]:  # in the room, whose driver may return very much
-            found = kind.shown(await room.read(self._seconds, node, method), scrubbed)
+            reading = room.read(self._seconds, node, method, repeats=kind.repeats)
+            found = kind.shown(await reading, scrubbed)
             if (size := len(json.dumps(found))) > MOST_BYTES:
                 raise errors.DriverError(f"the answer has {size} bytes, more than {MOST_BYTES}")
             return found

@@ -83,3 +83,24 @@ def test_sensors_are_read_and_silence_and_death_are_told(place: Place) -> None:
     place.daemon.start()
     assert measured(place.ask("redfish"))
     assert "Traceback" not in place.daemon.text() + place.api.text()
+
+
+@only_long
+def test_logins_are_tried_at_machines_of_both_protocols(place: Place) -> None:
+    def check() -> tuple[int, dict[str, Any]]:
+        words = ["--url", f"unix:{place.api.socket}", "node", "check", "ipmi-1,redfish-1", "-f", "json"]
+        done = run_here(podium.cli.main.main, words)
+        return done.returncode, {row["name"]: row for row in json.loads(done.stdout)}
+
+    status, found = check()
+    assert status == 0
+    assert {name: (row["result"], row["username"]) for name, row in found.items()} == {
+        "ipmi-1": ("works", "admin"),
+        "redfish-1": ("works", "admin"),
+    }
+    place.racks["ipmi"].ctl("fault", "wrong-password", "1")
+    place.racks["redfish"].ctl("fault", "dead", "1")
+    status, found = check()
+    assert (status, found["ipmi-1"]["result"], found["redfish-1"]["result"]) == (1, "refused", "unreachable")
+    shown = json.loads(place.daemon.podium("node", "show", "ipmi-1", "-f", "json").stdout)
+    assert shown["last_error"] is None

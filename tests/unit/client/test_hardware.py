@@ -14,14 +14,14 @@ from podium.api.callers import Role
 from podium.client.calls.hardware import ReadSensors, SensorReading
 from podium.client.enrolling.catalog import Catalog
 from podium.client.local.backend import Backend
-from podium.client.local.hardware import Owed
+from podium.client.local.hardware import owed_for
 from podium.client.podium import AsyncPodium, Podium
 from podium.db import hardware_reads, members
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
 from podium.db.hardware_reads import HardwareRead
 from podium.db.worker import Worker
-from readers import INLET, Answer, answering
+from readers import INLET, LOGIN, Answer, answering
 from served import Everybody
 
 Enrol = Callable[..., list[NodeRecord]]
@@ -116,6 +116,92 @@ def test_readers_may_ask(
         assert len(podium.sensors("n1").sensors) == 1
 
 
+def logs_in(connection: sa.Connection, read: HardwareRead) -> None:
+    hardware_reads.answer(connection, read.id, LOGIN)
+
+
+def fails_as(kind: str) -> Answer:
+    return lambda connection, read: hardware_reads.fail(connection, read.id, kind, "n1: why")
+
+
+def test_logins_are_tried_by_the_conductors_of_the_nodes(
+    podium: Podium, database: Database, enrol: Enrol, owner: Worker
+) -> None:
+    first, second = enrol("n1", "n2")
+    podium.set_maintenance("n2")
+    with answering(database, owner, logs_in):
+        found = podium.check_nodes("n[1-2]").nodes
+    assert [(one.node, one.node_uuid, one.maintenance) for one in found] == [
+        ("n1", first.uuid, False),
+        ("n2", second.uuid, True),
+    ]
+    for one in found:
+        assert (one.result, one.error, one.conductor) == ("works", None, str(owner))
+        assert {name: getattr(one, name) for name in LOGIN} == LOGIN
+        assert one.checked_at is not None and one.checked_at.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("answer", "result", "error"),
+    [
+        (fails_as("AuthenticationRefused"), "refused", "n1: why"),
+        (fails_as("BMCUnreachable"), "unreachable", "n1: why"),
+        (fails_as("InvalidDriverInfo"), "failed", "n1: why"),
+        (fails_as("NodeConflict"), "not checked", "n1: why"),
+        (ends, "not checked", "the conductor c1 ended before it answered; ask again"),
+        (loses, "not checked", "n1: the answer was deleted meanwhile; ask again"),
+    ],
+)
+def test_what_became_of_a_check_is_told_for_each_node(
+    podium: Podium, database: Database, enrol: Enrol, owner: Worker, answer: Answer, result: str, error: str
+) -> None:
+    enrol("n1")
+    with answering(database, owner, answer):
+        (found,) = podium.check_nodes(["n1"]).nodes
+    assert (found.result, found.error, found.username) == (result, error, None)
+
+
+def test_nodes_that_nobody_can_ask_are_not_checked(
+    podium: Podium, database: Database, enrol: Enrol, owner: Worker
+) -> None:
+    enrol("n1", "n2")
+    enrol("n3", provision_state="enroll")
+    late, unconducted = podium.check_nodes(["n1", "n3"], wait=0.2).nodes
+    assert (late.result, unconducted.result) == ("not checked", "not checked")
+    assert "n1: the conductor c1 has not answered within 0.2 s" in str(late.error)
+    assert "n3: the node is in enroll" in str(unconducted.error)
+    with pytest.raises(errors.NodeNotFound, match="n9"):
+        podium.check_nodes(["n1", "n9"])
+
+
+def test_too_many_nodes_for_one_call_are_refused(podium: Podium, enrol: Enrol) -> None:
+    enrol(*(f"m{number}" for number in range(65)))
+    with pytest.raises(errors.BadRequest, match="65 nodes are more than 64; ask for some at a time"):
+        podium.check_nodes("m[0-64]")
+
+
+@pytest.mark.parametrize("podium", ["remote"], indirect=True)
+def test_who_only_reads_may_not_try_logins(podium: Podium, enrol: Enrol, everybody: Everybody) -> None:
+    enrol("n1")
+    everybody.role = Role.READER
+    with pytest.raises(errors.NotAllowed):
+        podium.check_nodes("n1")
+
+
+def test_an_event_loop_goes_on_while_logins_are_tried(
+    async_podium: Callable[[], AsyncPodium], database: Database, enrol: Enrol, owner: Worker
+) -> None:
+    enrol("n1", "n2")
+
+    async def ask() -> list[str]:
+        async with async_podium() as podium:
+            both = await asyncio.gather(podium.check_nodes("n1"), podium.check_nodes("n2"))
+        return [one.nodes[0].result for one in both]
+
+    with answering(database, owner, logs_in):
+        assert asyncio.run(ask()) == ["works", "works"]
+
+
 def test_pauses_between_looks_grow_and_the_wait_ends_by_the_clock(
     config: conf.Config, database: Database, enrol: Enrol, owner: Worker
 ) -> None:
@@ -128,7 +214,7 @@ def test_pauses_between_looks_grow_and_the_wait_ends_by_the_clock(
         who="ada@desk",
         warn=print,
     )
-    owed = Owed(backend, ReadSensors("n1", 30.0), clock)
+    owed = owed_for(backend, ReadSensors("n1", 30.0), clock)
     pauses = []
     for seconds in (0.0, 5.0, 24.0):
         clock.advance(seconds)

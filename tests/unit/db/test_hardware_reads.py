@@ -82,6 +82,30 @@ def test_a_read_that_another_member_owes_is_not_shared(database: Database, enrol
     assert [ask(database)] == owed(database, second)
 
 
+def test_many_are_asked_for_together_and_each_may_be_refused(database: Database, enrol: Enrol) -> None:
+    reader = owner(database)
+    enrol("n1", "n2")
+    enrol("n3", provision_state="enroll")
+    number = ask(database, kind="login")
+    with database.write() as connection:
+        asked = hardware_reads.ask_many(connection, ["n1", "n2", "n3"], "login", "ada@desk", 3)
+    assert [node.name for node, _ in asked] == ["n1", "n2", "n3"]
+    found = [one for _, one in asked]
+    assert found[:2] == owed(database, reader) and found[0] == number
+    assert isinstance(found[2], errors.NodeConflict)
+    with database.read() as connection:
+        assert [*hardware_reads.find_many(connection, [number, 10**6])] == [number]
+
+
+def test_too_many_are_not_asked_for(database: Database, enrol: Enrol) -> None:
+    reader = owner(database)
+    enrol("n1", "n2")
+    for wanted, kind in ((["n1", "n2"], errors.BadRequest), (["n1", "n9"], errors.NodeNotFound)):
+        with pytest.raises(kind), database.write() as connection:
+            hardware_reads.ask_many(connection, wanted, "login", "ada@desk", 1)
+    assert owed(database, reader) == []
+
+
 def test_nobody_is_asked_where_nobody_owns_the_node(database: Database, enrol: Enrol) -> None:
     enrol("n1")
     with pytest.raises(errors.NodeConflict, match="no conductor has n1 now"):

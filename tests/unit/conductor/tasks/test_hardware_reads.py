@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from peers import PATIENCE
 from podium import errors
 from podium.conductor.rooms import context as contexts
 from podium.conductor.tasks.hardware_reads import HardwareReads
+from podium.db import api, members
 from podium.db import hardware_reads as statements
-from podium.db import members
 from podium.db.hardware_reads import HardwareRead
 from podium.drivers import base
 
@@ -145,6 +146,85 @@ def test_an_answer_that_is_too_large_is_refused(tmp_path: Path) -> None:
     read = answered(tmp_path, Measured([INLET] * 4000))
     assert (read.answer, read.error_kind) == (None, "DriverError")
     assert re.fullmatch(r"n1: the answer has \d{6} bytes, more than 262144", str(read.error))
+
+
+class Guarded(Measured):
+    """Machines whose login says what a test wants."""
+
+    check_login = Measured.get_sensors  # type: ignore[assignment]
+
+
+REPORT = base.LoginReport("ada", "OPERATOR", "power on", "IPMI 2.0", remarks=("the password expires",))
+
+
+ODD = replace(REPORT, privilege=f"a\0b xyzzy {'x' * 400}", remarks=("no xyzzy", *("more",) * 20))
+
+
+@pytest.mark.parametrize(
+    ("found", "privilege", "remarks"),
+    [
+        (REPORT, "OPERATOR", ["the password expires"]),
+        (ODD, f"a b ****** {'x' * 289}", ["no ******", *["more"] * 9]),
+    ],
+)
+def test_what_a_login_says_is_written_down_without_secrets(
+    tmp_path: Path, found: base.LoginReport, privilege: str, remarks: list[str]
+) -> None:
+    read = answered(tmp_path, Guarded(found), kind="login")
+    assert (read.error, read.answer) == (
+        None,
+        {
+            "username": "ada",
+            "privilege": privilege,
+            "protocol": "IPMI 2.0",
+            "power_state": "power on",
+            "remarks": remarks,
+        },
+    )
+
+
+def test_a_driver_that_cannot_try_a_login_reads_and_says_so(tmp_path: Path) -> None:
+    read = answered(tmp_path, Bare("acme"), kind="login")
+    assert read.answer is not None
+    assert read.answer["power_state"] == "power off"
+    assert read.answer["remarks"] == ["the driver cannot try a login: this proves only that a read works"]
+
+
+@pytest.mark.parametrize("found", [7, "xyzzy", base.LoginReport("ada", None, "rebooting")])
+def test_what_is_no_answer_to_a_login_is_an_error(tmp_path: Path, found: Any) -> None:
+    read = answered(tmp_path, Guarded(found), kind="login")
+    assert read.error_kind == "DriverError" and "xyzzy" not in str(read.error)
+
+
+def test_a_login_gives_way_to_people_who_switch_and_is_not_tried_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        driver = Guarded()
+        driver.hangs = 1
+        async with desk(tmp_path, driver) as opened:
+            number = await opened.begin("login")
+            await happened(driver.began)
+            room, node = opened.parts.rooms["acme"], opened.parts.fleet.nodes("acme")[0]
+            run = room.start(
+                lambda: room.command(PATIENCE, node, driver.set_power_state, "power on", urgent=True),
+                contexts.new(),
+            )
+            await asyncio.wrap_future(run.future)
+            read = await opened.answer(number)
+            assert (read.error_kind, driver.ran) == ("NodeConflict", ["n1"])
+            assert read.error == "n1: its conductor gave it up; ask again"
+
+    asyncio.run(main())
+
+
+def test_a_check_changes_nothing_of_the_node(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with desk(tmp_path, Guarded(errors.AuthenticationRefused("no"))) as opened:
+            read = lambda connection: api.find_nodes(connection, ["n1"])  # noqa: E731
+            before = await opened.parts.sql.read(read)
+            assert (await opened.answer(kind="login")).error_kind == "AuthenticationRefused"
+            assert await opened.parts.sql.read(read) == before
+
+    asyncio.run(main())
 
 
 def test_hardware_that_hangs_is_given_up(tmp_path: Path) -> None:

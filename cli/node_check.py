@@ -1,0 +1,44 @@
+"""``podium node check``."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from podium.cli import arguments, command
+from podium.client.calls.hardware import MOST_CHECKED, LoginCheck
+
+_COLUMNS: Final = ("name", "result", "username", "privilege", "protocol", "power_state", "remarks")
+
+
+class Check(command.Lister):
+    """Try the login of nodes, and change nothing.
+
+    The conductor that has a node logs in with a session of its own, once, reads the power and logs out. The
+    result is works, refused (user or password are wrong), unreachable (nothing is known), failed (the login
+    is not what is wrong) or not checked, and remarks say why and what works only in part. Nodes in
+    maintenance are checked too. The exit status is 0 if the login of every node works, and 1 if not.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        arguments.add_nodes(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        found: list[LoginCheck] = []
+        with self.podium() as podium:
+            names = [node.name for node in podium.nodes(parsed_args.nodes, fields=["name"])]
+            for start in range(0, len(names), MOST_CHECKED):
+                found += podium.check_nodes(names[start : start + MOST_CHECKED]).nodes
+        self._all_work = all(one.result == "works" for one in found)
+        return _COLUMNS, map(_row, found)
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        return super().run(parsed_args) or int(not self._all_work)
+
+
+def _row(check: LoginCheck) -> list[Any]:
+    shown = {name: getattr(check, name, None) for name in _COLUMNS}
+    remarks = [*check.remarks, *(["in maintenance"] if check.maintenance else [])]
+    shown |= {"name": check.node, "remarks": [check.error, *remarks] if check.error else remarks}
+    return [shown[name] for name in _COLUMNS]
