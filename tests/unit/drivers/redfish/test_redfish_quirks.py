@@ -9,7 +9,7 @@ import pytest
 from peers import PATIENCE
 from podium import states
 from podium.drivers.redfish.driver import RedfishDriver
-from podium.simulator.faults import NOBODY
+from podium.simulator.fault_values import NOBODY
 from podium.simulator.nodes import address_range
 from podium.simulator.redfish.server import RedfishSimulator
 from podium.testing import FakeManager, make_driver, make_node
