@@ -19,7 +19,6 @@
     ├── InvalidNode               the values for nodes cannot be accepted; lists every fault
     │   └── NodeExists            another node has that name or UUID
     ├── DriverLoadError           a driver cannot be found, imported or started
-    ├── SecretUnreadable          an encrypted value cannot be decrypted
     ├── ApiError
     │   ├── ApiUnavailable        podium-api does not answer, or its database is away
     │   ├── LoginRefused          podium-api does not know who asks
@@ -32,6 +31,7 @@
         ├── AuthenticationRefused the BMC answered, and refused user, password or key
         ├── PasswordRefused       the BMC does not take a new password: length, history, rules
         ├── InvalidDriverInfo     the node's driver_info is incomplete or wrong
+        │   └── SecretUnreadable  a value is encrypted, and cannot be decrypted here
         └── UnsupportedPowerState the hardware cannot do that
 
 Every other exception that a driver raises is a fault of the driver and is reported as one.
@@ -180,10 +180,6 @@ class DriverLoadError(PodiumError):
         self.faults = tuple(faults)
 
 
-class SecretUnreadable(PodiumError):
-    """An encrypted value cannot be decrypted: its key is missing, or it was changed; the text says which."""
-
-
 class ApiError(PodiumError):
     """podium-api could not be asked."""
 
@@ -230,6 +226,10 @@ class PasswordRefused(DriverError):
 
 class InvalidDriverInfo(DriverError):
     """A node's driver_info is incomplete or wrong."""
+
+
+class SecretUnreadable(InvalidDriverInfo):
+    """A value is encrypted, and cannot be decrypted here: its key is missing, or it was changed."""
 
 
 class UnsupportedPowerState(DriverError):

@@ -32,8 +32,7 @@ from podium.client.calls.table import CALLS
 from podium.client.enrolling.catalog import Catalog
 from podium.client.local import answers
 from podium.conf import api as options
-from podium.conf.database import database_url, engine_options
-from podium.db import schema
+from podium.db import opening, schema, secret_keys
 from podium.db.engine import Database
 from podium.db.limits import API
 from podium.drivers import registry
@@ -61,6 +60,7 @@ class ApiService(Worker):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._certificate: Certificate | None = None
         self._access: Access | None = None
+        self._database: Database | None = None
 
     def start(self) -> None:
         """Begin to serve in a thread of its own."""
@@ -78,10 +78,20 @@ class ApiService(Worker):
         concurrent.futures.wait([self._end])
 
     def reset(self) -> None:
-        """Read the options, users and the certificate again."""
+        """Read the options, users, keys and the certificate again."""
         self._conf.mutate_config_files()
+        self._reload_keys()
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._reload)
+
+    def _reload_keys(self) -> None:
+        if self._database is None:
+            return
+        try:
+            if opening.reload_keys(self._conf, self._database) and self.index == 0:
+                LOG.info("The keys of the secrets in the database were read again")
+        except errors.PodiumError as error:
+            LOG.error("The keys stay as they were: %s", error)
 
     def _reload(self) -> None:
         if self._access is not None:
@@ -108,7 +118,7 @@ class ApiService(Worker):
 
     async def _serve(self) -> None:
         conf = self._conf
-        database = make_database(conf)
+        database = self._database = make_database(conf)
         sql = Sql(database)
         self._certificate = make_certificate(conf)
         access = self._access = door.make_access(conf, sql)
@@ -143,6 +153,8 @@ async def _check_schema(database: Database) -> None:
 
     def check() -> None:
         schema.check(database)
+        with database.read() as connection:
+            secret_keys.check(connection, database.sealing)
         database.keep_open()
         database.keep_readers(THREADS)
 
@@ -155,9 +167,8 @@ async def _check_schema(database: Database) -> None:
 
 def make_database(conf: configuration.Config) -> Database:
     """Return the database of the config file, without a connection."""
-    settings = engine_options(conf)
-    settings["max_pool_size"] = max(settings["max_pool_size"], 2 * THREADS)  # to read and to write
-    return Database(database_url(conf), API, **settings)
+    connections = max(conf.database.max_pool_size, 2 * THREADS)  # to read and to write
+    return opening.configured(conf, registry.secret_names, API, max_pool_size=connections)
 
 
 def make_certificate(conf: configuration.Config) -> Certificate | None:
@@ -171,8 +182,9 @@ def make_certificate(conf: configuration.Config) -> Certificate | None:
 def _prepare_schema(conf: configuration.Config) -> None:
     database = make_database(conf)
     try:
-        if remark := schema.prepare(database):
-            LOG.warning("%s", remark)
+        for remark in (schema.prepare(database), opening.prepare_keys(conf, database)):
+            if remark:
+                LOG.warning("%s", remark)
     except errors.DatabaseUnavailable as error:
         LOG.warning("Until the database answers, every request is answered with 503: %s", error)
     finally:

@@ -12,6 +12,7 @@ from podium.api.ironic.rendering import Renderer
 from podium.api.own.feeds import Feeds
 from podium.api.sql import Sql
 from podium.client.enrolling.catalog import Catalog
+from podium.db.sealed import readable
 
 #: Lists that are sent as a whole at the same time.
 MOST_STREAMS: Final = 50
@@ -39,8 +40,11 @@ class Services:
     feeds: Feeds = field(default_factory=Feeds, init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "renderer", Renderer(self.catalog))
+        object.__setattr__(self, "renderer", Renderer(self.catalog, self._readable))
         object.__setattr__(self, "fleet", OwnFleet(self.sql))
+
+    def _readable(self, document: object) -> object:
+        return readable(self.sql.database.engine.dialect, document)
 
 
 def services(request: Request) -> Services:

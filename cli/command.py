@@ -101,27 +101,29 @@ class Command(cliff.command.Command):
 
     @contextmanager
     def database(self) -> "Iterator[Database]":
-        """The configured database, whose schema is checked.
+        """The configured database, whose schema and keys are checked.
 
-        :raises podium.errors.ConfigError: when the URL cannot be used
+        :raises podium.errors.ConfigError: when the URL cannot be used, or a key is missing
         :raises podium.errors.DatabaseError: when it cannot be reached, or needs ``podium db upgrade``
         """
-        from podium.db import schema
+        from podium.db import schema, secret_keys
 
         with self.any_database() as database:
             if remark := schema.check(database):
                 self.warn(f"warning: {remark}")
+            with database.read() as connection:
+                secret_keys.check(connection, database.sealing)
             yield database
 
     @contextmanager
     def any_database(self) -> "Iterator[Database]":
-        """Return the configured database, with or without a schema."""
-        from podium.conf import database as options
-        from podium.db.engine import Database
+        """Return the configured database, with or without a schema, and without keys if they are faulty."""
+        from podium.client.enrolling.declared import secret_names
+        from podium.db import opening
 
         if self.name not in LOCAL:
             self.needs_database(f"{self.app.NAME} {self.name}")
-        database = Database(options.database_url(self.config), **options.engine_options(self.config))
+        database = opening.configured(self.config, secret_names, needs_keys=False)
         try:
             yield database
         finally:

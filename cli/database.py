@@ -5,10 +5,11 @@ import argparse
 from rich.console import Console
 from rich.progress import Progress
 
+from podium import errors
 from podium.cli import command, database_urls
 from podium.client.enrolling import identities
 from podium.client.enrolling.catalog import Catalog
-from podium.db import copying, schema
+from podium.db import copying, opening, schema
 from podium.db.engine import Database
 
 
@@ -29,6 +30,7 @@ class Upgrade(command.Command):
             warnings = identities.renew(database, Catalog(self.config, self.warn))
             if remark := schema.check(database):
                 self.warn(f"warning: {remark}")
+            self._prepare_keys(database, is_new=before is None)
             where = database.where
         if before == after:
             self.say(f"{where}: the schema is at revision {after} already")
@@ -37,6 +39,15 @@ class Upgrade(command.Command):
         else:
             self.say(f"{where}: upgraded the schema from revision {before} to {after}")
         self.warn_of(warnings)
+
+    def _prepare_keys(self, database: Database, *, is_new: bool) -> None:
+        try:
+            # The user who upgrades a database need not be the one who runs the daemons.
+            remark = opening.prepare_keys(self.config, database, make=is_new)
+        except errors.ConfigError as fault:
+            remark = str(fault)
+        if remark:
+            self.warn(f"warning: {remark}")
 
 
 class Copy(command.Command):
@@ -62,7 +73,7 @@ class Copy(command.Command):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         url = database_urls.read("--to", parsed_args.to, self.warn)
         with (
-            self.database() as source,
+            self.any_database() as source,
             Progress(
                 console=Console(file=self.app.stderr),
                 transient=True,

@@ -18,6 +18,7 @@ from podium.conductor.fleet.entry import Entry
 from podium.conductor.fleet.lease import SharedLeases
 from podium.conductor.fleet.member import Membership
 from podium.conductor.fleet.membership import process_name, worker_process
+from podium.conductor.fleet.secret_keys import SecretKeys
 from podium.conductor.manager import ConductorManager
 from podium.conductor.parts import Parts
 from podium.conductor.rooms import context as contexts
@@ -29,7 +30,7 @@ from podium.conductor.settings import Settings
 from podium.conductor.tasks.commands import TaskCommands
 from podium.conductor.tasks.hardware_reads import HardwareReads
 from podium.conductor.tasks.schedule import Schedule
-from podium.db import conductors, leftovers, members, task_commands
+from podium.db import conductors, leftovers, members, opening, task_commands
 from podium.db.engine import Database
 from podium.drivers import base
 
@@ -68,7 +69,8 @@ class Conductor:
         self._conf = conf
         self._database = database
         self._settings = settings = Settings.read(conf)
-        service = settings.service(worker_process(process or process_name()), tuple(drivers))
+        keys = database.sealing.keyring.names if database.sealing else ()
+        service = settings.service(worker_process(process or process_name()), tuple(drivers), keys)
         self._rooms = DriverRooms(drivers)
         self._reach = Reach(away, index, is_logged=False)
         self._sql = Sql(database, self._reach)
@@ -77,6 +79,7 @@ class Conductor:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._reloaded = asyncio.Event()
+        self._keys: SecretKeys | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Conduct until :meth:`stop`.
@@ -108,6 +111,10 @@ class Conductor:
             manager.add_driver_tasks(self._rooms)
             self._commands = TaskCommands(self._sql, manager, self._worker)
             self._reads = HardwareReads(self._sql, parts.fleet, self._rooms)
+            if (sealing := self._database.sealing) is not None:
+                read = functools.partial(opening.read_keys_again, self._conf, self._database)
+                self._keys = SecretKeys(self._sql, sealing, self._worker, read)
+                await self._keys.look()
             stack.callback(self._reads.cancel)
             await self._resume(manager)
             await parts.shares.start()
@@ -152,6 +159,7 @@ class Conductor:
             "figures": self._parts.statistics.run(self._sql, self._worker),
             "fleet watch": self._parts.fleet_watch.run(),
             "notifications": self._parts.notifications.run(),
+            **({"secret keys": self._keys.run()} if self._keys else {}),
         }
         tasks: list[asyncio.Task[Any]]
         tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in endless.items()]
@@ -205,6 +213,8 @@ class Conductor:
                 self._reloaded.clear()
                 manager.apply(Schedule.read(self._conf))
                 self._parts.enforcement.apply(Rules.read(self._conf))
+                if self._keys is not None:
+                    self._keys.reload()
 
     async def _follow(self, manager: ConductorManager) -> None:
         """Follow what people do: read new nodes, and begin power changes and commands to tasks."""

@@ -8,8 +8,7 @@ from oslo_log import log
 
 from podium import conf as configuration
 from podium import errors
-from podium.conf.database import database_url, engine_options
-from podium.db import at_work, schema
+from podium.db import at_work, opening, schema
 from podium.db.engine import Database
 from podium.db.limits import CONDUCTOR
 from podium.drivers import base, registry
@@ -28,8 +27,11 @@ def load_drivers(conf: configuration.Config, *, log_faults: bool = True) -> Mapp
 
 
 def make_database(conf: configuration.Config) -> Database:
-    """The database of the config file, without a connection."""
-    return Database(database_url(conf), CONDUCTOR, **engine_options(conf))
+    """The database of the config file, without a connection.
+
+    :raises podium.errors.ConfigError: its URL or its key file cannot be used
+    """
+    return opening.configured(conf, registry.secret_names, CONDUCTOR)
 
 
 def check(conf: configuration.Config, sleep: Callable[[float], object] = time.sleep) -> None:
@@ -50,8 +52,9 @@ def _prepare_schema(conf: configuration.Config, sleep: Callable[[float], object]
     try:
         for left in itertools.repeat(-1) if retries < 0 else range(retries, -1, -1):
             try:
-                if remark := schema.prepare(database):
-                    LOG.warning("%s", remark)
+                for remark in (schema.prepare(database), opening.prepare_keys(conf, database)):
+                    if remark:
+                        LOG.warning("%s", remark)
                 if database.is_sqlite:
                     _warn_of_others(database, conf.host)
                 break

@@ -49,8 +49,11 @@ class Settings:
     rate: Mapping[str, int]
     notifications: NotificationSettings
 
-    def service(self, process: str, drivers: Sequence[str]) -> Service:
-        """What a worker offers and promises."""
+    def service(self, process: str, drivers: Sequence[str], keys: Sequence[str]) -> Service:
+        """What a worker offers and promises.
+
+        :param keys: the names of the keys that it holds
+        """
         return Service(
             process,
             drivers,
@@ -60,6 +63,7 @@ class Settings:
             self.heartbeat_interval,
             __version__,
             self.fingerprint,
+            list(keys),
         )
 
     @classmethod

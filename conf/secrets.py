@@ -16,6 +16,7 @@ opts: Final = [
     cfg.Opt(
         "key_file",
         type=AbsolutePath(),
+        mutable=True,
         sample_default="$CREDENTIALS_DIRECTORY/podium.keys, or podium.keys beside an SQLite database",
         help="The keys that encrypt the passwords of BMCs, and all else that is a secret, in the database: "
         "one in each line, as podium secret new-key writes them. The first encrypts, all of them decrypt. "

@@ -21,6 +21,7 @@ from podium.db.models import columns, nodes, slots
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, ITS_NODE, WAITING, note_progress_of
 from podium.db.power_limits import Room
+from podium.db.sealed import as_stored
 from podium.db.slots import OF_NODE
 from podium.db.worker import Worker
 from podium.wording import which
@@ -29,6 +30,8 @@ _OF_REQUESTS: Final = among(requests.c.id)
 #: Not the column itself: SQLite would begin with its index, where it finds all nodes, and not with the few
 #: requests that wait.
 _DRIVER: Final = nodes.c.driver + ""
+#: What names the power domains of a node is no secret.
+_EXTRA: Final = as_stored(nodes.c.extra).label("extra")
 
 
 class Due(NamedTuple):
@@ -117,7 +120,7 @@ def due(
     free = requests.c.state == WAITING, begins, nodes.c.reservation.is_(None), owned
     mine = requests.c.state == BEGUN, nodes.c.reservation == holder
     left = requests.c.state == BEGUN, owned, nodes.c.reservation.not_in(members.living(connection))
-    of_node = columns(nodes, ("id", "driver", "endpoint", "extra", "reservation"))
+    of_node = nodes.c.id, nodes.c.driver, nodes.c.endpoint, _EXTRA, nodes.c.reservation
     of_request = columns(requests, ("id", "operation_id", "action", "state"))
     query: sa.Select[Any] = (
         sa.select(*of_node, *of_request)
@@ -201,7 +204,7 @@ _LOCK_OF_REQUESTS: Final = (
 
 
 #: The same with what names the node's power domains, which is expensive to read.
-_LOCK_WITH_EXTRA: Final = _LOCK_OF_REQUESTS.add_columns(nodes.c.extra)
+_LOCK_WITH_EXTRA: Final = _LOCK_OF_REQUESTS.add_columns(_EXTRA)
 
 
 def begin(

@@ -11,6 +11,7 @@ from podium import errors
 from podium.db import clock, paging
 from podium.db.models import chassis, columns, nodes
 from podium.db.paging import Order
+from podium.db.sealed import as_sealed, readable
 from podium.wording import which
 
 
@@ -28,6 +29,7 @@ class Chassis(NamedTuple):
 
 
 _ALL: Final = sa.select(*columns(chassis, Chassis._fields))
+_SHOWN: Final = sa.select(*map(as_sealed, columns(chassis, Chassis._fields)))
 _KEYS: Final = {name: chassis.c[name] for name in ("id", "uuid", "description", "created_at", "updated_at")}
 
 #: What pages may be sorted by.
@@ -35,9 +37,15 @@ SORTABLE: Final = tuple(_KEYS)
 
 
 def page(connection: sa.Connection, order: Order) -> list[Chassis] | None:
-    """Return the chassis of a page, one more if there are more; None if there is none of the marker."""
-    rows = paging.page(connection, _ALL, [], _KEYS, order)
-    return None if rows is None else list(map(Chassis._make, rows))
+    """Return the chassis of a page, one more if there are more; None if there is none of the marker.
+
+    What cannot be decrypted is shown as it is stored.
+    """
+    rows = paging.page(connection, _SHOWN, [], _KEYS, order)
+    if rows is None:
+        return None
+    found = map(Chassis._make, rows)
+    return [one._replace(extra=readable(connection.dialect, one.extra)) for one in found]
 
 
 def find(connection: sa.Connection, uuid: str, *, to_change: bool = False) -> Chassis | None:

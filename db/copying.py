@@ -17,6 +17,7 @@ from podium.db import at_work, changes, schema
 from podium.db.engine import Database
 from podium.db.limits import Limits
 from podium.db.models import leases, metadata
+from podium.db.sealed import as_stored
 
 #: Rows that are in memory at a time, and in one transaction of the target.
 _AT_ONCE: Final = 1000
@@ -136,7 +137,7 @@ def _count(connection: sa.Connection, table: sa.Table) -> int:
 @contextmanager
 def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[Iterator[Sequence[sa.Row[Any]]]]:
     """Every row of a table in chunks, in an order that is the same in all databases."""
-    columns = [_as_stored(column) for column in table.c]
+    columns = [as_stored(column).label(column.name) for column in table.c]
     order: list[sa.ColumnElement[Any]] = [*table.primary_key.columns]
     if connection.dialect.name == "postgresql":  # the others compare bytes already
         order = [
@@ -148,11 +149,9 @@ def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[Iterator[Seque
         yield result.partitions()
 
 
-def _as_stored(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """A column without Podium's own types, so that nothing is read into its values."""
-    kind = column.type
-    plain = kind.impl if isinstance(kind, sa.types.TypeDecorator) else kind
-    return sa.type_coerce(column, plain).label(column.name)
+def _as_written(table: sa.Table) -> sa.TableClause:
+    """A table without Podium's own types, so that values are written as they were stored."""
+    return sa.table(table.name, *(sa.column(column.name, as_stored(column).type) for column in table.c))
 
 
 def _copy_rows(connection: sa.Connection, target: Database, add: Callable[[int], None]) -> None:
@@ -163,7 +162,7 @@ def _copy_rows(connection: sa.Connection, target: Database, add: Callable[[int],
             for rows in chunks:
                 values = [dict(row._mapping) for row in rows]
                 with _naming(table, rows[0], rows[-1]), target.write() as writing:
-                    writing.execute(sa.insert(table), values)
+                    writing.execute(sa.insert(_as_written(table)), values)
                 add(len(rows))
 
 

@@ -15,6 +15,7 @@ from podium.db.engines import create_engine
 from podium.db.hiding import hide_values
 from podium.db.kept import Kept, KeptFile, KeptSession
 from podium.db.limits import COMMAND, HEARTBEAT, Limits, apply, mariadb_settings
+from podium.db.sealed import Sealing, register
 from podium.db.translation import translated, unavailable
 from podium.db.urls import parse_url, shown
 
@@ -32,6 +33,9 @@ _ATTEMPTS: Final = 5
 #: Connections to a file of SQLite that :meth:`Database.keep_open` keeps to read over.
 _READERS: Final = 4
 
+#: See podium.db.secret_keys.
+_KEYS_IN_USE: Final = sa.text("SELECT name FROM secret_keys")
+
 _T = TypeVar("_T")
 
 
@@ -40,16 +44,22 @@ class Database:
 
     :param url: see :func:`parse_url`
     :param limits: of its statements and connections; parameters of the URL go before them
+    :param sealing: what encrypts its secrets; without it they are neither encrypted nor opened
     :param options: keyword arguments of oslo.db's ``create_engine``
     """
 
-    def __init__(self, url: str | sa.URL, limits: Limits = COMMAND, **options: Any) -> None:
+    def __init__(
+        self, url: str | sa.URL, limits: Limits = COMMAND, sealing: Sealing | None = None, **options: Any
+    ) -> None:
         self.url = parse_url(url) if isinstance(url, str) else url
         self.is_sqlite = bool(self.url.get_backend_name() == "sqlite")
         with translated(self.url):
             # thread_checkin, for eventlet, gives up the CPU whenever a connection is given back.
             settings = {"max_retries": 0, "mysql_sql_mode": "TRADITIONAL", "thread_checkin": False} | options
             self.engine = create_engine(apply(self.url, limits), **settings)
+        self.sealing = sealing
+        if sealing is not None:
+            register(self.engine.dialect, sealing)
         self._keeper: sqlite3.Connection | None = None
         self._writers: tuple[Kept, ...] = ()
         self._readers: tuple[Kept, ...] = ()
@@ -111,7 +121,13 @@ class Database:
             if self.is_sqlite:
                 connection.info.update({_WRITES: True, "in_transaction": True})
             with connection.begin():
+                self._follow_keys(connection)
                 yield connection
+
+    def _follow_keys(self, connection: sa.Connection) -> None:
+        """See with which keys this transaction has to encrypt, unless that was seen lately."""
+        if self.sealing is not None and not self.sealing.is_trusted:
+            self.sealing.note(connection.scalars(_KEYS_IN_USE))
 
     def written(self, work: Callable[[sa.Connection], _T]) -> _T:
         """Return what ``work`` returns in a transaction that is then committed.

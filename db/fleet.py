@@ -14,6 +14,7 @@ from podium.db.bulk import AMONG, AT_ONCE, chunks
 from podium.db.changes import next_change
 from podium.db.endpoints import SLOTS
 from podium.db.models import columns, node_columns, nodes, slots
+from podium.db.sealed import Unreadable
 from podium.db.slots import OF_NODE, Pair
 from podium.db.worker import Worker
 from podium.wording import which
@@ -198,6 +199,8 @@ def record_patches(
     different: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in _rows(connection, alike, locked=True):
         number, patch = row["id"], patches[row["id"]]
+        if any(isinstance(row[name], Unreadable) for name in patch):
+            continue
         written[number] = {
             name: _patched(row[name], its if fits(number, name, row[name]) else {})
             for name, its in patch.items()
@@ -224,7 +227,10 @@ def _rows(
 
 
 def _differs(row: sa.RowMapping, patches: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> bool:
-    return any(_patched(row[name], patch) != row[name] for name, patch in patches[row["id"]].items())
+    return any(
+        not isinstance(row[name], Unreadable) and _patched(row[name], patch) != row[name]
+        for name, patch in patches[row["id"]].items()
+    )
 
 
 def _patched(values: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

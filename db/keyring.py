@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,6 +50,10 @@ class Keyring:
     def names(self) -> tuple[str, ...]:
         """The names of the keys, in their order."""
         return tuple(self._keys)
+
+    def joined(self, other: "Keyring") -> "Keyring":
+        """Return these keys, and those of another that are not among them."""
+        return Keyring(tuple({**self._keys, **other._keys}.values()))
 
     @classmethod
     def from_file(cls, path: Path) -> "Keyring":
@@ -116,20 +120,7 @@ class Keyring:
         :param secret_names: names that drivers declared as secret
         :param name: of the key
         """
-        if isinstance(document, Mapping):
-            return {
-                key: self.encrypt(value, name)
-                if value not in (None, "") and (key in secret_names or masking.is_secret(str(key)))
-                else self.seal(value, secret_names, name)
-                for key, value in document.items()
-            }
-        if isinstance(document, list | tuple):
-            return [self.seal(one, secret_names, name) for one in document]
-        if not isinstance(document, str):
-            return document
-        if MARK in document:
-            return self.encrypt(document, name)
-        return masking.in_addresses(document, lambda password: self.encrypt(password, name))
+        return sealed(document, secret_names, lambda value: self.encrypt(value, name))
 
     def open(self, document: Any) -> Any:
         """Return a copy of a document in which everything is decrypted that :meth:`seal` encrypted.
@@ -155,6 +146,24 @@ class Keyring:
 
             self._fernets[name] = Fernet(base64.urlsafe_b64encode(self._keys[name]))
         return self._fernets[name]
+
+
+def sealed(document: Any, secret_names: Collection[str], encrypt: Callable[[Any], str]) -> Any:
+    """Return a copy of a document in which a function has encrypted what :meth:`Keyring.seal` encrypts."""
+    if isinstance(document, Mapping):
+        return {
+            key: encrypt(value)
+            if value not in (None, "") and (key in secret_names or masking.is_secret(str(key)))
+            else sealed(value, secret_names, encrypt)
+            for key, value in document.items()
+        }
+    if isinstance(document, list | tuple):
+        return [sealed(one, secret_names, encrypt) for one in document]
+    if not isinstance(document, str):
+        return document
+    if MARK in document:
+        return encrypt(document)
+    return masking.in_addresses(document, encrypt)
 
 
 def key_name(key: bytes) -> str:

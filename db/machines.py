@@ -13,6 +13,7 @@ from podium.db import endpoints
 from podium.db.bulk import AMONG, AT_ONCE, Texts, chunks, execute
 from podium.db.changes import next_change
 from podium.db.models import columns, nodes
+from podium.db.sealed import Unreadable
 from podium.db.subnets import Places
 
 _AT_ONCE: Final = 2000
@@ -147,6 +148,8 @@ def renamed(
     query = sa.select(*columns(nodes, shown)).where(nodes.c.driver.in_(asked)).order_by(nodes.c.id)
     found, places = [], Places.read(connection)
     for row in connection.execute(query).mappings():
+        if isinstance(row["driver_info"], Unreadable):
+            continue
         identity, endpoint = named(row)
         new = {**columns_of(identity), **places.columns(endpoint, row["uuid"])}
         if any(row[column] != value for column, value in new.items()):

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from oslo_db.exception import DBDuplicateEntry
 
 from podium import errors
-from podium.db import clock, hardware_reads, task_commands
+from podium.db import clock, hardware_reads, secret_keys, task_commands
 from podium.db.changes import next_change
 from podium.db.migrations import REVISIONS
 from podium.db.models import change_counter, columns, leases, members, nodes
@@ -37,6 +37,7 @@ class Service(NamedTuple):
     :param interval: seconds from one heartbeat to the next
     :param version: of Podium
     :param fingerprint: stands for the options that members should have in common
+    :param secret_keys: the names of the keys that it holds; None for a program that knows nothing of them
     """
 
     process: str
@@ -47,6 +48,7 @@ class Service(NamedTuple):
     interval: float
     version: str
     fingerprint: str
+    secret_keys: Sequence[str] | None = None
 
 
 class Member(NamedTuple):
@@ -103,6 +105,7 @@ def enter(connection: sa.Connection, host: str, worker: int, service: Service) -
     """Make a worker process a member, which owns nothing yet.
 
     :raises podium.errors.ConductorAlreadyRunning: while a member of that name has not ended
+    :raises podium.errors.ConfigError: it does not hold a key that is in use
     """
     now = clock.now(connection)
     generation = connection.scalars(sa.select(change_counter.c.generation)).one()
@@ -126,7 +129,17 @@ def enter(connection: sa.Connection, host: str, worker: int, service: Service) -
             " or give this one another [DEFAULT] host"
         ) from None
     _number(connection, [int(number)])
+    secret_keys.check_held(connection, service.secret_keys)
     return Worker(host, worker, int(number))
+
+
+def hold_keys(connection: sa.Connection, member: Worker, names: Sequence[str]) -> None:
+    """Record that a member holds other keys than when it entered.
+
+    :raises podium.errors.ConfigError: a key that is in use is not among them
+    """
+    _change(connection, member, secret_keys=list(names))
+    secret_keys.check_held(connection, names)
 
 
 def renew(connection: sa.Connection, member: Worker, number: int) -> Mapping[int, int] | None:

@@ -99,10 +99,16 @@ class _Migration:
             is_over = next(self._steps, _END) is _END
         if is_over:
             if floor := getattr(self._module, "usable_from", None):
-                connection.execute(sa.delete(schema_floor))
-                connection.execute(sa.insert(schema_floor).values(id=1, revision=floor))
+                put_floor(connection, floor)
             context.stamp(_script(), self._revision)
         return is_over
+
+
+def put_floor(connection: sa.Connection, floor: str) -> None:
+    """Write down the oldest revision whose program may use the schema; it is never lowered."""
+    before = connection.scalar(sa.select(schema_floor.c.revision))
+    connection.execute(sa.delete(schema_floor))
+    connection.execute(sa.insert(schema_floor).values(id=1, revision=max(floor, before or floor)))
 
 
 def _script() -> ScriptDirectory:

@@ -18,6 +18,7 @@ from podium.db.fleet_figures import IS_READ
 from podium.db.members import unended
 from podium.db.models import members, node_columns, nodes, power_readings, slots
 from podium.db.provision_states import IS_CONDUCTED
+from podium.db.sealed import as_sealed
 from podium.db.slots import OF_NODE
 
 CONDUCTOR: Final = "conductor"
@@ -38,6 +39,7 @@ def select_nodes(
     extra: Mapping[str, str] = MappingProxyType({}),
     limit: int | None = None,
     after: str | None = None,
+    sealed: bool = False,
     **equal: Any,
 ) -> list[dict[str, Any]]:
     """Some columns of the nodes that meet every condition, in order of name or, when wanted, as given.
@@ -55,6 +57,7 @@ def select_nodes(
     :param extra: the texts of entries in ``extra``
     :param limit: greatest number of nodes to return
     :param after: only those that come after the node of this name
+    :param sealed: whether secrets stay encrypted
     :param equal: the values that columns must have
     :returns: the values by column; a node that no conductor reads yet is neither failing, stale nor unserved
     :raises podium.errors.NodeNotFound: naming every wanted node that does not exist
@@ -62,6 +65,8 @@ def select_nodes(
     """
     names = tuple(shown)
     read = [_OWNER if name == CONDUCTOR else node_columns([name])[0] for name in names]
+    if sealed:
+        read = [as_sealed(one) for one in read]
     kind = connection.dialect.name
     query = sa.select(nodes.c.id, *read).where(
         *(nodes.c[column] == value for column, value in equal.items()),

@@ -10,6 +10,7 @@ from podium import errors
 from podium.db import belongings, clock, paging
 from podium.db.models import nodes, ports
 from podium.db.paging import Order
+from podium.db.sealed import as_sealed, readable
 from podium.wording import which
 
 
@@ -66,7 +67,9 @@ def _noted(name: str) -> sa.ColumnElement[Any]:
 
 
 _COLUMNS: Final = [nodes.c.uuid if name == "node_uuid" else ports.c[name] for name in Port._fields]
-_ALL: Final = sa.select(*_COLUMNS).select_from(ports.join(nodes, nodes.c.id == ports.c.node_id))
+_JOINED: Final = ports.join(nodes, nodes.c.id == ports.c.node_id)
+_ALL: Final = sa.select(*_COLUMNS).select_from(_JOINED)
+_SHOWN: Final = sa.select(*map(as_sealed, _COLUMNS)).select_from(_JOINED)
 _KEYS: Final[Mapping[str, sa.ColumnElement[Any]]] = {
     **{name: ports.c[name] for name in ("id", "uuid", "address", "name", "created_at", "updated_at")},
     "node_uuid": nodes.c.uuid,
@@ -81,9 +84,15 @@ SORTABLE: Final = tuple(_KEYS)
 
 
 def page(connection: sa.Connection, wanted: Wanted, order: Order) -> list[Port] | None:
-    """Return the ports of a page, one more if there are more; None if there is no port of the marker."""
-    rows = paging.page(connection, _ALL, wanted.conditions(), _KEYS, order)
-    return None if rows is None else list(map(Port._make, rows))
+    """Return the ports of a page, one more if there are more; None if there is no port of the marker.
+
+    What cannot be decrypted is shown as it is stored.
+    """
+    rows = paging.page(connection, _SHOWN, wanted.conditions(), _KEYS, order)
+    if rows is None:
+        return None
+    found = map(Port._make, rows)
+    return [port._replace(record=readable(connection.dialect, port.record)) for port in found]
 
 
 def find(connection: sa.Connection, ident: str, *, to_change: bool = False) -> Port | None:

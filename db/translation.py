@@ -48,6 +48,8 @@ def translated(url: sa.URL) -> Iterator[None]:
         raise kind(unavailable(url, error)) from error
     except oslo_exception.DBError as error:
         inner: Any = error.inner_exception
+        if isinstance(own := getattr(inner, "orig", None), errors.PodiumError):  # of a type of Podium's
+            raise own from None
         code = _code(getattr(inner, "orig", inner))
         # The bare class, none of its children: SQLite's word for a file that is damaged or no database.
         is_damaged = type(inner) is sa.exc.DatabaseError

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import functools
 import inspect
 import re
 import traceback
@@ -219,3 +220,10 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         with contextlib.suppress(errors.DriverLoadError):
             listed.append((name, options(name, found)))
     return [(name, declared) for name, declared in listed if declared]
+
+
+@functools.cache
+def secret_names() -> frozenset[str]:
+    """The names that any installed driver declares as secret. This imports all of them, once."""
+    found = (one for one in available().values() if not isinstance(one, errors.DriverLoadError))
+    return frozenset(name for one in found for name, declared in one.properties.items() if declared.secret)

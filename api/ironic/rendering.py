@@ -12,6 +12,7 @@ from podium.api.ironic.links import pair
 from podium.api.ironic.node_fields import PARTS, NodeField, of_version
 from podium.client.enrolling.catalog import Catalog
 from podium.db.fleet import known_health
+from podium.db.keyring import MARK
 
 #: Fields that are columns of JSON, whose texts are shown as they are if no secret is in them.
 _MAPPINGS: Final = ("driver_info", "driver_internal_info", "properties", "extra")
@@ -59,11 +60,16 @@ class Form(NamedTuple):
 
 
 class Renderer:
-    """Has the templates of all forms; safe to use from several threads."""
+    """Has the templates of all forms; safe to use from several threads.
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._hidden = functools.lru_cache(maxsize=64)(functools.partial(_hidden, catalog))
-        self._templates = functools.lru_cache(_MOST_TEMPLATES)(functools.partial(Template, self._hidden))
+    :param catalog: hides secrets
+    :param readable: opens what is left of encrypted values in a document without secrets
+    """
+
+    def __init__(self, catalog: Catalog, readable: Callable[[Any], Any] = lambda masked: masked) -> None:
+        hidden = functools.lru_cache(maxsize=64)(functools.partial(_hidden, catalog))
+        made = functools.partial(Template, hidden, readable)
+        self._templates = functools.lru_cache(_MOST_TEMPLATES)(made)
 
     def template(self, form: Form) -> "Template":
         """Return what makes the texts of a form."""
@@ -88,8 +94,9 @@ def _hidden(catalog: Catalog, driver: str) -> _Hidden:
 class Template:
     """Makes texts of one form."""
 
-    def __init__(self, hidden: Callable[[str], _Hidden], form: Form) -> None:
+    def __init__(self, hidden: Callable[[str], _Hidden], readable: Callable[[Any], Any], form: Form) -> None:
         self._hidden = hidden
+        self._readable = readable
         fields = of_version(form.names, form.minor)
         alike = [one for one in fields if _ALIKE.issuperset(one.of)]  # constants too
         noted = [one for one in fields if one.of == ("record",)]
@@ -122,7 +129,7 @@ class Template:
         parts = [label + _text(value(node)) for label, value in self._own]
         if self._mappings:
             hidden = self._hidden(node["driver"])
-            parts += [label + _shown(name, node[name], hidden) for label, name in self._mappings]
+            parts += [label + self._shown(name, node[name], hidden) for label, name in self._mappings]
         parts.append(self._alike(row[: len(self._shared)]))
         if self._noted is not None:
             record = node["record"]
@@ -136,7 +143,11 @@ class Template:
 
     def _render_noted(self, fields: Iterable[NodeField], driver: str, record: str | None) -> str:
         noted = masking.mask(json.loads(record) or {}, self._hidden(driver).secrets) if record else {}
-        return _members(fields, {"record": noted})
+        return _members(fields, {"record": self._readable(noted) if MARK in (record or "") else noted})
+
+    def _shown(self, name: str, text: str | None, hidden: _Hidden) -> str:
+        shown = _shown(name, text, hidden)
+        return _dumps(self._readable(json.loads(shown))) if MARK in shown else shown
 
 
 def _members(fields: Iterable[NodeField], node: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from podium.client.local.backend import Backend
 from podium.client.local.nodes import names_or_all
 from podium.db import belongings, node_list
 from podium.db.bulk import chunks
+from podium.db.sealed import readable
 
 _AT_ONCE: Final = 1000
 #: How markers begin: the name of the last node, or the UUID of the last chassis, follows.
@@ -74,10 +75,10 @@ def nodes(connection: sa.Connection, some: Sequence[str], catalog: Catalog | Non
 
     :param catalog: masks the secrets; None to keep them
     """
-    rows = node_list.select_nodes(connection, portable.COLUMNS, wanted=some)
+    rows = node_list.select_nodes(connection, portable.COLUMNS, wanted=some, sealed=catalog is not None)
     ports = belongings.read_ports(connection, some)
     if catalog is not None:
-        rows = [catalog.masked(row) for row in rows]
+        rows = [readable(connection.dialect, catalog.masked(row)) for row in rows]
         ports = {node: [masking.mask(port) for port in its] for node, its in ports.items()}
     return [portable.of_node(row, ports.get(row["uuid"], ())) for row in rows]
 

@@ -13,11 +13,11 @@ from podium import conf
 from podium.client import texts
 from podium.client.calls.call import Call, Page
 from podium.client.calls.changes import Change, FollowChanges
+from podium.client.enrolling.declared import secret_names
 from podium.client.local.answers import answer, each
 from podium.client.local.backend import Backend
 from podium.client.podium import Podium
-from podium.conf import database as database_options
-from podium.db import schema
+from podium.db import opening, schema, secret_keys
 from podium.db.engine import Database
 
 if TYPE_CHECKING:
@@ -81,11 +81,12 @@ class Local(Podium):
             return self._database
 
     def _connected(self) -> Database:
-        url = database_options.database_url(self._config)
-        database = Database(url, **database_options.engine_options(self._config))
+        database = opening.configured(self._config, secret_names)
         try:
             if remark := schema.check(database):
                 self._warn(f"warning: {remark}")
+            with database.read() as connection:
+                secret_keys.check(connection, database.sealing)
         except BaseException:
             database.dispose()
             raise

@@ -14,6 +14,7 @@ from podium.client.local.backend import Answers, Backend
 from podium.client.records.node_columns import AGE, CONDUCTOR
 from podium.db import clock, machines, node_list, roster
 from podium.db.fleet import known_health
+from podium.db.sealed import readable
 
 #: What is needed to see whether a health is still true.
 _HEALTH: Final = ("health", "health_checked_at", "health_lasts")
@@ -106,10 +107,13 @@ def select(
         extra=chosen.extra,
         limit=None if limit is None else limit + 1,
         after=after,
+        sealed=True,
         **_equal(chosen),
     )
-    if not {*fields}.isdisjoint(MAPPINGS):
+    if shown := {*fields}.intersection(MAPPINGS):
         rows = [backend.catalog.masked(row) for row in rows]
+        for row in rows:
+            row.update({name: readable(connection.dialect, row[name]) for name in shown})
     owners = roster.names(connection) if CONDUCTOR in fields else {}
     steps, unwanted = _steps(fields, owners, now), [name for name in read if name not in fields]
     for row in rows:  # of which there may be 100,000

@@ -8,14 +8,16 @@ from urllib.parse import urlsplit
 
 from podium.conductor.enforcement.rules import Rules
 from podium.conductor.fleet.entry import Entry
+from podium.db.sealed import Unreadable
 from podium.drivers.base import Node
 
 
 def groups_of(node: Node) -> tuple[str, ...]:
     """The groups that a node belongs to, in words that follow "nodes"."""
+    info = node.driver_info
     subnets = (
         subnet
-        for key, value in node.driver_info.items()
+        for key, value in (() if isinstance(info, Unreadable) else info.items())
         if key.endswith("_address") and isinstance(value, str) and (subnet := _subnet(value))
     )
     return ("of the fleet", f"of the driver {node.driver}", *subnets)

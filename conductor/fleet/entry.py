@@ -2,7 +2,6 @@
 
 import math
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from podium.conductor.rooms.clock import DatabaseClock
 from podium.db.faults import POWER_FAILURE
 from podium.db.fleet import OwnedNode
 from podium.db.provision_states import VERIFYING
+from podium.db.sealed import Unreadable
 from podium.db.subnets import network_of
 from podium.drivers.base import Node
 
@@ -157,8 +157,10 @@ _texts: dict[str, str] = {}
 _MOST_TEXTS: Final = 4096
 
 
-def _shared(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy a document, with the keys and texts that other nodes have too."""
+def _shared(values: Any) -> Any:
+    """Copy a document, with the keys and texts that other nodes have too; one that is unreadable stays."""
+    if isinstance(values, Unreadable):
+        return values
     if len(_texts) > _MOST_TEXTS:
         _texts.clear()
     return {

@@ -5,13 +5,15 @@ from typing import Final
 import sqlalchemy as sa
 
 from podium.db.models.kinds import Exact, UTCDateTime, metadata
+from podium.db.sealed import Sealed
 
 #: What a request that changes credentials knows beside ``power_requests``.
 #:
-#: ``new`` and ``old`` are entries of ``driver_info``, by their names. ``state`` is asked (the hardware was
-#: sent nothing), sent (it may have either), in force (the node has the new ones), kept (it has the old ones)
-#: or unknown (neither was proved; both are kept until one is). ``settled_at`` is when the last three came
-#: about; ``old`` stays for some days after that, so that it can be undone.
+#: ``new`` and ``old`` are entries of ``driver_info``, by their names. ``endpoint`` names the account where
+#: it is that of several nodes. ``state`` is asked (the hardware was sent nothing), sent (it may have
+#: either), in force (the node has the new ones), kept (it has the old ones) or unknown (neither was proved;
+#: both are kept until one is). ``settled_at`` is when the last three came about; ``old`` stays for some days
+#: after that, so that it can be undone.
 credential_changes: Final = sa.Table(
     "credential_changes",
     metadata,
@@ -22,8 +24,8 @@ credential_changes: Final = sa.Table(
     sa.Column("endpoint", Exact),
     sa.Column("on_bmc", sa.Boolean, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("new", sa.JSON, nullable=False),
-    sa.Column("old", sa.JSON, nullable=False),
+    sa.Column("new", Sealed, nullable=False),
+    sa.Column("old", Sealed, nullable=False),
     sa.Column("expire_at", UTCDateTime),
     sa.Column("settled_at", UTCDateTime, index=True),
 )

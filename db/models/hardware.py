@@ -6,6 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium.db.models.kinds import Exact, RowId, UTCDateTime, WorkerName, metadata
+from podium.db.sealed import Sealed
 
 #: A machine.
 #:
@@ -35,10 +36,10 @@ nodes: Final = sa.Table(
     sa.Column("uuid", sa.String(36), nullable=False, unique=True),
     sa.Column("name", sa.String(255), nullable=False, unique=True),
     sa.Column("driver", sa.String(64), nullable=False, index=True),
-    sa.Column("driver_info", sa.JSON, nullable=False),
-    sa.Column("driver_internal_info", sa.JSON, nullable=False),
-    sa.Column("properties", sa.JSON, nullable=False),
-    sa.Column("extra", sa.JSON, nullable=False),
+    sa.Column("driver_info", Sealed, nullable=False),
+    sa.Column("driver_internal_info", Sealed, nullable=False),
+    sa.Column("properties", Sealed, nullable=False),
+    sa.Column("extra", Sealed, nullable=False),
     sa.Column("power_state", sa.String(20)),
     sa.Column("wanted_power_state", sa.String(20)),
     sa.Column("power_policy", sa.String(16)),
@@ -77,7 +78,7 @@ nodes: Final = sa.Table(
     sa.Column("retired", sa.Boolean),
     sa.Column("disable_power_off", sa.Boolean),
     sa.Column("description", sa.Text),
-    sa.Column("record", sa.JSON(none_as_null=True)),
+    sa.Column("record", Sealed(none_as_null=True)),
     sa.Column("version", RowId, nullable=False, index=True),
     sa.Column("learned", sa.BigInteger, nullable=False, index=True, server_default=sa.text("0")),
     sa.Column("credentials_changed_at", UTCDateTime, index=True),
@@ -114,7 +115,7 @@ ports: Final = sa.Table(
     sa.Column("node_id", sa.BigInteger, nullable=False, index=True),
     sa.Column("address", sa.String(18), nullable=False, unique=True),
     sa.Column("name", sa.String(255), unique=True),
-    sa.Column("record", sa.JSON, nullable=False),
+    sa.Column("record", Sealed, nullable=False),
     sa.Column("created_at", UTCDateTime, nullable=False),
     sa.Column("updated_at", UTCDateTime),
     sqlite_autoincrement=True,
@@ -127,7 +128,7 @@ chassis: Final = sa.Table(
     sa.Column("id", RowId, primary_key=True, autoincrement=True),
     sa.Column("uuid", sa.String(36), nullable=False, unique=True),
     sa.Column("description", sa.Text),
-    sa.Column("extra", sa.JSON, nullable=False),
+    sa.Column("extra", Sealed, nullable=False),
     sa.Column("created_at", UTCDateTime, nullable=False),
     sa.Column("updated_at", UTCDateTime),
     sqlite_autoincrement=True,

@@ -1,0 +1,182 @@
+"""JSON columns whose secrets are encrypted in the database, and open in Python.
+
+Each database has a :class:`Sealing`, which says with which key. The columns find it by the dialect of the
+connection, which every engine has for itself.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NoReturn
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.db.keyring import MARK, Keyring, names_in, sealed
+
+#: Seconds for which it is not looked again which keys are in use.
+_TRUST: Final = 2.0
+
+
+class Sealing:
+    """What a database encrypts secrets with; safe to use from several threads.
+
+    :param keyring: the keys; may be replaced
+    :param secret_names: returns the names that drivers declared as secret; called when something is encrypted
+    :param source: where the keys are from, for people
+    """
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        secret_names: Callable[[], frozenset[str]],
+        source: str = "[secrets] key_file",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.keyring = keyring
+        self.source = source
+        self._secret_names = secret_names
+        self._clock = clock
+        self._in_use: tuple[str, ...] = ()
+        self._trusted_until = -float("inf")
+
+    @property
+    def writes_with(self) -> str | None:
+        """The name of the key with which secrets are encrypted; None while they are not."""
+        return next((name for name in self.keyring.names if name in self._in_use), None)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it was seen lately which keys are in use. Before the first is, every look counts."""
+        return bool(self._in_use or not self.keyring.names) and self._clock() < self._trusted_until
+
+    def note(self, in_use: Iterable[str]) -> None:
+        """Note which keys are in use in the database."""
+        self._in_use = tuple(in_use)
+        self._trusted_until = self._clock() + _TRUST
+
+    def lacking(self, in_use: Iterable[str]) -> str | None:
+        """Return the fault, for people, that a key in use is not here; None if all are."""
+        missing = [name for name in in_use if name not in self.keyring.names]
+        if not missing:
+            return None
+        which = f"the key {missing[0]}" if len(missing) == 1 else f"the keys {', '.join(missing)}"
+        return (
+            f"secrets in the database are encrypted with {which}, not in {self.source}; "
+            "put the key file back from its backup"
+        )
+
+    def seal(self, document: Any) -> Any:
+        """Return what is written instead of a document.
+
+        :raises podium.errors.SecretUnreadable: it has secrets, and a key that is in use is not here
+        :raises podium.errors.BadRequest: nothing is encrypted yet, and a text looks as if it were
+        """
+        name = self.writes_with
+        if (fault := self.lacking(self._in_use)) is not None:
+            return sealed(document, self._secret_names(), lambda _: _refuse(errors.SecretUnreadable(fault)))
+        if name is None:
+            _check_plain(document)
+            return document
+        return self.keyring.seal(document, self._secret_names(), name)
+
+
+def _refuse(error: errors.PodiumError) -> NoReturn:
+    raise error
+
+
+def _check_plain(document: Any) -> None:
+    if isinstance(document, dict):
+        for value in document.values():
+            _check_plain(value)
+    elif isinstance(document, list | tuple):
+        for value in document:
+            _check_plain(value)
+    elif isinstance(document, str) and names_in(document):
+        raise errors.BadRequest(f"a text has {MARK} in it and would be taken for an encrypted secret")
+
+
+class Unreadable:
+    """Stands for a document that cannot be opened: whatever is asked of it raises the error that says why.
+
+    :param error: the error
+    """
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: errors.SecretUnreadable) -> None:
+        self.error = error
+
+    def _raise(self, *_: object) -> NoReturn:
+        raise errors.SecretUnreadable(str(self.error))
+
+    __getitem__ = __iter__ = __len__ = __contains__ = get = items = keys = values = _raise
+    __deepcopy__ = __copy__ = __bool__ = _raise
+
+
+#: Where there is none, nothing was given to encrypt with: a database that is made or copied.
+_SEALINGS: Final[WeakKeyDictionary[sa.Dialect, Sealing]] = WeakKeyDictionary()
+_NO_KEYS: Final = Keyring()
+
+
+def register(dialect: sa.Dialect, sealing: Sealing) -> None:
+    """Have columns of a database be encrypted and opened."""
+    _SEALINGS[dialect] = sealing
+
+
+def opened(dialect: sa.Dialect, document: Any) -> Any:
+    """Return an open copy of a document of a database, or an :class:`Unreadable`."""
+    sealing = _SEALINGS.get(dialect)
+    try:
+        return (_NO_KEYS if sealing is None else sealing.keyring).open(document)
+    except errors.SecretUnreadable as error:
+        return Unreadable(error)
+
+
+def readable(dialect: sa.Dialect, document: Any) -> Any:
+    """Return a copy of a document in which everything is open that can be opened.
+
+    For what is shown: secrets are masked before, so that hardly anything is left.
+    """
+    found = opened(dialect, document)
+    if not isinstance(found, Unreadable):
+        return found
+    if isinstance(document, dict):
+        return {key: readable(dialect, value) for key, value in document.items()}
+    if isinstance(document, list):
+        return [readable(dialect, value) for value in document]
+    return document
+
+
+class Sealed(sa.types.TypeDecorator[Any]):
+    """JSON whose secrets are encrypted."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[dict[str, Any]]:
+        return dict[str, Any]
+
+    def coerce_compared_value(self, op: Any, value: Any) -> Any:
+        return self.impl_instance.coerce_compared_value(op, value)
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        if isinstance(value, Unreadable):
+            raise errors.SecretUnreadable(str(value.error))
+        sealing = _SEALINGS.get(dialect)
+        return value if sealing is None or not value else sealing.seal(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
+        return value if not value else opened(dialect, value)
+
+
+def as_sealed(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return a column whose documents stay encrypted."""
+    return as_stored(column) if isinstance(column.type, Sealed) else column
+
+
+def as_stored(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return a column without Podium's own types, as the database has it: secrets stay encrypted."""
+    kind = column.type
+    return sa.type_coerce(column, kind.impl_instance) if isinstance(kind, sa.types.TypeDecorator) else column

@@ -1,0 +1,119 @@
+"""Which keys are in use: a key encrypts once every conductor that is there can read what it encrypted.
+
+Functions of an open connection. Who begins to use a key takes the change counter, and so does who enters or
+announces other keys: each of two at the same moment sees what the other did.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.db import clock
+from podium.db.changes import next_change
+from podium.db.keyring import Keyring
+from podium.db.migrations import REVISIONS
+from podium.db.models import members, nodes, schema_floor, secret_keys
+from podium.db.sealed import Sealing
+from podium.db.worker import Worker
+
+#: The first revision whose programs read what is encrypted.
+READ_SINCE: Final = "0011"
+_IN_USE: Final = sa.select(secret_keys.c.name).order_by(secret_keys.c.since, secret_keys.c.name)
+_HELD: Final = sa.select(members.c.host, members.c.worker, members.c.id, members.c.secret_keys).where(
+    members.c.ended_at.is_(None)
+)
+
+
+def in_use(connection: sa.Connection) -> tuple[str, ...]:
+    """The names of the keys with which something may be encrypted, the oldest first."""
+    return tuple(connection.scalars(_IN_USE))
+
+
+def check(connection: sa.Connection, sealing: Sealing | None) -> None:
+    """Refuse to go on with a database of which a key is missing.
+
+    :raises podium.errors.ConfigError: naming the key
+    """
+    if sealing is None:
+        return
+    used = in_use(connection)
+    if (fault := sealing.lacking(used)) is not None:
+        raise errors.ConfigError(fault)
+    sealing.note(used)
+
+
+def lacking(connection: sa.Connection, name: str) -> list[str]:
+    """The members that have not ended and do not hold a key, by what people call them."""
+    return [
+        str(Worker(row.host, row.worker, row.id))
+        for row in connection.execute(_HELD.order_by(members.c.id))
+        if name not in (row.secret_keys or ())
+    ]
+
+
+class Begun(NamedTuple):
+    """A key that encrypts from now on.
+
+    :param plain: how many nodes there are whose secrets were written before anything was encrypted
+    """
+
+    name: str
+    plain: int
+
+
+def next_key(connection: sa.Connection, keyring: Keyring) -> str | None:
+    """The key that would be used if every member held it; None where the first that can be used is."""
+    name, used = next(iter(keyring.names), None), in_use(connection)
+    return None if name in used else name
+
+
+def begin(connection: sa.Connection, keyring: Keyring) -> Begun | None:
+    """Begin to use the first key that every member holds, unless it, or one before it, is in use.
+
+    :returns: None where nothing changed
+    """
+    next_change(connection)
+    used = in_use(connection)
+    for name in keyring.names:
+        if name in used:
+            return None
+        if not lacking(connection, name):
+            connection.execute(sa.insert(secret_keys).values(name=name, since=clock.now(connection)))
+            _raise_floor(connection)
+            count = sa.select(sa.func.count()).select_from(nodes)
+            return Begun(name, 0 if used else connection.scalar(count) or 0)
+    return None
+
+
+def _raise_floor(connection: sa.Connection) -> None:
+    """Have programs refuse the database that would take what is encrypted for a password."""
+    older = REVISIONS[: REVISIONS.index(READ_SINCE)]
+    raised = sa.update(schema_floor).where(schema_floor.c.revision.in_(older))
+    connection.execute(raised.values(revision=READ_SINCE))
+
+
+def words(begun: Begun, source: str) -> str:
+    """The line for people about a key that encrypts from now on."""
+    line = f"Secrets in the database are encrypted from now on, with the key {begun.name} of {source}"
+    if begun.plain:
+        line += (
+            f"; those of the {begun.plain} nodes that are there stay as they are until they are written anew,"
+            " or until: podium secret rotate"
+        )
+    return line
+
+
+def check_held(connection: sa.Connection, names: Sequence[str] | None) -> None:
+    """Refuse what a member holds, in a transaction that has the change counter.
+
+    :param names: None for a program that knows nothing of keys
+    :raises podium.errors.ConfigError: a key that is in use is not among them
+    """
+    missing = [name for name in in_use(connection) if name not in (names or ())]
+    if missing:
+        raise errors.ConfigError(
+            f"secrets in the database are encrypted with the key {missing[0]}, which is not in the key file; "
+            "put it back from its backup"
+        )
