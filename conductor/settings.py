@@ -79,6 +79,7 @@ class Settings:
             timeouts=Timeouts(
                 float(conf.conductor.power_state_change_timeout),
                 float(conf.conductor.soft_power_off_timeout),
+                float(conf.conductor.credentials_change_timeout),
             ),
             power_on_limits=conductor.power_on_limits(conf),
             heartbeat_interval=conductor.heartbeat_interval(conf),

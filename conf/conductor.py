@@ -89,6 +89,13 @@ opts = [
         "or soft reboot without a timeout of its own.",
     ),
     cfg.IntOpt(
+        "credentials_change_timeout",
+        default=900,
+        min=1,
+        help="Seconds in which it must show whether a node has its new password, also where the BMC reboots "
+        "after the change. After that the change counts as failed, and both passwords are kept.",
+    ),
+    cfg.IntOpt(
         "confirm_above",
         default=50,
         min=0,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium.db import clock
+from podium.db import clock, credential_changes
 from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
 from podium.db.models import nodes
@@ -66,6 +66,7 @@ def restore(
             connection.execute(claimed, {"numbers": [row.id for row in lost]})
             connection.execute(reserved, {"numbers": [row.node_id for row in lost]})
             note_progress_of(connection, [row.id for row in lost], version)
+            credential_changes.note_sent(connection, [row.id for row in lost])
         again = [outcomes[row.id] for row in rows if row.id in outcomes]
         finish(connection, again)
         different += len({row.id for row in lost} | {outcome.request_id for outcome in again})

@@ -251,6 +251,10 @@ def _owner(one: operations.Needed, known: Sequence[ConductorRecord]) -> Owner:
 
 def patience_for(config: conf.Config, action: str, timeout: float | None) -> float:
     """Return the seconds in which a part of an operation ends, if a conductor carries it out."""
+    if action == states.CHANGE_CREDENTIALS:
+        # Twice, to prove the old credentials and then the new ones, and a last login.
+        limit = timeout or config.conductor.credentials_change_timeout
+        return max(2.0 * limit, float(config.conductor.heartbeat_timeout)) + 2 * _GRACE
     hard = timeout or config.conductor.power_state_change_timeout
     soft = timeout or config.conductor.soft_power_off_timeout
     pauses = [seconds for _, seconds in conductor_options.power_on_limits(config).values()]

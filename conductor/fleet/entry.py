@@ -5,9 +5,11 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from podium import states
 from podium.conductor.fleet.fare import Fare
 from podium.conductor.fleet.reads import Reads
 from podium.conductor.rooms.clock import DatabaseClock
+from podium.db.credential_changes import FAULT
 from podium.db.faults import POWER_FAILURE
 from podium.db.fleet import OwnedNode
 from podium.db.provision_states import VERIFYING
@@ -75,6 +77,11 @@ class Entry:
     def unreadable(self) -> bool:
         """Whether the node is in maintenance because its power could not be read, and for nothing else."""
         return self.node.maintenance and self.fault == POWER_FAILURE
+
+    @property
+    def is_password_in_doubt(self) -> bool:
+        """Whether another password than this may be right, because it is being changed, or that failed."""
+        return self.node.target_power_state == states.CHANGE_CREDENTIALS or self.fault == FAULT
 
     def with_node(self, node: Node) -> "Entry":
         """The entry with another node. (``dataclasses.replace`` takes three times as long.)"""

@@ -20,6 +20,7 @@ from podium.db import changes
 from podium.db import fleet as statements
 from podium.db.bulk import chunks
 from podium.db.changes import Pulse
+from podium.db.credential_changes import FAULT
 from podium.db.fleet import Changed
 from podium.db.members import living
 from podium.db.provision_states import ENROLL
@@ -263,7 +264,7 @@ class Fleet:
         :param gained: slots that begin now
         """
         unended: set[Worker] | None = None
-        differ, held = [], set()
+        differ, held, reserved = [], set(), set()
         for row in rows:
             pair, known = (row.conductor_group, row.driver), self._entries.get(row.id)
             is_mine = row.slot in self._begun.get(pair, ()) or row.slot in gained.get(pair, ())
@@ -276,19 +277,25 @@ class Fleet:
                     is_mine = False
             if not is_mine and row.reservation != self.member:
                 gone.append(row.id)
-            elif known is None or known.version != row.version or gained:
+                continue
+            if row.reservation is not None:
+                reserved.add(row.id)
+            if known is None or known.version != row.version or gained:
                 differ.append(row.id)  # one that is known at the gain of its slot was another's until now
         entries: list[Entry] = []
         for chunk in chunks(differ):  # the rows of a large fleet at once are larger than its entries
             loaded = statements.load(connection, chunk)
             now = time.monotonic()  # what the rows show of the hardware is older
             entries += (entry_of(owned, clock, now) for owned in loaded)
-        return _Changes(pulse, entries, gone, held)
+        doubtful = (entry for entry in entries if entry.is_password_in_doubt)
+        left_alone = {one.number for one in doubtful if one.fault == FAULT or one.number in reserved}
+        return _Changes(pulse, entries, gone, held, left_alone)
 
     def _apply(self, found: "_Changes") -> list[Entry]:
         fresh: list[Entry] = []
         self._held -= {*found.gone, *(entry.number for entry in found.entries)}
         self._held |= found.held
+        self.taken.leave_alone(found.left_alone, (entry.number for entry in found.entries))
         with self._lock:
             self._drop(found.gone)
             for entry in found.entries:
@@ -312,7 +319,10 @@ class Fleet:
                     self.enforced.discard(entry.number)
                 self._entries[entry.number] = entry
                 self._numbers[entry.node.uuid] = entry.number
-                if (note := self._notes.get(entry.node.driver)) is not None and self.owns(entry):
+                # While its password changes the driver is not to log in by itself; it is told afterwards.
+                is_hidden = entry.is_password_in_doubt and entry.number in self.taken
+                note = None if is_hidden else self._notes.get(entry.node.driver)
+                if note is not None and self.owns(entry):
                     note(entry.node, True)
             self._by_driver.clear()
             self._info_changes += bool(fresh)
@@ -322,6 +332,8 @@ class Fleet:
 
     def _drop(self, numbers: Iterable[int]) -> None:
         """Forget nodes; with the lock."""
+        numbers = list(numbers)
+        self.taken.leave_alone((), numbers)
         for number in numbers:
             entry = self._entries.pop(number, None)
             if entry is not None:
@@ -370,9 +382,11 @@ class _Changes:
     :param entries: changed nodes
     :param gone: the numbers of those that are not its own
     :param held: those among them that will be when their holder frees them or ends
+    :param left_alone: the numbers of entries, see :meth:`Taken.leave_alone`
     """
 
     pulse: Pulse
     entries: Sequence[Entry]
     gone: Sequence[int]
     held: Set[int]
+    left_alone: Set[int]

@@ -1,4 +1,4 @@
-"""Which nodes are taken: their power is being changed, or a driver has reserved them."""
+"""Which nodes are taken: their power or their password is being changed, or a driver has reserved them."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -14,10 +14,11 @@ class Taken:
     def __init__(self) -> None:
         self._numbers: set[int] = set()
         self._over: set[int] = set()
+        self._left_alone: set[int] = set()
         self._ended: deque[tuple[int, tuple[int, ...]]] = deque()  # changes, and the nodes of each
 
     def __contains__(self, number: int) -> bool:
-        return number in self._numbers
+        return number in self._numbers or number in self._left_alone
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -26,6 +27,18 @@ class Taken:
     def has_ended(self) -> bool:
         """Whether nodes wait for the fleet to show that their power changes ended."""
         return bool(self._ended)
+
+    def leave_alone(self, numbers: Iterable[int], known: Iterable[int]) -> None:
+        """Note nodes whose hardware may have another password than they: only a change may take these.
+
+        :param known: nodes of which it is known whether they are among these
+        """
+        self._left_alone.difference_update(known)
+        self._left_alone.update(numbers)
+
+    def is_free(self, number: int) -> bool:
+        """Whether nobody has taken a node: :meth:`take` would."""
+        return number not in self._numbers
 
     def take(self, number: int) -> bool:
         """Take a node; False when somebody else has it."""

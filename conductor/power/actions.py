@@ -5,21 +5,22 @@ import concurrent.futures
 import functools
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from oslo_context.context import RequestContext
 from oslo_log import log
 
-from podium import errors
+from podium import errors, states
 from podium.clocks import boottime
 from podium.conductor.fleet.entry import node_of
 from podium.conductor.fleet.fleet import Fleet
 from podium.conductor.fleet.lease import Lease
-from podium.conductor.power.change import Ended, PowerChange, Request
+from podium.conductor.power.change import PowerChange, Request
 from podium.conductor.power.confirmations import Confirmations
+from podium.conductor.power.credentials import CredentialChange, Wanted
 from podium.conductor.power.promotion import Promotion
 from podium.conductor.power.quotas import Quotas, Target
 from podium.conductor.power.staggers import Staggers
@@ -30,11 +31,14 @@ from podium.conductor.rooms.sql import Sql
 from podium.db import beginning, operations, power_limits
 from podium.db import clock as clocks
 from podium.db.beginning import Begun, Due
+from podium.db.credential_changes import Change
 from podium.db.outcomes import Outcome
 from podium.db.power_limits import Limits, Room
 from podium.db.worker import Worker
 
 LOG = log.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 #: The fewest requests that are listed at once: those that must wait may stand before those that need not.
 _PAGE: Final = 2000
@@ -44,10 +48,16 @@ _RETURN: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds that a change may take unless its request says otherwise: by hardware, or a clean shutdown."""
+    """Seconds that a change may take unless its request says otherwise.
+
+    :param change: of the power by hardware
+    :param soft: of the power by a clean shutdown
+    :param credentials: of credentials, also where the hardware reboots
+    """
 
     change: float
     soft: float
+    credentials: float = 900.0
 
 
 class PowerActions:
@@ -159,8 +169,9 @@ class PowerActions:
         """Choose requests with room in their driver and power domain; return also whether others wait."""
         chosen: list[Due] = []
         more, ahead = False, Counter[Target]()
+        accounts: set[tuple[int, Target]] = set()
         for row in found:
-            if row.id in self._fleet.taken:
+            if not self._fleet.taken.is_free(row.id):
                 continue
             # If the fleet does not show the request yet, the change would look as if somebody else had
             # switched the node.
@@ -168,6 +179,10 @@ class PowerActions:
                 more = True
                 continue
             target = row.driver, row.endpoint
+            if row.action == states.CHANGE_CREDENTIALS and row.endpoint is not None:
+                if (row.operation_id, target) in accounts:  # it begins together with that one
+                    continue
+                accounts.add((row.operation_id, target))
             if not self._quotas.admits(target, ahead[target]):
                 continue
             if row.state != operations.BEGUN and not room.admit(row.action, row.extra, row.operation_id):
@@ -203,8 +218,10 @@ class PowerActions:
             self._fleet.taken.free(taken - {one.node.id for one in begun})
         for one in begun:
             self._quotas.begin(_target(one))
+            for other in one.others:
+                self._fleet.taken.take(other.node.id)
             if one.sent_at is not None:
-                self._sent[one.request_id] = one.node.id
+                self._sent.update(_nodes(one))
             request = contexts.new()
             task = asyncio.get_running_loop().create_task(
                 self._carry_out(one, request),
@@ -235,7 +252,7 @@ class PowerActions:
     async def _carry_out(self, begun: Begun, context: RequestContext) -> None:
         node, ended = begun.node, False
         try:
-            state, error = await self._change(begun, context)
+            state, error, credentials = await self._change(begun, context)
             if self._lease is not None and self._lease.ended:
                 return  # whoever owns the node now goes on
             if self._fleet.is_lost(node.id) and not await self._has_left(begun, context):
@@ -244,13 +261,14 @@ class PowerActions:
                 LOG.info("%s: %s done, asked for by %s", node.name, begun.action, begun.requested_by)
             else:
                 LOG.error("%s: %s failed: %s", node.name, begun.action, error)
-            self._recorder.add_outcome(
-                Outcome(
-                    node.id, begun.request_id, self._worker, self._now(), state, error, context.request_id
-                )
+            at, run = self._now(), context.request_id
+            self._recorder.add_outcomes(
+                Outcome(number, request, self._worker, at, state, error, run, credentials)
+                for request, number in _nodes(begun).items()
             )
             ended = True
-            self._fleet.taken.note_over(node.id)
+            for number in _nodes(begun).values():
+                self._fleet.taken.note_over(number)
             await self._recorder.write_outcomes()
         except errors.DatabaseUnavailable:
             pass  # the recorder tries again
@@ -262,19 +280,27 @@ class PowerActions:
             )
         finally:
             self._quotas.end(_target(begun))
-            self._sent.pop(begun.request_id, None)
+            for request in _nodes(begun):
+                self._sent.pop(request, None)
             if not ended:  # otherwise it is released once the fleet shows the outcome
-                self._fleet.taken.free([node.id])
+                self._fleet.taken.free(_nodes(begun).values())
 
     async def _has_left(self, begun: Begun, context: RequestContext) -> bool:
         """Wait until its next conductor will find no call to a node and no session of this one."""
-        room, node = self._rooms[begun.node.driver], node_of(begun.node, time.monotonic())
-        left = asyncio.wrap_future(room.start(lambda: room.leave([node]), context).future)
+        room, now = self._rooms[begun.node.driver], time.monotonic()
+        nodes = [node_of(one.node, now) for one in (begun, *begun.others)]
+        left = asyncio.wrap_future(room.start(lambda: room.leave(nodes), context).future)
         await asyncio.wait([left], timeout=_RETURN)
         return left.done()
 
-    async def _change(self, begun: Begun, context: RequestContext) -> Ended:
-        room, loop = self._rooms[begun.node.driver], asyncio.get_running_loop()
+    async def _change(
+        self, begun: Begun, context: RequestContext
+    ) -> tuple[str | None, str | None, str | None]:
+        """Carry a change out: the last state read, why it failed, and what became of credentials."""
+        confirm = functools.partial(self._confirm, asyncio.get_running_loop(), _nodes(begun))
+        if begun.change is not None:
+            change_of = self._credentials(begun, begun.change, confirm)
+            return None, *await self._run(begun, change_of.carry_out, context)
         request = Request(
             begun.action,
             begun.timeout or self._timeouts.change,
@@ -283,31 +309,63 @@ class PowerActions:
             begun.sent_at is not None,
             bool(begun.node.disable_power_off),
         )
-
-        async def confirm() -> None:
-            confirming = asyncio.run_coroutine_threadsafe(self._confirmations.confirm(begun.request_id), loop)
-            await asyncio.wrap_future(confirming)
-            loop.call_soon_threadsafe(self._sent.__setitem__, begun.request_id, begun.node.id)
-
         change = PowerChange(
-            room,
+            self._rooms[begun.node.driver],
             node_of(begun.node, time.monotonic()),
             request,
             confirm,
             functools.partial(self._note_read, begun.node.driver, begun.node.id),
             lease=self._lease,
         )
-        run = room.start(change.carry_out, context)
-        try:
-            ended: Ended = await asyncio.wrap_future(run.future)
-        except asyncio.CancelledError:
-            run.cancel()
-            raise
+        ended = await self._run(begun, change.carry_out, context)
         if ended.error is None:
             self._fleet.late.forget(begun.node.id)
         elif change.late is not None:
             self._fleet.late.expect(begun.node.id, change.late, begun.request_id, boottime())
+        return *ended, None
+
+    def _credentials(
+        self, begun: Begun, change: Change, confirm: Callable[[], Awaitable[None]]
+    ) -> CredentialChange:
+        now = time.monotonic()
+        timeout = begun.timeout or self._timeouts.credentials
+        return CredentialChange(
+            self._rooms[begun.node.driver],
+            node_of(begun.node, now),
+            Wanted(change, timeout, begun.sent_at is not None),
+            confirm,
+            others=[node_of(other.node, now) for other in begun.others],
+            lease=self._lease,
+        )
+
+    async def _confirm(self, loop: asyncio.AbstractEventLoop, nodes: Mapping[int, int]) -> None:
+        """Have the database confirm requests right before something is sent; in the driver's room.
+
+        :param loop: the conductor's
+        :param nodes: by request
+        """
+
+        async def confirm_all() -> None:
+            await asyncio.gather(*map(self._confirmations.confirm, nodes))
+
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(confirm_all(), loop))
+        loop.call_soon_threadsafe(self._sent.update, nodes)
+
+    async def _run(
+        self, begun: Begun, change: Callable[[], Coroutine[Any, Any, _T]], context: RequestContext
+    ) -> _T:
+        run = self._rooms[begun.node.driver].start(change, context)
+        try:
+            ended: _T = await asyncio.wrap_future(run.future)
+        except asyncio.CancelledError:
+            run.cancel()
+            raise
         return ended
+
+
+def _nodes(begun: Begun) -> dict[int, int]:
+    """The nodes of a request, and of those that end with it, by request."""
+    return {one.request_id: one.node.id for one in (begun, *begun.others)}
 
 
 def _target(begun: Begun) -> Target:

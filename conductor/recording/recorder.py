@@ -148,9 +148,9 @@ class Recorder:
         self._checked.add(checked)
         self._note_time()
 
-    def add_outcome(self, outcome: Outcome) -> None:
-        """Have the end of a power change written."""
-        self._outcomes.add(outcome.node_id, outcome)
+    def add_outcomes(self, outcomes: Iterable[Outcome]) -> None:
+        """Have the ends of power changes written, or of one that changes the credentials of several nodes."""
+        self._outcomes.add_all({outcome.node_id: outcome for outcome in outcomes})
 
     def add_health(self, uuid: str, health: Health | None, lasts: float) -> None:
         """Have a node's health written if it changed, and that it was reported.

@@ -7,7 +7,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from oslo_context.context import RequestContext
@@ -18,6 +18,7 @@ from podium.conductor.rooms import hiding, leaving
 from podium.conductor.rooms.calls import Calls
 from podium.conductor.rooms.faults import Faults
 from podium.conductor.rooms.following import Following
+from podium.conductor.rooms.holding import Hold
 from podium.conductor.rooms.mailbox import Mailbox
 from podium.conductor.rooms.place import Place
 from podium.conductor.rooms.places import NotAsked
@@ -153,11 +154,13 @@ class DriverRoom:
         *args: Any,
         urgent: bool = False,
         first: Callable[[], Awaitable[None]] | None = None,
+        hold: Hold | None = None,
     ) -> Any:
         """Call ``method(node, *args)`` in a visit to the node, which is given up after some seconds.
 
         :param urgent: a person waits for it
         :param first: awaited right before the call, when nothing else is waited for
+        :param hold: of the caller, who has the node
         :raises podium.conductor.rooms.places.NotAsked: when its turn did not come within these seconds, or
             earlier calls were given up and have not returned
         :raises TimeoutError: when the call itself was given up
@@ -165,7 +168,7 @@ class DriverRoom:
         clock = asyncio.get_running_loop().time
         end = clock() + seconds
         while True:
-            visit = Visit(self._visits, node.uuid, urgent=urgent)
+            visit = Visit(self._visits if hold is None else hold.own, node.uuid, urgent=urgent)
             try:
                 if not visit.take():
                     await visit.turn(end - clock())
@@ -221,6 +224,31 @@ class DriverRoom:
     def is_visited(self, uuid: str) -> bool:
         """Whether a call to a node is under way, also one that was given up; from any thread."""
         return uuid in self._visits
+
+    @contextlib.asynccontextmanager
+    async def holding(self, nodes: Sequence[base.Node], seconds: float) -> AsyncIterator[Hold]:
+        """Keep everybody else from nodes; from a task of this room.
+
+        :param seconds: in which calls that are under way have to return
+        :raises podium.conductor.rooms.places.NotAsked: when they have not
+        """
+        hold = Hold(self._visits, nodes)
+        await hold.take(seconds)
+        try:
+            yield hold
+        finally:
+            hold.end()
+
+    async def close_sessions(self, nodes: Sequence[base.Node]) -> None:
+        """Have the driver close what it holds open for nodes, as if they were gone; from a task of this room.
+
+        It is not told that they are there until somebody notes them again.
+        """
+        for node in nodes if self.following.is_wanted else ():
+            self.following.note(node, False)
+        await self.following.settle(nodes)
+        await leaving.release(self.driver, nodes, self.call)
+        self.following.let_come_back(nodes)
 
     async def leave(self, nodes: Sequence[base.Node]) -> None:
         """End the calls to nodes that are another conductor's from now on; from a task of this room.

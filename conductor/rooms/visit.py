@@ -165,13 +165,23 @@ class Visit:
         if self.given_up or self.task is None or self.task.done():
             return
         self.given_up = True
-        for visit in self._waiting or ():
-            visit._answer(False)
-        self._waiting = None
+        self.refuse_waiting()
         if self.place is not None:
             self.place.give_up()
         if not self.yielded:  # a second cancellation would end the wait for a plain method that is under way
             self.task.cancel()
+
+    def refuse_waiting(self) -> None:
+        """Refuse the visits that wait for the node."""
+        for visit in self._waiting or ():
+            visit._answer(False)
+        self._waiting = None
+
+    def end_after(self, other: "Visit") -> None:
+        """Keep the node until another visit's call has returned, which was given up."""
+        self.given_up, self.task = True, other.task
+        if isinstance(other.task, asyncio.Future):
+            other.task.add_done_callback(lambda _: self.end())
 
     def withdraw(self) -> None:
         """Cancel the call, because nobody needs its answer; once it has returned, the visit ends."""

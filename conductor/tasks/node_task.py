@@ -118,7 +118,13 @@ class NodeTask(DriverTask):
         """Whether the task may be called for a node now, as far as no person asks for that."""
         if entry.number in self._fleet.lent or not self.is_for(entry.node):
             return False
-        return self.task.all_nodes or entry.number not in self._fleet.taken
+        return not self._is_taken(entry)
+
+    def _is_taken(self, entry: Entry) -> bool:
+        """Whether others have the node; a task for all nodes visits it beside them, but for its password."""
+        if entry.number not in self._fleet.taken:
+            return False
+        return entry.is_password_in_doubt or not self.task.all_nodes
 
     async def _make_first_calls(
         self, numbers: Sequence[int], manager: object, request: RunContext, *, is_own: bool
@@ -194,7 +200,7 @@ class NodeTask(DriverTask):
             entry = self._fleet.find(asked.node.uuid)
             if entry is None:
                 raise errors.PodiumError(f"{asked.node.name} is not this conductor's any more")
-            if entry.number in self._fleet.taken and not self.task.all_nodes:
+            if self._is_taken(entry):
                 raise errors.PodiumError(
                     f"{entry.node.name} is taken: its power is being changed, or its driver has reserved it"
                 )

@@ -71,7 +71,7 @@ def test_the_end_of_a_power_change_is_not_lost_by_an_outage(tmp_path: Path) -> N
             with it.database.write() as connection:
                 beginning.begin(connection, [request], HERE, utcnow())
             recorder = await outage_of(it)
-            recorder.add_outcome(Outcome(it.node("a").id, request, HERE, utcnow(), "power on", None))
+            recorder.add_outcomes([Outcome(it.node("a").id, request, HERE, utcnow(), "power on", None)])
             assert not await recorder.flush()
             it.sql.away = False  # type: ignore[attr-defined]
             assert await recorder.flush()
@@ -101,7 +101,7 @@ def test_the_last_read_of_a_change_that_ends_during_a_write_is_not_lost(tmp_path
                     ended = True
                     it.recorder.add_read_of_change(ReadOfChange(node, 2, "no answer"))
                     outcome = Outcome(node, request, HERE, utcnow(), None, "no answer")
-                    it.recorder.add_outcome(outcome)
+                    it.recorder.add_outcomes([outcome])
                 return found
 
             it.sql.write = end_meanwhile  # type: ignore[method-assign]

@@ -1,0 +1,291 @@
+"""Carries out one change of credentials inside of the driver's room, and proves which the hardware has.
+
+Where the hardware has the new ones already, one login with them decides: it is tried once, so that a wrong
+password costs one wrong login, and is not repeated by whoever goes on after a crash.
+
+Where it is to be given them, the old ones are proved, the password is sent once, and then a login says what
+the hardware has, whatever it answered. As long as that is unknown nobody else speaks to it. A login with the
+new ones is tried first; the old ones are tried when it is refused, and they count only when they are right a
+second time, some seconds later, as hardware may take a password that it has not used yet.
+"""
+
+import asyncio
+import enum
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+from podium import errors, masking
+from podium.conductor.fleet.lease import Lease
+from podium.conductor.power.change import LONGEST_CALL
+from podium.conductor.rooms import hiding
+from podium.conductor.rooms.holding import Hold
+from podium.conductor.rooms.places import NotAsked
+from podium.conductor.rooms.room import DriverRoom
+from podium.db.credential_changes import IN_FORCE, KEPT, SENT, UNKNOWN, Change, with_entries
+from podium.drivers.base import Node, checks_login, sets_password
+from podium.pacing import Gaps
+
+#: Seconds before hardware that does not answer is asked again: it may reboot.
+_GAPS: Final = Gaps(5.0, 60.0)
+#: Seconds after which old credentials that are right are tried once more, before they count.
+_AGAIN: Final = 10.0
+#: Seconds before a login is tried again after both were refused: as much as the most careful hardware counts.
+_REFUSED: Final = 300.0
+#: Errors that are no fault of the driver.
+_PLAIN: Final = (errors.DriverError, errors.DatabaseError, errors.NodeConflict, TimeoutError)
+
+
+class _Answer(enum.Enum):
+    """What a login says about credentials."""
+
+    RIGHT = enum.auto()
+    WRONG = enum.auto()
+    SILENCE = enum.auto()
+
+
+class _Failed(Exception):
+    """The change ends here, for the reason in the message, and nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The requested change.
+
+    :param timeout: seconds until the old credentials must be proved, and again until one of both must be
+    :param tried: whether a conductor that has ended may have sent something
+    """
+
+    change: Change
+    timeout: float
+    tried: bool = False
+
+
+class _Side(NamedTuple):
+    """The old or the new credentials, with the node as it is with them."""
+
+    node: Node
+    state: str
+
+
+class Became(NamedTuple):
+    """How a change ended.
+
+    :param error: why it failed, if it did
+    :param credentials: in force, kept or unknown, see podium.db.credential_changes
+    """
+
+    error: str | None
+    credentials: str
+
+
+class CredentialChange:
+    """One requested change under way. Used by the loop of its room alone.
+
+    :param others: nodes that have the same account; they are kept from visits too
+    :param confirm: has the database confirm that the request is under way here, and note that it was sent
+    :param lease: of this conductor, without which nothing is sent
+    :param clock: seconds, monotonic
+    :param pause: waits for so many seconds
+    """
+
+    def __init__(
+        self,
+        room: DriverRoom,
+        node: Node,
+        wanted: Wanted,
+        confirm: Callable[[], Awaitable[None]],
+        *,
+        others: Sequence[Node] = (),
+        lease: Lease | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._room = room
+        self._driver = room.driver
+        self._wanted = wanted
+        self._change = change = wanted.change
+        self._old = _Side(_with(node, change.old), KEPT)
+        self._new = _Side(_with(node, change.new), IN_FORCE)
+        self._nodes = [node, *others]
+        self._confirm = confirm
+        self._lease = lease
+        self._clock = clock
+        self._pause = pause
+        self._hold: Hold | None = None
+        self._said = ""  # why the last thing that was tried failed
+
+    async def carry_out(self) -> Became:
+        """Carry out the request, and find out which credentials the hardware has."""
+        # In everything that is logged from here on the secrets of both are hidden.
+        hiding.note_call(self._room.secrets, self._old.node, self._new.node)
+        is_sent = self._change.state == SENT
+        try:
+            self._check_support()
+            seconds = min(self._wanted.timeout, LONGEST_CALL)
+            async with self._room.holding(self._nodes, seconds) as self._hold:
+                if is_sent:
+                    return await self._prove(self._new, self._old)
+                if not self._change.on_bmc:
+                    return await self._verify()
+                return await self._give()
+        except _Failed as failure:
+            text = str(failure)
+        except Exception as error:
+            text = self._words(error)
+        return Became(text, UNKNOWN if is_sent else KEPT)
+
+    def _check_support(self) -> None:
+        name = self._driver.name
+        if not checks_login(self._driver):
+            raise _Failed(f"the driver {name} cannot try a login")
+        if self._change.on_bmc and not sets_password(self._driver):
+            raise _Failed(f"the driver {name} cannot change the password on the BMC")
+        for side in (self._old, self._new):
+            self._driver.validate(side.node)
+
+    async def _verify(self) -> Became:
+        """Try credentials that the hardware is said to have already."""
+        if self._wanted.tried:
+            raise _Failed(
+                "a conductor ended while it tried the new password, and it is not tried twice, because"
+                " hardware locks accounts; ask again"
+            )
+        end = self._clock() + self._wanted.timeout
+        if await self._answer(self._first(end, self._new.node, self._driver.check_login)) is _Answer.RIGHT:
+            return Became(None, IN_FORCE)
+        raise _Failed(self._said)
+
+    async def _give(self) -> Became:
+        """Have the hardware change the password, unless the old one is not right to begin with."""
+        end = self._clock() + self._wanted.timeout
+        gaps = iter(_GAPS)
+        while (answer := await self._try(self._old, end)) is not _Answer.RIGHT:
+            if answer is _Answer.WRONG or self._clock() >= end:
+                raise _Failed(f"the present password was not proved, so that none was sent: {self._said}")
+            await self._rest(next(gaps), end)
+        await self._room.close_sessions(self._nodes)
+        if await self._send(end):
+            return await self._prove(self._new, self._old)
+        return await self._prove(self._old, self._new, is_refused=True)
+
+    async def _send(self, end: float) -> bool:
+        """Send the new password once; return whether the hardware may have taken it.
+
+        :raises _Failed: it was not sent
+        """
+        login = self._driver.login
+        assert login is not None
+        password = self._change.new[login.password]
+        setting = self._driver.set_password
+        method = setting if self._lease is None else self._lease.bounded(setting)
+        try:
+            await self._first(end, self._old.node, method, password)
+        except _Failed:
+            raise
+        except (errors.BMCUnreachable, TimeoutError) as silence:
+            self._said = self._words(silence)
+        except errors.DriverError as refusal:
+            self._said = self._words(refusal)
+            return False
+        except Exception as fault:
+            self._said = self._words(fault)
+        return True
+
+    async def _first(self, end: float, node: Node, method: Callable[..., Any], *args: Any) -> None:
+        """Make the call that is made once, when the database has confirmed the request right before.
+
+        :raises _Failed: it was not made
+        """
+        is_confirmed = False
+
+        async def confirm() -> None:
+            nonlocal is_confirmed
+            await self._confirm()
+            is_confirmed = True
+
+        gaps = iter(_GAPS)
+        while True:
+            try:
+                return await self._call(end, node, method, *args, first=confirm)
+            except Exception as error:
+                if is_confirmed and not isinstance(error, NotAsked):
+                    raise
+                if is_confirmed or not isinstance(error, errors.DatabaseUnavailable | TimeoutError):
+                    raise _Failed(f"nothing was sent: {self._words(error)}") from None
+                if self._clock() >= end:
+                    why = "" if isinstance(error, NotAsked) else "it could not be written down before: "
+                    raise _Failed(f"nothing was sent: {why}{self._words(error)}") from None
+            await self._rest(next(gaps), end)
+
+    async def _prove(self, first: _Side, second: _Side, *, is_refused: bool = False) -> Became:
+        """Find out which credentials the hardware has, with as few wrong logins as that takes.
+
+        :param is_refused: whether the hardware said that it keeps the old ones
+        """
+        story, end = self._said, self._clock() + self._wanted.timeout
+        gaps, was_right = iter(_GAPS), is_refused
+        while True:
+            answer = await self._try(first, end)
+            if answer is _Answer.WRONG:
+                first, second = second, first
+                answer = await self._try(first, end)
+            if answer is _Answer.RIGHT and first.state == IN_FORCE:
+                return Became(None, IN_FORCE)
+            if answer is _Answer.RIGHT and was_right:
+                kept = "the BMC has the old password still"
+                return Became(f"{kept}: {story}" if story else kept, KEPT)
+            seconds = {_Answer.RIGHT: _AGAIN, _Answer.WRONG: _REFUSED}.get(answer) or next(gaps)
+            was_right = answer is _Answer.RIGHT
+            if self._clock() + (seconds if answer is _Answer.WRONG else 0.0) >= end:
+                why = f"neither the new nor the old password was proved: {self._said}"
+                return Became(f"{why}; both are kept, see: podium credential settle", UNKNOWN)
+            await self._rest(seconds, end)
+
+    async def _try(self, side: _Side, end: float) -> _Answer:
+        return await self._answer(self._call(end, side.node, self._driver.check_login))
+
+    async def _answer(self, login: Awaitable[None]) -> _Answer:
+        try:
+            await login
+        except _Failed:
+            raise
+        except errors.AuthenticationRefused as refusal:
+            self._said = self._words(refusal)
+            return _Answer.WRONG
+        except (errors.BMCUnreachable, errors.InvalidDriverInfo, TimeoutError) as silence:
+            self._said = self._words(silence)
+            return _Answer.SILENCE
+        except errors.DriverError:
+            return _Answer.RIGHT  # what failed came after the login
+        except Exception as fault:
+            self._said = self._words(fault)
+            return _Answer.SILENCE
+        return _Answer.RIGHT
+
+    async def _call(
+        self,
+        end: float,
+        node: Node,
+        method: Callable[..., Any],
+        *args: Any,
+        first: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        seconds = min(max(end - self._clock(), 1.0), LONGEST_CALL)
+        await self._room.command(seconds, node, method, *args, urgent=True, first=first, hold=self._hold)
+
+    async def _rest(self, seconds: float, end: float) -> None:
+        await self._pause(min(seconds, max(end - self._clock(), 0.001)))
+
+    def _words(self, error: Exception) -> str:
+        text = errors.one_line(error)
+        if not isinstance(error, _PLAIN):
+            text = f"fault of the driver {self._driver.name}: {text}"
+        for side in (self._new, self._old):
+            text = masking.scrub(text, side.node.driver_info, self._room.secret)
+        return text
+
+
+def _with(node: Node, entries: Mapping[str, Any]) -> Node:
+    return replace(node, driver_info=with_entries(node.driver_info, entries))
