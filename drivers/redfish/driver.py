@@ -17,6 +17,7 @@ from podium.drivers.bmc.hosts import checked
 from podium.drivers.bmc.identity import endpoint_of, of_bmc
 from podium.drivers.bmc.timing import OPTIONS
 from podium.drivers.driver_info import as_text, parse_some
+from podium.drivers.redfish import passwords
 from podium.drivers.redfish.events.follower import Follower
 from podium.drivers.redfish.http.client import Client, Target, Timing
 from podium.drivers.redfish.login import check as check_login
@@ -267,6 +268,15 @@ class RedfishDriver(base.Driver):
         """Log in with a session of its own, see :mod:`podium.drivers.redfish.login`."""
         held = self._connections.find(node)
         return await check_login(self._client, *self._target(node), None if held is None else held.bmc)
+
+    async def set_password(self, node: base.Node, password: str) -> None:
+        """Change it with a PATCH, see :func:`podium.drivers.redfish.passwords.set_password`."""
+        try:
+            given = _credential(password)
+        except ValueError as wrong:
+            raise errors.PasswordRefused(f"passwords of Redfish have {wrong}") from None
+        bmc = self._connections.of(node).bmc
+        await passwords.set_password(bmc, self._client.network.withheld, given)
 
     async def inject_nmi(self, node: base.Node) -> None:
         """Send the reset ``Nmi``, which is optional for BMCs."""

@@ -67,11 +67,11 @@ class _Check:
         bmc, target = self._bmc, self._target
         await self._prove(bmc.enter())
         if bmc.has_session:
-            self._client.checks.clear(target)
+            self._accepted()
             path, state = await self._read_as_known(system)
         else:  # user name and password go with each request: the first one is the login
             path, state = await self._prove(self._read(system))
-            self._client.checks.clear(target)
+            self._accepted()
         privilege: str | None = None
         remarks: list[str] = []
         if target.auth != "none":
@@ -85,6 +85,11 @@ class _Check:
             protocol=f"Redfish, {self._way()}",
             remarks=tuple(remarks),
         )
+
+    def _accepted(self) -> None:
+        """Note that the login was accepted."""
+        self._client.checks.clear(self._target)
+        self._client.network.withheld.free(self._target.account)
 
     async def _prove(self, asking: Awaitable[_T]) -> _T:
         """Return what was asked for; until then it is not known whether the login is right."""

@@ -49,7 +49,7 @@ def nobody(form: str, path: str) -> Answer:
 
 def spoil(made: Answer, wrong: Faults, request: Request) -> Answer:
     """Return an answer as faults change it."""
-    wire, closes = made.wire, wrong.half_closes or wrong.cuts
+    wire, closes = made.wire, made.closes or wrong.half_closes or wrong.cuts
     if made.streams:
         return dataclasses.replace(made, late=wrong.slow)
     if wrong.absolute_links:

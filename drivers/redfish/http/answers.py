@@ -12,10 +12,12 @@ from typing import Any, Final
 from podium import errors
 from podium.drivers.redfish.http import texts
 from podium.drivers.redfish.http.connection import MAX_BODY, Answer
+from podium.masking import MASK
 
 _MESSAGES: Final = 16
 _TEXT: Final = 300  # characters of a BMC's words in an error of ours
 _ETAG: Final = 256  # characters
+_LONGEST_ARGUMENT: Final = 2048  # characters
 _AROUND_ERRORS: Final = frozenset({"error", "Messages", "Name", "Type"})  # the last three in iLO 4
 _SUCCESSES: Final = frozenset({"Success", "NoOperation"})
 _SEVERITIES: Final = frozenset({"OK", "Warning", "Critical"})
@@ -31,12 +33,16 @@ class Refused(errors.DriverError):
 
     :param status: of HTTP
     :param messages: the MessageIds of its messages
+    :param arguments: the arguments of all of them that are texts
     """
 
-    def __init__(self, text: str, status: int, messages: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, text: str, status: int, messages: tuple[str, ...] = (), arguments: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(text)
         self.status = status
         self.messages = messages
+        self.arguments = arguments
 
 
 class BMCBusy(errors.DriverError):
@@ -198,7 +204,33 @@ def refusal(what: str, answer: Answer) -> Refused:
     others = ((body or {}).get(key) for key in ("error", "message"))  # of servers that are not Redfish's
     why = clean(words(body) or next((text for text in others if text and isinstance(text, str)), ""))
     why = why or _phrase(answer)
-    return Refused(f"{what} (HTTP {answer.status}): {why}", answer.status, message_ids(body))
+    text = f"{what} (HTTP {answer.status}): {why}"
+    return Refused(text, answer.status, message_ids(body), _arguments(body))
+
+
+def _arguments(body: Mapping[str, Any] | None) -> tuple[str, ...]:
+    lists = (one.get("MessageArgs") for one in messages(body))
+    listed = (one for found in lists if isinstance(found, list) for one in found[:_MESSAGES])
+    return tuple(one[:_LONGEST_ARGUMENT] for one in listed if isinstance(one, str))
+
+
+def without(answer: Answer, secret: str) -> Answer:
+    """An answer in which a secret that was sent is masked: some firmware repeats what it refuses."""
+    if not secret:
+        return answer
+    try:
+        body = json.dumps(_masked(resource(answer), secret)).encode()
+    except RecursionError:
+        body = b""
+    return Answer(answer.status, answer.headers, body)
+
+
+def _masked(value: Any, secret: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(secret, MASK)
+    if isinstance(value, list):
+        return [_masked(one, secret) for one in value]
+    return {key: _masked(one, secret) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 def clean(words: str) -> str:

@@ -40,7 +40,9 @@ class BMC:
         self._ended = False
         self._lock = FairLock()
         self._exchange = Exchange(target, network, clock)
-        self._account = sessions.Account(target, network.counts, network.timing, clock, once=once)
+        self._account = sessions.Account(
+            target, network.counts, network.timing, clock, None if once else network.withheld, once=once
+        )
         self._doubts = doubts.Doubts(self._account, self._exchange, clock)
         self._root: dict[str, Any] | None = None
         self._root_at = 0.0  # when it was read
@@ -136,21 +138,57 @@ class BMC:
         :param patience: seconds for everything, the task included; by default the client's
         :raises podium.errors.DriverError: as :meth:`get`, and :class:`Refused` of a task that failed
         """
-        deadline = self._network.deadline(patience)
-        path = self._checked(path)
-        content = requests.content(body)
-        if etag is not None:
-            content = f"If-Match: {self._checked_etag(etag)}\r\n{content}"
+        deadline, path = self._network.deadline(patience), self._checked(path)
+        content = self._content(body, etag)
         answer, place = await self._ask("POST", path, content, deadline, repeatable=repeatable)
+        return await self._done("POST", path, place, answer, deadline)
+
+    async def patch(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        secret: str,
+        etag: str | None,
+        sending: Callable[[], None],
+    ) -> Response:
+        """Change a resource, once: after silence it is not sent again, and after "you are nobody" neither.
+
+        :param secret: of the body; masked wherever the BMC repeats it
+        :param etag: as of :meth:`post`
+        :param sending: called right before it is sent, after a login if one is needed
+        :raises podium.errors.DriverError: as :meth:`post`
+        """
+        deadline, path = self._network.deadline(0.0), self._checked(path)
+        content = self._content(body, etag)
+        answer, place = await self._ask("PATCH", path, content, deadline, repeatable=False, sending=sending)
+        return await self._done("PATCH", path, place, answers.without(answer, secret), deadline, secret)
+
+    async def _done(
+        self, method: str, path: str, place: str, answer: Answer, deadline: float, secret: str = ""
+    ) -> Response:
+        """What came of a request that has something done, once that is over.
+
+        :param place: the path that answered
+        """
         if answer.status in origin.REDIRECTING:
-            raise self._astray("POST", path, place, answer)
+            raise self._astray(method, path, place, answer)
+
+        async def poll(path: str, deadline: float) -> Answer:
+            found, _ = await self._ask("GET", path, "\r\n", deadline)
+            return answers.without(found, secret)
+
         if answer.status == monitor.ACCEPTED or "TaskState" in (answers.resource(answer) or {}):
-            own = self._exchange.own_path
-            answer = await monitor.follow(f"BMC {self.target}", place, answer, self._poll, own, deadline)
+            own, who = self._exchange.own_path, f"BMC {self.target}"
+            answer = await monitor.follow(who, method, place, answer, poll, own, deadline)
         found = answers.resource(answer) or {}
         if answer.status >= 300 or answers.is_failure(found):
-            raise answers.refusal(f"BMC {self.target} refuses POST {path}", answer)
+            raise answers.refusal(f"BMC {self.target} refuses {method} {path}", answer)
         return Response(answer.status, answer.headers, found)
+
+    def _content(self, body: Mapping[str, Any], etag: str | None) -> str:
+        content = requests.content(body)
+        return content if etag is None else f"If-Match: {self._checked_etag(etag)}\r\n{content}"
 
     @contextlib.asynccontextmanager
     async def stream(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -249,11 +287,20 @@ class BMC:
             raise errors.BMCUnreachable(f"BMC {self.target} is not in use any more")
 
     async def _ask(
-        self, method: str, path: str, rest: str, deadline: float, *, repeatable: bool = True
+        self,
+        method: str,
+        path: str,
+        rest: str,
+        deadline: float,
+        *,
+        repeatable: bool = True,
+        sending: Callable[[], None] | None = None,
     ) -> tuple[Answer, str]:
         """One request in its turn, with a login if it needs one.
 
         :param rest: lines of the head, and the body
+        :param sending: called right before it is sent; then the answer counts as it is, and nobody logs in
+            because of it
         :return: the answer, and the path that was asked for last
         """
         account = self._account
@@ -267,6 +314,9 @@ class BMC:
                     await self._log_in(deadline)
                     fresh = True
                 head = account.head
+                if sending is not None:
+                    sending()
+                    account.forget_basic()
                 try:
                     answer, place = await self._exchange.ask(
                         method, path, head, rest, deadline, repeatable=repeatable
@@ -276,6 +326,8 @@ class BMC:
                     if lost.silent or method != "GET" or not await ask(head, deadline, fresh=fresh):
                         raise
                     continue
+                if sending is not None:
+                    return answer, place
                 if answer.status == 304 or (answer.status == 200 and answer.body.startswith(_RESOURCE)):
                     break  # as nearly always
                 reads = method == "GET"
@@ -290,10 +342,6 @@ class BMC:
             raise
         finally:
             self._lock.release()
-
-    async def _poll(self, path: str, deadline: float) -> Answer:
-        answer, _ = await self._ask("GET", path, "\r\n", deadline)
-        return answer
 
     async def _log_in(self, deadline: float) -> None:
         async def ask(method: str, path: str, head: str, rest: str) -> tuple[Answer, str]:

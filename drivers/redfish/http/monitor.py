@@ -17,14 +17,16 @@ _OVER: Final = _FAILED | {"Completed"}
 Poll = Callable[[str, float], Awaitable[Answer]]
 
 
-async def follow(who: str, path: str, answer: Answer, poll: Poll, own: origin.Own, deadline: float) -> Answer:
+async def follow(
+    who: str, method: str, path: str, answer: Answer, poll: Poll, own: origin.Own, deadline: float
+) -> Answer:
     """Poll the monitor until the work is done; returns the answer that says so.
 
     Where a BMC names no monitor, or has forgotten it, the work counts as done: the caller reads the result
     anyway.
 
     :param who: the BMC, for errors
-    :param path: what was posted to, for errors
+    :param method: of the request that began it, and ``path`` that it was sent to, for errors
     :param answer: with status 202
     :param own: makes paths of the BMC's links
     :param deadline: by the loop's clock
@@ -40,7 +42,7 @@ async def follow(who: str, path: str, answer: Answer, poll: Poll, own: origin.Ow
         if not isinstance(state, str):
             state = None
         if state in _FAILED:
-            raise _failure(f"{who} did not finish POST {path}: its task ended in {state}", answer, task)
+            raise _failure(f"{who} did not finish {method} {path}: its task ended in {state}", answer, task)
         if answer.status != ACCEPTED and state is None:
             return answer
         if state in _OVER or monitor is None:
@@ -49,7 +51,7 @@ async def follow(who: str, path: str, answer: Answer, poll: Poll, own: origin.Ow
         pause = _PAUSE if pause is None else max(pause, _PAUSE / 10)
         if loop.time() + pause >= deadline:
             raise errors.DriverError(
-                f"{who} has not finished POST {path} after {loop.time() - begun:.0f} s: "
+                f"{who} has not finished {method} {path} after {loop.time() - begun:.0f} s: "
                 f"{monitor} is {answers.clean(state or 'not done')}"
             )
         await asyncio.sleep(pause)

@@ -15,6 +15,7 @@ from oslo_log import log
 
 from podium import errors
 from podium.drivers.bmc.logins import NONE_REFUSED
+from podium.drivers.bmc.withheld import Withheld
 from podium.drivers.redfish.http import answers, origin, requests
 from podium.drivers.redfish.http.connection import Answer
 from podium.drivers.redfish.http.wire import Counts, Target, Timing
@@ -48,12 +49,13 @@ class Account:
 
     ``head`` holds the lines of every request's head; it is valid until ``valid_until`` by the client's clock.
 
+    :param withheld: accounts that are not logged in with; None for a login that is tried on purpose
     :param once: whether it logs in once and never again, so that a wrong password is one attempt
     """
 
     __slots__ = (
         "_basic_at", "_clock", "_counts", "_once", "_plain", "_session", "_target", "_timing", "_token",
-        "_without_sessions", "head", "refused", "valid_until",
+        "_withheld", "_without_sessions", "head", "refused", "valid_until",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +64,7 @@ class Account:
         counts: Counts,
         timing: Timing,
         clock: Callable[[], float],
+        withheld: Withheld | None = None,
         *,
         once: bool = False,
     ) -> None:
@@ -69,6 +72,7 @@ class Account:
         self._once = once
         self._counts = counts
         self._timing = timing
+        self._withheld = withheld
         self._clock = clock
         self.refused = NONE_REFUSED  #: the logins that were refused in a row
         self._without_sessions = False  # as was logged
@@ -120,6 +124,8 @@ class Account:
         :raises podium.errors.AuthenticationRefused: when the BMC refuses, or is left alone for that
         :raises podium.drivers.redfish.http.answers.Refused: when it opens no session and one is required
         """
+        if self._withheld is not None:
+            self._withheld.check(self._target.account, self._target)
         self.refused.check(self._clock(), self._timing.authentication_retry)
         # Asked for a session at a path that it may not have, a BMC may say 401 whatever the password is.
         only_basic = self._once and sessions is None and self._target.auth == "auto"
@@ -145,6 +151,11 @@ class Account:
             level = logging.WARNING if offered and not is_session_limit(answer) else logging.INFO
             why = answers.refusal(f"BMC {self._target} opens no session", answer)
             LOG.log(level, "%s; user name and password go with each request to it", why)
+
+    def forget_basic(self) -> None:
+        """Send user name and password no more without another login; a session that is held stays."""
+        if not self.has_session and self._target.auth != "none":
+            self._forget()
 
     def accept(self) -> None:
         """Note that the BMC accepted the login; an answer to an earlier request changes nothing."""

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from podium import errors
 from podium.clocks import boottime
 from podium.drivers.bmc import timing
+from podium.drivers.bmc.withheld import Withheld
 from podium.drivers.redfish.http import answers
 from podium.drivers.redfish.http.connection import Answer, Connection, NoAnswer
 from podium.drivers.redfish.http.link import Resumable
@@ -46,6 +47,11 @@ class Target:
     password: str = field(repr=False)
     verify: bool | str = True
     auth: str = "auto"
+
+    @property
+    def account(self) -> tuple[str, int, str, str]:
+        """What a login is tried with, however it is done."""
+        return self.host.lower(), self.port, self.username, self.password
 
     @property
     def authority(self) -> str:
@@ -109,6 +115,7 @@ class Network:
         self.loop = asyncio.get_running_loop()
         self.timing = timing
         self.counts = Counts()
+        self.withheld = Withheld()
         self.trust = Trust()
         self.watchdog = Watchdog(timing.read)
         self.connections: set[Connection] = set()

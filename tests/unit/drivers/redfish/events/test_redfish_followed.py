@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from oslo_config import cfg
 
-from podium import states
+from podium import errors, states
 from podium.drivers import base
 from podium.drivers.redfish.driver import RedfishDriver
 from podium.simulator.nodes import address_range
@@ -92,6 +92,19 @@ async def following(*nodes: base.Node, **changes: Any) -> AsyncIterator[tuple[Re
         yield driver, manager
     finally:
         await driver.close()
+
+
+def test_a_stream_that_ends_with_the_password_does_not_log_in_with_the_old_one() -> None:
+    async def main() -> None:
+        async with simulated("password-ends-sessions") as sim, following(web := node(sim)) as (driver, _):
+            await driver.set_password(web, "another one")
+            while sim.status()["event_streams"]:
+                await asyncio.sleep(0.01)
+            with pytest.raises(errors.DriverError, match="no login with the old one"):
+                await driver.set_power_state(web, states.POWER_ON)
+            assert sim.status()["logins_refused"] == 0
+
+    asyncio.run(main())
 
 
 def test_a_switch_behind_its_back_is_reported_and_nothing_is_asked_in_between() -> None:
