@@ -171,6 +171,12 @@ def key_name(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()[:12]
 
 
+def key_of(value: Any) -> str | None:
+    """Return the name of the key of an encrypted value; None for any other value."""
+    found = _SEALED.match(value) if isinstance(value, str) else None
+    return None if found is None else found[1]
+
+
 def names_in(text: str) -> set[str]:
     """Return the names of the keys with which something in a text, such as one of JSON, is encrypted."""
     return {name for name, _ in _SEALED.findall(text)} if MARK in text else set()

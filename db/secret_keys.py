@@ -87,6 +87,11 @@ def begin(connection: sa.Connection, keyring: Keyring) -> Begun | None:
     return None
 
 
+def end(connection: sa.Connection, names: Sequence[str]) -> None:
+    """Note that nothing is encrypted with keys any more, in a transaction that has the change counter."""
+    connection.execute(sa.delete(secret_keys).where(secret_keys.c.name.in_(names)))
+
+
 def _raise_floor(connection: sa.Connection) -> None:
     """Have programs refuse the database that would take what is encrypted for a password."""
     older = REVISIONS[: REVISIONS.index(READ_SINCE)]

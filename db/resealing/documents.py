@@ -1,0 +1,72 @@
+"""Finds the secrets of a document of JSON, encrypted or not, and puts something else in their place."""
+
+import json
+from collections.abc import Callable, Collection
+from typing import Any
+
+from podium import masking
+from podium.db.keyring import MARK, Keyring, key_of
+
+
+class Secrets:
+    """What to look for in documents.
+
+    :param names: names that drivers declared as secret
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    def replaced(self, document: Any, sealed: Callable[[str, str], Any], plain: Callable[[Any], Any]) -> Any:
+        """Return a copy of a document with something else in the place of each secret.
+
+        :param sealed: called with an encrypted text and the name of its key
+        :param plain: called with a value that is not encrypted and should be
+        """
+        if isinstance(document, dict):
+            return {
+                key: plain(value)
+                if self._hides(key) and value not in (None, "", masking.MASK) and key_of(value) is None
+                else self.replaced(value, sealed, plain)
+                for key, value in document.items()
+            }
+        if isinstance(document, list):
+            return [self.replaced(one, sealed, plain) for one in document]
+        if not isinstance(document, str):
+            return document
+        if (key := key_of(document)) is not None:
+            return sealed(document, key)
+
+        def inside(password: str) -> str:
+            key = key_of(password)
+            return str(plain(password) if key is None else sealed(password, key))
+
+        if MARK in masking.in_addresses(document, lambda word: "" if key_of(word) else word):
+            return plain(document)  # one that only looks as if it were encrypted
+        return masking.in_addresses(document, inside)
+
+    def _hides(self, name: str) -> bool:
+        return name in self._names or masking.is_secret(name)
+
+    def may_be_in(self, text: str) -> bool:
+        """Return whether a JSON text may have a secret. In doubt it may."""
+        return MARK in text or masking.may_hide(text, frozenset(self._names))
+
+
+def sealed_anew(text: str, secrets: Secrets, keyring: Keyring, name: str) -> str:
+    """Return a JSON text in which every secret is encrypted with one key; the same text if it is so already.
+
+    What is encrypted with another key is a secret, whether or not its name shows that here.
+
+    :param name: of the key
+    :raises podium.errors.SecretUnreadable: something cannot be decrypted
+    """
+    if not secrets.may_be_in(text):
+        return text
+    before = json.loads(text)
+    after = secrets.replaced(
+        before,
+        lambda token, key: token if key == name else keyring.encrypt(keyring.decrypt(token), name),
+        lambda value: keyring.encrypt(keyring.open(value), name),
+    )
+    return text if after == before else json.dumps(after)
