@@ -64,6 +64,11 @@ COMMANDS: Final = (
     ("token create", "tokens:Create", "create a token of podium-api, and show it once"),
     ("token list", "tokens:List", "list the tokens of podium-api, and when each was last used"),
     ("token revoke", "tokens:Revoke", "make a token of podium-api invalid"),
+    ("secret check", "secrets:Check", "show with which keys the secrets in the database are encrypted"),
+    ("secret new-key", "secret_keys:NewKey", "make a new key the first of the key file"),
+    ("secret rotate", "secrets:Rotate", "encrypt all secrets in the database with the first key"),
+    ("secret forget", "secret_keys:Forget", "remove the secrets whose key is lost"),
+    ("secret reveal", "secret_reveal:Reveal", "write the user and password of a node into a file"),
     ("config sample", "config:Sample", "print a config file with every option, its meaning and default"),
     ("config check", "config:Check", "list everything that is wrong with config files"),
     ("conductor list", "conductors:List", "list the daemons on this database"),
@@ -79,7 +84,12 @@ COMMANDS: Final = (
 
 #: Those that work on this host's files and database, and ask no podium-api.
 LOCAL: Final = frozenset(
-    {"db upgrade", "db copy", "driver check", "driver try", "driver new", "config sample", "config check"}
+    {
+        *("db upgrade", "db copy"),
+        *("driver check", "driver try", "driver new"),
+        *("secret check", "secret new-key", "secret rotate", "secret forget", "secret reveal"),
+        *("config sample", "config check"),
+    }
 )
 
 #: As difflib measures it.

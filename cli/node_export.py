@@ -2,19 +2,17 @@
 
 import argparse
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 import yaml
 
-from podium import errors, node_ranges
+from podium import node_ranges
 from podium.cli import arguments, command
+from podium.cli.new_files import new_file
 from podium.client.calls.call import ABSENT
 from podium.client.calls.enrolment import Exported
 from podium.client.enrolling import scalars
@@ -51,7 +49,7 @@ class Export(command.Command):
                 write(self.app.stdout, _parts(podium.export_nodes(parsed_args.nodes or None)))
             return
         self.needs_database("podium node export --with-secrets")
-        with _new_file(file) as stream:
+        with new_file(file) as stream:
             count = write(stream, self._with_secrets(node_ranges.expand(parsed_args.nodes) or None))
         self.say(f"{count} exported with their secrets to {file}")
 
@@ -80,30 +78,6 @@ def _parts(exported: Iterator[Exported]) -> _Parts:
         if chassis:
             yield "chassis", chassis
         some = [*islice(exported, _AT_ONCE)]
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[TextIO]:
-    """A file that is there, for its owner alone, once all of it was written.
-
-    :raises podium.errors.ConfigError: if there is one already, or it cannot be written
-    """
-    try:
-        if os.path.lexists(path):
-            raise FileExistsError
-        number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(number, "w", encoding="utf-8") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(number)
-            os.link(name, path)  # which fails where somebody else was faster, unlike a rename
-        finally:
-            Path(name).unlink()
-    except FileExistsError:
-        raise errors.ConfigError(f"{path} is there already; name a new file") from None
-    except OSError as fault:
-        raise errors.ConfigError(f"{path} cannot be written: {fault.strerror}") from None
 
 
 def _write_json(stream: TextIO, parts: _Parts) -> int:

@@ -206,6 +206,13 @@ class Rack:
         ]
         return found
 
+    def accounts(self, where: str) -> dict[str, dict[str, Any]]:
+        """How logins to BMCs and changes of their passwords went, by address."""
+        found: dict[str, dict[str, Any]] = control.ask(
+            str(self._control), {"get": "accounts", "where": where}
+        )["bmcs"]
+        return found
+
     def ctl(self, *arguments: str) -> str:
         done = run_here(podium.simulator.main.main, ["ctl", "--control", str(self._control), *arguments])
         assert done.returncode == 0, done.stderr

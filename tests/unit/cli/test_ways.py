@@ -100,7 +100,12 @@ def test_an_address_that_is_none_is_refused_with_its_option(choose: Choose, valu
 def test_what_works_on_this_host_alone_refuses_an_address_and_says_so(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    needed = {"db copy": ["--to", "@f"], "driver new": ["x"], "driver check": ["x"], "driver try": ["x"]}
+    needed = {
+        "db copy": ["--to", "@f"],
+        **dict.fromkeys(["driver new", "driver check", "driver try"], ["x"]),
+        "secret forget": ["0123456789ab"],
+        "secret reveal": ["x", "--output-file", "f"],
+    }
     arguments = [*name.split(), *needed.get(name, [])]
     assert main(["--url", "https://podium.example.org", *arguments]) == 2
     assert capsys.readouterr().err == f"podium: podium {name} works on this host alone, not with --url\n"

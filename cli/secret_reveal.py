@@ -1,0 +1,67 @@
+"""``podium secret reveal``: a password that Podium knows, for use elsewhere."""
+
+import argparse
+import json
+import syslog
+from pathlib import Path
+
+from podium import errors, masking
+from podium.cli import arguments, command
+from podium.cli.new_files import new_file
+from podium.client.enrolling.catalog import Catalog
+from podium.db import api
+from podium.drivers import base
+
+
+class Reveal(command.Command):
+    """Write the user and the password that a node is logged in with into a new file, which only you may read.
+
+    The file is JSON: {"node": ..., "username": ..., "password": ...}. The system's log of logins (authpriv)
+    says who did it.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("node", metavar="NODE", help="its name or UUID")
+        parser.add_argument(
+            "--output-file", type=Path, required=True, metavar="FILE", help="which must not be there yet"
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        with self.database() as database, database.read() as connection:
+            (node,) = api.find_nodes(connection, [parsed_args.node])
+        account = _account(Catalog(self.config, self.warn).driver(node.driver), node)
+        with new_file(parsed_args.output_file) as stream:
+            stream.write(f"{json.dumps({'node': node.name, **account}, indent=2)}\n")
+        syslog.openlog(self.app.NAME, 0, syslog.LOG_AUTHPRIV)
+        syslog.syslog(
+            syslog.LOG_NOTICE,
+            f"{arguments.who()} had the password of {node.name} written into {parsed_args.output_file}",
+        )
+        self.say(f"{node.name}: user and password are in {parsed_args.output_file}")
+
+
+def _account(driver: base.Driver, node: api.NodeRecord) -> dict[str, str | None]:
+    """Return what a driver logs in to a node with.
+
+    :raises podium.errors.PodiumError: it does not say, or cannot
+    """
+    login = driver.login
+    if login is None:
+        raise errors.BadRequest(
+            f"the driver {node.driver} does not say which of its properties are the account;"
+            " podium node export --with-secrets writes all of them"
+        )
+    username = None if login.username is None else _value(driver, node, login.username)
+    password = _value(driver, node, login.password)
+    if not password or masking.is_masked(password):
+        raise errors.BadRequest(f"{node.name} has no {login.password}; see: podium node set")
+    return {"username": username, "password": password}
+
+
+def _value(driver: base.Driver, node: api.NodeRecord, name: str) -> str | None:
+    value = node.driver_info.get(name)
+    if value in (None, ""):
+        value = driver.properties[name].default
+    return None if value is None else str(value)

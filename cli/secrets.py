@@ -1,0 +1,173 @@
+"""``podium secret check`` and ``rotate``: which keys encrypt the secrets in the database."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.progress import Progress
+
+from podium import errors
+from podium.cli import command
+from podium.conf.database import database_url, engine_options
+from podium.db import opening, schema, secret_keys
+from podium.db.engine import Database
+from podium.db.keyring import Keyring
+from podium.db.resealing import erasure, tally
+from podium.db.resealing.documents import Secrets
+from podium.db.resealing.places import PLACES, Report
+from podium.db.resealing.rotation import Rotation
+from podium.drivers import registry
+
+_TABLES: Final = tuple(place.table.name for place in PLACES)
+_COLUMNS: Final = ("key", "place", "since", "held_by", *_TABLES)
+#: Secrets that cannot be decrypted, of which each is named.
+_SHOWN: Final = 20
+
+
+class Command(command.Command):
+    """A command on secrets as they are stored."""
+
+    @contextmanager
+    def stored(self) -> Iterator[Database]:
+        """Return the configured database, in which nothing is encrypted or decrypted; its schema is checked.
+
+        :raises podium.errors.PodiumError: it cannot be used, but for want of a key
+        """
+        database = Database(database_url(self.config), **engine_options(self.config))
+        try:
+            if remark := schema.check(database):
+                self.warn(f"warning: {remark}")
+            yield database
+        finally:
+            database.dispose()
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Report]:
+        """Show on a terminal how far it is."""
+        with Progress(
+            console=Console(file=self.app.stderr),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=not self.app.stderr.isatty(),
+        ) as progress:
+            bar = progress.add_task(what, total=None)
+            yield lambda done, total: progress.update(bar, completed=done, total=total)
+
+
+class Check(Command, command.Lister):
+    """Show with which keys the secrets in the database are encrypted; of the secrets, nothing is shown.
+
+    place is first or other for a key of the key file, and missing for one that it lacks. The row without a
+    key counts what is not encrypted. The exit status is 0 if all is encrypted with the first key, 1 if not.
+    """
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        return super().run(parsed_args) or self._status
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], list[list[Any]]]:
+        with self.stored() as database, self.progress("reading") as report:
+            names = self._names(database)
+            found = tally.tally(database, Secrets(registry.secret_names()), report)
+            with database.read() as connection:
+                holders = tally.holders(connection)
+        in_use = {one.key for one in found}
+        found = [tally.Tally(name, None, {}) for name in names if name not in in_use] + found
+        wrong = [one for one in found if one.counts and one.key not in names[:1]]
+        self._status = int(bool(wrong))
+        for one in wrong:
+            self.warn(_remark(one, names))
+        return _COLUMNS, [
+            [
+                one.key,
+                _place(one.key, names),
+                one.since,
+                [str(member) for member, held in holders.items() if one.key in (held or ())],
+                *(one.counts.get(table, 0) for table in _TABLES),
+            ]
+            for one in found
+        ]
+
+    def _names(self, database: Database) -> tuple[str, ...]:
+        try:
+            return opening.read_keys_again(self.config, database).names
+        except errors.ConfigError as fault:
+            self.warn(f"warning: {fault}")
+            return ()
+
+
+def _place(key: str | None, names: Sequence[str]) -> str | None:
+    if key is None:
+        return None
+    if key not in names:
+        return "missing"
+    return "first" if key == names[0] else "other"
+
+
+def _remark(one: tally.Tally, names: Sequence[str]) -> str:
+    """Return what to do about secrets that are not encrypted with the first key."""
+    count = sum(one.counts.values())
+    secrets = f"{count} secret{'s are' if count > 1 else ' is'}"
+    if one.key is None:
+        remedy = f"see: podium secret {'rotate' if names else 'new-key'}"
+        return f"{secrets} not encrypted; {remedy}"
+    if one.key in names:
+        return f"{secrets} encrypted with the key {one.key}, not with the first; see: podium secret rotate"
+    return (
+        f"{secrets} encrypted with the key {one.key}, which the key file lacks; put it back from a backup,"
+        f" or, if there is none, see: podium secret forget {one.key}"
+    )
+
+
+class Rotate(Command):
+    """Encrypt all secrets in the database with the first key, also those that are in plain text.
+
+    Conductors may go on meanwhile, but each must hold the key. The command can be broken off and run again.
+    At the end it overwrites what rows held before: SQLite's file is written anew, and so are the tables of a
+    server, which nobody can use for that moment. The page about secrets says what logs and backups keep.
+    """
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        with self.stored() as database:
+            keyring = opening.read_keys_again(self.config, database)
+            name = self._begin(database, keyring)
+            rotation = Rotation(database, Secrets(registry.secret_names()), keyring, name)
+            with self.progress("encrypting") as report:
+                written = rotation.run(report)
+            with self.progress("overwriting what was before"):
+                left = erasure.erase(database, [place.table for place in PLACES])
+        self.say(f"{written} rows were written anew; all secrets are encrypted with the key {name}")
+        return self._told(rotation, left)
+
+    def _begin(self, database: Database, keyring: Keyring) -> str:
+        """Return the name of the first key, which is in use from now on.
+
+        :raises podium.errors.ConfigError: there is none, or a key is missing here or somewhere else
+        """
+        if not keyring.names:
+            raise errors.ConfigError(
+                "there is no key: name the file with [secrets] key_file, and run: podium secret new-key"
+            )
+        name = keyring.names[0]
+
+        def begin(connection: sa.Connection) -> None:
+            secret_keys.check_held(connection, keyring.names)
+            secret_keys.begin(connection, keyring)
+            if lacking := secret_keys.lacking(connection, name):
+                raise errors.ConfigError(
+                    f"{', '.join(lacking)} does not hold the key {name}: put it into the key file of that"
+                    " host, reload podium-conductor there, and run this again"
+                )
+
+        database.written(begin)
+        return name
+
+    def _told(self, rotation: Rotation, left: Sequence[str]) -> int:
+        for table, number in sorted(rotation.unreadable)[:_SHOWN]:
+            self.warn(f"{table}, row {number}: a secret cannot be decrypted, and stays; set it anew")
+        for line in left:
+            self.warn(f"what was written before is still in {line}; run this again")
+        return int(bool(rotation.unreadable or left))

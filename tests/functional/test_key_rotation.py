@@ -1,0 +1,154 @@
+"""Two conductors are at work while the keys change, and the command that does it is killed."""
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusters import CONFIG, Cluster, Host
+from daemons import BIN, Rack, eventually, run_here
+from loads import Load
+from podium.cli.main import main
+from podium.db import api
+from podium.db.keyring import Keyring
+from rounds import SEED, only_long
+from servers import Server
+
+BMCS = 30
+#: Nodes that nobody conducts, so that there is something to do.
+MORE = 5000
+WORD = "hunter2-hunter2"
+_CONFIG = "[secrets]\nkey_file = $state_path/podium.keys\n"
+
+
+@pytest.fixture
+def rack(tmp_path: Path) -> Iterator[Rack]:
+    with Rack(tmp_path, BMCS) as rack:
+        yield rack
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, rack: Rack, postgresql_server: Server) -> Iterator[Cluster]:
+    """Two conductors, whose nodes were enrolled before there was a key."""
+    (tmp_path / "hosts").mkdir()
+    with Cluster(tmp_path / "hosts", postgresql_server, 2) as cluster:
+        cluster.podium("node", "import", str(rack.nodes))
+        yield cluster.start()
+
+
+def secret(cluster: Cluster, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return run_here(main, ["--config-file", str(cluster.hosts[0].daemon.config), "secret", *arguments])
+
+
+def keys(host: Host) -> Path:
+    return host.daemon.folder / "podium.keys"
+
+
+def spread(cluster: Cluster) -> None:
+    """Give every host the key file of the first, and have the daemons read it."""
+    first = cluster.hosts[0]
+    for host in cluster.hosts:
+        host.daemon.write(f"{CONFIG}{_CONFIG}")
+        if host is not first:
+            shutil.copy2(keys(first), keys(host))
+        assert host.daemon.process is not None
+        host.daemon.process.send_signal(signal.SIGHUP)
+
+
+def rotated(cluster: Cluster) -> None:
+    """Encrypt all anew, once every conductor holds the key."""
+    eventually(lambda: secret(cluster, "rotate").returncode == 0, "every conductor holds the key")
+
+
+def counts(cluster: Cluster) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(secret(cluster, "check", "-f", "json").stdout)
+    return found
+
+
+def set_password(cluster: Cluster, folder: Path, node: str, word: str) -> None:
+    (folder / "word").write_text(word)
+    cluster.podium("node", "set", node, "--driver-info", f"fake_password=@{folder / 'word'}")
+
+
+def all_read_again(cluster: Cluster) -> None:
+    now = cluster.now()
+    eventually(
+        lambda: all(
+            one.power_checked_at and one.power_checked_at > now
+            for one in cluster.nodes()
+            if one.driver == "ipmi"
+        ),
+        "every node is read again",
+    )
+
+
+@only_long
+def test_keys_change_while_two_conductors_work_and_the_command_is_killed(
+    cluster: Cluster, rack: Rack, tmp_path: Path
+) -> None:
+    load = Load(cluster, rack, BMCS, SEED, frozenset())
+    load.ask()
+    with cluster.write() as connection:
+        info = {"fake_password": WORD}
+        more = [{"name": f"x{number}", "driver": "fake", "driver_info": info} for number in range(MORE)]
+        api.create_nodes(connection, more)
+    first = cluster.hosts[0]
+    first.daemon.write(f"{CONFIG}{_CONFIG}")
+    assert secret(cluster, "new-key").returncode == 0
+    (old,) = Keyring.from_file(keys(first)).names
+    refused = secret(cluster, "rotate")
+    assert refused.returncode == 1
+    assert "c2/0@" in refused.stderr
+    spread(cluster)
+    rotated(cluster)
+    assert [(one["key"], one["nodes"]) for one in counts(cluster)] == [(old, BMCS + MORE)]
+
+    assert secret(cluster, "new-key").returncode == 0
+    new, _ = Keyring.from_file(keys(first)).names
+    spread(cluster)
+    load.ask()
+    chance = random.Random(SEED)
+    words: dict[str, str] = {}
+    for kill in range(12):
+        command = [BIN / "podium", "--config-file", first.daemon.config, "secret", "rotate"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        node = f"x{chance.randrange(MORE)}"
+        words[node] = f"another-{kill}"
+        set_password(cluster, tmp_path, node, words[node])
+        try:
+            process.wait(chance.uniform(0, 2))
+        except subprocess.TimeoutExpired:
+            process.kill()
+        process.wait()
+        load.ask()
+    rotated(cluster)
+    assert secret(cluster, "check").returncode == 0
+    assert {one["key"]: one["nodes"] for one in counts(cluster)} == {old: 0, new: BMCS + MORE}
+
+    for host in cluster.hosts:
+        text = [line for line in keys(host).read_text().splitlines() if line.startswith("#")]
+        line = next(one for one in keys(host).read_text().splitlines() if not one.startswith("#"))
+        keys(host).write_text("\n".join([*text, line]))
+    assert Keyring.from_file(keys(first)).names == (new,)
+    spread(cluster)
+    load.look()
+    for host in cluster.hosts:
+        host.daemon.stop()
+        host.start()
+    all_read_again(cluster)
+    exported = tmp_path / "exported"
+    cluster.podium("node", "export", "--format", "json", "--with-secrets", str(exported))
+    found = {one["name"]: one["driver_info"] for one in json.loads(exported.read_text())["nodes"]}
+    assert all(found[node]["fake_password"] == word for node, word in words.items())
+    assert all(
+        found[f"x{number}"]["fake_password"] == WORD for number in range(MORE) if f"x{number}" not in words
+    )
+    assert not any(bmc["wrong_logins"] for bmc in rack.accounts(f"1-{BMCS}").values())
+    for host in cluster.hosts:
+        assert "Traceback" not in host.daemon.text()
