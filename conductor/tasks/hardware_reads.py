@@ -96,8 +96,8 @@ class HardwareReads:
             raise errors.NodeConflict("the node is not this conductor's any more, or not yet; ask again")
         if entry.number in self._fleet.taken:
             raise errors.NodeConflict(
-                f"{entry.node.name} is taken: its power is being changed, or its driver has reserved it;"
-                " ask again later"
+                f"{entry.node.name} is taken: its power or its credentials are being changed, or its driver"
+                " has reserved it; ask again later"
             )
         room = self._rooms.get(entry.node.driver)
         if kind is None or room is None:
