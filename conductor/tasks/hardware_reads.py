@@ -147,8 +147,10 @@ class HardwareReads:
                 return errors.NodeConflict(f"{text}; ask again later")
             case TimeoutError():
                 return errors.BMCUnreachable(f"{name}: no answer within {self._seconds:g} s")
-            case errors.DriverError() if getattr(errors, type(error).__name__, None) is type(error):
-                return type(error)(text)
+            case errors.DriverError():
+                known = (kind for kind in type(error).__mro__ if getattr(errors, kind.__name__, None) is kind)
+                found: errors.PodiumError = next(known)(text)
+                return found
         return errors.DriverError(text)
 
     async def _fail(self, read: HardwareRead, error: errors.PodiumError) -> None:

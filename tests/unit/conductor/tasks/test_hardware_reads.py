@@ -122,10 +122,15 @@ class Bare(StillDriver):
     """Has no sensors."""
 
 
+class Unplugged(errors.BMCUnreachable):
+    """One driver's own kind of silence."""
+
+
 @pytest.mark.parametrize(
     ("driver", "kind", "text"),
     [
         (Measured(errors.BMCUnreachable("silent")), "BMCUnreachable", "n1: silent"),
+        (Measured(Unplugged("silent")), "BMCUnreachable", "n1: silent"),
         (Measured(errors.AuthenticationRefused("no xyzzy")), "AuthenticationRefused", "n1: no ******"),
         (Measured(ValueError("no xyzzy")), "DriverError", "n1: ValueError: no ******"),
         (Measured(SystemExit(3)), "DriverError", "n1: Measured.get_sensors raised SystemExit: 3"),
@@ -133,7 +138,7 @@ class Bare(StillDriver):
         (Measured(7), "DriverError", "n1: get_sensors returned a int, not a list of sensors"),
         (Measured([7]), "DriverError", "n1: get_sensors returned 7, which is no known sensor"),
     ],
-    ids=["silent", "refused", "a fault", "an exit", "without sensors", "a number", "no sensor"],
+    ids=["silent", "unplugged", "refused", "a fault", "an exit", "without sensors", "a number", "no sensor"],
 )
 def test_why_nothing_was_read_is_written_down_without_secrets(
     tmp_path: Path, driver: base.Driver, kind: str, text: str
