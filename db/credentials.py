@@ -84,7 +84,6 @@ def ask(
         asked = {node.claim.id for node in its} & names.keys()
         if not asked:
             continue
-        given = {passwords if isinstance(passwords, str) else passwords[number] for number in asked}
         faults = [
             busy(node.claim)
             or unsettled(node.claim, unknown)
@@ -92,6 +91,7 @@ def ask(
             for node in its
         ]
         if not any(faults):
+            given = {passwords if isinstance(passwords, str) else passwords[number] for number in asked}
             new = _entries(login[its[0].driver], username, next(iter(given)))
             faults = _at_odds(its, given, new)
         if any(faults):

@@ -18,6 +18,7 @@ from podium.api.services import address, services
 from podium.client.enrolling.values import TIME, TRUTH, UUID
 from podium.db import api, ledger
 from podium.db.ledger import Event
+from podium.db.outcomes import CREDENTIALS
 
 _LONGEST: Final = 255
 _SORTABLE: Final = ("id", "created_at", "uuid")
@@ -59,9 +60,11 @@ def _number(text: str) -> int | None:
 
 def _said(event: Event) -> str:
     """Return what happened, for people."""
-    change = f"{event.from_state or 'unknown'} to {event.to_state or 'unknown'}"
+    change = f"power: {event.from_state or 'unknown'} to {event.to_state or 'unknown'}, "
+    if event.cause == CREDENTIALS:
+        change = ""  # of the power there was none
     by = f" by {event.who}" if event.who else ""
-    return f"power: {change}, {event.cause}{by}{f': {event.reason}' if event.reason else ''}"
+    return f"{change}{event.cause}{by}{f': {event.reason}' if event.reason else ''}"
 
 
 def _show(event: Event, node: str, server: str, minor: int, *, whole: bool) -> dict[str, Any]:

@@ -7,7 +7,17 @@ import sqlalchemy as sa
 
 from credential_requests import NEW, OLD, ask, begun, changes_of, end, states_of
 from podium import errors, states
-from podium.db import api, beginning, cancelling, credential_changes, credential_sequels, fleet, models, power
+from podium.db import (
+    api,
+    beginning,
+    cancelling,
+    credential_changes,
+    credential_sequels,
+    fleet,
+    models,
+    power,
+    restoring,
+)
 from podium.db import operations as db_operations
 from podium.db.credential_changes import FAULT, IN_FORCE, KEPT, SENT, UNKNOWN
 from podium.db.engine import Database
@@ -86,6 +96,13 @@ def test_what_cannot_be_done_is_refused(
     assert asked.operation_id is None
     assert asked.refused[0].startswith("n1: ") and why in asked.refused[0]
     assert only(database).target_power_state is None
+
+
+def test_a_password_is_needed_only_for_nodes_that_can_have_one(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1", driver_info=OLD) + enrol("n2", driver="acme")
+    asked = ask(database, nodes, {nodes[0].id: "new"})
+    assert asked.accepted == [nodes[0].id]
+    assert asked.refused[0].startswith("n2: the driver acme cannot try a login")
 
 
 def test_a_node_that_is_reserved_or_waits_for_its_power_refuses(database: Database, enrol: Enrol) -> None:
@@ -297,6 +314,16 @@ def test_whoever_gives_a_password_by_hand_ends_what_was_unknown(database: Databa
         api.update_node(connection, only(database).id, {"driver_info": OLD | {"fake_password": "mine"}})
     assert (only(database).fault, only(database).maintenance) == (None, False)
     assert ask(database, [only(database)]).refused == []
+
+
+def test_what_a_standby_lacks_of_a_change_that_was_sent_is_written_again(
+    database: Database, enrol: Enrol
+) -> None:
+    (row,) = begun(database, enrol("n1", "n2", driver_info=OLD, endpoint="bmc"), on_bmc=True)
+    sent = {one.request_id: one.node.id for one in (row, *row.others)}
+    with database.write() as connection:
+        assert restoring.restore(connection, C1, sent, []) == 2
+    assert {one.state for one in changes_of(database, row.operation_id).values()} == {SENT}
 
 
 # Undoing
