@@ -10,6 +10,7 @@ from typing import Final
 
 from podium import errors
 from podium.cli import known_fleets
+from podium.deferred import deferred
 
 #: What --url and PODIUM_URL say for the database itself.
 DATABASE: Final = "database"
@@ -84,7 +85,9 @@ def choose(options: argparse.Namespace, prog: str, environment: Mapping[str, str
 
 
 def _configured(options: argparse.Namespace, prog: str, environment: Mapping[str, str]) -> Way:
-    from podium.conf import client  # oslo.config takes long to import
+    # oslo.config takes long to import, and a third of that is for a type of options that nothing here has.
+    with deferred("rfc3986"):
+        from podium.conf import client
 
     its = client.read(["--config-file", options.config_file] if options.config_file else [], prog=prog)
     way = Way(

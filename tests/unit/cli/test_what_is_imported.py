@@ -34,6 +34,7 @@ UNUSED: Final = (
     "cryptography",
     "httpx",
     "psutil",
+    "rfc3986",
     "podium.conductor",
     "podium.drivers",
     "click",
