@@ -127,13 +127,14 @@ def _ctl(arguments: argparse.Namespace) -> int:
         case _:
             request = {"get": "status"}
     reply = control.ask(arguments.control, request)
-    for key, value in reply.get("bmcs", reply).items():
-        words = (
-            value
-            if not isinstance(value, dict)
-            else ", ".join(f"{name} {one}" for name, one in value.items())
-        )
-        sys.stdout.write(f"{key}: {words}\n")
+    if arguments.action == "accounts":
+        counts: dict[str, dict[str, object]] = reply["bmcs"]
+        reply = {
+            bmc: ", ".join(f"{name} {value}" for name, value in found.items())
+            for bmc, found in counts.items()
+        }
+    for key, value in reply.items():
+        sys.stdout.write(f"{key}: {value}\n")
     return 0
 
 

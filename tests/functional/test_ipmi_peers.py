@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import subprocess
 import time
@@ -180,6 +181,32 @@ def with_driver(use: Callable[[IPMIDriver], Awaitable[Any]]) -> Any:
             return await use(driver)
 
     return run(main())
+
+
+@pytest.mark.parametrize("password", ["sixteen bytes of", "twenty bytes of it.."])
+def test_openipmi_takes_another_password(
+    ipmi_sim: Any, require_peer: Callable[[str], str], password: str
+) -> None:
+    simulator, ipmitool = ipmi_sim(), require_peer("ipmitool")
+
+    async def change(driver: IPMIDriver) -> None:
+        await driver.set_password(node_of(simulator), password)
+        report = await driver.check_login(node_of(simulator, ipmi_password=password))
+        assert (report.privilege, report.power_state) == ("ADMINISTRATOR", states.POWER_ON)
+        with pytest.raises(errors.AuthenticationRefused):
+            await driver.check_login(node_of(simulator))
+
+    with_driver(change)
+    asked = [ipmitool, "-I", "lanplus", "-C", "3", "-H", own_address(), "-p", str(simulator.port)]
+    said = subprocess.run(
+        [*asked, "-U", "podium", "-E", "power", "status"],
+        env=os.environ | {"IPMI_PASSWORD": password[:16]},  # ipmi_sim keeps no more, which the driver knows
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert said.stdout == "Chassis Power is on\n", said.stderr
 
 
 # ipmi_sim does not have cipher suite 17, so the default has to find its way to 3.

@@ -198,6 +198,26 @@ def test_ipmipower_power_cycles_only_what_is_on(rack: Rack, ipmipower: Callable[
     ]
 
 
+def test_ipmitool_changes_and_tests_a_password(rack: Rack, require_peer: Callable[[str], str]) -> None:
+    new, long = "another one", "twenty bytes of it.."
+    session = ("-I", "lanplus", "-C", "17", "-H", "127.20.7.1", "-p", str(rack.port), "-U", "admin", "-E")
+
+    def user(*words: str, password: str) -> str:
+        said = run([require_peer("ipmitool"), *session, "user", *words], password=password)
+        return said.stdout + said.stderr
+
+    assert "2   admin            true    true       true       ADMINISTRATOR" in user(
+        "list", "1", password=PASSWORD
+    )
+    assert "successful (user 2)" in user("set", "password", "2", new, password=PASSWORD)
+    assert user("test", "2", "16", new, password=new).strip() == "Success"
+    assert "wrong password size" in user("test", "2", "20", new, password=new)
+    assert "successful (user 2)" in user("set", "password", "2", long, "20", password=new)
+    assert user("test", "2", "20", long, password=long).strip() == "Success"
+    assert "password incorrect" in user("test", "2", "20", "guess", password=long)
+    assert "password_changes 2, locked False" in rack.ctl("accounts", "1")
+
+
 def test_the_status_counts_what_was_done(rack: Rack, ipmitool: Ask) -> None:
     ipmitool("power", "on")
     status = yaml.safe_load(rack.ctl("status"))

@@ -230,6 +230,11 @@ def test_a_login_is_tried_with_user_name_and_password(emulator: Emulator, login:
     with_driver(check)
 
 
+def test_an_emulator_without_accounts_is_told_apart_from_one_that_refuses(emulator: Emulator) -> None:
+    with pytest.raises(errors.DriverError, match="has no account service"):
+        with_driver(lambda driver: driver.set_password(emulator.node(), "another one"))
+
+
 def test_of_two_systems_one_has_to_be_named(emulator: Emulator) -> None:
     node = emulator.node(redfish_system_id=None)
     with pytest.raises(errors.DriverError, match="redfish_system_id") as caught:

@@ -69,6 +69,10 @@ def accounts(sim: Simulator) -> Accounts:
     return sim.bmc(ADDRESS).accounts
 
 
+def test_the_driver_offers_it() -> None:
+    assert base.sets_password(IPMIDriver)
+
+
 @pytest.mark.parametrize("password", ["x", "sixteen bytes of", LONG])
 def test_the_new_password_counts_for_the_next_login(password: str) -> None:
     async def main() -> None:

@@ -1,16 +1,20 @@
 """Another password for the account of a Redfish BMC: what is sent, what refusals mean, who still logs in."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from peers import PATIENCE
 from podium import errors, states
 from podium.drivers import base
 from podium.drivers.redfish.driver import RedfishDriver
+from podium.drivers.redfish.passwords import set_password
 from podium.simulator.accounts import Accounts
 from podium.simulator.nodes import address_range
 from podium.simulator.redfish.bmc import Settings
@@ -31,8 +35,11 @@ async def simulated(
     *placed: str, systems: int = 1
 ) -> AsyncIterator[tuple[Any, RedfishSimulator, Callable[..., base.Node]]]:
     """The driver, one BMC without TLS, and what makes a node of it."""
-    settings, faults = Settings(systems=systems), [f"{fault}:1" for fault in placed]
-    async with RedfishSimulator(address_range(BMC, 1), settings=settings, placed=faults, tls=False) as sim:
+    options: dict[str, Any] = {
+        "settings": Settings(systems=systems),
+        "placed": [f"{fault}:1" for fault in placed],
+    }
+    async with RedfishSimulator(address_range(BMC, 1), tls=False, **options) as sim:
         driver: Any = make_driver(RedfishDriver, "redfish")
         await driver.start()
 
@@ -203,5 +210,116 @@ def test_an_account_that_the_bmc_does_not_show_is_told() -> None:
             accounts(sim).own.name = b"renamed"
             with pytest.raises(errors.DriverError, match="shows no account of user 'admin'"):
                 await driver.set_password(before, NEW)
+
+    run(main)
+
+
+# -- a BMC that answers what the test wants
+
+ACCOUNT = "/redfish/v1/AccountService/Accounts/1"
+ECHO = "The value 'n3w-Secret!' for the property Password is of a different format."
+TOLD: dict[str, Any] = {
+    "PropertyValueFormatError": (400, ECHO, errors.PasswordRefused, r"The value '\*\*\*\*\*\*'"),
+    "PropertyValueError": (200, "It was used before.", errors.PasswordRefused, "used before"),
+    "GeneralError": (422, "Too short.", errors.PasswordRefused, "Too short"),
+    "InsufficientPrivilege": (403, "You may not.", errors.DriverError, "lack the privilege"),
+    "ResourceMissingAtURI": (404, "Nothing there.", errors.DriverError, "Nothing there"),
+    "PropertyNotWritable": (405, "Never.", errors.DriverError, "Never"),
+    "InternalError": (500, "Hm.", errors.BMCUnreachable, "whether it has the new password is unknown"),
+    "NoValidSession": (401, "Who?", errors.BMCUnreachable, "whether it has the new password is unknown"),
+    "ServiceShuttingDown": (200, "Bye.", errors.BMCUnreachable, "whether it has the new password is unknown"),
+}
+
+
+async def change(bmc: Any, answer: bytes) -> None:
+    """Change the password of a BMC that answers this to a PATCH."""
+    places = {"AccountService": ACCOUNT.rsplit("/", 2)[0], "Accounts": ACCOUNT.rsplit("/", 1)[0]}
+    bmc.resources["/redfish/v1/"]["AccountService"] = {"@odata.id": places["AccountService"]}
+    bmc.resources[places["AccountService"]] = {"Accounts": {"@odata.id": places["Accounts"]}}
+    bmc.resources[places["Accounts"]] = {"Members": [{"@odata.id": "/hidden"}, {"@odata.id": ACCOUNT}]}
+    bmc.resources[ACCOUNT] = {"@odata.id": ACCOUNT, "UserName": bmc.user}
+    bmc.answer = lambda request: answer if request.method == "PATCH" else None
+    async with bmc.connected() as (client, one):
+        await set_password(one, client.network.withheld, "n3w-Secret!")
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_a_refusal_amounts_to(http_bmc: Any, name: str) -> None:
+    status, text, kind, words = TOLD[name]
+
+    async def main() -> None:
+        async with http_bmc(None) as bmc:
+            with pytest.raises(errors.DriverError, match=words) as raised:
+                await change(bmc, bmc.reply(status, bmc.error((f"Base.1.8.{name}", text))))
+            assert type(raised.value) is kind
+            assert ("n3w-Secret!" in str(raised.value), len(bmc.asked(ACCOUNT, "PATCH"))) == (False, 1)
+            assert bmc.logins == 1
+
+    run(main)
+
+
+def test_a_success_that_leaves_the_password_out_is_a_refusal(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc:
+            note = [
+                {"MessageId": "Base.1.8.PropertyValueFormatError", "Message": ECHO, "Severity": "Critical"}
+            ]
+            with pytest.raises(errors.PasswordRefused, match=r"'\*\*\*\*\*\*' for the property"):
+                await change(bmc, bmc.reply(200, {"Id": "1", "Password@Message.ExtendedInfo": note}))
+
+    run(main)
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+@pytest.mark.parametrize("body", [None, {"Id": "1", "Password": None}, b"", b"<html>"])
+def test_success_has_many_forms(http_bmc: Any, status: int, body: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc:
+            await change(bmc, bmc.reply(status, None if status == 204 else body))
+            (sent,) = bmc.asked(ACCOUNT, "PATCH")
+            assert (sent.body, "if-match" in sent.headers) == ({"Password": "n3w-Secret!"}, False)
+
+    run(main)
+
+
+@pytest.mark.parametrize("status", [412, 428])
+def test_the_etag_is_given_where_it_is_demanded(http_bmc: Any, status: int) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc:
+            with pytest.raises(errors.DriverError, match="No such ETag"):
+                await change(
+                    bmc, bmc.reply(status, bmc.error(("Base.1.8.PreconditionFailed", "No such ETag")))
+                )
+            etags = [one.headers.get("if-match") for one in bmc.asked(ACCOUNT, "PATCH")]
+            assert (etags[0], etags[1][:1], etags[2]) == (None, '"', "*")
+
+    run(main)
+
+
+@given(answer=st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(
+            ["error", "@Message.ExtendedInfo", "MessageId", "Message", "MessageArgs", "Members", "UserName",
+             "@odata.id", "AccountService", "Accounts", "Password@Message.ExtendedInfo", "TaskState"]
+        ),
+        inner, max_size=4,
+    ),
+    max_leaves=12,
+), status=st.sampled_from([200, 202, 400, 403, 412, 500]))  # fmt: skip
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_answer_raises_anything_else_than_a_failure_of_the_driver(
+    http_bmc: Any, answer: Any, status: int
+) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc:
+            with contextlib.suppress(errors.DriverError):
+                await change(bmc, bmc.reply(status, answer))
+        async with http_bmc(None) as bmc:
+            bmc.resources |= {"/redfish/v1/AccountService": answer}
+            with contextlib.suppress(errors.DriverError):
+                async with bmc.connected() as (client, one):
+                    await set_password(one, client.network.withheld, "n3w-Secret!")
 
     run(main)
