@@ -41,6 +41,7 @@ _STATUS: Final[tuple[tuple[type[errors.PodiumError], int], ...]] = (
     (errors.NodeExists, 409),
     (errors.InvalidNode, 400),
     (errors.DriverLoadError, 400),
+    (errors.SecretUnreadable, 500),
     (errors.DriverError, 400),
     (errors.DatabaseError, 503),
     (errors.ConductorsAtWork, 503),

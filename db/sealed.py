@@ -35,7 +35,7 @@ class Sealing:
     ) -> None:
         self.keyring = keyring
         self.source = source
-        self._secret_names = secret_names
+        self.secret_names = secret_names
         self._clock = clock
         self._in_use: tuple[str, ...] = ()
         self._trusted_until = -float("inf")
@@ -74,11 +74,11 @@ class Sealing:
         """
         name = self.writes_with
         if (fault := self.lacking(self._in_use)) is not None:
-            return sealed(document, self._secret_names(), lambda _: _refuse(errors.SecretUnreadable(fault)))
+            return sealed(document, self.secret_names(), lambda _: _refuse(errors.SecretUnreadable(fault)))
         if name is None:
             _check_plain(document)
             return document
-        return self.keyring.seal(document, self._secret_names(), name)
+        return self.keyring.seal(document, self.secret_names(), name)
 
 
 def _refuse(error: errors.PodiumError) -> NoReturn:
@@ -167,8 +167,17 @@ class Sealed(sa.types.TypeDecorator[Any]):
         sealing = _SEALINGS.get(dialect)
         return value if sealing is None or not value else sealing.seal(value)
 
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
-        return value if not value else opened(dialect, value)
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any]:
+        parsed = self.impl_instance.result_processor(dialect, coltype)
+        if parsed is None:  # PostgreSQL's driver has parsed it
+            return lambda value: opened(dialect, value) if value else value
+
+        def processed(text: Any) -> Any:
+            value = parsed(text)
+            # One look at the text instead of at each value: of 100,000 nodes, half a second.
+            return opened(dialect, value) if text is not None and MARK in text else value
+
+        return processed
 
 
 def as_sealed(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

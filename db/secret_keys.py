@@ -104,8 +104,8 @@ def words(begun: Begun, source: str) -> str:
     line = f"Secrets in the database are encrypted from now on, with the key {begun.name} of {source}"
     if begun.plain:
         line += (
-            f"; those of the {begun.plain} nodes that are there stay as they are until they are written anew,"
-            " or until: podium secret rotate"
+            f"; what was written before (nodes: {begun.plain}) stays as it is until it is written anew, or"
+            " until: podium secret rotate"
         )
     return line
 

@@ -129,11 +129,16 @@ def _check_extra(backend: Backend, connection: sa.Connection, extra: Mapping[str
 
     :raises podium.errors.BadRequest: naming the entry
     """
-    drivers = machines.drivers(connection)
+    drivers, sealing = machines.drivers(connection), backend.database.sealing
+    declared = sealing.secret_names() if sealing is not None and sealing.writes_with else ()
     for key, value in extra.items():
         if not re.search(KEY, key):
             raise errors.BadRequest(f"nodes cannot be found by the entry {key[:80]!r} of extra")
-        if backend.catalog.is_secret(key, drivers) or masking.mask({"": value}) != {"": value}:
+        if (
+            key in declared
+            or backend.catalog.is_secret(key, drivers)
+            or masking.mask({"": value}) != {"": value}
+        ):
             raise errors.BadRequest(f"extra.{key[:80]} is, or has, a secret: nodes cannot be found by it")
         if value.lstrip()[:1] in ("[", "{"):
             raise errors.BadRequest(f"extra.{key[:80]}: nodes cannot be found by lists and objects")

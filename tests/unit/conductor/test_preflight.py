@@ -25,7 +25,8 @@ def test_a_database_that_is_waited_for_is_logged_once_and_so_is_its_answer(
 
     preflight.check(make_conf(tmp_path, OPTIONS.format(file, -1)), sleep)
     assert slept == [7, 7, 7]
-    waiting, made, back = caplog.messages
+    waiting, made, sealed, back = caplog.messages
+    assert sealed.startswith("Secrets in the database are encrypted from now on")
     assert waiting.startswith("Waiting for the database, tried again every 7 s: ")
     assert made == f"There was no database {file}, so an empty one was made"
     assert back == "The database answers, and the start goes on"
