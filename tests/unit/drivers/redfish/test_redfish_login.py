@@ -12,6 +12,7 @@ from podium import errors, states
 from podium.drivers import base
 from podium.drivers.redfish.driver import RedfishDriver
 from podium.testing import make_driver, make_node
+from rounds import only_long
 
 ROOT = "/redfish/v1/"
 SESSIONS = "/redfish/v1/SessionService/Sessions"
@@ -244,8 +245,35 @@ def test_silence_leaves_open_whether_the_password_is_right(http_bmc: Any) -> Non
             bmc.answer = lambda request: b"" if request.path == SESSIONS else None
             with pytest.raises(errors.BMCUnreachable, match="does not answer"):
                 await driver.check_login(node_of(bmc))
+
+    run(main)
+
+
+def test_a_login_that_is_accepted_is_right_whatever_comes_afterwards(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, started() as driver:
+
+            def hangs_up(request: Any) -> bytes | None:
+                if request.path != SYSTEM:
+                    return None
+                for peer in list(bmc.peers):
+                    peer.abort()
+                return b""
+
+            bmc.answer = hangs_up
+            with pytest.raises(errors.DriverError, match="the login was accepted, and then") as caught:
+                await driver.check_login(node_of(bmc))
+            assert not isinstance(caught.value, errors.BMCUnreachable)
+
+    run(main)
+
+
+@only_long
+def test_a_login_that_is_accepted_is_right_if_silence_follows(http_bmc: Any) -> None:
+    async def main() -> None:
+        async with http_bmc(None) as bmc, started(command_timeout=3) as driver:
             bmc.answer = lambda request: b"" if request.path == SYSTEM else None
-            with pytest.raises(errors.DriverError, match="accepted") as caught:
+            with pytest.raises(errors.DriverError, match="accepted the login") as caught:
                 await driver.check_login(node_of(bmc))
             assert not isinstance(caught.value, errors.BMCUnreachable)
 
