@@ -3,9 +3,8 @@
 Whoever ends requests calls this in the same transaction, however they end.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
 
 import sqlalchemy as sa
 
@@ -14,8 +13,6 @@ from podium.db.bulk import among, chunks
 from podium.db.models import operations
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, DONE, HELD, WAITING, note_progress
-
-_OPEN: Final = (WAITING, BEGUN)
 
 
 def proceed(connection: sa.Connection, operation_ids: Iterable[int], version: int, now: datetime) -> None:
@@ -32,13 +29,19 @@ def proceed(connection: sa.Connection, operation_ids: Iterable[int], version: in
             _proceed(connection, number, version, now)
 
 
+def _has(connection: sa.Connection, operation_id: int, states: Sequence[str]) -> bool:
+    """Whether an operation has requests in one of some states."""
+    some = sa.select(requests.c.id).where(requests.c.operation_id == operation_id)
+    return connection.scalar(some.where(requests.c.state.in_(states)).limit(1)) is not None
+
+
 def _proceed(connection: sa.Connection, operation_id: int, version: int, now: datetime) -> None:
-    mine = sa.select(requests.c.id, requests.c.node_name, requests.c.state, requests.c.error)
-    rows = connection.execute(mine.where(requests.c.operation_id == operation_id)).all()
-    held = [row.id for row in rows if row.state == HELD]
-    if not held or any(row.state in _OPEN for row in rows):
+    its = requests.c.operation_id == operation_id
+    if not _has(connection, operation_id, [HELD]) or _has(connection, operation_id, [WAITING, BEGUN]):
         return
-    failed = next((row for row in rows if row.state not in (HELD, DONE)), None)
+    held = connection.scalars(sa.select(requests.c.id).where(its, requests.c.state == HELD)).all()
+    bad = sa.select(requests.c.node_name, requests.c.state, requests.c.error).order_by(requests.c.id).limit(1)
+    failed = connection.execute(bad.where(its, requests.c.state.not_in((HELD, DONE)))).one_or_none()
     if failed is None:
         waits = sa.update(requests).where(among(requests.c.id)).values(state=WAITING)
         bulk.execute(connection, waits, held)

@@ -15,7 +15,7 @@ Nodes whose hardware has one account in common are changed together: their rows 
 ``endpoint``, and their requests begin and end in the same transactions.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -26,7 +26,7 @@ from podium.db.bulk import AT_ONCE, among, chunks
 from podium.db.models import columns, nodes
 from podium.db.models import credential_changes as changes
 from podium.db.models import power_requests as requests
-from podium.db.operations import BEGUN, CANCELLED, NOTHING_ASKED, WAITING, note_progress_of
+from podium.db.operations import BEGUN, CANCELLED, HELD, NOTHING_ASKED, WAITING, note_progress_of
 
 ASKED: Final = "asked"
 SENT: Final = "sent"
@@ -67,35 +67,37 @@ def of_requests(connection: sa.Connection, request_ids: Sequence[int]) -> dict[i
     }
 
 
-_MINE: Final = changes.alias()
-_TOGETHER: Final = (
-    sa.select(changes.c.request_id, changes.c.operation_id, changes.c.endpoint)
-    .join_from(
-        changes,
-        _MINE,
-        sa.and_(
-            changes.c.operation_id == _MINE.c.operation_id,
-            sa.or_(changes.c.request_id == _MINE.c.request_id, changes.c.endpoint == _MINE.c.endpoint),
-        ),
-    )
-    .join(requests, requests.c.id == changes.c.request_id)
-    .where(among(_MINE.c.request_id), requests.c.state.in_((WAITING, BEGUN)))
-    .distinct()
+_OPEN: Final = (
+    sa.select(*columns(changes, ("request_id", "operation_id", "endpoint")), requests.c.node_name)
+    .join_from(changes, requests, requests.c.id == changes.c.request_id)
+    .where(requests.c.state.in_((HELD, WAITING, BEGUN)))
 )
 
 
 def together(connection: sa.Connection, request_ids: Sequence[int]) -> list[list[int]]:
     """Which open requests change the same account, each in ascending order; only those of credentials."""
-    found: dict[tuple[int, str | int], list[int]] = {}
-    seen: set[int] = set()
+    found: dict[tuple[int, str | int], set[int]] = {}
     for chunk in chunks(sorted(request_ids), AT_ONCE):
-        for row in connection.execute(_TOGETHER, {"numbers": chunk}):
-            if row.request_id not in seen:
-                seen.add(row.request_id)
-                found.setdefault((row.operation_id, row.endpoint or row.request_id), []).append(
-                    row.request_id
-                )
-    return [sorted(its) for its in found.values()]
+        for row in connection.execute(_OPEN.where(_OF_CHANGES), {"numbers": chunk}):
+            found.setdefault((row.operation_id, row.endpoint or row.request_id), set()).add(row.request_id)
+    for number, account, request in _with_account(connection, found):
+        found[number, account].add(request)
+    return sorted(map(sorted, found.values()))
+
+
+def _with_account(
+    connection: sa.Connection, accounts: Iterable[tuple[int, str | int]]
+) -> Iterator[tuple[int, str, int]]:
+    """The open requests of operations that change these accounts: operation, account and request of each."""
+    shared: dict[int, list[str]] = {}
+    for operation, account in accounts:
+        if isinstance(account, str):
+            shared.setdefault(operation, []).append(account)
+    for operation, names in sorted(shared.items()):
+        for some in chunks(sorted(names)):
+            its = changes.c.operation_id == operation, changes.c.endpoint.in_(some)
+            for row in connection.execute(_OPEN.where(*its)).all():
+                yield operation, row.endpoint, row.request_id
 
 
 def note_sent(connection: sa.Connection, request_ids: Sequence[int]) -> None:
@@ -113,28 +115,22 @@ def let_go(connection: sa.Connection, request_ids: Sequence[int], now: datetime)
             connection.execute(ended.values(state=now_is, settled_at=now), {"numbers": chunk})
 
 
-_OTHERS: Final = (
-    sa.select(changes.c.request_id, sa.func.min(requests.c.node_name).label("name"))
-    .join_from(
-        changes,
-        _MINE,
-        sa.and_(changes.c.operation_id == _MINE.c.operation_id, changes.c.endpoint == _MINE.c.endpoint),
-    )
-    .join(requests, requests.c.id == _MINE.c.request_id)
-    .where(among(_MINE.c.request_id), changes.c.state.in_((ASKED, SENT)))
-    .group_by(changes.c.request_id)
-)
-
-
 def cancel_replaced(
     connection: sa.Connection, request_ids: Sequence[int], version: int, now: datetime
 ) -> None:
     """Note of requests that were replaced, and cancel those of nodes that share the account with one."""
     let_go(connection, request_ids, now)
+    replaced: dict[tuple[int, str | int], str] = {}
+    names = sa.select(changes.c.operation_id, changes.c.endpoint, requests.c.node_name)
+    names = names.join_from(changes, requests, requests.c.id == changes.c.request_id)
     for chunk in chunks(sorted(request_ids), AT_ONCE):
-        for row in connection.execute(_OTHERS, {"numbers": chunk}).all():
-            why = f"cancelled: {row.name}, which has the same BMC, was asked for something else"
-            cancel(connection, [row.request_id], why, version, now)
+        shared = names.where(_OF_CHANGES, changes.c.endpoint.is_not(None))
+        for row in connection.execute(shared, {"numbers": chunk}):
+            replaced[row.operation_id, row.endpoint] = row.node_name
+    for operation, account, request in _with_account(connection, replaced):
+        name = replaced[operation, account]
+        why = f"cancelled: {name}, which has the same BMC, was asked for something else"
+        cancel(connection, [request], why, version, now)
 
 
 def cancel(

@@ -31,7 +31,7 @@ def noted(
     :raises podium.errors.NodeConflict: when credentials of a node are to be changed anyway
     """
     for number, values in changes.items():
-        if "driver" in values or "driver_info" in values:
+        if not values.keys().isdisjoint(("driver", "driver_info", "conductor_group")):
             _refuse(owners[number])
     given = [number for number, values in changes.items() if "driver_info" in values]
     query = sa.select(nodes.c.id, nodes.c.driver_info, nodes.c.fault, nodes.c.maintenance_reason)
@@ -59,7 +59,7 @@ def _secrets(info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse(claim: Claim) -> None:
-    """Refuse to change ``driver`` or ``driver_info`` of a node whose credentials are to be changed.
+    """Refuse to change how, or by whom, a node is spoken to whose credentials are to be changed.
 
     :raises podium.errors.NodeConflict: naming the node
     """

@@ -10,6 +10,7 @@ second time, some seconds later, as hardware may take a password that it has not
 """
 
 import asyncio
+import contextlib
 import enum
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -123,8 +124,8 @@ class CredentialChange:
         is_sent = self._change.state == SENT
         try:
             self._check_support()
-            seconds = min(self._wanted.timeout, LONGEST_CALL)
-            async with self._room.holding(self._nodes, seconds) as self._hold:
+            async with contextlib.AsyncExitStack() as stack:
+                self._hold = await self._take(stack)
                 if is_sent:
                     return await self._prove(self._new, self._old)
                 if not self._change.on_bmc:
@@ -144,6 +145,18 @@ class CredentialChange:
             raise _Failed(f"the driver {name} cannot change the password on the BMC")
         for side in (self._old, self._new):
             self._driver.validate(side.node)
+
+    async def _take(self, stack: contextlib.AsyncExitStack) -> Hold:
+        """Keep others from the nodes, once their calls have returned."""
+        end, gaps = self._clock() + self._wanted.timeout, iter(_GAPS)
+        while True:
+            seconds = min(max(end - self._clock(), 1.0), LONGEST_CALL)
+            try:
+                return await stack.enter_async_context(self._room.holding(self._nodes, seconds))
+            except NotAsked:
+                if self._clock() >= end:
+                    raise
+            await self._rest(next(gaps), end)
 
     async def _verify(self) -> Became:
         """Try credentials that the hardware is said to have already."""

@@ -381,8 +381,9 @@ def test_driver_info_is_not_set_while_a_change_waits(database: Database, enrol: 
     ask(database, nodes)
     with database.write() as connection:
         api.update_node(connection, nodes[0].id, {"description": "moved"})
-        with pytest.raises(errors.NodeConflict, match="n1: a change of its credentials is asked for"):
-            api.update_node(connection, nodes[0].id, {"driver_info": OLD | {"fake_password": "mine"}})
+        for values in ({"driver_info": OLD | {"fake_password": "mine"}}, {"conductor_group": "east"}):
+            with pytest.raises(errors.NodeConflict, match="n1: a change of its credentials is asked for"):
+                api.update_node(connection, nodes[0].id, values)
 
 
 def test_setting_a_secret_is_when_credentials_changed(database: Database, enrol: Enrol) -> None:
