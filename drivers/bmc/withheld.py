@@ -1,6 +1,6 @@
 """Passwords that are being replaced on the hardware: nobody logs in with one that may be wrong by now."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Final
 
 from podium import errors
@@ -12,7 +12,8 @@ class Withheld:
     """The accounts that nobody logs in with, each a BMC with user and password.
 
     An account is withheld from right before its password is changed. It is free again when the hardware has
-    refused the change, or when a login that was tried on purpose has worked. Sessions that are open go on.
+    refused the change, when a login that was tried on purpose has worked, or when no node has the old
+    password any more. Sessions that are open go on.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,14 @@ class Withheld:
     def free(self, account: Hashable) -> None:
         """Let everybody log in with an account again."""
         self._accounts.pop(account, None)
+
+    def leave(self, account: Hashable, others: Iterable[Hashable]) -> None:
+        """Free an account with the last connection that has it: the password may be given back by hand.
+
+        :param others: the accounts of all other connections
+        """
+        if account in self._accounts and account not in others:
+            self.free(account)
 
     def check(self, account: Hashable, bmc: object) -> None:
         """Make sure that an account may be used for a login.

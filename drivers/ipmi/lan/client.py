@@ -353,12 +353,12 @@ class Client:
 
     def release(self, connection: Connection) -> None:
         """Give back a connection; with its last user the session ends and nothing of the target is kept."""
-        if self._connections.give_back(connection.target):
+        if self._give_back(connection):
             connection.end()
 
     async def leave(self, connection: Connection) -> None:
         """As :meth:`release`, and have the BMC confirm that its session is closed, unless that takes long."""
-        if not self._connections.give_back(connection.target):
+        if not self._give_back(connection):
             return
         session = connection.give_up_session()
         try:
@@ -369,6 +369,14 @@ class Client:
                 await asyncio.wait({self._leave_all})
         finally:
             connection.end()
+
+    def _give_back(self, connection: Connection) -> bool:
+        """Count one user less; returns whether it was the last one."""
+        target = connection.target
+        if not self._connections.give_back(target):
+            return False
+        self.withheld.leave(target.account, (other.account for other in self._connections))
+        return True
 
     async def _close_leaving(self) -> None:
         """Close what is left together, which costs a fraction of closing it one by one."""

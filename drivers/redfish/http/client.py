@@ -75,6 +75,7 @@ class Client:
         """
         if not self._bmcs.give_back(bmc.target):
             return None
+        self.network.withheld.leave(bmc.target.account, (other.account for other in self._bmcs))
         ending = asyncio.create_task(bmc.end(self.network.deadline(0.0)), name=f"end of {bmc.target}")
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)

@@ -1,12 +1,15 @@
 """Another password for the user of an IPMI BMC: what is sent, what a refusal means, and who still logs in."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from peers import PATIENCE
 from podium import errors, states
@@ -106,6 +109,18 @@ def test_nobody_logs_in_with_the_old_password_after_the_change() -> None:
             for stale in (before, other):
                 with pytest.raises(errors.DriverError, match="no login with the old one"):
                     await driver.set_power_state(stale, states.POWER_ON)
+            assert accounts(sim).wrong_logins == 0
+
+    run(main)
+
+
+def test_an_old_password_that_is_given_back_by_hand_is_used_again() -> None:
+    async def main() -> None:
+        async with simulated() as (driver, sim, node):
+            await driver.set_password(node(), NEW)
+            await driver.get_power_state(node(NEW))
+            accounts(sim).own.password = OLD.encode()
+            assert await driver.get_power_state(node()) == states.POWER_OFF
             assert accounts(sim).wrong_logins == 0
 
     run(main)
@@ -275,6 +290,21 @@ def test_too_short_an_answer_is_told(fake_bmc: Any, answer: bytes) -> None:
     run(main)
 
 
+@given(access=st.binary(max_size=6), name=st.binary(max_size=18), code=st.sampled_from([0, 0x80, 0xC7, 0xCB]))
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_answer_raises_anything_else_than_a_failure_of_the_driver(
+    fake_bmc: Any, access: bytes, name: bytes, code: int
+) -> None:
+    async def main() -> None:
+        async with with_users(fake_bmc)() as bmc, started() as driver:
+            bmc.access, bmc.name = access, name
+            bmc.codes |= {packet.GET_USER_NAME: code, packet.SET_USER_PASSWORD: code}
+            with contextlib.suppress(errors.DriverError):
+                await driver.set_password(node_of(bmc), NEW)
+
+    run(main)
+
+
 def node_of(bmc: Any, **changes: Any) -> base.Node:
     info = {"ipmi_username": "podium", "ipmi_password": "secret"}
     return make_node("ipmi", {"ipmi_address": bmc.host, "ipmi_port": bmc.port} | info | changes, name="n1")
@@ -285,6 +315,7 @@ def with_users(fake_bmc: type[Any]) -> type[Any]:
 
     class Users(fake_bmc):  # type: ignore[misc]
         access = b"\x0a\x41\x00\x34"
+        name: bytes | None = None  #: of every user ID; by default that of the user
         refuses_the_same = False  #: as one with a history, which does not know a command that comes again
         loses = False  #: the answer to the first Set User Password
 
@@ -306,8 +337,8 @@ def with_users(fake_bmc: type[Any]) -> type[Any]:
                     self.lose_answers = 1
             if command == packet.GET_USER_ACCESS:
                 return self.access
-            return self.user.ljust(16, b"\0") if command == packet.GET_USER_NAME else super()._execute(
-                session, command, data
-            )  # fmt: skip
+            if command == packet.GET_USER_NAME:
+                return (self.user if self.name is None else self.name).ljust(16, b"\0")
+            return bytes(super()._execute(session, command, data))
 
     return Users

@@ -129,6 +129,18 @@ def test_a_session_goes_on_and_nodes_behind_one_bmc_share_the_next() -> None:
     run(main)
 
 
+def test_an_old_password_that_is_given_back_by_hand_is_used_again() -> None:
+    async def main() -> None:
+        async with simulated() as (driver, sim, node):
+            await driver.set_password(node(), NEW)
+            await driver.get_power_state(node(NEW))
+            accounts(sim).own.password = OLD.encode()
+            assert await driver.get_power_state(node()) == states.POWER_OFF
+            assert accounts(sim).wrong_logins == 0
+
+    run(main)
+
+
 def test_a_bmc_that_lied_is_logged_into_again_once_a_check_has_worked() -> None:
     async def main() -> None:
         async with simulated("password-lies") as (driver, sim, node):
