@@ -55,7 +55,11 @@ class DriverTask(Record, frozen=True, kw_only=True):
 
 
 class Driver(Record, frozen=True, kw_only=True):
-    """What a driver needs, and what it can do."""
+    """What a driver needs, and what it can do.
+
+    :param checks_login: whether it can try a login, beside the session that is open
+    :param sets_password: whether it can change the password on the hardware
+    """
 
     name: str
     description: str
@@ -63,6 +67,8 @@ class Driver(Record, frozen=True, kw_only=True):
     options: list[DriverOption]
     supported_power_states: list[str]
     power_actions: list[str]
+    checks_login: bool = False
+    sets_password: bool = False
     periodic_tasks: list[DriverTask]
 
 

@@ -80,6 +80,8 @@ def get_driver(backend: Backend, call: GetDriver) -> Driver:
         options=[_option(option) for option in class_options.declared(type(driver))],
         supported_power_states=list(driver.supported_power_states),
         power_actions=sorted(actions(driver)),
+        checks_login=base.checks_login(driver),
+        sets_password=base.sets_password(driver),
         periodic_tasks=[
             DriverTask(name=f"{driver.name}.{task.name}", spacing=task.spacing, enabled=task.enabled)
             for task, _ in base.periodic_tasks(driver)

@@ -14,6 +14,7 @@ def test_a_driver_is_shown_with_what_is_secret(podium: Podium) -> None:
     secrets = {one.name for one in shown.properties if one.secret}
     assert "ipmi_password" in secrets and "ipmi_address" not in secrets
     assert "power on" in shown.power_actions
+    assert (shown.checks_login, shown.sets_password) == (True, True)
     assert {one.name for one in shown.options} >= {"command_retry_timeout"}
 
 
