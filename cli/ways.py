@@ -85,7 +85,7 @@ def choose(options: argparse.Namespace, prog: str, environment: Mapping[str, str
 
 
 def _configured(options: argparse.Namespace, prog: str, environment: Mapping[str, str]) -> Way:
-    # oslo.config takes long to import, and a third of that is for a type of options that nothing here has.
+    # oslo.config takes long to import, and a third of that is for a type of options that is rarely given.
     with deferred("rfc3986"):
         from podium.conf import client
 
