@@ -15,7 +15,9 @@ from daemons import Daemon, eventually
 from podium.db import api, clock, members, models, operations, slots
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
+from podium.db.keyring import Keyring
 from podium.db.members import Member
+from podium.db.sealed import Sealing
 from proxies import Proxy
 from servers import Server
 
@@ -108,6 +110,13 @@ class Cluster:
         for host in self.hosts:
             host.proxy.upstream = server.host, server.port
             host.proxy.reset()
+
+    def hold(self, keyring: Keyring) -> None:
+        """Have secrets decrypted in what is read past all proxies."""
+        self._database.dispose()
+        self._database = Database(
+            self._server.url(self._name), sealing=Sealing(keyring, secret_names=frozenset)
+        )
 
     @staticmethod
     def _end(host: Host) -> None:

@@ -91,7 +91,8 @@ class Load:
     def _agrees(self) -> bool:
         bmcs = self._rack.log(self._where)
         words = {True: states.POWER_ON, False: states.POWER_OFF}
-        rows = self._cluster.rows(sa.select(nodes.c.driver_info, nodes.c.power_state))
+        its = sa.select(nodes.c.driver_info, nodes.c.power_state).where(nodes.c.driver == "ipmi")
+        rows = self._cluster.rows(its)
         return all(
             row.power_state == words[bmcs[row.driver_info["ipmi_address"]]["power_on"]] for row in rows
         )

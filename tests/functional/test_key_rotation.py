@@ -137,6 +137,7 @@ def test_keys_change_while_two_conductors_work_and_the_command_is_killed(
         keys(host).write_text("\n".join([*text, line]))
     assert Keyring.from_file(keys(first)).names == (new,)
     spread(cluster)
+    cluster.hold(Keyring.from_file(keys(first)))
     load.look()
     for host in cluster.hosts:
         host.daemon.stop()
