@@ -18,7 +18,7 @@ from podium.db.keyring import Keyring
 from podium.db.resealing import erasure, tally
 from podium.db.resealing.documents import Secrets
 from podium.db.resealing.places import PLACES, Report
-from podium.db.resealing.rotation import Rotation
+from podium.db.resealing.rotation import SETTLED, Rotation
 from podium.drivers import registry
 
 _TABLES: Final = tuple(place.table.name for place in PLACES)
@@ -130,11 +130,14 @@ class Rotate(Command):
     server, which nobody can use for that moment. The page about secrets says what logs and backups keep.
     """
 
+    #: Seconds, to be replaced by tests.
+    settled = SETTLED
+
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         with self.stored() as database:
             keyring = opening.read_keys_again(self.config, database)
             name = self._begin(database, keyring)
-            rotation = Rotation(database, Secrets(registry.secret_names()), keyring, name)
+            rotation = Rotation(database, Secrets(registry.secret_names()), keyring, name, self.settled)
             with self.progress("encrypting") as report:
                 written = rotation.run(report)
             with self.progress("overwriting what was before"):

@@ -14,12 +14,9 @@ import sqlalchemy as sa
 from podium import errors, masking
 from podium.db import clock, secret_keys
 from podium.db.changes import next_change
-from podium.db.credential_changes import cancel
 from podium.db.engine import Database
 from podium.db.keyring import MARK
-from podium.db.models import credential_changes, nodes
-from podium.db.models import power_requests as requests
-from podium.db.operations import HELD, WAITING
+from podium.db.models import nodes
 from podium.db.resealing.documents import Secrets
 from podium.db.resealing.places import PLACES, ROUNDS, Change, Place, Report, Rows, Texts, look_through
 
@@ -62,11 +59,6 @@ def _write(connection: sa.Connection, place: Place, changes: Sequence[Change]) -
     if place.table is nodes:
         changed = sa.update(nodes).where(nodes.c.id.in_(numbers))
         connection.execute(changed.values(version=version, updated_at=now))
-    if place.table is credential_changes:
-        # Nothing but what people see of a password is left to be given to the hardware.
-        waits = requests.c.id.in_(numbers), requests.c.state.in_((HELD, WAITING))
-        ended = connection.scalars(sa.select(requests.c.id).where(*waits)).all()
-        cancel(connection, ended, "cancelled: the key of its password is lost", version, now)
 
 
 def _without(before: Texts, key: str) -> dict[str, str]:

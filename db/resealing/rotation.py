@@ -19,9 +19,9 @@ from podium.db.keyring import MARK, Keyring
 from podium.db.resealing.documents import Secrets, sealed_anew
 from podium.db.resealing.places import PLACES, ROUNDS, Place, Report, Rows, Texts, look_through
 
-#: Seconds after which nobody encrypts with a key that was the first before: longer than a program trusts what
-#: it has seen of the keys in use, see podium.db.sealed, and a transaction of its takes.
-_SETTLED: Final = 5.0
+#: Longer than a program trusts what it has seen of the keys in use, see podium.db.sealed, and its transaction
+#: takes.
+SETTLED: Final = 5.0
 
 
 class Rotation:
@@ -29,6 +29,7 @@ class Rotation:
 
     :param keyring: has the key, and all others that are in use
     :param name: of the key, which is in use and held by every member
+    :param settled: seconds after which nobody encrypts with a key any more that was the first before
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Rotation:
         secrets: Secrets,
         keyring: Keyring,
         name: str,
+        settled: float = SETTLED,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -44,6 +46,7 @@ class Rotation:
         self._secrets = secrets
         self._keyring = keyring
         self._name = name
+        self._settled = settled
         self._clock = clock
         self._sleep = sleep
         #: What cannot be decrypted: the table, and the number of the row.
@@ -55,7 +58,7 @@ class Rotation:
         :returns: how many rows were written
         :raises podium.errors.DatabaseBusy: others go on to write with another key
         """
-        written, settled = 0, self._clock() + _SETTLED
+        written, settled = 0, self._clock() + self._settled
         for _ in range(ROUNDS):
             found = look_through(self._database, report, self._write)
             written += found

@@ -11,6 +11,7 @@ import pytest
 
 from commands import Here
 from keys import NEW, enrol
+from podium.cli.secrets import Rotate
 from podium.db import members
 from podium.db.engine import Database
 from podium.db.keyring import Keyring, key_name
@@ -65,7 +66,10 @@ def test_an_old_database_is_encrypted_and_nothing_of_before_is_left(
     assert not any(b"hunter2" in file.read_bytes() for file in kept)
 
 
-def test_another_key_takes_the_place_of_the_first(podium: Here, key_file: Path) -> None:
+def test_another_key_takes_the_place_of_the_first(
+    podium: Here, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rotate, "settled", 0.0)
     podium("secret", "new-key")
     podium("secret", "rotate")
     (old,) = names(key_file)
@@ -122,7 +126,7 @@ def lost(podium: Here, key_file: Path) -> str:
 
 
 def test_a_database_whose_key_is_lost_is_looked_at_and_used_again(
-    podium: Here, lost: str, key_file: Path
+    podium: Here, lost: str, key_file: Path, tmp_path: Path
 ) -> None:
     done = podium("secret", "check", "--format", "json")
     assert done.returncode == 1
@@ -142,8 +146,12 @@ def test_a_database_whose_key_is_lost_is_looked_at_and_used_again(
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[:2] == [f"the key {lost} is forgotten", "2 nodes lack a secret: n[1-2]"]
     assert podium("node", "list").returncode == 0
-    podium("node", "set", "n1", "--driver-info", "fake_password=@/dev/null")
-    assert check(podium, expect=0) == []
+    podium("secret", "new-key")
+    podium("secret", "rotate")
+    assert places(check(podium, expect=0)) == [(*names(key_file), "first", 0)]
+    (tmp_path / "word").write_text("another")
+    assert podium("node", "set", "n1", "--driver-info", f"fake_password=@{tmp_path}/word").returncode == 0
+    assert places(check(podium, expect=0)) == [(*names(key_file), "first", 1)]
 
 
 def test_a_key_that_is_not_lost_is_not_forgotten(

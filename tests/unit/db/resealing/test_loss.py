@@ -18,6 +18,9 @@ INFO = {"fake_password": "hunter2", "fake_latency": 0}
 Sealed = Callable[..., Database]
 
 
+pytestmark = pytest.mark.mariadb_long
+
+
 @pytest.fixture
 def filled(database: Database, sealed: Sealed) -> Database:
     lost = sealed(LOST)

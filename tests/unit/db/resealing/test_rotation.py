@@ -42,7 +42,7 @@ class Clock:
 def rotation(database: Database, secrets: Secrets = SECRETS, clock: Clock | None = None) -> Rotation:
     database.written(lambda connection: secret_keys.begin(connection, BOTH))
     clock = clock or Clock()
-    return Rotation(database, secrets, BOTH, key_name(NEW), clock, clock.sleep)
+    return Rotation(database, secrets, BOTH, key_name(NEW), clock=clock, sleep=clock.sleep)
 
 
 def rotate(database: Database) -> int:

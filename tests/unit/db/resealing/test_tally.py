@@ -14,6 +14,9 @@ INFO = {"fake_password": "hunter2", "fake_latency": 0, "token": ""}
 Sealed = Callable[..., Database]
 
 
+pytestmark = pytest.mark.mariadb_long
+
+
 @pytest.fixture
 def found(database: Database, sealed: Sealed) -> list[Tally]:
     enrol(database, "n1", driver_info=INFO, extra={"url": "https://user:hunter2@host", "community": "******"})
