@@ -12,6 +12,7 @@ second time, some seconds later, as hardware may take a password that it has not
 import asyncio
 import contextlib
 import enum
+import inspect
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -188,13 +189,10 @@ class CredentialChange:
 
         :raises _Failed: it was not sent
         """
-        login = self._driver.login
-        assert login is not None
-        password = self._change.new[login.password]
-        setting = self._driver.set_password
-        method = setting if self._lease is None else self._lease.bounded(setting)
+        give = self._giving()
+        method = give if self._lease is None else self._lease.bounded(give)
         try:
-            await self._first(end, self._old.node, method, password)
+            await self._first(end, self._old.node, method, self._new.node)
         except _Failed:
             raise
         except (errors.BMCUnreachable, TimeoutError) as silence:
@@ -205,6 +203,19 @@ class CredentialChange:
         except Exception as fault:
             self._said = self._words(fault)
         return True
+
+    def _giving(self) -> Callable[[Node, Node], Any]:
+        """The driver's ``set_password``, for the node as it is and will be: no log shows what is in these."""
+        login, method = self._driver.login, self._driver.set_password
+        assert login is not None
+        name = login.password
+        if not inspect.iscoroutinefunction(method):
+            return lambda node, new: method(node, new.driver_info[name])
+
+        async def give(node: Node, new: Node) -> None:
+            await method(node, new.driver_info[name])
+
+        return give
 
     async def _first(self, end: float, node: Node, method: Callable[..., Any], *args: Any) -> None:
         """Make the call that is made once, when the database has confirmed the request right before.

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from fakes import PATIENCE, Pieces, all_slots, joined, until
 from machines import Connection, Fuse
 from podium import errors, states
+from podium.conductor.power import credentials as power_credentials
 from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.rooms import context as contexts
 from podium.db import api, credentials, leftovers, members, operations
@@ -212,7 +213,10 @@ def test_a_conductor_is_killed_while_it_changes_passwords(tmp_path: Path, steps:
 
 @only_long
 @pytest.mark.parametrize("fault", [None, "silent", "refuses"])
-def test_a_conductor_is_killed_at_each_step(tmp_path: Path, fault: str | None) -> None:
+def test_a_conductor_is_killed_at_each_step(
+    tmp_path: Path, fault: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(power_credentials, "_AGAIN", 0.01)
     steps = 1
     while not kill_at(tmp_path / f"p{steps}", steps, fault):
         steps += 1

@@ -5,6 +5,7 @@ to know.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from podium import errors, states
 from podium.conductor.power.credentials import Became, CredentialChange, Wanted
+from podium.conductor.rooms.hiding import HideSecrets
 from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
 from podium.db.credential_changes import ASKED, IN_FORCE, KEPT, SENT, UNKNOWN, Change
@@ -277,6 +279,23 @@ def test_a_driver_that_cannot_is_told() -> None:
 def test_no_secret_is_in_what_it_says() -> None:
     ended = carry_out(BMC("another"), on_bmc=True)
     assert "old-one" not in str(ended.error) and "******" in str(ended.error)
+
+
+@pytest.mark.parametrize("is_plain", [False, True])
+def test_no_secret_is_in_what_a_driver_logs_of_it(caplog: pytest.LogCaptureFixture, is_plain: bool) -> None:
+    class Talkative(BMC):
+        async def set_password(self, node: base.Node, password: str) -> None:
+            logging.getLogger("bmc").warning("%s becomes %s", node.driver_info["password"], password)
+            await super().set_password(node, password)
+
+    class Plain(Talkative):
+        def set_password(self, node: base.Node, password: str) -> Any:  # type: ignore[override]
+            return super().set_password(node, password)
+
+    caplog.handler.addFilter(hide := HideSecrets())
+    assert carry_out(Plain() if is_plain else Talkative(), on_bmc=True).credentials == IN_FORCE
+    caplog.handler.removeFilter(hide)
+    assert "****** becomes ******" in caplog.text
 
 
 def test_visits_of_others_wait_and_are_refused_at_the_end() -> None:
