@@ -20,6 +20,7 @@ from podium.simulator.nodes import address_range
 from podium.simulator.redfish.bmc import Settings
 from podium.simulator.redfish.server import RedfishSimulator
 from podium.testing import make_driver, make_node
+from rounds import ONLY_LONG
 
 BMC = "127.21.8.1"
 OLD, NEW = "podium-sim", 'A "new" one: \\ß'
@@ -68,7 +69,7 @@ def test_the_driver_offers_it() -> None:
         "",
         "pages",
         "demands-etags",
-        "tasks",
+        pytest.param("tasks", marks=ONLY_LONG),  # followed once a second
         "absolute-links",
         "no-etags",
         "password-expired",
