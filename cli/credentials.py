@@ -70,13 +70,16 @@ class _Asking(outcomes.Requesting):
 
 
 def _plan(planned: CredentialsAsked, what: str) -> Iterable[str]:
-    count = "1 node" if planned.requested == 1 else f"{planned.requested} nodes"
-    bmcs = "" if planned.accounts == planned.requested else f" behind {planned.accounts} BMCs"
-    yield f"{what} of {count}{bmcs}"
+    behind = f" behind {_count(planned.accounts, 'BMC')}" if planned.accounts < planned.requested else ""
+    yield f"{what} of {_count(planned.requested, 'node')}{behind}"
     if planned.further:
         yield f"{node_ranges.fold(planned.further)}: changed too, behind the same BMCs"
     if planned.canaries:
         yield f"{node_ranges.fold(planned.canaries)}: tried first; the others wait for that"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 class Set(_Asking):
@@ -166,6 +169,10 @@ def _whole(text: str, where: str) -> str:
     password = text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")  # Windows marks UTF-8 so
     if not password:
         raise errors.BadRequest(f"{where}: there is no password; nothing was requested")
+    if len(password) > LONGEST_PASSWORD:
+        raise errors.BadRequest(
+            f"{where}: a password has at most {LONGEST_PASSWORD} characters; nothing was requested"
+        )
     if "\n" in password:
         raise errors.BadRequest(f"{where}: a password is one line; nothing was requested")
     return password

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from podium import errors
 from podium.client import texts
+from podium.client.calls import wire
 from podium.client.calls.call import Page
 from podium.client.calls.credentials import (
     Credential,
@@ -74,6 +75,7 @@ def set_credentials(backend: Backend, call: SetCredentials) -> CredentialsAsked:
 
 
 def _check(backend: Backend, call: SetCredentials) -> None:
+    wire.made(SetCredentials, msgspec.to_builtins(call), texts=False)  # as over HTTP
     texts.check_reason(call.reason)
     if backend.key is not None and len(backend.key.text) < _SHORTEST_KEY:
         raise errors.BadRequest(

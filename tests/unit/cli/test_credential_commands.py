@@ -119,7 +119,12 @@ def test_one_line_break_at_the_end_is_not_part_of_it(
 
 @pytest.mark.parametrize(
     ("text", "fault"),
-    [("", "there is no password"), ("\n", "there is no password"), (f"{NEW}\n\n", "a password is one line")],
+    [
+        ("", "there is no password"),
+        ("\n", "there is no password"),
+        (f"{NEW}\n\n", "a password is one line"),
+        (NEW * 30, "a password has at most 256 characters"),
+    ],
 )
 def test_what_is_no_password_is_an_error(podium: Run, file: str, text: str, fault: str) -> None:
     Path(file).write_text(text)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from crews import enter
+from heads import Head
 from podium import errors, states
 from podium.api.own import feeds
 from podium.client.calls.changes import (
@@ -269,3 +270,20 @@ def test_there_are_so_many_selections_and_no_more(
         assert http.get("/podium/v1/changes?kinds=nodes").status_code == 503
         with http.stream("GET", "/podium/v1/changes") as second:
             assert second.status_code == 200
+
+
+def test_a_change_of_credentials_is_followed_while_canaries_are_tried(
+    podium: Podium, enrol: Enrol, head: Head, follow: Follow
+) -> None:
+    enrol("n1", "n2", driver_info={"fake_password": "0ld-hunter"})
+    stream = follow(kinds=["operations", "events"])
+    podium.set_credentials("n[1-2]", password="n3w-hunter", canaries=1)
+    change = next(stream)
+    assert isinstance(change, OperationChange)
+    assert (change.operation.action, change.operation.held) == ("change credentials", 1)
+    head.carry_out({})
+    found = [next(stream), next(stream)]
+    (event,) = [one.event for one in found if isinstance(one, EventChange)]
+    (operation,) = [one.operation for one in found if isinstance(one, OperationChange)]
+    assert (event.cause, event.node_name, operation.held, operation.waiting) == ("credentials", "n1", 0, 1)
+    assert "hunter" not in repr(found)

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from entries import enter
+from podium import states
 from podium.db import api
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
@@ -37,6 +38,13 @@ def test_states_are_those_of_the_version(http: Any, enrol: Any) -> None:
     assert shown["boot_mode"] is None and shown["raid_config"] == {}
     http.version = "1.11"
     assert not http.get("/v1/nodes/n1/states").keys() & {"boot_mode", "raid_config"}
+
+
+def test_a_change_of_credentials_is_no_target_of_the_power(http: Any, enrol: Any) -> None:
+    enrol("n1", target_power_state=states.CHANGE_CREDENTIALS, power_state="power on")
+    for path in ("/v1/nodes/n1/states", "/v1/nodes/n1"):
+        shown = http.get(path)
+        assert (shown["power_state"], shown["target_power_state"]) == ("power on", None)
 
 
 @pytest.mark.parametrize(
