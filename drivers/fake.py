@@ -49,7 +49,6 @@ class _Machine:
 class FakeDriver(base.Driver):
     """Machines in memory, with latency, failures and wrong answers on request."""
 
-    needs_api = (2, 1)
     properties: ClassVar[Mapping[str, base.Property]] = {
         "fake_latency": base.Property(
             "seconds that every answer takes", default=0.0, type=types.Float(min=0, max=3600)

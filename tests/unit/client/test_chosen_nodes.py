@@ -21,6 +21,8 @@ Enrol = Callable[..., list[NodeRecord]]
 _OTHERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "AskPower": {"action": "power off", "where": Filter(driver="fake")},
     "Provision": {"target": "manage"},
+    "SetCredentials": {"password": "n3w-hunter", "where": Filter(driver="fake")},
+    "SettleCredentials": {"where": Filter(driver="fake")},
     "SetNodes": {"set": {"description": "a"}},
 }
 _CHOOSING: Final = [

@@ -1,0 +1,132 @@
+"""Passwords changed by real conductors, with commands on the database and through podium-api."""
+
+import contextlib
+import itertools
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import podium.cli.main
+from apis import Api
+from daemons import Daemon, run_here
+from rounds import only_long
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+OLD, NEW = "0ld-hunter", "n3w-hunter"
+
+
+class Place:
+    """A conductor and a podium-api over machines in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.daemon = Daemon(folder, default="enabled_drivers = fake")
+        self.api = Api(folder, url=self.daemon.url)
+        self.file = folder / "password"
+        self.file.touch(0o600)
+        self._numbers = itertools.count()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Place"]:
+        with self.api, self.daemon:
+            yield self
+
+    def enrol(self, *names: str, **info: str) -> None:
+        """Enrol machines that have the old password."""
+        given = {"fake_username": "root", "fake_password": OLD, **info}
+        nodes = [{"name": name, "driver": "fake", "driver_info": given} for name in names]
+        file = self.folder / "nodes.json"
+        file.write_text(json.dumps({"nodes": nodes}))
+        self.daemon.podium("node", "import", str(file), "--quiet")
+
+    def here(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command on the database."""
+        return run_here(podium.cli.main.main, ["--config-file", str(self.daemon.config), *arguments])
+
+    def there(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command through podium-api."""
+        return run_here(podium.cli.main.main, ["--url", f"unix:{self.api.socket}", *arguments])
+
+    def set(self, run: Run, *arguments: str, password: str = NEW) -> "subprocess.CompletedProcess[str]":
+        """Change a password, and wait for the results."""
+        self.file.write_text(f"{password}\n")
+        return run("credential", "set", "--password-file", str(self.file), "--wait", *arguments)
+
+    def passwords(self) -> dict[str, str]:
+        """The password that Podium has of each node."""
+        file = self.folder / f"export-{next(self._numbers)}.json"
+        self.daemon.podium("node", "export", "-f", "json", "--with-secrets", str(file))
+        nodes = json.loads(file.read_text())["nodes"]
+        return {node["name"]: node["driver_info"]["fake_password"] for node in nodes}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with Place(tmp_path).running() as found:
+        yield found
+
+
+@only_long
+@pytest.mark.parametrize("way", ["here", "there"])
+def test_passwords_are_changed_on_the_machines_and_back(place: Place, way: str) -> None:
+    run = getattr(place, way)
+    place.enrol("n1", "n2")
+    place.enrol("m1", "m2", fake_address="10.0.0.1")
+    done = place.set(run, "n[1-2]", "m1", "--on-bmc", "--canary", "1", "--expires", "90d")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "m[1-2],n[1-2]: credentials changed"
+    assert place.passwords() == dict.fromkeys(("m1", "m2", "n1", "n2"), NEW)
+    rows = json.loads(run("credential", "list", "-f", "json").stdout)
+    assert [(one["state"], one["operation"]) for one in rows] == [("known", 1)] * 4
+    done = run("operation", "undo", "1", "--wait")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert place.passwords() == dict.fromkeys(("m1", "m2", "n1", "n2"), OLD)
+    again = place.set(run, "n1", password=OLD)
+    assert "n1: it has these credentials already" in again.stderr
+    told = [place.daemon.text(), place.api.text(), done.stdout]
+    assert not [text for text in told if OLD in text or NEW in text]
+
+
+@only_long
+def test_a_wrong_password_is_tried_on_the_canaries_alone(place: Place) -> None:
+    names = [f"n{one}" for one in range(1, 6)]
+    place.enrol(*names)
+    place.set(place.here, "n[1-5]", "--on-bmc", "--canary", "0")
+    done = place.set(place.there, "n[1-5]", "--canary", "2", password="wr0ng")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("n[1-2]: failed: the machine has another password")
+    assert "n[3-5]: a canary " in done.stdout
+    assert place.passwords() == dict.fromkeys(names, NEW)
+
+
+@only_long
+def test_made_up_passwords_work_and_are_not_shown(place: Place) -> None:
+    place.enrol("n1", "n2", "n3")
+    done = place.there("credential", "set", "n[1-3]", "--generate", "--on-bmc", "--wait")
+    assert (done.returncode, done.stderr) == (0, "")
+    made = place.passwords()
+    assert len({*made.values()}) == 3
+    assert place.there("operation", "show", "1", "--long").returncode == 0
+    told = [done.stdout, place.daemon.text(), place.api.text()]
+    assert not [text for text in told for one in made.values() if one in text]
+
+
+@only_long
+def test_an_answer_that_is_lost_is_settled(place: Place) -> None:
+    place.enrol("n1", fake_account_fault="reboot", fake_reboot_logins="1000000")
+    done = place.set(place.there, "n1", "--on-bmc", "--timeout", "3")
+    assert done.returncode == 1
+    listed = json.loads(place.there("credential", "list", "--unknown", "-f", "json").stdout)
+    assert [(one["node"], one["state"]) for one in listed] == [("n1", "unknown")]
+    refused = place.set(place.there, "n1", "--on-bmc")
+    assert (refused.returncode, "settle that first" in refused.stderr) == (1, True)
+    place.daemon.stop()
+    with place.daemon:  # which remembers nothing of what the machine was told
+        done = place.there("credential", "settle", "n1", "--wait")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "n1: credentials changed")
+    assert place.passwords() == {"n1": NEW}
