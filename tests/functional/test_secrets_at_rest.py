@@ -5,9 +5,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from apis import Api
 from daemons import Daemon, eventually
-from podium.db.keyring import Keyring, new_key
+from podium.db.engine import Database
+from podium.db.keyring import Keyring, new_key, write_new_file
 from rounds import ONLY_LONG
+from servers import Server
 
 pytestmark = list(ONLY_LONG)
 
@@ -94,3 +99,58 @@ def test_a_node_whose_secret_is_damaged_fails_alone(tmp_path: Path) -> None:
         assert "******" in shown("broken", "driver_info")
         daemon.podium("node", "power", "on", "broken", "--wait", expect=1)
         assert "is damaged: set it anew" in shown("broken", "last_error")
+
+
+def test_two_conductors_begin_to_encrypt_when_the_second_has_the_key(
+    tmp_path: Path, postgresql_server: Server
+) -> None:
+    url, keys = postgresql_server.url(postgresql_server.create_migrated_database()), tmp_path / "keys"
+    write_new_file(keys)
+    (name,) = Keyring.from_file(keys).names
+    both = []
+    for host in ("one", "two"):
+        (tmp_path / host).mkdir()
+        both.append(Daemon(tmp_path / host, default="enabled_drivers = fake", url=url, host=host))
+    one, two = both
+    database = Database(url)
+
+    def stored(node: str) -> str:
+        with database.read() as connection:
+            text = sa.text("SELECT CAST(driver_info AS text) FROM nodes WHERE name = :name")
+            return str(connection.scalar(text, {"name": node}))
+
+    def hold(daemon: Daemon) -> None:
+        daemon.write(f"[secrets]\nkey_file = {keys}\n")
+        assert daemon.process is not None
+        daemon.process.send_signal(signal.SIGHUP)
+
+    def create(node: str) -> None:
+        given = "--driver", "fake", "--driver-info", "fake_password=t-secret"
+        one.podium("node", "create", "--name", node, *given)
+
+    with one, two:
+        create("before")
+        hold(one)
+        eventually(lambda: "until all conductors hold it: not yet two/0@" in one.text(), "two is named")
+        create("between")
+        assert "t-secret" in stored("between")
+        hold(two)
+        eventually(lambda: f"from now on, with the key {name}" in one.text() + two.text(), "it begins")
+        create("after")
+        assert f"fernet!{name}!" in stored("after")
+        api = Api(tmp_path, url=url)
+        assert "not in [secrets] key_file" in api.refusal()
+        api.log.unlink()
+        api.write(f"[secrets]\nkey_file = {keys}\n")
+        with api:
+            assert api.get("/v1/nodes/detail").body.count(b'"fake_password":"******"') == 3
+            two.kill()
+            two.write("")
+            two.launch()
+            assert two.wait() == 1
+            assert "put the key file back from its backup" in two.text()
+            keys.write_text(f"{new_key()}\n{keys.read_text()}")
+            assert api.process is not None
+            api.process.send_signal(signal.SIGHUP)
+            eventually(lambda: "were read again" in api.text(), "podium-api has the new key too")
+    database.dispose()

@@ -15,10 +15,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from podium import errors
-from podium.db import at_work, members, migrate, migrations, models, schema
+from podium.db import api, at_work, members, migrate, migrations, models, schema, secret_keys
 from podium.db.endpoints import slot_of
 from podium.db.engine import Database
+from podium.db.keyring import Keyring, names_in
 from podium.db.migrations import REVISIONS, expand
+from podium.db.sealed import Sealing
+from rounds import only_long
 from servers import Server
 from templates import upgrade_to
 
@@ -215,3 +218,28 @@ def test_each_schema_can_be_used_by_the_program_of_the_one_before() -> None:
 def test_a_column_that_older_programs_could_not_leave_out_is_refused() -> None:
     with pytest.raises(ValueError, match="nodes.rack must be nullable or have a server_default"):
         expand.add_column("nodes", sa.Column("rack", sa.Integer, nullable=False))
+
+
+@only_long
+def test_secrets_of_before_stay_plain_until_they_are_written_with_a_key(bare: Database) -> None:
+    ring = Keyring([bytes(32)])
+    password = {"ipmi_password": "calvin"}
+    upgrade_to(bare, "0010", [_NODES[0].replace("'{}'", """'{"ipmi_password": "calvin"}'""", 1)])
+    schema.upgrade(bare)
+    found = Database(bare.url, sealing=Sealing(ring, frozenset))
+    try:
+        schema.check(found)
+        with found.write() as connection:
+            (node,) = api.find_nodes(connection, ["n0"])
+            assert node.driver_info == password
+            assert secret_keys.begin(connection, ring) == (ring.names[0], 1)
+        with found.write() as connection:
+            api.update_node(connection, node.id, {"driver_info": node.driver_info})
+        with bare.read() as connection:
+            text = str(connection.scalar(sa.text("SELECT driver_info FROM nodes")))
+            assert names_in(text) == {*ring.names}
+            assert connection.scalar(sa.select(models.schema_floor.c.revision)) == "0011"
+        with found.read() as connection:
+            assert api.find_nodes(connection, ["n0"])[0].driver_info == password
+    finally:
+        found.dispose()
