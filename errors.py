@@ -38,7 +38,7 @@ Every other exception that a driver raises is a fault of the driver and is repor
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from podium.wording import safe_str
@@ -244,9 +244,13 @@ _LIBRARY_WORDS: Final = re.compile(r" ?\(Background on this error at: \S+\)|^\((
 _TWICE: Final = re.compile(r"(?:^|(?<=: ))(\S.{3,}?): (?=\1(?:: |$))")
 
 
-def one_line(error: BaseException) -> str:
-    """Return an error's text for a column or a log line: printable, one line, at most 500 characters."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in safe_str(error)[:_LONGEST]).split())
+def one_line(error: BaseException, scrubbed: Callable[[str], str] = str) -> str:
+    """Return an error's text for a column or a log line: printable, one line, at most 500 characters.
+
+    :param scrubbed: returns a text without secrets, which would not be found once it is changed and cut
+    """
+    given = scrubbed(safe_str(error)[:_LONGEST])
+    words = " ".join("".join(c if c.isprintable() else " " for c in given).split())
     words = _LIBRARY_WORDS.sub("", words)
     text = words if isinstance(error, PodiumError) else f"{type(error).__name__}: {words}"
     text = _TWICE.sub("", text.removesuffix(": ")) or type(error).__name__

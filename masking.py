@@ -2,9 +2,11 @@
 
 import functools
 import re
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from podium.spelling import hider
 from podium.wording import safe_str
 
 __all__ = ["MASK", "is_masked", "is_secret", "mask", "scrub"]
@@ -154,22 +156,7 @@ def scrubber(values: Mapping[str, Any], secret: frozenset[str] = frozenset()) ->
 
     A text costs as much as its length, however many values there are.
     """
-    by_length: dict[int, set[str]] = {}
-    for value in _secrets(values, secret):
-        by_length.setdefault(len(value), set()).add(value)
-    # The longest first: otherwise the rest of a secret that contains another would stay.
-    lengths = sorted((length for length in by_length if length > 2), reverse=True)
-
-    def scrubbed(text: str) -> str:
-        for length in lengths:
-            found = by_length[length]
-            if len(found) > len(text):
-                found = found & {text[at : at + length] for at in range(len(text) - length + 1)}
-            for value in found:
-                text = text.replace(value, MASK)
-        return text
-
-    return scrubbed
+    return hider(_secrets(values, secret), MASK)
 
 
 def _secrets(value: Any, secret: frozenset[str], hidden: bool = False) -> Iterator[str]:
@@ -181,9 +168,9 @@ def _secrets(value: Any, secret: frozenset[str], hidden: bool = False) -> Iterat
             yield from _secrets(one, secret, hidden)
     elif isinstance(value, str) and not hidden:
         for found in _IN_ADDRESS.finditer(value):
-            yield from (found[2], repr(found[2])[1:-1])
+            yield from (found[2], urllib.parse.unquote(found[2]))
     elif hidden and value is not None and not isinstance(value, bool):
-        yield from (str(value), repr(str(value))[1:-1])  # most errors quote it in the latter form
+        yield str(value)
 
 
 def for_log(error: BaseException, scrubbed: Callable[[str], str]) -> BaseException:

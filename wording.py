@@ -33,9 +33,12 @@ def safe_str(value: object) -> str:
     return _converted(value, str)
 
 
-def safe_repr(value: object) -> str:
-    """Return the first 200 characters of ``repr(value)``; where that raises, the kind of the value."""
-    text = _converted(value, repr)
+def safe_repr(value: object, scrubbed: Callable[[str], str] = str) -> str:
+    """Return the first 200 characters of ``repr(value)``; where that raises, the kind of the value.
+
+    :param scrubbed: returns a text without secrets, which would not be found once it is cut
+    """
+    text = scrubbed(_converted(value, repr))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 #: What a node's health and its sensors' can be.
 STATUSES: Final = ("OK", "Warning", "Critical")
+#: Fields of a node that may hold secrets.
+_HOLDING: Final = ("driver_info", "properties", "extra", "driver_internal_info")
 #: Reasons of a node's health, and characters of one.
 _MOST: Final = 50
 _LONGEST: Final = 500
@@ -69,6 +71,11 @@ class Sensor:
     kind: str
     value: float | None
     status: str = "OK"
+
+
+def held(node: Node) -> dict[str, Any]:
+    """Return everything of a node that may hold secrets, for :func:`podium.masking.scrub`."""
+    return {name: getattr(node, name) for name in _HOLDING}
 
 
 #: What sensors measure, and in which unit; a fan's speed is given in one of two ways.

@@ -1,5 +1,6 @@
 """Checks the values for a node, from command lines and from files."""
 
+import functools
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -225,14 +226,15 @@ def _ask_driver(row: dict[str, Any], driver: base.Driver, secrets: frozenset[str
         properties=row.get("properties", {}),
         extra=row.get("extra", {}),
     )
+    scrubbed = functools.partial(masking.scrub, values=node.driver_info, secret=secrets)
     try:
         driver.validate(node)
     except errors.InvalidDriverInfo as fault:
-        first = errors.one_line(fault)
+        first = errors.one_line(fault, scrubbed)
         found = _property_faults(driver.properties, node.driver_info)
         return found if first in found else [first]  # the driver may have rules of its own
     except Exception as fault:
-        text = masking.scrub(errors.one_line(fault), node.driver_info, secrets)
+        text = errors.one_line(fault, scrubbed)
         return [f"driver {driver.name} failed to check driver_info: {text}"]
     try:
         row |= machines.columns_of(identities.identity(driver, node))

@@ -24,7 +24,7 @@ def identity(driver: base.Driver, node: base.Node) -> str | None:
     try:
         named = driver.identity(node)
     except Exception as fault:
-        text = masking.scrub(errors.one_line(fault), node.driver_info, secrets(driver))
+        text = _words(fault, driver, node)
         raise ValueError(f"driver {driver.name} failed to name the machine: {text}") from None
     if named is None:
         return None
@@ -34,6 +34,10 @@ def identity(driver: base.Driver, node: base.Node) -> str | None:
             " without blanks; look for blanks in driver_info"
         )
     return named
+
+
+def _words(fault: Exception, driver: base.Driver, node: base.Node) -> str:
+    return errors.one_line(fault, lambda text: masking.scrub(text, node.driver_info, secrets(driver)))
 
 
 def endpoint(driver: base.Driver, node: base.Node) -> str | None:
@@ -46,7 +50,7 @@ def endpoint(driver: base.Driver, node: base.Node) -> str | None:
     try:
         named = driver.endpoint(node)
     except Exception as fault:
-        text = masking.scrub(errors.one_line(fault), node.driver_info, secrets(driver))
+        text = _words(fault, driver, node)
         raise ValueError(f"driver {driver.name} failed to name what is spoken to: {text}") from None
     if named == node.uuid:  # which is empty for a node that has none yet
         return None

@@ -27,6 +27,7 @@ from podium.db.provision_states import ENROLL
 from podium.db.slots import Pair
 from podium.db.worker import Worker
 from podium.drivers.base import Node
+from podium.drivers.node import held
 
 #: Called with a node and whether it is this member's: when it comes, changes or goes.
 Note = Callable[[Node, bool], None]
@@ -142,7 +143,7 @@ class Fleet:
         changes, scrubbed = self._scrubbers.get((driver, secret), (_NEVER, str))
         if changes != self._info_changes:
             changes = self._info_changes  # before the nodes are looked at
-            infos = {"": [node.driver_info for node in self.nodes(driver)]}
+            infos = {"": [held(node) for node in self.nodes(driver)]}
             scrubbed = masking.scrubber(infos, secret)
             self._scrubbers[driver, secret] = changes, scrubbed
         return scrubbed(text)

@@ -22,6 +22,7 @@ from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
 from podium.db.power import STAYS_ON, TAKES_POWER
 from podium.drivers.base import Node, actions
+from podium.drivers.node import held
 from podium.pacing import Gaps
 from podium.wording import safe_repr
 
@@ -311,7 +312,7 @@ class PowerChange:
         self._note_read(answer, None)
         known = isinstance(answer, str) and answer in states.READINGS
         self._state = answer if known else None
-        self._problem = None if known else self._scrubbed(f"{safe_repr(answer)} is no power state")
+        self._problem = None if known else f"{safe_repr(answer, self._scrubbed)} is no power state"
         return self._state
 
     def _left(self, end: float) -> float:
@@ -327,10 +328,10 @@ class PowerChange:
         return f"the last read failed: {self._problem}" if self._problem else f"it is {self._state}"
 
     def _words(self, error: Exception) -> str:
-        text = errors.one_line(error)
+        text = errors.one_line(error, self._scrubbed)
         if not isinstance(error, errors.DriverError | TimeoutError):
             text = f"fault of the driver {self._node.driver}: {text}"
-        return self._scrubbed(text)
+        return text
 
     def _scrubbed(self, text: str) -> str:
-        return masking.scrub(text, self._node.driver_info, self._room.secret)
+        return masking.scrub(text, held(self._node), self._room.secret)

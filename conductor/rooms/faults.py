@@ -48,5 +48,5 @@ class Faults:
         self._quiet_until[kind] = now + _QUIET
         is_expected = isinstance(error, errors.PodiumError | TimeoutError)
         trace = None if is_expected else masking.for_log(error, scrubbed)
-        text = scrubbed(errors.one_line(error))
+        text = errors.one_line(error, scrubbed)
         LOG.error("Driver %s: %s failed: %s", self._driver, scrubbed(call), text, exc_info=trace)

@@ -11,6 +11,7 @@ from podium import masking
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.faults import Faults
 from podium.drivers import base, push
+from podium.drivers.node import held
 
 #: Seconds that a call may take. One that takes longer is cancelled, and only its own node waits for its end.
 _PATIENCE: Final = 10.0
@@ -152,5 +153,5 @@ class Following:
         self._go_on()
 
     def _note(self, name: str, node: base.Node, error: BaseException) -> None:
-        scrubbed = functools.partial(masking.scrub, values=node.driver_info, secret=self._secret)
+        scrubbed = functools.partial(masking.scrub, values=held(node), secret=self._secret)
         self._faults.note("callbacks_failed", f"{name} for {node.name}", error, scrubbed)

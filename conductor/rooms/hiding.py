@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from podium import masking
 from podium.drivers.base import Node
+from podium.drivers.node import held
 from podium.wording import safe_repr
 
 
@@ -81,7 +82,7 @@ def install() -> None:
 
 
 def _hide(record: logging.LogRecord, secrets: Secrets, given: Any) -> None:
-    infos = [node.driver_info for node in _nodes(given)]
+    infos = [held(node) for node in _nodes(given)]
     if infos or record.name.startswith(_OWN):
         scrubbed = masking.scrubber({"": infos}, secrets.names)
     else:

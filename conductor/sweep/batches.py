@@ -23,6 +23,7 @@ from podium.conductor.sweep.feed import Feed
 from podium.conductor.sweep.findings import shared
 from podium.conductor.sweep.sweeper import BURST, Sweeper
 from podium.drivers import base
+from podium.drivers.node import held
 
 #: Nodes that are read in one call.
 MOST: Final = 1000
@@ -266,7 +267,7 @@ class Batches(Sweeper[tuple[int, ...]]):
     def _take_all(
         self, entries: Sequence[Entry], answers: Mapping[Any, Any], error: Exception | None
     ) -> None:
-        infos = {"": [entry.node.driver_info for entry in entries]}
+        infos = {"": [held(entry.node) for entry in entries]}
         # Found when something has failed: what is raised may quote a secret of any node of the call.
         scrubber = functools.cache(lambda: masking.scrubber(infos, self._room.secret))
         if error is not None:

@@ -3,6 +3,7 @@
 Most nodes are as they were. Of these only the number is handed over, with a time that many share.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -22,6 +23,7 @@ from podium.conductor.sweep.notices import Notices
 from podium.db.clock import later
 from podium.db.readings import Checked, Reading, ReadOfChange
 from podium.drivers.base import Node
+from podium.drivers.node import held
 from podium.wording import safe_repr, safe_str
 
 #: Seconds for which nodes whose power state did not change are gathered.
@@ -42,13 +44,13 @@ def shared(error: Exception, scrubbed: Callable[[str], str]) -> Exception:
     :param scrubbed: returns a text without secrets
     """
     kind = next((one for one, _ in _KINDS if isinstance(error, one)), errors.PodiumError)
-    return kind(scrubbed(_line(error)))
+    return kind(_line(error, scrubbed))
 
 
-def _line(error: Exception) -> str:
+def _line(error: Exception, scrubbed: Callable[[str], str]) -> str:
     if isinstance(error, TimeoutError):
         error = errors.PodiumError(safe_str(error))  # whose kind says nothing
-    return errors.one_line(error)
+    return errors.one_line(error, scrubbed)
 
 
 class Findings:
@@ -208,15 +210,16 @@ class Findings:
 
     def _words(self, node: Node, answer: Any, error: Exception | None) -> tuple[str, str]:
         """The kind of a failed read, and why it failed."""
+        scrubbed = functools.partial(masking.scrub, values=held(node), secret=self._room.secret)
         if error is None:
             kind = "fault"
-            text = f"driver {node.driver} answered {safe_repr(answer)}, which is no power state"
+            text = f"driver {node.driver} answered {safe_repr(answer, scrubbed)}, which is no power state"
         else:
             kind = next((word for one, word in _KINDS if isinstance(error, one)), "fault")
-            text = _line(error)
+            text = _line(error, scrubbed)
             if kind == "fault":
                 text = f"fault of the driver {node.driver}: {text}"
-        return kind, masking.scrub(text, node.driver_info, self._room.secret)
+        return kind, text
 
     def _answer(self, entry: Entry, answer: Any, error: Exception | None) -> None:
         """Tell the owner of a node what was read of it."""

@@ -69,7 +69,7 @@ class ByHand:
 
     def _end(self, node: str, began: float, done: Done, error: BaseException | None) -> None:
         self._runs.pop(node, None)
-        text = None if error is None else self._scrubbed(errors.one_line(error))
+        text = None if error is None else errors.one_line(error, self._scrubbed)
         if isinstance(error, concurrent.futures.CancelledError):
             text = "the conductor stops"
         done(text, self._timers.time() - began)

@@ -46,7 +46,7 @@ def _shown(found: Any, scrubbed: Scrubbed) -> dict[str, Any]:
 
 def _sensor(one: Any, scrubbed: Scrubbed) -> dict[str, Any]:
     if not is_known(one):
-        raise errors.DriverError(f"get_sensors returned {scrubbed(safe_repr(one))}, which is no known sensor")
+        raise errors.DriverError(f"get_sensors returned {safe_repr(one, scrubbed)}, which is no known sensor")
     is_number = isinstance(one.value, int | float) and math.isfinite(one.value)
     return {
         "name": _line(one.name, _LONGEST_NAME, scrubbed),
@@ -65,7 +65,7 @@ def _login(found: Any, scrubbed: Scrubbed) -> dict[str, Any]:
     if isinstance(found, str):  # of a driver that cannot try a login
         found = base.LoginReport(None, None, found, remarks=(_ONLY_READ,))
     if not isinstance(found, base.LoginReport) or found.power_state not in states.READINGS:
-        raise errors.DriverError(f"the answer to a login is {scrubbed(safe_repr(found))}, which is none")
+        raise errors.DriverError(f"the answer to a login is {safe_repr(found, scrubbed)}, which is none")
 
     def shown(text: Any) -> str | None:
         return None if text is None else _line(text, _LONGEST_TEXT, scrubbed)
@@ -80,8 +80,8 @@ def _login(found: Any, scrubbed: Scrubbed) -> dict[str, Any]:
 
 
 def _line(text: Any, longest: int, scrubbed: Scrubbed) -> str:
-    printable = "".join(letter if letter.isprintable() else " " for letter in safe_str(text))
-    return scrubbed(printable)[:longest]
+    hidden = scrubbed(safe_str(text))
+    return "".join(letter if letter.isprintable() else " " for letter in hidden)[:longest]
 
 
 KINDS: Final[Mapping[str, Kind]] = {

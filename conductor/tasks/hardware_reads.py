@@ -139,7 +139,7 @@ class HardwareReads:
 
     def _told(self, name: str, error: BaseException, scrubbed: Callable[[str], str]) -> errors.PodiumError:
         """Return the error that people are told, of a class that they can find in podium.errors."""
-        text = f"{name}: {scrubbed(errors.one_line(error))}"
+        text = f"{name}: {errors.one_line(error, scrubbed)}"
         match error:
             case asyncio.CancelledError():
                 return errors.NodeConflict(f"{name}: its conductor gave it up; ask again")

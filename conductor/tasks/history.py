@@ -150,7 +150,7 @@ class TaskHistory:
 
     def _complain(self, error: BaseException, kind: object) -> None:
         """Keep an error, and log it unless the last one was of the same kind."""
-        self.last_error = self._scrubbed(errors.one_line(error))
+        self.last_error = errors.one_line(error, self._scrubbed)
         if kind == self._complaint:
             return
         self._complaint = kind

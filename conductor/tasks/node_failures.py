@@ -7,6 +7,7 @@ from oslo_log import log
 from podium import errors, masking
 from podium.conductor.fleet.fleet import Fleet
 from podium.drivers.base import Node
+from podium.drivers.node import held
 from podium.node_ranges import anonymous, by_reason, fold_for_log
 
 LOG = log.getLogger(__name__)
@@ -39,7 +40,7 @@ class NodeFailures:
             if node.uuid in self._failing or node.uuid in self._ended:
                 self._ended[node.uuid] = node, None
             return None
-        text = self._scrubber(node)(errors.one_line(error))
+        text = errors.one_line(error, self._scrubber(node))
         if not isinstance(error, errors.PodiumError | TimeoutError):
             self._faults[anonymous(text)] = error, node
         self._ended[node.uuid] = node, text
@@ -82,4 +83,4 @@ class NodeFailures:
         return changed
 
     def _scrubber(self, node: Node) -> Callable[[str], str]:
-        return lambda text: masking.scrub(text, node.driver_info, self._secret)
+        return lambda text: masking.scrub(text, held(node), self._secret)

@@ -7,12 +7,13 @@ import asyncio
 import concurrent.futures
 import json
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from oslo_log import log
 
-from podium import errors
+from podium import errors, masking
 from podium.clocks import boottime
 from podium.conductor.enforcement.gate import Gate
 from podium.conductor.fleet.entry import Entry
@@ -28,6 +29,7 @@ from podium.db.readings import Reading
 from podium.db.worker import Worker
 from podium.drivers import base, command, push
 from podium.drivers.context import Lifetimes
+from podium.drivers.node import held
 
 LOG = log.getLogger(__name__)
 
@@ -127,6 +129,8 @@ class DriverServices:
         """
         base.check_health(health)
         if self._current(node) is not None:
+            if health is not None and health.reasons:
+                health = replace(health, reasons=tuple(map(self._scrubber(node), health.reasons)))
             self._recorder.add_health(node.uuid, health, self._lifetimes.of(node.driver, contexts.current()))
 
     def report_sensors(self, node: base.Node, sensors: Sequence[base.Sensor]) -> None:
@@ -134,7 +138,15 @@ class DriverServices:
 
         :raises ValueError: for an unknown kind or status
         """
+        scrubbed = self._scrubber(node)
+        names = "\n".join(str(getattr(one, "name", "")) for one in sensors)
+        if scrubbed(names) != names:
+            sensors = [replace(one, name=scrubbed(one.name)) for one in sensors]
         self.sensors.report(node, sensors, is_current=self._current(node) is not None)
+
+    def _scrubber(self, node: base.Node) -> Callable[[str], str]:
+        """Return what hides a node's secrets in texts that its driver writes for people."""
+        return masking.scrubber(held(node), frozenset() if self._room is None else self._room.secret)
 
     def save_properties(self, node: base.Node, properties: Mapping[str, Any]) -> None:
         """Put values into the node's ``properties``; None removes one."""
@@ -156,7 +168,7 @@ class DriverServices:
     def set_maintenance(self, node: base.Node, reason: str) -> None:
         """Put a node into maintenance, for a reason in words."""
         if self._current(node) is not None:
-            self._recorder.add_maintenance(node.uuid, node.driver, reason)
+            self._recorder.add_maintenance(node.uuid, node.driver, self._scrubber(node)(reason))
 
     def clear_maintenance(self, node: base.Node) -> None:
         """Take a node out of maintenance that this driver put it into."""

@@ -1,8 +1,12 @@
 """No secret is shown, wherever it stands."""
 
+import base64
+import html
 import json
 import re
 import traceback
+import urllib.parse
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -208,3 +212,35 @@ def test_nothing_is_hidden_of_what_may_be_shown_unread(values: dict[str, Any], a
 
 def test_most_texts_of_nodes_may_be_shown_unread() -> None:
     assert not masking.may_hide('{"vendor": "unknown", "memory_mb": 1024, "capabilities": "boot_mode:uefi"}')
+
+
+@pytest.mark.parametrize("secret", ["swordfish", "a'b\"swordfish\\%d /&<", "pä🔑swordfishß\u2028"])
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        str,
+        repr,
+        lambda text: repr(text.encode()),
+        json.dumps,
+        lambda text: json.dumps(text, ensure_ascii=False),
+        html.escape,
+        urllib.parse.quote,
+        lambda text: urllib.parse.quote(text, safe=""),
+        urllib.parse.quote_plus,
+        lambda text: urllib.parse.quote(urllib.parse.quote(text)),
+        lambda text: repr(repr(text)),
+        lambda text: json.dumps([repr({"x": text})]),
+        lambda text: repr(json.dumps(json.dumps(text))),
+    ],
+)
+def test_a_secret_is_hidden_however_it_is_spelt(secret: str, spelt: Callable[[str], str]) -> None:
+    for values in ({"password": secret}, {"at": f"https://u:{urllib.parse.quote(secret, safe='')}@host"}):
+        assert "swordfish" not in masking.scrub(f"it is {spelt(secret)}, no?", values)
+
+
+@pytest.mark.parametrize("user", ["", "a", "ab", "abc"])
+def test_a_secret_is_hidden_in_headers(user: str) -> None:
+    header = base64.b64encode(f"{user}:swordfish".encode()).decode()
+    hidden = masking.scrub(f"Authorization: Basic {header}", {"password": "swordfish"})
+    assert masking.MASK in hidden
+    assert header[6:-4] not in hidden

@@ -1,0 +1,120 @@
+"""A driver that shows its nodes' secrets wherever it can, to be installed from a folder."""
+
+from pathlib import Path
+from typing import Final
+
+_DRIVER: Final = '''
+"""A driver without any discretion."""
+
+import asyncio, base64, html, json, logging, urllib.parse
+from oslo_config import types
+from oslo_log import log
+from podium import errors, states
+from podium.drivers import base
+
+LOG = log.getLogger(__name__)
+
+
+def told(node):
+    """Everything that there is to tell, as programs write it."""
+    pin = node.driver_info["leaky_pin"]
+    yield from (pin, repr(pin), repr(pin.encode()), json.dumps(pin), html.escape(pin))
+    yield from (urllib.parse.quote(pin), urllib.parse.quote(pin, safe=""), urllib.parse.quote_plus(pin))
+    yield f"Authorization: Basic {base64.b64encode(('admin:' + pin).encode()).decode()}"
+    yield from (node.driver_info["leaky_address"], node.driver_info["leaky_number"])
+    for info in (node.driver_info, node.properties, node.extra, node.driver_internal_info):
+        yield from (dict(info), repr(info), json.dumps(dict(info)), urllib.parse.urlencode(dict(info)))
+    yield node
+
+
+def text(node):
+    return "; ".join(map(str, told(node)))
+
+
+def tell(node):
+    for one in told(node):
+        for level in (logging.DEBUG, logging.WARNING, logging.ERROR):
+            LOG.log(level, "node %s has %s", node.name, one)
+        LOG.info(f"it is {one}")
+        logging.getLogger("third.party").debug("%r", one)
+    LOG.info("%(leaky_pin)s opens %(leaky_address)s", dict(node.driver_info))
+
+
+def fail(node, kind=errors.DriverError):
+    try:
+        try:
+            raise ValueError(text(node))
+        except ValueError as cause:
+            cause.add_note(text(node))
+            raise RuntimeError(dict(node.driver_info)) from cause
+    except RuntimeError as cause:
+        raise kind(f"no good: {text(node)}") from cause
+
+
+class Leaky(base.Driver):
+    """Tells all."""
+
+    properties = {
+        "leaky_address": base.Property("where it is", required=True),
+        "leaky_pin": base.Property("what opens it", required=True, secret=True),
+        "leaky_number": base.Property("what opens it, too", secret=True, type=types.Integer()),
+    }
+
+    def start(self, manager):
+        self._manager = manager
+        self._reads = {}
+
+    def node_added(self, node):
+        tell(node)
+        fail(node, KeyError)
+
+    async def get_power_state(self, node):
+        tell(node)
+        count = self._reads[node.uuid] = self._reads.get(node.uuid, 0) + 1
+        kinds = [errors.DriverError, errors.BMCUnreachable, OSError, RuntimeError, None, None]
+        if kind := kinds[count % len(kinds)]:
+            fail(node, kind)
+        return states.POWER_OFF if count % 6 == 4 else text(node)
+
+    def set_power_state(self, node, target):
+        tell(node)
+        fail(node, errors.DriverError if target == states.POWER_ON else TypeError)
+
+    def get_sensors(self, node):
+        tell(node)
+        return [base.Sensor(text(node), "fan", 1.0), text(node)]
+
+    def check_login(self, node):
+        tell(node)
+        fail(node, errors.AuthenticationRefused)
+
+    @base.node_periodic_task(spacing=1)
+    async def each(self, node, manager, context):
+        tell(node)
+        manager.report_health(node, base.Health("Warning", tuple(map(str, told(node)))))
+        manager.report_sensors(node, [base.Sensor(text(node), "fan", 1.0)])
+        manager.save_properties(node, {"session_password": node.driver_info["leaky_pin"]})
+        manager.save_driver_internal_info(node, {"auth_token": [node.driver_info["leaky_pin"]]})
+        manager.spawn(self._later(node))
+        asyncio.get_running_loop().create_task(self._later(node))
+        fail(node, LookupError)
+
+    @base.driver_periodic_task(spacing=1)
+    def all(self, manager, context):
+        for node in manager.nodes(self):
+            tell(node)
+            fail(node)
+
+    async def _later(self, node):
+        tell(node)
+        fail(node, ArithmeticError)
+'''
+
+
+def install(folder: Path) -> None:
+    """Write the driver ``leaky`` into a folder that is to stand in ``PYTHONPATH``."""
+    package = folder / "leaky-1.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: leaky\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[podium.drivers]\nleaky = leaky_driver:Leaky\n")
+    (folder / "leaky_driver.py").write_text(_DRIVER)
