@@ -13,6 +13,8 @@ _RUN: Final = re.compile(r"[A-Za-z0-9]+")
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}")
 #: Characters of the shortest secret that is looked for: shorter ones occur in too many words.
 _SHORTEST: Final = 3
+#: A backslash, which may be escaped itself in an address.
+_ESCAPE: Final = r"(?:\\|%(?:25)*5[Cc])"
 _SHORT: Final = {"\n": "n", "\r": "r", "\t": "t"}
 
 
@@ -72,13 +74,13 @@ def _sign(sign: str) -> str:
     units = sign.encode("utf-16-be", "surrogatepass")
     ways = [re.escape(sign), re.escape(html.escape(sign)), rf"&\#(?:x0*{number:x}|{number});"]
     ways.append("".join(rf"%(?:25)*{byte:02x}" for byte in data))
-    ways.append("".join(rf"\\+x{byte:02x}" for byte in data))
-    ways.append("".join(rf"\\+u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)))
-    ways += [rf"\\+U{number:08x}", rf"\\+x{number:02x}"]
+    ways.append("".join(rf"{_ESCAPE}+x{byte:02x}" for byte in data))
+    ways.append("".join(rf"{_ESCAPE}+u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)))
+    ways += [rf"{_ESCAPE}+U{number:08x}", rf"{_ESCAPE}+x{number:02x}"]
     if sign in _SHORT:
-        ways.append(rf"\\+{_SHORT[sign]}")
+        ways.append(rf"{_ESCAPE}+{_SHORT[sign]}")
     if sign == " ":
         ways.append(r"\+")
     if sign.isspace() or not sign.isprintable():
         ways.append(r"\s+")
-    return rf"\\*(?i:{'|'.join(dict.fromkeys(ways))})"
+    return rf"{_ESCAPE}*(?i:{'|'.join(dict.fromkeys(ways))})"

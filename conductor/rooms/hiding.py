@@ -5,6 +5,7 @@ Which nodes these are, and what is secret in them, is found out when a line is l
 particular, such as a task for the whole driver, may show any: there the secrets of all nodes are hidden.
 """
 
+import asyncio
 import contextvars
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,12 @@ class Secrets:
 
     names: frozenset[str]
     scrubbed: Callable[[str], str] = str
+
+    def log_fault(self, loop: asyncio.AbstractEventLoop, fault: dict[str, Any]) -> None:
+        """Log what no call hears of, such as the error of a task that nobody awaits; a loop's handler."""
+        contexts = contextvars.copy_context()
+        contexts.run(note_call, self)
+        contexts.run(loop.default_exception_handler, fault)
 
 
 #: A call of a driver: what is secret, and what it was given.

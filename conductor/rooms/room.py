@@ -293,6 +293,7 @@ class DriverRoom:
 
     async def _live(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self.secrets.log_fault)
         self._mailbox = Mailbox(self._loop)
         self._stop = asyncio.Event()
         self._life = asyncio.current_task()

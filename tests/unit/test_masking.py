@@ -229,6 +229,7 @@ def test_most_texts_of_nodes_may_be_shown_unread() -> None:
         urllib.parse.quote_plus,
         lambda text: urllib.parse.quote(urllib.parse.quote(text)),
         lambda text: repr(repr(text)),
+        lambda text: urllib.parse.urlencode({"x": [text]}),
         lambda text: json.dumps([repr({"x": text})]),
         lambda text: repr(json.dumps(json.dumps(text))),
     ],

@@ -1,6 +1,7 @@
 """No line that a driver logs while it is called for a node shows a secret of that node."""
 
 import asyncio
+import gc
 import logging
 import re
 import threading
@@ -14,6 +15,7 @@ from oslo_log import formatters
 from oslo_log import log as oslo_log
 
 from fakes import PATIENCE, Clock, StillDriver, happened, pieces
+from podium import masking
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms import hiding
 from podium.conductor.rooms.room import DriverRoom
@@ -266,6 +268,24 @@ def test_reads_that_go_on_side_by_side_each_hide_the_secrets_of_their_own_node(
     asyncio.run(main())
     lines = [record.getMessage() for record in shown.records if record.name == "acme"]
     assert sorted(lines) == [f"{name}: my password is ******" for name in ("a", "b", "c")]
+
+
+def test_the_error_of_a_task_that_nobody_awaits_shows_no_secret_of_any_node(shown: Lines) -> None:
+    secrets = hiding.Secrets(frozenset({"acme_pin"}))
+    secrets.scrubbed = masking.scrubber(INFO, secrets.names)
+
+    async def fail() -> None:
+        raise OSError(f"{PASSWORD} and {PIN} at bmc1")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(secrets.log_fault)
+        forgotten = asyncio.create_task(fail())
+        await asyncio.wait([forgotten])
+
+    asyncio.run(main())
+    gc.collect()
+    assert "OSError: ****** and ****** at bmc1" in shown.text
+    assert "hunter2" not in shown.text
 
 
 def test_a_line_of_nobodys_call_is_left_as_it_is(shown: Lines) -> None:
