@@ -10,7 +10,7 @@ _LONGEST: Final = 200
 #: Faults of what somebody gave after which the rest of it is not looked at: nobody reads more.
 MOST_FAULTS: Final = 100
 #: Fields by which people know records.
-_IDENTITY: Final = ("id", "uuid", "name", "method", "path")
+_IDENTITY: Final = ("id", "uuid", "name", "request_id", "node_id", "method", "path")
 #: Characters of a name that is compared with others.
 _LONGEST_NAME: Final = 80
 

@@ -27,6 +27,7 @@ from podium.db.models import columns, nodes
 from podium.db.models import credential_changes as changes
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, CANCELLED, HELD, NOTHING_ASKED, WAITING, note_progress_of
+from podium.wording import which
 
 ASKED: Final = "asked"
 SENT: Final = "sent"
@@ -53,6 +54,9 @@ class Change(NamedTuple):
     new: dict[str, Any]
     old: dict[str, Any]
     expire_at: datetime | None
+
+    def __repr__(self) -> str:
+        return which(self)
 
 
 _CHANGES: Final = sa.select(*columns(changes, Change._fields)).where(_OF_CHANGES)

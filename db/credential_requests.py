@@ -4,7 +4,7 @@ Functions of an open connection, of which the caller has taken the number of its
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -57,8 +57,8 @@ class Share:
     account: str | None
     on_bmc: bool
     state: str
-    new: Mapping[str, Any]
-    old: Mapping[str, Any]
+    new: Mapping[str, Any] = field(repr=False)
+    old: Mapping[str, Any] = field(repr=False)
     expire_at: datetime | None
 
 
@@ -70,6 +70,9 @@ class Holder(NamedTuple):
     group: str
     endpoint: str | None
     info: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Holder({self.claim!r})"
 
 
 _LOOK: Final = (

@@ -15,13 +15,17 @@ from podium.client.calls.node_changes import SetNodes
 from podium.drivers.base import Node
 
 #: Mappings that may hold anything.
-MAPPINGS: Final = {"driver_info", "driver_internal_info", "properties", "extra", "instance_info", "record"}
+MAPPINGS: Final = {
+    *("driver_info", "driver_internal_info", "properties", "extra", "instance_info", "record"),
+    *("info", "new", "old"),
+}
 #: Fields that only look like it: options, masked answers, names of secrets, and files where they are.
 HARMLESS: Final = {
     "podium.api.ironic.collections.Page.sort_key",
     "podium.api.ironic.rendering._Hidden.secrets",
     "podium.cli.ways.Way.credentials",
     "podium.client.calls.drivers.Driver.properties",
+    "podium.client.calls.drivers.Driver.sets_password",
     "podium.client.calls.drivers.Property.secret",
     "podium.client.calls.enrolment.Null.key",
     "podium.client.calls.nodes.Filter.extra",
@@ -29,8 +33,13 @@ HARMLESS: Final = {
     "podium.client.local.backend.Backend.key",
     "podium.client.records.unsetting.Unset.key",
     "podium.client.remote.server.Server.credentials",
+    "podium.conductor.power.actions.Timeouts.credentials",
+    "podium.conductor.power.credentials.Became.credentials",
     "podium.conf.client.Settings.credentials_file",
+    "podium.db.members.Service.secret_keys",
     "podium.db.news.News.key",
+    "podium.db.outcomes.Outcome.credentials",
+    "podium.db.resealing.tally.Tally.key",
     "podium.db.news.Place.key",
     "podium.db.paging.Order.key",
     "podium.drivers.driver_info.Property.secret",
