@@ -1,7 +1,7 @@
 """``podium secret check`` and ``rotate``: which keys encrypt the secrets in the database."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from podium.conf.database import database_url, engine_options
 from podium.db import opening, schema, secret_keys
 from podium.db.engine import Database
 from podium.db.keyring import Keyring
+from podium.db.models import nodes
 from podium.db.resealing import erasure, tally
 from podium.db.resealing.documents import Secrets
 from podium.db.resealing.places import PLACES, Report
@@ -142,8 +143,11 @@ class Rotate(Command):
                 written = rotation.run(report)
             with self.progress("overwriting what was before"):
                 left = erasure.erase(database, [place.table for place in PLACES])
-        self.say(f"{written} rows were written anew; all secrets are encrypted with the key {name}")
-        return self._told(rotation, left)
+            unreadable = _named(database, rotation.unreadable)
+        rest = f"; {len(unreadable)} could not be" if unreadable else ""
+        self.say(f"{written} rows were encrypted anew with the key {name}{rest}")
+        self._warn(unreadable, left)
+        return int(bool(unreadable or left))
 
     def _begin(self, database: Database, keyring: Keyring) -> str:
         """Return the name of the first key, which is in use from now on.
@@ -168,9 +172,17 @@ class Rotate(Command):
         database.written(begin)
         return name
 
-    def _told(self, rotation: Rotation, left: Sequence[str]) -> int:
-        for table, number in sorted(rotation.unreadable)[:_SHOWN]:
-            self.warn(f"{table}, row {number}: a secret cannot be decrypted, and stays; set it anew")
+    def _warn(self, unreadable: Sequence[str], left: Sequence[str]) -> None:
+        for what in unreadable[:_SHOWN]:
+            self.warn(f"{what}: a secret cannot be decrypted, and stays as it is; set it anew")
         for line in left:
-            self.warn(f"what was written before is still in {line}; run this again")
-        return int(bool(rotation.unreadable or left))
+            self.warn(f"what rows held before may still be there; run this again: {line}")
+
+
+def _named(database: Database, rows: Collection[tuple[str, int]]) -> list[str]:
+    """Return what people call rows: the names of nodes, or their table and number."""
+    numbers = [number for table, number in sorted(rows) if table == nodes.name][:_SHOWN]
+    with database.read() as connection:
+        found = connection.execute(sa.select(nodes.c.id, nodes.c.name).where(nodes.c.id.in_(numbers)))
+        names = {(nodes.name, row.id): row.name for row in found}
+    return [names.get(row, f"{row[0]}, row {row[1]}") for row in sorted(rows)]

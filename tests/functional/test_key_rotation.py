@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from clusters import CONFIG, Cluster, Host
-from daemons import BIN, Rack, eventually, run_here
+from daemons import BIN, Daemon, Rack, eventually, run_here
 from loads import Load
 from podium.cli.main import main
 from podium.db import api
+from podium.db.engine import Database
 from podium.db.keyring import Keyring
 from rounds import SEED, only_long
 from servers import Server
@@ -33,11 +35,12 @@ def rack(tmp_path: Path) -> Iterator[Rack]:
         yield rack
 
 
-@pytest.fixture
-def cluster(tmp_path: Path, rack: Rack, postgresql_server: Server) -> Iterator[Cluster]:
+@pytest.fixture(params=["postgresql_server", "mariadb_server"])
+def cluster(request: pytest.FixtureRequest, tmp_path: Path, rack: Rack) -> Iterator[Cluster]:
     """Two conductors, whose nodes were enrolled before there was a key."""
     (tmp_path / "hosts").mkdir()
-    with Cluster(tmp_path / "hosts", postgresql_server, 2) as cluster:
+    server: Server = request.getfixturevalue(request.param)
+    with Cluster(tmp_path / "hosts", server, 2) as cluster:
         cluster.podium("node", "import", str(rack.nodes))
         yield cluster.start()
 
@@ -153,3 +156,34 @@ def test_keys_change_while_two_conductors_work_and_the_command_is_killed(
     assert not any(bmc["wrong_logins"] for bmc in rack.accounts(f"1-{BMCS}").values())
     for host in cluster.hosts:
         assert "Traceback" not in host.daemon.text()
+
+
+@only_long
+def test_an_sqlite_database_at_work_keeps_nothing_of_what_was_in_plain_text(
+    tmp_path: Path, rack: Rack
+) -> None:
+    daemon = Daemon(tmp_path, default="enabled_drivers = ipmi")
+    database = Database(daemon.url)  # as a Podium of before has it, which knows no keys
+    nodes = yaml.safe_load(rack.nodes.read_text())["nodes"]
+    for node in nodes:
+        node["extra"] = {"admin_password": WORD * 50}
+    with database.write() as connection:
+        api.create_nodes(connection, nodes)
+    with database.write() as connection:
+        for node in api.list_nodes(connection)[:10]:
+            api.update_node(connection, node.id, {"extra": {"admin_password": WORD}})
+    database.dispose()
+    with daemon:
+        assert WORD.encode() in files(tmp_path)
+        assert daemon.podium("secret", "check", expect=1)
+        daemon.podium("secret", "rotate")
+        assert WORD.encode() not in files(tmp_path)
+        assert daemon.podium("secret", "check")
+        daemon.podium("node", "power", "on", f"r1n[01-{BMCS}]", "--wait")
+    assert not any(bmc["wrong_logins"] for bmc in rack.accounts(f"1-{BMCS}").values())
+    assert WORD.encode() not in files(tmp_path)
+
+
+def files(folder: Path) -> bytes:
+    """The database, its log, and what belongs to that."""
+    return b"".join(file.read_bytes() for file in folder.glob("podium.sqlite*"))

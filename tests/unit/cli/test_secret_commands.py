@@ -12,7 +12,7 @@ import pytest
 from commands import Here
 from keys import NEW, enrol
 from podium.cli.secrets import Rotate
-from podium.db import members
+from podium.db import api, members
 from podium.db.engine import Database
 from podium.db.keyring import Keyring, key_name
 
@@ -59,7 +59,7 @@ def test_an_old_database_is_encrypted_and_nothing_of_before_is_left(
     assert made.startswith(f"The key {name} is the first of {key_file} now.")
     done = podium("secret", "rotate")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"2 rows were written anew; all secrets are encrypted with the key {name}\n"
+    assert done.stdout == f"2 rows were encrypted anew with the key {name}\n"
     assert places(check(podium, expect=0)) == [(name, "first", 2)]
     kept = sorted(tmp_path.glob("podium.sqlite*"))
     assert len(kept) == 3
@@ -87,6 +87,23 @@ def test_another_key_takes_the_place_of_the_first(
     lines = [line for line in key_file.read_text().splitlines() if line.startswith("#")]
     key_file.write_text("\n".join([*lines, key_file.read_text().splitlines()[len(lines)]]))
     assert podium("node", "list").returncode == 0
+
+
+def test_rotate_names_the_nodes_whose_secrets_it_could_not_decrypt(
+    podium: Here, database: Database, key_file: Path
+) -> None:
+    podium("secret", "new-key")
+    (name,) = names(key_file)
+    damaged = f"fernet!{name}!gAAAA"
+    with database.write() as connection:
+        (node,) = api.find_nodes(connection, ["n2"])
+        api.update_node(connection, node.id, {"driver_info": {"fake_password": damaged}})
+    podium("secret", "rotate")
+    podium("secret", "new-key")
+    done = podium("secret", "rotate")
+    assert done.returncode == 1
+    assert done.stdout.endswith("; 1 could not be\n")
+    assert done.stderr == "podium: n2: a secret cannot be decrypted, and stays as it is; set it anew\n"
 
 
 def test_rotate_names_the_conductors_that_lack_the_key(
