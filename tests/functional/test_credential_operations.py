@@ -6,12 +6,13 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 import podium.cli.main
 from apis import Api
-from daemons import Daemon, run_here
+from daemons import Daemon, Rack, run_here
 from rounds import only_long
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -20,11 +21,12 @@ OLD, NEW = "0ld-hunter", "n3w-hunter"
 
 
 class Place:
-    """A conductor and a podium-api over machines in memory."""
+    """A conductor and a podium-api, over machines in memory or simulated BMCs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.daemon = Daemon(folder, default="enabled_drivers = fake")
+        quick = "[ipmi]\ncommand_retry_timeout = 3\n[redfish]\nread_timeout = 3\n"
+        self.daemon = Daemon(folder, quick)
         self.api = Api(folder, url=self.daemon.url)
         self.file = folder / "password"
         self.file.touch(0o600)
@@ -61,7 +63,7 @@ class Place:
         file = self.folder / f"export-{next(self._numbers)}.json"
         self.daemon.podium("node", "export", "-f", "json", "--with-secrets", str(file))
         nodes = json.loads(file.read_text())["nodes"]
-        return {node["name"]: node["driver_info"]["fake_password"] for node in nodes}
+        return {node["name"]: node["driver_info"][f"{node['driver']}_password"] for node in nodes}
 
 
 @pytest.fixture
@@ -130,3 +132,40 @@ def test_an_answer_that_is_lost_is_settled(place: Place) -> None:
         done = place.there("credential", "settle", "n1", "--wait")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "n1: credentials changed")
     assert place.passwords() == {"n1": NEW}
+
+
+#: Kinds of BMCs that make it hard to know which password they have.
+FAULTS: Final = ("password-silent", "password-lost", "password-reboots=2")
+
+
+@only_long
+@pytest.mark.parametrize("protocol", ["ipmi", "redfish"])
+def test_no_bmc_is_sent_a_wrong_password_but_canaries(place: Place, protocol: str) -> None:
+    names = [f"r1n{one:02}" for one in range(1, 9)]
+    with Rack(place.folder, 8, protocol=protocol) as rack:
+        place.daemon.podium("node", "import", str(rack.nodes), "--quiet")
+        for number, fault in enumerate(FAULTS, start=4):
+            rack.ctl("fault", fault, str(number))
+        rack.ctl("fault", "password-refused=history", "8")
+        before = place.passwords()
+        done = place.set(place.there, "r1n[01-08]", "--on-bmc", "--canary", "3")
+        assert done.returncode == 1
+        shown = place.there("operation", "show", "1", "--long", "-f", "json").stdout
+        ended = {one["name"]: one["state"] for one in json.loads(shown)["results"]}
+        # One that lost the new password has the old one, and so does the one that refused it.
+        assert ended == {name: "failed" if name in ("r1n05", "r1n08") else "done" for name in names}
+        found = place.passwords()
+        assert found == {name: NEW if ended[name] == "done" else before[name] for name in names}
+        accounts = rack.accounts("1-8").values()
+        assert [one["wrong_logins"] for one in accounts if one["wrong_logins"] > 1] == []
+        assert [one["password_changes"] for one in accounts] == [1, 1, 1, 1, 0, 1, 1, 0]
+
+        counted = [one["wrong_logins"] for one in accounts]
+        done = place.set(place.here, "r1n[01-03],r1n06,r1n07", "--canary", "2", password="wr0ng")
+        assert done.returncode == 1
+        more = [one["wrong_logins"] for one in rack.accounts("1-8").values()]
+        assert [one - other for one, other in zip(more, counted, strict=True)] == [1, 1, 0, 0, 0, 0, 0, 0]
+        assert place.passwords() == found
+
+        done = place.there("operation", "undo", "1", "--wait")
+        assert place.passwords() == before, done.stdout
