@@ -24,7 +24,7 @@ from podium.db.engine import Database
 from power_requests import C1, C2, LATER, Contend, Enrol, begin, due, hand_over, only, only_named, told
 from power_requests import ask as ask_power
 
-pytestmark = pytest.mark.usefixtures("two_members")
+pytestmark = [pytest.mark.usefixtures("two_members"), pytest.mark.mariadb_long]
 
 
 def test_new_credentials_are_a_request_that_changes_nothing_yet(database: Database, enrol: Enrol) -> None:

@@ -82,3 +82,13 @@ def test_events_that_are_not_there_are_not_found(http: Any, node: Any) -> None:
         assert http("GET", path).status_code == status
     http.version = "1.77"
     assert http("GET", "/v1/nodes/n1/history").status_code == 404
+
+
+def test_other_credentials_are_no_change_of_the_power(http: Any, enrol: Any, database: Database) -> None:
+    node = enrol("n1")[0]
+    row = {"node_uuid": node.uuid, "node_name": "n1", "at": models.utcnow(), "cause": "credentials"}
+    row |= {"from_state": "power on", "to_state": "power on", "who": "alice@here", "writer": C1}
+    with database.write() as connection:
+        connection.execute(sa.insert(models.power_events), {**row, "reason": "changed on the BMC"})
+    (event,) = http.get("/v1/nodes/n1/history")["history"]
+    assert event["event"] == "credentials by alice@here: changed on the BMC"

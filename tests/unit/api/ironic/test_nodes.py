@@ -8,6 +8,7 @@ import pytest
 from podium import states
 from podium.db import api, power
 from podium.db.engine import Database
+from power_requests import C1
 
 
 def names(answer: Any) -> list[str]:
@@ -183,6 +184,13 @@ def test_a_change_under_way_shows_the_state_it_reaches(http: Any, enrol: Any, da
         power.ask(connection, [node], states.REBOOTING, who="bob@here")
     shown = http.get("/v1/nodes/n1")
     assert (shown["power_state"], shown["target_power_state"]) == ("rebooting", "power on")
+
+
+def test_a_change_of_credentials_is_no_state_that_is_to_be_reached(http: Any, enrol: Any) -> None:
+    enrol("n1", power_state="power on", target_power_state="change credentials", reservation=C1)
+    shown = http.get("/v1/nodes/n1")
+    assert (shown["power_state"], shown["target_power_state"]) == ("power on", None)
+    assert shown["reservation"] == "c1"
 
 
 def test_a_text_that_was_rendered_before_is_not_shown_after_a_change(

@@ -20,6 +20,7 @@ from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
 from podium.db.credential_changes import ASKED, IN_FORCE, KEPT, SENT, UNKNOWN, Change
 from podium.drivers import base
+from rounds import ROUNDS
 
 NODE = base.Node("u1", "n1", "bmc", driver_info={"user": "admin", "password": "old-one"})
 OTHER = base.Node("u2", "n2", "bmc", driver_info={"user": "admin", "password": "old-one"})
@@ -334,7 +335,7 @@ def test_visits_of_others_wait_and_are_refused_at_the_end() -> None:
 FAULTS: Sequence[str | None] = ("refuse", "reject", "lost", "silent", "lie", "feign", "late")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40 * ROUNDS, deadline=None)
 @given(
     fault=st.sampled_from(FAULTS),
     reboots=st.sampled_from([0.0, 30.0, 600.0, 5_000.0]),
