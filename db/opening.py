@@ -100,6 +100,7 @@ def prepare_keys(conf: cfg.ConfigOpts, database: Database, *, make: bool = True)
     if not sealing.keyring.names:
         return None
     keyring = sealing.keyring
+    sealing.secret_names()  # imports drivers, for which no transaction should wait later
     with database.read() as connection:
         if secret_keys.next_key(connection, keyring) is None:
             return None
