@@ -13,6 +13,7 @@ import pytest
 from heads import Head
 from podium.db import api
 from podium.db.engine import Database
+from rounds import rest_is_long
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -99,7 +100,7 @@ def test_a_password_that_others_can_read_is_not_taken(podium: Run, file: str) ->
     )
 
 
-@pytest.mark.parametrize(
+@rest_is_long(
     ("text", "password"),
     [
         (f"{NEW}\n", NEW),
@@ -117,7 +118,7 @@ def test_one_line_break_at_the_end_is_not_part_of_it(
     assert passwords(database)[0] == password
 
 
-@pytest.mark.parametrize(
+@rest_is_long(
     ("text", "fault"),
     [
         ("", "there is no password"),
@@ -155,7 +156,7 @@ def test_a_person_types_it_twice(podium: Run, monkeypatch: pytest.MonkeyPatch) -
     assert podium("credential", "set", "n1", "--password-file", "-").returncode == 0
 
 
-@pytest.mark.parametrize(
+@rest_is_long(
     ("arguments", "fault"),
     [
         ([], "one of the arguments --password-file --generate is required"),

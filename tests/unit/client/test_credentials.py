@@ -24,6 +24,7 @@ from podium.db.engine import Database
 from podium.db.models import power_requests, utcnow
 from podium.drivers.base import Login, Property
 from podium.drivers.fake import FakeDriver
+from rounds import rest_is_long
 from served import Everybody
 
 Enrol = Callable[..., list[NodeRecord]]
@@ -153,7 +154,7 @@ def test_nodes_are_chosen_by_conditions(podium: Podium, fleet: Callable[..., Non
         podium.set_credentials(password=NEW)
 
 
-@pytest.mark.parametrize(
+@rest_is_long(
     ("fields", "fault"),
     [
         ({}, "give a password, or generate = true, and not both"),
