@@ -53,13 +53,14 @@ _STATES: Final[Mapping[str | None, CredentialState]] = {
 _Work: TypeAlias = Callable[[sa.Connection], CredentialsAsked]
 
 
-class _Tried(Exception):
-    """Ends the transaction of what was only tried out.
+class _Tried(errors.PodiumError):
+    """Ends the transaction of what was only tried out; the connection is kept, as after other errors of ours.
 
     :param answer: what would have been done
     """
 
     def __init__(self, answer: CredentialsAsked) -> None:
+        super().__init__("only tried out")
         self.answer = answer
 
 
