@@ -54,6 +54,8 @@ def fail(node, kind=errors.DriverError):
 class Leaky(base.Driver):
     """Tells all."""
 
+    needs_api = (2, 1)
+    login = base.Login(password="leaky_pin")
     properties = {
         "leaky_address": base.Property("where it is", required=True),
         "leaky_pin": base.Property("what opens it", required=True, secret=True),
@@ -87,6 +89,11 @@ class Leaky(base.Driver):
     def check_login(self, node):
         tell(node)
         fail(node, errors.AuthenticationRefused)
+
+    def set_password(self, node, password):
+        tell(node)
+        LOG.error("gets %s, %r, %s", password, password, json.dumps(password))
+        raise errors.PasswordRefused(f"no, not {password} {password!r} after {text(node)}")
 
     @base.node_periodic_task(spacing=1)
     async def each(self, node, manager, context):

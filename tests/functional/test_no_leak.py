@@ -4,6 +4,7 @@ import base64
 import contextlib
 import http.server
 import json
+import logging
 import os
 import signal
 import sqlite3
@@ -19,8 +20,9 @@ import pytest
 import yaml
 
 import leaky
+import podium.cli.main
 from apis import Api
-from daemons import BIN, Daemon, Rack, eventually
+from daemons import BIN, Daemon, Rack, eventually, run_here
 from leaks import Secrets
 from peers import PATIENCE, free_port
 from rounds import only_long
@@ -33,7 +35,7 @@ LOUD_DATABASE: Final = "connection_debug = 100\n"
 
 def nodes(secrets: Secrets, rack: Rack) -> list[dict[str, Any]]:
     """Return nodes with secrets of every kind."""
-    (bmc, *_) = yaml.safe_load(rack.nodes.read_text())["nodes"]
+    bmc, _, web = yaml.safe_load(rack.nodes.read_text())["nodes"]
     odd = secrets.make("a declared secret with quotes", "\"'\\{}%s%(x)s %2F$HOME&<b>;")
     foreign = secrets.make("a declared secret that is not ASCII", "pä🔑ß{}\u2028")
     extra = {
@@ -58,15 +60,15 @@ def nodes(secrets: Secrets, rack: Rack) -> list[dict[str, Any]]:
                 "ipmi_hex_kg_key": secrets.make("a key Kg", "{}abcd").encode().hex(),
             },
         },
+        web | {"name": "web", "instance_info": instance},
         {
-            "name": "web",
+            "name": "lost",
             "driver": "redfish",
             "driver_info": {
                 "redfish_address": "http://127.0.0.1:9",
                 "redfish_username": "admin",
                 "redfish_password": secrets.make("a password of Redfish", "ü {}:@/"),
             },
-            "instance_info": instance,
         },
         *(
             {
@@ -116,6 +118,8 @@ class Site:
     def __init__(self, folder: Path, secrets: Secrets, url: str | None, where: str) -> None:
         self.folder, self.secrets = folder, secrets
         self.input = folder / "input"
+        #: Where the keys may be.
+        self.keys = (self.input / "podium.keys", folder / "podium.keys")
         for name in ("input", "plugins", "tmp", "home", "cores"):
             (folder / name).mkdir()
         leaky.install(folder / "plugins")
@@ -182,6 +186,13 @@ class Site:
         self.said[f"{len(self.said)}: {method} {path}"] = answer.content + repr(answer.headers).encode()
         return answer
 
+    def look_for_keys(self, file: Path) -> None:
+        """Have the keys looked for, too, with which secrets are encrypted."""
+        keys = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+        assert keys
+        for number, key in enumerate(keys):
+            self.secrets.add(f"key {number}", key)
+
     def look_at_processes(self) -> None:
         """Keep what everybody may see of the processes, and their environment."""
         assert self.daemon.process and self.api.process
@@ -197,8 +208,8 @@ class Site:
 
 def enrol(site: Site, given: list[dict[str, Any]]) -> None:
     """Enrol nodes in every way, right ones and wrong ones."""
-    site.podium("node", "import", site.file("nodes.json", json.dumps({"nodes": given[:3]})))
-    for node in given[3:]:
+    site.podium("node", "import", site.file("nodes.json", json.dumps({"nodes": given[:4]})))
+    for node in given[4:]:
         site.ask("POST", "/v1/nodes", 201, json=node)
     site.podium("node", "manage", "odd", "foreign")
     pin = site.secrets.make("a secret that is refused", '{}"\\')
@@ -249,13 +260,52 @@ def change(site: Site) -> None:
     site.podium("node", "sensors", "odd", status=None)
 
 
+def change_passwords(site: Site) -> None:
+    """Check logins and change passwords, right ones and wrong ones."""
+    for where in ((), ("--url", f"unix:{site.api.socket}")):
+        nodes = ("right", "wrong", "web", "lost", "odd")
+        site.podium(*where, "node", "check", *nodes, "-f", "json", status=None)
+    new = site.file("new-1", site.secrets.make("a new password of BMCs", "{}'\\\"%"))
+    wrong = site.file("new-2", site.secrets.make("a new password that is wrong", "{}''\\%"))
+    long = site.file("new-3", site.secrets.make("a new password that is too long", "{}" * 20))
+    for names, file, *more in (
+        ("right web", new, "--on-bmc"),
+        ("right web", wrong),
+        ("odd foreign", new, "--canary", "1"),
+        ("odd", new, "--on-bmc"),
+        ("right odd", long, "--on-bmc"),
+        ("odd", long),
+    ):
+        words = ("credential", "set", *names.split(), "--password-file", file, "--wait", "--yes", *more)
+        site.podium(*words, "--timeout", "20", status=None)
+    listed = json.loads(site.podium("operation", "list", "-f", "json"))
+    first = min(one["id"] for one in listed if "credentials" in str(one))
+    for line in (f"operation undo {first} --wait --yes", "credential settle odd", "credential list -f json"):
+        site.podium(*line.split(), status=None)
+    for body in (
+        {"password": [new.read_text()], "nodes": "right"},
+        {"password": {"a": new.read_text()}, "nodes": ["right"]},
+        {"password": new.read_text(), "nodes": "none"},
+        {"password": new.read_text(), "generate": True, "nodes": "right"},
+        {"password": new.read_text() * 1000, "nodes": "right"},
+        {"password": new.read_text(), "nodes": "right", "canaries": new.read_text()[:1]},
+    ):
+        site.ask("POST", "/podium/v1/credentials", None, json=body)
+    site.ask("POST", "/podium/v1/credentials", None, content=f'{{"password": "{new.read_text()}')
+    site.podium("credential", "set", "web", "--generate", "--on-bmc", "--wait", "--yes")
+    site.podium("secret", "reveal", "web", "--output-file", site.input / "revealed")
+    made_up = json.loads((site.input / "revealed").read_text())["password"]
+    site.secrets.add("a password that was made up", made_up)
+
+
 def read(site: Site) -> None:
     """Read everything in every way."""
     for words in (
         "node list", "node show odd", "node show foreign", "node show wrong", "node show right",
         "node export", "events --limit 10000", "node history odd", "operation list", "operation show 1",
         "task list", "task show leaky.each", "conductor list", "conductor show here",
-        "driver show leaky", "driver list", "token list",
+        "driver show leaky", "driver list", "token list", "credential list",
+        "operation show 2", "secret check",
     ):  # fmt: skip
         form = () if words == "node export" else ("-f", "json")
         site.podium(*words.split(), *form)
@@ -318,6 +368,7 @@ def work(site: Site, given: list[dict[str, Any]]) -> None:
         for failure in ("node_added for odd failed", "odd: power cannot be read", "was never retrieved"):
             eventually(lambda failure=failure: failure in site.daemon.text(), failure)  # type: ignore[misc]
         change(site)
+        change_passwords(site)
         ask_wrongly(site)
         eventually(lambda: "session_password" in site.podium("node", "show", "odd"), "the driver saves")
         read(site)
@@ -330,23 +381,56 @@ def work(site: Site, given: list[dict[str, Any]]) -> None:
 
 
 def check(site: Site, taken: list[bytes], more: Mapping[str, bytes]) -> None:
+    site.look_for_keys(next(path for path in site.keys if path.exists()))
     said = {**site.said, **more, **{f"event {at}": event for at, event in enumerate(taken)}}
     lines = site.secrets.found_among(said)
-    files = {site.input, site.daemon.config, site.api.config}
+    files = {site.input, site.daemon.config, site.api.config, *site.keys}
     lines += site.secrets.found_below(site.folder, files)
     assert not list((site.folder / "cores").iterdir())
     assert not lines, f"{len(lines)} leaks:\n" + "\n".join(lines[:60])
     assert taken
 
 
+def test_no_command_shows_a_secret_or_writes_one_down(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets, file, config = Secrets(), tmp_path / "nodes.json", tmp_path / "podium.conf"
+    config.write_text(f"[DEFAULT]\nstate_path = {tmp_path}/state\n[database]\n{LOUD_DATABASE}")
+    info = {"fake_password": secrets.make("a password", "'{}\\ü"), "fake_address": "e"}
+    extra = {"token": [secrets.make("a token")], "at": f"https://u:{secrets.make('in an address')}@h/"}
+    node = {"name": "n1", "driver": "fake", "driver_info": info, "extra": extra}
+    caplog.set_level(logging.DEBUG)
+    said = {}
+
+    def command(*words: str) -> None:
+        done = run_here(podium.cli.main.main, ["--config-file", str(config), "--debug", *words])
+        said[" ".join(words)] = done.stdout + done.stderr
+
+    (tmp_path / "state").mkdir()
+    command("db", "upgrade")
+    for wrong in ({}, {"driver": "none"}, {"driver_info": {**info, "fake_latency": [*info.values()]}}):
+        file.write_text(json.dumps({"nodes": [node | wrong]}))
+        command("node", "import", str(file))
+    command("node", "set", "n1", "--extra", f"password=@{file}")
+    for words in ("node list", "node show n1", "node export", "events", "secret check"):
+        command(*words.split(), *(() if words == "node export" else ("-f", "json")))
+    secrets.add("the key", (tmp_path / "state" / "podium.keys").read_text().split()[-1])
+    found = secrets.found_among({**said, "the log": caplog.text})
+    found += secrets.found_below(tmp_path / "state", [tmp_path / "state" / "podium.keys"])
+    assert not found, "\n".join(found)
+    assert "SELECT" in caplog.text
+    assert "******" in said["node show n1 -f json"]
+
+
 @pytest.fixture
 def rack(tmp_path: Path) -> Iterator[tuple[Secrets, Rack]]:
-    """Two simulated BMCs whose password nobody knows."""
+    """Two simulated BMCs with IPMI and one with Redfish, whose password nobody knows."""
     secrets = Secrets()
     password = tmp_path / "password"
     password.write_text(secrets.make("the password of BMCs", "{}'\"%"))
     (tmp_path / "rack").mkdir()
-    rack = Rack(tmp_path / "rack", 2, "--password-file", str(password))
+    more = ("--redfish", "1", "--redfish-port", str(free_port()), "--tls-ca-file", str(tmp_path / "ca.pem"))
+    rack = Rack(tmp_path / "rack", 2, *more, "--password-file", str(password))
     yield secrets, rack
 
 
