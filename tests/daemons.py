@@ -213,6 +213,10 @@ class Rack:
         )["bmcs"]
         return found
 
+    def set_password(self, password: str, where: str) -> None:
+        """Give BMCs another password, behind everybody's back."""
+        control.ask(str(self._control), {"set": "password", "to": password, "where": where})
+
     def ctl(self, *arguments: str) -> str:
         done = run_here(podium.simulator.main.main, ["ctl", "--control", str(self._control), *arguments])
         assert done.returncode == 0, done.stderr
