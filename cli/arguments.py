@@ -46,7 +46,8 @@ def key_value(text: str) -> tuple[str, str]:
     """Convert an argument KEY=VALUE."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+        name = re.split(r"[^\w.-]", text)[0]  # what is after a colon may be a secret
+        raise argparse.ArgumentTypeError(f"{name!r}{'...' if name != text else ''} is not KEY=VALUE")
     return key, value
 
 

@@ -4,7 +4,7 @@ import argparse
 import getpass
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -100,6 +100,8 @@ class Set(_Asking):
             metavar="FILE",
             help="a file of mode 0600 with the new password; - for standard input",
         )
+        # Otherwise argparse takes it for --password-file, and the error shows the password.
+        password.add_argument("--password", type=_refuse_password, help=argparse.SUPPRESS)
         password.add_argument(
             "--generate",
             action="store_true",
@@ -176,6 +178,12 @@ def _whole(text: str, where: str) -> str:
     if "\n" in password:
         raise errors.BadRequest(f"{where}: a password is one line; nothing was requested")
     return password
+
+
+def _refuse_password(_: str) -> NoReturn:
+    raise argparse.ArgumentTypeError(
+        "everybody sees a command line: use --password-file FILE, or - for standard input"
+    )
 
 
 def _length(text: str) -> int:

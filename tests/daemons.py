@@ -217,6 +217,11 @@ class Rack:
         """Give BMCs another password, behind everybody's back."""
         control.ask(str(self._control), {"set": "password", "to": password, "where": where})
 
+    def shown_by_proc(self) -> dict[str, bytes]:
+        """What the kernel shows of its process, by what it is."""
+        folder = Path(f"/proc/{self._process.pid}")
+        return {f"{name} of podium-sim": (folder / name).read_bytes() for name in ("cmdline", "environ")}
+
     def ctl(self, *arguments: str) -> str:
         done = run_here(podium.simulator.main.main, ["ctl", "--control", str(self._control), *arguments])
         assert done.returncode == 0, done.stderr

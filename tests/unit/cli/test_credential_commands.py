@@ -175,6 +175,13 @@ def test_what_makes_no_sense_is_an_error_of_the_command_line(
     assert fault in done.stderr
 
 
+def test_a_password_on_the_command_line_is_refused_and_not_repeated(podium: Run) -> None:
+    done = podium("credential", "set", "n1", "--password", NEW)
+    assert done.returncode == 2
+    assert "--password-file FILE" in done.stderr
+    assert NEW not in done.stderr
+
+
 def test_passwords_are_made_up_and_not_shown(podium: Run, head: Head, database: Database) -> None:
     done = podium("credential", "set", "n[1-4]", "--generate", "--on-bmc", "--length", "12", "--canary", "0")
     assert done.returncode == 0

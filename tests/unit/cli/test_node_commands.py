@@ -523,3 +523,9 @@ def test_the_table_of_a_node_leaves_out_what_is_empty_and_the_other_formats_show
     shown = json.loads(podium("node", "show", "n1", "-f", "json").stdout)
     assert (shown["owner"], shown["driver_info"], shown["conductor"]) == (None, {}, None)
     assert "owner" in podium("node", "show", "n1", "-c", "owner").stdout
+
+
+def test_what_is_no_setting_is_refused_without_what_may_be_a_secret(podium: Run) -> None:
+    done = podium("node", "set", "n1", "--driver-info", "ipmi_password:hunter2")
+    assert "'ipmi_password'... is not KEY=VALUE" in done.stderr
+    assert "hunter2" not in done.stderr
