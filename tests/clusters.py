@@ -196,6 +196,6 @@ class Cluster:
     def is_at_rest(self) -> bool:
         """Whether every request has ended and nothing is reserved."""
         requests, nodes = models.power_requests, models.nodes
-        going = sa.select(requests.c.id).where(requests.c.state.in_((operations.WAITING, operations.BEGUN)))
+        going = sa.select(requests.c.id).where(requests.c.state.in_(operations.UNFINISHED))
         held = sa.select(nodes.c.id).where(nodes.c.reservation.is_not(None))
         return not (self.rows(going.limit(1)) or self.rows(held.limit(1)))

@@ -63,7 +63,7 @@ class Load:
         :param lost: how many accepted requests may be missing, after a promotion of a standby that lagged
         """
         eventually(self._cluster.is_at_rest, "every request has ended, and nothing is reserved")
-        requests = self._cluster.rows(sa.select(power_requests))
+        requests = self._cluster.rows(sa.select(power_requests).where(power_requests.c.action.in_(ACTIONS)))
         assert self.accepted - lost <= len(requests) <= self.accepted, "a request was lost"
         self.accepted = len(requests)
         carried_out = (operations.DONE, operations.FAILED)

@@ -1,22 +1,25 @@
 """Two conductors are at work while the keys change, and the command that does it is killed."""
 
+import hashlib
 import json
 import random
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import yaml
 
 from clusters import CONFIG, Cluster, Host
 from daemons import BIN, Daemon, Rack, eventually, run_here
 from loads import Load
 from podium.cli.main import main
-from podium.db import api
+from podium.db import api, models
+from podium.db.credential_changes import IN_FORCE
 from podium.db.engine import Database
 from podium.db.keyring import Keyring
 from rounds import SEED, only_long
@@ -79,6 +82,37 @@ def set_password(cluster: Cluster, folder: Path, node: str, word: str) -> None:
     cluster.podium("node", "set", node, "--driver-info", f"fake_password=@{folder / 'word'}")
 
 
+def give_passwords(cluster: Cluster, nodes: Sequence[str]) -> None:
+    """Ask for other passwords of BMCs; those of which something else is asked refuse."""
+    words = "credential", "set", *nodes, "--generate", "--on-bmc", "--canary", "2"
+    run_here(main, ["--config-file", str(cluster.hosts[0].daemon.config), *words])
+
+
+def exported(cluster: Cluster, file: Path) -> dict[str, dict[str, Any]]:
+    """What each node is spoken to with."""
+    cluster.podium("node", "export", "--format", "json", "--with-secrets", str(file))
+    return {one["name"]: one["driver_info"] for one in json.loads(file.read_text())["nodes"]}
+
+
+def last_change(cluster: Cluster) -> tuple[int, dict[str, str]]:
+    """The last operation by which nodes have their passwords, and those that they had before."""
+    changes, its = models.credential_changes, models.power_requests.c
+    query = sa.select(changes.c.operation_id, its.node_name, changes.c.old)
+    query = query.join_from(changes, models.power_requests, its.id == changes.c.request_id)
+    rows = cluster.rows(query.where(changes.c.state == IN_FORCE))
+    number = max(row.operation_id for row in rows)
+    return number, {row.node_name: row.old["ipmi_password"] for row in rows if row.operation_id == number}
+
+
+def all_passwords_work(cluster: Cluster, rack: Rack, file: Path) -> None:
+    """Each BMC has the password that Podium has."""
+    accounts = rack.accounts(f"1-{BMCS}")
+    for info in exported(cluster, file).values():
+        if "ipmi_address" in info:
+            has = accounts[info["ipmi_address"]]["password_sha256"]
+            assert has == hashlib.sha256(info["ipmi_password"].encode()).hexdigest()
+
+
 def all_read_again(cluster: Cluster) -> None:
     now = cluster.now()
     eventually(
@@ -96,6 +130,7 @@ def test_keys_change_while_two_conductors_work_and_the_command_is_killed(
     cluster: Cluster, rack: Rack, tmp_path: Path
 ) -> None:
     load = Load(cluster, rack, BMCS, SEED, frozenset())
+    names = [node.name for node in cluster.nodes()]
     load.ask()
     with cluster.write() as connection:
         info = {"fake_password": WORD}
@@ -124,6 +159,7 @@ def test_keys_change_while_two_conductors_work_and_the_command_is_killed(
         node = f"x{chance.randrange(MORE)}"
         words[node] = f"another-{kill}"
         set_password(cluster, tmp_path, node, words[node])
+        give_passwords(cluster, chance.sample(names, BMCS // 3))
         try:
             process.wait(chance.uniform(0, 2))
         except subprocess.TimeoutExpired:
@@ -146,13 +182,17 @@ def test_keys_change_while_two_conductors_work_and_the_command_is_killed(
         host.daemon.stop()
         host.start()
     all_read_again(cluster)
-    exported = tmp_path / "exported"
-    cluster.podium("node", "export", "--format", "json", "--with-secrets", str(exported))
-    found = {one["name"]: one["driver_info"] for one in json.loads(exported.read_text())["nodes"]}
+    found = exported(cluster, tmp_path / "exported")
     assert all(found[node]["fake_password"] == word for node, word in words.items())
     assert all(
         found[f"x{number}"]["fake_password"] == WORD for number in range(MORE) if f"x{number}" not in words
     )
+    all_passwords_work(cluster, rack, tmp_path / "passwords")
+    changed, old_passwords = last_change(cluster)
+    cluster.podium("operation", "undo", str(changed), "--wait")
+    undone = exported(cluster, tmp_path / "undone")
+    assert {name: undone[name]["ipmi_password"] for name in old_passwords} == old_passwords
+    all_passwords_work(cluster, rack, tmp_path / "undone passwords")
     assert not any(bmc["wrong_logins"] for bmc in rack.accounts(f"1-{BMCS}").values())
     for host in cluster.hosts:
         assert "Traceback" not in host.daemon.text()
