@@ -11,7 +11,7 @@ from typing import Any, Final, TextIO
 import yaml
 
 from podium import node_ranges
-from podium.cli import arguments, command
+from podium.cli import arguments, command, node_csv
 from podium.cli.new_files import new_file
 from podium.client.calls.call import ABSENT
 from podium.client.calls.enrolment import Exported
@@ -25,15 +25,17 @@ _AT_ONCE: Final = 1000
 class Export(command.Command):
     """Print nodes with what is noted of them, their ports and chassis, in the form of podium node import.
 
-    Secrets are printed as ******, which an import refuses. With --with-secrets, which needs the database, the
-    whole is written into a new file that only you may read. A node that the conductor has put into
-    maintenance itself is exported without that.
+    CSV has no chassis. Secrets are printed as ******, which an import of new nodes refuses. With
+    --with-secrets, which needs the database, the whole is written into a new file that only you may read. A
+    node that the conductor has put into maintenance itself is exported without that.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser, nargs="*")
-        parser.add_argument("-f", "--format", choices=_FORMATS, default="yaml", help="yaml (default) or json")
+        parser.add_argument(
+            "-f", "--format", choices=_FORMATS, default="yaml", help="yaml (default), json or csv"
+        )
         parser.add_argument(
             "--with-secrets",
             type=Path,
@@ -44,14 +46,25 @@ class Export(command.Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         write, file = _FORMATS[parsed_args.format], parsed_args.with_secrets
+        told = self._without_chassis if parsed_args.format == "csv" else iter
         if file is None:
             with self.podium() as podium:
-                write(self.app.stdout, _parts(podium.export_nodes(parsed_args.nodes or None)))
+                write(self.app.stdout, told(_parts(podium.export_nodes(parsed_args.nodes or None))))
             return
         self.needs_database("podium node export --with-secrets")
         with new_file(file) as stream:
-            count = write(stream, self._with_secrets(node_ranges.expand(parsed_args.nodes) or None))
+            count = write(stream, told(self._with_secrets(node_ranges.expand(parsed_args.nodes) or None)))
         self.say(f"{count} exported with their secrets to {file}")
+
+    def _without_chassis(self, parts: _Parts) -> _Parts:
+        left = 0
+        for name, some in parts:
+            if name == "nodes":
+                yield name, some
+            else:
+                left += len(some)
+        if left:
+            self.warn(f"warning: chassis have no place in CSV, {left} are left out; yaml and json have them")
 
     def _with_secrets(self, wanted: Sequence[str] | None) -> _Parts:
         """Yield nodes with their ports, and the chassis in which they are, or all for None."""
@@ -96,6 +109,11 @@ def _write_json(stream: TextIO, parts: _Parts) -> int:
     return count
 
 
+def _write_csv(stream: TextIO, parts: _Parts) -> int:
+    """Write the nodes of the parts, and return their number."""
+    return node_csv.write(stream, (node for _, some in parts for node in some))
+
+
 def _write_yaml(stream: TextIO, parts: _Parts) -> int:
     """Write the parts, and return the number of nodes."""
     count, last, is_empty = 0, "", False
@@ -115,6 +133,7 @@ def _write_yaml(stream: TextIO, parts: _Parts) -> int:
 _FORMATS: Final[Mapping[str, Callable[[TextIO, _Parts], int]]] = {
     "yaml": _write_yaml,
     "json": _write_json,
+    "csv": _write_csv,
 }
 
 

@@ -1,15 +1,16 @@
-"""Reads the file of ``podium node import``: YAML or JSON of any origin, which is not trusted."""
+"""Reads the file of ``podium node import``: YAML, JSON or CSV of any origin, which is not trusted."""
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import yaml
 
 from podium import errors, masking
-from podium.cli import yaml_values
+from podium.cli import node_csv, yaml_values
 from podium.client.enrolling import scalars
 
 #: Bytes: 100,000 nodes of 1,300 each. Reading takes five to nine times as much memory.
@@ -20,24 +21,34 @@ _UNQUOTING: Final = "did not find expected '"
 
 
 class Lists(NamedTuple):
-    """What a file lists, unchecked."""
+    """What a file lists, unchecked.
+
+    :param rows: of a CSV file, the number of each node's row
+    :param columns: of a CSV file, the fields and entries that it has, such as ``extra.rack``
+    """
 
     nodes: list[Any]
     chassis: list[Any]
+    rows: Sequence[int] = ()
+    columns: Sequence[str] = ()
 
 
 def read(name: str, progress: Callable[[float], None]) -> Lists:
-    """Return the lists under ``nodes`` and, which may be missing, ``chassis``.
+    """Return the lists under ``nodes`` and, which may be missing, ``chassis``; the nodes of a CSV file.
 
     :param name: a path, or ``-`` for standard input
     :param progress: called now and then with the share of the file that was read
     :raises podium.errors.InvalidNode: if the file cannot be read or has no such lists
     """
     where = _where(name)
-    content = _parse(_text(name, where), where, progress)
+    text = _text(name, where)
+    if name.lower().endswith(".csv") or node_csv.is_csv(text):
+        table = node_csv.read(text, _from_json, progress)
+        return Lists(table.nodes, [], table.rows, table.columns)
+    content = _parse(text, where, progress)
     if not isinstance(content, dict) or not isinstance(content.get("nodes"), list):
         raise errors.InvalidNode([f'{where} is not {{"nodes": [{{"name": ..., "driver": ...}}, ...]}}'])
-    others = [str(key)[:80] for key in content if key not in Lists._fields and isinstance(key, str)]
+    others = [str(key)[:80] for key in content if key not in ("nodes", "chassis") and isinstance(key, str)]
     if others:
         raise errors.InvalidNode(
             [f"{where} contains {', '.join(others[:5])} beside nodes and chassis, which nothing reads"]
@@ -46,6 +57,17 @@ def read(name: str, progress: Callable[[float], None]) -> Lists:
     if not isinstance(chassis, list):
         raise errors.InvalidNode([f'{where}: chassis is not a list, such as [{{"uuid": ...}}, ...]'])
     return Lists(content["nodes"], chassis)
+
+
+@contextmanager
+def in_rows(lists: Lists) -> Iterator[None]:
+    """Have faults of nodes from a CSV file name its rows."""
+    try:
+        yield
+    except errors.InvalidNode as fault:
+        if not lists.rows:
+            raise
+        raise errors.InvalidNode([node_csv.with_rows(one, lists.rows) for one in fault.faults]) from None
 
 
 def content(name: str) -> Any:

@@ -14,13 +14,16 @@ FROM_IRONIC: Final = "--from-ironic-db"
 
 
 class Import(command.Command):
-    """Enrol the nodes that a YAML or JSON file lists: all of them or, if any is wrong, none.
+    """Enrol the nodes that a YAML, JSON or CSV file lists: all of them or, if any is wrong, none.
 
     The file is {"nodes": [{"name": ..., "driver": ..., "driver_info": {...}}, ...]}; a node may also have
     uuid, properties, extra, conductor_group, maintenance, ports and whatever podium node set can set. A list
     chassis may stand beside nodes. Passwords, names and other texts are those of the file, quoted or not:
     0123456 and no are texts. Nodes that are enrolled already are left alone if they are the same in every
     way, and an error otherwise. On a terminal a bar shows how far it is.
+
+    The first row of a CSV file names its columns, as podium node export -f csv prints them: name, driver,
+    driver_info.ipmi_address, extra.rack and so on. A column such as ports:json has JSON.
 
     With --from-ironic-db nodes come from Ironic's database, with their credentials, ports and chassis. Those
     that cannot be taken are listed with the reason; all others are enrolled. This needs Podium's database.
@@ -98,6 +101,6 @@ class Import(command.Command):
         if faults := chassis.faults + nodes.faults:
             raise errors.InvalidNode(faults)
         progress.add_task("writing", total=None)
-        with self.podium() as podium:
+        with node_file.in_rows(given), self.podium() as podium:
             done = podium.enrol_nodes(nodes.rows, chassis.rows, keep=True, force=force, nulls=nodes.nulls)
         return f"{done.enrolled} imported" + (f", {done.unchanged} unchanged" if done.unchanged else "")

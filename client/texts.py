@@ -12,6 +12,7 @@ from podium import errors
 from podium.client.calls.call import LONGEST_LINE, Call
 
 NULL: Final = "a text has a null character, which no text may have"
+NO_UTF8: Final = "a text is not in UTF-8"
 #: The escape, with an even number of backslashes before its own: an odd one makes it six plain characters.
 _NULL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 #: What is no value of JSON has no text that could be sent.
@@ -23,6 +24,11 @@ def has_null(json: bytes) -> bool:
     return b"\\u0000" in json and _NULL.search(json) is not None
 
 
+def has_null_in(value: Any) -> bool:
+    """Return whether a text or a key in a value, which JSON can write, has a null character."""
+    return has_null(_ENCODER.encode(value))
+
+
 def check(call: Call[Any]) -> None:
     """Make sure that the texts of a call keep to the rule.
 
@@ -31,7 +37,7 @@ def check(call: Call[Any]) -> None:
     try:
         json = _ENCODER.encode(call)
     except UnicodeEncodeError:
-        raise errors.BadRequest("a text is not in UTF-8") from None
+        raise errors.BadRequest(NO_UTF8) from None
     if has_null(json):
         raise errors.BadRequest(NULL)
 

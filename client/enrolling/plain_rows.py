@@ -8,6 +8,7 @@ drivers.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from podium.client import texts
 from podium.client.calls.enrolment import Null
 from podium.client.enrolling import plain_values
 from podium.client.enrolling.plain_values import plain
@@ -41,7 +42,7 @@ def nodes(given: Sequence[Any], tracked: Iterable[Any]) -> Rows:
         row = _Row(place)
         found.append(_bare(row.node(one) if isinstance(one, dict) else row.value("it", one)))
         nulls += row.nulls
-        faults.append((place, row.faults))
+        faults.append((place, row.faults + _wrong_texts(found[-1])))
     return Rows(found, nulls, lines("node", "s", given, faults))
 
 
@@ -51,7 +52,7 @@ def chassis(given: Sequence[Any]) -> Rows:
     for place, one in enumerate(given, 1):
         row = _Row(place)
         found.append(_bare(row.records(one, CHASSIS_RECORDS)))
-        faults.append((place, row.faults))
+        faults.append((place, row.faults + _wrong_texts(found[-1])))
     return Rows(found, [], lines("chassis", "", given, faults))
 
 
@@ -115,6 +116,23 @@ class _Row:
         except ValueError as fault:
             self.faults.append(f"{key}: {fault}")
             return None
+
+
+def _wrong_texts(value: Any, place: str = "") -> list[str]:
+    """Return a line for each text that cannot be sent, with its place in a row."""
+    try:
+        if not texts.has_null_in(value):
+            return []
+        fault = texts.NULL
+    except UnicodeEncodeError:
+        fault = texts.NO_UTF8
+    inside = value.items() if isinstance(value, dict) else ()
+    found = [
+        line
+        for key, one in inside
+        for line in _wrong_texts(one, f"{place}{'.' if place else ''}{repr(key)[1:-1][:80]}")
+    ]
+    return found or [f"{place or 'it'}: {fault}"]
 
 
 def _bare(value: Any) -> Any:

@@ -181,7 +181,7 @@ def test_a_list_of_chassis_alone_can_be_imported(podium: Run, tmp_path: Path, fo
     (tmp_path / "exported").write_text(podium("node", "export", "-f", form).stdout)
     again = podium("node", "import", str(tmp_path / "exported"))
     assert (again.returncode, again.stdout) == (0, "0 imported\n")
-    assert node_file.read(str(tmp_path / "exported"), lambda _share: None) == ([], _CHASSIS)
+    assert node_file.read(str(tmp_path / "exported"), lambda _share: None)[:2] == ([], _CHASSIS)
 
 
 @pytest.mark.parametrize(("form", "empty"), [("yaml", "nodes: []\n"), ("json", '{"nodes": []}\n')])
@@ -190,7 +190,7 @@ def test_no_nodes_are_an_empty_list(podium: Run, form: str, empty: str) -> None:
 
 
 _TEXTS = st.one_of(
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
     st.sampled_from(
         ["no", "On", "null", "~", "1e16", "1e+16", "0x10", "1_000", "<<", "=", "12:34:56", "-", ".5"]
     ),
@@ -219,7 +219,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("exports") / "export"
 
 
-@pytest.mark.parametrize("form", ["yaml", "json"])
+@pytest.mark.parametrize("form", ["yaml", "json", "csv"])
 @given(properties=st.dictionaries(_TEXTS, _VALUES, max_size=4), password=_TEXTS.filter(bool))
 def test_every_value_is_read_as_it_was_written(
     catalog: Catalog, file: Path, form: str, properties: dict[str, Any], password: str
@@ -229,7 +229,8 @@ def test_every_value_is_read_as_it_was_written(
     stream = io.StringIO()
     assert _FORMATS[form](stream, iter([("nodes", []), ("nodes", [node])])) == 1
     file.write_text(stream.getvalue(), encoding="utf-8")
-    ((row,), _) = node_file.read(str(file), lambda _share: None)
+    (row,) = node_file.read(str(file), lambda _share: None).nodes
     settled, faults = enrolment.settle(row, catalog)
     assert faults == []
-    assert json.dumps({key: settled[key] for key in node}) == json.dumps(node)
+    found = {key: settled.get(key, {}) for key in node}  # CSV has no empty mappings
+    assert json.dumps(found) == json.dumps(node)

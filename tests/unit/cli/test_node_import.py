@@ -351,10 +351,12 @@ def test_no_content_whatever_brings_out_a_traceback(
 
 
 def test_no_text_of_a_file_has_a_null_character(podium: Run, nodes_file: Callable[[Any], str]) -> None:
-    done = podium("node", "import", nodes_file('nodes:\n- {name: "a\\0b", driver: fake}'))
+    content = 'nodes:\n- {name: a, driver: fake}\n- {name: b, driver: fake, extra: {note: {it: "x\\0y"}}}'
+    done = podium("node", "import", nodes_file(content))
     assert (done.returncode, done.stderr) == (
         1,
-        "podium: a text has a null character, which no text may have\n",
+        "podium: node 2 (b): extra.note.it: a text has a null character, which no text may have\n"
+        "podium: nothing was changed\n",
     )
     assert names(podium) == []
 
