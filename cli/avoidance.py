@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from podium import errors
 from podium.cli import command
+from podium.cli.showing.tables import Form
 from podium.client import networks
 from podium.client.calls.drains import Avoided as AvoidedSubnet
 from podium.client.calls.drains import Avoiding
@@ -54,6 +55,8 @@ class Unavoid(_OfSubnet):
 
 class Avoided(command.Lister):
     """List the subnets whose nodes conductors do not have, and how many nodes are in each."""
+
+    form = Form("subnets", by=("hostname", "subnet"))
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         with self.podium() as podium:

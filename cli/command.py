@@ -5,12 +5,11 @@ The libraries of databases take long to import, so that this happens where a com
 
 import argparse
 import json
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 import cliff.command
 import cliff.lister
@@ -19,6 +18,11 @@ import cliff.show
 from podium import conf, errors
 from podium.cli import ways
 from podium.cli.app import LOCAL, App, add_common_options
+from podium.cli.showing import tables
+from podium.cli.showing.order import natural
+from podium.cli.showing.screen import Screen
+from podium.cli.showing.tables import Form
+from podium.cli.showing.words import in_words
 from podium.client.podium import Podium
 
 if TYPE_CHECKING:
@@ -160,9 +164,21 @@ class Command(cliff.command.Command):
 class Lister(Command, cliff.lister.Lister):
     """A command whose result is a table."""
 
+    form: ClassVar[Form]
+
     @property
     def need_sort_by_cliff(self) -> bool:
         return False  # it would sort what is shown, and gives up on a column with empty cells
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--wide",
+            action="store_true",
+            help="at a terminal: leave no column out and cut nothing off, however wide the table gets",
+        )
+        _add_pager(parser)
+        return parser
 
     def produce_output(
         self,
@@ -172,23 +188,56 @@ class Lister(Command, cliff.lister.Lister):
     ) -> int:
         _check_columns(self.parser, parsed_args.columns, column_names)
         rows = list(data)
-        for column in reversed([one for one in parsed_args.sort_columns if one in column_names]):
-            key = _sort_key(column_names.index(column))
-            rows.sort(key=key, reverse=parsed_args.sort_direction == "desc")
+        self._sort(parsed_args, column_names, rows)
         wanted = [
             index
             for index, name in enumerate(column_names)
             if not parsed_args.columns or name in parsed_args.columns
         ]
         names = [column_names[index] for index in wanted]
-        if not rows and parsed_args.formatter == "table" and not parsed_args.print_empty:
+        rows = [[row[index] for index in wanted] for row in rows]
+        is_table = parsed_args.formatter == "table"
+        if not rows and is_table and not parsed_args.print_empty:
+            if any(stream.isatty() for stream in (self.app.stdout, self.app.stderr)):
+                self.app.stderr.write(f"no {self.form.of}\n")
             return 0  # cliff would print an empty line
-        shown = [[shown_in(parsed_args.formatter, row[index]) for index in wanted] for row in rows]
-        return super().produce_output(parsed_args, names, shown)
+        screen = Screen.of(self.app.stdout, parsed_args.max_width) if is_table else None
+        if screen is None:
+            shown = [[shown_in(parsed_args.formatter, value) for value in row] for row in rows]
+            return super().produce_output(parsed_args, names, shown)
+        lines = tables.of_list(
+            self.form,
+            names,
+            rows,
+            screen,
+            datetime.now(UTC),
+            whole=parsed_args.wide or getattr(parsed_args, "long", False),
+            keep=bool(parsed_args.columns),
+        )
+        screen.show(lines, paged=parsed_args.pager)
+        return 0
+
+    def _sort(
+        self, parsed_args: argparse.Namespace, column_names: Sequence[str], rows: list[Sequence[Any]]
+    ) -> None:
+        by = [one for one in parsed_args.sort_columns if one in column_names]
+        if not by and not getattr(parsed_args, "nodes", None):  # whoever names nodes has given their order
+            by = [one for one in self.form.by if one in column_names]
+        for column in reversed(by):
+            key = _sort_key(column_names.index(column))
+            rows.sort(key=key, reverse=parsed_args.sort_direction == "desc")
 
 
 class ShowOne(Command, cliff.show.ShowOne):
     """A command whose result is one object."""
+
+    #: Of fields that are lists of objects, at a terminal.
+    forms: ClassVar[Mapping[str, Form]] = {}
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_pager(parser)
+        return parser
 
     def produce_output(
         self,
@@ -197,8 +246,28 @@ class ShowOne(Command, cliff.show.ShowOne):
         data: Sequence[Any],
     ) -> int:
         _check_columns(self.parser, parsed_args.columns, column_names)
-        shown = [shown_in(parsed_args.formatter, value) for value in data]
-        return super().produce_output(parsed_args, column_names, shown)
+        is_table = parsed_args.formatter == "table"
+        screen = Screen.of(self.app.stdout, parsed_args.max_width) if is_table else None
+        if screen is None:
+            texts = [shown_in(parsed_args.formatter, value) for value in data]
+            return super().produce_output(parsed_args, column_names, texts)
+        chosen = [
+            one
+            for one in zip(column_names, data, strict=True)
+            if not parsed_args.columns or one[0] in parsed_args.columns
+        ]
+        lines = tables.of_one(self.forms, chosen, screen, datetime.now(UTC))
+        screen.show(lines, paged=parsed_args.pager)
+        return 0
+
+
+def _add_pager(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-pager",
+        dest="pager",
+        action="store_false",
+        help="at a terminal: print what is longer than the screen without a pager",
+    )
 
 
 def _check_columns(parser: argparse.ArgumentParser, wanted: Sequence[str], names: Sequence[str]) -> None:
@@ -211,7 +280,9 @@ def _check_columns(parser: argparse.ArgumentParser, wanted: Sequence[str], names
 def _sort_key(index: int) -> Callable[[Sequence[Any]], tuple[bool, Any]]:
     def key(row: Sequence[Any]) -> tuple[bool, Any]:
         value = row[index]
-        return value is None, str(value) if isinstance(value, Mapping | list) else value
+        if isinstance(value, Mapping | list):
+            value = str(value)
+        return value is None, natural(value) if isinstance(value, str) else value
 
     return key
 
@@ -222,7 +293,7 @@ def shown_in(form: str, value: Any) -> Any:
     :param form: the name of cliff's formatter: people read ``table``, programs read the others
     """
     if form == "table":
-        return _for_people(value)
+        return in_words(value)
     plain = _for_programs(value)
     if form in _TEXT_FORMATS and isinstance(plain, dict | list):
         return json.dumps(plain)
@@ -241,42 +312,3 @@ def _for_programs(value: Any) -> Any:
             return [_for_programs(one) for one in value]
         case _:
             return str(value)
-
-
-def _for_people(value: Any) -> Any:
-    match value:
-        case None:
-            return ""
-        case str() | int():
-            return value
-        case datetime():
-            return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        case float():
-            # Shares need more digits: one of 100,000 nodes must not be rounded away.
-            return round(value, 3 if abs(value) >= 1 else 5)
-        case {"status": status, "reasons": reasons, **other} if not other:
-            return f"{status}: {'; '.join(reasons)}" if reasons else status
-        case Mapping():
-            return "\n".join(_entry(key, _for_people(one), one) for key, one in value.items())
-        case [{"name": _}, *_]:
-            return "\n".join(_described(**one) for one in value)
-        case list() | tuple():
-            return ", ".join(str(_for_people(one)) for one in value)
-        case _:
-            return str(value)
-
-
-def _entry(key: str, shown: Any, value: Any) -> str:
-    nested = isinstance(value, Mapping) and "\n" in shown
-    return f"{key}:\n{textwrap.indent(shown, '  ')}" if nested else f"{key}: {shown}"
-
-
-def _described(name: str, help: str = "", default: Any = None, **facts: Any) -> str:
-    if isinstance(default, bool):  # a value, where the other truths are facts
-        default = str(default).lower()
-    shown = {fact: value for fact, value in facts.items() if value is not None and value is not False}
-    shown |= {} if default is None else {"default": default}
-    words = ", ".join(
-        fact if value is True else f"{fact} {_for_people(value)}" for fact, value in shown.items()
-    )
-    return name + (f" ({words})" if words else "") + (f": {help}" if help else "")

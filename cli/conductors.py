@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from podium.cli import command
+from podium.cli.showing.tables import Form
 from podium.client.calls.call import plain
 from podium.client.calls.conductors import ConductorFigures, Freshness
 from podium.client.podium import Podium
@@ -100,6 +101,15 @@ class List(command.Lister):
     not as most conductors have them. Nodes that nobody serves are reported on standard error, and so is a
     group of conductors that could not carry its load without one of them.
     """
+
+    form = Form(
+        "conductors",
+        by=("hostname",),
+        dropped=(
+            *("generation", "acknowledged", "version", "drivers", "conductor_group", "workers", "lease_age"),
+            *("differs_in", "since", "frozen_at"),
+        ),
+    )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

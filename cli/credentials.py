@@ -11,6 +11,7 @@ import msgspec
 from podium import errors, node_ranges
 from podium.cli import arguments, outcomes
 from podium.cli.command import Lister
+from podium.cli.showing.tables import Form
 from podium.client import secret_files
 from podium.client.calls.credentials import (
     CANARIES,
@@ -239,6 +240,12 @@ class List(Lister):
 
     Passwords are not shown.
     """
+
+    form = Form(
+        "nodes",
+        by=("node",),
+        dropped=("operation", "driver", "expires_at", "username", "expired"),
+    )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from podium import errors
 from podium.cli import command
+from podium.cli.showing.tables import Form
 from podium.client.calls.call import plain
 from podium.client.calls.drivers import Driver, DriverSummary
 from podium.client.podium import Podium
@@ -16,6 +17,10 @@ _SHOWN: Final = Driver.__struct_fields__
 
 class List(command.Lister):
     """List the installed drivers, with the online conductors that have enabled them."""
+
+    form = Form(
+        "drivers", by=("name",), dropped=("conductors",), prose=("description", "conductors", "error")
+    )
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         with self.podium() as podium:

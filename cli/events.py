@@ -14,6 +14,7 @@ from typing import Any, Final, TextIO, get_args
 
 from podium import errors
 from podium.cli import arguments, command
+from podium.cli.showing.tables import Form
 from podium.client.calls.events import Cause, Event
 from podium.client.podium import Podium
 from podium.client.waiting.following import Following
@@ -71,6 +72,13 @@ def _count(text: str) -> int:
 
 class _Ledger(command.Lister):
     """Shows events, the oldest first."""
+
+    form = Form(
+        "events",
+        dropped=("operation", "who", "from_state", "reason", "cause"),
+        prose=("reason",),
+        stamped=("at",),
+    )
 
     #: How many it shows without --limit, in words.
     default_limit = f"{_LIMIT}"

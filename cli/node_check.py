@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from podium.cli import arguments, command
+from podium.cli.showing.tables import Form
 from podium.client.calls.hardware import MOST_CHECKED, LoginCheck
 
 _COLUMNS: Final = ("name", "result", "username", "privilege", "protocol", "power_state", "remarks")
@@ -18,6 +19,13 @@ class Check(command.Lister):
     is not what is wrong) or not checked, and remarks say why and what works only in part. Nodes in
     maintenance are checked too. The exit status is 0 if the login of every node works, and 1 if not.
     """
+
+    form = Form(
+        "nodes",
+        by=("name",),
+        dropped=("protocol", "privilege", "username", "power_state"),
+        prose=("remarks",),
+    )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from podium.cli import arguments, command
+from podium.cli.showing.tables import Form
 
 _COLUMNS: Final = ("name", "kind", "value", "unit", "status")
 #: The longest wait in seconds, and the usual one.
@@ -25,6 +26,8 @@ class Sensors(command.Lister):
     The conductor that has the node asks its hardware, which may take some seconds. A sensor without a reading
     at present has no value. A power change of the node goes first.
     """
+
+    form = Form("sensors", dropped=("kind",))
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

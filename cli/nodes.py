@@ -7,6 +7,7 @@ from typing import Any, Final, get_args
 
 from podium import states
 from podium.cli import arguments, command
+from podium.cli.showing.tables import Form
 from podium.client.calls.call import plain
 from podium.client.calls.nodes import FIELDS, HealthStatus, Node, PowerState
 
@@ -41,6 +42,13 @@ class List(command.Lister):
     health is empty once its report, of health_checked_at, is three times as old as the spacing of the task
     that reports it.
     """
+
+    form = Form(
+        "nodes",
+        by=("name",),
+        dropped=("driver", "maintenance", "target_power_state", "health", "power_checked_at"),
+        prose=("health", "enforcement", "last_error"),
+    )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -101,7 +109,7 @@ class List(command.Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         columns = _columns(parsed_args)
-        needed = {*(parsed_args.columns or columns), *parsed_args.sort_columns}
+        needed = {"name", *(parsed_args.columns or columns), *parsed_args.sort_columns}
         state = parsed_args.power_state
         with self.podium() as podium:
             found = podium.nodes(

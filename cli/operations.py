@@ -1,10 +1,12 @@
 """``podium operation``: requests for nodes, their progress, and their cancellation."""
 
 import argparse
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Final
 
 from podium.cli import arguments, command, outcomes
+from podium.cli.showing.order import natural
+from podium.cli.showing.tables import Form
 from podium.client.calls.operations import Operation, Request
 
 _COLUMNS: Final = (
@@ -38,6 +40,15 @@ _OF_NODE: Final = (
 class List(command.Lister):
     """List operations, the newest first, and how many of their nodes are in which state."""
 
+    form = Form(
+        "operations",
+        dropped=(
+            *("held", "replaced", "cancelled", "requested_by", "begun", "waiting", "done"),
+            *("reason", "requested_at"),
+        ),
+        prose=("reason",),
+    )
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument(
@@ -58,6 +69,14 @@ class List(command.Lister):
 class Show(command.ShowOne):
     """Show an operation: who asked for what, why, and the results, with like nodes folded."""
 
+    forms: ClassVar[Mapping[str, Form]] = {
+        "results": Form(
+            "nodes",
+            dropped=("holder", "not_before", "begun_at", "sent_at", "finished_at", "power_state"),
+            prose=("error",),
+        )
+    }
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_operation(parser)
@@ -67,7 +86,8 @@ class Show(command.ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         with self.podium() as podium:
             operation = podium.operation(parsed_args.operation)
-            requests = list(podium.requests(parsed_args.operation))
+            found = podium.requests(parsed_args.operation)
+            requests = sorted(found, key=lambda request: natural(request.node_name))
         results = list(map(_of_node, requests)) if parsed_args.long else outcomes.folded(requests)
         names = (*_COLUMNS, *_DETAILS)
         return (*names, "results"), [*_shown(operation, names), results]

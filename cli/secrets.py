@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from podium import errors
 from podium.cli import command
+from podium.cli.showing.tables import Form
 from podium.conf.database import database_url, engine_options
 from podium.db import opening, schema, secret_keys
 from podium.db.engine import Database
@@ -65,6 +66,8 @@ class Check(Command, command.Lister):
     place is first or other for a key of the key file, and missing for one that it lacks. The row without a
     key counts what is not encrypted. The exit status is 0 if all is encrypted with the first key, 1 if not.
     """
+
+    form = Form("secrets", dropped=(*reversed(_TABLES), "since"), prose=("held_by",))
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         return super().run(parsed_args) or self._status

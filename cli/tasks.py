@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 from podium.cli import arguments, command
+from podium.cli.showing.tables import Form
 from podium.client.calls.tasks import Task, TaskAsked, TaskCommand
 from podium.client.podium import Podium
 from podium.client.waiting.steps import run
@@ -16,6 +17,16 @@ _COLUMNS: Final = Task.__struct_fields__
 
 class List(command.Lister):
     """List periodic tasks and their state, with times in seconds. Offline: the conductor is gone."""
+
+    form = Form(
+        "tasks",
+        by=("task", "conductor"),
+        dropped=(
+            *("driver", "runs", "skipped", "deadline_misses", "duration", "spacing", "failures"),
+            *("last_run", "conductor"),
+        ),
+        prose=("last_error",),
+    )
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         with self.podium() as podium:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
 
 from podium.cli import arguments, command
+from podium.cli.showing.tables import Form
 from podium.client.calls.call import Role
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -68,6 +69,15 @@ class Create(command.Command):
 
 class List(command.Lister):
     """List tokens: who created them, how long they are valid, and when and from where they were last used."""
+
+    form = Form(
+        "tokens",
+        by=("name",),
+        dropped=(
+            *("revoked_by", "revoked_at", "created_by", "created_at", "last_used_from", "last_used_at"),
+            "expires_at",
+        ),
+    )
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         with self.podium() as podium:

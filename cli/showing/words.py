@@ -1,0 +1,78 @@
+"""Values in words for people: ages, mappings, records; and as one line."""
+
+import textwrap
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+#: Up to which age, in seconds, a unit is used, and the seconds in it.
+_UNITS: Final = ((120, "s", 1), (7_200, "min", 60), (172_800, "h", 3_600), (float("inf"), "d", 86_400))
+
+
+def stamp(time: datetime) -> str:
+    """Return a time to the second."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def age(time: datetime, now: datetime) -> str:
+    """Return how long ago a time was, or in how long it will be."""
+    passed = now - time
+    distance = abs(passed) // timedelta(seconds=1)
+    unit, size = next((unit, size) for most, unit, size in _UNITS if distance < most)
+    amount = f"{distance // size} {unit}"
+    return f"{amount} ago" if passed >= timedelta(0) else f"in {amount}"
+
+
+def in_words(value: Any, time: Callable[[datetime], str] = stamp) -> Any:
+    """Return a value as people read it: a text, of several lines for mappings, or a number.
+
+    :param time: returns the words for a time
+    """
+    match value:
+        case None:
+            return ""
+        case str() | int():
+            return value
+        case datetime():
+            return time(value)
+        case float():
+            # Shares need more digits: one of 100,000 nodes must not be rounded away.
+            return round(value, 3 if abs(value) >= 1 else 5)
+        case {"status": status, "reasons": reasons, **other} if not other:
+            return f"{status}: {'; '.join(reasons)}" if reasons else status
+        case Mapping():
+            return "\n".join(_entry(key, in_words(one, time), one) for key, one in value.items())
+        case [{"name": _}, *_]:
+            return "\n".join(_described(time, **one) for one in value)
+        case list() | tuple():
+            return ", ".join(str(in_words(one, time)) for one in value)
+        case _:
+            return str(value)
+
+
+def _entry(key: str, shown: Any, value: Any) -> str:
+    nested = isinstance(value, Mapping) and "\n" in shown
+    return f"{key}:\n{textwrap.indent(shown, '  ')}" if nested else f"{key}: {shown}"
+
+
+def _described(
+    time: Callable[[datetime], str], name: str, help: str = "", default: Any = None, **facts: Any
+) -> str:
+    if isinstance(default, bool):  # a value, where the other truths are facts
+        default = str(default).lower()
+    shown = {fact: value for fact, value in facts.items() if value is not None and value is not False}
+    shown |= {} if default is None else {"default": default}
+    words = ", ".join(
+        fact if value is True else f"{fact} {in_words(value, time)}" for fact, value in shown.items()
+    )
+    return name + (f" ({words})" if words else "") + (f": {help}" if help else "")
+
+
+def harmless(line: str) -> str:
+    """Return a line without what a terminal would obey."""
+    return line if line.isprintable() else "".join(one if one.isprintable() else " " for one in line)
+
+
+def one_line(text: str) -> str:
+    """Return a text of any number of lines as one, without what a terminal would obey."""
+    return text if text.isprintable() else harmless(", ".join(map(str.strip, text.splitlines())))
