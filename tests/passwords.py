@@ -256,6 +256,9 @@ class Books:
     def count_operations(self) -> int:
         return int(self.read(sa.select(sa.func.count()).select_from(operations))[0][0])
 
+    def last_operation(self) -> int:
+        return int(self.read(sa.select(sa.func.max(operations.c.id)))[0][0])
+
     def check_operations(self) -> None:
         """None lacks requests."""
         table = power_requests.c

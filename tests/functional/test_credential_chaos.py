@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -21,108 +21,22 @@ from typing import Any, Final
 import pytest
 import sqlalchemy as sa
 
-import podium.cli.main
-from apis import Api
-from daemons import BIN, Daemon, eventually, run_here
+from daemons import eventually
 from passwords import Books, Racks
 from peers import PATIENCE
+from places import LEASE, Place, start_server
 from podium import states
 from podium.db import clock, power
-from podium.db.engine import Database
-from podium.db.keyring import Keyring, write_new_file
 from podium.db.models import nodes
-from podium.db.sealed import Sealing
 from rounds import ONLY_LONG, ROUNDS, SEED
-from servers import MariaDB, PostgreSQL, Server
 
 pytestmark = list(ONLY_LONG)
 
 IS_SHORT: Final = ROUNDS <= 2
 #: BMCs with IPMI, with Redfish, with Redfish and several machines, and how many have each fault.
 SIZES: Final = (24, 14, 8, 1) if IS_SHORT else (140, 40, 20, 3)
-#: Seconds within which a BMC must show which password it has. Some take longer.
-TIMEOUT: Final = 20
-LEASE: Final = 4
-CONFIG: Final = f"""
-[conductor]
-heartbeat_interval = 1
-heartbeat_timeout = {LEASE}
-sync_power_state_interval = 4
-credentials_change_timeout = {TIMEOUT}
-[ipmi]
-command_retry_timeout = 3
-[redfish]
-events_confirm_interval = 4
-"""
 #: Whose end may leave a password sent of which nobody knows whether it arrived.
-DISRUPTIVE: Final = ("conductor", "worker", "database stopped", "database killed")
-
-
-class Place:
-    """Conductors, podium-api and whoever gives commands, over one database; ``with`` ends them all.
-
-    :param server: None for SQLite
-    :param count: of conductors
-    """
-
-    def __init__(self, folder: Path, server: Server | None, count: int) -> None:
-        keys = folder / "keys"
-        write_new_file(keys)
-        text = f"{CONFIG}[secrets]\nkey_file = {keys}\n"
-        url = server and server.url(server.create_migrated_database())
-        self.server = server
-        self.daemons: list[Daemon] = []
-        for number in range(1, count + 1):
-            (home := folder / f"c{number}").mkdir()
-            enabled = "enabled_drivers = ipmi, redfish"
-            self.daemons.append(Daemon(home, text, default=enabled, url=url, host=f"c{number}"))
-        first = self.daemons[0]
-        self.api = Api(folder, f"[secrets]\nkey_file = {keys}\n", url=first.url)
-        self.database = Database(first.url, sealing=Sealing(Keyring.from_file(keys), frozenset))
-        self.said: list[str] = []  # by commands
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            stack.callback(self.database.dispose)
-            for daemon in self.daemons:
-                daemon.launch()
-                stack.callback(daemon.__exit__)
-            eventually(
-                lambda: all(" owns " in one.text() for one in self.daemons), "all conductors are ready"
-            )
-            stack.enter_context(self.api)
-            yield
-
-    def podium(self, *arguments: str, expect: Collection[int] = (0,)) -> None:
-        done = run_here(podium.cli.main.main, ["--config-file", str(self.daemons[0].config), *arguments])
-        assert done.returncode in expect, (arguments, done.stdout, done.stderr)
-        self.said += [done.stdout, done.stderr]
-
-    def command(self, *arguments: str) -> "subprocess.Popen[str]":
-        """A command in a process of its own."""
-        pipe = subprocess.PIPE
-        return subprocess.Popen([BIN / "podium", *arguments], stdout=pipe, stderr=pipe, text=True)
-
-    def keep_up(self) -> None:
-        """Do as systemd: start conductors again that were started while there was no database."""
-        for daemon in self.daemons:
-            assert daemon.process is not None
-            if daemon.process.poll() is not None:
-                *_, why = daemon.text().splitlines()
-                assert "[database] connection = " in why, why
-                daemon.launch()
-
-    def finish(self, command: "subprocess.Popen[str]") -> int:
-        self.said += command.communicate(timeout=2 * PATIENCE)
-        return command.returncode
-
-    def texts(self) -> dict[str, str]:
-        """All that anybody logged or said, by who it was."""
-        found = {daemon.host: daemon.text() for daemon in self.daemons}
-        if self.server is not None:
-            found["the database"] = (self.server.folder / "log").read_text(errors="replace")
-        return {**found, "podium-api": self.api.text(), "commands": "\n".join(self.said)}
+DISRUPTIVE: Final = ("conductor", "all conductors", "worker", "database stopped", "database killed")
 
 
 class Rotation:
@@ -141,7 +55,7 @@ class Rotation:
     def round(self) -> None:
         """Ask for other passwords, let things happen, and look at what became of them."""
         before = self._books.wrong_logins()
-        self._look(before, [self._ask(), *(self._strike() for _ in range(self._random.randint(0, 3)))])
+        self._look(before, [self._ask(), *(self._strike() for _ in range(self._random.randint(1, 3)))])
 
     def change_and_undo(self) -> None:
         """Change all, while nothing happens, and give all the passwords of before back."""
@@ -210,7 +124,11 @@ class Rotation:
         if self._random.random() < 0.2:  # otherwise BMCs without a fault are the first
             self._random.shuffle(names := list(names))
         words = self._words(names)
-        ways = {"command": self._give, "killed command": self._kill_command, "killed api": self._kill_api}
+        ways = {
+            "command": self._give,
+            "killed command": self._kill_command,
+            "killed podium-api": self._kill_api,
+        }
         way = self._random.choice(list(ways))
         before = self._books.count_operations()
         ways[way](words)
@@ -249,6 +167,7 @@ class Rotation:
         """Let one thing happen at any moment, and look whether every password is in the database then."""
         kinds: dict[str, Callable[[], None]] = {
             "conductor": self._kill_conductor,
+            "all conductors": self._kill_all,
             "worker": self._kill_worker,
             "power": self._ask_for_power,
             "cancel": self._cancel,
@@ -268,6 +187,12 @@ class Rotation:
         daemon.kill()
         time.sleep(self._random.choice((0, 0, LEASE + 2)))  # others take over, or it is back before
         daemon.launch()
+
+    def _kill_all(self) -> None:
+        for daemon in self._place.daemons:
+            daemon.kill()
+        for daemon in self._place.daemons:
+            daemon.launch()
 
     def _kill_worker(self) -> None:
         for child in sorted(self._random.choice(self._place.daemons).children())[:1]:
@@ -293,16 +218,7 @@ class Rotation:
 
     def _cancel(self) -> None:
         # Some may be under way, and cannot be cancelled any more.
-        self._place.podium("operation", "cancel", str(self._books.count_operations()), expect=(0, 1))
-
-
-def start_server(kind: str, stack: ExitStack) -> Server | None:
-    """What is committed stays over a kill -9."""
-    if kind == "postgresql":
-        return stack.enter_context(PostgreSQL(synchronous_commit="on"))
-    if kind == "mariadb":
-        return stack.enter_context(MariaDB("--innodb-flush-log-at-trx-commit=1"))
-    return None
+        self._place.podium("operation", "cancel", str(self._books.last_operation()), expect=(0, 1))
 
 
 def more(*case: str | int) -> Any:
