@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -255,10 +256,15 @@ def update_node(connection: sa.Connection, node_id: int, values: Mapping[str, An
     update_nodes(connection, {node_id: values})
 
 
-def update_nodes(connection: sa.Connection, changes: Mapping[int, Mapping[str, Any]]) -> None:
+def update_nodes(
+    connection: sa.Connection,
+    changes: Mapping[int, Mapping[str, Any]],
+    known: Mapping[int, NodeRecord] = MappingProxyType({}),
+) -> None:
     """Change columns of nodes, which is a change that conductors notice; of all of them or none.
 
     :param changes: the new values, by the number of the node
+    :param known: nodes that need not be read again, see podium.db.renewing
     :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes
     :raises podium.errors.NodeExists: when a new name is taken
     """
@@ -267,7 +273,7 @@ def update_nodes(connection: sa.Connection, changes: Mapping[int, Mapping[str, A
     _check_names(connection, {node: str(its["name"]) for node, its in changes.items() if "name" in its})
     version, now = next_change(connection), clock.now(connection)
     owners = lock(connection, list(changes))
-    changes = credentials_given.noted(connection, changes, owners, now)
+    changes = credentials_given.noted(connection, changes, owners, now, known)
     places = Places.read(connection)
     changes = {number: _placed(places, values, owners[number].uuid) for number, values in changes.items()}
     alike: dict[str, list[int]] = {}

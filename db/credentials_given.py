@@ -23,11 +23,13 @@ def noted(
     changes: Mapping[int, Mapping[str, Any]],
     owners: Mapping[int, Claim],
     now: datetime,
+    known: Mapping[int, Any],
 ) -> Mapping[int, Mapping[str, Any]]:
     """What is to be written to nodes, and with it when other secrets were given.
 
     :param changes: the new values, by the number of the node
     :param owners: the nodes, which are locked
+    :param known: of these nodes those whose columns were read already
     :raises podium.errors.NodeConflict: when credentials of a node are to be changed anyway
     """
     for number, values in changes.items():
@@ -35,14 +37,16 @@ def noted(
             _refuse(owners[number])
     given = [number for number, values in changes.items() if "driver_info" in values]
     query = sa.select(nodes.c.id, nodes.c.driver_info, nodes.c.fault, nodes.c.maintenance_reason)
+    there = [known[number] for number in given if number in known]
+    for chunk in chunks([number for number in given if number not in known]):
+        there += connection.execute(query.where(nodes.c.id.in_(chunk)))
     added: dict[int, Mapping[str, Any]] = {}
-    for chunk in chunks(given):
-        for row in connection.execute(query.where(nodes.c.id.in_(chunk))):
-            if _secrets(row.driver_info) != _secrets(changes[row.id]["driver_info"]):
-                more = {"credentials_changed_at": now, "credentials_expire_at": None}
-                if row.fault == FAULT:
-                    more |= well_again(row.maintenance_reason)
-                added[row.id] = {**more, **changes[row.id]}
+    for row in there:
+        if _secrets(row.driver_info) != _secrets(changes[row.id]["driver_info"]):
+            more = {"credentials_changed_at": now, "credentials_expire_at": None}
+            if row.fault == FAULT:
+                more |= well_again(row.maintenance_reason)
+            added[row.id] = {**more, **changes[row.id]}
     if not added:
         return changes
     _settle(connection, list(added), now)

@@ -73,12 +73,34 @@ class Sealing:
         :raises podium.errors.BadRequest: nothing is encrypted yet, and a text looks as if it were
         """
         name = self.writes_with
+        if isinstance(document, Prepared) and document.key == name and self.lacking(self._in_use) is None:
+            return document.sealed
         if (fault := self.lacking(self._in_use)) is not None:
             return sealed(document, self.secret_names(), lambda _: _refuse(errors.SecretUnreadable(fault)))
         if name is None:
             _check_plain(document)
             return document
         return self.keyring.seal(document, self.secret_names(), name)
+
+    def prepared(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return a document that need not be encrypted within the transaction that writes it.
+
+        If another key is in use by then, it is encrypted there.
+        """
+        name = self.writes_with
+        if name is None or not document:
+            return document
+        found = Prepared(document)
+        found.key, found.sealed = name, self.keyring.seal(document, self.secret_names(), name)
+        return found
+
+
+class Prepared(dict[str, Any]):
+    """A document, and what is written instead of it while a key is in use."""
+
+    __slots__ = ("key", "sealed")
+    key: str
+    sealed: Any
 
 
 def _refuse(error: errors.PodiumError) -> NoReturn:

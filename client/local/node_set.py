@@ -1,6 +1,6 @@
 """The answer to SetNodes: it changes all of its nodes, or none."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -15,10 +15,10 @@ from podium.client.local.set_records import Records
 from podium.client.records import node_records, record_rules, unsetting
 from podium.client.records.node_records import RECORDS
 from podium.client.records.unsetting import without
-from podium.db import api, machines
+from podium.db import api, machines, renewing
 from podium.db.api import NodeRecord
-from podium.db.changes import next_change
 from podium.db.provision_states import ENROLL
+from podium.db.sealed import Sealing
 from podium.drivers import base
 from podium.wording import MOST_FAULTS, nearest
 
@@ -33,20 +33,20 @@ _ALL: Final = (*_OF_DRIVER, "power_policy", *RECORDS)
 def set_nodes(backend: Backend, call: SetNodes) -> Changed:
     """Change nodes."""
     wanted = names(call.nodes)
-    change = _Change(call, backend.catalog)
+    change = _Change(call, backend.catalog, backend.database.sealing)
     with backend.database.read() as connection:
-        found = api.find_keys(connection, wanted)
-    if len(found) > 1 and (twice := [one for one in ("name", "instance_uuid") if one in call.set]):
-        raise errors.BadRequest(f"two nodes cannot have one {twice[0]}")
-    drivers = change.drivers(found)
+        found = api.find_nodes(connection, wanted)
+        if len(found) > 1 and (twice := [one for one in ("name", "instance_uuid") if one in call.set]):
+            raise errors.BadRequest(f"two nodes cannot have one {twice[0]}")
+        change.check_unset(found)
+        change.link(connection, found)
+    new = change.new(found)  # before the transaction, for which everybody waits
     shared: list[machines.Shared] = []
 
     def work(connection: sa.Connection) -> Changed:
-        next_change(connection)  # so that nobody else changes the nodes between here and the end
-        nodes = api.find_nodes(connection, wanted)
-        change.check_unset(nodes, drivers)
-        changed, shared[:] = change.write(connection, nodes)
-        return Changed(changed=changed, unchanged=len(nodes) - changed)
+        others = change.new(renewing.renewed(connection, [node for node, _ in new.values()]))
+        changed, shared[:] = change.write(connection, {**new, **others})
+        return Changed(changed=changed, unchanged=len(new) - changed)
 
     return backend.write(call, work, lambda _: some_of(identities.warnings(shared)))
 
@@ -60,10 +60,11 @@ class _Change:
     :raises podium.errors.PodiumError: it makes no sense, whatever the nodes are
     """
 
-    def __init__(self, call: SetNodes, catalog: Catalog) -> None:
+    def __init__(self, call: SetNodes, catalog: Catalog, sealing: Sealing | None) -> None:
         self._given = _checked(call.set)
         self._force = call.force
         self._catalog = catalog
+        self._sealing = sealing
         self._unset: dict[str, list[str | None]] = {"driver_info": []}
         for field, key in map(_parsed, call.unset):
             self._unset.setdefault(field, []).append(key)
@@ -71,7 +72,7 @@ class _Change:
         self.is_of_driver = not self._given.keys().isdisjoint(_OF_DRIVER)
         self.is_of_driver |= any(self._unset.get(field) for field in _MERGED)
 
-    def drivers(self, nodes: Iterable[api.NodeKey]) -> set[base.Driver]:
+    def _drivers(self, nodes: Iterable[NodeRecord]) -> set[base.Driver]:
         """Return the drivers that nodes are to have, if they are to be asked.
 
         :raises podium.errors.DriverLoadError: one of them cannot be used
@@ -79,11 +80,13 @@ class _Change:
         found = {self._given.get("driver") or node.driver for node in nodes}
         return {self._catalog.driver(name) for name in sorted(found)} if self.is_of_driver else set()
 
-    def check_unset(self, nodes: Sequence[NodeRecord], drivers: Collection[base.Driver]) -> None:
+    def check_unset(self, nodes: Sequence[NodeRecord]) -> None:
         """Refuse to unset entries that none of the nodes has nor can have.
 
         :raises podium.errors.InvalidNode: naming each of them, and one that is like it
+        :raises podium.errors.DriverLoadError: a driver of the nodes cannot be used
         """
+        drivers = self._drivers(nodes)
         declared = {key for driver in drivers for key in driver.properties}
         faults: list[str] = []
         for field, keys in self._unset.items():
@@ -96,27 +99,44 @@ class _Change:
         if faults:
             raise errors.InvalidNode(faults)
 
+    def link(self, connection: sa.Connection, nodes: Iterable[NodeRecord]) -> None:
+        """Make sure that the chassis and the parent that nodes are to have are there.
+
+        :raises podium.errors.InvalidNode: one of them is not
+        """
+        record_rules.link(connection, self._records.values, [node.uuid for node in nodes])
+
+    def new(self, nodes: Iterable[NodeRecord]) -> dict[int, tuple[NodeRecord, dict[str, Any]]]:
+        """Return nodes with the values that each does not have yet, by number.
+
+        :raises podium.errors.InvalidNode: for faults of the values
+        """
+        faults: list[str] = []
+        found = {node.id: (node, self._new(node, faults)) for node in nodes}
+        if faults:
+            raise errors.InvalidNode(node_ranges.folded_lines(faults))
+        for _, values in found.values():
+            if self._sealing is not None and "driver_info" in values:
+                values["driver_info"] = self._sealing.prepared(values["driver_info"])
+        return found
+
     def write(
-        self, connection: sa.Connection, nodes: Sequence[NodeRecord]
+        self, connection: sa.Connection, new: Mapping[int, tuple[NodeRecord, dict[str, Any]]]
     ) -> tuple[int, list[machines.Shared]]:
         """Change nodes; return how many of them it changed, and which are now machines of other nodes.
 
-        :raises podium.errors.InvalidNode: for faults of the values, and for machines of other nodes
+        :raises podium.errors.InvalidNode: for machines of other nodes
         """
-        record_rules.link(connection, self._records.values, [node.uuid for node in nodes])
-        faults: list[str] = []
-        new = [(node, self._new(node, faults)) for node in nodes]
-        if faults:
-            raise errors.InvalidNode(node_ranges.folded_lines(faults))
-        changed = [(node, values) for node, values in new if values]
-        for _, values in changed:  # of one node, if any
+        self.link(connection, [node for node, _ in new.values()])
+        changes = {number: values for number, (_, values) in new.items() if values}
+        for values in changes.values():  # of one node, if any
             _check_instance(connection, values.get("instance_uuid"))
-        api.update_nodes(connection, {node.id: values for node, values in changed})
-        moved = [node.id for node, values in changed if "identity" in values]
+        api.update_nodes(connection, changes, {number: node for number, (node, _) in new.items()})
+        moved = [number for number, values in changes.items() if "identity" in values]
         shared = machines.shared(connection, moved) if moved else []
         if not self._force:
             identities.refuse(shared)
-        return len(changed), shared
+        return len(changes), shared
 
     def _new(self, node: NodeRecord, faults: list[str]) -> dict[str, Any]:
         """Return the values that a node does not have yet: nodes that get the same share a statement."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from podium import errors
 from podium.client.podium import Podium
@@ -146,3 +147,21 @@ def test_of_faults_without_end_the_first_hundred_are_named(podium: Podium, enrol
     with pytest.raises(errors.InvalidNode) as refused:
         podium.set_nodes("n1", unset=[f"driver_info.ipmi_por{number}" for number in range(300)])
     assert sum("did you mean ipmi_port?" in fault for fault in refused.value.faults) == 100
+
+
+def test_what_others_change_while_values_are_checked_is_not_lost(
+    podium: Podium, enrol: Enrol, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = enrol("n1", "n2", extra={"rack": "r7"})
+    written = Database.written
+
+    def late(own: Database, work: Callable[[sa.Connection], Any]) -> Any:
+        monkeypatch.setattr(Database, "written", written)
+        with database.write() as connection:
+            api.update_node(connection, first.id, {"extra": {"rack": "r8"}, "owner": "lab"})
+        return written(own, work)
+
+    monkeypatch.setattr(Database, "written", late)
+    assert podium.set_nodes("n[1-2]", {"extra": {"row": 1}, "owner": "lab"}).changed == 2
+    assert node(database, "n1").extra == {"rack": "r8", "row": 1}
+    assert node(database, "n2").extra == {"rack": "r7", "row": 1}

@@ -172,3 +172,38 @@ def test_ports_chassis_and_changes_of_credentials_are_encrypted(
             text = connection.scalars(sa.text(f"SELECT {column} FROM {table}")).one()
             assert names_in(str(text)) == {FIRST}
             assert "calvin" not in str(text)
+
+
+def test_what_was_encrypted_before_its_transaction_is_written_as_it_is(sealing: Database) -> None:
+    (node,) = enrol(sealing, "n1")
+    assert sealing.sealing is not None
+    prepared = sealing.sealing.prepared({**INFO, "ipmi_password": "new"})
+    assert prepared == {**INFO, "ipmi_password": "new"}
+    with sealing.write() as connection:
+        api.update_node(connection, node.id, {"driver_info": prepared})
+    assert names_in(stored(sealing)["driver_info"]["ipmi_password"]) == {FIRST}
+    with sealing.read() as connection:
+        assert api.find_nodes(connection, ["n1"])[0].driver_info == prepared
+
+
+def test_what_was_encrypted_with_a_key_that_is_not_in_use_any_more_is_encrypted_anew(
+    sealing: Database, opened: Open
+) -> None:
+    (node,) = enrol(sealing, "n1")
+    other = Keyring([bytes(range(32)), bytes(32)])
+    late = opened(other)
+    assert late.sealing is not None
+    late.sealing.note([FIRST])
+    prepared = late.sealing.prepared({**INFO, "ipmi_password": "new"})
+    with late.write() as connection:
+        secret_keys.begin(connection, other)
+    late.sealing.note([FIRST, SECOND])
+    with late.write() as connection:
+        api.update_node(connection, node.id, {"driver_info": prepared})
+    assert names_in(stored(late)["driver_info"]["ipmi_password"]) == {SECOND}
+
+
+def test_nothing_is_prepared_where_nothing_is_encrypted(opened: Open) -> None:
+    plain = opened(RING)
+    assert plain.sealing is not None
+    assert type(plain.sealing.prepared(INFO)) is dict
