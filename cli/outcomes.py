@@ -96,10 +96,12 @@ class Requesting(Waiting):
 
         :param asked: None if nothing was asked
         """
+        if isinstance(asked, CredentialsAsked) and asked.already:
+            self.say(f"{node_ranges.fold(asked.already)}: had these credentials already")
         if asked is None or asked.operation is None:
             self._show_refused(asked)
             self.warn("nothing was requested")
-            return 1
+            return 0 if isinstance(asked, CredentialsAsked) and asked.already and not asked.refused else 1
         with self.going_on(asked.operation):
             replaced = asked.replaced if isinstance(asked, Asked) else 0
             more = f"; {replaced} replaced an earlier request" if replaced else ""

@@ -36,6 +36,7 @@ class Asked(NamedTuple):
     :param refused: one line for each of the others
     :param also: the names of accepted nodes that were not named, but have the same account as one that was
     :param held: how many of the accepted wait until the others have been tried
+    :param already: the names of nodes that have these credentials, so that nothing is asked of them
     """
 
     operation_id: int | None
@@ -43,6 +44,7 @@ class Asked(NamedTuple):
     refused: list[str]
     also: list[str]
     held: int
+    already: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

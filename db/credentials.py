@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from podium.db import clock, credential_changes
+from podium.db import bulk, clock, credential_changes
 from podium.db.bulk import AMONG, AT_ONCE, chunks
 from podium.db.changes import next_change
 from podium.db.credential_changes import ASKED, UNKNOWN
@@ -59,7 +59,8 @@ def ask(
 ) -> Asked:
     """Ask for other credentials of nodes, as one operation; the conductors that own them carry it out.
 
-    Nodes that have the account in common with one of them are taken in.
+    Nodes that have the account in common with one of them are taken in. Those that have these credentials
+    already only learn by when a person wants them changed.
 
     :param wanted: the nodes
     :param who: user and host of the one who asks
@@ -72,14 +73,14 @@ def ask(
     :param expire_after: seconds after which a person wants them changed again
     :param timeout: seconds that each node may take, None for what the conductor's configuration says
     """
-    next_change(connection)
-    now = clock.now(connection)
+    version, now = next_change(connection), clock.now(connection)
     expire_at = None if expire_after is None else clock.later(now, expire_after)
     names = {one.id: one.name for one in wanted}
     found = look(connection, _with_neighbours(connection, names))
     unknown = credential_changes.open_of(connection, found, UNKNOWN)
     refused = {number: f"{name}: {GONE}" for number, name in names.items() if number not in found}
     shares: list[Share] = []
+    already: list[Holder] = []
     for account, its in _accounts(found, login).items():
         asked = {node.claim.id for node in its} & names.keys()
         if not asked:
@@ -93,9 +94,12 @@ def ask(
         if not any(faults):
             given = {passwords if isinstance(passwords, str) else passwords[number] for number in asked}
             new = _entries(login[its[0].driver], username, next(iter(given)))
-            faults = _at_odds(its, given, new)
+            faults = _at_odds(its, given)
         if any(faults):
             refused |= refusals(its, faults, asked)
+            continue
+        if all(credential_changes.entries(node.info, new) == new for node in its):
+            already += its
             continue
         shares += (
             Share(
@@ -109,8 +113,14 @@ def ask(
             )
             for node in its
         )
+    if expire_at is not None:
+        values = {"credentials_expire_at": expire_at, "version": version}
+        numbers = [node.claim.id for node in already]
+        bulk.execute(connection, sa.update(nodes).where(AMONG).values(values), numbers)
     terms = Terms(who, reason, timeout, canaries or None)
-    return open_operation(connection, names, shares, refused, terms)
+    made = open_operation(connection, names, shares, refused, terms)
+    have = {node.claim.id for node in already}
+    return made._replace(already=[name for number, name in names.items() if number in have])
 
 
 def _with_neighbours(connection: sa.Connection, numbers: Iterable[int]) -> set[int]:
@@ -166,14 +176,12 @@ def _entries(account: Account, username: str | None, password: str) -> dict[str,
     return {account.password: password, **user}
 
 
-def _at_odds(its: Sequence[Holder], given: Collection[str], new: Mapping[str, Any]) -> list[str | None]:
-    """Why the nodes of an account cannot have new entries, which may be no reason at all."""
+def _at_odds(its: Sequence[Holder], given: Collection[str]) -> list[str | None]:
+    """Why the nodes of an account cannot have the same password, which may be no reason at all."""
     if len(given) > 1:
         why = "it has one account with other nodes, for which another password was given"
     elif len({node.group for node in its}) > 1:
         why = "it has one account with nodes of another conductor_group"
-    elif all(credential_changes.entries(node.info, new) == new for node in its):
-        why = "it has these credentials already"
     else:
         return []
     return [f"{node.claim.name}: {why}" for node in its]

@@ -39,7 +39,8 @@ class CredentialsAsked(Record, frozen=True, kw_only=True):
 
     :param operation: its number; None if no node accepted the request, and for what was only tried out
     :param requested: how many nodes did, with those of ``further``
-    :param refused: a line ``NAME: REASON`` for each of the others
+    :param refused: a line ``NAME: REASON`` for each that cannot
+    :param already: nodes that have these credentials, so that nothing was requested for them
     :param accounts: how many accounts are changed: nodes behind one BMC have one
     :param further: nodes that nobody named, and that are changed too because they are behind the same BMC
     :param canaries: nodes that are tried first; the others wait for them, unless there are no others
@@ -49,6 +50,7 @@ class CredentialsAsked(Record, frozen=True, kw_only=True):
     operation: int | None
     requested: int
     refused: list[str]
+    already: list[str]
     accounts: int
     further: list[str]
     canaries: list[str]
@@ -58,7 +60,8 @@ class CredentialsAsked(Record, frozen=True, kw_only=True):
 class SetCredentials(Call[CredentialsAsked], frozen=True):
     """Change the password of nodes, as one operation; the conductors that own them carry it out.
 
-    Each is proved by a login before anything is changed in Podium, and the old one is kept until then.
+    Each is proved by a login before anything is changed in Podium, and the old one is kept until then. For
+    nodes that have the password already only the expiry is noted.
 
     :param nodes: the nodes, by name, UUID or range
     :param where: conditions that the nodes meet: of those named, or of all where none is named

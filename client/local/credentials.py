@@ -212,6 +212,7 @@ def _answer(
         operation=number,
         requested=len(requests),
         refused=asked.refused,
+        already=list(asked.already),
         accounts=0 if number is None else credential_changes.accounts(connection, number),
         further=asked.also,
         canaries=[one.node_name for one in requests if asked.held and one.state == operations.WAITING],

@@ -82,6 +82,19 @@ def test_a_canary_that_fails_is_shown_and_the_others_are_cancelled(
     assert passwords(database) == [OLD] * 4
 
 
+def test_nodes_that_have_the_password_already_are_no_failure(podium: Run, head: Head, file: str) -> None:
+    with head.carrying_out({}):
+        podium("credential", "set", "n1", "--password-file", file, "--wait")
+        done = podium("credential", "set", "n[1-2]", "--password-file", file, "--wait", "--expires", "1d")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "n1: had these credentials already\n" in done.stdout
+        again = podium("credential", "set", "n[1-2]", "--password-file", file, "--wait")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout == "n[1-2]: had these credentials already\n"
+    rows = json.loads(podium("credential", "list", "n[1-2]", "-f", "json").stdout)
+    assert all(row["expires_at"] for row in rows)
+
+
 def test_what_waits_for_canaries_is_shown_as_that(podium: Run, file: str) -> None:
     podium("credential", "set", "n[1-2]", "--password-file", file, "--canary", "1")
     shown = json.loads(podium("operation", "show", "1", "-f", "json").stdout)

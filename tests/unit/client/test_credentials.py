@@ -95,6 +95,14 @@ def test_a_canary_that_fails_keeps_the_others_as_they_are(
     assert passwords(database) == {"n1": NEW, "n2": OLD, "n3": OLD}
 
 
+def test_what_nodes_have_already_is_not_asked_for(podium: Podium, fleet: Callable[..., None]) -> None:
+    fleet("n1")
+    asked = podium.set_credentials("n1", password=OLD, expires_in=60.0)
+    assert (asked.operation, asked.requested, asked.refused, asked.already) == (None, 0, [], ["n1"])
+    (found,) = podium.credentials()
+    assert found.expires_at is not None and not found.expired
+
+
 def test_without_canaries_all_begin_at_once(podium: Podium, fleet: Callable[..., None]) -> None:
     fleet("n1", "n2")
     asked = podium.set_credentials("n[1-2]", password=NEW, canaries=0)
@@ -128,6 +136,7 @@ def test_what_is_only_tried_out_says_the_same_and_changes_nothing(
         operation=1,
         requested=3,
         refused=[],
+        already=[],
         accounts=2,
         further=["n2"],
         canaries=["n1", "n2"],

@@ -86,7 +86,6 @@ def test_a_user_may_change_with_the_password_where_the_hardware_has_them(
         ({}, {"login": {}}, "the driver fake cannot try a login"),
         ({}, {"settable": [], "on_bmc": True}, "the driver fake cannot change the password on the BMC"),
         ({}, {"username": "root", "on_bmc": True}, "of no other"),
-        ({}, {"passwords": "old"}, "it has these credentials already"),
     ],
 )
 def test_what_cannot_be_done_is_refused(
@@ -96,6 +95,20 @@ def test_what_cannot_be_done_is_refused(
     assert asked.operation_id is None
     assert asked.refused[0].startswith("n1: ") and why in asked.refused[0]
     assert only(database).target_power_state is None
+
+
+def test_nodes_that_have_the_credentials_already_only_learn_when_they_end(
+    database: Database, enrol: Enrol
+) -> None:
+    nodes = enrol("n1", driver_info=OLD) + enrol("n2", driver_info=OLD | NEW)
+    asked = ask(database, nodes, expire_after=60.0)
+    assert (asked.accepted, asked.refused, asked.already) == ([nodes[0].id], [], ["n2"])
+    node = only_named(database, "n2")
+    assert node.target_power_state is None and node.credentials_changed_at == nodes[1].credentials_changed_at
+    assert node.credentials_expire_at is not None
+    assert node.version > nodes[1].version
+    ask(database, nodes[1:])
+    assert only_named(database, "n2").credentials_expire_at == node.credentials_expire_at
 
 
 def test_a_password_is_needed_only_for_nodes_that_can_have_one(database: Database, enrol: Enrol) -> None:
