@@ -22,6 +22,8 @@ import podium.simulator.main
 from peers import PATIENCE, free_port
 from podium.db import api
 from podium.db.engine import Database
+from podium.db.keyring import Keyring
+from podium.db.sealed import Sealing
 from podium.simulator import control
 from templates import prepared
 
@@ -157,7 +159,9 @@ class Daemon:
 
     def nodes(self) -> dict[str, dict[str, Any]]:
         """What the database holds of every node, by name."""
-        database = Database(self.url)
+        keys = self.folder / "podium.keys"
+        keyring = Keyring.from_file(keys) if keys.exists() else Keyring()
+        database = Database(self.url, sealing=Sealing(keyring, frozenset))
         try:
             with database.read() as connection:
                 return {row.name: row._asdict() for row in api.list_nodes(connection)}

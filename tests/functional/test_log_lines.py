@@ -91,7 +91,8 @@ def test_a_start_that_another_programs_lock_prevents_is_one_line(tmp_path: Path)
             assert daemon.wait() == 1
         finally:
             daemon.__exit__()
-    (line,) = messages(daemon)
+    (line,) = daemon.text().splitlines()
+    assert line.startswith("podium-conductor: ")
     assert "database is locked; another program holds its write lock" in line
 
 
