@@ -27,6 +27,16 @@ def only_long(test: _Test) -> _Test:
     return test
 
 
+#: Rounds from which on ``make test-long`` does what takes longest too; it makes 20 by default, and CI fewer.
+MANY: Final = 5
+
+
+def only_many(test: _Test) -> _Test:
+    """Leave a test to a ``make test-long`` of many rounds, because it takes minutes."""
+    skipped = pytest.mark.skipif(ROUNDS < MANY, reason=f"make test-long ROUNDS={MANY} or more does this one")
+    return skipped(pytest.mark.long(test))
+
+
 def rest_is_long(names: str | Sequence[str], cases: Sequence[Any]) -> pytest.MarkDecorator:
     """As ``pytest.mark.parametrize``, with all cases but the first left to ``make test-long``."""
     rest = (case if isinstance(case, tuple) else (case,) for case in cases[1:])

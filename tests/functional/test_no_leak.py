@@ -25,7 +25,7 @@ from apis import Api
 from daemons import BIN, Daemon, Rack, eventually, run_here
 from leaks import Secrets
 from peers import PATIENCE, free_port
-from rounds import only_long
+from rounds import only_long, only_many
 from servers import PostgreSQL, Server
 
 #: What an operator turns on to see everything.
@@ -465,7 +465,7 @@ def test_nothing_shows_a_secret_with_sqlite(tmp_path: Path, rack: tuple[Secrets,
     check(site, taken, {"backup": (tmp_path / "backup").read_bytes(), "dump": dump.encode()})
 
 
-@only_long
+@only_many
 def test_nothing_shows_a_secret_with_postgresql(tmp_path: Path, rack: tuple[Secrets, Rack]) -> None:
     secrets, bmcs = rack
     folder = tmp_path / "site"
