@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO
 
 import yaml
 
-from podium import node_ranges
+from podium import masking, node_ranges
 from podium.cli import arguments, command, node_csv
 from podium.cli.new_files import new_file
 from podium.client.calls.call import ABSENT
@@ -20,6 +20,8 @@ from podium.client.enrolling import scalars
 #: Nodes or chassis, some at a time, under the name of their list; first nodes, if only none.
 _Parts = Iterator[tuple[str, list[dict[str, Any]]]]
 _AT_ONCE: Final = 1000
+#: Secrets that cannot be decrypted, of which each is named.
+_SHOWN: Final = 20
 
 
 class Export(command.Command):
@@ -44,17 +46,24 @@ class Export(command.Command):
         )
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
         write, file = _FORMATS[parsed_args.format], parsed_args.with_secrets
         told = self._without_chassis if parsed_args.format == "csv" else iter
         if file is None:
             with self.podium() as podium:
                 write(self.app.stdout, told(_parts(podium.export_nodes(parsed_args.nodes or None))))
-            return
+            return 0
         self.needs_database("podium node export --with-secrets")
+        damaged: list[str] = []
         with new_file(file) as stream:
-            count = write(stream, told(self._with_secrets(node_ranges.expand(parsed_args.nodes) or None)))
+            parts = self._with_secrets(node_ranges.expand(parsed_args.nodes) or None, damaged.append)
+            count = write(stream, told(parts))
         self.say(f"{count} exported with their secrets to {file}")
+        for fault in damaged[:_SHOWN]:
+            self.warn(f"{fault}; exported as {masking.MASK}")
+        if len(damaged) > _SHOWN:
+            self.warn(f"{len(damaged) - _SHOWN} more are damaged, and exported as {masking.MASK}")
+        return int(bool(damaged))
 
     def _without_chassis(self, parts: _Parts) -> _Parts:
         left = 0
@@ -66,7 +75,7 @@ class Export(command.Command):
         if left:
             self.warn(f"warning: chassis have no place in CSV, {left} are left out; yaml and json have them")
 
-    def _with_secrets(self, wanted: Sequence[str] | None) -> _Parts:
+    def _with_secrets(self, wanted: Sequence[str] | None, damaged: Callable[[str], object]) -> _Parts:
         """Yield nodes with their ports, and the chassis in which they are, or all for None."""
         from podium.client.local import export  # the libraries of databases take long to import
 
@@ -74,7 +83,7 @@ class Export(command.Command):
             uuids = export.uuids(connection, wanted)
             yield "nodes", []
             for place in range(0, len(uuids), _AT_ONCE):
-                yield "nodes", export.nodes(connection, uuids[place : place + _AT_ONCE], None)
+                yield "nodes", export.nodes(connection, uuids[place : place + _AT_ONCE], None, damaged)
             if found := export.chassis(connection, wanted):
                 yield "chassis", found
 

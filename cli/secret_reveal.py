@@ -10,6 +10,7 @@ from podium.cli import arguments, command
 from podium.cli.new_files import new_file
 from podium.client.enrolling.catalog import Catalog
 from podium.db import api
+from podium.db.sealed import faults
 from podium.drivers import base
 
 
@@ -31,6 +32,8 @@ class Reveal(command.Command):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         with self.database() as database, database.read() as connection:
             (node,) = api.find_nodes(connection, [parsed_args.node])
+        if damaged := faults({"driver_info": node.driver_info}):
+            raise errors.SecretUnreadable(f"{node.name}: {damaged[0]}")
         account = _account(Catalog(self.config, self.warn).driver(node.driver), node)
         with new_file(parsed_args.output_file) as stream:
             stream.write(f"{json.dumps({'node': node.name, **account}, indent=2)}\n")

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import at_work, bulk, clock
+from podium.db import at_work, bulk, clock, sealed
 from podium.db.bulk import AMONG, AT_ONCE, chunks
 from podium.db.changes import next_change
 from podium.db.claims import CLAIM, Claim, refusal
@@ -65,13 +65,18 @@ class Share:
 
 
 class Holder(NamedTuple):
-    """A node with its credentials, as it is now."""
+    """A node with its credentials, as it is now.
+
+    :param info: its ``driver_info``, as far as it can be decrypted
+    :param damaged: what of that cannot
+    """
 
     claim: Claim
     driver: str
     group: str
     endpoint: str | None
     info: Mapping[str, Any]
+    damaged: Sequence[str] = ()
 
     def __repr__(self) -> str:
         return f"Holder({self.claim!r})"
@@ -91,7 +96,9 @@ def look(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, Holder]
     for chunk in chunks(sorted(set(numbers)), AT_ONCE):
         for row in connection.execute(_LOOK, {"numbers": chunk}):
             claim = Claim._make(row[: len(CLAIM)])
-            found[claim.id] = Holder(claim, *row[len(CLAIM) :])
+            driver, group, endpoint, info = row[len(CLAIM) :]
+            damaged = sealed.faults({"driver_info": info})
+            found[claim.id] = Holder(claim, driver, group, endpoint, sealed.partly(info), damaged)
     return found
 
 

@@ -157,6 +157,8 @@ def _unable(
     :param settable: the drivers that can change the password on the hardware; None if none has to
     """
     name, driver = node.claim.name, node.driver
+    if node.damaged:
+        return f"{name}: {node.damaged[0]}, with: podium node set"
     if driver not in login:
         return f"{name}: the driver {driver} cannot try a login; set what it needs with: podium node set"
     user = login[driver].username

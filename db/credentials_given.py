@@ -16,6 +16,7 @@ from podium.db.claims import Claim
 from podium.db.credential_changes import FAULT, KEPT, UNKNOWN, well_again
 from podium.db.models import credential_changes as table
 from podium.db.models import nodes
+from podium.db.sealed import partly
 
 
 def noted(
@@ -42,7 +43,7 @@ def noted(
         there += connection.execute(query.where(nodes.c.id.in_(chunk)))
     added: dict[int, Mapping[str, Any]] = {}
     for row in there:
-        if _secrets(row.driver_info) != _secrets(changes[row.id]["driver_info"]):
+        if _secrets(partly(row.driver_info)) != _secrets(changes[row.id]["driver_info"]):
             more = {"credentials_changed_at": now, "credentials_expire_at": None}
             if row.fault == FAULT:
                 more |= well_again(row.maintenance_reason)

@@ -5,7 +5,7 @@ connection, which every engine has for itself.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 from weakref import WeakKeyDictionary
 
@@ -122,12 +122,18 @@ class Unreadable:
     """Stands for a document that cannot be opened: whatever is asked of it raises the error that says why.
 
     :param error: the error
+    :param partly: the document with everything open that can be opened
+    :param damaged: why the others of its entries cannot, by their names
     """
 
-    __slots__ = ("error",)
+    __slots__ = ("damaged", "error", "partly")
 
-    def __init__(self, error: errors.SecretUnreadable) -> None:
+    def __init__(
+        self, error: errors.SecretUnreadable, partly: Any = None, damaged: Mapping[str, str] | None = None
+    ) -> None:
         self.error = error
+        self.partly = partly
+        self.damaged = damaged or {}
 
     def _raise(self, *_: object) -> NoReturn:
         raise errors.SecretUnreadable(str(self.error))
@@ -152,7 +158,32 @@ def opened(dialect: sa.Dialect, document: Any) -> Any:
     try:
         return (_NO_KEYS if sealing is None else sealing.keyring).open(document)
     except errors.SecretUnreadable as error:
-        return Unreadable(error)
+        return _partly(dialect, document, error)
+
+
+def _partly(dialect: sa.Dialect, document: Any, error: errors.SecretUnreadable) -> Unreadable:
+    if isinstance(document, dict):
+        found = {key: opened(dialect, value) for key, value in document.items()}
+        damaged = {key: str(one.error) for key, one in found.items() if isinstance(one, Unreadable)}
+        return Unreadable(error, {key: partly(one) for key, one in found.items()}, damaged)
+    if isinstance(document, list):
+        return Unreadable(error, [readable(dialect, value) for value in document])
+    return Unreadable(error, document)
+
+
+def partly(document: Any) -> Any:
+    """Return a document with everything open that can be opened, for what does not need the rest."""
+    return document.partly if isinstance(document, Unreadable) else document
+
+
+def faults(documents: Mapping[str, Any]) -> list[str]:
+    """Return what cannot be opened of some documents, by their names: which entry it is, and why."""
+    return [
+        f"{name}: {key}: {why}"
+        for name, document in documents.items()
+        if isinstance(document, Unreadable)
+        for key, why in document.damaged.items()
+    ]
 
 
 def readable(dialect: sa.Dialect, document: Any) -> Any:
@@ -160,14 +191,7 @@ def readable(dialect: sa.Dialect, document: Any) -> Any:
 
     For what is shown: secrets are masked before, so that hardly anything is left.
     """
-    found = opened(dialect, document)
-    if not isinstance(found, Unreadable):
-        return found
-    if isinstance(document, dict):
-        return {key: readable(dialect, value) for key, value in document.items()}
-    if isinstance(document, list):
-        return [readable(dialect, value) for value in document]
-    return document
+    return partly(opened(dialect, document))
 
 
 class Sealed(sa.types.TypeDecorator[Any]):

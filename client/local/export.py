@@ -1,6 +1,6 @@
 """The answer to ExportNodes: nodes and chassis in the form in which they can be enrolled."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from podium.client.local.backend import Backend
 from podium.client.local.nodes import names_or_all
 from podium.db import belongings, node_list
 from podium.db.bulk import chunks
-from podium.db.sealed import readable
+from podium.db.sealed import Unreadable, faults, readable
 
 _AT_ONCE: Final = 1000
 #: How markers begin: the name of the last node, or the UUID of the last chassis, follows.
@@ -70,17 +70,38 @@ def _nodes(connection: sa.Connection, uuids: Sequence[str], catalog: Catalog) ->
             yield Exported(node=node)
 
 
-def nodes(connection: sa.Connection, some: Sequence[str], catalog: Catalog | None) -> list[dict[str, Any]]:
+def nodes(
+    connection: sa.Connection,
+    some: Sequence[str],
+    catalog: Catalog | None,
+    damaged: Callable[[str], object] = lambda fault: None,
+) -> list[dict[str, Any]]:
     """Return nodes with their ports.
 
     :param catalog: masks the secrets; None to keep them
+    :param damaged: called with each secret that cannot be decrypted, and is masked for that
     """
     rows = node_list.select_nodes(connection, portable.COLUMNS, wanted=some, sealed=catalog is not None)
     ports = belongings.read_ports(connection, some)
+    if catalog is None:
+        rows = [_without_damaged(row, damaged) for row in rows]
+        ports = {node: [_without_damaged(port, damaged) for port in its] for node, its in ports.items()}
     if catalog is not None:
         rows = [readable(connection.dialect, catalog.masked(row)) for row in rows]
         ports = {node: [masking.mask(port) for port in its] for node, its in ports.items()}
     return [portable.of_node(row, ports.get(row["uuid"], ())) for row in rows]
+
+
+def _without_damaged(row: Mapping[str, Any], damaged: Callable[[str], object]) -> dict[str, Any]:
+    """Return a row with a mask in the place of each secret that cannot be decrypted."""
+    for fault in faults(row):
+        damaged(f"{row.get('name') or row.get('uuid') or row.get('address')}: {fault}")
+    return {
+        name: {**its.partly, **dict.fromkeys(its.damaged, masking.MASK)}
+        if isinstance(its, Unreadable)
+        else its
+        for name, its in row.items()
+    }
 
 
 def chassis(connection: sa.Connection, wanted: Sequence[str] | None) -> list[dict[str, Any]]:

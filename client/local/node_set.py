@@ -18,12 +18,14 @@ from podium.client.records.unsetting import without
 from podium.db import api, machines, renewing
 from podium.db.api import NodeRecord
 from podium.db.provision_states import ENROLL
-from podium.db.sealed import Sealing
+from podium.db.sealed import Sealing, Unreadable, partly
 from podium.drivers import base
 from podium.wording import MOST_FAULTS, nearest
 
 #: Mappings whose entries are put beside those that are there.
 _MERGED: Final = ("driver_info", "properties", "extra")
+#: Documents that may have secrets.
+_DOCUMENTS: Final = (*_MERGED, "driver_internal_info", "record")
 #: What drivers are asked about.
 _OF_DRIVER: Final = ("name", "driver", "conductor_group", *_MERGED)
 _POLICIES: Final = ("record", "enforce", "ignore", "default")
@@ -35,7 +37,7 @@ def set_nodes(backend: Backend, call: SetNodes) -> Changed:
     wanted = names(call.nodes)
     change = _Change(call, backend.catalog, backend.database.sealing)
     with backend.database.read() as connection:
-        found = api.find_nodes(connection, wanted)
+        found = change.opened(api.find_nodes(connection, wanted))
         if len(found) > 1 and (twice := [one for one in ("name", "instance_uuid") if one in call.set]):
             raise errors.BadRequest(f"two nodes cannot have one {twice[0]}")
         change.check_unset(found)
@@ -44,7 +46,8 @@ def set_nodes(backend: Backend, call: SetNodes) -> Changed:
     shared: list[machines.Shared] = []
 
     def work(connection: sa.Connection) -> Changed:
-        others = change.new(renewing.renewed(connection, [node for node, _ in new.values()]))
+        changed_since = renewing.renewed(connection, [node for node, _ in new.values()])
+        others = change.new(change.opened(changed_since))
         changed, shared[:] = change.write(connection, {**new, **others})
         return Changed(changed=changed, unchanged=len(new) - changed)
 
@@ -71,6 +74,18 @@ class _Change:
         self._records = Records({name: its for name, its in call.set.items() if name in RECORDS}, self._unset)
         self.is_of_driver = not self._given.keys().isdisjoint(_OF_DRIVER)
         self.is_of_driver |= any(self._unset.get(field) for field in _MERGED)
+        self._damaged: dict[int, dict[str, Unreadable]] = {}
+
+    def opened(self, nodes: Iterable[NodeRecord]) -> list[NodeRecord]:
+        """Return nodes with documents that can be read, and note what of them is damaged."""
+        found = []
+        for node in nodes:
+            documents = {name: getattr(node, name) for name in _DOCUMENTS}
+            self._damaged[node.id] = {
+                name: its for name, its in documents.items() if isinstance(its, Unreadable)
+            }
+            found.append(node._replace(**{name: partly(its) for name, its in documents.items()}))
+        return found
 
     def _drivers(self, nodes: Iterable[NodeRecord]) -> set[base.Driver]:
         """Return the drivers that nodes are to have, if they are to be asked.
@@ -142,9 +157,12 @@ class _Change:
         """Return the values that a node does not have yet: nodes that get the same share a statement."""
         values: dict[str, Any] = {}
         found: Sequence[str] = ()
+        damaged = self._damaged[node.id]
         if self.is_of_driver:
-            complete = node.provision_state != ENROLL
-            values, found = enrolment.settle(self._of_driver(node), self._catalog, complete=complete)
+            complete, of_driver = node.provision_state != ENROLL, self._of_driver(node)
+            found = _left(damaged, {name: of_driver[name] for name in _MERGED})
+            if not found:
+                values, found = enrolment.settle(of_driver, self._catalog, complete=complete)
         faults += [f"{node.name}: {fault}" for fault in found]
         try:
             values |= self._records.columns(node)
@@ -155,6 +173,11 @@ class _Change:
                 fault if fault.startswith(f"{node.name}: ") else f"{node.name}: {fault}"
                 for fault in wrong.faults
             ]
+        if "record" in values:
+            faults += [f"{node.name}: {fault}" for fault in _left(damaged, values)]
+        if "driver_internal_info" in damaged:  # what a driver saved and is lost, it finds out again
+            lost = damaged["driver_internal_info"].damaged
+            values["driver_internal_info"] = without(node.driver_internal_info, lost)
         if "driver" in self._given:
             faults += [f"{node.name}: {fault}" for fault in self._revelations(node, values)]
         values |= _policy(self._given.get("power_policy"))
@@ -163,8 +186,9 @@ class _Change:
     def _revelations(self, node: NodeRecord, values: dict[str, Any]) -> list[str]:
         """Return what the new driver would show that the old one hides, and drop what the old one saved."""
         before, after = node.driver, self._given["driver"]
-        if saved := self._catalog.revealed(node.driver_internal_info, before, after):
-            values["driver_internal_info"] = without(node.driver_internal_info, saved)
+        internal = values.get("driver_internal_info", node.driver_internal_info)
+        if saved := self._catalog.revealed(internal, before, after):
+            values["driver_internal_info"] = without(internal, saved)
         fields = {name: values.get(name, getattr(node, name)) for name in (*_MERGED, "record")}
         return self._catalog.revelations(fields, before, after)
 
@@ -202,6 +226,16 @@ def _checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
     if faults:
         raise errors.InvalidNode(faults)
     return given
+
+
+def _left(damaged: Mapping[str, Unreadable], new: Mapping[str, Any]) -> list[str]:
+    """Return which entries of new documents would be what is damaged in those that a node has."""
+    return [
+        f"{name}: {key}: {why}"
+        for name, document in damaged.items()
+        for key, why in document.damaged.items()
+        if (new.get(name) or {}).get(key) == document.partly[key]
+    ]
 
 
 def _parsed(text: str) -> unsetting.Unset:

@@ -59,14 +59,19 @@ def sealed_anew(text: str, secrets: Secrets, keyring: Keyring, name: str) -> str
     What is encrypted with another key is a secret, whether or not its name shows that here.
 
     :param name: of the key
-    :raises podium.errors.SecretUnreadable: something cannot be decrypted
+    :raises podium.errors.SecretUnreadable: something cannot be decrypted, with whichever key
     """
     if not secrets.may_be_in(text):
         return text
+
+    def anew(token: str, key: str) -> str:
+        value = keyring.decrypt(token)
+        return token if key == name else keyring.encrypt(value, name)
+
     before = json.loads(text)
     after = secrets.replaced(
         before,
-        lambda token, key: token if key == name else keyring.encrypt(keyring.decrypt(token), name),
+        anew,
         lambda value: keyring.encrypt(keyring.open(value), name),
     )
     return text if after == before else json.dumps(after)
