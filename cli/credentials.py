@@ -220,18 +220,19 @@ class Undo(_Asking):
 class Settle(outcomes.Requesting):
     """Find out which password nodes have whose last change ended as unknown: the new one, or the old one.
 
-    Both are tried, with pauses that lock no account.
+    Both are tried. It ends at once where a BMC refuses both: then give the right one with podium node set.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser)
         arguments.add_wait(parser)
+        arguments.add_timeout(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         with self.podium() as podium:
-            asked = podium.ask(SettleCredentials(parsed_args.nodes))
+            asked = podium.ask(SettleCredentials(parsed_args.nodes, timeout=parsed_args.timeout))
             return self.show(podium, asked, wait=parsed_args.wait)
 
 

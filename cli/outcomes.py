@@ -96,12 +96,15 @@ class Requesting(Waiting):
 
         :param asked: None if nothing was asked
         """
-        if isinstance(asked, CredentialsAsked) and asked.already:
-            self.say(f"{node_ranges.fold(asked.already)}: had these credentials already")
+        already = asked.already if isinstance(asked, CredentialsAsked) else ()
+        if already:
+            self.say(f"{node_ranges.fold(already)}: had these credentials already")
         if asked is None or asked.operation is None:
+            if already and asked is not None and not asked.refused:
+                return 0
             self._show_refused(asked)
             self.warn("nothing was requested")
-            return 0 if isinstance(asked, CredentialsAsked) and asked.already and not asked.refused else 1
+            return 1
         with self.going_on(asked.operation):
             replaced = asked.replaced if isinstance(asked, Asked) else 0
             more = f"; {replaced} replaced an earlier request" if replaced else ""

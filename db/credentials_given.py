@@ -46,7 +46,7 @@ def noted(
         if _secrets(partly(row.driver_info)) != _secrets(changes[row.id]["driver_info"]):
             more = {"credentials_changed_at": now, "credentials_expire_at": None}
             if row.fault == FAULT:
-                more |= well_again(row.maintenance_reason)
+                more |= {**well_again(row.maintenance_reason), "last_error": None}
             added[row.id] = {**more, **changes[row.id]}
     if not added:
         return changes

@@ -123,10 +123,11 @@ class UndoOperation(Call[CredentialsAsked], frozen=True):
 class SettleCredentials(Call[CredentialsAsked], frozen=True):
     """Find out which credentials nodes have, whose last change has ended without a proof.
 
-    Both are tried, the new ones first, with pauses that lock no account.
+    Both are tried, the new ones first. It ends at once where the BMC refuses both.
 
     :param nodes: the nodes, by name, UUID or range
     :param where: conditions that the nodes meet: of those named, or of all where none is named
+    :param timeout: seconds that each node may take; by default what the conductor's configuration says
     """
 
     method = "POST"
@@ -136,6 +137,7 @@ class SettleCredentials(Call[CredentialsAsked], frozen=True):
 
     nodes: Nodes | None = None
     where: Filter | None = None
+    timeout: Seconds | None = None
 
 
 class Credential(Record, frozen=True, kw_only=True):

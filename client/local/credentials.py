@@ -187,7 +187,8 @@ def settle_credentials(backend: Backend, call: SettleCredentials) -> Credentials
 
     def settle(connection: sa.Connection) -> CredentialsAsked:
         nodes = chosen(backend, connection, call.nodes, call.where)
-        return _answer(backend, connection, credential_sequels.settle(connection, nodes, backend.who), call)
+        asked = credential_sequels.settle(connection, nodes, backend.who, call.timeout)
+        return _answer(backend, connection, asked, call)
 
     return backend.write(call, settle)
 

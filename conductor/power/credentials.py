@@ -262,10 +262,19 @@ class CredentialChange:
                 return Became(f"{kept}: {story}" if story else kept, KEPT)
             seconds = {_Answer.RIGHT: _AGAIN, _Answer.WRONG: _REFUSED}.get(answer) or next(gaps)
             was_right = answer is _Answer.RIGHT
+            if answer is _Answer.WRONG and self._is_settling:
+                why = f"the BMC took neither the new nor the old password: {self._said}"
+                remedy = "if it has another one, give it with: podium node set"
+                return Became(f"{why}; both are kept; {remedy}", UNKNOWN)
             if self._clock() + (seconds if answer is _Answer.WRONG else 0.0) >= end:
                 why = f"neither the new nor the old password was proved: {self._said}"
                 return Became(f"{why}; both are kept, see: podium credential settle", UNKNOWN)
             await self._rest(seconds, end)
+
+    @property
+    def _is_settling(self) -> bool:
+        """Whether nothing was sent for this request: a person waits who may know a third password."""
+        return self._change.state == SENT and not self._wanted.tried
 
     async def _try(self, side: _Side, end: float) -> _Answer:
         return await self._answer(self._call(end, side.node, self._driver.check_login))

@@ -258,7 +258,7 @@ def test_what_is_unknown_is_settled(podium: Run, head: Head, file: str) -> None:
     listed = json.loads(podium("credential", "list", "--unknown", "-f", "json").stdout)
     assert [(one["node"], one["state"]) for one in listed] == [("n1", "unknown")]
     with head.carrying_out({}):
-        done = podium("credential", "settle", "n1", "--wait")
+        done = podium("credential", "settle", "n1", "--timeout", "60", "--wait")
     assert (done.returncode, done.stdout) == (0, "operation 2: 1 requested\nn1: credentials changed\n")
     assert podium("credential", "list", "--unknown").stdout == ""
 

@@ -303,11 +303,28 @@ def test_credentials_that_are_unknown_are_listed_and_settled(
     assert podium.settle_credentials("n1").refused == [
         "n1: there is nothing to settle, its credentials are not unknown"
     ]
-    asked = podium.settle_credentials(where=Filter(driver="fake"))
+    asked = podium.settle_credentials(where=Filter(driver="fake"), timeout=20.5)
     assert (asked.operation, asked.requested) == (2, 1)
+    assert podium.operation(2).timeout == 20.5
     head.carry_out({})
     assert [one.state for one in podium.credentials()] == ["known", "known"]
     assert passwords(database)["n2"] == NEW
+
+
+def test_a_third_password_is_given_when_settling_was_in_vain(
+    podium: Podium, fleet: Callable[..., None], head: Head
+) -> None:
+    fleet("n1")
+    podium.set_credentials("n1", password=NEW, on_bmc=True)
+    head.carry_out({"n1": "unknown"})
+    podium.settle_credentials("n1")
+    head.carry_out({"n1": "unknown still"})
+    assert podium.node("n1").last_error == "unknown still"
+    podium.set_nodes("n1", {"driver_info": {"fake_password": "th1rd-hunter"}})
+    node = podium.node("n1")
+    assert (node.fault, node.maintenance, node.last_error) == (None, False, None)
+    (found,) = podium.credentials()
+    assert found.state == "known"
 
 
 def test_credentials_are_listed_by_age_and_end_without_the_password(

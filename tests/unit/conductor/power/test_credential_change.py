@@ -252,6 +252,20 @@ def test_where_neither_is_right_it_is_unknown_after_few_wrong_logins_far_apart()
     assert len(bmc.wrong) == 6 and bmc.now == 600.0
 
 
+def test_settling_ends_when_both_were_refused_once() -> None:
+    """A person may know that it has a third one, and cannot give it before the end."""
+    bmc = BMC("a third one")
+    ended = carry_out(bmc, on_bmc=True, state=SENT)
+    assert ended.credentials == UNKNOWN and "podium node set" in str(ended.error)
+    assert (len(bmc.wrong), bmc.now) == (2, 0.0)
+
+
+def test_settling_waits_for_hardware_that_does_not_answer() -> None:
+    bmc = BMC("new-one")
+    bmc.deaf_until = 60.0
+    assert carry_out(bmc, on_bmc=True, state=SENT).credentials == IN_FORCE
+
+
 def test_what_does_not_come_back_is_unknown() -> None:
     bmc = BMC()
     bmc.reboots = 10_000.0
