@@ -19,11 +19,11 @@ from podium import conf, errors
 from podium.cli import ways
 from podium.cli.app import LOCAL, App, add_common_options
 from podium.cli.showing import tables
-from podium.cli.showing.order import natural
 from podium.cli.showing.screen import Screen
 from podium.cli.showing.tables import Form
 from podium.cli.showing.words import in_words
 from podium.client.podium import Podium
+from podium.natural import natural
 
 if TYPE_CHECKING:
     from podium.db.engine import Database
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 #: The formats whose cells are text; the others take objects.
 _TEXT_FORMATS: Final = frozenset({"csv", "value", "shell"})
 _WARNINGS_SHOWN: Final = 20
+#: What people need not see of one object.
+_EMPTY: Final[tuple[Any, ...]] = (None, "", {}, [])
 
 
 class Command(cliff.command.Command):
@@ -252,9 +254,9 @@ class ShowOne(Command, cliff.show.ShowOne):
             texts = [shown_in(parsed_args.formatter, value) for value in data]
             return super().produce_output(parsed_args, column_names, texts)
         chosen = [
-            one
-            for one in zip(column_names, data, strict=True)
-            if not parsed_args.columns or one[0] in parsed_args.columns
+            (name, value)
+            for name, value in zip(column_names, data, strict=True)
+            if (name in parsed_args.columns if parsed_args.columns else value not in _EMPTY)
         ]
         lines = tables.of_one(self.forms, chosen, screen, datetime.now(UTC))
         screen.show(lines, paged=parsed_args.pager)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from podium.cli import arguments, command, outcomes
-from podium.cli.showing.order import natural
 from podium.cli.showing.tables import Form
 from podium.client.calls.operations import Operation, Request
+from podium.natural import natural
 
 _COLUMNS: Final = (
     "id",

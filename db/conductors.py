@@ -15,6 +15,7 @@ from podium.db.models import columns, conductors, disabled_tasks, enforcement, l
 from podium.db.models import conductor_workers as figures_of_workers
 from podium.db.models import periodic_tasks as tasks
 from podium.db.worker import Worker
+from podium.natural import natural
 
 
 def begin(connection: sa.Connection, hostname: str, workers: int) -> None:
@@ -97,7 +98,7 @@ _WORKERS: Final = (
 
 def list_conductors(connection: sa.Connection) -> list[ConductorRecord]:
     """Every conductor that ever ran on this database, in order of host name."""
-    return _records(connection, _CONDUCTORS.order_by(conductors.c.hostname))
+    return sorted(_records(connection, _CONDUCTORS), key=lambda one: natural(one.hostname))
 
 
 def find(connection: sa.Connection, hostname: str) -> ConductorRecord | None:

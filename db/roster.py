@@ -19,6 +19,7 @@ from podium.db.models import members as members_table
 from podium.db.provision_states import IS_CONDUCTED
 from podium.db.slots import OF_NODE, Pair
 from podium.db.worker import Worker
+from podium.natural import natural
 
 ALIVE: Final = "alive"
 SILENT: Final = "silent"
@@ -84,7 +85,7 @@ def roster(connection: sa.Connection) -> Roster:
     return Roster(
         [
             _crew(host, its, draining.get(host), renewed, owned, now, generation)
-            for host, its in sorted(crews.items())
+            for host, its in sorted(crews.items(), key=lambda one: natural(one[0]))
         ],
         generation,
         unserved,
@@ -167,7 +168,7 @@ def attendances(connection: sa.Connection) -> list[Attendance]:
             started_at=started[host],
             renewed_at=_latest(renewed.get(one.id) for one in its),
         )
-        for host, its in sorted(crews.items())
+        for host, its in sorted(crews.items(), key=lambda one: natural(one[0]))
     ]
 
 
@@ -252,7 +253,9 @@ def require(connection: sa.Connection, host: str | None = None) -> None:
     if not known:
         raise errors.NotFound("no conductor has run on this database yet; start one: podium-conductor")
     if host is not None and host not in known:
-        raise errors.NotFound(f"there is no conductor {host}; there are: {', '.join(sorted(known))}")
+        raise errors.NotFound(
+            f"there is no conductor {host}; there are: {', '.join(sorted(known, key=natural))}"
+        )
 
 
 def described(pair: Pair) -> str:

@@ -94,27 +94,33 @@ def _column(name: str, values: Sequence[Any], form: Form, now: datetime, has_col
         [colour_of(name, *one) for one in zip(values, cells, strict=True)]
         if has_colours
         else [None] * len(cells),
-        all(_is_number(value) for value in values if value is not None) and any(values),
+        _are_numbers([value for value in values if value is not None]),
         any(values),
         max(map(_width, (name, *cells))),
     )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return bool(values) and all(type(value) in (int, float) for value in values)
 
 
 def _left(form: Form, columns: Sequence[_Column], most: int) -> list[_Column]:
-    """Return the columns that are not left out: first those go that say nothing, then the others."""
-    known = {column.name: column for column in columns}
-    silent = [name for name in (*form.dropped, *form.prose) if name in known]
-    silent = [name for name in silent if not known[name].says_something]
-    for name in (*silent, *form.dropped):
-        least = [min(one.width, _PROSE) if one.name in form.prose else one.width for one in known.values()]
+    """Return the columns that are not left out, so that prose can be cut to what the others leave.
+
+    Those that say nothing go before anything is cut.
+    """
+    left = {column.name: column for column in columns}
+    for name in (*form.dropped, *form.prose):
+        if _total(one.width for one in left.values()) <= most:
+            return [*left.values()]
+        if name in left and not left[name].says_something:
+            del left[name]
+    for name in form.dropped:
+        least = [min(one.width, _PROSE) if one.name in form.prose else one.width for one in left.values()]
         if _total(least) <= most:
             break
-        known.pop(name, None)
-    return [*known.values()]
+        left.pop(name, None)
+    return [*left.values()]
 
 
 def _widths(form: Form, columns: Sequence[_Column], most: int) -> list[int]:

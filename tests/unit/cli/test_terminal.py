@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from commands import Here, There
+from crews import enter
 from heads import Head
 from podium.cli.app import COMMANDS
 from podium.cli.command import Lister
 from podium.cli.operations import Show
+from podium.db.conductors import TaskReport, save_tasks
 from podium.db.engine import Database
 from podium.db.models import CHECKED_AT, utcnow
+from podium.db.worker import Worker
 from read_nodes import create_nodes
 from rounds import only_long
 from terminals import Terminal
@@ -72,8 +75,8 @@ def check(terminal: Terminal, columns: int, count: int, heads: str) -> None:
 @pytest.mark.parametrize(
     ("columns", "heads"),
     [
-        (80, "name driver power_state power_checked_at health last_error"),
-        (120, "name driver power_state target_power_state power_checked_at maintenance health last_error"),
+        (80, "name driver power_state power_checked_at last_error"),
+        (120, "name driver power_state power_checked_at last_error"),
         (200, "name driver power_state target_power_state power_checked_at maintenance health last_error"),
     ],
 )
@@ -187,11 +190,22 @@ def test_without_a_pager_everything_is_printed(
     assert here.stderr == ""
 
 
-def test_tasks_fit_a_narrow_terminal(database: Database, here: Terminal, head: Head) -> None:
-    head.go_online("fake")
-    lines = here("driver", "list", columns=80)
-    assert len(lines) > 3
-    assert max(map(len, lines)) <= 80
+def test_tasks_and_conductors_fit_a_narrow_terminal(database: Database, here: Terminal) -> None:
+    report = TaskReport("fake.check_status", "failing", 60.0, utcnow(), 0.25, 3, 1, 0, 0, ERROR)
+    for host in ("c10", "c2"):
+        enter(database, host)
+        with database.write() as connection:
+            save_tasks(connection, Worker(host, 0), [report])
+    for words, heads in (
+        ("task list", "task conductor state last_run failures last_error"),
+        ("conductor list", "hostname state since nodes workers lease_age version drivers frozen_at"),
+        ("driver list", "name description enabled conductors"),
+    ):
+        head, *lines = here(*words.split(), columns=80)
+        assert head.split() == heads.split()
+        assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in here("conductor", "list", columns=80)[1:]] == ["c2", "c10"]
+    assert lines[0].endswith("c2, c10")
 
 
 def test_the_nodes_of_a_long_operation_are_a_table_in_natural_order(
@@ -208,6 +222,7 @@ def test_the_nodes_of_a_long_operation_are_a_table_in_natural_order(
     assert [line.split()[0] for line in table] == ["name", "n1", "n2", "n10"]
     assert table[2].endswith("…")
     assert "ago (" in next(line for line in lines if line.startswith("requested_at"))
+    assert not [line for line in lines if line.startswith("cancelled_by")]
     assert here("operation", "list", columns=80)[0].split()[:3] == ["id", "action", "nodes"]
 
 

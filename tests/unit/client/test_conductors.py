@@ -36,6 +36,17 @@ def test_conductors_are_listed_with_what_they_have(podium: Podium, workers: list
     assert one.members == [str(workers[0])] and one.online and one.acknowledged == one.generation
 
 
+def test_pages_of_conductors_are_in_natural_order(podium: Podium, database: Database) -> None:
+    for host in ("c10", "c2", "c1"):
+        enter(database, host)
+    found, marker = [], None
+    while page := podium.ask(ListConductors(limit=1, marker=marker)):
+        found += [one.hostname for one in page.items]
+        if (marker := page.next) is None:
+            break
+    assert found == ["c1", "c2", "c10"]
+
+
 def test_what_nobody_serves_is_warned_of_once(
     podium: Podium, workers: list[Worker], enrol: Enrol, warnings: list[str]
 ) -> None:

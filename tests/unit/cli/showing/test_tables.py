@@ -59,7 +59,7 @@ def test_columns_are_left_out_in_their_order_until_the_table_fits(columns: int, 
 
 def test_a_column_that_says_nothing_goes_first() -> None:
     assert heads(row(count=0, error="x" * 40), columns=45) == ["name", "kind", "seen", "error"]
-    assert heads(row(), row(), columns=28) == ["name", "kind", "count", "seen"]
+    assert heads(row(), row(), columns=29) == ["name", "kind", "count", "seen"]
 
 
 def test_prose_is_cut_and_never_broken_over_lines() -> None:

@@ -1,4 +1,4 @@
-from podium.cli.showing.order import natural
+from podium.natural import natural
 
 
 def test_numbers_in_names_are_sorted_as_numbers() -> None:
