@@ -60,15 +60,27 @@ class Racks:
 
     :param each: how many BMCs have each fault
     :param more: faults that other IPMI BMCs have
+    :param spread: a fault that BMCs have besides, as for podium-sim
     :ivar keepers: the BMCs that keep the old password, and do not say so
     """
 
-    def __init__(self, folder: Path, ipmi: int, redfish: int, shared: int, each: int = 0, *more: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ipmi: int,
+        redfish: int,
+        shared: int,
+        each: int = 0,
+        *more: str,
+        spread: str | None = None,
+    ) -> None:
         password = folder / "first"
         password.write_text(FIRST)
         own = _placed((*_IPMI, *more), ipmi, each).items(), _placed(_REDFISH, ipmi + redfish, each).items()
         faults = [[*own[0], *own[1]], [*_placed(_SHARED, shared, min(each, 1)).items()]]
-        common = "--password-file", str(password), "--sessions", "64", "--fault", "lockout=3/3600:100%"
+        common = ["--password-file", str(password), "--sessions", "64", "--fault", "lockout=3/3600:100%"]
+        if spread is not None:
+            common += ["--fault", spread]
         own_port = "--redfish-port", str(free_port())
         options = ("--redfish", str(redfish), *own_port), ("--systems", str(SYSTEMS))
         self._counts = ipmi + redfish, shared
