@@ -217,7 +217,15 @@ class BMCUnreachable(DriverError):
 
 
 class AuthenticationRefused(DriverError):
-    """The hardware answered, and refused user, password or key."""
+    """The hardware answered, and refused user, password or key.
+
+    :param wait: seconds until a login is tried again: none was tried now, because of those refused before;
+        0 if this one was refused
+    """
+
+    def __init__(self, text: str, wait: float = 0.0) -> None:
+        super().__init__(text)
+        self.wait = wait
 
 
 class PasswordRefused(DriverError):

@@ -59,13 +59,18 @@ class Connections(Generic[_Connection]):
 
     :param connect: makes a node's connection of its ``driver_info``, without any I/O
     :param release: takes one back
+    :param corrected: learns of one that takes the place of another, because ``driver_info`` has changed
     """
 
     def __init__(
-        self, connect: Callable[[Node], _Connection], release: Callable[[_Connection], object]
+        self,
+        connect: Callable[[Node], _Connection],
+        release: Callable[[_Connection], object],
+        corrected: Callable[[_Connection], object] = lambda _: None,
     ) -> None:
         self._connect = connect
         self._release = release
+        self._corrected = corrected
         self._known: dict[str, _Known[_Connection]] = {}
         self._forgetting = asyncio.get_running_loop().create_task(
             self._forget_unused(), name="unused connections"
@@ -103,6 +108,7 @@ class Connections(Generic[_Connection]):
             return known
         connection = self._connect(node)
         if known is not None:
+            self._corrected(connection)
             self._release(known.connection)
         known = self._known[node.uuid] = _Known(node.driver_info, connection)
         return known

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final
 
 from oslo_log import log
 
@@ -11,13 +11,14 @@ from podium import errors
 
 LOG = log.getLogger(__name__)
 
-_MOST: Final = 3
-_KEPT: Final = 1000  # targets without a connection that are remembered for the logins that they refused
+#: In a row and within minutes: the strictest BMCs lock accounts, or shut out an address, at the third.
+_MOST: Final = 2
+_KEPT: Final = 100_000  # accounts that are remembered for the logins that were refused
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedLogins:
-    """The logins that one BMC refused in a row; a value, which nearly all BMCs share as :data:`NONE_REFUSED`.
+    """The logins of a user that a BMC refused in a row, whatever the password; a value.
 
     Times are in seconds of one clock.
     """
@@ -45,8 +46,9 @@ class RefusedLogins:
         """
         if self.is_left_alone(now):
             raise errors.AuthenticationRefused(
-                f"{self.reason}; after {self.count} refused logins in a row the BMC is left alone for"
-                f" {interval:g} s, or until driver_info changes"
+                f"{self.reason}; after {self.count} refused logins in a row, whatever the password, the BMC"
+                f" is left alone for {interval:g} s, or until driver_info changes",
+                self.left_alone_until - now,
             )
 
     def one_more(
@@ -68,66 +70,58 @@ class RefusedLogins:
         )
         return RefusedLogins(count, now + interval, reason)
 
+    def once_more(self) -> "RefusedLogins":
+        """What is known of a BMC that is left alone, once a person has corrected something."""
+        return RefusedLogins(_MOST - 1, -math.inf, self.reason) if self.count >= _MOST else self
+
 
 NONE_REFUSED: Final = RefusedLogins()
 
-_Target = TypeVar("_Target", bound=Hashable)
 
+class Refusals:
+    """The refused logins of all BMCs, by account: the BMC and the user.
 
-class Guarded(Protocol):
-    """A connection that counts the logins that its target refused."""
+    What holds a session and what only tries a login count together, because a BMC counts them together.
 
-    refused: RefusedLogins
-
-
-class Checks(Generic[_Target]):
-    """Logins that are tried beside the connections that are held.
-
-    A target is a BMC with user and password. For one that has a connection the connection counts; for
-    others, such as a password that is only tried, they are counted here until a connection is made.
-
-    :param held: the connection to a target, if there is one
+    :param clock: seconds
     :param interval: seconds for which a BMC is left alone if it has refused too many
     """
 
-    def __init__(
-        self, held: Callable[[_Target], Guarded | None], clock: Callable[[], float], interval: float
-    ) -> None:
-        self._held = held
+    def __init__(self, clock: Callable[[], float], interval: float) -> None:
         self._clock = clock
         self._interval = interval
-        self._others: dict[_Target, RefusedLogins] = {}
+        self._accounts: dict[Hashable, RefusedLogins] = {}
 
-    def of(self, target: _Target) -> RefusedLogins:
-        """How the last logins with a target went."""
-        held = self._held(target)
-        return self._others.get(target, NONE_REFUSED) if held is None else held.refused
+    def of(self, account: Hashable) -> RefusedLogins:
+        """How the last logins with an account went."""
+        return self._accounts.get(account, NONE_REFUSED)
 
-    def allow(self, target: _Target) -> None:
+    def is_left_alone(self, account: Hashable) -> bool:
+        """Whether no login is tried for a while."""
+        return self.of(account).is_left_alone(self._clock())
+
+    def check(self, account: Hashable) -> None:
         """Make sure that a login may be tried.
 
         :raises podium.errors.AuthenticationRefused: while the BMC is left alone
         """
-        self.of(target).check(self._clock(), self._interval)
+        self.of(account).check(self._clock(), self._interval)
 
-    def count(self, target: _Target, refusal: errors.AuthenticationRefused) -> None:
-        """Count a login that was refused."""
-        self._note(target, self.of(target).one_more(target, self._clock(), self._interval, refusal))
+    def count(self, account: Hashable, bmc: object, refusal: errors.AuthenticationRefused) -> None:
+        """Count a login that was refused.
 
-    def clear(self, target: _Target) -> None:
+        :param bmc: as of :meth:`RefusedLogins.one_more`
+        """
+        before = self._accounts.pop(account, NONE_REFUSED)
+        self._accounts[account] = before.one_more(bmc, self._clock(), self._interval, refusal)
+        if len(self._accounts) > _KEPT:
+            del self._accounts[next(iter(self._accounts))]
+
+    def clear(self, account: Hashable) -> None:
         """Note that a login was accepted."""
-        self._note(target, NONE_REFUSED)
+        self._accounts.pop(account, None)
 
-    def take(self, target: _Target) -> RefusedLogins:
-        """What the connection that is made for a target goes on with."""
-        return self._others.pop(target, NONE_REFUSED)
-
-    def _note(self, target: _Target, refused: RefusedLogins) -> None:
-        self._others.pop(target, None)
-        held = self._held(target)
-        if held is not None:
-            held.refused = refused
-        elif refused is not NONE_REFUSED:
-            self._others[target] = refused
-            if len(self._others) > _KEPT:
-                del self._others[next(iter(self._others))]
+    def once_more(self, account: Hashable) -> None:
+        """Let one login be tried although the BMC is left alone: a person has corrected ``driver_info``."""
+        if account in self._accounts:
+            self._accounts[account] = self._accounts[account].once_more()

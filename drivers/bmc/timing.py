@@ -11,7 +11,7 @@ OPTIONS: Final = (
         "authentication_retry_interval",
         default=600,
         min=0,
-        help="Seconds for which a BMC that refused three logins in a row is left alone, unless "
+        help="Seconds for which a BMC that refused two logins in a row is left alone, unless "
         "the driver_info of its node changes. BMCs lock accounts.",
     ),
     cfg.FloatOpt(
@@ -28,7 +28,7 @@ class Timing:
     """How patient a client of BMCs is, in seconds.
 
     :param command: how long one command may take, with all that it needs
-    :param authentication_retry: how long a BMC that refused three logins in a row is left alone
+    :param authentication_retry: how long a BMC that refused two logins in a row is left alone
     :param close: how long closing the client may take
     """
 

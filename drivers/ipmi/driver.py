@@ -154,7 +154,11 @@ class IPMIDriver(base.Driver):
                 close=options.session_close_timeout,
             )
         )
-        self._connections = Connections(lambda node: client.connect(self._target(node)), client.release)
+        self._connections = Connections(
+            lambda node: client.connect(self._target(node)),
+            client.release,
+            client.corrected,
+        )
         inquiries = Inquiries(
             self._connections,
             seconds=self.inquiry_seconds,

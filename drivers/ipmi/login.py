@@ -27,11 +27,11 @@ async def check(client: Client, target: Target, held: Connection | None) -> Logi
 
     :param held: the node's connection, which may know in which manner the BMC is asked
     :raises podium.errors.AuthenticationRefused: wrong user, password, key or privilege level, or the BMC is
-        left alone, because it refused the same ones before
+        left alone, because it refused this user before
     :raises podium.errors.BMCUnreachable: it is not known whether they are right
     :raises podium.errors.DriverError: they are right, but the power cannot be read
     """
-    client.checks.allow(target)
+    client.refusals.check(target.who)
     timing, loop = client.timing, client.network.loop
     deadline = loop.time() + timing.command
     async with _endpoint(client, target) as endpoint:
@@ -78,17 +78,17 @@ async def _log_in(
     client: Client, endpoint: Endpoint, target: Target, manner: refusals.Manner, deadline: float
 ) -> tuple[Session, refusals.Manner]:
     """Open a session, and count what the BMC says to the login."""
-    spare = client.checks.of(target).in_quick_succession
+    spare = client.refusals.of(target.who).in_quick_succession
     try:
         opened = await opening.open_session(
             endpoint, target, manner, client.timing.retransmit, deadline, spare=spare
         )
     except errors.AuthenticationRefused as refusal:
-        client.checks.count(target, refusal)
+        client.refusals.count(target.who, target, refusal)
         raise
     except errors.DriverError as failure:
         raise errors.BMCUnreachable(str(failure)) from None
-    client.checks.clear(target)
+    client.refusals.clear(target.who)
     client.withheld.free(target.account)
     client.logins += 1
     return opened

@@ -212,7 +212,9 @@ class RedfishDriver(base.Driver):
                 close=self.options.session_close_timeout,
             )
         )
-        self._connections = Connections(self._connect, self._release)
+        self._connections = Connections(
+            self._connect, self._release, lambda system: self._client.corrected(system.bmc)
+        )
         self._health_check = HealthCheck(self._connections)
         self._inventory_collector = InventoryCollector(self._connections, self.options.inventory_interval)
         self._sensor_collector = SensorCollector(self._connections)

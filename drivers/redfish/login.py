@@ -23,11 +23,11 @@ async def check(client: Client, target: Target, system: str, held: BMC | None) -
     :param system: the path of the node's system; empty to find it on a BMC that has only one
     :param held: what the node has, from which is known that the BMC has sessions
     :raises podium.errors.AuthenticationRefused: wrong user or password, or the BMC is left alone, because it
-        refused the same ones before
+        refused this user before
     :raises podium.errors.BMCUnreachable: it is not known whether they are right
     :raises podium.errors.DriverError: they are right, but the power cannot be read
     """
-    client.checks.allow(target)
+    client.network.refusals.check(target.who)
     bmc = client.once(_as_held(target, held))
     try:
         async with asyncio.timeout(client.network.timing.command):
@@ -88,7 +88,7 @@ class _Check:
 
     def _accepted(self) -> None:
         """Note that the login was accepted."""
-        self._client.checks.clear(self._target)
+        self._client.network.refusals.clear(self._target.who)
         self._client.network.withheld.free(self._target.account)
 
     async def _prove(self, asking: Awaitable[_T]) -> _T:
@@ -97,7 +97,7 @@ class _Check:
             return await asking
         except errors.AuthenticationRefused as refusal:
             if self._target.auth != "none":
-                self._client.checks.count(self._target, refusal)
+                self._client.network.refusals.count(self._target.who, self._target, refusal)
             raise
         except (errors.BMCUnreachable, errors.InvalidDriverInfo):
             raise

@@ -61,7 +61,7 @@ class Quirk:
 
 
 _SILENT: Final = "does not answer"
-_REFUSED: Final = "ipmi_password|redfish_password|refused 3 logins"
+_REFUSED: Final = "ipmi_password|redfish_password|refused 2 logins"
 _BOTH: Final = (faults.IPMI, faults.REDFISH)
 #: What may be sent again: to a BMC that loses packets, or shows no effect.
 _REPEATED: Final = ("lossy=0.2", "stale=3")

@@ -15,7 +15,7 @@ from podium import errors
 from podium.clocks import boottime
 from podium.drivers.bmc import timing
 from podium.drivers.bmc.connections import Shared
-from podium.drivers.bmc.logins import NONE_REFUSED, Checks, RefusedLogins
+from podium.drivers.bmc.logins import Refusals
 from podium.drivers.bmc.withheld import Withheld
 from podium.drivers.ipmi.lan import closing, opening, packet, refusals, transport
 from podium.drivers.ipmi.lan.commands import INSUFFICIENT_PRIVILEGE, NODE_BUSY, CommandFailed
@@ -63,14 +63,14 @@ class _Order:
 
 
 class Connection:
-    """What is kept for one target: its address, its session, and how its last logins went."""
+    """What is kept for one target: its address and its session."""
 
     __slots__ = (
         "_client", "_endpoint", "_manner_until", "_moved", "_session", "_under_way", "_used", "learned",
-        "manner", "refused", "target", "users", "was_repeated",
+        "manner", "target", "users", "was_repeated",
     )  # fmt: skip
 
-    def __init__(self, target: Target, client: "Client", refused: RefusedLogins = NONE_REFUSED) -> None:
+    def __init__(self, target: Target, client: "Client") -> None:
         self.target = target
         self.users = 0
         self.learned: object = None  #: what the driver knows of the BMC, as long as it has the connection
@@ -83,7 +83,6 @@ class Connection:
         self._manner_until = 0.0  # when it is asked again in the usual manner
         self._under_way = 0  # commands
         self._used = 0.0  # when the last command that was answered began
-        self.refused = refused  #: the logins that were refused in a row
 
     @property
     def has_session(self) -> bool:
@@ -290,25 +289,25 @@ class Connection:
         """Open a session and count what the BMC says to the login; the caller has the endpoint's turn."""
         client, target = self._client, self.target
         client.withheld.check(target.account, target)
-        interval, now = client.timing.authentication_retry, client.clock()
-        self.refused.check(now, interval)
+        now = client.clock()
+        client.refusals.check(target.who)
         # What was learned of a BMC counts until the next failure.
         usual, learned = refusals.usual(target.suite, target.privilege), self.manner
         manner = learned if now < self._manner_until else usual
         self.manner = usual
-        gap, spare = client.timing.retransmit, self.refused.in_quick_succession
+        gap, spare = client.timing.retransmit, client.refusals.of(target.who).in_quick_succession
         try:
             found = await opening.open_session(endpoint, target, manner, gap, deadline, spare=spare)
         except refusals.CutOff as cut:  # where the next login goes on
             self.manner, self._manner_until = cut.manner, now + _MANNER_KEPT
             raise
         except errors.AuthenticationRefused as refusal:
-            self.refused = self.refused.one_more(target, client.clock(), interval, refusal)
+            client.refusals.count(target.who, target, refusal)
             raise
         self._session, self.manner = found
         if self.manner != manner:
             self._manner_until = now + _MANNER_KEPT
-        self.refused = NONE_REFUSED
+        client.refusals.clear(target.who)
         client.logins += 1
         client.sessions += 1
         return self._session
@@ -337,7 +336,7 @@ class Client:
         self.sessions = 0  #: that are held
         self.withheld = Withheld()
         self._connections = Shared[Target, Connection]()
-        self.checks = Checks[Target](self._connections.get, clock, timing.authentication_retry)
+        self.refusals = Refusals(clock, timing.authentication_retry)
         self._leaving: list[Session] = []
         self._leave_all: asyncio.Task[None] | None = None
 
@@ -349,7 +348,12 @@ class Client:
 
     def connect(self, target: Target) -> Connection:
         """The connection to a target, shared by all who ask for it; each gives it back to :meth:`release`."""
-        return self._connections.take(target, lambda: Connection(target, self, self.checks.take(target)))
+        return self._connections.take(target, lambda: Connection(target, self))
+
+    def corrected(self, connection: Connection) -> None:
+        """Note that a connection is another one than before, because the ``driver_info`` has changed."""
+        if connection.users == 1:  # of all nodes behind the BMC the first
+            self.refusals.once_more(connection.target.who)
 
     def release(self, connection: Connection) -> None:
         """Give back a connection; with its last user the session ends and nothing of the target is kept."""

@@ -40,6 +40,11 @@ class Target:
         """What a login is tried with, whatever level and cipher suite it asks for."""
         return self.address, self.port, self.user, self.password
 
+    @property
+    def who(self) -> tuple[str, int, bytes]:
+        """Whose refused logins the BMC counts, whatever the password is."""
+        return self.address, self.port, self.user
+
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 

@@ -40,8 +40,9 @@ class BMC:
         self._ended = False
         self._lock = FairLock()
         self._exchange = Exchange(target, network, clock)
+        withheld, refusals = (None, None) if once else (network.withheld, network.refusals)
         self._account = sessions.Account(
-            target, network.counts, network.timing, clock, None if once else network.withheld, once=once
+            target, network.counts, network.timing, clock, withheld, refusals, once=once
         )
         self._doubts = doubts.Doubts(self._account, self._exchange, clock)
         self._root: dict[str, Any] | None = None

@@ -15,10 +15,8 @@ from podium import errors
 from podium.clocks import boottime
 from podium.drivers.bmc import closing
 from podium.drivers.bmc.connections import Shared
-from podium.drivers.bmc.logins import Checks
 from podium.drivers.redfish.http.answers import BMCBusy, Refused, Response
 from podium.drivers.redfish.http.bmc import BMC
-from podium.drivers.redfish.http.sessions import Account
 from podium.drivers.redfish.http.wire import Network, Target, Timing
 
 __all__ = ["BMC", "BMCBusy", "Client", "Refused", "Response", "Target", "Timing"]
@@ -35,7 +33,6 @@ class Client:
     def __init__(self, timing: Timing, clock: Callable[[], float] = boottime) -> None:
         self.network = Network(timing, clock)
         self.clock = clock
-        self.checks = Checks[Target](self._account, clock, timing.authentication_retry)
         self._bmcs = Shared[Target, BMC]()
         self._ending: set[asyncio.Task[bool]] = set()
 
@@ -53,20 +50,16 @@ class Client:
         host = target.host
         if not host or not host.isascii() or not host.isprintable() or {" ", "/", "@"} & set(host):
             raise errors.InvalidDriverInfo(f"redfish_address: {host!r} is no host's name or address")
-        return self._bmcs.take(target, lambda: self._make(target))
+        return self._bmcs.take(target, lambda: BMC(target, self.network, self.clock))
+
+    def corrected(self, bmc: BMC) -> None:
+        """Note that a BMC has another target than before, because the ``driver_info`` has changed."""
+        if bmc.users == 1:  # of all nodes behind the BMC the first
+            self.network.refusals.once_more(bmc.target.who)
 
     def once(self, target: Target) -> BMC:
         """A BMC that nobody shares, which logs in once and never again; the caller ends it."""
         return BMC(target, self.network, self.clock, once=True)
-
-    def _make(self, target: Target) -> BMC:
-        bmc = BMC(target, self.network, self.clock)
-        bmc.account.refused = self.checks.take(target)
-        return bmc
-
-    def _account(self, target: Target) -> Account | None:
-        held = self._bmcs.get(target)
-        return None if held is None else held.account
 
     def release(self, bmc: BMC) -> "asyncio.Task[bool] | None":
         """Give back a BMC; with its last user the session ends and nothing of the target is kept.

@@ -14,7 +14,7 @@ from typing import Any, Final
 from oslo_log import log
 
 from podium import errors
-from podium.drivers.bmc.logins import NONE_REFUSED
+from podium.drivers.bmc.logins import Refusals
 from podium.drivers.bmc.withheld import Withheld
 from podium.drivers.redfish.http import answers, origin, requests
 from podium.drivers.redfish.http.connection import Answer
@@ -50,12 +50,13 @@ class Account:
     ``head`` holds the lines of every request's head; it is valid until ``valid_until`` by the client's clock.
 
     :param withheld: accounts that are not logged in with; None for a login that is tried on purpose
+    :param refusals: counts the logins that are refused; None where the caller does
     :param once: whether it logs in once and never again, so that a wrong password is one attempt
     """
 
     __slots__ = (
-        "_basic_at", "_clock", "_counts", "_once", "_plain", "_session", "_target", "_timing", "_token",
-        "_withheld", "_without_sessions", "head", "refused", "valid_until",
+        "_basic_at", "_clock", "_counts", "_once", "_plain", "_refusals", "_session", "_target", "_timing",
+        "_token", "_who", "_withheld", "_without_sessions", "head", "valid_until",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +66,7 @@ class Account:
         timing: Timing,
         clock: Callable[[], float],
         withheld: Withheld | None = None,
+        refusals: Refusals | None = None,
         *,
         once: bool = False,
     ) -> None:
@@ -74,7 +76,8 @@ class Account:
         self._timing = timing
         self._withheld = withheld
         self._clock = clock
-        self.refused = NONE_REFUSED  #: the logins that were refused in a row
+        self._refusals = refusals or Refusals(clock, timing.authentication_retry)
+        self._who = target.who
         self._without_sessions = False  # as was logged
         self._basic_at = math.inf  # since when user name and password stand in for a session
         self._token: str | None = None
@@ -109,7 +112,7 @@ class Account:
     @property
     def left_alone(self) -> bool:
         """Whether no login is tried for a while."""
-        return self.refused.is_left_alone(self._clock())
+        return self._refusals.is_left_alone(self._who)
 
     @property
     def needs_sessions(self) -> bool:
@@ -126,7 +129,7 @@ class Account:
         """
         if self._withheld is not None:
             self._withheld.check(self._target.account, self._target)
-        self.refused.check(self._clock(), self._timing.authentication_retry)
+        self._refusals.check(self._who)
         # Asked for a session at a path that it may not have, a BMC may say 401 whatever the password is.
         only_basic = self._once and sessions is None and self._target.auth == "auto"
         if not self.needs_sessions or only_basic:
@@ -158,9 +161,12 @@ class Account:
             self._forget()
 
     def accept(self) -> None:
-        """Note that the BMC accepted the login; an answer to an earlier request changes nothing."""
-        if self.refused is not NONE_REFUSED and not self.left_alone:
-            self.refused = NONE_REFUSED
+        """Note that the BMC accepted what was sent; an answer to an earlier request changes nothing.
+
+        A session that is used says nothing about the password any more.
+        """
+        if self._token is None and not self.left_alone:
+            self._refusals.clear(self._who)
 
     def refuse(self, answer: Answer) -> None:
         """Note that the BMC refused the login.
@@ -174,9 +180,7 @@ class Account:
         refused = errors.AuthenticationRefused(f"{words}; {remedy} redfish_username and redfish_password")
         if self._target.auth != "none":
             self._forget()
-            self.refused = self.refused.one_more(
-                self._target, self._clock(), self._timing.authentication_retry, refused
-            )
+            self._refusals.count(self._who, self._target, refused)
         raise refused
 
     def expired(self, head: str) -> bool:
@@ -226,6 +230,7 @@ class Account:
         self.valid_until = math.inf
         self._without_sessions = False
         self._basic_at = math.inf
+        self._refusals.clear(self._who)
         self._counts.logins += 1
         self._counts.sessions += 1
         return True

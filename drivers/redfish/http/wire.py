@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from podium import errors
 from podium.clocks import boottime
 from podium.drivers.bmc import timing
+from podium.drivers.bmc.logins import Refusals
 from podium.drivers.bmc.withheld import Withheld
 from podium.drivers.redfish.http import answers
 from podium.drivers.redfish.http.connection import Answer, Connection, NoAnswer
@@ -52,6 +53,11 @@ class Target:
     def account(self) -> tuple[str, int, str, str]:
         """What a login is tried with, however it is done."""
         return self.host.lower(), self.port, self.username, self.password
+
+    @property
+    def who(self) -> tuple[str, int, str]:
+        """Whose refused logins the BMC counts, whatever the password is."""
+        return self.host.lower(), self.port, self.username
 
     @property
     def authority(self) -> str:
@@ -116,6 +122,7 @@ class Network:
         self.timing = timing
         self.counts = Counts()
         self.withheld = Withheld()
+        self.refusals = Refusals(clock, timing.authentication_retry)
         self.trust = Trust()
         self.watchdog = Watchdog(timing.read)
         self.connections: set[Connection] = set()

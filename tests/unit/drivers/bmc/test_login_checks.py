@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from peers import PATIENCE
 from podium import errors, states
 from podium.drivers import base
-from podium.drivers.bmc.logins import NONE_REFUSED, Checks, RefusedLogins
 from podium.drivers.ipmi.driver import IPMIDriver
 from podium.drivers.redfish.driver import RedfishDriver
 from podium.simulator.accounts import Accounts
@@ -29,7 +29,11 @@ class Rack:
     def __init__(self, driver: base.Driver, simulator: Any) -> None:
         self.driver: Any = driver
         self._port = simulator.port
-        self.accounts: Accounts = simulator.bmc(ADDRESS).accounts
+        self._bmc = simulator.bmc(ADDRESS)
+        self.accounts: Accounts = self._bmc.accounts
+
+    def lock_at(self, wrong_logins: int) -> None:
+        self._bmc.faults = replace(self._bmc.faults, lockout=wrong_logins, lockout_seconds=60.0)
 
     def node(self, password: str = "podium-sim") -> base.Node:
         if isinstance(self.driver, IPMIDriver):
@@ -78,18 +82,64 @@ def test_a_right_login_is_none_that_counts(protocol: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_wrong_login_counts_once_and_no_more_than_three_are_sent(protocol: str) -> None:
+def test_a_wrong_login_counts_once_and_no_more_than_two_are_sent_whatever_the_password(protocol: str) -> None:
+    """Three would lock the account."""
+
     async def main() -> None:
         async with rack(protocol) as found:
+            found.lock_at(3)
             await found.driver.get_power_state(found.node())
-            for count in (1, 2, 3, 3, 3):
-                await found.refusal("wrong")
+            for count, password in ((1, "wrong"), (2, "mistyped"), (2, "wrong"), (2, "guessed")):
+                await found.refusal(password)
                 # Behind the last word of a refused login over IPMI, which has no answer.
                 await found.driver.get_power_state(found.node())
                 assert found.accounts.wrong_logins == count
-            assert "is left alone" in await found.refusal("wrong")
-            await found.driver.check_login(found.node())
+            assert "is left alone" in await found.refusal("podium-sim")
+            assert found.accounts.refused_while_locked == 0
+
+    run(main)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_session_that_goes_on_does_not_start_the_count_anew(protocol: str) -> None:
+    async def main() -> None:
+        async with rack(protocol) as found:
+            for _ in range(2):
+                await found.driver.get_power_state(found.node())
+                await found.refusal("wrong")
             await found.driver.get_power_state(found.node())
+            assert "is left alone" in await found.refusal("another")
+
+    run(main)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_password_that_a_person_corrects_is_tried_once_at_once(protocol: str) -> None:
+    async def main() -> None:
+        async with rack(protocol) as found:
+            await found.driver.get_power_state(found.node())
+            for _ in range(2):
+                await found.refusal("wrong")
+            found.accounts.own.password = b"by-hand"
+            assert await found.driver.get_power_state(found.node("by-hand")) == states.POWER_OFF
+            await found.driver.check_login(found.node("by-hand"))
+            assert found.accounts.wrong_logins == 2
+
+    run(main)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_correction_that_is_wrong_is_tried_only_once(protocol: str) -> None:
+    async def main() -> None:
+        async with rack(protocol) as found:
+            await found.driver.get_power_state(found.node())
+            for _ in range(2):
+                await found.refusal("wrong")
+            for _ in range(3):
+                with pytest.raises(errors.AuthenticationRefused):
+                    await found.driver.get_power_state(found.node("wrong too"))
+            while found.accounts.wrong_logins < 3:  # the last word of a refused login has no answer
+                await asyncio.sleep(0.01)
             assert found.accounts.wrong_logins == 3
 
     run(main)
@@ -107,33 +157,3 @@ def test_a_login_is_refused_that_only_a_session_which_is_open_still_has(protocol
             assert found.accounts.wrong_logins == 1
 
     run(main)
-
-
-class Held:
-    """A connection that counts."""
-
-    def __init__(self) -> None:
-        self.refused = NONE_REFUSED
-
-
-REFUSAL = errors.AuthenticationRefused("no")
-
-
-def test_a_connection_goes_on_counting_what_was_counted_before_it_was_made() -> None:
-    held: dict[str, Held] = {}
-    checks = Checks[str](held.get, lambda: 0.0, 600.0)
-    checks.count("bmc", REFUSAL)
-    held["bmc"] = Held()
-    held["bmc"].refused = checks.take("bmc")
-    checks.count("bmc", REFUSAL)
-    assert (held["bmc"].refused.count, checks.of("other")) == (2, NONE_REFUSED)
-    checks.clear("bmc")
-    assert held["bmc"].refused is NONE_REFUSED
-
-
-def test_only_so_many_targets_are_remembered() -> None:
-    checks = Checks[int]({}.get, lambda: 0.0, 600.0)  # type: ignore[arg-type]
-    for target in range(1001):
-        checks.count(target, REFUSAL)
-    assert checks.of(0) is NONE_REFUSED
-    assert checks.of(1000) == RefusedLogins(1, checks.of(1000).left_alone_until, "no")

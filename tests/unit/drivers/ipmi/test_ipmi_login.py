@@ -205,21 +205,20 @@ def test_a_login_that_is_accepted_is_right_if_silence_follows(fake_bmc: Any) -> 
     run(main)
 
 
-def test_refused_logins_of_a_password_that_is_tried_leave_the_bmc_alone_for_that_password(
+def test_refused_logins_of_a_password_that_is_tried_leave_the_bmc_alone(
     fake_bmc: Any,
 ) -> None:
     async def main() -> None:
         async with fake_bmc() as bmc, started() as driver:
             node, wrong = node_of(bmc), node_of(bmc, ipmi_password="wrong")
             await driver.get_power_state(node)
-            for _ in range(3):
+            for _ in range(2):
                 await refusal(driver, wrong)
             bmc.datagrams.clear()
-            assert "is left alone" in await refusal(driver, wrong)
+            for password in ("wrong", "wrong too", "secret"):
+                assert "is left alone" in await refusal(driver, node_of(bmc, ipmi_password=password))
             assert not bmc.datagrams
-            await refusal(driver, node_of(bmc, ipmi_password="wrong too"))
-            assert logins(bmc) == 1
-            await driver.check_login(node)
+            await driver.get_power_state(node)
 
     run(main)
 
@@ -230,8 +229,7 @@ def test_checks_and_reads_of_a_node_share_their_guard(fake_bmc: Any) -> None:
             node = node_of(bmc, ipmi_password="wrong")
             with pytest.raises(errors.AuthenticationRefused):
                 await driver.get_power_state(node)
-            for _ in range(2):
-                await refusal(driver, node)
+            await refusal(driver, node)
             bmc.datagrams.clear()
             for ask in (driver.check_login, driver.get_power_state):
                 with pytest.raises(errors.AuthenticationRefused, match="is left alone"):
@@ -245,7 +243,7 @@ def test_checks_before_the_first_read_count_in_it(fake_bmc: Any) -> None:
     async def main() -> None:
         async with fake_bmc() as bmc, started() as driver:
             node = node_of(bmc, ipmi_password="wrong")
-            for _ in range(3):
+            for _ in range(2):
                 await refusal(driver, node)
             bmc.datagrams.clear()
             with pytest.raises(errors.AuthenticationRefused, match="is left alone"):
@@ -260,9 +258,8 @@ def test_a_right_check_starts_the_count_anew(fake_bmc: Any) -> None:
         async with fake_bmc() as bmc, started() as driver:
             node = node_of(bmc)
             bmc.password = b"another"
-            for _ in range(2):
-                with pytest.raises(errors.AuthenticationRefused):
-                    await driver.get_power_state(node)
+            with pytest.raises(errors.AuthenticationRefused):
+                await driver.get_power_state(node)
             bmc.password = b"secret"
             await driver.check_login(node)
             bmc.password = b"another"

@@ -161,7 +161,7 @@ def test_a_bmc_that_answers_wins_over_refusals_with_its_own_session_id(fake_bmc:
 
             network.datagram_received = disturbed  # type: ignore[method-assign]
             assert await read(connection) == bmc.status
-            assert bmc.opened == 1 and connection.refused.count == 0
+            assert bmc.opened == 1 and connection._client.refusals.of(connection.target.who).count == 0
 
     run(main)
 
@@ -193,7 +193,7 @@ def test_a_refusal_whose_other_reason_there_was_no_time_for_does_not_count(
             with pytest.raises(errors.DriverError, match="asked in another way.*in time") as told:
                 await connection.command(packet.GET_CHASSIS_STATUS, patience=0.5)
             assert not isinstance(told.value, errors.AuthenticationRefused)
-            assert connection.refused.count == 0
+            assert connection._client.refusals.of(connection.target.who).count == 0
             assert connection.manner == replace(usual, **other)  # of the next login
 
             bmc.lose_requests = 1000

@@ -228,7 +228,7 @@ def test_a_login_that_does_not_help_is_not_repeated_and_a_wrong_password_is_coun
             await one.get(SYSTEM)
             bmc.sessions.clear()
             bmc.password = "another"
-            for _ in range(3):
+            for _ in range(2):
                 with pytest.raises(errors.AuthenticationRefused, match="refuses the login of user"):
                     await one.get(SYSTEM)
             bmc.requests.clear()
