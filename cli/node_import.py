@@ -7,8 +7,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from podium import errors
-from podium.cli import arguments, command, node_file
+from podium.cli import arguments, command, node_file, node_update
+from podium.cli.node_file import Lists
+from podium.client.calls.updating import Listed
 from podium.client.enrolling import plain_rows
+from podium.client.enrolling.plain_rows import Rows
 
 FROM_IRONIC: Final = "--from-ironic-db"
 
@@ -24,6 +27,11 @@ class Import(command.Command):
 
     The first row of a CSV file names its columns, as podium node export -f csv prints them: name, driver,
     driver_info.ipmi_address, extra.rack and so on. A column such as ports:json has JSON.
+
+    With --update nodes that are enrolled become what the file says. What is new, different or gone is shown
+    first, and done once you say yes, or with --yes: all of it, or nothing. What a node has and the file does
+    not name stays, and so do secrets that are ****** in the file. Nodes that are not in the file are only
+    listed, unless --delete-missing is given.
 
     With --from-ironic-db nodes come from Ironic's database, with their credentials, ports and chassis. Those
     that cannot be taken are listed with the reason; all others are enrolled. This needs Podium's database.
@@ -55,6 +63,15 @@ class Import(command.Command):
             help="also nodes with a vendor's hardware type (idrac, intel-ipmi and the like) whose power"
             " interface is ipmitool, redfish or idrac-redfish, with the driver ipmi or redfish",
         )
+        parser.add_argument(
+            "--update", action="store_true", help="change nodes that are enrolled, after showing what changes"
+        )
+        parser.add_argument("--yes", action="store_true", help="with --update, do not ask")
+        parser.add_argument(
+            "--delete-missing",
+            action="store_true",
+            help="with --update, forget nodes that are not in the file",
+        )
         arguments.add_force(parser)
         parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
         return parser
@@ -62,22 +79,25 @@ class Import(command.Command):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         if (parsed_args.only or parsed_args.vendor_types) and not parsed_args.from_ironic_db:
             self.parser.error(f"--only and --vendor-types go with {FROM_IRONIC}")
+        if (parsed_args.yes or parsed_args.delete_missing) and not parsed_args.update:
+            self.parser.error("--yes and --delete-missing go with --update")
+        if parsed_args.update and parsed_args.from_ironic_db:
+            self.parser.error(f"--update goes with a file, not with {FROM_IRONIC}")
         if parsed_args.from_ironic_db:
             self.needs_database(f"podium node import {FROM_IRONIC}")
-        with Progress(
-            console=Console(file=self.app.stderr),
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            disable=parsed_args.quiet or not self.app.stderr.isatty(),
-        ) as progress:
+        shared: list[str] = []
+        with self._progress(parsed_args.quiet) as progress:
             if parsed_args.from_ironic_db:
                 from podium.cli import ironic_import  # the libraries of databases take long to import
 
                 counted, shared = ironic_import.run(self, parsed_args, progress)
             else:
-                self._held, shared = [], []
-                counted = self._import(parsed_args.file, parsed_args.force, progress)
+                self._held = []
+                given, nodes, chassis = self._read(parsed_args.file, progress)
+                if not parsed_args.update:
+                    counted = self._enrol(given, nodes, chassis, parsed_args.force, progress)
+        if parsed_args.update:
+            counted = self._update(given, nodes, chassis, parsed_args)
         held, self._held = self._held or (), None
         if not parsed_args.quiet:
             self.say(counted)
@@ -85,22 +105,52 @@ class Import(command.Command):
             for warning in held:
                 self.warn(warning)
 
+    def _progress(self, quiet: bool) -> Progress:
+        return Progress(
+            console=Console(file=self.app.stderr),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=quiet or not self.app.stderr.isatty(),
+        )
+
     def warn(self, text: str) -> None:
         if self._held is None:
             super().warn(text)
         else:
             self._held.append(text)
 
-    def _import(self, file: str, force: bool, progress: Progress) -> str:
-        """Return how many nodes were enrolled, for people."""
+    def _read(self, file: str, progress: Progress) -> tuple[Lists, Rows, Rows]:
+        """Return what a file has, and its nodes and chassis as they are sent."""
         reading = progress.add_task("reading", total=1)
         given = node_file.read(file, lambda share: progress.update(reading, completed=share))
         progress.update(reading, completed=1)
         nodes = plain_rows.nodes(given.nodes, progress.track(given.nodes, description="checking"))
         chassis = plain_rows.chassis(given.chassis)
         if faults := chassis.faults + nodes.faults:
-            raise errors.InvalidNode(faults)
+            with node_file.in_rows(given):
+                raise errors.InvalidNode(faults)
+        return given, nodes, chassis
+
+    def _enrol(self, given: Lists, nodes: Rows, chassis: Rows, force: bool, progress: Progress) -> str:
+        """Return how many nodes were enrolled, for people."""
         progress.add_task("writing", total=None)
         with node_file.in_rows(given), self.podium() as podium:
             done = podium.enrol_nodes(nodes.rows, chassis.rows, keep=True, force=force, nulls=nodes.nulls)
         return f"{done.enrolled} imported" + (f", {done.unchanged} unchanged" if done.unchanged else "")
+
+    def _update(self, given: Lists, nodes: Rows, chassis: Rows, parsed_args: argparse.Namespace) -> str:
+        """Return what became of the nodes, for people."""
+        listed = Listed(
+            nodes=nodes.rows,
+            chassis=chassis.rows,
+            columns=given.columns,
+            delete_missing=parsed_args.delete_missing,
+            force=parsed_args.force,
+            nulls=nodes.nulls,
+        )
+        with node_file.in_rows(given), self.podium() as podium:
+            done = node_update.run(self, podium, listed, agreed=parsed_args.yes, quiet=parsed_args.quiet)
+        if done is None:
+            raise errors.PodiumError("nothing was changed")
+        return done

@@ -42,6 +42,7 @@ from podium.client.calls.tasks import (
     TaskAsked,
 )
 from podium.client.calls.tokens import CreateToken, ListTokens, RevokeToken
+from podium.client.calls.updating import PlanUpdate, UpdateNodes
 from podium.client.waiting.drain import until_handed_over
 from podium.client.waiting.operation import Waited, until_ended
 from podium.client.waiting.steps import run, run_async
@@ -173,6 +174,8 @@ class _Calls:
     settle_credentials = _Method(SettleCredentials)
     credentials = _Each(ListCredentials)
     enrol_nodes = _Method(EnrolNodes)
+    plan_update = _Method(PlanUpdate)
+    update_nodes = _Method(UpdateNodes)
     export_nodes = _Each(ExportNodes)
     events = _Each(ListEvents)
     history = _Each(ListHistory)

@@ -54,6 +54,12 @@ def create_ports(connection: sa.Connection, wanted: Mapping[str, Sequence[Mappin
             connection.execute(sa.insert(ports), rows)
 
 
+def delete_ports(connection: sa.Connection, uuids: Sequence[str]) -> None:
+    """Forget ports."""
+    for chunk in chunks(uuids):
+        connection.execute(sa.delete(ports).where(ports.c.uuid.in_(chunk)))
+
+
 @contextmanager
 def nobody_faster() -> Iterator[None]:
     """Name what happened when somebody else has written a port meanwhile.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -52,8 +52,11 @@ def lock(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, Claim]:
     return found
 
 
-def refusal(node: Claim) -> str:
-    """Why a node that is reserved cannot be changed, in one line."""
+def refusal(node: Any) -> str:
+    """Why a node that is reserved cannot be changed, in one line.
+
+    :param node: with the attributes of a :class:`Claim`
+    """
     if node.target_power_state is None:
         purpose = f" for {node.reserved_for}" if node.reserved_for else ""
         holder = f"{node.reservation}{purpose}{_since(node.reserved_at)}"

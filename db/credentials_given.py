@@ -34,8 +34,8 @@ def noted(
     :raises podium.errors.NodeConflict: when credentials of a node are to be changed anyway
     """
     for number, values in changes.items():
-        if not values.keys().isdisjoint(("driver", "driver_info", "conductor_group")):
-            _refuse(owners[number])
+        if (text := refusal(owners[number], values)) is not None:
+            raise errors.NodeConflict(text)
     given = [number for number, values in changes.items() if "driver_info" in values]
     query = sa.select(nodes.c.id, nodes.c.driver_info, nodes.c.fault, nodes.c.maintenance_reason)
     there = [known[number] for number in given if number in known]
@@ -63,17 +63,21 @@ def _secrets(info: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in info.items() if masking.is_secret(name)}
 
 
-def _refuse(claim: Claim) -> None:
-    """Refuse to change how, or by whom, a node is spoken to whose credentials are to be changed.
+def refusal(claim: Any, values: Mapping[str, Any]) -> str | None:
+    """Why it cannot be changed how, or by whom, a node is spoken to; None if it can.
 
-    :raises podium.errors.NodeConflict: naming the node
+    :param claim: the node, with what is asked of it
+    :param values: the columns that change
     """
-    if claim.target_power_state == states.CHANGE_CREDENTIALS:
-        raise errors.NodeConflict(
-            f"{claim.name}: a change of its credentials is asked for by"
-            f" {claim.power_requested_by or 'someone'}; wait for it to end, or cancel it: podium operation"
-            " cancel"
-        )
+    if values.keys().isdisjoint(("driver", "driver_info", "conductor_group")):
+        return None
+    if claim.target_power_state != states.CHANGE_CREDENTIALS:
+        return None
+    return (
+        f"{claim.name}: a change of its credentials is asked for by"
+        f" {claim.power_requested_by or 'someone'}; wait for it to end, or cancel it: podium operation"
+        " cancel"
+    )
 
 
 def _settle(connection: sa.Connection, numbers: Sequence[int], now: datetime) -> None:

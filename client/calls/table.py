@@ -18,6 +18,7 @@ from podium.client.calls import (
     provisioning,
     tasks,
     tokens,
+    updating,
 )
 from podium.client.calls.call import Call
 
@@ -65,6 +66,8 @@ CALLS: Final[tuple[type[Call[Any]], ...]] = (
     credentials.ListCredentials,
     enrolment.EnrolNodes,
     enrolment.ExportNodes,
+    updating.PlanUpdate,
+    updating.UpdateNodes,
     events.ListEvents,
     events.ListHistory,
     events.FollowEvents,

@@ -38,12 +38,16 @@ def of_node(row: Mapping[str, Any], ports: Iterable[Mapping[str, Any]]) -> dict[
     reason = texts.as_reason(kept.pop("maintenance_reason", ""))  # what Ironic had may be several lines
     if reason is not None and "maintenance" in kept:
         kept["maintenance_reason"] = reason
-    if its := [_of_port(port) for port in ports]:
+    if its := [of_port(port) for port in ports]:
         kept["ports"] = its
     return kept
 
 
-def _of_port(port: Mapping[str, Any]) -> dict[str, Any]:
+def of_port(port: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an import needs to make the same port.
+
+    :param port: its columns
+    """
     values = {**port["record"], **port}
     found = {name: values.get(name) for name in ("address", *PORT_RECORDS)}
     return {name: one for name, one in found.items() if one not in (None, PORT_RECORDS[name].default)}

@@ -22,9 +22,9 @@ from podium.wording import MOST_FAULTS
 
 def enrol_nodes(backend: Backend, call: EnrolNodes) -> Enrolled:
     """Enrol nodes with their ports and chassis."""
-    given = _with_words(call.nodes, call.nulls)
-    checked = _checked("node", "s", given, lambda place, one: import_rows.node(place, one, backend.catalog))
-    places = _checked("chassis", "", call.chassis, import_rows.chassis)
+    given = with_words(call.nodes, call.nulls)
+    checked = check_rows("node", "s", given, lambda place, one: import_rows.node(place, one, backend.catalog))
+    places = check_rows("chassis", "", call.chassis, import_rows.chassis)
     warnings: list[str] = []
     alone: list[str] = []
 
@@ -47,7 +47,7 @@ def enrol_nodes(backend: Backend, call: EnrolNodes) -> Enrolled:
     return backend.write(call, work, lambda _: [*some_of(warnings), *alone])
 
 
-def _checked(noun: str, plural: str, given: Sequence[Any], check: Callable[[int, Any], Row]) -> list[Row]:
+def check_rows(noun: str, plural: str, given: Sequence[Any], check: Callable[[int, Any], Row]) -> list[Row]:
     """Return the rows of a list.
 
     :raises podium.errors.InvalidNode: there are more different faults than anybody reads
@@ -64,7 +64,7 @@ def _checked(noun: str, plural: str, given: Sequence[Any], check: Callable[[int,
     return rows
 
 
-def _with_words(nodes: Sequence[Any], nulls: Sequence[Null]) -> list[Any]:
+def with_words(nodes: Sequence[Any], nulls: Sequence[Null]) -> list[Any]:
     """Return nodes with the words for null that their file has."""
     found = list(nodes)
     for null in nulls:
@@ -92,7 +92,7 @@ def _create(
     uuids = api.create_nodes(connection, [row.columns for row in rows])
     belongings.create_ports(
         connection,
-        {own: [_with_uuid(port) for port in row.ports] for own, row in zip(uuids, rows, strict=True)},
+        {own: [with_uuid(port) for port in row.ports] for own, row in zip(uuids, rows, strict=True)},
     )
     shared = machines.shared(connection)
     if not force:
@@ -100,7 +100,8 @@ def _create(
     return uuids, shared
 
 
-def _with_uuid(port: Mapping[str, Any]) -> dict[str, Any]:
+def with_uuid(port: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a new port."""
     return {**port, "uuid": port["uuid"] or str(uuid.uuid4())}
 
 

@@ -1,6 +1,6 @@
 """Nodes and chassis that are to be enrolled: their faults, and what is there already."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from podium.client.enrolling.catalog import Catalog
 from podium.client.records import chassis_records, port_records
 from podium.db import api, belongings, node_list
 
-_REMEDY: Final = "podium node set or the API changes a node, podium node delete forgets it"
+_REMEDY: Final = "podium node import --update or podium node set changes it, podium node delete forgets it"
 
 
 @dataclass(eq=False)
@@ -52,20 +52,20 @@ def compare(connection: sa.Connection, nodes: Sequence[Row], chassis: Sequence[R
     :param keep: whether nodes may be there already
     """
     for column in ("name", "uuid", "instance_uuid"):
-        _find_repeated(column, [(row, row.columns) for row in nodes], "node")
+        find_repeated(column, [(row, row.columns) for row in nodes], "node")
     for column in ("address", "uuid", "name"):
-        _find_repeated(column, [(row, port) for row in nodes for port in row.ports], "node", "port ")
-    _find_repeated("uuid", [(row, row.columns) for row in chassis], "chassis")
+        find_repeated(column, [(row, port) for row in nodes for port in row.ports], "node", "port ")
+    find_repeated("uuid", [(row, row.columns) for row in chassis], "chassis")
     if keep:
         _compare_nodes(connection, nodes)
     _compare_chassis(connection, chassis)
     new = [row for row in nodes if not row.is_there]
-    _find_taken_instances(connection, new)
-    _find_taken_ports(connection, new)
-    _find_missing_chassis(connection, new, {row.columns["uuid"] for row in chassis})
+    find_taken_instances(connection, new)
+    find_taken_ports(connection, new)
+    find_missing_chassis(connection, new, {row.columns["uuid"] for row in chassis})
 
 
-def _find_repeated(
+def find_repeated(
     column: str, parts: Iterable[tuple[Row, Mapping[str, Any]]], noun: str, what: str = ""
 ) -> None:
     """Add to the faults the values of a column that an earlier part of the list has too."""
@@ -132,25 +132,43 @@ def _compare_chassis(connection: sa.Connection, rows: Sequence[Row]) -> None:
             )
 
 
-def _find_taken_instances(connection: sa.Connection, new: Iterable[Row]) -> None:
+def find_taken_instances(
+    connection: sa.Connection, new: Iterable[Row], freed: Collection[str | None] = ()
+) -> None:
+    """Add to the faults the instances that other nodes have.
+
+    :param freed: of nodes that are forgotten
+    """
     wanted = {row.columns["instance_uuid"]: row for row in new if row.columns.get("instance_uuid")}
-    for instance in api.taken(connection, "instance_uuid", list(wanted)):
+    for instance in api.taken(connection, "instance_uuid", [one for one in wanted if one not in freed]):
         wanted[instance].faults.append(
             f"another node has the instance {instance}; podium node set --unset instance_uuid takes it away"
         )
 
 
-def _find_taken_ports(connection: sa.Connection, new: Sequence[Row]) -> None:
+def find_taken_ports(
+    connection: sa.Connection,
+    new: Sequence[Row],
+    freed: Collection[str] = (),
+    leaving: Collection[str] = (),
+) -> None:
+    """Add to the faults the ports that enrolled nodes have.
+
+    :param freed: values of ports that are forgotten
+    :param leaving: names of nodes that are forgotten
+    """
     for column in ("address", "uuid", "name"):
         wanted = {port[column]: row for row in new for port in row.ports if port[column]}
         for value, owner in belongings.taken_ports(connection, column, list(wanted)).items():
-            if value in wanted:
+            if value in wanted and value not in freed and owner not in leaving:
                 wanted[value].faults.append(
                     f"the port {column} {value} is that of the enrolled node {owner}; leave one of them out"
                 )
 
 
-def _find_missing_chassis(connection: sa.Connection, new: Sequence[Row], listed: set[str]) -> None:
+def find_missing_chassis(
+    connection: sa.Connection, new: Sequence[Row], listed: Collection[str | None]
+) -> None:
     """Add to the faults the chassis that are neither listed nor there already."""
     wanted = {its for row in new if (its := row.columns.get("chassis_uuid")) and its not in listed}
     missing = wanted.difference(one["uuid"] for one in belongings.read_chassis(connection, [*wanted]))

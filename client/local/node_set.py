@@ -9,6 +9,7 @@ from podium import errors, node_ranges
 from podium.client.calls.node_changes import Changed, SetNodes
 from podium.client.enrolling import enrolment, identities
 from podium.client.enrolling.catalog import Catalog
+from podium.client.local import other_driver
 from podium.client.local.backend import Backend, some_of
 from podium.client.local.nodes import names
 from podium.client.local.set_records import Records
@@ -179,18 +180,13 @@ class _Change:
             lost = damaged["driver_internal_info"].damaged
             values["driver_internal_info"] = without(node.driver_internal_info, lost)
         if "driver" in self._given:
-            faults += [f"{node.name}: {fault}" for fault in self._revelations(node, values)]
+            moved = {**values, "driver": values.get("driver", node.driver)}
+            faults += [
+                f"{node.name}: {fault}" for fault in other_driver.revelations(self._catalog, node, moved)
+            ]
+            values = moved
         values |= _policy(self._given.get("power_policy"))
         return {column: value for column, value in values.items() if getattr(node, column) != value}
-
-    def _revelations(self, node: NodeRecord, values: dict[str, Any]) -> list[str]:
-        """Return what the new driver would show that the old one hides, and drop what the old one saved."""
-        before, after = node.driver, self._given["driver"]
-        internal = values.get("driver_internal_info", node.driver_internal_info)
-        if saved := self._catalog.revealed(internal, before, after):
-            values["driver_internal_info"] = without(internal, saved)
-        fields = {name: values.get(name, getattr(node, name)) for name in (*_MERGED, "record")}
-        return self._catalog.revelations(fields, before, after)
 
     def _of_driver(self, node: NodeRecord) -> dict[str, Any]:
         found: dict[str, Any] = {"uuid": node.uuid}

@@ -41,14 +41,7 @@ class Records:
         :raises podium.errors.InvalidNode: for what never fits
         """
         before = node_records.of_node(node._asdict())
-        after = self._after(before)
-        record_rules.follow(node, before, after)
-        changes = {
-            name: None if value == RECORDS[name].default else value
-            for name, value in after.items()
-            if value != before[name]
-        }
-        return node_records.columns(changes, node.record)
+        return columns_of(node, before, self._after(before))
 
     def _after(self, before: Mapping[str, Any]) -> dict[str, Any]:
         after = dict(before)
@@ -58,3 +51,20 @@ class Records:
         after["traits"] = [*dict.fromkeys([*after["traits"], *self._traits])]
         after["instance_info"] = after["instance_info"] | self._instance_info
         return after
+
+
+def columns_of(node: NodeRecord, before: Mapping[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of a node that change when other things are noted of it.
+
+    :param before: what is noted, by name
+    :param after: the same as it is to be; changed where one follows from another
+    :raises podium.errors.NodeConflict: for what the node's state does not allow
+    :raises podium.errors.InvalidNode: for what never fits
+    """
+    record_rules.follow(node, {**before}, after)
+    changes = {
+        name: None if value == RECORDS[name].default else value
+        for name, value in after.items()
+        if value != before[name]
+    }
+    return node_records.columns(changes, node.record)

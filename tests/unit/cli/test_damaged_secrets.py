@@ -150,3 +150,19 @@ def test_a_damaged_password_is_not_revealed_but_named(podium: Here, damage: Dama
     done = podium("secret", "reveal", "n1", "--output-file", str(tmp_path / "out"))
     assert done.returncode == 1
     assert done.stderr.startswith("podium: n1: driver_info: fake_password: a value that was encrypted")
+
+
+def test_an_update_from_a_file_sets_it_anew_or_names_it(
+    podium: Here, damage: Damage, key: str, tmp_path: Path
+) -> None:
+    damage("driver_info", "fake_password")
+    (tmp_path / "nodes.csv").write_text("name,driver,driver_info.fake_password\nn1,fake,******\n")
+    done = podium("node", "import", str(tmp_path / "nodes.csv"), "--update", "--yes")
+    assert f"row 2 (n1): driver_info: fake_password: {WHY.format(key)}" in done.stderr
+    (tmp_path / "nodes.csv").write_text("name,driver,owner\nn1,fake,ada\n")
+    assert podium("node", "import", str(tmp_path / "nodes.csv"), "--update", "--yes").returncode == 0
+    (tmp_path / "nodes.csv").write_text("name,driver,driver_info.fake_password\nn1,fake,new-password\n")
+    done = podium("node", "import", str(tmp_path / "nodes.csv"), "--update", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    node, _ = exported(podium, tmp_path / "out")
+    assert (node["driver_info"]["fake_password"], node["owner"]) == ("new-password", "ada")

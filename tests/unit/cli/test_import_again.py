@@ -17,7 +17,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 _MAC = "52:54:00:12:34:56"
 _CHASSIS = "99999999-2222-3333-4444-555555555555"
 _INSTANCE = "11111111-2222-3333-4444-555555555555"
-_REMEDY = "podium node set or the API changes a node, podium node delete forgets it"
+_REMEDY = "podium node import --update or podium node set changes it, podium node delete forgets it"
 
 
 def fake(name: str, *ports: Any, **more: Any) -> dict[str, Any]:

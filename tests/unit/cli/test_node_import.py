@@ -10,7 +10,7 @@ import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-_REMEDY = "podium node set or the API changes a node, podium node delete forgets it"
+_REMEDY = "podium node import --update or podium node set changes it, podium node delete forgets it"
 
 
 @pytest.fixture

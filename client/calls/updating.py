@@ -1,0 +1,95 @@
+"""Enrolled nodes become what a file says of them: first as a plan, then all of it, or nothing."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from podium.client.calls.call import Call, Record
+from podium.client.calls.enrolment import Null
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Nodes and chassis as they are to be. A node is known by its uuid, or else by its name.
+
+    Fields that a node has and the list does not name stay as they are; one that is null is taken away. A
+    mapping becomes the one of the list. ``******`` in the place of a secret leaves it as it is.
+
+    :param nodes: as they are enrolled
+    :param chassis: those that nodes are in
+    :param columns: of a table, its fields and entries, as ``extra.rack``: entries of mappings that are not
+        among them stay as well, and what a node has no value for is taken away
+    :param delete_missing: forget the nodes that are not in the list
+    :param force: even if a node is by its address the same machine as another one
+    :param nulls: for what reads files
+    """
+
+    nodes: Sequence[Any]
+    chassis: Sequence[Any] = ()
+    columns: Annotated[Sequence[str], msgspec.Meta(max_length=10_000)] = ()
+    delete_missing: bool = False
+    force: bool = False
+    nulls: Sequence[Null] = ()
+
+
+class Fields(Record, frozen=True, kw_only=True):
+    """Nodes of which the same fields differ.
+
+    :param fields: with the entries of mappings, as ``extra.rack``
+    :param nodes: their names
+    """
+
+    fields: list[str]
+    nodes: list[str]
+
+
+class Plan(Record, frozen=True, kw_only=True):
+    """What is different in a list, by the names of nodes and the UUIDs of chassis.
+
+    :param left: what nodes have and the list does not name, which stays as it is
+    :param gone: the nodes that are not in the list
+    :param busy: why nodes cannot be changed now
+    :param digest: of what is to be done
+    """
+
+    new: list[str]
+    changed: list[Fields]
+    left: list[Fields]
+    gone: list[str]
+    unchanged: int
+    new_chassis: list[str]
+    changed_chassis: list[Fields]
+    busy: list[str]
+    digest: str
+
+
+class PlanUpdate(Listed, Call[Plan], frozen=True):
+    """Show what would be done to nodes so that they are as in a list. It changes nothing."""
+
+    method = "POST"
+    path = "/podium/v1/nodes/plan"
+    role = "admin"
+    is_large = True
+
+
+class Updated(Record, frozen=True, kw_only=True):
+    """How many nodes of a list were new, changed or as they are to be, and how many others were forgotten."""
+
+    enrolled: int
+    changed: int
+    unchanged: int
+    deleted: int
+
+
+class UpdateNodes(Listed, Call[Updated], frozen=True):
+    """Make nodes as they are in a list: all of them, or none if any is wrong or busy.
+
+    :param digest: of the plan that was agreed to; it is refused if something else would be done by now
+    """
+
+    method = "POST"
+    path = "/podium/v1/nodes/update"
+    role = "admin"
+    is_large = True
+
+    digest: Annotated[str, msgspec.Meta(max_length=100)] | None = None
