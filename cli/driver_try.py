@@ -1,6 +1,7 @@
 """``podium driver try``: a driver on real hardware, without a conductor and a database."""
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,7 +23,7 @@ _TIMEOUTS: Final = {
     states.SOFT_POWER_OFF: "soft_power_off_timeout",
     states.SOFT_REBOOTING: "soft_power_off_timeout",
 }
-_NOBODY: Final = "--set needs --yes where nobody can be asked; nothing was sent"
+_NOBODY: Final = "--set and --set-password need --yes where nobody can be asked; nothing was sent"
 
 
 class Try(command.Command):
@@ -63,7 +64,12 @@ class Try(command.Command):
             metavar="ACTION",
             help="send a power change once, and read until it shows: 'power on', 'power off', rebooting ...",
         )
-        parser.add_argument("--yes", action="store_true", help="do not ask before a power change is sent")
+        parser.add_argument(
+            "--set-password",
+            metavar="@FILE",
+            help="give the account another password, a file's first line, prove it, and give its own back",
+        )
+        parser.add_argument("--yes", action="store_true", help="do not ask before the machine is changed")
         parser.add_argument(
             "--watch",
             action="store_true",
@@ -77,30 +83,42 @@ class Try(command.Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         try:
-            driver, node = self._subject(parsed_args)
+            driver, node, other = self._subject(parsed_args)
         except errors.InvalidNode as wrong:
             for fault in wrong.faults:
                 self.warn(fault)
             return 1
         tasks = subject.task_names(driver, parsed_args.task)
-        transcript = self._transcript(driver, node, parsed_args)
+        transcript = self._transcript(driver, node, other, parsed_args)
         self.say(registry.described(driver.name))
         subject.introduce(driver, node, transcript)
         with transcript.logs():
-            self._carry_out(Trial(driver, node, transcript, self.config), tasks, parsed_args)
+            self._carry_out(Trial(driver, node, transcript, self.config), tasks, other, parsed_args)
         return int(transcript.has_failed)
 
-    def _subject(self, parsed_args: argparse.Namespace) -> tuple[base.Driver, base.Node]:
-        """Return the driver and the node, once it is known that all that is asked for can be done."""
-        catalog = Catalog(self.config, self.warn)
-        driver = catalog.driver(parsed_args.driver)
+    def _check(self, driver: base.Driver, parsed_args: argparse.Namespace) -> None:
+        """Make sure that the driver can do all that is asked for, and that somebody agrees to it.
+
+        :raises podium.errors.PodiumError: with what it cannot do
+        """
         subject.task_names(driver, parsed_args.task)
         if parsed_args.check_login and not base.checks_login(driver):
             raise errors.BadRequest(f"the driver {driver.name} cannot try a login: it has no check_login")
+        if parsed_args.set_password is not None and not base.sets_password(driver):
+            raise errors.BadRequest(
+                f"the driver {driver.name} cannot change a password: it has no login, or no set_password"
+            )
         if parsed_args.set is not None:
             subject.check_action(driver, parsed_args.set)
-            if not (parsed_args.yes or self.app.stdin.isatty()):
-                raise errors.PodiumError(_NOBODY)
+        changes = parsed_args.set is not None or parsed_args.set_password is not None
+        if changes and not (parsed_args.yes or self.app.stdin.isatty()):
+            raise errors.PodiumError(_NOBODY)
+
+    def _subject(self, parsed_args: argparse.Namespace) -> tuple[base.Driver, base.Node, base.Node]:
+        """Return the driver and the node, and the node with the other password, if there is to be one."""
+        catalog = Catalog(self.config, self.warn)
+        driver = catalog.driver(parsed_args.driver)
+        self._check(driver, parsed_args)
         if parsed_args.option:
             is_secret = subject.secret_options(driver).__contains__
             given = arguments.read_values(parsed_args.option, self.app.stdin, self.warn, is_secret)
@@ -113,21 +131,36 @@ class Try(command.Command):
             self.warn,
             lambda key: catalog.is_secret(key, [driver.name]),
         )
-        return driver, subject.new_node(catalog, driver, parsed_args.name, info)
+        node = subject.new_node(catalog, driver, parsed_args.name, info)
+        if parsed_args.set_password is None or driver.login is None:
+            return driver, node, node
+        name = driver.login.password
+        word = [(name, parsed_args.set_password)]
+        info |= arguments.read_values(word, self.app.stdin, self.warn, lambda _: True)
+        other = subject.new_node(catalog, driver, parsed_args.name, info)
+        if other.driver_info[name] == node.driver_info.get(name):
+            raise errors.BadRequest(f"--set-password is the {name} of --driver-info: give another one")
+        return driver, node, dataclasses.replace(node, driver_info=other.driver_info)
 
     def _transcript(
-        self, driver: base.Driver, node: base.Node, parsed_args: argparse.Namespace
+        self, driver: base.Driver, node: base.Node, other: base.Node, parsed_args: argparse.Namespace
     ) -> Transcript:
         return Transcript(
             driver.name,
             self.say,
-            {"driver_info": node.driver_info, "options": subject.option_values(driver)},
+            {
+                "driver_info": node.driver_info,
+                "others": other.driver_info,
+                "options": subject.option_values(driver),
+            },
             identities.secrets(driver) | subject.secret_options(driver),
             with_time=parsed_args.watch,
             with_tracebacks=bool(self.app.options.debug),
         )
 
-    def _carry_out(self, trial: Trial, tasks: Sequence[str], parsed_args: argparse.Namespace) -> None:
+    def _carry_out(
+        self, trial: Trial, tasks: Sequence[str], other: base.Node, parsed_args: argparse.Namespace
+    ) -> None:
         """Start the driver, do what is asked for, and close the driver, whatever happens."""
         action, repeats = parsed_args.set, parsed_args.watch
         try:
@@ -140,6 +173,8 @@ class Try(command.Command):
             calls = readings[:1] if repeats else readings if action is None else []
             if parsed_args.check_login:
                 trial.caller.once(trial.login())
+            if parsed_args.set_password is not None and (parsed_args.yes or self._agrees_to_password()):
+                trial.set_password(other)
             calls += trial.tasks(tasks) if tasks or (repeats and not parsed_args.read) else []
             if repeats:
                 trial.caller.repeat(calls)
@@ -150,6 +185,9 @@ class Try(command.Command):
                 raise
         finally:
             trial.close()
+
+    def _agrees_to_password(self) -> bool:
+        return self.confirms("give the machine another password, and then the present one back", _NOBODY)
 
     def _agrees(self, action: str, state: str) -> bool:
         return self.confirms(f"the machine is {state}: send {action}", _NOBODY)

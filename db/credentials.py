@@ -167,7 +167,10 @@ def _unable(
     if settable is None:
         return None
     if driver not in settable:
-        return f"{name}: the driver {driver} cannot change the password on the BMC; change it there first"
+        return (
+            f"{name}: the driver {driver} cannot change the password on the BMC: it has no set_password;"
+            " change it there first"
+        )
     if username is not None and username != node.info.get(user or ""):
         return f"{name}: on the BMC the password of the present user is changed, and of no other"
     return None

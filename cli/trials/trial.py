@@ -10,6 +10,7 @@ from oslo_config import cfg
 from podium import errors, states
 from podium.cli.trials.caller import Call, Caller
 from podium.cli.trials.manager import TrialManager
+from podium.cli.trials.passwords import Passwords
 from podium.cli.trials.room import TrialRoom
 from podium.cli.trials.transcript import Transcript
 from podium.conductor.fleet.fleet import Fleet
@@ -111,14 +112,27 @@ class Trial:
             words=self._power,
         )
 
-    def login(self) -> Call:
-        """Return the call that tries the login."""
+    def login(self, node: base.Node | None = None) -> Call:
+        """Return the call that tries the login; that of a node as it would be, if one is given."""
         return Call(
             name=f"{self._driver.name}.check_login",
-            make=lambda _: self._command(LONGEST_CALL, self._driver.check_login),
+            make=lambda _: self._command(LONGEST_CALL, self._driver.check_login, node=node),
             deadline=LONGEST_CALL,
             words=_login,
         )
+
+    def giving(self, node: base.Node, method: Callable[[base.Node], Any]) -> Call:
+        """Return the call that gives a node's machine another password."""
+        return Call(
+            name=f"{self._driver.name}.set_password",
+            make=lambda _: self._command(LONGEST_CALL, method, node=node),
+            deadline=LONGEST_CALL,
+            words=lambda _: "accepted",
+        )
+
+    def set_password(self, other: base.Node) -> None:
+        """Give the machine the password of another node, prove it, and give it the present one back."""
+        Passwords(self._driver, self, self.caller, self._transcript, self._manager.subject, other).run()
 
     async def _together(self, node: base.Node) -> Any:
         answers = batches.checked(await self._room.call(self._driver.get_power_states, [node]))
@@ -153,8 +167,10 @@ class Trial:
             is_wanted=lambda: kind.is_for(self._manager.subject),
         )
 
-    async def _command(self, seconds: float, method: Callable[..., Any], *args: Any) -> Any:
-        return await self._room.command(seconds, self._manager.subject, method, *args, urgent=True)
+    async def _command(
+        self, seconds: float, method: Callable[..., Any], *args: Any, node: base.Node | None = None
+    ) -> Any:
+        return await self._room.command(seconds, node or self._manager.subject, method, *args, urgent=True)
 
     def _power(self, answer: Any) -> str:
         if not (isinstance(answer, str) and answer in states.READINGS):
@@ -223,6 +239,6 @@ class Trial:
 def _login(answer: Any) -> str:
     if not isinstance(answer, base.LoginReport):
         raise errors.DriverError(f"{safe_repr(answer)} is no podium.drivers.base.LoginReport")
-    who = "nobody" if answer.username is None else f"user {answer.username!r}"
-    known = [f"{who} logged in", answer.privilege, answer.protocol, answer.power_state, *answer.remarks]
+    who = "logged in (no user name)" if answer.username is None else f"user {answer.username!r} logged in"
+    known = [who, answer.privilege, answer.protocol, answer.power_state, *answer.remarks]
     return ", ".join(str(one) for one in known if one)

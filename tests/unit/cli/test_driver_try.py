@@ -184,7 +184,9 @@ def test_without_a_terminal_a_change_needs_yes(acme: Run, monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     done = acme("--set", "power on")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "podium: --set needs --yes where nobody can be asked; nothing was sent\n"
+    assert done.stderr == (
+        "podium: --set and --set-password need --yes where nobody can be asked; nothing was sent\n"
+    )
 
 
 @pytest.mark.parametrize(("answer", "status", "sent"), [("y\n", 0, 1), ("n\n", 1, 0)])
@@ -339,3 +341,69 @@ def test_a_driver_that_cannot_try_a_login_says_so(acme: Run) -> None:
     done = acme("--check-login")
     assert (done.returncode, done.stdout) == (1, "")
     assert "the driver acme cannot try a login: it has no check_login" in done.stderr
+    done = acme("--set-password", "@word", "--yes")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the driver acme cannot change a password: it has no login, or no set_password" in done.stderr
+
+
+Change = Callable[..., tuple[int, list[str]]]
+
+
+@pytest.fixture
+def change(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Change:
+    """``change(*arguments)`` gives a machine of the fake driver another password and its own back."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("present", "another"):
+        (tmp_path / name).write_text(f"{name}-password\n")
+    info = {"fake_password": f"@{tmp_path}/present", "fake_machine_password": f"@{tmp_path}/present"}
+
+    def run(*arguments: str, **more: str) -> tuple[int, list[str]]:
+        given = [
+            f"--driver-info={name}={value}" for name, value in {**info, "fake_latency": "0", **more}.items()
+        ]
+        word = f"--set-password=@{tmp_path}/another"
+        status = main(["driver", "try", "fake", word, *given, *arguments])
+        written = capsys.readouterr()
+        assert "-password" not in written.out.replace("--set-password", "")
+        lines = untimed(written.out)
+        return status, [one for one in lines if one.startswith(("fake.check_login", "fake.set_password"))]
+
+    return run
+
+
+IN = "fake.check_login: logged in (no user name), administrator, memory, power off, in N s"
+
+
+def test_a_password_is_changed_and_changed_back(change: Change) -> None:
+    given = "fake.set_password: accepted, in N s"
+    assert change("--yes") == (0, [IN, given, IN, given, IN])
+
+
+def test_a_password_that_is_refused_leaves_the_present_one(change: Change) -> None:
+    status, lines = change("--yes", fake_account_fault="refuse")
+    assert status == 1
+    assert lines[0] == lines[2] == IN
+    assert lines[1].endswith("fake_account_fault is refuse: the machine takes no other password")
+    assert len(lines) == 3
+
+
+def test_after_a_lost_answer_it_is_looked_which_password_the_machine_has(change: Change) -> None:
+    status, lines = change("--yes", fake_account_fault="lost")
+    assert status == 1
+    assert [line.partition(",")[0].partition(" after")[0] for line in lines] == [
+        IN.partition(",")[0],
+        "fake.set_password: failed",
+        "fake.check_login: failed",
+        IN.partition(",")[0],
+        "fake.set_password: it has the password of before",
+    ]
+
+
+def test_nothing_is_sent_where_the_present_password_is_wrong(change: Change) -> None:
+    status, lines = change("--yes", fake_machine_password="third")
+    assert (status, len(lines)) == (1, 2)
+    assert lines[1] == "fake.set_password: nothing was sent: the present password is not proved"
+
+
+def test_nobody_gives_a_machine_another_password_unasked(change: Change) -> None:
+    assert change() == (1, [])
