@@ -2,7 +2,7 @@
 
 The daemon stops at the first fault and reports the file, not the line. Here each assignment is judged where
 it stands, against the options and tasks of the drivers that the files enable. Nothing is started, and no
-connection is made.
+connection is made. The key file is read.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +17,7 @@ from podium.cli import config_file
 from podium.cli.config_drivers import Drivers
 from podium.cli.config_file import Assignment
 from podium.conf import api, conductor, opts
+from podium.db.keyring import Keyring
 from podium.db.urls import parse_url
 
 #: Characters; longer texts are cut.
@@ -55,7 +56,8 @@ class _Setting:
 
     @property
     def secret(self) -> bool:
-        return self.option.secret or masking.is_secret(self.assignment.name)
+        name = self.assignment.name
+        return self.option.secret or (masking.is_secret(name) and not name.endswith("_file"))
 
 
 class _FilesAlone(library_internals.FilesAlone, conf.Config):
@@ -173,6 +175,11 @@ class _Check:
                 try:
                     parse_url(value)
                 except errors.ConfigError as fault:  # which names the option, and hides the password
+                    self._tell(setting.assignment, str(fault))
+            case "secrets", "key_file":
+                try:
+                    Keyring.from_file(Path(value))
+                except errors.ConfigError as fault:  # which names the option, and shows no key
                     self._tell(setting.assignment, str(fault))
 
     def _judge_tasks(self, setting: _Setting, tasks: set[str]) -> None:

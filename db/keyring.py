@@ -213,15 +213,7 @@ def _read(path: Path) -> str:
     try:
         # Without O_NONBLOCK a named pipe would be waited for.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise _unusable(path, "it is not a file")
-            if mode & _TOO_WIDE:
-                raise _unusable(
-                    path,
-                    f"its mode {stat.S_IMODE(mode):04o} lets others read it: chmod 0600 {path}, "
-                    "or 0640 for a group that shares it",
-                )
+            _check(path, os.fstat(file.fileno()))
             content = file.read(_LARGEST + 1)
     except FileNotFoundError:
         raise _unusable(
@@ -235,7 +227,29 @@ def _read(path: Path) -> str:
         raise _unusable(path, f"it cannot be read: {error.strerror}") from None
     if len(content) > _LARGEST:
         raise _unusable(path, f"it is larger than {_LARGEST} bytes")
-    return content.decode(errors="replace")
+    return content.decode("utf-8-sig", errors="replace")  # editors of other systems write a mark before it
+
+
+def _check(path: Path, found: os.stat_result) -> None:
+    """Refuse a key file that others may read, or could have written.
+
+    :raises podium.errors.ConfigError: saying what to do about it
+    """
+    if not stat.S_ISREG(found.st_mode):
+        raise _unusable(path, "it is not a file")
+    # Who owns the folder could have put any file there.
+    if found.st_uid not in (0, os.geteuid(), path.parent.stat().st_uid):
+        raise _unusable(
+            path,
+            f"it belongs to the user {found.st_uid}, who could have written it: chown root {path}, "
+            "and let its group be that of the daemons, with mode 0640",
+        )
+    if found.st_mode & _TOO_WIDE:
+        raise _unusable(
+            path,
+            f"its mode {stat.S_IMODE(found.st_mode):04o} lets others read it: chmod 0600 {path}, "
+            "or 0640 for a group that shares it",
+        )
 
 
 def _key(line: str) -> bytes | None:

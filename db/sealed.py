@@ -63,7 +63,7 @@ class Sealing:
         which = f"the key {missing[0]}" if len(missing) == 1 else f"the keys {', '.join(missing)}"
         return (
             f"secrets in the database are encrypted with {which}, not in {self.source}; "
-            "put the key file back from its backup"
+            "put the key file back from its backup, or see: podium secret check"
         )
 
     def seal(self, document: Any) -> Any:

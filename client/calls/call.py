@@ -53,7 +53,8 @@ class Call(
     ``method`` and ``path`` are those of HTTP. Fields in the path's braces are parts of the path; the others
     are parameters of the query for GET and DELETE, and the JSON body for the rest. ``role`` is the least that
     may ask, ``status`` that of the answer, ``media`` its type. The body of one that ``is_large`` may be as
-    long as ``[api] max_import_size`` says. One that ``has_secrets`` is sent only where nobody else reads it.
+    long as ``[api] max_import_size`` says. One that ``has_secrets``, always or in an
+    answer, is sent only where nobody else reads it; so are values that have the name of a secret.
     ``patience`` are seconds by which the answer may take longer than others, because it waits for something.
     """
 

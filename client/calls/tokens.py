@@ -53,6 +53,7 @@ class CreateToken(Call[CreatedToken], frozen=True, rename={"grants": "role"}):
     path = "/podium/v1/tokens"
     role = "admin"
     status = 201
+    has_secrets = True
 
     name: _New
     grants: Role

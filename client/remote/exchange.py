@@ -11,10 +11,11 @@ from typing import Any, Final, TypeVar
 import httpx
 import msgspec
 
-from podium import __version__, errors
+from podium import __version__, errors, masking
 from podium.client.calls import wire
 from podium.client.calls.call import Call, Page, answer_of
 from podium.client.remote.attempts import TryAgain, asked_to_wait
+from podium.client.remote.server import check_private
 
 T = TypeVar("T")
 
@@ -44,6 +45,19 @@ def naming(request: httpx.Request) -> Iterator[None]:
         yield
     except errors.ApiError as fault:
         raise type(fault)(f"{fault} ({request.method} {request.url.path})") from None
+
+
+def check_secrets(call: Call[Any], where: str) -> None:
+    """Make sure that nobody else can read a call that has something secret in it, or in its answer.
+
+    :raises podium.errors.ConfigError: somebody can
+    """
+    if call.has_secrets:
+        check_private(where)
+    elif where.startswith("http:") and call.method in wire.WITH_BODY:
+        _, values = wire.target(call)
+        if msgspec.json.encode(masking.mask(values)) != msgspec.json.encode(values):
+            check_private(where)
 
 
 def request(client: httpx.Client | httpx.AsyncClient, call: Call[Any], accept: str) -> httpx.Request:

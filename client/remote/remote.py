@@ -17,7 +17,7 @@ from podium.client.remote.attempts import Attempts, TryAgain
 from podium.client.remote.event_source import EventSource
 from podium.client.remote.fleets import Fleets, Guard
 from podium.client.remote.receiving import Body, Lines
-from podium.client.remote.server import Server, check_private
+from podium.client.remote.server import Server
 
 T = TypeVar("T")
 LOG: Final = logging.getLogger(__name__)
@@ -53,8 +53,7 @@ class Remote(Podium):
         )
 
     def ask(self, call: Call[T]) -> T:
-        if call.has_secrets:
-            check_private(self._where)
+        exchange.check_secrets(call, self._where)
         request = exchange.request(self._client, call, "application/json")
         attempts = Attempts(self._clock)
         with exchange.naming(request):
@@ -163,8 +162,7 @@ class AsyncRemote(AsyncPodium):
         )
 
     async def ask(self, call: Call[T]) -> T:
-        if call.has_secrets:
-            check_private(self._where)
+        exchange.check_secrets(call, self._where)
         request = exchange.request(self._client, call, "application/json")
         attempts = Attempts(self._clock)
         with exchange.naming(request):

@@ -18,11 +18,16 @@ def add_key(path: Path) -> str:
     :returns: the name of the key
     :raises podium.errors.ConfigError: the file cannot be used, or not be written
     """
-    path = path.resolve()  # what a link leads to is replaced, and not the link
+    link, path = path, path.resolve()  # what a link leads to is replaced, and not the link
+    if not path.exists():
+        raise errors.ConfigError(
+            f"{link} is a link to {path}, which is not there: put the key file back there, or, if nothing is"
+            " encrypted yet, remove the link"
+        )
     try:
         with _locked(path.parent) as folder:
             Keyring.from_file(path)
-            _replace(path, _with_key(path.read_text(encoding="utf-8"), new_key()))
+            _replace(path, _with_key(path.read_text(encoding="utf-8-sig"), new_key()))
             os.fsync(folder)
     except BlockingIOError:
         raise errors.ConfigError(f"{path}: another command writes it just now; look at it first") from None

@@ -13,6 +13,7 @@ import pytest
 from fakes import Clock
 from podium.cli.main import main
 from podium.conductor.tasks.own import OWN_TASKS
+from podium.db import keyring
 from stage import conducted
 
 ROOT = Path(__file__).parents[3]
@@ -222,7 +223,7 @@ def test_a_fault_is_told_with_file_line_option_and_remedy(check: Check, lines: l
 def test_a_file_that_cannot_be_understood_is_told_without_its_text(
     check: Check, content: bytes, said: str
 ) -> None:
-    (line,) = check(content)
+    line, *_ = check(content)
     assert line.startswith(said)
     assert "hunter2" not in line
 
@@ -257,23 +258,23 @@ def test_all_faults_are_told_in_the_order_of_their_lines(check: Check) -> None:
 
 
 def test_the_line_of_a_value_of_several_lines_is_its_first(check: Check) -> None:
-    (line,) = check("[periodic_tasks]", "disabled = fake.check_status,", "    fake.none,", "    ", "[ipmi]")
+    line, *_ = check("[periodic_tasks]", "disabled = fake.check_status,", "    fake.none,", "    ", "[ipmi]")
     assert line.startswith("podium.conf:2: [periodic_tasks] disabled = fake.check_status, fake.none,: ")
 
 
 def test_what_a_wrong_option_is_referred_to_by_is_not_told_as_wrong_too(check: Check) -> None:
-    (line,) = check("[DEFAULT]", "state_path = var", "log_dir = $state_path/log")
+    line, *_ = check("[DEFAULT]", "state_path = var", "log_dir = $state_path/log")
     assert line.startswith("podium.conf:2: ")
 
 
 def test_a_long_value_is_cut(check: Check) -> None:
-    (line,) = check("[conductor]", f"heartbeat_interval = {'9' * 100_000}x")
+    line, *_ = check("[conductor]", f"heartbeat_interval = {'9' * 100_000}x")
     assert len(line) < 1000
     assert line.endswith("; expected: floating point value")
 
 
 def test_a_file_cannot_write_to_the_terminal(check: Check) -> None:
-    (line,) = check("[conductor]", "heartbeat_interval = \x1b[2J")
+    line, *_ = check("[conductor]", "heartbeat_interval = \x1b[2J")
     assert "\x1b" not in line
 
 
@@ -314,7 +315,7 @@ def test_the_environment_has_no_say_in_what_is_wrong_with_a_file(
     check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OS_CONDUCTOR__HEARTBEAT_INTERVAL", "5")
-    (line,) = check("[conductor]", "heartbeat_interval = soon")
+    line, *_ = check("[conductor]", "heartbeat_interval = soon")
     assert line.startswith("podium.conf:2: ")
 
 
@@ -338,20 +339,20 @@ def test_the_tasks_of_a_driver_are_known_though_one_of_its_options_is_wrong(
     check: Check, install: Install
 ) -> None:
     install(ACME)
-    (line,) = check(*enable("[acme]", "timeout = 0", "[periodic_tasks]", "disabled = acme.poll_doors"))
+    line, *_ = check(*enable("[acme]", "timeout = 0", "[periodic_tasks]", "disabled = acme.poll_doors"))
     assert line.startswith("podium.conf:4: [acme] timeout = 0: ")
 
 
 def test_a_driver_that_cannot_be_imported_is_told_where_it_is_enabled(check: Check, install: Install) -> None:
     install("import acme_sdk")
-    (line,) = check(*enable("[acme]", "timeout = 9", "[periodic_tasks]", "disabled = acme.poll_doors"))
+    line, *_ = check(*enable("[acme]", "timeout = 9", "[periodic_tasks]", "disabled = acme.poll_doors"))
     assert line.startswith("podium.conf:2: [DEFAULT] enabled_drivers = fake, acme: driver acme (package ")
     assert "No module named 'acme_sdk'" in line
 
 
 def test_a_driver_that_cannot_be_made_is_told_without_its_secrets(check: Check, install: Install) -> None:
     install(ACME)
-    (line,) = check(*enable("[acme]", "pin = 0000-0000"))
+    line, *_ = check(*enable("[acme]", "pin = 0000-0000"))
     assert "cannot be made: ValueError: the pin ****** is too simple" in line
 
 
@@ -364,7 +365,7 @@ def test_the_mask_is_no_secret(check: Check) -> None:
 
 def test_a_secret_is_not_shown_where_another_option_refers_to_it(check: Check, install: Install) -> None:
     install(ACME)
-    (line,) = check("[DEFAULT]", "enabled_drivers = fake, $acme.pin", "[acme]", "pin = hunter22")[:1]
+    line, *_ = check("[DEFAULT]", "enabled_drivers = fake, $acme.pin", "[acme]", "pin = hunter22")[:1]
     assert "there is no driver ******" in line
 
 
@@ -403,7 +404,7 @@ def test_the_sample_has_the_options_of_threads_that_a_plain_driver_does_not_decl
     plain = "\n    def set_power_state(self, node, target): pass\n    threads = 12\n"
     install("from podium.drivers.fake import FakeDriver\nclass Acme(FakeDriver):" + plain)
     assert "\n#threads = 12\n" in sample(capsys)[0].partition("\n[acme]\n")[2]
-    (line,) = check(*enable("[acme]", "threads = 0", "endpoint_calls = 3"))
+    line, *_ = check(*enable("[acme]", "threads = 0", "endpoint_calls = 3"))
     assert line.startswith("podium.conf:4: [acme] threads = 0: ")
 
 
@@ -437,9 +438,21 @@ def test_a_sample_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixtu
 
 
 def test_options_of_the_api_that_depend_on_each_other_are_judged_together(check: Check) -> None:
-    (line,) = check("[DEFAULT]", "auth_strategy = noauth", "[api]", "host_ip = 0.0.0.0")
+    line, *_ = check("[DEFAULT]", "auth_strategy = noauth", "[api]", "host_ip = 0.0.0.0")
     assert line.startswith("podium.conf:4: [DEFAULT] auth_strategy = noauth lets everybody who reaches")
-    (line,) = check("[api]", "enable_ssl_api = true")
+    line, *_ = check("[api]", "enable_ssl_api = true")
     assert line == "podium.conf:2: [api] enable_ssl_api = true needs cert_file and key_file"
-    (line,) = check("[api]", "admins = root, two words", "trusted_proxies = 10.0.0.0/8")
+    line, *_ = check("[api]", "admins = root, two words", "trusted_proxies = 10.0.0.0/8")
     assert line.startswith("podium.conf:2: [api] admins = root, two words")
+
+
+def test_a_key_file_that_cannot_be_used_is_told(check: Check, tmp_path: Path) -> None:
+    keys = tmp_path / "podium.keys"
+    fault = f"podium.conf:2: [secrets] key_file = {keys} cannot be used: "
+    line, *_ = check("[secrets]", f"key_file = {keys}")
+    assert line.startswith(f"{fault}it does not exist: put it back from its backup, or")
+    keyring.write_new_file(keys)
+    assert check("[secrets]", f"key_file = {keys}")[-1].endswith("no problems")
+    keys.chmod(0o644)
+    line, *_ = check("[secrets]", f"key_file = {keys}")
+    assert line.startswith(f"{fault}its mode 0644 lets others read it")

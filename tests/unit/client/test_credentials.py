@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -396,17 +396,36 @@ def test_a_request_that_is_sent_again_is_one_operation_and_leaves_no_password(
     assert kept and NEW not in repr(kept)
 
 
-def test_a_password_is_not_sent_where_others_can_read_it() -> None:
-    server = Server(url="http://podium.example.com:6385")
+_OPEN: Final = Server(url="http://podium.example.com:6385")
 
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda podium: podium.set_credentials("n1", password=NEW),
+        lambda podium: podium.set_nodes("n1", set={"driver_info": {"ipmi_password": NEW}}),
+        lambda podium: podium.set_nodes("n1", set={"extra": {"url": f"https://root:{NEW}@bmc/"}}),
+        lambda podium: podium.enrol_nodes([{"name": "n1", "driver_info": {"ipmi_password": NEW}}]),
+        lambda podium: podium.create_token("ada", grants="reader", expires_in=None),
+    ],
+)
+def test_a_password_is_not_sent_where_others_can_read_it(ask: Callable[[Podium], object]) -> None:
     def refuse(_request: httpx.Request) -> httpx.Response:
         raise AssertionError("it was sent")
 
     with (
-        Remote(server, transport=httpx.MockTransport(refuse)) as podium,
+        Remote(_OPEN, transport=httpx.MockTransport(refuse)) as podium,
         pytest.raises(errors.ConfigError, match="would carry the password or token where others can read"),
     ):
-        podium.set_credentials("n1", password=NEW)
+        ask(podium)
+
+
+def test_what_is_no_secret_is_sent_over_http() -> None:
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"changed": 1, "unchanged": 0})
+
+    with Remote(_OPEN, transport=httpx.MockTransport(answer)) as podium:
+        assert podium.set_nodes("n1", set={"driver_info": {"ipmi_address": "192.0.2.1"}}).changed == 1
 
 
 def test_the_document_has_the_password_as_something_that_is_never_answered(server: Server) -> None:

@@ -199,3 +199,22 @@ def test_a_new_file_never_replaces_another(path: Path) -> None:
 def test_a_folder_that_does_not_exist_is_an_error_of_the_system(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         keyring.write_new_file(path.parent / "none" / path.name)
+
+
+def test_a_file_of_somebody_else_is_refused_unless_the_folder_is_theirs_too(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(path, f"{line(ONE)}\n")
+    owner = path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    assert Keyring.from_file(path).names == (FIRST,)
+    if owner == 0:
+        os.chown(path, 4321, -1)
+        with pytest.raises(errors.ConfigError, match=f"it belongs to the user 4321, .* chown root {path}"):
+            Keyring.from_file(path)
+        os.chown(tmp_path, 4321, -1)
+        assert Keyring.from_file(path).names == (FIRST,)
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_the_first_key(path: Path) -> None:
+    assert Keyring.from_file(written(path, f"\ufeff{line(ONE)}\n")).names == (FIRST,)

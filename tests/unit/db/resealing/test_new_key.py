@@ -39,11 +39,27 @@ def test_mode_and_owner_stay_and_so_does_a_link(file: Path, tmp_path: Path) -> N
     owner = (os.geteuid(), os.getegid())
     if os.geteuid() == 0:
         owner = (12345, 23456)
+        os.chown(tmp_path, *owner)
         os.chown(file, *owner)
     add_key(link)
     found = file.stat()
     assert (found.st_mode & 0o777, found.st_uid, found.st_gid) == (0o640, *owner)
     assert link.is_symlink()
+
+
+def test_a_link_that_leads_nowhere_is_named_with_what_it_leads_to(file: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "gone")
+    with pytest.raises(errors.ConfigError, match=f"{link} is a link to {tmp_path}/gone, which is not there"):
+        add_key(link)
+    assert not (tmp_path / "gone").exists()
+
+
+def test_the_mark_of_a_byte_order_is_left_out(file: Path) -> None:
+    file.write_text(f"\ufeff{new_key()}\n")
+    names = Keyring.from_file(file).names
+    name = add_key(file)
+    assert Keyring.from_file(file).names == (name, *names)
 
 
 def test_a_file_that_cannot_be_used_stays_as_it_is(file: Path) -> None:
