@@ -1,4 +1,4 @@
-"""Node names written as ranges, ``r1n[01-48]``, and what is alike of many nodes written once."""
+"""Node names written as ranges, ``r1n[01-48]``, their order, and what is alike of many nodes written once."""
 
 import itertools
 import math
@@ -19,7 +19,9 @@ _LONGEST_LINE: Final = 200
 #: Names that are folded for a line, of which only the beginning is shown.
 _MOST_FOLDED: Final = 10_000
 #: Short enough for numbers that everything can handle.
-_DIGITS: Final = re.compile(r"([0-9]{1,18})")
+_MOST_DIGITS: Final = 18
+_NUMBER: Final = re.compile(rf"[0-9]{{1,{_MOST_DIGITS}}}")
+_DIGITS: Final = re.compile(rf"({_NUMBER.pattern})")
 #: What cannot be in a name, and has a meaning in the node sets of ClusterShell.
 _SIGNS: Final = re.compile(r"[^A-Za-z0-9_.:-]")
 
@@ -46,6 +48,15 @@ def is_range(text: str) -> bool:
     return _IS_RANGE.search(text) is not None
 
 
+def natural(text: str) -> str:
+    """Return the key of a text for sorting, ``n2`` before ``n10``: its numbers with zeros before them."""
+    return f"{_NUMBER.sub(_padded, text)}\0{text}"
+
+
+def _padded(digits: re.Match[str]) -> str:
+    return digits[0].zfill(_MOST_DIGITS)
+
+
 def fold(names: Iterable[str]) -> str:
     """Return names as ranges, ``r1n[01-40]``, and after them what cannot be the name of a node.
 
@@ -61,9 +72,10 @@ def fold(names: Iterable[str]) -> str:
             pieces = _DIGITS.split(name)
             alike.setdefault(tuple(pieces[::2]), set()).add(tuple(pieces[1::2]))
     folded = []
-    for texts, rows in sorted(alike.items()):
+    for texts, rows in alike.items():
         for numbers in _folded(rows, len(texts) - 1):
             folded.append("".join(itertools.chain(*zip(texts, (*numbers, ""), strict=True))))
+    folded.sort(key=lambda text: natural(text.replace("[", "")))
     return ",".join([*folded, *odd])
 
 

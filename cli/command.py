@@ -4,7 +4,7 @@ The libraries of databases take long to import, so that this happens where a com
 """
 
 import argparse
-import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,16 +21,16 @@ from podium.cli.app import LOCAL, App, add_common_options
 from podium.cli.showing import tables
 from podium.cli.showing.screen import Screen
 from podium.cli.showing.tables import Form
-from podium.cli.showing.words import in_words
+from podium.cli.showing.words import shown_in
 from podium.client.podium import Podium
-from podium.natural import natural
+from podium.node_ranges import natural
 
 if TYPE_CHECKING:
     from podium.db.engine import Database
 
-#: The formats whose cells are text; the others take objects.
-_TEXT_FORMATS: Final = frozenset({"csv", "value", "shell"})
 _WARNINGS_SHOWN: Final = 20
+#: In arguments that stand for nodes of other names.
+_SEVERAL: Final = re.compile(r"[*?@]")
 #: What people need not see of one object.
 _EMPTY: Final[tuple[Any, ...]] = (None, "", {}, [])
 
@@ -146,6 +146,11 @@ class Command(cliff.command.Command):
         self.app.stderr.flush()
         return self.app.stdin.readline().strip().lower() in ("y", "yes")
 
+    def screen(self, parsed_args: argparse.Namespace) -> Screen | None:
+        """Return the terminal at which somebody reads a table, if it is one."""
+        is_table = parsed_args.formatter == "table"
+        return Screen.of(self.app.stdout, parsed_args.max_width) if is_table else None
+
     def say(self, text: str) -> None:
         """Print one line of the command's result."""
         self.app.stdout.write(f"{text}\n")
@@ -174,11 +179,7 @@ class Lister(Command, cliff.lister.Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument(
-            "--wide",
-            action="store_true",
-            help="at a terminal: leave no column out and cut nothing off, however wide the table gets",
-        )
+        _add_wide(parser)
         _add_pager(parser)
         return parser
 
@@ -198,12 +199,11 @@ class Lister(Command, cliff.lister.Lister):
         ]
         names = [column_names[index] for index in wanted]
         rows = [[row[index] for index in wanted] for row in rows]
-        is_table = parsed_args.formatter == "table"
-        if not rows and is_table and not parsed_args.print_empty:
+        if not rows and parsed_args.formatter == "table" and not parsed_args.print_empty:
             if any(stream.isatty() for stream in (self.app.stdout, self.app.stderr)):
                 self.app.stderr.write(f"no {self.form.of}\n")
             return 0  # cliff would print an empty line
-        screen = Screen.of(self.app.stdout, parsed_args.max_width) if is_table else None
+        screen = self.screen(parsed_args)
         if screen is None:
             shown = [[shown_in(parsed_args.formatter, value) for value in row] for row in rows]
             return super().produce_output(parsed_args, names, shown)
@@ -223,7 +223,8 @@ class Lister(Command, cliff.lister.Lister):
         self, parsed_args: argparse.Namespace, column_names: Sequence[str], rows: list[Sequence[Any]]
     ) -> None:
         by = [one for one in parsed_args.sort_columns if one in column_names]
-        if not by and not getattr(parsed_args, "nodes", None):  # whoever names nodes has given their order
+        named = getattr(parsed_args, "nodes", None)
+        if not by and (not named or _SEVERAL.search("".join(named))):  # names are in the order given
             by = [one for one in self.form.by if one in column_names]
         for column in reversed(by):
             key = _sort_key(column_names.index(column))
@@ -238,6 +239,8 @@ class ShowOne(Command, cliff.show.ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
+        if self.forms:
+            _add_wide(parser)
         _add_pager(parser)
         return parser
 
@@ -248,8 +251,7 @@ class ShowOne(Command, cliff.show.ShowOne):
         data: Sequence[Any],
     ) -> int:
         _check_columns(self.parser, parsed_args.columns, column_names)
-        is_table = parsed_args.formatter == "table"
-        screen = Screen.of(self.app.stdout, parsed_args.max_width) if is_table else None
+        screen = self.screen(parsed_args)
         if screen is None:
             texts = [shown_in(parsed_args.formatter, value) for value in data]
             return super().produce_output(parsed_args, column_names, texts)
@@ -258,9 +260,18 @@ class ShowOne(Command, cliff.show.ShowOne):
             for name, value in zip(column_names, data, strict=True)
             if (name in parsed_args.columns if parsed_args.columns else value not in _EMPTY)
         ]
-        lines = tables.of_one(self.forms, chosen, screen, datetime.now(UTC))
+        whole = bool(self.forms) and parsed_args.wide
+        lines = tables.of_one(self.forms, chosen, screen, datetime.now(UTC), whole=whole)
         screen.show(lines, paged=parsed_args.pager)
         return 0
+
+
+def _add_wide(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wide",
+        action="store_true",
+        help="at a terminal: leave no column out and cut nothing off, however wide the table gets",
+    )
 
 
 def _add_pager(parser: argparse.ArgumentParser) -> None:
@@ -287,30 +298,3 @@ def _sort_key(index: int) -> Callable[[Sequence[Any]], tuple[bool, Any]]:
         return value is None, natural(value) if isinstance(value, str) else value
 
     return key
-
-
-def shown_in(form: str, value: Any) -> Any:
-    """Return a value as an output format shows it.
-
-    :param form: the name of cliff's formatter: people read ``table``, programs read the others
-    """
-    if form == "table":
-        return in_words(value)
-    plain = _for_programs(value)
-    if form in _TEXT_FORMATS and isinstance(plain, dict | list):
-        return json.dumps(plain)
-    return plain
-
-
-def _for_programs(value: Any) -> Any:
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case Mapping():
-            return {str(key): _for_programs(one) for key, one in value.items()}
-        case list() | tuple():
-            return [_for_programs(one) for one in value]
-        case _:
-            return str(value)

@@ -14,7 +14,10 @@ from typing import Any, Final, TextIO, get_args
 
 from podium import errors
 from podium.cli import arguments, command
+from podium.cli.showing import tables
+from podium.cli.showing.screen import Screen
 from podium.cli.showing.tables import Form
+from podium.cli.showing.words import one_line, shown_in
 from podium.client.calls.events import Cause, Event
 from podium.client.podium import Podium
 from podium.client.waiting.following import Following
@@ -75,7 +78,7 @@ class _Ledger(command.Lister):
 
     form = Form(
         "events",
-        dropped=("operation", "who", "from_state", "reason", "cause"),
+        dropped=("operation", "who", "from_state", "cause"),
         prose=("reason",),
         stamped=("at",),
     )
@@ -165,8 +168,13 @@ class Events(_Ledger):
         for column in set(parsed_args.columns).difference(COLUMNS):
             self.parser.error(f"there is no column {column}; there are {', '.join(COLUMNS)}")
         columns = [name for name in self.columns(parsed_args) if name in (parsed_args.columns or COLUMNS)]
+        screen = None if parsed_args.wide or parsed_args.long else self.screen(parsed_args)
+        if screen is not None and not parsed_args.columns:
+            widths = {name: _SHORT[name] or tables.PROSE for name in columns}
+            columns = tables.that_fit(self.form, widths, screen.columns)
+        lines = _Lines(parsed_args.formatter, columns, self.app.stdout, screen)
         with suppress(KeyboardInterrupt), self.podium() as podium:
-            self._follow(podium, parsed_args, _Lines(parsed_args.formatter, columns, self.app.stdout))
+            self._follow(podium, parsed_args, lines)
         return 0
 
     def _follow(self, podium: Podium, parsed_args: argparse.Namespace, lines: "_Lines") -> None:
@@ -194,12 +202,14 @@ class _Lines:
     """Prints events at once, one per line.
 
     :param form: the name of cliff's formatter
+    :param screen: that the lines of a table fit
     """
 
-    def __init__(self, form: str, columns: Sequence[str], out: TextIO) -> None:
+    def __init__(self, form: str, columns: Sequence[str], out: TextIO, screen: Screen | None) -> None:
         self._form = form
         self._columns = columns
         self._out = out
+        self._screen = screen
         self._write: Callable[[Sequence[Any]], None] = {
             "json": self._json,
             "csv": self._csv,
@@ -211,7 +221,7 @@ class _Lines:
 
     def write(self, events: Iterable[Event]) -> None:
         for event in events:
-            self._write([command.shown_in(self._form, value) for value in _values(event, self._columns)])
+            self._write([shown_in(self._form, value) for value in _values(event, self._columns)])
         self._out.flush()
 
     def _json(self, values: Sequence[Any]) -> None:
@@ -227,7 +237,10 @@ class _Lines:
         cells = (
             str(value).ljust(_SHORT.get(name, 0)) for name, value in zip(self._columns, values, strict=True)
         )
-        self._out.write(f"{'  '.join(cells).rstrip()}\n")
+        line = "  ".join(cells).rstrip()
+        if self._screen is not None:
+            line = tables.cut(one_line(line), self._screen.columns, self._screen.dots)
+        self._out.write(f"{line}\n")
 
 
 def _values(event: Event, columns: Sequence[str]) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from podium.cli import arguments, command, outcomes
 from podium.cli.showing.tables import Form
 from podium.client.calls.operations import Operation, Request
-from podium.natural import natural
+from podium.node_ranges import natural
 
 _COLUMNS: Final = (
     "id",
@@ -86,8 +86,8 @@ class Show(command.ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Sequence[Any]]:
         with self.podium() as podium:
             operation = podium.operation(parsed_args.operation)
-            found = podium.requests(parsed_args.operation)
-            requests = sorted(found, key=lambda request: natural(request.node_name))
+            requests = list(podium.requests(parsed_args.operation))
+        requests.sort(key=lambda request: natural(request.node_name))
         results = list(map(_of_node, requests)) if parsed_args.long else outcomes.folded(requests)
         names = (*_COLUMNS, *_DETAILS)
         return (*names, "results"), [*_shown(operation, names), results]

@@ -25,13 +25,17 @@ _STATES: Final[tuple[RequestState, ...]] = (
 def folded(requests: Iterable[Request]) -> dict[str, str]:
     """Return the outcomes of requests; outcomes that differ only in an address become one."""
     alike: dict[str, dict[str, str]] = {}
-    for request in sorted(requests, key=lambda request: _STATES.index(request.state)):
+    for request in sorted(requests, key=_place):
         outcome = request.outcome
         alike.setdefault(_anonymous(outcome), {})[request.node_name] = outcome
     return {
         node_ranges.fold(members): anonymous if len({*members.values()}) > 1 else next(iter(members.values()))
         for anonymous, members in alike.items()
     }
+
+
+def _place(request: Request) -> tuple[int, str]:
+    return _STATES.index(request.state), node_ranges.natural(request.node_name)
 
 
 def _anonymous(outcome: str) -> str:

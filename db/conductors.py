@@ -15,7 +15,7 @@ from podium.db.models import columns, conductors, disabled_tasks, enforcement, l
 from podium.db.models import conductor_workers as figures_of_workers
 from podium.db.models import periodic_tasks as tasks
 from podium.db.worker import Worker
-from podium.natural import natural
+from podium.node_ranges import natural
 
 
 def begin(connection: sa.Connection, hostname: str, workers: int) -> None:

@@ -19,7 +19,7 @@ from podium.db.models import members as members_table
 from podium.db.provision_states import IS_CONDUCTED
 from podium.db.slots import OF_NODE, Pair
 from podium.db.worker import Worker
-from podium.natural import natural
+from podium.node_ranges import natural
 
 ALIVE: Final = "alive"
 SILENT: Final = "silent"

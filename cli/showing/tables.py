@@ -15,7 +15,7 @@ from podium.cli.showing.words import age, harmless, in_words, one_line, stamp
 
 _GAP: Final = "  "
 #: Characters that columns of prose keep while others are left out.
-_PROSE: Final = 20
+PROSE: Final = 20
 #: Characters to which the values of an object are broken at least.
 _NARROWEST: Final = 20
 
@@ -115,19 +115,28 @@ def _left(form: Form, columns: Sequence[_Column], most: int) -> list[_Column]:
             return [*left.values()]
         if name in left and not left[name].says_something:
             del left[name]
+    least = {name: min(one.width, PROSE) if name in form.prose else one.width for name, one in left.items()}
+    return [left[name] for name in that_fit(form, least, most)]
+
+
+def that_fit(form: Form, widths: Mapping[str, int], most: int) -> list[str]:
+    """Return the names of the columns that are not left out.
+
+    :param widths: of all columns, in their order
+    """
+    left = {**widths}
     for name in form.dropped:
-        least = [min(one.width, _PROSE) if one.name in form.prose else one.width for one in left.values()]
-        if _total(least) <= most:
+        if _total(left.values()) <= most:
             break
         left.pop(name, None)
-    return [*left.values()]
+    return [*left]
 
 
 def _widths(form: Form, columns: Sequence[_Column], most: int) -> list[int]:
     """Return the widths of columns: prose is cut first, and then, if nothing else helps, the widest."""
     widths = {column.name: column.width for column in columns}
     prose = [name for name in widths if name in form.prose]
-    for names, least in ((prose, _PROSE), ([*widths], 1)):
+    for names, least in ((prose, PROSE), ([*widths], 1)):
         over = _total(widths.values()) - most
         longest = max((widths[name] for name in names), default=0)
         while over > 0 and longest > least:
@@ -146,11 +155,14 @@ def _fitted(column: _Column, text: str, width: int, dots: str) -> str:
     """Return a cell in the width of its column."""
     if text.isascii() and len(text) <= width:
         return text.rjust(width) if column.is_number else text.ljust(width)
-    room = _width(text)
-    if room > width:
-        text, room = _beginning(text, width - 1) + dots, width
-    spaces = " " * (width - room)
+    text = cut(text, width, dots)
+    spaces = " " * (width - _width(text))
     return spaces + text if column.is_number else text + spaces
+
+
+def cut(text: str, width: int, dots: str) -> str:
+    """Return a text, or as much of it as fits."""
+    return text if _width(text) <= width else _beginning(text, width - 1) + dots
 
 
 def _width(text: str) -> int:
@@ -171,11 +183,17 @@ def _beginning(text: str, width: int) -> str:
 
 
 def of_one(
-    forms: Mapping[str, Form], fields: Sequence[tuple[str, Any]], screen: Screen, now: datetime
+    forms: Mapping[str, Form],
+    fields: Sequence[tuple[str, Any]],
+    screen: Screen,
+    now: datetime,
+    *,
+    whole: bool = False,
 ) -> list[str]:
     """Return the lines of an object: each field with its value, which goes on below itself if it is long.
 
     :param forms: of fields that are lists of objects
+    :param whole: whether every column of these is shown, however wide they are
     """
     label = max((len(name) for name, _ in fields), default=0)
     room = max(screen.columns - label - len(_GAP), _NARROWEST)
@@ -183,7 +201,7 @@ def of_one(
     for name, value in fields:
         if name in forms and isinstance(value, list) and value:
             rows = [[*one.values()] for one in value]
-            lines += ["", name, *of_list(forms[name], [*value[0]], rows, screen, now)]
+            lines += ["", name, *of_list(forms[name], [*value[0]], rows, screen, now, whole=whole)]
             continue
         words = str(in_words(value, lambda time: f"{age(time, now)} ({stamp(time)})"))
         colour = colour_of(name, value, words) if screen.has_colours else None

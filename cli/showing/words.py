@@ -1,5 +1,6 @@
-"""Values in words for people: ages, mappings, records; and as one line."""
+"""Values as programs and as people read them: objects; ages, words, one line."""
 
+import json
 import textwrap
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,9 @@ from typing import Any, Final
 
 #: Up to which age, in seconds, a unit is used, and the seconds in it.
 _UNITS: Final = ((120, "s", 1), (7_200, "min", 60), (172_800, "h", 3_600), (float("inf"), "d", 86_400))
+
+#: The formats whose cells are text; the others take objects.
+_TEXT_FORMATS: Final = frozenset({"csv", "value", "shell"})
 
 
 def stamp(time: datetime) -> str:
@@ -76,3 +80,30 @@ def harmless(line: str) -> str:
 def one_line(text: str) -> str:
     """Return a text of any number of lines as one, without what a terminal would obey."""
     return text if text.isprintable() else harmless(", ".join(map(str.strip, text.splitlines())))
+
+
+def shown_in(form: str, value: Any) -> Any:
+    """Return a value as an output format shows it.
+
+    :param form: the name of cliff's formatter: people read ``table``, programs read the others
+    """
+    if form == "table":
+        return in_words(value)
+    plain = _for_programs(value)
+    if form in _TEXT_FORMATS and isinstance(plain, dict | list):
+        return json.dumps(plain)
+    return plain
+
+
+def _for_programs(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case Mapping():
+            return {str(key): _for_programs(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_for_programs(one) for one in value]
+        case _:
+            return str(value)

@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import TypeVar
 
 from podium.client.calls.call import Page
-from podium.natural import natural
+from podium.node_ranges import natural
 
 T = TypeVar("T")
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from commands import Here
 from podium.cli import events as event_commands
 from podium.cli.main import main
 from podium.db import api
@@ -18,6 +19,7 @@ from podium.db.models import power_events, utcnow
 from podium.db.worker import Worker
 from servers import RestartablePostgreSQL
 from templates import prepared
+from terminals import Terminal
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -210,6 +212,17 @@ def test_following_for_people_has_a_head_and_a_line_for_each_event(
     assert line.split() == ["2026-01-02T03:04:05Z", "n1", "power", "on", "power", "off", "out-of-band", "why"]
     assert line.index("n1") == head.index("node")
     assert line.index("why") == head.index("reason")
+
+
+def test_following_at_a_terminal_prints_lines_that_fit(
+    podium_here: Here, database: Database, while_following: Callable[..., None]
+) -> None:
+    enrol(database, "n1")
+    while_following(lambda: happen(database, "n1", reason="a long story of what went wrong"))
+    head, line = Terminal(podium_here)("events", "--follow", columns=80)
+    assert head.split() == ["at", "node", "to_state", "reason"]
+    assert len(line) <= 80
+    assert line.endswith("…")
 
 
 def test_following_tells_once_of_a_database_that_goes_away_and_waits_for_it(

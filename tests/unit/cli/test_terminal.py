@@ -223,6 +223,8 @@ def test_the_nodes_of_a_long_operation_are_a_table_in_natural_order(
     assert table[2].endswith("…")
     assert "ago (" in next(line for line in lines if line.startswith("requested_at"))
     assert not [line for line in lines if line.startswith("cancelled_by")]
+    wide = here("operation", "show", "1", "--long", "--wide", columns=80)
+    assert [line for line in wide if line.endswith(ERROR)]
     assert here("operation", "list", columns=80)[0].split()[:3] == ["id", "action", "nodes"]
 
 

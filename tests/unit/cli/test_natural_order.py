@@ -1,4 +1,4 @@
-from podium.natural import natural
+from podium.node_ranges import natural
 
 
 def test_numbers_in_names_are_sorted_as_numbers() -> None:
