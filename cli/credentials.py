@@ -261,6 +261,9 @@ class List(Lister):
         parser.add_argument(
             "--unknown", action="store_true", help="only those of which Podium has two, and neither is proved"
         )
+        parser.add_argument(
+            "--lost", action="store_true", help="only those that were lost with the key that encrypted them"
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
@@ -270,5 +273,6 @@ class List(Lister):
                 older=parsed_args.older,
                 expired=parsed_args.expired,
                 unknown=parsed_args.unknown,
+                lost=parsed_args.lost,
             )
             return _COLUMNS, [[getattr(one, column) for column in _COLUMNS] for one in found]

@@ -75,7 +75,7 @@ class Forget(secrets.Command):
     """Remove the secrets that nobody can decrypt any more, because their key is lost.
 
     Nothing works on a database whose key is missing until then. Nodes keep all else; until their passwords
-    are set again with podium node set, their hardware is not spoken to, and the error says why. Do not
+    are set again with podium credential set, their hardware is not spoken to, and the error says why. Do not
     forget a key of which there may be a copy.
     """
 
@@ -99,7 +99,7 @@ class Forget(secrets.Command):
         self.say(f"the key {key} is forgotten")
         if lacking:
             self.say(f"{len(lacking)} nodes lack a secret: {node_ranges.fold(lacking)}")
-            self.say("set it with: podium node set NODE... --driver-info KEY=@FILE")
+            self.say(secrets.SET_AGAIN)
         return 0
 
     def _check(self, database: Database, key: str) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import Progress
 
-from podium import errors
+from podium import errors, node_ranges
 from podium.cli import command
 from podium.cli.showing.tables import Form
 from podium.conf.database import database_url, engine_options
@@ -17,7 +17,7 @@ from podium.db import opening, schema, secret_keys
 from podium.db.engine import Database
 from podium.db.keyring import Keyring
 from podium.db.models import nodes
-from podium.db.resealing import erasure, tally
+from podium.db.resealing import erasure, loss, tally
 from podium.db.resealing.documents import Secrets
 from podium.db.resealing.places import PLACES, Report
 from podium.db.resealing.rotation import SETTLED, Rotation
@@ -25,6 +25,8 @@ from podium.drivers import registry
 
 _TABLES: Final = tuple(place.table.name for place in PLACES)
 _COLUMNS: Final = ("key", "place", "since", "held_by", *_TABLES)
+#: What to do about secrets that were lost with their key.
+SET_AGAIN: Final = "set it again: podium credential set NODE... --password-file FILE, or podium node set"
 #: Secrets that cannot be decrypted, of which each is named.
 _SHOWN: Final = 20
 
@@ -64,7 +66,8 @@ class Check(Command, command.Lister):
     """Show with which keys the secrets in the database are encrypted; of the secrets, nothing is shown.
 
     place is first or other for a key of the key file, and missing for one that it lacks. The row without a
-    key counts what is not encrypted. The exit status is 0 if all is encrypted with the first key, 1 if not.
+    key counts what is not encrypted. The exit status is 0 if all is encrypted with the first key and nothing
+    was lost with another, 1 if not.
     """
 
     form = Form("secrets", dropped=(*reversed(_TABLES), "since"), prose=("held_by",))
@@ -77,13 +80,15 @@ class Check(Command, command.Lister):
             names = self._names(database)
             found = tally.tally(database, Secrets(registry.secret_names()), report)
             with database.read() as connection:
-                holders = tally.holders(connection)
+                holders, lacking = tally.holders(connection), loss.lacking(connection)
         in_use = {one.key for one in found}
         found = [tally.Tally(name, None, {}) for name in names if name not in in_use] + found
         wrong = [one for one in found if one.counts and one.key not in names[:1]]
-        self._status = int(bool(wrong))
+        self._status = int(bool(wrong or lacking))
         for one in wrong:
             self.warn(_remark(one, names))
+        if lacking:
+            self.warn(f"{node_ranges.fold(lacking)}: a secret was lost with its key; {SET_AGAIN}")
         return _COLUMNS, [
             [
                 one.key,

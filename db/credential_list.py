@@ -1,15 +1,18 @@
 """How old the credentials of nodes are, as people list them: a function of an open connection."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from podium import masking
 from podium.db.bulk import chunks
 from podium.db.credential_changes import ASKED, IN_FORCE, SENT, UNKNOWN
 from podium.db.models import columns, nodes
 from podium.db.models import credential_changes as changes
+from podium.db.sealed import as_stored
+from podium.wording import which
 
 
 class Credentials(NamedTuple):
@@ -18,6 +21,7 @@ class Credentials(NamedTuple):
     :param changed_at: when they were last given; None for a node of before that was recorded
     :param expire_at: by when a person wants them changed
     :param state: asked, sent or unknown while a change is not settled; None otherwise
+    :param info: the ``driver_info``, in which secrets are not opened
     :param operation_id: the operation of that change; otherwise that by which the node has its credentials,
         while it can be undone
     """
@@ -29,12 +33,19 @@ class Credentials(NamedTuple):
     conductor_group: str
     changed_at: datetime | None
     expire_at: datetime | None
+    info: Mapping[str, Any]
     state: str | None
     operation_id: int | None
 
+    def __repr__(self) -> str:
+        return which(self)
+
 
 _NODES: Final = sa.select(
-    *columns(nodes, Credentials._fields[:5]), nodes.c.credentials_changed_at, nodes.c.credentials_expire_at
+    *columns(nodes, Credentials._fields[:5]),
+    nodes.c.credentials_changed_at,
+    nodes.c.credentials_expire_at,
+    as_stored(nodes.c.driver_info),
 ).order_by(nodes.c.id)
 
 
@@ -46,6 +57,7 @@ def list_credentials(
     changed_before: datetime | None = None,
     expire_before: datetime | None = None,
     unsettled: bool = False,
+    lost: bool = False,
     limit: int | None = None,
     after: int = 0,
 ) -> list[Credentials]:
@@ -56,6 +68,7 @@ def list_credentials(
     :param changed_before: only those last given before that, or it is not known when
     :param expire_before: only those that a person wants changed by then
     :param unsettled: only those of which a change is asked for, under way, or ended as unknown
+    :param lost: only those that may lack a secret, which was lost with its key
     :param limit: how many at the most
     :param after: the number of the node that they follow
     """
@@ -70,6 +83,8 @@ def list_credentials(
     if unsettled:
         its = changes.c.node_id == nodes.c.id, changes.c.state.in_((ASKED, SENT, UNKNOWN))
         query = query.where(sa.exists().where(*its))
+    if lost:
+        query = query.where(sa.cast(nodes.c.driver_info, sa.Text).contains(masking.MASK))
     if numbers is None:
         rows = connection.execute(query.limit(limit)).all()
     else:

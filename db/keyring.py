@@ -149,11 +149,14 @@ class Keyring:
 
 
 def sealed(document: Any, secret_names: Collection[str], encrypt: Callable[[Any], str]) -> Any:
-    """Return a copy of a document in which a function has encrypted what :meth:`Keyring.seal` encrypts."""
+    """Return a copy of a document in which a function has encrypted what :meth:`Keyring.seal` encrypts.
+
+    What stands for a secret that is lost stays as it is, so that it can be found.
+    """
     if isinstance(document, Mapping):
         return {
             key: encrypt(value)
-            if value not in (None, "") and (key in secret_names or masking.is_secret(str(key)))
+            if value not in (None, "", masking.MASK) and (key in secret_names or masking.is_secret(str(key)))
             else sealed(value, secret_names, encrypt)
             for key, value in document.items()
         }
@@ -163,7 +166,7 @@ def sealed(document: Any, secret_names: Collection[str], encrypt: Callable[[Any]
         return document
     if MARK in document:
         return encrypt(document)
-    return masking.in_addresses(document, encrypt)
+    return masking.in_addresses(document, lambda word: word if word == masking.MASK else encrypt(word))
 
 
 def key_name(key: bytes) -> str:

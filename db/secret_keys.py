@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium import errors
+from podium import errors, masking
 from podium.db import clock
 from podium.db.changes import next_change
 from podium.db.keyring import Keyring
@@ -56,7 +56,8 @@ def lacking(connection: sa.Connection, name: str) -> list[str]:
 class Begun(NamedTuple):
     """A key that encrypts from now on.
 
-    :param plain: how many nodes there are whose secrets were written before anything was encrypted
+    :param plain: how many nodes there are whose secrets were written before anything was encrypted, and are
+        not lost
     """
 
     name: str
@@ -82,7 +83,8 @@ def begin(connection: sa.Connection, keyring: Keyring) -> Begun | None:
         if not lacking(connection, name):
             connection.execute(sa.insert(secret_keys).values(name=name, since=clock.now(connection)))
             _raise_floor(connection)
-            count = sa.select(sa.func.count()).select_from(nodes)
+            has_lost = sa.cast(nodes.c.driver_info, sa.Text).contains(masking.MASK)
+            count = sa.select(sa.func.count()).where(sa.not_(has_lost))
             return Begun(name, 0 if used else connection.scalar(count) or 0)
     return None
 

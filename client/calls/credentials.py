@@ -31,7 +31,7 @@ _Lifetime = Annotated[float, msgspec.Meta(gt=0, le=86_400 * 99_999)]
 _Marker = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
 
-CredentialState: TypeAlias = Literal["known", "changing", "unknown"]
+CredentialState: TypeAlias = Literal["known", "changing", "unknown", "lost"]
 
 
 class CredentialsAsked(Record, frozen=True, kw_only=True):
@@ -145,7 +145,8 @@ class Credential(Record, frozen=True, kw_only=True):
 
     :param node: its name
     :param username: None where the driver has none
-    :param state: ``unknown`` if it may have one of two, of which neither was proved
+    :param state: ``unknown`` if it may have one of two, of which neither was proved; ``lost`` if a secret of
+        its ``driver_info`` was lost with the key that encrypted it
     :param changed_at: when they were last given, by enrolment or later; None if nobody knows
     :param age: seconds since then
     :param expires_at: by when a person wants them changed
@@ -171,6 +172,7 @@ class ListCredentials(Call[Page[Credential]], frozen=True):
     :param older: only those that were given longer ago than so many seconds, or nobody knows when
     :param expired: only those that are over
     :param unknown: only those that were changed without a proof
+    :param lost: only those of which a secret was lost with its key
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before
     """
@@ -183,5 +185,6 @@ class ListCredentials(Call[Page[Credential]], frozen=True):
     older: _Age | None = None
     expired: bool = False
     unknown: bool = False
+    lost: bool = False
     limit: Limit = None
     marker: _Marker | None = None

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import sqlalchemy as sa
 
-from podium import errors
+from podium import errors, masking
 from podium.client import texts
 from podium.client.calls import wire
 from podium.client.calls.call import Page
@@ -20,11 +20,10 @@ from podium.client.calls.credentials import (
     SettleCredentials,
     UndoOperation,
 )
-from podium.client.calls.nodes import Filter
 from podium.client.enrolling.catalog import Catalog
 from podium.client.local import passwords, unserved
 from podium.client.local.backend import Answers, Backend
-from podium.client.local.nodes import names_or_all, select
+from podium.client.local.nodes import names_or_all
 from podium.client.local.operations import check_number, chosen, find
 from podium.db import (
     api,
@@ -248,37 +247,43 @@ def list_credentials(backend: Backend, call: ListCredentials) -> Page[Credential
             changed_before=None if call.older is None else clock.later(now, -call.older),
             expire_before=now if call.expired else None,
             unsettled=call.unknown,
+            lost=call.lost,
             limit=None if call.limit is None else call.limit + 1,
             after=0 if call.marker is None else int(call.marker),
         )
-        shown = found[: call.limit]
-        wanted = [one for one in shown if not call.unknown or one.state == UNKNOWN]
-        users = _users(backend, connection, [one.uuid for one in wanted])
+    page = found[: call.limit]
+    shown = [_shown(one, backend.catalog, now) for one in page]
+    chosen = {state for state, wanted in (("unknown", call.unknown), ("lost", call.lost)) if wanted}
     return Page(
-        items=[_shown(one, users[one.uuid], now) for one in wanted],
-        next=str(shown[-1].id) if len(found) > len(shown) else None,
+        items=[one for one in shown if not chosen or one.state in chosen],
+        next=str(page[-1].id) if len(found) > len(page) else None,
     )
 
 
-def _users(backend: Backend, connection: sa.Connection, uuids: Sequence[str]) -> dict[str, str | None]:
-    """Return the name of the user with which each node is spoken to."""
-    rows = select(backend, connection, Filter(), ["uuid", "driver", "driver_info"], uuids) if uuids else []
-    return {row["uuid"]: _user(backend.catalog.login(row["driver"]), row["driver_info"]) for row in rows}
+def _user(catalog: Catalog, found: credential_list.Credentials) -> str | None:
+    """Return the name of the user with which a node is spoken to."""
+    login = catalog.login(found.driver)
+    if login is None or login.username is None:
+        return None
+    info = catalog.masked({"driver": found.driver, "driver_info": found.info})["driver_info"]
+    user = info.get(login.username)
+    return None if user is None else str(user)
 
 
-def _user(login: Login | None, info: Mapping[str, Any]) -> str | None:
-    found = None if login is None or login.username is None else info.get(login.username)
-    return None if found is None else str(found)
+def _state(catalog: Catalog, found: credential_list.Credentials) -> CredentialState:
+    if found.state is None and any(masking.masked_places(found.info, catalog.secrets(found.driver))):
+        return "lost"
+    return _STATES.get(found.state, "known")
 
 
-def _shown(found: credential_list.Credentials, user: str | None, now: datetime) -> Credential:
+def _shown(found: credential_list.Credentials, catalog: Catalog, now: datetime) -> Credential:
     age = None if found.changed_at is None else clock.age(found.changed_at, now)
     return Credential(
         node_uuid=found.uuid,
         node=found.name,
         driver=found.driver,
-        username=user,
-        state=_STATES.get(found.state, "known"),
+        username=_user(catalog, found),
+        state=_state(catalog, found),
         changed_at=found.changed_at,
         age=age,
         expires_at=found.expire_at,

@@ -81,7 +81,12 @@ def _without(before: Texts, key: str) -> dict[str, str]:
 def _end(connection: sa.Connection, key: str) -> list[str]:
     next_change(connection)  # nobody begins to use a key meanwhile
     secret_keys.end(connection, [key])
+    return lacking(connection)
+
+
+def lacking(connection: sa.Connection) -> list[str]:
+    """The names of all nodes of which something was taken out and not given again."""
     (place,) = (one for one in PLACES if one.table is nodes)
     # Nobody can have given it: it is refused wherever values are given.
-    lacking = place.having(masking.MASK, connection.dialect)
-    return list(connection.scalars(sa.select(nodes.c.name).where(lacking).order_by(nodes.c.name)))
+    lost = place.having(masking.MASK, connection.dialect)
+    return list(connection.scalars(sa.select(nodes.c.name).where(lost).order_by(nodes.c.name)))

@@ -162,13 +162,19 @@ def test_a_database_whose_key_is_lost_is_looked_at_and_used_again(
     done = podium("secret", "forget", lost, "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[:2] == [f"the key {lost} is forgotten", "2 nodes lack a secret: n[1-2]"]
+    assert "podium credential set" in done.stdout
     assert podium("node", "list").returncode == 0
     podium("secret", "new-key")
     podium("secret", "rotate")
-    assert places(check(podium, expect=0)) == [(*names(key_file), "first", 0)]
+    assert places(check(podium, expect=1)) == [(*names(key_file), "first", 0)]
+    assert "n[1-2]: a secret was lost with its key; set it again:" in podium("secret", "check").stderr
     (tmp_path / "word").write_text("another")
     assert podium("node", "set", "n1", "--driver-info", f"fake_password=@{tmp_path}/word").returncode == 0
-    assert places(check(podium, expect=0)) == [(*names(key_file), "first", 1)]
+    assert places(check(podium, expect=1)) == [(*names(key_file), "first", 1)]
+    rows = json.loads(podium("credential", "list", "-f", "json").stdout)
+    assert [(row["node"], row["state"]) for row in rows] == [("n1", "known"), ("n2", "lost")]
+    assert podium("node", "set", "n2", "--driver-info", f"fake_password=@{tmp_path}/word").returncode == 0
+    assert places(check(podium, expect=0)) == [(*names(key_file), "first", 2)]
 
 
 def test_a_key_that_is_not_lost_is_not_forgotten(

@@ -106,13 +106,15 @@ class Outage:
         self.confirmed += 1
 
 
-def change_of(bmc: BMC, *, on_bmc: bool, state: str = ASKED, tried: bool = False, **more: Any) -> Any:
+def change_of(
+    bmc: BMC, *, on_bmc: bool, state: str = ASKED, tried: bool = False, old: str = "old-one", **more: Any
+) -> Any:
     async def pause(seconds: float) -> None:
         bmc.now += seconds
         await asyncio.sleep(0)
 
-    new, old = {"password": "new-one"}, {"password": "old-one"}
-    wanted = Wanted(Change(1, 1, 1, None, on_bmc, state, new, old, None), 900.0, tried)
+    new = {"password": "new-one"}
+    wanted = Wanted(Change(1, 1, 1, None, on_bmc, state, new, {"password": old}, None), 900.0, tried)
     more.setdefault("confirm", Outage())
     room = more.pop("room", None) or DriverRoom(bmc)
     return CredentialChange(room, NODE, wanted, clock=lambda: bmc.now, pause=pause, **more)
@@ -250,6 +252,13 @@ def test_where_neither_is_right_it_is_unknown_after_few_wrong_logins_far_apart()
     ended = asyncio.run(asyncio.wait_for(change.carry_out(), 20))
     assert ended.credentials == UNKNOWN and "podium credential settle" in str(ended.error)
     assert len(bmc.wrong) == 6 and bmc.now == 600.0
+
+
+def test_new_ones_are_proved_where_the_old_ones_are_lost() -> None:
+    bmc = BMC("new-one")
+    change = change_of(bmc, on_bmc=False, old="******")
+    assert asyncio.run(asyncio.wait_for(change.carry_out(), 20)) == Became(None, IN_FORCE)
+    assert (bmc.logins, bmc.wrong) == (["new-one"], [])
 
 
 def test_settling_ends_when_both_were_refused_once() -> None:

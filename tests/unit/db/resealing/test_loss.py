@@ -8,8 +8,10 @@ from keys import LOST, NEW, enrol, stored
 from podium import errors
 from podium.db import api, secret_keys
 from podium.db.engine import Database
-from podium.db.keyring import key_name
+from podium.db.keyring import Keyring, key_name
 from podium.db.resealing import loss
+from podium.db.resealing.documents import Secrets
+from podium.db.resealing.tally import tally
 from podium.drivers.driver_info import parse
 from podium.drivers.fake import FakeDriver
 
@@ -62,6 +64,27 @@ def test_a_driver_refuses_what_stands_in_the_place_of_a_password(filled: Databas
         (node,) = api.list_nodes(connection, name="n1")
     with pytest.raises(errors.InvalidDriverInfo, match="fake_password is \\*{6}.*set the secret itself"):
         parse(FakeDriver.properties, node.driver_info)
+
+
+def test_what_is_lost_does_not_count_as_plain_text(filled: Database) -> None:
+    forget(filled)
+    secrets = Secrets(["fake_password"])
+    assert [one.key for one in tally(filled, secrets, lambda *_: None)] == [key_name(NEW)]
+    enrol(filled, "n5", driver_info={"fake_latency": 0})
+    with filled.write() as connection:
+        secret_keys.end(connection, [key_name(NEW)])
+        begun = secret_keys.begin(connection, Keyring([NEW]))
+    assert begun is not None and begun.plain == 3  # all but n1 and n2
+
+
+def test_what_is_lost_is_found_when_its_node_was_written_since(filled: Database, sealed: Sealed) -> None:
+    forget(filled)
+    with sealed(NEW).write() as connection:
+        (node,) = api.list_nodes(connection, name="n1")
+        api.update_node(connection, node.id, {"driver_info": {**node.driver_info, "fake_latency": 1}})
+        api.update_node(connection, node.id, {"extra": {**node.extra, "rack": "r1"}})
+        assert loss.lacking(connection) == ["n1", "n2"]
+    assert stored(filled).count("******") == 4
 
 
 def test_it_is_finished_when_it_was_broken_off(filled: Database) -> None:
