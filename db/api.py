@@ -6,7 +6,7 @@ The caller holds the transaction (``Database.read()`` or ``.write()``), so that 
 import random
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import MappingProxyType
@@ -95,6 +95,7 @@ class NodeRecord(NamedTuple):
     learned: int
     credentials_changed_at: datetime | None
     credentials_expire_at: datetime | None
+    credentials_in_doubt: bool | None
     created_at: datetime
     updated_at: datetime
 
@@ -133,7 +134,7 @@ def create_nodes(
             "identity": None,
             "controller": None,
             "provision_state": AVAILABLE,
-            "credentials_changed_at": credentials_given.given_at(row.get("driver_info"), now),
+            "credentials_changed_at": credentials_given.given_at(connection, row.get("driver_info"), now),
             **row,
             **endpoints.columns_of(row.get("endpoint"), own),
             "version": mark,
@@ -260,12 +261,16 @@ def update_nodes(
     connection: sa.Connection,
     changes: Mapping[int, Mapping[str, Any]],
     known: Mapping[int, NodeRecord] = MappingProxyType({}),
+    *,
+    given: Collection[int] = (),
 ) -> None:
     """Change columns of nodes, which is a change that conductors notice; of all of them or none.
 
     :param changes: the new values, by the number of the node
     :param known: nodes that need not be read again, see podium.db.renewing
-    :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes
+    :param given: the nodes whose password somebody named, be it the one that they have: it is right
+    :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes, or its credentials
+        are in doubt and something is to change that it needs to have settled first
     :raises podium.errors.NodeExists: when a new name is taken
     """
     if not changes:
@@ -273,7 +278,7 @@ def update_nodes(
     _check_names(connection, {node: str(its["name"]) for node, its in changes.items() if "name" in its})
     version, now = next_change(connection), clock.now(connection)
     owners = lock(connection, list(changes))
-    changes = credentials_given.noted(connection, changes, owners, now, known)
+    changes = credentials_given.noted(connection, changes, owners, now, known, given)
     places = Places.read(connection)
     changes = {number: _placed(places, values, owners[number].uuid) for number, values in changes.items()}
     alike: dict[str, list[int]] = {}

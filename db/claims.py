@@ -27,6 +27,7 @@ class Claim(NamedTuple):
     reserved_at: datetime | None
     provision_state: str
     disable_power_off: bool | None
+    credentials_in_doubt: bool | None
 
 
 #: To be given to statements that select claims.
@@ -50,6 +51,14 @@ def lock(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, Claim]:
     if len(found) < len(numbers):
         raise errors.NodeNotFound("the node was deleted meanwhile")
     return found
+
+
+def in_doubt(node: Claim) -> str:
+    """Why nobody but who settles it may speak to a node of which the credentials are unknown."""
+    return (
+        f"{node.name}: which password its BMC has is unknown since the last change; settle that first:"
+        f" podium credential settle {node.name}"
+    )
 
 
 def refusal(node: Any) -> str:

@@ -7,6 +7,7 @@ Each request has a row of its own, of which the states are
     in force  the node has the new ones
     kept      the node has the old ones
     unknown   neither was proved
+    given     neither was proved, and then a person said what the node has
 
 From ``sent`` on it is not known which of the two the hardware has, until a login proves one of them. Nothing
 but such a proof changes ``driver_info``, in the transaction that ends the request.
@@ -23,10 +24,12 @@ import sqlalchemy as sa
 
 from podium.db import retention
 from podium.db.bulk import AT_ONCE, among, chunks
+from podium.db.faults import POWER_FAILURE
 from podium.db.models import columns, nodes
 from podium.db.models import credential_changes as changes
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, CANCELLED, HELD, NOTHING_ASKED, WAITING, note_progress_of
+from podium.db.sealed import partly
 from podium.wording import which
 
 ASKED: Final = "asked"
@@ -34,16 +37,24 @@ SENT: Final = "sent"
 IN_FORCE: Final = "in force"
 KEPT: Final = "kept"
 UNKNOWN: Final = "unknown"
+GIVEN: Final = "given"
 
-#: The ``fault`` of a node whose credentials are unknown: nobody logs in, because hardware locks accounts.
+#: The ``fault`` of a node whose credentials are unknown, for people. That nobody logs in there, because
+#: hardware locks accounts, is due to ``credentials_in_doubt``, which maintenance does not touch.
 FAULT: Final = "credentials unknown"
+#: The reason of its maintenance, where nobody had put it there for another one.
+REASON: Final = "which password its BMC has is unknown; see: podium credential settle"
 
 _OF_CHANGES: Final = among(changes.c.request_id)
 _OF_REQUESTS: Final = among(requests.c.id)
 
 
+def _account(row: Any) -> tuple[int, str | int]:
+    return row.operation_id, row.endpoint or row.request_id
+
+
 class Change(NamedTuple):
-    """The credentials of a request, see :class:`podium.db.models.CredentialChangeRow`."""
+    """The credentials of a request, see :data:`podium.db.models.credential_changes`."""
 
     request_id: int
     operation_id: int
@@ -54,6 +65,13 @@ class Change(NamedTuple):
     new: dict[str, Any]
     old: dict[str, Any]
     expire_at: datetime | None
+    driver: str = ""
+    place: str | None = None
+
+    @property
+    def account(self) -> tuple[int, str | int]:
+        """What it changes: requests with the same one begin and end together."""
+        return _account(self)
 
     def __repr__(self) -> str:
         return which(self)
@@ -83,7 +101,7 @@ def together(connection: sa.Connection, request_ids: Sequence[int]) -> list[list
     found: dict[tuple[int, str | int], set[int]] = {}
     for chunk in chunks(sorted(request_ids), AT_ONCE):
         for row in connection.execute(_OPEN.where(_OF_CHANGES), {"numbers": chunk}):
-            found.setdefault((row.operation_id, row.endpoint or row.request_id), set()).add(row.request_id)
+            found.setdefault(_account(row), set()).add(row.request_id)
     for number, account, request in _with_account(connection, found):
         found[number, account].add(request)
     return sorted(map(sorted, found.values()))
@@ -152,7 +170,8 @@ def cancel(
     note_progress_of(connection, request_ids, version)
 
 
-_NODES: Final = sa.select(nodes.c.id, nodes.c.driver_info, nodes.c.fault, nodes.c.maintenance_reason)
+_STANDING: Final = columns(nodes, ("credentials_in_doubt", "maintenance", "maintenance_reason", "fault"))
+_NODES: Final = sa.select(nodes.c.id, nodes.c.driver_info, *_STANDING)
 
 
 def settle(
@@ -179,12 +198,12 @@ def settle(
                 "credentials_expire_at": change.expire_at,
                 "updated_at": now,
             }
+        elif state == KEPT and entries(partly(row.driver_info), change.old) != change.old:
+            values["driver_info"] = with_entries(row.driver_info, change.old)  # a person had given it others
         if state == UNKNOWN:
-            values |= {"maintenance": True, "fault": FAULT}
-            if row.maintenance_reason is None:
-                values["maintenance_reason"] = REASON
-        elif row.fault == FAULT:
-            values |= well_again(row.maintenance_reason)
+            values |= _in_doubt(row)
+        elif row.credentials_in_doubt:
+            values |= well_again(row)
         connection.execute(sa.update(nodes).where(nodes.c.id == change.node_id).values(values))
     for state in sorted(set(ended.values())):
         settled = sa.update(changes).where(_OF_CHANGES).values(state=state, settled_at=now)
@@ -192,16 +211,24 @@ def settle(
     return found
 
 
-REASON: Final = "which password its BMC has is unknown; see: podium credential settle"
+def _in_doubt(row: Any) -> dict[str, Any]:
+    """What is written to a node when its credentials become unknown; maintenance of others stays theirs."""
+    values: dict[str, Any] = {"credentials_in_doubt": True}
+    if row.fault in (None, POWER_FAILURE):
+        values["fault"] = FAULT
+    if not row.maintenance or row.fault == POWER_FAILURE:
+        values |= {"maintenance": True, "maintenance_reason": REASON}
+    return values
 
 
-def well_again(reason: str | None) -> dict[str, Any]:
-    """What is written to a node that had :data:`FAULT`.
-
-    :param reason: of its maintenance, which is left to whoever gave another one
-    """
-    ended = {"maintenance": False, "maintenance_reason": None} if reason == REASON else {}
-    return {"fault": None, **ended}
+def well_again(row: Any) -> dict[str, Any]:
+    """What is written to a node whose credentials were unknown; maintenance of others stays theirs."""
+    values: dict[str, Any] = {"credentials_in_doubt": False}
+    if row.fault == FAULT:
+        values["fault"] = None
+        if row.maintenance_reason == REASON:
+            values |= {"maintenance": False, "maintenance_reason": None}
+    return values
 
 
 def with_entries(info: Mapping[str, Any], entries: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,6 +252,14 @@ def open_of(connection: sa.Connection, numbers: Collection[int], *which: str) ->
     }
 
 
+def in_doubt(connection: sa.Connection, numbers: Sequence[int]) -> list[str]:
+    """The names of those of some nodes of which the credentials are unknown."""
+    query = sa.select(nodes.c.name).where(nodes.c.credentials_in_doubt.is_(True)).order_by(nodes.c.name)
+    return [
+        name for chunk in chunks(numbers) for name in connection.scalars(query.where(nodes.c.id.in_(chunk)))
+    ]
+
+
 def forget(connection: sa.Connection, numbers: Sequence[int]) -> None:
     """Delete the changes of nodes that are deleted."""
     for chunk in chunks(numbers):
@@ -237,8 +272,14 @@ def prune(connection: sa.Connection, before: datetime) -> int:
     One that is unknown stays, as does one that is open.
     """
     old = retention.is_old(connection, changes.c.request_id, changes.c.settled_at, before)
-    settled = changes.c.state.in_((IN_FORCE, KEPT))
+    settled = changes.c.state.in_((IN_FORCE, KEPT, GIVEN))
     return connection.execute(sa.delete(changes).where(old, settled)).rowcount
+
+
+def drivers(connection: sa.Connection, operation_id: int) -> list[str]:
+    """The drivers that the nodes of an operation had when it was asked for."""
+    its = sa.select(changes.c.driver).distinct().where(changes.c.operation_id == operation_id)
+    return sorted(connection.scalars(its))
 
 
 def accounts(connection: sa.Connection, operation_id: int) -> int:

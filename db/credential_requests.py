@@ -14,7 +14,7 @@ from podium import errors, states
 from podium.db import at_work, bulk, clock, sealed
 from podium.db.bulk import AMONG, AT_ONCE, chunks
 from podium.db.changes import next_change
-from podium.db.claims import CLAIM, Claim, refusal
+from podium.db.claims import CLAIM, Claim, in_doubt, refusal
 from podium.db.models import credential_changes as changes
 from podium.db.models import nodes, operations
 from podium.db.models import power_requests as requests
@@ -55,13 +55,18 @@ class Share:
     :param state: of the change, see podium.db.credential_changes
     """
 
-    node: Claim
+    holder: "Holder"
     account: str | None
     on_bmc: bool
     state: str
     new: Mapping[str, Any] = field(repr=False)
     old: Mapping[str, Any] = field(repr=False)
     expire_at: datetime | None
+
+    @property
+    def node(self) -> Claim:
+        """The node, without its credentials."""
+        return self.holder.claim
 
 
 class Holder(NamedTuple):
@@ -102,6 +107,11 @@ def look(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, Holder]
     return found
 
 
+def unable(node: Claim) -> str | None:
+    """Why no other credentials can be asked for now; None if they can."""
+    return busy(node) or (in_doubt(node) if node.credentials_in_doubt else None)
+
+
 def busy(node: Claim) -> str | None:
     """Why nothing can be asked of a node now; None if it can."""
     if node.reservation is not None:
@@ -116,13 +126,6 @@ def busy(node: Claim) -> str | None:
     if node.provision_state == VERIFYING:
         return f"{node.name}: the node is being verified; try again when that has ended"
     return None
-
-
-def unsettled(node: Claim, unknown: Collection[int]) -> str | None:
-    """Why a node cannot have other credentials: it is among those of which they are unknown."""
-    if node.id not in unknown:
-        return None
-    return f"{node.name}: which password its BMC has is unknown since the last change; settle that first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +275,8 @@ def _write_changes(connection: sa.Connection, operation_id: int, shares: Sequenc
                 "node_id": share.node.id,
                 "node_uuid": share.node.uuid,
                 "endpoint": share.account,
+                "driver": share.holder.driver,
+                "place": share.holder.endpoint,
                 "on_bmc": share.on_bmc,
                 "state": share.state,
                 "new": dict(share.new),

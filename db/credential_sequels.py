@@ -3,16 +3,17 @@
 Either is a request of the same kind, see podium.db.credentials.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import clock, credential_changes
-from podium.db.bulk import AT_ONCE, among, chunks
+from podium.db import bulk, clock, credential_changes
+from podium.db.accounts import Account, by_account, with_neighbours
+from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
-from podium.db.credential_changes import ASKED, IN_FORCE, SENT, UNKNOWN, Change
+from podium.db.credential_changes import ASKED, GIVEN, IN_FORCE, SENT, UNKNOWN, Change, entries
 from podium.db.credential_requests import (
     GONE,
     Asked,
@@ -23,19 +24,29 @@ from podium.db.credential_requests import (
     look,
     open_operation,
     refusals,
-    unsettled,
+    unable,
 )
-from podium.db.models import columns, operations
+from podium.db.models import columns, nodes, operations
 from podium.db.models import credential_changes as changes
 from podium.db.power import Named
 
+_UNPROVED: Final = (UNKNOWN, GIVEN)
 #: Seconds for which a change can be undone.
 UNDO: Final = 7 * 86_400.0
 
 
-def undo(connection: sa.Connection, operation_id: int, who: str, reason: str | None = None) -> Asked:
+def undo(
+    connection: sa.Connection,
+    operation_id: int,
+    who: str,
+    login: Mapping[str, Account],
+    reason: str | None = None,
+) -> Asked:
     """Ask for the credentials that nodes had before an operation, on the hardware too if it changed those.
 
+    Nodes that have come to the same account since are taken in.
+
+    :param login: by driver, of those that can try a login
     :raises podium.errors.NotFound: when there is no such operation
     :raises podium.errors.BadRequest: when there is nothing of it that can be undone
     """
@@ -52,7 +63,7 @@ def undo(connection: sa.Connection, operation_id: int, who: str, reason: str | N
     rows = _rows(
         connection,
         changes.c.operation_id == operation_id,
-        changes.c.state == IN_FORCE,
+        changes.c.state.in_((IN_FORCE, GIVEN)),
         changes.c.settled_at >= since,
     )
     if not rows:
@@ -60,55 +71,73 @@ def undo(connection: sa.Connection, operation_id: int, who: str, reason: str | N
             f"operation {operation_id} has nothing that can be undone: no node got other credentials by it"
             f" within {UNDO / 86_400:g} days"
         )
-    found = look(connection, [row.node_id for row in rows])
-    unknown = credential_changes.open_of(connection, list(found), UNKNOWN)
+    found = look(connection, with_neighbours(connection, [row.node_id for row in rows]))
+    named = {row.node_id: found[row.node_id].claim.name for row in rows if row.node_id in found}
     refused: dict[int, str] = {}
     shares: list[Share] = []
-    for some in _by_account(row for row in rows if row.node_id in found):
-        its_nodes = [found[row.node_id] for row in some]
+    for account, some in _by_account(rows, found, login):
         faults = [
-            busy(node.claim) or unsettled(node.claim, unknown) or _not_undone(node, row)
-            for node, row in zip(its_nodes, some, strict=True)
+            unable(found[number].claim)
+            or _unable(found[number], row, login)
+            or _apart(found[number], some, found)
+            or _not_undone(found[number], row, login)
+            for number, row in some.items()
         ]
         if any(faults):
-            refused |= refusals(its_nodes, faults, found)
+            refused |= refusals([found[number] for number in some], faults, named)
         else:
             shares += (
-                Share(node.claim, row.endpoint, row.on_bmc, ASKED, row.old, row.new, None)
-                for node, row in zip(its_nodes, some, strict=True)
+                Share(found[number], account, row.on_bmc, ASKED, row.old, row.new, None)
+                for number, row in some.items()
             )
     terms = Terms(who, reason, operation.timeout, operation.canaries, operation_id)
-    names = {row.node_id: found[row.node_id].claim.name for row in rows if row.node_id in found}
-    return open_operation(connection, names, shares, refused, terms)
+    return open_operation(connection, named, shares, refused, terms)
 
 
-def _not_undone(node: Holder, change: Change) -> str | None:
+def _unable(node: Holder, change: Change, login: Mapping[str, Account]) -> str | None:
+    """Why the passwords of a change can be neither tried nor sent at a node; None if they can."""
+    if (node.driver, node.endpoint) != (change.driver, change.place):
+        return (
+            f"{node.claim.name}: it has another driver or address since then, where these passwords do not"
+            " belong; give it the right one: podium node set"
+        )
+    if node.damaged:
+        return f"{node.claim.name}: {node.damaged[0]}, with: podium node set"
+    if node.driver not in login:
+        return f"{node.claim.name}: the driver {node.driver} cannot try a login"
+    return None
+
+
+def _not_undone(node: Holder, change: Change, login: Mapping[str, Account]) -> str | None:
     """Why a node cannot have the credentials of before; None if it can."""
-    if credential_changes.entries(node.info, change.new) != change.new:
+    if entries(node.info, change.new) != change.new:
         return f"{node.claim.name}: it was given other credentials since"
-    if change.on_bmc and None in change.old.values():
+    if change.on_bmc and change.old.get(login[node.driver].password) is None:
         return f"{node.claim.name}: it had no password before, which its BMC cannot be given"
     return None
 
 
 def settle(
-    connection: sa.Connection, wanted: Sequence[Named], who: str, timeout: float | None = None
+    connection: sa.Connection,
+    wanted: Sequence[Named],
+    who: str,
+    login: Mapping[str, Account],
+    timeout: float | None = None,
 ) -> Asked:
     """Have conductors find out which credentials the hardware of nodes has, where that is unknown.
 
     The change that ended so goes on as one of the new operation, also for nodes that share the account.
 
     :param wanted: the nodes
+    :param login: by driver, of those that can try a login
     :param timeout: seconds that each node may take, None for what the conductor's configuration says
     """
     next_change(connection)
     names = {one.id: one.name for one in wanted}
-    named = credential_changes.open_of(connection, list(names), UNKNOWN)
-    accounts = {(row.operation_id, row.endpoint or row.request_id) for row in named.values()}
-    every: list[Change] = []
-    for chunk in chunks(sorted({number for number, _ in accounts})):
-        every += _rows(connection, changes.c.operation_id.in_(chunk), changes.c.state == UNKNOWN)
-    found = look(connection, [*names, *(row.node_id for row in every)])
+    named = _unproved(connection, names)
+    accounts = {row.account for row in named.values()}
+    rows = [row for row in _of_operations(connection, accounts) if row.account in accounts]
+    found = look(connection, with_neighbours(connection, [*names, *(row.node_id for row in rows)]))
     refused = {number: f"{name}: {GONE}" for number, name in names.items() if number not in found}
     refused |= {
         number: f"{found[number].claim.name}: there is nothing to settle, its credentials are not unknown"
@@ -116,22 +145,42 @@ def settle(
         if number in found and number not in named
     }
     shares: list[Share] = []
-    settled: list[int] = []
-    for some in _by_account(row for row in every if row.node_id in found):
-        if (some[0].operation_id, some[0].endpoint or some[0].request_id) not in accounts:
-            continue
-        faults = [busy(found[row.node_id].claim) for row in some]
+    for account, some in _by_account(rows, found, login):
+        faults = [
+            busy(found[number].claim)
+            or _unable(found[number], row, login)
+            or _apart(found[number], some, found)
+            for number, row in some.items()
+        ]
         if any(faults):
-            refused |= refusals([found[row.node_id] for row in some], faults, names)
+            refused |= refusals([found[number] for number in some], faults, names)
             continue
-        settled += (row.request_id for row in some)
         shares += (
-            Share(found[row.node_id].claim, row.endpoint, row.on_bmc, SENT, row.new, row.old, row.expire_at)
-            for row in some
+            Share(found[number], account, row.on_bmc, SENT, row.new, row.old, row.expire_at)
+            for number, row in some.items()
         )
+    its = {share.node.id for share in shares}
+    doubtful = sa.update(nodes).where(AMONG).values(credentials_in_doubt=True)  # whatever a person said
+    bulk.execute(connection, doubtful, sorted(its))
+    settled = [row.request_id for row in rows if row.node_id in its]
     for chunk in chunks(sorted(settled), AT_ONCE):
         connection.execute(sa.delete(changes).where(among(changes.c.request_id)), {"numbers": chunk})
     return open_operation(connection, names, shares, refused, Terms(who, timeout=timeout))
+
+
+def _of_operations(connection: sa.Connection, accounts: Iterable[tuple[int, str | int]]) -> list[Change]:
+    """The changes of which no login has proved what became of them, of all nodes of some operations."""
+    every: list[Change] = []
+    for chunk in chunks(sorted({number for number, _ in accounts})):
+        every += _rows(connection, changes.c.operation_id.in_(chunk), changes.c.state.in_(_UNPROVED))
+    newest = _unproved(connection, [row.node_id for row in every])
+    return [row for row in every if row == newest.get(row.node_id)]
+
+
+def _unproved(connection: sa.Connection, numbers: Collection[int]) -> dict[int, Change]:
+    """The changes of which no login has proved what became of them, and no later one is in force, by node."""
+    found = credential_changes.open_of(connection, numbers, IN_FORCE, *_UNPROVED)
+    return {number: row for number, row in found.items() if row.state in _UNPROVED}
 
 
 def _rows(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Change]:
@@ -139,9 +188,41 @@ def _rows(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Cha
     return list(map(Change._make, connection.execute(query)))
 
 
-def _by_account(rows: Iterable[Change]) -> list[list[Change]]:
-    """The changes by what nodes share."""
-    accounts: dict[tuple[int, str | int], list[Change]] = {}
-    for row in rows:
-        accounts.setdefault((row.operation_id, row.endpoint or row.request_id), []).append(row)
-    return list(accounts.values())
+def _by_account(
+    rows: Iterable[Change], found: Mapping[int, Holder], login: Mapping[str, Account]
+) -> Iterator[tuple[str | None, dict[int, Change]]]:
+    """The changes of nodes by what they share, with the name of that; None for one that shares nothing.
+
+    A node that has come to an account since has the change of another one that has it: as it is there.
+    """
+    its = {row.node_id: row for row in rows if row.node_id in found}
+    accounts: dict[tuple[int, str | int], dict[int, Change]] = {}
+    for number, row in its.items():
+        accounts.setdefault(row.account, {})[number] = row
+    now = by_account(found, login)
+    names = {node.claim.id: name for name, some in now.items() for node in some}
+    come: set[int] = set()
+    for group in accounts.values():
+        number, row = next(iter(group.items()))
+        others = [] if _unable(found[number], row, login) else now[names[number]]
+        for node in others:
+            if node.claim.id not in its and node.claim.id not in come:
+                come.add(node.claim.id)
+                group[node.claim.id] = _as_there(node, row, login)
+        yield row.endpoint or (names[number] if len(group) > 1 else None), group
+
+
+def _as_there(node: Holder, change: Change, login: Mapping[str, Account]) -> Change:
+    """The change of a node as one of another node with the same account, which may leave out the user."""
+    user = login[node.driver].username
+    if user is None or change.new.get(user) != change.old.get(user):
+        return change
+    own = {user: node.info.get(user)}
+    return change._replace(new={**change.new, **own}, old={**change.old, **own})
+
+
+def _apart(node: Holder, some: Iterable[int], found: Mapping[int, Holder]) -> str | None:
+    """Why no conductor can change the account of a node; None if one can."""
+    if {found[number].group for number in some} == {node.group}:
+        return None
+    return f"{node.claim.name}: it has one account with nodes of another conductor_group"

@@ -7,39 +7,30 @@ the power, but replaces none: who wants a machine switched does not care about i
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from podium.db import bulk, clock, credential_changes
-from podium.db.bulk import AMONG, AT_ONCE, chunks
+from podium.db import bulk, clock
+from podium.db.accounts import Account, by_account, user_of, with_neighbours
+from podium.db.bulk import AMONG
 from podium.db.changes import next_change
-from podium.db.credential_changes import ASKED, UNKNOWN
+from podium.db.credential_changes import ASKED, entries
 from podium.db.credential_requests import (
     GONE,
     Asked,
     Holder,
     Share,
     Terms,
-    busy,
     look,
     open_operation,
     refusals,
-    unsettled,
+    unable,
 )
-from podium.db.endpoints import short
 from podium.db.models import nodes
 from podium.db.power import Named
-
-
-class Account(Protocol):
-    """As podium.drivers.login.Login: which entries of ``driver_info`` are what a driver logs in with."""
-
-    @property
-    def password(self) -> str: ...
-
-    @property
-    def username(self) -> str | None: ...
 
 
 def ask(
@@ -75,44 +66,22 @@ def ask(
     """
     version, now = next_change(connection), clock.now(connection)
     expire_at = None if expire_after is None else clock.later(now, expire_after)
+    wish = _Wish(passwords, login, username, settable if on_bmc else None, expire_at)
     names = {one.id: one.name for one in wanted}
-    found = look(connection, _with_neighbours(connection, names))
-    unknown = credential_changes.open_of(connection, found, UNKNOWN)
+    found = look(connection, with_neighbours(connection, names))
     refused = {number: f"{name}: {GONE}" for number, name in names.items() if number not in found}
     shares: list[Share] = []
     already: list[Holder] = []
-    for account, its in _accounts(found, login).items():
-        asked = {node.claim.id for node in its} & names.keys()
-        if not asked:
+    for account, its in by_account(found, login).items():
+        if not (asked := {node.claim.id for node in its} & names.keys()):
             continue
-        faults = [
-            busy(node.claim)
-            or unsettled(node.claim, unknown)
-            or _unable(node, login, settable if on_bmc else None, username)
-            for node in its
-        ]
-        if not any(faults):
-            given = {passwords if isinstance(passwords, str) else passwords[number] for number in asked}
-            new = _entries(login[its[0].driver], username, next(iter(given)))
-            faults = _at_odds(its, given)
+        faults = wish.faults(its, asked)
         if any(faults):
             refused |= refusals(its, faults, asked)
-            continue
-        if all(credential_changes.entries(node.info, new) == new for node in its):
+        elif wish.is_met(its, asked):
             already += its
-            continue
-        shares += (
-            Share(
-                node.claim,
-                account if len(its) > 1 else None,
-                on_bmc,
-                ASKED,
-                new,
-                credential_changes.entries(node.info, new),
-                expire_at,
-            )
-            for node in its
-        )
+        else:
+            shares += wish.shares(its, account if len(its) > 1 else None, asked)
     if expire_at is not None:
         values = {"credentials_expire_at": expire_at, "version": version}
         numbers = [node.claim.id for node in already]
@@ -123,70 +92,78 @@ def ask(
     return made._replace(already=[name for number, name in names.items() if number in have])
 
 
-def _with_neighbours(connection: sa.Connection, numbers: Iterable[int]) -> set[int]:
-    """The numbers of nodes, and of all others behind the same endpoints."""
-    every, places, drivers = set(numbers), set(), set()
-    for chunk in chunks(sorted(every), AT_ONCE):
-        its = sa.select(nodes.c.driver, nodes.c.endpoint).where(AMONG, nodes.c.endpoint.is_not(None))
-        for row in connection.execute(its, {"numbers": chunk}):
-            places.add(row.endpoint)
-            drivers.add(row.driver)
-    for some in chunks(sorted(places)):
-        others = sa.select(nodes.c.id).where(nodes.c.endpoint.in_(some), nodes.c.driver.in_(drivers))
-        every.update(connection.scalars(others))
-    return every
-
-
-def _accounts(found: Mapping[int, Holder], login: Mapping[str, Account]) -> dict[str, list[Holder]]:
-    """The nodes by the account that they log in with, those with the lowest numbers first."""
-    accounts: dict[str, list[Holder]] = {}
-    for number, node in sorted(found.items()):
-        name = f"node {number}"
-        if node.endpoint is not None and node.driver in login:
-            user = node.info.get(login[node.driver].username or "")
-            name = short(f"{node.driver} {node.endpoint} {user}")
-        accounts.setdefault(name, []).append(node)
-    return accounts
-
-
-def _unable(
-    node: Holder, login: Mapping[str, Account], settable: Collection[str] | None, username: str | None
-) -> str | None:
-    """Why the driver of a node cannot do what is asked; None if it can.
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is asked for, of any node.
 
     :param settable: the drivers that can change the password on the hardware; None if none has to
     """
-    name, driver = node.claim.name, node.driver
-    if node.damaged:
-        return f"{name}: {node.damaged[0]}, with: podium node set"
-    if driver not in login:
-        return f"{name}: the driver {driver} cannot try a login; set what it needs with: podium node set"
-    user = login[driver].username
-    if username is not None and user is None:
-        return f"{name}: the driver {driver} knows no users"
-    if settable is None:
+
+    passwords: str | Mapping[int, str] = field(repr=False)
+    login: Mapping[str, Account]
+    username: str | None
+    settable: Collection[str] | None
+    expire_at: datetime | None
+
+    def faults(self, its: Sequence[Holder], asked: Collection[int]) -> list[str | None]:
+        """Why the nodes of an account cannot have other credentials, for each; or nothing.
+
+        :param asked: those of them that were named
+        """
+        faults = [unable(node.claim) or self._unfit(node) for node in its]
+        if any(faults):
+            return faults
+        if len(self._given(asked)) > 1:
+            why = "it has one account with other nodes, for which another password was given"
+        elif len({node.group for node in its}) > 1:
+            why = "it has one account with nodes of another conductor_group"
+        else:
+            return []
+        return [f"{node.claim.name}: {why}" for node in its]
+
+    def is_met(self, its: Iterable[Holder], asked: Collection[int]) -> bool:
+        """Whether the nodes of an account have the credentials already."""
+        return all(self._new(node, asked) == self._old(node) for node in its)
+
+    def shares(self, its: Sequence[Holder], account: str | None, asked: Collection[int]) -> Iterable[Share]:
+        """What each node of an account is to have."""
+        is_on_bmc = self.settable is not None
+        for node in its:
+            new, old = self._new(node, asked), self._old(node)
+            yield Share(node, account, is_on_bmc, ASKED, new, old, self.expire_at)
+
+    def _unfit(self, node: Holder) -> str | None:
+        """Why the driver of a node cannot do what is asked; None if it can."""
+        name, driver = node.claim.name, node.driver
+        if node.damaged:
+            return f"{name}: {node.damaged[0]}, with: podium node set"
+        if driver not in self.login:
+            return f"{name}: the driver {driver} cannot try a login; set what it needs with: podium node set"
+        account = self.login[driver]
+        if self.username is not None and account.username is None:
+            return f"{name}: the driver {driver} knows no users"
+        if self.settable is None:
+            return None
+        if driver not in self.settable:
+            return (
+                f"{name}: the driver {driver} cannot change the password on the BMC: it has no set_password;"
+                " change it there first"
+            )
+        if self.username is not None and self.username != user_of(node, account):
+            return f"{name}: on the BMC the password of the present user is changed, and of no other"
         return None
-    if driver not in settable:
-        return (
-            f"{name}: the driver {driver} cannot change the password on the BMC: it has no set_password;"
-            " change it there first"
-        )
-    if username is not None and username != node.info.get(user or ""):
-        return f"{name}: on the BMC the password of the present user is changed, and of no other"
-    return None
 
+    def _given(self, asked: Collection[int]) -> set[str]:
+        given = self.passwords
+        return {given} if isinstance(given, str) else {given[number] for number in asked}
 
-def _entries(account: Account, username: str | None, password: str) -> dict[str, Any]:
-    user = {} if username is None or account.username is None else {account.username: username}
-    return {account.password: password, **user}
+    def _new(self, node: Holder, asked: Collection[int]) -> dict[str, Any]:
+        (password,) = self._given(asked)
+        old = self._old(node)
+        account = self.login[node.driver]
+        user = {} if self.username is None or account.username is None else {account.username: self.username}
+        return {**old, account.password: password, **user}
 
-
-def _at_odds(its: Sequence[Holder], given: Collection[str]) -> list[str | None]:
-    """Why the nodes of an account cannot have the same password, which may be no reason at all."""
-    if len(given) > 1:
-        why = "it has one account with other nodes, for which another password was given"
-    elif len({node.group for node in its}) > 1:
-        why = "it has one account with nodes of another conductor_group"
-    else:
-        return []
-    return [f"{node.claim.name}: {why}" for node in its]
+    def _old(self, node: Holder) -> dict[str, Any]:
+        account = self.login[node.driver]
+        return entries(node.info, filter(None, (account.password, account.username)))

@@ -3,20 +3,26 @@
 Functions of an open connection.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from podium import errors, masking, states
-from podium.db import bulk
+from podium.db import bulk, sealed
 from podium.db.bulk import among, chunks
-from podium.db.claims import Claim
-from podium.db.credential_changes import FAULT, KEPT, UNKNOWN, well_again
+from podium.db.claims import Claim, in_doubt
+from podium.db.credential_changes import GIVEN, REASON, UNKNOWN, entries, open_of, well_again
+from podium.db.models import columns, nodes
 from podium.db.models import credential_changes as table
-from podium.db.models import nodes
 from podium.db.sealed import partly
+
+#: Who speaks to the hardware of a node, and how.
+_SPOKEN_TO: Final = ("driver", "endpoint", "conductor_group")
+_NODES: Final = sa.select(
+    *columns(nodes, ("id", *_SPOKEN_TO, "driver_info", "fault", "maintenance_reason", "credentials_in_doubt"))
+)
 
 
 def noted(
@@ -25,42 +31,56 @@ def noted(
     owners: Mapping[int, Claim],
     now: datetime,
     known: Mapping[int, Any],
+    given: Collection[int],
 ) -> Mapping[int, Mapping[str, Any]]:
     """What is to be written to nodes, and with it when other secrets were given.
+
+    Credentials that are unknown stay so, whatever else is changed, until somebody names the password.
 
     :param changes: the new values, by the number of the node
     :param owners: the nodes, which are locked
     :param known: of these nodes those whose columns were read already
-    :raises podium.errors.NodeConflict: when credentials of a node are to be changed anyway
+    :param given: the nodes whose password somebody named
+    :raises podium.errors.NodeConflict: when credentials of a node are to be changed anyway, or are unknown
+        and it would be spoken to in another way
     """
     for number, values in changes.items():
-        if (text := refusal(owners[number], values)) is not None:
+        its = {**values, "driver_info": None} if number in given else values
+        if (text := refusal(owners[number], its)) is not None:
             raise errors.NodeConflict(text)
-    given = [number for number, values in changes.items() if "driver_info" in values]
-    query = sa.select(nodes.c.id, nodes.c.driver_info, nodes.c.fault, nodes.c.maintenance_reason)
-    there = [known[number] for number in given if number in known]
-    for chunk in chunks([number for number in given if number not in known]):
-        there += connection.execute(query.where(nodes.c.id.in_(chunk)))
-    added: dict[int, Mapping[str, Any]] = {}
-    for row in there:
-        if _secrets(partly(row.driver_info)) != _secrets(changes[row.id]["driver_info"]):
-            more = {"credentials_changed_at": now, "credentials_expire_at": None}
-            if row.fault == FAULT:
-                more |= {**well_again(row.maintenance_reason), "last_error": None}
-            added[row.id] = {**more, **changes[row.id]}
-    if not added:
-        return changes
-    _settle(connection, list(added), now)
-    return {**changes, **added}
+    doubtful = {number for number in changes if owners[number].credentials_in_doubt}
+    unknown = open_of(connection, doubtful, UNKNOWN)
+    affected = [number for number, its in changes.items() if "driver_info" in its or number in doubtful]
+    rows = [known[number] for number in affected if number in known]
+    for chunk in chunks([number for number in affected if number not in known]):
+        rows += connection.execute(_NODES.where(nodes.c.id.in_(chunk)))
+    found: dict[int, Mapping[str, Any]] = {}
+    for row in rows:
+        values, is_given = changes[row.id], row.id in given
+        before = partly(row.driver_info)
+        more: dict[str, Any] = {}
+        secrets = _secrets(connection, values.get("driver_info", before))
+        if is_given or secrets != _secrets(connection, before):
+            more |= {"credentials_changed_at": now, "credentials_expire_at": None}
+        if row.id in doubtful:
+            if is_given:
+                more |= {**well_again(row), "last_error": None}
+            else:
+                _stay(owners[row.id], row, values, unknown[row.id].new)
+                values = _left_in_doubt(row, values)
+        found[row.id] = {**more, **values}
+    _end(connection, sorted(doubtful.intersection(given)), now)
+    return {**changes, **found}
 
 
-def given_at(info: Mapping[str, Any] | None, now: datetime) -> datetime | None:
+def given_at(connection: sa.Connection, info: Mapping[str, Any] | None, now: datetime) -> datetime | None:
     """When a new node was given credentials; None if it was given none."""
-    return now if _secrets(info or {}) else None
+    return now if _secrets(connection, info or {}) else None
 
 
-def _secrets(info: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in info.items() if masking.is_secret(name)}
+def _secrets(connection: sa.Connection, info: Mapping[str, Any]) -> dict[str, Any]:
+    declared = sealed.secret_names(connection.dialect)
+    return {name: one for name, one in info.items() if name in declared or masking.is_secret(name)}
 
 
 def refusal(claim: Any, values: Mapping[str, Any]) -> str | None:
@@ -69,7 +89,7 @@ def refusal(claim: Any, values: Mapping[str, Any]) -> str | None:
     :param claim: the node, with what is asked of it
     :param values: the columns that change
     """
-    if values.keys().isdisjoint(("driver", "driver_info", "conductor_group")):
+    if values.keys().isdisjoint(("driver_info", *_SPOKEN_TO)):
         return None
     if claim.target_power_state != states.CHANGE_CREDENTIALS:
         return None
@@ -80,7 +100,27 @@ def refusal(claim: Any, values: Mapping[str, Any]) -> str | None:
     )
 
 
-def _settle(connection: sa.Connection, numbers: Sequence[int], now: datetime) -> None:
-    """Note that a person gave nodes other credentials: what was unknown is not asked for any more."""
+def _stay(claim: Claim, row: Any, values: Mapping[str, Any], login: Collection[str]) -> None:
+    """Refuse to change what a node in doubt is spoken to by, and what is tried there when it is settled.
+
+    :param login: the entries of driver_info that are its credentials
+    :raises podium.errors.NodeConflict: naming the node
+    """
+    is_same = all(values.get(name, getattr(row, name)) == getattr(row, name) for name in _SPOKEN_TO)
+    before = partly(row.driver_info)
+    if not (is_same and entries(values.get("driver_info", before), login) == entries(before, login)):
+        raise errors.NodeConflict(f"{in_doubt(claim)}, or give the right password in the same step")
+
+
+def _left_in_doubt(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is written to a node that stays in doubt when a person sets its maintenance, or ends it."""
+    left = {name: value for name, value in values.items() if name != "fault"}
+    if values.get("maintenance") and row.maintenance_reason == REASON:
+        left.setdefault("maintenance_reason", None)
+    return left
+
+
+def _end(connection: sa.Connection, numbers: Sequence[int], now: datetime) -> None:
+    """Note that a person said what nodes have: what was unknown is not asked for any more, but kept."""
     ended = sa.update(table).where(among(table.c.node_id), table.c.state == UNKNOWN)
-    bulk.execute(connection, ended.values(state=KEPT, settled_at=now), numbers)
+    bulk.execute(connection, ended.values(state=GIVEN, settled_at=now), numbers)

@@ -113,6 +113,7 @@ class OwnedNode(NamedTuple):
     slot: int
     provision_state: str
     disable_power_off: bool | None
+    credentials_in_doubt: bool | None
     version: int
 
     def __repr__(self) -> str:
@@ -260,17 +261,21 @@ def record_maintenance(connection: sa.Connection, wishes: Mapping[int, tuple[str
                 connection.execute(sa.update(nodes).where(mine).values(values), {"numbers": chunk})
 
 
+_CERTAIN: Final = nodes.c.credentials_in_doubt.is_not(True)
+
+
 def hold(connection: sa.Connection, number: int, holder: Worker, purpose: str) -> bool:
     """Reserve a node without changing its power.
 
     :param purpose: shown to those who are refused meanwhile
-    :returns: False when somebody has it, it is asked to change, or its slot is another member's by now
+    :returns: False when somebody has it, it is asked to change, its credentials are in doubt, or its slot is
+        another member's by now
     """
-    free = nodes.c.id == number, nodes.c.reservation.is_(None), nodes.c.target_power_state.is_(None)
+    free = nodes.c.reservation.is_(None), nodes.c.target_power_state.is_(None), _CERTAIN
     values = {"reservation": holder, "reserved_for": purpose[:255], "reserved_at": clock.now(connection)}
     owned = sa.exists().where(OF_NODE, slots.c.owner == holder.incarnation)
-    held = sa.update(nodes).where(*free, owned).values(**values, version=next_change(connection))
-    return bool(connection.execute(held).rowcount)
+    held = sa.update(nodes).where(nodes.c.id == number, *free, owned).values(values)
+    return bool(connection.execute(held.values(version=next_change(connection))).rowcount)
 
 
 def let_go(connection: sa.Connection, numbers: Iterable[int], holder: Worker) -> None:

@@ -17,7 +17,7 @@ from podium import states
 from podium.db import bulk, canaries, clock, credential_changes
 from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
-from podium.db.claims import CLAIM, Claim, refusal
+from podium.db.claims import CLAIM, Claim, in_doubt, refusal
 from podium.db.models import nodes, operations
 from podium.db.models import power_requests as requests
 from podium.db.operations import REPLACED, WAITING, note_progress_of, operations_of_requests
@@ -160,6 +160,8 @@ def _sorted_out(
             refused.append(f"{name}: {NOT_CONDUCTED}")
         elif node.provision_state == VERIFYING:
             refused.append(f"{name}: the node is being verified; try again when that has ended")
+        elif node.credentials_in_doubt:
+            refused.append(in_doubt(node))
         elif node.disable_power_off and action in TAKES_POWER:
             refused.append(f"{name}: {STAYS_ON}; set that to false first")
         else:

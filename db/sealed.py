@@ -152,6 +152,12 @@ def register(dialect: sa.Dialect, sealing: Sealing) -> None:
     _SEALINGS[dialect] = sealing
 
 
+def secret_names(dialect: sa.Dialect) -> frozenset[str]:
+    """Return the names that drivers declared as secret, as far as a database knows of drivers."""
+    sealing = _SEALINGS.get(dialect)
+    return frozenset() if sealing is None else sealing.secret_names()
+
+
 def opened(dialect: sa.Dialect, document: Any) -> Any:
     """Return an open copy of a document of a database, or an :class:`Unreadable`."""
     sealing = _SEALINGS.get(dialect)

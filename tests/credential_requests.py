@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from podium.db import credential_changes, credentials
+from podium.db.accounts import Account
 from podium.db.beginning import Begun
 from podium.db.credential_changes import IN_FORCE, Change
 from podium.db.credential_requests import Asked
 from podium.db.engine import Database
 from podium.db.outcomes import Outcome, finish
-from podium.drivers.login import Login
 from power_requests import C1, LATER, begin, due, requests
 
-LOGIN = {"fake": Login("fake_password", "fake_username")}
+LOGIN = {"fake": Account("fake_password", "fake_username")}
 OLD = {"fake_username": "admin", "fake_password": "old"}
-NEW = {"fake_password": "new"}
+NEW = {"fake_username": "admin", "fake_password": "new"}
 
 
 def ask(database: Database, rows: Sequence[Any], passwords: Any = "new", **more: Any) -> Asked:

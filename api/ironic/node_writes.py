@@ -1,14 +1,14 @@
 """Enrolling, changing and deleting nodes. Each request is one transaction: it is whole, or not there."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium import errors
+from podium import errors, masking
 from podium.api import bodies
 from podium.api.callers import Role
 from podium.api.faults import Fault
@@ -118,8 +118,9 @@ def _change(connection: sa.Connection, wanted: str, its: _Patch, catalog: Catalo
         kept = node.driver_internal_info.items()
         more["driver_internal_info"] = {key: value for key, value in kept if key not in saved}
     new = _new(node, before, after, catalog) | more
-    if new:
-        _write(connection, node, new)
+    given = _has_password(its.steps, after, catalog)
+    if new or (given and node.credentials_in_doubt):
+        _write(connection, node, new, is_given=given)
     return shown(connection, node.uuid)
 
 
@@ -140,10 +141,26 @@ def _new(
     }
 
 
-def _write(connection: sa.Connection, node: NodeRecord, new: dict[str, Any]) -> None:
+def _has_password(steps: Iterable[Step], after: Mapping[str, Any], catalog: Catalog) -> bool:
+    """Return whether a step says which password a node is logged in to with, be it the same as before."""
+    login = catalog.login(after["driver"])
+    if login is None:
+        return False
+    given: Any = None
+    for step in steps:
+        if step.operation == "remove":
+            continue
+        if step.path == ("driver_info",) and isinstance(step.value, dict):
+            given = step.value.get(login.password)
+        elif step.path == ("driver_info", login.password):
+            given = step.value
+    return given is not None and not masking.is_masked(given)
+
+
+def _write(connection: sa.Connection, node: NodeRecord, new: dict[str, Any], *, is_given: bool) -> None:
     _check_instance(connection, new.get("instance_uuid"))
     record_rules.link(connection, new, [node.uuid])
-    api.update_nodes(connection, {node.id: new})
+    api.update_nodes(connection, {node.id: new}, given=[node.id] if is_given else [])
     if "identity" in new:
         identities.refuse(machines.shared(connection, [node.id]), remedy=_REMEDY)
 

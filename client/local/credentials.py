@@ -1,6 +1,6 @@
 """Answers about the credentials of nodes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -36,6 +36,7 @@ from podium.db import (
     node_list,
     operations,
 )
+from podium.db.accounts import Account
 from podium.db.api import NodeKey
 from podium.db.credential_changes import ASKED, SENT, UNKNOWN
 from podium.drivers import driver_info
@@ -96,7 +97,7 @@ def _check(backend: Backend, call: SetCredentials) -> None:
 def _set(backend: Backend, connection: sa.Connection, call: SetCredentials) -> CredentialsAsked:
     nodes = chosen(backend, connection, call.nodes, call.where)
     drivers = sorted({node.driver for node in nodes})
-    logins = {driver: login for driver in drivers if (login := backend.catalog.login(driver)) is not None}
+    logins = _logins(backend.catalog, drivers)
     if call.password is not None:
         _check_values(backend.catalog, drivers, call)
     asked = credentials.ask(
@@ -104,7 +105,7 @@ def _set(backend: Backend, connection: sa.Connection, call: SetCredentials) -> C
         nodes,
         who=backend.who,
         passwords=call.password or _made(connection, nodes, logins, call.length),
-        login=logins,
+        login=_accounts(backend.catalog, drivers),
         username=call.username,
         settable=[driver for driver in drivers if backend.catalog.sets_password(driver)],
         on_bmc=call.on_bmc,
@@ -114,6 +115,19 @@ def _set(backend: Backend, connection: sa.Connection, call: SetCredentials) -> C
         reason=call.reason,
     )
     return _answer(backend, connection, asked, call)
+
+
+def _logins(catalog: Catalog, drivers: Iterable[str]) -> dict[str, Login]:
+    return {driver: login for driver in drivers if (login := catalog.login(driver)) is not None}
+
+
+def _accounts(catalog: Catalog, drivers: Iterable[str]) -> dict[str, Account]:
+    """Return what drivers log in with, and as whom if a node does not say."""
+    found = {}
+    for driver, login in _logins(catalog, drivers).items():
+        user = None if login.username is None else catalog.driver(driver).properties[login.username].default
+        found[driver] = Account(login.password, login.username, "" if user is None else str(user))
+    return found
 
 
 def _check_values(catalog: Catalog, drivers: Sequence[str], call: SetCredentials) -> None:
@@ -174,9 +188,10 @@ def undo_operation(backend: Backend, call: UndoOperation) -> CredentialsAsked:
 
     def undo(connection: sa.Connection) -> CredentialsAsked:
         find(connection, call.operation)
-        return _answer(
-            backend, connection, credential_sequels.undo(connection, call.operation, backend.who), call
-        )
+        drivers = credential_changes.drivers(connection, call.operation)
+        login = _accounts(backend.catalog, drivers)
+        asked = credential_sequels.undo(connection, call.operation, backend.who, login)
+        return _answer(backend, connection, asked, call)
 
     return _done(backend, call, undo, is_trial=call.dry_run)
 
@@ -186,7 +201,8 @@ def settle_credentials(backend: Backend, call: SettleCredentials) -> Credentials
 
     def settle(connection: sa.Connection) -> CredentialsAsked:
         nodes = chosen(backend, connection, call.nodes, call.where)
-        asked = credential_sequels.settle(connection, nodes, backend.who, call.timeout)
+        login = _accounts(backend.catalog, {node.driver for node in nodes})
+        asked = credential_sequels.settle(connection, nodes, backend.who, login, call.timeout)
         return _answer(backend, connection, asked, call)
 
     return backend.write(call, settle)

@@ -1,16 +1,18 @@
 """Answers to what changes nodes that are enrolled."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from podium import node_ranges
 from podium.client import texts
 from podium.client.calls.node_changes import Changed, DeleteNodes, SetMaintenance, SetNodes
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.node_set import set_nodes
 from podium.client.local.nodes import names
 from podium.client.records import maintenance, record_rules
-from podium.db import api
+from podium.db import api, credential_changes
 from podium.db.changes import next_change
 
 
@@ -21,12 +23,25 @@ def set_maintenance(backend: Backend, call: SetMaintenance) -> Changed:
     if (reason := texts.check_reason(call.reason)) is not None and call.maintenance:
         values["maintenance_reason"] = reason
 
+    doubtful: list[str] = []
+
     def work(connection: sa.Connection) -> Changed:
         found = api.find_keys(connection, wanted)
         api.update_nodes(connection, {node.id: values for node in found})
+        doubtful[:] = credential_changes.in_doubt(connection, [node.id for node in found])
         return Changed(changed=len(found))
 
-    return backend.write(call, work)
+    return backend.write(call, work, lambda _: _warnings(doubtful))
+
+
+def _warnings(doubtful: Sequence[str]) -> list[str]:
+    """Return what to say of nodes that are left alone whatever their maintenance."""
+    if not doubtful:
+        return []
+    return [
+        f"{node_ranges.fold_for_log(doubtful)}: left alone all the same until it is known which password"
+        " the BMC has; see: podium credential settle"
+    ]
 
 
 def delete_nodes(backend: Backend, call: DeleteNodes) -> Changed:

@@ -143,16 +143,24 @@ class _Change:
 
         :raises podium.errors.InvalidNode: for machines of other nodes
         """
-        self.link(connection, [node for node, _ in new.values()])
-        changes = {number: values for number, (_, values) in new.items() if values}
+        its = [node for node, _ in new.values()]
+        self.link(connection, its)
+        given = {node.id for node in its if self._has_password(node)}
+        told = {node.id for node in its if node.id in given and node.credentials_in_doubt}
+        changes = {number: values for number, (_, values) in new.items() if values or number in told}
         for values in changes.values():  # of one node, if any
             _check_instance(connection, values.get("instance_uuid"))
-        api.update_nodes(connection, changes, {number: node for number, (node, _) in new.items()})
+        api.update_nodes(connection, changes, {node.id: node for node in its}, given=given)
         moved = [number for number, values in changes.items() if "identity" in values]
         shared = machines.shared(connection, moved) if moved else []
         if not self._force:
             identities.refuse(shared)
         return len(changes), shared
+
+    def _has_password(self, node: NodeRecord) -> bool:
+        """Return whether the call says which password a node is logged in to with."""
+        login = self._catalog.login(self._given.get("driver", node.driver)) if self.is_of_driver else None
+        return login is not None and login.password in self._given.get("driver_info", {})
 
     def _new(self, node: NodeRecord, faults: list[str]) -> dict[str, Any]:
         """Return the values that a node does not have yet: nodes that get the same share a statement."""

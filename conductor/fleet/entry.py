@@ -9,7 +9,6 @@ from podium import states
 from podium.conductor.fleet.fare import Fare
 from podium.conductor.fleet.reads import Reads
 from podium.conductor.rooms.clock import DatabaseClock
-from podium.db.credential_changes import FAULT
 from podium.db.faults import POWER_FAILURE
 from podium.db.fleet import OwnedNode
 from podium.db.provision_states import VERIFYING
@@ -41,6 +40,7 @@ class Entry:
     :param switched_at: when its last power change ended, or as ``since``
     :param is_verifying: whether the next read decides if the node can be conducted at all
     :param stays_on: whether the node is never switched off
+    :param in_doubt: whether its credentials are unknown, so that it is left alone
     """
 
     number: int
@@ -59,6 +59,7 @@ class Entry:
     switched_at: float = -math.inf
     is_verifying: bool = False
     stays_on: bool = False
+    in_doubt: bool = False
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -81,7 +82,7 @@ class Entry:
     @property
     def is_password_in_doubt(self) -> bool:
         """Whether another password than this may be right, because it is being changed, or that failed."""
-        return self.node.target_power_state == states.CHANGE_CREDENTIALS or self.fault == FAULT
+        return self.in_doubt or self.node.target_power_state == states.CHANGE_CREDENTIALS
 
     def with_node(self, node: Node) -> "Entry":
         """The entry with another node. (``dataclasses.replace`` takes three times as long.)"""
@@ -102,6 +103,7 @@ class Entry:
             self.switched_at,
             self.is_verifying,
             self.stays_on,
+            self.in_doubt,
         )
 
 
@@ -128,6 +130,7 @@ def entry_of(owned: OwnedNode, clock: DatabaseClock, now: float) -> Entry:
         switched_at=now,
         is_verifying=owned.provision_state == VERIFYING,
         stays_on=bool(owned.disable_power_off),
+        in_doubt=bool(owned.credentials_in_doubt),
     )
 
 

@@ -20,7 +20,6 @@ from podium.db import changes
 from podium.db import fleet as statements
 from podium.db.bulk import chunks
 from podium.db.changes import Pulse
-from podium.db.credential_changes import FAULT
 from podium.db.fleet import Changed
 from podium.db.members import living
 from podium.db.provision_states import ENROLL
@@ -289,7 +288,7 @@ class Fleet:
             now = time.monotonic()  # what the rows show of the hardware is older
             entries += (entry_of(owned, clock, now) for owned in loaded)
         doubtful = (entry for entry in entries if entry.is_password_in_doubt)
-        left_alone = {one.number for one in doubtful if one.fault == FAULT or one.number in reserved}
+        left_alone = {one.number for one in doubtful if one.in_doubt or one.number in reserved}
         return _Changes(pulse, entries, gone, held, left_alone)
 
     def _apply(self, found: "_Changes") -> list[Entry]:

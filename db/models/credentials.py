@@ -9,11 +9,12 @@ from podium.db.sealed import Sealed
 
 #: What a request that changes credentials knows beside ``power_requests``.
 #:
-#: ``new`` and ``old`` are entries of ``driver_info``, by their names. ``endpoint`` names the account where
-#: it is that of several nodes. ``state`` is asked (the hardware was sent nothing), sent (it may have
-#: either), in force (the node has the new ones), kept (it has the old ones) or unknown (neither was proved;
-#: both are kept until one is). ``settled_at`` is when the last three came about; ``old`` stays for some days
-#: after that, so that it can be undone.
+#: ``new`` and ``old`` are entries of ``driver_info``, by their names: the password, and the user where there
+#: is one. They are for ``driver`` and ``place``, those of the node and what it spoke to then, and for nothing
+#: else. ``endpoint`` names the account where it is that of several nodes. ``state`` is asked (the hardware
+#: was sent nothing), sent (it may have either), in force (the node has the new ones), kept (it has the old
+#: ones), unknown (neither was proved; both are kept until one is) or given (a person said then what the node
+#: has). ``settled_at`` is when the last four came about; both stay for some days after that.
 credential_changes: Final = sa.Table(
     "credential_changes",
     metadata,
@@ -22,6 +23,8 @@ credential_changes: Final = sa.Table(
     sa.Column("node_id", sa.BigInteger, nullable=False, index=True),
     sa.Column("node_uuid", sa.String(36), nullable=False),
     sa.Column("endpoint", Exact),
+    sa.Column("driver", sa.String(64), nullable=False),
+    sa.Column("place", Exact, index=True),
     sa.Column("on_bmc", sa.Boolean, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("new", Sealed, nullable=False),

@@ -83,6 +83,7 @@ nodes: Final = sa.Table(
     sa.Column("learned", sa.BigInteger, nullable=False, index=True, server_default=sa.text("0")),
     sa.Column("credentials_changed_at", UTCDateTime, index=True),
     sa.Column("credentials_expire_at", UTCDateTime),
+    sa.Column("credentials_in_doubt", sa.Boolean),
     sa.Column("created_at", UTCDateTime, nullable=False),
     sa.Column("updated_at", UTCDateTime, nullable=False),
     sa.Index("ix_nodes_controller", "controller", "identity"),

@@ -23,6 +23,7 @@ def _credentials() -> None:
     for name in ("credentials_changed_at", "credentials_expire_at"):
         add_column("nodes", sa.Column(name, TIME))
     create_index("ix_nodes_credentials_changed_at", "nodes", ["credentials_changed_at"])
+    add_column("nodes", sa.Column("credentials_in_doubt", sa.Boolean))
     add_column("operations", sa.Column("canaries", sa.Integer))
     add_column("operations", sa.Column("undoes", sa.BigInteger))
     number = sa.BigInteger
@@ -33,6 +34,8 @@ def _credentials() -> None:
         sa.Column("node_id", number, nullable=False),
         sa.Column("node_uuid", sa.String(36), nullable=False),
         sa.Column("endpoint", EXACT),
+        sa.Column("driver", sa.String(64), nullable=False),
+        sa.Column("place", EXACT),
         sa.Column("on_bmc", sa.Boolean, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("new", sa.JSON, nullable=False),
@@ -40,5 +43,5 @@ def _credentials() -> None:
         sa.Column("expire_at", TIME),
         sa.Column("settled_at", TIME),
     )
-    for column in ("operation_id", "node_id", "settled_at"):
+    for column in ("operation_id", "node_id", "settled_at", "place"):
         create_index(f"ix_credential_changes_{column}", "credential_changes", [column])

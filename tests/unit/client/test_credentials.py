@@ -291,6 +291,22 @@ def test_undoing_so_much_needs_a_confirmation(podium: Podium, fleet: Callable[..
     assert podium.undo(1, confirmed=True).requested == 51
 
 
+def test_only_the_password_itself_ends_that_it_is_unknown(
+    podium: Podium, fleet: Callable[..., None], head: Head, warnings: list[str]
+) -> None:
+    fleet("n1")
+    podium.set_credentials("n1", password=NEW, on_bmc=True)
+    head.carry_out({"n1": "it is unknown which password it has"})
+    podium.set_nodes("n1", set={"driver_info": {"fake_machine_password": "another-hunter"}})
+    podium.set_maintenance("n1", False)
+    assert any(text.startswith("n1: left alone all the same") for text in warnings)
+    assert podium.power("power on", "n1").refused != []
+    assert [one.state for one in podium.credentials()] == ["unknown"]
+    podium.set_nodes("n1", set={"driver_info": {"fake_password": OLD}})
+    assert [one.state for one in podium.credentials()] == ["known"]
+    assert podium.settle_credentials("n1").refused == []
+
+
 def test_credentials_that_are_unknown_are_listed_and_settled(
     podium: Podium, fleet: Callable[..., None], head: Head, database: Database
 ) -> None:

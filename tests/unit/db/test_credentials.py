@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from credential_requests import NEW, OLD, ask, begun, changes_of, end, states_of
+from credential_requests import LOGIN, NEW, OLD, ask, begun, changes_of, end, states_of
 from podium import errors, states
 from podium.db import (
     api,
@@ -33,7 +33,7 @@ def test_new_credentials_are_a_request_that_changes_nothing_yet(database: Databa
     assert (node.target_power_state, node.driver_info) == (states.CHANGE_CREDENTIALS, OLD)
     assert (asked.accepted, asked.refused, asked.also, asked.held) == ([node.id], [], [], 0)
     change = changes_of(database, asked.operation_id)["n1"]
-    assert (change.new, change.old, change.state) == (NEW, {"fake_password": "old"}, "asked")
+    assert (change.new, change.old, change.state) == (NEW, OLD, "asked")
     with database.read() as connection:
         operation = db_operations.operation(connection, asked.operation_id or 0)
     assert operation is not None
@@ -286,7 +286,7 @@ def test_a_node_of_which_the_credentials_are_unknown_is_left_alone(database: Dat
 
 def settle(database: Database, rows: Any) -> Any:
     with database.write() as connection:
-        return credential_sequels.settle(connection, rows, "bob@desk")
+        return credential_sequels.settle(connection, rows, "bob@desk", LOGIN)
 
 
 @pytest.mark.parametrize("what", [IN_FORCE, KEPT])
@@ -324,7 +324,8 @@ def test_whoever_gives_a_password_by_hand_ends_what_was_unknown(database: Databa
     (row,) = begun(database, enrol("n1", driver_info=OLD), on_bmc=True)
     end(database, row, UNKNOWN)
     with database.write() as connection:
-        api.update_node(connection, only(database).id, {"driver_info": OLD | {"fake_password": "mine"}})
+        mine = {only(database).id: {"driver_info": OLD | {"fake_password": "mine"}}}
+        api.update_nodes(connection, mine, given=mine)
     assert (only(database).fault, only(database).maintenance) == (None, False)
     assert ask(database, [only(database)]).refused == []
 
@@ -344,7 +345,7 @@ def test_what_a_standby_lacks_of_a_change_that_was_sent_is_written_again(
 
 def undo(database: Database, operation: Any) -> Any:
     with database.write() as connection:
-        return credential_sequels.undo(connection, operation, "bob@desk")
+        return credential_sequels.undo(connection, operation, "bob@desk", LOGIN)
 
 
 def test_a_change_is_undone_by_one_of_the_same_kind(database: Database, enrol: Enrol) -> None:
@@ -353,7 +354,7 @@ def test_a_change_is_undone_by_one_of_the_same_kind(database: Database, enrol: E
     asked = undo(database, row.operation_id)
     (again,) = begin(database, due(database))
     assert again.change is not None
-    assert (again.change.new, again.change.on_bmc) == ({"fake_password": "old"}, True)
+    assert (again.change.new, again.change.on_bmc) == (OLD, True)
     with database.read() as connection:
         operation = db_operations.operation(connection, asked.operation_id)
     assert operation is not None and operation.undoes == row.operation_id

@@ -19,6 +19,7 @@ from podium.conductor.power import credentials as power_credentials
 from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.rooms import context as contexts
 from podium.db import api, credentials, leftovers, members, operations
+from podium.db.accounts import Account
 from podium.db.engine import Database
 from podium.db.models import credential_changes, nodes, power_requests
 from podium.db.worker import Worker
@@ -190,7 +191,12 @@ def kill_at(file: Path, steps: int, fault: str | None) -> bool:
     site = Site(file, fault)
     with site.it.database.write() as connection:
         rows = api.find_nodes(connection, list(NODES))
-        how = {"passwords": "new", "login": {"bmcs": LOGIN}, "settable": ["bmcs"], "on_bmc": True}
+        how = {
+            "passwords": "new",
+            "login": {"bmcs": Account("password")},
+            "settable": ["bmcs"],
+            "on_bmc": True,
+        }
         credentials.ask(connection, rows, who="ann@desk", canaries=1, **how)  # type: ignore[arg-type]
     had_ended = bool(site.do(site.work_until(steps)))
     site.do(site.kill())

@@ -12,7 +12,7 @@ from entries import enter
 from podium.db import api
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
-from podium.db.models import members, nodes
+from podium.db.models import credential_changes, members, nodes
 from podium.db.worker import Worker
 
 IPMI = {"ipmi_address": "192.0.2.7", "ipmi_username": "root", "ipmi_password": "hunter2"}
@@ -409,3 +409,28 @@ def test_what_is_in_use_is_not_deleted(http: Any, enrol: Any, database: Database
 def test_in_maintenance_a_node_is_deleted_whatever_it_has(http: Any, enrol: Any) -> None:
     enrol("n1", maintenance=True, provision_state="active", instance_uuid=str(uuid.uuid4()))
     assert http("DELETE", "/v1/nodes/n1").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("step", "is_given"),
+    [
+        (("replace", "/driver_info/ipmi_password", "geheim"), True),
+        (("replace", "/driver_info/ipmi_password", "******"), False),
+        (("replace", "/driver_info", {**IPMI, "ipmi_password": "geheim"}), True),
+        (("replace", "/driver_info", {**IPMI, "ipmi_password": "******"}), False),
+        (("add", "/driver_info/ipmi_hex_kg_key", "0" * 40), False),
+    ],
+)
+def test_only_a_password_that_is_given_ends_that_it_is_unknown(
+    http: Any, database: Database, step: tuple[Any, ...], is_given: bool
+) -> None:
+    info = {**IPMI, "ipmi_password": "geheim"}
+    http("POST", "/v1/nodes", json={"driver": "ipmi", "name": "n1", "driver_info": info})
+    with database.write() as connection:
+        node = api.find_nodes(connection, ["n1"])[0]
+        connection.execute(sa.update(nodes).values(credentials_in_doubt=True))
+        change = {"request_id": 1, "operation_id": 1, "node_id": node.id, "node_uuid": node.uuid}
+        its = {"driver": "ipmi", "on_bmc": True, "state": "unknown", "new": info, "old": info}
+        connection.execute(sa.insert(credential_changes).values(**change, **its))
+    assert patch(http, step).status_code == 200
+    assert node_of(database).credentials_in_doubt is not is_given

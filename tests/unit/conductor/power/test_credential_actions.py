@@ -16,6 +16,7 @@ from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep.power_sync import PowerSync
 from podium.db import api, beginning, credential_changes, credential_sequels, credentials, members, operations
+from podium.db.accounts import Account
 from podium.db.credential_changes import FAULT, UNKNOWN
 from podium.db.credential_requests import Asked
 from podium.db.models import utcnow
@@ -109,7 +110,7 @@ class Site:
     def ask(self, *names: str, **more: Any) -> Asked:
         with self.it.database.write() as connection:
             rows = api.find_nodes(connection, list(names))
-            login = {"bmcs": base.Login("password")}
+            login = {"bmcs": Account("password")}
             how = {"passwords": "new", "settable": ["bmcs"], "on_bmc": True, **more}
             return credentials.ask(connection, rows, who="ann@desk", login=login, **how)
 
@@ -291,7 +292,9 @@ def test_a_node_with_an_unknown_password_is_read_again_when_that_is_settled(tmp_
             assert await it.sweep() == ["a", "d"]
             with it.it.database.write() as connection:
                 found = api.find_nodes(connection, ["c"])
-                assert credential_sequels.settle(connection, found, "bob@desk").also == ["b"]
+                assert credential_sequels.settle(
+                    connection, found, "bob@desk", {"bmcs": Account("password")}
+                ).also == ["b"]
             await it.done()
             assert it.known("b", "c") == ["new", "new"]
             assert await it.sweep() == ["a", "b", "c", "d"]
