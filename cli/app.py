@@ -6,10 +6,11 @@ without reading the database libraries or the environment's entry points.
 
 import argparse
 import difflib
+import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from itertools import takewhile
-from typing import Final
+from typing import Final, NoReturn
 
 import cliff.app
 import cliff.commandmanager
@@ -132,6 +133,16 @@ def add_common_options(parser: argparse.ArgumentParser, default: object = argpar
     )
 
 
+class _Version(argparse.Action):
+    """Shows the version, and the schema that the program works with on a database."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from podium.db.migrations import REVISIONS  # no other use of this module needs the database
+
+        sys.stdout.write(f"{parser.prog} {__version__} (schema {REVISIONS[-1]})\n")
+        parser.exit()
+
+
 class App(cliff.app.App):
     """The ``podium`` command; errors pass through it to podium.cli.main."""
 
@@ -159,7 +170,9 @@ class App(cliff.app.App):
             + "\n".join(f"  {name:{width}}  {summary}" for name, _, summary in COMMANDS),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        parser.add_argument("--version", action="version", version=f"{self.NAME} {version}")
+        parser.add_argument(
+            "--version", action=_Version, nargs=0, help="show the version, and that of the schema"
+        )
         add_common_options(parser, default=None)
         parser.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
         return parser

@@ -118,7 +118,7 @@ def days(text: str) -> float:
     """Convert a time of days or hours to seconds."""
     found = re.fullmatch(r"([1-9]\d{0,4})([dh])", text, re.ASCII)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not like 90d or 12h")
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no time in days or hours, such as 90d or 12h")
     return int(found[1]) * (86_400.0 if found[2] == "d" else 3600.0)
 
 

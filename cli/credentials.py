@@ -135,6 +135,10 @@ class Set(_Asking):
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         if parsed_args.length and not parsed_args.generate:
             self.parser.error("argument --length: goes with --generate")
+        if parsed_args.generate and not parsed_args.on_bmc:
+            self.parser.error(
+                "argument --generate: goes with --on-bmc, as no BMC has a password nobody knows"
+            )
         call = SetCredentials(
             parsed_args.nodes,
             username=parsed_args.username,
@@ -150,7 +154,13 @@ class Set(_Asking):
         )
         where = "on the BMC and in Podium" if parsed_args.on_bmc else "in Podium, not on the BMC,"
         with self.podium() as podium:
-            return self.request(podium, call, f"change the password {where}", parsed_args)
+            try:
+                return self.request(podium, call, f"change the password {where}", parsed_args)
+            except errors.InvalidNode as wrong:
+                if call.password is None or call.username is not None:
+                    raise
+                file = "standard input" if parsed_args.password_file == "-" else parsed_args.password_file
+                raise errors.InvalidNode([f"{file}: {fault}" for fault in wrong.faults]) from None
 
     def _password(self, file: str) -> str:
         """Return the password that a file has, or that a person types.
@@ -195,7 +205,10 @@ def _length(text: str) -> int:
 
 
 def _canaries(text: str) -> int:
-    return 0 if text == "0" else arguments.count(text)
+    try:
+        return 0 if text == "0" else arguments.count(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a number from 0 on") from None
 
 
 class Undo(_Asking):

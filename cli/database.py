@@ -100,3 +100,8 @@ class Copy(command.Command):
                 f"{sum(counts.values())} rows are the same in {source.where} and the copy; now set"
                 f" [database] connection = {database_urls.plain(target.where)}"
             )
+            if counts.get("secret_keys") and source.sealing is not None:
+                self.say(
+                    f"its secrets are encrypted with the keys of {source.sealing.source}: bring that file to"
+                    " the programs that use the copy, and name it with [secrets] key_file"
+                )

@@ -47,6 +47,6 @@ class Check(command.Lister):
 
 def _row(check: LoginCheck) -> list[Any]:
     shown = {name: getattr(check, name, None) for name in _COLUMNS}
-    remarks = [*check.remarks, *(["in maintenance"] if check.maintenance else [])]
+    remarks = [*check.remarks, *(["the node is in maintenance"] if check.maintenance else [])]
     shown |= {"name": check.node, "remarks": [check.error, *remarks] if check.error else remarks}
     return [shown[name] for name in _COLUMNS]

@@ -25,7 +25,7 @@ class Reveal(command.Command):
         parser = super().get_parser(prog_name)
         parser.add_argument("node", metavar="NODE", help="its name or UUID")
         parser.add_argument(
-            "--output-file", type=Path, required=True, metavar="FILE", help="which must not be there yet"
+            "--output-file", type=_file, required=True, metavar="FILE", help="which must not be there yet"
         )
         return parser
 
@@ -43,6 +43,12 @@ class Reveal(command.Command):
             f"{arguments.who()} had the password of {node.name} written into {parsed_args.output_file}",
         )
         self.say(f"{node.name}: user and password are in {parsed_args.output_file}")
+
+
+def _file(text: str) -> Path:
+    if text == "-":
+        raise argparse.ArgumentTypeError("the password is not printed: name a new file")
+    return Path(text)
 
 
 def _account(driver: base.Driver, node: api.NodeRecord) -> dict[str, str | None]:

@@ -13,6 +13,7 @@ from podium import errors, node_ranges
 from podium.cli import command
 from podium.cli.showing.tables import Form
 from podium.conf.database import database_url, engine_options
+from podium.conf.secrets import key_file
 from podium.db import opening, schema, secret_keys
 from podium.db.engine import Database
 from podium.db.keyring import Keyring
@@ -78,6 +79,8 @@ class Check(Command, command.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], list[list[Any]]]:
         with self.stored() as database, self.progress("reading") as report:
             names = self._names(database)
+            file = key_file(self.config, database.sqlite_file)
+            is_made = file is not None and file.made
             found = tally.tally(database, Secrets(registry.secret_names()), report)
             with database.read() as connection:
                 holders, lacking = tally.holders(connection), loss.lacking(connection)
@@ -86,7 +89,7 @@ class Check(Command, command.Lister):
         wrong = [one for one in found if one.counts and one.key not in names[:1]]
         self._status = int(bool(wrong or lacking))
         for one in wrong:
-            self.warn(_remark(one, names))
+            self.warn(_remark(one, names, is_made=is_made))
         if lacking:
             self.warn(f"{node_ranges.fold(lacking)}: a secret was lost with its key; {SET_AGAIN}")
         return _COLUMNS, [
@@ -116,13 +119,19 @@ def _place(key: str | None, names: Sequence[str]) -> str | None:
     return "first" if key == names[0] else "other"
 
 
-def _remark(one: tally.Tally, names: Sequence[str]) -> str:
-    """Return what to do about secrets that are not encrypted with the first key."""
+def _remark(one: tally.Tally, names: Sequence[str], *, is_made: bool) -> str:
+    """Return what to do about secrets that are not encrypted with the first key.
+
+    :param is_made: whether daemons make a key file where there is none
+    """
     count = sum(one.counts.values())
     secrets = f"{count} secret{'s are' if count > 1 else ' is'}"
     if one.key is None:
-        remedy = f"see: podium secret {'rotate' if names else 'new-key'}"
-        return f"{secrets} not encrypted; {remedy}"
+        if is_made and not names:
+            return (
+                f"{secrets} not encrypted; the next daemon that starts makes a key, or: podium secret new-key"
+            )
+        return f"{secrets} not encrypted; see: podium secret {'rotate' if names else 'new-key'}"
     if one.key in names:
         return f"{secrets} encrypted with the key {one.key}, not with the first; see: podium secret rotate"
     return (

@@ -78,7 +78,10 @@ def _warn_of_others(database: Database, host: str) -> None:
     if others:
         LOG.warning(
             "SQLite is for one host, but conductors on %s work on %s too; if that is another machine, the"
-            " file will be damaged: stop this one, and see podium db copy for PostgreSQL or MariaDB",
+            " file will be damaged: stop this one, and see podium db copy for PostgreSQL or MariaDB. If the"
+            " file was restored from a backup of such a host, or this one was renamed: podium conductor"
+            " forget %s",
             ", ".join(others),
             database.sqlite_file,
+            others[0],
         )

@@ -42,6 +42,8 @@ from podium.db.credential_changes import ASKED, SENT, UNKNOWN
 from podium.drivers import driver_info
 from podium.drivers.base import Login
 
+#: Characters of a password that is masked wherever it is met, see podium.spelling.
+_SHORTEST_PASSWORD: Final = 3
 _SHORTEST_KEY: Final = 16
 #: Characters of a password that is made up, where the hardware takes many more.
 _MADE: Final = 32
@@ -87,6 +89,11 @@ def _check(backend: Backend, call: SetCredentials) -> None:
         raise errors.BadRequest("give a password, or generate = true, and not both")
     if call.generate and not call.on_bmc:
         raise errors.BadRequest("generate goes with on_bmc: no BMC has a password that nobody knows")
+    if call.on_bmc and call.password is not None and len(call.password) < _SHORTEST_PASSWORD:
+        raise errors.BadRequest(
+            f"a password for the BMC has at least {_SHORTEST_PASSWORD} characters: a shorter one could not be"
+            " hidden in what the BMC answers"
+        )
     if call.length is not None and not call.generate:
         raise errors.BadRequest("length goes with generate")
     for name, text in (("password", call.password), ("username", call.username)):

@@ -244,7 +244,7 @@ class PowerActions:
     async def drain(self, seconds: float) -> None:
         """Wait for the changes under way; the next run resumes those that take longer."""
         if self._tasks:
-            LOG.info("Waiting up to %.0f s for %d power changes under way", seconds, len(self._tasks))
+            LOG.info("Waiting up to %.0f s for %d changes under way", seconds, len(self._tasks))
             _, late = await asyncio.wait(self._tasks, timeout=seconds)
             for task in late:
                 task.cancel()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from podium import __version__
 from podium.cli.main import main
 from podium.db import api, schema
 from podium.db.engine import Database
@@ -221,3 +222,8 @@ def test_a_bad_range_changes_nothing_and_a_list_does_not_say_so(podium: Run) -> 
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "r1n[03-01] is not a range of nodes" in done.stderr
+
+
+def test_the_version_is_shown_with_that_of_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"podium {__version__} (schema {schema.head()})\n"

@@ -169,6 +169,16 @@ def test_a_person_types_it_twice(podium: Run, monkeypatch: pytest.MonkeyPatch) -
     assert podium("credential", "set", "n1", "--password-file", "-").returncode == 0
 
 
+def test_a_password_that_the_driver_does_not_take_is_named_by_its_file(podium: Run, tmp_path: Path) -> None:
+    file = tmp_path / "long"
+    file.write_text("x" * 21)
+    file.chmod(0o600)
+    podium("node", "create", "--driver", "ipmi", "--name", "r1", "--driver-info", "ipmi_address=192.0.2.1")
+    done = podium("credential", "set", "r1", "--password-file", str(file))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"podium: {file}: driver_info: ipmi_password has a wrong value")
+
+
 @rest_is_long(
     ("arguments", "fault"),
     [
@@ -176,8 +186,9 @@ def test_a_person_types_it_twice(podium: Run, monkeypatch: pytest.MonkeyPatch) -
         (["--generate", "--password-file", "x"], "not allowed with argument"),
         (["--password-file", "x", "--length", "9"], "argument --length: goes with --generate"),
         (["--generate", "--length", "7"], "7 is not between 8 and 64"),
-        (["--generate", "--canary", "-1"], "-1 is not a number from 1 on"),
-        (["--generate", "--expires", "soon"], "'soon' is not like 90d or 12h"),
+        (["--generate", "--canary", "-1"], "-1 is not a number from 0 on"),
+        (["--generate"], "argument --generate: goes with --on-bmc"),
+        (["--generate", "--expires", "soon"], "'soon' is no time in days or hours, such as 90d or 12h"),
     ],
 )
 def test_what_makes_no_sense_is_an_error_of_the_command_line(

@@ -50,7 +50,7 @@ def test_a_line_for_each_node_and_success_if_all_logins_work(
     usual = ["ada", "OPERATOR", "IPMI 2.0", "power on"]
     assert cells(done.stdout) == [
         ["n1", "works", *usual, "the password expires"],
-        ["n2", "works", *usual, "the password expires, in maintenance"],
+        ["n2", "works", *usual, "the password expires, the node is in maintenance"],
     ]
 
 

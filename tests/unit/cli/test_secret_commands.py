@@ -51,6 +51,9 @@ def test_an_old_database_is_encrypted_and_nothing_of_before_is_left(
 ) -> None:
     database.keep_open()  # as a conductor does, so that there is a log beside the file
     assert places(check(podium, expect=1)) == [(None, None, 2)]
+    assert "the next daemon that starts makes a key, or: podium secret new-key" in (
+        podium("secret", "check").stderr
+    )
     done = podium("secret", "rotate")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith("run: podium secret new-key\n")
@@ -235,6 +238,12 @@ def test_a_password_is_written_for_its_owner_alone_and_that_is_logged(
     assert (done.returncode, done.stderr) == (1, f"podium: {file} is there already; name a new file\n")
 
 
+def test_a_password_is_not_printed(podium: Here) -> None:
+    done = podium("secret", "reveal", "n1", "--output-file", "-")
+    assert done.returncode == 2
+    assert "the password is not printed: name a new file" in done.stderr
+
+
 def test_a_node_without_a_password_is_said_to_have_none(
     podium_here: Here, database: Database, tmp_path: Path
 ) -> None:
@@ -244,3 +253,14 @@ def test_a_node_without_a_password_is_said_to_have_none(
         done = podium_here("secret", "reveal", name, "--output-file", str(tmp_path / "out"))
         assert done.stderr == f"podium: {name} has no ipmi_password; see: podium node set\n"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_copy_of_an_encrypted_database_says_which_file_to_bring(
+    podium: Here, key_file: Path, tmp_path: Path
+) -> None:
+    podium("secret", "new-key")
+    podium("secret", "rotate")
+    (tmp_path / "url").write_text(f"sqlite:///{tmp_path}/elsewhere/copy.sqlite\n")
+    done = podium("db", "copy", "--to", f"@{tmp_path}/url")
+    assert done.returncode == 0, done.stderr
+    assert f"encrypted with the keys of {key_file}: bring that file" in done.stdout.splitlines()[-1]

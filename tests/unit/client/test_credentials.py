@@ -412,6 +412,15 @@ def test_a_request_that_is_sent_again_is_one_operation_and_leaves_no_password(
     assert kept and NEW not in repr(kept)
 
 
+def test_a_password_that_could_not_be_hidden_is_not_given_to_a_bmc(
+    podium: Podium, fleet: Callable[..., None]
+) -> None:
+    fleet("n1")
+    with pytest.raises(errors.BadRequest, match="at least 3 characters"):
+        podium.set_credentials("n1", password="ab", on_bmc=True)
+    assert [*podium.operations()] == []
+
+
 _OPEN: Final = Server(url="http://podium.example.com:6385")
 
 

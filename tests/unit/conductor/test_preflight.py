@@ -54,3 +54,4 @@ def test_conductors_of_several_hosts_on_one_file_are_warned(
         caplog.messages
     )
     assert len(caplog.messages) == warnings
+    assert all(text.endswith("podium conductor forget there") for text in caplog.messages)
