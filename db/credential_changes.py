@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium.db import retention
+from podium.db import clock, retention
 from podium.db.bulk import AT_ONCE, among, chunks
 from podium.db.faults import POWER_FAILURE
 from podium.db.models import columns, nodes
@@ -38,6 +38,9 @@ IN_FORCE: Final = "in force"
 KEPT: Final = "kept"
 UNKNOWN: Final = "unknown"
 GIVEN: Final = "given"
+
+#: Seconds after a second refused login in which no other is tried. BMCs count over less, most over minutes.
+PAUSE: Final = 600.0
 
 #: The ``fault`` of a node whose credentials are unknown, for people. That nobody logs in there, because
 #: hardware locks accounts, is due to ``credentials_in_doubt``, which maintenance does not touch.
@@ -67,6 +70,8 @@ class Change(NamedTuple):
     expire_at: datetime | None
     driver: str = ""
     place: str | None = None
+    refused_logins: int | None = None
+    refused_at: datetime | None = None
 
     @property
     def account(self) -> tuple[int, str | int]:
@@ -127,6 +132,25 @@ def note_sent(connection: sa.Connection, request_ids: Sequence[int]) -> None:
     asked = changes.c.on_bmc, changes.c.state == ASKED
     sent = sa.update(changes).where(_OF_CHANGES, *asked).values(state=SENT)
     connection.execute(sent, {"numbers": request_ids})
+
+
+def note_refused(connection: sa.Connection, request_ids: Sequence[int], count: int) -> None:
+    """Note of requests of one account how many logins were refused in a row, the last of them just now."""
+    at = clock.now(connection) if count else None
+    noted = sa.update(changes).where(_OF_CHANGES).values(refused_logins=count or None, refused_at=at)
+    connection.execute(noted, {"numbers": request_ids})
+
+
+def lately_refused(connection: sa.Connection, numbers: Collection[int]) -> dict[int, tuple[int, datetime]]:
+    """Of which nodes a change ended with refused logins that a BMC may still count: how many, and when."""
+    since = clock.later(clock.now(connection), -PAUSE)
+    its = columns(changes, ("node_id", "refused_logins", "refused_at"))
+    query = sa.select(*its).where(changes.c.refused_at > since).order_by(changes.c.request_id)
+    return {
+        row.node_id: (row.refused_logins, row.refused_at)
+        for chunk in chunks(sorted(numbers))
+        for row in connection.execute(query.where(changes.c.node_id.in_(chunk)))
+    }
 
 
 def let_go(connection: sa.Connection, request_ids: Sequence[int], now: datetime) -> None:

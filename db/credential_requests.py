@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import at_work, bulk, clock, sealed
+from podium.db import at_work, bulk, clock, credential_changes, sealed
 from podium.db.bulk import AMONG, AT_ONCE, chunks
 from podium.db.changes import next_change
 from podium.db.claims import CLAIM, Claim, in_doubt, refusal
@@ -267,6 +267,7 @@ def _tried(shares: Sequence[Share], canaries: int | None) -> int:
 def _write_changes(connection: sa.Connection, operation_id: int, shares: Sequence[Share]) -> None:
     its = sa.select(requests.c.node_id, requests.c.id).where(requests.c.operation_id == operation_id)
     numbers = {row.node_id: row.id for row in connection.execute(its)}
+    refused = _refused(connection, shares)
     for chunk in chunks(shares, AT_ONCE):
         rows = [
             {
@@ -282,7 +283,20 @@ def _write_changes(connection: sa.Connection, operation_id: int, shares: Sequenc
                 "new": dict(share.new),
                 "old": dict(share.old),
                 "expire_at": share.expire_at,
+                "refused_logins": refused.get(share.account or share.node.id, (None, None))[0],
+                "refused_at": refused.get(share.account or share.node.id, (None, None))[1],
             }
             for share in chunk
         ]
         connection.execute(sa.insert(changes), rows)
+
+
+def _refused(connection: sa.Connection, shares: Sequence[Share]) -> dict[str | int, tuple[int, datetime]]:
+    """By account the logins that its BMC refused lately, of whichever of its nodes has the most."""
+    lately = credential_changes.lately_refused(connection, [share.node.id for share in shares])
+    found: dict[str | int, tuple[int, datetime]] = {}
+    for share in shares:
+        if (its := lately.get(share.node.id)) is not None:
+            key = share.account or share.node.id
+            found[key] = max(its, found.get(key, its))
+    return found

@@ -163,9 +163,10 @@ def settle(
     doubtful = sa.update(nodes).where(AMONG).values(credentials_in_doubt=True)  # whatever a person said
     bulk.execute(connection, doubtful, sorted(its))
     settled = [row.request_id for row in rows if row.node_id in its]
-    for chunk in chunks(sorted(settled), AT_ONCE):
+    asked = open_operation(connection, names, shares, refused, Terms(who, timeout=timeout))
+    for chunk in chunks(sorted(settled), AT_ONCE):  # not before: the new ones go on counting refused logins
         connection.execute(sa.delete(changes).where(among(changes.c.request_id)), {"numbers": chunk})
-    return open_operation(connection, names, shares, refused, Terms(who, timeout=timeout))
+    return asked
 
 
 def _of_operations(connection: sa.Connection, accounts: Iterable[tuple[int, str | int]]) -> list[Change]:

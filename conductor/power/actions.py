@@ -28,10 +28,10 @@ from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.rooms.room import DriverRoom
 from podium.conductor.rooms.sql import Sql
-from podium.db import beginning, operations, power_limits
+from podium.db import beginning, credential_changes, operations, power_limits
 from podium.db import clock as clocks
 from podium.db.beginning import Begun, Due
-from podium.db.credential_changes import Change
+from podium.db.credential_changes import KEPT, SENT, UNKNOWN, Change
 from podium.db.outcomes import Outcome
 from podium.db.power_limits import Limits, Room
 from podium.db.worker import Worker
@@ -252,7 +252,7 @@ class PowerActions:
     async def _carry_out(self, begun: Begun, context: RequestContext) -> None:
         node, ended = begun.node, False
         try:
-            state, error, credentials = await self._change(begun, context)
+            state, error, credentials = await self._outcome(begun, context)
             if self._lease is not None and self._lease.ended:
                 return  # whoever owns the node now goes on
             if self._fleet.is_lost(node.id) and not await self._has_left(begun, context):
@@ -293,6 +293,22 @@ class PowerActions:
         await asyncio.wait([left], timeout=_RETURN)
         return left.done()
 
+    async def _outcome(
+        self, begun: Begun, context: RequestContext
+    ) -> tuple[str | None, str | None, str | None]:
+        """As :meth:`_change`. A fault is an outcome too: else the request would begin again without end."""
+        try:
+            return await self._change(begun, context)
+        except (errors.DatabaseUnavailable, errors.MemberEnded, concurrent.futures.CancelledError):
+            raise
+        except Exception as fault:
+            LOG.exception("%s: %s cannot be carried out", begun.node.name, begun.action)
+            text = f"it cannot be carried out: {type(fault).__name__}, see the log of {self._worker.host}"
+            if begun.change is None:
+                return None, text, None
+            was_sent = begun.change.state == SENT or (begun.change.on_bmc and begun.request_id in self._sent)
+            return None, text, UNKNOWN if was_sent else KEPT
+
     async def _change(
         self, begun: Begun, context: RequestContext
     ) -> tuple[str | None, str | None, str | None]:
@@ -327,14 +343,16 @@ class PowerActions:
     def _credentials(
         self, begun: Begun, change: Change, confirm: Callable[[], Awaitable[None]]
     ) -> CredentialChange:
-        now = time.monotonic()
+        now, loop = time.monotonic(), asyncio.get_running_loop()
         timeout = begun.timeout or self._timeouts.credentials
+        refused_ago = (self._now() - change.refused_at).total_seconds() if change.refused_at else 0.0
         return CredentialChange(
             self._rooms[begun.node.driver],
             node_of(begun.node, now),
-            Wanted(change, timeout, begun.sent_at is not None),
+            Wanted(change, timeout, begun.sent_at is not None, refused_ago),
             confirm,
             others=[node_of(other.node, now) for other in begun.others],
+            note_refused=functools.partial(self._note_refused, loop, [*_nodes(begun)]),
             lease=self._lease,
         )
 
@@ -350,6 +368,13 @@ class PowerActions:
 
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(confirm_all(), loop))
         loop.call_soon_threadsafe(self._sent.update, nodes)
+
+    async def _note_refused(
+        self, loop: asyncio.AbstractEventLoop, requests: Sequence[int], count: int
+    ) -> None:
+        """Write down how many logins were refused in a row; in the driver's room."""
+        note = functools.partial(credential_changes.note_refused, request_ids=requests, count=count)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._sql.write(note), loop))
 
     async def _run(
         self, begun: Begun, change: Callable[[], Coroutine[Any, Any, _T]], context: RequestContext

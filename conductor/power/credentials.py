@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import enum
 import inspect
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from typing import Any, Final, NamedTuple
 from podium import errors, masking
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.change import LONGEST_CALL
+from podium.conductor.power.refusals import Refusals
 from podium.conductor.rooms import hiding
 from podium.conductor.rooms.holding import Hold
 from podium.conductor.rooms.places import NotAsked
@@ -33,8 +35,6 @@ from podium.pacing import Gaps
 _GAPS: Final = Gaps(5.0, 60.0)
 #: Seconds after which old credentials that are right are tried once more, before they count.
 _AGAIN: Final = 10.0
-#: Seconds before a login is tried again after both were refused: as much as the most careful hardware counts.
-_REFUSED: Final = 300.0
 #: Errors that are no fault of the driver.
 _PLAIN: Final = (errors.DriverError, errors.DatabaseError, errors.NodeConflict, TimeoutError)
 
@@ -44,6 +44,7 @@ class _Answer(enum.Enum):
 
     RIGHT = enum.auto()
     WRONG = enum.auto()
+    NOT_TRIED = enum.auto()  # the driver lets none be tried for a while
     SILENCE = enum.auto()
 
 
@@ -57,11 +58,13 @@ class Wanted:
 
     :param timeout: seconds until the old credentials must be proved, and again until one of both must be
     :param tried: whether a conductor that has ended may have sent something
+    :param refused_ago: seconds since a login was refused, of which the change knows how many were
     """
 
     change: Change
     timeout: float
     tried: bool = False
+    refused_ago: float = 0.0
 
 
 class _Side(NamedTuple):
@@ -87,6 +90,7 @@ class CredentialChange:
 
     :param others: nodes that have the same account; they are kept from visits too
     :param confirm: has the database confirm that the request is under way here, and note that it was sent
+    :param note_refused: writes down how many logins were refused in a row
     :param lease: of this conductor, without which nothing is sent
     :param clock: seconds, monotonic
     :param pause: waits for so many seconds
@@ -100,6 +104,7 @@ class CredentialChange:
         confirm: Callable[[], Awaitable[None]],
         *,
         others: Sequence[Node] = (),
+        note_refused: Callable[[int], Awaitable[None]],
         lease: Lease | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -108,23 +113,25 @@ class CredentialChange:
         self._driver = room.driver
         self._wanted = wanted
         self._change = change = wanted.change
-        self._old = _Side(_with(node, change.old), KEPT)
-        self._new = _Side(_with(node, change.new), IN_FORCE)
         self._nodes = [node, *others]
+        self._sides: tuple[_Side, ...] = ()
         self._confirm = confirm
         self._lease = lease
         self._clock = clock
         self._pause = pause
+        count = change.refused_logins or 0
+        self._refusals = Refusals(count, wanted.refused_ago, note_refused, clock, pause)
         self._hold: Hold | None = None
         self._said = ""  # why the last thing that was tried failed
 
     async def carry_out(self) -> Became:
         """Carry out the request, and find out which credentials the hardware has."""
-        # In everything that is logged from here on the secrets of both are hidden.
-        hiding.note_call(self._room.secrets, self._old.node, self._new.node)
         is_sent = self._change.state == SENT
         try:
+            self._open()
             self._check_support()
+            if not is_sent:
+                self._check_refused()
             async with contextlib.AsyncExitStack() as stack:
                 self._hold = await self._take(stack)
                 if is_sent:
@@ -138,6 +145,29 @@ class CredentialChange:
             text = self._words(error)
         return Became(text, UNKNOWN if is_sent else KEPT)
 
+    def _open(self) -> None:
+        """Put together the node as it is with either credentials.
+
+        :raises _Failed: what is encrypted cannot be opened
+        """
+        node = self._nodes[0]
+        try:
+            self._old = _Side(_with(node, self._change.old), KEPT)
+            self._new = _Side(_with(node, self._change.new), IN_FORCE)
+        except errors.SecretUnreadable as damage:
+            raise _Failed(f"the passwords of this change cannot be read: {damage}") from None
+        self._sides = self._new, self._old
+        # In everything that is logged from here on the secrets of both are hidden.
+        hiding.note_call(self._room.secrets, self._old.node, self._new.node)
+
+    def _check_refused(self) -> None:
+        """Make sure that a login may be tried."""
+        if wait := self._refusals.wait:
+            raise _Failed(
+                f"logins were refused in a row within minutes, and another one could lock the account: ask"
+                f" again in {math.ceil(wait)} s"
+            )
+
     def _check_support(self) -> None:
         name = self._driver.name
         if not checks_login(self._driver):
@@ -145,7 +175,7 @@ class CredentialChange:
         if self._change.on_bmc and not sets_password(self._driver):
             raise _Failed(f"the driver {name} cannot change the password on the BMC")
         # The old ones are not needed to prove new ones, and may be lost.
-        for side in (self._old, self._new) if self._change.on_bmc else (self._new,):
+        for side in reversed(self._sides) if self._change.on_bmc else (self._new,):
             self._driver.validate(side.node)
 
     async def _take(self, stack: contextlib.AsyncExitStack) -> Hold:
@@ -168,7 +198,8 @@ class CredentialChange:
                 " hardware locks accounts; ask again"
             )
         end = self._clock() + self._wanted.timeout
-        if await self._answer(self._first(end, self._new.node, self._driver.check_login)) is _Answer.RIGHT:
+        login = self._first(end, self._new.node, self._driver.check_login)
+        if await self._answer(login, end) is _Answer.RIGHT:
             return Became(None, IN_FORCE)
         raise _Failed(self._said)
 
@@ -177,13 +208,13 @@ class CredentialChange:
         end = self._clock() + self._wanted.timeout
         gaps = iter(_GAPS)
         while (answer := await self._try(self._old, end)) is not _Answer.RIGHT:
-            if answer is _Answer.WRONG or self._clock() >= end:
+            if answer is not _Answer.SILENCE or self._clock() >= end:
                 raise _Failed(f"the present password was not proved, so that none was sent: {self._said}")
             await self._rest(next(gaps), end)
         await self._room.close_sessions(self._nodes)
         if await self._send(end):
             return await self._prove(self._new, self._old)
-        return await self._prove(self._old, self._new, is_refused=True)
+        return await self._prove(self._old, self._new)
 
     async def _send(self, end: float) -> bool:
         """Send the new password once; return whether the hardware may have taken it.
@@ -200,6 +231,8 @@ class CredentialChange:
             self._said = self._words(silence)
         except errors.DriverError as refusal:
             self._said = self._words(refusal)
+            if isinstance(refusal, errors.AuthenticationRefused) and not refusal.wait:
+                await self._refusals.add(end)
             return False
         except Exception as fault:
             self._said = self._words(fault)
@@ -244,49 +277,71 @@ class CredentialChange:
                     raise _Failed(f"nothing was sent: {why}{self._words(error)}") from None
             await self._rest(next(gaps), end)
 
-    async def _prove(self, first: _Side, second: _Side, *, is_refused: bool = False) -> Became:
+    async def _prove(self, first: _Side, second: _Side) -> Became:
         """Find out which credentials the hardware has, with as few wrong logins as that takes.
 
-        :param is_refused: whether the hardware said that it keeps the old ones
+        The old ones count when they are right twice, also where the hardware said that it keeps them.
         """
         story, end = self._said, self._clock() + self._wanted.timeout
-        gaps, was_right = iter(_GAPS), is_refused
+        gaps, was_right = iter(_GAPS), False
+        wrong: set[str] = set()
         while True:
+            if wait := self._refusals.wait:
+                if self._clock() + wait >= end:
+                    return Became(self._not_proved(), UNKNOWN)
+                await self._rest(wait, end)
             answer = await self._try(first, end)
-            if answer is _Answer.WRONG:
-                first, second = second, first
-                answer = await self._try(first, end)
             if answer is _Answer.RIGHT and first.state == IN_FORCE:
                 return Became(None, IN_FORCE)
             if answer is _Answer.RIGHT and was_right:
                 kept = "the BMC has the old password still"
                 return Became(f"{kept}: {story}" if story else kept, KEPT)
-            seconds = {_Answer.RIGHT: _AGAIN, _Answer.WRONG: _REFUSED}.get(answer) or next(gaps)
             was_right = answer is _Answer.RIGHT
-            if answer is _Answer.WRONG and self._is_settling:
-                why = f"the BMC took neither the new nor the old password: {self._said}"
-                remedy = "if it has another one, give it with: podium node set"
-                return Became(f"{why}; both are kept; {remedy}", UNKNOWN)
-            if self._clock() + (seconds if answer is _Answer.WRONG else 0.0) >= end:
-                why = f"neither the new nor the old password was proved: {self._said}"
-                return Became(f"{why}; both are kept, see: podium credential settle", UNKNOWN)
-            await self._rest(seconds, end)
+            if answer is _Answer.WRONG:
+                wrong.add(first.state)
+                if len(wrong) == 2 and self._is_settling:
+                    why = f"the BMC took neither the new nor the old password: {self._said}"
+                    remedy = "if it has another one, give it with: podium node set"
+                    return Became(f"{why}; both are kept; {remedy}", UNKNOWN)
+                first, second = second, first
+            elif answer is not _Answer.NOT_TRIED:
+                if self._clock() >= end:
+                    return Became(self._not_proved(), UNKNOWN)
+                await self._rest(_AGAIN if was_right else next(gaps), end)
 
     @property
     def _is_settling(self) -> bool:
         """Whether nothing was sent for this request: a person waits who may know a third password."""
         return self._change.state == SENT and not self._wanted.tried
 
-    async def _try(self, side: _Side, end: float) -> _Answer:
-        return await self._answer(self._call(end, side.node, self._driver.check_login))
+    def _not_proved(self) -> str:
+        why = f"neither the new nor the old password was proved: {self._said or 'no login was tried'}"
+        if wait := self._refusals.wait:
+            why = f"{why}; no login for another {math.ceil(wait)} s, because one more could lock the account"
+        return f"{why}; both are kept, see: podium credential settle"
 
-    async def _answer(self, login: Awaitable[None]) -> _Answer:
+    async def _try(self, side: _Side, end: float) -> _Answer:
+        return await self._answer(self._call(end, side.node, self._driver.check_login), end)
+
+    async def _answer(self, login: Awaitable[None], end: float) -> _Answer:
+        answer = await self._ask(login)
+        if answer is _Answer.WRONG:
+            await self._refusals.add(end)
+        elif answer is _Answer.RIGHT:
+            await self._refusals.clear()
+        return answer
+
+    async def _ask(self, login: Awaitable[None]) -> _Answer:
         try:
             await login
         except _Failed:
             raise
         except errors.AuthenticationRefused as refusal:
             self._said = self._words(refusal)
+            if refusal.wait:
+                self._refusals.leave_alone(refusal.wait)
+                self._said += f"; that is over in {math.ceil(refusal.wait)} s"
+                return _Answer.NOT_TRIED
             return _Answer.WRONG
         except (errors.BMCUnreachable, errors.InvalidDriverInfo, TimeoutError) as silence:
             self._said = self._words(silence)
@@ -316,7 +371,7 @@ class CredentialChange:
         text = errors.one_line(error)
         if not isinstance(error, _PLAIN):
             text = f"fault of the driver {self._driver.name}: {text}"
-        for side in (self._new, self._old):
+        for side in self._sides:
             text = masking.scrub(text, side.node.driver_info, self._room.secret)
         return text
 

@@ -15,6 +15,8 @@ from podium.db.sealed import Sealed
 #: was sent nothing), sent (it may have either), in force (the node has the new ones), kept (it has the old
 #: ones), unknown (neither was proved; both are kept until one is) or given (a person said then what the node
 #: has). ``settled_at`` is when the last four came about; both stay for some days after that.
+#: ``refused_logins`` is how many were refused in a row for the account up to now, those of the change before
+#: included, and ``refused_at`` when the last of them was.
 credential_changes: Final = sa.Table(
     "credential_changes",
     metadata,
@@ -31,6 +33,8 @@ credential_changes: Final = sa.Table(
     sa.Column("old", Sealed, nullable=False),
     sa.Column("expire_at", UTCDateTime),
     sa.Column("settled_at", UTCDateTime, index=True),
+    sa.Column("refused_logins", sa.Integer),
+    sa.Column("refused_at", UTCDateTime),
 )
 
 #: A key with which something in this database is encrypted, by its name; the key itself is elsewhere.

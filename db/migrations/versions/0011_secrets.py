@@ -42,6 +42,8 @@ def _credentials() -> None:
         sa.Column("old", sa.JSON, nullable=False),
         sa.Column("expire_at", TIME),
         sa.Column("settled_at", TIME),
+        sa.Column("refused_logins", sa.Integer),
+        sa.Column("refused_at", TIME),
     )
     for column in ("operation_id", "node_id", "settled_at", "place"):
         create_index(f"ix_credential_changes_{column}", "credential_changes", [column])

@@ -7,15 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from fakes import HERE, THERE, Pieces, all_slots, joined, pieces, until
 from podium import errors, states
 from podium.conductor.fleet.fleet import Fleet
+from podium.conductor.power import actions
 from podium.conductor.power.actions import PowerActions, Timeouts
 from podium.conductor.recording.recorder import Recorder
 from podium.conductor.rooms import context as contexts
 from podium.conductor.sweep.power_sync import PowerSync
-from podium.db import api, beginning, credential_changes, credential_sequels, credentials, members, operations
+from podium.db import (
+    api,
+    beginning,
+    clock,
+    credential_changes,
+    credential_sequels,
+    credentials,
+    members,
+    models,
+    operations,
+)
 from podium.db.accounts import Account
 from podium.db.credential_changes import FAULT, UNKNOWN
 from podium.db.credential_requests import Asked
@@ -329,5 +341,110 @@ def test_a_node_whose_change_waits_is_read_as_ever(tmp_path: Path) -> None:
             with it.it.database.read() as connection:
                 number = it.it.node("a").power_request_id
                 assert credential_changes.of_requests(connection, [number])[number].state == "asked"
+
+    asyncio.run(main())
+
+
+def test_three_wrong_passwords_in_three_requests_are_two_wrong_logins(tmp_path: Path) -> None:
+    """Whatever conductor carries them out: hardware locks accounts at the third."""
+
+    async def main() -> None:
+        async with site(tmp_path) as it:
+            for number, typo in enumerate(("wrong-1", "wrong-2", "wrong-3")):
+                asked = it.ask("b", passwords=typo, on_bmc=False)
+                await it.done()
+                assert set(it.states(asked).values()) == {"failed"}
+                if number == 1:
+                    await it.succeed()
+            assert it.driver.wrong == [("b", "wrong-1"), ("b", "wrong-2")]
+            assert "another one could lock the account" in (it.it.node("c").last_error or "")
+            it.ask("b", on_bmc=True)
+            await it.done()
+            assert (it.known("b"), it.driver.set) == (["old"], [])
+
+    asyncio.run(main())
+
+
+def test_what_was_refused_long_ago_holds_up_nobody(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with site(tmp_path) as it:
+            for typo in ("wrong-1", "wrong-2"):
+                it.ask("a", passwords=typo, on_bmc=False)
+                await it.done()
+            changes = models.credential_changes
+            with it.it.database.write() as connection:
+                before = clock.later(clock.now(connection), -credential_changes.PAUSE)
+                connection.execute(sa.update(changes).values(refused_at=before))
+            it.ask("a")
+            await it.done()
+            assert it.known("a") == ["new"]
+
+    asyncio.run(main())
+
+
+def test_settling_begins_with_what_the_change_before_it_had_refused(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with site(tmp_path) as it:
+            asked = it.ask("b")
+            with it.it.database.write() as connection:
+                numbers = [row.id for row in operations.requests_of(connection, asked.operation_id or 0)]
+                beginning.begin(connection, numbers, HERE, utcnow())
+                credential_changes.note_refused(connection, numbers, 2)
+            nodes = {row: it.it.node(name).id for row, name in zip(numbers, ("b", "c"), strict=True)}
+            it.it.recorder.add_outcomes(
+                Outcome(node, request, HERE, utcnow(), None, "silent", None, UNKNOWN)
+                for request, node in nodes.items()
+            )
+            assert await it.it.recorder.flush()
+            with it.it.database.write() as connection:
+                found, login = api.find_nodes(connection, ["c"]), {"bmcs": Account("password")}
+                credential_sequels.settle(connection, found, "bob@desk", login, timeout=5)
+            it.driver.passwords["b2"] = "a third one"
+            await it.done()
+            assert (it.it.node("b").fault, it.driver.wrong) == (FAULT, [])
+            assert "no login for another" in (it.it.node("b").last_error or "")
+
+    asyncio.run(main())
+
+
+def test_a_change_that_is_damaged_ends_and_the_others_go_on(tmp_path: Path) -> None:
+    """The key of another database stands for the damage."""
+
+    async def main() -> None:
+        async with site(tmp_path) as it:
+            asked = it.ask("a", "d")
+            changes, damage = models.credential_changes, '{"password": "fernet!0123456789ab!gAAAAA"}'
+            with it.it.database.write() as connection:
+                its = changes.c.node_id == it.it.node("a").id
+                connection.execute(sa.update(changes).where(its).values(new=sa.literal_column(f"'{damage}'")))
+            await it.done()
+            assert it.states(asked) == {"a": "failed", "d": "done"}
+            assert "cannot be read" in (it.it.node("a").last_error or "")
+            assert it.it.node("a").target_power_state is None
+            assert len(it.it.fleet.taken) == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_whatever_fails_in_a_conductor_is_an_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bool
+) -> None:
+    async def fail(change: Any) -> Any:
+        if sent:
+            await change._confirm()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(actions.CredentialChange, "carry_out", fail)
+
+    async def main() -> None:
+        async with site(tmp_path) as it:
+            asked = it.ask("a")
+            await it.done()
+            assert it.states(asked) == {"a": "failed"}
+            node = it.it.node("a")
+            assert node.last_error == "it cannot be carried out: ZeroDivisionError, see the log of here"
+            assert node.fault == (FAULT if sent else None)
+            assert len(it.it.fleet.taken) == 0
 
     asyncio.run(main())

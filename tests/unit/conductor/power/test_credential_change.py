@@ -19,6 +19,7 @@ from podium.conductor.rooms.hiding import HideSecrets
 from podium.conductor.rooms.places import NotAsked
 from podium.conductor.rooms.room import DriverRoom
 from podium.db.credential_changes import ASKED, IN_FORCE, KEPT, SENT, UNKNOWN, Change
+from podium.db.sealed import Unreadable
 from podium.drivers import base
 from rounds import ROUNDS
 
@@ -106,16 +107,47 @@ class Outage:
         self.confirmed += 1
 
 
+class Notes:
+    """Where it is written down how many logins were refused in a row, and when."""
+
+    def __init__(self, bmc: BMC, *failures: Exception) -> None:
+        self.bmc = bmc
+        self.failures = list(failures)
+        self.counts: list[int] = []
+        self.at = 0.0
+
+    async def __call__(self, count: int) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.counts.append(count)
+        self.at = self.bmc.now
+
+    @property
+    def count(self) -> int:
+        return self.counts[-1] if self.counts else 0
+
+
 def change_of(
-    bmc: BMC, *, on_bmc: bool, state: str = ASKED, tried: bool = False, old: str = "old-one", **more: Any
+    bmc: BMC,
+    *,
+    on_bmc: bool,
+    state: str = ASKED,
+    tried: bool = False,
+    old: str = "old-one",
+    refused: int = 0,
+    ago: float = 0.0,
+    timeout: float = 900.0,
+    **more: Any,
 ) -> Any:
     async def pause(seconds: float) -> None:
         bmc.now += seconds
         await asyncio.sleep(0)
 
     new = {"password": "new-one"}
-    wanted = Wanted(Change(1, 1, 1, None, on_bmc, state, new, {"password": old}, None), 900.0, tried)
+    change = Change(1, 1, 1, None, on_bmc, state, new, {"password": old}, None, refused_logins=refused)
+    wanted = Wanted(change, timeout, tried, ago)
     more.setdefault("confirm", Outage())
+    more.setdefault("note_refused", Notes(bmc))
     room = more.pop("room", None) or DriverRoom(bmc)
     return CredentialChange(room, NODE, wanted, clock=lambda: bmc.now, pause=pause, **more)
 
@@ -206,6 +238,8 @@ def test_what_the_hardware_refuses_is_told_in_its_words(fault: str, said: str) -
     bmc = BMC(fault=fault)
     assert carry_out(bmc, on_bmc=True) == (f"the BMC has the old password still: {said}", KEPT)
     assert (bmc.set, bmc.wrong) == (["new-one"], [])
+    # Right twice, as where the answer was lost: not all that a BMC says is so.
+    assert (bmc.logins, bmc.now) == (["old-one"] * 3, 10.0)
 
 
 @pytest.mark.parametrize("fault", ["silent", None])
@@ -251,7 +285,8 @@ def test_where_neither_is_right_it_is_unknown_after_few_wrong_logins_far_apart()
     bmc.set_password = take_another  # type: ignore[method-assign]
     ended = asyncio.run(asyncio.wait_for(change.carry_out(), 20))
     assert ended.credentials == UNKNOWN and "podium credential settle" in str(ended.error)
-    assert len(bmc.wrong) == 6 and bmc.now == 600.0
+    assert (bmc.wrong, bmc.now) == (["new-one", "old-one", "new-one"], 600.0)
+    assert "no login for another 600 s" in str(ended.error)
 
 
 def test_new_ones_are_proved_where_the_old_ones_are_lost() -> None:
@@ -297,7 +332,139 @@ def test_a_driver_that_cannot_is_told() -> None:
     assert "cannot change the password" in str(carry_out(Plain(), on_bmc=True).error)
 
 
+# Logins that were refused
+
+
+def test_a_refused_login_is_written_down_and_a_right_one_clears_that() -> None:
+    bmc = BMC(fault="lost")
+    notes = Notes(bmc)
+    assert carry_out(bmc, on_bmc=True, note_refused=notes, refused=1).credentials == KEPT
+    assert notes.counts == [0, 1, 0]
+
+
+def test_it_is_written_down_before_another_login_is_tried() -> None:
+    bmc = BMC("another")
+    notes = Notes(bmc, errors.DatabaseUnavailable("away"))
+    carry_out(bmc, on_bmc=True, state=SENT, note_refused=notes)
+    assert (notes.counts, bmc.wrong, bmc.now) == ([1, 2], ["new-one", "old-one"], 5.0)
+
+
+@pytest.mark.parametrize("on_bmc", [False, True])
+def test_after_two_refused_logins_a_request_is_told_how_long_no_other_is_tried(on_bmc: bool) -> None:
+    bmc = BMC()
+    ended = carry_out(bmc, on_bmc=on_bmc, refused=2, ago=100.0)
+    assert ended.credentials == KEPT and "ask again in 500 s" in str(ended.error)
+    assert (bmc.logins, bmc.wrong, bmc.set) == ([], [], [])
+    assert carry_out(BMC(), on_bmc=True, refused=2, ago=600.0).credentials == IN_FORCE
+
+
+def test_what_was_sent_waits_for_the_rest_of_the_pause() -> None:
+    bmc = BMC("new-one")
+    ended = carry_out(bmc, on_bmc=True, state=SENT, refused=2, ago=100.0)
+    assert (ended.credentials, bmc.now, bmc.wrong) == (IN_FORCE, 500.0, [])
+
+
+def test_what_was_sent_is_told_where_there_is_no_time_to_wait() -> None:
+    bmc = BMC("new-one")
+    ended = carry_out(bmc, on_bmc=True, state=SENT, refused=2, ago=100.0, timeout=60.0)
+    assert ended.credentials == UNKNOWN and "no login for another 500 s" in str(ended.error)
+    assert (bmc.logins, bmc.wrong, bmc.now) == ([], [], 0.0)
+
+
+@pytest.mark.parametrize("ago", [-50.0, 0.0])
+def test_a_clock_that_was_set_back_makes_the_pause_no_longer(ago: float) -> None:
+    bmc = BMC("new-one")
+    assert carry_out(bmc, on_bmc=True, state=SENT, refused=2, ago=ago).credentials == IN_FORCE
+    assert bmc.now == 600.0
+
+
+class Careful(BMC):
+    """Its driver tries no login for a while."""
+
+    careful_until = 300.0
+
+    def _log_in(self, node: base.Node) -> None:
+        if self.now < self.careful_until:
+            raise errors.AuthenticationRefused("it is left alone", self.careful_until - self.now)
+        super()._log_in(node)
+
+
+def test_what_the_driver_did_not_try_is_no_refused_login() -> None:
+    for on_bmc in (False, True):
+        bmc = Careful()
+        notes = Notes(bmc)
+        ended = carry_out(bmc, on_bmc=on_bmc, note_refused=notes)
+        assert ended.credentials == KEPT and str(ended.error).endswith(
+            "it is left alone; that is over in 300 s"
+        )
+        assert (notes.counts, bmc.set) == ([], [])
+    bmc = Careful()
+    assert carry_out(bmc, on_bmc=True, state=SENT).credentials == KEPT
+    assert (bmc.wrong, bmc.now) == (["new-one"], 310.0)
+
+
+@settings(max_examples=40 * ROUNDS, deadline=None)
+@given(
+    has=st.sampled_from(["old-one", "new-one", "a third one"]),
+    asked=st.lists(
+        st.tuples(
+            st.booleans(),
+            st.sampled_from([ASKED, SENT]),
+            st.sampled_from([8.0, 900.0, 4_000.0]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    gaps=st.lists(st.sampled_from([0.0, 30.0, 400.0, 700.0]), min_size=6, max_size=6),
+)
+def test_no_sequence_of_requests_locks_an_account(
+    has: str, asked: list[tuple[bool, str, float, bool]], gaps: list[float]
+) -> None:
+    """Of hardware that locks at the third wrong login in a row within the pause; each is a new conductor."""
+    bmc = BMC(has, "lie")
+    notes, at = Notes(bmc), list[float]()
+    log_in = bmc._log_in
+
+    def counted(node: base.Node) -> None:
+        try:
+            log_in(node)
+        except errors.AuthenticationRefused:
+            at.append(bmc.now)
+            raise
+        at.clear()
+
+    def check() -> None:
+        assert all(last - first >= 600.0 for first, last in zip(at, at[2:], strict=False)), at
+
+    bmc._log_in = counted  # type: ignore[method-assign]
+    for (on_bmc, state, timeout, tried), gap in zip(asked, gaps, strict=False):
+        carry_out(
+            bmc,
+            on_bmc=on_bmc or state == SENT,
+            state=state,
+            tried=tried,
+            timeout=timeout,
+            refused=notes.count,
+            ago=bmc.now - notes.at,
+            note_refused=notes,
+        )
+        check()
+        bmc.now += gap
+
+
 # Others
+
+
+def test_credentials_that_are_damaged_end_the_request() -> None:
+    damage = Unreadable(errors.SecretUnreadable("a value is damaged"))
+    for state, became in ((ASKED, KEPT), (SENT, UNKNOWN)):
+        bmc = BMC()
+        change = change_of(bmc, on_bmc=True, state=state)
+        change._change = change._change._replace(new=damage)
+        ended = asyncio.run(asyncio.wait_for(change.carry_out(), 20))
+        assert ended == ("the passwords of this change cannot be read: a value is damaged", became)
+        assert (bmc.set, bmc.wrong) == ([], [])
 
 
 def test_no_secret_is_in_what_it_says() -> None:
