@@ -12,6 +12,7 @@ from podium.node_ranges import natural
 _COLUMNS: Final = (
     "id",
     "action",
+    "what",
     "nodes",
     "held",
     "waiting",
@@ -24,7 +25,9 @@ _COLUMNS: Final = (
     "requested_at",
     "reason",
 )
-_DETAILS: Final = ("timeout", "then_off", "canaries", "undoes", "cancelled_by", "cancelled_at")
+_DETAILS: Final = ("timeout", "cancelled_by", "cancelled_at")
+_OF_POWER: Final = ("then_off",)
+_OF_CREDENTIALS: Final = ("canaries", "undoes", "undone_by")
 _OF_NODE: Final = (
     "state",
     "power_state",
@@ -44,7 +47,7 @@ class List(command.Lister):
         "operations",
         dropped=(
             *("held", "replaced", "cancelled", "requested_by", "begun", "waiting", "done"),
-            *("reason", "requested_at"),
+            *("reason", "requested_at", "what"),
         ),
         prose=("reason",),
     )
@@ -89,7 +92,8 @@ class Show(command.ShowOne):
             requests = list(podium.requests(parsed_args.operation))
         requests.sort(key=lambda request: natural(request.node_name))
         results = list(map(_of_node, requests)) if parsed_args.long else outcomes.folded(requests)
-        names = (*_COLUMNS, *_DETAILS)
+        is_power = operation.then_off is not None
+        names = (*_COLUMNS, *_DETAILS, *(_OF_POWER if is_power else _OF_CREDENTIALS))
         return (*names, "results"), [*_shown(operation, names), results]
 
 

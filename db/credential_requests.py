@@ -15,6 +15,7 @@ from podium.db import at_work, bulk, clock, credential_changes, sealed
 from podium.db.bulk import AMONG, AT_ONCE, chunks
 from podium.db.changes import next_change
 from podium.db.claims import CLAIM, Claim, in_doubt, refusal
+from podium.db.credential_changes import SENT
 from podium.db.models import credential_changes as changes
 from podium.db.models import nodes, operations
 from podium.db.models import power_requests as requests
@@ -134,6 +135,7 @@ class Terms:
 
     :param canaries: how many accounts are tried before the others; None for all at once
     :param undoes: the operation that it undoes
+    :param generated: whether Podium made the passwords up
     """
 
     who: str
@@ -141,6 +143,7 @@ class Terms:
     timeout: float | None = None
     canaries: int | None = None
     undoes: int | None = None
+    generated: bool = False
 
 
 def refusals(its: Sequence[Holder], faults: Sequence[str | None], asked: Collection[int]) -> dict[int, str]:
@@ -209,7 +212,13 @@ def _write(connection: sa.Connection, shares: Sequence[Share], terms: Terms) -> 
         "timeout": terms.timeout,
         "then_off": False,
     }
-    values = {"nodes": len(shares), "change": version, "canaries": terms.canaries, "undoes": terms.undoes}
+    values = {
+        "nodes": len(shares),
+        "change": version,
+        "canaries": terms.canaries,
+        "undoes": terms.undoes,
+        "what": _what(shares[0], terms),
+    }
     done = connection.execute(sa.insert(operations).values(**values, **asked))
     (number,) = done.inserted_primary_key or (0,)
     shares = _together(shares)
@@ -242,6 +251,16 @@ def _write(connection: sa.Connection, shares: Sequence[Share], terms: Terms) -> 
     asked_of = [share.node.id for share in shares]
     bulk.execute(connection, sa.update(nodes).where(AMONG).values(target), asked_of)
     return number, len(shares) - tried
+
+
+def _what(share: Share, terms: Terms) -> str:
+    """What kind of change an operation is, for people; all its shares are alike."""
+    if terms.undoes is not None:
+        return f"undo of {terms.undoes}"
+    if share.state == SENT:
+        return "settle"
+    where = "on the BMC" if share.on_bmc else "in Podium"
+    return f"{where}, generated" if terms.generated else where
 
 
 def _together(shares: Sequence[Share]) -> list[Share]:

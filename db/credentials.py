@@ -86,7 +86,7 @@ def ask(
         values = {"credentials_expire_at": expire_at, "version": version}
         numbers = [node.claim.id for node in already]
         bulk.execute(connection, sa.update(nodes).where(AMONG).values(values), numbers)
-    terms = Terms(who, reason, timeout, canaries or None)
+    terms = Terms(who, reason, timeout, canaries or None, generated=not isinstance(passwords, str))
     made = open_operation(connection, names, shares, refused, terms)
     have = {node.claim.id for node in already}
     return made._replace(already=[name for number, name in names.items() if number in have])

@@ -41,6 +41,7 @@ class Operation(NamedTuple):
     """An operation, see :data:`podium.db.models.operations`, and how far it is.
 
     :param counts: how many of its requests are in each state; states with none are left out
+    :param undone_by: the newest operation that undoes it
     """
 
     id: int
@@ -55,7 +56,9 @@ class Operation(NamedTuple):
     cancelled_at: datetime | None
     canaries: int | None
     undoes: int | None
+    what: str | None
     counts: Mapping[str, int]
+    undone_by: int | None
 
     @property
     def unfinished(self) -> int:
@@ -63,7 +66,7 @@ class Operation(NamedTuple):
         return sum(self.counts.get(state, 0) for state in UNFINISHED)
 
 
-_OPERATIONS: Final = sa.select(*columns(operations, Operation._fields[:-1]))
+_OPERATIONS: Final = sa.select(*columns(operations, Operation._fields[:-2]))
 
 
 def list_operations(
@@ -96,11 +99,15 @@ def _with_counts(connection: sa.Connection, query: sa.Select[Any]) -> list[Opera
     rows = connection.execute(query).all()
     by = requests.c.operation_id, requests.c.state
     counts: dict[int, dict[str, int]] = {row.id: {} for row in rows}
+    undone: dict[int, int] = {}
     for chunk in chunks(list(counts)):
+        latest = sa.select(operations.c.undoes, sa.func.max(operations.c.id))
+        latest = latest.where(operations.c.undoes.in_(chunk)).group_by(operations.c.undoes)
+        undone |= dict(map(tuple, connection.execute(latest)))
         counted = sa.select(*by, sa.func.count()).where(by[0].in_(chunk)).group_by(*by)
         for number, state, count in connection.execute(counted):
             counts[number][state] = count
-    return [Operation._make((*row, counts[row.id])) for row in rows]
+    return [Operation._make((*row, counts[row.id], undone.get(row.id))) for row in rows]
 
 
 class PowerRequest(NamedTuple):

@@ -68,11 +68,16 @@ class Operation(Record, frozen=True, kw_only=True):
     :param id: its number
     :param nodes: how many it is for
     :param canaries: how many machines are tried first, while the others are held; None for all at once
+    :param what: which change of credentials it is: ``in Podium`` or ``on the BMC``, perhaps ``, generated``
+        after that, ``undo of 2`` or ``settle``; None for the power
+    :param then_off: None for credentials
     :param undoes: the number of the operation that it undoes
+    :param undone_by: the number of the newest that undoes it
     """
 
     id: int
     action: str
+    what: str | None = None
     nodes: int
     held: int = 0
     waiting: int
@@ -85,11 +90,12 @@ class Operation(Record, frozen=True, kw_only=True):
     requested_at: datetime
     reason: str | None
     timeout: float | None
-    then_off: bool
+    then_off: bool | None
     cancelled_by: str | None
     cancelled_at: datetime | None
     canaries: int | None = None
     undoes: int | None = None
+    undone_by: int | None = None
 
     @property
     def unfinished(self) -> int:

@@ -158,6 +158,8 @@ def shown(found: operations.Operation) -> Operation:
     counts = {state: found.counts.get(state, 0) for state in operations.STATES}
     values: dict[str, Any] = {**found._asdict(), **counts}
     del values["counts"]
+    if found.action == states.CHANGE_CREDENTIALS:
+        values["then_off"] = None
     return Operation(**values)
 
 

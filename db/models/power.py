@@ -8,8 +8,9 @@ from podium.db.models.kinds import Exact, RowId, UTCDateTime, WorkerName, metada
 
 #: What a person, or enforcement, asked of the power of some nodes at once, or of their credentials.
 #:
-#: ``change`` is the number of the newest change of it or of the states of its requests. The last two are of
-#: operations that change credentials: how many nodes are tried before the others, and what it undoes.
+#: ``change`` is the number of the newest change of it or of the states of its requests. The last three are of
+#: operations that change credentials: how many nodes are tried before the others, which operation it
+#: undoes, and in words what kind of change it is.
 operations: Final = sa.Table(
     "operations",
     metadata,
@@ -26,6 +27,7 @@ operations: Final = sa.Table(
     sa.Column("change", sa.BigInteger, nullable=False, index=True, server_default=sa.text("0")),
     sa.Column("canaries", sa.Integer),
     sa.Column("undoes", sa.BigInteger),
+    sa.Column("what", sa.String(64)),
     sqlite_autoincrement=True,
 )
 

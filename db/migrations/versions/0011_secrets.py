@@ -26,6 +26,7 @@ def _credentials() -> None:
     add_column("nodes", sa.Column("credentials_in_doubt", sa.Boolean))
     add_column("operations", sa.Column("canaries", sa.Integer))
     add_column("operations", sa.Column("undoes", sa.BigInteger))
+    add_column("operations", sa.Column("what", sa.String(64)))
     number = sa.BigInteger
     create_table(
         "credential_changes",

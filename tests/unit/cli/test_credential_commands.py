@@ -258,7 +258,11 @@ def test_an_operation_is_undone(podium: Run, head: Head, database: Database, fil
         "change the password back of 2 nodes\noperation 2: 2 requested\nn[1-2]: credentials changed\n"
     )
     assert passwords(database) == [OLD] * 4
-    assert json.loads(podium("operation", "show", "2", "-f", "json").stdout)["undoes"] == 1
+    shown = json.loads(podium("operation", "show", "2", "-f", "json").stdout)
+    assert (shown["undoes"], shown["what"], "then_off" in shown) == (1, "undo of 1", False)
+    assert json.loads(podium("operation", "show", "1", "-f", "json").stdout)["undone_by"] == 2
+    rows = json.loads(podium("operation", "list", "-f", "json").stdout)
+    assert [row["what"] for row in rows] == ["undo of 1", "in Podium"]
     done = podium("operation", "undo", "7")
     assert (done.returncode, "there is no operation 7" in done.stderr) == (1, True)
 

@@ -225,7 +225,7 @@ def test_the_nodes_of_a_long_operation_are_a_table_in_natural_order(
     assert not [line for line in lines if line.startswith("cancelled_by")]
     wide = here("operation", "show", "1", "--long", "--wide", columns=80)
     assert [line for line in wide if line.endswith(ERROR)]
-    assert here("operation", "list", columns=80)[0].split()[:3] == ["id", "action", "nodes"]
+    assert here("operation", "list", columns=80)[0].split()[:3] == ["id", "action", "what"]
 
 
 def test_lists_are_in_natural_order_in_every_format(podium: Here, database: Database) -> None:

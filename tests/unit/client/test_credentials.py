@@ -70,6 +70,7 @@ def test_a_password_is_changed_for_a_few_nodes_and_then_for_the_others(
     found = podium.operation(1)
     assert (found.action, found.held, found.waiting, found.unfinished) == ("change credentials", 2, 1, 3)
     assert (found.canaries, found.undoes, found.reason, found.timeout) == (1, None, "Ada left", 20.5)
+    assert (found.what, found.undone_by, found.then_off) == ("in Podium", None, None)
     assert outcomes(podium, 1) == {
         "n1": "not begun yet",
         "n2": "waits for canaries",
@@ -240,6 +241,7 @@ def test_each_bmc_gets_a_password_of_its_own_that_nobody_is_told(
     assert {len(one) for one in made.values()} == {FakeDriver.login.longest if FakeDriver.login else 0}
     told = repr((asked, [*podium.operations()], [*podium.requests(1)], podium.node("n1")))
     assert not [one for one in made.values() if one in told]
+    assert podium.operation(1).what == "on the BMC, generated"
 
 
 def test_the_length_of_what_is_made_up_can_be_chosen_and_is_bounded(
@@ -321,7 +323,8 @@ def test_credentials_that_are_unknown_are_listed_and_settled(
     ]
     asked = podium.settle_credentials(where=Filter(driver="fake"), timeout=20.5)
     assert (asked.operation, asked.requested) == (2, 1)
-    assert podium.operation(2).timeout == 20.5
+    found = podium.operation(2)
+    assert (found.timeout, found.what, found.then_off) == (20.5, "settle", None)
     head.carry_out({})
     assert [one.state for one in podium.credentials()] == ["known", "known"]
     assert passwords(database)["n2"] == NEW
