@@ -24,10 +24,13 @@ _NUMBER: Final = re.compile(rf"[0-9]{{1,{_MOST_DIGITS}}}")
 _DIGITS: Final = re.compile(rf"({_NUMBER.pattern})")
 #: What cannot be in a name, and has a meaning in the node sets of ClusterShell.
 _SIGNS: Final = re.compile(r"[^A-Za-z0-9_.:-]")
+#: The same in names of which a part is left open.
+_SIGNS_OF_PATTERNS: Final = re.compile(r"[^A-Za-z0-9_.:*?-]")
+_WILDCARD: Final = re.compile(r"[*?]")
 
 
 def expand(arguments: Iterable[str]) -> list[str]:
-    """Return names and UUIDs unchanged and ranges as the names they stand for, each once.
+    """Return names, UUIDs and patterns unchanged and ranges as what they stand for, each once.
 
     :raises podium.errors.BadRequest: for a range that cannot be understood, or for too many names
     """
@@ -55,6 +58,11 @@ def natural(text: str) -> str:
 
 def _padded(digits: re.Match[str]) -> str:
     return digits[0].zfill(_MOST_DIGITS)
+
+
+def is_pattern(text: str) -> bool:
+    """Return whether a text stands for all names that fit it: ``*`` for any text, ``?`` for one character."""
+    return _WILDCARD.search(text) is not None
 
 
 def fold(names: Iterable[str]) -> str:
@@ -189,7 +197,7 @@ def _parts(text: str) -> list[list[_Piece]]:
             continue
         first, *others = piece.split(",")
         for one in (first, *others):
-            if odd := _SIGNS.search(one):
+            if odd := _SIGNS_OF_PATTERNS.search(one):
                 brackets = "its brackets do not match"
                 raise _refusal(text, brackets if odd[0] in "[]" else f"{odd[0]!r} cannot be in a name")
         parts[-1] += [_Piece.of(first)] if first else []

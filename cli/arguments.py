@@ -8,9 +8,10 @@ import re
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
 from podium import errors, node_ranges
+from podium.cli import groups
 
 #: For the help of commands that take values with :func:`read_values`.
 SECRETS: Final = (
@@ -19,16 +20,81 @@ SECRETS: Final = (
 )
 _LONGEST_SECRET: Final = 65_536
 _LONGEST_TEXT: Final = 1000
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-def add_nodes(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
-    """Add the argument NODE… of a command."""
+class Chosen(NamedTuple):
+    """Which nodes a command is about: those that are named, and meet every condition.
+
+    :param nodes: None for all
+    :param where: None for no conditions
+    """
+
+    nodes: list[str] | None
+    where: list[str] | None
+
+
+def add_nodes(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose nodes: NODE… and conditions."""
     parser.add_argument(
         "nodes",
-        nargs=nargs,
+        nargs="*",
         metavar="NODE",
-        help="a name, a UUID, or a range of names such as r1n[01-40] or r1n[01-02],r2n05",
+        help="a name, a UUID, a range of names such as r1n[01-40] or r1n[01-02],r2n05, a pattern in quotation"
+        " marks such as 'r1n*', or a group of ClusterShell's files such as @rack:r1",
     )
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="of these, or of all, only nodes for which this is true, such as 'power_state=off and"
+        " extra.rack=r1'; several must all be true",
+    )
+    parser.add_argument(
+        "--failing",
+        action="store_true",
+        help="only nodes whose last read of the power failed, and those that no living conductor reads",
+    )
+    parser.add_argument(
+        "--stale",
+        type=age,
+        metavar="AGE",
+        help="only nodes whose power was last read longer ago than that, or never, in seconds or as 5m, 2h or"
+        " 7d; without those in maintenance, which are not read",
+    )
+    parser.add_argument(
+        "--unhealthy", action="store_true", help="only nodes whose health is warning or critical"
+    )
+    parser.add_argument("--all", action="store_true", help="all nodes")
+
+
+def chosen(
+    parser: argparse.ArgumentParser, parsed_args: argparse.Namespace, *, with_stale: bool = True
+) -> Chosen:
+    """Return the nodes that a command only looks at: all of them where nothing is said.
+
+    :param with_stale: whether --stale is a condition as the others are
+    :raises podium.errors.BadRequest: a group is not there
+    """
+    nodes = groups.expanded(parsed_args.nodes)
+    where = [*parsed_args.where]
+    where += [name for name in ("failing", "unhealthy") if getattr(parsed_args, name)]
+    if with_stale and parsed_args.stale is not None:
+        where.append(f"stale>{parsed_args.stale:.6f}")
+    if parsed_args.all and (nodes or where):
+        parser.error("argument --all: goes without NODE and conditions")
+    return Chosen(nodes or None, where or None)
+
+
+def chosen_to_change(parser: argparse.ArgumentParser, parsed_args: argparse.Namespace) -> Chosen:
+    """As :func:`chosen`, for a command that does something to nodes: to all of them only with --all."""
+    found = chosen(parser, parsed_args)
+    if parsed_args.all:
+        return Chosen(["*"], None)
+    if found == Chosen(None, None):
+        parser.error("say which nodes: NODE, --where or another condition, or --all for all of them")
+    return found
 
 
 def add_node(parser: argparse.ArgumentParser) -> None:
@@ -107,8 +173,9 @@ def stagger(text: str) -> tuple[int, float]:
 
 
 def age(text: str) -> float:
-    """Convert an age: seconds, up to ten years."""
-    given = _number(text)
+    """Convert an age: seconds, or 90s, 5m, 2h, 7d, 3w; up to ten years."""
+    found = re.fullmatch(r"(.+)([smhdw])", text)
+    given = _number(found[1]) * _UNITS[found[2]] if found else _number(text)
     if not 0 <= given <= 315_360_000:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 315360000 seconds")
     return given

@@ -139,8 +139,10 @@ class Set(_Asking):
             self.parser.error(
                 "argument --generate: goes with --on-bmc, as no BMC has a password nobody knows"
             )
+        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         call = SetCredentials(
-            parsed_args.nodes,
+            nodes,
+            where,
             username=parsed_args.username,
             password=None if parsed_args.generate else self._password(parsed_args.password_file),
             generate=parsed_args.generate,
@@ -152,10 +154,10 @@ class Set(_Asking):
             timeout=parsed_args.timeout,
             confirmed=parsed_args.yes,
         )
-        where = "on the BMC and in Podium" if parsed_args.on_bmc else "in Podium, not on the BMC,"
+        place = "on the BMC and in Podium" if parsed_args.on_bmc else "in Podium, not on the BMC,"
         with self.podium() as podium:
             try:
-                return self.request(podium, call, f"change the password {where}", parsed_args)
+                return self.request(podium, call, f"change the password {place}", parsed_args)
             except errors.InvalidNode as wrong:
                 if call.password is None or call.username is not None:
                     raise
@@ -244,8 +246,9 @@ class Settle(outcomes.Requesting):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
+        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
-            asked = podium.ask(SettleCredentials(parsed_args.nodes, timeout=parsed_args.timeout))
+            asked = podium.ask(SettleCredentials(nodes, where, timeout=parsed_args.timeout))
             return self.show(podium, asked, wait=parsed_args.wait)
 
 
@@ -263,7 +266,7 @@ class List(Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        arguments.add_nodes(parser, nargs="*")
+        arguments.add_nodes(parser)
         parser.add_argument(
             "--older",
             type=arguments.days,
@@ -280,9 +283,11 @@ class List(Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        nodes, where = arguments.chosen(self.parser, parsed_args)
         with self.podium() as podium:
             found = podium.credentials(
-                parsed_args.nodes or None,
+                nodes,
+                where=where,
                 older=parsed_args.older,
                 expired=parsed_args.expired,
                 unknown=parsed_args.unknown,

@@ -99,21 +99,24 @@ class _Ledger(command.Lister):
         return parser
 
     def show(
-        self, wanted: Sequence[str] | None, parsed_args: argparse.Namespace
+        self, wanted: arguments.Chosen, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Any]]:
-        """Return the events of these nodes, or of all for None, as a table."""
+        """Return the events of these nodes as a table."""
         with self.podium() as podium:
             found = self.events(podium, wanted, parsed_args)
         columns = self.columns(parsed_args)
         return columns, [_values(event, columns) for event in found]
 
     def events(
-        self, podium: Podium, wanted: Sequence[str] | None, parsed_args: argparse.Namespace
+        self, podium: Podium, wanted: arguments.Chosen, parsed_args: argparse.Namespace
     ) -> list[Event]:
         """Return the newest events, and warn if there are more."""
         since = None if parsed_args.since is None else parsed_args.since.total_seconds()
         limit = parsed_args.limit or (_LIMIT if since is None else _SINCE_LIMIT)
-        found = list(podium.events(wanted, since=since, cause=parsed_args.cause, newest=limit + 1))
+        nodes, where = wanted
+        found = list(
+            podium.events(nodes, since=since, cause=parsed_args.cause, newest=limit + 1, where=where)
+        )
         if len(found) > limit and parsed_args.limit is None:
             self.warn(f"these are the newest {limit} events; --limit shows more")
         return found[-limit:]
@@ -125,15 +128,15 @@ class _Ledger(command.Lister):
 
 
 class History(_Ledger):
-    """Show what happened to a node's power, when, why and by whom, also for a deleted node."""
+    """Show what happened to the power of nodes, when, why and by whom, also of deleted nodes."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("node", metavar="NODE", help="a name or a UUID")
+        arguments.add_nodes(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        return self.show([parsed_args.node], parsed_args)
+        return self.show(arguments.chosen_to_change(self.parser, parsed_args), parsed_args)
 
 
 class Events(_Ledger):
@@ -147,7 +150,7 @@ class Events(_Ledger):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        arguments.add_nodes(parser, nargs="*")
+        arguments.add_nodes(parser)
         parser.add_argument("--follow", action="store_true", help="continue with new events until Ctrl-C")
         parser.add_argument(
             "--since", type=ago, metavar="TIME", help="only events of the last 90s, 5m, 1h, 2d and so on"
@@ -158,7 +161,7 @@ class Events(_Ledger):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        return self.show(parsed_args.nodes or None, parsed_args)
+        return self.show(arguments.chosen(self.parser, parsed_args), parsed_args)
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         if not parsed_args.follow:
@@ -178,10 +181,11 @@ class Events(_Ledger):
         return 0
 
     def _follow(self, podium: Podium, parsed_args: argparse.Namespace, lines: "_Lines") -> None:
-        following = Following(parsed_args.nodes or None, parsed_args.cause)
+        wanted = arguments.chosen(self.parser, parsed_args)
+        following = Following(wanted.nodes, parsed_args.cause, where=wanted.where)
         following.take(podium.ask(following.look()))
         earlier = parsed_args.since is not None or parsed_args.limit is not None
-        found = self.events(podium, parsed_args.nodes or None, parsed_args) if earlier else []
+        found = self.events(podium, wanted, parsed_args) if earlier else []
         lines.write(event for event in found if following.has_passed(event.id))
         away = None
         while not _reader_gone(self.app.stdout, 0 if following.more else _POLL_SECONDS):

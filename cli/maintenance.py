@@ -30,8 +30,9 @@ class Set(_Maintenance):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
+        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
-            done = podium.set_maintenance(parsed_args.nodes, reason=parsed_args.reason)
+            done = podium.set_maintenance(nodes, reason=parsed_args.reason, where=where)
         self.say(f"{done.changed} in maintenance")
 
 
@@ -39,6 +40,7 @@ class Unset(_Maintenance):
     """Hand nodes back to the conductor, and clear their fault: all of the named nodes, or none."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
+        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
-            done = podium.set_maintenance(parsed_args.nodes, False)
+            done = podium.set_maintenance(nodes, False, where=where)
         self.say(f"{done.changed} out of maintenance")

@@ -97,6 +97,7 @@ class Delete(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
+        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
-            done = podium.delete_nodes(parsed_args.nodes)
+            done = podium.delete_nodes(nodes, where)
         self.say(f"{done.changed} deleted")

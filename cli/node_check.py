@@ -34,8 +34,9 @@ class Check(command.Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         found: list[LoginCheck] = []
+        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
-            names = [node.name for node in podium.nodes(parsed_args.nodes, fields=["name"])]
+            names = [node.name for node in podium.nodes(nodes, fields=["name"], where=where)]
             for start in range(0, len(names), MOST_CHECKED):
                 found += podium.check_nodes(names[start : start + MOST_CHECKED]).nodes
         self._all_work = all(one.result == "works" for one in found)

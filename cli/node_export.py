@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO
 
 import yaml
 
-from podium import masking, node_ranges
+from podium import masking
 from podium.cli import arguments, command, node_csv
 from podium.cli.new_files import new_file
 from podium.client.calls.call import ABSENT
@@ -34,7 +34,7 @@ class Export(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        arguments.add_nodes(parser, nargs="*")
+        arguments.add_nodes(parser)
         parser.add_argument(
             "-f", "--format", choices=_FORMATS, default="yaml", help="yaml (default), json or csv"
         )
@@ -47,17 +47,21 @@ class Export(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
+        nodes, where = arguments.chosen(self.parser, parsed_args)
         write, file = _FORMATS[parsed_args.format], parsed_args.with_secrets
         told = self._without_chassis if parsed_args.format == "csv" else iter
         if file is None:
             with self.podium() as podium:
-                write(self.app.stdout, told(_parts(podium.export_nodes(parsed_args.nodes or None))))
+                write(self.app.stdout, told(_parts(podium.export_nodes(nodes, where=where))))
             return 0
         self.needs_database("podium node export --with-secrets")
+        wanted = None
+        if nodes or where:
+            with self.podium() as podium:
+                wanted = [node.name for node in podium.nodes(nodes, fields=["name"], where=where)]
         damaged: list[str] = []
         with new_file(file) as stream:
-            parts = self._with_secrets(node_ranges.expand(parsed_args.nodes) or None, damaged.append)
-            count = write(stream, told(parts))
+            count = write(stream, told(self._with_secrets(wanted, damaged.append)))
         self.say(f"{count} exported with their secrets to {file}")
         for fault in damaged[:_SHOWN]:
             self.warn(f"{fault}; exported as {masking.MASK}")

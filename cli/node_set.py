@@ -38,7 +38,8 @@ class Set(node_changes.Change):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        wanted = node_ranges.expand(parsed_args.nodes)
+        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
+        wanted = node_ranges.expand(nodes or ())
         for option in ("name", "instance_uuid"):
             if getattr(parsed_args, option) and len(wanted) > 1:
                 self.parser.error(
@@ -46,14 +47,20 @@ class Set(node_changes.Change):
                 )
         unset = [f"driver_info.{key}" for key in parsed_args.unset_driver_info] + parsed_args.unset
         with self.podium() as podium:
-            changes = self._changes(podium, wanted, parsed_args)
+            changes = self._changes(podium, nodes, where, parsed_args)
             if not changes and not unset:
                 self.parser.error("nothing to change; give at least one option, see podium node set --help")
-            done = podium.set_nodes(wanted, changes, unset, parsed_args.force)
+            done = podium.set_nodes(nodes, changes, unset, parsed_args.force, where)
         unchanged = f", {done.unchanged} unchanged" if done.unchanged else ""
         self.say(f"{done.changed} changed{unchanged}")
 
-    def _changes(self, podium: Podium, wanted: list[str], parsed_args: argparse.Namespace) -> dict[str, Any]:
+    def _changes(
+        self,
+        podium: Podium,
+        nodes: list[str] | None,
+        where: list[str] | None,
+        parsed_args: argparse.Namespace,
+    ) -> dict[str, Any]:
         """Return what is to be set, by name."""
         changes = record_options.wanted(parsed_args, self.app.stdin, self.warn)
         for name in _VALUES:
@@ -65,6 +72,6 @@ class Set(node_changes.Change):
         if parsed_args.driver_info:
             drivers = {parsed_args.driver}
             if parsed_args.driver is None:
-                drivers = {node.driver for node in podium.nodes(wanted, ["driver"])}
+                drivers = {node.driver for node in podium.nodes(nodes, ["driver"], where=where)}
             changes["driver_info"] = self.driver_info(podium, parsed_args, sorted(drivers))
         return changes

@@ -52,7 +52,7 @@ class List(command.Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        arguments.add_nodes(parser, nargs="*")
+        arguments.add_nodes(parser)
         parser.add_argument("--long", action="store_true", help="show every column")
         parser.add_argument("--driver", help="only nodes of this driver")
         parser.add_argument(
@@ -61,24 +61,14 @@ class List(command.Lister):
             metavar="STATE",
             help="only nodes in this state: on, off, error, or none for nodes that were never read",
         )
-        parser.add_argument("--maintenance", action="store_true", help="only nodes in maintenance")
+        parser.add_argument(
+            "--maintenance", action="store_true", help="only nodes in maintenance, with --stale too"
+        )
         parser.add_argument(
             "--health",
             choices=get_args(HealthStatus),
             metavar="STATUS",
             help="only nodes with this health: ok, warning, critical, or none where nothing is known",
-        )
-        parser.add_argument(
-            "--failing",
-            action="store_true",
-            help="only nodes whose last read of the power failed, and those that no living conductor reads",
-        )
-        parser.add_argument(
-            "--stale",
-            type=arguments.age,
-            metavar="SECONDS",
-            help="only nodes whose power was last read longer ago than that, or never; without those in"
-            " maintenance, which are not read, unless --maintenance is given",
         )
         parser.add_argument(
             "--would-enforce",
@@ -111,15 +101,16 @@ class List(command.Lister):
         columns = _columns(parsed_args)
         needed = {"name", *(parsed_args.columns or columns), *parsed_args.sort_columns}
         state = parsed_args.power_state
+        nodes, where = arguments.chosen(self.parser, parsed_args, with_stale=False)
         with self.podium() as podium:
             found = podium.nodes(
-                parsed_args.nodes or None,
+                nodes,
+                where=where,
+                stale=parsed_args.stale,
                 fields=[name for name in FIELDS if name in needed],
                 driver=parsed_args.driver,
                 power_state=state and _POWER_STATES[state],
                 maintenance=parsed_args.maintenance or None,
-                failing=parsed_args.failing,
-                stale=parsed_args.stale,
                 would_enforce=parsed_args.would_enforce,
                 conductor=parsed_args.conductor,
                 unserved=parsed_args.unserved,

@@ -51,9 +51,11 @@ class _Power(outcomes.Requesting):
 
         :raises podium.errors.PodiumError: if there is nobody to ask
         """
+        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         call = AskPower(
             self.action,
-            parsed_args.nodes,
+            nodes,
+            where,
             reason=parsed_args.reason,
             timeout=parsed_args.timeout,
             then_off=parsed_args.then_off,

@@ -18,8 +18,9 @@ class _Provision(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
+        nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
-            found = podium.provision(parsed_args.nodes, self.target).nodes
+            found = podium.provision(nodes, self.target, where).nodes
         alike: dict[str, list[str]] = {}
         for one in found:
             text = one.provision_state if one.changed else f"{one.provision_state} already"

@@ -19,9 +19,12 @@ Role: TypeAlias = Literal["reader", "operator", "admin"]
 ABSENT: Final[Any] = msgspec.UNSET
 
 _Named: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=65_536)]
-#: A name, a UUID, or a range of names such as ``r1n[01-40]``; or several of them; not an empty list,
-#: which is never taken for all nodes.
+#: A name, a UUID, a range of names such as ``r1n[01-40]``, or a pattern such as ``r1n*``; or several of them;
+#: not an empty list, which is never taken for all nodes.
 Nodes: TypeAlias = _Named | Sequence[_Named]
+_Conditions: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+#: Conditions as a text, such as ``power_state=off and extra.rack=r1``; or several, which are all to hold.
+Where: TypeAlias = _Conditions | Annotated[Sequence[_Conditions], msgspec.Meta(min_length=1, max_length=20)]
 LONGEST_LINE: Final = 1000
 #: A text for people, in one line.
 Line: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_LINE)]

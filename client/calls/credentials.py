@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
-from podium.client.calls.call import Call, Limit, Line, Nodes, Page, Positive, Record, Seconds
+from podium.client.calls.call import Call, Limit, Line, Nodes, Page, Positive, Record, Seconds, Where
 from podium.client.calls.nodes import Filter
 
 #: Characters of a password: more than any hardware takes.
@@ -64,7 +64,8 @@ class SetCredentials(Call[CredentialsAsked], frozen=True):
     nodes that have the password already only the expiry is noted.
 
     :param nodes: the nodes, by name, UUID or range
-    :param where: conditions that the nodes meet: of those named, or of all where none is named
+    :param where: conditions that the nodes meet, as a text or as those of a list: of those named, or of all
+        where none is named
     :param username: the user from now on; None for the one that a node has
     :param password: the password from now on, of all nodes
     :param generate: make up a password instead, a different one for each BMC, which no answer shows
@@ -85,7 +86,7 @@ class SetCredentials(Call[CredentialsAsked], frozen=True):
     has_secrets = True
 
     nodes: Nodes | None = None
-    where: Filter | None = None
+    where: Filter | Where | None = None
     username: _Name | None = None
     password: _Password | None = None
     generate: bool = False
@@ -126,7 +127,8 @@ class SettleCredentials(Call[CredentialsAsked], frozen=True):
     Both are tried, the new ones first. It ends at once where the BMC refuses both.
 
     :param nodes: the nodes, by name, UUID or range
-    :param where: conditions that the nodes meet: of those named, or of all where none is named
+    :param where: conditions that the nodes meet, as a text or as those of a list: of those named, or of all
+        where none is named
     :param timeout: seconds that each node may take; by default what the conductor's configuration says
     """
 
@@ -136,7 +138,7 @@ class SettleCredentials(Call[CredentialsAsked], frozen=True):
     status = 202
 
     nodes: Nodes | None = None
-    where: Filter | None = None
+    where: Filter | Where | None = None
     timeout: Seconds | None = None
 
 
@@ -173,6 +175,7 @@ class ListCredentials(Call[Page[Credential]], frozen=True):
     :param expired: only those that are over
     :param unknown: only those that were changed without a proof
     :param lost: only those of which a secret was lost with its key
+    :param where: conditions that the nodes meet
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before
     """
@@ -188,3 +191,4 @@ class ListCredentials(Call[Page[Credential]], frozen=True):
     lost: bool = False
     limit: Limit = None
     marker: _Marker | None = None
+    where: Where | None = None

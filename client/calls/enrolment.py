@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from podium.client.calls.call import ABSENT, Call, Limit, Nodes, Page, Record
+from podium.client.calls.call import ABSENT, Call, Limit, Nodes, Page, Record, Where
 
 
 class Null(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -70,9 +70,10 @@ class Exported(Record, frozen=True, kw_only=True):
 class ExportNodes(Call[Page[Exported]], frozen=True):
     """Export nodes, in order of name or as they are named, and then the chassis in which they are.
 
-    :param nodes: the only nodes to export; without them all nodes and chassis are exported
+    :param nodes: the only nodes to export; without them and ``where``, all nodes and chassis are exported
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before
+    :param where: conditions that the nodes meet
     """
 
     method = "GET"
@@ -82,3 +83,4 @@ class ExportNodes(Call[Page[Exported]], frozen=True):
     nodes: Nodes | None = None
     limit: Limit = None
     marker: Annotated[str, msgspec.Meta(min_length=1, max_length=300)] | None = None
+    where: Where | None = None

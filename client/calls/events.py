@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from podium.client.calls.call import Call, Limit, Nodes, Page, Record
+from podium.client.calls.call import Call, Limit, Nodes, Page, Record, Where
 
 Cause: TypeAlias = Literal[
     "request", "enforced", "out-of-band", "first reading", "fault", "recovery", "credentials"
@@ -50,12 +50,13 @@ class Event(Record, frozen=True, kw_only=True):
 class ListEvents(Call[Page[Event]], frozen=True):
     """List power events, in the order in which they were recorded.
 
-    :param nodes: whose events; names and UUIDs of deleted nodes too
+    :param nodes: whose events; names and UUIDs of deleted nodes too, and patterns of the names of others
     :param since: only those of the last so many seconds
     :param cause: only those of this cause
     :param newest: only so many, the newest of them
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before
+    :param where: conditions that the nodes meet now
     """
 
     method = "GET"
@@ -68,6 +69,7 @@ class ListEvents(Call[Page[Event]], frozen=True):
     newest: _Newest | None = None
     limit: Limit = None
     marker: _Marker | None = None
+    where: Where | None = None
 
 
 class ListHistory(Call[Page[Event]], frozen=True):
@@ -111,10 +113,11 @@ class FollowEvents(Call[News], frozen=True):
 
     The first look, without ``after``, says where to begin.
 
-    :param nodes: whose events; for the first look ranges of names too
+    :param nodes: whose events; for the first look ranges and patterns of names too
     :param cause: only those of this cause
     :param after: ``last`` of the look before
     :param late: ``late`` of the look before
+    :param where: for the first look: conditions that the nodes meet now
     """
 
     method = "GET"
@@ -125,3 +128,4 @@ class FollowEvents(Call[News], frozen=True):
     cause: Cause | None = None
     after: _Number | None = None
     late: Annotated[Sequence[_Range], msgspec.Meta(max_length=200)] = ()
+    where: Where | None = None

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final, Generic, Literal, TypeAlias, Type
 
 import msgspec
 
-from podium.client.calls.call import Call, Nodes, Record
+from podium.client.calls.call import Call, Nodes, Record, Where
 
 T = TypeVar("T")
 
@@ -132,13 +132,15 @@ class CheckNodes(AskHardware[LoginChecks], frozen=True):
     One login is tried at each node, because hardware locks accounts: so it takes an operator. Its conductor
     asks the hardware of a node, also in maintenance, but not while its power is being changed.
 
-    :param nodes: the nodes, by name, UUID or range; at most 64
+    :param nodes: the nodes, by name, UUID, range or pattern; at most 64
     :param wait: seconds to wait for the answers
+    :param where: conditions that the nodes meet: of those named, or of all where none is named
     """
 
     path = "/podium/v1/nodes/check"
     role = "operator"
     kind = "login"
 
-    nodes: Nodes
+    nodes: Nodes | None = None
     wait: Wait = 45.0
+    where: Where | None = None

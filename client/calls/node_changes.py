@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from podium.client.calls.call import Call, Line, Nodes, Record
+from podium.client.calls.call import Call, Line, Nodes, Record, Where
 
 
 class Changed(Record, frozen=True, kw_only=True):
@@ -23,15 +23,17 @@ class SetMaintenance(Call[Changed], frozen=True):
 
     :param maintenance: false to hand them back
     :param reason: for other people; without it a node keeps the one that it has
+    :param where: conditions that the nodes meet: of those named, or of all where none is named
     """
 
     method = "PUT"
     path = "/podium/v1/nodes/maintenance"
     role = "operator"
 
-    nodes: Nodes
+    nodes: Nodes | None = None
     maintenance: bool = True
     reason: Line | None = None
+    where: Where | None = None
 
 
 class SetNodes(Call[Changed], frozen=True):
@@ -42,26 +44,31 @@ class SetNodes(Call[Changed], frozen=True):
         and traits, are put beside those that are there
     :param unset: what is taken away, before: a record, or an entry such as ``extra.rack``
     :param force: even if a node is then by its address the same machine as another one
+    :param where: conditions that the nodes meet: of those named, or of all where none is named
     """
 
     method = "PATCH"
     path = "/podium/v1/nodes"
     role = "admin"
 
-    nodes: Nodes
+    nodes: Nodes | None = None
     set: dict[str, Any] = {}
     unset: Sequence[str] = ()
     force: bool = False
+    where: Where | None = None
 
 
 class DeleteNodes(Call[Changed], frozen=True):
     """Forget nodes. Their history of power changes is kept.
 
     Nodes that are protected, or active or with an instance outside of maintenance, are not forgotten.
+
+    :param where: conditions that the nodes meet: of those named, or of all where none is named
     """
 
     method = "POST"
     path = "/podium/v1/nodes/delete"
     role = "admin"
 
-    nodes: Nodes
+    nodes: Nodes | None = None
+    where: Where | None = None

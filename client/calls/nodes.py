@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from podium.client.calls.call import ABSENT, Call, Nodes, Page, Record
+from podium.client.calls.call import ABSENT, Call, Nodes, Page, Record, Where
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
@@ -100,6 +100,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     :param unserved: that no conductor serves
     :param health: ``none`` for nodes without a report, or whose report is outdated
     :param extra: values in ``extra`` that are no lists or objects, as ``extra.rack=r7`` in the query
+    :param where: conditions as a text, such as ``health!=ok and age>5m``
     """
 
     driver: _Name | None = None
@@ -117,6 +118,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     owner: _Name | None = None
     instance_uuid: _Name | None = None
     extra: Annotated[dict[Key, str], msgspec.Meta(max_length=20)] = {}
+    where: Where | None = None
 
     @property
     def is_empty(self) -> bool:

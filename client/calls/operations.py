@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from podium import states
-from podium.client.calls.call import Call, Limit, Line, Nodes, Page, Positive, Record, Seconds
+from podium.client.calls.call import Call, Limit, Line, Nodes, Page, Positive, Record, Seconds, Where
 from podium.client.calls.nodes import Filter
 
 RequestState: TypeAlias = Literal["held", "waiting", "begun", "done", "failed", "cancelled", "replaced"]
@@ -37,7 +37,8 @@ class AskPower(Call[Asked], frozen=True):
 
     :param action: what is to be done
     :param nodes: the nodes, by name, UUID or range
-    :param where: conditions that the nodes meet: of those named, or of all where none is named
+    :param where: conditions that the nodes meet, as a text or as those of a list: of those named, or of all
+        where none is named
     :param reason: for the record of power events
     :param timeout: seconds that each node may take; by default what the conductor's configuration says
     :param then_off: whether nodes still on after a soft power off or reboot are switched off hard
@@ -52,7 +53,7 @@ class AskPower(Call[Asked], frozen=True):
 
     action: states.Action
     nodes: Nodes | None = None
-    where: Filter | None = None
+    where: Filter | Where | None = None
     reason: Line | None = None
     timeout: Seconds | None = None
     then_off: bool = False

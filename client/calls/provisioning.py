@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from podium.client.calls.call import Call, Nodes, Record
+from podium.client.calls.call import Call, Nodes, Record, Where
 
 
 class ProvisionedNode(Record, frozen=True, kw_only=True):
@@ -30,13 +30,15 @@ class Provision(Call[Provisioned], frozen=True):
     ``active`` nodes back. ``provide`` makes ``manageable`` nodes ``available``, ``adopt`` makes them
     ``active``. Nodes that are there already are left alone.
 
-    :param nodes: names, UUIDs and ranges of names
+    :param nodes: names, UUIDs, and ranges or patterns of names; null for all that meet ``where``
     :param target: what is to be done
+    :param where: conditions that the nodes meet, such as ``provision_state=enroll``
     """
 
     method = "POST"
     path = "/podium/v1/nodes/provision"
     role = "admin"
 
-    nodes: Nodes
+    nodes: Nodes | None
     target: Literal["manage", "provide", "adopt"]
+    where: Where | None = None

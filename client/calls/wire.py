@@ -26,7 +26,7 @@ _NONE_OF: Final = "invalid enum value "
 #: Methods whose calls have a body.
 WITH_BODY: Final = ("POST", "PUT", "PATCH")
 #: Fields that may be too long for a URL.
-LONG: Final = frozenset({"nodes", "numbers"})
+LONG: Final = frozenset({"nodes", "numbers", "where"})
 #: Behind the path of a GET: the same as a POST with a body, for what is too long for a URL.
 AS_BODY: Final = "/query"
 #: The header with the warnings that belong to an answer: a JSON list of texts, in ASCII.

@@ -14,6 +14,7 @@ When to look: PostgreSQL notifies of each commit; elsewhere the counter of chang
 second. Several changes within a quarter of a second are read together.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from podium import errors
+from podium import errors, node_ranges
 from podium.client.calls.changes import (
     KINDS,
     Change,
@@ -35,9 +36,10 @@ from podium.client.calls.changes import (
     Started,
 )
 from podium.client.calls.nodes import Node
-from podium.client.local import events, nodes
+from podium.client.local import choosing, events, nodes
 from podium.client.local import operations as asked
 from podium.client.local.backend import Backend
+from podium.client.local.choosing import Named
 from podium.db import ledger, news, operations
 from podium.db.changes import CHANNEL, LEARNED
 from podium.db.hearing import Hearing
@@ -63,8 +65,10 @@ class Selection:
         self.kinds = frozenset(call.kinds or KINDS)
         self._chosen = call
         self._fields = tuple(dict.fromkeys((*_ALWAYS, *nodes.fields_of(call.fields))))
-        names = nodes.names_or_all(call.nodes)
+        names = None if call.nodes is None else choosing.expanded(call.nodes)
         self._names = None if names is None else frozenset(names)
+        patterns = [one for one in names or () if node_ranges.is_pattern(one)]
+        self._fits = re.compile("|".join(map(_pattern, patterns))).fullmatch if patterns else None
 
     def check(self, backend: Backend, connection: sa.Connection) -> None:
         """Make sure that nodes can be chosen by the conditions.
@@ -94,11 +98,18 @@ class Selection:
     def _names_it(self, one: News) -> bool:
         if self._names is None or one.kind not in (news.NODES, news.EVENTS):
             return True
-        return one.uuid in self._names or one.name in self._names
+        if one.uuid in self._names or one.name in self._names:
+            return True
+        return self._fits is not None and self._fits(one.name) is not None
 
     def _nodes(self, backend: Backend, connection: sa.Connection, uuids: Sequence[str]) -> dict[str, Node]:
-        rows = nodes.select(backend, connection, self._chosen, self._fields, uuids)
+        rows = nodes.select(backend, connection, self._chosen, self._fields, Named(uuids))
         return {row["uuid"]: Node(**row) for row in rows}
+
+
+def _pattern(text: str) -> str:
+    """Return a pattern of names as a regular expression."""
+    return re.escape(text).replace(r"\*", ".*").replace(r"\?", ".")
 
 
 class Shared(NamedTuple):

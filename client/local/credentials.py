@@ -23,7 +23,7 @@ from podium.client.calls.credentials import (
 from podium.client.enrolling.catalog import Catalog
 from podium.client.local import passwords, unserved
 from podium.client.local.backend import Answers, Backend
-from podium.client.local.nodes import names_or_all
+from podium.client.local.nodes import chosen_names
 from podium.client.local.operations import check_number, chosen, find
 from podium.db import (
     api,
@@ -261,8 +261,8 @@ def _done(
 
 def list_credentials(backend: Backend, call: ListCredentials) -> Page[Credential]:
     """Return the credentials of nodes, without the passwords; all of them where the call has no limit."""
-    names = names_or_all(call.nodes)
     with backend.database.read() as connection:
+        names = chosen_names(backend, connection, call.nodes, call.where)
         now = clock.now(connection)
         found = credential_list.list_credentials(
             connection,

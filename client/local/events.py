@@ -6,10 +6,11 @@ from typing import Final
 import sqlalchemy as sa
 
 from podium import errors, node_ranges
-from podium.client.calls.call import Nodes, Page
+from podium.client.calls.call import Page
 from podium.client.calls.events import Event, FollowEvents, ListEvents, ListHistory, News
+from podium.client.local import choosing
 from podium.client.local.backend import Answers, Backend
-from podium.client.local.nodes import names_or_all
+from podium.client.local.nodes import chosen_names
 from podium.db import clock, ledger
 from podium.db.follower import Follower
 
@@ -22,7 +23,7 @@ _RECENT: Final = 200
 def list_events(backend: Backend, call: ListEvents) -> Page[Event]:
     """Return events, the oldest first; all of them where the call has no limit."""
     with backend.database.read() as connection:
-        chosen = _chosen(connection, call.nodes)
+        chosen = _chosen(backend, connection, call)
         since = None if call.since is None else clock.now(connection) - timedelta(seconds=call.since)
         after = 0 if call.marker is None else int(call.marker)
         if call.newest is not None and call.marker is None:
@@ -44,11 +45,11 @@ def list_history(backend: Backend, call: ListHistory) -> Page[Event]:
 
 def follow_events(backend: Backend, call: FollowEvents) -> News:
     """Return the events since a look, or where to begin."""
-    wanted = names_or_all(call.nodes)
-    chosen = None if wanted is None else frozenset(wanted)
     with backend.database.read() as connection:
         if call.after is None:
-            return _beginning(connection, call)
+            return _beginning(backend, connection, call)
+        wanted = None if call.nodes is None else choosing.expanded(call.nodes)
+        chosen = None if wanted is None else frozenset(wanted)
         late = ((int(first), int(last)) for first, _, last in (one.partition("-") for one in call.late))
         follower = Follower(call.after, late=late)
         found = follower.read(connection, _AT_ONCE)
@@ -64,8 +65,10 @@ def follow_events(backend: Backend, call: FollowEvents) -> News:
     return News(events=shown, last=follower.last, late=_late(follower), nodes=wanted, more=more)
 
 
-def _beginning(connection: sa.Connection, call: FollowEvents) -> News:
-    chosen = _chosen(connection, call.nodes)
+def _beginning(backend: Backend, connection: sa.Connection, call: FollowEvents) -> News:
+    chosen = _chosen(backend, connection, call)
+    if chosen.uuids is not None and not chosen.uuids | chosen.names:
+        raise errors.NodeNotFound("no node meets these conditions; see: podium node list")
     follower = Follower(max(ledger.newest_number(connection) - _RECENT, 0))
     for one in follower.read(connection, _AT_ONCE):
         follower.passed(one.id)
@@ -82,12 +85,13 @@ def _late(follower: Follower) -> list[str]:
     return [f"{first}-{last}" for first, last in follower.late]
 
 
-def _chosen(connection: sa.Connection, nodes: Nodes | None) -> ledger.Chosen:
+def _chosen(backend: Backend, connection: sa.Connection, call: ListEvents | FollowEvents) -> ledger.Chosen:
     """Return the nodes whose events are wanted.
 
     :raises podium.errors.NodeNotFound: naming every node that neither exists nor existed
     """
-    chosen, missing = ledger.choose(connection, names_or_all(nodes))
+    wanted = chosen_names(backend, connection, call.nodes, call.where)
+    chosen, missing = ledger.choose(connection, wanted)
     if missing:
         raise errors.NodeNotFound(
             f"neither a node nor an event has the name or UUID {node_ranges.fold_for_log(missing)};"

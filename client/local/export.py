@@ -11,7 +11,7 @@ from podium.client.calls.enrolment import Exported, ExportNodes
 from podium.client.enrolling import portable
 from podium.client.enrolling.catalog import Catalog
 from podium.client.local.backend import Backend
-from podium.client.local.nodes import names_or_all
+from podium.client.local.nodes import chosen_names
 from podium.db import belongings, node_list
 from podium.db.bulk import chunks
 from podium.db.sealed import Unreadable, faults, readable
@@ -25,11 +25,12 @@ def export_nodes(backend: Backend, call: ExportNodes) -> Page[Exported]:
     """Return the next nodes, or the chassis after the last node; all of them where the call has no limit."""
     if call.limit is None and call.marker is None:
         return Page(items=[*every(backend, call)])
-    wanted, marker = names_or_all(call.nodes), call.marker or _NODE
+    marker = call.marker or _NODE
     if not marker.startswith((_NODE, _CHASSIS)):
         raise errors.BadRequest("the marker is not next of another page")
     items: list[Exported] = []
     with backend.database.snapshot() as connection:
+        wanted = chosen_names(backend, connection, call.nodes, call.where)
         if marker.startswith(_NODE):
             after = marker.removeprefix(_NODE) or None
             found = node_list.select_nodes(
@@ -50,8 +51,8 @@ def export_nodes(backend: Backend, call: ExportNodes) -> Page[Exported]:
 
 def every(backend: Backend, call: ExportNodes) -> Iterator[Exported]:
     """Yield everything as it was at one moment, with little of it in memory."""
-    wanted = names_or_all(call.nodes)
     with backend.database.snapshot() as connection:
+        wanted = chosen_names(backend, connection, call.nodes, call.where)
         yield from _nodes(connection, uuids(connection, wanted), backend.catalog)
         yield from map(_exported, _chassis(connection, wanted))
 

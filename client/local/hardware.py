@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
+import sqlalchemy as sa
 
 from podium import errors
 from podium.client.calls.call import answer_of
@@ -20,7 +21,7 @@ from podium.client.calls.hardware import (
     Result,
 )
 from podium.client.local.backend import Answers, Backend
-from podium.client.local.nodes import names
+from podium.client.local.nodes import required_names
 from podium.db import api, hardware_reads
 from podium.db.api import NodeKey
 from podium.db.hardware_reads import HardwareRead
@@ -122,12 +123,7 @@ class _OwedChecks(Owed[LoginChecks]):
 
     def look(self) -> LoginChecks | None:
         if self._asked is None:
-            wanted, who = names(self._call.nodes), self._backend.who
-            self._asked = self._backend.step(
-                lambda connection: hardware_reads.ask_many(
-                    connection, wanted, self._call.kind, who, MOST_CHECKED
-                )
-            )
+            self._asked = self._backend.step(self._ask)
             if any(isinstance(number, int) for _, number in self._asked):
                 return None
         numbers = [number for _, number in self._asked if isinstance(number, int)]
@@ -139,6 +135,10 @@ class _OwedChecks(Owed[LoginChecks]):
         return LoginChecks(
             nodes=[self._check(node, asked, reads, node.id in maintained) for node, asked in self._asked]
         )
+
+    def _ask(self, connection: sa.Connection) -> list[tuple[NodeKey, int | errors.NodeConflict]]:
+        wanted = required_names(self._backend, connection, self._call.nodes, self._call.where)
+        return hardware_reads.ask_many(connection, wanted, self._call.kind, self._backend.who, MOST_CHECKED)
 
     def _check(
         self,

@@ -10,7 +10,7 @@ from podium.client import texts
 from podium.client.calls.node_changes import Changed, DeleteNodes, SetMaintenance, SetNodes
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.node_set import set_nodes
-from podium.client.local.nodes import names
+from podium.client.local.nodes import required_names
 from podium.client.records import maintenance, record_rules
 from podium.db import api, credential_changes
 from podium.db.changes import next_change
@@ -18,7 +18,6 @@ from podium.db.changes import next_change
 
 def set_maintenance(backend: Backend, call: SetMaintenance) -> Changed:
     """Put nodes into maintenance, or take them out."""
-    wanted = names(call.nodes)
     values: dict[str, Any] = {**(maintenance.SET if call.maintenance else maintenance.UNSET)}
     if (reason := texts.check_reason(call.reason)) is not None and call.maintenance:
         values["maintenance_reason"] = reason
@@ -26,7 +25,7 @@ def set_maintenance(backend: Backend, call: SetMaintenance) -> Changed:
     doubtful: list[str] = []
 
     def work(connection: sa.Connection) -> Changed:
-        found = api.find_keys(connection, wanted)
+        found = api.find_keys(connection, required_names(backend, connection, call.nodes, call.where))
         api.update_nodes(connection, {node.id: values for node in found})
         doubtful[:] = credential_changes.in_doubt(connection, [node.id for node in found])
         return Changed(changed=len(found))
@@ -46,11 +45,10 @@ def _warnings(doubtful: Sequence[str]) -> list[str]:
 
 def delete_nodes(backend: Backend, call: DeleteNodes) -> Changed:
     """Forget nodes."""
-    wanted = names(call.nodes)
 
     def work(connection: sa.Connection) -> Changed:
         next_change(connection, deleted=True)
-        found = api.find_nodes(connection, wanted)
+        found = api.find_nodes(connection, required_names(backend, connection, call.nodes, call.where))
         for node in found:
             record_rules.check_deletion(node)
         api.delete_nodes(connection, [node.id for node in found])

@@ -11,7 +11,7 @@ from podium.client.enrolling import enrolment, identities
 from podium.client.enrolling.catalog import Catalog
 from podium.client.local import other_driver
 from podium.client.local.backend import Backend, some_of
-from podium.client.local.nodes import names
+from podium.client.local.nodes import required_names
 from podium.client.local.set_records import Records
 from podium.client.records import node_records, record_rules, unsetting
 from podium.client.records.node_records import RECORDS
@@ -35,9 +35,9 @@ _ALL: Final = (*_OF_DRIVER, "power_policy", *RECORDS)
 
 def set_nodes(backend: Backend, call: SetNodes) -> Changed:
     """Change nodes."""
-    wanted = names(call.nodes)
     change = _Change(call, backend.catalog, backend.database.sealing)
     with backend.database.read() as connection:
+        wanted = required_names(backend, connection, call.nodes, call.where)
         found = change.opened(api.find_nodes(connection, wanted))
         if len(found) > 1 and (twice := [one for one in ("name", "instance_uuid") if one in call.set]):
             raise errors.BadRequest(f"two nodes cannot have one {twice[0]}")

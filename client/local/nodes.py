@@ -1,23 +1,26 @@
 """Answers about nodes."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium import errors, masking, node_ranges
-from podium.client.calls.call import Nodes, Page
-from podium.client.calls.nodes import FIELDS, KEY, MAPPINGS, Filter, GetNode, Health, ListNodes, Node
+from podium import errors
+from podium.client.calls.call import Nodes, Page, Where
+from podium.client.calls.nodes import FIELDS, MAPPINGS, Filter, GetNode, Health, ListNodes, Node
+from podium.client.local import choosing
 from podium.client.local.backend import Answers, Backend
+from podium.client.local.choosing import Named
 from podium.client.records.node_columns import AGE, CONDUCTOR
-from podium.db import clock, machines, node_list, roster
+from podium.db import clock, node_list, roster
 from podium.db.fleet import known_health
 from podium.db.sealed import readable
 
 #: What is needed to see whether a health is still true.
 _HEALTH: Final = ("health", "health_checked_at", "health_lasts")
+
+_EVERY: Final = Named()
 
 #: The conditions that are values of columns.
 _COLUMNS: Final = (
@@ -32,28 +35,13 @@ _COLUMNS: Final = (
 )
 
 
-def names(nodes: Nodes) -> list[str]:
-    """Return the names and UUIDs that are meant, each once.
-
-    :raises podium.errors.BadRequest: for a range that cannot be understood, and where nothing is named
-    """
-    found = node_ranges.expand([nodes] if isinstance(nodes, str) else nodes)
-    if not found:
-        raise errors.BadRequest("nodes: name at least one")
-    return found
-
-
-def names_or_all(nodes: Nodes | None) -> list[str] | None:
-    """Return the names and UUIDs that are meant, as :func:`names`; None where all nodes are."""
-    return None if nodes is None else names(nodes)
-
-
 def list_nodes(backend: Backend, call: ListNodes) -> Page[Node]:
     """Return the nodes that meet the conditions; all of them where the call has no limit."""
     fields = fields_of(call.fields)
     needed = fields if call.limit is None or "name" in fields else [*fields, "name"]
     with backend.database.read() as connection:
-        rows = select(backend, connection, call, needed, names_or_all(call.nodes), call.limit, call.marker)
+        meant = choosing.named(connection, call.nodes)
+        rows = select(backend, connection, call, needed, meant, call.limit, call.marker)
     shown = rows[: call.limit]
     marker = shown[-1]["name"] if len(shown) < len(rows) else None
     if needed is not fields:
@@ -80,16 +68,18 @@ def select(
     connection: sa.Connection,
     chosen: Filter,
     fields: Sequence[str],
-    wanted: Sequence[str] | None = None,
+    meant: Named = _EVERY,
     limit: int | None = None,
     after: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return these fields of the nodes that meet conditions: one more than the limit where there are more.
 
+    :param meant: the only nodes to look at
     :param after: only nodes that come after the one of this name
     """
     if chosen.extra:
-        _check_extra(backend, connection, chosen.extra)
+        given = {key: [text] for key, text in chosen.extra.items()}
+        choosing.check_entries(backend, connection, "extra", given)
     if chosen.conductor is not None:
         roster.require(connection, chosen.conductor)
     now = clock.now(connection)
@@ -97,10 +87,11 @@ def select(
     rows = node_list.select_nodes(
         connection,
         read,
-        wanted=wanted,
+        wanted=meant.names,
+        chosen=choosing.condition(backend, connection, chosen.where, meant.pattern),
         failing=chosen.failing,
         fresh=None if chosen.stale is None else _fresh(chosen.stale, now),
-        enforced_by_default=_by_default(backend) if chosen.would_enforce else None,
+        enforced_by_default=choosing.enforces_by_default(backend) if chosen.would_enforce else None,
         conductor=chosen.conductor,
         unserved=chosen.unserved,
         health=chosen.health,
@@ -124,24 +115,32 @@ def select(
     return rows
 
 
-def _check_extra(backend: Backend, connection: sa.Connection, extra: Mapping[str, str]) -> None:
-    """Make sure that nodes are not chosen by what nobody is shown: who finds one has guessed the secret.
+def chosen_names(
+    backend: Backend, connection: sa.Connection, nodes: Nodes | None, where: Filter | Where | None = None
+) -> list[str] | None:
+    """Return the names and UUIDs that a call means, each once; None where all nodes are.
 
-    :raises podium.errors.BadRequest: naming the entry
+    :param where: conditions that they meet
+    :raises podium.errors.PodiumError: it cannot be understood, or names what there is not
     """
-    drivers, sealing = machines.drivers(connection), backend.database.sealing
-    declared = sealing.secret_names() if sealing is not None and sealing.writes_with else ()
-    for key, value in extra.items():
-        if not re.search(KEY, key):
-            raise errors.BadRequest(f"nodes cannot be found by the entry {key[:80]!r} of extra")
-        if (
-            key in declared
-            or backend.catalog.is_secret(key, drivers)
-            or masking.mask({"": value}) != {"": value}
-        ):
-            raise errors.BadRequest(f"extra.{key[:80]} is, or has, a secret: nodes cannot be found by it")
-        if value.lstrip()[:1] in ("[", "{"):
-            raise errors.BadRequest(f"extra.{key[:80]}: nodes cannot be found by lists and objects")
+    meant = choosing.named(connection, nodes)
+    conditions = Filter(where=where) if not isinstance(where, Filter | None) else where or Filter()
+    if meant.pattern is None and conditions.is_empty:
+        return None if meant.names is None else [*meant.names]
+    return [row["name"] for row in select(backend, connection, conditions, ["name"], meant)]
+
+
+def required_names(
+    backend: Backend, connection: sa.Connection, nodes: Nodes | None, where: Filter | Where | None = None
+) -> list[str]:
+    """As :func:`chosen_names`, where nothing said is never taken for all nodes.
+
+    :raises podium.errors.BadRequest: neither names nor conditions are given
+    """
+    found = chosen_names(backend, connection, nodes, where)
+    if found is None:
+        raise errors.BadRequest("nodes, or conditions in where, must say which nodes are meant")
+    return found
 
 
 def _read(fields: Sequence[str]) -> list[str]:
@@ -183,11 +182,6 @@ def _text(worker: object) -> str | None:
     return None if worker is None else str(worker)
 
 
-def _by_default(backend: Backend) -> bool:
-    """Return whether nodes without a policy of their own are enforced."""
-    return bool(backend.config.conductor.force_power_state_during_sync)
-
-
 def _equal(chosen: Filter) -> dict[str, Any]:
     """Return the values that columns must have."""
     given = {name: getattr(chosen, name) for name in _COLUMNS}
@@ -212,7 +206,7 @@ def _age(checked_at: datetime | None, now: datetime) -> float | None:
 def get_node(backend: Backend, call: GetNode) -> Node:
     """Return everything about a node."""
     with backend.database.read() as connection:
-        (row,) = select(backend, connection, Filter(), FIELDS, [call.node])
+        (row,) = select(backend, connection, Filter(), FIELDS, Named([call.node]))
     return Node(**row)
 
 

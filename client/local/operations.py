@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from podium import conf, errors, node_ranges, states
 from podium.client import texts
-from podium.client.calls.call import Nodes, Page
+from podium.client.calls.call import Nodes, Page, Where
 from podium.client.calls.nodes import Filter
 from podium.client.calls.operations import (
     Asked,
@@ -27,7 +27,7 @@ from podium.client.calls.operations import (
 from podium.client.enrolling.catalog import Catalog
 from podium.client.local import unserved
 from podium.client.local.backend import Answers, Backend
-from podium.client.local.nodes import names_or_all, select
+from podium.client.local.nodes import required_names
 from podium.conf import conductor as conductor_options
 from podium.db import api, cancelling, conductors, operations, power
 from podium.db.api import NodeKey
@@ -97,19 +97,13 @@ def check_number(backend: Backend, count: int) -> None:
 
 
 def chosen(
-    backend: Backend, connection: sa.Connection, nodes: Nodes | None, where: Filter | None
+    backend: Backend, connection: sa.Connection, nodes: Nodes | None, where: Filter | Where | None
 ) -> list[NodeKey]:
     """Return the nodes that are meant by a call.
 
     :raises podium.errors.BadRequest: if it does not say which
     """
-    wanted = names_or_all(nodes)
-    if where is not None and not where.is_empty:
-        found = select(backend, connection, where, ["name"], wanted)
-        wanted = [row["name"] for row in found]
-    elif wanted is None:
-        raise errors.BadRequest("nodes, or conditions in where, must say which nodes are meant")
-    return api.find_keys(connection, wanted)
+    return api.find_keys(connection, required_names(backend, connection, nodes, where))
 
 
 def _check_supported(nodes: Sequence[NodeKey], catalog: Catalog, call: AskPower) -> None:

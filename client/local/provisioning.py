@@ -10,7 +10,7 @@ from podium import errors
 from podium.client.calls.provisioning import Provision, Provisioned, ProvisionedNode
 from podium.client.enrolling.catalog import Catalog
 from podium.client.local.backend import Answers, Backend
-from podium.client.local.nodes import names
+from podium.client.local.nodes import required_names
 from podium.client.records import conducting
 from podium.db import api, provisioning
 from podium.db.api import NodeRecord
@@ -67,7 +67,7 @@ def provision(backend: Backend, call: Provision) -> Provisioned:
     """
     target = TARGETS[call.target]
     with backend.database.read() as connection:
-        found = api.find_nodes(connection, names(call.nodes))
+        found = api.find_nodes(connection, required_names(backend, connection, call.nodes, call.where))
     _check([node for node in found if node.provision_state not in target.reached], call.target, target)
     moved: list[ProvisionedNode] = []
     for some in chunks([node.uuid for node in found], _STEP):

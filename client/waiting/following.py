@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from podium.client.calls.call import Nodes
+from podium.client.calls.call import Nodes, Where
 from podium.client.calls.events import Cause, Event, FollowEvents, News
 from podium.clocks import boottime
 
@@ -25,12 +25,18 @@ class Following:
 
     :param nodes: whose events; None for all nodes
     :param cause: only events of this cause
+    :param where: conditions that the nodes meet at the beginning
     """
 
     def __init__(
-        self, nodes: Nodes | None = None, cause: Cause | None = None, clock: Callable[[], float] = boottime
+        self,
+        nodes: Nodes | None = None,
+        cause: Cause | None = None,
+        clock: Callable[[], float] = boottime,
+        *,
+        where: Where | None = None,
     ) -> None:
-        self._next = FollowEvents(nodes=nodes, cause=cause)
+        self._next = FollowEvents(nodes=nodes, cause=cause, where=where)
         self._clock = clock
         self._late: list[_Range] = []
         self._last = 0

@@ -36,7 +36,7 @@ def test_a_span_that_is_none_is_refused(text: str) -> None:
         node_ranges.expand([text])
 
 
-@pytest.mark.parametrize("sign", ["&", "!", "^", "@", "*", "%", "?", " ", "\0"])
+@pytest.mark.parametrize("sign", ["&", "!", "^", "@", "%", " ", "\0"])
 def test_what_chooses_among_nodes_is_no_part_of_a_range(sign: str) -> None:
     with pytest.raises(errors.BadRequest, match="cannot be in a name"):
         node_ranges.expand([f"n[1-3]{sign}n[5-7]"])

@@ -10,8 +10,9 @@ from podium import errors
 from podium.client.calls.call import Call
 from podium.client.calls.changes import FollowChanges
 from podium.client.calls.enrolment import EnrolNodes
-from podium.client.calls.nodes import Filter
+from podium.client.calls.nodes import Filter, ListNodes
 from podium.client.calls.table import CALLS
+from podium.client.calls.updating import Listed
 from podium.client.podium import Podium
 from podium.db.api import NodeRecord
 
@@ -28,7 +29,8 @@ _OTHERS: Final[Mapping[str, Mapping[str, Any]]] = {
 _CHOOSING: Final = [
     call
     for call in CALLS
-    if "nodes" in call.__struct_fields__ and call is not EnrolNodes  # whose nodes are new
+    # Those of files have the nodes themselves.
+    if "nodes" in call.__struct_fields__ and not (call is EnrolNodes or issubclass(call, Listed))
 ]
 
 
@@ -55,3 +57,103 @@ def test_a_filter_is_empty_without_any_condition() -> None:
     assert not any(
         one.is_empty for one in (Filter(stale=0), Filter(maintenance=False), Filter(extra={"a": ""}))
     )
+
+
+_MEETING: Final = [call for call in CALLS if "where" in call.__struct_fields__]
+
+
+def refusal(podium: Podium, call: type[Call[Any]], where: str | list[str]) -> str:
+    """Return the text with which a call is refused that names no nodes, and has these conditions."""
+    asked = call(**{**_OTHERS.get(call.__name__, {}), "nodes": None, "where": where})
+    with pytest.raises(errors.BadRequest) as caught:
+        next(podium.follow(asked)) if isinstance(asked, FollowChanges) else podium.ask(asked)
+    return str(caught.value)
+
+
+def test_a_faulty_condition_is_told_with_its_place_by_every_call(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", "n2")
+    for call in _MEETING:
+        first, *lines = refusal(podium, call, "name=n1 or colour=red").split("\n")
+        assert "no field colour; there are age" in first, call
+        assert lines == ["  name=n1 or colour=red", "             ^^^^^^"], call
+
+
+def test_no_condition_is_never_taken_for_all_nodes(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", "n2")
+    for call in _MEETING:
+        for where in ([], "", " "):
+            assert "where: " in refusal(podium, call, where), call
+
+
+def listed(podium: Podium, *args: Any, **conditions: Any) -> list[str]:
+    return [node.name for node in podium.nodes(*args, **conditions)]
+
+
+def test_nodes_are_chosen_by_patterns_of_names(podium: Podium, enrol: Enrol) -> None:
+    enrol("r1n1", "r1n2", "r2n1", "R1n3", "x_y", "xzy")
+    assert listed(podium, "r1n*") == ["r1n1", "r1n2"]
+    assert listed(podium, "r?n1") == ["r1n1", "r2n1"]
+    assert listed(podium, "r[1-2]n1*,x_?") == ["r1n1", "r2n1", "x_y"]
+    assert listed(podium, ["xzy", "r1*", "r1n1"]) == ["xzy", "r1n1", "r1n2"]
+    assert listed(podium, "r*", where="name!=r1n1", limit=1) == ["r1n2"]
+    with pytest.raises(errors.NodeNotFound, match="no node has a name that fits z"):
+        listed(podium, ["r1*", "z*"])
+
+
+def test_patterns_are_read_in_pages(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", "n2", "n3", "m1")
+    first = podium.ask(ListNodes("n*", limit=2))
+    assert [one.name for one in first.items] == ["n1", "n2"]
+    rest = podium.ask(ListNodes("n*", limit=2, marker=first.next))
+    assert ([one.name for one in rest.items], rest.next) == (["n3"], None)
+
+
+def test_nodes_are_chosen_by_conditions_beside_all_others(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", power_state="power off", extra={"rack": "r1"})
+    enrol("n2", power_state="power on", extra={"rack": "r1"}, owner="a")
+    enrol("n3", power_state="power off", maintenance=True)
+    assert listed(podium, where="power_state=off and extra.rack=r1") == ["n1"]
+    assert listed(podium, "n[2-3]", where="power_state=off") == ["n3"]
+    assert listed(podium, where=["power_state=off", "not maintenance"]) == ["n1"]
+    assert listed(podium, where="power_state=off", maintenance=True) == ["n3"]
+    assert listed(podium, where="owner=a") == ["n2"]
+
+
+def test_what_changes_nodes_takes_conditions_alone(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", "n2", owner="a")
+    enrol("n3", "m1")
+    assert podium.set_maintenance(where="owner=a").changed == 2
+    assert podium.set_nodes("n*", {"description": "b"}, where="not maintenance").changed == 1
+    assert podium.set_nodes(set={"owner": "c"}, where="description=b").changed == 1
+    assert [node.owner for node in podium.nodes("n3", fields=["owner"])] == ["c"]
+    asked = podium.power("power off", where="owner in (a, c)")
+    assert asked.requested == 3
+    assert [one.node["name"] for one in podium.export_nodes(where="owner=c")] == ["n3"]
+    assert podium.delete_nodes(where="name=m1").changed == 1
+    assert podium.delete_nodes(where="name=m1").changed == 0
+    assert listed(podium) == ["n1", "n2", "n3"]
+
+
+def test_a_long_list_of_conditions_is_no_url(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1")
+    where = [f"name!='{'ä' * 60}{number}'" for number in range(20)]
+    assert listed(podium, where=where) == ["n1"]
+
+
+def test_conditions_cannot_guess_what_is_hidden(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", extra={"password": "guess"})
+    for where in (
+        "extra.password=guess",
+        "extra.password~'g*'",
+        "properties.bmc_token>5",
+        "extra.password!=none",
+        "extra.console='https://root:guess@10.0.0.1'",
+        "extra.bmc='{a: 1}'",
+    ):
+        with pytest.raises(errors.BadRequest, match="is, or has, a secret|lists and objects"):
+            listed(podium, where=where)
+
+
+def test_a_pattern_never_fits_an_address_with_a_password(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", extra={"console": "https://root:guess@10.0.0.1"})
+    assert listed(podium, where="extra.console~'https:*'") == []

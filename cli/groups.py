@@ -1,0 +1,73 @@
+"""Groups of nodes as ClusterShell's files name them: ``@rack:r1``, ``@login``, ``@*``.
+
+ClusterShell is imported where an @ is typed, and nowhere else. Sources that run programs are not asked: a
+command must not run what a file of another user says, nor wait for it.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from podium import errors, node_ranges
+
+_MARK: Final = "@"
+_SOURCES: Final = "/etc/clustershell, ~/.config/clustershell or $CLUSTERSHELL_CFGDIR, where groups.conf is"
+_TOO_MANY: Final = f"these are more than {node_ranges.MOST_NODES} names of nodes, the most at once"
+_HUGE: Final = re.compile(r"-\d{7}")
+
+
+def expanded(arguments: Iterable[str]) -> list[str]:
+    """Return arguments with each that has a group in it as the names of its nodes.
+
+    :raises podium.errors.BadRequest: a group is not there, or has no nodes
+    """
+    found: list[str] = []
+    for argument in arguments:
+        found += _names(argument) if _MARK in argument else [argument]
+    return found
+
+
+def _names(argument: str) -> list[str]:
+    from ClusterShell.Defaults import config_paths
+    from ClusterShell.NodeSet import ILLEGAL_GROUP_CHARS, NodeSet, NodeSetException
+    from ClusterShell.NodeUtils import (
+        GroupResolverConfig,
+        GroupResolverError,
+        GroupResolverSourceError,
+        GroupSource,
+        GroupSourceError,
+        UpcallGroupSource,
+    )
+
+    class Program(GroupSource):  # type: ignore[misc]  # ClusterShell has no types
+        """A source that would run a program."""
+
+        def _refuse(self, *_: str) -> str:
+            raise GroupSourceError(f"the source {self.name} runs programs, which Podium does not", self)
+
+        resolv_map = resolv_list = resolv_all = resolv_reverse = _refuse
+
+    class Files(GroupResolverConfig):  # type: ignore[misc]
+        """The sources of the configuration, of which those in files are read."""
+
+        def add_source(self, group_source: GroupSource) -> None:
+            is_program = isinstance(group_source, UpcallGroupSource)
+            super().add_source(Program(group_source.name) if is_program else group_source)
+
+    if _HUGE.search(argument):  # ClusterShell would count up to it
+        raise errors.BadRequest(f"{argument[:80]}: {_TOO_MANY}")
+    try:
+        nodes = NodeSet(argument, resolver=Files(config_paths("groups.conf"), ILLEGAL_GROUP_CHARS))
+    except GroupResolverSourceError as fault:
+        raise _refusal(argument, f"there is no source of groups {fault}") from None
+    except (NodeSetException, GroupResolverError, GroupSourceError, OSError) as fault:
+        raise _refusal(argument, errors.one_line(errors.BadRequest(str(fault)))) from None
+    if not nodes:
+        raise _refusal(argument, "it has no nodes, or is no group")
+    if len(nodes) > node_ranges.MOST_NODES:
+        raise errors.BadRequest(f"{argument[:80]}: {_TOO_MANY}")
+    return [*nodes]
+
+
+def _refusal(argument: str, reason: str) -> errors.BadRequest:
+    return errors.BadRequest(f"{argument[:80]}: {reason}; groups are read from {_SOURCES}")

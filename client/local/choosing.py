@@ -1,0 +1,125 @@
+"""Which nodes a call means: names, ranges and patterns of names, and conditions."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+
+from podium import errors, masking, node_ranges
+from podium.client.calls.call import Nodes, Where
+from podium.client.calls.nodes import KEY
+from podium.client.local.backend import Backend
+from podium.db import machines, node_list
+from podium.db.selection.compiling import compiled
+from podium.db.selection.fields import FIELDS, Kind
+from podium.db.selection.parsing import parse
+from podium.db.selection.tree import All, Condition, Tree, conditions
+
+#: Patterns of one request: each is compared with the name of every node.
+_MOST_PATTERNS: Final = 20
+
+
+class Named(NamedTuple):
+    """What the names of a call say.
+
+    :param names: names and UUIDs, in order; None for all nodes
+    :param pattern: of all nodes, those whose name fits
+    """
+
+    names: Sequence[str] | None = None
+    pattern: Tree | None = None
+
+
+def expanded(nodes: Nodes) -> list[str]:
+    """Return the names, UUIDs and patterns that are meant, each once.
+
+    :raises podium.errors.BadRequest: for a range that cannot be understood, and where nothing is named
+    """
+    found = node_ranges.expand([nodes] if isinstance(nodes, str) else nodes)
+    if not found:
+        raise errors.BadRequest("nodes: name at least one")
+    count = sum(map(node_ranges.is_pattern, found))
+    if count > _MOST_PATTERNS:
+        raise errors.BadRequest(
+            f"nodes: these are {count} patterns of names, and the most are {_MOST_PATTERNS}"
+        )
+    return found
+
+
+def named(connection: sa.Connection, nodes: Nodes | None) -> Named:
+    """Return what names, ranges and patterns mean.
+
+    :raises podium.errors.BadRequest: as by :func:`expanded`
+    :raises podium.errors.NodeNotFound: no node has a name that fits a pattern
+    """
+    if nodes is None:
+        return Named()
+    given = expanded(nodes)
+    patterns = [one for one in given if node_ranges.is_pattern(one)]
+    if len(patterns) == len(given):
+        for one in patterns:
+            _fitting(connection, [one], limit=1)
+        return Named(pattern=_pattern(patterns))
+    names: dict[str, None] = {}
+    for one in given:
+        names |= dict.fromkeys(_fitting(connection, [one]) if one in patterns else [one])
+    return Named([*names])
+
+
+def _pattern(patterns: Sequence[str]) -> Tree:
+    return Condition(FIELDS["name"], "", "~", tuple(patterns))
+
+
+def _fitting(connection: sa.Connection, patterns: Sequence[str], limit: int | None = None) -> list[str]:
+    fits = compiled(connection, _pattern(patterns), enforced_by_default=False)
+    rows = node_list.select_nodes(connection, ["name"], chosen=fits, limit=limit)
+    if not rows:
+        raise errors.NodeNotFound(f"no node has a name that fits {patterns[0][:255]}; see: podium node list")
+    return [row["name"] for row in rows]
+
+
+def condition(
+    backend: Backend, connection: sa.Connection, where: Where | None, pattern: Tree | None
+) -> sa.ColumnElement[bool] | None:
+    """Return the condition that nodes have to meet; None for none.
+
+    :raises podium.errors.BadRequest: it cannot be understood, or is about what is secret
+    """
+    trees = [] if pattern is None else [pattern]
+    if where is not None:
+        tree = parse(where)
+        trees.append(tree)
+        for one in conditions(tree):
+            if one.field.kind is Kind.ENTRY:
+                texts = [value for value in one.values if isinstance(value, str)]
+                check_entries(backend, connection, one.field.name, {one.key: texts})
+    if not trees:
+        return None
+    return compiled(connection, All(tuple(trees)), enforced_by_default=enforces_by_default(backend))
+
+
+def enforces_by_default(backend: Backend) -> bool:
+    """Return whether nodes without a policy of their own are enforced."""
+    return bool(backend.config.conductor.force_power_state_during_sync)
+
+
+def check_entries(
+    backend: Backend, connection: sa.Connection, field: str, values: Mapping[str, Iterable[str]]
+) -> None:
+    """Make sure that nodes are not chosen by what nobody is shown: who finds one has guessed the secret.
+
+    :param field: extra or properties
+    :param values: with which its entries are compared, by their keys
+    :raises podium.errors.BadRequest: naming the entry
+    """
+    drivers, sealing = machines.drivers(connection), backend.database.sealing
+    declared = sealing.secret_names() if sealing is not None and sealing.writes_with else ()
+    for key, texts in values.items():
+        if not re.search(KEY, key):
+            raise errors.BadRequest(f"nodes cannot be found by the entry {key[:80]!r} of {field}")
+        is_secret = key in declared or backend.catalog.is_secret(key, drivers)
+        if is_secret or any(masking.mask({"": text}) != {"": text} for text in texts):
+            raise errors.BadRequest(f"{field}.{key[:80]} is, or has, a secret: nodes cannot be found by it")
+        if any(text.lstrip()[:1] in ("[", "{") for text in texts):
+            raise errors.BadRequest(f"{field}.{key[:80]}: nodes cannot be found by lists and objects")

@@ -1,0 +1,129 @@
+"""The fields of a node that conditions are about, and what each is compared with."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from podium import states
+
+_ORDER: Final = ("<", "<=", ">", ">=")
+_TEXT: Final = ("=", "!=", "~", "!~")
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_AGE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw]?)", re.ASCII)
+_NUMBER: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+#: Seconds of ten years, the greatest age.
+_LONGEST: Final = 315_360_000
+
+
+class Kind(Enum):
+    """What the values of a field are.
+
+    :ivar words: for people
+    :ivar operators: with which they are compared
+    """
+
+    TEXT = "a text", _TEXT
+    #: One of few texts, which may have other names.
+    WORD = "one of some words", ("=", "!=")
+    NUMBER = "a number", ("=", "!=", *_ORDER)
+    TRUTH = "yes or no", ("=", "!=")
+    #: Seconds since something, by the database's clock.
+    AGE = "an age in seconds, or such as 90s, 5m, 2h or 7d", _ORDER
+    TIME = "a time such as 2026-11-30 or 2026-11-30T12:00Z", _ORDER
+    #: The seconds for which a node was not read that should be.
+    STALE = "an age in seconds, or such as 90s, 5m, 2h or 7d", (">",)
+    #: The values that people chose for an entry.
+    ENTRY = "a text, or a number", (*_TEXT, *_ORDER)
+
+    def __init__(self, words: str, operators: tuple[str, ...]) -> None:
+        self.words = words
+        self.operators = operators
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a condition can be about.
+
+    :param words: the values that there are, by what may be written for them
+    """
+
+    name: str
+    kind: Kind
+    words: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+_POWER: Final = {"on": states.POWER_ON, "off": states.POWER_OFF}
+_POWER_STATES: Final = {**_POWER, **{one: one for one in (states.POWER_ON, states.POWER_OFF, states.ERROR)}}
+_TARGETS: Final = {
+    **_POWER_STATES,
+    **{one: one for one in (*states.ACTIONS, states.CHANGE_CREDENTIALS)},
+    "reboot": states.REBOOTING,
+}
+_HEALTHS: Final = {one: one for one in ("ok", "warning", "critical")}
+
+#: Fields that are true or not, so that their name alone is a condition.
+_TRUTHS: Final = ("maintenance", "retired", "failing", "unhealthy", "unserved", "would_enforce")
+_TEXTS: Final = (
+    *("uuid", "name", "driver", "power_policy", "enforcement", "power_requested_by", "last_error"),
+    *("maintenance_reason", "fault", "reservation", "reserved_for", "conductor", "conductor_group"),
+    *("provision_state", "instance_uuid", "instance_name", "resource_class", "owner", "lessee", "shard"),
+    *("parent_node", "chassis_uuid", "description"),
+)
+_NUMBERS: Final = ("power_request_id", "power_failures", "slot")
+_TIMES: Final = (
+    *("power_requested_at", "power_checked_at", "power_changed_at", "health_checked_at", "reserved_at"),
+    *("provision_updated_at", "created_at", "updated_at"),
+)
+_ALL: Final = (
+    *(Field(name, Kind.TEXT) for name in _TEXTS),
+    Field("power_state", Kind.WORD, _POWER_STATES),
+    Field("wanted_power_state", Kind.WORD, _TARGETS),
+    Field("target_power_state", Kind.WORD, _TARGETS),
+    Field("health", Kind.WORD, _HEALTHS),
+    *(Field(name, Kind.NUMBER) for name in _NUMBERS),
+    *(Field(name, Kind.TRUTH) for name in _TRUTHS),
+    *(Field(name, Kind.TIME) for name in _TIMES),
+    Field("age", Kind.AGE),
+    Field("stale", Kind.STALE),
+)
+#: The fields without entries, by name.
+FIELDS: Final[Mapping[str, Field]] = {one.name: one for one in sorted(_ALL, key=lambda one: one.name)}
+#: The fields with entries, ``extra.rack``.
+ENTRIES: Final[Mapping[str, Field]] = {name: Field(name, Kind.ENTRY) for name in ("extra", "properties")}
+#: Other names of fields, which are columns' or options'.
+_ALIASES: Final = {"power_state_age": "age"}
+
+
+def find(name: str) -> Field | None:
+    """Return the field without entries of that name."""
+    return FIELDS.get(_ALIASES.get(name, name))
+
+
+def number(text: str) -> float | None:
+    """Return a number that a person wrote; None for what is none."""
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def age(text: str) -> float | None:
+    """Return the seconds of an age such as 120, 90s, 5m, 2h or 7d; None for what is none, or too much."""
+    found = _AGE.fullmatch(text)
+    seconds = float(found[1]) * _UNITS[found[2]] if found else None
+    return seconds if seconds is not None and seconds <= _LONGEST else None
+
+
+def time(text: str) -> datetime | None:
+    """Return a moment, without an offset one of UTC; None for what is none."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def truth(text: str) -> bool | None:
+    """Return a truth; None for what is none."""
+    return {"yes": True, "true": True, "no": False, "false": False}.get(text.lower())

@@ -1,0 +1,35 @@
+"""Compares texts to the letter, and with patterns, alike in every database."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+_MARIADB: Final = ("mysql", "mariadb")
+#: Stands before what LIKE would take for a wildcard.
+_ESCAPE: Final = "/"
+
+
+def equals(dialect: str, column: sa.ColumnElement[Any], given: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Return whether a column has exactly one of these texts.
+
+    :param dialect: the name of the kind of database
+    """
+    if dialect not in _MARIADB:
+        return column.in_(given)
+    # Its collations ignore spaces at the end, and some the case. The first comparison can use an index.
+    exact = sa.cast(column, sa.LargeBinary).in_([text.encode() for text in given])
+    return sa.and_(column.in_(given), exact)
+
+
+def matches(dialect: str, column: sa.ColumnElement[Any], pattern: str) -> sa.ColumnElement[bool]:
+    """Return whether a column has a text that fits a pattern, in which ``*`` stands for any text and ``?``
+    for one character."""
+    if dialect == "sqlite":  # whose LIKE ignores the case
+        return column.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]"))
+    escaped = re.sub(f"[%_{_ESCAPE}]", lambda found: f"{_ESCAPE}{found[0]}", pattern)
+    like = escaped.replace("*", "%").replace("?", "_")
+    if dialect in _MARIADB:
+        column = sa.collate(column, "utf8mb4_bin")
+    return column.like(like, escape=_ESCAPE)
