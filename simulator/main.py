@@ -107,6 +107,9 @@ def _add_ctl(parser: argparse.ArgumentParser) -> None:
     usage = "podium-sim ctl --control PATH fault (KIND[=VALUE] | clear KIND | clear all) WHERE"
     fault = actions.add_parser("fault", help="give BMCs a fault, or clear it", usage=usage)
     fault.add_argument("words", nargs="+", metavar="WORD")
+    password = actions.add_parser("password", help="give accounts a password, as a person at the BMCs would")
+    password.add_argument("file", metavar="FILE", help="file with the password")
+    password.add_argument("where", metavar="WHERE")
     actions.add_parser("status", help="count BMCs, sessions, requests and datagrams")
     accounts = actions.add_parser("accounts", help="count logins, wrong ones, and changes of passwords")
     accounts.add_argument("where", metavar="WHERE")
@@ -116,6 +119,9 @@ def _ctl(arguments: argparse.Namespace) -> int:
     match arguments.action, getattr(arguments, "words", None):
         case "power", _:
             request = {"set": "power", "to": arguments.to, "where": arguments.where}
+        case "password", _:
+            password = options.read_secret(arguments.file)
+            request = {"set": "password", "to": password, "where": arguments.where}
         case "accounts", _:
             request = {"get": "accounts", "where": arguments.where}
         case "fault", ["clear", kind, where]:

@@ -77,11 +77,11 @@ def ipmi_settings(arguments: argparse.Namespace) -> tuple[bmc.Settings, str | No
         raise errors.ConfigError(f"--user {arguments.user!r}: IPMI user names have 1 to 16 bytes")
     password, kg, hex_kg_key = IPMI.password, b"", None
     if arguments.password_file:
-        password = _read_secret(arguments.password_file).encode()
+        password = read_secret(arguments.password_file).encode()
         if not 1 <= len(password) <= 20:
             raise errors.ConfigError(f"{arguments.password_file}: IPMI passwords have 1 to 20 bytes")
     if arguments.kg_file:
-        hex_kg_key = _read_secret(arguments.kg_file)
+        hex_kg_key = read_secret(arguments.kg_file)
         kg = _bytes(hex_kg_key)
         if len(kg) != 20:
             raise errors.ConfigError(f"{arguments.kg_file}: the BMC key is 40 hexadecimal digits")
@@ -105,7 +105,7 @@ def redfish_settings(arguments: argparse.Namespace) -> redfish.Settings:
         raise errors.ConfigError(f"--user {arguments.user!r}: Redfish user names have no colon")
     if not 1 <= arguments.systems <= _SYSTEMS:
         raise errors.ConfigError(f"--systems {arguments.systems}: give 1 to {_SYSTEMS}")
-    password = _read_secret(arguments.password_file) if arguments.password_file else REDFISH.password
+    password = read_secret(arguments.password_file) if arguments.password_file else REDFISH.password
     return redfish.Settings(
         user=arguments.user,
         password=password,
@@ -122,7 +122,11 @@ def _bytes(digits: str) -> bytes:
         return b""
 
 
-def _read_secret(path: str) -> str:
+def read_secret(path: str) -> str:
+    """Return what is in a file, without line breaks around it.
+
+    :raises podium.errors.ConfigError: it cannot be read
+    """
     try:
         return Path(path).read_text(encoding="utf-8").strip("\r\n")
     except (OSError, UnicodeDecodeError) as wrong:

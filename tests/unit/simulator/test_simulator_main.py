@@ -1,6 +1,7 @@
 """Errors of podium-sim at its start."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,7 @@ from podium.simulator import faults, main
         (["--ipmi", "1", "--port", "0", "--control", "missing/control"], "cannot make the control socket"),
         (["ctl", "--control", "missing", "status"], "no simulator answers at missing"),
         (["ctl", "--control", "missing", "fault", "dead"], "give fault KIND"),
+        (["ctl", "--control", "missing", "password", "word", "1"], "cannot read word"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_1(
@@ -71,3 +73,19 @@ def test_the_help_names_every_kind_of_fault(capsys: pytest.CaptureFixture[str]) 
         main.main(["--help"])
     text = capsys.readouterr().out
     assert all(kind in text for kind in faults.KINDS)
+
+
+def test_a_password_is_read_from_a_file_and_set_at_some_bmcs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "word").write_text("another\n")
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    def ask(path: str, request: dict[str, Any]) -> dict[str, Any]:
+        asked.append((path, request))
+        return {"changed": 1}
+
+    monkeypatch.setattr("podium.simulator.control.ask", ask)
+    assert main.main(["ctl", "--control", "sock", "password", str(tmp_path / "word"), "127.20.0.5"]) == 0
+    assert asked == [("sock", {"set": "password", "to": "another", "where": "127.20.0.5"})]
+    assert capsys.readouterr().out == "changed: 1\n"
