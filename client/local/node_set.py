@@ -85,7 +85,9 @@ class _Change:
             self._damaged[node.id] = {
                 name: its for name, its in documents.items() if isinstance(its, Unreadable)
             }
-            found.append(node._replace(**{name: partly(its) for name, its in documents.items()}))
+            if self._damaged[node.id]:
+                node = node._replace(**{name: partly(its) for name, its in documents.items()})
+            found.append(node)
         return found
 
     def _drivers(self, nodes: Iterable[NodeRecord]) -> set[base.Driver]:
@@ -131,9 +133,9 @@ class _Change:
         found = {node.id: (node, self._new(node, faults)) for node in nodes}
         if faults:
             raise errors.InvalidNode(node_ranges.folded_lines(faults))
-        for _, values in found.values():
-            if self._sealing is not None and "driver_info" in values:
-                values["driver_info"] = self._sealing.prepared(values["driver_info"])
+        if self._sealing is not None:
+            for _, values in found.values():
+                values |= {name: self._sealing.prepared(values[name]) for name in _MERGED if name in values}
         return found
 
     def write(
@@ -174,7 +176,7 @@ class _Change:
                 values, found = enrolment.settle(of_driver, self._catalog, complete=complete)
         faults += [f"{node.name}: {fault}" for fault in found]
         try:
-            values |= self._records.columns(node)
+            values |= self._records.columns(node) if self._records else {}
         except errors.NodeConflict as conflict:
             faults.append(str(conflict))
         except errors.InvalidNode as wrong:

@@ -34,6 +34,9 @@ class Records:
         ]:
             raise errors.InvalidNode(faults)
 
+    def __bool__(self) -> bool:
+        return bool(self.values or self._instance_info or self._traits or self._unset)
+
     def columns(self, node: NodeRecord) -> dict[str, Any]:
         """Return the columns of a node that change.
 

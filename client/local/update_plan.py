@@ -95,6 +95,7 @@ class Wanted:
         self.given = with_words(call.nodes, call.nulls)
         self._call = call
         self._catalog = catalog
+        self._columns = frozenset(call.columns)
         self._comparison = Comparison(catalog, call.columns)
         self._there: dict[str, NodeRecord] = {}
         self._ports: dict[str, list[dict[str, Any]]] = {}
@@ -130,7 +131,7 @@ class Wanted:
     def compare(self, sealing: Sealing | None) -> None:
         """Find what is different, and what is wrong with the list by itself.
 
-        :param sealing: what encrypts secrets
+        :param sealing: what encrypts secrets, so that this need not be done in the transaction
         :raises podium.errors.InvalidNode: there are more different faults than anybody reads
         """
         self._rows = check_rows("node", "s", self.given, lambda place, one: self._row(place, one, sealing))
@@ -159,7 +160,10 @@ class Wanted:
         :param others: these nodes as they are now
         """
         self._put(others)
-        uuids = [node.uuid for node in self.nodes if self._ports.get(node.uuid) or self._speaks_of_ports]
+        speaks = [
+            place for place in self._changes if "ports" in self._columns or "ports" in self.given[place - 1]
+        ]
+        uuids = [self._changes[place].node.uuid for place in speaks]
         now = belongings.read_ports(connection, uuids)
         again = {node.uuid for node in others}
         again |= {uuid for uuid in uuids if now.get(uuid) != self._ports.get(uuid)}
@@ -167,10 +171,6 @@ class Wanted:
         for place, change in [*self._changes.items()]:
             if change.node.uuid in again:
                 self._rows[place - 1] = self._row(place, self.given[place - 1], sealing)
-
-    @property
-    def _speaks_of_ports(self) -> bool:
-        return any(isinstance(one, dict) and "ports" in one for one in self.given)
 
     def step(self, connection: sa.Connection) -> Step:
         """Return what is to be done.

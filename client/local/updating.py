@@ -23,7 +23,7 @@ def plan_update(backend: Backend, call: PlanUpdate) -> Plan:
     """Return what would be done."""
     with backend.database.read() as connection:
         wanted = Wanted.read(connection, call, backend.catalog)
-    wanted.compare(backend.database.sealing)
+    wanted.compare(None)
     with backend.database.read() as connection:
         step = wanted.step(connection)
     return step.plan(everything=True)

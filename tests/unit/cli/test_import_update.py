@@ -1,5 +1,6 @@
 """A changed file is imported again: what is different is shown, and done once somebody has agreed."""
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,21 @@ def test_with_yes_it_is_done(imported: Run, file: Callable[[str], str], database
     again = imported("node", "import", file(_CHANGED), "--update")
     assert again.stdout.endswith("4 unchanged\nnothing to change\n")
     assert again.returncode == 0
+
+
+@pytest.mark.mariadb_long
+def test_an_update_on_every_database(podium_anywhere: Run, tmp_path: Path) -> None:
+    file = tmp_path / "nodes.json"
+    port, moved = {"address": "52:54:00:12:34:56"}, {"address": "52:54:00:12:34:57"}
+    nodes = [{"name": f"n{number}", "driver": "fake"} for number in range(4)]
+    file.write_text(json.dumps({"nodes": [{**nodes[0], "ports": [port, moved]}, *nodes[1:3]]}))
+    podium_anywhere("node", "import", str(file))
+    nodes = [{**nodes[0], "ports": [port]}, {**nodes[1], "extra": {"a": 1}, "ports": [moved]}, nodes[3]]
+    file.write_text(json.dumps({"nodes": nodes}))
+    done = podium_anywhere("node", "import", str(file), "--update", "--yes", "--delete-missing")
+    assert done.stdout.splitlines()[-1] == "1 imported, 2 changed, 0 unchanged, 1 deleted"
+    again = podium_anywhere("node", "import", str(file), "--update")
+    assert again.stdout == "3 unchanged\nnothing to change\n"
 
 
 def test_missing_nodes_are_deleted_on_request(imported: Run, file: Callable[[str], str]) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from podium import errors
+from podium import conf, errors
 from podium.client.calls.updating import Fields
+from podium.client.local.local import Local
 from podium.client.podium import Podium
 from podium.db import api, belongings, models
 from podium.db.api import NodeRecord
@@ -256,3 +257,17 @@ def test_one_is_not_true(enrolled: Podium, database: Database) -> None:
     enrolled.set_nodes("n3", {"extra": {"flag": 1}})
     enrolled.update_nodes(nodes=[fake("n3", extra={"flag": True})])
     assert node(database, "n3").extra["flag"] is True
+
+
+def test_many_nodes_are_compared_and_changed_in_few_statements(
+    config: conf.Config, enrol: Enrol, warnings: list[str]
+) -> None:
+    enrol(*(f"n{number}" for number in range(300)))
+    listed = [fake(f"n{number}", extra={"place": number}) for number in range(400)]
+    statements: list[str] = []
+    with Local(config, warn=warnings.append) as podium:
+        engine = podium.backend.database.engine
+        sa.event.listen(engine, "after_cursor_execute", lambda *its: statements.append(its[2]))
+        done = podium.update_nodes(nodes=listed)
+    assert (done.enrolled, done.changed) == (100, 300)
+    assert len(statements) < 50
