@@ -198,19 +198,18 @@ class Lister(Command, cliff.lister.Lister):
             if not parsed_args.columns or name in parsed_args.columns
         ]
         names = [column_names[index] for index in wanted]
-        rows = [[row[index] for index in wanted] for row in rows]
         if not rows and parsed_args.formatter == "table" and not parsed_args.print_empty:
             if any(stream.isatty() for stream in (self.app.stdout, self.app.stderr)):
                 self.app.stderr.write(f"no {self.form.of}\n")
             return 0  # cliff would print an empty line
         screen = self.screen(parsed_args)
         if screen is None:
-            shown = [[shown_in(parsed_args.formatter, value) for value in row] for row in rows]
+            shown = [[shown_in(parsed_args.formatter, row[index]) for index in wanted] for row in rows]
             return super().produce_output(parsed_args, names, shown)
         lines = tables.of_list(
             self.form,
             names,
-            rows,
+            [[row[index] for index in wanted] for row in rows],
             screen,
             datetime.now(UTC),
             whole=parsed_args.wide or getattr(parsed_args, "long", False),

@@ -40,7 +40,7 @@ def colour_of(column: str, value: Any, text: str) -> str | None:
         return _SAY_MORE[column] if value else None
     if column in _STATES or column.endswith("_state"):
         state = text.partition(":")[0].partition(",")[0]
-        return _MEANINGS.get(state)
+        return _MEANINGS.get(state.lower())
     return None
 
 

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple, Self, TextIO
 #: Where nobody knows better.
 _COLUMNS: Final = 80
 _LINES: Final = 24
+#: Of the greatest number of columns or lines that is believed.
+_DIGITS: Final = 5
 #: Ends at once with less than a screen, passes colours on, and leaves what it showed on the screen.
 _LESS: Final = "FRX"
 
@@ -87,7 +89,7 @@ class Screen(NamedTuple):
 
 def _given(name: str) -> int:
     text = os.environ.get(name, "")
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else 0
 
 
 def _pager() -> list[str]:

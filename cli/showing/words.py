@@ -24,7 +24,7 @@ def age(time: datetime, now: datetime) -> str:
     distance = abs(passed) // timedelta(seconds=1)
     unit, size = next((unit, size) for most, unit, size in _UNITS if distance < most)
     amount = f"{distance // size} {unit}"
-    return f"{amount} ago" if passed >= timedelta(0) else f"in {amount}"
+    return f"in {amount}" if distance and passed < timedelta(0) else f"{amount} ago"
 
 
 def in_words(value: Any, time: Callable[[datetime], str] = stamp) -> Any:

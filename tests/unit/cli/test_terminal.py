@@ -197,13 +197,13 @@ def test_tasks_and_conductors_fit_a_narrow_terminal(database: Database, here: Te
         with database.write() as connection:
             save_tasks(connection, Worker(host, 0), [report])
     for words, heads in (
-        ("task list", "task conductor state last_run failures last_error"),
-        ("conductor list", "hostname state since nodes workers lease_age version drivers frozen_at"),
+        ("task list", "task state last_error"),
+        ("conductor list", "hostname state nodes"),
         ("driver list", "name description enabled conductors"),
     ):
         head, *lines = here(*words.split(), columns=80)
-        assert head.split() == heads.split()
-        assert max(map(len, lines)) <= 80
+        assert {*heads.split()} <= {*head.split()}
+        assert max(map(len, (head, *lines))) <= 80
     assert [line.split()[0] for line in here("conductor", "list", columns=80)[1:]] == ["c2", "c10"]
     assert lines[0].endswith("c2, c10")
 
