@@ -29,6 +29,7 @@ from podium.db.credential_requests import (
 from podium.db.models import columns, nodes, operations
 from podium.db.models import credential_changes as changes
 from podium.db.power import Named
+from podium.masking import is_masked
 
 _UNPROVED: Final = (UNKNOWN, GIVEN)
 #: Seconds for which a change can be undone.
@@ -112,6 +113,8 @@ def _not_undone(node: Holder, change: Change, login: Mapping[str, Account]) -> s
     """Why a node cannot have the credentials of before; None if it can."""
     if entries(node.info, change.new) != change.new:
         return f"{node.claim.name}: it was given other credentials since"
+    if is_masked(change.old.get(login[node.driver].password)):
+        return f"{node.claim.name}: the password that it had before is lost with its key"
     if change.on_bmc and change.old.get(login[node.driver].password) is None:
         return f"{node.claim.name}: it had no password before, which its BMC cannot be given"
     return None

@@ -31,6 +31,7 @@ from podium.db.credential_requests import (
 )
 from podium.db.models import nodes
 from podium.db.power import Named
+from podium.masking import is_masked
 
 
 def ask(
@@ -144,6 +145,8 @@ class _Wish:
             return f"{name}: the driver {driver} knows no users"
         if self.settable is None:
             return None
+        if is_masked(node.info.get(account.password)):
+            return f"{name}: its password is lost, which its BMC needs for another; change it there first"
         if driver not in self.settable:
             return (
                 f"{name}: the driver {driver} cannot change the password on the BMC: it has no set_password;"

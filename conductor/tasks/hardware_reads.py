@@ -94,6 +94,11 @@ class HardwareReads:
         entry, kind = self._fleet.find(read.node_uuid), KINDS.get(read.kind)
         if entry is None or entry.number in self._fleet.lent:
             raise errors.NodeConflict("the node is not this conductor's any more, or not yet; ask again")
+        if entry.in_doubt:
+            raise errors.NodeConflict(
+                f"{entry.node.name}: which password its BMC has is unknown, and none is tried; see: podium"
+                " credential settle"
+            )
         if entry.number in self._fleet.taken:
             raise errors.NodeConflict(
                 f"{entry.node.name} is taken: its power or its credentials are being changed, or its driver"

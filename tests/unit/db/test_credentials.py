@@ -111,6 +111,18 @@ def test_nodes_that_have_the_credentials_already_only_learn_when_they_end(
     assert only_named(database, "n2").credentials_expire_at == node.credentials_expire_at
 
 
+def test_a_lost_password_is_replaced_by_one_that_is_proved(database: Database, enrol: Enrol) -> None:
+    nodes = enrol("n1", driver_info=OLD | {"fake_password": "******"})
+    refused = ask(database, nodes, on_bmc=True).refused
+    assert refused and "its password is lost" in refused[0]
+    (row,) = begun(database, nodes)
+    end(database, row)
+    assert only(database).driver_info == OLD | NEW
+    with database.write() as connection:
+        undone = credential_sequels.undo(connection, row.operation_id, "ada@desk", LOGIN)
+    assert undone.refused == ["n1: the password that it had before is lost with its key"]
+
+
 def test_a_password_is_needed_only_for_nodes_that_can_have_one(database: Database, enrol: Enrol) -> None:
     nodes = enrol("n1", driver_info=OLD) + enrol("n2", driver="acme")
     asked = ask(database, nodes, {nodes[0].id: "new"})

@@ -245,6 +245,20 @@ def test_a_kind_of_a_later_version_is_refused(tmp_path: Path) -> None:
     assert (read.error_kind, read.error) == ("NodeConflict", "the conductor of n1 cannot read log yet")
 
 
+def test_a_node_whose_password_is_unknown_is_not_asked(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with desk(tmp_path, Measured()) as opened:
+            number = opened.parts.fleet.named("n1").number  # type: ignore[union-attr]
+            with opened.parts.database.write() as connection:
+                api.update_node(connection, number, {"credentials_in_doubt": True})
+            await opened.parts.fleet.refresh(opened.parts.sql)
+            read = await opened.answer()
+            assert read.error_kind == "NodeConflict"
+            assert "password its BMC has is unknown" in str(read.error)
+
+    asyncio.run(main())
+
+
 def test_a_node_whose_power_is_being_changed_is_not_read(tmp_path: Path) -> None:
     async def main() -> None:
         driver = Measured()
