@@ -118,6 +118,13 @@ def _columns(names: Sequence[str]) -> list[Column]:
 
     :raises podium.errors.InvalidNode: with each fault
     """
+    if not {"name", "uuid"}.intersection(names):  # and what stands there instead may be a password
+        raise errors.InvalidNode(
+            [
+                "row 1 must name the columns, separated by commas, such as"
+                " name,driver,driver_info.ipmi_address,extra.rack"
+            ]
+        )
     found: dict[str, Column] = {}
     faults = []
     for place, name in enumerate(names, 1):

@@ -11,6 +11,8 @@ from podium.client.podium import Podium
 _REFUSAL: Final = (
     "there is nobody to ask: look at the plan, and give --yes to carry it out; nothing was changed"
 )
+#: Lines of each kind in the plan.
+_MOST_LINES: Final = 50
 #: Characters of a list of names in the plan.
 _LONGEST: Final = 300
 
@@ -35,7 +37,8 @@ def run(asks: command.Command, podium: Podium, listed: Listed, *, agreed: bool, 
         return "nothing to change"
     if plan.busy:
         raise errors.NodeConflict(f"{'; '.join(plan.busy)}; nothing was changed")
-    if not (agreed or asks.confirms(f"change {count} nodes", _REFUSAL)):
+    what = f"{count} node{'s' if count != 1 else ''}" if count else "chassis"
+    if not (agreed or asks.confirms(f"change {what}", _REFUSAL)):
         return None
     done = podium.ask(UpdateNodes(**fields, digest=plan.digest))
     deleted = f", {done.deleted} deleted" if listed.delete_missing else ""
@@ -63,10 +66,12 @@ def lines(plan: Plan, *, deletes: bool) -> list[str]:
 
 
 def _fields(what: str, found: Sequence[Fields], *, fold: bool = True) -> list[str]:
-    return [
+    lines = [
         f"{what}: {_names(one.nodes) if fold else ', '.join(one.nodes)}: {', '.join(one.fields)}"
-        for one in found
+        for one in found[:_MOST_LINES]
     ]
+    more = sum(len(one.nodes) for one in found[_MOST_LINES:])
+    return [*lines, f"{what}: and {more} more, each with other fields"] if more else lines
 
 
 def _names(names: Sequence[str]) -> str:

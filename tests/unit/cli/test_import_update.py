@@ -9,6 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from commands import Here
+from podium.cli import node_update
+from podium.client.calls.updating import Fields, Plan
 from podium.db import models
 from podium.db.engine import Database
 
@@ -129,6 +131,24 @@ def test_a_person_is_asked(
     assert racks(database)["n1"] == ("r1" if status else "r7")
 
 
+def test_a_plan_of_many_different_changes_is_short() -> None:
+    changed = [Fields(fields=[f"extra.k{number}"], nodes=[f"n{number}"]) for number in range(60)]
+    plan = Plan(
+        new=[f"x{'y' * number}" for number in range(1, 100)],
+        changed=changed,
+        left=[],
+        gone=[],
+        unchanged=0,
+        new_chassis=[],
+        changed_chassis=[],
+        busy=[],
+        digest="",
+    )
+    lines = node_update.lines(plan, deletes=False)
+    assert (len(lines), max(map(len, lines)) < 330) == (53, True)
+    assert lines[-2] == "change: and 10 more, each with other fields"
+
+
 @pytest.mark.parametrize("form", ["yaml", "json", "csv"])
 def test_an_export_that_is_imported_again_changes_nothing(imported: Run, tmp_path: Path, form: str) -> None:
     exported = imported("node", "export", "-f", form).stdout
@@ -153,6 +173,15 @@ def test_busy_nodes_are_told_before_anybody_is_asked(
     done = imported("node", "import", file(_CHANGED), "--update", "--yes")
     assert (done.returncode, done.stdout) == (1, _PLAN)
     assert "n2: reserved by c1" in done.stderr
+
+
+def test_a_table_of_a_single_entry_changes_nothing_else(
+    imported: Run, file: Callable[[str], str], database: Database
+) -> None:
+    done = imported("node", "import", file("name,extra.rack\nn1,r9\nn3,r9\n"), "--update", "--yes")
+    assert "change: n[1,3] (2 nodes): extra.rack\n" in done.stdout
+    assert "left as it is, not in the file: n[1,3] (2 nodes): driver_info\n" in done.stdout
+    assert racks(database) == {"n1": "r9", "n2": "r1", "n3": "r9", "n10": "r2"}
 
 
 def test_quiet_prints_neither_plan_nor_result(imported: Run, file: Callable[[str], str]) -> None:

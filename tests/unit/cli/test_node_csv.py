@@ -79,6 +79,14 @@ def test_a_column_that_cannot_be_is_named(header: str, fault: str) -> None:
     assert faults(f"{header}\nn1,x\n") == [fault]
 
 
+@pytest.mark.parametrize("first", ["n1,fake,hunter2", "name;driver;driver_info.fake_password", "", "x"])
+def test_a_first_row_that_names_no_columns_is_not_repeated(first: str) -> None:
+    assert faults(f"{first}\nn2,fake,hunter3\n") == [
+        "row 1 must name the columns, separated by commas, such as"
+        " name,driver,driver_info.ipmi_address,extra.rack"
+    ]
+
+
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
