@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from podium import errors, masking
+from podium import echoes, errors, masking
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.power.change import LONGEST_CALL
 from podium.conductor.power.refusals import Refusals
@@ -228,14 +228,14 @@ class CredentialChange:
         except _Failed:
             raise
         except (errors.BMCUnreachable, TimeoutError) as silence:
-            self._said = self._words(silence)
+            self._said = self._words_of_it(silence)
         except errors.DriverError as refusal:
-            self._said = self._words(refusal)
+            self._said = self._words_of_it(refusal)
             if isinstance(refusal, errors.AuthenticationRefused) and not refusal.wait:
                 await self._refusals.add(end)
             return False
         except Exception as fault:
-            self._said = self._words(fault)
+            self._said = self._words_of_it(fault)
         return True
 
     def _giving(self) -> Callable[[Node, Node], Any]:
@@ -366,6 +366,12 @@ class CredentialChange:
 
     async def _rest(self, seconds: float, end: float) -> None:
         await self._pause(min(seconds, max(end - self._clock(), 0.001)))
+
+    def _words_of_it(self, error: Exception) -> str:
+        """What the hardware says of the new password, without it in whatever form."""
+        login, text = self._driver.login, self._words(error)
+        new = self._new.node.driver_info.get(login.password) if login is not None else None
+        return echoes.hidden(text, new, masking.MASK) if isinstance(new, str) else text
 
     def _words(self, error: Exception) -> str:
         text = errors.one_line(error)

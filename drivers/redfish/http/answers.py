@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from podium import errors
+from podium import echoes, errors
 from podium.drivers.redfish.http import texts
 from podium.drivers.redfish.http.connection import MAX_BODY, Answer
 from podium.masking import MASK
@@ -19,6 +19,7 @@ _TEXT: Final = 300  # characters of a BMC's words in an error of ours
 _ETAG: Final = 256  # characters
 _LONGEST_ARGUMENT: Final = 2048  # characters
 _AROUND_ERRORS: Final = frozenset({"error", "Messages", "Name", "Type"})  # the last three in iLO 4
+_FOR_PEOPLE: Final = frozenset({"Message", "MessageArgs", "Resolution", "error", "message"})
 _SUCCESSES: Final = frozenset({"Success", "NoOperation"})
 _SEVERITIES: Final = frozenset({"OK", "Warning", "Critical"})
 _LONGEST_PAUSE: Final = 600.0  # seconds that a BMC is left alone because it says so
@@ -215,7 +216,10 @@ def _arguments(body: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def without(answer: Answer, secret: str) -> Answer:
-    """An answer in which a secret that was sent is masked: some firmware repeats what it refuses."""
+    """An answer in which a secret that was sent is masked: some firmware repeats what it refuses.
+
+    In what is for people it is masked in whatever form it is repeated, see :mod:`podium.echoes`.
+    """
     if not secret:
         return answer
     try:
@@ -225,12 +229,15 @@ def without(answer: Answer, secret: str) -> Answer:
     return Answer(answer.status, answer.headers, body)
 
 
-def _masked(value: Any, secret: str) -> Any:
+def _masked(value: Any, secret: str, *, is_for_people: bool = False) -> Any:
     if isinstance(value, str):
-        return value.replace(secret, MASK)
+        plain = value.replace(secret, MASK)
+        return echoes.hidden(plain, secret, MASK) if is_for_people else plain
     if isinstance(value, list):
-        return [_masked(one, secret) for one in value]
-    return {key: _masked(one, secret) for key, one in value.items()} if isinstance(value, dict) else value
+        return [_masked(one, secret, is_for_people=is_for_people) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _masked(one, secret, is_for_people=key in _FOR_PEOPLE) for key, one in value.items()}
 
 
 def clean(words: str) -> str:

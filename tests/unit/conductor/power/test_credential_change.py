@@ -242,6 +242,16 @@ def test_what_the_hardware_refuses_is_told_in_its_words(fault: str, said: str) -
     assert (bmc.logins, bmc.now) == (["old-one"] * 3, 10.0)
 
 
+@pytest.mark.parametrize("said", ["NEW-ONE", "n e w - o n e", b"new-one".hex()])
+def test_a_refused_password_is_not_shown_in_whatever_form_it_is_repeated(said: str) -> None:
+    class Echo(BMC):
+        async def set_password(self, node: base.Node, password: str) -> None:
+            raise errors.PasswordRefused(f"the password {said} is too short")
+
+    ended = carry_out(Echo(), on_bmc=True)
+    assert ended == ("the BMC has the old password still: the password ****** is too short", KEPT)
+
+
 @pytest.mark.parametrize("fault", ["silent", None])
 @pytest.mark.parametrize("reboots", [0.0, 300.0])
 def test_a_lost_answer_after_it_was_taken_costs_no_wrong_login(fault: str | None, reboots: float) -> None:
