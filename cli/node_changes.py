@@ -94,10 +94,15 @@ class Delete(command.Command):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser)
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="even where it is unknown which of two passwords the BMC has; both are deleted",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
-            done = podium.delete_nodes(nodes, where)
+            done = podium.delete_nodes(nodes, where, force=parsed_args.force)
         self.say(f"{done.changed} deleted")

@@ -4,12 +4,14 @@ import argparse
 import json
 import syslog
 from pathlib import Path
+from typing import Any
 
 from podium import errors, masking
 from podium.cli import arguments, command
 from podium.cli.new_files import new_file
 from podium.client.enrolling.catalog import Catalog
-from podium.db import api
+from podium.db import api, credential_changes
+from podium.db.credential_changes import GIVEN, IN_FORCE, SENT, UNKNOWN, Change
 from podium.db.sealed import faults
 from podium.drivers import base
 
@@ -17,8 +19,9 @@ from podium.drivers import base
 class Reveal(command.Command):
     """Write the user and the password that a node is logged in with into a new file, which only you may read.
 
-    The file is JSON: {"node": ..., "username": ..., "password": ...}. The system's log of logins (authpriv)
-    says who did it.
+    The file is JSON: {"node": ..., "username": ..., "password": ...}. Where nobody knows yet which of two
+    passwords the BMC has, it has "passwords": {"new": ..., "old": ...} instead of the last one. The system's
+    log of logins (authpriv) says who did it.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -32,9 +35,16 @@ class Reveal(command.Command):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         with self.database() as database, database.read() as connection:
             (node,) = api.find_nodes(connection, [parsed_args.node])
+            found = credential_changes.open_of(connection, [node.id], IN_FORCE, SENT, UNKNOWN, GIVEN)
         if damaged := faults({"driver_info": node.driver_info}):
             raise errors.SecretUnreadable(f"{node.name}: {damaged[0]}")
-        account = _account(Catalog(self.config, self.warn).driver(node.driver), node)
+        change = found.get(node.id)
+        account = _account(Catalog(self.config, self.warn).driver(node.driver), node, change)
+        if "password" not in account:
+            self.warn(
+                f"warning: {node.name}: it is unknown which password its BMC has, and both are in the file;"
+                " see: podium credential settle"
+            )
         with new_file(parsed_args.output_file) as stream:
             stream.write(f"{json.dumps({'node': node.name, **account}, indent=2)}\n")
         syslog.openlog(self.app.NAME, 0, syslog.LOG_AUTHPRIV)
@@ -51,9 +61,10 @@ def _file(text: str) -> Path:
     return Path(text)
 
 
-def _account(driver: base.Driver, node: api.NodeRecord) -> dict[str, str | None]:
-    """Return what a driver logs in to a node with.
+def _account(driver: base.Driver, node: api.NodeRecord, change: Change | None) -> dict[str, Any]:
+    """Return what a driver logs in to a node with, and what else the hardware may have.
 
+    :param change: the last one that the node has, or may have, its password by
     :raises podium.errors.PodiumError: it does not say, or cannot
     """
     login = driver.login
@@ -63,10 +74,16 @@ def _account(driver: base.Driver, node: api.NodeRecord) -> dict[str, str | None]
             " podium node export --with-secrets writes all of them"
         )
     username = None if login.username is None else _value(driver, node, login.username)
+    both = {}
+    if change is not None and change.state != IN_FORCE:
+        its = {"new": change.new, "old": change.old}
+        both = {"passwords": {name: entries.get(login.password) for name, entries in its.items()}}
+        if change.state != GIVEN:
+            return {"username": username, **both}
     password = _value(driver, node, login.password)
     if not password or masking.is_masked(password):
         raise errors.BadRequest(f"{node.name} has no {login.password}; see: podium node set")
-    return {"username": username, "password": password}
+    return {"username": username, "password": password, **both}
 
 
 def _value(driver: base.Driver, node: api.NodeRecord, name: str) -> str | None:

@@ -114,6 +114,7 @@ def create_nodes(
     :param progress: called now and then with the number of nodes that were written since
     :returns: their UUIDs, in order
     :raises podium.errors.NodeExists: naming each name or UUID that is given twice or already taken
+    :raises podium.errors.NodeConflict: while credentials of what one of them speaks to are being changed
     """
     now = clock.now(connection)
     # Marks these rows until they have a number: taken first, the number would keep everyone else waiting.
@@ -151,6 +152,9 @@ def create_nodes(
         faults += [f"{column} {value} is already enrolled" for value in in_use]
     if faults:
         raise errors.NodeExists(faults)
+    credentials_given.refuse_beside(
+        connection, {(row["driver"], row["endpoint"]): row["name"] for row in filled if row["endpoint"]}
+    )
     with _nobody_faster():
         for chunk in chunks(filled):
             connection.execute(sa.insert(nodes), chunk)
@@ -314,14 +318,17 @@ def delete_node(connection: sa.Connection, node_id: int) -> None:
     delete_nodes(connection, [node_id])
 
 
-def delete_nodes(connection: sa.Connection, numbers: Sequence[int]) -> None:
+def delete_nodes(connection: sa.Connection, numbers: Sequence[int], *, force: bool = False) -> None:
     """Forget nodes, and with them their ports and what is asked of them; all of them or none.
 
+    :param force: even those of which the credentials are unknown, of which nobody has the passwords then
     :raises podium.errors.NodeConflict: while a conductor has reserved one of the nodes
     """
     change = next_change(connection, deleted=True)
     now = clock.now(connection)
     owners = lock(connection, numbers)
+    if not force:
+        credentials_given.refuse_loss(owners.values())
     gone = [(owners[number].uuid, owners[number].name) for number in numbers]
     news.note_deletions(connection, change, news.NODES, gone, now)
     for chunk in chunks(numbers):

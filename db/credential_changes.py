@@ -29,7 +29,7 @@ from podium.db.models import columns, nodes
 from podium.db.models import credential_changes as changes
 from podium.db.models import power_requests as requests
 from podium.db.operations import BEGUN, CANCELLED, HELD, NOTHING_ASKED, WAITING, note_progress_of
-from podium.db.sealed import partly
+from podium.db.sealed import Unreadable
 from podium.wording import which
 
 ASKED: Final = "asked"
@@ -222,8 +222,9 @@ def settle(
                 "credentials_expire_at": change.expire_at,
                 "updated_at": now,
             }
-        elif state == KEPT and entries(partly(row.driver_info), change.old) != change.old:
-            values["driver_info"] = with_entries(row.driver_info, change.old)  # a person had given it others
+        elif state == KEPT and change.state == SENT and not isinstance(change.old, Unreadable):
+            # A person may have given it others since.
+            values["driver_info"] = with_entries(row.driver_info, change.old)
         if state == UNKNOWN:
             values |= _in_doubt(row)
         elif row.credentials_in_doubt:

@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from podium import errors, states
-from podium.db import bulk, clock, credential_changes
+from podium.db import bulk, clock, credential_changes, sealed
 from podium.db.accounts import Account, by_account, with_neighbours
 from podium.db.bulk import AMONG, AT_ONCE, among, chunks
 from podium.db.changes import next_change
@@ -102,8 +102,8 @@ def _unable(node: Holder, change: Change, login: Mapping[str, Account]) -> str |
             f"{node.claim.name}: it has another driver or address since then, where these passwords do not"
             " belong; give it the right one: podium node set"
         )
-    if node.damaged:
-        return f"{node.claim.name}: {node.damaged[0]}, with: podium node set"
+    if damaged := [*node.damaged, *sealed.faults({"new": change.new, "old": change.old})]:
+        return f"{node.claim.name}: {damaged[0]}, with: podium node set"
     if node.driver not in login:
         return f"{node.claim.name}: the driver {node.driver} cannot try a login"
     return None
@@ -137,7 +137,7 @@ def settle(
     """
     next_change(connection)
     names = {one.id: one.name for one in wanted}
-    named = _unproved(connection, names)
+    named = unproved(connection, names)
     accounts = {row.account for row in named.values()}
     rows = [row for row in _of_operations(connection, accounts) if row.account in accounts]
     found = look(connection, with_neighbours(connection, [*names, *(row.node_id for row in rows)]))
@@ -177,11 +177,11 @@ def _of_operations(connection: sa.Connection, accounts: Iterable[tuple[int, str 
     every: list[Change] = []
     for chunk in chunks(sorted({number for number, _ in accounts})):
         every += _rows(connection, changes.c.operation_id.in_(chunk), changes.c.state.in_(_UNPROVED))
-    newest = _unproved(connection, [row.node_id for row in every])
+    newest = unproved(connection, [row.node_id for row in every])
     return [row for row in every if row == newest.get(row.node_id)]
 
 
-def _unproved(connection: sa.Connection, numbers: Collection[int]) -> dict[int, Change]:
+def unproved(connection: sa.Connection, numbers: Collection[int]) -> dict[int, Change]:
     """The changes of which no login has proved what became of them, and no later one is in force, by node."""
     found = credential_changes.open_of(connection, numbers, IN_FORCE, *_UNPROVED)
     return {number: row for number, row in found.items() if row.state in _UNPROVED}

@@ -3,19 +3,20 @@
 Functions of an open connection.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium import errors, masking, states
+from podium import errors, masking, node_ranges, states
 from podium.db import bulk, sealed
 from podium.db.bulk import among, chunks
 from podium.db.claims import Claim, in_doubt
-from podium.db.credential_changes import GIVEN, REASON, UNKNOWN, entries, open_of, well_again
+from podium.db.credential_changes import ASKED, GIVEN, REASON, SENT, UNKNOWN, entries, open_of, well_again
 from podium.db.models import columns, nodes
 from podium.db.models import credential_changes as table
+from podium.db.models import power_requests as requests
 from podium.db.sealed import partly
 
 #: Who speaks to the hardware of a node, and how.
@@ -23,6 +24,7 @@ _SPOKEN_TO: Final = ("driver", "endpoint", "conductor_group")
 _NODES: Final = sa.select(
     *columns(nodes, ("id", *_SPOKEN_TO, "driver_info", "fault", "maintenance_reason", "credentials_in_doubt"))
 )
+_PLACES: Final = sa.select(*columns(nodes, ("id", "name", "driver", "endpoint")))
 
 
 def noted(
@@ -66,11 +68,58 @@ def noted(
             if is_given:
                 more |= {**well_again(row), "last_error": None}
             else:
-                _stay(owners[row.id], row, values, unknown[row.id].new)
+                login = partly(unknown[row.id].new) if row.id in unknown else ()  # it is being settled
+                _stay(owners[row.id], row, values, login)
                 values = _left_in_doubt(row, values)
         found[row.id] = {**more, **values}
     _end(connection, sorted(doubtful.intersection(given)), now)
+    refuse_beside(connection, _come(connection, changes))
     return {**changes, **found}
+
+
+def _come(connection: sa.Connection, changes: Mapping[int, Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """The names of nodes that are to have another driver or endpoint, by these."""
+    found: dict[tuple[str, str], str] = {}
+    for chunk in chunks([number for number, its in changes.items() if its.keys() & {"driver", "endpoint"}]):
+        for row in connection.execute(_PLACES.where(nodes.c.id.in_(chunk))):
+            its = changes[row.id]
+            place = its.get("driver", row.driver), its.get("endpoint", row.endpoint)
+            if place[1] is not None and place != (row.driver, row.endpoint):
+                found[place] = row.name
+    return found
+
+
+def refuse_beside(connection: sa.Connection, wanted: Mapping[tuple[str, str], str]) -> None:
+    """Refuse that nodes come to hardware whose credentials are being changed, or are unknown.
+
+    They would be spoken to with one of two passwords, and nobody knows which is right.
+
+    :param wanted: the names of the nodes, by their driver and endpoint
+    :raises podium.errors.NodeConflict: naming both nodes
+    """
+    its = sa.select(table.c.driver, table.c.place, requests.c.node_name)
+    its = its.join_from(table, requests, requests.c.id == table.c.request_id)
+    its = its.where(table.c.state.in_((ASKED, SENT, UNKNOWN)))
+    for chunk in chunks(sorted({place for _, place in wanted})):
+        for row in connection.execute(its.where(table.c.place.in_(chunk))):
+            if (name := wanted.get((row.driver, row.place))) not in (None, row.node_name):
+                raise errors.NodeConflict(
+                    f"{name}: the password of its BMC is being changed, or is unknown, for {row.node_name};"
+                    " wait for that to end, or settle it: podium credential settle"
+                )
+
+
+def refuse_loss(claims: Iterable[Claim]) -> None:
+    """Refuse to delete nodes of which the credentials are unknown.
+
+    :raises podium.errors.NodeConflict: naming each of them, and what makes it possible
+    """
+    if names := [claim.name for claim in claims if claim.credentials_in_doubt]:
+        which = node_ranges.fold_for_log(names)
+        raise errors.NodeConflict(
+            f"{which}: which password its BMC has is unknown, and both would be lost; settle that first:"
+            f" podium credential settle {which}, or use: podium node delete --force"
+        )
 
 
 def given_at(connection: sa.Connection, info: Mapping[str, Any] | None, now: datetime) -> datetime | None:

@@ -64,6 +64,7 @@ class DeleteNodes(Call[Changed], frozen=True):
     Nodes that are protected, or active or with an instance outside of maintenance, are not forgotten.
 
     :param where: conditions that the nodes meet: of those named, or of all where none is named
+    :param force: even where it is unknown which of two passwords the BMC has; both are deleted
     """
 
     method = "POST"
@@ -72,3 +73,4 @@ class DeleteNodes(Call[Changed], frozen=True):
 
     nodes: Nodes | None = None
     where: Where | None = None
+    force: bool = False

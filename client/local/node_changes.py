@@ -51,7 +51,7 @@ def delete_nodes(backend: Backend, call: DeleteNodes) -> Changed:
         found = api.find_nodes(connection, required_names(backend, connection, call.nodes, call.where))
         for node in found:
             record_rules.check_deletion(node)
-        api.delete_nodes(connection, [node.id for node in found])
+        api.delete_nodes(connection, [node.id for node in found], force=call.force)
         return Changed(changed=len(found))
 
     return backend.write(call, work)

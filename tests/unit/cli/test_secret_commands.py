@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from commands import Here
 from keys import NEW, enrol
 from podium.cli.secrets import Rotate
-from podium.db import api, members
+from podium.db import api, members, models
 from podium.db.engine import Database
 from podium.db.keyring import Keyring, key_name
 
@@ -242,6 +243,29 @@ def test_a_password_is_not_printed(podium: Here) -> None:
     done = podium("secret", "reveal", "n1", "--output-file", "-")
     assert done.returncode == 2
     assert "the password is not printed: name a new file" in done.stderr
+
+
+@pytest.mark.parametrize("state", ["unknown", "sent", "given"])
+def test_both_passwords_are_written_where_nobody_knows_which_is_right(
+    podium_here: Here, database: Database, tmp_path: Path, noted: list[str], state: str
+) -> None:
+    info = {"ipmi_address": "192.0.2.1", "ipmi_username": "root", "ipmi_password": "0ld-hunter"}
+    enrol(database, "n1", driver="ipmi", driver_info=info)
+    with database.write() as connection:
+        (node,) = api.find_nodes(connection, ["n1"])
+        connection.execute(sa.update(models.nodes).values(credentials_in_doubt=state == "unknown"))
+        change = {"request_id": 1, "operation_id": 1, "node_id": node.id, "node_uuid": node.uuid}
+        its = {"driver": "ipmi", "on_bmc": True, "state": state, "old": info}
+        its["new"] = info | {"ipmi_password": "n3w-hunter"}
+        connection.execute(sa.insert(models.credential_changes).values(**change, **its))
+    file = tmp_path / "out"
+    done = podium_here("secret", "reveal", "n1", "--output-file", str(file))
+    is_said = "it is unknown which password its BMC has, and both are in the file" in done.stderr
+    assert (done.returncode, is_said) == (0, state != "given")
+    known = {"password": "0ld-hunter"} if state == "given" else {}
+    both = {"passwords": {"new": "n3w-hunter", "old": "0ld-hunter"}}
+    assert json.loads(file.read_text()) == {"node": "n1", "username": "root", **known, **both}
+    assert "hunter" not in done.stdout + done.stderr + noted[0]
 
 
 def test_a_node_without_a_password_is_said_to_have_none(

@@ -42,7 +42,7 @@ Send = Callable[..., httpx.Response]
 Enrol = Callable[..., list[NodeRecord]]
 
 CHANGED: Final = credentials.CredentialsAsked(
-    operation=9, requested=1, refused=[], accounts=1, further=[], canaries=[], warnings=[]
+    operation=9, requested=1, refused=[], accounts=1, further=[], already=[], canaries=[], warnings=[]
 )
 #: A call of every kind that changes something, and an answer to it.
 KEPT: list[tuple[Call[Any], Any]] = [

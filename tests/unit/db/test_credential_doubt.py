@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from credential_requests import LOGIN, OLD, ask, begun, changes_of, end
 from podium import errors
 from podium.client.records import maintenance
-from podium.db import api, credential_changes, credential_sequels, fleet, models
+from podium.db import api, beginning, credential_changes, credential_sequels, fleet, models
 from podium.db.accounts import Account
 from podium.db.credential_changes import FAULT, GIVEN, IN_FORCE, KEPT, REASON, UNKNOWN
 from podium.db.engine import Database
 from podium.db.faults import POWER_FAILURE
-from power_requests import C1, Enrol, begin, due, only, only_named
+from power_requests import C1, LATER, Enrol, begin, due, only, only_named
 from power_requests import ask as ask_power
 
 pytestmark = [pytest.mark.usefixtures("two_members"), pytest.mark.mariadb_long]
@@ -126,6 +126,15 @@ def test_a_person_who_sets_or_ends_maintenance_leaves_the_doubt(database: Databa
     assert (node.maintenance, node.fault, node.credentials_in_doubt) == (True, None, False)
 
 
+def test_maintenance_may_change_while_it_waits_to_be_settled(database: Database, enrol: Enrol) -> None:
+    doubtful(database, enrol)
+    settle(database, [only(database)])
+    write(database, dict(maintenance.UNSET))
+    assert (only(database).maintenance, only(database).credentials_in_doubt) == (False, True)
+    with pytest.raises(errors.NodeConflict, match="a change of its credentials is asked for"):
+        write(database, {}, given=True)
+
+
 def test_a_reason_that_a_person_gives_meanwhile_stays(database: Database, enrol: Enrol) -> None:
     doubtful(database, enrol)
     write(database, {**maintenance.SET, "maintenance_reason": "mine"})
@@ -199,3 +208,93 @@ def test_what_was_given_is_in_force_until_it_is_in_doubt_again(database: Databas
     assert again.change is not None and again.change.new["fake_password"] == "old"
     end(database, again, IN_FORCE)
     assert only(database).driver_info == OLD
+
+
+def test_a_node_in_doubt_is_deleted_only_by_force(database: Database, enrol: Enrol) -> None:
+    row = doubtful(database, enrol)
+    node = only(database)
+    with (
+        pytest.raises(errors.NodeConflict, match="n1: which password .* both would be lost"),
+        database.write() as connection,
+    ):
+        api.delete_node(connection, node.id)
+    assert changes_of(database, row.operation_id)["n1"].state == UNKNOWN
+    with database.write() as connection:
+        api.delete_nodes(connection, [node.id], force=True)
+        assert api.list_nodes(connection) == []
+
+
+# Nodes that come to the same BMC
+
+
+@pytest.mark.parametrize("how", ["asked", "sent", "unknown"])
+def test_nobody_comes_to_a_bmc_whose_password_is_being_changed(
+    database: Database, enrol: Enrol, how: str
+) -> None:
+    nodes = enrol("n1", driver_info=OLD, endpoint="bmc")
+    enrol("n2", driver_info=OLD, endpoint="other")
+    if how == "asked":
+        ask(database, nodes, on_bmc=True)
+    elif how == "sent":
+        (row,) = begun(database, nodes, on_bmc=True)
+        with database.write() as connection:
+            beginning.mark_sent(connection, [row.request_id], C1, LATER)
+    else:
+        unknown(database, nodes)
+    with pytest.raises(errors.NodeConflict, match="n3: the password of its BMC is being changed.* for n1"):
+        enrol("n3", driver_info=OLD, endpoint="bmc")
+    with pytest.raises(errors.NodeConflict, match="n2: the password of its BMC is being changed.* for n1"):
+        write(database, {"endpoint": "bmc"}, name="n2")
+    enrol("n4", driver_info=OLD, endpoint="bmc", driver="acme")
+    write(database, {"endpoint": "elsewhere"}, name="n2")
+
+
+def test_undoing_takes_in_who_has_come_since(database: Database, enrol: Enrol) -> None:
+    (row,) = begun(database, enrol("n1", driver_info=OLD, endpoint="bmc"), on_bmc=True)
+    end(database, row)
+    enrol("n2", driver_info={"fake_username": "admin", "fake_password": "new"}, endpoint="bmc")
+    enrol("n3", driver_info={"fake_username": "bob", "fake_password": "new"}, endpoint="bmc")
+    with database.write() as connection:
+        asked = credential_sequels.undo(connection, row.operation_id, "bob@desk", LOGIN)
+    assert (asked.also, asked.refused) == (["n2"], [])
+    (again,) = begin(database, due(database))
+    assert [one.node.name for one in again.others] == ["n2"]
+    end(database, again)
+    found = {name: only_named(database, name).driver_info["fake_password"] for name in ("n1", "n2", "n3")}
+    assert found == {"n1": "old", "n2": "old", "n3": "new"}
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"endpoint": "elsewhere"}, "it has another driver or address since then"),
+        ({"driver_info": {"fake_username": "root", "fake_password": "new"}}, "other credentials since"),
+    ],
+)
+def test_no_other_bmc_and_no_other_user_gets_the_old_password(
+    database: Database, enrol: Enrol, values: dict[str, Any], why: str
+) -> None:
+    (row,) = begun(database, enrol("n1", driver_info=OLD, endpoint="bmc"), on_bmc=True)
+    end(database, row)
+    write(database, values)
+    with database.write() as connection:
+        asked = credential_sequels.undo(connection, row.operation_id, "bob@desk", LOGIN)
+    assert asked.operation_id is None and why in asked.refused[0]
+
+
+def test_passwords_are_not_settled_at_another_bmc(database: Database, enrol: Enrol) -> None:
+    doubtful(database, enrol, endpoint="bmc")
+    write(database, {"endpoint": "elsewhere"}, given=True)
+    asked = settle(database, [only(database)])
+    assert asked.operation_id is None and "another driver or address" in asked.refused[0]
+
+
+def test_a_user_that_is_the_default_is_the_same_one(database: Database, enrol: Enrol) -> None:
+    login = {"fake": Account("fake_password", "fake_username", "admin")}
+    nodes = enrol("n1", driver_info=OLD, endpoint="bmc")
+    enrol("n2", driver_info={"fake_password": "old"}, endpoint="bmc")
+    asked = ask(database, nodes, login=login, on_bmc=True)
+    assert asked.also == ["n2"]
+    (row,) = begin(database, due(database))
+    end(database, row)
+    assert only_named(database, "n2").driver_info == {"fake_password": "new"}
