@@ -2,19 +2,18 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from podium import errors, masking, node_ranges
-from podium.client.calls.call import Nodes, Where
+from podium.client.calls.call import Nodes
 from podium.client.calls.nodes import KEY
 from podium.client.local.backend import Backend
-from podium.db import machines, node_list
-from podium.db.selection.compiling import compiled
-from podium.db.selection.fields import FIELDS, Kind
-from podium.db.selection.parsing import parse
-from podium.db.selection.tree import All, Condition, Tree, conditions
+from podium.db import machines
+
+if TYPE_CHECKING:
+    from podium.db.selection.tree import Tree
 
 #: Patterns of one request: each is compared with the name of every node.
 _MOST_PATTERNS: Final = 20
@@ -28,7 +27,7 @@ class Named(NamedTuple):
     """
 
     names: Sequence[str] | None = None
-    pattern: Tree | None = None
+    pattern: "Tree | None" = None
 
 
 def expanded(nodes: Nodes) -> list[str]:
@@ -57,46 +56,18 @@ def named(connection: sa.Connection, nodes: Nodes | None) -> Named:
         return Named()
     given = expanded(nodes)
     patterns = [one for one in given if node_ranges.is_pattern(one)]
+    if not patterns:
+        return Named(given)
+    from podium.client.local import conditions  # which most commands need not
+
     if len(patterns) == len(given):
         for one in patterns:
-            _fitting(connection, [one], limit=1)
-        return Named(pattern=_pattern(patterns))
+            conditions.fitting(connection, one, limit=1)
+        return Named(pattern=conditions.pattern(patterns))
     names: dict[str, None] = {}
     for one in given:
-        names |= dict.fromkeys(_fitting(connection, [one]) if one in patterns else [one])
+        names |= dict.fromkeys(conditions.fitting(connection, one) if one in patterns else [one])
     return Named([*names])
-
-
-def _pattern(patterns: Sequence[str]) -> Tree:
-    return Condition(FIELDS["name"], "", "~", tuple(patterns))
-
-
-def _fitting(connection: sa.Connection, patterns: Sequence[str], limit: int | None = None) -> list[str]:
-    fits = compiled(connection, _pattern(patterns), enforced_by_default=False)
-    rows = node_list.select_nodes(connection, ["name"], chosen=fits, limit=limit)
-    if not rows:
-        raise errors.NodeNotFound(f"no node has a name that fits {patterns[0][:255]}; see: podium node list")
-    return [row["name"] for row in rows]
-
-
-def condition(
-    backend: Backend, connection: sa.Connection, where: Where | None, pattern: Tree | None
-) -> sa.ColumnElement[bool] | None:
-    """Return the condition that nodes have to meet; None for none.
-
-    :raises podium.errors.BadRequest: it cannot be understood, or is about what is secret
-    """
-    trees = [] if pattern is None else [pattern]
-    if where is not None:
-        tree = parse(where)
-        trees.append(tree)
-        for one in conditions(tree):
-            if one.field.kind is Kind.ENTRY:
-                texts = [value for value in one.values if isinstance(value, str)]
-                check_entries(backend, connection, one.field.name, {one.key: texts})
-    if not trees:
-        return None
-    return compiled(connection, All(tuple(trees)), enforced_by_default=enforces_by_default(backend))
 
 
 def enforces_by_default(backend: Backend) -> bool:

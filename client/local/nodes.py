@@ -88,7 +88,7 @@ def select(
         connection,
         read,
         wanted=meant.names,
-        chosen=choosing.condition(backend, connection, chosen.where, meant.pattern),
+        chosen=_condition(backend, connection, chosen, meant),
         failing=chosen.failing,
         fresh=None if chosen.stale is None else _fresh(chosen.stale, now),
         enforced_by_default=choosing.enforces_by_default(backend) if chosen.would_enforce else None,
@@ -115,6 +115,16 @@ def select(
     return rows
 
 
+def _condition(
+    backend: Backend, connection: sa.Connection, chosen: Filter, meant: Named
+) -> sa.ColumnElement[bool] | None:
+    if chosen.where is None and meant.pattern is None:
+        return None
+    from podium.client.local import conditions  # which most commands need not
+
+    return conditions.condition(backend, connection, chosen.where, meant.pattern)
+
+
 def chosen_names(
     backend: Backend, connection: sa.Connection, nodes: Nodes | None, where: Filter | Where | None = None
 ) -> list[str] | None:
@@ -124,10 +134,10 @@ def chosen_names(
     :raises podium.errors.PodiumError: it cannot be understood, or names what there is not
     """
     meant = choosing.named(connection, nodes)
-    conditions = Filter(where=where) if not isinstance(where, Filter | None) else where or Filter()
-    if meant.pattern is None and conditions.is_empty:
+    chosen = Filter(where=where) if not isinstance(where, Filter | None) else where or Filter()
+    if meant.pattern is None and chosen.is_empty:
         return None if meant.names is None else [*meant.names]
-    return [row["name"] for row in select(backend, connection, conditions, ["name"], meant)]
+    return [row["name"] for row in select(backend, connection, chosen, ["name"], meant)]
 
 
 def required_names(

@@ -37,6 +37,7 @@ UNUSED: Final = (
     "rfc3986",
     "podium.conductor",
     "podium.drivers",
+    "podium.db.selection",
     "click",
     "pygments",
 )

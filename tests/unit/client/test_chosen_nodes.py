@@ -8,7 +8,7 @@ import pytest
 
 from podium import errors
 from podium.client.calls.call import Call
-from podium.client.calls.changes import FollowChanges
+from podium.client.calls.changes import FollowChanges, NodeChange
 from podium.client.calls.enrolment import EnrolNodes
 from podium.client.calls.nodes import Filter, ListNodes
 from podium.client.calls.table import CALLS
@@ -157,3 +157,34 @@ def test_conditions_cannot_guess_what_is_hidden(podium: Podium, enrol: Enrol) ->
 def test_a_pattern_never_fits_an_address_with_a_password(podium: Podium, enrol: Enrol) -> None:
     enrol("n1", extra={"console": "https://root:guess@10.0.0.1"})
     assert listed(podium, where="extra.console~'https:*'") == []
+
+
+def test_events_are_followed_of_the_nodes_that_met_the_conditions_at_the_beginning(
+    podium: Podium, enrol: Enrol
+) -> None:
+    enrol("n1", "n2", owner="a")
+    enrol("m1")
+    uuids = {node.name: node.uuid for node in podium.nodes()}
+    first = podium.news(where="owner=a")
+    assert first.nodes is not None and set(first.nodes) == {uuids["n1"], uuids["n2"]}
+    assert podium.news("n*").nodes == first.nodes
+    podium.set_nodes("n*", {"owner": "b"})
+    assert podium.news(first.nodes, after=first.last).nodes == first.nodes
+    with pytest.raises(errors.NodeNotFound, match="no node meets these conditions"):
+        podium.news(where="owner=a")
+
+
+def test_changes_are_followed_by_patterns_and_conditions(podium: Podium, enrol: Enrol) -> None:
+    enrol("n1", "m1", owner="a")
+    stream = podium.changes(nodes="n?", where="owner=a", fields=["name"], kinds=["nodes"])
+    next(stream)
+    enrol("n2", owner="a")
+    enrol("m2", owner="a")
+    podium.set_nodes("n1", {"owner": "b"})
+    seen = {}
+    while seen.get("n1") is not True:
+        change = next(stream)
+        assert isinstance(change, NodeChange)
+        seen[change.node.name] = change.gone
+    stream.close()
+    assert seen == {"n2": False, "n1": True}

@@ -1,0 +1,52 @@
+"""Conditions that a call has as a text, and patterns of names, as SQL."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from podium import errors
+from podium.client.calls.call import Where
+from podium.client.local.backend import Backend
+from podium.client.local.choosing import check_entries, enforces_by_default
+from podium.db import node_list
+from podium.db.selection.compiling import compiled
+from podium.db.selection.fields import FIELDS, Kind
+from podium.db.selection.parsing import parse
+from podium.db.selection.tree import All, Condition, Tree, conditions
+
+
+def pattern(patterns: Sequence[str]) -> Tree:
+    """Return the condition that a name fits one of some patterns."""
+    return Condition(FIELDS["name"], "", "~", tuple(patterns))
+
+
+def fitting(connection: sa.Connection, one: str, limit: int | None = None) -> list[str]:
+    """Return the names that fit a pattern, in order.
+
+    :raises podium.errors.NodeNotFound: there are none
+    """
+    fits = compiled(connection, pattern([one]), enforced_by_default=False)
+    rows = node_list.select_nodes(connection, ["name"], chosen=fits, limit=limit)
+    if not rows:
+        raise errors.NodeNotFound(f"no node has a name that fits {one[:255]}; see: podium node list")
+    return [row["name"] for row in rows]
+
+
+def condition(
+    backend: Backend, connection: sa.Connection, where: Where | None, fits: Tree | None
+) -> sa.ColumnElement[bool]:
+    """Return the condition that nodes have to meet.
+
+    :param where: as a text
+    :param fits: another one
+    :raises podium.errors.BadRequest: it cannot be understood, or is about what is secret
+    """
+    trees = [] if fits is None else [fits]
+    if where is not None:
+        tree = parse(where)
+        trees.append(tree)
+        for one in conditions(tree):
+            if one.field.kind is Kind.ENTRY:
+                texts = [value for value in one.values if isinstance(value, str)]
+                check_entries(backend, connection, one.field.name, {one.key: texts})
+    return compiled(connection, All(tuple(trees)), enforced_by_default=enforces_by_default(backend))
