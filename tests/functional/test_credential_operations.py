@@ -169,3 +169,22 @@ def test_no_bmc_is_sent_a_wrong_password_but_canaries(place: Place, protocol: st
 
         done = place.there("operation", "undo", "1", "--wait")
         assert place.passwords() == before, done.stdout
+
+
+@only_long
+@pytest.mark.parametrize("protocol", ["ipmi", "redfish"])
+def test_neither_typos_nor_settling_lock_an_account(place: Place, protocol: str) -> None:
+    """Of BMCs that lock at the third wrong login; the first takes another password than it was sent."""
+    with Rack(place.folder, 2, protocol=protocol) as rack:
+        place.daemon.podium("node", "import", str(rack.nodes), "--quiet")
+        rack.ctl("fault", "lockout=3", "1-2")
+        for number in range(3):
+            done = place.set(place.there, "r1n02", password=f"wr0ng-{number}")
+            assert done.returncode == 1
+        assert "is left alone" in done.stdout or "could lock the account" in done.stdout
+        rack.ctl("fault", "password-truncates", "1")
+        place.set(place.there, "r1n01", "--on-bmc", "--timeout", "20", password="seventeen-letters")
+        for _ in range(2):
+            place.here("credential", "settle", "r1n01", "--timeout", "5", "--wait")
+        for report in rack.accounts("1-2").values():
+            assert report["wrong_logins"] <= 2 and report["refused_while_locked"] == 0
