@@ -236,6 +236,8 @@ def test_lists_are_in_natural_order_in_every_format(podium: Here, database: Data
     assert podium("node", "list", "-f", "value", "-c", "name", *backwards).stdout.split() == shown[::-1]
     named = podium("node", "list", "-f", "value", "-c", "name", "r1n10", "r1n2").stdout.split()
     assert named == ["r1n10", "r1n2"]
+    matching = podium("node", "list", "-f", "value", "-c", "name", "r2n*", "r1n2").stdout.split()
+    assert matching == ["r1n2", *shown[16:32]]
 
 
 def test_the_page_has_the_order_in_which_columns_are_left_out() -> None:
