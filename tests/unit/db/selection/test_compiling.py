@@ -242,7 +242,7 @@ def _expressions(now: datetime) -> st.SearchStrategy[Told]:
             st.builds(lambda a, b: (f"{a[0]} or {b[0]}", lambda row: a[1](row) or b[1](row)), inner, inner),
         )
 
-    return st.recursive(_of_columns(now) | _of_entries(), joined, max_leaves=6)
+    return st.recursive(_of_columns(now) | _of_entries(), joined, max_leaves=5)
 
 
 def test_every_database_finds_what_the_same_in_python_does(database: Database) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from podium import errors
-from podium.db.selection.parsing import LONGEST, MOST_CONDITIONS, parse
+from podium.db.selection.parsing import LONGEST, MOST_CONDITIONS, MOST_SEARCHES, parse
 from podium.db.selection.tree import All, Condition, Not, Some, Tree, Value, conditions
 
 
@@ -107,6 +107,7 @@ def test_of_a_long_expression_the_surroundings_of_the_fault_are_shown() -> None:
         ([], "at least one condition"),
         ("x" * (LONGEST + 1), f"at most {LONGEST} characters"),
         (["owner=a"] * (MOST_CONDITIONS + 1), f"the most are {MOST_CONDITIONS}"),
+        (["extra.a~'*b'"] * (MOST_SEARCHES + 1), f"the most are {MOST_SEARCHES}"),
         ("(" * 21 + "failing" + ")" * 21, "more than 20 times"),
         ("not " * 21 + "failing", "more than 20 times"),
     ],
