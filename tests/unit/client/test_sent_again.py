@@ -21,6 +21,7 @@ from podium.client.calls import (
     operations,
     provisioning,
     tasks,
+    updating,
 )
 from podium.client.calls import tokens as token_calls
 from podium.client.calls.call import Call, answer_of
@@ -61,6 +62,10 @@ KEPT: list[tuple[Call[Any], Any]] = [
     (conductors.Thaw(), conductors.Thawed(changed=True)),
     (node_changes.SetMaintenance("gone", maintenance=True), node_changes.Changed(changed=3)),
     (node_changes.SetNodes("gone", set={"name": "m1"}), node_changes.Changed(changed=3)),
+    (
+        updating.UpdateNodes(nodes=[]),
+        updating.Updated(enrolled=1, changed=2, unchanged=3, deleted=4),
+    ),
     (node_changes.DeleteNodes("gone"), node_changes.Changed(changed=3)),
     (token_calls.RevokeToken("gone"), None),
     (
@@ -122,7 +127,7 @@ def test_an_answer_that_was_kept_is_given_whatever_has_become_of_what_the_call_n
 
 def test_the_list_above_has_every_call_that_changes_something() -> None:
     changing = {call for call in CALLS if call.method != "GET" and not issubclass(call, AskHardware)}
-    assert {type(call) for call, _ in KEPT} == changing - {token_calls.CreateToken}
+    assert {type(call) for call, _ in KEPT} == changing - {token_calls.CreateToken, updating.PlanUpdate}
 
 
 def test_who_repeats_a_request_over_another_address_is_the_same_person(

@@ -161,7 +161,9 @@ def test_ports_chassis_and_changes_of_credentials_are_encrypted(
         ports.create(connection, node.uuid, port)
         chassis.create(connection, {"uuid": "c", "description": None, **noted})
         changes = models.credential_changes
-        connection.execute(sa.insert(changes).values(**change, state="asked", new=new, old=old))
+        connection.execute(
+            sa.insert(changes).values(**change, state="asked", driver="fake", new=new, old=old)
+        )
     order = Order(10)
     with sealing.read() as connection:
         assert [one.record for one in ports.page(connection, ports.Wanted(), order) or ()] == [noted]
