@@ -59,7 +59,9 @@ def _names(argument: str) -> list[str]:
     try:
         nodes = NodeSet(argument, resolver=Files(config_paths("groups.conf"), ILLEGAL_GROUP_CHARS))
     except GroupResolverSourceError as fault:
-        raise _refusal(argument, f"there is no source of groups {fault}") from None
+        source = str(fault)
+        missing = "there are no groups here" if source == "<default>" else f"there is no source {source}"
+        raise _refusal(argument, missing) from None
     except (NodeSetException, GroupResolverError, GroupSourceError, OSError) as fault:
         raise _refusal(argument, errors.one_line(errors.BadRequest(str(fault)))) from None
     if not nodes:

@@ -130,7 +130,7 @@ def test_groups_are_those_of_clustershells_files(podium: Here, fleet: None, sour
     [
         ("@r9", "it has no nodes, or is no group"),
         ("@empty", "it has no nodes, or is no group"),
-        ("@nowhere:r1", "there is no source of groups nowhere"),
+        ("@nowhere:r1", "there is no source nowhere"),
         ("@program:a", "the source program runs programs"),
         ("@program:*", "the source program runs programs"),
         ("@r1,n[", "groups are read from"),
