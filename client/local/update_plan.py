@@ -26,7 +26,7 @@ from podium.db.sealed import Sealing
 _MOST_BUSY: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Step:
     """What is done in one transaction.
 

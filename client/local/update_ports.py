@@ -20,6 +20,9 @@ class Ports(NamedTuple):
     changed: list[tuple[str, dict[str, Any]]]
     gone: list[Mapping[str, Any]]
 
+    def __repr__(self) -> str:
+        return f"Ports({len(self.new)} new, {len(self.changed)} changed, {len(self.gone)} gone)"
+
 
 def compare(given: Any, there: Sequence[Mapping[str, Any]]) -> tuple[Ports, list[str]]:
     """Return how the ports of a node change, and all faults of the values for them.

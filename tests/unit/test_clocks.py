@@ -19,6 +19,7 @@ WALL_CLOCKS: Final = {
     "drivers/ipmi/tasks.py": "dates an inventory, which is collected once more where clocks differ by a day",
     "drivers/redfish/tasks.py": "the same",
     "conductor/tasks/periodic.py": "the default of a parameter that the manager gives",
+    "cli/command.py": "ages for people at a terminal; programs have the stamps",
     "cli/trials/transcript.py": "for people, beside what a trial says",
     "drivers/redfish/http/answers.py": "a BMC's date without its time, of which at most 600 s count",
 }
