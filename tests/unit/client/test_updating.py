@@ -14,6 +14,7 @@ from podium.client.podium import Podium
 from podium.db import api, belongings, models
 from podium.db.api import NodeRecord
 from podium.db.engine import Database
+from rounds import rest_is_long
 
 Enrol = Callable[..., list[NodeRecord]]
 
@@ -216,7 +217,7 @@ def test_what_others_change_while_values_are_checked_is_not_lost(
     assert node(database, "n1").driver_info == {"fake_password": "newer", "fake_latency": 1.5}
 
 
-@pytest.mark.parametrize(
+@rest_is_long(
     ("listed", "fault"),
     [
         ([fake("n1"), fake("n1")], "node 2 (n1): it is the same node as node 1 too"),
