@@ -18,7 +18,8 @@ def equals(dialect: str, column: sa.ColumnElement[Any], given: Sequence[str]) ->
     """
     if dialect not in _MARIADB:
         return column.in_(given)
-    # Its collations ignore spaces at the end, and some the case. The first comparison can use an index.
+    # What is not a column of Podium's, such as an entry, is compared without spaces at the end. The first
+    # comparison can use an index.
     exact = sa.cast(column, sa.LargeBinary).in_([text.encode() for text in given])
     return sa.and_(column.in_(given), exact)
 

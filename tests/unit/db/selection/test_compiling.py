@@ -263,3 +263,17 @@ def test_every_database_finds_what_the_same_in_python_does(database: Database) -
             assert names == {name for name, row in by_name.items() if is_true(row)}, text
 
         check()
+
+
+def test_texts_are_compared_to_the_letter(database: Database) -> None:
+    given = ("a", "A", "a ", "ä")
+    with database.write() as connection:
+        rows = [{"name": f"n{place}", "driver": "fake"} for place in range(len(given))]
+        noted = [{**row, "owner": text, "extra": {"x": text}} for row, text in zip(rows, given, strict=True)]
+        create_nodes(connection, noted)
+    with database.read() as connection:
+        for place, text in enumerate(given):
+            for condition in (f'owner="{text}"', f'extra.x="{text}"', f'owner~"{text}"', f'extra.x~"{text}"'):
+                found = compiled(connection, parse(condition), enforced_by_default=False)
+                names = [row["name"] for row in node_list.select_nodes(connection, ["name"], chosen=found)]
+                assert names == [f"n{place}"], condition
