@@ -11,7 +11,7 @@ import pytest
 from daemons import Daemon, Rack, eventually
 from podium.db import api
 from podium.db.engine import Database
-from rounds import rest_is_long
+from rounds import only_long, rest_is_long
 
 PLUGIN = '''
 import asyncio, logging, os, threading, time
@@ -247,6 +247,7 @@ def test_a_plugin_that_cannot_be_loaded_stops_the_daemon_or_is_skipped_as_config
         assert daemon.stop() == 0
 
 
+@only_long
 def test_a_driver_that_hangs_in_its_start_holds_up_no_other_and_joins_when_it_has_started(
     tmp_path: Path, plugins: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,7 @@ def test_the_check_of_installed_drivers_finds_nothing_in_the_example(
     environment.podium("driver", "check", "snmp", cwd=tmp_path)
 
 
+@only_long
 def test_a_pdu_of_240_outlets_is_swept_and_switched(
     environment: Environment, require_peer: Callable[[str], str], tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ from podium.simulator.bmc import BMC, Settings
 from podium.simulator.nodes import address_range
 from podium.simulator.server import Simulator
 from podium.testing.manager import FakeManager
-from rounds import ROUNDS
+from rounds import ROUNDS, only_long
 
 FIRST = "127.20.4.1"
 OPTIONS = SimpleNamespace(
@@ -457,6 +457,7 @@ def test_a_person_has_sensors_read_anew_and_the_task_goes_on_where_it_was() -> N
     run(main)
 
 
+@only_long
 def test_a_person_learns_that_a_bmc_is_silent() -> None:
     async def main() -> None:
         async with machine() as (driver, conductor, simulator):
