@@ -26,12 +26,13 @@ _VERSIONS: Final = ["latest", *(f"1.{minor}" for minor in range(LOWEST, HIGHEST 
 _FAULT: Final = {
     "description": "What is wrong; error_message is a JSON text with faultstring",
     "content": {
+        **describing.PLAIN_REFUSAL,
         "application/json": {
             "schema": {
                 "type": "object",
                 "properties": {"error_message": {"type": "string"}, "error": {"type": "object"}},
             }
-        }
+        },
     },
 }
 _COMPONENTS: Final = {

@@ -11,9 +11,12 @@ from podium.client.calls.call import Call, Page, answer_of
 
 _REFERENCE: Final = "#/components/schemas/{name}"
 #: The answer to what cannot be done.
+#: What is no request that could be answered, such as one whose head is too large, is told in plain words.
+PLAIN_REFUSAL: Final = {"text/plain": {"schema": {"type": "string"}}}
 REFUSAL: Final = {
     "description": "What is wrong",
     "content": {
+        **PLAIN_REFUSAL,
         "application/json": {
             "schema": {
                 "type": "object",
@@ -30,7 +33,7 @@ REFUSAL: Final = {
                 },
                 "required": ["error"],
             }
-        }
+        },
     },
 }
 

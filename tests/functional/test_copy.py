@@ -29,13 +29,14 @@ def test_what_was_asked_for_before_a_move_is_done_after_it(
     done = before.podium("db", "copy", "--to", f"@{tmp_path}/url")
     assert "nodes: 1" in done.stdout.splitlines()
 
-    with Daemon(tmp_path / "moved", url=url) as after:
+    key_file = f"[secrets]\nkey_file = {tmp_path}/podium.keys\n"
+    with Daemon(tmp_path / "moved", key_file, url=url) as after:
         eventually(lambda: after.nodes()["n1"]["power_state"] == "power off", "the request is carried out")
         assert after.podium("operation", "wait", "2").returncode == 0
         assert after.stop() == 0
     back = tmp_path / "back.sqlite"
     after.podium("db", "copy", "--to", f"sqlite:///{back}")
     (tmp_path / "back").mkdir()
-    with Daemon(tmp_path / "back", url=f"sqlite:///{back}") as again:
+    with Daemon(tmp_path / "back", key_file, url=f"sqlite:///{back}") as again:
         again.podium("node", "power", "on", "n1", "--wait")
         assert again.stop() == 0

@@ -66,7 +66,7 @@ def test_a_database_of_before_is_encrypted_from_the_first_start_on(tmp_path: Pat
         assert told in daemon.podium(*command, expect=1).stderr
     daemon.launch()
     assert daemon.wait() == 1
-    assert f"podium-conductor: {told} from its backup\n" in daemon.text()
+    assert f"podium-conductor: {told} from its backup, or see: podium secret check\n" in daemon.text()
     daemon.podium("db", "upgrade")
     assert not keys.exists()
 
