@@ -31,10 +31,18 @@ def only_long(test: _Test) -> _Test:
 MANY: Final = 5
 
 
+#: The marks of what only a ``make test-long`` of many rounds does, because it takes minutes.
+ONLY_MANY: Final = (
+    pytest.mark.skipif(ROUNDS < MANY, reason=f"make test-long ROUNDS={MANY} or more does this one"),
+    pytest.mark.long,
+)
+
+
 def only_many(test: _Test) -> _Test:
-    """Leave a test to a ``make test-long`` of many rounds, because it takes minutes."""
-    skipped = pytest.mark.skipif(ROUNDS < MANY, reason=f"make test-long ROUNDS={MANY} or more does this one")
-    return skipped(pytest.mark.long(test))
+    """Leave a test to a ``make test-long`` of many rounds."""
+    for mark in ONLY_MANY:
+        test = mark(test)
+    return test
 
 
 def rest_is_long(names: str | Sequence[str], cases: Sequence[Any]) -> pytest.MarkDecorator:

@@ -13,7 +13,7 @@ from podium import states
 from podium.db import api, clock, power
 from podium.db.engine import Database
 from podium.db.models import power_requests
-from rounds import ONLY_LONG, ROUNDS
+from rounds import ONLY_MANY, ROUNDS
 
 PLUGIN = '''
 import pathlib, time
@@ -173,7 +173,7 @@ def test_while_a_hypervisor_hangs_the_others_machines_are_read_and_switched_and_
         assert hung.switched("hv2") == []
 
 
-@pytest.mark.parametrize("minutes", [pytest.param(max(ROUNDS // 4, 3), marks=ONLY_LONG)])
+@pytest.mark.parametrize("minutes", [pytest.param(max(ROUNDS // 4, 3), marks=ONLY_MANY)])
 def test_a_hypervisor_that_hangs_for_minutes_makes_no_healthy_machine_slow_or_its_reading_old(
     tmp_path: Path, minutes: int
 ) -> None:

@@ -22,7 +22,7 @@ from podium.db import api, models
 from podium.db.credential_changes import IN_FORCE
 from podium.db.engine import Database
 from podium.db.keyring import Keyring
-from rounds import SEED, only_long
+from rounds import ONLY_MANY, SEED, only_long
 from servers import Server
 
 BMCS = 30
@@ -38,7 +38,7 @@ def rack(tmp_path: Path) -> Iterator[Rack]:
         yield rack
 
 
-@pytest.fixture(params=["postgresql_server", "mariadb_server"])
+@pytest.fixture(params=["postgresql_server", pytest.param("mariadb_server", marks=ONLY_MANY)])
 def cluster(request: pytest.FixtureRequest, tmp_path: Path, rack: Rack) -> Iterator[Cluster]:
     """Two conductors, whose nodes were enrolled before there was a key."""
     (tmp_path / "hosts").mkdir()
