@@ -166,6 +166,8 @@ def _fault(column: Column) -> str | None:
 
 
 def _label(columns: Sequence[Column], cells: Sequence[str]) -> str:
+    if len(cells) != len(columns):  # what seems to be the name may be anything, also a password
+        return ""
     for column, cell in zip(columns, cells, strict=False):
         if column.name == "name" and cell:
             return f" ({cell[:80]!r})".replace("'", "")

@@ -91,7 +91,7 @@ def test_a_first_row_that_names_no_columns_is_not_repeated(first: str) -> None:
     ("row", "fault"),
     [
         ("n1,fake,[1", "row 3 (n1): column extra.a:json: this is not JSON"),
-        ("n1,fake", "row 3 (n1): it has 2 cells, and there are 3 columns"),
+        ("n1,fake", "row 3: it has 2 cells, and there are 3 columns"),
         ("n1,fa\0ke,", "row 3 (n1): column driver: a text has a null character, which no text may have"),
         ('n1,"fake', "row 3 is not CSV: unexpected end of data"),
         ('n1,"fa"ke,', "row 3 is not CSV: ',' expected after '\"'"),
