@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 import msgspec
 
 from podium import errors, node_ranges
-from podium.cli import arguments, outcomes
+from podium.cli import arguments, converters, outcomes
 from podium.cli.command import Lister
 from podium.cli.showing.tables import Form
 from podium.client import secret_files
@@ -124,7 +124,7 @@ class Set(_Asking):
         )
         parser.add_argument(
             "--expires",
-            type=arguments.days,
+            type=converters.days,
             metavar="TIME",
             help="list it as expired after that time, such as 90d; nothing else happens then",
         )
@@ -200,7 +200,7 @@ def _refuse_password(_: str) -> NoReturn:
 
 
 def _length(text: str) -> int:
-    length = arguments.count(text)
+    length = converters.count(text)
     if not SHORTEST_MADE <= length <= LONGEST_MADE:
         raise argparse.ArgumentTypeError(f"{length} is not between {SHORTEST_MADE} and {LONGEST_MADE}")
     return length
@@ -208,7 +208,7 @@ def _length(text: str) -> int:
 
 def _canaries(text: str) -> int:
     try:
-        return 0 if text == "0" else arguments.count(text)
+        return 0 if text == "0" else converters.count(text)
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"{text[:20]} is not a number from 0 on") from None
 
@@ -269,7 +269,7 @@ class List(Lister):
         arguments.add_nodes(parser)
         parser.add_argument(
             "--older",
-            type=arguments.days,
+            type=converters.days,
             metavar="TIME",
             help="only those that are older than that, such as 180d, or of an unknown age",
         )

@@ -3,7 +3,7 @@
 import argparse
 
 from podium import errors
-from podium.cli import arguments, command
+from podium.cli import command, converters
 from podium.client.waiting.drain import until_handed_over
 from podium.client.waiting.steps import run
 from podium.clocks import boottime
@@ -41,7 +41,7 @@ class Drain(_OfHost):
         )
         parser.add_argument(
             "--timeout",
-            type=arguments.seconds,
+            type=converters.seconds,
             default=900.0,
             metavar="SECONDS",
             help="how long --wait waits (default: 900)",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from podium import errors, states
-from podium.cli import arguments, command
+from podium.cli import command, entries
 from podium.cli.trials import subject
 from podium.cli.trials.transcript import Transcript
 from podium.cli.trials.trial import Trial
@@ -41,7 +41,7 @@ class Try(command.Command):
             ("--option", "an option of the driver, in place of the config file's value"),
         ):
             parser.add_argument(
-                option, action="append", default=[], metavar="KEY=VALUE", type=arguments.key_value, help=text
+                option, action="append", default=[], metavar="KEY=VALUE", type=entries.key_value, help=text
             )
         parser.add_argument("--name", default="trial", help="the node's name (default: trial)")
         parser.add_argument(
@@ -79,7 +79,7 @@ class Try(command.Command):
         return parser
 
     def get_epilog(self) -> str:
-        return _EPILOG + arguments.SECRETS
+        return _EPILOG + entries.SECRETS
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         try:
@@ -121,11 +121,11 @@ class Try(command.Command):
         self._check(driver, parsed_args)
         if parsed_args.option:
             is_secret = subject.secret_options(driver).__contains__
-            given = arguments.read_values(parsed_args.option, self.app.stdin, self.warn, is_secret)
+            given = entries.read_values(parsed_args.option, self.app.stdin, self.warn, is_secret)
             subject.set_options(self.config, driver, given)
             catalog = Catalog(self.config, self.warn)
             driver = catalog.driver(parsed_args.driver)
-        info = arguments.read_values(
+        info = entries.read_values(
             parsed_args.driver_info,
             self.app.stdin,
             self.warn,
@@ -136,7 +136,7 @@ class Try(command.Command):
             return driver, node, node
         name = driver.login.password
         word = [(name, parsed_args.set_password)]
-        info |= arguments.read_values(word, self.app.stdin, self.warn, lambda _: True)
+        info |= entries.read_values(word, self.app.stdin, self.warn, lambda _: True)
         other = subject.new_node(catalog, driver, parsed_args.name, info)
         if other.driver_info[name] == node.driver_info.get(name):
             raise errors.BadRequest(f"--set-password is the {name} of --driver-info: give another one")

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Final, TextIO, get_args
 
 from podium import errors
-from podium.cli import arguments, command
+from podium.cli import arguments, command, converters
 from podium.cli.showing import tables
 from podium.cli.showing.screen import Screen
 from podium.cli.showing.tables import Form
@@ -64,7 +64,7 @@ def ago(text: str) -> timedelta:
     found = re.fullmatch(r"(\d{1,9})([smhd])", text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text} is not a time such as 90s, 5m, 1h or 2d")
-    return timedelta(seconds=arguments.age(str(int(found[1]) * _UNITS[found[2]])))
+    return timedelta(seconds=converters.age(str(int(found[1]) * _UNITS[found[2]])))
 
 
 def _count(text: str) -> int:

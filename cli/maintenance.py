@@ -2,7 +2,7 @@
 
 import argparse
 
-from podium.cli import arguments, command
+from podium.cli import arguments, command, converters
 
 
 class _Maintenance(command.Command):
@@ -20,7 +20,7 @@ class Set(_Maintenance):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        kind = arguments.one_line
+        kind = converters.one_line
         parser.add_argument(
             "--reason",
             metavar="TEXT",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from podium import errors, masking
-from podium.cli import arguments, command
+from podium.cli import arguments, command, converters, entries
 from podium.client.enrolling import rows
 from podium.client.podium import Podium
 
@@ -15,7 +15,7 @@ class Change(command.Command):
     """A command with values for nodes."""
 
     def get_epilog(self) -> str:
-        return arguments.SECRETS
+        return entries.SECRETS
 
     def add_values(self, parser: argparse.ArgumentParser) -> None:
         """Add the options for these values."""
@@ -25,12 +25,12 @@ class Change(command.Command):
             ("--extra", "something else to note"),
         ):
             parser.add_argument(
-                option, action="append", default=[], metavar="KEY=VALUE", type=arguments.key_value, help=text
+                option, action="append", default=[], metavar="KEY=VALUE", type=entries.key_value, help=text
             )
         parser.add_argument(
             "--conductor-group",
             metavar="GROUP",
-            type=arguments.group_name,
+            type=converters.group_name,
             help="the conductors that serve it: those with this [conductor] conductor_group",
         )
 
@@ -43,7 +43,7 @@ class Change(command.Command):
         :raises podium.errors.DriverLoadError: one of them cannot be used, before secrets are asked for
         """
         secrets = {one.name for driver in drivers for one in podium.driver(driver).properties if one.secret}
-        return arguments.read_values(
+        return entries.read_values(
             parsed_args.driver_info,
             self.app.stdin,
             self.warn,

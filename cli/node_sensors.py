@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from podium.cli import arguments, command
+from podium.cli import arguments, command, converters
 from podium.cli.showing.tables import Form
 
 _COLUMNS: Final = ("name", "kind", "value", "unit", "status")
@@ -14,7 +14,7 @@ _WAIT: Final = 40.0
 
 
 def _wait(text: str) -> float:
-    given = arguments.seconds(text)
+    given = converters.seconds(text)
     if not 0 < given <= _LONGEST:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_LONGEST:g} seconds")
     return given

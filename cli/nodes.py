@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any, Final, get_args
 
 from podium import states
-from podium.cli import arguments, command
+from podium.cli import arguments, command, converters, entries
 from podium.cli.showing.tables import Form
 from podium.client.calls.call import plain
 from podium.client.calls.nodes import FIELDS, HealthStatus, Node, PowerState
@@ -80,7 +80,7 @@ class List(command.Lister):
         parser.add_argument(
             "--conductor-group",
             metavar="GROUP",
-            type=arguments.group_name,
+            type=converters.group_name,
             help='only nodes of this group; "" for those of none',
         )
         parser.add_argument("--provision-state", metavar="STATE", help="only nodes in this provision state")
@@ -92,7 +92,7 @@ class List(command.Lister):
             action="append",
             default=[],
             metavar="KEY=VALUE",
-            type=arguments.key_value,
+            type=entries.key_value,
             help="only nodes with this in extra; several must all be there",
         )
         return parser

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from podium.cli import arguments, command, outcomes
+from podium.cli import arguments, command, converters, outcomes
 from podium.cli.showing.tables import Form
 from podium.client.calls.operations import Operation, Request
 from podium.node_ranges import natural
@@ -56,7 +56,7 @@ class List(command.Lister):
         parser = super().get_parser(prog_name)
         parser.add_argument(
             "--limit",
-            type=arguments.count,
+            type=converters.count,
             default=20,
             metavar="N",
             help="how many to list (default: 20)",

@@ -6,7 +6,7 @@ from typing import ClassVar
 import msgspec
 
 from podium import errors, states
-from podium.cli import arguments, outcomes
+from podium.cli import arguments, converters, outcomes
 from podium.client.calls.operations import Asked, AskPower
 from podium.client.podium import Podium
 
@@ -29,7 +29,7 @@ class _Power(outcomes.Requesting):
         parser.add_argument(
             "--stagger",
             metavar="N/SECONDS",
-            type=arguments.stagger,
+            type=converters.stagger,
             help="begin with N nodes, and add N every SECONDS seconds: 10/1",
         )
         arguments.add_yes(parser)

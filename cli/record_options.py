@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TextIO
 
 from podium import errors, masking
-from podium.cli import arguments, node_file
+from podium.cli import entries, node_file
 from podium.client.enrolling.plain_values import plain
 from podium.client.enrolling.values import TRUTH
 from podium.client.records import unsetting
@@ -64,7 +64,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        type=arguments.key_value,
+        type=entries.key_value,
         help="something about what runs on it",
     )
     group.add_argument("--network-data", metavar="FILE", help="a mapping, in a YAML or JSON file")
@@ -92,7 +92,7 @@ def wanted(parsed_args: argparse.Namespace, stdin: TextIO, warn: Callable[[str],
             values["network_data"] = plain(node_file.content(parsed_args.network_data))
         except ValueError as fault:
             raise errors.InvalidNode([f"network_data {fault}"]) from None
-    instance_info = arguments.read_values(
+    instance_info = entries.read_values(
         parsed_args.instance_info, stdin, warn, masking.is_secret, "instance_info"
     )
     several = {"traits": parsed_args.trait, "instance_info": instance_info}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
-from podium.cli import arguments, command
+from podium.cli import command, converters
 from podium.cli.showing.tables import Form
 from podium.client.calls.tasks import Task, TaskAsked, TaskCommand
 from podium.client.podium import Podium
@@ -59,7 +59,7 @@ class _Ask(command.Command):
         _add_task(parser)
         parser.add_argument(
             "--timeout",
-            type=arguments.seconds,
+            type=converters.seconds,
             default=self.patience,
             metavar="SECONDS",
             help=f"how long to wait for the answer (default: {self.patience:g})",

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
 
-from podium.cli import arguments, command
+from podium.cli import command, converters
 from podium.cli.showing.tables import Form
 from podium.client.calls.call import Role
 
@@ -37,7 +37,7 @@ def _duration(text: str) -> float | None:
     if text == "never":
         return None
     try:
-        return arguments.days(text)
+        return converters.days(text)
     except argparse.ArgumentTypeError as fault:
         raise argparse.ArgumentTypeError(f"{fault}, or never") from None
 
