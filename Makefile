@@ -53,7 +53,7 @@ docs: $(INSTALLED) $(LINTERS)  ## build the pages of docs/ as a web site in .ven
 	@echo "Open $(VENV)/docs/index.html"
 
 genconfig: $(INSTALLED)  ## write etc/podium/podium.conf.sample from the code
-	@$(BIN)/oslo-config-generator --config-file etc/podium/config-generator.conf
+	@$(BIN)/podium config sample --output etc/podium/podium.conf.sample
 
 bench: $(BENCH)  ## measure sweeps, compared with others, into benchmarks/RESULTS.md: an hour; try BENCH_ARGS=--quick
 	@$(BIN)/python benchmarks/sweep.py $(BENCH_ARGS)

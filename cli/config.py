@@ -1,23 +1,12 @@
 """``podium config sample`` and ``podium config check``."""
 
 import argparse
-import io
 from pathlib import Path
-from typing import Final
-
-from oslo_config import cfg, generator
 
 from podium import conf, errors
 from podium.cli import command, config_check
+from podium.conf import sample
 from podium.drivers import registry
-
-#: As in etc/podium/config-generator.conf.
-_GENERATOR: Final = (
-    "--wrap-width=90",
-    "--namespace=podium",
-    "--namespace=podium.drivers",
-    "--namespace=oslo.log",
-)
 
 
 class Sample(command.Command):
@@ -34,16 +23,12 @@ class Sample(command.Command):
                 registry.options(name, found)
             except errors.DriverLoadError as fault:
                 self.warn(f"left out: {fault}")
-        settings = cfg.ConfigOpts()
-        generator.register_cli_opts(settings)
-        settings(_GENERATOR, default_config_files=[], default_config_dirs=[], use_env=False)
-        text = io.StringIO()
-        generator.generate(settings, text)
+        text = sample.text()
         if parsed_args.output is None:
-            self.app.stdout.write(text.getvalue())
+            self.app.stdout.write(text)
             return
         try:
-            Path(parsed_args.output).write_text(text.getvalue(), encoding="utf-8")
+            Path(parsed_args.output).write_text(text, encoding="utf-8")
         except OSError as fault:
             raise errors.ConfigError(
                 f"{parsed_args.output} cannot be written: {fault.strerror}; give another with --output"

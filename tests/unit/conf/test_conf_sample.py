@@ -3,14 +3,14 @@
 The libraries' parts of the file are left out of the comparison: their wording follows their versions.
 """
 
-import subprocess
-import sys
+import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from podium import library_internals
-from podium.conf import opts
+from podium.conf import opts, sample
 from podium.drivers import registry
 
 ROOT = Path(__file__).parents[3]
@@ -49,14 +49,30 @@ def test_every_option_of_podium_is_in_the_sample_file(kept: dict[tuple[str, str]
 
 
 def test_the_sample_file_is_what_make_genconfig_makes_of_the_code(
-    kept: dict[tuple[str, str], str], tmp_path: Path
+    kept: dict[tuple[str, str], str],
 ) -> None:
-    made = tmp_path / "podium.conf.sample"
-    generator = Path(sys.executable).with_name("oslo-config-generator")
-    settings = ROOT / "etc/podium/config-generator.conf"
-    command = [generator, "--config-file", settings, "--output-file", made]
-    subprocess.run(command, check=True, timeout=60)
-    fresh = entries(made.read_text())
+    fresh = entries(sample.text())
     assert {option: kept.get(option) for option in own_options()} == {
         option: fresh.get(option) for option in own_options()
     }
+
+
+def test_the_sample_file_is_in_the_order_in_which_it_is_made() -> None:
+    kept = (ROOT / "etc/podium/podium.conf.sample").read_text()
+    assert headings(kept) == headings(sample.text())
+
+
+def test_what_is_edited_most_comes_first_and_logging_last() -> None:
+    made = headings(sample.text())
+    assert made[:4] == ["[conductor]", "# From podium", "[DEFAULT]", "# From podium"]
+    assert made[-2:] == ["[DEFAULT]", "# From oslo.log"]
+
+
+def test_no_option_gets_lost_when_the_sections_are_sorted() -> None:
+    (logging,) = entry_points(group="oslo.config.opts", name="oslo.log")
+    wanted = {("DEFAULT", option.dest) for _, options in logging.load()() for option in options}
+    assert (own_options() | wanted) - set(entries(sample.text())) == set()
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"^(?:\[.+\]|# From .+)$", text, re.MULTILINE)
