@@ -10,7 +10,7 @@ LINTERS := $(VENV)/.linters
 BENCH := $(VENV)/.bench
 PEERS := .venv-ironic/.installed .venv-pyghmi/.installed
 TEST_PEERS := .venv-sushy/.installed .venv-openstack/.installed
-SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name benchmarks -o -name examples -o -name build \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name "*.template" -o -name py.typed \) -print)
+SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests -o -name benchmarks -o -name examples \) -prune -o \( -name "*.py" -o -name "*.mako" -o -name "*.template" -o -name py.typed \) -print)
 
 # A complete build each time: Sphinx does not notice changes of the code that the reference pages come from.
 BUILD_DOCS := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs $(VENV)/docs
@@ -21,9 +21,6 @@ PYTEST := pytest -n 4 --dist worksteal
 export PYTHONDONTWRITEBYTECODE :=
 ROUNDS ?= 20
 SEED ?= 1
-
-# pip builds in the folder and leaves modules in build/, which outlive the files that they were copied from.
-install = rm -rf build *.egg-info; $(PIP) install '.[$(1)]'; status=$$?; rm -rf build *.egg-info; exit $$status
 
 .PHONY: help run test test-long test-peers lint docs genconfig bench bench-peers clean
 
@@ -61,22 +58,22 @@ bench: $(BENCH)  ## measure sweeps, compared with others, into benchmarks/RESULT
 bench-peers: $(PEERS) .venv-sushy/.installed  ## install Ironic, pyghmi and sushy for bench, each into an environment of its own
 
 clean:  ## remove everything that the other targets made, including .venv
-	rm -rf $(VENV) .venv-* .tox build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): $(SOURCES) | $(BIN)/pip
 	@echo "Installing Podium into $(VENV) ..."
-	@$(call install,test)
+	@$(PIP) install '.[test]'
 	@touch $@
 
 $(LINTERS): setup.cfg | $(INSTALLED)
 	@echo "Installing the linters into $(VENV) ..."
-	@$(call install,test$(,)lint$(,)docs)
+	@$(PIP) install '.[test,lint,docs]'
 	@touch $@
 
 $(BENCH): setup.cfg | $(INSTALLED)
 	@echo "Installing what the benchmark needs into $(VENV) ..."
-	@$(call install,bench)
+	@$(PIP) install '.[bench]'
 	@touch $@
 
 .venv-ironic/.installed: PEER := 'ironic==39.*' psycopg2-binary sushy
@@ -100,5 +97,3 @@ $(BIN)/pip:
 	    exit 1; }
 	@echo "Making $(VENV) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
-
-, := ,
