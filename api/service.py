@@ -203,13 +203,14 @@ def _prepare(conf: configuration.Config) -> Listeners:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(_FILES, hard)), hard))
     api = conf.api
-    return Listeners(api.host_ip, api.port, api.unix_socket, int(api.unix_socket_mode, 8))
+    return Listeners(api.host_ip, api.port, options.unix_socket(conf), int(api.unix_socket_mode, 8))
 
 
 def _log_addresses(conf: configuration.Config, listeners: Listeners) -> None:
     host = f"[{conf.api.host_ip}]" if ":" in conf.api.host_ip else conf.api.host_ip
     scheme = "https" if conf.api.enable_ssl_api else "http"
-    beside = f" and at {conf.api.unix_socket}" if conf.api.unix_socket else ""
+    path = options.unix_socket(conf)
+    beside = "" if path is None else f" and at {path}"
     LOG.info("Serving at %s://%s:%d%s", scheme, host, listeners.port, beside)
 
 

@@ -19,7 +19,8 @@ class Upgrade(command.Command):
     Back up the database before: there is no way back. Conductors may go on meanwhile; where a step needs them
     stopped, the command says so and changes nothing. The drivers are asked which machines the nodes are, and
     what is spoken to: the nodes behind one chassis have one conductor. An SQLite file is created together
-    with its folder, for its owner alone: run this as the user that runs the conductor.
+    with its folder, for its owner alone. Run this as root, or as the user that runs the conductor: what root
+    creates in a folder belongs to the folder's owner.
     """
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:

@@ -88,6 +88,7 @@ def _configured(options: argparse.Namespace, prog: str, environment: Mapping[str
     # oslo.config takes long to import, and a third of that is for a type of options that is rarely given.
     with deferred("rfc3986"):
         from podium.conf import client
+        from podium.conf.files import is_there
 
     its = client.read(["--config-file", options.config_file] if options.config_file else [], prog=prog)
     way = Way(
@@ -100,9 +101,11 @@ def _configured(options: argparse.Namespace, prog: str, environment: Mapping[str
     )
     if its.url is not None:
         return _with_options(way, options, environment)
-    if its.unix_socket is not None and its.unix_socket.exists():
+    if its.unix_socket is not None and is_there(its.unix_socket):
         source = f"[api] unix_socket = {its.unix_socket}"
-        return Way(url=f"unix:{its.unix_socket}", source=source, timeout=its.timeout)
+        return Way(
+            url=f"unix:{its.unix_socket}", source=source, timeout=its.timeout, is_given=its.needs_socket
+        )
     return Way(url=None, source="the configuration")
 
 

@@ -1,6 +1,9 @@
 """The group [api] and the two options of [DEFAULT] about who may use it: where and how podium-api serves."""
 
 import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from oslo_config import cfg, types
@@ -12,6 +15,9 @@ from podium.conf.default import AbsolutePath, Word
 _WHO: Final = Word(r"[^\s,:]{1,250}|token:[^\s,:]{1,250}", "USER, @GROUP or token:NAME")
 _WHOM: Final = types.List(_WHO, type_name="USER, @GROUP or token:NAME, ...")
 _WORDS: Final = "Each is a user, a group of this host with @ before it, or token:NAME."
+
+#: Where the podium-api of a host serves its users. systemd makes the folder, as the unit says.
+HOSTS_SOCKET: Final = Path("/run/podium-api/podium.sock")
 
 
 class Mode(types.String):
@@ -67,7 +73,8 @@ opts = [
         "unix_socket",
         type=AbsolutePath(),
         help="A Unix socket at which podium-api listens too; users of this host need no password there. "
-        "Unlike Ironic's it does not replace the TCP port.",
+        "Unlike Ironic's it does not replace the TCP port. By default it is /run/podium-api/podium.sock "
+        "where systemd makes that folder for podium-api, and none elsewhere.",
     ),
     cfg.Opt(
         "unix_socket_mode",
@@ -135,18 +142,24 @@ opts = [
         help="Names under which clients may ask, besides those of public_endpoint, host_ip and this host. "
         "Other names are refused, so that a web page cannot reach podium-api by a name of its own.",
     ),
-    cfg.Opt("readers", type=_WHOM, default=[], mutable=True, help=f"Who may look at everything. {_WORDS}"),
+    cfg.Opt(
+        "readers",
+        type=_WHOM,
+        default=["@podium-readers"],
+        mutable=True,
+        help=f"Who may look at everything. {_WORDS}",
+    ),
     cfg.Opt(
         "operators",
         type=_WHOM,
-        default=[],
+        default=["@podium-operators"],
         mutable=True,
         help=f"Who may also switch nodes and set their maintenance. {_WORDS}",
     ),
     cfg.Opt(
         "admins",
         type=_WHOM,
-        default=["root"],
+        default=["root", "@podium-admins"],
         mutable=True,
         help=f"Who may also enrol, change and delete nodes. {_WORDS}",
     ),
@@ -157,6 +170,14 @@ def register(conf: cfg.ConfigOpts) -> None:
     """Register the options."""
     conf.register_opts(default_opts)
     conf.register_opts(opts, group="api")
+
+
+def unix_socket(conf: cfg.ConfigOpts, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the path of the Unix socket at which podium-api listens; None for none."""
+    if conf.api.unix_socket is not None:
+        return Path(conf.api.unix_socket)
+    made = environment.get("RUNTIME_DIRECTORY", "").split(":")
+    return HOSTS_SOCKET if str(HOSTS_SOCKET.parent) in made else None
 
 
 def check(conf: cfg.ConfigOpts) -> None:

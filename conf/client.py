@@ -1,7 +1,7 @@
 """The group [client]: which podium-api the command ``podium`` asks, and how."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from oslo_config import cfg, types
 
 from podium.conf import api, default
 from podium.conf.default import AbsolutePath
-from podium.conf.files import default_files
+from podium.conf.files import HOSTS, default_files, is_own, unreadable
 
 
 class ApiUrl(types.String):
@@ -70,6 +70,7 @@ class Settings:
     """What the configuration says of podium-api to those who ask it.
 
     :param unix_socket: at which it serves on this host
+    :param needs_socket: whether this user may not read the configuration, and so has nothing but the socket
     """
 
     url: str | None
@@ -77,6 +78,7 @@ class Settings:
     cafile: Path | None
     timeout: float
     unix_socket: Path | None
+    needs_socket: bool = False
 
 
 def read(argv: Sequence[str], *, prog: str) -> Settings:
@@ -90,14 +92,21 @@ def read(argv: Sequence[str], *, prog: str) -> Settings:
     conf.register_opt(_SOCKET, group="api")
     register(conf)
     files, folders = default_files(prog)
+    is_hidden = not argv and unreadable(files) is not None
+    if is_hidden:
+        files, folders = [], []
     try:
         conf(argv, project="podium", prog=prog, default_config_files=files, default_config_dirs=folders)
-        return of(conf)
+        its = of(conf)
     except (cfg.Error, ValueError, TypeError, OSError, RecursionError):
         # A value may refer to options that are not known here; and only this explains what is wrong.
         from podium.conf.loading import load  # it imports this module, and the options of everything else
 
         return of(load(argv, prog=prog))
+    is_hosts = not argv and all(one.startswith(f"{HOSTS}/") for one in [*files, *folders])
+    if its.unix_socket is not None or not is_hosts or (not files and is_own(conf.state_path)):
+        return its
+    return replace(its, unix_socket=api.HOSTS_SOCKET, needs_socket=is_hidden)
 
 
 def of(conf: cfg.ConfigOpts) -> Settings:

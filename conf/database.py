@@ -5,9 +5,11 @@ from typing import Any, Final
 from oslo_config import cfg
 from oslo_db import options
 
+from podium.conf.default import SQLITE_FILE
+
 #: Defaults that differ from oslo.db's. If the database does not answer at start-up, the program ends at once
 #: with the reason, and systemd starts it again; oslo.db would try for 100 seconds.
-DEFAULTS: Final = {"connection": "sqlite:///$state_path/podium.sqlite", "max_retries": 0}
+DEFAULTS: Final = {"connection": f"sqlite:///$state_path/{SQLITE_FILE}", "max_retries": 0}
 
 #: The options that oslo.db's ``create_engine`` takes, by the names of its arguments.
 _ENGINE_OPTIONS: Final = (

@@ -5,9 +5,12 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from oslo_config import cfg, types
+
+#: The database in state_path, where no other is named.
+SQLITE_FILE: Final = "podium.sqlite"
 
 
 class AbsolutePath(types.String):

@@ -1,8 +1,15 @@
 """Which config files a program reads."""
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
 from oslo_config import cfg
 
-from podium.conf.default import environment
+from podium.conf.default import SQLITE_FILE, environment
+
+#: Where this host's configuration is.
+HOSTS: Path = Path("/etc/podium")
 
 
 def default_files(prog: str) -> tuple[list[str], list[str]]:
@@ -17,3 +24,27 @@ def default_files(prog: str) -> tuple[list[str], list[str]]:
         if file.exists():
             return [str(file)], [f"{file}.d"]
     return cfg.find_config_files("podium", prog), cfg.find_config_dirs("podium", prog)
+
+
+def unreadable(files: Sequence[str]) -> str | None:
+    """Return the config file that this user may not read; None if there is none.
+
+    :param files: those that are there
+    """
+    for file in files:
+        if not os.access(file, os.R_OK):
+            return file
+    # Nobody sees files in a folder that they may not enter.
+    return str(HOSTS / "podium.conf") if HOSTS.is_dir() and not os.access(HOSTS, os.X_OK) else None
+
+
+def is_own(state_path: str) -> bool:
+    """Return whether a program without a config file is a Podium of this user, not that of the host."""
+    file = Path(state_path, SQLITE_FILE)
+    where = environment() or Path("/")
+    return "OS_DATABASE__CONNECTION" in os.environ or is_there(file) or os.access(where, os.W_OK)
+
+
+def is_there(path: Path) -> bool:
+    """Return whether this user finds a file; no error if they may not look for it."""
+    return os.access(path, os.F_OK)

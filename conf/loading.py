@@ -17,8 +17,8 @@ from oslo_config import cfg, iniparser
 from oslo_log import log
 
 from podium import errors, masking
-from podium.conf import conductor, opts
-from podium.conf.files import default_files
+from podium.conf import api, conductor, opts
+from podium.conf.files import default_files, is_own, unreadable
 from podium.library_internals import OpenOptions, Values, sections, written
 
 LOG = log.getLogger(__name__)
@@ -184,6 +184,8 @@ def load(argv: Sequence[str], *, prog: str, conf: Config | None = None) -> Confi
         conf(argv, project="podium", prog=prog, default_config_files=files, default_config_dirs=folders)
     except (cfg.Error, OSError, UnicodeError) as fault:
         raise errors.ConfigError(_file_fault(fault)) from None
+    if not (argv or files or is_own(conf.state_path)) and (hidden := unreadable(files)):
+        raise errors.ConfigError(_hidden(hidden))
     conf.check()
     conductor.check(conf)
     if not (conf.log_file or conf.log_dir or conf.use_journal):
@@ -274,7 +276,7 @@ def _file_fault(fault: Exception) -> str:
                 f"config file {', '.join(fault.config_files)} does not exist; give another with --config-file"
             )
         case cfg.ConfigFilesPermissionDeniedError():
-            return f"this user may not read config file {', '.join(fault.config_files)}: change its mode"
+            return _hidden(", ".join(fault.config_files))
         case cfg.ConfigDirNotFoundError():
             return f"config directory {fault.config_dir} does not exist; give another with --config-dir"
         case cfg.ConfigFileParseError():
@@ -287,6 +289,13 @@ def _file_fault(fault: Exception) -> str:
             return f"a config file is not UTF-8 text: {fault}"
         case _:
             return " ".join(str(fault).split())
+
+
+def _hidden(file: str) -> str:
+    return (
+        f"this user may not read config file {file}: run this as root, or start podium-api, which serves"
+        f" other users at {api.HOSTS_SOCKET}"
+    )
 
 
 def _hint(name: str, known: Iterable[str], form: str = "{}") -> str:

@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from podium import errors
-from podium.db import at_work
+from podium.db import at_work, new_files
 from podium.db.engine import Database
 from podium.db.migrations import FIRST_WITH_FLOOR, REVISIONS
 from podium.db.models import schema_floor
@@ -126,8 +126,10 @@ def create_sqlite_file(database: Database) -> None:
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(new_files.create(file))
     except OSError as error:
+        if file.exists():  # another process was faster
+            return
         raise errors.ConfigError(
             f"cannot create the database {file}: {error.strerror}; let [DEFAULT] state_path or"
             " [database] connection name a place where this user may write"

@@ -42,7 +42,7 @@ class Everybody:
 @contextmanager
 def served(config: conf.Config, url: str, socket: Path, access: Any) -> Iterator[None]:
     """Serve a database until the end of the block."""
-    listeners = Listeners("127.0.0.1", 0, str(socket), 0o600)
+    listeners = Listeners("127.0.0.1", 0, socket, 0o600)
     ready, end = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 

@@ -40,7 +40,7 @@ class _Door:
         :raises podium.api.faults.Fault: 401 if nobody knows who it is, 403 if they may not
         """
         request.scope[SCOPE_KEY] = caller = await self._identify(request)
-        require(caller, role)
+        require(caller, role, self._roles.groups(role) if PEER in request.scope else ())
         return caller
 
     def reload(self) -> None:

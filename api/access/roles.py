@@ -1,6 +1,6 @@
 """Which role the options give to whom."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from podium.api.callers import Caller, Role
@@ -29,15 +29,21 @@ class Roles:
         found = [named, own, *(self._by_name.get(f"@{group}") for group in groups)]
         return max((role for role in found if role is not None), default=None)
 
+    def groups(self, least: Role) -> list[str]:
+        """Return the groups of this host whose users have at least a role."""
+        return [name[1:] for name, role in self._by_name.items() if name[0] == "@" and role >= least]
 
-def require(caller: Caller, role: Role) -> None:
+
+def require(caller: Caller, role: Role, groups: Sequence[str] = ()) -> None:
     """Make sure that a caller has a role.
 
+    :param groups: of this host that give it, if the caller is a user of this host
     :raises podium.api.faults.Fault: 403, naming what gives it
     """
     if caller.role is not None and caller.role >= role:
         return
     has = f"has the role {caller.role.word}" if caller.role else "has no role"
-    raise Fault(
-        403, f"{caller.name} {has}, and this needs {role.word}, which the option [api] {role.word}s gives"
-    )
+    text = f"{caller.name} {has}, and this needs {role.word}, which the option [api] {role.word}s gives"
+    if groups:
+        text += f", and so does the group {' or '.join(groups)}: usermod -aG {groups[0]} {caller.name}"
+    raise Fault(403, text)

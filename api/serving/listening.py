@@ -27,10 +27,10 @@ class Listeners:
     :raises podium.errors.ConfigError: one cannot be listened at
     """
 
-    def __init__(self, host: str, port: int, path: str | None, mode: int) -> None:
+    def __init__(self, host: str, port: int, path: Path | None, mode: int) -> None:
         self.tcp: list[socket.socket] = []
         self.unix: socket.socket | None = None
-        self._path = Path(path) if path else None
+        self._path = path
         self._file: tuple[int, int] | None = None
         try:
             for family, address in _addresses(host):

@@ -1,5 +1,6 @@
 """Who gets which schema, and what those who have another are told."""
 
+import os
 import re
 import sqlite3
 import stat
@@ -35,6 +36,7 @@ from podium.db import (
     task_commands,
 )
 from podium.db.engine import Database
+from podium.db.keyring import write_new_file
 from podium.db.worker import Worker
 from rounds import ROUNDS
 from servers import Server
@@ -381,6 +383,33 @@ def test_only_its_owner_may_read_the_embedded_database(embedded: Database) -> No
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_creates_beside_the_embedded_database_belongs_to_the_folders_owner(
+    embedded: Database,
+) -> None:
+    assert embedded.sqlite_file is not None
+    folder = embedded.sqlite_file.parent
+    folder.mkdir()
+    os.chown(folder, 4711, 4712)
+    schema.prepare(embedded)
+    write_new_file(folder / "podium.keys")
+    with embedded.write():
+        made = {file.name: (file.stat().st_uid, file.stat().st_gid) for file in folder.iterdir()}
+    names = "podium.keys", "podium.sqlite", "podium.sqlite-shm", "podium.sqlite-wal"
+    assert made == dict.fromkeys(names, (4711, 4712))
+
+
+def test_a_link_in_the_place_of_the_embedded_database_is_not_followed(
+    embedded: Database, tmp_path: Path
+) -> None:
+    assert embedded.sqlite_file is not None
+    embedded.sqlite_file.parent.mkdir()
+    embedded.sqlite_file.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(errors.ConfigError, match="cannot create the database"):
+        schema.prepare(embedded)
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_check_does_not_create_a_file(embedded: Database) -> None:
     with pytest.raises(errors.SchemaMismatch):
         schema.check(embedded)
@@ -438,6 +467,7 @@ _PREPARE = """
 import sys
 from podium.db import schema
 from podium.db.engine import Database
+from podium.db.keyring import write_new_file
 from podium.db.worker import Worker
 print("ready", flush=True)
 for path in sys.stdin.read().split():

@@ -145,6 +145,14 @@ def test_on_the_unix_socket_the_kernel_says_who_asks(ask: Ask) -> None:
     assert ask("GET", "/read", peer=("@wheel", 1003, ())).status_code == 403
 
 
+def test_who_asks_over_the_unix_socket_and_may_not_is_told_which_group_would_let_them(ask: Ask) -> None:
+    answer = ask("PUT", "/switch", peer=("dave", 1002, ("users",)))
+    assert (
+        "dave has no role, and this needs operator, which the option [api] operators gives,"
+        " and so does the group wheel: usermod -aG wheel dave"
+    ) in answer.text
+
+
 def test_a_login_on_the_unix_socket_goes_before_the_kernels_word(ask: Ask) -> None:
     peer = ("www-data", 33, ("www-data",))
     answer = ask("GET", "/read", peer=peer, auth=httpx.BasicAuth("alice", "pässword"))

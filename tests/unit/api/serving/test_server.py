@@ -25,7 +25,7 @@ class Site:
         self.answering = asyncio.Event()
         self.scopes: list[Any] = []
         self.server = Server(self._answer, 1000, {})
-        self.listeners = Listeners("127.0.0.1", 0, str(path), 0o600)
+        self.listeners = Listeners("127.0.0.1", 0, path, 0o600)
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         self.scopes.append(scope)
