@@ -121,13 +121,12 @@ class Lister(Command, cliff.lister.Lister):
 class ShowOne(Command, cliff.show.ShowOne):
     """A command whose result is one object."""
 
-    #: Of fields that are lists of objects, at a terminal.
+    #: Of fields that are lists of objects, or objects by name, at a terminal.
     forms: ClassVar[Mapping[str, Form]] = {}
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        if self.forms:
-            _add_wide(parser)
+        _add_wide(parser)
         _add_pager(parser)
         return parser
 
@@ -147,8 +146,7 @@ class ShowOne(Command, cliff.show.ShowOne):
             for name, value in zip(column_names, data, strict=True)
             if (name in parsed_args.columns if parsed_args.columns else value not in _EMPTY)
         ]
-        whole = bool(self.forms) and parsed_args.wide
-        lines = tables.of_one(self.forms, chosen, screen, datetime.now(UTC), whole=whole)
+        lines = tables.of_one(self.forms, chosen, screen, datetime.now(UTC), whole=parsed_args.wide)
         screen.show(lines, paged=parsed_args.pager)
         return 0
 
@@ -157,7 +155,7 @@ def _add_wide(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wide",
         action="store_true",
-        help="at a terminal: leave no column out and cut nothing off, however wide the table gets",
+        help="at a terminal: leave no column out, cut nothing off and break no line, however wide it gets",
     )
 
 

@@ -1,8 +1,8 @@
 """``podium conductor list`` and ``podium conductor show``."""
 
 import argparse
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Final
 
 from podium.cli import command
 from podium.cli.showing.tables import Form
@@ -131,6 +131,21 @@ class Show(command.ShowOne):
     ages, durations and lags the greatest is shown. Of several conductors, without a name, all nodes are
     counted: those too that nobody owns, or that a conductor which has ended holds.
     """
+
+    forms: ClassVar[Mapping[str, Form]] = {
+        "power_reads": Form(
+            "drivers",
+            dropped=(
+                *("lingering", "in_flight", "retrying", "sweep_nodes", "counters", "queued", "interval"),
+                *("reads", "failures"),
+            ),
+            prose=("counters", "failures"),
+        ),
+        "notifications": Form(
+            "sinks", dropped=("delivered_by", "set_aside", "delivered", "failing"), prose=("last_error",)
+        ),
+        "unread": Form("reasons", dropped=("kind",), prose=("why",)),
+    }
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO, get_args
 
 from podium import errors
 from podium.cli import arguments, command, converters
-from podium.cli.showing import tables
+from podium.cli.showing import tables, widths
 from podium.cli.showing.screen import Screen
 from podium.cli.showing.tables import Form
 from podium.cli.showing.words import one_line, shown_in
@@ -243,7 +243,7 @@ class _Lines:
         )
         line = "  ".join(cells).rstrip()
         if self._screen is not None:
-            line = tables.cut(one_line(line), self._screen.columns, self._screen.dots)
+            line = widths.cut(one_line(line), self._screen.columns, self._screen.dots)
         self._out.write(f"{line}\n")
 
 

@@ -46,7 +46,7 @@ class List(command.Lister):
     form = Form(
         "nodes",
         by=("name",),
-        dropped=("driver", "maintenance", "target_power_state", "health", "power_checked_at"),
+        dropped=(AGE, "driver", "maintenance", "target_power_state", "health", "power_checked_at"),
         prose=("health", "enforcement", "last_error"),
     )
 

@@ -1,7 +1,7 @@
 """A conductor, as the database sees it, that carries out what is asked when it is told to."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import entries
@@ -19,12 +19,14 @@ HEAD = Worker("head", 0, 77)
 
 
 class Head:
-    """A conductor, as the database sees it, with the driver ``fake``."""
+    """A conductor, as the database sees it, with the driver ``fake`` or others."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, worker: Worker = HEAD, drivers: Sequence[str] = ("fake",)) -> None:
+        self.worker = worker
         self._database = database
+        self._drivers = drivers
         with database.write() as connection:
-            give_slots(connection, HEAD, ["fake"])
+            give_slots(connection, worker, drivers)
 
     def go_online(self, *drivers: str, group: str = "") -> None:
         with self._database.write() as connection:
@@ -35,8 +37,8 @@ class Head:
     def begin(self, count: int) -> None:
         """Have the oldest requests under way."""
         with self._database.write() as connection:
-            found = beginning.due(connection, HEAD, ["fake"], limit=9999)
-            beginning.begin(connection, [row.request_id for row in found[:count]], HEAD, utcnow())
+            found = beginning.due(connection, self.worker, self._drivers, limit=9999)
+            beginning.begin(connection, [row.request_id for row in found[:count]], self.worker, utcnow())
 
     def carry_out(self, failures: Mapping[str, str]) -> None:
         """Carry out everything that is asked for, apart from what fails, by the name of the node.
@@ -44,9 +46,9 @@ class Head:
         Credentials of which the failure says that they are unknown are that.
         """
         with self._database.write() as connection:
-            found = beginning.due(connection, HEAD, ["fake"], limit=9999)
-            rows = beginning.begin(connection, [row.request_id for row in found], HEAD, utcnow())
-            finish(connection, [one for row in rows for one in _outcomes(row, failures)])
+            found = beginning.due(connection, self.worker, self._drivers, limit=9999)
+            rows = beginning.begin(connection, [row.request_id for row in found], self.worker, utcnow())
+            finish(connection, [one for row in rows for one in self._outcomes(row, failures)])
 
     @contextmanager
     def carrying_out(self, failures: Mapping[str, str]) -> Iterator[None]:
@@ -67,18 +69,16 @@ class Head:
             end.set()
             thread.join(patience)
 
+    def _outcomes(self, row: Begun, failures: Mapping[str, str]) -> list[Outcome]:
+        """Return how requests ended that end together."""
+        every = [row, *row.others]
+        error = next((failures[one.node.name] for one in every if one.node.name in failures), None)
+        return [self._outcome(one, error) for one in every]
 
-def _outcomes(row: Begun, failures: Mapping[str, str]) -> list[Outcome]:
-    """Return how requests ended that end together."""
-    every = [row, *row.others]
-    error = next((failures[one.node.name] for one in every if one.node.name in failures), None)
-    return [_outcome(one, error) for one in every]
-
-
-def _outcome(row: Begun, error: str | None) -> Outcome:
-    number, request = row.node.id, row.request_id
-    if row.action == states.CHANGE_CREDENTIALS:
-        proved = IN_FORCE if error is None else UNKNOWN if "unknown" in error else KEPT
-        return Outcome(number, request, HEAD, utcnow(), None, error, credentials=proved)
-    state = states.POWER_OFF if error else states.REACHED.get(row.action)
-    return Outcome(number, request, HEAD, utcnow(), state, error)
+    def _outcome(self, row: Begun, error: str | None) -> Outcome:
+        number, request, mine = row.node.id, row.request_id, self.worker
+        if row.action == states.CHANGE_CREDENTIALS:
+            proved = IN_FORCE if error is None else UNKNOWN if "unknown" in error else KEPT
+            return Outcome(number, request, mine, utcnow(), None, error, credentials=proved)
+        state = states.POWER_OFF if error else states.REACHED.get(row.action)
+        return Outcome(number, request, mine, utcnow(), state, error)

@@ -3,7 +3,7 @@
 rich takes 10 seconds for a table of 5,000 nodes, and prettytable, which cliff uses, breaks cells over lines.
 """
 
-import textwrap
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from podium.cli.showing.colours import BOLD, colour_of, painted
 from podium.cli.showing.screen import Screen
-from podium.cli.showing.words import age, harmless, in_words, one_line, stamp
+from podium.cli.showing.widths import cut, width_of, wrapped
+from podium.cli.showing.words import age, in_words, one_line, stamp, whole_numbers
 
 _GAP: Final = "  "
 #: Characters that columns of prose keep while others are left out.
@@ -71,14 +72,17 @@ def of_list(
     heads = [_fitted(column, column.name, width, screen.dots) for column, width in _each(columns, widths)]
     bold = BOLD if screen.has_colours else None
     lines = [painted(_GAP.join(heads).rstrip(), bold)]
-    fitted = [
-        [
-            painted(_fitted(column, cell, width, screen.dots), colour)
-            for cell, colour in zip(column.cells, column.colours, strict=True)
-        ]
-        for column, width in _each(columns, widths)
-    ]
+    fitted = [_cells(column, width, screen.dots) for column, width in _each(columns, widths)]
     return [*lines, *(_GAP.join(cells).rstrip() for cells in zip(*fitted, strict=True))]
+
+
+def _cells(column: _Column, width: int, dots: str) -> list[str]:
+    """Return the cells of a column in their width and colours."""
+    fitted = [_fitted(column, cell, width, dots) for cell in column.cells]
+    return [
+        text if colour is None else painted(text.rstrip(), colour) + " " * (len(text) - len(text.rstrip()))
+        for text, colour in zip(fitted, column.colours, strict=True)
+    ]
 
 
 def _each(columns: Sequence[_Column], widths: Sequence[int]) -> Iterable[tuple[_Column, int]]:
@@ -87,6 +91,8 @@ def _each(columns: Sequence[_Column], widths: Sequence[int]) -> Iterable[tuple[_
 
 def _column(name: str, values: Sequence[Any], form: Form, now: datetime, has_colours: bool) -> _Column:
     words = partial(in_words, time=stamp if name in form.stamped else partial(age, now=now))
+    if all(type(value) is not float or value.is_integer() for value in values):
+        values = list(map(whole_numbers, values))
     cells = [one_line(str(words(value))) for value in values]
     return _Column(
         name,
@@ -96,7 +102,7 @@ def _column(name: str, values: Sequence[Any], form: Form, now: datetime, has_col
         else [None] * len(cells),
         _are_numbers([value for value in values if value is not None]),
         any(values),
-        max(map(_width, (name, *cells))),
+        max(map(width_of, (name, *cells))),
     )
 
 
@@ -115,6 +121,9 @@ def _left(form: Form, columns: Sequence[_Column], most: int) -> list[_Column]:
             return [*left.values()]
         if name in left and not left[name].says_something:
             del left[name]
+    # A row without the name of its conductor could be that of any other.
+    apart = [name for name in form.by if name in left and len({*left[name].cells}) > 1]
+    form = form._replace(dropped=[name for name in form.dropped if name not in apart])
     least = {name: min(one.width, PROSE) if name in form.prose else one.width for name, one in left.items()}
     return [left[name] for name in that_fit(form, least, most)]
 
@@ -156,30 +165,8 @@ def _fitted(column: _Column, text: str, width: int, dots: str) -> str:
     if text.isascii() and len(text) <= width:
         return text.rjust(width) if column.is_number else text.ljust(width)
     text = cut(text, width, dots)
-    spaces = " " * (width - _width(text))
+    spaces = " " * (width - width_of(text))
     return spaces + text if column.is_number else text + spaces
-
-
-def cut(text: str, width: int, dots: str) -> str:
-    """Return a text, or as much of it as fits."""
-    return text if _width(text) <= width else _beginning(text, width - 1) + dots
-
-
-def _width(text: str) -> int:
-    """Return how many characters of the terminal a text takes."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len  # what is not ASCII is rare
-
-    return cell_len(text)
-
-
-def _beginning(text: str, width: int) -> str:
-    if text.isascii():
-        return text[:width]
-    from rich.cells import set_cell_size
-
-    return set_cell_size(text, width)
 
 
 def of_one(
@@ -192,31 +179,43 @@ def of_one(
 ) -> list[str]:
     """Return the lines of an object: each field with its value, which goes on below itself if it is long.
 
-    :param forms: of fields that are lists of objects
-    :param whole: whether every column of these is shown, however wide they are
+    :param forms: of fields that are lists of objects, or objects by name; their tables come last
+    :param whole: whether nothing is left out or broken, however long the lines are
     """
-    label = max((len(name) for name, _ in fields), default=0)
-    room = max(screen.columns - label - len(_GAP), _NARROWEST)
+    tables = [(name, rows) for name, value in fields if name in forms and (rows := _rows(value))]
     lines: list[str] = []
-    for name, value in fields:
-        if name in forms and isinstance(value, list) and value:
-            rows = [[*one.values()] for one in value]
-            lines += ["", name, *of_list(forms[name], [*value[0]], rows, screen, now, whole=whole)]
-            continue
-        words = str(in_words(value, lambda time: f"{age(time, now)} ({stamp(time)})"))
+    in_tables = [name for name, _ in tables]
+    plain = [(name, value) for name, value in fields if name not in in_tables]
+    label = max((len(name) for name, _ in plain), default=0)
+    room = max(screen.columns - label - len(_GAP), _NARROWEST)
+    for name, value in plain:
+        words = _of_field(value, now)
         colour = colour_of(name, value, words) if screen.has_colours else None
-        texts = [painted(text, colour) for text in _wrapped(words, room)]
+        texts = [painted(text, colour) for text in wrapped(words, sys.maxsize if whole else room)]
         for head, text in zip((name, *[""] * len(texts)), texts, strict=False):
             lines.append(f"{head:{label}}{_GAP}{text}".rstrip())
+    for name, rows in tables:
+        cells = [[*row.values()] for row in rows]
+        lines += ["", name, *of_list(forms[name], [*rows[0]], cells, screen, now, whole=whole)]
     return lines
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    """Return lines as several where they are too long; words stay whole, so that they can be copied."""
-    lines: list[str] = []
-    for line in map(harmless, text.splitlines()):
-        indent = " " * (len(line) - len(line.lstrip()) + 2)
-        lines += textwrap.wrap(
-            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-        )
-    return lines or [""]
+def _rows(value: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of a field as rows; those by name that say nothing are left out."""
+    if isinstance(value, Mapping):
+        if not all(isinstance(one, Mapping) for one in value.values()):
+            return []
+        return [{"name": name, **one} for name, one in value.items() if _says_something(one)]
+    return value if isinstance(value, list) else []
+
+
+def _says_something(value: Any) -> bool:
+    return any(map(_says_something, value.values())) if isinstance(value, Mapping) else bool(value)
+
+
+def _of_field(value: Any, now: datetime) -> str:
+    value = whole_numbers(value)
+    words = str(in_words(value, lambda time: f"{age(time, now)} ({stamp(time)})"))
+    if isinstance(value, Mapping) and all(isinstance(one, int | float) for one in value.values()):
+        return ", ".join(words.splitlines())  # figures, which need no line each
+    return words

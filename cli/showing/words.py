@@ -23,8 +23,20 @@ def age(time: datetime, now: datetime) -> str:
     passed = now - time
     distance = abs(passed) // timedelta(seconds=1)
     unit, size = next((unit, size) for most, unit, size in _UNITS if distance < most)
-    amount = f"{distance // size} {unit}"
-    return f"in {amount}" if distance and passed < timedelta(0) else f"{amount} ago"
+    if distance and passed < timedelta(0):
+        return f"in {-(-distance // size)} {unit}"  # what lasts 90 days does so after a minute, too
+    return f"{distance // size} {unit} ago"
+
+
+def whole_numbers(value: Any) -> Any:
+    """Return a value with the whole numbers in it as such: 60 for 60.0."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case Mapping():
+            return {key: whole_numbers(one) for key, one in value.items()}
+        case _:
+            return value
 
 
 def in_words(value: Any, time: Callable[[datetime], str] = stamp) -> Any:

@@ -1,5 +1,6 @@
 """The ``podium`` command, run in this process on a database of the test's own, and a conductor."""
 
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,3 +95,20 @@ def podium_anywhere(tmp_path: Path, migrated_url: str, capsys: pytest.CaptureFix
 def head(database: Database) -> Head:
     """``head.carrying_out({})`` is a conductor that does what is asked."""
     return Head(database)
+
+
+@pytest.fixture
+def xterm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have terminals be a usual one, whatever the tests run at."""
+    monkeypatch.setenv("TERM", "xterm")
+    for name in ("COLUMNS", "LINES", "NO_COLOR", "PAGER", "LESS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xterm: None) -> None:
+    """A pager that says that it is one, and ends before it has read everything."""
+    script = tmp_path / "pager"
+    script.write_text('#!/bin/sh\nread -r line\necho "$1: $line"\n')
+    script.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PAGER", f"{script} 'a page'")

@@ -2,36 +2,25 @@
 
 import importlib
 import re
-import stat
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from commands import Here, There
-from crews import enter
 from heads import Head
 from podium.cli.app import COMMANDS
 from podium.cli.command import Lister
-from podium.cli.operations import Show
-from podium.db.conductors import TaskReport, save_tasks
 from podium.db.engine import Database
 from podium.db.models import CHECKED_AT, utcnow
-from podium.db.worker import Worker
 from read_nodes import create_nodes
-from rounds import only_long
 from terminals import Terminal
 
 PAGE = Path(__file__).parents[3] / "docs/commands.md"
 ERROR = "BMC 10.0.0.7 does not answer within 9.75 s: it was asked three times, and never said a word"
 
 
-@pytest.fixture(autouse=True)
-def _kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    for name in ("COLUMNS", "LINES", "NO_COLOR", "PAGER", "LESS"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("xterm")
 
 
 @pytest.fixture
@@ -86,17 +75,6 @@ def test_a_list_fits_the_terminal(
     enrol(database, 48)
     check(here, columns, 48, heads)
     assert there("node", "list", columns=columns) == here("node", "list", columns=columns)
-
-
-@only_long
-@pytest.mark.parametrize("columns", [80, 120, 200])
-def test_a_list_of_5000_fits_the_terminal(
-    database: Database, here: Terminal, there: Terminal, columns: int
-) -> None:
-    enrol(database, 5000)
-    heads = " ".join(here("node", "list", "--no-pager", columns=columns)[0].split())
-    for terminal in (here, there):
-        check(terminal, columns, 5000, heads)
 
 
 def test_a_wide_list_has_all_of_it(database: Database, here: Terminal) -> None:
@@ -159,16 +137,6 @@ def test_the_width_can_be_given(database: Database, here: Terminal, monkeypatch:
     assert max(map(len, here("node", "list", "--max-width", "50", columns=200))) <= 50
 
 
-@pytest.fixture
-def pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A pager that says that it is one, and ends before it has read everything."""
-    script = tmp_path / "pager"
-    script.write_text('#!/bin/sh\nread -r line\necho "$1: $line"\n')
-    script.chmod(stat.S_IRWXU)
-    monkeypatch.setenv("PAGER", f"{script} 'a page'")
-    yield
-
-
 @pytest.mark.usefixtures("pager")
 def test_what_is_longer_than_the_screen_goes_through_the_pager(database: Database, here: Terminal) -> None:
     enrol(database, 48)
@@ -188,24 +156,6 @@ def test_without_a_pager_everything_is_printed(
     monkeypatch.setenv("PAGER", pager)
     assert len(here("node", "list", columns=80, lines=24)) == 49
     assert here.stderr == ""
-
-
-def test_tasks_and_conductors_fit_a_narrow_terminal(database: Database, here: Terminal) -> None:
-    report = TaskReport("fake.check_status", "failing", 60.0, utcnow(), 0.25, 3, 1, 0, 0, ERROR)
-    for host in ("c10", "c2"):
-        enter(database, host)
-        with database.write() as connection:
-            save_tasks(connection, Worker(host, 0), [report])
-    for words, heads in (
-        ("task list", "task state last_error"),
-        ("conductor list", "hostname state nodes"),
-        ("driver list", "name description enabled conductors"),
-    ):
-        head, *lines = here(*words.split(), columns=80)
-        assert {*heads.split()} <= {*head.split()}
-        assert max(map(len, (head, *lines))) <= 80
-    assert [line.split()[0] for line in here("conductor", "list", columns=80)[1:]] == ["c2", "c10"]
-    assert lines[0].endswith("c2, c10")
 
 
 def test_the_nodes_of_a_long_operation_are_a_table_in_natural_order(
@@ -248,4 +198,5 @@ def test_the_page_has_the_order_in_which_columns_are_left_out() -> None:
         command = getattr(importlib.import_module(f"podium.cli.{module}"), attribute)
         if issubclass(command, Lister) and command.form.dropped:
             assert said[f"podium {name}"] == [*command.form.dropped]
-    assert said["podium operation show --long"] == [*Show.forms["results"].dropped]
+        for field, form in getattr(command, "forms", {}).items():
+            assert said[field] == [*form.dropped]

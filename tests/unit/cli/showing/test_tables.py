@@ -89,8 +89,8 @@ def test_colours_have_meanings_and_no_width() -> None:
     names, rows = ("name", "power_state", "failed"), [["ok", "power on", 0], ["n2", "error", 3]]
     assert of_list(Form("nodes"), names, rows, screen(80, has_colours=True), NOW) == [
         "\x1b[1mname  power_state  failed\x1b[0m",
-        "ok    \x1b[32mpower on   \x1b[0m       0",
-        "n2    \x1b[31merror      \x1b[0m  \x1b[31m     3\x1b[0m",
+        "ok    \x1b[32mpower on\x1b[0m          0",
+        "n2    \x1b[31merror\x1b[0m        \x1b[31m     3\x1b[0m",
     ]
 
 
@@ -119,10 +119,45 @@ def test_objects_in_an_object_are_a_table() -> None:
     results = [{"name": "n1", "error": "it was refused by the machine"}, {"name": "n2", "error": None}]
     forms = {"results": Form("nodes", prose=("error",))}
     assert of_one(forms, [("id", 7), ("results", results)], screen(30), NOW) == [
-        "id       7",
+        "id  7",
         "",
         "results",
         "name  error",
         "n1    it was refused by the m…",
         "n2",
     ]
+
+
+def test_a_field_with_objects_by_name_is_a_table_of_those_that_say_something() -> None:
+    fields = [
+        ("reads", {"ipmi": {"nodes": 48.0, "by": {"a": 1}}, "fake": {"nodes": 0, "by": {"a": 0.0}}}),
+        ("load", {"cpu": 0.25, "reads": 2.0}),
+    ]
+    assert of_one({"reads": Form("drivers")}, fields, screen(40), NOW) == [
+        "load  cpu: 0.25, reads: 2",
+        "",
+        "reads",
+        "name  nodes  by",
+        "ipmi     48  a: 1",
+    ]
+
+
+def test_a_column_that_tells_rows_apart_is_kept() -> None:
+    form = Form("tasks", by=("task", "host"), dropped=("host",))
+    rows = [["acme.check_fans", host] for host in ("c10", "c2")]
+    assert of_list(form, ["task", "host"], rows, screen(14), NOW)[1:] == ["acme.ch…  c10", "acme.ch…  c2"]
+    assert of_list(form, ["task", "host"], rows[:1], screen(14), NOW)[1:] == ["acme.check_fa…"]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_word_that_is_too_long_is_broken_but_not_in_a_wide_show(whole: bool) -> None:
+    value = "r[1-9]n[01-40,42],r10n[01-40]: refused with 機器が応答しません、の機器が応答しません"
+    lines = of_one({}, [("results", value)], screen(31), NOW, whole=whole)
+    broken = [
+        "results  r[1-9]n[01-40,42],",
+        "           r10n[01-40]: refused",
+        "           with",
+        "           機器が応答しません、",
+        "           の機器が応答しません",
+    ]
+    assert lines == ([f"results  {value}"] if whole else broken)

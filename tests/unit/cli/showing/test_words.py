@@ -21,6 +21,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         (-0.5, "0 s ago"),
         (-90, "in 90 s"),
         (-90 * 86_400, "in 90 d"),
+        (-90 * 86_400 + 60, "in 90 d"),
     ],
 )
 def test_ages_are_told_in_one_unit(seconds: float, words: str) -> None:
