@@ -15,6 +15,8 @@ SOURCES := setup.cfg pyproject.toml $(shell find . \( -name ".?*" -o -name tests
 # A complete build each time: Sphinx does not notice changes of the code that the reference pages come from.
 BUILD_DOCS := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs $(VENV)/docs
 
+BUILD_MAN := $(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going --builder man -D root_doc=podium -c docs docs/man $(VENV)/man
+
 # Twice as many processes as a small machine has cores: tests often wait for daemons.
 PYTEST := pytest -n 4 --dist worksteal
 # Whoever wants no compiled files elsewhere wants the tests' here: each process would compile all of them each time.
@@ -22,7 +24,7 @@ export PYTHONDONTWRITEBYTECODE :=
 ROUNDS ?= 20
 SEED ?= 1
 
-.PHONY: help run test test-long test-peers lint docs genconfig bench bench-peers clean
+.PHONY: help run test test-long test-peers lint docs man genconfig bench bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile
@@ -48,6 +50,9 @@ lint: $(INSTALLED) $(LINTERS)  ## check style, types, the direction of imports, 
 docs: $(INSTALLED) $(LINTERS)  ## build the pages of docs/ as a web site in .venv/docs
 	@$(BUILD_DOCS)
 	@echo "Open $(VENV)/docs/index.html"
+
+man: $(INSTALLED) $(LINTERS)  ## build the manual pages in .venv/man, from the help of the commands
+	@$(BUILD_MAN)
 
 genconfig: $(INSTALLED)  ## write etc/podium/podium.conf.sample from the code
 	@$(BIN)/podium config sample --output etc/podium/podium.conf.sample

@@ -1,6 +1,7 @@
 """Sphinx's configuration for the pages of this folder: `make docs`.
 
-The pages are Markdown that can be read without Sphinx. The pages in reference/ are generated from the code.
+The pages are Markdown that can be read without Sphinx. The pages in reference/ are generated from the code,
+and so are the manual pages in man/, which are no part of the site: `make man`.
 """
 
 import re
@@ -14,19 +15,30 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
+from podium import __version__
 from podium.cli.app import COMMANDS, App
 
 sys.path.insert(0, str(Path(__file__).parent))
+import helps
 import pictures
 
 project = "Podium"
 author = "the Podium authors"
 copyright = author
+version = __version__
+exclude_patterns = ["man"]
 html_title = project
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["podium.css"]
 html_show_sourcelink = False
+man_pages = [
+    ("podium", "podium", "operate fleets of machines", "", 1),
+    ("podium-sim", "podium-sim", "simulate BMCs", "", 1),
+    ("podium.conf", "podium.conf", "options of Podium", "", 5),
+    ("podium-api", "podium-api", "serve Podium over HTTP", "", 8),
+    ("podium-conductor", "podium-conductor", "keep the power state of machines", "", 8),
+]
 smartquotes = False  # they would turn the -- before an option into a dash
 
 extensions = [
@@ -87,6 +99,13 @@ def draw_tree(app: Sphinx, what: str, name: str, obj: object, options: Any, line
         lines[1:1] = ["", "::"]
 
 
+def drop_tables(app: Sphinx, page: nodes.document, name: str) -> None:
+    """Leave the older names of options out of manual pages, which cannot have tables inside of lists."""
+    if app.builder.name == "man":
+        for table in list(page.findall(nodes.table)):
+            table.parent.remove(table)
+
+
 def shorten_defaults(
     app: Sphinx, what: str, name: str, obj: object, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str, str | None] | None:
@@ -99,5 +118,7 @@ def shorten_defaults(
 def setup(app: Sphinx) -> None:
     app.add_directive("mermaid", Picture)
     app.add_directive("autoprogram-cliff", PodiumCommands, override=True)
+    app.add_directive("help", helps.Help)
+    app.connect("doctree-resolved", drop_tables)
     app.connect("autodoc-process-docstring", draw_tree)
     app.connect("autodoc-process-signature", shorten_defaults)
