@@ -5,17 +5,19 @@ without reading the database libraries or the environment's entry points.
 """
 
 import argparse
-import difflib
+import os
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint
 from itertools import takewhile
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 import cliff.app
 import cliff.commandmanager
 
 from podium import __version__
+from podium.cli.parsing import Parser, shortened, told
 
 #: Name, module and class in podium.cli, and the line in ``podium --help``.
 COMMANDS: Final = (
@@ -93,8 +95,8 @@ LOCAL: Final = frozenset(
     }
 )
 
-#: As difflib measures it.
-_ALIKE: Final = 0.8
+#: Columns of the list of all commands.
+_WIDTH: Final = 80
 
 
 def add_common_options(parser: argparse.ArgumentParser, default: object = argparse.SUPPRESS) -> None:
@@ -147,6 +149,7 @@ class App(cliff.app.App):
     """The ``podium`` command; errors pass through it to podium.cli.main."""
 
     NAME = "podium"
+    parser: Parser
 
     def __init__(self) -> None:
         manager = cliff.commandmanager.CommandManager()
@@ -159,10 +162,10 @@ class App(cliff.app.App):
         description: str | None,
         version: str | None,
         argparse_kwargs: object = None,
-    ) -> argparse.ArgumentParser:
+    ) -> Parser:
         """Leave out cliff's own global options: most would do nothing here."""
         width = max(len(name) for name, _, _ in COMMANDS)
-        parser = argparse.ArgumentParser(
+        parser = Parser(
             prog=self.NAME,
             usage="podium [--config-file FILE] [--url URL] [--debug] COMMAND ...",
             description=description,
@@ -179,48 +182,80 @@ class App(cliff.app.App):
 
     def run(self, argv: list[str]) -> int:
         """Carry out one command line and return its exit status."""
-        self.options = self.parser.parse_args(argv)
+        self.options, others = self.parser.parse_known_args(argv)
+        self.parser.refuse(others)
         words = self.options.command
-        if words in ([], ["help"]):
-            self.parser.print_help(self.stdout if words else self.stderr)
-            return 0 if words else 2
-        try:
-            factory, name, rest = self.command_manager.find_command(words)
-        except ValueError:
-            return self._unknown_command(words)
-        if name not in self.command_manager.commands:  # cliff would take nod del for node delete
-            return self._unknown_command(words)
+        if words[:1] == ["help"]:
+            words = [*words[1:], "--help"]
+        if words == ["--help"]:
+            self.parser.print_help(self.stdout)
+            return 0
+        name = next((name for name in _beginnings(words) if name in self.command_manager.commands), None)
+        if name is None:
+            return self._no_command(words)
+        factory, _, _ = self.command_manager.find_command(name.split())
         command = factory(self, self.options)
-        arguments = command.get_parser(f"{self.NAME} {name}").parse_args(rest)
+        parser = cast(Parser, command.get_parser(f"{self.NAME} {name}"))
+        arguments = parser.parse(words[len(name.split()) :])
         for option in ("config_file", "url", "credentials_file", "cafile", "debug"):
             if option in arguments:
                 setattr(self.options, option, getattr(arguments, option))
         return command.run(arguments)
 
-    def _unknown_command(self, words: Sequence[str]) -> int:
-        """Suggest commands that begin like the one that was typed, or look like it."""
+    def _no_command(self, words: Sequence[str]) -> int:
+        """Show the commands that begin like this; or suggest others, if there are none."""
         typed = list(takewhile(lambda word: not word.startswith("-"), words))
-        if meant := _meant(typed):
-            self.parser.error(f"there is no command {' '.join(words)}; did you mean {meant}?")
-        near: list[str] = []
-        while typed and not near:
-            near = [name for name, _, _ in COMMANDS if name.startswith(f"{' '.join(typed)} ")]
-            typed.pop()
-        if not near or words[-1] not in ("-h", "--help"):
-            near = near or self.get_fuzzy_matches(words[0])
-            self.parser.error(f"there is no command {' '.join(words)}; there are: {', '.join(near)}")
-        lines = (f"  {name:24}{summary}\n" for name, _, summary in COMMANDS if name in near)
-        self.stdout.write("".join(lines))
-        return 0
+        if not typed:
+            self.stderr.write(_overview())
+            return 2
+        near = _of_group(typed)
+        if not near:
+            return self._suggest(typed)
+        lines = "".join(f"  {name:24}{summary}\n" for name, _, summary in COMMANDS if name in near)
+        if words[-1] in ("-h", "--help"):
+            self.stdout.write(lines)
+            return 0
+        self.stderr.write(f"podium: {' '.join(typed)} is followed by a command:\n{lines}")
+        return 2
+
+    def _suggest(self, typed: Sequence[str]) -> int:
+        from podium.cli.suggestions import meant  # it takes a hundredth of what a command takes
+
+        found = meant(typed, [name for name, _, _ in COMMANDS])
+        wrong = " ".join(typed[: found.words if found.commands else 2])
+        text = f"there is no command {shortened(wrong) or repr(wrong)}"
+        option = f"--{typed[0]}"
+        if found.commands:
+            text += f"; did you mean {found}?"
+            group = os.path.commonprefix([command.split() for command in found.commands])
+        else:
+            text += f"; did you mean {option}?" if option in self.parser.options() else ""
+            group = next((one.split() for one in _beginnings(typed) if _of_group(one.split())), [])
+        self.stderr.write(told(text, " ".join([self.NAME, *group])))
+        return 2
 
 
-def _meant(typed: Sequence[str]) -> str | None:
-    """Return the command that looks like what was typed, which may have arguments; None for a group."""
-    names = [name for name, _, _ in COMMANDS]
-    if any(name.startswith(f"{' '.join(typed)} ") for name in names):
-        return None
-    for count in (3, 2, 1):
-        same = [name for name in names if name.count(" ") == count - 1]
-        if near := difflib.get_close_matches(" ".join(typed[:count]), same, 1, _ALIKE):
-            return near[0]
-    return None
+def _beginnings(words: Sequence[str]) -> Iterator[str]:
+    """Yield the first words, the most at first."""
+    for count in range(min(len(words), 3), 0, -1):
+        yield " ".join(words[:count])
+
+
+def _of_group(words: Sequence[str]) -> list[str]:
+    """Return the commands that begin with words."""
+    return [name for name, _, _ in COMMANDS if name.startswith(f"{' '.join(words)} ")]
+
+
+def _overview() -> str:
+    """Return all commands in few lines, by their first words."""
+    groups: dict[str, dict[str, None]] = {}
+    for name, _, _ in COMMANDS:
+        first, *others = name.split()
+        groups.setdefault(first, {}).update(dict.fromkeys(others[:1]))
+    width = max(map(len, groups))
+    lines = ["podium COMMAND, which is one of"]
+    for first, more in groups.items():
+        text = f"  {first:{width}}  {' '.join(more)}".rstrip()
+        lines += textwrap.wrap(text, _WIDTH, subsequent_indent=" " * (width + 4), break_on_hyphens=False)
+    lines.append("podium --help says what they do, and podium COMMAND --help how each is used")
+    return "".join(f"{line}\n" for line in lines)

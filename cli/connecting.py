@@ -14,6 +14,7 @@ import cliff.command
 from podium import conf
 from podium.cli import ways
 from podium.cli.app import LOCAL, App, add_common_options
+from podium.cli.parsing import Parser
 from podium.client.podium import Podium
 
 if TYPE_CHECKING:
@@ -24,13 +25,22 @@ class Connecting(cliff.command.Command):
     """A command with its way to Podium."""
 
     app: App
+    conflict_handler = "error"  # cliff's own is known to its parsers alone
 
     def get_epilog(self) -> str:
         # cliff's own names the package of a command, and reads the metadata of every package for that.
         return ""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        self.parser = super().get_parser(prog_name)
+        its = super().get_parser(prog_name)
+        self.parser = Parser(
+            prog=prog_name,
+            description=its.description,
+            epilog=its.epilog,
+            formatter_class=its.formatter_class,
+            parents=[its],
+            add_help=False,
+        )
         #: The command as it is typed. The pages ask without an app.
         self.name = prog_name.removeprefix(f"{App.NAME} ")
         if self.name in LOCAL:

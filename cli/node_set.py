@@ -49,7 +49,7 @@ class Set(node_changes.Change):
         with self.podium() as podium:
             changes = self._changes(podium, nodes, where, parsed_args)
             if not changes and not unset:
-                self.parser.error("nothing to change; give at least one option, see podium node set --help")
+                self.parser.error("nothing to change: give at least one option")
             done = podium.set_nodes(nodes, changes, unset, parsed_args.force, where)
         unchanged = f", {done.unchanged} unchanged" if done.unchanged else ""
         self.say(f"{done.changed} changed{unchanged}")

@@ -16,7 +16,7 @@ from typing import Any, Final
 from oslo_config import cfg, iniparser
 from oslo_log import log
 
-from podium import errors, masking
+from podium import __version__, errors, masking
 from podium.conf import api, conductor, opts
 from podium.conf.files import default_files, is_own, unreadable
 from podium.library_internals import OpenOptions, Values, sections, written
@@ -181,7 +181,15 @@ def load(argv: Sequence[str], *, prog: str, conf: Config | None = None) -> Confi
     opts.register(conf)
     files, folders = default_files(prog)
     try:
-        conf(argv, project="podium", prog=prog, default_config_files=files, default_config_dirs=folders)
+        conf(
+            argv,
+            project="podium",
+            prog=prog,
+            version=f"{prog} {__version__}",
+            usage=f"{prog} [--config-file FILE] [OPTIONS]; see: {prog} --help",
+            default_config_files=files,
+            default_config_dirs=folders,
+        )
     except (cfg.Error, OSError, UnicodeError) as fault:
         raise errors.ConfigError(_file_fault(fault)) from None
     if not (argv or files or is_own(conf.state_path)) and (hidden := unreadable(files)):

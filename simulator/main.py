@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from podium import errors
+from podium import __version__, errors
 from podium.simulator import control, faults, nodes, options
 from podium.simulator.rack import Racks
 from podium.simulator.redfish.server import RedfishSimulator
@@ -59,12 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser = argparse.ArgumentParser(
         prog="podium-sim",
+        usage="podium-sim --ipmi N | --redfish N [OPTIONS], or podium-sim ctl; see: podium-sim --help",
         description="Simulates BMCs that speak IPMI 2.0 or Redfish on loopback, one address each.",
         epilog=_EXAMPLES.format(kinds="\n  ".join(kinds)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
+    add("--version", action="version", version=f"podium-sim {__version__}")
     add("--ipmi", type=int, metavar="N", help="number of BMCs that speak IPMI, behind one UDP port")
     add("--redfish", type=int, metavar="N", help="number of BMCs that speak Redfish, behind one TCP port")
     add(
@@ -98,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_ctl(parser: argparse.ArgumentParser) -> None:
     summary = "change a simulator that runs with --control"
-    ctl = parser.add_subparsers(dest="command").add_parser("ctl", help=summary, description=summary)
+    commands = parser.add_subparsers(dest="command", prog="podium-sim")
+    ctl = commands.add_parser("ctl", help=summary, description=summary)
     ctl.add_argument("--control", metavar="PATH", required=True, help="the simulator's socket")
     actions = ctl.add_subparsers(dest="action", required=True)
     power = actions.add_parser("power", help="switch machines without a command to the BMC")

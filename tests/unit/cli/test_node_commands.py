@@ -165,7 +165,7 @@ def test_set_without_anything_to_change_is_refused(podium: Run) -> None:
     for options in ([], ["--force"]):
         done = podium("node", "set", "n1", *options)
         assert done.returncode == 2
-        assert "nothing to change; give at least one option, see podium node set --help" in done.stderr
+        assert "nothing to change: give at least one option; see: podium node set --help" in done.stderr
 
 
 def test_a_misspelt_key_cannot_be_unset(podium: Run) -> None:
@@ -220,7 +220,7 @@ def test_a_node_is_not_changed_while_its_power_is(podium: Run, head: Any) -> Non
 def test_what_is_about_one_node_takes_no_range(podium_anywhere: Run, command: str) -> None:
     done = podium_anywhere("node", command, "r1n[01-02]")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "r1n[01-02] is a range of nodes, and this command takes one node\n" in done.stderr
+    assert "r1n[01-02] is a range of nodes, and this command takes one node; see: " in done.stderr
 
 
 def test_delete_takes_ranges_and_all_or_none(podium_anywhere: Run) -> None:

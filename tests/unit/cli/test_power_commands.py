@@ -185,7 +185,7 @@ def test_staggered_nodes_are_begun_some_at_a_time(podium: Run) -> None:
         (["on", "n1", "--timeout", "0"], "give more than 0 seconds"),
         (["on", "n1", "--timeout", "nan"], "nan is not between"),
         (["on", "n1", "--reason", "x" * 1001], "longer than 1000 characters"),
-        (["off", "n1", "--then-off"], "unrecognized arguments: --then-off"),
+        (["off", "n1", "--then-off"], "there is no option --then-off"),
     ],
 )
 def test_what_makes_no_sense_is_an_error_of_the_command_line(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from podium import conf, errors
+from podium import __version__, conf, errors
 from podium.conf import database
 from podium.conf.conductor import heartbeat_interval, lease
 
@@ -252,3 +252,18 @@ def test_names_that_nothing_reads_are_logged_but_not_those_of_others(
         "[api] raeders is not an option; did you mean readers?",
         "[apj] is not a section that is read; did you mean [api]?",
     ]
+
+
+@pytest.mark.parametrize("prog", ["podium-conductor", "podium-api"])
+def test_a_program_shows_its_version(prog: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        conf.load(["--version"], prog=prog)
+    assert capsys.readouterr().out == f"{prog} {__version__}\n"
+
+
+def test_an_argument_that_does_not_exist_does_not_bring_all_options(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        conf.load(["--bogus"], prog="podium-conductor")
+    assert capsys.readouterr().err.count("\n") == 2

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from podium import __version__
 from podium.simulator import faults, main
 
 
@@ -89,3 +90,15 @@ def test_a_password_is_read_from_a_file_and_set_at_some_bmcs(
     assert main.main(["ctl", "--control", "sock", "password", str(tmp_path / "word"), "127.20.0.5"]) == 0
     assert asked == [("sock", {"set": "password", "to": "another", "where": "127.20.0.5"})]
     assert capsys.readouterr().out == "changed: 1\n"
+
+
+def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["--version"])
+    assert capsys.readouterr().out == f"podium-sim {__version__}\n"
+
+
+def test_a_wrong_option_does_not_bring_all_options(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["--bogus"])
+    assert capsys.readouterr().err.count("\n") == 2

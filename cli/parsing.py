@@ -1,0 +1,73 @@
+"""Command lines that are wrong: one line says what is, what may have been meant, and where the help is."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Final, NoReturn
+
+import autopage.argparse
+
+from podium import wording
+from podium.cli.showing.words import one_line
+
+#: In the lines of the help that begin with them.
+_OPTION: Final = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+#: Characters of what somebody typed that are repeated.
+_LONGEST: Final = 80
+
+
+class Parser(autopage.argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    _argv: Sequence[str] = ()
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Return the values of a command line; leave with status 2 if there is something else in it."""
+        self._argv = argv
+        parsed_args, others = self.parse_known_args(argv)
+        self.refuse(others)
+        return parsed_args
+
+    def refuse(self, others: Sequence[str]) -> None:
+        """Leave with status 2 if something of the command line was not understood."""
+        if options := [one for one in others if one.startswith("-") and len(one) > 1]:
+            self.error(self._unknown(options[0]))
+        if others:
+            self.error(f"{shortened(others[0])} is one argument too many")
+
+    def error(self, message: str) -> NoReturn:
+        # A wrong option explains why something else is missing, or seems to be too many.
+        written = [one for one in takewhile(lambda one: one != "--", self._argv) if one.startswith("--")]
+        known = self.options() if written else []
+        for one in written:
+            if " " not in one and not any(option.startswith(one.partition("=")[0]) for option in known):
+                message = self._unknown(one)
+                break
+        self.exit(2, told(message, self.prog))
+
+    def _unknown(self, given: str) -> str:
+        option = given.partition("=")[0]  # what follows may be a secret
+        near = wording.nearest(option, self.options())
+        return f"there is no option {shortened(option)}" + (f"; did you mean {near}?" if near else "")
+
+    def options(self) -> list[str]:
+        """Return the options that the help shows."""
+        lines = self.format_help().splitlines()
+        heads = [line[2:].split("  ")[0] for line in lines if line.startswith("  -")]
+        return _OPTION.findall(" ".join(heads))
+
+
+def told(text: str, command: str) -> str:
+    """Return the line about a slip.
+
+    :param command: whose help says how it is right
+    """
+    text = one_line(text)
+    see = " See:" if text.endswith("?") else "; see:"
+    return f"podium: {text}{see} {command} --help\n"
+
+
+def shortened(text: str) -> str:
+    """Return what somebody typed, or its beginning."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

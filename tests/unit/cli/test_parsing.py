@@ -1,0 +1,65 @@
+import pytest
+
+from podium.cli.main import main
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("node list --lng", "there is no option --lng; did you mean --long? See: podium node list --help"),
+        (
+            "node list --driveer ipmi",
+            "there is no option --driveer; did you mean --driver? See: podium node list --help",
+        ),
+        ("node list -x", "there is no option -x; see: podium node list --help"),
+        ("node list --stale", "argument --stale: expected one argument; see: podium node list --help"),
+        ("node show", "the following arguments are required: NODE; see: podium node show --help"),
+        ("node show a b", "b is one argument too many; see: podium node show --help"),
+        ("-f json node list", "there is no option -f; see: podium --help"),
+        ("--bogus", "there is no option --bogus; see: podium --help"),
+        ("nonsense", "there is no command nonsense; see: podium --help"),
+        ("node nonsense n1", "there is no command node nonsense; see: podium node --help"),
+        (
+            "node lst r1n01 --long",
+            "there is no command node lst; did you mean node list? See: podium node list --help",
+        ),
+        ("power", "there is no command power; did you mean node power? See: podium node power --help"),
+        ("version", "there is no command version; did you mean --version? See: podium --help"),
+        ("operation wait 0", "argument ID: 0 is not a number from 1 on; see: podium operation wait --help"),
+    ],
+)
+def test_a_slip_is_one_line_with_the_way_to_the_help(
+    words: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 2
+    assert capsys.readouterr() == ("", f"podium: {line}\n")
+
+
+@pytest.mark.parametrize(
+    "words", ["--passwrd hunter2", "--passwrd=hunter2", "--driver fake --passwrd hunter2"]
+)
+def test_what_follows_a_wrong_option_is_not_shown(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["node", "create", *words.split()]) == 2
+    written = capsys.readouterr()
+    assert written.err.startswith("podium: there is no option --passwrd; see: ")
+    assert "hunter2" not in written.out + written.err
+
+
+def test_a_text_with_a_space_is_none_of_the_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["node", "power", "on", "--reason", "--foo bar", "--timeout", "no"]) == 2
+    assert "argument --timeout: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["", "node", "node power", "token"])
+def test_a_command_that_is_incomplete_lists_how_it_goes_on(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 2
+    written = capsys.readouterr()
+    assert (written.out, "list" in written.err or "power on" in written.err) == ("", True)
+    assert written.err.count("\n") < 30
+
+
+def test_help_may_come_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "node", "list"]) == 0
+    assert capsys.readouterr().out.startswith("usage: podium node list ")
