@@ -23,6 +23,7 @@ from podium.cli.parsing import Parser, shortened, told
 COMMANDS: Final = (
     ("db upgrade", "database:Upgrade", "create the database's schema or bring it up to date"),
     ("db copy", "database:Copy", "copy everything to another database"),
+    ("status", "status:Show", "show what needs attention, and how the whole fleet is"),
     ("node create", "node_changes:Create", "enrol a node"),
     ("node import", "node_import:Import", "enrol the nodes that a YAML or JSON file lists"),
     ("node export", "node_export:Export", "print nodes in the form of node import"),

@@ -32,6 +32,7 @@ from podium.client.calls.operations import (
     Operation,
 )
 from podium.client.calls.provisioning import Provision
+from podium.client.calls.status import GetStatus
 from podium.client.calls.tasks import (
     DisableTask,
     EnableTask,
@@ -133,6 +134,7 @@ class _Calls:
     """A method for each call, whose arguments are the fields of the call."""
 
     fleet = _Method(GetFleet)
+    status = _Method(GetStatus)
     changes = _Stream(FollowChanges)
     provision = _Method(Provision)
     tasks = _Each(ListTasks)

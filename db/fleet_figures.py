@@ -1,13 +1,13 @@
 """The figures of the whole fleet, counted by the database: those of workers leave out what nobody reads.
 
-One statement passes once through all nodes. That takes seconds for a million, so that one member at a time
-does it, and not often.
+One statement passes once through all nodes, another one through those that are not read. That takes seconds
+for a million, so that one member at a time does it, and not often.
 """
 
-import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -16,8 +16,9 @@ from podium.db import clock, members
 from podium.db.endpoints import SLOTS
 from podium.db.faults import POWER_FAILURE
 from podium.db.figures import Figures
-from podium.db.models import conductor_workers, nodes, power_readings, slots
+from podium.db.models import conductor_workers, nodes, power_readings
 from podium.db.models import members as table
+from podium.db.owned import by, owned
 from podium.db.provision_states import IS_CONDUCTED
 from podium.db.slots import Pair
 from podium.db.worker import Worker
@@ -56,12 +57,14 @@ class FleetFigures:
     those that are not to be read.
 
     :param failing: nodes whose last read failed
+    :param max_ages: the ages that readings may have of drivers that are read less often, by driver
     :param fresh_share: the share of nodes whose reading is no older than ``max_age`` seconds
     :param oldest: the age of the oldest reading, in seconds; None without any
     :param unowned: nodes that no member owns
     :param held_by_ended: nodes that a member which has ended has reserved
     :param unread: why nodes were not read for longer than ``max_age``, the most nodes first
     :param owned: how many nodes each member has, by its number
+    :param further: how many nodes meet other conditions, by the names of these
     """
 
     nodes: int
@@ -70,12 +73,14 @@ class FleetFigures:
     never_read: int
     failing: int
     max_age: float
+    max_ages: Mapping[str, float]
     fresh_share: float
     oldest: float | None
     unowned: int
     held_by_ended: int
     unread: Sequence[Unread]
     owned: Mapping[int, int]
+    further: Mapping[str, int] = field(default_factory=dict)
 
 
 def _number(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
@@ -84,8 +89,6 @@ def _number(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
 
 _AT: Final = power_readings.c.checked_at
 _PAST: Final = sa.bindparam("latest", type_=_AT.type) >= _AT
-#: By slot and not by owner: a database takes twice as long if it looks for the owner of each node.
-_OF: Final = (nodes.c.conductor_group, nodes.c.driver, nodes.c.slot, nodes.c.reservation)
 
 
 def _is_recent(at: sa.ColumnElement[Any], rare: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -103,44 +106,67 @@ def _is_recent(at: sa.ColumnElement[Any], rare: Sequence[str]) -> sa.ColumnEleme
     return sa.or_(sa.and_(nodes.c.driver.not_in(rare), usual), *own)
 
 
-@functools.lru_cache(maxsize=8)
-def _counted(*rare: str) -> sa.Select[Any]:
-    """Counts nodes by :data:`_OF`."""
-    fresh = sa.and_(_is_recent(_AT, rare), _PAST)
+def _fresh(rare: Sequence[str]) -> sa.ColumnElement[bool]:
+    return sa.and_(_is_recent(_AT, rare), _PAST)
+
+
+def _is_unread(rare: Sequence[str]) -> sa.ColumnElement[bool]:
     # A node is not expected to have been read since before it was enrolled.
     is_old = ~_is_recent(nodes.c.created_at, rare)
-    unread = sa.and_(IS_READ, nodes.c.power_failures == 0, is_old, sa.or_(_AT.is_(None), ~fresh))
-    return (
-        sa.select(
-            *_OF,
-            sa.func.count().label("nodes"),
-            _number(nodes.c.maintenance).label("in_maintenance"),
-            _number(sa.and_(nodes.c.maintenance, nodes.c.fault == POWER_FAILURE)).label("unreadable"),
-            _number(nodes.c.power_failures > 0).label("failing"),
-            _number(IS_READ).label("is_read"),
-            _number(sa.and_(IS_READ, _AT.is_(None))).label("never_read"),
-            _number(sa.and_(IS_READ, fresh)).label("fresh"),
-            _number(unread).label("unread"),
-            sa.func.min(sa.case((sa.and_(IS_READ, _PAST), _AT))).label("oldest"),
-        )
-        .select_from(nodes.join(power_readings, power_readings.c.node_id == nodes.c.id))
-        .where(IS_CONDUCTED)
-        .group_by(*_OF)
-    )
+    return sa.and_(IS_READ, nodes.c.power_failures == 0, is_old, sa.or_(_AT.is_(None), ~_fresh(rare)))
 
 
-_OWNERS: Final = sa.select(slots.c.conductor_group, slots.c.driver, slots.c.slot, slots.c.owner)
+_READ_NODES: Final = nodes.join(power_readings, power_readings.c.node_id == nodes.c.id)
+
+
+def _counted(rare: Sequence[str], further: Mapping[str, sa.ColumnElement[bool]]) -> sa.Select[Any]:
+    """Counts nodes without grouping them, which would take six times as long."""
+    fresh = _fresh(rare)
+    counts: list[sa.ColumnElement[Any]] = [
+        sa.func.count().label("nodes"),
+        _number(nodes.c.maintenance).label("in_maintenance"),
+        _number(sa.and_(nodes.c.maintenance, nodes.c.fault == POWER_FAILURE)).label("unreadable"),
+        _number(nodes.c.power_failures > 0).label("failing"),
+        _number(IS_READ).label("is_read"),
+        _number(sa.and_(IS_READ, _AT.is_(None))).label("never_read"),
+        _number(sa.and_(IS_READ, fresh)).label("fresh"),
+        _number(_is_unread(rare)).label("unread"),
+        sa.func.min(sa.case((sa.and_(IS_READ, _PAST), _AT))).label("oldest"),
+    ]
+    counts += (_number(condition).label(f"further_{name}") for name, condition in further.items())
+    return sa.select(*counts).select_from(_READ_NODES).where(IS_CONDUCTED)
+
+
+def _unread(rare: Sequence[str]) -> sa.Select[Any]:
+    """Counts the nodes that were not read for long, by slot and by who has reserved them."""
+    of = by(nodes.c.conductor_group, nodes.c.driver, nodes.c.slot, nodes.c.reservation)
+    names = "conductor_group", "driver", "slot", "reservation"
+    labelled = (one.label(name) for one, name in zip(of, names, strict=True))
+    query = sa.select(*labelled, sa.func.count().label("unread")).select_from(_READ_NODES)
+    return query.where(IS_CONDUCTED, _is_unread(rare)).group_by(*of)
+
+
+_HELD: Final = (
+    sa.select(nodes.c.reservation, sa.func.count())
+    .where(IS_CONDUCTED, nodes.c.reservation.is_not(None))
+    .group_by(nodes.c.reservation)
+)
 #: Counts of nodes that have a slot and a reservation in common, and the number of the slot's owner.
 _Part = tuple[sa.Row[Any], int | None]
-#: What is added up of every row.
+#: What is taken as it was counted.
 _SUMS: Final = ("nodes", "in_maintenance", "unreadable", "failing", "never_read")
 
 
-def fleet_figures(connection: sa.Connection, max_age: float) -> FleetFigures:
+def fleet_figures(
+    connection: sa.Connection,
+    max_age: float,
+    further: Mapping[str, sa.ColumnElement[bool]] = MappingProxyType({}),
+) -> FleetFigures:
     """Count all nodes.
 
     :param max_age: seconds that the age of a reading should not exceed; more where a driver has an interval
         of its own, see :func:`podium.pacing.oldest_allowed`
+    :param further: other conditions, by names; the nodes that meet each of them are counted on the way
     """
     now = clock.now(connection)
     living = members.unended(connection)
@@ -149,24 +175,22 @@ def fleet_figures(connection: sa.Connection, max_age: float) -> FleetFigures:
     limits = {"limit": max_age, **{f"limit_{place}": age for place, age in enumerate(rare.values())}}
     times = {name: clock.later(now, -age) for name, age in limits.items()}
     times["latest"] = clock.later(now, clock.AHEAD)
-    owners = {(group, driver, slot): owner for group, driver, slot, owner in connection.execute(_OWNERS)}
-    rows = connection.execute(_counted(*rare), times).all()
-    parts = [(row, owners.get((row.conductor_group, row.driver, row.slot))) for row in rows]
-    read, fresh = sum(row.is_read for row in rows), sum(row.fresh for row in rows)
-    oldest = [row.oldest for row in rows if row.oldest is not None]
-    owned: dict[int, int] = {}
-    for row, owner in parts:
-        if owner in alive:
-            owned[owner] = owned.get(owner, 0) + row.nodes
+    row = connection.execute(_counted([*rare], further), times).one()
+    whose = owned(connection, living)
+    late = connection.execute(_unread([*rare]), times).all() if row.unread else []
+    parts = [(one, whose.owners.get((one.conductor_group, one.driver, one.slot))) for one in late]
+    held = connection.execute(_HELD).all()
     return FleetFigures(
-        **{name: sum(getattr(row, name) for row in rows) for name in _SUMS},
+        **{name: getattr(row, name) for name in _SUMS},
         max_age=max_age,
-        fresh_share=fresh / read if read else 1.0,
-        oldest=_age(oldest, now),
-        unowned=sum(row.nodes for row, owner in parts if owner not in alive),
-        held_by_ended=sum(row.nodes for row in rows if _is_held_by_ended(row.reservation, alive)),
+        max_ages=rare,
+        fresh_share=row.fresh / row.is_read if row.is_read else 1.0,
+        oldest=_age(row.oldest, now),
+        unowned=whose.unowned,
+        held_by_ended=sum(count for holder, count in held if _is_held_by_ended(holder, alive)),
         unread=_reasons(parts, alive, members.served_by(living), _names(connection, parts)),
-        owned=owned,
+        owned=whose.by_member,
+        further={name: getattr(row, f"further_{name}") for name in further},
     )
 
 
@@ -180,8 +204,8 @@ def _limits(connection: sa.Connection, max_age: float) -> dict[str, float]:
     return {name: oldest_allowed(max_age, interval) for name, interval in sorted(intervals.items())}
 
 
-def _age(times: Sequence[datetime], now: datetime) -> float | None:
-    age = clock.age(min(times), now) if times else None
+def _age(time: datetime | None, now: datetime) -> float | None:
+    age = None if time is None else clock.age(time, now)
     return None if age is None else round(age, 3)
 
 

@@ -61,6 +61,14 @@ def to_be_enforced(by_default: bool) -> sa.ColumnElement[bool]:
 
 def has_health(connection: sa.Connection, status: str) -> sa.ColumnElement[bool]:
     """Return whether nodes have this health, by the rule of podium.db.fleet.known_health."""
+    is_known = is_health_known(connection)
+    if status == "none":
+        return sa.or_(nodes.c.health.is_(sa.null()), ~is_known)
+    return sa.and_(is_known, entry(connection.dialect.name, nodes.c.health, "status") == status)
+
+
+def is_health_known(connection: sa.Connection) -> sa.ColumnElement[bool]:
+    """Return whether the health of nodes that have one is recent enough."""
     now = clock.now(connection)
     since, lasts = nodes.c.health_checked_at, nodes.c.health_lasts
     # As many as tasks have spacings; a sum of time and seconds would be other SQL in each database.
@@ -69,10 +77,7 @@ def has_health(connection: sa.Connection, status: str) -> sa.ColumnElement[bool]
         sa.and_(lasts == span, since.between(clock.later(now, -span), clock.later(now, clock.AHEAD)))
         for span in spans
     ]
-    is_known = sa.or_(since.is_(None), lasts.is_(None), *is_recent)
-    if status == "none":
-        return sa.or_(nodes.c.health.is_(sa.null()), ~is_known)
-    return sa.and_(is_known, entry(connection.dialect.name, nodes.c.health, "status") == status)
+    return sa.or_(since.is_(None), lasts.is_(None), *is_recent)
 
 
 def entry(kind: str, column: sa.Column[Any], key: str) -> sa.ColumnElement[Any]:

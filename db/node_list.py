@@ -15,6 +15,7 @@ from podium.db import node_conditions
 from podium.db.api import find_keys
 from podium.db.bulk import chunks
 from podium.db.models import members, node_columns, nodes, slots
+from podium.db.provision_states import IS_CONDUCTED
 from podium.db.sealed import as_sealed
 from podium.db.slots import OF_NODE
 
@@ -106,6 +107,31 @@ def select_nodes(
         for number, *values in connection.execute(query.where(nodes.c.id.in_(chunk))):
             found[number] = dict(zip(names, values, strict=True))
     return [found[number] for number in order if number in found][:limit]
+
+
+def names_by(
+    connection: sa.Connection, conditions: Mapping[str, sa.ColumnElement[bool]]
+) -> dict[str, list[str]]:
+    """Return the names of the nodes that a conductor looks after and that meet conditions, by these."""
+    labelled = (condition.label(f"its_{place}") for place, condition in enumerate(conditions.values()))
+    query = sa.select(nodes.c.name, *labelled).where(IS_CONDUCTED, sa.or_(*conditions.values()))
+    found: dict[str, list[str]] = {name: [] for name in conditions}
+    for name, *met in connection.execute(query):
+        for its, is_met in zip(found.values(), met, strict=True):
+            if is_met:
+                its.append(name)
+    return found
+
+
+def healths(connection: sa.Connection) -> dict[tuple[str, bool], int]:
+    """Return how many nodes that a conductor looks after have each known health, in maintenance or not."""
+    status = node_conditions.entry(connection.dialect.name, nodes.c.health, "status")
+    query = sa.select(status, nodes.c.maintenance, sa.func.count())
+    query = query.where(
+        IS_CONDUCTED, nodes.c.health.is_not(sa.null()), node_conditions.is_health_known(connection)
+    )
+    query = query.group_by(sa.literal_column("1"), sa.literal_column("2"))
+    return {(health, maintenance): count for health, maintenance, count in connection.execute(query)}
 
 
 def shards(connection: sa.Connection) -> list[tuple[str | None, int]]:

@@ -3,7 +3,6 @@
 Ages are those of the database's clock, and nothing is decided by them. Functions of an open connection.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -12,12 +11,11 @@ import sqlalchemy as sa
 
 from podium import errors
 from podium.db import clock, members
-from podium.db.endpoints import SLOTS
 from podium.db.members import Member
-from podium.db.models import change_counter, columns, conductors, leases, nodes, slots
+from podium.db.models import change_counter, columns, conductors, leases
 from podium.db.models import members as members_table
-from podium.db.provision_states import IS_CONDUCTED
-from podium.db.slots import OF_NODE, Pair
+from podium.db.owned import owned
+from podium.db.slots import Pair
 from podium.db.worker import Worker
 from podium.node_ranges import natural
 
@@ -79,17 +77,17 @@ def roster(connection: sa.Connection) -> Roster:
         if member.ended_at is None or member.host in draining:  # else it was removed
             crews.setdefault(member.host, []).append(member)
     renewed = {row.member_id: row.renewed_at for row in connection.execute(_RENEWED)}
-    owned, unserved, avoided = _owned(connection)
+    its = owned(connection, members.unended(connection))
     generation = connection.scalars(sa.select(change_counter.c.generation)).one()
     now = clock.now(connection)
     return Roster(
         [
-            _crew(host, its, draining.get(host), renewed, owned, now, generation)
-            for host, its in sorted(crews.items(), key=lambda one: natural(one[0]))
+            _crew(host, crew, draining.get(host), renewed, its.by_member, now, generation)
+            for host, crew in sorted(crews.items(), key=lambda one: natural(one[0]))
         ],
         generation,
-        unserved,
-        avoided,
+        its.unserved,
+        its.avoided,
     )
 
 
@@ -105,28 +103,6 @@ def _shown(connection: sa.Connection) -> list[Member]:
     present = {member.host for member in unended}
     last = map(Member._make, connection.execute(_ENDED_LAST))
     return [*unended, *(one for one in last if one.host not in present)]
-
-
-def _owned(connection: sa.Connection) -> tuple[dict[int, int], dict[Pair, int], dict[Pair, int]]:
-    """How many nodes each member has, and how many of each group and driver nobody, or all avoid."""
-    owner = members_table.c.id
-    of_owner = sa.and_(owner == slots.c.owner, members_table.c.ended_at.is_(None))
-    is_given_to_none = sa.case((sa.and_(nodes.c.slot >= SLOTS, slots.c.owner.is_(None)), 1), else_=0)
-    its = nodes.c.conductor_group, nodes.c.driver, owner, is_given_to_none
-    joined = nodes.outerjoin(slots, OF_NODE).outerjoin(members_table, of_owner)
-    found: dict[int, int] = defaultdict(int)
-    unserved: dict[Pair, int] = defaultdict(int)
-    avoided: dict[Pair, int] = {}
-    served = members.served_by(members.unended(connection))
-    query = sa.select(*its, sa.func.count()).select_from(joined).where(IS_CONDUCTED).group_by(*its)
-    for group, driver, member, is_avoided, count in connection.execute(query):
-        if member is None and is_avoided and (group, driver) in served:
-            avoided[group, driver] = count
-        elif member is None:
-            unserved[group, driver] += count
-        else:
-            found[member] += count
-    return found, unserved, avoided
 
 
 class Attendance(NamedTuple):
@@ -199,9 +175,9 @@ def names(connection: sa.Connection) -> dict[int | None, Worker]:
     return {one.id: one.name for one in members.unended(connection)}
 
 
-def unserved(connection: sa.Connection) -> dict[Pair, int]:
+def unserved(connection: sa.Connection) -> Mapping[Pair, int]:
     """How many nodes of each group and driver nobody serves."""
-    return _owned(connection)[1]
+    return owned(connection, members.unended(connection)).unserved
 
 
 def _crew(

@@ -3,30 +3,30 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-_GREEN, _YELLOW, _RED, _FAINT = "32", "33", "31", "2"
+GREEN, YELLOW, RED, FAINT = "32", "33", "31", "2"
 #: Of headings.
 BOLD: Final = "1"
 
 _MEANINGS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("power on", "ok", "alive", "works", "done", "running"), _GREEN),
+    **dict.fromkeys(("power on", "ok", "alive", "works", "done", "running"), GREEN),
     **dict.fromkeys(
         ("warning", "draining", "drained", "leaving", "late", "slowed", "held", "not checked", "unknown"),
-        _YELLOW,
+        YELLOW,
     ),
     **dict.fromkeys(
         ("error", "critical", "failing", "failed", "silent", "refused", "unreachable", "missing", "expired"),
-        _RED,
+        RED,
     ),
-    **dict.fromkeys(("power off", "gone", "offline", "disabled", "cancelled", "replaced", "revoked"), _FAINT),
+    **dict.fromkeys(("power off", "gone", "offline", "disabled", "cancelled", "replaced", "revoked"), FAINT),
 }
 #: Columns of states whose names do not end so.
 _STATES: Final = frozenset({"state", "status", "health", "result", "place"})
 #: Columns whose every value but nothing, 0 and no has a meaning.
 _SAY_MORE: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        ("error", "last_error", "failed", "failures", "failing", "unreadable", "expired", "frozen_at"), _RED
+        ("error", "last_error", "failed", "failures", "failing", "unreadable", "expired", "frozen_at"), RED
     ),
-    **dict.fromkeys(("maintenance", "in_maintenance", "fault", "differs_in", "skipped"), _YELLOW),
+    **dict.fromkeys(("maintenance", "in_maintenance", "fault", "differs_in", "skipped"), YELLOW),
 }
 
 

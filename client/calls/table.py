@@ -16,6 +16,7 @@ from podium.client.calls import (
     nodes,
     operations,
     provisioning,
+    status,
     tasks,
     tokens,
     updating,
@@ -24,6 +25,7 @@ from podium.client.calls.call import Call
 
 CALLS: Final[tuple[type[Call[Any]], ...]] = (
     fleet.GetFleet,
+    status.GetStatus,
     provisioning.Provision,
     tasks.ListTasks,
     tasks.GetTask,
