@@ -21,6 +21,7 @@ from podium.db.bulk import chunks
 from podium.db.changes import next_change
 from podium.db.claims import lock
 from podium.db.models import cross_checks, node_columns, nodes, ports, power_readings, power_requests
+from podium.db.models.hardware import key_of
 from podium.db.operations import HELD, WAITING, note_progress
 from podium.db.provision_states import AVAILABLE
 from podium.db.subnets import Places
@@ -41,7 +42,7 @@ class NodeKey(NamedTuple):
 
 
 class NodeRecord(NamedTuple):
-    """Every column of a node, see :data:`podium.db.models.nodes`, and when its power was last read."""
+    """The columns of :data:`podium.db.models.nodes` but ``name_key``, and when the power was last read."""
 
     id: int
     uuid: str
@@ -208,8 +209,8 @@ def count_nodes(connection: sa.Connection) -> int:
 
 
 def list_nodes(connection: sa.Connection, **equal: Any) -> list[NodeRecord]:
-    """The nodes whose columns have the given values, in order of name."""
-    query = sa.select(*node_columns(NodeRecord._fields)).order_by(nodes.c.name)
+    """The nodes whose columns have the given values, in natural order of name."""
+    query = sa.select(*node_columns(NodeRecord._fields)).order_by(nodes.c.name_key)
     for column, value in equal.items():
         query = query.where(nodes.c[column] == value)
     return list(map(NodeRecord._make, connection.execute(query)))
@@ -284,7 +285,9 @@ def update_nodes(
     owners = lock(connection, list(changes))
     changes = credentials_given.noted(connection, changes, owners, now, known, given)
     places = Places.read(connection)
-    changes = {number: _placed(places, values, owners[number].uuid) for number, values in changes.items()}
+    changes = {
+        number: _named(_placed(places, values, owners[number].uuid)) for number, values in changes.items()
+    }
     alike: dict[str, list[int]] = {}
     for number, values in changes.items():
         alike.setdefault(repr(sorted(values.items())), []).append(number)
@@ -302,6 +305,10 @@ def update_nodes(
 
 def _placed(places: Places, values: Mapping[str, Any], uuid: str) -> Mapping[str, Any]:
     return {**values, **places.columns(values["endpoint"], uuid)} if "endpoint" in values else values
+
+
+def _named(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**values, "name_key": key_of(values["name"])} if "name" in values else values
 
 
 def _check_names(connection: sa.Connection, names: Mapping[int, str]) -> None:

@@ -279,7 +279,7 @@ def open_of(connection: sa.Connection, numbers: Collection[int], *which: str) ->
 
 def in_doubt(connection: sa.Connection, numbers: Sequence[int]) -> list[str]:
     """The names of those of some nodes of which the credentials are unknown."""
-    query = sa.select(nodes.c.name).where(nodes.c.credentials_in_doubt.is_(True)).order_by(nodes.c.name)
+    query = sa.select(nodes.c.name).where(nodes.c.credentials_in_doubt.is_(True)).order_by(nodes.c.name_key)
     return [
         name for chunk in chunks(numbers) for name in connection.scalars(query.where(nodes.c.id.in_(chunk)))
     ]

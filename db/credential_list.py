@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium import masking
+from podium.db import name_keys
 from podium.db.bulk import chunks
 from podium.db.credential_changes import ASKED, IN_FORCE, SENT, UNKNOWN
 from podium.db.models import columns, nodes
@@ -46,7 +47,8 @@ _NODES: Final = sa.select(
     nodes.c.credentials_changed_at,
     nodes.c.credentials_expire_at,
     as_stored(nodes.c.driver_info),
-).order_by(nodes.c.id)
+    nodes.c.name_key,
+).order_by(*name_keys.ORDER)
 
 
 def list_credentials(
@@ -59,9 +61,9 @@ def list_credentials(
     unsettled: bool = False,
     lost: bool = False,
     limit: int | None = None,
-    after: int = 0,
+    after: str | None = None,
 ) -> list[Credentials]:
-    """The credentials of nodes that meet every condition, in order of their numbers.
+    """The credentials of nodes that meet every condition, in natural order.
 
     :param numbers: only of these nodes
     :param drivers: only of nodes with these drivers
@@ -70,9 +72,9 @@ def list_credentials(
     :param unsettled: only those of which a change is asked for, under way, or ended as unknown
     :param lost: only those that may lack a secret, which was lost with its key
     :param limit: how many at the most
-    :param after: the number of the node that they follow
+    :param after: the name of the node that they follow
     """
-    query = _NODES.where(nodes.c.id > after)
+    query = _NODES if after is None else _NODES.where(name_keys.after(connection, after))
     if drivers is not None:
         query = query.where(nodes.c.driver.in_(drivers))
     if changed_before is not None:
@@ -88,13 +90,14 @@ def list_credentials(
     if numbers is None:
         rows = connection.execute(query.limit(limit)).all()
     else:
-        rows = [
+        found = [
             row
-            for chunk in chunks(sorted(numbers))
+            for chunk in chunks(numbers)
             for row in connection.execute(query.where(nodes.c.id.in_(chunk)).limit(limit))
-        ][:limit]
+        ]
+        rows = sorted(found, key=lambda row: (row.name_key, row.id))[:limit]
     latest = _latest(connection, [row.id for row in rows])
-    return [Credentials._make((*row, *_told(row, latest.get(row.id)))) for row in rows]
+    return [Credentials._make((*row[:-1], *_told(row, latest.get(row.id)))) for row in rows]
 
 
 class _Change(NamedTuple):

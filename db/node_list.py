@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from podium import errors
-from podium.db import node_conditions
+from podium.db import name_keys, node_conditions
 from podium.db.api import find_keys
 from podium.db.bulk import chunks
 from podium.db.models import members, node_columns, nodes, slots
@@ -41,7 +41,7 @@ def select_nodes(
     sealed: bool = False,
     **equal: Any,
 ) -> list[dict[str, Any]]:
-    """Some columns of the nodes that meet every condition, in order of name or, when wanted, as given.
+    """Some columns of the nodes that meet every condition, in natural order or, when wanted, as given.
 
     :param shown: the columns to read, or ``conductor``: the number of the member that has the node's slot
     :param wanted: names or UUIDs of the only nodes to look at; None for all
@@ -88,8 +88,8 @@ def select_nodes(
         query = query.where(node_conditions.has_health(connection, health))
     if wanted is None:
         if after is not None:
-            query = query.where(nodes.c.name > after)
-        rows = connection.execute(query.order_by(nodes.c.name).limit(limit))
+            query = query.where(name_keys.after(connection, after))
+        rows = connection.execute(query.order_by(*name_keys.ORDER).limit(limit))
         return [dict(zip(names, values, strict=True)) for _, *values in rows]
     keys = find_keys(connection, wanted)
     order = [key.id for key in keys]

@@ -148,11 +148,11 @@ def page(
 
     :param columns: as for :func:`one`
     :param marker: the UUID of the node after which the page begins
-    :param sort_key: one of :data:`SORTABLE`; empty values come last
+    :param sort_key: one of :data:`SORTABLE`; names are in natural order, and empty values come last
     :raises podium.errors.NodeNotFound: there is no node with the UUID of the marker
     """
     query = _selected(connection.dialect.name, columns).where(*wanted.conditions())
-    column = nodes.c[sort_key]
+    column = nodes.c.name_key if sort_key == "name" else nodes.c[sort_key]
     keys = [column.is_(None), column, nodes.c.id] if column.nullable else [column, nodes.c.id]
     if sort_key == "id":
         keys = [nodes.c.id]

@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from podium import errors
-from podium.db import at_work, new_files
+from podium.db import at_work, name_keys, new_files
 from podium.db.engine import Database
 from podium.db.migrations import FIRST_WITH_FLOOR, REVISIONS
 from podium.db.models import schema_floor
@@ -102,6 +102,8 @@ def upgrade(database: Database, *, heartbeat_timeout: float = 0, to: str | None 
     create_sqlite_file(database)
     before, to = current(database), to or head()
     if before == to:
+        if to == head():
+            _mend_keys(database)
         return to
     if before is not None and before not in REVISIONS:
         check(database)
@@ -114,6 +116,14 @@ def upgrade(database: Database, *, heartbeat_timeout: float = 0, to: str | None 
                 at_work.refuse_beside_older(connection, migrate.floor_of(to))
     migrate.run(database, before, to)
     return to
+
+
+def _mend_keys(database: Database) -> None:
+    """Repair what an older program did to the order of names while it ran beside this one."""
+    last: int | None = 0
+    while last is not None:
+        with database.write() as connection:
+            last = name_keys.mend(connection, last)
 
 
 def create_sqlite_file(database: Database) -> None:

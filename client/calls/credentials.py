@@ -28,7 +28,6 @@ _Password = Annotated[
 _Length = Annotated[int, msgspec.Meta(ge=SHORTEST_MADE, le=LONGEST_MADE)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=999_999)]
 _Lifetime = Annotated[float, msgspec.Meta(gt=0, le=86_400 * 99_999)]
-_Marker = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
 
 CredentialState: TypeAlias = Literal["known", "changing", "unknown", "lost"]
@@ -168,7 +167,7 @@ class Credential(Record, frozen=True, kw_only=True):
 
 
 class ListCredentials(Call[Page[Credential]], frozen=True):
-    """List since when nodes have their credentials, in the order in which the nodes were enrolled.
+    """List since when nodes have their credentials, in natural order of the nodes' names.
 
     :param nodes: only these
     :param older: only those that were given longer ago than so many seconds, or nobody knows when
@@ -190,5 +189,5 @@ class ListCredentials(Call[Page[Credential]], frozen=True):
     unknown: bool = False
     lost: bool = False
     limit: Limit = None
-    marker: _Marker | None = None
+    marker: _Name | None = None
     where: Where | None = None

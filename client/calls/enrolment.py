@@ -68,7 +68,7 @@ class Exported(Record, frozen=True, kw_only=True):
 
 
 class ExportNodes(Call[Page[Exported]], frozen=True):
-    """Export nodes, in order of name or as they are named, and then the chassis in which they are.
+    """Export nodes, in natural order of name or as they are named, and then the chassis in which they are.
 
     :param nodes: the only nodes to export; without them and ``where``, all nodes and chassis are exported
     :param limit: greatest number on this page; the server has a limit of its own

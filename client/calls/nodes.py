@@ -128,7 +128,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 
 class ListNodes(Filter, Call[Page[Node]], frozen=True):
-    """List nodes, in order of name or, where nodes are named, as they are named.
+    """List nodes, in natural order of name or, where nodes are named, as they are named.
 
     :param nodes: the only nodes to look at
     :param fields: what to show of each; by default all

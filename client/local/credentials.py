@@ -272,14 +272,14 @@ def list_credentials(backend: Backend, call: ListCredentials) -> Page[Credential
             unsettled=call.unknown,
             lost=call.lost,
             limit=None if call.limit is None else call.limit + 1,
-            after=0 if call.marker is None else int(call.marker),
+            after=call.marker,
         )
     page = found[: call.limit]
     shown = [_shown(one, backend.catalog, now) for one in page]
     chosen = {state for state, wanted in (("unknown", call.unknown), ("lost", call.lost)) if wanted}
     return Page(
         items=[one for one in shown if not chosen or one.state in chosen],
-        next=str(page[-1].id) if len(found) > len(page) else None,
+        next=page[-1].name if len(found) > len(page) else None,
     )
 
 

@@ -5,8 +5,19 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium.db.models.kinds import Exact, RowId, UTCDateTime, WorkerName, metadata
+from podium.db.models.kinds import Exact, Ordered, RowId, UTCDateTime, WorkerName, metadata
 from podium.db.sealed import Sealed
+from podium.node_ranges import natural
+
+
+def key_of(name: str) -> str:
+    """Return the key by which a name is sorted; names are of ASCII."""
+    return natural(name).encode("ascii", "replace").decode()
+
+
+def _key_of_new(context: Any) -> str:
+    return key_of(context.get_current_parameters(isolate_multiinsert_groups=False)["name"])
+
 
 #: A machine.
 #:
@@ -15,6 +26,7 @@ from podium.db.sealed import Sealed
 #: written while the version is the one that was read. ``learned`` is the number of the newest change that
 #: conductors found and that people see, see podium.db.news.
 #:
+#: ``name_key`` is what names are sorted by, see podium.db.name_keys.
 #: ``wanted_power_state`` is what the last request reached, which enforcement restores; ``power_policy`` is
 #: record, enforce or ignore, None for what the configuration says; ``enforcement`` is why enforcement waits
 #: with this node or what it would do. ``target_power_state`` and ``power_request_id`` are those of the
@@ -35,6 +47,7 @@ nodes: Final = sa.Table(
     sa.Column("id", RowId, primary_key=True, autoincrement=True),
     sa.Column("uuid", sa.String(36), nullable=False, unique=True),
     sa.Column("name", sa.String(255), nullable=False, unique=True),
+    sa.Column("name_key", Ordered, nullable=False, default=_key_of_new, server_default=sa.text("''")),
     sa.Column("driver", sa.String(64), nullable=False, index=True),
     sa.Column("driver_info", Sealed, nullable=False),
     sa.Column("driver_internal_info", Sealed, nullable=False),
@@ -88,6 +101,7 @@ nodes: Final = sa.Table(
     sa.Column("updated_at", UTCDateTime, nullable=False),
     sa.Index("ix_nodes_controller", "controller", "identity"),
     sa.Index("ix_nodes_slot", "conductor_group", "driver", "slot"),
+    sa.Index("ix_nodes_name_key", "name_key"),
     sa.Index("ix_nodes_instance_uuid", "instance_uuid", unique=True),
     # Partial, so that nobody takes it for a way to the nodes that nobody has reserved: its migration says so.
     # Said here, it would have every program import PostgreSQL's dialect.

@@ -67,6 +67,13 @@ class Texts(sa.JSON):
 #: A text that is compared to the letter, also where the server's default ignores case.
 Exact: Final = sa.String(255).with_variant(sa.String(255, collation="utf8mb4_bin"), "mysql", "mariadb")
 
+#: A text of ASCII that is compared and sorted by its bytes. MariaDB sorts by the first 1,024 bytes alone.
+Ordered: Final = (
+    sa.String(767)
+    .with_variant(sa.String(767, collation="C"), "postgresql")
+    .with_variant(sa.String(767, collation="ascii_bin"), "mysql", "mariadb")
+)
+
 #: SQLite only numbers rows by itself in a column declared INTEGER.
 RowId: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

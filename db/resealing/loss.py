@@ -89,4 +89,4 @@ def lacking(connection: sa.Connection) -> list[str]:
     (place,) = (one for one in PLACES if one.table is nodes)
     # Nobody can have given it: it is refused wherever values are given.
     lost = place.having(masking.MASK, connection.dialect)
-    return list(connection.scalars(sa.select(nodes.c.name).where(lost).order_by(nodes.c.name)))
+    return list(connection.scalars(sa.select(nodes.c.name).where(lost).order_by(nodes.c.name_key)))

@@ -1,7 +1,11 @@
-"""Which keys encrypt the secrets, and changes of credentials."""
+"""Which keys encrypt the secrets, changes of credentials, and the natural order of names."""
+
+from collections.abc import Iterator
 
 import sqlalchemy as sa
+from alembic import op
 
+from podium.db import name_keys
 from podium.db.migrations.expand import EXACT, TIME, add_column, create_index, create_table
 
 revision = "0011"
@@ -9,7 +13,7 @@ down_revision = "0010"
 usable_from = "0008"
 
 
-def upgrade() -> None:
+def upgrade() -> Iterator[None]:
     add_column("members", sa.Column("secret_keys", sa.JSON))
     create_table(
         "secret_keys",
@@ -17,6 +21,22 @@ def upgrade() -> None:
         sa.Column("since", TIME, nullable=False),
     )
     _credentials()
+    _name_keys()
+    yield
+    last: int | None = 0
+    while last is not None:
+        last = name_keys.mend(op.get_bind(), last)
+        yield
+
+
+def _name_keys() -> None:
+    kind = (
+        sa.String(767)
+        .with_variant(sa.String(767, collation="C"), "postgresql")
+        .with_variant(sa.String(767, collation="ascii_bin"), "mysql", "mariadb")
+    )
+    add_column("nodes", sa.Column("name_key", kind, nullable=False, server_default=sa.text("''")))
+    create_index("ix_nodes_name_key", "nodes", ["name_key"])
 
 
 def _credentials() -> None:

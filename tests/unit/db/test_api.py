@@ -110,10 +110,10 @@ def test_every_node_that_there_is_not_is_named(database: Database, enrol: Enrol)
         api.find_nodes(connection, ["n0", "n1", "n2"])
 
 
-def test_nodes_are_listed_in_order_of_name(database: Database, enrol: Enrol) -> None:
-    enrol("n10", "b", "n02", "a")
+def test_nodes_are_listed_in_natural_order_of_name(database: Database, enrol: Enrol) -> None:
+    enrol("n10", "b", "n2", "a")
     with database.read() as connection:
-        assert [row.name for row in api.list_nodes(connection)] == ["a", "b", "n02", "n10"]
+        assert [row.name for row in api.list_nodes(connection)] == ["a", "b", "n2", "n10"]
 
 
 def test_a_list_can_be_of_those_with_a_value(database: Database, enrol: Enrol) -> None:

@@ -25,6 +25,7 @@ from podium.db import (
 )
 from podium.db.engine import Database
 from podium.db.models import UTCDateTime, metadata
+from podium.db.models.hardware import key_of
 from rounds import ONLY_LONG, rest_is_long
 from servers import Server
 from templates import prepared
@@ -115,6 +116,8 @@ def fill(database: Database) -> None:
                         length = getattr(column.type, "length", None) or 255
                         text = f"{next(texts)}{number}" if number or not column.nullable else None
                         row[column.name] = text and text[:length]
+                if table is models.nodes:  # a key is of ASCII
+                    row["name_key"] = key_of(row["name"])
                 connection.execute(sa.insert(table).values(_as_texts(table, row)))
 
 

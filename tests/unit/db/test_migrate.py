@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from podium import errors
-from podium.db import api, at_work, members, migrate, migrations, models, schema, secret_keys
+from podium.db import api, at_work, members, migrate, migrations, models, name_keys, schema, secret_keys
 from podium.db.endpoints import slot_of
 from podium.db.engine import Database
 from podium.db.keyring import Keyring, names_in
@@ -110,7 +110,7 @@ def test_slots_are_filled_few_rows_at_a_time(bare: Database, monkeypatch: pytest
     changed = [0]
 
     def add(_connection: object, cursor: Any, statement: str, *_: object) -> None:
-        if statement.startswith("UPDATE nodes"):
+        if statement.startswith("UPDATE nodes SET slot"):
             changed[-1] += cursor.rowcount
 
     def begin(_connection: object) -> None:
@@ -138,6 +138,15 @@ def test_filling_slots_that_was_broken_off_is_finished_by_the_next_upgrade(
     assert done == _UUIDS[:2]
     schema.upgrade(bare)
     assert slots(bare) == {one: slot_of(one) for one in _UUIDS}
+
+
+@pytest.mark.mariadb_long
+def test_names_are_in_natural_order_after_an_upgrade(bare: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(name_keys, "_MOST_ROWS", 2)
+    upgrade_to(bare, "0010", [_NODE.format(one, 12 - number) for number, one in enumerate(_UUIDS)])
+    schema.upgrade(bare)
+    with bare.read() as connection:
+        assert [node.name for node in api.list_nodes(connection)] == ["n8", "n9", "n10", "n11", "n12"]
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])

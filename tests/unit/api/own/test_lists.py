@@ -29,11 +29,11 @@ def names(items: list[Any]) -> list[str]:
 
 
 def test_a_list_comes_in_pages_whose_marker_leads_to_the_next(http: Any, enrol: Enrol) -> None:
-    enrol(*(f"n{number}" for number in range(7)))
+    enrol(*(f"n{number}" for number in range(7, 14)))
     first = http.get(NODES)
-    assert (names(first["items"]), first["next"]) == ([f"n{number}" for number in range(5)], "n4")
-    second = http.get(f"{NODES}?marker=n4")
-    assert (names(second["items"]), second["next"]) == (["n5", "n6"], None)
+    assert (names(first["items"]), first["next"]) == ([f"n{number}" for number in range(7, 12)], "n11")
+    second = http.get(f"{NODES}?marker=n11")
+    assert (names(second["items"]), second["next"]) == (["n12", "n13"], None)
 
 
 def test_nodes_that_come_and_go_between_pages_move_no_other(http: Any, enrol: Enrol) -> None:
