@@ -31,7 +31,7 @@ REASON: Final = (
 )
 #: A name as long as those of some sites.
 LONG: Final = "physics-gpu-node-with-8-accelerators-slot-{}.cluster.theory.example.org"
-_HOSTS: Final = ("c2", "c10", "conductor-of-the-second-room.example.org")
+_HOSTS: Final = ("c1", "c10", "c2", "conductor-of-the-second-room.example.org")
 _STATES: Final = ("power on", "power off", "power on", None)
 
 
@@ -60,8 +60,8 @@ def _nodes(racks: int, each: int) -> Iterator[dict[str, Any]]:
     for rack in range(1, racks + 1):
         for place in range(1, each + 1):
             yield _node(rack, place)
-    for number in (10, 2):
-        yield {**_node(999, number), "name": LONG.format(number), "driver": "redfish"}
+    for number, name in enumerate((LONG.format(10), LONG.format(2), "n7", "n9", "web1"), start=1):
+        yield {**_node(999, number), "name": name, "driver": "redfish"}
 
 
 def _node(rack: int, place: int) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _node(rack: int, place: int) -> dict[str, Any]:
         else {"status": "OK", "reasons": []},
         "health_checked_at": utcnow(),
         "health_lasts": 900.0,
-        "owner": ("physics", "化学", None)[rack % 3],
+        "owner": ("化学", "physics", None)[rack % 3],
         "description": REASON if place == 7 else None,
         "resource_class": "baremetal",
         "extra": {"rack": f"r{rack}", "note": REASON},
@@ -231,6 +231,12 @@ def _keep(connection: sa.Connection, now: datetime) -> None:
     )
     (gone,) = entries.enter(connection, "conductor-10.example.org", DRIVERS)
     members.leave(connection, gone)
+
+
+def renew(database: Database) -> None:
+    """Have the conductors give a sign of life."""
+    with database.write() as connection:
+        connection.execute(sa.update(models.leases).values(renewed_at=utcnow()))
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """A conductor, as the database sees it, that carries out what is asked when it is told to."""
 
+import copy
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Self
 
 import entries
 from fakes import give_slots
@@ -27,6 +29,12 @@ class Head:
         self._drivers = drivers
         with database.write() as connection:
             give_slots(connection, worker, drivers)
+
+    def on(self, database: Database) -> Self:
+        """Return the same conductor on a copy of its database."""
+        found = copy.copy(self)
+        found._database = database
+        return found
 
     def go_online(self, *drivers: str, group: str = "") -> None:
         with self._database.write() as connection:
