@@ -31,6 +31,7 @@ COMMANDS: Final = (
     ("node import", "node_import:Import", "enrol the nodes that a YAML or JSON file lists"),
     ("node export", "node_export:Export", "print nodes in the form of node import"),
     ("node list", "nodes:List", "list nodes and their power state"),
+    ("node watch", "node_watch:Watch", "show nodes as they change"),
     ("node show", "nodes:Show", "show everything that Podium knows about a node"),
     ("node sensors", "node_sensors:Sensors", "read the sensors of a node now"),
     ("node check", "node_check:Check", "try the login of nodes, and change nothing"),

@@ -10,6 +10,7 @@ import signal
 import sys
 import termios
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from types import FrameType, TracebackType
@@ -25,6 +26,8 @@ _END_OF_LINE: Final = "\x1b[K\n"
 _END_OF_SCREEN: Final = "\x1b[K\x1b[J"
 _TERMINATED: Final = 128 + signal.SIGTERM
 _AT_ONCE: Final = 64
+#: Seconds from one picture to the next.
+_LEAST: Final = 0.05
 
 
 def can_be(out: TextIO) -> bool:
@@ -75,6 +78,7 @@ class Live:
                 (signal.SIGTERM, _terminate),
             ):
                 opened.callback(signal.signal, number, signal.signal(number, handler))
+            self._show()
             self._thread.start()
             opened.callback(self._thread.join)
             self._opened = opened.pop_all()
@@ -123,8 +127,9 @@ class Live:
     def _run(self) -> None:
         try:
             while not self._ends:
-                self._show()
+                time.sleep(_LEAST)  # and so what changes all the time is not drawn all the time
                 self._wait()
+                self._show()
         except BaseException as fault:
             self._fault = fault
             os.kill(os.getpid(), signal.SIGINT)
