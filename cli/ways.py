@@ -27,6 +27,7 @@ class Way:
     :param source: what decided this
     :param credentials: None for none
     :param is_given: whether somebody wants exactly this podium-api, so that nothing else will do
+    :param is_only: whether this user has no other way
     """
 
     url: str | None
@@ -35,6 +36,7 @@ class Way:
     cafile: Path | None = None
     timeout: float = _TIMEOUT
     is_given: bool = False
+    is_only: bool = False
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -48,9 +50,9 @@ class Way:
         except errors.LoginRefused as fault:
             raise errors.LoginRefused(f"{fault}; {self._login()}") from None
         except errors.NotAllowed as fault:
-            raise errors.NotAllowed(f"{fault}; {self._chosen}{self._instead}") from None
+            raise errors.NotAllowed(f"{fault}{self._instead}") from None
         except errors.ApiUnavailable as fault:
-            raise errors.ApiUnavailable(f"{fault}; {self._chosen}{self._instead}") from None
+            raise errors.ApiUnavailable(f"{fault}{self._instead}") from None
 
     def _login(self) -> str:
         if self.credentials is not None:
@@ -66,7 +68,9 @@ class Way:
 
     @property
     def _instead(self) -> str:
-        return "" if self.is_given else f"; --url {DATABASE} uses the database"
+        if self.is_only:
+            return ""
+        return f"; {self._chosen}" + ("" if self.is_given else f"; --url {DATABASE} uses the database")
 
 
 def choose(options: argparse.Namespace, prog: str, environment: Mapping[str, str] = os.environ) -> Way:
@@ -104,7 +108,11 @@ def _configured(options: argparse.Namespace, prog: str, environment: Mapping[str
     if its.unix_socket is not None and is_there(its.unix_socket):
         source = f"[api] unix_socket = {its.unix_socket}"
         return Way(
-            url=f"unix:{its.unix_socket}", source=source, timeout=its.timeout, is_given=its.needs_socket
+            url=f"unix:{its.unix_socket}",
+            source=source,
+            timeout=its.timeout,
+            is_given=its.needs_socket,
+            is_only=its.needs_socket,
         )
     return Way(url=None, source="the configuration")
 

@@ -205,8 +205,11 @@ def files_read(prog: str, file: str | None = None) -> list[str]:
     """Return the config files that a program reads, in order: the last file that has an option decides.
 
     :param file: the argument of ``--config-file``, if any
+    :raises podium.errors.ConfigError: this user may not know
     """
     files, folders = default_files(prog)
+    if file is None and not files and (hidden := unreadable(files)):
+        raise errors.ConfigError(_hidden(hidden))
     return [
         *([file] if file else files),
         *(str(one) for path in folders for one in sorted(Path(path).glob("*.conf"))),

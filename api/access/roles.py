@@ -45,5 +45,5 @@ def require(caller: Caller, role: Role, groups: Sequence[str] = ()) -> None:
     has = f"has the role {caller.role.word}" if caller.role else "has no role"
     text = f"{caller.name} {has}, and this needs {role.word}, which the option [api] {role.word}s gives"
     if groups:
-        text += f", and so does the group {' or '.join(groups)}: usermod -aG {groups[0]} {caller.name}"
+        text += f"; as root: usermod -aG GROUP {caller.name}, where GROUP is {' or '.join(groups)}"
     raise Fault(403, text)

@@ -124,6 +124,12 @@ def test_an_option_that_needs_the_database_refuses_an_address_however_it_was_giv
     assert not (tmp_path / "new").exists()
 
 
+def test_whoever_has_the_socket_alone_is_not_told_of_other_ways() -> None:
+    way = ways.Way(url="unix:/run/podium-api/podium.sock", source="[api] unix_socket", is_only=True)
+    with pytest.raises(errors.NotAllowed, match="^bob has no role$"), way.explained():
+        raise errors.NotAllowed("bob has no role")
+
+
 def test_every_name_of_a_local_command_is_one() -> None:
     assert {name for name, *_ in COMMANDS} > LOCAL
 

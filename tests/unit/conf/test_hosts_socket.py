@@ -61,6 +61,8 @@ def test_a_folder_that_may_not_be_entered_is_a_configuration_that_may_not_be_rea
 ) -> None:
     forbid(hosts)
     assert read().needs_socket
+    with pytest.raises(errors.ConfigError, match="this user may not read"):
+        conf.files_read("podium-conductor")
     with pytest.raises(errors.ConfigError) as caught:
         conf.load([], prog="podium")
     assert str(caught.value) == (

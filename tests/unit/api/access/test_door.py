@@ -148,8 +148,8 @@ def test_on_the_unix_socket_the_kernel_says_who_asks(ask: Ask) -> None:
 def test_who_asks_over_the_unix_socket_and_may_not_is_told_which_group_would_let_them(ask: Ask) -> None:
     answer = ask("PUT", "/switch", peer=("dave", 1002, ("users",)))
     assert (
-        "dave has no role, and this needs operator, which the option [api] operators gives,"
-        " and so does the group wheel: usermod -aG wheel dave"
+        "dave has no role, and this needs operator, which the option [api] operators gives;"
+        " as root: usermod -aG GROUP dave, where GROUP is wheel"
     ) in answer.text
 
 
