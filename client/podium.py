@@ -20,6 +20,7 @@ from podium.client.calls.enrolment import EnrolNodes, ExportNodes
 from podium.client.calls.events import FollowEvents, ListEvents, ListHistory
 from podium.client.calls.fleet import GetFleet
 from podium.client.calls.hardware import CheckNodes, ReadSensors
+from podium.client.calls.names import FindNames
 from podium.client.calls.node_changes import DeleteNodes, SetMaintenance, SetNodes
 from podium.client.calls.nodes import GetNode, ListNodes
 from podium.client.calls.operations import (
@@ -157,6 +158,7 @@ class _Calls:
     thaw = _Method(Thaw)
     nodes = _Each(ListNodes)
     node = _Method(GetNode)
+    node_names = _Method(FindNames)
     drivers = _Each(ListDrivers)
     driver = _Method(GetDriver)
     set_maintenance = _Method(SetMaintenance)
