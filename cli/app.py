@@ -85,6 +85,7 @@ COMMANDS: Final = (
     ("conductor unavoid", "avoidance:Unavoid", "let a daemon have the nodes of a subnet again"),
     ("conductor avoided", "avoidance:Avoided", "list the subnets that daemons avoid"),
     ("conductor thaw", "conductors:Thaw", "let the daemons restore power states again, if they froze"),
+    ("completion", "completion.scripts:Completion", "print the script for a shell to complete what is typed"),
 )
 
 #: Those that work on this host's files and database, and ask no podium-api.

@@ -6,9 +6,12 @@ command must not run what a file of another user says, nor wait for it.
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from podium import errors, node_ranges
+
+if TYPE_CHECKING:
+    from ClusterShell.NodeUtils import GroupResolverConfig
 
 _MARK: Final = "@"
 _SOURCES: Final = "/etc/clustershell, ~/.config/clustershell or $CLUSTERSHELL_CFGDIR, where groups.conf is"
@@ -27,13 +30,25 @@ def expanded(arguments: Iterable[str]) -> list[str]:
     return found
 
 
-def _names(argument: str) -> list[str]:
+def begun(prefix: str) -> list[str]:
+    """Return the groups of the source that a text names, or those without one and the sources.
+
+    :raises Exception: one of ClusterShell's many; there may be no groups
+    """
+    resolver = _resolver()
+    source, colon, _ = prefix.removeprefix(_MARK).partition(":")
+    if colon:
+        return [f"{_MARK}{source}:{group}" for group in resolver.grouplist(source)]
+    sources = [f"{_MARK}{one}:" for one in resolver.sources()]
+    return [*(f"{_MARK}{group}" for group in resolver.grouplist()), *sources]
+
+
+def _resolver() -> "GroupResolverConfig":
+    """Return what knows the groups of the configuration, of the sources in files."""
     from ClusterShell.Defaults import config_paths
-    from ClusterShell.NodeSet import ILLEGAL_GROUP_CHARS, NodeSet, NodeSetException
+    from ClusterShell.NodeSet import ILLEGAL_GROUP_CHARS
     from ClusterShell.NodeUtils import (
         GroupResolverConfig,
-        GroupResolverError,
-        GroupResolverSourceError,
         GroupSource,
         GroupSourceError,
         UpcallGroupSource,
@@ -54,10 +69,17 @@ def _names(argument: str) -> list[str]:
             is_program = isinstance(group_source, UpcallGroupSource)
             super().add_source(Program(group_source.name) if is_program else group_source)
 
+    return Files(config_paths("groups.conf"), ILLEGAL_GROUP_CHARS)
+
+
+def _names(argument: str) -> list[str]:
+    from ClusterShell.NodeSet import NodeSet, NodeSetException
+    from ClusterShell.NodeUtils import GroupResolverError, GroupResolverSourceError, GroupSourceError
+
     if _HUGE.search(argument):  # ClusterShell would count up to it
         raise errors.BadRequest(f"{argument[:80]}: {_TOO_MANY}")
     try:
-        nodes = NodeSet(argument, resolver=Files(config_paths("groups.conf"), ILLEGAL_GROUP_CHARS))
+        nodes = NodeSet(argument, resolver=_resolver())
     except GroupResolverSourceError as fault:
         source = str(fault)
         missing = "there are no groups here" if source == "<default>" else f"there is no source {source}"

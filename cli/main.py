@@ -24,6 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         private_memory.keep()
         spare()
+        if "_ARGCOMPLETE" in os.environ:
+            from podium.cli.completion.answer import complete  # which shells need, and nobody else
+
+            complete()
     status = 0
     try:
         status = _attempt(App(), list(sys.argv[1:] if argv is None else argv))

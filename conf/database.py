@@ -1,11 +1,14 @@
 """The group [database]: the options of oslo.db that Podium uses, with defaults that need no server."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from oslo_config import cfg
 from oslo_db import options
 
+from podium.conf import default
 from podium.conf.default import SQLITE_FILE
+from podium.conf.files import default_files
 
 #: Defaults that differ from oslo.db's. If the database does not answer at start-up, the program ends at once
 #: with the reason, and systemd starts it again; oslo.db would try for 100 seconds.
@@ -46,6 +49,21 @@ def set_defaults() -> None:
 def database_url(conf: cfg.ConfigOpts) -> str:
     """Return ``[database] connection``, by default an SQLite file below ``state_path``."""
     return str(conf.database.connection)
+
+
+def read_url(argv: Sequence[str], *, prog: str) -> str:
+    """Return the same of the configuration of a program, without the options of everything else.
+
+    :param argv: ``--config-file`` and its file, or nothing
+    :raises oslo_config.cfg.Error: podium.conf.load says in words what is wrong
+    """
+    conf = cfg.ConfigOpts()
+    default.register(conf)
+    register(conf)
+    set_defaults()
+    files, folders = default_files(prog)
+    conf(argv, project="podium", prog=prog, default_config_files=files, default_config_dirs=folders)
+    return database_url(conf)
 
 
 def engine_options(conf: cfg.ConfigOpts) -> dict[str, Any]:

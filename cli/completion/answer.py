@@ -1,0 +1,35 @@
+"""Answers a shell."""
+
+import faulthandler
+import os
+from pathlib import Path
+from typing import Final
+
+from argcomplete.finders import ExclusiveCompletionFinder
+
+from podium.cli.completion import tree
+from podium.cli.completion.line import Line
+from podium.cli.completion.values import Values
+
+#: Seconds that somebody waits who types, whatever hangs.
+PATIENCE: Final = 2.0
+
+
+class Finder(ExclusiveCompletionFinder):
+    def quote_completions(
+        self, completions: list[str], cword_prequote: str, last_wordbreak_pos: int | None
+    ) -> list[str]:
+        # At an @ bash breaks words as at a colon, but has it stay with what follows.
+        if completions and last_wordbreak_pos is not None and completions[0][last_wordbreak_pos] == "@":
+            last_wordbreak_pos -= 1
+        return super().quote_completions(completions, cword_prequote, last_wordbreak_pos)
+
+
+def complete() -> None:
+    """Answer, and end the process."""
+    # Also where Python is not at work: waiting for the name of a host, or for a file on another machine.
+    with Path(os.devnull).open("w") as nowhere:
+        faulthandler.dump_traceback_later(PATIENCE, exit=True, file=nowhere)
+        line = Line.typed(os.environ)
+        finder = Finder()
+        finder(tree.parser(line), always_complete_options=False, default_completer=Values(line))

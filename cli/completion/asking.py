@@ -1,0 +1,96 @@
+"""What is asked of Podium for a completion: the names of nodes, drivers, tasks, conductors and operations."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from typing import Final
+
+from podium import conf
+from podium.cli import ways
+from podium.cli.app import LOCAL, App
+from podium.cli.completion.line import Line
+from podium.client.podium import Podium
+from podium.node_ranges import natural
+
+#: Names that are looked up at a time.
+_MOST: Final = 200
+_OPERATIONS: Final = 50
+
+
+class Asking:
+    """Asks where the command on a line would ask.
+
+    :raises podium.errors.PodiumError: from each method
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        file = line.options.config_file
+        self._arguments = ["--config-file", file] if file else []
+
+    def nodes(self, prefix: str) -> Iterable[str]:
+        """Return names of nodes that begin so, without those that are on the line."""
+        way = self._way()
+        file = self._file() if way.url is None else None
+        if file is not None:
+            from podium.db import sqlite_names
+
+            found, _ = sqlite_names.beginning_with(file, prefix, _MOST)
+            names = sorted(found, key=natural)
+        else:
+            with self._podium(way) as podium:
+                names = podium.node_names(prefix, _MOST).names
+        return [name for name in names if name not in self._line.words]
+
+    def drivers(self) -> Mapping[str, str]:
+        """Return the drivers and what they are."""
+        if self._line.command not in LOCAL and (way := self._way()).url is not None:
+            with self._podium(way) as podium:
+                return {driver.name: driver.description or "" for driver in podium.drivers()}
+        return dict.fromkeys(sorted(entry_points(group="podium.drivers").names), "")
+
+    def tasks(self) -> Iterable[str]:
+        """Return the names of the periodic tasks."""
+        with self._podium(self._way()) as podium:
+            return dict.fromkeys(task.task for task in podium.tasks())
+
+    def conductors(self) -> Mapping[str, str]:
+        """Return the names of the conductors' hosts, and in which state they are."""
+        with self._podium(self._way()) as podium:
+            return {one.hostname: one.state for one in podium.conductors()}
+
+    def operations(self) -> Mapping[str, str]:
+        """Return the numbers of the newest operations, and what each is."""
+        with self._podium(self._way()) as podium:
+            found = podium.operations(limit=_OPERATIONS)
+            return {str(one.id): f"{one.action}, nodes: {one.nodes}, {one.requested_by}" for one in found}
+
+    def _way(self) -> ways.Way:
+        return ways.choose(self._line.options, App.NAME)
+
+    def _file(self) -> str | None:
+        """Return the file of the configured database, if it is one of SQLite without parameters.
+
+        It is read without SQLAlchemy, which takes three times as long to import as everything else.
+        """
+        from podium.conf import database
+
+        kind, _, file = database.read_url(self._arguments, prog=App.NAME).partition(":///")
+        return file if kind == "sqlite" and "?" not in file else None
+
+    @contextmanager
+    def _podium(self, way: ways.Way) -> Iterator[Podium]:
+        if way.url is not None:
+            from podium.cli.remote import connect
+
+            with connect(way, _ignore) as podium:
+                yield podium
+            return
+        from podium.client.local.local import Local
+
+        with Local(conf.load(self._arguments, prog=App.NAME), warn=_ignore) as podium:
+            yield podium
+
+
+def _ignore(_warning: str) -> None:
+    pass

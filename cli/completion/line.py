@@ -1,0 +1,44 @@
+"""The line that is being typed."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from argcomplete.lexers import split_line
+
+from podium.cli.app import COMMANDS, App, add_common_options
+
+
+class Line(NamedTuple):
+    """What of a line is complete.
+
+    :param words: up to the one at the cursor, which is not among them
+    :param options: those that may stand anywhere
+    :param command: the name of the command; None as long as there is none
+    :param is_wrong: whether no command begins with these words
+    """
+
+    words: Sequence[str]
+    options: argparse.Namespace
+    command: str | None
+    is_wrong: bool
+
+    @classmethod
+    def typed(cls, environment: Mapping[str, str]) -> "Line":
+        """Return the line that a shell has put into the environment."""
+        *_, words, _ = split_line(environment["COMP_LINE"], int(environment["COMP_POINT"]))
+        options, rest = _parsed(words[1:])
+        names = [name.split() for name, *_ in COMMANDS]
+        found = next((name for name in names if name == rest[: len(name)]), None)
+        if found is not None:
+            return cls(words, options, " ".join(found), False)
+        return cls(words, options, None, all(name[: len(rest)] != rest for name in names))
+
+
+def _parsed(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(prog=App.NAME, add_help=False, allow_abbrev=False, exit_on_error=False)
+    add_common_options(parser, default=None)
+    try:
+        return parser.parse_known_args(words)
+    except argparse.ArgumentError:  # the value of the last one is being typed
+        return parser.parse_known_args(words[:-1])

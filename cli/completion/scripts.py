@@ -1,0 +1,65 @@
+"""``podium completion``: the script by which a shell completes what is typed."""
+
+import argparse
+from typing import Final
+
+from argcomplete.shell_integration import shellcode
+
+from podium.cli import command
+from podium.cli.app import App
+
+_INSTALLED: Final = """\
+To install it for yourself or, as root, for everybody:
+  bash  podium completion bash > ~/.local/share/bash-completion/completions/podium
+        podium completion bash > /usr/share/bash-completion/completions/podium
+        without the package bash-completion, in ~/.bashrc: eval "$(podium completion bash)"
+  zsh   podium completion zsh > /usr/local/share/zsh/site-functions/_podium
+        or in another folder of $fpath; in ~/.zshrc, after compinit: eval "$(podium completion zsh)"
+  fish  podium completion fish > ~/.config/fish/completions/podium.fish
+        podium completion fish > /etc/fish/completions/podium.fish
+"""
+#: argcomplete's own looks at the whole line, which has other commands on it as well: ``sudo podium``.
+_ZSH: Final = r"""#compdef podium
+
+_podium() {
+    local line="${(j: :)words[1,CURRENT-1]} $QIPREFIX$PREFIX" IFS=$'\013'
+    local -a found=($(
+        export _ARGCOMPLETE=1 _ARGCOMPLETE_SHELL=zsh _ARGCOMPLETE_SUPPRESS_SPACE=1 _ARGCOMPLETE_IFS=$IFS
+        COMP_LINE=$line COMP_POINT=${#line} ${~words[1]} 8>&1 9>/dev/null 1>/dev/null 2>/dev/null </dev/null
+    ))
+    found=("${(@)found%:}")
+    local -a unfinished=("${(@M)found:#*[/=]}") words=("${(@)found:#*[/=]}")
+    _describe podium words -o nosort -- unfinished -o nosort -S ''
+}
+
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+    _podium "$@"
+else
+    compdef _podium podium
+fi
+"""
+
+
+class Completion(command.Command):
+    """Print the script by which a shell completes commands, options and their values, and names of nodes."""
+
+    def get_epilog(self) -> str:
+        return _INSTALLED
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish"
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        self.app.stdout.write(script(parsed_args.shell))
+
+
+def script(shell: str) -> str:
+    """Return the script for a shell."""
+    if shell == "zsh":
+        return _ZSH
+    # Bash goes on in no way of its own where nothing is found: a file is no node.
+    return shellcode([App.NAME], shell=shell, complete_arguments=["-o", "nospace", "-o", "nosort"])
