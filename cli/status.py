@@ -85,14 +85,14 @@ class Show(command.ShowOne):
         if parsed_args.formatter != "table" or parsed_args.columns or not live.can_be(self.app.stdout):
             self.parser.error("--watch shows lines that change in place, which takes a terminal")
         with self.podium() as podium:
-            watch = _Watch(podium.status(), parsed_args.watch, self.clock)
+            watch = Watch(podium.status(), parsed_args.watch, self.clock)
             with suppress(KeyboardInterrupt), live.Live(watch.lines, keys=self.app.stdin) as picture:
                 while True:
                     self.sleep(parsed_args.watch)
                     self._look(podium, watch, picture)
         return 0
 
-    def _look(self, podium: Podium, watch: "_Watch", picture: live.Live) -> None:
+    def _look(self, podium: Podium, watch: "Watch", picture: live.Live) -> None:
         try:
             found = podium.status()
         except AWAY as fault:
@@ -104,7 +104,7 @@ class Show(command.ShowOne):
         picture.wake()
 
 
-class _Watch:
+class Watch:
     """What was seen of the fleet last, and for how long nothing has been.
 
     :param every: seconds from one look to the next

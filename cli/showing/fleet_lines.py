@@ -1,5 +1,6 @@
 """The state of the fleet in a few lines: what needs attention first, then the calm figures."""
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -15,6 +16,10 @@ from podium.node_ranges import fold
 _LABEL: Final = 13
 #: Findings that are shown: whoever has more has to begin somewhere.
 MOST: Final = 10
+#: Before a command, and before its further lines.
+_INDENT: Final = "    "
+_FURTHER: Final = "      "
+_COMMAND: Final = f"{_INDENT}podium "
 _COLOURS: Final[Mapping[str, str]] = {"critical": RED, "warning": YELLOW}
 
 
@@ -29,14 +34,28 @@ def fleet_lines(status: Status, screen: Screen | None, now: datetime, most: int 
     lines += ((f"{name:{_LABEL}}{text}", None) for name, text in _figures(status) if text)
     if screen is None:
         return [one_line(text) for text, _ in lines]
-    return [_fitted(text, colour, screen) for text, colour in lines]
+    return [one for text, colour in lines for one in _fitted(text, colour, screen)]
 
 
-def _fitted(text: str, colour: str | None, screen: Screen) -> str:
-    # A command stays whole, so that it can be copied.
-    is_command = text.startswith("    podium ")
-    shown = one_line(text) if is_command else cut(one_line(text), screen.columns, screen.dots)
-    return painted(shown, colour) if screen.has_colours else shown
+def _fitted(text: str, colour: str | None, screen: Screen) -> list[str]:
+    if text.startswith(_COMMAND):
+        return _copied(text.strip(), screen.columns)
+    shown = cut(one_line(text), screen.columns, screen.dots)
+    return [painted(shown, colour) if screen.has_colours else shown]
+
+
+def _copied(command: str, columns: int) -> list[str]:
+    """Return a command in lines that do the same when they are copied to a shell."""
+    width = max(columns - len(_FURTHER) - len(" \\"), 1)
+    pieces = textwrap.wrap(command, width, break_long_words=False, break_on_hyphens=False)
+    lines: list[str] = []
+    quotes = 0
+    for piece in pieces:
+        quotes += piece.count("'")
+        is_last = len(lines) == len(pieces) - 1
+        joined = "" if is_last or quotes % 2 else " \\"  # what is quoted may have several lines
+        lines.append(f"{_FURTHER if lines else _INDENT}{piece}{joined}")
+    return lines
 
 
 def _attention(found: Sequence[Finding], now: datetime, most: int) -> Iterable[tuple[str, str | None]]:
@@ -48,7 +67,7 @@ def _attention(found: Sequence[Finding], now: datetime, most: int) -> Iterable[t
         since = "" if one.since is None else f" ({age(one.since, now)})"
         names = "" if one.names is None else f": {one.names}"
         yield f"  {one.text}{since}{names}", _COLOURS.get(one.severity)
-        yield f"    {one.command}", None
+        yield f"{_INDENT}{one.command}", None
     if found[most:]:
         yield f"  and {_number(len(found) - most, 'other')}, see: podium status -f yaml -c attention", None
 

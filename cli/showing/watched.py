@@ -164,4 +164,4 @@ class Watched:
             return []
         text, at = self._note
         line = cut(one_line(f"{now - at:.0f} s ago: {text}"), screen.columns, screen.dots)
-        return [painted(line, RED if screen.has_colours else None)]
+        return [painted(line, RED if screen.has_colours and text.startswith("warning: ") else None)]

@@ -227,6 +227,8 @@ class Following:
             self._is_up = self._is_behind = False
             self._closing.wait(_AGAIN)
             return []
+        if not self._is_up:
+            self._backend.warn("the database answers again, and the changes go on")
         self._is_up = True
         return found
 

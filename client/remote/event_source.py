@@ -24,7 +24,7 @@ class EventSource:
     """A stream of changes over as many connections as it takes.
 
     :param where: the server, for people
-    :param warn: called when a connection broke off, which loses nothing
+    :param warn: called when a connection broke off, which loses nothing, and when there is another one
     """
 
     def __init__(self, call: FollowChanges, where: str, warn: Warn) -> None:
@@ -53,6 +53,8 @@ class EventSource:
         :raises podium.client.remote.attempts.TryAgain: for what may pass
         """
         exchange.check(response, self._where)
+        if self._has_begun and self._failures:
+            self._warn(f"{self._where} answers again, and the changes go on")
         self._has_begun, self._failures = True, 0
 
     def take(self, line: str) -> Change | None:

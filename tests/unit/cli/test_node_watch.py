@@ -14,6 +14,8 @@ from podium.db import api
 from podium.db.engine import Database
 from terminals import Terminal
 
+pytestmark = pytest.mark.usefixtures("xterm")
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Steps = Callable[..., None]
 
@@ -104,7 +106,6 @@ def test_nodes_come_and_go_as_they_meet_a_condition(
 def test_at_a_terminal_a_table_changes_in_place(
     podium_here: Here, database: Database, while_watching: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "1")
     while_watching(lambda: change(database, "n1", power_state="power off"))
     written = Terminal(podium_here).raw("node", "watch", "n*", columns=80)

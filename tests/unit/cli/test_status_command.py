@@ -1,19 +1,27 @@
 """``podium status``: what needs attention, the commands that show more, and the calm figures."""
 
+import io
 import json
 import shlex
 import subprocess
+import threading
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
+from commands import Here
 from crews import enter, settle
 from heads import Head
-from podium import node_ranges
+from podium import errors, node_ranges
+from podium.cli.showing.screen import Screen
+from podium.cli.status import Show, Watch
+from podium.client.calls.status import Status
 from podium.db import api, clock, conductors, enforcement, members, power, provision_states
 from podium.db.conductors import TaskReport
 from podium.db.engine import Database
@@ -23,6 +31,8 @@ from podium.db.models import nodes, power_readings, utcnow
 from podium.db.models import power_requests as requests
 from podium.db.worker import Worker
 from terminals import Terminal
+
+pytestmark = pytest.mark.usefixtures("xterm")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -125,9 +135,9 @@ def test_a_fleet_that_is_well_says_so(podium: Run, worker: Worker) -> None:
 
 
 def test_what_needs_attention_comes_first_and_the_worst_of_it_before_the_rest(
-    podium: Run, ill: Worker
+    podium_here: Here, ill: Worker
 ) -> None:
-    found = status(podium)
+    found = status(podium_here)
     assert [one["kind"] for one in found["attention"]] == [
         "unserved",
         "enforcement_frozen",
@@ -171,7 +181,7 @@ def test_each_command_that_is_named_shows_what_it_is_named_for(podium: Run, ill:
 
 
 def test_nodes_that_a_list_is_said_to_have_are_those_that_are_counted_with_unusual_ones_beside(
-    podium: Run, database: Database, worker: Worker
+    podium_here: Here, database: Database, worker: Worker
 ) -> None:
     enrol(database, "rare", driver="acme", read=900.0)
     enrol(database, "idle", power_policy="ignore", read=900.0)
@@ -183,44 +193,46 @@ def test_nodes_that_a_list_is_said_to_have_are_those_that_are_counted_with_unusu
         conductors.save_figures(connection, worker, its)
         members.leave(connection, worker)
     settle(database, enter(database, "c1", drivers=("fake", "acme")))
-    (found,) = [one for one in status(podium)["attention"] if one["kind"] == "stale"]
-    listed = json.loads(podium(*shlex.split(found["command"])[1:], "-f", "json").stdout)
+    (found,) = [one for one in status(podium_here)["attention"] if one["kind"] == "stale"]
+    listed = json.loads(podium_here(*shlex.split(found["command"])[1:], "-f", "json").stdout)
     assert (found["names"], [one["name"] for one in listed]) == ("late[1-2]", ["late1", "late2"])
 
 
-def test_without_a_conductor_that_is_what_is_said_of_all_nodes(podium: Run, database: Database) -> None:
+def test_without_a_conductor_that_is_what_is_said_of_all_nodes(podium_here: Here, database: Database) -> None:
     enrol(database, "n[1-3]")
-    first, *_ = podium("status").stdout.splitlines()[1:]
+    first, *_ = podium_here("status").stdout.splitlines()[1:]
     assert first.strip() == "no conductor is running"
-    assert [one["kind"] for one in status(podium)["attention"]] == ["no_conductor"]
+    assert [one["kind"] for one in status(podium_here)["attention"]] == ["no_conductor"]
 
 
 def test_an_operation_that_failed_is_over_once_something_else_is_asked_of_its_nodes(
-    podium: Run, database: Database, worker: Worker
+    podium_here: Here, database: Database, worker: Worker
 ) -> None:
     first = fail(database, "power off", "r1n[1-2]")
     second = fail(database, "power on", "r1n2")
-    texts = {one["command"]: one["names"] for one in status(podium)["attention"]}
+    texts = {one["command"]: one["names"] for one in status(podium_here)["attention"]}
     assert texts == {
         f"podium operation show {second}": "r1n2",
         f"podium operation show {first}": "r1n1",
     }
 
 
-def test_many_operations_that_failed_are_one_line(podium: Run, database: Database, worker: Worker) -> None:
+def test_many_operations_that_failed_are_one_line(
+    podium_here: Here, database: Database, worker: Worker
+) -> None:
     for number in range(1, 6):
         fail(database, "power off", f"r1n{number}")
-    *_, last = status(podium)["attention"]
+    *_, last = status(podium_here)["attention"]
     assert last["text"] == "2 older operations failed for 2 nodes"
 
 
-def test_changes_under_way_are_a_calm_figure(podium: Run, worker: Worker) -> None:
-    podium("node", "power", "off", "r1n[1-2]")
-    assert "changes      1 operation: 1 (power off, 2 of 2 left)" in podium("status").stdout.splitlines()
+def test_changes_under_way_are_a_calm_figure(podium_here: Here, worker: Worker) -> None:
+    podium_here("node", "power", "off", "r1n[1-2]")
+    assert "changes      1 operation: 1 (power off, 2 of 2 left)" in podium_here("status").stdout.splitlines()
 
 
-def test_an_empty_fleet_says_how_to_begin(podium: Run, database: Database) -> None:
-    assert podium("status").stdout.splitlines() == [
+def test_an_empty_fleet_says_how_to_begin(podium_here: Here, database: Database) -> None:
+    assert podium_here("status").stdout.splitlines() == [
         "nothing needs attention",
         "",
         "nodes        none yet; enrol some: podium node import FILE",
@@ -230,31 +242,96 @@ def test_an_empty_fleet_says_how_to_begin(podium: Run, database: Database) -> No
     ]
 
 
-def test_at_a_terminal_every_line_but_commands_fits(podium_here: Any, ill: Worker) -> None:
+def test_at_a_terminal_every_line_fits(podium_here: Here, ill: Worker) -> None:
     lines = Terminal(podium_here)("status", "--no-pager", columns=80)
-    assert all(len(line) <= 80 or line.startswith("    podium ") for line in lines)
+    assert [line for line in lines if len(line) > 80] == []
     assert "  3 nodes are in maintenance, since they could not be read: r1n[1-3]" in lines
     assert "    podium node list --where 'fault=\"power failure\"'" in lines
     assert lines[0] == "14 things need attention"
     assert "  and 4 others, see: podium status -f yaml -c attention" in lines
 
 
-def test_colours_say_what_is_worst(podium_here: Any, ill: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.delenv("NO_COLOR", raising=False)
+def test_a_command_that_is_long_can_be_copied_from_a_narrow_terminal(podium_here: Here, ill: Worker) -> None:
+    lines = Terminal(podium_here)("status", "--no-pager", columns=50)
+    assert [line for line in lines if len(line) > 50] == []
+    _, *following = dropwhile(lambda line: "stale>" not in line, lines)
+    head = next(line for line in lines if "stale>" in line)
+    copied = "\n".join([head, *takewhile(lambda line: line.startswith("      "), following)])
+    assert copied.count("\n") == 2
+    (_, *words), (finding, *_) = shlex.split(copied), status(podium_here)["attention"][7:]
+    assert finding["kind"] == "stale"
+    listed = json.loads(podium_here(*words, "-f", "json").stdout)
+    assert [one["name"] for one in listed] == ["old1", "old2"]
+
+
+def test_colours_say_what_is_worst(podium_here: Here, ill: Worker) -> None:
     text = Terminal(podium_here).raw("status", "--no-pager")
     assert "\x1b[31m  2 nodes are served by no conductor: x[1-2]\x1b[0m" in text
     assert "\x1b[33m  power off failed for 2 nodes" in text
 
 
-def test_single_columns_are_shown_as_of_other_objects(podium: Run, worker: Worker) -> None:
-    done = podium("status", "-f", "value", "-c", "readings")
+def test_single_columns_are_shown_as_of_other_objects(podium_here: Here, worker: Worker) -> None:
+    done = podium_here("status", "-f", "value", "-c", "readings")
     assert json.loads(done.stdout)["fresh_share"] == 1.0
 
 
+def test_a_fleet_that_is_watched_is_drawn_anew_in_place(
+    podium_here: Here, database: Database, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, pictures, lines = threading.Semaphore(0), [""], Watch.lines
+
+    def draw(self: Watch, screen: Screen) -> list[str]:
+        found = lines(self, screen)
+        pictures.append("\n".join(found))
+        drawn.release()
+        return found
+
+    def sleep(seconds: float) -> None:
+        assert seconds == 2
+        if len(enrolled) == 1:
+            enrol(database, enrolled.pop())
+            return
+        while "13: 13 on" not in pictures[-1]:
+            assert drawn.acquire(timeout=60)
+        raise KeyboardInterrupt
+
+    enrolled = ["more"]
+    monkeypatch.setattr(Watch, "lines", draw)
+    monkeypatch.setattr(Show, "sleep", staticmethod(sleep))
+    terminal = Terminal(podium_here)
+    written = terminal.raw("status", "--watch", "2", columns=80, lines=24)
+    assert (terminal.status, terminal.stderr) == (0, "")
+    assert written.startswith("\x1b[?1049h") and written.endswith("\x1b[?1049l")
+    assert pictures[1].startswith("podium status, every 2 s: 20")
+    assert "12: 12 on" in pictures[1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "who"),
+    [
+        (errors.DatabaseUnavailable("no route"), "the database"),
+        (errors.ApiUnavailable("no route"), "podium-api"),
+    ],
+)
+def test_while_nobody_answers_it_is_said_how_old_is_what_is_shown(
+    podium_here: Here, worker: Worker, fault: errors.PodiumError, who: str
+) -> None:
+    now = [1000.0]
+    seen = msgspec.json.decode(podium_here("status", "-f", "json").stdout, type=Status)
+    screen = Screen(io.StringIO(), 80, 24, False, "…")
+    watch = Watch(seen, 5.0, lambda: now[0])
+    now[0] += 42
+    assert watch.lines(screen)[0] == "there is no answer yet, and this is 42 s old"
+    watch.miss(fault)
+    now[0] += 1
+    assert watch.lines(screen)[0] == f"{who} is away, and this is 43 s old: no route"
+    watch.take(seen)
+    assert watch.lines(screen)[0].startswith("podium status, every 5 s: ")
+
+
 @pytest.mark.parametrize("words", [("--watch",), ("--watch", "2", "-f", "json")])
-def test_nothing_is_watched_without_a_terminal(podium: Run, words: tuple[str, ...]) -> None:
-    done = podium("status", *words)
+def test_nothing_is_watched_without_a_terminal(podium_here: Here, words: tuple[str, ...]) -> None:
+    done = podium_here("status", *words)
     assert done.returncode == 2
     assert "--watch shows lines that change in place, which takes a terminal" in done.stderr
 

@@ -10,7 +10,7 @@ import pytest
 
 from crews import enter
 from heads import Head
-from podium import errors, states
+from podium import conf, errors, states
 from podium.api.own import feeds
 from podium.client.calls.changes import (
     Change,
@@ -21,6 +21,8 @@ from podium.client.calls.changes import (
     Reset,
     Started,
 )
+from podium.client.local import changes
+from podium.client.local.local import Local
 from podium.client.podium import AsyncPodium, Podium
 from podium.client.remote.server import Server
 from podium.db import api, clock, members, news, power, readings
@@ -287,3 +289,28 @@ def test_a_change_of_credentials_is_followed_while_canaries_are_tried(
     (operation,) = [one.operation for one in found if isinstance(one, OperationChange)]
     assert (event.cause, event.node_name, operation.held, operation.waiting) == ("credentials", "n1", 0, 1)
     assert "hunter" not in repr(found)
+
+
+def test_a_database_that_is_away_is_told_once_and_so_is_that_it_answers_again(
+    config: conf.Config, database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (node,) = enrol("n1")
+    said: list[str] = []
+    monkeypatch.setattr(changes, "_AGAIN", 0.0)
+    with Local(config, warn=said.append) as podium, closing(podium.changes()) as stream:
+        assert isinstance(next(stream), Started)
+        whole, left = Database.snapshot, [1, 2]
+
+        def snapshot(self: Database) -> Any:
+            if left:
+                left.pop()
+                raise errors.DatabaseUnavailable("no route")
+            return whole(self)
+
+        monkeypatch.setattr(Database, "snapshot", snapshot)
+        describe(database, node, "x")
+        assert isinstance(next(stream), NodeChange)
+    assert said == [
+        "warning: no route; the changes go on when it answers",
+        "the database answers again, and the changes go on",
+    ]

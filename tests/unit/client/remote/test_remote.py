@@ -393,3 +393,25 @@ def test_an_answer_that_waits_for_something_may_take_longer() -> None:
             for call in (Undrain("c1"), Forget("c1"))
         ]
     assert seconds == [60, 60 + Forget.patience]
+
+
+def stream(*cursors: str) -> httpx.Response:
+    """A stream of changes that breaks off after some messages."""
+    lines = (f'id: {one}\ndata: {{"kind":"started","cursor":"{one}"}}\n\n' for one in cursors)
+    return httpx.Response(200, text="".join(lines), headers={"Content-Type": "text/event-stream"})
+
+
+def test_a_stream_that_breaks_off_says_so_once_and_when_it_goes_on(clock: Clock) -> None:
+    said: list[str] = []
+    lost = httpx.ConnectError("refused"), httpx.ConnectError("refused")
+    script = Script(stream("1"), *lost, stream("2"))
+    transport = httpx.MockTransport(script)
+    server = Server(url=URL)
+    with Remote(server, transport=transport, warn=said.append, sleep=clock.sleep, clock=clock) as podium:
+        changes = podium.changes()
+        assert [next(changes).cursor, next(changes).cursor] == ["1", "2"]
+        changes.close()
+    away, back = said
+    assert away.endswith("; the changes go on when it answers")
+    assert back == f"{URL} answers again, and the changes go on"
+    assert [one.headers.get("Last-Event-ID") for one in script.requests] == [None, "1", "1", "1"]
