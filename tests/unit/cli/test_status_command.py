@@ -30,6 +30,7 @@ from podium.db.figures import DriverFigures, Figures, SinkFigures
 from podium.db.models import nodes, power_readings, utcnow
 from podium.db.models import power_requests as requests
 from podium.db.worker import Worker
+from rounds import only_long
 from terminals import Terminal
 
 pytestmark = pytest.mark.usefixtures("xterm")
@@ -47,6 +48,25 @@ _ILL: dict[str, dict[str, Any]] = {
     "r1n10": {"credentials_expire_at": utcnow() - timedelta(days=1)},
     "r1n11": {"power_policy": "ignore"},
 }
+
+
+#: What is said of that, and of more, the worst first.
+KINDS = [
+    "unserved",
+    "enforcement_frozen",
+    "conductor_gone",
+    "unreadable",
+    "critical_health",
+    "power_error",
+    "failing",
+    "stale",
+    "operation_failed",
+    "task_failing",
+    "notifications_failing",
+    "reads_late",
+    "health_warning",
+    "password_expired",
+]
 
 
 def enrol(database: Database, *names: str, read: float = 1.0, **columns: Any) -> None:
@@ -82,8 +102,7 @@ def fail(database: Database, action: str, names: str) -> int:
     return number
 
 
-@pytest.fixture
-def worker(database: Database) -> Worker:
+def conducted(database: Database) -> Worker:
     """The only conductor, of all nodes with the driver fake that there will be."""
     found = enter(database, "c1")
     enrol(database, "r1n[1-12]")
@@ -92,8 +111,19 @@ def worker(database: Database) -> Worker:
 
 
 @pytest.fixture
+def worker(database: Database) -> Worker:
+    """A fleet that is well."""
+    return conducted(database)
+
+
+@pytest.fixture
 def ill(database: Database, worker: Worker) -> Worker:
     """A fleet with everything that needs attention."""
+    make_ill(database, worker)
+    return worker
+
+
+def make_ill(database: Database, worker: Worker) -> None:
     for names, columns in _ILL.items():
         change(database, names, **columns)
     enrol(database, "x[1-2]", driver="acme")
@@ -112,7 +142,6 @@ def ill(database: Database, worker: Worker) -> Worker:
         conductors.save_figures(connection, worker, figures)
         members.leave(connection, gone)
         enforcement.freeze(connection, utcnow(), "many nodes vanished")
-    return worker
 
 
 def status(podium: Run) -> dict[str, Any]:
@@ -138,22 +167,7 @@ def test_what_needs_attention_comes_first_and_the_worst_of_it_before_the_rest(
     podium_here: Here, ill: Worker
 ) -> None:
     found = status(podium_here)
-    assert [one["kind"] for one in found["attention"]] == [
-        "unserved",
-        "enforcement_frozen",
-        "conductor_gone",
-        "unreadable",
-        "critical_health",
-        "power_error",
-        "failing",
-        "stale",
-        "operation_failed",
-        "task_failing",
-        "notifications_failing",
-        "reads_late",
-        "health_warning",
-        "password_expired",
-    ]
+    assert [one["kind"] for one in found["attention"]] == KINDS
     assert {one["kind"]: one["names"] for one in found["attention"] if one["names"]} == {
         "unserved": "x[1-2]",
         "unreadable": "r1n[1-3]",
@@ -196,6 +210,20 @@ def test_nodes_that_a_list_is_said_to_have_are_those_that_are_counted_with_unusu
     (found,) = [one for one in status(podium_here)["attention"] if one["kind"] == "stale"]
     listed = json.loads(podium_here(*shlex.split(found["command"])[1:], "-f", "json").stdout)
     assert (found["names"], [one["name"] for one in listed]) == ("late[1-2]", ["late1", "late2"])
+
+
+@only_long
+def test_the_same_is_counted_in_every_kind_of_database(podium_anywhere: Here, migrated_url: str) -> None:
+    database = Database(migrated_url)
+    try:
+        make_ill(database, conducted(database))
+    finally:
+        database.dispose()
+    found = status(podium_anywhere)["attention"]
+    assert [one["kind"] for one in found] == KINDS
+    stale = next(one for one in found if one["kind"] == "stale")
+    listed = json.loads(podium_anywhere(*shlex.split(stale["command"])[1:], "-f", "json").stdout)
+    assert [one["name"] for one in listed] == ["old1", "old2"]
 
 
 def test_without_a_conductor_that_is_what_is_said_of_all_nodes(podium_here: Here, database: Database) -> None:
