@@ -60,6 +60,8 @@ class Lister(Command, cliff.lister.Lister):
     """A command whose result is a table."""
 
     form: ClassVar[Form]
+    #: Whether what people look for first is at the end.
+    newest_last: ClassVar[bool] = False
 
     @property
     def need_sort_by_cliff(self) -> bool:
@@ -103,7 +105,7 @@ class Lister(Command, cliff.lister.Lister):
             whole=parsed_args.wide or getattr(parsed_args, "long", False),
             keep=bool(parsed_args.columns),
         )
-        screen.show(lines, paged=parsed_args.pager)
+        screen.show(lines, paged=parsed_args.pager, at_end=self.newest_last)
         return 0
 
     def _sort(

@@ -76,6 +76,7 @@ def _count(text: str) -> int:
 class _Ledger(command.Lister):
     """Shows events, the oldest first."""
 
+    newest_last = True
     form = Form(
         "events",
         dropped=("operation", "who", "from_state", "cause"),

@@ -40,7 +40,10 @@ class Check(command.Lister):
             for start in range(0, len(names), MOST_CHECKED):
                 found += podium.check_nodes(names[start : start + MOST_CHECKED]).nodes
         self._all_work = all(one.result == "works" for one in found)
-        return _COLUMNS, map(_row, found)
+        rows = list(map(_row, found))
+        if self.screen(parsed_args) is not None:
+            rows = [_without_name(row) for row in rows]
+        return _COLUMNS, rows
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         return super().run(parsed_args) or int(not self._all_work)
@@ -51,3 +54,9 @@ def _row(check: LoginCheck) -> list[Any]:
     remarks = [*check.remarks, *(["the node is in maintenance"] if check.maintenance else [])]
     shown |= {"name": check.node, "remarks": [check.error, *remarks] if check.error else remarks}
     return [shown[name] for name in _COLUMNS]
+
+
+def _without_name(row: list[Any]) -> list[Any]:
+    """Return a row whose remarks do not repeat the node's name, which stands before them."""
+    name, *cells, remarks = row
+    return [name, *cells, [remark.removeprefix(f"{name}: ") for remark in remarks]]

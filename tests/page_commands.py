@@ -90,7 +90,7 @@ def commands(page: Path) -> Iterator[Command]:
         if found[1].split()[1][0].isdigit():  # what the program prints of its version
             continue
         line = text.count("\n", 0, found.start()) + 1
-        for words in _readings(found[1]):
+        for words in _readings(re.split(r"\s[|>&;<]+\s", found[1])[0]):
             yield Command(page.name, line, words, in_block=False)
 
 

@@ -56,16 +56,22 @@ class Screen(NamedTuple):
             dots,
         )
 
-    def show(self, lines: Sequence[str], *, paged: bool) -> None:
-        """Show lines; in a pager if they are more than the screen has."""
+    def show(self, lines: Sequence[str], *, paged: bool, at_end: bool = False) -> None:
+        """Show lines; in a pager if they are more than the screen has.
+
+        :param at_end: whether less begins with the last screen
+        """
         text = "".join(f"{line}\n" for line in lines)
         pager = _pager() if paged and len(lines) >= self.lines else []
-        if not pager or not self._page(pager, text):
+        if not pager or not self._page(pager, text, f"-{_LESS} +G" if at_end else f"-{_LESS}"):
             self.out.write(text)
             self.out.flush()
 
-    def _page(self, pager: Sequence[str], text: str) -> bool:
-        """Return whether the pager could be started."""
+    def _page(self, pager: Sequence[str], text: str, less: str) -> bool:
+        """Return whether the pager could be started.
+
+        :param less: options of less
+        """
         self.out.flush()
         # Ctrl-C is the pager's; a handler, unlike SIG_IGN, does not last into it.
         before = signal.signal(signal.SIGINT, lambda *_: None)
@@ -74,7 +80,7 @@ class Screen(NamedTuple):
                 pager,
                 stdin=subprocess.PIPE,
                 stdout=self.out.fileno(),
-                env={"LESS": _LESS, **os.environ},
+                env={"LESS": less, **os.environ},
                 text=True,
                 encoding=self.out.encoding,
                 errors="replace",

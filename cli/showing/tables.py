@@ -15,8 +15,12 @@ from podium.cli.showing.widths import cut, width_of, wrapped
 from podium.cli.showing.words import age, in_words, one_line, stamp, whole_numbers
 
 _GAP: Final = "  "
-#: Characters that columns of prose keep while others are left out.
+#: Characters that columns of prose keep while others are left out, and while the last of these is.
 PROSE: Final = 20
+_READABLE: Final = 36
+#: Characters to which other columns are cut before any is left out, where three quarters of their cells are
+#: not longer: a few long names are no reason for that.
+_NAME: Final = 24
 #: Characters to which the values of an object are broken at least.
 _NARROWEST: Final = 20
 
@@ -45,6 +49,7 @@ class _Column(NamedTuple):
     is_number: bool
     says_something: bool
     width: int
+    usual: int
 
 
 def of_list(
@@ -91,8 +96,7 @@ def _each(columns: Sequence[_Column], widths: Sequence[int]) -> Iterable[tuple[_
 
 def _column(name: str, values: Sequence[Any], form: Form, now: datetime, has_colours: bool) -> _Column:
     words = partial(in_words, time=stamp if name in form.stamped else partial(age, now=now))
-    if all(type(value) is not float or value.is_integer() for value in values):
-        values = list(map(whole_numbers, values))
+    values = _rounded(values)
     cells = [one_line(str(words(value))) for value in values]
     return _Column(
         name,
@@ -102,8 +106,24 @@ def _column(name: str, values: Sequence[Any], form: Form, now: datetime, has_col
         else [None] * len(cells),
         _are_numbers([value for value in values if value is not None]),
         any(values),
-        max(map(width_of, (name, *cells))),
+        width := max(map(width_of, (name, *cells))),
+        _usual(width, cells),
     )
+
+
+def _usual(width: int, cells: Sequence[str]) -> int:
+    """Return the width of a column without its few long cells."""
+    return width if width <= _NAME else max(_NAME, sorted(map(width_of, cells))[len(cells) * 3 // 4])
+
+
+def _rounded(values: Sequence[Any]) -> Sequence[Any]:
+    """Return numbers with no more digits than people want; shares keep theirs."""
+    numbers = [value for value in values if type(value) is float]
+    if all(map(float.is_integer, numbers)):
+        return list(map(whole_numbers, values))
+    if max(map(abs, numbers)) < 1:
+        return values
+    return [round(value, 3) if type(value) is float else value for value in values]
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:
@@ -123,9 +143,11 @@ def _left(form: Form, columns: Sequence[_Column], most: int) -> list[_Column]:
             del left[name]
     # A row without the name of its conductor could be that of any other.
     apart = [name for name in form.by if name in left and len({*left[name].cells}) > 1]
-    form = form._replace(dropped=[name for name in form.dropped if name not in apart])
-    least = {name: min(one.width, PROSE) if name in form.prose else one.width for name, one in left.items()}
-    return [left[name] for name in that_fit(form, least, most)]
+    dropped = [name for name in form.dropped if name not in apart]
+    for least, some in ((_READABLE, dropped[:-1]), (PROSE, dropped)):
+        widths = {n: min(one.width, least) if n in form.prose else one.usual for n, one in left.items()}
+        left = {name: left[name] for name in that_fit(form._replace(dropped=some), widths, most)}
+    return [*left.values()]
 
 
 def that_fit(form: Form, widths: Mapping[str, int], most: int) -> list[str]:
@@ -142,17 +164,29 @@ def that_fit(form: Form, widths: Mapping[str, int], most: int) -> list[str]:
 
 
 def _widths(form: Form, columns: Sequence[_Column], most: int) -> list[int]:
-    """Return the widths of columns: prose is cut first, and then, if nothing else helps, the widest."""
+    """Return the widths of columns: prose is cut first, then long names, and then whatever is the widest."""
     widths = {column.name: column.width for column in columns}
+    others = {column.name: column.usual for column in columns if column.name not in form.prose}
     prose = [name for name in widths if name in form.prose]
-    for names, least in ((prose, PROSE), ([*widths], 1)):
-        over = _total(widths.values()) - most
-        longest = max((widths[name] for name in names), default=0)
-        while over > 0 and longest > least:
-            longest -= 1
-            over -= sum(widths[name] > longest for name in names)
-            widths |= {name: min(widths[name], longest) for name in names}
+    for least in (
+        dict.fromkeys(prose, _READABLE),
+        others,
+        dict.fromkeys(prose, PROSE),
+        dict.fromkeys(widths, 1),
+    ):
+        _shrink(widths, least, most)
     return [*widths.values()]
+
+
+def _shrink(widths: dict[str, int], least: Mapping[str, int], most: int) -> None:
+    """Take characters from the widest of some columns until the table fits."""
+    over = _total(widths.values()) - most
+    while over > 0 and (some := [name for name in least if widths[name] > least[name]]):
+        longest = max(widths[name] for name in some) - 1
+        for name in some:
+            if widths[name] > longest:
+                widths[name] = longest
+                over -= 1
 
 
 def _total(widths: Iterable[int]) -> int:

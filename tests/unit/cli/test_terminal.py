@@ -2,16 +2,22 @@
 
 import importlib
 import re
+import stat
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+import demo_fleets
+import readers
 from commands import Here, There
 from heads import Head
 from podium.cli.app import COMMANDS
 from podium.cli.command import Lister
+from podium.db import hardware_reads
 from podium.db.engine import Database
+from podium.db.hardware_reads import HardwareRead
 from podium.db.models import CHECKED_AT, utcnow
 from read_nodes import create_nodes
 from terminals import Terminal
@@ -64,7 +70,7 @@ def check(terminal: Terminal, columns: int, count: int, heads: str) -> None:
 @pytest.mark.parametrize(
     ("columns", "heads"),
     [
-        (80, "name driver power_state power_checked_at last_error"),
+        (80, "name power_state power_checked_at last_error"),
         (120, "name driver power_state power_checked_at last_error"),
         (200, "name driver power_state target_power_state power_checked_at maintenance health last_error"),
     ],
@@ -146,6 +152,30 @@ def test_what_is_longer_than_the_screen_goes_through_the_pager(database: Databas
     assert len(here("node", "list", columns=80, lines=50)) == 49
     assert len(here("node", "list", "--no-pager", columns=80, lines=24)) == 49
     assert here("node", "show", "r1n1", columns=80, lines=5)[0].startswith("a page: ")
+
+
+def test_less_begins_where_the_newest_events_are(
+    database: Database, podium_here: Here, here: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo_fleets.fill(database, racks=12, each=4)
+    script = tmp_path / "less"
+    script.write_text('#!/bin/sh\necho "$LESS"\n')
+    script.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PAGER", str(script))
+    assert here("events", columns=80, lines=2) == ["-FRX +G"]
+    assert here("node", "list", columns=80, lines=2) == ["-FRX"]
+
+
+def test_remarks_of_a_check_do_not_repeat_the_node(database: Database, here: Terminal) -> None:
+    owner = readers.owner(database)
+    with database.write() as connection:
+        create_nodes(connection, [{"name": "n1", "driver": "fake"}])
+
+    def refuse(connection: sa.Connection, read: HardwareRead) -> None:
+        hardware_reads.fail(connection, read.id, "AuthenticationRefused", "n1: wrong password")
+
+    with readers.answering(database, owner, refuse):
+        assert here("node", "check", "n1", columns=80)[1].split() == ["n1", "refused", "wrong", "password"]
 
 
 @pytest.mark.parametrize("pager", ["", "cat", "a-pager-that-is-not-there", "'"])

@@ -44,9 +44,9 @@ def test_texts_stand_at_the_left_and_numbers_at_the_right() -> None:
     ("columns", "left"),
     [
         (60, ["name", "kind", "count", "seen", "error"]),
-        (49, ["name", "kind", "count", "seen", "error"]),
-        (48, ["name", "count", "seen", "error"]),
-        (42, ["name", "seen", "error"]),
+        (59, ["name", "count", "seen", "error"]),
+        (48, ["name", "seen", "error"]),
+        (36, ["name", "seen", "error"]),
         (35, ["name", "error"]),
         (8, ["na…", "er…"]),
     ],
@@ -58,13 +58,28 @@ def test_columns_are_left_out_in_their_order_until_the_table_fits(columns: int, 
 
 
 def test_a_column_that_says_nothing_goes_first() -> None:
-    assert heads(row(count=0, error="x" * 40), columns=45) == ["name", "kind", "seen", "error"]
+    assert heads(row(count=0, error="x" * 40), columns=64) == ["name", "kind", "seen", "error"]
     assert heads(row(), row(), columns=29) == ["name", "kind", "count", "seen"]
 
 
 def test_prose_is_cut_and_never_broken_over_lines() -> None:
     story = "a long story\nof what went wrong"
-    assert lines(row(error=story), columns=49)[1:] == ["n1    fake      7  12 s ago  a long story, of wh…"]
+    assert lines(row(error=story), columns=40)[1:] == ["n1    12 s ago  a long story, of what w…"]
+
+
+def test_prose_can_be_read_and_a_long_name_takes_no_columns_away() -> None:
+    rows = [row(error="a long story, " * 9), *[row()] * 3, row("a-long-name-" * 9)]
+    head, first, *_, last = lines(*rows, columns=85)
+    assert head.split() == ["name", "kind", "count", "seen", "error"]
+    assert first.endswith("a long story, a long story, a long …")
+    assert last.startswith("a-long-name-a-long-name…  fake")
+
+
+def test_names_that_are_all_long_are_shown_whole() -> None:
+    rows = [row(f"rack12-chassis03-blade{number}.example.org", error="no answer " * 9) for number in range(9)]
+    head, first, *_ = lines(*rows, columns=95)
+    assert head.split() == ["name", "count", "seen", "error"]
+    assert first.startswith("rack12-chassis03-blade0.example.org  ")
 
 
 def test_a_wide_table_has_everything() -> None:
@@ -79,9 +94,19 @@ def test_columns_that_somebody_asked_for_are_kept() -> None:
     )
 
 
+def test_numbers_have_the_digits_that_people_want() -> None:
+    for given, shown in (
+        ([60.0, None], ["60", ""]),
+        ([0.00029, 23.7212], ["0.0", "23.721"]),
+        ([0.99999], ["0.99999"]),
+    ):
+        table = of_list(Form("tasks"), ["duration"], [[one] for one in given], screen(80), NOW)
+        assert [line.strip() for line in table[1:]] == shown
+
+
 def test_wide_characters_take_two_places() -> None:
-    line = lines(row(error="機器が応答しません" * 2), columns=49)[1]
-    assert line == "n1    fake      7  12 s ago  機器が応答しません …"
+    line = lines(row(error="機器が応答しません" * 2), columns=36)[1]
+    assert line == "n1    12 s ago  機器が応答しません …"
     assert lines(row("é"), columns=80)[1] == "é     fake      7  12 s ago"
 
 
