@@ -16,7 +16,8 @@ from podium import conf, errors, library_internals, masking
 from podium.cli import config_file
 from podium.cli.config_drivers import Drivers
 from podium.cli.config_file import Assignment
-from podium.conf import api, conductor, opts
+from podium.conf import api, conductor, opts, sinks
+from podium.db import event_filters
 from podium.db.keyring import Keyring
 from podium.db.urls import parse_url
 
@@ -181,6 +182,11 @@ class _Check:
                     Keyring.from_file(Path(value))
                 except errors.ConfigError as fault:  # which names the option, and shows no key
                     self._tell(setting.assignment, str(fault))
+            case str(group), "where" if group.startswith("notifications"):
+                try:
+                    event_filters.where(value)
+                except errors.BadRequest as fault:
+                    self._tell_value(setting, str(fault))
 
     def _judge_tasks(self, setting: _Setting, tasks: set[str]) -> None:
         """Add the names of tasks that do not exist, even if the seconds beside them are wrong."""
@@ -197,6 +203,7 @@ class _Check:
 
     def _judge_together(self) -> None:
         """Add the faults of options that depend on each other, at the last one that stands in a file."""
+        self._judge_sinks()
         for check, sections, names in _TOGETHER:
             places = [one for one in self._assignments if one.section in sections and one.name in names]
             try:
@@ -205,6 +212,20 @@ class _Check:
                 self._tell(places[-1], str(fault))
             except _FAULTS:
                 pass  # reported where they stand
+
+    def _judge_sinks(self) -> None:
+        """Add the faults of sinks, at their sections or where they are named."""
+        try:
+            found = list(sinks.faults(self._config))
+        except _FAULTS:
+            return  # reported where they stand
+        for group, fault in found:
+            places = [one for one in self._assignments if one.section == group]
+            if places:
+                self._tell(places[-1], fault, places[-1].section_line)
+            else:
+                named = ("notifications", "sinks")
+                self._tell(next(one for one in self._assignments if (one.section, one.name) == named), fault)
 
 
 def _read(files: Iterable[str]) -> conf.Config:
@@ -220,6 +241,7 @@ def _read(files: Iterable[str]) -> conf.Config:
         default_config_dirs=[],
         use_env=False,
     )
+    sinks.register(config)
     return config
 
 

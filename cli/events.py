@@ -10,15 +10,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Final, TextIO, get_args
+from typing import Any, Final, TextIO
 
 from podium import errors
+from podium.causes import SEVERITIES, SEVERITY
 from podium.cli import arguments, command, converters
 from podium.cli.showing import tables, widths
 from podium.cli.showing.screen import Screen
 from podium.cli.showing.tables import Form
 from podium.cli.showing.words import one_line, shown_in
-from podium.client.calls.events import Cause, Event
+from podium.client.calls.events import Event
 from podium.client.podium import Podium
 from podium.client.waiting.following import Following
 from podium.client.waiting.steps import AWAY
@@ -45,12 +46,12 @@ _SHORT: Final = {
     "node": 16,
     "from_state": 10,
     "to_state": 10,
-    "cause": 13,
+    "cause": 14,
     "who": 16,
     "operation": 9,
     "reason": 0,
 }
-CAUSES: Final = get_args(Cause)
+CAUSES: Final = tuple(SEVERITY)
 _LIMIT: Final = 100
 _SINCE_LIMIT: Final = 10_000
 _MOST: Final = 1_000_000
@@ -96,7 +97,7 @@ class _Ledger(command.Lister):
             metavar="N",
             help=f"only the newest N events (default: {self.default_limit})",
         )
-        parser.set_defaults(since=None, cause=None)
+        parser.set_defaults(since=None, cause=None, severity=None)
         return parser
 
     def show(
@@ -116,7 +117,14 @@ class _Ledger(command.Lister):
         limit = parsed_args.limit or (_LIMIT if since is None else _SINCE_LIMIT)
         nodes, where = wanted
         found = list(
-            podium.events(nodes, since=since, cause=parsed_args.cause, newest=limit + 1, where=where)
+            podium.events(
+                nodes,
+                since=since,
+                cause=parsed_args.cause,
+                min_severity=parsed_args.severity,
+                newest=limit + 1,
+                where=where,
+            )
         )
         if len(found) > limit and parsed_args.limit is None:
             self.warn(f"these are the newest {limit} events; --limit shows more")
@@ -159,6 +167,12 @@ class Events(_Ledger):
         parser.add_argument(
             "--cause", choices=CAUSES, metavar="CAUSE", help=f"only events of this cause: {', '.join(CAUSES)}"
         )
+        parser.add_argument(
+            "--severity",
+            choices=SEVERITIES,
+            metavar="LEVEL",
+            help=f"only events of this severity or a greater one: {', '.join(SEVERITIES)}",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
@@ -183,7 +197,9 @@ class Events(_Ledger):
 
     def _follow(self, podium: Podium, parsed_args: argparse.Namespace, lines: "_Lines") -> None:
         wanted = arguments.chosen(self.parser, parsed_args)
-        following = Following(wanted.nodes, parsed_args.cause, where=wanted.where)
+        following = Following(
+            wanted.nodes, parsed_args.cause, where=wanted.where, min_severity=parsed_args.severity
+        )
         following.take(podium.ask(following.look()))
         earlier = parsed_args.since is not None or parsed_args.limit is not None
         found = self.events(podium, wanted, parsed_args) if earlier else []

@@ -213,6 +213,7 @@ class Conductor:
                 self._reloaded.clear()
                 manager.apply(Schedule.read(self._conf))
                 self._parts.enforcement.apply(Rules.read(self._conf))
+                self._parts.notifications.apply(self._conf)
                 if self._keys is not None:
                     self._keys.reload()
 

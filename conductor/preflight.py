@@ -8,6 +8,7 @@ from oslo_log import log
 
 from podium import conf as configuration
 from podium import errors
+from podium.conductor.telling.sink_settings import NotificationSettings
 from podium.db import at_work, opening, schema
 from podium.db.engine import Database
 from podium.db.limits import CONDUCTOR
@@ -42,6 +43,7 @@ def check(conf: configuration.Config, sleep: Callable[[float], object] = time.sl
     """
     load_drivers(conf)
     conf.check()
+    NotificationSettings.read(conf)  # which understands conditions of nodes, as conf.check() cannot
     conf.warn_of_unknown_options()
     _prepare_schema(conf, sleep)
 

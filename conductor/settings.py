@@ -7,7 +7,7 @@ from oslo_config import cfg
 
 from podium import __version__
 from podium.conductor.power.actions import Timeouts
-from podium.conductor.telling.notifications import NotificationSettings
+from podium.conductor.telling.sink_settings import NotificationSettings
 from podium.conf import conductor, metrics
 from podium.conf.fingerprint import fingerprint
 from podium.db.members import Service

@@ -17,7 +17,7 @@ from oslo_config import cfg, iniparser
 from oslo_log import log
 
 from podium import __version__, errors, masking
-from podium.conf import api, conductor, opts
+from podium.conf import api, conductor, opts, sinks
 from podium.conf.files import default_files, is_own, unreadable
 from podium.library_internals import OpenOptions, Values, sections, written
 
@@ -85,6 +85,8 @@ class Config(OpenOptions):
         """
         names = self.names_of(section)
         if not names:
+            if fault := sinks.unread(self, section):
+                return fault
             groups = ["DEFAULT", *self.group_names()]
             return f"[{section}] is not a section that is read{_hint(section, groups, '[{}]')}"
         return None if name in names else f"[{section}] {name} is not an option{_hint(name, names)}"
@@ -194,8 +196,10 @@ def load(argv: Sequence[str], *, prog: str, conf: Config | None = None) -> Confi
         raise errors.ConfigError(_file_fault(fault)) from None
     if not (argv or files or is_own(conf.state_path)) and (hidden := unreadable(files)):
         raise errors.ConfigError(_hidden(hidden))
+    sinks.register(conf)
     conf.check()
     conductor.check(conf)
+    sinks.check(conf)
     if not (conf.log_file or conf.log_dir or conf.use_journal):
         conf.set_default("use_stderr", True)  # oslo.log would take standard output
     return conf

@@ -1,10 +1,22 @@
-"""The group [notifications]: the program and the webhooks that receive each power event."""
+"""The group [notifications]: the program and the webhooks that receive power events, and the named sinks.
+
+Each named sink has a group of its own, see :mod:`podium.conf.sinks`.
+"""
 
 import shlex
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from oslo_config import cfg, types
+
+from podium.causes import SEVERITIES, SEVERITY
+from podium.conf.default import Word
+from podium.wording import nearest
+
+#: The name of the group of a named sink is this and the name.
+PREFIX: Final = "notifications_"
+_ALL: Final = "all"
 
 
 class Program(types.String):
@@ -35,6 +47,45 @@ class WebhookUrl(types.String):
         return text
 
 
+class Causes(types.List):
+    """Causes of events: some, all but some, or all. The value has the names of those that are meant."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name="list of causes, or of those to leave out with a ! before each, or all")
+
+    def __call__(self, value: Any) -> list[str]:
+        given: list[str] = super().__call__(value)
+        if given == [_ALL]:
+            return [*SEVERITY]
+        if not given:
+            raise ValueError("name at least one cause, or all")
+        names = [one.removeprefix("!").strip() for one in given]
+        for name in names:
+            if name not in SEVERITY:
+                near = nearest(name, SEVERITY)
+                hint = f"did you mean {near}?" if near else f"there are {', '.join(SEVERITY)}"
+                raise ValueError(f"there is no cause {name[:80]!r}; {hint}")
+        are_left_out = {one.startswith("!") for one in given}
+        if len(are_left_out) > 1:
+            raise ValueError("some causes have a ! before them and some do not; either all have it, or none")
+        return [one for one in SEVERITY if (one in names) != (True in are_left_out)]
+
+
+class _Names(types.List):
+    """Names of sinks, each once."""
+
+    def __init__(self) -> None:
+        name = Word(r"[a-z0-9][a-z0-9_-]{0,62}", "name")
+        super().__init__(name, type_name="list of names of up to 63 small letters, digits, _ and -")
+
+    def __call__(self, value: Any) -> list[str]:
+        names: list[str] = super().__call__(value)
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name} is there twice")
+        return names
+
+
 def split(url: str) -> SplitResult:
     """Return the parts of a webhook's URL.
 
@@ -50,16 +101,88 @@ def split(url: str) -> SplitResult:
     return parts
 
 
+#: How a program and a webhook are dealt with, for the help of options.
+RUN: Final = (
+    "It reads the event as a CloudEvents 1.0 JSON document from standard input. Exit status 0 means that it "
+    "has taken the event; otherwise it is run again, at growing gaps."
+)
+SENT: Final = (
+    "An answer with a status of 200 to 299 means that the event was taken; otherwise it is sent again, at "
+    "growing gaps. An event that is answered with another 4xx than 401, 403, 408, 425 and 429 for an hour is "
+    "set aside. Redirects are not followed."
+)
+
+
+TOKEN: Final = types.String(regex=r"^[!-~]*$", type_name="token of letters, digits and signs, without blanks")
+TIMEOUT: Final = cfg.IntOpt(
+    "timeout",
+    default=10,
+    min=1,
+    max=600,
+    help="Seconds that the program may run, or that a webhook may take to answer, for one event.",
+)
+
+
+_SEVERITIES: Final = [
+    ("info", "what was wanted, and what is well again"),
+    ("warning", "what nobody asked Podium for"),
+    ("error", "what a person has to look at"),
+]
+
+
+def filters(of: str) -> Iterable[cfg.Opt]:
+    """Return the options that say which events a sink gets.
+
+    :param of: what gets them, for people
+    """
+    return (
+        cfg.Opt(
+            "causes",
+            type=Causes(),
+            default=["!first reading"],
+            mutable=True,
+            help=f"Causes of the events that go to {of}: a list such as fault,failed request, or all but "
+            "some, such as !first reading,!credentials, or all. The causes, by the severity of their events: "
+            f"{'; '.join(f'{severity}: {_of(severity)}' for severity in SEVERITIES)}.",
+        ),
+        cfg.StrOpt(
+            "min_severity",
+            default=SEVERITIES[0],
+            choices=_SEVERITIES,
+            mutable=True,
+            help="Severity below which events are left out, whatever their cause.",
+        ),
+        cfg.StrOpt(
+            "where",
+            mutable=True,
+            sample_default="extra.rack=r1 and conductor_group=east",
+            help="Conditions that the event's node meets when the event is delivered, in the words of podium "
+            "node list --where. A node that is deleted meets none. By default events of all nodes.",
+        ),
+    )
+
+
+def _of(severity: str) -> str:
+    return ", ".join(cause for cause, its in SEVERITY.items() if its == severity)
+
+
 opts = [
+    cfg.Opt(
+        "sinks",
+        type=_Names(),
+        default=[],
+        sample_default="pager,audit",
+        help="Names of further receivers of events, each with a section of its own: [notifications_pager] "
+        "for pager. What a sink has received is known by its name.",
+    ),
     cfg.Opt(
         "exec",
         type=Program(),
         default="",
         sample_default="/usr/local/bin/on-power-event --quiet",
-        help="Program that is run for each power event, with its arguments and without a shell. It reads the "
-        "event as a CloudEvents 1.0 JSON document from standard input. Exit status 0 means that it has taken "
-        "the event; otherwise it is run again, at growing gaps. Of several conductors "
-        "with the same program one runs it, for the events of all. Empty for none.",
+        help="Program that is run for each power event, with its arguments and without a shell. "
+        f"{RUN} Of several conductors with the same program one runs it, for the events of all. Empty for "
+        "none.",
     ),
     cfg.Opt(
         "webhook_urls",
@@ -67,27 +190,20 @@ opts = [
         default=[],
         sample_default="https://events.example.org/podium",
         secret=True,
-        help="URLs to which each power event is sent with POST, as a CloudEvents 1.0 JSON document. An "
-        "answer with a status of 200 to 299 means that the event was taken; otherwise it is sent again, at "
-        "growing gaps. An event that is answered with another 4xx than 401, 403, 408, 425 and 429 for an "
-        "hour is set aside. Of several conductors with the same URL one sends the events of all. Redirects "
-        "are not followed. User and password in a URL are sent as basic authentication.",
+        help=f"URLs to which each power event is sent with POST, as a CloudEvents 1.0 JSON document. {SENT} "
+        "Of several conductors with the same URL one sends the events of all. User and password in a URL are "
+        "sent as basic authentication.",
     ),
     cfg.Opt(
         "webhook_token",
-        type=types.String(regex=r"^[!-~]*$", type_name="token of letters, digits and signs, without blanks"),
+        type=TOKEN,
         default="",
         secret=True,
         help="Token that is sent to each of webhook_urls without a user in it, as the header Authorization: "
         "Bearer TOKEN. Use https with it.",
     ),
-    cfg.IntOpt(
-        "timeout",
-        default=10,
-        min=1,
-        max=600,
-        help="Seconds that the program may run, or that a webhook may take to answer, for one event.",
-    ),
+    TIMEOUT,
+    *filters("exec and webhook_urls"),
 ]
 
 

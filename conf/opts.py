@@ -16,6 +16,7 @@ from podium.conf import (
     notifications,
     periodic_tasks,
     secrets,
+    sinks,
 )
 
 _LOG_FORMAT: Final = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(request_id)s] %(message)s"
@@ -71,6 +72,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         ("database", list(database.opts)),
         ("metrics", list(metrics.opts)),
         ("notifications", list(notifications.opts)),
+        ("notifications_pager", list(sinks.opts)),
         ("periodic_tasks", list(periodic_tasks.opts)),
         ("secrets", list(secrets.opts)),
     ]

@@ -27,6 +27,7 @@ _FIRST: Final[tuple[str, ...]] = (
     "redfish",
     "periodic_tasks",
     "notifications",
+    "notifications_pager",
     "metrics",
 )
 _LOGGING: Final = "oslo.log"

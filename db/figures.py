@@ -174,11 +174,13 @@ class SinkFigures(_Record):
     """How notifications of one sink fare.
 
     :param delivered: events since the start
+    :param left_out: events since the start that the sink is not to get
     :param pending: events that the sink has still to take
     :param set_aside: events that the sink refused for so long that it does not get them
     """
 
     delivered: int = _COUNT.figure(int)
+    left_out: int = _COUNT.figure(int)
     pending: int = _COUNT.figure(int)
     set_aside: int = _COUNT.figure(int)
     failing: bool = _FLAG.figure(bool)

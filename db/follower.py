@@ -72,12 +72,19 @@ class Follower:
     def passed(self, number: int) -> None:
         """Note that an event was dealt with, so that it does not come again."""
         if number > self._last:
-            if number > self._last + 1:
-                self._gaps.append(_Gap(self._last + 1, number - 1, self._clock()))
-                self._gaps = self._gaps[-_MOST_GAPS:]
+            self._note_missing(number)
             self._last = number
             return
         self._gaps = [part for gap in self._gaps for part in _without(gap, number)]
+
+    def _note_missing(self, number: int) -> None:
+        now = self._clock()
+        self._gaps += [_Gap(first, last, now) for first, last in self._missing(number)]
+        self._gaps = self._gaps[-_MOST_GAPS:]
+
+    def _missing(self, number: int) -> list[tuple[int, int]]:
+        """The numbers after the last one and before this one that may still turn up."""
+        return [(self._last + 1, number - 1)] if number > self._last + 1 else []
 
     def _forget(self) -> None:
         oldest = self._clock() - _AWAITED

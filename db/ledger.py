@@ -1,6 +1,6 @@
 """The ledger of power events: making the rows, listing them, and keeping their number within bounds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -56,7 +56,7 @@ def event(
     """The values of a new event's row.
 
     :param node: the row of the node as it was before: uuid, name and power_state
-    :param cause: request, enforced, out-of-band, first reading, fault, recovery or credentials
+    :param cause: see podium.causes
     :param writer: who records it
     :param change: the number of the change that it is
     """
@@ -127,14 +127,14 @@ def newest_events(
     *,
     limit: int,
     since: datetime | None = None,
-    cause: str | None = None,
+    causes: Collection[str] | None = None,
 ) -> list[Event]:
     """The newest events that meet every condition, the oldest of them first.
 
     :param limit: how many at the most
     :param since: the earliest time
     """
-    query = sa.select(*EVENT).where(*_meeting(since, cause)).order_by(events.c.id.desc()).limit(limit)
+    query = sa.select(*EVENT).where(*_meeting(since, causes)).order_by(events.c.id.desc()).limit(limit)
     rows = _rows(connection, query, chosen)
     return [Event._make(rows[number]) for number in sorted(rows)[-limit:]]
 
@@ -145,10 +145,10 @@ def first_of_newest(
     count: int,
     *,
     since: datetime | None = None,
-    cause: str | None = None,
+    causes: Collection[str] | None = None,
 ) -> int:
     """The number of the oldest of so many newest events that meet every condition, 0 when there is none."""
-    numbers = sa.select(events.c.id).where(*_meeting(since, cause)).order_by(events.c.id.desc()).limit(count)
+    numbers = sa.select(events.c.id).where(*_meeting(since, causes)).order_by(events.c.id.desc()).limit(count)
     return min(sorted(_rows(connection, numbers, chosen))[-count:], default=0)
 
 
@@ -159,21 +159,21 @@ def events_after(
     *,
     limit: int | None,
     since: datetime | None = None,
-    cause: str | None = None,
+    causes: Collection[str] | None = None,
 ) -> list[Event]:
     """The events with greater numbers than one that meet every condition, the oldest of them first.
 
     :param limit: how many at the most
     :param since: the earliest time
     """
-    query = sa.select(*EVENT).where(events.c.id > after, *_meeting(since, cause))
+    query = sa.select(*EVENT).where(events.c.id > after, *_meeting(since, causes))
     rows = _rows(connection, query.order_by(events.c.id).limit(limit), chosen)
     return [Event._make(rows[number]) for number in sorted(rows)[:limit]]
 
 
-def _meeting(since: datetime | None, cause: str | None) -> list[sa.ColumnElement[bool]]:
+def _meeting(since: datetime | None, causes: Collection[str] | None) -> list[sa.ColumnElement[bool]]:
     at_all = [] if since is None else [events.c.at >= since]
-    return at_all if cause is None else [*at_all, events.c.cause == cause]
+    return at_all if causes is None else [*at_all, events.c.cause.in_(sorted(causes))]
 
 
 def _rows(connection: sa.Connection, query: sa.Select[Any], chosen: Chosen) -> dict[int, sa.Row[Any]]:
@@ -229,9 +229,12 @@ def oldest_number(connection: sa.Connection) -> int | None:
     return number
 
 
-def count_between(connection: sa.Connection, after: int, last: int) -> int:
-    """How many events are newer than a number and no newer than another."""
-    query = sa.select(sa.func.count()).where(events.c.id > after, events.c.id <= last)
+def count_between(
+    connection: sa.Connection, after: int, last: int, conditions: Iterable[sa.ColumnElement[bool]] = ()
+) -> int:
+    """How many events that meet conditions are newer than a number and no newer than another."""
+    query = sa.select(sa.func.count()).select_from(events)
+    query = query.where(events.c.id > after, events.c.id <= last, *conditions)
     return connection.scalar(query) or 0
 
 

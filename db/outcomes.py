@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from podium import states
+from podium.causes import FAILED_REQUEST
 from podium.db import bulk, canaries, clock, credential_changes
 from podium.db.bulk import AMONG, AT_ONCE, Texts, among, chunks
 from podium.db.changes import next_change
@@ -94,6 +95,8 @@ def finish(connection: sa.Connection, outcomes: Iterable[Outcome]) -> None:
                 settled[row.request_id] = outcome.credentials
             elif changed or end.done:
                 happened.append(_event(row, outcome, version))
+            if outcome.error is not None:
+                happened.append(_failure(row, outcome, version))
         for end, members in alike.items():
             _end(connection, end, members, version)
         if settled:
@@ -196,6 +199,23 @@ def _event(row: sa.Row[Any], outcome: Outcome, change: int) -> dict[str, Any]:
         operation_id=row.operation_id,
         request_id=outcome.log_request_id,
     )
+
+
+def _failure(row: sa.Row[Any], outcome: Outcome, change: int) -> dict[str, Any]:
+    state = outcome.state or row.power_state
+    failed = event(
+        row,
+        FAILED_REQUEST,
+        at=outcome.at,
+        to_state=state,
+        writer=outcome.holder,
+        change=change,
+        who=row.requested_by,
+        reason="; ".join(filter(None, (outcome.error, row.reason))),
+        operation_id=row.operation_id,
+        request_id=outcome.log_request_id,
+    )
+    return failed | {"from_state": state}  # that it became so is another event
 
 
 def _could_bring(action: str, state: str | None) -> bool:

@@ -15,6 +15,7 @@ from podium.api.ironic.collections import Page
 from podium.api.ironic.resources import ResourceField
 from podium.api.routing import Operation, minor
 from podium.api.services import address, services
+from podium.causes import SEVERITY
 from podium.client.enrolling.values import TIME, TRUTH, UUID
 from podium.db import api, ledger
 from podium.db.ledger import Event
@@ -72,7 +73,7 @@ def _show(event: Event, node: str, server: str, minor: int, *, whole: bool) -> d
     values = {
         "uuid": own,
         "created_at": event.at,
-        "severity": "ERROR" if event.cause == "fault" else "INFO",
+        "severity": "ERROR" if SEVERITY.get(event.cause) == "error" else "INFO",
         "event": said if whole or len(said) <= _LONGEST else f"{said[: _LONGEST - 3]}...",
         "event_type": event.cause,
         "conductor": event.conductor,

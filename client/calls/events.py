@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated
 
 import msgspec
 
+from podium.causes import Cause, Severity
 from podium.client.calls.call import Call, Limit, Nodes, Page, Record, Where
-
-Cause: TypeAlias = Literal[
-    "request", "enforced", "out-of-band", "first reading", "fault", "recovery", "credentials"
-]
 
 _Node = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
@@ -53,6 +50,7 @@ class ListEvents(Call[Page[Event]], frozen=True):
     :param nodes: whose events; names and UUIDs of deleted nodes too, and patterns of the names of others
     :param since: only those of the last so many seconds
     :param cause: only those of this cause
+    :param min_severity: only those of this severity or a greater one
     :param newest: only so many, the newest of them
     :param limit: greatest number on this page; the server has a limit of its own
     :param marker: ``next`` of the page before
@@ -66,6 +64,7 @@ class ListEvents(Call[Page[Event]], frozen=True):
     nodes: Nodes | None = None
     since: _Age | None = None
     cause: Cause | None = None
+    min_severity: Severity | None = None
     newest: _Newest | None = None
     limit: Limit = None
     marker: _Marker | None = None
@@ -115,6 +114,7 @@ class FollowEvents(Call[News], frozen=True):
 
     :param nodes: whose events; for the first look ranges and patterns of names too
     :param cause: only those of this cause
+    :param min_severity: only those of this severity or a greater one
     :param after: ``last`` of the look before
     :param late: ``late`` of the look before
     :param where: for the first look: conditions that the nodes meet now
@@ -126,6 +126,7 @@ class FollowEvents(Call[News], frozen=True):
 
     nodes: Nodes | None = None
     cause: Cause | None = None
+    min_severity: Severity | None = None
     after: _Number | None = None
     late: Annotated[Sequence[_Range], msgspec.Meta(max_length=200)] = ()
     where: Where | None = None

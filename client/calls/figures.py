@@ -45,12 +45,14 @@ class SinkFigures(Record, frozen=True, kw_only=True):
     """How notifications of one sink fare.
 
     :param delivered: events since the start
+    :param left_out: events since the start that the sink is not to get
     :param pending: events that the sink has still to take
     :param set_aside: events that the sink refused for so long that it does not get them
     :param delivered_by: the worker that sends to it; None if there is none
     """
 
     delivered: int
+    left_out: int = 0
     pending: int
     set_aside: int
     failing: bool

@@ -6,6 +6,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from podium import errors, node_ranges
+from podium.causes import of_severity
 from podium.client.calls.call import Page
 from podium.client.calls.events import Event, FollowEvents, ListEvents, ListHistory, News
 from podium.client.local import choosing
@@ -22,15 +23,16 @@ _RECENT: Final = 200
 
 def list_events(backend: Backend, call: ListEvents) -> Page[Event]:
     """Return events, the oldest first; all of them where the call has no limit."""
+    causes = _causes(call)
     with backend.database.read() as connection:
         chosen = _chosen(backend, connection, call)
         since = None if call.since is None else clock.now(connection) - timedelta(seconds=call.since)
         after = 0 if call.marker is None else int(call.marker)
         if call.newest is not None and call.marker is None:
-            first = ledger.first_of_newest(connection, chosen, call.newest, since=since, cause=call.cause)
+            first = ledger.first_of_newest(connection, chosen, call.newest, since=since, causes=causes)
             after = max(first - 1, 0)
         limit = None if call.limit is None else call.limit + 1
-        found = ledger.events_after(connection, chosen, after, limit=limit, since=since, cause=call.cause)
+        found = ledger.events_after(connection, chosen, after, limit=limit, since=since, causes=causes)
     shown = found[: call.limit]
     more = len(found) > len(shown)
     return Page(items=list(map(as_seen, shown)), next=str(shown[-1].id) if more else None)
@@ -55,14 +57,23 @@ def follow_events(backend: Backend, call: FollowEvents) -> News:
         found = follower.read(connection, _AT_ONCE)
     for one in found:
         follower.passed(one.id)
+    causes = _causes(call)
     shown = [
         as_seen(one)
         for one in found
-        if call.cause in (None, one.cause)
+        if (causes is None or one.cause in causes)
         and (chosen is None or one.node_uuid in chosen or one.node_name in chosen)
     ]
     more = len(found) == _AT_ONCE
     return News(events=shown, last=follower.last, late=_late(follower), nodes=wanted, more=more)
+
+
+def _causes(call: ListEvents | FollowEvents) -> frozenset[str] | None:
+    """Return the causes of the events that are wanted; None for all."""
+    if call.min_severity is None:
+        return None if call.cause is None else frozenset({call.cause})
+    causes = of_severity(call.min_severity)
+    return causes if call.cause is None else causes & {call.cause}
 
 
 def _beginning(backend: Backend, connection: sa.Connection, call: FollowEvents) -> News:

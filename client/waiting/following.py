@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from podium.causes import Cause, Severity
 from podium.client.calls.call import Nodes, Where
-from podium.client.calls.events import Cause, Event, FollowEvents, News
+from podium.client.calls.events import Event, FollowEvents, News
 from podium.clocks import boottime
 
 #: Seconds that a number that was passed over is looked for: events are not committed in the order of numbers.
@@ -26,6 +27,7 @@ class Following:
     :param nodes: whose events; None for all nodes
     :param cause: only events of this cause
     :param where: conditions that the nodes meet at the beginning
+    :param min_severity: only events of this severity or a greater one
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class Following:
         clock: Callable[[], float] = boottime,
         *,
         where: Where | None = None,
+        min_severity: Severity | None = None,
     ) -> None:
-        self._next = FollowEvents(nodes=nodes, cause=cause, where=where)
+        self._next = FollowEvents(nodes=nodes, cause=cause, min_severity=min_severity, where=where)
         self._clock = clock
         self._late: list[_Range] = []
         self._last = 0
@@ -57,6 +60,7 @@ class Following:
         self._next = FollowEvents(
             nodes=news.nodes,
             cause=self._next.cause,
+            min_severity=self._next.min_severity,
             after=news.last,
             late=[f"{one.first}-{one.last}" for one in self._late],
         )

@@ -16,10 +16,11 @@ from podium import errors
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.telling.refusals import Refusals
-from podium.conductor.telling.sinks import Sink, cloud_event
+from podium.conductor.telling.sink_settings import Subscription
+from podium.conductor.telling.sinks import cloud_event
 from podium.db import ledger, notifications
+from podium.db.event_filters import EventFilter, FilteredFollower
 from podium.db.figures import SinkFigures
-from podium.db.follower import Follower
 from podium.db.ledger import Event
 from podium.db.notifications import Cursor
 from podium.drivers import command
@@ -44,6 +45,7 @@ _NEVER: Final = (-1, -1)
 class Deliveries:
     """The deliveries to one sink, for the conductor's loop.
 
+    :param its: the sink, and which events it gets
     :param name: of the sink, by which its cursor is known
     :param lease: of this member
     :param clock: seconds, which also count while the machine sleeps
@@ -53,24 +55,24 @@ class Deliveries:
     def __init__(
         self,
         sql: Sql,
-        sink: Sink,
+        its: Subscription,
         name: str,
         lease: Lease,
         clock: Callable[[], float],
         sleep: Sleep,
     ) -> None:
         self._sql = sql
-        self._sink = sink
+        self._sink, self._wanted = its
         self._name = name
         self._lease = lease
         self._clock = clock
         self._sleep = sleep
         self._owned = asyncio.Event()
-        self._delivered = 0
+        self._delivered = self._left_out = 0
         self._reset(Cursor(name, 0))
 
     def _reset(self, cursor: Cursor) -> None:
-        self._follower = Follower(cursor.event_id, self._clock)
+        self._follower = FilteredFollower(self._wanted, cursor.event_id, self._clock)
         self._refusals = Refusals(cursor.refused_id, cursor.refused_for, self._clock)
         self._failing_since, self._last_error = cursor.failing_since, cursor.last_error
         self._saved, self._saved_at = cursor, self._clock()
@@ -86,13 +88,22 @@ class Deliveries:
 
     def begin(self, cursor: Cursor) -> None:
         """Deliver from here on: this member owns the cursor."""
+        self._left_out += self._follower.left_out
         self._reset(cursor)
         self._owned.set()
+
+    def choose(self, wanted: EventFilter) -> None:
+        """Deliver the events of another filter from here on, those that wait included."""
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._follower.choose(wanted)
+            self._counted = _NEVER
 
     def figures(self) -> SinkFigures:
         """How this sink fares, as far as this member delivers to it."""
         return SinkFigures(
             delivered=self._delivered,
+            left_out=self._left_out + self._follower.left_out,
             pending=self._pending,
             set_aside=len(self._set_aside),
             failing=self._failing_since is not None,
@@ -111,17 +122,19 @@ class Deliveries:
                 await self._save()
 
     async def count(self) -> None:
-        """Count the events that wait; what was counted before is not counted again while the sink fails."""
+        """Count the wanted events that wait; while the sink fails, only those that are new are counted."""
         last, (counted_at, counted_to) = self._follower.last, self._counted
-        is_same = counted_at == last
+        is_same, wanted = counted_at == last, self._wanted
 
         def statement(connection: sa.Connection) -> tuple[int, int]:
             newest = ledger.newest_number(connection)
             after = counted_to if is_same else last
-            return newest, ledger.count_between(connection, after, newest)
+            return newest, ledger.count_between(connection, after, newest, wanted.conditions(connection))
 
         with contextlib.suppress(errors.DatabaseUnavailable):  # the count stays as it was
             newest, more = await self._sql.read(statement)
+            if wanted is not self._wanted:
+                return
             self._pending = more + (self._pending if is_same else 0)
             self._counted = last, newest
 
@@ -145,8 +158,9 @@ class Deliveries:
                 await self._save()
             if not self.is_owned:
                 return 0
+        self._follower.finish()
         await self._save()
-        return 0 if len(events) == _BATCH else POLL_INTERVAL
+        return 0 if self._follower.has_more else POLL_INTERVAL
 
     def _read(self, connection: sa.Connection) -> list[Event]:
         if self._look_back:
@@ -252,4 +266,5 @@ class Deliveries:
             self._saved = cursor
         else:  # the cursor was begun anew, or another member delivers
             self._owned.clear()
+            self._left_out += self._follower.left_out
             self._reset(Cursor(self._name, 0))

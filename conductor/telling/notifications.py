@@ -1,4 +1,4 @@
-"""Notifies programs and webhooks of every power event in the ledger.
+"""Notifies programs and webhooks of the power events in the ledger.
 
 The ledger is the queue: each sink has one cursor in the database, so that no restart and no outage loses an
 event, and a sink that fails delays no other. Of the members that have a sink one delivers to it; the others
@@ -8,7 +8,6 @@ look whether it has ended.
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from oslo_config import cfg
@@ -19,7 +18,7 @@ from podium.clocks import boottime
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.telling.deliveries import POLL_INTERVAL, Deliveries, Sleep
-from podium.conductor.telling.sinks import ProgramSink, Sink, WebhookSink
+from podium.conductor.telling.sink_settings import NotificationSettings
 from podium.db import notifications
 from podium.db.figures import SinkFigures
 
@@ -27,34 +26,6 @@ LOG = log.getLogger(__name__)
 
 #: Seconds between two looks for sinks to which nobody delivers, and two counts of the events that wait.
 _LOOK_INTERVAL: Final = 5.0
-_LONGEST_NAME: Final = 255
-
-
-@dataclass(frozen=True, slots=True)
-class NotificationSettings:
-    """The sinks that are notified; see the options of the group [notifications]."""
-
-    program: str = field(repr=False)
-    webhook_urls: tuple[str, ...] = field(repr=False)
-    webhook_token: str = field(repr=False)
-    timeout: float
-
-    @classmethod
-    def read(cls, conf: cfg.ConfigOpts) -> "NotificationSettings":
-        """The values of the config file."""
-        group = conf.notifications
-        return cls(group.exec, tuple(group.webhook_urls), group.webhook_token, float(group.timeout))
-
-    def sinks(self) -> dict[str, Sink]:
-        """The sinks by unique names, even if they differ in nothing but secrets."""
-        made: list[Sink] = [ProgramSink(self.program, self.timeout)] if self.program else []
-        made += [WebhookSink(url, self.webhook_token, self.timeout) for url in self.webhook_urls]
-        named: dict[str, Sink] = {}
-        for sink in made:
-            short = sink.name[: _LONGEST_NAME - 10]
-            alike = sum(name.partition(" #")[0] == short for name in named)
-            named[f"{short} #{alike + 1}" if alike else short] = sink
-        return named
 
 
 class Notifications:
@@ -78,7 +49,8 @@ class Notifications:
         self._member = lease.holder
         self._sleep = sleep
         self._deliveries = {
-            name: Deliveries(sql, sink, name, lease, clock, sleep) for name, sink in settings.sinks().items()
+            name: Deliveries(sql, its, name, lease, clock, sleep)
+            for name, its in settings.subscriptions().items()
         }
 
     async def run(self) -> None:
@@ -88,6 +60,16 @@ class Notifications:
             for name, deliveries in self._deliveries.items():
                 group.create_task(deliveries.run(), name=f"notifications to {name}")
             group.create_task(self._look_after(), name="cursors of notifications")
+
+    def apply(self, conf: cfg.ConfigOpts) -> None:
+        """Let the sinks get what the config file says now; which sinks there are stays as it is."""
+        try:
+            found = NotificationSettings.read(conf).subscriptions()
+        except errors.ConfigError as fault:
+            LOG.error("All sinks of notifications get the events that they got before: %s", fault)
+            return
+        for name, its in found.items():
+            self._deliveries[name].choose(its.wanted)
 
     def figures(self) -> dict[str, SinkFigures]:
         """How each sink fares, by its name; the events of one are counted by the member that delivers."""

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from urllib.parse import quote, unquote
 
 from podium import errors
+from podium.causes import SEVERITY
 from podium.conf import notifications
 from podium.db.ledger import Event
 from podium.db.worker import Worker
@@ -40,6 +41,7 @@ def cloud_event(event: Event, writer: Worker) -> str:
         "source": f"/podium/conductors/{quote(writer.host)}",
         "type": f"org.podium.power.{event.cause.replace(' ', '-')}",
         "subject": event.node_name,
+        "severity": SEVERITY.get(event.cause),
         "time": at,
         "datacontenttype": "application/json",
         "data": {

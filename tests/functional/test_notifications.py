@@ -19,7 +19,7 @@ def take_notes(folder: Path) -> str:
         f"#!/bin/sh\n[ ! -e {folder}/down ] && cat >> {folder}/notes && echo >> {folder}/notes\n"
     )
     script.chmod(0o755)
-    return f"[notifications]\nexec = {script}\n[conductor]\nsync_power_state_interval = 1\n"
+    return f"[notifications]\nexec = {script}\ncauses = all\n[conductor]\nsync_power_state_interval = 1\n"
 
 
 def notes(folder: Path) -> list[dict[str, Any]]:

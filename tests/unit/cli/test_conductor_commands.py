@@ -154,6 +154,7 @@ def test_a_conductor_is_shown_while_a_webhook_fails(podium: Run, database: Datab
     assert shown(podium)["notifications"] == {
         "url": {
             "delivered": 6,
+            "left_out": 0,
             "pending": 4,
             "set_aside": 0,
             "failing": True,

@@ -132,6 +132,42 @@ def test_where_no_file_is_read_that_is_said(
             id="an option given twice",
         ),
         pytest.param(
+            ["[notifications]", "sinks = pager", "exec = /bin/x", "[notifications_pagr]", "exec = /bin/x"]
+            + ["[notifications_pager]", "exec = /bin/x"],
+            "podium.conf:4: [notifications_pagr] is not read: [notifications] sinks lacks pagr;"
+            " did you mean [notifications_pager]?",
+            id="the section of a misspelt sink",
+        ),
+        pytest.param(
+            ["[notifications_pager]", "exec = /bin/x"],
+            "podium.conf:1: [notifications_pager] is not read: [notifications] sinks lacks pager;"
+            " add it there, and restart the daemon",
+            id="the section of a sink that is not named",
+        ),
+        pytest.param(
+            ["[notifications]", "sinks = pager"],
+            "podium.conf:2: [notifications_pager] has neither exec nor url;"
+            " give it one of them, or take pager out of [notifications] sinks",
+            id="a sink without a section",
+        ),
+        pytest.param(
+            ["[notifications]", "sinks = pager", "", "[notifications_pager]", "causes = all"],
+            "podium.conf:4: [notifications_pager] has neither exec nor url;"
+            " give it one of them, or take pager out of [notifications] sinks",
+            id="a sink to which nothing can be delivered",
+        ),
+        pytest.param(
+            ["[notifications]", "sinks = pager", "[notifications_pager]", "url = ftp://eva:hunter2@host"],
+            "podium.conf:4: [notifications_pager] url = ******:"
+            " expected: URL that begins with http:// or https:// and names a host",
+            id="a sink with a URL that cannot be used",
+        ),
+        pytest.param(
+            ["[notifications]", "sinks = a", "[notifications_a]", "exec = /bin/x", "where = (name=n1"],
+            "podium.conf:5: [notifications_a] where = (name=n1: a closing parenthesis was expected",
+            id="a sink with a condition that cannot be understood",
+        ),
+        pytest.param(
             ["[conductor]", "heartbeat_interval = 90"],
             "podium.conf:2: [conductor] heartbeat_timeout = 30 must be at least three times as much as"
             " heartbeat_interval = 90",

@@ -117,6 +117,7 @@ def test_a_node_that_never_was_is_an_error(podium: Run, database: Database) -> N
         (["--since", "2d"], ["n1", "n2", "n3"]),
         (["--cause", "request"], ["n1", "n3"]),
         (["--cause", "request", "--since", "1h"], ["n3"]),
+        (["--severity", "warning"], ["n2"]),
         (["--limit", "1"], ["n3"]),
     ],
 )

@@ -61,6 +61,9 @@ def test_events_are_chosen_by_node_age_cause_and_number(podium: Podium, enrol: E
     assert names(newest=2) == ["n2", "n3"]
     assert names(newest=1, nodes="n[1-2]", cause="request") == ["n1"]
     assert names(newest=1, cause="fault") == []
+    assert names(min_severity="warning") == ["n2"]
+    assert names(min_severity="info", newest=2) == ["n2", "n3"]
+    assert names(min_severity="warning", cause="request") == []
 
 
 def test_events_have_pages(podium: Podium, enrol: Enrol, happen: Happen) -> None:
@@ -163,6 +166,16 @@ def test_following_keeps_to_the_nodes_and_the_cause_asked_for(
     happen("n3", cause="fault")
     happen("n3")
     assert [follower.look(), follower.look()] == [[2, 4], []]
+
+
+def test_following_keeps_to_the_severity_asked_for(podium: Podium, enrol: Enrol, happen: Happen) -> None:
+    enrol("n1")
+    following = Following(min_severity="error")
+    following.take(podium.ask(following.look()))
+    for cause in ("request", "out-of-band", "failed request", "fault"):
+        happen("n1", cause=cause)
+    looks = [following.take(podium.ask(following.look())) for _ in range(2)]
+    assert [[event.cause for event in found] for found in looks] == [["failed request", "fault"], []]
 
 
 def test_following_says_which_events_it_does_not_return_any_more(

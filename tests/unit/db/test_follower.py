@@ -122,8 +122,8 @@ def test_the_newest_events_are_counted_from_the_first_of_them(database: Database
     record(database, "n1", "n2", "n1", "n1")
     chosen = ledger.Chosen(names=frozenset({"n1"}))
     with database.read() as connection:
-        first = ledger.first_of_newest(connection, chosen, 2, cause="request")
+        first = ledger.first_of_newest(connection, chosen, 2, causes=["request"])
         found = ledger.events_after(connection, chosen, first - 1, limit=9)
         assert [one.node_name for one in found] == ["n1", "n1"]
         assert ledger.events_after(connection, ledger.Chosen(), found[0].id, limit=1) == [found[1]]
-        assert ledger.first_of_newest(connection, chosen, 2, cause="fault") == 0
+        assert ledger.first_of_newest(connection, chosen, 2, causes=["fault"]) == 0

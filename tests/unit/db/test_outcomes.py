@@ -78,7 +78,16 @@ def test_a_request_that_failed_frees_the_node_with_the_reason(database: Database
     assert (node.reservation, node.target_power_state, node.last_error) == (None, None, "it does not answer")
     assert {name: getattr(node, name) for name in known} == known
     assert (request.state, request.error) == ("failed", "it does not answer")
-    assert told(database) == []
+
+
+def test_a_request_that_failed_is_an_event_with_who_and_why(database: Database, enrol: Enrol) -> None:
+    row = begun(database, enrol("n1", power_state=states.POWER_OFF), reason="needed again")
+    end(database, row, None, "it does not answer")
+    (event,) = told(database)
+    assert (event.from_state, event.to_state) == (states.POWER_OFF, states.POWER_OFF)
+    assert (event.cause, event.who) == ("failed request", "ada@desk")
+    assert event.reason == "it does not answer; needed again"
+    assert (event.operation_id, event.request_id, event.at) == (row.operation_id, "req-1", LATER)
 
 
 @pytest.mark.parametrize(("who", "wanted"), [("ada@desk", None), ("podium", states.POWER_OFF)])
@@ -105,7 +114,8 @@ def test_what_comes_true_late_is_an_event_of_its_request(
         late = {one.id: row.request_id, two.id: 9999}  # the latter was pruned meanwhile
         on = [Reading(n, version, LATER, states.POWER_ON, late=late[n]) for n, version in versions.items()]
         record_readings(connection, on, C1)
-    first, second = told(database)
+    failed, first, second = told(database)
+    assert (failed.node_name, failed.cause) == ("n1", "failed request")
     assert (first.node_name, first.cause, first.who, first.reason) == ("n1", cause, who, reason)
     assert first.operation_id == row.operation_id
     assert (second.cause, second.who, second.operation_id) == ("out-of-band", None, None)
@@ -114,9 +124,11 @@ def test_what_comes_true_late_is_an_event_of_its_request(
 def test_a_failure_that_left_another_state_is_an_event(database: Database, enrol: Enrol) -> None:
     row = begun(database, enrol("n1", power_state=states.POWER_ON), states.POWER_CYCLE)
     end(database, row, states.POWER_OFF, "it stayed off")
-    (event,) = told(database)
+    event, failed = told(database)
     assert (event.from_state, event.to_state) == (states.POWER_ON, states.POWER_OFF)
     assert (event.cause, event.who) == ("request", "ada@desk")
+    assert (failed.from_state, failed.to_state) == (states.POWER_OFF, states.POWER_OFF)
+    assert (failed.cause, failed.who) == ("failed request", "ada@desk")
 
 
 @pytest.mark.parametrize(("known", "cause"), [(None, "first reading"), (states.POWER_ON, "out-of-band")])
@@ -125,7 +137,8 @@ def test_what_a_failed_request_found_is_not_told_as_its_doing(
 ) -> None:
     row = begun(database, enrol("n1", power_state=known))
     end(database, row, states.POWER_OFF, "no sign of it")
-    (event,) = told(database)
+    event, failed = told(database)
+    assert (failed.cause, failed.who) == ("failed request", "ada@desk")
     assert (event.from_state, event.to_state, event.cause) == (known, states.POWER_OFF, cause)
     assert (event.who, event.operation_id, event.request_id) == (None, None, "req-1")
 

@@ -6,8 +6,7 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fakes import HERE, PATIENCE, THERE, Clock, make_conf, until
+from fakes import PATIENCE, THERE, Clock, until
+from notified import Pauses, cursors, enter, entered, happen, running
 from podium import errors
-from podium.clocks import boottime
 from podium.conductor.fleet.lease import Lease
 from podium.conductor.rooms.sql import Sql
 from podium.conductor.telling.notification_metrics import of_notifications
-from podium.conductor.telling.notifications import Notifications, NotificationSettings
+from podium.conductor.telling.notifications import Notifications
 from podium.conductor.telling.refusals import Refusals
+from podium.conductor.telling.sink_settings import NotificationSettings, SinkSettings
 from podium.conductor.telling.sinks import ProgramSink, WebhookSink, cloud_event
 from podium.db import members, notifications
 from podium.db.engine import Database
 from podium.db.figures import SinkFigures
-from podium.db.models import notification_cursors, power_events
+from podium.db.models import power_events
 from podium.db.worker import Worker
 from rounds import rest_is_long
 from servers import RestartablePostgreSQL
@@ -98,74 +98,9 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def settings(*urls: str, program: str = "", token: str = "", timeout: float = 5.0) -> NotificationSettings:
-    return NotificationSettings(program, urls, token, timeout)
-
-
-def happen(database: Database, *names: str, writer: Worker = HERE) -> None:
-    with database.write() as connection:
-        for name in names:
-            connection.execute(
-                sa.insert(power_events).values(
-                    node_uuid=f"uuid of {name}",
-                    node_name=name,
-                    at=datetime(2026, 1, 2, 3, 4, 5, 600, UTC),
-                    from_state="power on",
-                    to_state="power off",
-                    cause="out-of-band",
-                    writer=writer,
-                )
-            )
-
-
-def cursors(database: Database) -> dict[str, Any]:
-    with database.read() as connection:
-        return {row.sink: row for row in connection.execute(sa.select(notification_cursors))}
-
-
-class Pauses:
-    """Instead of asyncio.sleep: looks at once for more, and notes how long it would have waited."""
-
-    def __init__(self) -> None:
-        self.asked: list[float] = []
-
-    async def __call__(self, seconds: float) -> None:
-        self.asked.append(seconds)
-        await asyncio.sleep(0.001)
-
-
-def enter(database: Database, host: str = "here") -> Worker:
-    """A new member; the one that its host had has ended."""
-    service = members.Service("boot:1:2", (), ("",), (), 30.0, 5.0, "1", "f")
-    with database.write() as connection:
-        for one in members.unended(connection):
-            if one.host == host:
-                members.leave(connection, one.name)
-        return members.enter(connection, host, 0, service)
-
-
-def entered(database: Database, host: str = "here") -> Lease:
-    """The long lease of a new member."""
-    return Lease(enter(database, host), 1e9, boottime())
-
-
-@contextlib.asynccontextmanager
-async def running(
-    database: Database, given: NotificationSettings, lease: Lease | None = None, **options: Any
-) -> AsyncIterator[Notifications]:
-    """Notifications of sinks that are declared; nothing is lost of what happens from now on."""
-    sql = Sql(database)
-    made = Notifications(sql, lease or entered(database), given, **{"sleep": Pauses(), **options})
-    task = asyncio.create_task(made.run())
-    try:
-        wanted = set(given.sinks())
-        await until(lambda: set(cursors(database)) == wanted or task.done())
-        assert not task.done()
-        yield made
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        sql.close()
+    programs = [SinkSettings(program=program, timeout=timeout)] if program else []
+    webhooks = [SinkSettings(url=url, token=token, timeout=timeout) for url in urls]
+    return NotificationSettings((*programs, *webhooks))
 
 
 def test_an_event_is_a_cloud_event(database: Database, receiver: Receiver) -> None:
@@ -182,6 +117,7 @@ def test_an_event_is_a_cloud_event(database: Database, receiver: Receiver) -> No
             "source": "/podium/conductors/here",
             "type": "org.podium.power.out-of-band",
             "subject": "n1",
+            "severity": "warning",
             "time": "2026-01-02T03:04:05.000600Z",
             "datacontenttype": "application/json",
             "data": {
@@ -569,48 +505,22 @@ def test_sinks_that_differ_in_secrets_only_are_told_apart_without_them() -> None
     given = settings(
         "https://a:1@host/x?key=2", "https://b:3@host/x?key=4", "https://host/y", program="/bin/true --key 5"
     )
-    assert list(given.sinks()) == ["exec /bin/true", "https://host/x", "https://host/x #2", "https://host/y"]
+    assert list(given.subscriptions()) == [
+        "exec /bin/true",
+        "https://host/x",
+        "https://host/x #2",
+        "https://host/y",
+    ]
 
 
 def test_metrics_tell_how_each_sink_fares() -> None:
-    told = {"exec /bin/true": SinkFigures(delivered=5, pending=2, set_aside=3, failing=True)}
+    told = {"exec /bin/true": SinkFigures(delivered=5, left_out=7, pending=2, set_aside=3, failing=True)}
     samples = [sample for metric in of_notifications(told) for sample in metric.samples]
     assert {sample.name: sample.value for sample in samples} == {
         "podium_notifications_delivered_total": 5,
+        "podium_notifications_left_out_total": 7,
         "podium_notifications_pending": 2,
         "podium_notifications_set_aside": 3,
         "podium_notifications_failing": 1,
     }
     assert {sample.labels["sink"] for sample in samples} == {"exec /bin/true"}
-
-
-def test_who_is_told_comes_from_the_config_file(tmp_path: Path) -> None:
-    text = (
-        "[notifications]\nexec = /bin/notify --to 'the team'\nwebhook_urls = https://a/x, http://[::1]:80/\n"
-    )
-    assert NotificationSettings.read(make_conf(tmp_path, f"{text}webhook_token = t0k3n\ntimeout = 3\n")) == (
-        NotificationSettings("/bin/notify --to 'the team'", ("https://a/x", "http://[::1]:80/"), "t0k3n", 3.0)
-    )
-    nobody = NotificationSettings.read(make_conf(tmp_path))
-    assert nobody.sinks() == {}
-
-
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ("exec = notify", "notify does not begin with /"),
-        ("exec = /bin/notify 'the team", "No closing quotation"),
-        ("webhook_urls = ftp://eva:s3cr3t@host/", "a secret, cannot be used: expected: list of URLs"),
-        ("webhook_urls = https://eva:s3cr3t/x@host", "a secret, cannot be used: expected: list of URLs"),
-        ("webhook_urls = https:///s3cr3t", "a secret, cannot be used: expected: list of URLs"),
-        ("webhook_urls = https://host/s3cr3t#part", "a secret, cannot be used: expected: list of URLs"),
-        ("webhook_urls = https://host:0/s3cr3t", "a secret, cannot be used: expected: list of URLs"),
-        ("webhook_token = s3cr3t and more", "a secret, cannot be used: expected: token of letters"),
-        ("timeout = 0", "timeout"),
-    ],
-)
-def test_a_wrong_option_is_refused_without_its_secrets(tmp_path: Path, line: str, told: str) -> None:
-    with pytest.raises(errors.ConfigError) as refusal:
-        make_conf(tmp_path, f"[notifications]\n{line}\n")
-    assert told in str(refusal.value)
-    assert "s3cr3t" not in str(refusal.value)
