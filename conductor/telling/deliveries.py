@@ -140,6 +140,7 @@ class Deliveries:
 
     async def _deliver_next(self) -> float:
         """Deliver a few events; return how many seconds to wait before the next."""
+        wanted = self._wanted
         try:
             events = await self._sql.read(self._read)
         except errors.DatabaseUnavailable:
@@ -147,6 +148,8 @@ class Deliveries:
         for event in events:
             if not self._lease.is_safe():  # another member may deliver from here on
                 return POLL_INTERVAL
+            if wanted is not self._wanted:  # of what was read some is not wanted any more
+                return 0
             if event.writer is not None and event.id not in self._set_aside:
                 try:
                     await self._deliver(event, cloud_event(event, event.writer))
@@ -158,7 +161,8 @@ class Deliveries:
                 await self._save()
             if not self.is_owned:
                 return 0
-        self._follower.finish()
+        if wanted is self._wanted:
+            self._follower.finish()
         await self._save()
         return 0 if self._follower.has_more else POLL_INTERVAL
 
