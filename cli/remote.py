@@ -1,5 +1,6 @@
 """Takes the way to a podium-api."""
 
+import time
 from collections.abc import Callable
 
 from podium.cli.known_fleets import KnownFleets, place
@@ -10,11 +11,12 @@ from podium.client.remote.remote import Remote
 from podium.client.remote.server import Server
 
 
-def connect(way: Way, warn: Callable[[str], None]) -> Podium:
+def connect(way: Way, warn: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> Podium:
     """Return what asks the podium-api of a way.
 
+    :param sleep: waits for so many seconds before another attempt
     :raises podium.errors.ConfigError: its address, the credentials or the certificates cannot be used
     """
     credentials = None if way.credentials is None else Credentials.read(way.credentials)
     server = Server(url=str(way.url), credentials=credentials, cafile=way.cafile, timeout=way.timeout)
-    return Remote(server, warn=warn, fleets=KnownFleets(place()))
+    return Remote(server, warn=warn, fleets=KnownFleets(place()), sleep=sleep)

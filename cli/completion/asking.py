@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import entry_points
-from typing import Final
+from typing import Final, NoReturn
 
-from podium import conf
+from podium import conf, errors
 from podium.cli import ways
 from podium.cli.app import LOCAL, App
 from podium.cli.completion.line import Line
@@ -83,7 +83,7 @@ class Asking:
         if way.url is not None:
             from podium.cli.remote import connect
 
-            with connect(way, _ignore) as podium:
+            with connect(way, _ignore, _give_up) as podium:
                 yield podium
             return
         from podium.client.local.local import Local
@@ -94,3 +94,7 @@ class Asking:
 
 def _ignore(_warning: str) -> None:
     pass
+
+
+def _give_up(_seconds: float) -> NoReturn:
+    raise errors.ApiUnavailable("nobody waits for another attempt")

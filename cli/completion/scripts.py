@@ -8,16 +8,12 @@ from argcomplete.shell_integration import shellcode
 from podium.cli import command
 from podium.cli.app import App
 
-_INSTALLED: Final = """\
-To install it for yourself or, as root, for everybody:
-  bash  podium completion bash > ~/.local/share/bash-completion/completions/podium
-        podium completion bash > /usr/share/bash-completion/completions/podium
-        without the package bash-completion, in ~/.bashrc: eval "$(podium completion bash)"
-  zsh   podium completion zsh > /usr/local/share/zsh/site-functions/_podium
-        or in another folder of $fpath; in ~/.zshrc, after compinit: eval "$(podium completion zsh)"
-  fish  podium completion fish > ~/.config/fish/completions/podium.fish
-        podium completion fish > /etc/fish/completions/podium.fish
-"""
+_INSTALLED: Final = (
+    'For yourself: eval "$(podium completion bash)" in ~/.bashrc, the same for zsh in ~/.zshrc after'
+    " compinit, and for fish a file ~/.config/fish/completions/podium.fish. For everybody: a file podium in"
+    " /usr/share/bash-completion/completions, _podium in a folder of zsh's fpath, and podium.fish in"
+    " /etc/fish/completions."
+)
 #: argcomplete's own looks at the whole line, which has other commands on it as well: ``sudo podium``.
 _ZSH: Final = r"""#compdef podium
 

@@ -167,9 +167,8 @@ def test_variables_say_where_to_ask_as_they_do_for_a_command(
     ],
 )
 def test_where_nobody_can_be_asked_nothing_is_offered_and_nothing_said(
-    options: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    options: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("podium.client.remote.attempts.PAUSES", ())
     file = tmp_path / "podium.conf"
     file.write_text(f"[database]\nconnection = sqlite:///{tmp_path / 'no.sqlite'}\n")
     for command in ("node show", "task show"):
