@@ -102,7 +102,7 @@ def read(argv: Sequence[str], *, prog: str) -> Settings:
         # A value may refer to options that are not known here; and only this explains what is wrong.
         from podium.conf.loading import load  # it imports this module, and the options of everything else
 
-        return of(load(argv, prog=prog))
+        its = of(load(argv, prog=prog))
     is_hosts = not argv and all(one.startswith(f"{HOSTS}/") for one in [*files, *folders])
     if its.unix_socket is not None or not is_hosts or (not files and is_own(conf.state_path)):
         return its

@@ -6,9 +6,10 @@ from typing import Any, Final
 from oslo_config import cfg
 from oslo_db import options
 
+from podium import errors
 from podium.conf import default
 from podium.conf.default import SQLITE_FILE
-from podium.conf.files import default_files
+from podium.conf.files import default_files, is_own, may_not_read, unreadable
 
 #: Defaults that differ from oslo.db's. If the database does not answer at start-up, the program ends at once
 #: with the reason, and systemd starts it again; oslo.db would try for 100 seconds.
@@ -47,7 +48,12 @@ def set_defaults() -> None:
 
 
 def database_url(conf: cfg.ConfigOpts) -> str:
-    """Return ``[database] connection``, by default an SQLite file below ``state_path``."""
+    """Return ``[database] connection``, by default an SQLite file below ``state_path``.
+
+    :raises podium.errors.ConfigError: this user may not know
+    """
+    if not (conf.config_file or conf.config_dir or is_own(conf.state_path)) and (hidden := unreadable([])):
+        raise errors.ConfigError(may_not_read(hidden))
     return str(conf.database.connection)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from podium.conf.api import HOSTS_SOCKET
 from podium.conf.default import SQLITE_FILE, environment
 
 #: Where this host's configuration is.
@@ -36,6 +37,14 @@ def unreadable(files: Sequence[str]) -> str | None:
             return file
     # Nobody sees files in a folder that they may not enter.
     return str(HOSTS / "podium.conf") if HOSTS.is_dir() and not os.access(HOSTS, os.X_OK) else None
+
+
+def may_not_read(file: str) -> str:
+    """Return what to do about a config file that this user may not read."""
+    return (
+        f"this user may not read config file {file}: run this as root, or start podium-api, which serves"
+        f" other users at {HOSTS_SOCKET}"
+    )
 
 
 def is_own(state_path: str) -> bool:

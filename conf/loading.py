@@ -17,8 +17,8 @@ from oslo_config import cfg, iniparser
 from oslo_log import log
 
 from podium import __version__, errors, masking
-from podium.conf import api, conductor, opts, sinks
-from podium.conf.files import default_files, is_own, unreadable
+from podium.conf import conductor, opts, sinks
+from podium.conf.files import default_files, may_not_read, unreadable
 from podium.library_internals import OpenOptions, Values, sections, written
 
 LOG = log.getLogger(__name__)
@@ -194,8 +194,6 @@ def load(argv: Sequence[str], *, prog: str, conf: Config | None = None) -> Confi
         )
     except (cfg.Error, OSError, UnicodeError) as fault:
         raise errors.ConfigError(_file_fault(fault)) from None
-    if not (argv or files or is_own(conf.state_path)) and (hidden := unreadable(files)):
-        raise errors.ConfigError(_hidden(hidden))
     sinks.register(conf)
     conf.check()
     conductor.check(conf)
@@ -213,7 +211,7 @@ def files_read(prog: str, file: str | None = None) -> list[str]:
     """
     files, folders = default_files(prog)
     if file is None and not files and (hidden := unreadable(files)):
-        raise errors.ConfigError(_hidden(hidden))
+        raise errors.ConfigError(may_not_read(hidden))
     return [
         *([file] if file else files),
         *(str(one) for path in folders for one in sorted(Path(path).glob("*.conf"))),
@@ -291,7 +289,7 @@ def _file_fault(fault: Exception) -> str:
                 f"config file {', '.join(fault.config_files)} does not exist; give another with --config-file"
             )
         case cfg.ConfigFilesPermissionDeniedError():
-            return _hidden(", ".join(fault.config_files))
+            return may_not_read(", ".join(fault.config_files))
         case cfg.ConfigDirNotFoundError():
             return f"config directory {fault.config_dir} does not exist; give another with --config-dir"
         case cfg.ConfigFileParseError():
@@ -304,13 +302,6 @@ def _file_fault(fault: Exception) -> str:
             return f"a config file is not UTF-8 text: {fault}"
         case _:
             return " ".join(str(fault).split())
-
-
-def _hidden(file: str) -> str:
-    return (
-        f"this user may not read config file {file}: run this as root, or start podium-api, which serves"
-        f" other users at {api.HOSTS_SOCKET}"
-    )
 
 
 def _hint(name: str, known: Iterable[str], form: str = "{}") -> str:

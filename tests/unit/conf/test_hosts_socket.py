@@ -9,6 +9,7 @@ from oslo_config import cfg
 
 from podium import conf, errors
 from podium.conf import api, client, files
+from podium.conf.database import database_url
 
 Found = Callable[..., Path | None]
 
@@ -63,8 +64,9 @@ def test_a_folder_that_may_not_be_entered_is_a_configuration_that_may_not_be_rea
     assert read().needs_socket
     with pytest.raises(errors.ConfigError, match="this user may not read"):
         conf.files_read("podium-conductor")
+    config = conf.load([], prog="podium")  # some commands need no database
     with pytest.raises(errors.ConfigError) as caught:
-        conf.load([], prog="podium")
+        database_url(config)
     assert str(caught.value) == (
         f"this user may not read config file {hosts}/podium.conf: run this as root, or start podium-api,"
         " which serves other users at /run/podium-api/podium.sock"
@@ -109,7 +111,7 @@ def test_whoever_has_a_podium_of_their_own_does_not_mean_the_host(
             monkeypatch.setenv("OS_DATABASE__CONNECTION", "sqlite:///elsewhere")
             forbid(hosts)
     assert read().unix_socket is None
-    conf.load([], prog="podium")
+    database_url(conf.load([], prog="podium"))
 
 
 def test_podium_api_listens_there_where_systemd_makes_the_folder_for_it(tmp_path: Path) -> None:
