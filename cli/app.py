@@ -11,13 +11,16 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint
 from itertools import takewhile
-from typing import Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import cliff.app
 import cliff.commandmanager
 
 from podium import __version__
 from podium.cli.parsing import Parser, shortened, told
+
+if TYPE_CHECKING:
+    from podium.cli.connecting import Connecting
 
 #: Name, module and class in podium.cli, and the line in ``podium --help``.
 COMMANDS: Final = (
@@ -153,6 +156,8 @@ class App(cliff.app.App):
 
     NAME = "podium"
     parser: Parser
+    #: Whether the command changes nothing, whatever comes of it.
+    only_reads = True
 
     def __init__(self) -> None:
         manager = cliff.commandmanager.CommandManager()
@@ -197,9 +202,10 @@ class App(cliff.app.App):
         if name is None:
             return self._no_command(words)
         factory, _, _ = self.command_manager.find_command(name.split())
-        command = factory(self, self.options)
-        parser = cast(Parser, command.get_parser(f"{self.NAME} {name}"))
-        arguments = parser.parse(words[len(name.split()) :])
+        command = cast("Connecting", factory(self, self.options))
+        self.only_reads = command.only_reads
+        command.get_parser(f"{self.NAME} {name}")
+        arguments = command.parser.parse(words[len(name.split()) :])
         for option in ("config_file", "url", "credentials_file", "cafile", "debug"):
             if option in arguments:
                 setattr(self.options, option, getattr(arguments, option))

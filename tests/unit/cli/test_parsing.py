@@ -25,13 +25,18 @@ from podium.cli.main import main
         ),
         ("power", "there is no command power; did you mean node power? See: podium node power --help"),
         ("version", "there is no command version; did you mean --version? See: podium --help"),
+        (
+            "node list ",
+            "argument NODE: it is empty, as a variable is that the shell does not know;"
+            " see: podium node list --help",
+        ),
         ("operation wait 0", "argument ID: 0 is not a number from 1 on; see: podium operation wait --help"),
     ],
 )
 def test_a_slip_is_one_line_with_the_way_to_the_help(
     words: str, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(words.split()) == 2
+    assert main(words.split(" ")) == 2
     assert capsys.readouterr() == ("", f"podium: {line}\n")
 
 
