@@ -231,15 +231,15 @@ class App(cliff.app.App):
         from podium.cli.suggestions import meant  # it takes a hundredth of what a command takes
 
         found = meant(typed, [name for name, _, _ in COMMANDS])
-        wrong = " ".join(typed[: found.words if found.commands else 2])
+        group = next((one.split() for one in _beginnings(typed) if _of_group(one.split())), [])
+        wrong = " ".join(typed[: found.words if found.commands else len(group) + 1])
         text = f"there is no command {shortened(wrong) or repr(wrong)}"
         option = f"--{typed[0]}"
         if found.commands:
             text += f"; did you mean {found}?"
-            group = os.path.commonprefix([command.split() for command in found.commands])
+            group = [*os.path.commonprefix([command.split() for command in found.commands])]
         else:
             text += f"; did you mean {option}?" if option in self.parser.options() else ""
-            group = next((one.split() for one in _beginnings(typed) if _of_group(one.split())), [])
         self.stderr.write(told(text, " ".join([self.NAME, *group])))
         return 2
 

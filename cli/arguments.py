@@ -36,6 +36,7 @@ def add_nodes(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="CONDITION",
+        type=converters.filled,
         help="of these, or of all, only nodes for which this is true, such as 'power_state=off and"
         " extra.rack=r1'; several must all be true",
     )
