@@ -162,7 +162,7 @@ def test_an_operation_is_news_whenever_its_requests_get_on(database: Database, e
     end(database, first, states.POWER_ON)
     assert counts() == [("operations", {"begun": 1, "done": 1}), ("events", {})]
     end(database, second, None, "no answer")
-    assert counts() == [("operations", {"done": 1, "failed": 1})]
+    assert counts() == [("operations", {"done": 1, "failed": 1}), ("events", {})]
     ask(database, rows)
     ask(database, rows, states.POWER_OFF)
     assert [kind for kind, _ in counts()] == ["operations", "operations"]
