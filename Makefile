@@ -24,7 +24,7 @@ export PYTHONDONTWRITEBYTECODE :=
 ROUNDS ?= 20
 SEED ?= 1
 
-.PHONY: help run test test-long test-peers lint docs man genconfig bench bench-peers clean
+.PHONY: help run test test-long test-peers lint docs man deb test-deb genconfig bench bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1\t/p' Makefile
@@ -54,6 +54,12 @@ docs: $(INSTALLED) $(LINTERS)  ## build the pages of docs/ as a web site in .ven
 man: $(INSTALLED) $(LINTERS)  ## build the manual pages in .venv/man, from the help of the commands
 	@$(BUILD_MAN)
 
+deb: man  ## build a package for Debian in dist, with debhelper
+	@packaging/deb $(VENV)
+
+test-deb: deb  ## try the package in a container, as root, with debootstrap and systemd-container
+	@PODIUM_TEST_DEB=$$(ls -t $(CURDIR)/dist/podium_*.deb | head -n 1) $(BIN)/pytest tests/functional/test_debian_package.py
+
 genconfig: $(INSTALLED)  ## write etc/podium/podium.conf.sample from the code
 	@$(BIN)/podium config sample --output etc/podium/podium.conf.sample
 
@@ -63,7 +69,7 @@ bench: $(BENCH)  ## measure sweeps, compared with others, into benchmarks/RESULT
 bench-peers: $(PEERS) .venv-sushy/.installed  ## install Ironic, pyghmi and sushy for bench, each into an environment of its own
 
 clean:  ## remove everything that the other targets made, including .venv
-	rm -rf $(VENV) .venv-* .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* .tox dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): $(SOURCES) | $(BIN)/pip

@@ -3,7 +3,6 @@
 import argparse
 
 from podium.cli import arguments, command, converters
-from podium.client.calls.node_changes import Changed
 
 
 class _Maintenance(command.Command):
@@ -34,7 +33,7 @@ class Set(_Maintenance):
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
             done = podium.set_maintenance(nodes, reason=parsed_args.reason, where=where)
-        self.say(_counted(done, "in maintenance"))
+        self.say(f"{done.changed} in maintenance")
 
 
 class Unset(_Maintenance):
@@ -44,10 +43,4 @@ class Unset(_Maintenance):
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
             done = podium.set_maintenance(nodes, False, where=where)
-        self.say(_counted(done, "out of maintenance"))
-
-
-def _counted(done: Changed, how: str) -> str:
-    if not done.changed and done.unchanged:
-        return f"nothing changed: {done.unchanged} {how} already"
-    return f"{done.changed} {how}" + (f", {done.unchanged} already" if done.unchanged else "")
+        self.say(f"{done.changed} out of maintenance")

@@ -44,21 +44,11 @@ class Parser(autopage.argparse.ArgumentParser):
             if " " not in one and not any(option.startswith(one.partition("=")[0]) for option in known):
                 message = self._unknown(one)
                 break
-        self.exit(2, told(self._plain(message), self.prog))
-
-    def _plain(self, message: str) -> str:
-        """Return argparse's words for a missing value or a wrong number as people would say it."""
-        if found := re.fullmatch(r"(argument (?:\S+/)?(\S+)): expected one argument", message):
-            following = [*self._argv, ""][self._argv.index(found[2]) + 1 :] if found[2] in self._argv else []
-            if following and following[0].startswith("-"):
-                return f"{found[1]}: a value does not begin with -, as {shortened(following[0])} does"
-            return f"{found[1]}: a value is missing"
-        return re.sub(r"invalid int value: (.*)", r"\1 is not a number", message)
+        self.exit(2, told(message, self.prog))
 
     def _unknown(self, given: str) -> str:
         option = given.partition("=")[0]  # what follows may be a secret
-        known = {one.lstrip("-"): one for one in self.options()}
-        near = known.get(wording.nearest(option.lstrip("-"), known) or "")
+        near = wording.nearest(option, self.options())
         return f"there is no option {shortened(option)}" + (f"; did you mean {near}?" if near else "")
 
     def options(self) -> list[str]:

@@ -150,9 +150,8 @@ def _switch(action: str) -> Callable[[Backend, EnableTask | DisableTask], TaskAs
     def switch(backend: Backend, call: EnableTask | DisableTask) -> TaskAsked:
         def work(connection: sa.Connection) -> TaskAsked:
             running = _running(backend, connection, call.task, call.conductor)
-            changed = task_commands.switch(connection, call.conductor, call.task, off=action == "disable")
-            asked = _asked(backend, connection, call.task, action, running)
-            return TaskAsked(commands=asked.commands, changed=changed)
+            task_commands.switch(connection, call.conductor, call.task, off=action == "disable")
+            return _asked(backend, connection, call.task, action, running)
 
         return backend.write(call, work)
 

@@ -17,7 +17,7 @@ from peers import PATIENCE
 from rounds import only_long
 
 ROOT = Path(__file__).parents[2]
-BESIDE_THE_PACKAGE = {"benchmarks", "dist", "docs", "etc", "examples", "tests"}
+BESIDE_THE_PACKAGE = {"benchmarks", "dist", "docs", "etc", "examples", "packaging", "tests"}
 
 
 def packages() -> set[str]:

@@ -1,0 +1,73 @@
+"""The package that ``make deb`` builds, on a machine with systemd: ``make test-deb``."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from machines_of_debian import Machine, install_debian, lacking
+
+PACKAGE = os.environ.get("PODIUM_TEST_DEB")
+
+pytestmark = [
+    pytest.mark.skipif(PACKAGE is None, reason="make test-deb does this one"),
+    pytest.mark.skipif(lacking() is not None, reason=str(lacking())),
+]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    root = tmp_path_factory.mktemp("debian") / "root"
+    install_debian(root)
+    assert PACKAGE is not None
+    shutil.copy(PACKAGE, root / "srv/podium.deb")
+    with Machine(root) as machine:
+        yield machine
+
+
+def test_the_package_is_installed_used_upgraded_removed_and_purged(machine: Machine) -> None:
+    before = machine.files()
+
+    machine.run("dpkg --install /srv/podium.deb")
+    assert machine.try_to("systemctl is-enabled podium-conductor podium-api").stdout == "enabled\nenabled\n"
+    assert machine.try_to("systemctl is-active podium-conductor podium-api").stdout == "inactive\ninactive\n"
+    listing = machine.run("stat -c '%A %U %G %n' /etc/podium /etc/podium/* /var/lib/podium")
+    assert listing == (
+        "drwxr-x--- root podium /etc/podium\n"
+        "-rw-r----- root podium /etc/podium/htpasswd\n"
+        "-rw-r----- root podium /etc/podium/podium.conf\n"
+        "drwxr-x--- podium podium /var/lib/podium\n"
+    )
+    machine.run("podium config check")
+    for page in ("podium", "podium-conductor", "podium-api", "podium-sim", "podium.conf"):
+        machine.run(f"man {page} | grep -q DESCRIPTION")
+
+    machine.run("systemctl start podium-conductor podium-api")
+    machine.run("useradd --groups podium-admins alice && useradd bob")
+    machine.run("runuser -u alice -- podium node create n1 --driver fake")
+    machine.run("runuser -u alice -- podium node power on n1 --wait")
+    assert machine.run("runuser -u alice -- podium node list -f value -c power_state") == "power on\n"
+    refused = machine.try_to("runuser -u bob -- podium node list")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("podium: ")
+    assert machine.run("dpkg --verify podium") == "", "the programs wrote into /opt/podium"
+
+    machine.run("sed -i 's/^#host = .*/host = here/' /etc/podium/podium.conf")
+    main = machine.run("systemctl show --property=MainPID podium-conductor podium-api")
+    machine.run("dpkg --install /srv/podium.deb")
+    machine.run("systemctl is-active podium-conductor podium-api")
+    assert machine.run("systemctl show --property=MainPID podium-conductor podium-api") != main
+    assert machine.run("podium conductor list -f value -c hostname") == "here\n"
+    assert machine.run("podium node list -f value -c power_state") == "power on\n"
+
+    machine.run("/opt/podium/bin/python -c 'import this' && touch /opt/podium/lib/plugin.py")
+    machine.run("dpkg --remove podium")
+    assert machine.try_to("pgrep podium").stdout == ""
+    left = machine.files() - before
+    assert {path for path in left if path.startswith(("/opt", "/usr", "/lib"))} == set()
+    assert {"/etc/podium/podium.conf", "/var/lib/podium/podium.sqlite"} <= left
+
+    machine.run("dpkg --purge podium")
+    left = {path for path in machine.files() - before if not path.startswith("/var/lib/podium")}
+    assert left <= {"/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-", "/home"}, left
