@@ -1,6 +1,7 @@
 """``podium status``: the fleet in a few lines, once or until somebody leaves it."""
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -72,6 +73,8 @@ class Show(command.ShowOne):
         if parsed_args.formatter != "table" or parsed_args.columns:
             return super().produce_output(parsed_args, column_names, data)
         screen = self.screen(parsed_args)
+        if screen is not None and parsed_args.wide:
+            screen = screen._replace(columns=sys.maxsize)
         lines = fleet_lines(self._status, screen, self._status.at)
         if screen is None:
             self.say("\n".join(lines))
