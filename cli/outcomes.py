@@ -1,7 +1,8 @@
 """Waits for the end of operations, and shows the results of many nodes in few lines."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from rich.console import Console
@@ -13,9 +14,13 @@ from podium.client.calls.credentials import CredentialsAsked
 from podium.client.calls.operations import Asked, Operation, Request, RequestState
 from podium.client.podium import Podium
 from podium.client.waiting.operation import Waited
+from podium.client.waiting.steps import AWAY
 
 #: Lines of results, past which ``podium operation show`` has the rest, and of refusals.
 _SHOWN: Final = 50
+#: Nodes that are named while they are waited for, and the seconds after which they are.
+SOME: Final = 20
+_LONG: Final = 5.0
 #: The states of requests in the order in which their nodes are shown.
 _STATES: Final[tuple[RequestState, ...]] = (
     *("done", "replaced", "cancelled", "held", "waiting", "begun", "failed"),
@@ -32,6 +37,30 @@ def folded(requests: Iterable[Request]) -> dict[str, str]:
         node_ranges.fold(members): anonymous if len({*members.values()}) > 1 else next(iter(members.values()))
         for anonymous, members in alike.items()
     }
+
+
+def fold_names(requests: Iterable[Request]) -> str:
+    """Return the names of the nodes of requests."""
+    return node_ranges.fold([request.node_name for request in requests])
+
+
+class Standstill:
+    """Notices when the last nodes of an operation take long, so that people need not guess which they are."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._left = 0
+        self._since = 0.0
+
+    def begins(self, left: int) -> bool:
+        """Return whether some nodes are left, and none has ended for a while; once for each such while."""
+        now = self._clock()
+        if left != self._left:
+            self._left, self._since = left, now
+        if not 0 < left <= SOME or now - self._since < _LONG:
+            return False
+        self._since = float("inf")
+        return True
 
 
 def _place(request: Request) -> tuple[int, str]:
@@ -81,10 +110,14 @@ class Waiting(command.Command):
             redirect_stderr=False,
             disable=not self.app.stderr.isatty(),
         ) as progress:
-            bar = progress.add_task(f"operation {number}", total=None)
+            bar, standstill = progress.add_task(f"operation {number}", total=None), Standstill()
 
             def seen(found: Operation) -> None:
                 progress.update(bar, total=found.nodes, completed=found.nodes - found.unfinished)
+                if standstill.begins(found.unfinished) and not progress.disable:
+                    with suppress(*AWAY):
+                        left = podium.requests(number, state=("held", "waiting", "begun"), limit=SOME)
+                        tell(f"operation {number} waits for {fold_names(left)}")
 
             def tell(line: str) -> None:
                 progress.console.print(f"podium: {line}", markup=False, highlight=False, soft_wrap=True)

@@ -84,3 +84,23 @@ def test_failures_that_differ_by_more_than_an_address_stay_apart() -> None:
 def test_refusals_of_one_kind_are_one_line() -> None:
     lines = ["n1: taken: by ada", "n2: taken: by ada", "n3: taken: by bob"]
     assert node_ranges.folded_lines(lines) == ["n[1-2]: taken: by ada", "n3: taken: by bob"]
+
+
+def test_the_last_nodes_are_named_once_when_none_of_them_ends_for_a_while() -> None:
+    now = 0.0
+    standstill = outcomes.Standstill(lambda: now)
+    heard = []
+    for now, left in (
+        (0.0, 40),
+        (9.0, 40),
+        (10.0, 4),
+        (14.0, 4),
+        (15.0, 4),
+        (30.0, 4),
+        (31.0, 3),
+        (40.0, 3),
+        (50.0, 0),
+    ):
+        if standstill.begins(left):
+            heard.append((now, left))
+    assert heard == [(15.0, 4), (40.0, 3)]
