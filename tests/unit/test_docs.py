@@ -1,4 +1,4 @@
-"""The pages: the tutorial's driver runs; commands, options and links on the pages exist."""
+"""The pages: the tutorial's driver runs; options and links on the pages exist."""
 
 import os
 import re
@@ -10,12 +10,12 @@ import threading
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from podium.cli.app import COMMANDS
 from podium.conf import opts
 from podium.drivers import base, registry
 
@@ -137,18 +137,11 @@ def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_that_a_page_names_exists(page: Path) -> None:
-    commands = {tuple(name.split()) for name, _, _ in COMMANDS}
-    named_in_text = re.compile(r"(?:`|/|^ {4}(?:\$ )?)podium ([a-z][a-z-]*(?: [a-z][a-z-]*)*)", re.M)
-    for named in named_in_text.findall(page.read_text()):
-        words = tuple(named.split())
-        assert any(words[:end] in commands for end in range(1, 4)), f"there is no command podium {named}"
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_option_that_a_page_names_exists(page: Path) -> None:
     known = {(group, option.name) for group, options in opts.list_opts() for option in options}
     known |= {(group, option.name) for group, options in registry.list_opts() for option in options}
+    (log,) = entry_points(group="oslo.config.opts", name="oslo.log")
+    known |= {("DEFAULT", option.name) for _, options in log.load()() for option in options}
     known.add(("acme", "timeout"))
     known |= {(group, name) for group in ("acme", "DRIVER") for name in ("threads", "endpoint_calls")}
     text = page.read_text()

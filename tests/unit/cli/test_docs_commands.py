@@ -27,7 +27,7 @@ from terminals import Terminal
 pytestmark = pytest.mark.usefixtures("xterm")
 
 _ROOT: Final = Path(__file__).parents[3]
-PAGES: Final = [_ROOT / "README.md", *sorted(_ROOT.glob("docs/*.md"))]
+PAGES: Final = [_ROOT / "README.md", _ROOT / "CONTRIBUTING.md", *sorted(_ROOT.glob("docs/*.md"))]
 
 #: What is parsed and not run, and why.
 NOT_RUN: Final = {
