@@ -122,7 +122,7 @@ class BadRequest(PodiumError):
 
 
 class NeedsConfirmation(BadRequest):
-    """More nodes than ``[conductor] confirm_above`` are switched only when that is confirmed.
+    """More nodes than ``[conductor] confirm_above`` are switched or deleted only when that is confirmed.
 
     :param nodes: how many there are
     :param limit: the option's value

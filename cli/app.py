@@ -11,13 +11,16 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint
 from itertools import takewhile
-from typing import Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import cliff.app
 import cliff.commandmanager
 
 from podium import __version__
 from podium.cli.parsing import Parser, shortened, told
+
+if TYPE_CHECKING:
+    from podium.cli.connecting import Connecting
 
 #: Name, module and class in podium.cli, and the line in ``podium --help``.
 COMMANDS: Final = (
@@ -153,6 +156,8 @@ class App(cliff.app.App):
 
     NAME = "podium"
     parser: Parser
+    #: Whether the command changes nothing, whatever comes of it.
+    only_reads = True
 
     def __init__(self) -> None:
         manager = cliff.commandmanager.CommandManager()
@@ -186,7 +191,7 @@ class App(cliff.app.App):
     def run(self, argv: list[str]) -> int:
         """Carry out one command line and return its exit status."""
         self.options, others = self.parser.parse_known_args(argv)
-        self.parser.refuse(others)
+        self.parser.refuse(others, " before a command")
         words = self.options.command
         if words[:1] == ["help"]:
             words = [*words[1:], "--help"]
@@ -197,9 +202,10 @@ class App(cliff.app.App):
         if name is None:
             return self._no_command(words)
         factory, _, _ = self.command_manager.find_command(name.split())
-        command = factory(self, self.options)
-        parser = cast(Parser, command.get_parser(f"{self.NAME} {name}"))
-        arguments = parser.parse(words[len(name.split()) :])
+        command = cast("Connecting", factory(self, self.options))
+        self.only_reads = command.only_reads
+        command.get_parser(f"{self.NAME} {name}")
+        arguments = command.parser.parse(words[len(name.split()) :])
         for option in ("config_file", "url", "credentials_file", "cafile", "debug"):
             if option in arguments:
                 setattr(self.options, option, getattr(arguments, option))
@@ -225,15 +231,15 @@ class App(cliff.app.App):
         from podium.cli.suggestions import meant  # it takes a hundredth of what a command takes
 
         found = meant(typed, [name for name, _, _ in COMMANDS])
-        wrong = " ".join(typed[: found.words if found.commands else 2])
+        group = next((one.split() for one in _beginnings(typed) if _of_group(one.split())), [])
+        wrong = " ".join(typed[: found.words if found.commands else len(group) + 1])
         text = f"there is no command {shortened(wrong) or repr(wrong)}"
         option = f"--{typed[0]}"
         if found.commands:
             text += f"; did you mean {found}?"
-            group = os.path.commonprefix([command.split() for command in found.commands])
+            group = [*os.path.commonprefix([command.split() for command in found.commands])]
         else:
             text += f"; did you mean {option}?" if option in self.parser.options() else ""
-            group = next((one.split() for one in _beginnings(typed) if _of_group(one.split())), [])
         self.stderr.write(told(text, " ".join([self.NAME, *group])))
         return 2
 

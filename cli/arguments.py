@@ -27,6 +27,7 @@ def add_nodes(parser: argparse.ArgumentParser) -> None:
         "nodes",
         nargs="*",
         metavar="NODE",
+        type=converters.filled,
         help="a name, a UUID, a range of names such as r1n[01-40] or r1n[01-02],r2n05, a pattern in quotation"
         " marks such as 'r1n*', or a group of ClusterShell's files such as @rack:r1",
     )
@@ -35,6 +36,7 @@ def add_nodes(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="CONDITION",
+        type=converters.filled,
         help="of these, or of all, only nodes for which this is true, such as 'power_state=off and"
         " extra.rack=r1'; several must all be true",
     )
@@ -90,6 +92,7 @@ def add_node(parser: argparse.ArgumentParser) -> None:
 
 
 def _one_node(text: str) -> str:
+    converters.filled(text)
     if node_ranges.is_range(text):
         raise argparse.ArgumentTypeError(f"{text[:80]} is a range of nodes, and this command takes one node")
     return text

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from podium import errors
-from podium.cli import command
+from podium.cli import command, converters
 from podium.cli.showing.tables import Form
 from podium.client import networks
 from podium.client.calls.drains import Avoided as AvoidedSubnet
@@ -19,7 +19,9 @@ class _OfSubnet(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("hostname", metavar="HOST", help="a name of `podium conductor list`")
+        parser.add_argument(
+            "hostname", metavar="HOST", type=converters.filled, help="a name of `podium conductor list`"
+        )
         parser.add_argument("subnet", metavar="SUBNET", type=_subnet, help="such as 10.0.1.0/24")
         return parser
 

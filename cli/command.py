@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Final
 import cliff.lister
 import cliff.show
 
-from podium import errors
+from podium import errors, wording
 from podium.cli.connecting import Connecting
+from podium.cli.parsing import shortened
 from podium.cli.showing import tables
 from podium.cli.showing.screen import Screen
 from podium.cli.showing.tables import Form
@@ -38,6 +39,18 @@ class Command(Connecting):
         self.app.stderr.flush()
         return self.app.stdin.readline().strip().lower() in ("y", "yes")
 
+    def confirms_many(self, what: str, fault: errors.NeedsConfirmation, done: str = "requested") -> bool:
+        """Return whether a person says yes to what is to be done with so many nodes.
+
+        :param done: what was not done yet
+        :raises podium.errors.PodiumError: if there is nobody to ask
+        """
+        return self.confirms(
+            what,
+            f"to {what} needs --yes: these are more than [conductor] confirm_above = {fault.limit};"
+            f" nothing was {done}",
+        )
+
     def screen(self, parsed_args: argparse.Namespace) -> Screen | None:
         """Return the terminal at which somebody reads a table, if it is one."""
         is_table = parsed_args.formatter == "table"
@@ -59,16 +72,36 @@ class Command(Connecting):
 class Lister(Command, cliff.lister.Lister):
     """A command whose result is a table."""
 
+    only_reads = True
+
     form: ClassVar[Form]
     #: Whether what people look for first is at the end.
     newest_last: ClassVar[bool] = False
+    #: The columns that are shown of those that are made, if others are only sorted by.
+    shown: Sequence[str] = ()
 
     @property
     def need_sort_by_cliff(self) -> bool:
         return False  # it would sort what is shown, and gives up on a column with empty cells
 
+    def made(
+        self, parsed_args: argparse.Namespace, shown: Sequence[str], every: Sequence[str]
+    ) -> Sequence[str]:
+        """Return the columns to make, which are more than those to show where it is sorted by others."""
+        self.shown = shown
+        return shown if all(one in shown for one in parsed_args.sort_columns) else every
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
+        # In the place of cliff's, which ignores wrong names, and says so.
+        parser.add_argument_group("order", conflict_handler="resolve").add_argument(
+            "--sort-column",
+            action="append",
+            default=[],
+            dest="sort_columns",
+            metavar="COLUMN",
+            help="sort by this column; may be repeated, and the first counts most",
+        )
         _add_wide(parser)
         _add_pager(parser)
         return parser
@@ -79,14 +112,14 @@ class Lister(Command, cliff.lister.Lister):
         column_names: Sequence[str],
         data: Iterable[Sequence[Any]],
     ) -> int:
-        _check_columns(self.parser, parsed_args.columns, column_names)
+        _check_columns(self.parser, "-c/--column", parsed_args.columns, column_names)
+        _check_columns(self.parser, "--sort-column", parsed_args.sort_columns, column_names)
         rows = list(data)
         self._sort(parsed_args, column_names, rows)
-        wanted = [
-            index
-            for index, name in enumerate(column_names)
-            if not parsed_args.columns or name in parsed_args.columns
-        ]
+        if parsed_args.columns:
+            wanted = [index for index, name in enumerate(column_names) if name in parsed_args.columns]
+        else:
+            wanted = [column_names.index(name) for name in self.shown or column_names]
         names = [column_names[index] for index in wanted]
         if not rows and parsed_args.formatter == "table" and not parsed_args.print_empty:
             if any(stream.isatty() for stream in (self.app.stdout, self.app.stderr)):
@@ -111,7 +144,7 @@ class Lister(Command, cliff.lister.Lister):
     def _sort(
         self, parsed_args: argparse.Namespace, column_names: Sequence[str], rows: list[Sequence[Any]]
     ) -> None:
-        by = [one for one in parsed_args.sort_columns if one in column_names]
+        by = parsed_args.sort_columns
         named = getattr(parsed_args, "nodes", None)
         if not by and (not named or _SEVERAL.search("".join(named))):  # names are in the order given
             by = [one for one in self.form.by if one in column_names]
@@ -122,6 +155,8 @@ class Lister(Command, cliff.lister.Lister):
 
 class ShowOne(Command, cliff.show.ShowOne):
     """A command whose result is one object."""
+
+    only_reads = True
 
     #: Of fields that are lists of objects, or objects by name, at a terminal.
     forms: ClassVar[Mapping[str, Form]] = {}
@@ -138,7 +173,7 @@ class ShowOne(Command, cliff.show.ShowOne):
         column_names: Sequence[str],
         data: Sequence[Any],
     ) -> int:
-        _check_columns(self.parser, parsed_args.columns, column_names)
+        _check_columns(self.parser, "-c/--column", parsed_args.columns, column_names)
         screen = self.screen(parsed_args)
         if screen is None:
             texts = [shown_in(parsed_args.formatter, value) for value in data]
@@ -170,11 +205,15 @@ def _add_pager(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _check_columns(parser: argparse.ArgumentParser, wanted: Sequence[str], names: Sequence[str]) -> None:
-    # cliff ignores a wrong name if there is a right one beside it.
+def _check_columns(
+    parser: argparse.ArgumentParser, option: str, wanted: Sequence[str], names: Sequence[str]
+) -> None:
+    # cliff ignores a wrong name if there is a right one beside it, and any to sort by.
     for column in wanted:
         if column not in names:
-            parser.error(f"argument -c/--column: there is no column {column}; there are {', '.join(names)}")
+            near = wording.nearest(column, names)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(names)}"
+            parser.error(f"argument {option}: there is no column {shortened(column)}; {hint}")
 
 
 def _sort_key(index: int) -> Callable[[Sequence[Any]], tuple[bool, Any]]:

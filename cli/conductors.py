@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from podium.cli import command
+from podium.cli import command, converters
 from podium.cli.showing.tables import Form
 from podium.client.calls.call import plain
 from podium.client.calls.conductors import ConductorFigures, Freshness
@@ -120,7 +120,7 @@ class List(command.Lister):
         with self.podium() as podium:
             found = list(podium.conductors())
         is_short = parsed_args.formatter == "table" and not (parsed_args.long or parsed_args.columns)
-        columns = _COLUMNS if is_short else _ALL
+        columns = self.made(parsed_args, _COLUMNS if is_short else _ALL, _ALL)
         return columns, [[getattr(one, column) for column in columns] for one in found]
 
 
@@ -153,6 +153,7 @@ class Show(command.ShowOne):
             "hostname",
             nargs="?",
             metavar="HOSTNAME",
+            type=converters.filled,
             help="a name of `podium conductor list`; by default the whole fleet",
         )
         return parser

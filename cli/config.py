@@ -12,6 +12,8 @@ from podium.drivers import registry
 class Sample(command.Command):
     """Print a config file with every option, of installed drivers too, with its meaning and default."""
 
+    only_reads = True
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument("--output", metavar="FILE", help="write it to this file instead")
@@ -37,6 +39,8 @@ class Sample(command.Command):
 
 class Check(command.Command):
     """List everything that is wrong with config files: names, values, drivers, tasks."""
+
+    only_reads = True
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

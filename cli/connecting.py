@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import cliff.command
 
@@ -25,6 +25,8 @@ class Connecting(cliff.command.Command):
     """A command with its way to Podium."""
 
     app: App
+    #: Whether it changes nothing, whatever comes of it.
+    only_reads: ClassVar[bool] = False
     conflict_handler = "error"  # cliff's own is known to its parsers alone
 
     def get_epilog(self) -> str:

@@ -8,6 +8,13 @@ _LONGEST_TEXT: Final = 1000
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
+def filled(text: str) -> str:
+    """Convert a name that must be there."""
+    if not text or text.isspace():
+        raise argparse.ArgumentTypeError("it is empty, as a variable is that the shell does not know")
+    return text
+
+
 def group_name(text: str) -> str:
     """Convert the name of a conductor group."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]{0,255}", text):

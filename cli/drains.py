@@ -14,7 +14,9 @@ class _OfHost(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("hostname", metavar="HOST", help="a name of `podium conductor list`")
+        parser.add_argument(
+            "hostname", metavar="HOST", type=converters.filled, help="a name of `podium conductor list`"
+        )
         return parser
 
 

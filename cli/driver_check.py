@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from podium import errors
-from podium.cli import command
+from podium.cli import command, converters
 from podium.client.enrolling.catalog import Catalog
 from podium.testing import structure
 
@@ -15,9 +15,11 @@ class Check(command.Command):
     Hardware is not asked: the rest of the contract is in podium.testing, for the driver's own tests.
     """
 
+    only_reads = True
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("driver", metavar="DRIVER", help="see podium driver list")
+        parser.add_argument("driver", metavar="DRIVER", type=converters.filled, help="see podium driver list")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:

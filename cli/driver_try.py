@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from podium import errors, states
-from podium.cli import command, entries
+from podium.cli import command, converters, entries
 from podium.cli.trials import subject
 from podium.cli.trials.transcript import Transcript
 from podium.cli.trials.trial import Trial
@@ -35,7 +35,7 @@ class Try(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("driver", metavar="DRIVER", help="see podium driver list")
+        parser.add_argument("driver", metavar="DRIVER", type=converters.filled, help="see podium driver list")
         for option, text in (
             ("--driver-info", "a setting of the machine, see podium driver show"),
             ("--option", "an option of the driver, in place of the config file's value"),
@@ -43,7 +43,9 @@ class Try(command.Command):
             parser.add_argument(
                 option, action="append", default=[], metavar="KEY=VALUE", type=entries.key_value, help=text
             )
-        parser.add_argument("--name", default="trial", help="the node's name (default: trial)")
+        parser.add_argument(
+            "--name", default="trial", type=converters.filled, help="the node's name (default: trial)"
+        )
         parser.add_argument(
             "--read", action="store_true", help="only read the power, as without --task, --set and --watch"
         )

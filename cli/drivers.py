@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from podium import errors
-from podium.cli import command
+from podium.cli import command, converters
 from podium.cli.showing.tables import Form
 from podium.client.calls.call import plain
 from podium.client.calls.drivers import Driver, DriverSummary
@@ -41,7 +41,7 @@ class Show(command.ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("driver", metavar="DRIVER", help="see podium driver list")
+        parser.add_argument("driver", metavar="DRIVER", type=converters.filled, help="see podium driver list")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:

@@ -106,7 +106,7 @@ class _Ledger(command.Lister):
         """Return the events of these nodes as a table."""
         with self.podium() as podium:
             found = self.events(podium, wanted, parsed_args)
-        columns = self.columns(parsed_args)
+        columns = self.made(parsed_args, self.columns(parsed_args), COLUMNS)
         return columns, [_values(event, columns) for event in found]
 
     def events(

@@ -53,16 +53,17 @@ def _attempt(app: App, argv: list[str]) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        for line in _lines(error):
+        for line in _lines(error, only_reads=app.only_reads):
             sys.stderr.write(f"podium: {line}\n")
         return 1
 
 
-def _lines(error: Exception) -> list[str]:
+def _lines(error: Exception, *, only_reads: bool) -> list[str]:
     if isinstance(error, errors.InvalidNode):
         more = len(error.faults) - _FAULTS_SHOWN
         rest = [f"and {more} more"] if more > 0 else []
-        return [*error.faults[:_FAULTS_SHOWN], *rest, "nothing was changed"]
+        end = [] if only_reads else ["nothing was changed"]
+        return [*error.faults[:_FAULTS_SHOWN], *rest, *end]
     if isinstance(error, errors.PodiumError):
         return [str(error)]
     return [f"unexpected {errors.one_line(error)}; --debug shows where it comes from"]

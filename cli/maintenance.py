@@ -3,6 +3,7 @@
 import argparse
 
 from podium.cli import arguments, command, converters
+from podium.client.calls.node_changes import Changed
 
 
 class _Maintenance(command.Command):
@@ -33,7 +34,7 @@ class Set(_Maintenance):
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
             done = podium.set_maintenance(nodes, reason=parsed_args.reason, where=where)
-        self.say(f"{done.changed} in maintenance")
+        self.say(_counted(done, "in maintenance"))
 
 
 class Unset(_Maintenance):
@@ -43,4 +44,10 @@ class Unset(_Maintenance):
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
         with self.podium() as podium:
             done = podium.set_maintenance(nodes, False, where=where)
-        self.say(f"{done.changed} out of maintenance")
+        self.say(_counted(done, "out of maintenance"))
+
+
+def _counted(done: Changed, how: str) -> str:
+    if not done.changed and done.unchanged:
+        return f"nothing changed: {done.unchanged} {how} already"
+    return f"{done.changed} {how}" + (f", {done.unchanged} already" if done.unchanged else "")

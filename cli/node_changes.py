@@ -5,8 +5,11 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from podium import errors, masking
-from podium.cli import arguments, command, converters, entries
+from podium.cli import arguments, command, converters, entries, node_update
+from podium.client.calls.node_changes import DeleteNodes
 from podium.client.enrolling import rows
 from podium.client.podium import Podium
 
@@ -56,8 +59,8 @@ class Create(Change):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("--driver", required=True, help="see podium driver list")
-        parser.add_argument("--name", help="a host name, by default the UUID")
+        parser.add_argument("--driver", required=True, type=converters.filled, help="see podium driver list")
+        parser.add_argument("--name", type=converters.filled, help="a host name, by default the UUID")
         parser.add_argument("--uuid", help="by default a new one")
         self.add_values(parser)
         arguments.add_force(parser)
@@ -88,7 +91,8 @@ class Create(Change):
 class Delete(command.Command):
     """Forget nodes: all of the named nodes, or none. Their history of power changes is kept.
 
-    A node that is protected, or active or with an instance outside of maintenance, is not forgotten.
+    A node that is protected, or active or with an instance outside of maintenance, is not forgotten. Many
+    nodes are forgotten only after you say yes, or with --yes.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -99,10 +103,23 @@ class Delete(command.Command):
             action="store_true",
             help="even where it is unknown which of two passwords the BMC has; both are deleted",
         )
+        arguments.add_yes(parser)
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
         nodes, where = arguments.chosen_to_change(self.parser, parsed_args)
+        call = DeleteNodes(nodes, where, force=parsed_args.force, confirmed=parsed_args.yes)
         with self.podium() as podium:
-            done = podium.delete_nodes(nodes, where, force=parsed_args.force)
+            try:
+                done = podium.ask(call)
+            except errors.NeedsConfirmation as fault:
+                meant = list(podium.nodes(nodes, ["name", "uuid"], where=where))
+                what = f"delete {node_update.named([node.name for node in meant])}"
+                if not self.confirms_many(what, fault, "changed"):
+                    self.warn("nothing was changed")
+                    return 1
+                # Exactly these: others may meet the conditions by now.
+                its = [node.uuid for node in meant]
+                done = podium.ask(msgspec.structs.replace(call, nodes=its, where=None, confirmed=True))
         self.say(f"{done.changed} deleted")
+        return 0

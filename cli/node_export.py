@@ -32,6 +32,8 @@ class Export(command.Command):
     node that the conductor has put into maintenance itself is exported without that.
     """
 
+    only_reads = True
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser)

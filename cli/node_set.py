@@ -4,7 +4,7 @@ import argparse
 from typing import Any, Final
 
 from podium import node_ranges
-from podium.cli import arguments, node_changes, record_options
+from podium.cli import arguments, converters, node_changes, record_options
 from podium.client.podium import Podium
 
 #: The options whose values are set as they are.
@@ -17,8 +17,8 @@ class Set(node_changes.Change):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser)
-        parser.add_argument("--name", help="a new name, for a single node")
-        parser.add_argument("--driver", help="another driver")
+        parser.add_argument("--name", type=converters.filled, help="a new name, for a single node")
+        parser.add_argument("--driver", type=converters.filled, help="another driver")
         self.add_values(parser)
         arguments.add_force(parser)
         parser.add_argument(

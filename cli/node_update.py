@@ -49,7 +49,7 @@ def lines(plan: Plan, *, deletes: bool) -> list[str]:
     """Return a plan for people."""
     found = []
     if plan.new:
-        found.append(f"new: {_names(plan.new)}")
+        found.append(f"new: {named(plan.new)}")
     if plan.new_chassis:
         found.append(f"new chassis: {', '.join(plan.new_chassis)}")
     found += _fields("change", plan.changed)
@@ -60,21 +60,22 @@ def lines(plan: Plan, *, deletes: bool) -> list[str]:
             if deletes
             else "not in the file, and left alone (--delete-missing deletes them)"
         )
-        found.append(f"{what}: {_names(plan.gone)}")
+        found.append(f"{what}: {named(plan.gone)}")
     found += _fields("left as it is, not in the file", plan.left)
     return [*found, f"{plan.unchanged} unchanged"]
 
 
 def _fields(what: str, found: Sequence[Fields], *, fold: bool = True) -> list[str]:
     lines = [
-        f"{what}: {_names(one.nodes) if fold else ', '.join(one.nodes)}: {', '.join(one.fields)}"
+        f"{what}: {named(one.nodes) if fold else ', '.join(one.nodes)}: {', '.join(one.fields)}"
         for one in found[:_MOST_LINES]
     ]
     more = sum(len(one.nodes) for one in found[_MOST_LINES:])
     return [*lines, f"{what}: and {more} more, each with other fields"] if more else lines
 
 
-def _names(names: Sequence[str]) -> str:
+def named(names: Sequence[str]) -> str:
+    """Return many names and their number, for people."""
     text = node_ranges.fold(names)
     more = f" ({len(names)} nodes)" if len(names) > 1 else ""
     return f"{text if len(text) <= _LONGEST else f'{text[:_LONGEST]}...'}{more}"

@@ -54,7 +54,7 @@ class List(command.Lister):
         parser = super().get_parser(prog_name)
         arguments.add_nodes(parser)
         parser.add_argument("--long", action="store_true", help="show every column")
-        parser.add_argument("--driver", help="only nodes of this driver")
+        parser.add_argument("--driver", type=converters.filled, help="only nodes of this driver")
         parser.add_argument(
             "--power-state",
             choices=_POWER_STATES,
@@ -75,7 +75,9 @@ class List(command.Lister):
             action="store_true",
             help="only nodes whose power the conductor is to restore, and why it has not done so yet",
         )
-        parser.add_argument("--conductor", metavar="HOST", help="only nodes of this conductor")
+        parser.add_argument(
+            "--conductor", metavar="HOST", type=converters.filled, help="only nodes of this conductor"
+        )
         parser.add_argument("--unserved", action="store_true", help="only nodes that no conductor serves")
         parser.add_argument(
             "--conductor-group",
@@ -83,10 +85,22 @@ class List(command.Lister):
             type=converters.group_name,
             help='only nodes of this group; "" for those of none',
         )
-        parser.add_argument("--provision-state", metavar="STATE", help="only nodes in this provision state")
-        parser.add_argument("--resource-class", metavar="CLASS", help="only nodes of this resource class")
-        parser.add_argument("--owner", help="only nodes of this owner")
-        parser.add_argument("--instance-uuid", metavar="UUID", help="only the node with this instance")
+        parser.add_argument(
+            "--provision-state",
+            metavar="STATE",
+            type=converters.filled,
+            help="only nodes in this provision state",
+        )
+        parser.add_argument(
+            "--resource-class",
+            metavar="CLASS",
+            type=converters.filled,
+            help="only nodes of this resource class",
+        )
+        parser.add_argument("--owner", type=converters.filled, help="only nodes of this owner")
+        parser.add_argument(
+            "--instance-uuid", metavar="UUID", type=converters.filled, help="only the node with this instance"
+        )
         parser.add_argument(
             "--extra",
             action="append",
@@ -98,8 +112,8 @@ class List(command.Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        columns = _columns(parsed_args)
-        needed = {"name", *(parsed_args.columns or columns), *parsed_args.sort_columns}
+        columns = self.made(parsed_args, _columns(parsed_args), FIELDS)
+        needed = {"name", *(parsed_args.columns or self.shown), *parsed_args.sort_columns}
         state = parsed_args.power_state
         nodes, where = arguments.chosen(self.parser, parsed_args, with_stale=False)
         with self.podium() as podium:

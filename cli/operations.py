@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
+from podium import states
 from podium.cli import arguments, command, converters, outcomes
 from podium.cli.showing.tables import Form
 from podium.client.calls.operations import Operation, Request
@@ -25,6 +26,8 @@ _COLUMNS: Final = (
     "requested_at",
     "reason",
 )
+#: What people ask for, where an action has the name of a state.
+_ASKED: Final[Mapping[str, str]] = {states.REBOOTING: "reboot", states.SOFT_REBOOTING: "soft reboot"}
 _DETAILS: Final = ("timeout", "cancelled_by", "cancelled_at")
 _OF_POWER: Final = ("then_off",)
 _OF_CREDENTIALS: Final = ("canaries", "undoes", "undone_by")
@@ -66,7 +69,7 @@ class List(command.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         with self.podium() as podium:
             found = podium.operations(limit=parsed_args.limit)
-            return _COLUMNS, [_shown(operation, _COLUMNS) for operation in found]
+            return _COLUMNS, [_shown(operation, _COLUMNS, parsed_args) for operation in found]
 
 
 class Show(command.ShowOne):
@@ -94,7 +97,7 @@ class Show(command.ShowOne):
         results = list(map(_of_node, requests)) if parsed_args.long else outcomes.folded(requests)
         is_power = operation.then_off is not None
         names = (*_COLUMNS, *_DETAILS, *(_OF_POWER if is_power else _OF_CREDENTIALS))
-        return (*names, "results"), [*_shown(operation, names), results]
+        return (*names, "results"), [*_shown(operation, names, parsed_args), results]
 
 
 class Cancel(command.Command):
@@ -117,6 +120,8 @@ class Cancel(command.Command):
 class Wait(outcomes.Waiting):
     """Wait until an operation has ended, and show its results, with like nodes folded."""
 
+    only_reads = True
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         arguments.add_operation(parser)
@@ -129,8 +134,11 @@ class Wait(outcomes.Waiting):
             return 0 if self.wait_for(podium, number) else 1
 
 
-def _shown(operation: Operation, columns: Sequence[str]) -> list[Any]:
-    return [getattr(operation, column) for column in columns]
+def _shown(operation: Operation, columns: Sequence[str], parsed_args: argparse.Namespace) -> list[Any]:
+    shown = {column: getattr(operation, column) for column in columns}
+    if parsed_args.formatter == "table":
+        shown["action"] = _ASKED.get(operation.action, operation.action)
+    return [*shown.values()]
 
 
 def _of_node(request: Request) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from podium import errors, node_ranges
+from podium import node_ranges
 from podium.cli import command
 from podium.client.calls.credentials import CredentialsAsked
 from podium.client.calls.operations import Asked, Operation, Request, RequestState
@@ -140,7 +140,10 @@ class Requesting(Waiting):
             if already and asked is not None and not asked.refused:
                 return 0
             self._show_refused(asked)
-            self.warn("nothing was requested")
+            is_empty = asked is not None and not (already or asked.refused)
+            self.warn(
+                "there are no such nodes, so nothing was requested" if is_empty else "nothing was requested"
+            )
             return 1
         with self.going_on(asked.operation):
             replaced = asked.replaced if isinstance(asked, Asked) else 0
@@ -151,17 +154,6 @@ class Requesting(Waiting):
                 self.warn(warning)
             reached = not wait or self.wait_for(podium, asked.operation)
         return 0 if reached and not asked.refused else 1
-
-    def confirms_many(self, what: str, fault: errors.NeedsConfirmation) -> bool:
-        """Return whether a person says yes to what is to be done with so many nodes.
-
-        :raises podium.errors.PodiumError: if there is nobody to ask
-        """
-        return self.confirms(
-            what,
-            f"to {what} needs --yes: these are more than [conductor] confirm_above = {fault.limit};"
-            " nothing was requested",
-        )
 
     def _show_refused(self, asked: Asked | CredentialsAsked | None) -> None:
         """Show why nodes were refused; those refused for the same reason share a line."""

@@ -29,10 +29,13 @@ class Parser(autopage.argparse.ArgumentParser):
         self.refuse(others)
         return parsed_args
 
-    def refuse(self, others: Sequence[str]) -> None:
-        """Leave with status 2 if something of the command line was not understood."""
+    def refuse(self, others: Sequence[str], where: str = "") -> None:
+        """Leave with status 2 if something of the command line was not understood.
+
+        :param where: it stands, in words
+        """
         if options := [one for one in others if one.startswith("-") and len(one) > 1]:
-            self.error(self._unknown(options[0]))
+            self.error(self._unknown(options[0], where))
         if others:
             self.error(f"{shortened(others[0])} is one argument too many")
 
@@ -44,12 +47,23 @@ class Parser(autopage.argparse.ArgumentParser):
             if " " not in one and not any(option.startswith(one.partition("=")[0]) for option in known):
                 message = self._unknown(one)
                 break
-        self.exit(2, told(message, self.prog))
+        self.exit(2, told(self._plain(message), self.prog))
 
-    def _unknown(self, given: str) -> str:
+    def _plain(self, message: str) -> str:
+        """Return argparse's words for a missing value or a wrong number as people would say it."""
+        if found := re.fullmatch(r"(argument (?:\S+/)?(\S+)): expected one argument", message):
+            following = [*self._argv, ""][self._argv.index(found[2]) + 1 :] if found[2] in self._argv else []
+            if following and following[0].startswith("-"):
+                return f"{found[1]}: a value does not begin with -, as {shortened(following[0])} does"
+            return f"{found[1]}: a value is missing"
+        return re.sub(r"invalid int value: (.*)", r"\1 is not a number", message)
+
+    def _unknown(self, given: str, where: str = "") -> str:
         option = given.partition("=")[0]  # what follows may be a secret
-        near = wording.nearest(option, self.options())
-        return f"there is no option {shortened(option)}" + (f"; did you mean {near}?" if near else "")
+        known = {one.lstrip("-"): one for one in self.options()}
+        near = known.get(wording.nearest(option.lstrip("-"), known) or "")
+        meant = f"; did you mean {near}?" if near else ""
+        return f"there is no option {shortened(option)}{where}{meant}"
 
     def options(self) -> list[str]:
         """Return the options that the help shows."""

@@ -25,6 +25,8 @@ class _Provision(command.Command):
         for one in found:
             text = one.provision_state if one.changed else f"{one.provision_state} already"
             alike.setdefault(text, []).append(one.name)
+        if not found:
+            self.say("there are no such nodes, so nothing changed")
         for text, names in alike.items():
             self.say(f"{node_ranges.fold(names)}: {text}")
 

@@ -93,6 +93,7 @@ class Forget(secrets.Command):
                 f"Remove all secrets that are encrypted with the key {key}, for good",
                 "this removes secrets for good: give --yes, as nobody can be asked here",
             ):
+                self.warn("nothing was removed")
                 return 1
             with self.progress("removing") as report:
                 lacking = loss.forget(database, key, report)

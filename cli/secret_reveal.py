@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from podium import errors, masking
-from podium.cli import arguments, command
+from podium.cli import arguments, command, converters
 from podium.cli.new_files import new_file
 from podium.client.enrolling.catalog import Catalog
 from podium.db import api, credential_changes
@@ -24,9 +24,11 @@ class Reveal(command.Command):
     log of logins (authpriv) says who did it.
     """
 
+    only_reads = True
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("node", metavar="NODE", help="its name or UUID")
+        parser.add_argument("node", metavar="NODE", type=converters.filled, help="its name or UUID")
         parser.add_argument(
             "--output-file", type=_file, required=True, metavar="FILE", help="which must not be there yet"
         )

@@ -53,6 +53,8 @@ class _Ask(command.Command):
     patience: ClassVar[float] = 30.0
     #: To be replaced by tests.
     clock = staticmethod(time.monotonic)
+    #: What is said of what was so before.
+    already = ""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -69,6 +71,7 @@ class _Ask(command.Command):
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         with self.podium() as podium:
             asked = self.ask(podium, parsed_args)
+            self.already = "" if asked.changed else " already"
             waits = until_answered(asked, timeout=parsed_args.timeout, tell=self.warn, clock=self.clock)
             lines, done = self._outcome_of_all(run(podium, waits))
         for line in "\n".join(lines).splitlines():
@@ -81,7 +84,7 @@ class _Ask(command.Command):
 
     def outcome(self, done: TaskCommand, hosts: int) -> str:
         """Return the words for a command that so many conductors carried out, the slowest as ``done``."""
-        return f"{done.action}d"
+        return f"{done.action}d{self.already}"
 
     def _outcome_of_all(self, found: Answered) -> tuple[list[str], bool]:
         """Return the answers, of each conductor if any failed, and whether the command was carried out."""
@@ -112,6 +115,7 @@ class Run(_Ask):
         parser.add_argument(
             "--node",
             metavar="NODE",
+            type=converters.filled,
             help="name or UUID of the only node to run for, if the task runs for each node; works while it"
             " runs for all, too",
         )
@@ -139,5 +143,12 @@ class Disable(_Ask):
 
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", metavar="TASK", help="its name, as `podium task list` shows it")
-    parser.add_argument("--conductor", metavar="HOST", help="only this conductor, if several have the task")
+    parser.add_argument(
+        "task", metavar="TASK", type=converters.filled, help="its name, as `podium task list` shows it"
+    )
+    parser.add_argument(
+        "--conductor",
+        metavar="HOST",
+        type=converters.filled,
+        help="only this conductor, if several have the task",
+    )

@@ -89,7 +89,7 @@ class Revoke(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("name", metavar="NAME", help="see podium token list")
+        parser.add_argument("name", metavar="NAME", type=converters.filled, help="see podium token list")
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:

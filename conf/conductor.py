@@ -99,8 +99,8 @@ opts = [
         "confirm_above",
         default=50,
         min=0,
-        help="Number of nodes above which podium node power, podium credential set and podium operation undo "
-        "ask for confirmation.",
+        help="Number of nodes above which podium node power, podium node delete, podium credential set and "
+        "podium operation undo ask for confirmation.",
     ),
     cfg.Opt(
         "power_on_limits",

@@ -238,6 +238,15 @@ def in_maintenance(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
     return found
 
 
+def with_values(connection: sa.Connection, ids: Sequence[int], values: Mapping[str, Any]) -> set[int]:
+    """Those of some nodes that have all of these values."""
+    equal = [nodes.c[name].is_not_distinct_from(value) for name, value in values.items()]
+    found: set[int] = set()
+    for chunk in chunks(ids):
+        found |= {*connection.scalars(sa.select(nodes.c.id).where(nodes.c.id.in_(chunk), *equal))}
+    return found
+
+
 def _find(connection: sa.Connection, record: type[_N], wanted: Sequence[str]) -> list[_N]:
     found: dict[str, _N] = {}
     for chunk in chunks(wanted):

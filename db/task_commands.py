@@ -106,18 +106,20 @@ def prune(connection: sa.Connection, before: datetime) -> None:
     connection.execute(sa.delete(task_commands).where(old))
 
 
-def switch(connection: sa.Connection, conductor: str | None, task: str, off: bool) -> None:
-    """Record whether people have disabled a task.
+def switch(connection: sa.Connection, conductor: str | None, task: str, off: bool) -> bool:
+    """Record whether people have disabled a task; return whether that is new.
 
     :param conductor: for which; None for all, also those that come later
     :raises podium.errors.Conflict: when one conductor is to run what all may not
     """
     its = [disabled.c.task == task, *([] if conductor is None else [disabled.c.conductor == conductor])]
+    before = {*connection.scalars(sa.select(disabled.c.conductor).where(*its))}
     connection.execute(sa.delete(disabled).where(*its))
     if off:
         connection.execute(sa.insert(disabled).values(task=task, conductor=conductor or _ALL))
     elif conductor is not None and task in switched_off(connection, conductor):
         raise errors.Conflict(f"{task} is disabled for all conductors; enable it without --conductor")
+    return before != ({conductor or _ALL} if off else set())
 
 
 def switched_off(connection: sa.Connection, conductor: str) -> set[str]:

@@ -65,6 +65,7 @@ class DeleteNodes(Call[Changed], frozen=True):
 
     :param where: conditions that the nodes meet: of those named, or of all where none is named
     :param force: even where it is unknown which of two passwords the BMC has; both are deleted
+    :param confirmed: needed for more nodes than ``[conductor] confirm_above``
     """
 
     method = "POST"
@@ -74,3 +75,4 @@ class DeleteNodes(Call[Changed], frozen=True):
     nodes: Nodes | None = None
     where: Where | None = None
     force: bool = False
+    confirmed: bool = False

@@ -70,9 +70,11 @@ class TaskAsked(Record, frozen=True, kw_only=True):
     """What was asked of conductors.
 
     :param commands: by conductor, the numbers of the commands, one to each of its workers
+    :param changed: false if people had enabled, or disabled, the task so already
     """
 
     commands: dict[str, list[int]]
+    changed: bool = True
 
 
 class RunTask(Call[TaskAsked], frozen=True):

@@ -11,6 +11,7 @@ from podium.client.calls.node_changes import Changed, DeleteNodes, SetMaintenanc
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.node_set import set_nodes
 from podium.client.local.nodes import required_names
+from podium.client.local.operations import check_number
 from podium.client.records import maintenance, record_rules
 from podium.db import api, credential_changes
 from podium.db.changes import next_change
@@ -22,13 +23,17 @@ def set_maintenance(backend: Backend, call: SetMaintenance) -> Changed:
     if (reason := texts.check_reason(call.reason)) is not None and call.maintenance:
         values["maintenance_reason"] = reason
 
+    # Failures of reads say nothing of whether somebody has put it into maintenance.
+    compared = {name: value for name, value in values.items() if name != "power_failures"}
     doubtful: list[str] = []
 
     def work(connection: sa.Connection) -> Changed:
         found = api.find_keys(connection, required_names(backend, connection, call.nodes, call.where))
-        api.update_nodes(connection, {node.id: values for node in found})
-        doubtful[:] = credential_changes.in_doubt(connection, [node.id for node in found])
-        return Changed(changed=len(found))
+        numbers = [node.id for node in found]
+        so_already = api.with_values(connection, numbers, compared)
+        api.update_nodes(connection, {number: values for number in numbers if number not in so_already})
+        doubtful[:] = credential_changes.in_doubt(connection, numbers)
+        return Changed(changed=len(found) - len(so_already), unchanged=len(so_already))
 
     return backend.write(call, work, lambda _: _warnings(doubtful))
 
@@ -49,6 +54,8 @@ def delete_nodes(backend: Backend, call: DeleteNodes) -> Changed:
     def work(connection: sa.Connection) -> Changed:
         next_change(connection, deleted=True)
         found = api.find_nodes(connection, required_names(backend, connection, call.nodes, call.where))
+        if not call.confirmed:
+            check_number(backend, len(found))
         for node in found:
             record_rules.check_deletion(node)
         api.delete_nodes(connection, [node.id for node in found], force=call.force)

@@ -101,6 +101,10 @@ def select(
         sealed=True,
         **_equal(chosen),
     )
+    if not rows and after is None and not chosen.is_empty:
+        from podium.client.local import unknown_values  # which lists with nodes need not
+
+        unknown_values.check(connection, chosen)
     if shown := {*fields}.intersection(MAPPINGS):
         rows = [backend.catalog.masked(row) for row in rows]
         for row in rows:

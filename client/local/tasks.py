@@ -150,8 +150,9 @@ def _switch(action: str) -> Callable[[Backend, EnableTask | DisableTask], TaskAs
     def switch(backend: Backend, call: EnableTask | DisableTask) -> TaskAsked:
         def work(connection: sa.Connection) -> TaskAsked:
             running = _running(backend, connection, call.task, call.conductor)
-            task_commands.switch(connection, call.conductor, call.task, off=action == "disable")
-            return _asked(backend, connection, call.task, action, running)
+            changed = task_commands.switch(connection, call.conductor, call.task, off=action == "disable")
+            asked = _asked(backend, connection, call.task, action, running)
+            return TaskAsked(commands=asked.commands, changed=changed)
 
         return backend.write(call, work)
 

@@ -85,7 +85,7 @@ def test_a_command_that_does_something_never_means_all_by_silence(podium: Run, f
 def test_commands_that_change_nodes_take_conditions(podium: Run, fleet: None) -> None:
     for command, said in (
         (["node", "maintenance", "set", "--where", "extra.rack=r1"], "2 in maintenance\n"),
-        (["node", "maintenance", "unset", "--all"], "3 out of maintenance\n"),
+        (["node", "maintenance", "unset", "--all"], "2 out of maintenance, 1 already\n"),
         (["node", "set", "--description", "a", "r1*", "--where", "power_state=on"], "1 changed\n"),
         (["node", "manage", "--where", "description=a"], "r1n1: manageable\n"),
         (["node", "power", "on", "--unhealthy"], "operation 1: 1 requested\n"),

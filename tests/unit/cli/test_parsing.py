@@ -12,11 +12,25 @@ from podium.cli.main import main
             "there is no option --driveer; did you mean --driver? See: podium node list --help",
         ),
         ("node list -x", "there is no option -x; see: podium node list --help"),
-        ("node list --stale", "argument --stale: expected one argument; see: podium node list --help"),
+        ("node list --stale", "argument --stale: a value is missing; see: podium node list --help"),
+        (
+            "events --since -5m",
+            "argument --since: a value does not begin with -, as -5m does; see: podium events --help",
+        ),
+        (
+            "node list --max-width x",
+            "argument --max-width: 'x' is not a number; see: podium node list --help",
+        ),
+        ("node history n1 --since 5m", "there is no option --since; see: podium node history --help"),
+        (
+            "node power up n1",
+            "there is no command node power up; did you mean node power on? See: podium node power on --help",
+        ),
+        ("node power bogus", "there is no command node power bogus; see: podium node power --help"),
         ("node show", "the following arguments are required: NODE; see: podium node show --help"),
         ("node show a b", "b is one argument too many; see: podium node show --help"),
-        ("-f json node list", "there is no option -f; see: podium --help"),
-        ("--bogus", "there is no option --bogus; see: podium --help"),
+        ("-f json node list", "there is no option -f before a command; see: podium --help"),
+        ("--bogus", "there is no option --bogus before a command; see: podium --help"),
         ("nonsense", "there is no command nonsense; see: podium --help"),
         ("node nonsense n1", "there is no command node nonsense; see: podium node --help"),
         (
@@ -25,13 +39,18 @@ from podium.cli.main import main
         ),
         ("power", "there is no command power; did you mean node power? See: podium node power --help"),
         ("version", "there is no command version; did you mean --version? See: podium --help"),
+        (
+            "node list ",
+            "argument NODE: it is empty, as a variable is that the shell does not know;"
+            " see: podium node list --help",
+        ),
         ("operation wait 0", "argument ID: 0 is not a number from 1 on; see: podium operation wait --help"),
     ],
 )
 def test_a_slip_is_one_line_with_the_way_to_the_help(
     words: str, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(words.split()) == 2
+    assert main(words.split(" ")) == 2
     assert capsys.readouterr() == ("", f"podium: {line}\n")
 
 

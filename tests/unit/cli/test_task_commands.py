@@ -267,9 +267,12 @@ def test_a_conductor_that_is_silent_meanwhile_is_not_said_to_have_ended(
 def test_a_task_is_switched_by_its_conductor(podium: Run, database: Database, action: str) -> None:
     go_online(database, "head")
     with answering(database):
+        podium("task", "disable" if action == "enable" else "enable", "acme.poll")
         done = podium("task", action, "acme.poll")
+        again = podium("task", action, "acme.poll")
     assert (done.returncode, done.stdout) == (0, f"acme.poll: {action}d\n")
-    assert asked(database) == [("head", "acme.poll", action, None)]
+    assert (again.returncode, again.stdout) == (0, f"acme.poll: {action}d already\n")
+    assert asked(database)[1:] == [("head", "acme.poll", action, None)] * 2
 
 
 def refused(database: Database, done: "subprocess.CompletedProcess[str]") -> str:

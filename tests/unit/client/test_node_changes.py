@@ -35,12 +35,37 @@ def test_maintenance_is_set_and_unset(podium: Podium, enrol: Enrol, database: Da
     assert (node(database, "n2").maintenance, node(database, "n1").maintenance) == (False, True)
 
 
+def test_a_maintenance_that_is_so_already_is_counted_apart(
+    podium: Podium, enrol: Enrol, database: Database
+) -> None:
+    enrol("n1", power_failures=3)
+    (before,) = enrol("n2", maintenance=True, maintenance_reason="new fans")
+    assert podium.set_maintenance("n[1-2]", False).unchanged == 1
+    assert node(database, "n1").power_failures == 3
+    assert node(database, "n2").version > before.version
+    done = podium.set_maintenance("n[1-2]", reason="new fans")
+    assert (done.changed, done.unchanged) == (2, 0)
+    done = podium.set_maintenance("n[1-2]")
+    assert (done.changed, done.unchanged) == (0, 2)
+    done = podium.set_maintenance("n[1-2]", reason="other fans")
+    assert (done.changed, done.unchanged) == (2, 0)
+
+
 def test_all_nodes_are_deleted_or_none(podium: Podium, enrol: Enrol) -> None:
     enrol("n1", "n2", "n3")
     with pytest.raises(errors.NodeNotFound, match="n4"):
         podium.delete_nodes("n[1-4]")
     assert podium.delete_nodes(["n1", "n3"]).changed == 2
     assert [one.name for one in podium.nodes()] == ["n2"]
+
+
+def test_many_nodes_are_deleted_only_when_that_is_confirmed(podium: Podium, enrol: Enrol) -> None:
+    enrol(*(f"n{number}" for number in range(51)))
+    with pytest.raises(errors.NeedsConfirmation) as refused:
+        podium.delete_nodes("n[0-50]")
+    assert (refused.value.nodes, refused.value.limit) == (51, 50)
+    assert len(list(podium.nodes())) == 51
+    assert podium.delete_nodes("n[0-50]", confirmed=True).changed == 51
 
 
 def test_entries_are_put_beside_those_that_are_there(

@@ -132,3 +132,31 @@ def test_a_text_may_speak_of_null_characters(podium: Podium, enrol: Enrol) -> No
     enrol("n1")
     podium.set_nodes("n1", set={"extra": {"a": "\\u0000", "\\\\u0000": 1}})
     assert podium.node("n1").extra == {"a": "\\u0000", "\\\\u0000": 1}
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ({"driver": "ipmo"}, r"there is no driver ipmo; did you mean ipmi\?"),
+        ({"driver": "snmp"}, "there is no driver snmp; there are acme, fake, .*ipmi"),
+        ({"provision_state": "activ"}, r"there is no provision state activ; did you mean active\?"),
+        ({"conductor_group": "r9"}, r"there is no conductor group r9; there are r1"),
+    ],
+)
+def test_a_condition_with_a_value_that_nobody_has_is_refused(
+    podium: Podium, enrol: Enrol, condition: dict[str, str], told: str
+) -> None:
+    enrol("n1", driver="acme", conductor_group="r1")
+    with pytest.raises(errors.BadRequest, match=told):
+        list(podium.nodes(**condition))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [{"driver": "acme"}, {"driver": "ipmi"}, {"provision_state": "enroll"}, {"conductor_group": ""}],
+)
+def test_a_condition_that_only_no_node_meets_is_not_refused(
+    podium: Podium, enrol: Enrol, condition: dict[str, str]
+) -> None:
+    enrol("n1", driver="acme", conductor_group="r1")
+    assert list(podium.nodes(owner="nobody", **condition)) == []

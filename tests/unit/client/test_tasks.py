@@ -113,11 +113,13 @@ def test_a_run_for_one_node_is_asked_of_its_owner(podium: Podium, database: Data
 
 def test_a_task_is_disabled_and_enabled_for_all_or_for_one(podium: Podium, database: Database) -> None:
     go_online(database, "head")
-    podium.disable_task("acme.poll")
+    assert podium.disable_task("acme.poll").changed
+    assert not podium.disable_task("acme.poll").changed
     assert podium.task("acme.poll").state == "idle, disabled"
     with pytest.raises(errors.Conflict, match="acme.poll is disabled for all conductors; enable it without"):
         podium.enable_task("acme.poll", "head")
-    podium.enable_task("acme.poll")
+    assert podium.enable_task("acme.poll").changed
+    assert not podium.enable_task("acme.poll").changed
     assert podium.task("acme.poll").state == "idle"
 
 
