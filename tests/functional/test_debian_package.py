@@ -45,7 +45,7 @@ def test_the_package_is_installed_used_upgraded_removed_and_purged(machine: Mach
 
     machine.run("systemctl start podium-conductor podium-api")
     machine.run("useradd --groups podium-admins alice && useradd bob")
-    machine.run("runuser -u alice -- podium node create n1 --driver fake")
+    machine.run("runuser -u alice -- podium node create --name n1 --driver fake")
     machine.run("runuser -u alice -- podium node power on n1 --wait")
     assert machine.run("runuser -u alice -- podium node list -f value -c power_state") == "power on\n"
     refused = machine.try_to("runuser -u bob -- podium node list")
