@@ -228,3 +228,21 @@ def test_of_many_nodes_none_is_changed_while_one_is_reserved(database: Database,
             change(connection)
     with database.read() as connection:
         assert {row.maintenance for row in api.list_nodes(connection)} == {False}
+
+
+def test_nodes_with_values_are_found_by_values_that_may_be_none(database: Database) -> None:
+    rows = [
+        {"name": "n1", "driver": "fake"},
+        {"name": "n2", "driver": "fake", "maintenance": True},
+        {"name": "n3", "driver": "fake", "maintenance": True, "maintenance_reason": "fans"},
+    ]
+    with database.write() as connection:
+        api.create_nodes(connection, rows)
+        found = {node.name: node.id for node in api.find_keys(connection, ["n1", "n2", "n3"])}
+        ids = [*found.values()]
+        assert api.with_values(connection, ids, {"maintenance": True, "fault": None}) == {
+            found["n2"],
+            found["n3"],
+        }
+        assert api.with_values(connection, ids, {"maintenance_reason": "fans"}) == {found["n3"]}
+        assert api.with_values(connection, ids[:1], {"maintenance_reason": None}) == {found["n1"]}
