@@ -133,7 +133,7 @@ class Site:
         user = secrets.make("a password in a webhook")
         self.metrics = free_port()
         text = (
-            "sync_power_state_interval = 1\nworkers = 2\n"
+            "sync_power_state_interval = 1\npower_state_change_timeout = 5\nworkers = 2\n"
             f"[metrics]\nlisten = 127.0.0.1:{self.metrics}\n"
             f"[notifications]\nwebhook_token = {token}\n"
             f"webhook_urls = http://{where}/1, http://u:{user}@{where}/2\n"
