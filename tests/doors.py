@@ -40,7 +40,7 @@ class Door:
         self.api = Api(folder, settings, default=strategy, url=self.conductor.url)
         self.api.config.write_text(self.api.config.read_text().replace("port = 0", f"port = {port}"))
         headers = {"X-OpenStack-Ironic-API-Version": "latest"}
-        self.http = httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE)
+        self.http = httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE, verify=False)
 
     def __enter__(self) -> Self:
         self.start()
