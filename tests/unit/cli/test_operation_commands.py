@@ -9,16 +9,18 @@ from podium import errors
 from podium.client.local import operations
 from podium.client.waiting import operation
 from podium.client.waiting.owners import OwnersWatch
+from podium.db import api
 from podium.db import operations as statements
+from podium.db.engine import Database
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(autouse=True)
-def three_nodes(podium_here: Run, head: Any) -> None:
+def three_nodes(database: Database, head: Any) -> None:
     head.go_online()
-    for name in ("n1", "n2", "n3"):
-        podium_here("node", "create", "--driver", "fake", "--name", name)
+    with database.write() as connection:
+        api.create_nodes(connection, [{"name": name, "driver": "fake"} for name in ("n1", "n2", "n3")])
 
 
 def shown(podium: Run, *arguments: str) -> dict[str, Any]:

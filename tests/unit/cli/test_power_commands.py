@@ -18,9 +18,9 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def three_nodes(podium: Run) -> None:
-    for name in ("n1", "n2", "n3"):
-        podium("node", "create", "--driver", "fake", "--name", name)
+def three_nodes(database: Database) -> None:
+    with database.write() as connection:
+        api.create_nodes(connection, [{"name": name, "driver": "fake"} for name in ("n1", "n2", "n3")])
 
 
 @pytest.fixture
