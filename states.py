@@ -11,6 +11,7 @@ __all__ = [
     "ACTIONS",
     "CHANGE_CREDENTIALS",
     "ERROR",
+    "HEALTHS",
     "INJECT_NMI",
     "POWER_CYCLE",
     "POWER_OFF",
@@ -36,6 +37,9 @@ POWER_CYCLE: Final = "power cycle"
 INJECT_NMI: Final = "inject nmi"
 #: What a request is for that leaves the power alone, and stands where those for the power stand.
 CHANGE_CREDENTIALS: Final = "change credentials"
+
+#: What drivers report of the health of nodes and sensors, in Redfish's words, by the word that people type.
+HEALTHS: Final[Mapping[str, str]] = {"ok": "OK", "warning": "Warning", "critical": "Critical"}
 
 #: What a read of the hardware may return.
 PowerState: TypeAlias = Literal["power on", "power off", "error"]

@@ -28,7 +28,7 @@ COMMANDS: Final = (
     ("db copy", "database:Copy", "copy everything to another database"),
     ("status", "status:Show", "show what needs attention, and how the whole fleet is"),
     ("node create", "node_changes:Create", "enrol a node"),
-    ("node import", "node_import:Import", "enrol the nodes that a YAML or JSON file lists"),
+    ("node import", "node_import:Import", "enrol the nodes that a YAML, JSON or CSV file lists"),
     ("node export", "node_export:Export", "print nodes in the form of node import"),
     ("node list", "nodes:List", "list nodes and their power state"),
     ("node watch", "node_watch:Watch", "show nodes as they change"),

@@ -64,7 +64,9 @@ def has_health(connection: sa.Connection, status: str) -> sa.ColumnElement[bool]
     is_known = is_health_known(connection)
     if status == "none":
         return sa.or_(nodes.c.health.is_(sa.null()), ~is_known)
-    return sa.and_(is_known, entry(connection.dialect.name, nodes.c.health, "status") == status)
+    return sa.and_(
+        is_known, entry(connection.dialect.name, nodes.c.health, "status") == states.HEALTHS[status]
+    )
 
 
 def is_health_known(connection: sa.Connection) -> sa.ColumnElement[bool]:

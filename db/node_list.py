@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from podium import errors
+from podium import errors, states
 from podium.db import name_keys, node_conditions
 from podium.db.api import find_keys
 from podium.db.bulk import chunks
@@ -124,14 +124,21 @@ def names_by(
 
 
 def healths(connection: sa.Connection) -> dict[tuple[str, bool], int]:
-    """Return how many nodes that a conductor looks after have each known health, in maintenance or not."""
+    """Return how many nodes that a conductor looks after have each known health, in maintenance or not.
+
+    :returns: by the health as people type it, and by ``maintenance``
+    """
     status = node_conditions.entry(connection.dialect.name, nodes.c.health, "status")
     query = sa.select(status, nodes.c.maintenance, sa.func.count())
     query = query.where(
         IS_CONDUCTED, nodes.c.health.is_not(sa.null()), node_conditions.is_health_known(connection)
     )
     query = query.group_by(sa.literal_column("1"), sa.literal_column("2"))
-    return {(health, maintenance): count for health, maintenance, count in connection.execute(query)}
+    typed = {reported: word for word, reported in states.HEALTHS.items()}
+    return {
+        (typed.get(health, health), maintenance): count
+        for health, maintenance, count in connection.execute(query)
+    }
 
 
 def shards(connection: sa.Connection) -> list[tuple[str | None, int]]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from podium import states
+
 #: What a node's health and its sensors' can be.
-STATUSES: Final = ("OK", "Warning", "Critical")
+STATUSES: Final = tuple(states.HEALTHS.values())
 #: Fields of a node that may hold secrets.
 _HOLDING: Final = ("driver_info", "properties", "extra", "driver_internal_info")
 #: Reasons of a node's health, and characters of one.

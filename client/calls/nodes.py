@@ -21,7 +21,7 @@ HealthStatus: TypeAlias = Literal["ok", "warning", "critical", "none"]
 class Health(Record, frozen=True, kw_only=True):
     """How well a machine is, as its driver reported.
 
-    :param status: ok, warning or critical
+    :param status: ``OK``, ``Warning`` or ``Critical``
     """
 
     status: str

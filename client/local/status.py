@@ -40,7 +40,6 @@ _POWER: Final = {
     "power_off": states.POWER_OFF,
     "power_error": states.ERROR,
 }
-_HEALTHS: Final = ("ok", "warning", "critical")
 
 
 def get_status(backend: Backend, _: GetStatus) -> Status:
@@ -85,7 +84,8 @@ def _node_counts(figures: FleetFigures, healths: Mapping[tuple[str, bool], int],
     its = figures.further
     power = {name: its[f"is_{name}"] for name in _POWER}
     health = {
-        f"health_{name}": healths.get((name, False), 0) + healths.get((name, True), 0) for name in _HEALTHS
+        f"health_{name}": healths.get((name, False), 0) + healths.get((name, True), 0)
+        for name in states.HEALTHS
     }
     return NodeCounts(
         total=figures.nodes,

@@ -63,7 +63,7 @@ _TARGETS: Final = {
     **{one: one for one in (*states.ACTIONS, states.CHANGE_CREDENTIALS)},
     "reboot": states.REBOOTING,
 }
-_HEALTHS: Final = {one: one for one in ("ok", "warning", "critical")}
+_HEALTHS: Final = {one: one for one in states.HEALTHS}
 
 #: Fields that are true or not, so that their name alone is a condition.
 _TRUTHS: Final = ("maintenance", "retired", "failing", "unhealthy", "unserved", "would_enforce")

@@ -39,7 +39,7 @@ def fleet(database: Database) -> None:
         rows = [
             {"name": "r1n1", "power_state": "power on", "extra": {"rack": "r1"}},
             {"name": "r1n2", "power_state": "power off", "extra": {"rack": "r1"}},
-            {"name": "r2n1", "health": {"status": "critical", "reasons": []}},
+            {"name": "r2n1", "health": {"status": "Critical", "reasons": []}},
         ]
         api.create_nodes(connection, [{**row, "driver": "fake"} for row in rows])
 

@@ -40,11 +40,11 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 #: What is wrong with some nodes.
 _ILL: dict[str, dict[str, Any]] = {
     "r1n[1-3]": {"maintenance": True, "fault": POWER_FAILURE, "power_failures": 9},
-    "r1n4": {"health": {"status": "critical", "reasons": ["fan"]}},
+    "r1n4": {"health": {"status": "Critical", "reasons": ["fan"]}},
     "r1n5": {"power_state": "error"},
     "r1n[6-7]": {"power_failures": 2},
-    "r1n8": {"health": {"status": "warning", "reasons": ["disk"]}},
-    "r1n9": {"health": {"status": "critical", "reasons": ["fan"]}, "maintenance": True},
+    "r1n8": {"health": {"status": "Warning", "reasons": ["disk"]}},
+    "r1n9": {"health": {"status": "Critical", "reasons": ["fan"]}, "maintenance": True},
     "r1n10": {"credentials_expire_at": utcnow() - timedelta(days=1)},
     "r1n11": {"power_policy": "ignore"},
 }

@@ -57,7 +57,7 @@ def test_an_event_loop_gets_the_same(async_podium: Callable[[], AsyncPodium], en
 
 def test_nodes_are_listed_by_what_is_noted_of_them(podium: Podium, enrol: Enrol) -> None:
     enrol("n1", extra={"rack": "r7"}, owner="physics", resource_class="large", provision_state="active")
-    enrol("n2", extra={"rack": "r7", "row": 3}, owner="maths", health={"status": "critical", "reasons": []})
+    enrol("n2", extra={"rack": "r7", "row": 3}, owner="maths", health={"status": "Critical", "reasons": []})
     enrol("n3", conductor_group="north")
     for conditions, found in (
         ({"extra": {"rack": "r7"}}, ["n1", "n2"]),

@@ -15,7 +15,7 @@ Enrol = Callable[..., list[NodeRecord]]
 
 
 def test_nodes_are_counted_by_what_they_are(podium: Podium, database: Database, enrol: Enrol) -> None:
-    health = {"status": "ok", "reasons": []}
+    health = {"status": "OK", "reasons": []}
     enrol("n1", "n2", power_state="power on", health=health)
     enrol("n3", power_state="power off", wanted_power_state="power on", power_policy="enforce")
     enrol("n4", "n5", maintenance=True)

@@ -120,7 +120,7 @@ def test_a_sweep_does_not_change_the_version_by_which_readings_are_accepted(
 
 def test_what_conductors_learn_otherwise_is_news(database: Database, enrol: Enrol) -> None:
     (node,) = enrol("n1")
-    health = {"status": "warning", "reasons": ["a fan"]}
+    health = {"status": "Warning", "reasons": ["a fan"]}
     for step in (
         lambda connection: fleet.record_health(connection, {node.id: health}),
         lambda connection: faults.record_enforcement(connection, {node.id: "waits"}),

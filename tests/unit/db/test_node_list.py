@@ -1,15 +1,18 @@
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from podium import states
 from podium.db import clock, node_list
 from podium.db.api import create_nodes
 from podium.db.engine import Database
+from podium.drivers import base
 
 pytestmark = pytest.mark.mariadb_long
 
-_OK = {"status": "ok", "reasons": []}
+_OK = {"status": "OK", "reasons": []}
 
 
 def names(database: Database, **conditions: Any) -> list[str]:
@@ -22,7 +25,7 @@ def test_a_health_counts_as_long_as_its_report_lasts(database: Database) -> None
         now = clock.now(connection)
         reported = {
             "fresh": (_OK, now - timedelta(seconds=60), 3600.0),
-            "frail": ({**_OK, "status": "warning"}, now, 3600.0),
+            "frail": ({**_OK, "status": "Warning"}, now, 3600.0),
             "lasting": (_OK, None, None),
             "outdated": (_OK, now - timedelta(seconds=60), 30.0),
             "ahead": (_OK, now + timedelta(seconds=3600), 3600.0),
@@ -36,6 +39,20 @@ def test_a_health_counts_as_long_as_its_report_lasts(database: Database) -> None
     assert names(database, health="ok") == ["fresh", "lasting"]
     assert names(database, health="warning") == ["frail"]
     assert names(database, health="none") == ["ahead", "never", "outdated"]
+
+
+@pytest.mark.parametrize("typed, reported", states.HEALTHS.items())
+def test_what_a_driver_reports_is_found_by_the_word_that_people_type(
+    database: Database, typed: str, reported: str
+) -> None:
+    health = dataclasses.asdict(base.Health(reported))
+    with database.write() as connection:
+        create_nodes(connection, [{"name": "n1", "driver": "fake", "health": health}])
+    assert {word: names(database, health=word) for word in states.HEALTHS} == {
+        word: ["n1"] if word == typed else [] for word in states.HEALTHS
+    }
+    with database.read() as connection:
+        assert node_list.healths(connection) == {(typed, False): 1}
 
 
 def test_only_none_at_all_is_every_node(database: Database) -> None:

@@ -75,10 +75,10 @@ def test_all_is_secret_of_a_driver_that_is_not_known_here(template: Template) ->
     assert shown(template, driver="gone", driver_info='{"place": 1}')["driver_info"] == {"place": "******"}
 
 
-@pytest.mark.parametrize("age, found", [(10, "ok"), (60, None)])
+@pytest.mark.parametrize("age, found", [(10, "OK"), (60, None)])
 def test_a_health_is_shown_until_it_is_outdated(template: Template, age: float, found: str | None) -> None:
     at = NOW - timedelta(seconds=age)
-    health = {"health": {"status": "ok"}, "health_checked_at": at, "health_lasts": 30.0}
+    health = {"health": {"status": "OK"}, "health_checked_at": at, "health_lasts": 30.0}
     assert shown(template, **health)["health"] == found
 
 

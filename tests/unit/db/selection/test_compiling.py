@@ -63,7 +63,7 @@ def _nodes(now: datetime) -> Iterator[dict[str, Any]]:
         row["power_changed_at"] = chance.choice(
             (None, datetime(2024, 6, 1, 12, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC))
         )
-        status = chance.choice((None, "ok", "warning", "critical"))
+        status = chance.choice((None, "OK", "Warning", "Critical"))
         row["health"] = status and {"status": status, "reasons": []}
         row["health_checked_at"] = chance.choice((None, now - timedelta(hours=2)))
         row["health_lasts"] = chance.choice((None, 600.0, 86_400.0))
@@ -147,7 +147,7 @@ def _flags(now: datetime) -> dict[str, Callable[[Row], bool]]:
     return {
         "maintenance": lambda row: row["maintenance"],
         "retired": lambda row: bool(row["retired"]),
-        "unhealthy": lambda row: _health(row, now) in ("warning", "critical"),
+        "unhealthy": lambda row: _health(row, now) in ("Warning", "Critical"),
         "unserved": _is_conducted,
         "failing": _is_failing,
         "would_enforce": _would_enforce,
@@ -156,9 +156,9 @@ def _flags(now: datetime) -> dict[str, Callable[[Row], bool]]:
         "power_state=none": lambda row: row["power_state"] is None,
         "power_state in (off, error, none)": lambda row: row["power_state"] != "power on",
         "power_state!='power off'": lambda row: row["power_state"] != "power off",
-        "health!=OK": lambda row: _health(row, now) != "ok",
+        "health!=OK": lambda row: _health(row, now) != "OK",
         "health=none": lambda row: _health(row, now) is None,
-        "health in (ok, 'critical')": lambda row: _health(row, now) in ("ok", "critical"),
+        "health in (ok, 'critical')": lambda row: _health(row, now) in ("OK", "Critical"),
         "age=none": lambda row: _age(row, now) is None,
     }
 
