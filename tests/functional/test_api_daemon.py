@@ -91,6 +91,7 @@ def test_garbage_is_answered_with_400_and_not_logged(api: Api, data: bytes) -> N
     assert "uvicorn" not in api.text()
 
 
+@only_long
 def test_another_one_at_the_same_port_or_socket_is_refused_in_one_line(api: Api, tmp_path: Path) -> None:
     other = Api(tmp_path, f"[api]\nport = {api.port}\n")
     assert f"[api] port = {api.port} at 127.0.0.1 is in use" in other.refusal()
@@ -100,6 +101,7 @@ def test_another_one_at_the_same_port_or_socket_is_refused_in_one_line(api: Api,
     assert api.get(local=True).status == 200
 
 
+@only_long
 def test_a_socket_that_was_left_behind_is_replaced_and_another_file_is_not(tmp_path: Path) -> None:
     api = Api(tmp_path)
     with socket.socket(socket.AF_UNIX) as left:

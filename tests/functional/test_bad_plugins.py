@@ -167,6 +167,7 @@ def rack(tmp_path: Path) -> Iterator[Rack]:
         yield running
 
 
+@only_long
 def test_with_every_bad_plugin_loaded_the_fleet_keeps_its_rhythm_and_the_culprits_are_named(
     tmp_path: Path, rack: Rack, plugins: Path
 ) -> None:

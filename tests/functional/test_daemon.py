@@ -15,7 +15,7 @@ import pytest
 from daemons import PATIENCE, Daemon, Rack, eventually
 from podium.db import ledger
 from podium.db.engine import Database
-from rounds import rest_is_long
+from rounds import only_long, rest_is_long
 from servers import RestartablePostgreSQL
 from templates import prepared
 
@@ -161,6 +161,7 @@ def test_the_daemon_ends_in_order_when_told_to(tmp_path: Path, number: signal.Si
         assert "Traceback" not in daemon.text()
 
 
+@only_long
 def test_waiting_for_a_conductor_that_was_killed_ends_and_the_request_stays(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
         enrol_fakes(daemon, web="")
@@ -173,6 +174,7 @@ def test_waiting_for_a_conductor_that_was_killed_ends_and_the_request_stays(tmp_
         assert daemon.stop() == 0
 
 
+@only_long
 def test_another_programs_write_lock_is_one_outage_of_both_workers(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/podium.sqlite?timeout=0.2"
     prepared(url).dispose()

@@ -8,6 +8,8 @@ from typing import Final
 
 import pytest
 
+from rounds import only_long
+
 #: Each line that ends in ``# wrong`` is a mistake, and no other.
 DRIVER: Final = """
 from typing import Protocol
@@ -72,6 +74,7 @@ driver.look("node1", None, None)  # wrong
 """
 
 
+@only_long
 def test_a_type_checker_finds_mistakes_and_nothing_else(tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="mypy is not installed (make lint does)")
     (tmp_path / "acme.py").write_text(DRIVER)

@@ -19,6 +19,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return made
 
 
+@only_long
 def test_its_own_tests_pass_without_a_warning(environment: Environment, tmp_path: Path) -> None:
     assert 'filterwarnings = ["error"]' in (PACKAGE / "pyproject.toml").read_text()
     environment.python("-m", "pytest", "-p", "no:cacheprovider", "--basetemp", tmp_path / "base", cwd=PACKAGE)

@@ -96,6 +96,7 @@ def test_a_start_that_another_programs_lock_prevents_is_one_line(tmp_path: Path)
     assert "database is locked; another program holds its write lock" in line
 
 
+@only_long
 def test_no_line_of_a_start_a_reload_failing_tasks_and_the_end_comes_twice(tmp_path: Path) -> None:
     write_plugins(tmp_path / "plugins")
     text = f"{WORKERS}no_option = 1\n[periodic_tasks]\nspacing = acme.ech:3\n"

@@ -23,6 +23,7 @@ def package(environment: Environment, tmp_path_factory: pytest.TempPathFactory) 
     return folder / "acme"
 
 
+@only_long
 def test_the_tests_of_a_new_driver_pass(environment: Environment, package: Path) -> None:
     environment.python("-m", "pytest", "-p", "no:cacheprovider", cwd=package)
 

@@ -10,6 +10,7 @@ import pytest
 
 from clusters import Cluster
 from daemons import eventually
+from rounds import only_long
 from servers import Server
 
 NODES = 24
@@ -56,6 +57,7 @@ def test_nodes_follow_what_people_say_of_conductors(cluster: Cluster) -> None:
     assert {node.slot < 1024 for node in cluster.nodes()} == {True}
 
 
+@only_long
 def test_a_conductor_is_forgotten_only_when_it_is_off(cluster: Cluster) -> None:
     done = cluster.podium("conductor", "forget", "c2", "--yes", expect=1)
     assert "c2 lives" in done.stderr

@@ -100,6 +100,7 @@ def made(home: Path, api: Api) -> Account:
     return found
 
 
+@only_long
 def test_each_role_does_what_it_may_from_an_account_without_any_access(account: Account) -> None:
     create = ("node", "create", "--driver", "fake", "--name", "n1")
     assert account.podium(*create, user="ada").returncode == 0

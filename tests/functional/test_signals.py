@@ -8,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 from apis import Api
 from daemons import Daemon, eventually
+from rounds import rest_is_long
 
 WORKERS: Final = "[conductor]\nworkers = 2\n"
 #: What the script podium-conductor does.
@@ -63,7 +62,7 @@ def test_a_storm_of_reloads_from_the_first_lines_of_the_program_to_its_end_harms
     assert "Traceback" not in daemon.text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@rest_is_long("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_daemon_that_is_ended_in_its_first_moments_says_nothing(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -101,7 +100,7 @@ def test_a_reload_is_logged_once_with_what_it_did(tmp_path: Path) -> None:
         assert daemon.stop() == 0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@rest_is_long("workers", [2, 1])
 def test_reloads_while_podium_api_starts_and_ends_harm_nothing(tmp_path: Path, workers: int) -> None:
     api = Api(tmp_path, f"api_workers = {workers}\n")
     with api:

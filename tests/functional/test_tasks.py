@@ -10,6 +10,7 @@ from prometheus_client import parser
 from clusters import Cluster
 from daemons import PATIENCE, Daemon, Rack, eventually
 from peers import free_port, own_address
+from rounds import only_long
 from servers import Server
 
 TASK = "fake.check_status"
@@ -47,6 +48,7 @@ def test_a_task_that_cannot_be_run_for_one_node_says_so(daemon: Daemon) -> None:
         assert daemon.stop() == 0
 
 
+@only_long
 def test_a_task_that_is_disabled_stays_so_over_a_restart_until_it_is_enabled(daemon: Daemon) -> None:
     with daemon:
         known(daemon)
@@ -70,6 +72,7 @@ def test_the_health_of_nodes_that_are_enrolled_does_not_wait_for_the_next_run(tm
         assert daemon.stop() == 0
 
 
+@only_long
 def test_the_health_of_nodes_that_come_from_another_conductor_is_checked_soon(
     tmp_path: Path, postgresql_server: Server
 ) -> None:

@@ -9,6 +9,7 @@ import model_members
 import model_world
 from model_world import PAUSE, STALL, SUSPEND, Violation
 from podium import states
+from rounds import only_long
 from sharing_story import Story
 
 
@@ -109,6 +110,7 @@ STORIES: Final[dict[str, Callable[[Story], None]]] = {
 }
 
 
+@only_long
 @pytest.mark.parametrize("fault", STORIES)
 def test_a_broken_rule_is_noticed(fault: str) -> None:
     story = Story(frozenset({fault}))
@@ -116,6 +118,7 @@ def test_a_broken_rule_is_noticed(fault: str) -> None:
         STORIES[fault](story)
 
 
+@only_long
 @pytest.mark.parametrize("tell", dict.fromkeys(STORIES.values()), ids=lambda tell: tell.__name__)
 def test_with_all_rules_the_same_story_ends_well(tell: Callable[[Story], None]) -> None:
     story = Story()
