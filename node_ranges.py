@@ -21,6 +21,7 @@ _MOST_FOLDED: Final = 10_000
 #: Short enough for numbers that everything can handle.
 _MOST_DIGITS: Final = 18
 _NUMBER: Final = re.compile(rf"[0-9]{{1,{_MOST_DIGITS}}}")
+_LENGTHS: Final = [f"{length:02}" for length in range(_MOST_DIGITS + 1)]
 _DIGITS: Final = re.compile(rf"({_NUMBER.pattern})")
 #: What cannot be in a name, and has a meaning in the node sets of ClusterShell.
 _SIGNS: Final = re.compile(r"[^A-Za-z0-9_.:-]")
@@ -62,7 +63,7 @@ def natural(text: str) -> str:
 
 def _measured(digits: re.Match[str]) -> str:
     number = digits[0].lstrip("0")
-    return f"{len(number):02}{number}"
+    return _LENGTHS[len(number)] + number
 
 
 def is_pattern(text: str) -> bool:
