@@ -78,7 +78,7 @@ def choose(options: argparse.Namespace, prog: str, environment: Mapping[str, str
 
     Neither the configuration's credentials nor its certificates are for an address that it does not name.
 
-    :raises podium.errors.ConfigError: the configuration cannot be read
+    :raises podium.errors.ConfigError: the configuration cannot be read, or anybody could have made the socket
     """
     for source, url in (("--url", options.url), ("PODIUM_URL", environment.get("PODIUM_URL"))):
         if url == DATABASE:
@@ -93,6 +93,7 @@ def _configured(options: argparse.Namespace, prog: str, environment: Mapping[str
     with deferred("rfc3986"):
         from podium.conf import client
         from podium.conf.files import is_there
+        from podium.conf.sockets import open_folder
 
     its = client.read(["--config-file", options.config_file] if options.config_file else [], prog=prog)
     way = Way(
@@ -107,6 +108,11 @@ def _configured(options: argparse.Namespace, prog: str, environment: Mapping[str
         return _with_options(way, options, environment)
     if its.unix_socket is not None and is_there(its.unix_socket):
         source = f"[api] unix_socket = {its.unix_socket}"
+        if (folder := open_folder(its.unix_socket)) is not None:
+            raise errors.ConfigError(
+                f"{source}: every user may write in {folder}, and could have made the socket; use a folder of"
+                " podium-api's user, or name the way with --url"
+            )
         return Way(
             url=f"unix:{its.unix_socket}",
             source=source,

@@ -10,6 +10,7 @@ from oslo_config import cfg, types
 
 from podium import errors
 from podium.conf.default import AbsolutePath, Word
+from podium.conf.sockets import open_folder
 
 #: A user, a group of this host with @ before it, or a token.
 _WHO: Final = Word(r"[^\s,:]{1,250}|token:[^\s,:]{1,250}", "USER, @GROUP or token:NAME")
@@ -73,8 +74,9 @@ opts = [
         "unix_socket",
         type=AbsolutePath(),
         help="A Unix socket at which podium-api listens too; users of this host need no password there. "
-        "Unlike Ironic's it does not replace the TCP port. By default it is /run/podium-api/podium.sock "
-        "where systemd makes that folder for podium-api, and none elsewhere.",
+        "It must not be in a folder where every user may write. Unlike Ironic's it does not replace the TCP "
+        "port. By default it is /run/podium-api/podium.sock where systemd makes that folder for podium-api, "
+        "and none elsewhere.",
     ),
     cfg.Opt(
         "unix_socket_mode",
@@ -191,6 +193,12 @@ def check(conf: cfg.ConfigOpts) -> None:
         raise errors.ConfigError(
             f"[DEFAULT] auth_strategy = noauth lets everybody who reaches [api] host_ip = {conf.api.host_ip}"
             " switch machines; use http_basic, or host_ip = 127.0.0.1, or set [api] insecure_noauth = true"
+        )
+    path = unix_socket(conf)
+    if path is not None and (folder := open_folder(path)) is not None:
+        raise errors.ConfigError(
+            f"[api] unix_socket = {path}: every user may write in {folder}, and could answer in its place;"
+            f" name a path in a folder of podium-api's user, such as {HOSTS_SOCKET}"
         )
 
 

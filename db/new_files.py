@@ -1,23 +1,62 @@
-"""Creates the files of a database that no server keeps."""
+"""Creates the files of a database that no server keeps.
+
+What root creates belongs to the owner of the folder around it, who runs the daemons that are to use it.
+"""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 def create(path: Path) -> int:
     """Create a file that its owner alone may read, and return its descriptor.
 
-    What root creates belongs to the owner of the folder, who runs the daemons that are to use it.
-
     :raises FileExistsError: there is something already, be it a link that leads nowhere
     :raises OSError: the file system does not allow it
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with _opened(path.parent) as folder:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(path.name, flags, 0o600, dir_fd=folder)
+        try:
+            _give(descriptor, folder)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
+def create_folder(path: Path, mode: int = 0o750) -> None:
+    """Create a folder if it is not there, and those above it with the usual permissions.
+
+    :raises OSError: the file system does not allow it
+    """
+    if path.is_dir():
+        return
+    create_folder(path.parent, 0o777)
+    with _opened(path.parent) as parent:
+        try:
+            os.mkdir(path.name, mode, dir_fd=parent)
+        except FileExistsError:  # another process was faster
+            return
+        made = os.open(path.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            _give(made, parent)
+        finally:
+            os.close(made)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    # By its descriptor it stays the same folder, whatever somebody puts in the place of its name.
+    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if os.geteuid() == 0:
-            folder = path.parent.stat()
-            os.fchown(descriptor, folder.st_uid, folder.st_gid)
-    except BaseException:
+        yield descriptor
+    finally:
         os.close(descriptor)
-        raise
-    return descriptor
+
+
+def _give(descriptor: int, folder: int) -> None:
+    if os.geteuid() == 0:
+        found = os.fstat(folder)
+        os.fchown(descriptor, found.st_uid, found.st_gid)

@@ -135,7 +135,7 @@ def create_sqlite_file(database: Database) -> None:
     if file is None or file.exists():
         return
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        new_files.create_folder(file.parent)
         os.close(new_files.create(file))
     except OSError as error:
         if file.exists():  # another process was faster

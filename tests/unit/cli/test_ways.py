@@ -61,6 +61,24 @@ def test_the_socket_of_the_configuration_is_asked_if_it_is_there(choose: Choose,
     assert choose(text, url="database").url is None
 
 
+def test_a_socket_that_anybody_could_have_made_is_not_asked_unless_it_is_named(
+    choose: Choose, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o777)
+    (folder / "api.sock").touch()
+    text = f"[api]\nunix_socket = {folder}/api.sock\n"
+    with pytest.raises(errors.ConfigError) as caught:
+        choose(text)
+    assert str(caught.value) == (
+        f"[api] unix_socket = {folder}/api.sock: every user may write in {folder}, and could have made the"
+        f" socket; use a folder of podium-api's user, or name the way with --url"
+    )
+    assert choose(text, url=f"unix:{folder}/api.sock").is_given
+    assert choose(text, url="database").url is None
+
+
 def test_an_option_elsewhere_may_be_referred_to(choose: Choose, tmp_path: Path) -> None:
     text = "[client]\nurl = https://a.example.org\ncafile = /etc/$resource_group\n"
     with pytest.raises(errors.ConfigError, match=r"\[client\] cafile"):

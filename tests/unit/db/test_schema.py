@@ -399,6 +399,17 @@ def test_what_root_creates_beside_the_embedded_database_belongs_to_the_folders_o
     assert made == dict.fromkeys(names, (4711, 4712))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_folders_that_root_creates_for_it_belong_to_the_owner_of_the_one_that_was_there(
+    tmp_path: Path, opened: Open
+) -> None:
+    os.chown(tmp_path, 4711, 4712)
+    schema.prepare(opened(f"sqlite:///{tmp_path}/state/deep/podium.sqlite"))
+    made = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in tmp_path.rglob("*")}
+    assert made == dict.fromkeys(("state", "deep", "podium.sqlite"), (4711, 4712))
+    assert stat.S_IMODE((tmp_path / "state/deep").stat().st_mode) & 0o027 == 0
+
+
 def test_a_link_in_the_place_of_the_embedded_database_is_not_followed(
     embedded: Database, tmp_path: Path
 ) -> None:
