@@ -83,7 +83,6 @@ class FilteredFollower(Follower):
 
         When all of them are, :meth:`finish` goes past those that were left out.
         """
-        self._forget()
         newer = sa.select(events.c.id).where(events.c.id > self._last).order_by(events.c.id).limit(_WINDOW)
         numbers = newer.subquery()
         count, top = connection.execute(sa.select(sa.func.count(), sa.func.max(numbers.c.id))).one()
@@ -98,6 +97,8 @@ class FilteredFollower(Follower):
             query = sa.select(*EVENT).where(window, *self._wanted.conditions(connection))
             rows = connection.execute(query.order_by(events.c.id).limit(most))
             found = list(map(Event._make, rows))
+        self._forget()
+        self._keep(found, most)
         if len(found) == most:
             self._top = max(found[-1].id, self._last)
         self.has_more = len(found) == most or count == _WINDOW

@@ -1,7 +1,8 @@
 """Going through the ledger of power events without missing one."""
 
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,7 +18,7 @@ _MOST_GAPS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """Numbers that were passed over, and when."""
+    """Numbers that were passed over, and when; infinity for that of an event which was read since then."""
 
     first: int
     last: int
@@ -64,10 +65,12 @@ class Follower:
 
     def read(self, connection: sa.Connection, most: int = 500) -> list[Event]:
         """The next events; the same again until they are :meth:`passed`."""
-        self._forget()
         late = (events.c.id.between(gap.first, gap.last) for gap in self._gaps)
         query = sa.select(*EVENT).where(sa.or_(events.c.id > self._last, *late))
-        return list(map(Event._make, connection.execute(query.order_by(events.c.id).limit(most))))
+        found = list(map(Event._make, connection.execute(query.order_by(events.c.id).limit(most))))
+        self._forget()
+        self._keep(found, most)
+        return found
 
     def passed(self, number: int) -> None:
         """Note that an event was dealt with, so that it does not come again."""
@@ -76,6 +79,19 @@ class Follower:
             self._last = number
             return
         self._gaps = [part for gap in self._gaps for part in _without(gap, number)]
+
+    def _keep(self, found: Sequence[Event], most: int) -> None:
+        """Await the numbers of the late events that were read until they are passed, or not read any more."""
+        reached = found[-1].id if len(found) == most else math.inf
+        now = self._clock()
+        self._gaps = [
+            replace(gap, noted=now) if gap.noted == math.inf and gap.first <= reached else gap
+            for gap in self._gaps
+        ]
+        for event in found:
+            if event.id > self._last:
+                return
+            self._gaps = [part for gap in self._gaps for part in _with(gap, event.id)]
 
     def _note_missing(self, number: int) -> None:
         now = self._clock()
@@ -89,6 +105,14 @@ class Follower:
     def _forget(self) -> None:
         oldest = self._clock() - _AWAITED
         self._gaps = [gap for gap in self._gaps if gap.noted > oldest]
+
+
+def _with(gap: _Gap, number: int) -> list[_Gap]:
+    """What becomes of a gap in which a number turned up that is to be passed yet."""
+    if not gap.first <= number <= gap.last:
+        return [gap]
+    before, after = replace(gap, last=number - 1), replace(gap, first=number + 1)
+    return [part for part in (before, _Gap(number, number, math.inf), after) if part.first <= part.last]
 
 
 def _without(gap: _Gap, number: int) -> list[_Gap]:

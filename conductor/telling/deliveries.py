@@ -68,6 +68,7 @@ class Deliveries:
         self._clock = clock
         self._sleep = sleep
         self._owned = asyncio.Event()
+        self._woken = asyncio.Event()
         self._delivered = self._left_out = 0
         self._reset(Cursor(name, 0))
 
@@ -91,6 +92,7 @@ class Deliveries:
         self._left_out += self._follower.left_out
         self._reset(cursor)
         self._owned.set()
+        self._woken.set()
 
     def choose(self, wanted: EventFilter) -> None:
         """Deliver the events of another filter from here on, those that wait included."""
@@ -98,6 +100,7 @@ class Deliveries:
             self._wanted = wanted
             self._follower.choose(wanted)
             self._counted = _NEVER
+            self._woken.set()
 
     def figures(self) -> SinkFigures:
         """How this sink fares, as far as this member delivers to it."""
@@ -116,10 +119,20 @@ class Deliveries:
         try:
             while True:
                 await self._owned.wait()
-                await self._sleep(await self._deliver_next())
+                self._woken.clear()
+                await self._pause(await self._deliver_next())
         finally:
             if self.is_owned:
                 await self._save()
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, but not through the choice of another filter or a new beginning."""
+        ends = [asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(self._woken.wait())]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in ends:
+                one.cancel()
 
     async def count(self) -> None:
         """Count the wanted events that wait; while the sink fails, only those that are new are counted."""
@@ -163,6 +176,8 @@ class Deliveries:
                 return 0
         if wanted is self._wanted:
             self._follower.finish()
+            if not self._follower.has_more:
+                self._forget_failure()
         await self._save()
         return 0 if self._follower.has_more else POLL_INTERVAL
 
@@ -193,10 +208,19 @@ class Deliveries:
         self._pass(event)
 
     def _pass(self, event: Event) -> None:
+        self._recover()
+        self._follower.passed(event.id)
+
+    def _recover(self) -> None:
         self._failures = 0
         self._failing_since = self._last_error = None
         self._refusals.forget()
-        self._follower.passed(event.id)
+
+    def _forget_failure(self) -> None:
+        """Note that nothing waits: what was not taken is not wanted any more, or was deleted."""
+        if self._failing_since is not None:
+            LOG.info("Nothing waits any more for %s, to which notifications failed", self._name)
+        self._recover()
 
     def _report_pruned(self, oldest: int | None) -> None:
         self._look_back = False

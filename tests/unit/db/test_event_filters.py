@@ -161,6 +161,26 @@ def test_a_wanted_event_that_fills_a_number_awaited_comes_alone(database: Databa
     assert (take(following, database), following.late) == ([], [])
 
 
+def test_a_late_event_that_is_not_taken_comes_again_until_it_is(database: Database, begun: int) -> None:
+    clock = Clock()
+    following = follower(begun, clock=clock)
+    happen(database, "a", "b", "c")
+    with database.write() as connection:
+        connection.execute(sa.delete(power_events).where(power_events.c.id == begun + 2))
+    assert take(following, database) == ["a", "c"]
+    with database.write() as connection:
+        values = {"node_uuid": "u", "node_name": "late", "at": utcnow(), "cause": "fault", "writer": HERE}
+        connection.execute(sa.insert(power_events).values(id=begun + 2, **values))
+    for _ in range(3):
+        assert [one.node_name for one in read(following, database)] == ["late"]
+        clock.advance(300)
+        assert following.position == begun + 1
+    following.choose(EventFilter(frozenset({OTHERS})))
+    assert read(following, database) == []
+    clock.advance(60)
+    assert following.position == begun + 3
+
+
 def test_events_of_some_nodes_alone_are_wanted(database: Database, begun: int, enrol: Enrol) -> None:
     enrol("n1", extra={"rack": "r1"})
     enrol("n2", extra={"rack": "r2"})

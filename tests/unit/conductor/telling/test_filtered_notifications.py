@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from fakes import PATIENCE, Clock, make_conf, until
 from notified import cursors, happen, running
@@ -18,6 +19,7 @@ from podium.conductor.telling.sink_settings import NotificationSettings, Subscri
 from podium.db import ledger
 from podium.db.engine import Database
 from podium.db.event_filters import EventFilter
+from podium.db.models import power_events
 from templates import prepared
 
 FAULTS = EventFilter(frozenset({"fault"}))
@@ -120,6 +122,44 @@ def test_a_failing_sink_gets_of_what_waits_only_what_it_wants_by_then(database: 
             notifications._deliveries["pager"].choose(FAULTS)
             await until(lambda: sink.nodes == ["n1"])
             await until(lambda: notifications.figures()["pager"].pending == 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_sink_fails_no_longer_once_it_does_not_want_what_it_did_not_take(database: Database) -> None:
+    sink = Taken()
+    sink.fails_for = ("a", "b")
+
+    async def pause(seconds: float) -> None:
+        await asyncio.sleep(3600.0 if seconds == 1.0 else 0.001)  # the gap after a failure does not end
+
+    async def scenario() -> None:
+        async with running(database, given(pager=(sink, EventFilter())), sleep=pause) as notifications:
+            happen(database, *"ab")
+            await until(lambda: cursors(database)["pager"].failing_since is not None)
+            notifications._deliveries["pager"].choose(FAULTS)
+            await until(lambda: not notifications.figures()["pager"].failing)
+            assert notifications.figures()["pager"].last_error is None
+            await until(lambda: cursors(database)["pager"].failing_since is None)
+            assert cursors(database)["pager"].event_id == 2
+            sink.fails_for = ("c",)
+            happen(database, "c", cause="fault")
+            await until(lambda: notifications.figures()["pager"].failing)
+
+    asyncio.run(scenario())
+
+
+def test_a_sink_fails_no_longer_once_what_it_did_not_take_is_deleted(database: Database) -> None:
+    sink = Taken()
+    sink.fails_for = ("a",)
+
+    async def scenario() -> None:
+        async with running(database, given(pager=(sink, EventFilter()))) as notifications:
+            happen(database, "a")
+            await until(lambda: notifications.figures()["pager"].failing)
+            with database.write() as connection:
+                connection.execute(sa.delete(power_events))
+            await until(lambda: not notifications.figures()["pager"].failing)
 
     asyncio.run(scenario())
 
