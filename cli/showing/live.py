@@ -1,7 +1,7 @@
 """A picture at the terminal that changes in place, until somebody leaves it.
 
 It is on the alternate screen, so that what was there before is there again afterwards, however the command
-ends: by Ctrl-C, ``q`` or SIGTERM, and while it is suspended.
+ends: by Ctrl-C, ``q``, Ctrl-\\ or another signal, and while it is suspended.
 """
 
 import os
@@ -24,7 +24,7 @@ _LEAVE: Final = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 _HOME: Final = "\x1b[H"
 _END_OF_LINE: Final = "\x1b[K\n"
 _END_OF_SCREEN: Final = "\x1b[K\x1b[J"
-_TERMINATED: Final = 128 + signal.SIGTERM
+_ENDS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _AT_ONCE: Final = 64
 #: Seconds from one picture to the next.
 _LEAST: Final = 0.05
@@ -40,7 +40,7 @@ class Live:
 
     A thread of its own draws, and hears the keys, so that ages count on while the main thread waits for news.
     The main thread enters and leaves, since signals come to it: Ctrl-C as KeyboardInterrupt, which ``q`` is
-    too, and SIGTERM as SystemExit.
+    too, and the other signals that end a program as SystemExit.
 
     :param draw: returns the lines of the picture for a terminal; called while ``lock`` is held
     :param screen: returns the terminal, as large as it is now
@@ -75,7 +75,7 @@ class Live:
             for number, handler in (
                 (signal.SIGWINCH, lambda *_: self.wake()),
                 (signal.SIGTSTP, self._suspend),
-                (signal.SIGTERM, _terminate),
+                *((number, _end) for number in _ENDS if signal.getsignal(number) != signal.SIG_IGN),
             ):
                 opened.callback(signal.signal, number, signal.signal(number, handler))
             self._show()
@@ -161,5 +161,5 @@ class Live:
                 os.kill(os.getpid(), signal.SIGINT)
 
 
-def _terminate(*_: object) -> None:
-    sys.exit(_TERMINATED)
+def _end(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)

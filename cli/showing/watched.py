@@ -68,6 +68,7 @@ class Watched:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
+        self._gone: dict[str, _Entry] = {}  # those that went last stand last
         self._has_begun = False
         self._note: tuple[str, float] | None = None
 
@@ -95,22 +96,25 @@ class Watched:
 
     def _is_known(self, node: Node) -> bool:
         known = self._entries.get(node.uuid)
-        return known is not None and not known.gone and known.node == node
+        return known is not None and known.node == node
 
     def _changed(self, seen: Seen) -> list[Seen]:
-        known = self._entries.get(seen.node.uuid)
-        if seen.gone and known is not None and known.gone:
-            return []
-        self._entries[seen.node.uuid] = _Entry(seen.node, self._clock(), seen.gone)
+        uuid, now = seen.node.uuid, self._clock()
+        self._entries.pop(uuid, None)
+        self._gone.pop(uuid, None)
+        (self._gone if seen.gone else self._entries)[uuid] = _Entry(seen.node, now, seen.gone)
+        self._forget_gone(now)
         self._note = None
         return [seen]
+
+    def _forget_gone(self, now: float) -> None:
+        while self._gone and not self._is_new(self._gone[first := next(iter(self._gone))], now):
+            del self._gone[first]
 
     def lines(self, screen: Screen) -> list[str]:
         """Return what a terminal shows: all nodes, or those that changed last."""
         now = self._clock()
-        self._entries = {
-            uuid: one for uuid, one in self._entries.items() if not one.gone or self._is_new(one, now)
-        }
+        self._forget_gone(now)
         room = max(screen.lines - _OTHERS, 1)
         entries = self._those_that_fit(room)
         rows = [self._row(one) for one in entries]
@@ -127,7 +131,7 @@ class Watched:
         return one.changed is not None and now - one.changed < _MARKED
 
     def _those_that_fit(self, room: int) -> Sequence[_Entry]:
-        entries = [*self._entries.values()]
+        entries = [*self._entries.values(), *self._gone.values()]
         if len(entries) > room:
             last = [one for one in entries if one.changed is not None]
             newest = heapq.nlargest(room, last, key=lambda one: one.changed or 0.0)
@@ -152,10 +156,10 @@ class Watched:
         return painted(f"{_MARK}{line}".replace(_PLAIN, f"{_PLAIN}\x1b[{BOLD}m"), BOLD)
 
     def _summary(self, shown: int, screen: Screen) -> str:
-        there = [one.node.power_state or "never read" for one in self._entries.values() if not one.gone]
+        there = [one.node.power_state or "never read" for one in self._entries.values()]
         counts = ", ".join(f"{count:,} {state}" for state, count in sorted(Counter(there).items()))
         number = f"{len(there):,} node{'' if len(there) == 1 else 's'}"
-        more = len(self._entries) - shown
+        more = len(self._entries) + len(self._gone) - shown
         rest = f"; {more:,} that changed before these are not shown" if more > 0 else ""
         return cut(f"{number}{': ' if counts else ''}{counts}{rest}", screen.columns, screen.dots)
 

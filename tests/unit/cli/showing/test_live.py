@@ -121,14 +121,26 @@ def test_q_is_as_ctrl_c(pty: Pty, live: Callable[..., Live]) -> None:
     assert pty.until(_LEAVE).endswith(_LEAVE)
 
 
-def test_who_ends_the_program_gets_the_terminal_back(pty: Pty, live: Callable[..., Live]) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_who_ends_the_program_gets_the_terminal_back(
+    pty: Pty, live: Callable[..., Live], number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
     with pytest.raises(SystemExit) as end, live(lambda _: ["one"]):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         threading.Event().wait(_PATIENCE)
-    assert end.value.code == 143
+    assert end.value.code == 128 + number
     assert (pty.until(_LEAVE).endswith(_LEAVE), pty.echoes) == (True, True)
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_still_is(pty: Pty, live: Callable[..., Live]) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as by nohup
+    try:
+        with live(lambda _: ["one"]):
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_what_cannot_be_drawn_ends_it_with_the_reason(pty: Pty, live: Callable[..., Live]) -> None:

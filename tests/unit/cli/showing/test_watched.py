@@ -87,6 +87,17 @@ def test_a_node_that_comes_is_shown_and_one_that_goes_is_for_ten_seconds() -> No
     assert found.lines(screen())[0] == "1 node: 1 power on"
 
 
+def test_nothing_is_kept_of_nodes_that_are_gone_though_nothing_is_drawn() -> None:
+    clock = Clock()
+    found = watched(clock, "n1")
+    for number in range(100):
+        clock.now += 1
+        found.take(changed(f"m{number}"))
+        assert [one.gone for one in found.take(changed(f"m{number}", gone=True))] == [True]
+        assert found.take(changed(f"m{number}", gone=True)) == []
+    assert len(found._entries) + len(found._gone) <= 12
+
+
 def test_a_node_that_was_never_among_those_that_are_watched_does_not_go() -> None:
     found = watched(Clock(), "n1")
     assert found.take(changed("n9", gone=True)) == []
