@@ -26,8 +26,6 @@ _EVERY: Final = 5.0
 _RAREST: Final = 3600.0
 #: Seconds that an answer may take before it is said that there is none.
 _PATIENCE: Final = 5.0
-#: Lines beside those of things that need attention, of which each has two.
-_OTHER_LINES: Final = 12
 
 
 def _interval(text: str) -> float:
@@ -132,8 +130,12 @@ class Watch:
         """Return what is to be shown now."""
         age = self._clock() - self._seen
         now = self._status.at + timedelta(seconds=age)
-        most = min(max((screen.lines - _OTHER_LINES) // 2, 1), MOST)
-        return [*self._head(age, screen), "", *fleet_lines(self._status, screen, now, most)]
+        head = [*self._head(age, screen), ""]
+        for most in range(MOST, 0, -1):
+            lines = [*head, *fleet_lines(self._status, screen, now, most)]
+            if len(lines) <= screen.lines:  # with the figures, which stand last
+                break
+        return lines
 
     def _head(self, age: float, screen: Screen) -> list[str]:
         fault = self._fault

@@ -5,6 +5,7 @@ it reads it, writes down what it found, and frees it. docs/conductors.md says wh
 Functions of an open connection.
 """
 
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -177,7 +178,7 @@ class OutOfReach(NamedTuple):
     def __str__(self) -> str:
         where = self.network or self.node
         is_subnet = self.network is not None and "/" in self.network
-        remedy = f"; see: podium conductor avoid {self.host} {where}" if is_subnet else ""
+        remedy = f"; see: podium conductor avoid {shlex.quote(self.host)} {where}" if is_subnet else ""
         return f"{self.host} cannot reach {where}, while {self.reader} has read {self.node}{remedy}"
 
 

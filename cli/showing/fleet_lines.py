@@ -1,5 +1,6 @@
 """The state of the fleet in a few lines: what needs attention first, then the calm figures."""
 
+import shlex
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -49,13 +50,20 @@ def _copied(command: str, columns: int) -> list[str]:
     width = max(columns - len(_FURTHER) - len(" \\"), 1)
     pieces = textwrap.wrap(command, width, break_long_words=False, break_on_hyphens=False)
     lines: list[str] = []
-    quotes = 0
-    for piece in pieces:
-        quotes += piece.count("'")
-        is_last = len(lines) == len(pieces) - 1
-        joined = "" if is_last or quotes % 2 else " \\"  # what is quoted may have several lines
+    for number, piece in enumerate(pieces, 1):
+        is_end = number == len(pieces) or _is_open(" ".join(pieces[:number]))
+        joined = "" if is_end else " \\"  # what is quoted may have several lines
         lines.append(f"{_FURTHER if lines else _INDENT}{piece}{joined}")
     return lines
+
+
+def _is_open(text: str) -> bool:
+    """Return whether quotes begin in a text that do not end there."""
+    try:
+        shlex.split(text)
+    except ValueError:
+        return True
+    return False
 
 
 def _attention(found: Sequence[Finding], now: datetime, most: int) -> Iterable[tuple[str, str | None]]:

@@ -1,5 +1,6 @@
 """What needs attention besides nodes: conductors, enforcement, operations, tasks, notifications."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
@@ -117,13 +118,14 @@ def _of_operations(connection: sa.Connection, since: datetime) -> Iterable[Findi
         )
     if rest := failed[_MOST:]:
         count = sum(one.nodes for one in rest)
+        numbers = node_ranges.fold_numbers([one.operation for one in rest])
         yield Finding(
             kind="operation_failed",
             severity="warning",
-            text=f"{len(rest)} older operations failed for {_nodes(count)}",
+            text=f"older operations failed for {_nodes(count)}: {numbers}",
             since=rest[0].requested_at,
             nodes=count,
-            command="podium operation list --limit 100",
+            command=f"podium operation show {rest[0].operation}",
         )
 
 
@@ -141,7 +143,7 @@ def _of_tasks(connection: sa.Connection, alive: Sequence[str]) -> Iterable[Findi
         is_late = all(one.state == "late" for one in its)
         error = next((one.last_error for one in its if one.last_error), None)
         why = f": {error}" if error and not is_late else ""
-        command = f"podium task show {task} --conductor {its[0].conductor}"
+        command = shlex.join(("podium", "task", "show", task, "--conductor", its[0].conductor))
         yield Finding(
             kind="task_failing",
             severity="warning",
@@ -160,7 +162,7 @@ def _of_figures(connection: sa.Connection, alive: Sequence[str], timeout: float)
             kind="no_figures",
             severity="warning",
             text=f"{_conductors(old, 'has', 'have')} written no new figures for {timeout:g} s",
-            command=_CONDUCTORS if old[1:] else f"podium conductor show {old[0]}",
+            command=_CONDUCTORS if old[1:] else shlex.join(("podium", "conductor", "show", old[0])),
         )
     fresh = [one.figures for host, its in written.items() if host not in old for one in its]
     merged = Figures.merged(fresh) if fresh else Figures()

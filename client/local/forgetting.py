@@ -4,6 +4,7 @@ A lease that has stood still stands still until it is raised, so that the number
 the transaction that ends a worker. The process with the database looks: a client's word is not taken.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -48,7 +49,7 @@ def forget(backend: Backend, call: Forget) -> Forgotten:
 def _lives(host: str) -> errors.Conflict:
     return errors.Conflict(
         f"{host} lives: it gave a sign of life just now, and nothing was changed; to take it out of service:"
-        f" podium conductor drain {host} --wait, then stop it"
+        f" podium conductor drain {shlex.quote(host)} --wait, then stop it"
     )
 
 

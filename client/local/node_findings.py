@@ -4,6 +4,7 @@ So the list that a finding names has exactly the nodes that it counts. Nodes in 
 somebody looks after them already.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -189,5 +190,5 @@ def _finding(kind: _Kind, count: int, names: Sequence[str]) -> Finding:
         nodes=count,
         names=folded if folded and len(folded) <= LONGEST else None,
         where=kind.where or None,
-        command=kind.command or f"podium node list --where '{kind.where}'",
+        command=kind.command or shlex.join(("podium", "node", "list", "--where", kind.where)),
     )

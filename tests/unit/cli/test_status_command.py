@@ -27,7 +27,7 @@ from podium.db.conductors import TaskReport
 from podium.db.engine import Database
 from podium.db.faults import POWER_FAILURE
 from podium.db.figures import DriverFigures, Figures, SinkFigures
-from podium.db.models import nodes, power_readings, utcnow
+from podium.db.models import conductor_workers, nodes, power_readings, utcnow
 from podium.db.models import power_requests as requests
 from podium.db.worker import Worker
 from rounds import only_long
@@ -251,7 +251,8 @@ def test_many_operations_that_failed_are_one_line(
     for number in range(1, 6):
         fail(database, "power off", f"r1n{number}")
     *_, last = status(podium_here)["attention"]
-    assert last["text"] == "2 older operations failed for 2 nodes"
+    assert last["text"] == "older operations failed for 2 nodes: 1-2"
+    assert last["command"] == "podium operation show 2"
 
 
 def test_changes_under_way_are_a_calm_figure(podium_here: Here, worker: Worker) -> None:
@@ -290,6 +291,27 @@ def test_a_command_that_is_long_can_be_copied_from_a_narrow_terminal(podium_here
     assert finding["kind"] == "stale"
     listed = json.loads(podium_here(*words, "-f", "json").stdout)
     assert [one["name"] for one in listed] == ["old1", "old2"]
+
+
+def test_a_command_is_quoted_where_a_name_has_signs_of_the_shell(
+    podium_here: Here, database: Database, worker: Worker
+) -> None:
+    host = "v$(touch${IFS}x)'"
+    odd = enter(database, host)
+    report = TaskReport("fake.check", "failing", 60.0, None, None, 9, 9, 0, 0, "no such sensor")
+    with database.write() as connection:
+        conductors.save_tasks(connection, odd, [report])
+        conductors.save_figures(connection, odd, Figures())
+        connection.execute(sa.update(conductor_workers).values(updated_at=clock.later(utcnow(), -3600)))
+    found = {one["kind"]: shlex.split(one["command"]) for one in status(podium_here)["attention"]}
+    assert found["task_failing"][2:] == ["show", "fake.check", "--conductor", host]
+    assert found["no_figures"] == ["podium", "conductor", "show", host]
+    lines = Terminal(podium_here)("status", "--no-pager", columns=40)
+    _, *following = dropwhile(lambda line: "task show" not in line, lines)
+    head = next(line for line in lines if "task show" in line)
+    copied = "\n".join([head, *takewhile(lambda line: line.startswith("      "), following)])
+    assert " \\\n" in copied
+    assert shlex.split(copied.replace("\\\n", "")) == found["task_failing"]
 
 
 def test_colours_say_what_is_worst(podium_here: Here, ill: Worker) -> None:
@@ -332,6 +354,16 @@ def test_a_fleet_that_is_watched_is_drawn_anew_in_place(
     assert written.startswith("\x1b[?1049h") and written.endswith("\x1b[?1049l")
     assert pictures[1].startswith("podium status, every 2 s: 20")
     assert "12: 12 on" in pictures[1]
+
+
+@pytest.mark.parametrize(("columns", "height"), [(80, 24), (40, 24), (80, 20)])
+def test_a_fleet_that_is_watched_fits_the_screen(
+    podium_here: Here, ill: Worker, columns: int, height: int
+) -> None:
+    seen = msgspec.json.decode(podium_here("status", "-f", "json").stdout, type=Status)
+    lines = Watch(seen, 5.0, lambda: 0.0).lines(Screen(io.StringIO(), columns, height, False, "…"))
+    assert len(lines) <= height
+    assert lines[-1].startswith("conductors ")
 
 
 @pytest.mark.parametrize(
