@@ -73,3 +73,23 @@ def test_the_package_is_installed_used_upgraded_removed_and_purged(machine: Mach
     # Data, what the command noted for root in its home, and the copies that tools for users make.
     known = re.compile(r"/var/lib/podium(/.*)?|/root/.*|/etc/(sub)?(passwd|shadow|group|gshadow|uid|gid)-")
     assert {path for path in machine.files() - before if not known.fullmatch(path)} == set()
+
+
+def test_an_installation_by_hand_is_not_mixed_with_the_package_and_keeps_its_files(machine: Machine) -> None:
+    machine.run("systemd-sysusers --inline 'u podium -'")
+    machine.run("install -d -o root -g podium -m 750 /etc/podium && install -d /opt/podium/bin")
+    for name, owner in {"podium.conf": "podium", "podium.keys": "podium", "tls.pem": "root"}.items():
+        machine.run(f"install -o {owner} -g {owner} -m 600 /dev/null /etc/podium/{name}")
+    machine.run("touch /opt/podium/bin/podium")
+    refused = machine.try_to("dpkg --force-confold --install /srv/podium.deb")
+    assert refused.returncode == 1
+    assert "remove it first" in refused.stderr
+    assert machine.run("ls /opt/podium/bin") == "podium\n"
+
+    machine.run("rm -r /opt/podium && dpkg --force-confold --install /srv/podium.deb")
+    assert machine.run("stat -c '%a %U %G %n' /etc/podium/*") == (
+        "640 root podium /etc/podium/htpasswd\n"
+        "600 podium podium /etc/podium/podium.conf\n"
+        "600 podium podium /etc/podium/podium.keys\n"
+        "600 root root /etc/podium/tls.pem\n"
+    )
