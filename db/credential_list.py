@@ -72,7 +72,7 @@ def list_credentials(
     :param unsettled: only those of which a change is asked for, under way, or ended as unknown
     :param lost: only those that may lack a secret, which was lost with its key
     :param limit: how many at the most
-    :param after: the name of the node that they follow
+    :param after: the place that they follow, see podium.db.name_keys
     """
     query = _NODES if after is None else _NODES.where(name_keys.after(connection, after))
     if drivers is not None:

@@ -56,7 +56,8 @@ def select_nodes(
     :param chosen: only those of which this is true as well
     :param extra: the texts of entries in ``extra``
     :param limit: greatest number of nodes to return
-    :param after: only those that come after the node of this name
+    :param after: only those that come after this place: the name of one of the wanted nodes, or else what
+        podium.db.name_keys says
     :param sealed: whether secrets stay encrypted
     :param equal: the values that columns must have
     :returns: the values by column; a node that no conductor reads yet is neither failing, stale nor unserved

@@ -25,6 +25,8 @@ Nodes: TypeAlias = _Named | Sequence[_Named]
 _Conditions: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 #: Conditions as a text, such as ``power_state=off and extra.rack=r1``; or several, which are all to hold.
 Where: TypeAlias = _Conditions | Annotated[Sequence[_Conditions], msgspec.Meta(min_length=1, max_length=20)]
+#: Where a page of nodes begins; see podium.db.name_keys.
+Place: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 LONGEST_LINE: Final = 1000
 #: A text for people, in one line.
 Line: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_LINE)]

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
-from podium.client.calls.call import Call, Limit, Line, Nodes, Page, Positive, Record, Seconds, Where
+from podium.client.calls.call import Call, Limit, Line, Nodes, Page, Place, Positive, Record, Seconds, Where
 from podium.client.calls.nodes import Filter
 
 #: Characters of a password: more than any hardware takes.
@@ -189,5 +189,5 @@ class ListCredentials(Call[Page[Credential]], frozen=True):
     unknown: bool = False
     lost: bool = False
     limit: Limit = None
-    marker: _Name | None = None
+    marker: Place | None = None
     where: Where | None = None

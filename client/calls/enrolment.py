@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from podium.client.calls.call import ABSENT, Call, Limit, Nodes, Page, Record, Where
+from podium.client.calls.call import ABSENT, Call, Limit, Nodes, Page, Place, Record, Where
 
 
 class Null(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -82,5 +82,5 @@ class ExportNodes(Call[Page[Exported]], frozen=True):
 
     nodes: Nodes | None = None
     limit: Limit = None
-    marker: Annotated[str, msgspec.Meta(min_length=1, max_length=300)] | None = None
+    marker: Place | None = None
     where: Where | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from podium.client.calls.call import ABSENT, Call, Nodes, Page, Record, Where
+from podium.client.calls.call import ABSENT, Call, Nodes, Page, Place, Record, Where
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 _Age = Annotated[float, msgspec.Meta(ge=0, le=315_360_000)]
@@ -143,7 +143,7 @@ class ListNodes(Filter, Call[Page[Node]], frozen=True):
     nodes: Nodes | None = None
     fields: Sequence[str] = ()
     limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    marker: _Name | None = None
+    marker: Place | None = None
 
 
 class GetNode(Call[Node], frozen=True):

@@ -33,6 +33,7 @@ from podium.db import (
     credential_requests,
     credential_sequels,
     credentials,
+    name_keys,
     node_list,
     operations,
 )
@@ -274,12 +275,13 @@ def list_credentials(backend: Backend, call: ListCredentials) -> Page[Credential
             limit=None if call.limit is None else call.limit + 1,
             after=call.marker,
         )
-    page = found[: call.limit]
+        page = found[: call.limit]
+        marker = name_keys.place(connection, page[-1].name) if len(found) > len(page) else None
     shown = [_shown(one, backend.catalog, now) for one in page]
     chosen = {state for state, wanted in (("unknown", call.unknown), ("lost", call.lost)) if wanted}
     return Page(
         items=[one for one in shown if not chosen or one.state in chosen],
-        next=page[-1].name if len(found) > len(page) else None,
+        next=marker,
     )
 
 

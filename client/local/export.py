@@ -12,12 +12,12 @@ from podium.client.enrolling import portable
 from podium.client.enrolling.catalog import Catalog
 from podium.client.local.backend import Backend
 from podium.client.local.nodes import chosen_names
-from podium.db import belongings, node_list
+from podium.db import belongings, name_keys, node_list
 from podium.db.bulk import chunks
 from podium.db.sealed import Unreadable, faults, readable
 
 _AT_ONCE: Final = 1000
-#: How markers begin: the name of the last node, or the UUID of the last chassis, follows.
+#: How markers begin: the place of the last node, or the UUID of the last chassis, follows.
 _NODE, _CHASSIS = "node:", "chassis:"
 
 
@@ -39,7 +39,9 @@ def export_nodes(backend: Backend, call: ExportNodes) -> Page[Exported]:
             shown = found[: call.limit]
             items = [*_nodes(connection, [row["uuid"] for row in shown], backend.catalog)]
             if len(found) > len(shown):
-                return Page(items=items, next=f"{_NODE}{shown[-1]['name']}")
+                last: str = shown[-1]["name"]
+                place = name_keys.place(connection, last) if wanted is None else last
+                return Page(items=items, next=f"{_NODE}{place}")
             marker = _CHASSIS
         places = _chassis(connection, wanted, marker.removeprefix(_CHASSIS))
     left = None if call.limit is None else call.limit - len(items)

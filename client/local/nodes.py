@@ -13,7 +13,7 @@ from podium.client.local import choosing
 from podium.client.local.backend import Answers, Backend
 from podium.client.local.choosing import Named
 from podium.client.records.node_columns import AGE, CONDUCTOR
-from podium.db import clock, node_list, roster
+from podium.db import clock, name_keys, node_list, roster
 from podium.db.fleet import known_health
 from podium.db.sealed import readable
 
@@ -42,8 +42,9 @@ def list_nodes(backend: Backend, call: ListNodes) -> Page[Node]:
     with backend.database.read() as connection:
         meant = choosing.named(connection, call.nodes)
         rows = select(backend, connection, call, needed, meant, call.limit, call.marker)
-    shown = rows[: call.limit]
-    marker = shown[-1]["name"] if len(shown) < len(rows) else None
+        shown = rows[: call.limit]
+        last = shown[-1]["name"] if len(shown) < len(rows) else None
+        marker = last if last is None or meant.names is not None else name_keys.place(connection, last)
     if needed is not fields:
         for row in shown:
             del row["name"]
@@ -75,7 +76,7 @@ def select(
     """Return these fields of the nodes that meet conditions: one more than the limit where there are more.
 
     :param meant: the only nodes to look at
-    :param after: only nodes that come after the one of this name
+    :param after: only nodes that come after this place
     """
     if chosen.extra:
         given = {key: [text] for key, text in chosen.extra.items()}

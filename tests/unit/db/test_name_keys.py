@@ -40,14 +40,26 @@ _NAMES = [
 def pages(database: Database, limit: int, gone: Callable[[str], object] = lambda name: None) -> list[str]:
     """The names of all nodes, a few at a time; the last of them is ``gone`` before more are asked for."""
     found: list[str] = []
+    after: str | None = None
     while True:
         with database.read() as connection:
-            after = found[-1] if found else None
             rows = node_list.select_nodes(connection, ["name"], limit=limit, after=after)
-        if not rows:
-            return found
-        found += [row["name"] for row in rows]
+            if not rows:
+                return found
+            found += [row["name"] for row in rows]
+            after = name_keys.place(connection, found[-1])
         gone(found[-1])
+
+
+def forgetting(database: Database) -> Callable[[str], object]:
+    """Return what deletes a node."""
+
+    def forget(name: str) -> None:
+        with database.write() as connection:
+            (node,) = api.find_keys(connection, [name])
+            api.delete_node(connection, node.id)
+
+    return forget
 
 
 @pytest.mark.parametrize("limit", [2, 100])
@@ -58,13 +70,7 @@ def test_pages_are_in_natural_order(database: Database, enrol: Enrol, limit: int
 
 def test_a_page_begins_where_a_node_was_that_is_gone(database: Database, enrol: Enrol) -> None:
     enrol(*_NAMES)
-
-    def forget(name: str) -> None:
-        with database.write() as connection:
-            (node,) = api.find_keys(connection, [name])
-            api.delete_node(connection, node.id)
-
-    assert pages(database, 3, forget) == sorted(_NAMES, key=natural)
+    assert pages(database, 3, forgetting(database)) == sorted(_NAMES, key=natural)
 
 
 def test_a_renamed_node_gets_another_place(database: Database, enrol: Enrol) -> None:
@@ -86,6 +92,24 @@ def test_nodes_of_an_older_program_are_in_the_pages_once(database: Database, enr
     enrol("n10", "n3", "n9", "n2", "n20")
     as_before(database)
     assert [pages(database, limit) for limit in (1, 2, 100)] == [["n3", "n2", "n9", "n1", "n20"]] * 3
+
+
+def test_no_node_is_lost_where_one_of_an_older_program_was_that_is_gone(
+    database: Database, enrol: Enrol
+) -> None:
+    enrol("n10", "n3", "n9", "n2", "n20", "n1a")
+    as_before(database)
+    assert pages(database, 1, forgetting(database)) == ["n3", "n2", "n1a", "n9", "n1", "n20"]
+
+
+def test_no_node_is_lost_when_an_upgrade_puts_one_into_its_place_between_two_pages(
+    database: Database, enrol: Enrol
+) -> None:
+    enrol("n10", "n3", "n9", "n2", "n20", "n1a")
+    as_before(database)
+    found = pages(database, 2, lambda _: schema.upgrade(database))
+    assert found[:2] == ["n3", "n2"]
+    assert {*found} == {"n1", "n2", "n3", "n9", "n20", "n1a"}
 
 
 def test_the_next_upgrade_puts_nodes_of_an_older_program_into_their_places(
