@@ -101,7 +101,7 @@ nodes: Final = sa.Table(
     sa.Column("updated_at", UTCDateTime, nullable=False),
     sa.Index("ix_nodes_controller", "controller", "identity"),
     sa.Index("ix_nodes_slot", "conductor_group", "driver", "slot"),
-    sa.Index("ix_nodes_name_key", "name_key"),
+    sa.Index("ix_nodes_name_key", "name_key", "id"),
     sa.Index("ix_nodes_instance_uuid", "instance_uuid", unique=True),
     # Partial, so that nobody takes it for a way to the nodes that nobody has reserved: its migration says so.
     # Said here, it would have every program import PostgreSQL's dialect.

@@ -36,7 +36,7 @@ def _name_keys() -> None:
         .with_variant(sa.String(767, collation="ascii_bin"), "mysql", "mariadb")
     )
     add_column("nodes", sa.Column("name_key", kind, nullable=False, server_default=sa.text("''")))
-    create_index("ix_nodes_name_key", "nodes", ["name_key"])
+    create_index("ix_nodes_name_key", "nodes", ["name_key", "id"])
 
 
 def _credentials() -> None:
