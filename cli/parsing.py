@@ -4,7 +4,7 @@ import argparse
 import re
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import autopage.argparse
 
@@ -18,9 +18,12 @@ _LONGEST: Final = 80
 
 
 class Parser(autopage.argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and whose options are written out: nobody means --all by --a."""
 
     _argv: Sequence[str] = ()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **options})
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Return the values of a command line; leave with status 2 if there is something else in it."""
@@ -61,7 +64,8 @@ class Parser(autopage.argparse.ArgumentParser):
     def _unknown(self, given: str, where: str = "") -> str:
         option = given.partition("=")[0]  # what follows may be a secret
         known = {one.lstrip("-"): one for one in self.options()}
-        near = known.get(wording.nearest(option.lstrip("-"), known) or "")
+        begun = next((one for one in known.values() if len(option) > 2 and one.startswith(option)), None)
+        near = begun or known.get(wording.nearest(option.lstrip("-"), known) or "")
         meant = f"; did you mean {near}?" if near else ""
         return f"there is no option {shortened(option)}{where}{meant}"
 

@@ -11,6 +11,15 @@ from podium.cli.main import main
             "node list --driveer ipmi",
             "there is no option --driveer; did you mean --driver? See: podium node list --help",
         ),
+        ("node delete --al", "there is no option --al; did you mean --all? See: podium node delete --help"),
+        (
+            "node delete n1 --y",
+            "there is no option --y; did you mean --yes? See: podium node delete --help",
+        ),
+        (
+            "--conf x node list",
+            "there is no option --conf before a command; did you mean --config-file? See: podium --help",
+        ),
         ("node list -x", "there is no option -x; see: podium node list --help"),
         ("node list --stale", "argument --stale: a value is missing; see: podium node list --help"),
         (
