@@ -20,6 +20,7 @@ from podium import __version__, errors, masking
 from podium.conf import conductor, opts, sinks
 from podium.conf.files import default_files, may_not_read, unreadable
 from podium.library_internals import OpenOptions, Values, sections, written
+from podium.wording import nearest
 
 LOG = log.getLogger(__name__)
 
@@ -27,6 +28,8 @@ LOG = log.getLogger(__name__)
 _NO_NUMBER: Final = re.compile(
     r"(?:invalid literal for int\(\) with base 10|could not convert string to float): (.*)"
 )
+#: oslo.config's words for a text that is none of some.
+_NO_CHOICE: Final = re.compile(r"Valid values are \[(.*)\], but found '(.*)'")
 #: What looks like a comment after a value.
 _COMMENT: Final = re.compile(r"\s#")
 #: What is shown instead of a secret: by Podium, by SQLAlchemy in a URL, and by oslo.config in a log.
@@ -234,6 +237,9 @@ def explain(option: cfg.Opt, fault: Exception, *, secret: bool) -> str:
         remedy = f"expected: {getattr(option.type, 'type_name', 'value')}"
     reason = " ".join(str(fault).rpartition("is not valid: ")[2].split())
     reason = _NO_NUMBER.sub(r"\1 is not a number", reason)
+    if found := _NO_CHOICE.fullmatch(reason):
+        near = nearest(found[2], found[1].split(", "))
+        reason, remedy = f"it is none of {found[1]}", f"did you mean {near}?" if near else "write one of them"
     if not secret and _COMMENT.search(reason):
         remedy = f"{remedy}; a comment needs a line of its own"
     return remedy if secret else f"{reason[:300]}; {remedy}"

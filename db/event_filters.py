@@ -53,12 +53,13 @@ class EventFilter:
 def where(text: str | None) -> Tree | None:
     """Return the tree of a condition in a config file; None for none.
 
-    :raises podium.errors.BadRequest: in one line
+    :raises podium.errors.BadRequest: in one line, without the names of all fields
     """
     try:
         return parse(text) if text else None
     except errors.BadRequest as fault:
-        raise errors.BadRequest(str(fault).partition("\n")[0].removeprefix("where: ")) from None
+        first = str(fault).partition("\n")[0].partition("; there are ")[0]
+        raise errors.BadRequest(first.removeprefix("where: ")) from None
 
 
 class FilteredFollower(Follower):

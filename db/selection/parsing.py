@@ -168,8 +168,8 @@ class _Reader:
                 raise self._wrong(word, f"nodes cannot be found by the entry {key[:80]!r} of {name}")
             return found, key
         near = nearest(word.text, [*FIELDS, *ENTRIES])
-        hint = f"; did you mean {near}?" if near else ";"
-        raise self._wrong(word, f"there is no field {word.text[:80]}{hint} {_THERE_ARE}")
+        hint = f"did you mean {near}?" if near else _THERE_ARE
+        raise self._wrong(word, f"there is no field {word.text[:80]}; {hint}")
 
     def _check_operator(self, field: Field, operator: str, word: Word, *, is_none: bool = False) -> None:
         allowed = field.kind.operators

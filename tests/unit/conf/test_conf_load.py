@@ -43,6 +43,13 @@ WRONG = [
     pytest.param("[DEFAULT] state_path", "var", "does not start with /", id="a relative path"),
     pytest.param("[DEFAULT] host", "a b", "without spaces", id="a space in the host name"),
     pytest.param("[DEFAULT] host", "$host", "its $ leads back to itself", id="a reference to itself"),
+    pytest.param(
+        "[notifications] min_severity",
+        "warn",
+        "it is none of info, warning, error; did you mean warning?",
+        id="nearly a choice",
+    ),
+    pytest.param("[notifications] min_severity", "bad", "error; write one of them", id="none of the choices"),
     pytest.param("[database] max_retries", "many", "expected: integer value", id="an option of oslo.db"),
 ]
 

@@ -206,8 +206,7 @@ def test_wanted_events_are_counted(database: Database, begun: int) -> None:
 def test_a_faulty_condition_is_one_line() -> None:
     with pytest.raises(errors.BadRequest) as refusal:
         event_filters.where("rack=r1")
-    assert str(refusal.value).startswith("there is no field rack")
-    assert "\n" not in str(refusal.value)
+    assert str(refusal.value) == "there is no field rack"
 
 
 def test_a_severity_is_that_of_causes() -> None:

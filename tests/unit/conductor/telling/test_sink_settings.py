@@ -91,7 +91,7 @@ PAGER = "sinks = pager\n[notifications_pager]\n"
         (f"{PAGER}causes = boot", "there is no cause 'boot'; there are request, enforced,"),
         (f"{PAGER}causes = fault, !request", "either all have it, or none"),
         (f"{PAGER}causes =", "name at least one cause, or all"),
-        (f"{PAGER}min_severity = critical", "min_severity = critical"),
+        (f"{PAGER}min_severity = critical", "it is none of info, warning, error; write one of them"),
         (
             f"{PAGER}exec = /bin/x\nwhere = rack=r1",
             "[notifications_pager] where = rack=r1 cannot be used: there is no field rack",

@@ -58,7 +58,7 @@ def test_an_age_is_seconds_or_has_a_unit(text: str, value: Value) -> None:
     ("text", "reason", "marked"),
     [
         ("power_state=off and colour=red", "there is no field colour; there are age, ", "colour"),
-        ("power_stat=off", "there is no field power_stat; did you mean power_state? there are", "power_stat"),
+        ("power_stat=off", "there is no field power_stat; did you mean power_state?", "power_stat"),
         ("power_state=blue", "blue is none of error, off, on, power off, power on, none", "blue"),
         ("owner=a b", "put values with spaces into quotation marks", "b"),
         ("owner = 'a", "the quotation mark ' has no end", "'a"),
