@@ -73,6 +73,7 @@ class Live:
             opened.callback(self._leave)
             self._enter()
             for number, handler in (
+                (signal.SIGINT, signal.default_int_handler),  # also where it is ignored, as in the background
                 (signal.SIGWINCH, lambda *_: self.wake()),
                 (signal.SIGTSTP, self._suspend),
                 *((number, _end) for number in _ENDS if signal.getsignal(number) != signal.SIG_IGN),

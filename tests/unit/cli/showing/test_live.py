@@ -1,6 +1,7 @@
 """A picture that changes in place, and the terminal as it was when it is left."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -31,6 +32,8 @@ class Pty:
         """Read until this was written, and return what there was up to it."""
         before = self.text.count(text)
         while self.text.count(text) == before:
+            ready, _, _ = select.select([self.ours], [], [], _PATIENCE)
+            assert ready, f"{text!r} was not written after {self.text!r}"
             self.text += os.read(self.ours, 65_536).decode()
         return self.text
 
@@ -119,6 +122,17 @@ def test_q_is_as_ctrl_c(pty: Pty, live: Callable[..., Live]) -> None:
         os.write(pty.ours, b"q")
         threading.Event().wait(_PATIENCE)
     assert pty.until(_LEAVE).endswith(_LEAVE)
+
+
+def test_q_ends_it_also_where_ctrl_c_is_ignored(pty: Pty, live: Callable[..., Live]) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt), live(lambda _: ["one"]):
+            os.write(pty.ours, b"q")
+            threading.Event().wait(_PATIENCE)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
