@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         private_memory.keep()
         spare()
-        if "_ARGCOMPLETE" in os.environ:
+        if {"_ARGCOMPLETE", "COMP_LINE", "COMP_POINT"} <= os.environ.keys():
             from podium.cli.completion.answer import complete  # which shells need, and nobody else
 
             complete()

@@ -1,4 +1,8 @@
-"""Names of nodes by how they begin, found in the index of names."""
+"""Names of nodes by how they begin, found in the index of names.
+
+PostgreSQL uses it where the order of its database is that of bytes (``C``); with another order it looks through
+all names.
+"""
 
 import re
 from typing import Any, Final

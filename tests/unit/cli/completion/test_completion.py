@@ -290,6 +290,14 @@ def test_a_command_or_an_option_is_completed_without_what_takes_long() -> None:
         assert its & commands <= modules, text
 
 
+@only_long
+def test_a_variable_of_completion_that_is_left_over_is_no_question() -> None:
+    program = [sys.executable, "-c", "from podium.cli.main import main; main()", "--help"]
+    environment = {**os.environ, "_ARGCOMPLETE": "1"}
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout[:13], done.stderr) == ("usage: podium", "")
+
+
 def asked(text: str) -> "subprocess.CompletedProcess[str]":
     """Have ``podium`` complete a line as bash does; on standard error it says what it imports."""
     program = [sys.executable, "-X", "importtime", "-c", "from podium.cli.main import main; main()"]
