@@ -40,9 +40,10 @@ NOT_RUN: Final = {
 #: Refusals, with status 1, of a command that is right, and why it is refused here.
 REFUSALS: Final = {
     r"needs --yes|there is nobody to ask": "no person is there",
-    r"there is no (driver|task|operation|valid token) |no node has": "the page is about another fleet",
-    r"cannot be (read|made|reached)": "the page is about other files and databases",
-    r"is already enrolled|is there already|there is a token": "the fleet has it already",
+    r"there is no (driver acme|task acme\.watch_racks|valid token acme)\b": "it is made on the page",
+    r"no node has the name or UUID (m1|r7n01|r\[3-9\]n\[01-40\]);": "the page is about a larger fleet",
+    r"/nowhere/.* cannot be read|new/acme cannot be made": "the page is about other files and databases",
+    r"name (web1|r1n01) is already enrolled|there is a token grafana": "the fleet has it already",
     r"no conductor with .* is running|does not hold the key": "these conductors are rows of a database",
     r"is not set|nothing to settle|can be undone|needs it to be|; \S+ is for ": "nodes are in another state",
     r"nothing is encrypted|not encrypted": "there are no keys",

@@ -1,34 +1,26 @@
 """``podium status``: what needs attention, the commands that show more, and the calm figures."""
 
-import io
 import json
 import shlex
 import subprocess
-import threading
 from collections.abc import Callable
-from datetime import timedelta
 from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import sqlalchemy as sa
 
 from commands import Here
 from crews import enter, settle
 from heads import Head
-from podium import errors, node_ranges
-from podium.cli.showing.screen import Screen
-from podium.cli.status import Show, Watch
-from podium.client.calls.status import Status
-from podium.db import api, clock, conductors, enforcement, members, power, provision_states
+from ill_fleets import conducted, enrol, fail, make_ill
+from podium import node_ranges
+from podium.db import api, clock, conductors, members
 from podium.db.conductors import TaskReport
 from podium.db.engine import Database
-from podium.db.faults import POWER_FAILURE
-from podium.db.figures import DriverFigures, Figures, SinkFigures
-from podium.db.models import conductor_workers, nodes, power_readings, utcnow
-from podium.db.models import power_requests as requests
+from podium.db.figures import DriverFigures, Figures
+from podium.db.models import conductor_workers, utcnow
 from podium.db.worker import Worker
 from rounds import only_long
 from terminals import Terminal
@@ -36,19 +28,6 @@ from terminals import Terminal
 pytestmark = pytest.mark.usefixtures("xterm")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-#: What is wrong with some nodes.
-_ILL: dict[str, dict[str, Any]] = {
-    "r1n[1-3]": {"maintenance": True, "fault": POWER_FAILURE, "power_failures": 9},
-    "r1n4": {"health": {"status": "Critical", "reasons": ["fan"]}},
-    "r1n5": {"power_state": "error"},
-    "r1n[6-7]": {"power_failures": 2},
-    "r1n8": {"health": {"status": "Warning", "reasons": ["disk"]}},
-    "r1n9": {"health": {"status": "Critical", "reasons": ["fan"]}, "maintenance": True},
-    "r1n10": {"credentials_expire_at": utcnow() - timedelta(days=1)},
-    "r1n11": {"power_policy": "ignore"},
-}
-
 
 #: What is said of that, and of more, the worst first.
 KINDS = [
@@ -69,47 +48,6 @@ KINDS = [
 ]
 
 
-def enrol(database: Database, *names: str, read: float = 1.0, **columns: Any) -> None:
-    """Enrol nodes of an hour ago that are on, and were read so many seconds ago."""
-    expanded = node_ranges.expand(names)
-    with database.write() as connection:
-        rows = [{"driver": "fake", "power_state": "power on", **columns, "name": name} for name in expanded]
-        api.create_nodes(connection, rows)
-        now = clock.now(connection)
-        its = nodes.c.name.in_(expanded)
-        connection.execute(sa.update(nodes).where(its).values(created_at=clock.later(now, -3600)))
-        numbers = sa.select(nodes.c.id).where(its)
-        checked = sa.update(power_readings).where(power_readings.c.node_id.in_(numbers))
-        connection.execute(checked.values(checked_at=clock.later(now, -read)))
-
-
-def change(database: Database, names: str, **columns: Any) -> None:
-    with database.write() as connection:
-        its = nodes.c.name.in_(node_ranges.expand([names]))
-        connection.execute(sa.update(nodes).where(its).values(**columns))
-
-
-def fail(database: Database, action: str, names: str) -> int:
-    """Ask for something, and have it fail."""
-    with database.write() as connection:
-        keys = api.find_keys(connection, node_ranges.expand([names]))
-        number = power.ask(connection, keys, action, who="me").operation_id
-        assert number is not None
-        failed = sa.update(requests).where(requests.c.operation_id == number)
-        connection.execute(failed.values(state="failed", error="it says no"))
-        asked = {"target_power_state": None, "power_request_id": None}
-        connection.execute(sa.update(nodes).values(asked))
-    return number
-
-
-def conducted(database: Database) -> Worker:
-    """The only conductor, of all nodes with the driver fake that there will be."""
-    found = enter(database, "c1")
-    enrol(database, "r1n[1-12]")
-    settle(database, found)
-    return found
-
-
 @pytest.fixture
 def worker(database: Database) -> Worker:
     """A fleet that is well."""
@@ -121,27 +59,6 @@ def ill(database: Database, worker: Worker) -> Worker:
     """A fleet with everything that needs attention."""
     make_ill(database, worker)
     return worker
-
-
-def make_ill(database: Database, worker: Worker) -> None:
-    for names, columns in _ILL.items():
-        change(database, names, **columns)
-    enrol(database, "x[1-2]", driver="acme")
-    enrol(database, "old[1-2]", read=1000.0)
-    enrol(database, "left", provision_state=provision_states.ENROLL, power_state=None)
-    settle(database, worker)
-    fail(database, "power off", "r1n[11-12]")
-    report = TaskReport("fake.check", "failing", 60.0, None, None, 9, 9, 0, 0, "no such sensor")
-    figures = Figures(
-        notifications={"hook": SinkFigures(failing=True, failing_since=utcnow(), last_error="503")},
-        drivers={"fake": DriverFigures(late=True)},
-    )
-    gone = enter(database, "c2")
-    with database.write() as connection:
-        conductors.save_tasks(connection, worker, [report])
-        conductors.save_figures(connection, worker, figures)
-        members.leave(connection, gone)
-        enforcement.freeze(connection, utcnow(), "many nodes vanished")
 
 
 def status(podium: Run) -> dict[str, Any]:
@@ -323,77 +240,6 @@ def test_colours_say_what_is_worst(podium_here: Here, ill: Worker) -> None:
 def test_single_columns_are_shown_as_of_other_objects(podium_here: Here, worker: Worker) -> None:
     done = podium_here("status", "-f", "value", "-c", "readings")
     assert json.loads(done.stdout)["fresh_share"] == 1.0
-
-
-def test_a_fleet_that_is_watched_is_drawn_anew_in_place(
-    podium_here: Here, database: Database, worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn, pictures, lines = threading.Semaphore(0), [""], Watch.lines
-
-    def draw(self: Watch, screen: Screen) -> list[str]:
-        found = lines(self, screen)
-        pictures.append("\n".join(found))
-        drawn.release()
-        return found
-
-    def sleep(seconds: float) -> None:
-        assert seconds == 2
-        if len(enrolled) == 1:
-            enrol(database, enrolled.pop())
-            return
-        while "13: 13 on" not in pictures[-1]:
-            assert drawn.acquire(timeout=60)
-        raise KeyboardInterrupt
-
-    enrolled = ["more"]
-    monkeypatch.setattr(Watch, "lines", draw)
-    monkeypatch.setattr(Show, "sleep", staticmethod(sleep))
-    terminal = Terminal(podium_here)
-    written = terminal.raw("status", "--watch", "2", columns=80, lines=24)
-    assert (terminal.status, terminal.stderr) == (0, "")
-    assert written.startswith("\x1b[?1049h") and written.endswith("\x1b[?1049l")
-    assert pictures[1].startswith("podium status, every 2 s: 20")
-    assert "12: 12 on" in pictures[1]
-
-
-@pytest.mark.parametrize(("columns", "height"), [(80, 24), (40, 24), (80, 20)])
-def test_a_fleet_that_is_watched_fits_the_screen(
-    podium_here: Here, ill: Worker, columns: int, height: int
-) -> None:
-    seen = msgspec.json.decode(podium_here("status", "-f", "json").stdout, type=Status)
-    lines = Watch(seen, 5.0, lambda: 0.0).lines(Screen(io.StringIO(), columns, height, False, "…"))
-    assert len(lines) <= height
-    assert lines[-1].startswith("conductors ")
-
-
-@pytest.mark.parametrize(
-    ("fault", "who"),
-    [
-        (errors.DatabaseUnavailable("no route"), "the database"),
-        (errors.ApiUnavailable("no route"), "podium-api"),
-    ],
-)
-def test_while_nobody_answers_it_is_said_how_old_is_what_is_shown(
-    podium_here: Here, worker: Worker, fault: errors.PodiumError, who: str
-) -> None:
-    now = [1000.0]
-    seen = msgspec.json.decode(podium_here("status", "-f", "json").stdout, type=Status)
-    screen = Screen(io.StringIO(), 80, 24, False, "…")
-    watch = Watch(seen, 5.0, lambda: now[0])
-    now[0] += 42
-    assert watch.lines(screen)[0] == "there is no answer yet, and this is 42 s old"
-    watch.miss(fault)
-    now[0] += 1
-    assert watch.lines(screen)[0] == f"{who} is away, and this is 43 s old: no route"
-    watch.take(seen)
-    assert watch.lines(screen)[0].startswith("podium status, every 5 s: ")
-
-
-@pytest.mark.parametrize("words", [("--watch",), ("--watch", "2", "-f", "json")])
-def test_nothing_is_watched_without_a_terminal(podium_here: Here, words: tuple[str, ...]) -> None:
-    done = podium_here("status", *words)
-    assert done.returncode == 2
-    assert "--watch shows lines that change in place, which takes a terminal" in done.stderr
 
 
 def test_a_password_that_is_unknown_is_found_by_the_command_that_is_named(
