@@ -1,7 +1,7 @@
 """Names of nodes by how they begin, found in the index of names.
 
-PostgreSQL uses it where the order of its database is that of bytes (``C``); with another order it looks through
-all names.
+PostgreSQL uses that where the order of its database is that of bytes (``C``); with another order it looks
+through all names.
 """
 
 import re
