@@ -11,7 +11,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from types import FrameType, TracebackType
 from typing import Any, Final, Self, TextIO
@@ -72,12 +72,7 @@ class Live:
             os.set_blocking(self._wakes, False)
             opened.callback(self._leave)
             self._enter()
-            for number, handler in (
-                (signal.SIGINT, signal.default_int_handler),  # also where it is ignored, as in the background
-                (signal.SIGWINCH, lambda *_: self.wake()),
-                (signal.SIGTSTP, self._suspend),
-                *((number, _end) for number in _ENDS if signal.getsignal(number) != signal.SIG_IGN),
-            ):
+            for number, handler in self._handlers():
                 opened.callback(signal.signal, number, signal.signal(number, handler))
             self._show()
             self._thread.start()
@@ -98,6 +93,14 @@ class Live:
         """Have the picture be drawn anew."""
         with suppress(BlockingIOError):  # it will be, many times
             os.write(self._wakes, b".")
+
+    def _handlers(self) -> Iterable[tuple[int, Callable[[int, FrameType | None], object]]]:
+        yield signal.SIGINT, signal.default_int_handler  # also where it is ignored, as in the background
+        yield signal.SIGWINCH, lambda *_: self.wake()
+        yield signal.SIGTSTP, self._suspend
+        for number in _ENDS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as by nohup
+                yield number, _end
 
     def _enter(self) -> None:
         self._modes: list[Any] | None = None
