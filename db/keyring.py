@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from podium import errors, masking
-from podium.db import new_files
+from podium.db import local_files
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
@@ -199,7 +199,7 @@ def write_new_file(path: Path) -> None:
     """
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(new_files.create(new), "w") as file:
+        with os.fdopen(local_files.create(new), "w") as file:
             file.write(f"{_HEAD}{new_key()}\n")
             file.flush()
             os.fsync(file.fileno())

@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from podium import errors
-from podium.db import at_work, name_keys, new_files
+from podium.db import at_work, local_files, name_keys
 from podium.db.engine import Database
 from podium.db.migrations import FIRST_WITH_FLOOR, REVISIONS
 from podium.db.models import schema_floor
@@ -135,8 +135,8 @@ def create_sqlite_file(database: Database) -> None:
     if file is None or file.exists():
         return
     try:
-        new_files.create_folder(file.parent)
-        os.close(new_files.create(file))
+        local_files.create_folder(file.parent)
+        os.close(local_files.create(file))
     except OSError as error:
         if file.exists():  # another process was faster
             return

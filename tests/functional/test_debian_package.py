@@ -54,7 +54,7 @@ def test_the_package_is_installed_used_upgraded_removed_and_purged(machine: Mach
     assert refused.stderr.startswith("podium: ")
     assert machine.run("dpkg --verify podium") == "", "the programs wrote into /opt/podium"
 
-    machine.run("sed -i 's/^#host = .*/host = here/' /etc/podium/podium.conf")
+    machine.run("sed -i '/^.DEFAULT/a host = here' /etc/podium/podium.conf")
     main = machine.run("systemctl show --property=MainPID podium-conductor podium-api")
     machine.run("dpkg --install /srv/podium.deb")
     machine.run("systemctl is-active podium-conductor podium-api")
