@@ -87,9 +87,10 @@ def test_an_installation_by_hand_is_not_mixed_with_the_package_and_keeps_its_fil
     assert machine.run("ls /opt/podium/bin") == "podium\n"
 
     machine.run("rm -r /opt/podium && dpkg --force-confold --install /srv/podium.deb")
-    assert machine.run("stat -c '%a %U %G %n' /etc/podium/*") == (
-        "640 root podium /etc/podium/htpasswd\n"
-        "600 podium podium /etc/podium/podium.conf\n"
-        "600 podium podium /etc/podium/podium.keys\n"
-        "600 root root /etc/podium/tls.pem\n"
+    listing = machine.run("cd /etc/podium && stat -c '%a %U %G %n' htpasswd podium.conf podium.keys tls.pem")
+    assert listing == (
+        "640 root podium htpasswd\n"
+        "600 podium podium podium.conf\n"
+        "600 podium podium podium.keys\n"
+        "600 root root tls.pem\n"
     )
