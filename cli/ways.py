@@ -80,15 +80,26 @@ def choose(options: argparse.Namespace, prog: str, environment: Mapping[str, str
 
     :raises podium.errors.ConfigError: the configuration cannot be read, or anybody could have made the socket
     """
+    way = _named(options, environment) or _configured(options, prog)
+    if way.url is not None:
+        return _with_options(way, options, environment)
+    if options.credentials_file:
+        raise errors.ConfigError(
+            f"--credentials-file is for a podium-api, and because of {way.source} this uses the database,"
+            " which asks nobody who they are"
+        )
+    return way
+
+
+def _named(options: argparse.Namespace, environment: Mapping[str, str]) -> Way | None:
     for source, url in (("--url", options.url), ("PODIUM_URL", environment.get("PODIUM_URL"))):
-        if url == DATABASE:
-            return Way(url=None, source=source)
         if url:
-            return _with_options(Way(url=url, source=source, is_given=True), options, environment)
-    return _configured(options, prog, environment)
+            is_given = url != DATABASE
+            return Way(url=url if is_given else None, source=source, is_given=is_given)
+    return None
 
 
-def _configured(options: argparse.Namespace, prog: str, environment: Mapping[str, str]) -> Way:
+def _configured(options: argparse.Namespace, prog: str) -> Way:
     # oslo.config takes long to import, and a third of that is for a type of options that is rarely given.
     with deferred("rfc3986"):
         from podium.conf import client
@@ -105,7 +116,7 @@ def _configured(options: argparse.Namespace, prog: str, environment: Mapping[str
         is_given=True,
     )
     if its.url is not None:
-        return _with_options(way, options, environment)
+        return way
     if its.unix_socket is not None and is_there(its.unix_socket):
         source = f"[api] unix_socket = {its.unix_socket}"
         if (folder := open_folder(its.unix_socket)) is not None:

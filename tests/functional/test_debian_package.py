@@ -56,8 +56,14 @@ def test_the_package_is_installed_used_upgraded_removed_and_purged(machine: Mach
 
     machine.run("sed -i '/^.DEFAULT/a host = here' /etc/podium/podium.conf")
     main = machine.run("systemctl show --property=MainPID podium-conductor podium-api")
+    machine.run("/var/lib/dpkg/info/podium.preinst upgrade 0")
+    assert machine.try_to("systemctl is-active podium-conductor podium-api").stdout == "inactive\ninactive\n"
     machine.run("dpkg --install /srv/podium.deb")
     machine.run("systemctl is-active podium-conductor podium-api")
+    machine.run("systemctl stop podium-api && /var/lib/dpkg/info/podium.preinst upgrade 0")
+    machine.run("/var/lib/dpkg/info/podium.postinst configure 0")
+    assert machine.try_to("systemctl is-active podium-conductor podium-api").stdout == "active\ninactive\n"
+    machine.run("systemctl start podium-api")
     assert machine.run("systemctl show --property=MainPID podium-conductor podium-api") != main
     assert "here" in machine.run("podium conductor list -f value -c hostname").splitlines()
     assert machine.run("podium node list -f value -c power_state") == "power on\n"

@@ -61,6 +61,24 @@ def test_the_socket_of_the_configuration_is_asked_if_it_is_there(choose: Choose,
     assert choose(text, url="database").url is None
 
 
+def test_a_login_that_is_given_is_for_the_socket_too(choose: Choose, tmp_path: Path) -> None:
+    text = "[api]\nunix_socket = $state_path/api.sock\n"
+    (tmp_path / "api.sock").touch()
+    (tmp_path / "podium").mkdir()
+    (tmp_path / "podium/credentials").touch()
+    assert choose(text).credentials is None, "the kernel says who asks"
+    assert choose(text, credentials_file="/a").credentials == Path("/a")
+    assert choose(text, PODIUM_CREDENTIALS_FILE="/b").credentials == Path("/b")
+
+
+@pytest.mark.parametrize("given", [{}, {"url": "database"}, {"PODIUM_URL": "database"}])
+def test_the_database_asks_for_no_login_so_that_one_is_refused(choose: Choose, given: dict[str, str]) -> None:
+    with pytest.raises(errors.ConfigError) as caught:
+        choose(credentials_file="/a", **given)
+    assert str(caught.value).startswith("--credentials-file is for a podium-api, and because of ")
+    assert choose(PODIUM_CREDENTIALS_FILE="/b", **given).url is None
+
+
 def test_a_socket_that_anybody_could_have_made_is_not_asked_unless_it_is_named(
     choose: Choose, tmp_path: Path
 ) -> None:
