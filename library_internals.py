@@ -74,6 +74,11 @@ class OpenOptions(cfg.ConfigOpts):
             self.forget_cached()
             raise
 
+    def pending(self, name: str, group: str | None, values: Values) -> Any:
+        """The value of an option once a reload has put these values into force; raises as :meth:`value`."""
+        is_mutable = self._get_opt_info(name, group)["opt"].mutable
+        return self._do_get(name, group, values if is_mutable else None)[0]
+
     def vet(self, values: Values) -> None:
         """Raise, for values that must not replace those in force at a reload."""
 

@@ -194,6 +194,7 @@ def _prepare_schema(conf: configuration.Config) -> None:
 def _prepare(conf: configuration.Config) -> Listeners:
     """Find out what would keep the daemon from serving, and listen."""
     options.check(conf)
+    conf.require(opening.check_keys)
     # The options of drivers are known where these are loaded, and a config file may serve other hosts too.
     conf.warn_of_unknown_options({one.lower() for one in [*registry.installed(), *conf.enabled_drivers]})
     make_certificate(conf)
@@ -221,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     ignore_reloads()
     try:
-        conf = configuration.load(sys.argv[1:] if argv is None else argv, prog="podium-api")
+        conf = configuration.load(sys.argv[1:] if argv is None else argv, prog="podium-api", delivers=False)
         library_internals.log_errors_once()
         log.setup(conf, "podium")
         listeners = _prepare(conf)

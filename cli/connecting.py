@@ -59,7 +59,7 @@ class Connecting(cliff.command.Command):
         :raises podium.errors.ConfigError: see podium.conf.load
         """
         file = self.app.options.config_file
-        return conf.load(["--config-file", file] if file else [], prog=self.app.NAME)
+        return conf.load(["--config-file", file] if file else [], prog=self.app.NAME, delivers=False)
 
     @cached_property
     def way(self) -> ways.Way:

@@ -43,7 +43,8 @@ def check(conf: configuration.Config, sleep: Callable[[float], object] = time.sl
     """
     load_drivers(conf)
     conf.check()
-    NotificationSettings.read(conf)  # which understands conditions of nodes, as conf.check() cannot
+    conf.require(NotificationSettings.read)
+    conf.require(opening.check_keys)
     conf.warn_of_unknown_options()
     _prepare_schema(conf, sleep)
 

@@ -9,7 +9,7 @@ import difflib
 import logging
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from oslo_log import log
 from podium import __version__, errors, masking
 from podium.conf import conductor, opts, sinks
 from podium.conf.files import default_files, may_not_read, unreadable
+from podium.conf.pending import Pending
 from podium.library_internals import OpenOptions, Values, sections, written
 from podium.wording import nearest
 
@@ -45,12 +46,16 @@ class _Masked(ValueError):
 class Config(OpenOptions):
     """The options of one program. Reading a value never fails once :meth:`check` has passed."""
 
+    #: Whether the program delivers events to sinks. What is wrong with these keeps no other from its work.
+    delivers = True
     #: Whether reloads are not logged, because another process of the program logs them.
     is_quiet = False
     #: Sections whose options are not known here; None where nothing is logged of unknown names.
     _unread: Collection[str] | None = None
     #: What was warned of last.
     _warned: frozenset[str] = frozenset()
+    #: See :meth:`require`.
+    _required: tuple[Callable[[Any], object], ...] = ()
 
     def check(self) -> None:
         """Evaluate every option registered so far.
@@ -58,6 +63,14 @@ class Config(OpenOptions):
         :raises podium.errors.ConfigError: for the first wrong value, with its name, value, place and remedy
         """
         self._check(None)
+
+    def require(self, check: Callable[[Any], object]) -> None:
+        """Have what goes beyond single values checked now, and before each reload takes effect.
+
+        :param check: is given the options, and raises podium.errors.ConfigError
+        """
+        check(self)
+        self._required = (*self._required, check)
 
     def unknown_options(self) -> list[str]:
         """Return a line for each name in the files that nothing reads; call once all are registered."""
@@ -152,9 +165,13 @@ class Config(OpenOptions):
     def vet(self, values: Values) -> None:
         """Refuse values that a reload would put into force; raises as :meth:`check`."""
         self._check(values)
+        for check in self._required:
+            check(Pending(self, values))
 
     def _check(self, values: Values | None) -> None:
         for option, group in self.registered():
+            if not self.delivers and sinks.is_of_sinks(group):
+                continue
             try:
                 _usable(option, self.value(option, group, values))
             except (ValueError, TypeError, RecursionError, cfg.Error) as fault:
@@ -173,16 +190,18 @@ class Config(OpenOptions):
         )
 
 
-def load(argv: Sequence[str], *, prog: str, conf: Config | None = None) -> Config:
+def load(argv: Sequence[str], *, prog: str, conf: Config | None = None, delivers: bool = True) -> Config:
     """Read the configuration of one program: its command line, the environment, its config files.
 
     :param argv: the command line's arguments, without the program's name
     :param prog: the program's name
     :param conf: with the program's own options registered
+    :param delivers: see :class:`Config`
     :raises podium.errors.ConfigError: in one line, with the fault, its place and the remedy
     :raises SystemExit: for ``--help`` and for arguments that do not exist
     """
     conf = Config() if conf is None else conf
+    conf.delivers = delivers
     opts.register(conf)
     files, folders = default_files(prog)
     try:
@@ -200,7 +219,8 @@ def load(argv: Sequence[str], *, prog: str, conf: Config | None = None) -> Confi
     sinks.register(conf)
     conf.check()
     conductor.check(conf)
-    sinks.check(conf)
+    if delivers:
+        sinks.check(conf)
     if not (conf.log_file or conf.log_dir or conf.use_journal):
         conf.set_default("use_stderr", True)  # oslo.log would take standard output
     return conf

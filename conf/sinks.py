@@ -53,6 +53,11 @@ def group_of(sink: str) -> str:
     return f"{PREFIX}{sink}"
 
 
+def is_of_sinks(group: str | None) -> bool:
+    """Return whether the options of a group are for sinks."""
+    return group is not None and (group == _OWN or group.startswith(PREFIX))
+
+
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the options of the sinks that the config files name; if that is wrong, of none."""
     for name in _names(conf):
@@ -104,14 +109,26 @@ def _is_given(conf: cfg.ConfigOpts, name: str) -> bool:
 
 
 def _nothing(conf: cfg.ConfigOpts, group: str) -> Iterator[tuple[str, str]]:
+    try:
+        causes(conf, group)
+    except errors.ConfigError as fault:
+        yield group, str(fault)
+
+
+def causes(conf: cfg.ConfigOpts, group: str) -> frozenset[str]:
+    """Return the causes of the events that the sinks of a group get.
+
+    :raises podium.errors.ConfigError: there are none
+    """
     its = conf[group]
     severe = of_severity(its.min_severity)
-    if not severe.intersection(its.causes):
-        yield (
-            group,
+    found = severe.intersection(its.causes)
+    if not found:
+        raise errors.ConfigError(
             f"[{group}] causes ({', '.join(its.causes)}) and min_severity = {its.min_severity} leave none;"
-            f" events of severity {its.min_severity} or worse have the causes {', '.join(sorted(severe))}",
+            f" events of severity {its.min_severity} or worse have the causes {', '.join(sorted(severe))}"
         )
+    return found
 
 
 def unread(conf: cfg.ConfigOpts, section: str) -> str | None:

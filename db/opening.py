@@ -54,6 +54,15 @@ def _read(file: KeyFile | None) -> Keyring:
     return Keyring.from_file(file.path)
 
 
+def check_keys(conf: cfg.ConfigOpts) -> None:
+    """Make sure that the keys that the configuration names can be read.
+
+    :raises podium.errors.ConfigError: their file cannot be used
+    """
+    url = parse_url(str(conf.database.connection))
+    _read(_key_file(conf, url.database if url.get_backend_name() == "sqlite" else None))
+
+
 def read_keys_again(conf: cfg.ConfigOpts, database: Database) -> Keyring:
     """Return the keys that the configuration names by now; the database uses those that it had.
 

@@ -88,7 +88,7 @@ class Asking:
             return
         from podium.client.local.local import Local
 
-        with Local(conf.load(self._arguments, prog=App.NAME), warn=_ignore) as podium:
+        with Local(conf.load(self._arguments, prog=App.NAME, delivers=False), warn=_ignore) as podium:
             yield podium
 
 

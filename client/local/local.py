@@ -52,7 +52,7 @@ class Local(Podium):
         *,
         warn: Callable[[str], None] = LOG.warning,
     ) -> None:
-        self._config = conf.load([], prog="podium") if config is None else config
+        self._config = conf.load([], prog="podium", delivers=False) if config is None else config
         self._warn = warn
         self._database: Database | None = None
         self._lock = threading.Lock()

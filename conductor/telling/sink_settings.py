@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 from oslo_config import cfg
 
 from podium import errors
-from podium.causes import of_severity
 from podium.conductor.telling.sinks import ProgramSink, Sink, WebhookSink
 from podium.conf import sinks
 from podium.db import event_filters
@@ -55,9 +54,8 @@ class NotificationSettings:
     def read(cls, conf: cfg.ConfigOpts) -> "NotificationSettings":
         """The values of the config file.
 
-        :raises podium.errors.ConfigError: options do not go together, or a condition cannot be understood
+        :raises podium.errors.ConfigError: a sink would get nothing, or a condition cannot be understood
         """
-        sinks.check(conf)
         return cls((*_unnamed(conf), *(_named(conf, name) for name in conf.notifications.sinks)))
 
     def subscriptions(self) -> dict[str, Subscription]:
@@ -73,6 +71,8 @@ class NotificationSettings:
 
 def _unnamed(conf: cfg.ConfigOpts) -> Iterator[SinkSettings]:
     own = conf.notifications
+    if not (own.exec or own.webhook_urls):
+        return
     wanted = _wanted(conf, _OWN)
     if own.exec:
         yield SinkSettings(program=own.exec, timeout=float(own.timeout), wanted=wanted)
@@ -93,5 +93,4 @@ def _wanted(conf: cfg.ConfigOpts, group: str) -> EventFilter:
         where = event_filters.where(its.where)
     except errors.BadRequest as fault:
         raise errors.ConfigError(f"[{group}] where = {its.where} cannot be used: {fault}") from None
-    causes = of_severity(its.min_severity).intersection(its.causes)
-    return EventFilter(causes, where, conf.conductor.force_power_state_during_sync)
+    return EventFilter(sinks.causes(conf, group), where, conf.conductor.force_power_state_during_sync)

@@ -1,6 +1,7 @@
 """The ledger from outside: programs are told of all events, and followed ones end as a pipe does."""
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from daemons import PATIENCE, Daemon, eventually
+from rounds import only_long
 from servers import Server
 
 
@@ -130,3 +132,19 @@ def test_a_reader_of_followed_events_that_has_seen_enough_is_no_error(tmp_path: 
             process.stdout.close()
             assert process.wait(PATIENCE) == 0
             assert process.stderr.read() == ""
+
+
+@only_long
+def test_a_wrong_filter_is_refused_at_a_reload_and_workers_begin_again_without_it(tmp_path: Path) -> None:
+    with Daemon(tmp_path, f"{take_notes(tmp_path)}workers = 1\n") as daemon:
+        assert daemon.process is not None
+        text = daemon.config.read_text()
+        daemon.config.write_text(f"{text}[notifications]\nwhere = nme=x\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        eventually(lambda: "not reloaded, all values stay" in daemon.text(), "the reload is refused")
+        assert "[notifications] where = nme=x cannot be used: there is no field nme" in daemon.text()
+        os.kill(min(daemon.children()), signal.SIGKILL)
+        eventually(lambda: daemon.text().count(" owns ") == 2, "another worker has taken its place")
+        enrol(daemon, "n1")
+        eventually(lambda: notes(tmp_path), "events are delivered as before")
+        assert daemon.stop() == 0

@@ -115,6 +115,17 @@ class TestOptions:
         with pytest.raises(ValueError, match="many"):
             conf.convert(*options["port"], "many")
 
+    def test_what_a_reload_would_change_is_what_is_mutable(self, conf: OpenOptions, tmp_path: Path) -> None:
+        seen: list[object] = []
+
+        def vet(values: Values) -> None:
+            seen.extend((conf.pending("port", None, values), conf.pending("names", "Rack", values)))
+
+        conf.vet = vet  # type: ignore[method-assign]
+        (tmp_path / "some.conf").write_text("[DEFAULT]\nport = 8\n[Rack]\nnames = b\n")
+        conf.mutate_config_files()
+        assert seen == [8, ["a"]]
+
     def test_the_text_in_a_file_is_found_with_its_place(self, conf: OpenOptions, tmp_path: Path) -> None:
         assert conf.in_force is not None
         ((port, group),) = [pair for pair in conf.registered() if pair[0].name == "port"]

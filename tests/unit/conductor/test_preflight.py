@@ -5,6 +5,7 @@ import pytest
 from fakes import make_conf
 from podium import errors
 from podium.conductor import preflight
+from podium.conductor.telling.sink_settings import NotificationSettings
 from podium.db import members
 from templates import prepared
 
@@ -55,3 +56,27 @@ def test_conductors_of_several_hosts_on_one_file_are_warned(
     )
     assert len(caplog.messages) == warnings
     assert all(text.endswith("podium conductor forget there") for text in caplog.messages)
+
+
+SINK = "[notifications]\nsinks = pager\n[notifications_pager]\nexec = /bin/x\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[notifications_pager]\nwhere = nme=x", "[notifications_pager] where = nme=x cannot be used"),
+        ("[notifications_pager]\ncauses = request\nmin_severity = error", "leave none"),
+        ("[secrets]\nkey_file = /no/such/file", "[secrets] key_file = /no/such/file cannot be used"),
+    ],
+)
+def test_a_reload_is_refused_that_would_keep_a_worker_from_its_next_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, told: str
+) -> None:
+    conf = make_conf(tmp_path, f"{SINK}min_severity = warning\n")
+    preflight.check(conf)
+    file = tmp_path / "podium.conf"
+    file.write_text(f"{file.read_text().replace('= warning', '= info')}{text}\n")
+    assert conf.mutate_config_files() == {}
+    assert told in caplog.messages[-1]
+    (pager,) = NotificationSettings.read(conf).sinks
+    assert "request" not in pager.wanted.causes

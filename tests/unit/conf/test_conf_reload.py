@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from podium import conf
+from podium import conf, errors
 
 Load = Callable[..., conf.Config]
 
@@ -147,3 +148,39 @@ def test_a_process_that_leaves_it_to_another_logs_nothing_of_a_reload(
     loaded.is_quiet = False
     loaded.mutate_config_files()
     assert messages(caplog)
+
+
+def test_what_goes_beyond_single_values_is_checked_at_the_start_and_before_a_reload(
+    load: Load, config_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def check(options: Any) -> None:
+        if options.conductor.sync_power_state_interval < options.conductor["heartbeat_timeout"]:
+            raise errors.ConfigError("sweeps are too frequent")
+
+    lines = ["[conductor]", "heartbeat_timeout = 30", "sync_power_state_interval = {}"]
+    with pytest.raises(errors.ConfigError, match="too frequent"):
+        load("\n".join(lines).format(20)).require(check)
+    loaded = load("\n".join(lines).format(40))
+    loaded.require(check)
+    config_file.write_text("\n".join(lines).format(20))
+    assert loaded.mutate_config_files() == {}
+    assert loaded.conductor.sync_power_state_interval == 40
+    assert messages(caplog)[-1].endswith("all values stay as they were: sweeps are too frequent")
+    # What needs a restart counts as it is in force.
+    config_file.write_text("\n".join(lines).format(50).replace("= 30", "= 60"))
+    loaded.mutate_config_files()
+    assert (loaded.conductor.sync_power_state_interval, loaded.conductor.heartbeat_timeout) == (50, 30)
+
+
+@pytest.mark.parametrize(
+    "text", ["sinks = pager", "sinks = pager\n[notifications_pager]\nexec = /bin/x\nmin_severity = warn"]
+)
+def test_what_is_wrong_with_sinks_keeps_no_other_program_from_its_work(config_file: Path, text: str) -> None:
+    argv = ["--config-file", str(config_file)]
+    config_file.write_text(f"[notifications]\n{text}\n")
+    with pytest.raises(errors.ConfigError):
+        conf.load(argv, prog="podium-conductor")
+    loaded = conf.load(argv, prog="podium-api", delivers=False)
+    config_file.write_text(f"[notifications]\n{text}\n[api]\nadmins = eva\n")
+    loaded.mutate_config_files()
+    assert loaded.api.admins == ["eva"]
