@@ -10,7 +10,7 @@ from typing import Any, Final
 from oslo_config import cfg
 
 from podium import __version__, errors, states
-from podium.conf import opts
+from podium.conf import notifications, opts
 from podium.drivers import additions, base, push, signatures
 from podium.drivers.periodic import marks
 from podium.wording import safe_repr
@@ -49,7 +49,7 @@ def name_fault(name: str) -> str | None:
     """What is wrong with the name of a driver; None for a good one."""
     if not _NAME.match(name):
         return "its name is not made of up to 64 letters, digits, _ and -, a letter or digit first"
-    if name.lower() in reserved_names():
+    if name.lower() in reserved_names() or name.lower().startswith(notifications.PREFIX):
         return "podium.conf has an option or a group of that name; give the entry point another"
     return None
 

@@ -20,6 +20,8 @@ WALL_CLOCKS: Final = {
     "drivers/redfish/tasks.py": "the same",
     "conductor/tasks/periodic.py": "the default of a parameter that the manager gives",
     "cli/command.py": "ages for people at a terminal; programs have the stamps",
+    "cli/showing/watched.py": "the same, while one looks",
+    "cli/node_watch.py": "dates lines for programs by when they were printed",
     "cli/trials/transcript.py": "for people, beside what a trial says",
     "drivers/redfish/http/answers.py": "a BMC's date without its time, of which at most 600 s count",
 }
