@@ -14,6 +14,7 @@ every error one of :mod:`podium.errors`.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podium import errors
 from podium.client.podium import AsyncPodium, Podium
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def connect(
     :raises podium.errors.ConfigError: one of them cannot be used
     """
     if url is None:
+        _check_no_login(credentials)
         from podium.client.local.local import Local  # the libraries of databases take long to import
 
         return Local()
@@ -46,12 +48,20 @@ def connect_async(
 ) -> AsyncPodium:
     """As :func:`connect`, for an event loop."""
     if url is None:
+        _check_no_login(credentials)
         from podium.client.local.asynchronous import AsyncLocal
 
         return AsyncLocal()
     from podium.client.remote.remote import AsyncRemote
 
     return AsyncRemote(_server(url, credentials, cafile))
+
+
+def _check_no_login(credentials: str | Path | None) -> None:
+    if credentials is not None:
+        raise errors.ConfigError(
+            "credentials are for a podium-api; without a url the database is used, which asks nobody"
+        )
 
 
 def _server(url: str, credentials: str | Path | None, cafile: str | Path | None) -> "Server":

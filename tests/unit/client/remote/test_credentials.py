@@ -1,10 +1,11 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from podium import errors
+from podium import client, errors
 from podium.client.remote.credentials import Credentials
 from podium.client.remote.server import Server
 
@@ -93,3 +94,11 @@ def test_what_is_no_address_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(errors.ConfigError) as raised:
         Server(url=url)
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("connect", [client.connect, client.connect_async])
+def test_the_database_asks_for_no_login_so_that_one_is_refused(
+    connect: Callable[..., object], tmp_path: Path
+) -> None:
+    with pytest.raises(errors.ConfigError, match="^credentials are for a podium-api"):
+        connect(credentials=tmp_path / "token")
