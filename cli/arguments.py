@@ -47,10 +47,10 @@ def add_nodes(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--stale",
-        type=converters.age,
+        type=converters.duration,
         metavar="AGE",
-        help="only nodes whose power was last read longer ago than that, or never, in seconds or as 5m, 2h or"
-        " 7d; without those in maintenance, which are not read",
+        help="only nodes whose power was last read longer ago than that, or never, in seconds or as 5m, 2h"
+        " or 90d; without those in maintenance, which are not read",
     )
     parser.add_argument(
         "--unhealthy", action="store_true", help="only nodes whose health is warning or critical"
@@ -127,8 +127,9 @@ def add_timeout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         type=converters.allowed_time,
-        metavar="SECONDS",
-        help="the time that each node may take; by default that of the conductor's config file",
+        metavar="TIME",
+        help="the time that each node may take, in seconds or as 5m; by default that of the"
+        " conductor's config file",
     )
 
 

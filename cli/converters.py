@@ -4,8 +4,10 @@ import argparse
 import re
 from typing import Final
 
+from podium import durations
+
 _LONGEST_TEXT: Final = 1000
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LONGEST_WAIT: Final = 86_400
 
 
 def filled(text: str) -> str:
@@ -31,18 +33,26 @@ def one_line(text: str) -> str:
     return text
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+def duration(text: str) -> float:
+    """Convert a length of time to seconds: 30, 90s, 5m, 2h, 7d, 2w; up to ten years."""
+    given = durations.seconds(text)
+    if given is None:
+        raise argparse.ArgumentTypeError(
+            f"{text[:20]!r} is not a time in seconds, or such as {durations.EXAMPLES}"
+        )
+    return given
 
 
 def seconds(text: str) -> float:
-    """Convert a time to wait, in seconds."""
-    given = _number(text)
-    if not 0 <= given <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 seconds")
+    """Convert a time to wait, of a day at most, to seconds."""
+    return within(text, 0, _LONGEST_WAIT)
+
+
+def within(text: str, least: float, most: float) -> float:
+    """Convert a length of time between two others to seconds."""
+    given = duration(text)
+    if not least <= given <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not between {least:g} and {most:g} seconds")
     return given
 
 
@@ -56,32 +66,23 @@ def count(text: str) -> int:
 
 def allowed_time(text: str) -> float:
     """Convert a time limit, in seconds."""
-    given = seconds(text)
-    if not given:
-        raise argparse.ArgumentTypeError("give more than 0 seconds")
-    return given
+    return _some(seconds(text))
 
 
 def stagger(text: str) -> tuple[int, float]:
-    """Convert a number of nodes at a time: N/SECONDS."""
-    parts = re.fullmatch(r"([1-9]\d{0,5})/(\d{1,5}(?:\.\d+)?)", text)
-    if parts is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not N/SECONDS; one looks like 10/1")
-    return int(parts[1]), allowed_time(parts[2])
+    """Convert a number of nodes at a time: N/TIME."""
+    number, _, time = text.partition("/")
+    if not re.fullmatch(r"[1-9]\d{0,5}", number, re.ASCII) or not time:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not N/TIME; one looks like 10/1s")
+    return int(number), allowed_time(time)
 
 
-def age(text: str) -> float:
-    """Convert an age: seconds, or 90s, 5m, 2h, 7d, 3w; up to ten years."""
-    found = re.fullmatch(r"(.+)([smhdw])", text)
-    given = _number(found[1]) * _UNITS[found[2]] if found else _number(text)
-    if not 0 <= given <= 315_360_000:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 315360000 seconds")
-    return given
+def lifetime(text: str) -> float:
+    """Convert a length of time after which something ends to seconds."""
+    return _some(duration(text))
 
 
-def days(text: str) -> float:
-    """Convert a time of days or hours to seconds."""
-    found = re.fullmatch(r"([1-9]\d{0,4})([dh])", text, re.ASCII)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is no time in days or hours, such as 90d or 12h")
-    return int(found[1]) * (86_400.0 if found[2] == "d" else 3600.0)
+def _some(seconds: float) -> float:
+    if not seconds:
+        raise argparse.ArgumentTypeError("give more than 0 seconds")
+    return seconds

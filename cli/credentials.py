@@ -124,7 +124,7 @@ class Set(_Asking):
         )
         parser.add_argument(
             "--expires",
-            type=converters.days,
+            type=converters.lifetime,
             metavar="TIME",
             help="list it as expired after that time, such as 90d; nothing else happens then",
         )
@@ -269,7 +269,7 @@ class List(Lister):
         arguments.add_nodes(parser)
         parser.add_argument(
             "--older",
-            type=converters.days,
+            type=converters.lifetime,
             metavar="TIME",
             help="only those that are older than that, such as 180d, or of an unknown age",
         )

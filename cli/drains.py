@@ -45,8 +45,8 @@ class Drain(_OfHost):
             "--timeout",
             type=converters.seconds,
             default=900.0,
-            metavar="SECONDS",
-            help="how long --wait waits (default: 900)",
+            metavar="TIME",
+            help="how long --wait waits, in seconds or as 20m (default: 900)",
         )
         return parser
 

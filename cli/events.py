@@ -9,7 +9,6 @@ import select
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any, Final, TextIO
 
 from podium import errors
@@ -56,16 +55,7 @@ _LIMIT: Final = 100
 _SINCE_LIMIT: Final = 10_000
 _MOST: Final = 1_000_000
 _POLL_SECONDS: Final = 0.5
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _FOLLOWED_FORMATS: Final = ("table", "json", "csv", "value")
-
-
-def ago(text: str) -> timedelta:
-    """Convert an age: 90s, 5m, 1h, 2d."""
-    found = re.fullmatch(r"(\d{1,9})([smhd])", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text} is not a time such as 90s, 5m, 1h or 2d")
-    return timedelta(seconds=converters.age(str(int(found[1]) * _UNITS[found[2]])))
 
 
 def _count(text: str) -> int:
@@ -113,7 +103,7 @@ class _Ledger(command.Lister):
         self, podium: Podium, wanted: arguments.Chosen, parsed_args: argparse.Namespace
     ) -> list[Event]:
         """Return the newest events, and warn if there are more."""
-        since = None if parsed_args.since is None else parsed_args.since.total_seconds()
+        since = parsed_args.since
         limit = parsed_args.limit or (_LIMIT if since is None else _SINCE_LIMIT)
         nodes, where = wanted
         found = list(
@@ -162,7 +152,10 @@ class Events(_Ledger):
         arguments.add_nodes(parser)
         parser.add_argument("--follow", action="store_true", help="continue with new events until Ctrl-C")
         parser.add_argument(
-            "--since", type=ago, metavar="TIME", help="only events of the last 90s, 5m, 1h, 2d and so on"
+            "--since",
+            type=converters.duration,
+            metavar="TIME",
+            help="only events of so many last seconds, or of the last 5m, 1h, 2d and so on",
         )
         parser.add_argument(
             "--cause", choices=CAUSES, metavar="CAUSE", help=f"only events of this cause: {', '.join(CAUSES)}"

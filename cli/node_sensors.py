@@ -8,16 +8,14 @@ from podium.cli import arguments, command, converters
 from podium.cli.showing.tables import Form
 
 _COLUMNS: Final = ("name", "kind", "value", "unit", "status")
-#: The longest wait in seconds, and the usual one.
+#: The shortest wait in seconds, the longest, and the usual one.
+_SHORTEST: Final = 0.1
 _LONGEST: Final = 50.0
 _WAIT: Final = 40.0
 
 
 def _wait(text: str) -> float:
-    given = converters.seconds(text)
-    if not 0 < given <= _LONGEST:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_LONGEST:g} seconds")
-    return given
+    return converters.within(text, _SHORTEST, _LONGEST)
 
 
 class Sensors(command.Lister):
@@ -36,8 +34,8 @@ class Sensors(command.Lister):
             "--timeout",
             type=_wait,
             default=_WAIT,
-            metavar="SECONDS",
-            help=f"how long to wait for the answer, at most {_LONGEST:g} (default: {_WAIT:g})",
+            metavar="TIME",
+            help=f"how long to wait for the answer in seconds, at most {_LONGEST:g} (default: {_WAIT:g})",
         )
         return parser
 

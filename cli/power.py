@@ -28,9 +28,9 @@ class _Power(outcomes.Requesting):
         arguments.add_reason(parser, "the reason, for the record of power events")
         parser.add_argument(
             "--stagger",
-            metavar="N/SECONDS",
+            metavar="N/TIME",
             type=converters.stagger,
-            help="begin with N nodes, and add N every SECONDS seconds: 10/1",
+            help="begin with N nodes, and add N each time so many seconds have passed: 10/1, 10/5m",
         )
         arguments.add_yes(parser)
         parser.set_defaults(then_off=False)

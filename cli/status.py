@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from podium import errors
-from podium.cli import command
+from podium.cli import command, converters
 from podium.cli.showing import live
 from podium.cli.showing.colours import RED, painted
 from podium.cli.showing.fleet_lines import MOST, fleet_lines
@@ -29,13 +29,7 @@ _PATIENCE: Final = 5.0
 
 
 def _interval(text: str) -> float:
-    try:
-        given = float(text)
-    except ValueError:
-        given = 0.0
-    if not 1 <= given <= _RAREST:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number of seconds from 1 to {_RAREST:g}")
-    return given
+    return converters.within(text, 1, _RAREST)
 
 
 class Show(command.ShowOne):
@@ -55,8 +49,8 @@ class Show(command.ShowOne):
             nargs="?",
             type=_interval,
             const=_EVERY,
-            metavar="SECONDS",
-            help=f"show it anew every so many seconds (default: {_EVERY:g}), until Ctrl-C or q",
+            metavar="TIME",
+            help=f"show it anew that often, in seconds or as 1m (default: {_EVERY:g}), until Ctrl-C or q",
         )
         return parser
 

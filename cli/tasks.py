@@ -63,8 +63,8 @@ class _Ask(command.Command):
             "--timeout",
             type=converters.seconds,
             default=self.patience,
-            metavar="SECONDS",
-            help=f"how long to wait for the answer (default: {self.patience:g})",
+            metavar="TIME",
+            help=f"how long to wait for the answer, in seconds or as 5m (default: {self.patience:g})",
         )
         return parser
 

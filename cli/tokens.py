@@ -37,7 +37,7 @@ def _duration(text: str) -> float | None:
     if text == "never":
         return None
     try:
-        return converters.days(text)
+        return converters.lifetime(text)
     except argparse.ArgumentTypeError as fault:
         raise argparse.ArgumentTypeError(f"{fault}, or never") from None
 
@@ -57,7 +57,7 @@ class Create(command.Command):
             required=True,
             type=_duration,
             metavar="TIME",
-            help="how long it is valid: days or hours, such as 90d or 12h, or never",
+            help="how long it is valid: a time such as 90d or 12h, or never",
         )
         return parser
 

@@ -8,15 +8,11 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from podium import states
+from podium import durations, states
 
 _ORDER: Final = ("<", "<=", ">", ">=")
 _TEXT: Final = ("=", "!=", "~", "!~")
-_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_AGE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw]?)", re.ASCII)
 _NUMBER: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
-#: Seconds of ten years, the greatest age.
-_LONGEST: Final = 315_360_000
 
 
 class Kind(Enum):
@@ -32,10 +28,10 @@ class Kind(Enum):
     NUMBER = "a number", ("=", "!=", *_ORDER)
     TRUTH = "yes or no", ("=", "!=")
     #: Seconds since something, by the database's clock.
-    AGE = "an age in seconds, or such as 90s, 5m, 2h or 7d", _ORDER
+    AGE = f"an age in seconds, or such as {durations.EXAMPLES}", _ORDER
     TIME = "a time such as 2026-11-30 or 2026-11-30T12:00Z", _ORDER
     #: The seconds for which a node was not read that should be.
-    STALE = "an age in seconds, or such as 90s, 5m, 2h or 7d", (">",)
+    STALE = f"an age in seconds, or such as {durations.EXAMPLES}", (">",)
     #: The values that people chose for an entry.
     ENTRY = "a text, or a number", (*_TEXT, *_ORDER)
 
@@ -106,13 +102,6 @@ def find(name: str) -> Field | None:
 def number(text: str) -> float | None:
     """Return a number that a person wrote; None for what is none."""
     return float(text) if _NUMBER.fullmatch(text) else None
-
-
-def age(text: str) -> float | None:
-    """Return the seconds of an age such as 120, 90s, 5m, 2h or 7d; None for what is none, or too much."""
-    found = _AGE.fullmatch(text)
-    seconds = float(found[1]) * _UNITS[found[2]] if found else None
-    return seconds if seconds is not None and seconds <= _LONGEST else None
 
 
 def time(text: str) -> datetime | None:

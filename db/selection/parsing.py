@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from podium import errors
+from podium import durations, errors
 from podium.db.selection import fields
 from podium.db.selection.fields import ENTRIES, FIELDS, Field, Kind
 from podium.db.selection.tree import All, Condition, Not, Some, Tree, Value, conditions
@@ -219,8 +219,8 @@ def _word(field: Field, text: str) -> str | None:
 _CONVERTED: Final[dict[tuple[Kind, str], Callable[[str], Value]]] = {
     (Kind.NUMBER, ""): fields.number,
     (Kind.TRUTH, ""): fields.truth,
-    (Kind.AGE, ""): fields.age,
-    (Kind.STALE, ""): fields.age,
+    (Kind.AGE, ""): durations.seconds,
+    (Kind.STALE, ""): durations.seconds,
     (Kind.TIME, ""): fields.time,
     **{(Kind.ENTRY, operator): fields.number for operator in ("<", "<=", ">", ">=")},
 }

@@ -54,10 +54,16 @@ def test_a_list_without_rows_prints_nothing(podium: Run, words: str) -> None:
     [
         ("operation show x", "argument ID: x is not a number from 1 on"),
         ("operation show 1_000", "argument ID: 1_000 is not a number from 1 on"),
-        ("node power on n1 --timeout soon", "argument --timeout: 'soon' is not a number of seconds"),
+        (
+            "node power on n1 --timeout soon",
+            "argument --timeout: 'soon' is not a time in seconds, or such as 90s, 5m, 2h or 90d",
+        ),
         ("node power on n1 --timeout 0", "argument --timeout: give more than 0 seconds"),
-        ("node power on n1 --timeout nan", "argument --timeout: nan is not between 0 and 86400 seconds"),
-        ("node list --stale soon", "argument --stale: 'soon' is not a number of seconds"),
+        ("node power on n1 --timeout 2d", "argument --timeout: 2d is not between 0 and 86400 seconds"),
+        (
+            "node list --stale soon",
+            "argument --stale: 'soon' is not a time in seconds, or such as 90s, 5m, 2h or 90d",
+        ),
     ],
 )
 def test_a_number_that_is_none_is_told_without_names_of_the_program(

@@ -188,7 +188,10 @@ def test_a_password_that_the_driver_does_not_take_is_named_by_its_file(podium: R
         (["--generate", "--length", "7"], "7 is not between 8 and 64"),
         (["--generate", "--canary", "-1"], "-1 is not a number from 0 on"),
         (["--generate"], "argument --generate: goes with --on-bmc"),
-        (["--generate", "--expires", "soon"], "'soon' is no time in days or hours, such as 90d or 12h"),
+        (
+            ["--generate", "--expires", "soon"],
+            "'soon' is not a time in seconds, or such as 90s, 5m, 2h or 90d",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_an_error_of_the_command_line(

@@ -140,7 +140,7 @@ def test_events_left_out_are_told(podium: Run, database: Database) -> None:
     assert done.stderr == "podium: these are the newest 100 events; --limit shows more\n"
 
 
-@pytest.mark.parametrize("text", ["", "5", "1w", "-1h", "1.5h", "99999d", "h"])
+@pytest.mark.parametrize("text", ["", "-1h", "99999d", "h"])
 def test_a_time_that_cannot_be_understood_is_refused(podium: Run, text: str) -> None:
     done = podium("events", f"--since={text}")
     assert done.returncode == 2

@@ -42,4 +42,4 @@ def test_what_cannot_be_read_is_one_line(podium: Run, owner: Worker) -> None:
 def test_a_wait_that_is_too_long_for_a_request_is_refused(podium: Run, seconds: str) -> None:
     done = podium("node", "sensors", "n1", "--timeout", seconds)
     assert done.returncode == 2
-    assert f"{seconds} is not between 0 and 50 seconds" in done.stderr
+    assert f"{seconds} is not between 0.1 and 50 seconds" in done.stderr

@@ -179,11 +179,11 @@ def test_staggered_nodes_are_begun_some_at_a_time(podium: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        (["on", "n1", "--stagger", "0/1"], "'0/1' is not N/SECONDS; one looks like 10/1"),
-        (["on", "n1", "--stagger", "10"], "'10' is not N/SECONDS"),
+        (["on", "n1", "--stagger", "0/1"], "'0/1' is not N/TIME; one looks like 10/1s"),
+        (["on", "n1", "--stagger", "10"], "'10' is not N/TIME"),
         (["on", "n1", "--stagger", "10/0"], "give more than 0 seconds"),
         (["on", "n1", "--timeout", "0"], "give more than 0 seconds"),
-        (["on", "n1", "--timeout", "nan"], "nan is not between"),
+        (["on", "n1", "--timeout", "nan"], "'nan' is not a time"),
         (["on", "n1", "--reason", "x" * 1001], "longer than 1000 characters"),
         (["off", "n1", "--then-off"], "there is no option --then-off"),
     ],

@@ -34,7 +34,7 @@ def test_a_revoked_token_is_listed_as_such(podium: Run) -> None:
     assert again.returncode == 1 and "podium token list" in again.stderr
 
 
-@pytest.mark.parametrize("expires", ["90", "0d", "tomorrow", "-1d"])
+@pytest.mark.parametrize("expires", ["90y", "tomorrow", "-1d"])
 def test_a_wrong_time_is_refused_with_an_example(podium: Run, expires: str) -> None:
     done = podium("token", "create", "--name", "x", "--role", "reader", f"--expires={expires}")
     assert done.returncode == 2 and "90d" in done.stderr
